@@ -1,0 +1,7 @@
+/** What accompanies every call: when it must be over, and how it is given up. */
+export interface Call {
+  /** By the monotonic clock of this process, in milliseconds. No wait outlasts it. */
+  readonly deadlineMs: number;
+  /** Aborted when the caller goes away. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,74 @@
+import type { Call } from './call.ts';
+import type { OriginId } from './position.ts';
+import type { VersionVector } from './version-vector.ts';
+
+/** What a node says of itself, and of whom it hears. */
+export interface Cluster {
+  status(call: Call): Promise<NodeStatus>;
+  members(call: Call): Promise<readonly Member[]>;
+}
+
+export type Role = 'origin' | 'edge';
+
+/** Who a node is. */
+export interface NodeIdentity {
+  /** The operator's label. */
+  readonly name: string;
+  readonly role: Role;
+  /** An origin's id; an edge's is drawn likewise and kept with its data. */
+  readonly id: string;
+  readonly region: string;
+  /** Degrees north, degrees east; unset = unknown. */
+  readonly location?: readonly [number, number];
+}
+
+export interface Member extends NodeIdentity {
+  /** True while a connection to it is up, as seen by the node asked. */
+  readonly connected: boolean;
+  /** Where the node asked reaches it or is reached from it. */
+  readonly address?: string;
+}
+
+/** One part that a node holds or follows. */
+export interface PartStatus {
+  /** `all` at an origin; `copy`, `cache` at an edge. */
+  readonly part: 'all' | 'copy' | 'cache';
+  readonly includes: readonly string[];
+  /** Of the feed that fills it; an origin's is `live`. */
+  readonly state: 'starting' | 'connecting' | 'scanning' | 'live' | 'resyncing';
+  readonly upstream?: string;
+  readonly covered: VersionVector;
+  readonly floor: VersionVector;
+  readonly settled: VersionVector;
+  /** Unset = unknown. */
+  readonly boundMs?: number;
+  readonly root?: OriginId;
+  readonly records?: number;
+  readonly bytes?: number;
+}
+
+export interface FollowerStatus {
+  readonly name: string;
+  readonly role: Role;
+  readonly id: string;
+  readonly part: string;
+  readonly state: 'waiting' | 'scanning' | 'live';
+  /** Commits between what was last sent and the newest; unset while scanning. */
+  readonly behindCommits?: number;
+}
+
+export interface NodeStatus {
+  readonly node: NodeIdentity;
+  readonly clusterId: string;
+  readonly version: string;
+  readonly ready: boolean;
+  /** Why not, where it is not ready; warnings besides. */
+  readonly notes: readonly string[];
+  readonly uptimeMs: number;
+  readonly parts: readonly PartStatus[];
+  readonly followers: readonly FollowerStatus[];
+  /** Unset where no read has been answered yet. */
+  readonly hitRate?: number;
+  /** True where writes are not taken, with the reason in `notes`. */
+  readonly readOnly: boolean;
+}

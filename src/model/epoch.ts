@@ -1,0 +1,34 @@
+import type { OriginId } from './position.ts';
+import type { VersionVector } from './version-vector.ts';
+
+/** 32 random bits drawn at each opening of an origin's store (rule R16). */
+export type Epoch = number;
+
+/** The openings of one origin, oldest first: each with the first sequence that it covers. */
+export type EpochHistory = readonly EpochStart[];
+
+export interface EpochStart {
+  readonly epoch: Epoch;
+  readonly first: number;
+}
+
+/** What a node knows of every origin's openings. */
+export type Epochs = ReadonlyMap<OriginId, EpochHistory>;
+
+/** A vector from which a follower resumes. Each component names the epoch of its sequence, where that is known. */
+export type Cursor = ReadonlyMap<OriginId, { readonly sequence: number; readonly epoch: Epoch | undefined }>;
+
+/** The epoch in which an origin wrote this sequence, or undefined where the history does not say. */
+export function epochOf(history: EpochHistory | undefined, sequence: number): Epoch | undefined {
+  return history?.findLast((start) => start.first <= sequence)?.epoch;
+}
+
+export function cursorOf(vector: VersionVector, epochs: Epochs): Cursor {
+  return new Map(
+    [...vector].map(([origin, sequence]) => [origin, { sequence, epoch: epochOf(epochs.get(origin), sequence) }]),
+  );
+}
+
+export function vectorOf(cursor: Cursor): VersionVector {
+  return new Map([...cursor].map(([origin, { sequence }]) => [origin, sequence]));
+}

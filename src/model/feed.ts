@@ -1,0 +1,141 @@
+import type { NodeIdentity } from './cluster.ts';
+import type { Cursor, Epochs } from './epoch.ts';
+import type { Filter } from './filter.ts';
+import type { RecordKey } from './key.ts';
+import type { LiveHead, Record } from './record.ts';
+import type { Bound } from './staleness.ts';
+import type { VersionVector } from './version-vector.ts';
+
+/**
+ * Follow all changes of one part from a version vector on.
+ *
+ * One call is one stream for one part: the follower sends `open`, then probes and acks for as long as it likes; the server sends
+ * `opened`, then `resync` where it must, then `changes` of a scan up to `caught-up`, then live `changes`, with echoes
+ * between. A follower that falls behind is put back into a scan, which ends with another `caught-up`; it sees no more
+ * of that than changes that carry no vector.
+ */
+export interface Feed {
+  /**
+   * The iterator ends or throws when the stream is over; `signal` gives it up. Consumption is back-pressure.
+   * @throws FAILED_PRECONDITION (another cluster, a clock too far off, a part that is not served whole), UNAVAILABLE
+   */
+  follow(open: FollowOpen, messages: AsyncIterable<FollowerMessage>, signal: AbortSignal): AsyncIterable<FeedEvent>;
+}
+
+/** How values travel: whole, up to a number of bytes, or not at all (then a change is an invalidation). */
+export type ValueMode =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'inline'; readonly bytesMax: number }
+  | { readonly kind: 'none' };
+
+/**
+ * Where the follower stands:
+ * - `nothing`: it holds no record of the part. A copy is sent every record; a cache (whose misses load) the registry alone.
+ * - `now`: it wants what comes from now on (a watch).
+ * - `partial`: a scan of every record broke off; the token is the server's own, and void at any other.
+ * - `cursor`: it covers the cursor; `token` may spare it what a broken scan had sent already.
+ */
+export type FollowStart =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'now' }
+  | { readonly kind: 'partial'; readonly token: string }
+  | { readonly kind: 'cursor'; readonly cursor: Cursor; readonly token?: string };
+
+export interface FollowOpen {
+  /** Version of this protocol: 1. */
+  readonly protocol: number;
+  readonly node: NodeIdentity;
+  /** Drawn at each start of a process, so that a connection to oneself is noticed. */
+  readonly nonce: string;
+  /** Unset while the follower belongs to no cluster yet. */
+  readonly clusterId?: string;
+  /** `watch` is a client's: its reset sends every record, and the registry is not added to its part. */
+  readonly role: 'copy' | 'cache' | 'watch' | 'peer';
+  readonly filter: Filter;
+  readonly values: ValueMode;
+  readonly start: FollowStart;
+}
+
+export type FollowerMessage = Probe;
+
+/** Asks for an echo, and acknowledges what the follower has on disk. */
+export interface Probe {
+  readonly kind: 'probe';
+  /** Rises by one with each probe of a stream. */
+  readonly id: number;
+  /** What the follower has synced; empty for a cache. */
+  readonly durable: VersionVector;
+  /** The follower's wall clock, for the clock guard. */
+  readonly wallMs: number;
+}
+
+export type FeedEvent = Opened | Resync | Changes | CaughtUp | Echo;
+
+export interface Opened {
+  readonly kind: 'opened';
+  readonly node: NodeIdentity;
+  readonly nonce: string;
+  readonly clusterId: string;
+  /** Changes whenever the server's own store begins anew (rule R21); tokens hold for one generation. */
+  readonly generation: string;
+  readonly wallMs: number;
+}
+
+/**
+ * The cursor lies below what the server knows (rules R8, R16): a cache forgets all it holds, a copy takes the scan that
+ * follows with its sweep (rule R7), judging by `vector`, the server's covered vector of the scan's snapshot.
+ */
+export interface Resync {
+  readonly kind: 'resync';
+  readonly vector: VersionVector;
+  readonly reason: 'below-floor' | 'unknown-epoch' | 'void-progress';
+}
+
+/** A record whose value stays behind (mode `none`, or larger than `inline` allows): it invalidates what is older. */
+export interface Announcement extends Omit<LiveHead, 'kind'> {
+  readonly kind: 'announcement';
+}
+
+export type Change = Record | Announcement;
+
+export interface Changes {
+  readonly kind: 'changes';
+  readonly records: readonly Change[];
+  /** Set where the event closes a consistent step of the live feed: what the follower then covers. */
+  readonly step?: Step;
+  /** Set in scans: what the follower stores in the same batch, so that a broken scan goes on. */
+  readonly token?: string;
+  /** Set in scans in record order: the event shows all records of the part after `after` up to and with `through`. */
+  readonly range?: ScanRange;
+  /** Wall time of the commit at its origin, for propagation metrics; live steps alone. */
+  readonly committedAtMs?: number;
+}
+
+/** A stretch of the key space; an open end is unset. */
+export interface ScanRange {
+  readonly after?: RecordKey;
+  readonly through?: RecordKey;
+}
+
+/** What the server knows at the end of a consistent step. */
+export interface Step {
+  readonly vector: VersionVector;
+  readonly floor: VersionVector;
+  readonly settled: VersionVector;
+  /** The epochs of every origin, sent where they changed since the stream's last step. */
+  readonly epochs?: Epochs;
+}
+
+/** The scan is done: the follower covers `vector`; from here on events follow the server's own order of commits. */
+export interface CaughtUp extends Step {
+  readonly kind: 'caught-up';
+}
+
+/** Stands behind everything that was committed before its probe arrived (rule R10). */
+export interface Echo {
+  readonly kind: 'echo';
+  readonly id: number;
+  /** The server's own bound as it was when the probe came; unset = unknown. */
+  readonly bound?: Bound;
+  readonly wallMs: number;
+}

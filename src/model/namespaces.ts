@@ -1,0 +1,23 @@
+import type { Call } from './call.ts';
+import type { NamespaceInfo } from './namespace.ts';
+import type { Session } from './session.ts';
+
+/** The registry as its users see it. Names are titles or ids; titles are unique. */
+export interface Namespaces {
+  /** @throws ALREADY_EXISTS where the title is taken; INVALID_ARGUMENT */
+  create(title: string, call: Call): Promise<NamespaceChange>;
+  /** @throws NOT_FOUND */
+  find(name: string, call: Call): Promise<NamespaceInfo>;
+  /** All of them, by title. */
+  namespaces(call: Call): Promise<readonly NamespaceInfo[]>;
+  /** @throws NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT */
+  rename(name: string, title: string, call: Call): Promise<NamespaceChange>;
+  /** The name is free at once; the data go away in the background. @throws NOT_FOUND */
+  remove(name: string, call: Call): Promise<NamespaceChange>;
+}
+
+/** What a change did, and the session that sees it. */
+export interface NamespaceChange {
+  readonly namespace: NamespaceInfo;
+  readonly session: Session;
+}

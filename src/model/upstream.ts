@@ -1,0 +1,10 @@
+import type { Cluster } from './cluster.ts';
+import type { Feed } from './feed.ts';
+import type { KeyValue } from './key-value.ts';
+import type { Namespaces } from './namespaces.ts';
+
+/**
+ * The one idea: whatever answers reads and writes and can be followed. An origin is one over a durable store, an edge
+ * over a copy or cache and another Upstream, the RPC client over a connection, the simulator's link over a fake network.
+ */
+export interface Upstream extends KeyValue, Feed, Namespaces, Cluster {}

@@ -1,0 +1,49 @@
+import type { OriginId } from '../model/position.ts';
+
+/** What the feed's two sides tell whoever measures. Every method returns at once and throws nothing. */
+export interface ReplicationObserver {
+  /** Serving: an event left for a follower; `encodedBytes` are counted in rpc, not here. */
+  eventSent(kind: string, records: number): void;
+  /** Serving: a commit was laid out for one kind of part; followers of a like part share it. */
+  stepShaped(records: number): void;
+  scanStarted(kind: 'log' | 'records'): void;
+  scanEnded(kind: 'log' | 'records', records: number): void;
+  /** Serving: a follower fell out of the ring. */
+  followerFellBehind(): void;
+  resyncSent(reason: string): void;
+  /** Following. */
+  eventReceived(part: string, kind: string, records: number): void;
+  /** Following: origin's commit → applied here, by two clocks and corrected for nothing. */
+  propagated(part: string, elapsedMs: number): void;
+  followEnded(part: string, upstream: string, error: unknown): void;
+  /** A record that was held or offered lost against a later stamp of another origin. */
+  conflictLost(winner: string, loser: string): void;
+  committed(records: number, elapsedMs: number): void;
+  commitFailed(error: unknown): void;
+  expired(records: number): void;
+  purged(records: number): void;
+  clockSkew(peer: string, skewMs: number): void;
+  /** Following: the upstream's probes came back; what is proven now. */
+  echoed(part: string, root: OriginId, roundTripMs: number): void;
+}
+
+const nothing = (): void => {};
+
+export const silentReplicationObserver: ReplicationObserver = {
+  eventSent: nothing,
+  stepShaped: nothing,
+  scanStarted: nothing,
+  scanEnded: nothing,
+  followerFellBehind: nothing,
+  resyncSent: nothing,
+  eventReceived: nothing,
+  propagated: nothing,
+  followEnded: nothing,
+  conflictLost: nothing,
+  committed: nothing,
+  commitFailed: nothing,
+  expired: nothing,
+  purged: nothing,
+  clockSkew: nothing,
+  echoed: nothing,
+};

@@ -1,0 +1,14 @@
+import type { Clock } from './clock.ts';
+
+/** setTimeout holds 31 bits; a longer delay would fire at once. */
+const delayMsMax = 2 ** 31 - 1;
+
+/** The machine's own clocks. Timers do not keep a process alive that has nothing else to do. */
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  timer: (delayMs, run) => {
+    const handle = setTimeout(run, Math.min(Math.max(0, delayMs), delayMsMax));
+    return { cancel: () => clearTimeout(handle) };
+  },
+};

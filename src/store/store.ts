@@ -1,0 +1,85 @@
+import type { RecordKey } from '../model/key.ts';
+import type { NamespaceId } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Head, LiveHead, Record, Tombstone } from '../model/record.ts';
+
+/**
+ * Durable records, an index of them by position, and small named state, all changed in atomic batches. No caller knows
+ * what is underneath. Every method may throw DATA_LOSS (damaged) or INTERNAL (the disk failed).
+ */
+export interface Store {
+  /** What is held for each key, without values. */
+  heads(keys: readonly RecordKey[]): Promise<ReadonlyArray<Head | undefined>>;
+  read(key: RecordKey): Promise<Record | undefined>;
+  /** Named state, by the names that earlier batches gave it. */
+  meta(name: string): Promise<Uint8Array | undefined>;
+  /**
+   * All or nothing, in the order of the calls. Resolves once the batch is visible and, with `sync`, on disk together
+   * with every batch before it. After a rejection the store takes nothing more until `reopen` (rule R2).
+   */
+  commit(batch: CommitBatch): Promise<void>;
+  /** Taken synchronously: sees exactly the batches whose commit has resolved, and maybe ones under way. */
+  snapshot(): Snapshot;
+  /** Closes and opens again, so that what is held is what the disk holds. */
+  reopen(): Promise<void>;
+  /** Deletes every record and all named state, synced. Interrupted, it leaves a store that is either whole or empty of named state. */
+  erase(): Promise<void>;
+  /** Bytes on disk, about. */
+  approximateBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface CommitBatch {
+  /** At most one for a key. */
+  readonly puts: readonly PutRecord[];
+  /** Records that go without a trace, as held. A key is not in `puts` as well. */
+  readonly removals: readonly Head[];
+  /** State to set, or with `undefined` to delete. */
+  readonly meta: ReadonlyMap<string, Uint8Array | undefined>;
+  readonly sync: boolean;
+}
+
+export interface PutRecord {
+  readonly record: Record;
+  /** The head that the store holds for this key, if any: its log entry, expiry entry and value go in the same batch. */
+  readonly held: Head | undefined;
+}
+
+/** A head, and its value where that is kept beside it. */
+export type Stored = Tombstone | (LiveHead & { readonly value?: Uint8Array });
+
+/** One consistent view. Iterations yield pages, bounded in records and in bytes; each page is an array. */
+export interface Snapshot {
+  /** The complete record. */
+  read(key: RecordKey): Promise<Record | undefined>;
+  /** In record order (namespace, then the key's UTF-8 bytes). */
+  records(range: RecordRange): AsyncIterable<readonly Stored[]>;
+  /** The records whose position is of this origin, from the sequence on, in the order of sequences. */
+  log(origin: OriginId, fromSequence: number): AsyncIterable<readonly Stored[]>;
+  /** Live records that expire, or tombstones, that ended at or before this second, oldest first. */
+  ended(kind: 'live' | 'tombstone', throughSeconds: number): AsyncIterable<readonly Head[]>;
+  /** The origins that stand in the log. */
+  logOrigins(): Promise<readonly OriginId[]>;
+  /** Idempotent. Iterations under way end with an error. */
+  close(): Promise<void>;
+}
+
+export interface RecordRange {
+  /** Unset = all namespaces. */
+  readonly namespace?: NamespaceId;
+  /** With a namespace only. */
+  readonly prefix?: string;
+  /** Start behind this key. */
+  readonly after?: RecordKey;
+  /** Records a page, at the most; default 256. A page also ends at about 256 KiB. */
+  readonly pageRecordsMax?: number;
+}
+
+/**
+ * When a record ended, in seconds since 1970: a live one at its expiry (`undefined` = never), a tombstone at the later
+ * of its stamp's wall time and its expiry; rounded up. It is the place in the index behind `Snapshot.ended`.
+ */
+export function endedAtSeconds(head: Head): number | undefined {
+  if (head.kind === 'live') return head.expiresAt;
+  return Math.max(Math.ceil(Number.parseInt(head.stamp.slice(0, 12), 16) / 1000), head.expiresAt ?? 0);
+}
