@@ -1,0 +1,14 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Call } from '../model/call.ts';
+
+/** A family of routes that a node's HTTP listener carries beside its own: one protocol, one set of paths. */
+export interface HttpSurface {
+  /** True where the request is this surface's. Judges by method, path and headers alone and throws nothing. */
+  matches(request: IncomingMessage): boolean;
+  /**
+   * Answers the request, to its end. The call's signal is aborted when the client goes away and when the node stops;
+   * its deadline is the listener's bound on one exchange. What is thrown is answered by the listener in its own words
+   * (a JSON object with `code` and `message`) if no header has been sent, so a surface translates its errors itself.
+   */
+  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void>;
+}
