@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { MeridianError } from '../model/errors.ts';
+
+/**
+ * The keys of a YAML configuration file; an empty file has none.
+ * @throws INVALID_ARGUMENT where it cannot be read, is no YAML, or is not a mapping
+ */
+export function readConfigFile(path: string): Readonly<Record<string, unknown>> {
+  const content = reading(path, () => parse(readFileSync(path, 'utf8')) as unknown);
+  if (content === null || content === undefined) return {};
+  if (typeof content === 'object' && !Array.isArray(content)) return content as Record<string, unknown>;
+  throw unusable(path, 'it must be a mapping of option names to values');
+}
+
+function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw unusable(path, error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error), error);
+  }
+}
+
+function unusable(path: string, why: string, cause?: unknown): MeridianError {
+  return new MeridianError('INVALID_ARGUMENT', `the configuration file ${path} cannot be used: ${why}`, {
+    reason: 'bad-config-file',
+    cause,
+  });
+}

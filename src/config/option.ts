@@ -1,0 +1,68 @@
+import type { ValueMode } from '../model/feed.ts';
+
+/** Who an option configures: a node of either role, or the command line as a client. */
+export type Target = 'origin' | 'edge' | 'client';
+
+/** What each kind of option reads as, once its text is understood. */
+export interface KindValues {
+  readonly string: string;
+  /** A folder or file. */
+  readonly path: string;
+  readonly boolean: boolean;
+  readonly integer: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds. */
+  readonly duration: number;
+  readonly address: Address;
+  /** Degrees north, degrees east. */
+  readonly location: readonly [number, number];
+  readonly values: ValueMode;
+  readonly range: TitledRange;
+}
+
+export type Kind = keyof KindValues;
+
+/** A place in the network. Port 0, where one may listen on it, is a port that the machine chooses. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The keys of the namespace of that title that start with `prefix`; `'*'` is every namespace, then the prefix is empty. */
+export interface TitledRange {
+  readonly title: string;
+  readonly prefix: string;
+}
+
+/**
+ * One row of the option table. Texts of values, defaults included, are as a user writes them in a flag, a variable or a
+ * file; nothing but parse-value.ts turns them into values.
+ */
+export interface Option {
+  /** The flag without its dashes, the key in a file, and, in capitals behind MERIDIAN_, the variable. */
+  readonly flag: string;
+  readonly kind: Kind | { readonly oneOf: readonly string[] };
+  /** Several, in order: the flag takes many words, the variable separates them by commas. */
+  readonly list?: true;
+  readonly targets: readonly Target[];
+  /** One text for all targets or one for each; unset = no value, or, with `required`, none may be missing. */
+  readonly default?: string | Readonly<Partial<Record<Target, string>>>;
+  readonly required?: true;
+  /** Least and greatest, for integers alone. */
+  readonly between?: readonly [number, number];
+  /** Heading in the help. */
+  readonly group: string;
+  /** What it does, its unit, and what more or less of it costs. */
+  readonly help: string;
+}
+
+/** The environment variable of an option. */
+export function variableOf(option: Pick<Option, 'flag'>): string {
+  return `MERIDIAN_${option.flag.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** The default's text for one target, or undefined where there is none. */
+export function defaultOf(option: Option, target: Target): string | undefined {
+  return typeof option.default === 'string' ? option.default : option.default?.[target];
+}

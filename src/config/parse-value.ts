@@ -1,0 +1,92 @@
+import { unreachable } from '../model/assert.ts';
+import type { ValueMode } from '../model/feed.ts';
+import type { Kind, KindValues, Option, TitledRange } from './option.ts';
+import { parseAddress } from './parse-address.ts';
+import { parseDuration } from './parse-duration.ts';
+import { parseSize } from './parse-size.ts';
+
+type Value = KindValues[Kind];
+
+/** The value that a text spells for an option, or undefined where it spells none. */
+export function parseValue(option: Option, text: string): Value | undefined {
+  const { kind } = option;
+  if (typeof kind === 'object') return kind.oneOf.includes(text) ? text : undefined;
+  switch (kind) {
+    case 'string':
+    case 'path':
+      return text === '' ? undefined : text;
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : undefined;
+    case 'integer':
+      return parseInteger(text, option.between);
+    case 'size':
+      return parseSize(text);
+    case 'duration':
+      return parseDuration(text);
+    case 'address':
+      return parseAddress(text);
+    case 'location':
+      return parseLocation(text);
+    case 'values':
+      return parseValueMode(text);
+    case 'range':
+      return parseTitledRange(text);
+    default:
+      return unreachable(kind);
+  }
+}
+
+/** What a good value looks like, to end the sentence `… must be`. */
+export function expectation(option: Option): string {
+  const { kind, between } = option;
+  if (typeof kind === 'object') return `one of ${kind.oneOf.join(', ')}`;
+  const phrases: Record<Kind, string> = {
+    string: 'a text that is not empty',
+    path: 'a path',
+    boolean: 'true or false',
+    integer: between === undefined ? 'a whole number' : `a whole number from ${between[0]} to ${between[1]}`,
+    size: 'a size such as 64MiB, 4GiB or 1000 (bytes)',
+    duration: 'a duration with its unit, such as 250ms, 60s, 15m or 24h',
+    address: 'an address host:port, such as 127.0.0.1:7100 or [::1]:7100',
+    location: 'degrees north and east, such as 38.9,-77.4',
+    values: 'all, none or inline:SIZE, such as inline:1KiB',
+    range: "a title, a title with a prefix such as 'flags/beta/*', or '*'",
+  };
+  return phrases[kind];
+}
+
+/** How kinds are named in help and in the README. */
+export function kindName({ kind }: Option): string {
+  if (typeof kind === 'object') return kind.oneOf.join(' | ');
+  const names: Partial<Record<Kind, string>> = { address: 'host:port', location: 'north,east', range: 'title/prefix*' };
+  return kind === 'values' ? 'all | inline:SIZE | none' : (names[kind] ?? kind);
+}
+
+function parseInteger(text: string, between: Option['between']): number | undefined {
+  if (!/^-?\d{1,15}$/.test(text)) return undefined;
+  const value = Number(text);
+  return between !== undefined && (value < between[0] || value > between[1]) ? undefined : value;
+}
+
+function parseLocation(text: string): readonly [number, number] | undefined {
+  const match = /^\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*$/.exec(text);
+  if (match === null) return undefined;
+  const [north, east] = [Number(match[1]), Number(match[2])];
+  return Math.abs(north) <= 90 && Math.abs(east) <= 180 ? [north, east] : undefined;
+}
+
+function parseValueMode(text: string): ValueMode | undefined {
+  if (text === 'all' || text === 'none') return { kind: text };
+  const bytesMax = text.startsWith('inline:') ? parseSize(text.slice('inline:'.length)) : undefined;
+  return bytesMax === undefined ? undefined : { kind: 'inline', bytesMax };
+}
+
+/** A title ends at the first slash; what stands behind it is a prefix and says so with its star. */
+function parseTitledRange(text: string): TitledRange | undefined {
+  if (text === '*') return { title: '*', prefix: '' };
+  const slash = text.indexOf('/');
+  const title = slash === -1 ? text : text.slice(0, slash);
+  if (title === '' || title.includes('*')) return undefined;
+  if (slash === -1) return { title, prefix: '' };
+  return text.endsWith('*') ? { title, prefix: text.slice(slash + 1, -1) } : undefined;
+}

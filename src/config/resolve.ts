@@ -1,0 +1,86 @@
+import { MeridianError } from '../model/errors.ts';
+import type { ConfigOf } from './config.ts';
+import { defaultOf, type Option, type Target, variableOf } from './option.ts';
+import { optionsOf } from './options.ts';
+import { expectation, parseValue } from './parse-value.ts';
+
+/** Texts from outside, each by the name that its source uses: flags and file keys as in the table, variables in capitals. */
+export interface Sources {
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly file: Readonly<Record<string, unknown>>;
+}
+
+interface Given {
+  readonly value: unknown;
+  /** How the user named it: `--name`, `MERIDIAN_NAME`, `name in FILE`. */
+  readonly where: string;
+}
+
+/**
+ * Every option of the target, from flag, else environment, else file, else default.
+ * @throws INVALID_ARGUMENT with one line that names the option as it was given, the value, and what it must be
+ */
+export function resolveConfig<T extends Target>(target: T, sources: Sources): ConfigOf<T> {
+  const rows = optionsOf(target);
+  checkFileKeys(target, sources.file);
+  const config = Object.fromEntries(
+    rows.map(([field, option]) => [field, resolveOption(option, target, given(option, sources))]),
+  );
+  return config as ConfigOf<T>;
+}
+
+function given(option: Option, { flags, env, file }: Sources): Given | undefined {
+  const flag = flags[option.flag];
+  if (flag !== undefined) return { value: flag, where: `--${option.flag}` };
+  const variable = variableOf(option);
+  const text = env[variable];
+  // Container tools pass on what is unset as empty.
+  if (text !== undefined && text !== '') {
+    return { value: option.list ? splitList(text) : text, where: variable };
+  }
+  const entry = file[option.flag];
+  return entry === undefined || entry === null ? undefined : { value: entry, where: `"${option.flag}" in the file` };
+}
+
+function resolveOption(option: Option, target: Target, from: Given | undefined): unknown {
+  if (from !== undefined) return option.list ? parseList(option, from) : parseOne(option, from);
+  const text = defaultOf(option, target);
+  if (text === undefined) {
+    if (option.required) throw usage(`--${option.flag} is missing: ${option.help}`);
+    return undefined;
+  }
+  const fallback = { value: option.list ? splitList(text) : text, where: `the default of --${option.flag}` };
+  return option.list ? parseList(option, fallback) : parseOne(option, fallback);
+}
+
+function parseList(option: Option, { value, where }: Given): readonly unknown[] {
+  const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (option.required && items.length === 0) throw usage(`${where} needs at least one value`);
+  return items.map((item) => parseOne(option, { value: item, where }));
+}
+
+function parseOne(option: Option, { value, where }: Given): unknown {
+  if (Array.isArray(value)) throw usage(`${where} may be given only once`);
+  const isText = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+  const parsed = isText ? parseValue(option, String(value)) : undefined;
+  if (parsed !== undefined) return parsed;
+  throw usage(`${where} must be ${expectation(option)}; it is ${JSON.stringify(value)}`);
+}
+
+function checkFileKeys(target: Target, file: Readonly<Record<string, unknown>>): void {
+  const known = new Set(optionsOf(target).map(([, option]) => option.flag));
+  const unknown = Object.keys(file).find((key) => !known.has(key));
+  if (unknown !== undefined) throw usage(`the configuration file names "${unknown}", which is no option of ${target}`);
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function usage(message: string): MeridianError {
+  return new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-option' });
+}
