@@ -1,0 +1,114 @@
+import type { NodeIdentity } from '../model/cluster.ts';
+import { type Cursor, cursorOf } from '../model/epoch.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Bound } from '../model/staleness.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Semaphore } from '../runtime/semaphore.ts';
+import type { Ledger } from './ledger.ts';
+import type { ReplicationObserver } from './observer.ts';
+import { PartShapes } from './part-shape.ts';
+import type { ScanBounds } from './scan.ts';
+import { Subscription } from './subscription.ts';
+
+export interface FeedServerOptions extends ScanBounds {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly observer: ReplicationObserver;
+  readonly identity: NodeIdentity;
+  readonly clusterId: string;
+  readonly nonce: string;
+  /** The origin whose own log this is; unset at an edge. */
+  readonly self?: OriginId;
+  /** Changes whenever the store begins anew. */
+  readonly generation: string;
+  /** This node's own bound now; unset = unknown. */
+  readonly bound: () => Bound | undefined;
+  /** Scans at once; the rest wait in the order of coming. */
+  readonly scansMax: number;
+  /** Milliseconds without a read by its follower after which a scan gives up its place and its snapshot. */
+  readonly scanStallMs: number;
+  /** Followers at once; one more is refused. */
+  readonly followersMax: number;
+}
+
+/** One follower as the server sees it. */
+export interface FollowerView {
+  readonly node: NodeIdentity;
+  readonly role: FollowOpen['role'];
+  readonly state: 'waiting' | 'scanning' | 'live';
+  /** Commits that wait for it, where it is live. */
+  readonly behindCommits?: number;
+  /** What it last said to have on disk. */
+  readonly durable: VersionVector;
+}
+
+/** The serving side of the feed: every follower a subscription, all over one ledger. */
+export class FeedServer {
+  readonly options: FeedServerOptions;
+  readonly scans: Semaphore;
+  readonly shapes = new PartShapes();
+  readonly #subscriptions = new Set<Subscription>();
+
+  constructor(options: FeedServerOptions) {
+    this.options = options;
+    this.scans = new Semaphore(options.scansMax);
+  }
+
+  async *follow(
+    open: FollowOpen,
+    messages: AsyncIterable<FollowerMessage>,
+    signal: AbortSignal,
+  ): AsyncGenerator<FeedEvent> {
+    this.#admit(open);
+    const subscription = new Subscription(this, open, signal);
+    this.#subscriptions.add(subscription);
+    try {
+      subscription.listen(messages);
+      for await (const event of subscription.events()) {
+        this.options.observer.eventSent(event.kind, event.kind === 'changes' ? event.records.length : 0);
+        yield event;
+      }
+    } finally {
+      this.#subscriptions.delete(subscription);
+      await subscription.close();
+    }
+  }
+
+  followers(): readonly FollowerView[] {
+    return [...this.#subscriptions].map((subscription) => subscription.view());
+  }
+
+  /** What this node covers, as a cursor. */
+  cursor(vector: VersionVector): Cursor {
+    return cursorOf(vector, this.options.ledger.state.epochs);
+  }
+
+  #admit(open: FollowOpen): void {
+    const { clusterId, followersMax } = this.options;
+    if (open.protocol !== 1) {
+      throw new MeridianError('FAILED_PRECONDITION', `this node speaks version 1 of the feed, not ${open.protocol}`, {
+        reason: 'feed-version',
+        limit: 1,
+        seen: open.protocol,
+      });
+    }
+    if (open.clusterId !== undefined && open.clusterId !== clusterId) {
+      throw new MeridianError(
+        'FAILED_PRECONDITION',
+        `the follower belongs to cluster ${open.clusterId}, this node to ${clusterId}`,
+        { reason: 'other-cluster' },
+      );
+    }
+    if (this.#subscriptions.size >= followersMax) {
+      throw new MeridianError('RESOURCE_EXHAUSTED', `this node serves ${followersMax} followers already`, {
+        reason: 'too-many-followers',
+        limit: followersMax,
+        seen: this.#subscriptions.size + 1,
+        retryAfterMs: 5000,
+      });
+    }
+  }
+}

@@ -1,0 +1,17 @@
+import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+
+/**
+ * What a followed part flows into: a copy's store or a cache. The follow loop asks it where to go on each time it
+ * connects, and hands it the events of one stream in order, one at a time.
+ */
+export interface FeedSink {
+  /** Where the part stands, read from what is stored, never remembered. */
+  start(): Promise<FollowStart>;
+  /** A stream is open. Throws FAILED_PRECONDITION where it must not be followed. */
+  opened(event: Opened): Promise<void>;
+  /** Data events. Resolves once what they say is applied, so that an echo behind them proves something. */
+  apply(event: Resync | Changes | CaughtUp): Promise<void>;
+  /** What is synced to disk here, for acknowledgements. */
+  durable(): VersionVector;
+}

@@ -1,0 +1,153 @@
+import { isMeridianError, MeridianError } from '../model/errors.ts';
+import type { Feed, FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
+import { Backoff, type BackoffOptions } from '../runtime/backoff.ts';
+import { BoundedQueue } from '../runtime/bounded-queue.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import type { FeedSink } from './feed-sink.ts';
+import type { ReplicationObserver } from './observer.ts';
+import type { StalenessTracker } from './staleness-tracker.ts';
+
+export type FollowState = 'connecting' | 'scanning' | 'live' | 'resyncing';
+
+/** Whom to follow now. Asked at each new stream; told how it went. */
+export interface FollowedUpstream {
+  readonly name: string;
+  readonly feed: Feed;
+  /** Events arrive. */
+  succeeded(): void;
+  failed(error: unknown): void;
+}
+
+export interface FollowLoopOptions {
+  /** For metrics: `copy`, `cache`, or a peer's name. */
+  readonly part: string;
+  readonly upstream: () => FollowedUpstream;
+  readonly sink: FeedSink;
+  readonly tracker: StalenessTracker;
+  /** The handshake, all but where to start. */
+  readonly open: () => Omit<FollowOpen, 'start'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: ReplicationObserver;
+  /** Milliseconds between probes: the bound wanders by as much. */
+  readonly probeIntervalMs: number;
+  /** Milliseconds without an event after which a live stream is given up. At least a few probe intervals. */
+  readonly silenceMsMax: number;
+  readonly backoff: BackoffOptions;
+}
+
+/**
+ * Follows one part for as long as the signal lets it: reads its place from the sink, follows from there, applies, and
+ * on any end backs off and goes again.
+ */
+export class FollowLoop {
+  readonly #options: FollowLoopOptions;
+  readonly #backoff: Backoff;
+  #state: FollowState = 'connecting';
+  #upstreamName: string | undefined;
+
+  constructor(options: FollowLoopOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.backoff, options.random);
+  }
+
+  get state(): FollowState {
+    return this.#state;
+  }
+
+  /** Who is followed, or was last. */
+  get upstreamName(): string | undefined {
+    return this.#upstreamName;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { upstream, observer, part, tracker, clock } = this.#options;
+    while (!signal.aborted) {
+      const followed = upstream();
+      this.#upstreamName = followed.name;
+      this.#state = 'connecting';
+      const ending = new AbortController();
+      const onAbort = () => ending.abort(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        await this.#followOnce(followed, ending);
+        throw new MeridianError('UNAVAILABLE', `${followed.name} ended the feed`, { reason: 'feed-ended' });
+      } catch (error) {
+        if (signal.aborted) return;
+        observer.followEnded(part, followed.name, error);
+        followed.failed(error);
+        const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;
+        await sleep(clock, hintMs + this.#backoff.nextMs(), signal).catch(() => undefined);
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        ending.abort(new Error('the stream is over'));
+        tracker.disconnected();
+      }
+    }
+  }
+
+  async #followOnce(followed: FollowedUpstream, ending: AbortController): Promise<void> {
+    const { sink, clock, silenceMsMax } = this.#options;
+    const probes = new BoundedQueue<FollowerMessage>(16);
+    const open: FollowOpen = { ...this.#options.open(), start: await sink.start() };
+    let heardMs = clock.monotonicMs();
+    let timer = clock.timer(0, () => {});
+    const tick = () => {
+      // During a scan an echo waits for its end, so that silence proves nothing; keep-alives of the transport do.
+      if (this.#state === 'live' && clock.monotonicMs() - heardMs > silenceMsMax) {
+        ending.abort(new MeridianError('UNAVAILABLE', `${followed.name} is silent`, { reason: 'feed-silent' }));
+      }
+      this.#probe(probes);
+      timer = clock.timer(this.#options.probeIntervalMs, tick);
+    };
+    try {
+      for await (const event of followed.feed.follow(open, probes, ending.signal)) {
+        heardMs = clock.monotonicMs();
+        if (event.kind === 'opened') tick();
+        await this.#take(event, followed);
+        ending.signal.throwIfAborted();
+      }
+      ending.signal.throwIfAborted();
+    } finally {
+      timer.cancel();
+      probes.end();
+    }
+  }
+
+  #probe(probes: BoundedQueue<FollowerMessage>): void {
+    const { tracker, sink, clock } = this.#options;
+    if (probes.size >= 8) return; // The stream does not move: more probes would prove nothing more.
+    probes.push({ kind: 'probe', id: tracker.probe(), durable: sink.durable(), wallMs: clock.wallMs() });
+  }
+
+  async #take(event: FeedEvent, followed: FollowedUpstream): Promise<void> {
+    const { sink, tracker, observer, part, clock } = this.#options;
+    observer.eventReceived(part, event.kind, event.kind === 'changes' ? event.records.length : 0);
+    switch (event.kind) {
+      case 'opened':
+        observer.clockSkew(event.node.name, event.wallMs - clock.wallMs());
+        await sink.opened(event);
+        this.#state = 'scanning';
+        return;
+      case 'resync':
+        tracker.reset();
+        this.#state = 'resyncing';
+        return sink.apply(event);
+      case 'changes':
+        return sink.apply(event);
+      case 'caught-up':
+        await sink.apply(event);
+        this.#state = 'live';
+        this.#backoff.succeeded();
+        followed.succeeded();
+        return;
+      case 'echo': {
+        const roundTripMs = tracker.echoed(event);
+        if (roundTripMs !== undefined && event.bound !== undefined) {
+          observer.echoed(part, event.bound.root, roundTripMs);
+        }
+      }
+    }
+  }
+}

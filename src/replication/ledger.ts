@@ -1,0 +1,261 @@
+import { MeridianError } from '../model/errors.ts';
+import { mapKey, type RecordKey } from '../model/key.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import { type Head, headOf, type Record } from '../model/record.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Snapshot, Store } from '../store/store.ts';
+import { decodeLedgerState, encodeLedgerState, type LedgerState, ledgerStateName } from './ledger-state.ts';
+import type { ReplicationObserver } from './observer.ts';
+import type { CommitView, Decision, Proposal } from './proposal.ts';
+import { Registry } from './registry.ts';
+import { Ring, type RingBounds } from './ring.ts';
+
+export interface LedgerOptions extends RingBounds {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly observer: ReplicationObserver;
+  /** Proposals that may wait; one more is refused with RESOURCE_EXHAUSTED. */
+  readonly proposalsMax: number;
+  /** Bytes of proposals that may wait. */
+  readonly proposalBytesMax: number;
+  /** Bytes of proposals that one commit takes, at the most; a larger single one goes alone. */
+  readonly commitBytesMax: number;
+}
+
+interface Waiting {
+  readonly proposal: Proposal<unknown>;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** What the proposals of one commit add up to. */
+interface Group {
+  readonly puts: Map<string, Record>;
+  readonly removals: Map<string, Head>;
+  readonly meta: Map<string, Uint8Array | undefined>;
+  readonly shown: Map<string, Record>;
+  state: LedgerState;
+  readonly accepted: Array<{ readonly waiting: Waiting; readonly result: unknown }>;
+}
+
+/**
+ * The one commit queue of a store (rule R11), with what must change together: records, the state that speaks of them,
+ * the ring of newest commits, and the registry. All that arrives while a commit is being synced forms the next one.
+ * What a proposal resolves with is synced (where it asked for that) and in the ring.
+ */
+export class Ledger {
+  readonly store: Store;
+  readonly ring: Ring;
+  readonly registry = new Registry();
+  readonly #options: LedgerOptions;
+  #state: LedgerState;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #running: Promise<void> | undefined;
+  #broken = false;
+  #closed = false;
+
+  private constructor(options: LedgerOptions, state: LedgerState) {
+    this.store = options.store;
+    this.ring = new Ring(options);
+    this.#options = options;
+    this.#state = state;
+  }
+
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    const ledger = new Ledger(options, decodeLedgerState(await options.store.meta(ledgerStateName)));
+    await ledger.#loadRegistry();
+    return ledger;
+  }
+
+  get state(): LedgerState {
+    return this.#state;
+  }
+
+  /** One instant: the state, a place in the ring, and a view of the store that holds at least what the state claims. */
+  instant(): { readonly state: LedgerState; readonly place: number; readonly snapshot: Snapshot } {
+    if (this.#broken) throw storeFailed();
+    return { state: this.#state, place: this.ring.end, snapshot: this.store.snapshot() };
+  }
+
+  /** @throws what `decide` throws; RESOURCE_EXHAUSTED; UNAVAILABLE where the disk failed */
+  submit<T>(proposal: Proposal<T>): Promise<T> {
+    const { proposalsMax, proposalBytesMax } = this.#options;
+    if (this.#closed) return Promise.reject(closed());
+    if (this.#waiting.length >= proposalsMax || this.#waitingBytes + proposal.bytes > proposalBytesMax) {
+      return Promise.reject(
+        new MeridianError('RESOURCE_EXHAUSTED', `${this.#waiting.length} writes are waiting already`, {
+          reason: 'commit-queue-full',
+          limit: proposalsMax,
+          seen: this.#waiting.length + 1,
+          retryAfterMs: 100,
+        }),
+      );
+    }
+    this.#waitingBytes += proposal.bytes;
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ proposal, resolve: (result) => resolve(result as T), reject });
+      this.#running ??= this.#run().finally(() => {
+        this.#running = undefined;
+      });
+    });
+  }
+
+  /** Takes nothing more; waits for what was taken. The store is its opener's to close. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve(); // What is proposed in the same tick travels together.
+    while (this.#waiting.length > 0) {
+      const taken = this.#take();
+      try {
+        if (this.#broken) await this.#reopen();
+        await this.#commit(taken);
+      } catch (error) {
+        this.#options.observer.commitFailed(error);
+        this.#broken = true;
+        this.ring.clear();
+        for (const waiting of taken) waiting.reject(storeFailed(error));
+      }
+    }
+  }
+
+  #take(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { proposal } of this.#waiting) {
+      if (count > 0 && bytes + proposal.bytes > this.#options.commitBytesMax) break;
+      bytes += proposal.bytes;
+      count++;
+    }
+    this.#waitingBytes -= bytes;
+    return this.#waiting.splice(0, count);
+  }
+
+  async #commit(taken: readonly Waiting[]): Promise<void> {
+    const { store, clock, observer } = this.#options;
+    const held = await this.#heads(taken);
+    const group = decideAll(taken, held, this.#state);
+    const removals = [...group.removals.values()];
+    if (group.puts.size > 0 || removals.length > 0 || group.meta.size > 0 || group.state !== this.#state) {
+      const startedMs = clock.monotonicMs();
+      const puts = [...group.puts].map(([key, record]) => ({ record, held: held.get(key) }));
+      const meta = new Map(group.meta).set(ledgerStateName, encodeLedgerState(group.state));
+      const sync = group.accepted.some(({ waiting }) => waiting.proposal.sync);
+      await store.commit({ puts, removals, meta, sync });
+      observer.committed(puts.length + removals.length, clock.monotonicMs() - startedMs);
+      this.#publish(group);
+    }
+    for (const { waiting, result } of group.accepted) waiting.resolve(result);
+  }
+
+  async #heads(taken: readonly Waiting[]): Promise<Map<string, Head>> {
+    const keys = new Map<string, RecordKey>();
+    for (const { proposal } of taken) for (const key of proposal.keys) keys.set(mapKey(key.namespace, key.key), key);
+    const names = [...keys.keys()];
+    const heads = await this.store.heads([...keys.values()]);
+    const held = new Map<string, Head>();
+    heads.forEach((head, index) => {
+      const name = names[index];
+      if (head !== undefined && name !== undefined) held.set(name, head);
+    });
+    return held;
+  }
+
+  #publish(group: Group): void {
+    const before = this.#state;
+    this.#state = group.state;
+    for (const head of group.removals.values()) {
+      if (head.namespace === registryNamespace) this.registry.forget(head.key);
+    }
+    for (const record of group.puts.values()) this.registry.apply(record);
+    if (group.shown.size > 0 || before.covered !== group.state.covered) {
+      const { covered, floor, settled, epochs } = group.state;
+      this.ring.append({
+        records: [...group.shown.values()],
+        step: { vector: covered, floor, settled, ...(before.epochs === epochs ? {} : { epochs }) },
+        committedAtMs: this.#options.clock.wallMs(),
+      });
+    }
+  }
+
+  /** Rule R2: nobody knows what reached the disk, so it is read again. */
+  async #reopen(): Promise<void> {
+    await this.store.reopen();
+    this.#state = decodeLedgerState(await this.store.meta(ledgerStateName));
+    this.registry.clear();
+    await this.#loadRegistry();
+    this.#broken = false;
+  }
+
+  async #loadRegistry(): Promise<void> {
+    const snapshot = this.store.snapshot();
+    try {
+      for await (const page of snapshot.records({ namespace: registryNamespace })) {
+        for (const stored of page) {
+          const record = await snapshot.read(stored);
+          if (record !== undefined) this.registry.apply(record);
+        }
+      }
+    } finally {
+      await snapshot.close();
+    }
+  }
+}
+
+function decideAll(taken: readonly Waiting[], held: ReadonlyMap<string, Head>, state: LedgerState): Group {
+  const group: Group = { puts: new Map(), removals: new Map(), meta: new Map(), shown: new Map(), state, accepted: [] };
+  for (const waiting of taken) {
+    const view: CommitView = {
+      state: group.state,
+      head: ({ namespace, key }) => {
+        const name = mapKey(namespace, key);
+        const put = group.puts.get(name);
+        if (put !== undefined) return headOf(put);
+        return group.removals.has(name) ? undefined : held.get(name);
+      },
+    };
+    let decision: Decision<unknown>;
+    try {
+      decision = waiting.proposal.decide(view);
+    } catch (error) {
+      waiting.reject(error);
+      continue;
+    }
+    add(group, decision, held);
+    group.accepted.push({ waiting, result: decision.result });
+  }
+  return group;
+}
+
+function add(group: Group, decision: Decision<unknown>, held: ReadonlyMap<string, Head>): void {
+  for (const record of decision.puts ?? []) {
+    const name = mapKey(record.namespace, record.key);
+    group.removals.delete(name);
+    group.puts.set(name, record);
+    if (decision.silent !== true) group.shown.set(name, record);
+  }
+  for (const head of decision.removals ?? []) {
+    const name = mapKey(head.namespace, head.key);
+    group.puts.delete(name);
+    const stored = held.get(name);
+    if (stored !== undefined) group.removals.set(name, stored);
+  }
+  for (const [name, value] of decision.meta ?? []) group.meta.set(name, value);
+  if (decision.state !== undefined) group.state = { ...group.state, ...decision.state };
+}
+
+function storeFailed(cause?: unknown): MeridianError {
+  return new MeridianError('UNAVAILABLE', 'the store failed and is being opened again; the write may be lost', {
+    reason: 'store-failed',
+    retryAfterMs: 1000,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function closed(): MeridianError {
+  return new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' });
+}

@@ -1,0 +1,70 @@
+import type { NamespaceId } from '../model/namespace.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Ledger } from './ledger.ts';
+import type { ReplicationObserver } from './observer.ts';
+
+export interface NamespaceRemoverOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly observer: ReplicationObserver;
+  /** Milliseconds between looks; a deletion is also noticed at once. */
+  readonly sweepIntervalMs: number;
+}
+
+/**
+ * Takes away what dead namespaces left (rule R18), page by page. What is done is told from the store itself: a dead
+ * namespace is removed when it holds no record, so a crash half-way is nothing special.
+ */
+export class NamespaceRemover {
+  readonly #options: NamespaceRemoverOptions;
+  readonly #removed = new Set<NamespaceId>();
+
+  constructor(options: NamespaceRemoverOptions) {
+    this.#options = options;
+  }
+
+  /** True once this node holds nothing of it any more: only then its tombstone may go. */
+  hasRemoved(id: NamespaceId): boolean {
+    return this.#removed.has(id);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.remove(signal).catch((error: unknown) => this.#options.observer.commitFailed(error));
+      await sleep(this.#options.clock, this.#options.sweepIntervalMs, signal);
+    }
+  }
+
+  /** Once over every dead namespace that is not done with. */
+  async remove(signal: AbortSignal): Promise<void> {
+    for (const id of this.#options.ledger.registry.dead()) {
+      if (this.#removed.has(id)) continue;
+      // A write that was decided in the same commit as the deletion may still come: done is what was empty at a look.
+      if ((await this.#removeOne(id, signal)) === 0) this.#removed.add(id);
+    }
+  }
+
+  async #removeOne(id: NamespaceId, signal: AbortSignal): Promise<number> {
+    const { ledger } = this.#options;
+    const { snapshot } = ledger.instant();
+    let removed = 0;
+    try {
+      for await (const heads of snapshot.records({ namespace: id })) {
+        signal.throwIfAborted();
+        removed += heads.length;
+        await ledger.submit({
+          keys: heads,
+          sync: false,
+          bytes: heads.length * 128,
+          decide: (view) => {
+            const removals = heads.map((head) => view.head(head)).filter((head) => head !== undefined);
+            return { removals, silent: true, result: undefined };
+          },
+        });
+      }
+      return removed;
+    } finally {
+      await snapshot.close();
+    }
+  }
+}

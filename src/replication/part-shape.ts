@@ -1,0 +1,56 @@
+import type { Change, Changes, FollowOpen, ValueMode } from '../model/feed.ts';
+import { type Filter, filterKey, matches } from '../model/filter.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { Record } from '../model/record.ts';
+import type { ReplicationObserver } from './observer.ts';
+import type { RingEntry } from './ring.ts';
+
+/** One kind of part: followers whose filter and values are alike share what is laid out, and so encoded, for them. */
+export interface PartShape {
+  readonly filter: Filter;
+  readonly values: ValueMode;
+  readonly laidOut: WeakMap<RingEntry, Changes>;
+}
+
+/** The part's form of a record: values that stay behind become announcements. The registry always travels whole. */
+export function shapeRecord(record: Record, values: ValueMode): Change {
+  if (record.kind === 'tombstone' || values.kind === 'all' || record.namespace === registryNamespace) return record;
+  if (values.kind === 'inline' && record.value.byteLength <= values.bytesMax) return record;
+  const { value, kind: _kind, ...rest } = record;
+  return { ...rest, kind: 'announcement', valueBytes: value.byteLength };
+}
+
+/** The live step of a commit, laid out once for all followers of a like part. */
+export function shapeEntry(entry: RingEntry, shape: PartShape, observer: ReplicationObserver): Changes {
+  const known = shape.laidOut.get(entry);
+  if (known !== undefined) return known;
+  const records = entry.records
+    .filter((record) => matches(shape.filter, record.namespace, record.key))
+    .map((record) => shapeRecord(record, shape.values));
+  const changes: Changes = { kind: 'changes', records, step: entry.step, committedAtMs: entry.committedAtMs };
+  shape.laidOut.set(entry, changes);
+  observer.stepShaped(records.length);
+  return changes;
+}
+
+/** The shapes in use, so that followers find each other's. A shape lives as long as one of its followers. */
+export class PartShapes {
+  readonly #shapes = new Map<string, { readonly shape: PartShape; users: number }>();
+
+  use(open: Pick<FollowOpen, 'filter' | 'values'>): { readonly shape: PartShape; release(): void } {
+    const name = `${filterKey(open.filter)}${JSON.stringify(open.values)}`;
+    const entry = this.#shapes.get(name) ?? {
+      shape: { filter: open.filter, values: open.values, laidOut: new WeakMap() },
+      users: 0,
+    };
+    entry.users++;
+    this.#shapes.set(name, entry);
+    return {
+      shape: entry.shape,
+      release: () => {
+        entry.users--;
+        if (entry.users === 0) this.#shapes.delete(name);
+      },
+    };
+  }
+}

@@ -1,0 +1,110 @@
+import { MeridianError } from '../model/errors.ts';
+import { replaces } from '../model/merge.ts';
+import { type NamespaceId, type NamespaceInfo, parseNamespaceId, registryNamespace } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
+import { isReadable, type Record } from '../model/record.ts';
+
+/** The registry's keys: each an own record, so that they replicate like data. */
+export const registryKeys = {
+  title: (title: string) => `title/${Buffer.from(title).toString('base64url').slice(0, 500)}`,
+  namespace: (id: NamespaceId) => `namespace/${id}`,
+  origin: (id: OriginId) => `origin/${id}`,
+} as const;
+
+/** An origin as its registry record tells. */
+export interface RegisteredOrigin {
+  readonly id: OriginId;
+  readonly name: string;
+  readonly region: string;
+  readonly location?: readonly [number, number];
+  readonly epochs: ReadonlyArray<{ readonly epoch: number; readonly first: number }>;
+}
+
+/**
+ * The registry in memory, kept up by every commit. A deleted namespace stays deleted, whatever comes (rule R18).
+ */
+export class Registry {
+  readonly #records = new Map<string, Record>();
+  readonly #byTitle = new Map<string, NamespaceId>();
+  readonly #byId = new Map<NamespaceId, NamespaceInfo>();
+  readonly #dead = new Set<NamespaceId>();
+  readonly #changed = new Set<() => void>();
+
+  /** Merges one record of the registry; others are ignored. */
+  apply(record: Record): void {
+    if (record.namespace !== registryNamespace || !replaces(record, this.#records.get(record.key))) return;
+    this.#records.set(record.key, record);
+    if (record.key.startsWith('namespace/')) this.#applyNamespace(record);
+    for (const run of [...this.#changed]) run();
+  }
+
+  /** Forgets a record that was purged. Dead namespaces stay known until a restart. */
+  forget(key: string): void {
+    this.#records.delete(key);
+  }
+
+  /** Everything goes: a resync of a cache, say. */
+  clear(): void {
+    for (const map of [this.#records, this.#byTitle, this.#byId, this.#dead]) map.clear();
+  }
+
+  /** Calls after each change, until the signal is aborted. */
+  onChange(run: () => void, signal: AbortSignal): void {
+    this.#changed.add(run);
+    signal.addEventListener('abort', () => this.#changed.delete(run), { once: true });
+  }
+
+  /** A title or an id. */
+  resolve(name: string): NamespaceInfo | 'deleted' | undefined {
+    const id = this.#byTitle.get(name) ?? parseNamespaceId(name);
+    if (id === undefined) return undefined;
+    return this.#byId.get(id) ?? (this.#dead.has(id) ? 'deleted' : undefined);
+  }
+
+  /** @throws NOT_FOUND */
+  require(name: string): NamespaceInfo {
+    const found = this.resolve(name);
+    if (found === undefined || found === 'deleted') {
+      throw new MeridianError('NOT_FOUND', `unknown namespace: ${name}`, { reason: 'unknown-namespace' });
+    }
+    return found;
+  }
+
+  isDead(id: NamespaceId): boolean {
+    return this.#dead.has(id);
+  }
+
+  dead(): readonly NamespaceId[] {
+    return [...this.#dead];
+  }
+
+  /** All living namespaces, by title. */
+  namespaces(): readonly NamespaceInfo[] {
+    return [...this.#byId.values()].sort((a, b) => Buffer.compare(Buffer.from(a.title), Buffer.from(b.title)));
+  }
+
+  origins(): readonly RegisteredOrigin[] {
+    return [...this.#records.values()]
+      .filter((record) => record.kind === 'live' && record.key.startsWith('origin/'))
+      .map((record) => jsonOf(record) as RegisteredOrigin);
+  }
+
+  #applyNamespace(record: Record): void {
+    const id = parseNamespaceId(record.key.slice('namespace/'.length));
+    if (id === undefined) return;
+    const before = this.#byId.get(id);
+    if (before !== undefined && this.#byTitle.get(before.title) === id) this.#byTitle.delete(before.title);
+    if (!isReadable(record, 0) || this.#dead.has(id)) {
+      this.#byId.delete(id);
+      this.#dead.add(id);
+      return;
+    }
+    const { title, home } = jsonOf(record) as { title: string; home: string };
+    this.#byId.set(id, { id, title, home });
+    this.#byTitle.set(title, id);
+  }
+}
+
+export function jsonOf(record: Record): unknown {
+  return record.kind === 'live' ? JSON.parse(Buffer.from(record.value).toString()) : undefined;
+}

@@ -1,0 +1,251 @@
+import { assert, unreachable } from '../model/assert.ts';
+import { cursorOf } from '../model/epoch.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync, ScanRange } from '../model/feed.ts';
+import { type Filter, matches } from '../model/filter.ts';
+import { compareRecordKeys, type RecordKey } from '../model/key.ts';
+import { merge, replaces } from '../model/merge.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import { type Head, headOf, type Record } from '../model/record.ts';
+import { laterStamp } from '../model/stamp.ts';
+import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { FeedSink } from './feed-sink.ts';
+import type { Ledger } from './ledger.ts';
+import type { ReplicationObserver } from './observer.ts';
+import type { CommitView, Decision } from './proposal.ts';
+
+/** Named state of the store: where a scan stands, and whether it is one with a sweep. */
+const progressName = 'replica/progress';
+
+type Progress =
+  /** Nothing was ever received. */
+  | { readonly kind: 'nothing' }
+  /** A scan of every record is under way; with `sweep`, the server's covered vector by which it sweeps (rule R7). */
+  | { readonly kind: 'scan'; readonly token?: string; readonly sweep?: Array<[string, number]> }
+  /** Caught up once; `token` is of a delta scan that broke off. */
+  | { readonly kind: 'covered'; readonly token?: string };
+
+export interface ReplicaOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly observer: ReplicationObserver;
+  /** For metrics. */
+  readonly part: string;
+  readonly filter: Filter;
+  /** Called where the server makes the replica begin anew: the bound is void, and followers of this node must go (R21). */
+  readonly onResync: () => void;
+}
+
+/**
+ * The following side of a copy: events in, merged records and the cursor that they advance in the same batch (R3).
+ * It holds every record of its part once it has caught up.
+ */
+export class Replica implements FeedSink {
+  readonly #options: ReplicaOptions;
+  #progress: Progress;
+
+  private constructor(options: ReplicaOptions, progress: Progress) {
+    this.#options = options;
+    this.#progress = progress;
+  }
+
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const stored = await options.ledger.store.meta(progressName);
+    const progress: Progress =
+      stored === undefined ? { kind: 'nothing' } : (JSON.parse(Buffer.from(stored).toString()) as Progress);
+    return new Replica(options, progress);
+  }
+
+  /** True once all records of the part were received, at some time: from then on the covered vector means something. */
+  get hasCaughtUp(): boolean {
+    return this.#progress.kind === 'covered';
+  }
+
+  async start(): Promise<FollowStart> {
+    const { state } = this.#options.ledger;
+    switch (this.#progress.kind) {
+      case 'nothing':
+        return { kind: 'nothing' };
+      case 'scan':
+        return { kind: 'partial', token: this.#progress.token ?? 'none' };
+      case 'covered': {
+        const { token } = this.#progress;
+        const cursor = cursorOf(state.covered, state.epochs);
+        return { kind: 'cursor', cursor, ...(token === undefined ? {} : { token }) };
+      }
+      default:
+        return unreachable(this.#progress);
+    }
+  }
+
+  async opened(_event: Opened): Promise<void> {}
+
+  async apply(event: Resync | Changes | CaughtUp): Promise<void> {
+    switch (event.kind) {
+      case 'resync':
+        this.#options.onResync();
+        await this.#commit([], true, () => ({ result: undefined }), {
+          kind: 'scan',
+          sweep: [...event.vector],
+        });
+        return;
+      case 'changes':
+        return this.#changes(event);
+      case 'caught-up':
+        return this.#caughtUp(event);
+      default:
+        return unreachable(event);
+    }
+  }
+
+  durable(): VersionVector {
+    return this.hasCaughtUp ? this.#options.ledger.state.covered : emptyVector;
+  }
+
+  /** Merges a record that came by a load or a write of this node; it claims nothing about coverage. */
+  install(record: Record): Promise<void> {
+    return this.#options.ledger.submit({
+      keys: [record],
+      sync: false,
+      bytes: bytesOf(record),
+      decide: (view) => ({ puts: this.#accepted(record, view), result: undefined }),
+    });
+  }
+
+  async #changes(event: Changes): Promise<void> {
+    const { observer, clock, part } = this.#options;
+    const sweeping = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
+    const unshown = sweeping === undefined || event.range === undefined ? [] : await this.#heldIn(event.range, event);
+    const sweep = sweeping === undefined ? undefined : (new Map(sweeping) as VersionVector);
+    await this.#commit(
+      [...event.records, ...unshown],
+      false,
+      (view) => {
+        const decision = this.#merged(event, view);
+        if (sweep === undefined) return decision;
+        const heads = unshown.map((held) => view.head(held)).filter((head) => head !== undefined);
+        return { ...decision, removals: heads.filter((head) => coversPosition(sweep, head.position)) };
+      },
+      this.#progressAfter(event),
+      event.records.reduce((sum, record) => sum + bytesOf(record), 0),
+    );
+    if (event.committedAtMs !== undefined && event.records.length > 0) {
+      observer.propagated(part, clock.wallMs() - event.committedAtMs);
+    }
+  }
+
+  #merged(event: Changes, view: CommitView): Decision<undefined> {
+    const puts = event.records.flatMap((change) => {
+      assert(change.kind !== 'announcement', 'a copy is sent every value');
+      return this.#accepted(change, view);
+    });
+    const highWater = puts.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
+    if (event.step === undefined) return { puts, state: { highWater }, result: undefined };
+    const { vector, settled, epochs } = event.step;
+    return {
+      puts,
+      state: {
+        highWater,
+        covered: joinVectors(view.state.covered, vector),
+        settled: joinVectors(view.state.settled, settled),
+        ...(epochs === undefined ? {} : { epochs }),
+      },
+      result: undefined,
+    };
+  }
+
+  /** The rules by which a record gets in: R18 (dead namespaces), R20 (already covered), then the merge rule. */
+  #accepted(record: Record, view: CommitView): Record[] {
+    const { registry } = this.#options.ledger;
+    const { observer, filter } = this.#options;
+    if (!matches(filter, record.namespace, record.key)) return [];
+    if (record.namespace !== registryNamespace && registry.isDead(record.namespace)) return [];
+    const held = view.head(record);
+    if (held === undefined) {
+      const superseded = this.hasCaughtUp && coversPosition(view.state.covered, record.position);
+      return superseded ? [] : [record];
+    }
+    if (!replaces(record, held)) {
+      if (record.stamp < held.stamp) observer.conflictLost(held.stamp, record.stamp);
+      return [];
+    }
+    return [merge(record, asRecord(held))];
+  }
+
+  async #caughtUp(event: CaughtUp): Promise<void> {
+    const sweep = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
+    await this.#commit(
+      [],
+      true,
+      (view) => ({
+        state: {
+          covered: joinVectors(view.state.covered, event.vector),
+          settled: joinVectors(view.state.settled, event.settled),
+          // After a sweep nobody here knows what was purged before it (rule R8).
+          floor: joinVectors(view.state.floor, sweep === undefined ? event.floor : event.vector),
+          ...(event.epochs === undefined ? {} : { epochs: event.epochs }),
+        },
+        result: undefined,
+      }),
+      { kind: 'covered' },
+    );
+  }
+
+  #progressAfter(event: Changes): Progress {
+    const { token } = event;
+    switch (this.#progress.kind) {
+      case 'nothing':
+        return { kind: 'scan', ...(token === undefined ? {} : { token }) };
+      case 'scan':
+        return token === undefined ? this.#progress : { ...this.#progress, token };
+      case 'covered':
+        return { kind: 'covered', ...(token === undefined ? {} : { token }) };
+      default:
+        return unreachable(this.#progress);
+    }
+  }
+
+  /** One batch: what was decided and where the feed stands after it. */
+  async #commit(
+    keys: readonly RecordKey[],
+    sync: boolean,
+    decide: (view: CommitView) => Decision<undefined>,
+    progress: Progress,
+    bytes = 0,
+  ): Promise<void> {
+    const changed = JSON.stringify(progress) !== JSON.stringify(this.#progress);
+    const meta = new Map(changed ? [[progressName, Buffer.from(JSON.stringify(progress))]] : []);
+    await this.#options.ledger.submit({ keys, sync, bytes, decide: (view) => ({ ...decide(view), meta }) });
+    this.#progress = progress;
+  }
+
+  /** The records of the part that are held within the range, less those that the event shows. */
+  async #heldIn({ after, through }: ScanRange, event: Changes): Promise<RecordKey[]> {
+    const shown = new Set(event.records.map((record) => record.namespace + record.key));
+    const held: RecordKey[] = [];
+    const snapshot = this.#options.ledger.store.snapshot();
+    try {
+      for await (const page of snapshot.records(after === undefined ? {} : { after })) {
+        for (const head of page) {
+          if (through !== undefined && compareRecordKeys(head, through) > 0) return held;
+          if (!shown.has(head.namespace + head.key)) held.push({ namespace: head.namespace, key: head.key });
+        }
+      }
+      return held;
+    } finally {
+      await snapshot.close();
+    }
+  }
+}
+
+/** For the merge rule's sake: a head with no value at hand. Its value is never used, since the incoming one wins. */
+function asRecord(head: Head): Record {
+  if (head.kind === 'tombstone') return head;
+  const { valueBytes: _valueBytes, ...rest } = head;
+  return { ...rest, value: new Uint8Array() };
+}
+
+function bytesOf(record: Change): number {
+  const head = record.kind === 'live' ? headOf(record) : record;
+  return 128 + head.key.length + (head.kind === 'live' ? head.valueBytes : 0);
+}

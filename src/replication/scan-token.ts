@@ -1,0 +1,47 @@
+import type { Cursor } from '../model/epoch.ts';
+import type { RecordKey } from '../model/key.ts';
+import type { NamespaceId } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
+
+/**
+ * How far a scan got, as its server writes it for itself; followers keep it unread. It is void at any other server and
+ * in any other generation of this one (rule R4).
+ * - `records`: in record order, up to `last`; `from` is what the server covered when the scan began, where the log scan
+ *   that closes it must start.
+ * - `log`: in the order of sequences, up to `cursor`.
+ */
+export type ScanToken =
+  | { readonly kind: 'records'; readonly from: Cursor; readonly last: RecordKey }
+  | { readonly kind: 'log'; readonly cursor: Cursor };
+
+type WrittenCursor = Array<[string, number, number | null]>;
+interface WrittenToken {
+  readonly g: string;
+  readonly c: WrittenCursor;
+  readonly l?: [string, string];
+}
+
+export function encodeToken(token: ScanToken, generation: string): string {
+  const cursor = token.kind === 'records' ? token.from : token.cursor;
+  const written: WrittenToken = {
+    g: generation,
+    c: [...cursor].map(([origin, { sequence, epoch }]) => [origin, sequence, epoch ?? null]),
+    ...(token.kind === 'records' ? { l: [token.last.namespace, token.last.key] } : {}),
+  };
+  return Buffer.from(JSON.stringify(written)).toString('base64url');
+}
+
+/** Undefined where the token is another server's, another generation's, or no token at all. */
+export function decodeToken(text: string, generation: string): ScanToken | undefined {
+  try {
+    const written = JSON.parse(Buffer.from(text, 'base64url').toString()) as WrittenToken;
+    if (written.g !== generation) return undefined;
+    const cursor: Cursor = new Map(
+      written.c.map(([origin, sequence, epoch]) => [origin as OriginId, { sequence, epoch: epoch ?? undefined }]),
+    );
+    if (written.l === undefined) return { kind: 'log', cursor };
+    return { kind: 'records', from: cursor, last: { namespace: written.l[0] as NamespaceId, key: written.l[1] } };
+  } catch {
+    return undefined; // What a follower kept is not this server's writing: void, as if it had none.
+  }
+}

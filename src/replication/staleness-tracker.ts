@@ -1,0 +1,78 @@
+import type { Echo } from '../model/feed.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Bound } from '../model/staleness.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/**
+ * Proves how old a part may be, by one clock only (architecture §3).
+ *
+ *     follower            server
+ *     t=0   probe 7 ───▶
+ *                         had committed writes up to w5; its own bound is 20 ms
+ *           ◀─── w4, w5, echo(7, 20 ms)
+ *     t=80  applied w5, then the echo: all that the server had at t=0 is here, and it had all that the root had
+ *           20 ms before that. So at t=80 the bound is 100 ms, at t=95 it is 115 ms.
+ *
+ * Unknown before the first echo of a stream whose root is new, after a restart, and when the wall clock has outrun the
+ * monotonic one: a machine that slept has a monotonic clock that stood still meanwhile.
+ */
+export class StalenessTracker {
+  readonly #clock: Clock;
+  readonly #suspendedMsMax: number;
+  readonly #sent = new Map<number, number>();
+  #nextId = 1;
+  #proven: { readonly asOfMs: number; readonly root: OriginId; readonly wallMinusMonotonicMs: number } | undefined;
+
+  /** `suspendedMsMax`: milliseconds by which the wall clock may outrun the monotonic one before the bound is unknown. */
+  constructor(clock: Clock, suspendedMsMax: number) {
+    this.#clock = clock;
+    this.#suspendedMsMax = suspendedMsMax;
+  }
+
+  /** The id of a probe that is sent now. At most 64 are remembered. */
+  probe(): number {
+    const id = this.#nextId++;
+    this.#sent.set(id, this.#clock.monotonicMs());
+    const [oldest] = this.#sent.keys();
+    if (this.#sent.size > 64 && oldest !== undefined) this.#sent.delete(oldest);
+    return id;
+  }
+
+  /** An echo whose predecessors are all applied. Returns the round trip in milliseconds; undefined for an unknown probe. */
+  echoed({ id, bound }: Pick<Echo, 'id' | 'bound'>): number | undefined {
+    const sentMs = this.#sent.get(id);
+    if (sentMs === undefined) return undefined;
+    for (const earlier of this.#sent.keys()) if (earlier <= id) this.#sent.delete(earlier);
+    if (bound === undefined) {
+      this.reset();
+      return this.#clock.monotonicMs() - sentMs;
+    }
+    const asOfMs = sentMs - bound.boundMs;
+    // Another server may know less: its echo must not take back what was proven against the same root.
+    if (this.bound()?.root !== bound.root || asOfMs > (this.#proven?.asOfMs ?? Number.NEGATIVE_INFINITY)) {
+      this.#proven = { asOfMs, root: bound.root, wallMinusMonotonicMs: this.#drift() };
+    }
+    return this.#clock.monotonicMs() - sentMs;
+  }
+
+  /** The stream is over: its probes will not come back. What was proven goes on ageing. */
+  disconnected(): void {
+    this.#sent.clear();
+  }
+
+  /** Nothing is proven any more: a resync, or another root. */
+  reset(): void {
+    this.#proven = undefined;
+  }
+
+  /** Unset = unknown. */
+  bound(): Bound | undefined {
+    if (this.#proven === undefined) return undefined;
+    if (this.#drift() - this.#proven.wallMinusMonotonicMs > this.#suspendedMsMax) return undefined;
+    return { boundMs: this.#clock.monotonicMs() - this.#proven.asOfMs, root: this.#proven.root };
+  }
+
+  #drift(): number {
+    return this.#clock.wallMs() - this.#clock.monotonicMs();
+  }
+}

@@ -1,0 +1,268 @@
+import { unreachable } from '../model/assert.ts';
+import type { Cursor } from '../model/epoch.ts';
+import { toMeridianError } from '../model/errors.ts';
+import type { Changes, FeedEvent, FollowerMessage, FollowOpen, Probe, Resync } from '../model/feed.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { Bound } from '../model/staleness.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
+import type { Snapshot } from '../store/store.ts';
+import { cursorRefused } from './check-cursor.ts';
+import type { FeedServer, FollowerView } from './feed-server.ts';
+import type { LedgerState } from './ledger-state.ts';
+import { shapeEntry } from './part-shape.ts';
+import { type Scanning, scanLog, scanRecords } from './scan.ts';
+import { decodeToken } from './scan-token.ts';
+
+/** Where the follower stands, as far as this stream knows. */
+type Place =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'now' }
+  | { readonly kind: 'token'; readonly token: string; readonly cursor?: Cursor }
+  | { readonly kind: 'cursor'; readonly cursor: Cursor };
+
+interface PendingEcho {
+  readonly probe: Probe;
+  readonly bound: Bound | undefined;
+  /** The ring's end when the probe came. */
+  readonly place: number;
+}
+
+const echoesMax = 64;
+
+/**
+ * One follower's stream, as a loop of two states:
+ *
+ *     scan:  note the ring's end, take a snapshot, check the cursor, send what it lacks, send caught-up
+ *     live:  send the ring from the place noted; whoever falls out of the ring scans again from where it was
+ *
+ * Nothing is buffered for a follower: its reading pulls the events. Echoes stand in the live order (rule R10).
+ */
+export class Subscription {
+  readonly #server: FeedServer;
+  readonly #open: FollowOpen;
+  readonly #signal: AbortSignal;
+  readonly #part: ReturnType<FeedServer['shapes']['use']>;
+  readonly #echoes: PendingEcho[] = [];
+  #state: FollowerView['state'] = 'waiting';
+  #place = 0;
+  /** What the follower covers by what this stream sent. */
+  #sent: VersionVector = emptyVector;
+  #durable: VersionVector = emptyVector;
+  #wake: (() => void) | undefined;
+  #messagesFailed: unknown;
+  #closed = false;
+
+  constructor(server: FeedServer, open: FollowOpen, signal: AbortSignal) {
+    this.#server = server;
+    this.#open = open;
+    this.#signal = signal;
+    this.#part = server.shapes.use(open);
+  }
+
+  /** Takes in the follower's probes until they end. */
+  listen(messages: AsyncIterable<FollowerMessage>): void {
+    const take = async () => {
+      for await (const probe of messages) {
+        if (this.#closed) return;
+        const { ledger, clock, observer, bound } = this.#server.options;
+        observer.clockSkew(this.#open.node.name, probe.wallMs - clock.wallMs());
+        this.#durable = probe.durable;
+        if (this.#echoes.length >= echoesMax) this.#echoes.shift();
+        this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end });
+        this.#wake?.();
+      }
+    };
+    take().catch((error: unknown) => {
+      this.#messagesFailed = error;
+      this.#wake?.();
+    });
+  }
+
+  view(): FollowerView {
+    const behind = this.#server.options.ledger.ring.end - this.#place;
+    return {
+      node: this.#open.node,
+      role: this.#open.role,
+      state: this.#state,
+      durable: this.#durable,
+      ...(this.#state === 'live' ? { behindCommits: behind } : {}),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#part.release();
+  }
+
+  async *events(): AsyncGenerator<FeedEvent> {
+    const { identity, nonce, clusterId, generation, clock } = this.#server.options;
+    yield { kind: 'opened', node: identity, nonce, clusterId, generation, wallMs: clock.wallMs() };
+    let place: Place = placeOf(this.#open.start);
+    for (;;) {
+      const stalledAt = yield* this.#catchUp(place);
+      place = stalledAt ?? (yield* this.#live());
+    }
+  }
+
+  /** Ends with a caught-up; or, where the follower stalled, with the place to go on from. */
+  async *#catchUp(place: Place): AsyncGenerator<FeedEvent, Place | undefined> {
+    const { ledger, clock, scanStallMs } = this.#server.options;
+    this.#state = 'waiting';
+    await this.#server.scans.acquire(this.#signal);
+    let release = (): void => {
+      release = () => {};
+      this.#server.scans.release();
+    };
+    let snapshot: Snapshot | undefined;
+    try {
+      const instant = ledger.instant();
+      snapshot = instant.snapshot;
+      this.#state = 'scanning';
+      this.#place = instant.place;
+      let progress = place;
+      for await (const event of this.#scan(place, instant.snapshot, instant.state)) {
+        if (event.kind === 'resync') progress = { kind: 'token', token: 'none' };
+        let stalled = false;
+        const timer = clock.timer(scanStallMs, () => {
+          stalled = true;
+          release();
+          void instant.snapshot.close();
+        });
+        yield event;
+        timer.cancel();
+        if (event.kind === 'changes' && event.token !== undefined) {
+          const cursor = cursorIn(place);
+          progress = { kind: 'token', token: event.token, ...(cursor === undefined ? {} : { cursor }) };
+        }
+        if (stalled) return progress;
+      }
+      const { covered, floor, settled, epochs } = instant.state;
+      yield { kind: 'caught-up', vector: covered, floor, settled, epochs };
+      this.#sent = covered;
+      this.#state = 'live';
+      return undefined;
+    } finally {
+      release();
+      await snapshot?.close();
+    }
+  }
+
+  async *#scan(place: Place, snapshot: Snapshot, state: LedgerState): AsyncGenerator<Resync | Changes> {
+    const { generation, observer, self } = this.#server.options;
+    const scanning: Scanning = { snapshot, state, shape: this.#part.shape, generation, bounds: this.#server.options };
+    const token = place.kind === 'token' ? decodeToken(place.token, generation) : undefined;
+    const cursor = token?.kind === 'log' ? token.cursor : token?.kind === 'records' ? token.from : cursorIn(place);
+    if (place.kind === 'now') return;
+    let refused = cursor === undefined ? undefined : cursorRefused(cursor, state, self);
+    if (place.kind === 'token' && token === undefined && place.cursor === undefined) refused = 'void-progress';
+    if (refused !== undefined) {
+      observer.resyncSent(refused);
+      yield { kind: 'resync', vector: state.covered, reason: refused };
+    }
+    if (refused !== undefined || cursor === undefined) {
+      yield* this.#counted('records', this.#everything(scanning));
+    } else {
+      if (token?.kind === 'records') {
+        yield* this.#counted('records', scanRecords(scanning, token.from, { after: token.last }));
+      }
+      yield* this.#counted('log', scanLog(scanning, cursor));
+    }
+  }
+
+  /** A cache holds nothing that was not asked for: of everything it is sent the registry. */
+  #everything(scanning: Scanning): AsyncGenerator<Changes> {
+    const from = this.#server.cursor(scanning.state.covered);
+    return scanRecords(scanning, from, this.#open.role === 'cache' ? { namespace: registryNamespace } : {});
+  }
+
+  async *#counted(kind: 'log' | 'records', scan: AsyncGenerator<Changes>): AsyncGenerator<Changes> {
+    const { observer } = this.#server.options;
+    let records = 0;
+    observer.scanStarted(kind);
+    try {
+      for await (const event of scan) {
+        records += event.records.length;
+        yield event;
+      }
+    } finally {
+      observer.scanEnded(kind, records);
+    }
+  }
+
+  /** Ends where the follower fell out of the ring, with its cursor. */
+  async *#live(): AsyncGenerator<FeedEvent, Place> {
+    const { ledger, observer } = this.#server.options;
+    let unsent: Changes | undefined;
+    for (;;) {
+      this.#signal.throwIfAborted();
+      if (this.#messagesFailed !== undefined) throw toMeridianError(this.#messagesFailed);
+      const echo = this.#dueEcho();
+      const entry = echo === undefined ? ledger.ring.at(this.#place) : undefined;
+      if (unsent !== undefined && entry === undefined) {
+        yield unsent;
+        unsent = undefined;
+      } else if (echo !== undefined) {
+        this.#echoes.shift();
+        yield echo;
+      } else if (!ledger.ring.has(this.#place)) {
+        observer.followerFellBehind();
+        return { kind: 'cursor', cursor: this.#server.cursor(this.#sent) };
+      } else if (entry === undefined) {
+        await this.#more();
+      } else {
+        this.#place++;
+        this.#sent = entry.step.vector;
+        const changes = shapeEntry(entry, this.#part.shape, observer);
+        // A step that changes nothing of this part still moves the cursor; a row of them is told once.
+        if (changes.records.length === 0 && entry.step.epochs === undefined) unsent = changes;
+        else {
+          unsent = undefined;
+          yield changes;
+        }
+      }
+    }
+  }
+
+  /** The first echo that has everything before it sent. */
+  #dueEcho(): FeedEvent | undefined {
+    const pending = this.#echoes[0];
+    if (pending === undefined || pending.place > this.#place) return undefined;
+    const { probe, bound } = pending;
+    const wallMs = this.#server.options.clock.wallMs();
+    return { kind: 'echo', id: probe.id, wallMs, ...(bound === undefined ? {} : { bound }) };
+  }
+
+  /** Waits for a commit, a probe, or the end. */
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        forget();
+        this.#wake = undefined;
+        this.#signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const forget = this.#server.options.ledger.ring.onceChanged(done);
+      this.#wake = done;
+      this.#signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
+
+function placeOf(start: FollowOpen['start']): Place {
+  switch (start.kind) {
+    case 'nothing':
+    case 'now':
+      return start;
+    case 'partial':
+      return { kind: 'token', token: start.token };
+    case 'cursor':
+      if (start.token === undefined) return { kind: 'cursor', cursor: start.cursor };
+      return { kind: 'token', token: start.token, cursor: start.cursor };
+    default:
+      return unreachable(start);
+  }
+}
+
+function cursorIn(place: Place): Cursor | undefined {
+  return place.kind === 'cursor' || place.kind === 'token' ? place.cursor : undefined;
+}
