@@ -1,0 +1,51 @@
+import type { Call } from '../model/call.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { ReadOptions as ModelReadOptions } from '../model/key-value.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { CallOptions, ReadOptions } from './call-options.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { SessionKeeper } from './session-keeper.ts';
+
+/** What the parts of one cluster handle share. */
+export interface ClientContext {
+  readonly endpoints: Endpoints;
+  readonly session: SessionKeeper;
+  readonly clock: Clock;
+  /** Milliseconds that a call may take which names no time itself. */
+  readonly timeoutMs: number;
+  /** Aborted when the handle is closed. */
+  readonly closing: AbortSignal;
+}
+
+/** Deadline and signal of one call. @throws INVALID_ARGUMENT (a timeout that is none), CANCELLED (closed or aborted) */
+export function toCall({ clock, timeoutMs, closing }: ClientContext, options: CallOptions): Call {
+  const limit = options.timeoutMs ?? timeoutMs;
+  if (!(limit > 0)) {
+    throw new MeridianError('INVALID_ARGUMENT', `timeoutMs must be more than 0; it is ${limit}`, {
+      reason: 'bad-timeout',
+    });
+  }
+  // The common call has no signal of its own, and pays for no combination.
+  const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
+  if (signal.aborted) {
+    const why = closing.aborted ? 'the client is closed' : 'the call was aborted before it began';
+    throw new MeridianError('CANCELLED', why, { reason: 'cancelled', cause: signal.reason });
+  }
+  return { deadlineMs: clock.monotonicMs() + limit, signal };
+}
+
+/** What a read request carries besides its key. */
+export function toReadOptions(context: ClientContext, namespace: string, options: ReadOptions): ModelReadOptions {
+  const seconds = options.maxStaleness ?? options.cacheTtl;
+  if (seconds !== undefined && !(seconds >= 0 && Number.isFinite(seconds))) {
+    throw new MeridianError('INVALID_ARGUMENT', `maxStaleness must be seconds, 0 or more; it is ${seconds}`, {
+      reason: 'bad-max-staleness',
+    });
+  }
+  return {
+    namespace,
+    session: context.session.current,
+    ...(seconds === undefined ? {} : { maxStalenessMs: seconds * 1000 }),
+    ...(options.atOrigin === true ? { atOrigin: true } : {}),
+  };
+}

@@ -1,0 +1,61 @@
+import type { Member, NodeStatus } from '../model/cluster.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import { type ClientContext, toCall } from './call-frame.ts';
+import type { CallOptions } from './call-options.ts';
+import { Endpoints } from './endpoints.ts';
+import type { Namespace } from './namespace.ts';
+import { NamespaceAdmin } from './namespace-admin.ts';
+import { NamespaceHandle } from './namespace-handle.ts';
+import type { RemoteNode } from './remote-node.ts';
+import { SessionKeeper } from './session-keeper.ts';
+
+export interface ClusterHandleOptions {
+  readonly nodes: readonly RemoteNode[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timeoutMs: number;
+  readonly sessions: boolean;
+}
+
+/** A cluster as one application sees it: one session, one set of connections. */
+export class ClusterHandle {
+  /** What was written and seen through this handle; `export` and `import` carry it to another process. */
+  readonly session: SessionKeeper;
+  readonly namespaces: NamespaceAdmin;
+  readonly #random: Random;
+  readonly #context: ClientContext;
+  readonly #closing = new AbortController();
+
+  constructor({ nodes, clock, random, timeoutMs, sessions }: ClusterHandleOptions) {
+    this.session = new SessionKeeper(sessions);
+    this.#random = random;
+    const endpoints = new Endpoints(nodes);
+    this.#context = { endpoints, session: this.session, clock, timeoutMs, closing: this.#closing.signal };
+    this.namespaces = new NamespaceAdmin(this.#context);
+  }
+
+  /** The namespace of that title or id. Nothing is asked before its first use. */
+  namespace(name: string): Namespace {
+    return new NamespaceHandle(this.#context, this.#random, name);
+  }
+
+  /** Of the node in use. */
+  async status(options: CallOptions = {}): Promise<NodeStatus> {
+    const call = toCall(this.#context, options);
+    return this.#context.endpoints.read((node) => node.status(call));
+  }
+
+  /** Origins and edges that the node in use knows. */
+  async members(options: CallOptions = {}): Promise<readonly Member[]> {
+    const call = toCall(this.#context, options);
+    return this.#context.endpoints.read((node) => node.members(call));
+  }
+
+  /** Ends watches, cancels calls under way, closes connections. Idempotent. */
+  close(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new Error('the client is closed'));
+    this.#context.endpoints.close();
+  }
+}

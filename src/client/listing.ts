@@ -1,0 +1,52 @@
+import type { ListAnswer, ListedKey } from '../model/key-value.ts';
+import { type AnswerSource, answerSource, parseMetadata } from './answer.ts';
+
+export interface ListOptions {
+  /** 1 to 1000, which is the default. */
+  readonly limit?: number;
+  readonly prefix?: string | null;
+  /** From an earlier page with the same prefix. */
+  readonly cursor?: string | null;
+}
+
+export interface Key<Metadata> {
+  readonly name: string;
+  /** Seconds since 1970; unset = never. */
+  readonly expiration?: number;
+  /** Unset = none. */
+  readonly metadata?: Metadata;
+  readonly version: string;
+  /** Of the value. */
+  readonly bytes: number;
+}
+
+export interface Entry<Metadata> {
+  readonly name: string;
+  readonly value: Uint8Array;
+  readonly metadata: Metadata | null;
+  /** Seconds since 1970; `null` = never. */
+  readonly expiration: number | null;
+  readonly version: string;
+}
+
+/** `list_complete` decides whether there is more; an empty page does not. */
+export type ListResult<Metadata> = AnswerSource & { keys: Key<Metadata>[] } & (
+    | { readonly list_complete: false; readonly cursor: string }
+    | { readonly list_complete: true }
+  );
+
+export function toListResult<Metadata>(answer: ListAnswer): ListResult<Metadata> {
+  const page = { keys: answer.keys.map((key) => toKey<Metadata>(key)), ...answerSource(answer) };
+  if (answer.cursor === undefined) return { ...page, list_complete: true };
+  return { ...page, list_complete: false, cursor: answer.cursor };
+}
+
+function toKey<Metadata>({ key, stamp, metadata, expiresAt, valueBytes }: ListedKey): Key<Metadata> {
+  return {
+    name: key,
+    version: stamp,
+    bytes: valueBytes,
+    ...(expiresAt === undefined ? {} : { expiration: expiresAt }),
+    ...(metadata === undefined ? {} : { metadata: parseMetadata<Metadata>(metadata) as Metadata }),
+  };
+}

@@ -1,0 +1,55 @@
+import type { Call } from '../model/call.ts';
+import type { NamespaceInfo } from '../model/namespace.ts';
+import type { NamespaceChange } from '../model/namespaces.ts';
+import { type ClientContext, toCall } from './call-frame.ts';
+import type { CallOptions } from './call-options.ts';
+import type { RemoteNode } from './remote-node.ts';
+
+/** Makes, finds, renames and deletes namespaces. Names are titles or ids; titles are unique. */
+export class NamespaceAdmin {
+  readonly #context: ClientContext;
+
+  constructor(context: ClientContext) {
+    this.#context = context;
+  }
+
+  /** @throws ALREADY_EXISTS where the title is taken; INVALID_ARGUMENT unless it has 1 to 512 bytes */
+  create(title: string, options: CallOptions = {}): Promise<NamespaceInfo> {
+    return this.#change(options, (node, call) => node.create(title, call));
+  }
+
+  /** @throws NOT_FOUND */
+  get(name: string, options: CallOptions = {}): Promise<NamespaceInfo> {
+    return this.#ask(options, (node, call) => node.find(name, call));
+  }
+
+  /** All of them, by title. */
+  list(options: CallOptions = {}): Promise<readonly NamespaceInfo[]> {
+    return this.#ask(options, (node, call) => node.namespaces(call));
+  }
+
+  /** @throws NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT */
+  rename(name: string, title: string, options: CallOptions = {}): Promise<NamespaceInfo> {
+    return this.#change(options, (node, call) => node.rename(name, title, call));
+  }
+
+  /** The title is free at once; the data go away in the background. @throws NOT_FOUND */
+  delete(name: string, options: CallOptions = {}): Promise<NamespaceInfo> {
+    return this.#change(options, (node, call) => node.remove(name, call));
+  }
+
+  async #change(
+    options: CallOptions,
+    ask: (node: RemoteNode, call: Call) => Promise<NamespaceChange>,
+  ): Promise<NamespaceInfo> {
+    const call = toCall(this.#context, options);
+    const { namespace, session } = await this.#context.endpoints.write((node) => ask(node, call));
+    this.#context.session.join(session);
+    return namespace;
+  }
+
+  async #ask<T>(options: CallOptions, ask: (node: RemoteNode, call: Call) => Promise<T>): Promise<T> {
+    const call = toCall(this.#context, options);
+    return this.#context.endpoints.read((node) => ask(node, call));
+  }
+}

@@ -1,0 +1,89 @@
+import { MeridianError } from '../model/errors.ts';
+import type { GetAnswer } from '../model/key-value.ts';
+import { limits } from '../model/limits.ts';
+import { toAnswer } from './answer.ts';
+import { type ClientContext, toCall, toReadOptions } from './call-frame.ts';
+import type { ReadOptions } from './call-options.ts';
+import { type Entry, type Key, type ListOptions, type ListResult, toListResult } from './listing.ts';
+import type { PrefixOptions } from './namespace.ts';
+
+/** Keys and their records, read from whichever endpoint answers, within the session. */
+export class NamespaceReader {
+  readonly #context: ClientContext;
+  readonly #name: string;
+
+  constructor(context: ClientContext, name: string) {
+    this.#context = context;
+    this.#name = name;
+  }
+
+  async one(key: string, options: ReadOptions): Promise<GetAnswer> {
+    const call = toCall(this.#context, options);
+    const request = { key, ...toReadOptions(this.#context, this.#name, options) };
+    const answer = await this.#context.endpoints.read((node) => node.get(request, call));
+    this.#context.session.sawAnswer(answer);
+    return answer;
+  }
+
+  /** 1 to 100 keys; the answers are in their order. */
+  async many(keys: readonly string[], options: ReadOptions): Promise<ReadonlyArray<readonly [string, GetAnswer]>> {
+    checkKeyCount(keys.length);
+    const call = toCall(this.#context, options);
+    const request = { keys, ...toReadOptions(this.#context, this.#name, options) };
+    const answers = await this.#context.endpoints.read((node) => node.getMany(request, call));
+    for (const answer of answers) this.#context.session.sawAnswer(answer);
+    return answers.map((answer, i) => [keys[i] ?? '', answer] as const);
+  }
+
+  async page<Metadata>(options: ListOptions & ReadOptions): Promise<ListResult<Metadata>> {
+    const call = toCall(this.#context, options);
+    const { cursor } = options;
+    const request = {
+      ...toReadOptions(this.#context, this.#name, options),
+      prefix: options.prefix ?? '',
+      limit: options.limit ?? limits.listKeysMax,
+      ...(cursor === undefined || cursor === null ? {} : { cursor }),
+    };
+    const answer = await this.#context.endpoints.read((node) => node.list(request, call));
+    this.#context.session.sawList(answer);
+    return toListResult(answer);
+  }
+
+  async *keys<Metadata>(options: PrefixOptions): AsyncGenerator<Key<Metadata>, void, undefined> {
+    for await (const page of this.#pages<Metadata>(options)) yield* page;
+  }
+
+  async *entries<Metadata>(options: PrefixOptions): AsyncGenerator<Entry<Metadata>, void, undefined> {
+    for await (const page of this.#pages<Metadata>(options)) {
+      for (const keys of slices(page, limits.batchGetKeysMax)) {
+        const names = keys.map(({ name }) => name);
+        for (const [name, answer] of await this.many(names, options)) {
+          const { value, metadata, expiration, version } = toAnswer<Uint8Array, Metadata>(answer, (bytes) => bytes);
+          if (value !== null && version !== null) yield { name, value, metadata, expiration, version };
+        }
+      }
+    }
+  }
+
+  async *#pages<Metadata>(options: PrefixOptions): AsyncGenerator<readonly Key<Metadata>[], void, undefined> {
+    let cursor: string | undefined;
+    do {
+      const page: ListResult<Metadata> = await this.page({ ...options, ...(cursor === undefined ? {} : { cursor }) });
+      yield page.keys;
+      cursor = page.list_complete ? undefined : page.cursor;
+    } while (cursor !== undefined);
+  }
+}
+
+function checkKeyCount(count: number): void {
+  if (count >= 1 && count <= limits.batchGetKeysMax) return;
+  throw new MeridianError('INVALID_ARGUMENT', `1 to ${limits.batchGetKeysMax} keys at once; these are ${count}`, {
+    reason: 'batch-too-large',
+    limit: limits.batchGetKeysMax,
+    seen: count,
+  });
+}
+
+function* slices<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size);
+}

@@ -1,0 +1,85 @@
+import { MeridianError } from '../model/errors.ts';
+import type { Backoff } from '../runtime/backoff.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import { parseMetadata } from './answer.ts';
+import type { Change } from './change.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { SessionKeeper } from './session-keeper.ts';
+import type { WatchEvent, WatchRequest } from './watch-event.ts';
+
+export interface WatchContext {
+  readonly endpoints: Endpoints;
+  readonly session: SessionKeeper;
+  readonly clock: Clock;
+  readonly backoff: Backoff;
+}
+
+/**
+ * Watches for as long as the signal lets it: whenever the stream ends or breaks, it backs off and goes on behind the
+ * last cursor, at the next endpoint where this one failed. What no retry can mend is thrown.
+ */
+export async function* watch<Metadata>(
+  context: WatchContext,
+  request: WatchRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Change<Metadata>, void, undefined> {
+  let from = request;
+  while (!signal.aborted) {
+    const node = context.endpoints.current;
+    try {
+      for await (const event of node.watch(from, signal)) {
+        if (signal.aborted) return;
+        context.backoff.succeeded();
+        if (event.cursor !== undefined) from = { ...from, cursor: event.cursor };
+        remember(context.session, event);
+        yield toChange<Metadata>(event);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!mayPass(error)) throw error;
+      context.endpoints.moveOnFrom(node);
+    }
+    if (await wasStopped(context, signal)) return;
+  }
+}
+
+/** Waits before the next attempt; true where the signal came first. */
+async function wasStopped({ clock, backoff }: WatchContext, signal: AbortSignal): Promise<boolean> {
+  return sleep(clock, backoff.nextMs(), signal).then(
+    () => false,
+    () => true,
+  );
+}
+
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof MeridianError)) return false;
+  switch (error.code) {
+    case 'UNAVAILABLE':
+    case 'RESOURCE_EXHAUSTED':
+    case 'DEADLINE_EXCEEDED':
+    case 'CANCELLED':
+    case 'INTERNAL':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function remember(session: SessionKeeper, event: WatchEvent): void {
+  if (event.kind === 'put' || event.kind === 'delete') session.sawRecord(event.position, event.stamp);
+}
+
+function toChange<Metadata>(event: WatchEvent): Change<Metadata> {
+  const cursor = event.cursor === undefined ? {} : { cursor: event.cursor };
+  if (event.kind === 'delete') return { kind: 'delete', key: event.key, version: event.stamp, ...cursor };
+  if (event.kind !== 'put') return { kind: event.kind, ...cursor };
+  return {
+    kind: 'put',
+    key: event.key,
+    value: event.value ?? null,
+    metadata: parseMetadata<Metadata>(event.metadata),
+    expiration: event.expiresAt ?? null,
+    version: event.stamp,
+    ...cursor,
+  };
+}
