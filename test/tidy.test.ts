@@ -62,6 +62,7 @@ const bannedAnywhere: ReadonlyArray<readonly [RegExp, string]> = [
   [/^\s*(export\s+)?(const\s+|declare\s+)*enum\s+\w/, 'an enum: use a union of strings'],
   [/(:\s*|<\s*|\bas\s+|\|\s*)any\b(?!['\w-])/, '`any`: use `unknown` and narrow it'],
   [/[\w)\]]!(\.|\[|\)|,|;|$)/, 'a non-null assertion: handle the absence, or assert it'],
+  [/\bPromise\.withResolvers\b/, 'Promise.withResolvers: Node 20 does not have it'],
   [/^\s*export \* from/, 'a barrel: import the file that defines the thing'],
 ];
 

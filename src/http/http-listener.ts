@@ -1,0 +1,148 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Call } from '../model/call.ts';
+import { MeridianError, toMeridianError } from '../model/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { httpStatus } from './http-status.ts';
+import type { HttpObserver } from './observer.ts';
+import { sendJson } from './send.ts';
+import type { HttpSurface } from './surface.ts';
+
+export interface HttpListenerOptions {
+  /** Asked in order; the first that matches answers. Names are labels of metrics. */
+  readonly surfaces: ReadonlyArray<{ readonly name: string; readonly surface: HttpSurface }>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: HttpObserver;
+  /** Milliseconds for one exchange, from its headers to its end. */
+  readonly exchangeMs: number;
+}
+
+/** Bounds of the listener; those that Node enforces by itself are named as Node names them. */
+const bounds = {
+  headersTimeoutMs: 10_000,
+  /** For all of a request, its body too: 100 MB at 1 MB/s. */
+  requestTimeoutMs: 120_000,
+  keepAliveTimeoutMs: 60_000,
+  headerBytesMax: 16 * 1024,
+  connectionsMax: 1024,
+  requestsASocketMax: 100_000,
+} as const;
+
+/** A node's one HTTP port: routes each request to the surface that it belongs to, within bounds, and drains when stopped. */
+export class HttpListener {
+  readonly #options: HttpListenerOptions;
+  readonly #server: Server;
+  readonly #stopping = new AbortController();
+  readonly #underWay = new Set<ServerResponse>();
+
+  constructor(options: HttpListenerOptions) {
+    this.#options = options;
+    this.#server = createServer(
+      {
+        headersTimeout: bounds.headersTimeoutMs,
+        requestTimeout: bounds.requestTimeoutMs,
+        keepAliveTimeout: bounds.keepAliveTimeoutMs,
+        maxHeaderSize: bounds.headerBytesMax,
+      },
+      (request, response) => void this.#exchange(request, response),
+    );
+    this.#server.maxConnections = bounds.connectionsMax;
+    this.#server.maxRequestsPerSocket = bounds.requestsASocketMax;
+    this.#server.on('drop', () => options.observer.rejected('too-many-connections'));
+    this.#server.on('clientError', (error, socket) => this.#malformed(error, socket as Socket));
+  }
+
+  /** Listens; port 0 is one that the machine chooses. @throws UNAVAILABLE where the address cannot be had */
+  async start(host: string, port: number): Promise<string> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error) =>
+        reject(
+          new MeridianError('UNAVAILABLE', `cannot listen for HTTP on ${host}:${port}: ${error.message}`, {
+            reason: 'cannot-listen',
+            cause: error,
+          }),
+        ),
+      );
+      this.#server.listen(port, host, () => resolve());
+    });
+    const address = this.#server.address() as AddressInfo;
+    return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+  }
+
+  /** Takes no more connections, waits for exchanges under way up to `drainMs`, then cuts them. */
+  async stop(drainMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    // A connection that is kept alive would outlast its last exchange and hold the stop up.
+    for (const response of this.#underWay) response.shouldKeepAlive = false;
+    const cut = this.#options.clock.timer(drainMs, () => {
+      this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));
+      this.#server.closeAllConnections();
+    });
+    await closed;
+    cut.cancel();
+  }
+
+  async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { clock, observer, surfaces } = this.#options;
+    const beganMs = clock.monotonicMs();
+    const gone = new AbortController();
+    let surfaceName = 'none';
+    this.#underWay.add(response);
+    response.once('close', () => {
+      this.#underWay.delete(response);
+      gone.abort(new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' }));
+      const statusCode = response.writableFinished ? response.statusCode : 0;
+      observer.answered(surfaceName, statusCode, clock.monotonicMs() - beganMs);
+    });
+    if (!this.#server.listening) response.shouldKeepAlive = false;
+    const call: Call = {
+      deadlineMs: beganMs + this.#options.exchangeMs,
+      signal: AbortSignal.any([gone.signal, this.#stopping.signal]),
+    };
+    try {
+      const found = surfaces.find(({ surface }) => surface.matches(request));
+      if (found === undefined) throw unknownPath(request);
+      surfaceName = found.name;
+      await found.surface.handle(request, response, call);
+    } catch (thrown) {
+      this.#refuse(response, thrown);
+    }
+  }
+
+  #refuse(response: ServerResponse, thrown: unknown): void {
+    const error = toMeridianError(thrown);
+    if (error.code === 'INTERNAL') {
+      this.#options.logger.log('error', 'an HTTP exchange failed', { error: error.stack ?? error.message });
+    }
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    const { retryAfterMs } = error.details;
+    if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1000));
+    sendJson(response, httpStatus[error.code], { code: error.code, message: error.message, ...error.details });
+  }
+
+  #malformed(error: Error & { code?: string }, socket: Socket): void {
+    this.#options.observer.rejected('malformed');
+    if (!socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const line = statusLines[error.code ?? ''] ?? '400 Bad Request';
+    socket.end(`HTTP/1.1 ${line}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  }
+}
+
+const statusLines: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+function unknownPath(request: IncomingMessage): MeridianError {
+  const path = (request.url ?? '/').split('?', 1)[0];
+  return new MeridianError('NOT_FOUND', `no such path: ${path}`, { reason: 'unknown-path' });
+}

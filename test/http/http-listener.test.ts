@@ -1,0 +1,199 @@
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HttpListener } from '../../src/http/http-listener.ts';
+import { type NodeReport, NodeRoutes } from '../../src/http/node-routes.ts';
+import { sendText } from '../../src/http/send.ts';
+import type { HttpSurface } from '../../src/http/surface.ts';
+import type { NodeStatus } from '../../src/model/cluster.ts';
+import { MeridianError } from '../../src/model/errors.ts';
+import type { OriginId } from '../../src/model/position.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+
+const origin = '00000000000000aa' as OriginId;
+
+const readyStatus: NodeStatus = {
+  node: { name: 'fra', role: 'edge', id: 'e1', region: 'eu' },
+  clusterId: 'c1',
+  version: '0.0.0',
+  ready: true,
+  notes: [],
+  uptimeMs: 5,
+  parts: [
+    {
+      part: 'cache',
+      includes: ['*'],
+      state: 'live',
+      covered: new Map([[origin, 7]]),
+      floor: new Map(),
+      settled: new Map(),
+    },
+  ],
+  followers: [],
+  readOnly: false,
+};
+
+let status: NodeStatus = readyStatus;
+const report: NodeReport = {
+  metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'meridian_reads_total 1\n' }),
+  status: async () => status,
+};
+
+/** A surface of one header, as the Workers binding's: it holds its answer back until told. */
+class HeldSurface implements HttpSurface {
+  readonly entered = settleable<AbortSignal>();
+  readonly release = settleable<void>();
+  matches = (request: { headers: Record<string, unknown> }): boolean => 'meridian-namespace' in request.headers;
+  handle: HttpSurface['handle'] = async (_request, response, call) => {
+    this.entered.resolve(call.signal);
+    await this.release.promise;
+    sendText(response, 200, 'held');
+  };
+}
+
+describe('the HTTP listener of a node', () => {
+  let listener: HttpListener;
+  let routes: NodeRoutes;
+  let held: HeldSurface;
+  let base: string;
+  let answered: string[];
+
+  beforeEach(async () => {
+    status = readyStatus;
+    answered = [];
+    routes = new NodeRoutes(report);
+    held = new HeldSurface();
+    const failing: HttpSurface = {
+      matches: (request) => request.url === '/busy',
+      handle: async () => {
+        throw new MeridianError('RESOURCE_EXHAUSTED', 'too many loads', { reason: 'loads', retryAfterMs: 1500 });
+      },
+    };
+    listener = new HttpListener({
+      surfaces: [
+        { name: 'binding', surface: held },
+        { name: 'busy', surface: failing },
+        { name: 'node', surface: routes },
+      ],
+      clock: systemClock,
+      logger: silentLogger,
+      observer: {
+        answered: (surface, code) => void answered.push(`${surface} ${code}`),
+        rejected: (r) => void answered.push(r),
+      },
+      exchangeMs: 5_000,
+    });
+    base = `http://${await listener.start('127.0.0.1', 0)}`;
+  });
+
+  afterEach(async () => {
+    held.release.resolve();
+    await listener.stop(100);
+  });
+
+  it('answers metrics with their content type', async () => {
+    const response = await fetch(`${base}/metrics`);
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4');
+    expect(await response.text()).toBe('meridian_reads_total 1\n');
+  });
+
+  it('says ready, and not ready with the reasons', async () => {
+    expect((await fetch(`${base}/readyz`)).status).toBe(200);
+    status = { ...readyStatus, ready: false, notes: ['never caught up', 'no upstream'] };
+    const response = await fetch(`${base}/readyz`);
+    expect(response.status).toBe(503);
+    expect(await response.text()).toBe('not ready: never caught up; no upstream\n');
+  });
+
+  it('is alive but not ready while it drains', async () => {
+    routes.drain();
+    expect((await fetch(`${base}/readyz`)).status).toBe(503);
+    expect((await fetch(`${base}/livez`)).status).toBe(200);
+  });
+
+  it('writes vectors as objects and leaves what is unknown out of the status', async () => {
+    const body = (await (await fetch(`${base}/status?x=1`)).json()) as { parts: Array<Record<string, unknown>> };
+    expect(body.parts[0]?.['covered']).toEqual({ [origin]: 7 });
+    expect(body.parts[0]).not.toHaveProperty('boundMs');
+  });
+
+  it('refuses other methods than GET and HEAD', async () => {
+    const response = await fetch(`${base}/status`, { method: 'POST', body: 'x' });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('GET, HEAD');
+  });
+
+  it('gives a request to the first surface that matches, whatever its path', async () => {
+    held.release.resolve();
+    const response = await fetch(`${base}/metrics`, { headers: { 'Meridian-Namespace': 'flags' } });
+    expect(await response.text()).toBe('held');
+  });
+
+  it('answers an unknown path and a failed surface with a code, a message and a delay', async () => {
+    const unknown = await fetch(`${base}/nothing`);
+    expect(unknown.status).toBe(404);
+    expect(await unknown.json()).toMatchObject({ code: 'NOT_FOUND', reason: 'unknown-path' });
+    const busy = await fetch(`${base}/busy`);
+    expect(busy.status).toBe(429);
+    expect(busy.headers.get('retry-after')).toBe('2');
+  });
+
+  it('aborts the call when its client goes away', async () => {
+    const sent = httpRequest(`${base}/`, { headers: { 'Meridian-Namespace': 'a' } });
+    sent.on('error', () => {});
+    sent.end();
+    const signal = await held.entered.promise;
+    const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
+    sent.destroy();
+    await aborted;
+    expect((signal.reason as MeridianError).code).toBe('CANCELLED');
+  });
+
+  it('answers garbage with 400, an endless header with 431, and goes on', async () => {
+    expect(await speak(base, 'garbage\r\n\r\n')).toContain('400 Bad Request');
+    expect(await speak(base, `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toContain('431');
+    expect((await fetch(`${base}/livez`)).status).toBe(200);
+    expect(answered.filter((what) => what === 'malformed')).toHaveLength(2);
+  });
+
+  it('lets an exchange under way end when it stops, and takes no new one', async () => {
+    const answer = fetch(`${base}/`, { headers: { 'Meridian-Namespace': 'a' } });
+    await held.entered.promise;
+    const stopped = listener.stop(5_000);
+    await expect(fetch(`${base}/livez`)).rejects.toThrow();
+    held.release.resolve();
+    expect(await (await answer).text()).toBe('held');
+    await stopped;
+  });
+
+  it('cuts an exchange that outlasts the drain', async () => {
+    const answer = fetch(`${base}/`, { headers: { 'Meridian-Namespace': 'a' } });
+    const signal = await held.entered.promise;
+    const failed = expect(answer).rejects.toThrow();
+    await listener.stop(1);
+    await failed;
+    expect(signal.aborted).toBe(true);
+  });
+});
+
+function speak(base: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(base);
+  return new Promise((resolve) => {
+    let heard = '';
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    socket.on('data', (bytes) => {
+      heard += bytes.toString();
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(heard));
+  });
+}
+
+function settleable<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
