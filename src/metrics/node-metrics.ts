@@ -1,0 +1,39 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { NodeStatus } from '../model/cluster.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { EventLoopMetrics } from './event-loop-metrics.ts';
+import { HttpMetrics } from './http-metrics.ts';
+import { ReplicationMetrics } from './replication-metrics.ts';
+import { StatusMetrics } from './status-metrics.ts';
+
+/** All that one node measures, in a registry of its own: two nodes in one process do not mix. */
+export class NodeMetrics {
+  readonly replication: ReplicationMetrics;
+  readonly http: HttpMetrics;
+  readonly #registry = new Registry();
+  readonly #status: StatusMetrics;
+  readonly #eventLoop: EventLoopMetrics;
+
+  constructor(logger: Logger) {
+    this.replication = new ReplicationMetrics(this.#registry, logger);
+    this.http = new HttpMetrics(this.#registry);
+    this.#status = new StatusMetrics(this.#registry);
+    this.#eventLoop = new EventLoopMetrics(this.#registry);
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  get registry(): Registry {
+    return this.#registry;
+  }
+
+  /** The text of one scrape, with this status in it. */
+  async scrape(status: NodeStatus | undefined): Promise<{ readonly contentType: string; readonly text: string }> {
+    this.#status.show(status);
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  stop(): void {
+    this.#eventLoop.stop();
+    this.#registry.clear();
+  }
+}

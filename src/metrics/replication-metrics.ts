@@ -1,0 +1,145 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { isMeridianError } from '../model/errors.ts';
+import type { OriginId } from '../model/position.ts';
+import type { ReplicationObserver } from '../replication/observer.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { countBuckets, latencyBuckets } from './buckets.ts';
+
+/** The feed's two sides, and the commits of a store that serves or takes one. */
+export class ReplicationMetrics implements ReplicationObserver {
+  readonly #logger: Logger;
+  readonly #sent: Counter;
+  readonly #sentRecords: Counter;
+  readonly #shaped: Counter;
+  readonly #scans: Gauge;
+  readonly #scansTotal: Counter;
+  readonly #scannedRecords: Counter;
+  readonly #fellBehind: Counter;
+  readonly #resyncs: Counter;
+  readonly #received: Counter;
+  readonly #receivedRecords: Counter;
+  readonly #propagation: Histogram;
+  readonly #followsEnded: Counter;
+  readonly #conflicts: Counter;
+  readonly #commitSeconds: Histogram;
+  readonly #commitRecords: Histogram;
+  readonly #commitFailures: Counter;
+  readonly #expired: Counter;
+  readonly #purged: Counter;
+  readonly #clockSkew: Gauge;
+  readonly #roundTrip: Histogram;
+
+  constructor(registry: Registry, logger: Logger) {
+    const registers = [registry];
+    const counter = (name: string, help: string, ...labelNames: string[]) =>
+      new Counter({ name: `meridian_${name}`, help, labelNames, registers });
+    const gauge = (name: string, help: string, ...labelNames: string[]) =>
+      new Gauge({ name: `meridian_${name}`, help, labelNames, registers });
+    const histogram = (name: string, help: string, buckets: number[], ...labelNames: string[]) =>
+      new Histogram({ name: `meridian_${name}`, help, buckets, labelNames, registers });
+    this.#logger = logger;
+    this.#sent = counter('feed_events_sent_total', 'Feed events that left for followers.', 'kind');
+    this.#sentRecords = counter('feed_records_sent_total', 'Records in feed events that left for followers.', 'kind');
+    this.#shaped = counter(
+      'feed_steps_shaped_total',
+      'Commits laid out for one kind of part; followers of a like part share them.',
+    );
+    this.#scans = gauge('feed_scans_running', 'Followers that catch up from the store now.', 'kind');
+    this.#scansTotal = counter('feed_scans_total', 'Scans for followers begun.', 'kind');
+    this.#scannedRecords = counter('feed_scanned_records_total', 'Records sent by scans that ended.', 'kind');
+    this.#fellBehind = counter('feed_fell_behind_total', 'Followers that fell out of the ring into a scan.');
+    this.#resyncs = counter('feed_resyncs_sent_total', 'Resyncs sent to followers.', 'reason');
+    this.#received = counter('feed_events_received_total', 'Feed events received.', 'part', 'kind');
+    this.#receivedRecords = counter('feed_records_received_total', 'Records in feed events received.', 'part', 'kind');
+    this.#propagation = histogram(
+      'propagation_seconds',
+      'Commit at the origin to applied here, by two clocks and corrected for nothing.',
+      latencyBuckets,
+      'part',
+    );
+    this.#followsEnded = counter('feed_follows_ended_total', 'Feed streams that ended, by error code.', 'part', 'code');
+    this.#conflicts = counter('conflicts_lost_total', 'Records that lost against a later stamp of another origin.');
+    this.#commitSeconds = histogram('commit_seconds', 'Duration of one commit, its sync included.', latencyBuckets);
+    this.#commitRecords = histogram('commit_records', 'Records of one commit.', countBuckets);
+    this.#commitFailures = counter('commit_failures_total', 'Commits that the store did not take.');
+    this.#expired = counter('expired_records_total', 'Records whose value was dropped after their expiry.');
+    this.#purged = counter('purged_records_total', 'Tombstones purged after their retention.');
+    this.#clockSkew = gauge('clock_skew_seconds', 'Wall clock here less the one of the other node.', 'peer');
+    this.#roundTrip = histogram('probe_round_trip_seconds', 'Probe sent to echo processed.', latencyBuckets, 'part');
+  }
+
+  eventSent(kind: string, records: number): void {
+    this.#sent.inc({ kind });
+    if (records > 0) this.#sentRecords.inc({ kind }, records);
+  }
+
+  stepShaped(): void {
+    this.#shaped.inc();
+  }
+
+  scanStarted(kind: 'log' | 'records'): void {
+    this.#scans.inc({ kind });
+    this.#scansTotal.inc({ kind });
+  }
+
+  scanEnded(kind: 'log' | 'records', records: number): void {
+    this.#scans.dec({ kind });
+    this.#scannedRecords.inc({ kind }, records);
+  }
+
+  followerFellBehind(): void {
+    this.#fellBehind.inc();
+  }
+
+  resyncSent(reason: string): void {
+    this.#resyncs.inc({ reason });
+  }
+
+  eventReceived(part: string, kind: string, records: number): void {
+    this.#received.inc({ part, kind });
+    if (records > 0) this.#receivedRecords.inc({ part, kind }, records);
+  }
+
+  propagated(part: string, elapsedMs: number): void {
+    // Clocks differ: a negative time is one of clocks and not of the network.
+    this.#propagation.observe({ part }, Math.max(0, elapsedMs) / 1000);
+  }
+
+  followEnded(part: string, upstream: string, error: unknown): void {
+    const code = error === undefined ? 'OK' : isMeridianError(error) ? error.code : 'INTERNAL';
+    this.#followsEnded.inc({ part, code });
+    const text = error instanceof Error ? error.message : error === undefined ? undefined : String(error);
+    this.#logger.log('warn', 'a feed ended', { part, upstream, code, error: text });
+  }
+
+  conflictLost(winner: string, loser: string): void {
+    this.#conflicts.inc();
+    this.#logger.log('debug', 'a record lost against a later stamp', { winner, loser });
+  }
+
+  committed(records: number, elapsedMs: number): void {
+    this.#commitRecords.observe(records);
+    this.#commitSeconds.observe(elapsedMs / 1000);
+  }
+
+  commitFailed(error: unknown): void {
+    this.#commitFailures.inc();
+    this.#logger.log('error', 'a commit failed', { error: error instanceof Error ? error.message : String(error) });
+  }
+
+  expired(records: number): void {
+    this.#expired.inc(records);
+  }
+
+  purged(records: number): void {
+    this.#purged.inc(records);
+  }
+
+  clockSkew(peer: string, skewMs: number): void {
+    this.#clockSkew.set({ peer }, skewMs / 1000);
+  }
+
+  echoed(part: string, _root: OriginId, roundTripMs: number): void {
+    this.#roundTrip.observe({ part }, roundTripMs / 1000);
+  }
+}

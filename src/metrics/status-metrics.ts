@@ -1,0 +1,87 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { NodeStatus, PartStatus } from '../model/cluster.ts';
+
+/** Followers that get a series of their own; the rest is counted all the same. */
+const followersNamedMax = 100;
+
+/** Gauges that are read off a node's status when it is scraped. What is unknown has no series: it is never 0. */
+export class StatusMetrics {
+  readonly #gauges: readonly Gauge[];
+  readonly #info: Gauge;
+  readonly #ready: Gauge;
+  readonly #readOnly: Gauge;
+  readonly #uptime: Gauge;
+  readonly #staleness: Gauge;
+  readonly #state: Gauge;
+  readonly #covered: Gauge;
+  readonly #records: Gauge;
+  readonly #bytes: Gauge;
+  readonly #followers: Gauge;
+  readonly #behind: Gauge;
+  readonly #hitRatio: Gauge;
+
+  constructor(registry: Registry) {
+    const gauge = (name: string, help: string, ...labelNames: string[]) =>
+      new Gauge({ name: `meridian_${name}`, help, labelNames, registers: [registry] });
+    this.#info = gauge('node_info', 'Always 1: who the node is.', 'name', 'role', 'id', 'region', 'version', 'cluster');
+    this.#ready = gauge('ready', '1 where the node can answer reads truthfully.', 'role');
+    this.#readOnly = gauge('read_only', '1 where the node takes no writes.', 'role');
+    this.#uptime = gauge('uptime_seconds', 'Since the node was opened.', 'role');
+    this.#staleness = gauge(
+      'staleness_seconds',
+      'Proven upper bound on the age of what the part shows; no series while unknown.',
+      'part',
+    );
+    this.#state = gauge('part_state', '1 for the state that the part is in.', 'part', 'state');
+    this.#covered = gauge('covered_sequence', 'Covered vector of the part, by origin.', 'part', 'origin');
+    this.#records = gauge('records', 'Records held, tombstones included.', 'part');
+    this.#bytes = gauge('stored_bytes', 'Bytes held, about.', 'part');
+    this.#followers = gauge('feed_followers', 'Streams that follow this node.', 'role', 'state');
+    this.#behind = gauge(
+      'feed_follower_behind_commits',
+      'Commits that a live follower has yet to be sent.',
+      'follower',
+      'part',
+    );
+    this.#hitRatio = gauge('hit_ratio', 'Reads answered from what is held, of all since the node was opened.', 'role');
+    this.#gauges = [
+      this.#info,
+      this.#ready,
+      this.#readOnly,
+      this.#uptime,
+      this.#staleness,
+      this.#state,
+      this.#covered,
+      this.#records,
+      this.#bytes,
+      this.#followers,
+      this.#behind,
+      this.#hitRatio,
+    ];
+  }
+
+  /** Shows this status and nothing of an earlier one; `undefined` = the node could not say. */
+  show(status: NodeStatus | undefined): void {
+    for (const gauge of this.#gauges) gauge.reset();
+    if (status === undefined) return;
+    const { name, role, id, region } = status.node;
+    this.#info.set({ name, role, id, region, version: status.version, cluster: status.clusterId }, 1);
+    this.#ready.set({ role }, status.ready ? 1 : 0);
+    this.#readOnly.set({ role }, status.readOnly ? 1 : 0);
+    this.#uptime.set({ role }, status.uptimeMs / 1000);
+    if (status.hitRate !== undefined) this.#hitRatio.set({ role }, status.hitRate);
+    for (const part of status.parts) this.#showPart(part);
+    for (const { role: followerRole, state } of status.followers) this.#followers.inc({ role: followerRole, state });
+    for (const { name: follower, part, behindCommits } of status.followers.slice(0, followersNamedMax)) {
+      if (behindCommits !== undefined) this.#behind.set({ follower, part }, behindCommits);
+    }
+  }
+
+  #showPart({ part, state, boundMs, covered, records, bytes }: PartStatus): void {
+    this.#state.set({ part, state }, 1);
+    if (boundMs !== undefined) this.#staleness.set({ part }, boundMs / 1000);
+    if (records !== undefined) this.#records.set({ part }, records);
+    if (bytes !== undefined) this.#bytes.set({ part }, bytes);
+    for (const [origin, sequence] of covered) this.#covered.set({ part, origin }, sequence);
+  }
+}

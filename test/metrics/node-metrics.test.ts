@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NodeMetrics } from '../../src/metrics/node-metrics.ts';
+import type { NodeStatus, PartStatus } from '../../src/model/cluster.ts';
+import { MeridianError } from '../../src/model/errors.ts';
+import type { OriginId } from '../../src/model/position.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+
+const origin = '00000000000000aa' as OriginId;
+
+const part: PartStatus = {
+  part: 'copy',
+  includes: ['*'],
+  state: 'live',
+  covered: new Map([[origin, 41]]),
+  floor: new Map(),
+  settled: new Map(),
+  boundMs: 250,
+  records: 12,
+};
+
+const status: NodeStatus = {
+  node: { name: 'fra', role: 'edge', id: 'e1', region: 'eu' },
+  clusterId: 'c1',
+  version: '0.1.0',
+  ready: true,
+  notes: [],
+  uptimeMs: 5_000,
+  parts: [part],
+  followers: [],
+  readOnly: false,
+};
+
+/** The samples of one metric, without its help and type. */
+function samplesOf(text: string, name: string): string[] {
+  return text.split('\n').filter((line) => new RegExp(`^${name}[{ ]`).test(line));
+}
+
+describe('the metrics of a node', () => {
+  let metrics: NodeMetrics;
+
+  beforeEach(() => {
+    metrics = new NodeMetrics(silentLogger);
+  });
+  afterEach(() => metrics.stop());
+
+  it('show the proven bound in seconds', async () => {
+    const { text } = await metrics.scrape(status);
+    expect(samplesOf(text, 'meridian_staleness_seconds')).toEqual(['meridian_staleness_seconds{part="copy"} 0.25']);
+  });
+
+  it('have no series for a bound or hit ratio that is unknown, also after one was known', async () => {
+    await metrics.scrape({ ...status, hitRate: 0.5 });
+    const { boundMs: _, ...unknown } = part;
+    const { text } = await metrics.scrape({ ...status, parts: [unknown] });
+    expect(samplesOf(text, 'meridian_staleness_seconds')).toEqual([]);
+    expect(samplesOf(text, 'meridian_hit_ratio')).toEqual([]);
+    expect(samplesOf(text, 'meridian_records')).toEqual(['meridian_records{part="copy"} 12']);
+  });
+
+  it('show nothing of an earlier status where the node could not say', async () => {
+    await metrics.scrape(status);
+    const { text } = await metrics.scrape(undefined);
+    for (const name of ['meridian_ready', 'meridian_node_info', 'meridian_covered_sequence']) {
+      expect(samplesOf(text, name)).toEqual([]);
+    }
+  });
+
+  it('count followers by role and state', async () => {
+    const follower = {
+      name: 'a',
+      role: 'edge' as const,
+      id: '1',
+      part: 'copy',
+      state: 'live' as const,
+      behindCommits: 3,
+    };
+    const { text } = await metrics.scrape({ ...status, followers: [follower, { ...follower, name: 'b' }] });
+    expect(samplesOf(text, 'meridian_feed_followers')).toEqual(['meridian_feed_followers{role="edge",state="live"} 2']);
+    expect(samplesOf(text, 'meridian_feed_follower_behind_commits')).toHaveLength(2);
+  });
+
+  it('give no more than a hundred followers a series of their own', async () => {
+    const followers = Array.from({ length: 150 }, (_, i) => ({
+      name: `f${i}`,
+      role: 'edge' as const,
+      id: String(i),
+      part: 'copy',
+      state: 'live' as const,
+      behindCommits: 0,
+    }));
+    const { text } = await metrics.scrape({ ...status, followers });
+    expect(samplesOf(text, 'meridian_feed_follower_behind_commits')).toHaveLength(100);
+    expect(samplesOf(text, 'meridian_feed_followers')[0]).toMatch(/ 150$/);
+  });
+
+  it('count running scans up and down', async () => {
+    metrics.replication.scanStarted('log');
+    metrics.replication.scanStarted('log');
+    metrics.replication.scanEnded('log', 7);
+    const { text } = await metrics.scrape(status);
+    expect(samplesOf(text, 'meridian_feed_scans_running')).toEqual(['meridian_feed_scans_running{kind="log"} 1']);
+    expect(samplesOf(text, 'meridian_feed_scanned_records_total')).toEqual([
+      'meridian_feed_scanned_records_total{kind="log"} 7',
+    ]);
+  });
+
+  it('measure times in seconds, and a propagation that clocks made negative as none', async () => {
+    metrics.replication.committed(3, 20);
+    metrics.replication.propagated('copy', -5);
+    const { text } = await metrics.scrape(status);
+    expect(samplesOf(text, 'meridian_commit_seconds_sum')).toEqual(['meridian_commit_seconds_sum 0.02']);
+    expect(samplesOf(text, 'meridian_propagation_seconds_sum')).toEqual([
+      'meridian_propagation_seconds_sum{part="copy"} 0',
+    ]);
+  });
+
+  it('count the ends of feeds by error code, never by message', async () => {
+    metrics.replication.followEnded('copy', 'a:1', new MeridianError('UNAVAILABLE', 'gone at 12:01', { reason: 'x' }));
+    metrics.replication.followEnded('copy', 'a:1', new Error('odd'));
+    const { text } = await metrics.scrape(status);
+    expect(samplesOf(text, 'meridian_feed_follows_ended_total')).toEqual([
+      'meridian_feed_follows_ended_total{part="copy",code="UNAVAILABLE"} 1',
+      'meridian_feed_follows_ended_total{part="copy",code="INTERNAL"} 1',
+    ]);
+  });
+
+  it('stay apart from those of another node in the same process', async () => {
+    const other = new NodeMetrics(silentLogger);
+    metrics.replication.purged(4);
+    const { text } = await other.scrape(status);
+    other.stop();
+    expect(samplesOf(text, 'meridian_purged_records_total')).toEqual(['meridian_purged_records_total 0']);
+  });
+
+  it('have a help text and the prefix on every name of ours', async () => {
+    const { text } = await metrics.scrape(status);
+    const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1] ?? '');
+    expect(names.filter((name) => !/^(meridian|process|nodejs)_/.test(name))).toEqual([]);
+    expect(names.filter((name) => !text.includes(`# HELP ${name} `))).toEqual([]);
+  });
+});
