@@ -6,7 +6,7 @@ import { isReadable, type Record } from '../model/record.ts';
 
 /** The registry's keys: each an own record, so that they replicate like data. */
 export const registryKeys = {
-  title: (title: string) => `title/${Buffer.from(title).toString('base64url').slice(0, 500)}`,
+  title: (title: string) => `title/${title}`,
   namespace: (id: NamespaceId) => `namespace/${id}`,
   origin: (id: OriginId) => `origin/${id}`,
 } as const;

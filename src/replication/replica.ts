@@ -5,8 +5,9 @@ import { type Filter, matches } from '../model/filter.ts';
 import { compareRecordKeys, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
-import { laterStamp } from '../model/stamp.ts';
+import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { FeedSink } from './feed-sink.ts';
@@ -21,7 +22,7 @@ type Progress =
   /** Nothing was ever received. */
   | { readonly kind: 'nothing' }
   /** A scan of every record is under way; with `sweep`, the server's covered vector by which it sweeps (rule R7). */
-  | { readonly kind: 'scan'; readonly token?: string; readonly sweep?: Array<[string, number]> }
+  | { readonly kind: 'scan'; readonly token?: string; readonly sweep?: Array<[OriginId, number]> }
   /** Caught up once; `token` is of a delta scan that broke off. */
   | { readonly kind: 'covered'; readonly token?: string };
 
@@ -116,7 +117,7 @@ export class Replica implements FeedSink {
     const { observer, clock, part } = this.#options;
     const sweeping = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
     const unshown = sweeping === undefined || event.range === undefined ? [] : await this.#heldIn(event.range, event);
-    const sweep = sweeping === undefined ? undefined : (new Map(sweeping) as VersionVector);
+    const sweep = sweeping === undefined ? undefined : new Map(sweeping);
     await this.#commit(
       [...event.records, ...unshown],
       false,
@@ -166,7 +167,8 @@ export class Replica implements FeedSink {
       return superseded ? [] : [record];
     }
     if (!replaces(record, held)) {
-      if (record.stamp < held.stamp) observer.conflictLost(held.stamp, record.stamp);
+      const conflict = record.stamp < held.stamp && stampParts(record.stamp).origin !== stampParts(held.stamp).origin;
+      if (conflict) observer.conflictLost(held.stamp, record.stamp);
       return [];
     }
     return [merge(record, asRecord(held))];

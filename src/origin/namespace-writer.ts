@@ -1,0 +1,98 @@
+import { MeridianError } from '../model/errors.ts';
+import type { PutMutation } from '../model/key-value.ts';
+import { checkTitle, type NamespaceId, type NamespaceInfo, registryNamespace } from '../model/namespace.ts';
+import type { NamespaceChange } from '../model/namespaces.ts';
+import type { OriginId } from '../model/position.ts';
+import { isReadable } from '../model/record.ts';
+import { emptySession, sessionAfterRecord } from '../model/session.ts';
+import { bottomStamp } from '../model/stamp.ts';
+import type { CommitView } from '../replication/proposal.ts';
+import { type Registry, registryKeys } from '../replication/registry.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Draft, Writer } from './writer.ts';
+
+export interface NamespaceWriterOptions {
+  readonly writer: Writer;
+  readonly registry: Registry;
+  readonly random: Random;
+  readonly self: OriginId;
+}
+
+/** Creates, renames and removes namespaces: batches of the registry whose conditions keep titles unique. */
+export class NamespaceWriter {
+  readonly #options: NamespaceWriterOptions;
+
+  constructor(options: NamespaceWriterOptions) {
+    this.#options = options;
+  }
+
+  create(title: string): Promise<NamespaceChange> {
+    checkTitle(title);
+    const namespace = { id: this.#options.random.hex(16) as NamespaceId, title, home: this.#options.self };
+    return this.#commit(namespace, [claim(namespace), describe(namespace)], (view) => checkFree(title, view));
+  }
+
+  rename(name: string, title: string): Promise<NamespaceChange> {
+    checkTitle(title);
+    const before = this.#options.registry.require(name);
+    if (before.title === title) return this.#commit(before, [describe(before)], (view) => checkAlive(before, view));
+    const namespace = { ...before, title };
+    return this.#commit(namespace, [release(before), claim(namespace), describe(namespace)], (view) => {
+      checkAlive(before, view);
+      checkFree(title, view);
+    });
+  }
+
+  remove(name: string): Promise<NamespaceChange> {
+    const namespace = this.#options.registry.require(name);
+    const gone: Draft = {
+      namespace: registryNamespace,
+      mutation: { kind: 'delete', key: registryKeys.namespace(namespace.id) },
+    };
+    return this.#commit(namespace, [release(namespace), gone], (view) => checkAlive(namespace, view));
+  }
+
+  async #commit(
+    namespace: NamespaceInfo,
+    drafts: readonly Draft[],
+    check: (view: CommitView) => void,
+  ): Promise<NamespaceChange> {
+    const written = await this.#options.writer.commit(drafts, bottomStamp, check);
+    const session = written.reduce((s, { position, stamp }) => sessionAfterRecord(s, position, stamp), emptySession);
+    return { namespace, session };
+  }
+}
+
+function put(key: string, value: unknown): Draft {
+  const mutation: PutMutation = { kind: 'put', key, value: Buffer.from(JSON.stringify(value)) };
+  return { namespace: registryNamespace, mutation };
+}
+
+function claim({ id, title }: NamespaceInfo): Draft {
+  return put(registryKeys.title(title), { id });
+}
+
+function describe({ id, title, home }: NamespaceInfo): Draft {
+  return put(registryKeys.namespace(id), { title, home });
+}
+
+function release({ title }: NamespaceInfo): Draft {
+  return { namespace: registryNamespace, mutation: { kind: 'delete', key: registryKeys.title(title) } };
+}
+
+/**
+ * Looks at the registry as it will be when this is committed. The writer reads the heads of the drafts' keys alone,
+ * and each draft that matters here is of the key that is looked at.
+ */
+function checkFree(title: string, view: CommitView): void {
+  const held = view.head({ namespace: registryNamespace, key: registryKeys.title(title) });
+  if (!isReadable(held, 0)) return;
+  throw new MeridianError('ALREADY_EXISTS', `a namespace with the title ${title} exists already`, {
+    reason: 'title-taken',
+  });
+}
+
+function checkAlive({ id, title }: NamespaceInfo, view: CommitView): void {
+  if (isReadable(view.head({ namespace: registryNamespace, key: registryKeys.namespace(id) }), 0)) return;
+  throw new MeridianError('NOT_FOUND', `unknown namespace: ${title}`, { reason: 'unknown-namespace' });
+}

@@ -1,0 +1,136 @@
+import { MeridianError } from '../model/errors.ts';
+import { mapKey, type RecordKey } from '../model/key.ts';
+import type { Condition, Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
+import type { NamespaceId } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
+import { type Head, headOf, isReadable, type Record } from '../model/record.ts';
+import { laterStamp } from '../model/stamp.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import type { CommitView, Decision } from '../replication/proposal.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { checkMutations, expiresAtSeconds } from './check-mutations.ts';
+import { checkSessionStamp, nextStamp } from './stamp-clock.ts';
+
+export interface WriterOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly self: OriginId;
+  /** Milliseconds by which a session's stamp may be ahead of this origin's clock. */
+  readonly clockSkewMsMax: number;
+}
+
+/** A mutation without the namespace's title, as registry changes are made of too. */
+export interface Draft {
+  readonly namespace: NamespaceId;
+  readonly mutation: Mutation;
+}
+
+/** Stamps, sequences and commits what users write. A batch is one proposal, so it is taken or refused whole. */
+export class Writer {
+  readonly #options: WriterOptions;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /** @throws INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION (a condition, a session too far ahead) */
+  async write(request: WriteRequest): Promise<Omit<WriteAnswer, 'durability'>> {
+    const { ledger, clock } = this.#options;
+    checkMutations(request.mutations, clock.wallMs());
+    const namespace = ledger.registry.require(request.namespace).id;
+    const drafts = request.mutations.map((mutation) => ({ namespace, mutation }));
+    const written = await this.commit(drafts, request.session.stamp, () => {
+      const now = ledger.registry.require(request.namespace).id;
+      if (now !== namespace) {
+        throw new MeridianError('UNAVAILABLE', `the title ${request.namespace} moved meanwhile; ask again`, {
+          reason: 'namespace-moved',
+          retryAfterMs: 0,
+        });
+      }
+    });
+    return { namespace, origin: this.#options.self, written, covered: ledger.state.covered };
+  }
+
+  /** Commits drafts; `check` runs when they are decided and may refuse them. */
+  commit(
+    drafts: readonly Draft[],
+    sessionStamp: string,
+    check: (view: CommitView) => void,
+  ): Promise<readonly Written[]> {
+    return this.#options.ledger.submit({
+      keys: drafts.map(({ namespace, mutation }) => ({ namespace, key: mutation.key })),
+      sync: true,
+      bytes: drafts.reduce((sum, { mutation }) => sum + bytesOf(mutation), 0),
+      decide: (view) => {
+        check(view);
+        return this.#decide(drafts, sessionStamp, view);
+      },
+    });
+  }
+
+  #decide(drafts: readonly Draft[], sessionStamp: string, view: CommitView): Decision<readonly Written[]> {
+    const { clock, self, clockSkewMsMax } = this.#options;
+    const nowMs = clock.wallMs();
+    const session = sessionStamp as typeof view.state.highWater;
+    checkSessionStamp(session, view.state.highWater, nowMs, clockSkewMsMax);
+    let highWater = laterStamp(view.state.highWater, session);
+    let sequence = view.state.covered.get(self) ?? 0;
+    const batch = new Map<string, Record>();
+    const written: Written[] = [];
+    for (const { namespace, mutation } of drafts) {
+      const name = mapKey(namespace, mutation.key);
+      const earlier = batch.get(name);
+      const held = earlier === undefined ? view.head({ namespace, key: mutation.key }) : headOf(earlier);
+      checkCondition(mutation.condition, held, mutation.key, nowMs);
+      highWater = nextStamp(highWater, nowMs, self);
+      sequence++;
+      const record = recordOf(mutation, { namespace, key: mutation.key }, nowMs, {
+        stamp: highWater,
+        position: { origin: self, sequence },
+      });
+      batch.set(name, record);
+      const { stamp, position, expiresAt } = record;
+      written.push({ stamp, position, ...(expiresAt === undefined ? {} : { expiresAt }) });
+    }
+    const covered = new Map(view.state.covered).set(self, sequence);
+    // Alone, an origin is every registered origin: what it covers is settled (rule R19).
+    return { puts: [...batch.values()], state: { covered, settled: covered, highWater }, result: written };
+  }
+}
+
+function recordOf(
+  mutation: Mutation,
+  key: RecordKey,
+  nowMs: number,
+  place: Pick<Record, 'stamp' | 'position'>,
+): Record {
+  if (mutation.kind === 'delete') return { kind: 'tombstone', ...key, ...place };
+  const expiresAt = expiresAtSeconds(mutation.expiry, nowMs);
+  return {
+    kind: 'live',
+    ...key,
+    ...place,
+    value: mutation.value,
+    ...(mutation.metadata === undefined ? {} : { metadata: mutation.metadata }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
+}
+
+function checkCondition(condition: Condition | undefined, held: Head | undefined, key: string, nowMs: number): void {
+  if (condition === undefined) return;
+  const found = isReadable(held, nowMs) ? held.stamp : undefined;
+  if (condition.kind === 'absent' ? found === undefined : found === condition.version) return;
+  const wanted = condition.kind === 'absent' ? 'to be absent' : `to have version ${condition.version}`;
+  throw new MeridianError('FAILED_PRECONDITION', `the key ${key} was ${wanted}, but ${saying(found)}`, {
+    reason: 'condition-not-met',
+    ...(found === undefined ? {} : { versionFound: found }),
+  });
+}
+
+function saying(found: string | undefined): string {
+  return found === undefined ? 'it is absent' : `it has version ${found}`;
+}
+
+function bytesOf(mutation: Mutation): number {
+  return 256 + mutation.key.length + (mutation.kind === 'put' ? mutation.value.byteLength : 0);
+}
