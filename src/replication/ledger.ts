@@ -95,9 +95,7 @@ export class Ledger {
     this.#waitingBytes += proposal.bytes;
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ proposal, resolve: (result) => resolve(result as T), reject });
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined;
-      });
+      this.#running ??= this.#run();
     });
   }
 
@@ -121,6 +119,7 @@ export class Ledger {
         for (const waiting of taken) waiting.reject(storeFailed(error));
       }
     }
+    this.#running = undefined; // In the same turn as the last look at the queue: nobody can slip in between.
   }
 
   #take(): Waiting[] {
