@@ -3,6 +3,7 @@ import type { NodeStatus } from '../model/cluster.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { EventLoopMetrics } from './event-loop-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
+import { ReadWriteMetrics } from './read-write-metrics.ts';
 import { ReplicationMetrics } from './replication-metrics.ts';
 import { StatusMetrics } from './status-metrics.ts';
 
@@ -10,6 +11,7 @@ import { StatusMetrics } from './status-metrics.ts';
 export class NodeMetrics {
   readonly replication: ReplicationMetrics;
   readonly http: HttpMetrics;
+  readonly readsAndWrites: ReadWriteMetrics;
   readonly #registry = new Registry();
   readonly #status: StatusMetrics;
   readonly #eventLoop: EventLoopMetrics;
@@ -17,6 +19,7 @@ export class NodeMetrics {
   constructor(logger: Logger) {
     this.replication = new ReplicationMetrics(this.#registry, logger);
     this.http = new HttpMetrics(this.#registry);
+    this.readsAndWrites = new ReadWriteMetrics(this.#registry);
     this.#status = new StatusMetrics(this.#registry);
     this.#eventLoop = new EventLoopMetrics(this.#registry);
     collectDefaultMetrics({ register: this.#registry });

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Address } from '../../config/option.ts';
+import { MeridianError } from '../../model/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+
+export interface ChildNodeOptions {
+  readonly role: 'origin' | 'edge';
+  readonly name: string;
+  /** Flags of `meridian origin` or `meridian edge`. */
+  readonly flags: readonly string[];
+  /** Takes the node's log lines. */
+  readonly logPath: string;
+  readonly clock: Clock;
+}
+
+const startMsMax = 30_000;
+const stopMsMax = 15_000;
+
+/** A node in a process of its own. */
+export class ChildNode {
+  readonly grpc: Address;
+  readonly http: Address;
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<void>;
+  readonly #clock: Clock;
+
+  private constructor(process: ChildProcess, exited: Promise<void>, clock: Clock, at: Serving) {
+    this.#process = process;
+    this.#exited = exited;
+    this.#clock = clock;
+    this.grpc = parsePlace(at.grpc);
+    this.http = parsePlace(at.http);
+  }
+
+  /** Resolves once the node serves, as its log says. @throws UNAVAILABLE with its last words where it ends before */
+  static async start(options: ChildNodeOptions): Promise<ChildNode> {
+    const { role, name, flags, clock } = options;
+    const script = process.argv[1] ?? '';
+    const child = spawn(process.execPath, [script, role, '--name', name, ...flags], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const orphaned = () => child.kill('SIGKILL');
+    process.once('exit', orphaned);
+    const exited = new Promise<void>((resolve) => {
+      child.once('exit', resolve);
+      child.once('error', () => resolve());
+    }).finally(() => process.off('exit', orphaned));
+    try {
+      return new ChildNode(child, exited, clock, await serving(child, exited, options));
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  /** SIGTERM, and SIGKILL to one that takes too long. */
+  async stop(): Promise<void> {
+    this.#process.kill('SIGTERM');
+    const late = this.#clock.timer(stopMsMax, () => this.#process.kill('SIGKILL'));
+    await this.#exited;
+    late.cancel();
+  }
+
+  /** SIGKILL: what a power cut looks like to everyone else. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#exited;
+  }
+}
+
+interface Serving {
+  readonly grpc: string;
+  readonly http: string;
+}
+
+/** Reads the node's log for the line that says where it serves; the log goes on into its file. */
+function serving(child: ChildProcess, exited: Promise<void>, options: ChildNodeOptions): Promise<Serving> {
+  const { name, clock, logPath } = options;
+  const file = createWriteStream(logPath, { flags: 'a' });
+  let lastLine = '';
+  return new Promise((resolve, reject) => {
+    const fail = (what: string) =>
+      reject(new MeridianError('UNAVAILABLE', `${name} ${what}: ${lastLine}`, { reason: 'node-not-started' }));
+    const late = clock.timer(startMsMax, () => fail(`does not serve after ${startMsMax / 1000} s`));
+    if (child.stderr === null) return fail('has no log');
+    const lines = createInterface({ input: child.stderr });
+    lines.on('line', (line) => {
+      lastLine = line;
+      file.write(`${line}\n`);
+      const found = servingLine(line);
+      if (found === undefined) return;
+      late.cancel();
+      resolve(found);
+    });
+    void exited.then(() => {
+      late.cancel();
+      file.end();
+      fail('ended');
+    });
+  });
+}
+
+function servingLine(line: string): Serving | undefined {
+  if (!line.startsWith('{')) return undefined;
+  const { message, grpc, http } = JSON.parse(line) as { message: string } & Serving;
+  return message === 'serving' ? { grpc, http } : undefined;
+}
+
+function parsePlace(text: string): Address {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+}

@@ -1,0 +1,62 @@
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { OriginObserver } from '../origin/observer.ts';
+import { latencyBuckets } from './buckets.ts';
+
+/** Reads by where their data came from, and writes. Outcomes are a closed set, so there are few series. */
+export class ReadWriteMetrics implements OriginObserver {
+  readonly #reads: Counter;
+  readonly #readSeconds: Histogram;
+  readonly #writes: Counter;
+  readonly #mutations: Counter;
+  readonly #writeSeconds: Histogram;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#reads = new Counter({
+      name: 'meridian_reads_total',
+      help: 'Reads answered or refused, by the source of their data.',
+      labelNames: ['kind', 'source', 'outcome'],
+      registers,
+    });
+    this.#readSeconds = new Histogram({
+      name: 'meridian_read_seconds',
+      help: 'Duration of one read inside the node.',
+      labelNames: ['kind', 'source'],
+      buckets: latencyBuckets,
+      registers,
+    });
+    this.#writes = new Counter({
+      name: 'meridian_writes_total',
+      help: 'Writes acknowledged or refused; a batch is one.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#mutations = new Counter({
+      name: 'meridian_mutations_total',
+      help: 'Puts and deletes of acknowledged writes.',
+      registers,
+    });
+    this.#writeSeconds = new Histogram({
+      name: 'meridian_write_seconds',
+      help: 'Duration of one write inside the node, its sync included.',
+      buckets: latencyBuckets,
+      registers,
+    });
+  }
+
+  read(kind: 'get' | 'list', outcome: string, elapsedMs: number): void {
+    this.readFrom('origin', kind, outcome, elapsedMs);
+  }
+
+  /** `source` is origin, copy, cache, or none where the read was refused. */
+  readFrom(source: string, kind: 'get' | 'list', outcome: string, elapsedMs: number): void {
+    this.#reads.inc({ kind, source, outcome });
+    this.#readSeconds.observe({ kind, source }, elapsedMs / 1000);
+  }
+
+  written(outcome: string, mutations: number, elapsedMs: number): void {
+    this.#writes.inc({ outcome });
+    if (outcome === 'ok') this.#mutations.inc(mutations);
+    this.#writeSeconds.observe(elapsedMs / 1000);
+  }
+}
