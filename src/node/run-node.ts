@@ -1,0 +1,34 @@
+import type { LogLevel } from '../runtime/logger.ts';
+import { type Outside, processOutside } from './outside.ts';
+import type { RunningNode } from './running-node.ts';
+
+/**
+ * Runs a node as what its process is for: starts it, says in the log where it serves, and stops it when told. A defect
+ * that nothing caught is logged and ends the process with 1: what it left in memory cannot be trusted, the disk can.
+ * @throws what the start throws
+ */
+export async function runNode(
+  start: (outside: Outside) => Promise<RunningNode>,
+  logLevel: LogLevel,
+  stopped: AbortSignal,
+): Promise<void> {
+  const outside = processOutside(logLevel);
+  const { logger } = outside;
+  const fatal = (error: unknown) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    logger.log('error', 'a defect: the process ends', { error: text });
+    process.exit(1);
+  };
+  process.on('uncaughtException', fatal);
+  process.on('unhandledRejection', fatal);
+  const node = await start(outside);
+  logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress });
+  // A signal alone keeps no process alive: the listeners do.
+  await new Promise<void>((resolve) => {
+    if (stopped.aborted) resolve();
+    else stopped.addEventListener('abort', () => resolve(), { once: true });
+  });
+  logger.log('info', 'stopping');
+  await node.stop();
+  logger.log('info', 'stopped');
+}

@@ -1,0 +1,14 @@
+/** A node that serves. */
+export interface RunningNode {
+  /** `host:port` of the gRPC listener, with the port that the machine chose where 0 was asked for. */
+  readonly grpcAddress: string;
+  /** `host:port` of the HTTP listener. */
+  readonly httpAddress: string;
+  /** Asks the node whether it can answer reads truthfully. */
+  ready(): Promise<boolean>;
+  /**
+   * Says at once that it is not ready, takes no new calls, waits for those under way up to the drain timeout, cuts the
+   * rest, and closes its stores. Idempotent.
+   */
+  stop(): Promise<void>;
+}
