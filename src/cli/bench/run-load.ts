@@ -1,0 +1,102 @@
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { Namespace } from '../../client/namespace.ts';
+import { toMeridianError } from '../../model/errors.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import type { Random } from '../../runtime/random.ts';
+
+export interface LoadPlan {
+  readonly durationMs: number;
+  /** Calls under way at once. */
+  readonly concurrency: number;
+  /** Share of gets among the calls; the rest are puts. */
+  readonly reads: number;
+  /** Calls a second; unset = as many as will go. */
+  readonly ratePerSecond?: number | undefined;
+  readonly valueBytes: number;
+  readonly keys: number;
+}
+
+export interface LoadTools {
+  readonly namespace: Namespace;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+}
+
+/** What one kind of call came to. Latencies are in nanoseconds. */
+export interface LoadResult {
+  readonly latencies: RecordableHistogram;
+  /** By error code. */
+  readonly failures: Map<string, number>;
+}
+
+export interface LoadReport {
+  readonly reads: LoadResult;
+  readonly writes: LoadResult;
+  readonly elapsedMs: number;
+}
+
+export const benchKey = (i: number): string => `key-${String(i).padStart(8, '0')}`;
+
+/**
+ * Gets and puts of random keys for a while. At a set rate each call has its due time, from which its latency counts: a
+ * call that a slow one held back is as late as its user would find it.
+ */
+export async function runLoad(plan: LoadPlan, tools: LoadTools): Promise<LoadReport> {
+  const { clock, signal } = tools;
+  const reads = newResult();
+  const writes = newResult();
+  const startMs = clock.monotonicMs();
+  const endMs = startMs + plan.durationMs;
+  let issued = 0;
+  const worker = async () => {
+    while (!signal.aborted) {
+      const dueMs = plan.ratePerSecond === undefined ? undefined : startMs + (issued++ * 1000) / plan.ratePerSecond;
+      if ((dueMs ?? clock.monotonicMs()) >= endMs) return;
+      if (dueMs !== undefined && !(await waitUntil(dueMs, tools))) return;
+      const fromMs = dueMs ?? clock.monotonicMs();
+      await callOnce(plan, tools, tools.random.fraction() < plan.reads ? 'read' : 'write', { reads, writes }, fromMs);
+    }
+  };
+  await Promise.all(Array.from({ length: plan.concurrency }, worker));
+  return { reads, writes, elapsedMs: clock.monotonicMs() - startMs };
+}
+
+async function callOnce(
+  plan: LoadPlan,
+  { namespace, clock, random, signal }: LoadTools,
+  kind: 'read' | 'write',
+  { reads, writes }: Pick<LoadReport, 'reads' | 'writes'>,
+  fromMs: number,
+): Promise<void> {
+  const key = benchKey(Math.floor(random.fraction() * plan.keys));
+  const result = kind === 'read' ? reads : writes;
+  try {
+    if (kind === 'read') await namespace.get(key, 'arrayBuffer');
+    else await namespace.put(key, valueOf(plan.valueBytes));
+    result.latencies.record(Math.max(1, Math.round((clock.monotonicMs() - fromMs) * 1e6)));
+  } catch (error) {
+    if (signal.aborted) return;
+    const { code } = toMeridianError(error);
+    result.failures.set(code, (result.failures.get(code) ?? 0) + 1);
+  }
+}
+
+/** A value of that many bytes. What it holds makes no difference: nothing compresses on the way. */
+export function valueOf(bytes: number): Uint8Array {
+  return new Uint8Array(bytes).fill(0x78);
+}
+
+/** False where the signal came first. */
+async function waitUntil(dueMs: number, { clock, signal }: LoadTools): Promise<boolean> {
+  const waitMs = dueMs - clock.monotonicMs();
+  if (waitMs <= 0) return true;
+  return sleep(clock, waitMs, signal).then(
+    () => true,
+    () => false,
+  );
+}
+
+function newResult(): LoadResult {
+  return { latencies: createHistogram(), failures: new Map() };
+}

@@ -1,0 +1,32 @@
+import type { Argv } from 'yargs';
+import type { ClusterHandle } from '../client/cluster-handle.ts';
+import type { CommandContext } from './command.ts';
+import type { ExitCode } from './exit-code.ts';
+import { readConfig, type Words, withOptions } from './option-flags.ts';
+
+export interface ClientWords {
+  readonly json: boolean;
+}
+
+/** The flags that every client command takes. */
+export function withClientOptions(parser: Argv): Argv<ClientWords> {
+  return withOptions(parser, 'client').option('json', {
+    type: 'boolean',
+    default: false,
+    describe: 'Machine-readable output: JSON, one object a line',
+  });
+}
+
+/** Connects as the words say, and closes whatever comes of it. */
+export async function withCluster(
+  words: unknown,
+  context: CommandContext,
+  run: (cluster: ClusterHandle) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const cluster = context.connect(readConfig('client', words as Words, context.terminal.environment));
+  try {
+    return await run(cluster);
+  } finally {
+    cluster.close();
+  }
+}

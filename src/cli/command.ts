@@ -1,0 +1,36 @@
+import type { Argv } from 'yargs';
+import type { ClusterHandle } from '../client/cluster-handle.ts';
+import type { ClientConfig } from '../config/config.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import type { ExitCode } from './exit-code.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Connects as the client options say. Whoever connects closes. */
+  connect(config: ClientConfig): ClusterHandle;
+}
+
+/** One command: how it reads its words, and what it does. */
+export interface Command<Args> {
+  /** As yargs takes it: name and positionals. */
+  readonly usage: string;
+  /** One line. */
+  readonly describe: string;
+  readonly build: (parser: Argv) => Argv<Args>;
+  readonly run: (args: Args, context: CommandContext) => Promise<ExitCode>;
+}
+
+/** Remembers what was chosen, so that nothing runs inside the parser. */
+export type Choose = (run: (context: CommandContext) => Promise<ExitCode>) => void;
+
+/** Adds the command to a parser. */
+export function install<Args>(parser: Argv, command: Command<Args>, choose: Choose): Argv {
+  return parser.command<Args>(command.usage, command.describe, command.build, (args) =>
+    choose((context) => command.run(args as Args, context)),
+  );
+}

@@ -1,0 +1,113 @@
+import type { Argv } from 'yargs';
+import type { ClusterHandle } from '../../client/cluster-handle.ts';
+import type { Namespace } from '../../client/namespace.ts';
+import { parseDuration } from '../../config/parse-duration.ts';
+import { parseSize } from '../../config/parse-size.ts';
+import { isMeridianError } from '../../model/errors.ts';
+import { limits } from '../../model/limits.ts';
+import { loadAsJson, loadAsText } from '../bench/describe-load.ts';
+import { benchKey, type LoadPlan, runLoad, valueOf } from '../bench/run-load.ts';
+import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit-code.ts';
+import { UsageError } from '../usage-error.ts';
+
+interface BenchWords extends ClientWords {
+  readonly namespace: string;
+  readonly duration: string;
+  readonly concurrency: string;
+  readonly reads: string;
+  readonly rate: string | undefined;
+  readonly 'value-size': string;
+  readonly keys: string;
+}
+
+export const benchCommand: Command<BenchWords> = {
+  usage: 'bench [namespace]',
+  describe: 'Put load on a node and print rates and latency percentiles',
+  build: (parser) =>
+    withClientOptions(parser)
+      .positional('namespace', { type: 'string', default: 'bench', describe: 'Made where it is missing' })
+      .options({
+        duration: { type: 'string', requiresArg: true, default: '10s', describe: 'How long' },
+        concurrency: {
+          type: 'string',
+          requiresArg: true,
+          default: '64',
+          describe: 'Calls under way at once, 1 to 4096',
+        },
+        reads: {
+          type: 'string',
+          requiresArg: true,
+          default: '0.9',
+          describe: 'Share of gets, 0 to 1; the rest are puts',
+        },
+        rate: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Calls a second; latency then counts from when a call was due. Default: as many as will go',
+        },
+        'value-size': { type: 'string', requiresArg: true, default: '1KiB', describe: 'Bytes of a value' },
+        keys: {
+          type: 'string',
+          requiresArg: true,
+          default: '1000',
+          describe: 'Different keys, written before it begins',
+        },
+      })
+      .example('$0 bench --endpoint 127.0.0.1:7200 --reads 1', 'hot reads at an edge')
+      .example('$0 bench --reads 0 --rate 500 --json', '500 puts a second') as Argv<BenchWords>,
+  run: async (words, context) => {
+    const plan = planOf(words);
+    return withCluster(words, context, async (cluster) => {
+      const { clock, random, terminal } = context;
+      const namespace = await prepare(cluster, words.namespace, plan);
+      const report = await runLoad(plan, { namespace, clock, random, signal: terminal.stopped });
+      await terminal.write(words.json ? `${loadAsJson(report)}\n` : loadAsText(report));
+      const failed = report.reads.failures.size + report.writes.failures.size > 0;
+      return failed ? exitCodes.failed : exitCodes.done;
+    });
+  },
+};
+
+/** Makes the namespace and writes each key, so that reads find something. */
+async function prepare(cluster: ClusterHandle, name: string, plan: LoadPlan): Promise<Namespace> {
+  await cluster.namespaces.create(name).catch((error: unknown) => {
+    if (!isMeridianError(error, 'ALREADY_EXISTS')) throw error;
+  });
+  const namespace = cluster.namespace(name);
+  const atOnce = Math.max(1, Math.min(500, Math.floor((4 * 1024 * 1024) / plan.valueBytes)));
+  for (let first = 0; first < plan.keys; first += atOnce) {
+    const count = Math.min(atOnce, plan.keys - first);
+    const value = valueOf(plan.valueBytes);
+    await namespace.write(
+      Array.from({ length: count }, (_, i) => ({ kind: 'put', key: benchKey(first + i), value }) as const),
+    );
+  }
+  return namespace;
+}
+
+function planOf(words: BenchWords): LoadPlan {
+  const valueBytes = parseSize(words['value-size']);
+  if (valueBytes === undefined || valueBytes > limits.valueBytesMax) {
+    throw new UsageError(`--value-size must be a size of at most 25MiB; it is "${words['value-size']}"`);
+  }
+  const durationMs = parseDuration(words.duration);
+  if (durationMs === undefined || durationMs === 0) {
+    throw new UsageError(`--duration must be a duration with its unit, such as 10s; it is "${words.duration}"`);
+  }
+  return {
+    durationMs,
+    concurrency: numberOf('concurrency', words.concurrency, [1, 4096], true),
+    reads: numberOf('reads', words.reads, [0, 1], false),
+    ratePerSecond: words.rate === undefined ? undefined : numberOf('rate', words.rate, [0.001, 1e6], false),
+    valueBytes,
+    keys: numberOf('keys', words.keys, [1, 1e7], true),
+  };
+}
+
+function numberOf(flag: string, text: string, [least, most]: readonly [number, number], whole: boolean): number {
+  const number = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most && (!whole || Number.isInteger(number))) return number;
+  throw new UsageError(`--${flag} must be a ${whole ? 'whole ' : ''}number from ${least} to ${most}; it is "${text}"`);
+}

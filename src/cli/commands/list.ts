@@ -1,0 +1,79 @@
+import type { Argv } from 'yargs';
+import type { ListResult } from '../../client/listing.ts';
+import type { Namespace } from '../../client/namespace.ts';
+import { limits } from '../../model/limits.ts';
+import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit-code.ts';
+import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
+import type { Terminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+
+interface ListWords extends ClientWords, ReadWords {
+  readonly namespace: string;
+  readonly prefix: string;
+  readonly limit: string | undefined;
+  readonly cursor: string | undefined;
+}
+
+export const listCommand: Command<ListWords> = {
+  usage: 'list <namespace>',
+  describe: 'Print keys in the order of their bytes, one a line; all of them unless --limit',
+  build: (parser) =>
+    withReadOptions(withClientOptions(parser))
+      .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
+      .options({
+        prefix: { type: 'string', default: '', describe: 'Only keys that start so' },
+        limit: {
+          type: 'string',
+          requiresArg: true,
+          describe:
+            'At most so many; where there are more, the cursor to go on comes on standard error (--json: last line)',
+        },
+        cursor: { type: 'string', requiresArg: true, describe: 'Go on behind an earlier page with the same prefix' },
+      })
+      .example('$0 list flags --prefix be', 'every key that starts with "be"')
+      .example('$0 list flags --json', 'with version, size, expiry and metadata') as Argv<ListWords>,
+  run: async (words, context) => {
+    const most = limitOf(words.limit);
+    return withCluster(words, context, async (cluster) => {
+      const cursor = await printKeys(cluster.namespace(words.namespace), words, most, context.terminal);
+      if (cursor !== undefined) {
+        if (words.json) await context.terminal.write(`${JSON.stringify({ cursor })}\n`);
+        else context.terminal.note(`more keys follow: --cursor ${cursor}`);
+      }
+      return exitCodes.done;
+    });
+  },
+};
+
+/** Page after page, up to `most` keys. Returns the cursor where there may be more. */
+async function printKeys(
+  namespace: Namespace,
+  words: ListWords,
+  most: number,
+  terminal: Terminal,
+): Promise<string | undefined> {
+  let { cursor } = words;
+  for (let left = most; left > 0; ) {
+    const page: ListResult<unknown> = await namespace.list({
+      ...readOptionsOf(words),
+      prefix: words.prefix,
+      limit: Math.min(left, limits.listKeysMax),
+      cursor: cursor ?? null,
+      signal: terminal.stopped,
+    });
+    const lines = page.keys.map((key) => `${words.json ? JSON.stringify(key) : key.name}\n`);
+    if (lines.length > 0) await terminal.write(lines.join(''));
+    if (page.list_complete) return undefined;
+    cursor = page.cursor;
+    left -= page.keys.length;
+  }
+  return cursor;
+}
+
+function limitOf(text: string | undefined): number {
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new UsageError(`--limit must be a whole number, 1 or more; it is "${text}"`);
+}

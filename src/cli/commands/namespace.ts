@@ -1,0 +1,83 @@
+import type { Argv } from 'yargs';
+import type { ClusterHandle } from '../../client/cluster-handle.ts';
+import type { NamespaceInfo } from '../../model/namespace.ts';
+import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
+import { type Choose, type Command, type CommandContext, install } from '../command.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+
+interface TitleWords extends ClientWords {
+  readonly title: string;
+}
+
+interface NameWords extends ClientWords {
+  readonly namespace: string;
+}
+
+interface RenameWords extends NameWords, TitleWords {}
+
+const createCommand: Command<TitleWords> = {
+  usage: 'create <title>',
+  describe: 'Make a namespace; prints its id',
+  build: (parser) => withTitle(withClientOptions(parser)) as Argv<TitleWords>,
+  run: (words, context) => change(words, context, (cluster) => cluster.namespaces.create(words.title)),
+};
+
+const listCommand: Command<ClientWords> = {
+  usage: 'list',
+  describe: 'Print all namespaces: id, title',
+  build: withClientOptions,
+  run: (words, context) =>
+    withCluster(words, context, async (cluster) => {
+      for (const info of await cluster.namespaces.list()) {
+        await context.terminal.write(words.json ? `${JSON.stringify(info)}\n` : `${info.id}\t${info.title}\n`);
+      }
+      return exitCodes.done;
+    }),
+};
+
+const renameCommand: Command<RenameWords> = {
+  usage: 'rename <namespace> <title>',
+  describe: 'Give a namespace another title; its id and data stay',
+  build: (parser) => withTitle(withName(withClientOptions(parser))) as Argv<RenameWords>,
+  run: (words, context) => change(words, context, (cluster) => cluster.namespaces.rename(words.namespace, words.title)),
+};
+
+const deleteCommand: Command<NameWords> = {
+  usage: 'delete <namespace>',
+  describe: 'Delete a namespace with all its data, for good',
+  build: (parser) => withName(withClientOptions(parser)) as Argv<NameWords>,
+  run: (words, context) => change(words, context, (cluster) => cluster.namespaces.delete(words.namespace)),
+};
+
+/** `namespace create|list|rename|delete`. */
+export function installNamespaceCommands(parser: Argv, choose: Choose): Argv {
+  return parser.command('namespace', 'Make, list, rename and delete namespaces', (group) => {
+    install(group, createCommand, choose);
+    install(group, listCommand, choose);
+    install(group, renameCommand, choose);
+    return install(group, deleteCommand, choose).demandCommand(
+      1,
+      'namespace needs a command: create, list, rename or delete',
+    );
+  });
+}
+
+function withTitle(parser: Argv<ClientWords>): Argv {
+  return parser.positional('title', { type: 'string', demandOption: true, describe: '1 to 512 bytes; unique' });
+}
+
+function withName(parser: Argv<ClientWords>): Argv<ClientWords> {
+  return parser.positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' });
+}
+
+function change(
+  words: ClientWords,
+  context: CommandContext,
+  make: (cluster: ClusterHandle) => Promise<NamespaceInfo>,
+): Promise<ExitCode> {
+  return withCluster(words, context, async (cluster) => {
+    const info = await make(cluster);
+    await context.terminal.write(`${words.json ? JSON.stringify(info) : info.id}\n`);
+    return exitCodes.done;
+  });
+}

@@ -1,0 +1,35 @@
+import { type ErrorCode, toMeridianError } from '../model/errors.ts';
+import { UsageError } from './usage-error.ts';
+
+export const exitCodes = { done: 0, failed: 1, usage: 2, missing: 3, stopped: 130 } as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+const byError: Readonly<Record<ErrorCode, ExitCode>> = {
+  INVALID_ARGUMENT: exitCodes.failed,
+  NOT_FOUND: exitCodes.failed,
+  ALREADY_EXISTS: exitCodes.failed,
+  FAILED_PRECONDITION: exitCodes.failed,
+  RESOURCE_EXHAUSTED: exitCodes.failed,
+  UNAVAILABLE: exitCodes.failed,
+  DEADLINE_EXCEEDED: exitCodes.failed,
+  CANCELLED: exitCodes.stopped,
+  UNAUTHENTICATED: exitCodes.failed,
+  PERMISSION_DENIED: exitCodes.failed,
+  DATA_LOSS: exitCodes.failed,
+  UNIMPLEMENTED: exitCodes.failed,
+  INTERNAL: exitCodes.failed,
+};
+
+/** What a failure ends the process with, and what it prints on standard error. */
+export function describeFailure(error: unknown, json: boolean): { readonly exitCode: ExitCode; readonly line: string } {
+  if (error instanceof UsageError) {
+    const line = json
+      ? JSON.stringify({ error: { code: 'USAGE', message: error.message } })
+      : `meridian: ${error.message}`;
+    return { exitCode: exitCodes.usage, line };
+  }
+  const { code, message, details } = toMeridianError(error);
+  const line = json ? JSON.stringify({ error: { code, message, ...details } }) : `meridian: ${code}: ${message}`;
+  return { exitCode: byError[code], line };
+}

@@ -1,0 +1,21 @@
+import { extname } from 'node:path';
+import { UsageError } from '../usage-error.ts';
+
+export const fileFormats = ['ndjson', 'csv', 'workers-kv'] as const;
+
+/** `workers-kv` is the bulk form of Workers KV: one JSON array. */
+export type FileFormat = (typeof fileFormats)[number];
+
+const byExtension: Readonly<Record<string, FileFormat>> = {
+  '.ndjson': 'ndjson',
+  '.jsonl': 'ndjson',
+  '.csv': 'csv',
+  '.json': 'workers-kv',
+};
+
+/** As named, else as the file's name ends. @throws UsageError where neither tells */
+export function formatOf(named: FileFormat | undefined, path: string | undefined): FileFormat {
+  const format = named ?? byExtension[extname(path ?? '').toLowerCase()];
+  if (format !== undefined) return format;
+  throw new UsageError(`--format is missing: one of ${fileFormats.join(', ')}`);
+}

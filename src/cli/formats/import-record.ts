@@ -1,0 +1,55 @@
+import type { BatchMutation } from '../../client/batch-write.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** One record of a file, in any of the formats. */
+export interface ImportRecord {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly metadata?: unknown;
+  /** Seconds since 1970. */
+  readonly expiration?: number;
+  /** Seconds from the moment of writing. */
+  readonly expirationTtl?: number;
+}
+
+export function toPut(record: ImportRecord): BatchMutation {
+  return { kind: 'put', ...record };
+}
+
+/**
+ * A record of an object in the bulk form of Workers KV (`key`, `value`, `base64`, `expiration`, `expiration_ttl`,
+ * `metadata`), which our NDJSON shares. `name` stands for `key` as well, as `list --json` and wrangler print it.
+ * A value that is no string is taken as its JSON text.
+ */
+export function recordOfObject(content: unknown, place: string): ImportRecord {
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw new UsageError(`${place} is no object`);
+  }
+  const fields = content as Readonly<Record<string, unknown>>;
+  const key = fields['key'] ?? fields['name'];
+  if (typeof key !== 'string') throw new UsageError(`${place} has no "key"`);
+  const expiration = seconds(fields['expiration'], 'expiration', place);
+  const expirationTtl = seconds(fields['expiration_ttl'], 'expiration_ttl', place);
+  const metadata = fields['metadata'];
+  return {
+    key,
+    value: valueOf(fields['value'], fields['base64'] === true, place),
+    ...(metadata === undefined || metadata === null ? {} : { metadata }),
+    ...(expiration === undefined ? {} : { expiration }),
+    ...(expirationTtl === undefined ? {} : { expirationTtl }),
+  };
+}
+
+function valueOf(value: unknown, base64: boolean, place: string): Uint8Array {
+  if (value === undefined) throw new UsageError(`${place} has no "value"`);
+  if (typeof value === 'string') return Buffer.from(value, base64 ? 'base64' : 'utf8');
+  return Buffer.from(JSON.stringify(value));
+}
+
+/** A number, or the text of one; null and the empty text are none. */
+export function seconds(value: unknown, field: string, place: string): number | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  const number = Number(value);
+  if (Number.isSafeInteger(number) && number > 0) return number;
+  throw new UsageError(`${place}: "${field}" must be whole seconds; it is ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,80 @@
+import { Readable } from 'node:stream';
+import { type CsvError, type Options, parse } from 'csv-parse';
+import { UsageError } from '../usage-error.ts';
+import { type ImportRecord, recordOfObject, seconds } from './import-record.ts';
+
+export interface CsvColumns {
+  /** Default: `key`. */
+  readonly keyColumn?: string | undefined;
+  /** Default: `value` where there is one, else the whole row as a JSON object. */
+  readonly valueColumn?: string | undefined;
+  /** Names of the columns of a file that has no heading. */
+  readonly columns?: readonly string[] | undefined;
+}
+
+type Row = Readonly<Record<string, string>>;
+
+/**
+ * The records of a CSV file (RFC 4180). Columns named `metadata` (JSON), `expiration`, `expiration_ttl` and `base64`
+ * mean what they do in the bulk form, unless they are the value.
+ */
+export async function* readCsv(
+  chunks: AsyncIterable<Uint8Array>,
+  columns: CsvColumns,
+): AsyncGenerator<ImportRecord, void, undefined> {
+  const options: Options = {
+    bom: true,
+    columns: columns.columns === undefined ? true : [...columns.columns],
+    skip_empty_lines: true,
+    max_record_size: 160 * 1024 * 1024,
+  };
+  const source = Readable.from(chunks, { objectMode: false });
+  const rows = source.pipe(parse(options));
+  source.on('error', (error) => rows.destroy(error));
+  let number = 0;
+  try {
+    for await (const row of rows as AsyncIterable<Row>) {
+      number++;
+      yield recordOfRow(row, columns, `row ${number}`);
+    }
+  } catch (error) {
+    if (isCsvError(error)) throw new UsageError(`this is no sound CSV: ${error.message}`, error);
+    throw error;
+  } finally {
+    source.destroy();
+  }
+}
+
+function recordOfRow(row: Row, { keyColumn = 'key', valueColumn }: CsvColumns, place: string): ImportRecord {
+  const key = row[keyColumn];
+  if (key === undefined) throw new UsageError(`there is no column "${keyColumn}": give --key-column`);
+  if (valueColumn !== undefined && row[valueColumn] === undefined) {
+    throw new UsageError(`there is no column "${valueColumn}": give another --value-column`);
+  }
+  const value = row[valueColumn ?? 'value'];
+  if (value === undefined) return { key, value: Buffer.from(JSON.stringify(row)) };
+  const { metadata, expiration, expiration_ttl, base64 } = row;
+  return recordOfObject(
+    {
+      key,
+      value,
+      base64: base64 === 'true' || base64 === '1',
+      expiration: seconds(expiration, 'expiration', place),
+      expiration_ttl: seconds(expiration_ttl, 'expiration_ttl', place),
+      metadata: metadata === undefined || metadata === '' ? undefined : parseMetadata(metadata, place),
+    },
+    place,
+  );
+}
+
+function parseMetadata(text: string, place: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${place}: "metadata" is no JSON`, error);
+  }
+}
+
+function isCsvError(error: unknown): error is CsvError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_');
+}

@@ -1,0 +1,15 @@
+/** The outside of a command: where it reads, writes, and is told to stop. Tests bring their own. */
+export interface Terminal {
+  /** Standard output. Resolves when more may be written, so that a slow reader slows us. */
+  write(chunk: string | Uint8Array): Promise<void>;
+  /** One line on standard error. */
+  note(line: string): void;
+  readonly input: AsyncIterable<Uint8Array>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** True where a person sees standard error: progress bars belong there. */
+  readonly interactive: boolean;
+  /** True where standard input is a keyboard, from which no value is awaited. */
+  readonly inputIsKeyboard: boolean;
+  /** Aborted by SIGINT or SIGTERM. */
+  readonly stopped: AbortSignal;
+}

@@ -1,0 +1,41 @@
+import type { Argv } from 'yargs';
+import type { ConditionOptions, WriteOptions } from '../client/call-options.ts';
+import type { Durability } from '../model/key-value.ts';
+import { parseStamp } from '../model/stamp.ts';
+import { UsageError } from './usage-error.ts';
+
+/** The flags that put and delete share. */
+export interface WriteWords {
+  readonly 'if-absent'?: boolean;
+  readonly 'if-version'?: string | undefined;
+  readonly durability?: Durability | undefined;
+}
+
+export function withWriteOptions<T>(parser: Argv<T>): Argv<T & WriteWords> {
+  return parser.options({
+    'if-absent': { type: 'boolean', describe: 'Only if the key has no value; else FAILED_PRECONDITION' },
+    'if-version': { type: 'string', requiresArg: true, describe: 'Only if the value has this version' },
+    durability: {
+      choices: ['local', 'majority', 'all'] as const,
+      requiresArg: true,
+      describe: 'On how many origins’ disks it is before it is acknowledged; default: the cluster’s',
+    },
+  }) as Argv<T & WriteWords>;
+}
+
+export function conditionOf(words: WriteWords): ConditionOptions {
+  const version = words['if-version'];
+  if (words['if-absent'] === true && version !== undefined) {
+    throw new UsageError('--if-absent and --if-version exclude each other');
+  }
+  if (words['if-absent'] === true) return { ifAbsent: true };
+  if (version === undefined) return {};
+  if (parseStamp(version) === undefined) {
+    throw new UsageError(`--if-version must be 32 lower-case hex digits; it is "${version}"`);
+  }
+  return { ifVersion: version };
+}
+
+export function writeOptionsOf({ durability }: WriteWords): WriteOptions {
+  return durability === undefined ? {} : { durability };
+}

@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { readConfigFile } from '../../src/config/file.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'meridian-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(text: string): string {
+  const path = join(folder, 'meridian.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+test('a file maps option names to values, and an empty one to nothing', () => {
+  expect(readConfigFile(file('name: fra\nupstream:\n  - a:1\n  - b:2\n'))).toEqual({
+    name: 'fra',
+    upstream: ['a:1', 'b:2'],
+  });
+  expect(readConfigFile(file(''))).toEqual({});
+});
+
+test('a file that is absent, no YAML or no mapping is refused in one line that names it', () => {
+  for (const path of [join(folder, 'absent.yaml'), file('a: [')]) {
+    expect(() => readConfigFile(path)).toThrow(/^the configuration file .* cannot be used: [^\n]+$/);
+  }
+  expect(() => readConfigFile(file('- a\n'))).toThrow('it must be a mapping');
+});

@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Option } from '../../src/config/option.ts';
+import { formatAddress, parseAddress } from '../../src/config/parse-address.ts';
+import { parseDuration } from '../../src/config/parse-duration.ts';
+import { parseSize } from '../../src/config/parse-size.ts';
+import { parseValue } from '../../src/config/parse-value.ts';
+
+const option = (kind: Option['kind']): Option => ({ flag: 'x', kind, targets: ['edge'], group: '', help: '' });
+
+test('durations carry their unit', () => {
+  expect(['0', '250ms', '60s', '1.5s', '15m', '24h', '7d'].map(parseDuration)).toEqual([
+    0, 250, 60_000, 1500, 900_000, 86_400_000, 604_800_000,
+  ]);
+  expect(['', '60', '-1s', '1 s', '1w', 's', '1e3s', 'Infinitys'].map(parseDuration)).toEqual(Array(8).fill(undefined));
+});
+
+test('sizes are bytes, in powers of 1000 or of 1024 as their unit says', () => {
+  expect(['0', '1000', '64B', '1KB', '1KiB', '64MiB', '1.5GiB', '2TiB'].map(parseSize)).toEqual([
+    0,
+    1000,
+    64,
+    1000,
+    1024,
+    64 * 2 ** 20,
+    1.5 * 2 ** 30,
+    2 * 2 ** 40,
+  ]);
+  expect(['', '-1', '1 KiB', '64M', '64mib', 'KiB'].map(parseSize)).toEqual(Array(6).fill(undefined));
+});
+
+test('an address is read as it is written', () => {
+  const host = fc.oneof(
+    fc.domain(),
+    fc.ipV4(),
+    fc.ipV6().filter((ip) => ip.includes(':')),
+  );
+  fc.assert(
+    fc.property(host, fc.integer({ min: 0, max: 65_535 }), (name, port) => {
+      expect(parseAddress(formatAddress({ host: name, port }))).toEqual({ host: name, port });
+    }),
+  );
+  const bad = ['', 'host', ':1', 'host:', 'host:65536', 'host:x', '::1:80', 'a b:1', 'http://a:1'];
+  expect(bad.map(parseAddress)).toEqual(Array(bad.length).fill(undefined));
+});
+
+test('a location lies on the globe', () => {
+  expect(parseValue(option('location'), '38.9,-77.4')).toEqual([38.9, -77.4]);
+  for (const text of ['91,0', '0,181', '1', '1,2,3', 'a,b'])
+    expect(parseValue(option('location'), text)).toBeUndefined();
+});
+
+test('how values travel is one of three modes', () => {
+  expect(
+    ['all', 'none', 'inline:1KiB', 'inline', 'inline:x', 'some'].map((t) => parseValue(option('values'), t)),
+  ).toEqual([{ kind: 'all' }, { kind: 'none' }, { kind: 'inline', bytesMax: 1024 }, undefined, undefined, undefined]);
+});
