@@ -1,7 +1,9 @@
 import yargs, { type Argv } from 'yargs';
+import { softwareVersion } from '../node/software-version.ts';
 import { type Choose, type CommandContext, install } from './command.ts';
 import { benchCommand } from './commands/bench.ts';
 import { deleteCommand } from './commands/delete.ts';
+import { demoCommand } from './commands/demo.ts';
 import { edgeCommand } from './commands/edge.ts';
 import { exportCommand } from './commands/export.ts';
 import { getCommand } from './commands/get.ts';
@@ -67,7 +69,7 @@ function build(choose: Choose): Argv {
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? new UsageError(oneLine(message ?? 'this command line cannot be read'));
     })
-    .version('0.1.0')
+    .version(softwareVersion())
     .help()
     .epilogue(
       'Every option of a node and of the connection is also a variable and a key of the file given by --config.',
@@ -89,6 +91,7 @@ function installAll(parser: Argv, choose: Choose): void {
   install(parser, exportCommand, choose);
   install(parser, statusCommand, choose);
   installMemberCommands(parser, choose);
+  install(parser, demoCommand, choose);
   install(parser, benchCommand, choose);
   install(parser, optionsCommand, choose);
 }

@@ -1,0 +1,24 @@
+import type { Argv } from 'yargs';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit-code.ts';
+import { runAsNode } from '../node-command.ts';
+import { readConfig, type Words, withOptions } from '../option-flags.ts';
+import { UsageError } from '../usage-error.ts';
+
+export const originCommand: Command<Words> = {
+  usage: 'origin',
+  describe: 'Run an origin: the node that keeps the data and takes the writes',
+  build: (parser) =>
+    withOptions(parser, 'origin')
+      .example('$0 origin --name iad --data ./iad', 'the first node of a cluster')
+      .example('$0 origin --config origin.yaml', 'options from a file') as Argv<Words>,
+  run: async (words, { terminal }) => {
+    const config = readConfig('origin', words, terminal.environment);
+    if (config.peers.length > 0) {
+      throw new UsageError('--peer: this version runs one origin a cluster; start this one without it');
+    }
+    const { startOrigin } = await import('../../node/start-origin.ts');
+    await runAsNode((outside) => startOrigin(config, outside), config.logLevel, terminal.stopped);
+    return exitCodes.done;
+  },
+};

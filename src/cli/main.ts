@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { connect } from '../client/connect.ts';
+import { formatAddress } from '../config/parse-address.ts';
+import { systemRandom } from '../runtime/random.ts';
+import { systemClock } from '../runtime/system-clock.ts';
+import { processTerminal } from './process-terminal.ts';
+import { runCommandLine } from './run.ts';
+
+process.exitCode = await runCommandLine(process.argv.slice(2), {
+  terminal: processTerminal(),
+  clock: systemClock,
+  random: systemRandom,
+  connect: ({ endpoints, timeoutMs }) => connect({ endpoints: endpoints.map(formatAddress), timeoutMs }),
+});

@@ -1,0 +1,20 @@
+import { isMeridianError } from '../model/errors.ts';
+import type { Outside } from '../node/outside.ts';
+import type { RunningNode } from '../node/running-node.ts';
+import type { LogLevel } from '../runtime/logger.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Runs a node until it is told to stop. @throws UsageError where its options are refused, else what its start throws */
+export async function runAsNode(
+  start: (outside: Outside) => Promise<RunningNode>,
+  logLevel: LogLevel,
+  stopped: AbortSignal,
+): Promise<void> {
+  const { runNode } = await import('../node/run-node.ts');
+  try {
+    await runNode(start, logLevel, stopped);
+  } catch (error) {
+    if (isMeridianError(error, 'INVALID_ARGUMENT')) throw new UsageError(error.message, error);
+    throw error;
+  }
+}
