@@ -11,11 +11,12 @@ export function decodeValue(type: ValueType, bytes: Uint8Array): unknown {
     case 'json':
       return JSON.parse(new TextDecoder().decode(bytes));
     case 'arrayBuffer':
-      return bytes.slice().buffer;
+      // A copy: Buffer.slice would share its pool, and records are not to be written into.
+      return new Uint8Array(bytes).buffer;
     case 'stream':
       return new ReadableStream<Uint8Array>({
         start: (controller) => {
-          if (bytes.byteLength > 0) controller.enqueue(bytes);
+          if (bytes.byteLength > 0) controller.enqueue(new Uint8Array(bytes));
           controller.close();
         },
       });

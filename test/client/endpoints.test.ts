@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
+import { fakeCluster } from './fake-cluster.ts';
+import { FakeNode } from './fake-node.ts';
+
+const unavailable = (reason: string) => new MeridianError('UNAVAILABLE', 'away', { reason });
+
+function three() {
+  const nodes = [new FakeNode(), new FakeNode(), new FakeNode()] as const;
+  return { nodes, flags: fakeCluster(nodes).cluster.namespace('flags') };
+}
+
+describe('several endpoints', () => {
+  test('the first is asked for as long as it answers', async () => {
+    const { nodes, flags } = three();
+    for (let i = 0; i < 3; i++) await flags.get('k');
+    expect(nodes.map(({ gets }) => gets.length)).toEqual([3, 0, 0]);
+  });
+
+  test('a read moves on from an unavailable one, and stays where it was answered', async () => {
+    const { nodes, flags } = three();
+    nodes[0].failure = unavailable('no-upstream');
+    await flags.get('k');
+    nodes[0].failure = undefined;
+    await flags.get('k');
+    expect(nodes.map(({ gets }) => gets.length)).toEqual([0, 2, 0]);
+  });
+
+  test('each is asked once before a read fails', async () => {
+    const { nodes, flags } = three();
+    for (const node of nodes) node.failure = unavailable('no-upstream');
+    await expect(flags.get('k')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(nodes.map(({ calls }) => calls.length)).toEqual([1, 1, 1]);
+  });
+
+  test('a write that was certainly not sent goes to the next', async () => {
+    const { nodes, flags } = three();
+    nodes[0].failure = unavailable('not-connected');
+    await flags.put('k', 'v');
+    expect(nodes.map(({ writes }) => writes.length)).toEqual([0, 1, 0]);
+  });
+
+  test('a write that may have been applied is not sent twice; the next call goes elsewhere', async () => {
+    const { nodes, flags } = three();
+    nodes[0].failure = unavailable('connection-lost');
+    await expect(flags.put('k', 'v')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(nodes[1].calls).toEqual([]);
+    await flags.get('k');
+    expect(nodes[1].gets).toHaveLength(1);
+  });
+
+  test('a refusal is the answer, wherever it comes from', async () => {
+    const { nodes, flags } = three();
+    nodes[0].failure = new MeridianError('INVALID_ARGUMENT', 'no', { reason: 'test' });
+    await expect(flags.get('k')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(nodes[1].calls).toEqual([]);
+  });
+});

@@ -1,0 +1,192 @@
+import type { GetManyRequest, RemoteNode } from '../../src/client/remote-node.ts';
+import type { WatchEvent, WatchRequest } from '../../src/client/watch-event.ts';
+import type { Call } from '../../src/model/call.ts';
+import type { Member, NodeStatus } from '../../src/model/cluster.ts';
+import { MeridianError } from '../../src/model/errors.ts';
+import { compareKeys } from '../../src/model/key.ts';
+import type {
+  GetAnswer,
+  GetRequest,
+  ListAnswer,
+  ListRequest,
+  Mutation,
+  WriteAnswer,
+  WriteRequest,
+  Written,
+} from '../../src/model/key-value.ts';
+import type { NamespaceId, NamespaceInfo } from '../../src/model/namespace.ts';
+import type { NamespaceChange } from '../../src/model/namespaces.ts';
+import type { OriginId } from '../../src/model/position.ts';
+import type { LiveRecord, Record } from '../../src/model/record.ts';
+import { emptySession, type Session } from '../../src/model/session.ts';
+import { makeStamp } from '../../src/model/stamp.ts';
+
+export const fakeOrigin = 'aaaaaaaaaaaaaaaa' as OriginId;
+const namespace = '1'.repeat(32) as NamespaceId;
+
+/** One node in memory with one namespace, which answers, fails and watches as a test tells it. */
+export class FakeNode implements RemoteNode {
+  readonly records = new Map<string, Record>();
+  readonly sessions: Session[] = [];
+  readonly gets: GetRequest[] = [];
+  readonly writes: WriteRequest[] = [];
+  readonly calls: Call[] = [];
+  readonly watches: WatchRequest[] = [];
+  /** Each call throws this while it is set. */
+  failure: MeridianError | undefined;
+  /** What the next watches tell, one list each; an error in it breaks the stream there. */
+  watchScripts: Array<Array<WatchEvent | MeridianError>> = [];
+  closed = false;
+  #sequence = 0;
+
+  async get(request: GetRequest, call: Call): Promise<GetAnswer> {
+    this.#enter(request.session, call);
+    this.gets.push(request);
+    return this.#answer(request.key);
+  }
+
+  async getMany(request: GetManyRequest, call: Call): Promise<readonly GetAnswer[]> {
+    this.#enter(request.session, call);
+    return request.keys.map((key) => this.#answer(key));
+  }
+
+  async list(request: ListRequest, call: Call): Promise<ListAnswer> {
+    this.#enter(request.session, call);
+    const { prefix, limit, cursor } = request;
+    const live = [...this.records.values()]
+      .filter((record): record is LiveRecord => record.kind === 'live' && record.key.startsWith(prefix))
+      .sort((a, b) => compareKeys(a.key, b.key))
+      .filter(({ key }) => cursor === undefined || compareKeys(key, cursor) > 0);
+    const page = live.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      ...this.#provenance(),
+      keys: page.map(({ value, ...head }) => ({ ...head, valueBytes: value.byteLength })),
+      ...(last !== undefined && live.length > limit ? { cursor: last.key } : {}),
+    };
+  }
+
+  async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
+    this.#enter(request.session, call);
+    this.writes.push(request);
+    const written = request.mutations.map((mutation) => this.#apply(mutation));
+    return { namespace, origin: fakeOrigin, written, durability: 'local', covered: this.#covered() };
+  }
+
+  async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    this.watches.push(request);
+    const script = this.watchScripts.shift();
+    if (script === undefined) {
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      return;
+    }
+    for (const event of script) {
+      if (event instanceof MeridianError) throw event;
+      yield event;
+    }
+  }
+
+  async create(title: string, call: Call): Promise<NamespaceChange> {
+    this.#enter(emptySession, call);
+    if (title === 'taken')
+      throw new MeridianError('ALREADY_EXISTS', `"taken" exists already`, { reason: 'title-taken' });
+    return this.#change(title);
+  }
+
+  async find(name: string, call: Call): Promise<NamespaceInfo> {
+    this.#enter(emptySession, call);
+    if (name === 'nowhere') throw new MeridianError('NOT_FOUND', 'no such namespace', { reason: 'unknown-namespace' });
+    return { id: namespace, title: name, home: fakeOrigin };
+  }
+
+  async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
+    this.#enter(emptySession, call);
+    return [{ id: namespace, title: 'flags', home: fakeOrigin }];
+  }
+
+  async rename(_name: string, title: string, call: Call): Promise<NamespaceChange> {
+    this.#enter(emptySession, call);
+    return this.#change(title);
+  }
+
+  async remove(name: string, call: Call): Promise<NamespaceChange> {
+    this.#enter(emptySession, call);
+    return this.#change(name);
+  }
+
+  async status(call: Call): Promise<NodeStatus> {
+    this.#enter(emptySession, call);
+    return {
+      node: { name: 'fake', role: 'origin', id: fakeOrigin, region: 'test' },
+      clusterId: 'c',
+      version: '0',
+      ready: true,
+      notes: ['a note'],
+      uptimeMs: 1000,
+      parts: [
+        {
+          part: 'all',
+          includes: ['*'],
+          state: 'live',
+          covered: this.#covered(),
+          floor: new Map(),
+          settled: new Map(),
+          boundMs: 0,
+        },
+      ],
+      followers: [],
+      readOnly: false,
+    };
+  }
+
+  async members(call: Call): Promise<readonly Member[]> {
+    this.#enter(emptySession, call);
+    return [{ name: 'fake', role: 'origin', id: fakeOrigin, region: 'test', connected: true }];
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  #enter(session: Session, call: Call): void {
+    this.calls.push(call);
+    if (this.failure !== undefined) throw this.failure;
+    this.sessions.push(session);
+  }
+
+  #apply(mutation: Mutation): Written {
+    const held = this.records.get(mutation.key);
+    if (mutation.condition?.kind === 'absent' && held?.kind === 'live') {
+      const details = { reason: 'condition', versionFound: held.stamp };
+      throw new MeridianError('FAILED_PRECONDITION', 'there is a value', details);
+    }
+    const sequence = ++this.#sequence;
+    const stamp = makeStamp({ wallMs: sequence, counter: 0, origin: fakeOrigin });
+    const head = { namespace, key: mutation.key, stamp, position: { origin: fakeOrigin, sequence } };
+    if (mutation.kind === 'delete') this.records.set(mutation.key, { kind: 'tombstone', ...head });
+    else {
+      const { value, metadata, expiry } = mutation;
+      const expiresAt = expiry === undefined ? {} : { expiresAt: expiry.seconds };
+      this.records.set(mutation.key, { kind: 'live', ...head, value, ...(metadata ? { metadata } : {}), ...expiresAt });
+    }
+    return { stamp, position: head.position };
+  }
+
+  #answer(key: string): GetAnswer {
+    return { ...this.#provenance(), record: this.records.get(key) };
+  }
+
+  #provenance() {
+    const bound = { boundMs: 120, root: fakeOrigin };
+    return { namespace, source: 'cache', bound, past: false, covered: this.#covered(), responder: 'fake' } as const;
+  }
+
+  #covered() {
+    return new Map(this.#sequence === 0 ? [] : [[fakeOrigin, this.#sequence]]);
+  }
+
+  #change(title: string): NamespaceChange {
+    const session = { vector: new Map([[fakeOrigin, 99]]), stamp: emptySession.stamp };
+    return { namespace: { id: namespace, title, home: fakeOrigin }, session };
+  }
+}

@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest';
+import { isMeridianError } from '../../src/model/errors.ts';
+import { fakeCluster } from './fake-cluster.ts';
+import { fakeOrigin } from './fake-node.ts';
+
+const bytes = (value: ArrayBuffer | null) => Buffer.from(value ?? new ArrayBuffer(0)).toString('hex');
+
+describe('values', () => {
+  test('a value is read as text, json, bytes or stream', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    await flags.put('k', '{"on":true}');
+    expect(await flags.get('k')).toBe('{"on":true}');
+    expect(await flags.get('k', 'text')).toBe('{"on":true}');
+    expect(await flags.get<{ on: boolean }>('k', 'json')).toEqual({ on: true });
+    expect(await flags.get('k', { type: 'json' })).toEqual({ on: true });
+    expect(bytes(await flags.get('k', 'arrayBuffer'))).toBe(Buffer.from('{"on":true}').toString('hex'));
+    expect(await new Response(await flags.get('k', 'stream')).text()).toBe('{"on":true}');
+  });
+
+  test('a value is put from text, buffers, views and streams', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    const view = new Uint16Array([0x4142, 0x4344]).subarray(1);
+    await flags.put('buffer', Uint8Array.of(0, 255).buffer);
+    await flags.put('view', view);
+    await flags.put('stream', new Blob(['a', 'b']).stream());
+    await flags.put('empty', '');
+    expect(bytes(await flags.get('buffer', 'arrayBuffer'))).toBe('00ff');
+    expect(bytes(await flags.get('view', 'arrayBuffer'))).toBe('4443');
+    expect(await flags.get('stream')).toBe('ab');
+    expect(await flags.get('empty')).toBe('');
+  });
+
+  test('anything else is a TypeError, and a stream beyond the limit is given up', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    await expect(flags.put('k', 7 as unknown as string)).rejects.toThrow(TypeError);
+    let cancelled = false;
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024)),
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    await expect(flags.put('k', endless)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(cancelled).toBe(true);
+  });
+
+  test('an absent key is null, and so is a deleted one', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    expect(await flags.get('k', 'json')).toBeNull();
+    await flags.put('k', 'v');
+    await flags.delete('k');
+    expect(await flags.getWithMetadata('k')).toMatchObject({ value: null, metadata: null, version: null });
+  });
+
+  test('several keys are a map in their order, as text or json alone', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    await flags.put('b', '2', { metadata: { by: 'ops' } });
+    expect([...(await flags.get(['a', 'b'], 'json'))]).toEqual([
+      ['a', null],
+      ['b', 2],
+    ]);
+    const answers = await flags.getWithMetadata(['b']);
+    expect(answers.get('b')).toMatchObject({ value: '2', metadata: { by: 'ops' } });
+    const asBuffer = { type: 'arrayBuffer' } as unknown as { type: 'text' };
+    await expect(flags.get(['a'], asBuffer)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    for (const count of [0, 101]) {
+      await expect(flags.get(Array(count).fill('k'))).rejects.toMatchObject({ details: { seen: count } });
+    }
+  });
+
+  test('an answer tells version, source and proven age in seconds', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    const { written } = await flags.write([{ kind: 'put', key: 'k', value: 'v', expiration: 77 }]);
+    expect(await flags.getWithMetadata('k')).toEqual({
+      value: 'v',
+      metadata: null,
+      version: written[0]?.version,
+      expiration: 77,
+      source: 'cache',
+      staleness: 0.12,
+      past: false,
+      responder: 'fake',
+      cacheStatus: 'HIT',
+    });
+  });
+});
+
+describe('requests', () => {
+  test('what a reader accepts is sent in milliseconds, and cacheTtl stands in for it', async () => {
+    const { cluster, node } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    await flags.get('k', { maxStaleness: 0.5, atOrigin: true });
+    await flags.get('k', { type: 'text', cacheTtl: 60 });
+    await flags.get('k');
+    expect(node.gets.map(({ maxStalenessMs, atOrigin }) => [maxStalenessMs, atOrigin])).toEqual([
+      [500, true],
+      [60_000, undefined],
+      [undefined, undefined],
+    ]);
+    await expect(flags.get('k', { maxStaleness: -1 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('a put carries metadata, the ttl before the expiration, and its condition', async () => {
+    const { cluster, node } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    await flags.put('k', 'v', { expiration: 9, expirationTtl: 60, metadata: [1], ifAbsent: true });
+    expect(node.writes[0]?.mutations[0]).toMatchObject({
+      metadata: '[1]',
+      expiry: { kind: 'in', seconds: 60 },
+      condition: { kind: 'absent' },
+    });
+    await expect(flags.put('k', 'v', { ifAbsent: true })).rejects.toSatisfy(
+      (error) => isMeridianError(error, 'FAILED_PRECONDITION') && error.details.versionFound !== undefined,
+    );
+    for (const expirationTtl of [0, -1, 1.5, Number.NaN]) {
+      await expect(flags.put('k', 'v', { expirationTtl })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+    await expect(flags.put('k', 'v', { ifVersion: 'latest' })).rejects.toThrow('32 lower-case hex digits');
+  });
+
+  test('every call has a deadline, its own or the handle’s', async () => {
+    const { cluster, node } = fakeCluster();
+    await cluster.namespace('flags').get('k');
+    await cluster.namespace('flags').get('k', { timeoutMs: 50 });
+    expect(node.calls.map(({ deadlineMs }) => deadlineMs)).toEqual([6000, 5050]);
+  });
+
+  test('an aborted signal cancels, and so does a closed handle', async () => {
+    const { cluster, node } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    await expect(flags.get('k', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'CANCELLED' });
+    cluster.close();
+    cluster.close();
+    await expect(flags.get('k')).rejects.toThrow('the client is closed');
+    expect(node.closed).toBe(true);
+    expect(node.calls).toEqual([]);
+  });
+});
+
+describe('lists', () => {
+  test('a page has names, and a cursor exactly while it is incomplete', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    for (const key of ['b', 'a', 'c']) await flags.put(key, key, { metadata: { key } });
+    const first = await flags.list<{ key: string }>({ limit: 2 });
+    expect(first.keys.map(({ name, metadata }) => [name, metadata?.key])).toEqual([
+      ['a', 'a'],
+      ['b', 'b'],
+    ]);
+    if (first.list_complete) throw new Error('there is more');
+    const second = await flags.list({ limit: 2, cursor: first.cursor });
+    expect(second.list_complete).toBe(true);
+    expect('cursor' in second).toBe(false);
+  });
+
+  test('keys and entries cover all pages', async () => {
+    const { cluster } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    const names = Array.from({ length: 2345 }, (_, i) => `k${String(i).padStart(4, '0')}`);
+    await flags.write(names.map((key) => ({ kind: 'put', key, value: `v-${key}` }) as const));
+    const seen: string[] = [];
+    for await (const { name } of flags.keys()) seen.push(name);
+    expect(seen).toEqual(names);
+    const values: string[] = [];
+    for await (const { value } of flags.entries({ prefix: 'k1' })) values.push(Buffer.from(value).toString());
+    expect(values).toEqual(names.filter((name) => name.startsWith('k1')).map((name) => `v-${name}`));
+  });
+});
+
+test('a cluster handle makes, lists, renames and deletes namespaces', async () => {
+  const { cluster } = fakeCluster();
+  expect(await cluster.namespaces.create('new')).toMatchObject({ title: 'new', home: fakeOrigin });
+  expect((await cluster.namespaces.list()).map(({ title }) => title)).toEqual(['flags']);
+  expect((await cluster.namespaces.rename('new', 'newer')).title).toBe('newer');
+  await expect(cluster.namespaces.create('taken')).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+  expect((await cluster.namespaces.delete('new')).title).toBe('new');
+});

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import type { Change } from '../../src/client/change.ts';
+import type { WatchEvent } from '../../src/client/watch-event.ts';
+import { MeridianError } from '../../src/model/errors.ts';
+import { makeStamp } from '../../src/model/stamp.ts';
+import { fakeCluster } from './fake-cluster.ts';
+import { FakeNode, fakeOrigin } from './fake-node.ts';
+
+const lost = new MeridianError('UNAVAILABLE', 'connection lost', { reason: 'connection-lost' });
+
+function put(key: string, sequence: number, cursor?: string): WatchEvent {
+  const stamp = makeStamp({ wallMs: sequence, counter: 0, origin: fakeOrigin });
+  const position = { origin: fakeOrigin, sequence };
+  return { kind: 'put', key, value: Buffer.from(key), stamp, position, ...(cursor === undefined ? {} : { cursor }) };
+}
+
+async function take(changes: AsyncIterable<Change>, count: number): Promise<string[]> {
+  const seen: string[] = [];
+  for await (const change of changes) {
+    seen.push('key' in change ? `${change.kind} ${change.key}` : change.kind);
+    if (seen.length === count) break;
+  }
+  return seen;
+}
+
+describe('watching', () => {
+  test('a broken watch goes on behind the last cursor, at the next endpoint', async () => {
+    const nodes = [new FakeNode(), new FakeNode()] as const;
+    nodes[0].watchScripts = [[put('a', 1, 'c1'), put('b', 2), lost]];
+    nodes[1].watchScripts = [[put('b', 2, 'c2'), put('c', 3, 'c3')]];
+    const flags = fakeCluster(nodes).cluster.namespace('flags');
+    expect(await take(flags.watch({ prefix: 'p' }), 4)).toEqual(['put a', 'put b', 'put b', 'put c']);
+    expect(nodes[0].watches[0]).toEqual({ namespace: 'flags', prefix: 'p', fromStart: false });
+    expect(nodes[1].watches[0]).toMatchObject({ cursor: 'c1' });
+  });
+
+  test('a stream that ends without an error is opened again', async () => {
+    const { cluster, node } = fakeCluster();
+    node.watchScripts = [[put('a', 1, 'c1')], [put('b', 2, 'c2')]];
+    expect(await take(cluster.namespace('flags').watch(), 2)).toEqual(['put a', 'put b']);
+    expect(node.watches.map(({ cursor }) => cursor)).toEqual([undefined, 'c1']);
+  });
+
+  test('it begins behind the cursor that it is given, and tells resets', async () => {
+    const { cluster, node } = fakeCluster();
+    node.watchScripts = [[{ kind: 'reset' }, put('a', 1), { kind: 'caught-up', cursor: 'c' }]];
+    expect(await take(cluster.namespace('flags').watch({ since: 's' }), 3)).toEqual(['reset', 'put a', 'caught-up']);
+    expect(node.watches[0]?.cursor).toBe('s');
+  });
+
+  test('what no retry mends is thrown', async () => {
+    const { cluster, node } = fakeCluster();
+    node.watchScripts = [[new MeridianError('NOT_FOUND', 'no such namespace', { reason: 'unknown-namespace' })]];
+    await expect(take(cluster.namespace('flags').watch(), 1)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('the signal, and closing the handle, end it without an error', async () => {
+    const stop = new AbortController();
+    const { cluster } = fakeCluster();
+    const bySignal = take(cluster.namespace('flags').watch({ signal: stop.signal }), 1);
+    const byClose = take(cluster.namespace('flags').watch(), 1);
+    stop.abort();
+    expect(await bySignal).toEqual([]);
+    cluster.close();
+    expect(await byClose).toEqual([]);
+  });
+
+  test('what was watched counts as seen by the session', async () => {
+    const { cluster, node } = fakeCluster();
+    node.watchScripts = [[put('a', 7, 'c')]];
+    await take(cluster.namespace('flags').watch(), 1);
+    await cluster.namespace('flags').get('a');
+    expect(node.sessions.at(-1)?.vector.get(fakeOrigin)).toBe(7);
+  });
+});
