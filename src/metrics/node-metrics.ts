@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { NodeStatus } from '../model/cluster.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { EdgeMetrics } from './edge-metrics.ts';
 import { EventLoopMetrics } from './event-loop-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { ReadWriteMetrics } from './read-write-metrics.ts';
@@ -23,6 +24,11 @@ export class NodeMetrics {
     this.#status = new StatusMetrics(this.#registry);
     this.#eventLoop = new EventLoopMetrics(this.#registry);
     collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** The observer of an edge; its metrics exist only where there is one. */
+  forEdge(): EdgeMetrics {
+    return new EdgeMetrics(this.#registry, this.readsAndWrites);
   }
 
   get registry(): Registry {

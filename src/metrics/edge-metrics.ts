@@ -1,0 +1,95 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { EdgeObserver, LoadOutcome } from '../edge/observer.ts';
+import type { ReadWriteMetrics } from './read-write-metrics.ts';
+
+/** What is an edge's alone: its cache and its loads. Reads and writes are counted as at an origin. */
+export class EdgeMetrics implements EdgeObserver {
+  readonly #readsAndWrites: ReadWriteMetrics;
+  readonly #lookups: Counter;
+  readonly #inFlight: Gauge;
+  readonly #loads: Counter;
+  readonly #joined: Counter;
+  readonly #evictions: Counter;
+  readonly #entries: Gauge;
+  readonly #bytes: Gauge;
+
+  constructor(registry: Registry, readsAndWrites: ReadWriteMetrics) {
+    const registers = [registry];
+    this.#readsAndWrites = readsAndWrites;
+    this.#lookups = new Counter({
+      name: 'meridian_cache_lookups_total',
+      help: 'Reads answered without the upstream (hit) or not (miss).',
+      labelNames: ['result'],
+      registers,
+    });
+    this.#inFlight = new Gauge({
+      name: 'meridian_loads_in_flight',
+      help: 'Loads from the upstream under way.',
+      registers,
+    });
+    this.#loads = new Counter({
+      name: 'meridian_loads_total',
+      help: 'Loads that ended: kept, passed on to the reader alone, or failed.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#joined = new Counter({
+      name: 'meridian_loads_joined_total',
+      help: 'Reads that waited for a load which another read had begun.',
+      registers,
+    });
+    this.#evictions = new Counter({
+      name: 'meridian_cache_evictions_total',
+      help: 'Entries that went to keep the cache within its bound.',
+      labelNames: ['from'],
+      registers,
+    });
+    this.#entries = new Gauge({
+      name: 'meridian_cache_entries',
+      help: 'Entries of the cache, known absences included.',
+      labelNames: ['at'],
+      registers,
+    });
+    this.#bytes = new Gauge({
+      name: 'meridian_cache_bytes',
+      help: 'Bytes of the cache.',
+      labelNames: ['at'],
+      registers,
+    });
+  }
+
+  read(kind: 'get' | 'list', source: string, outcome: string, elapsedMs: number): void {
+    this.#readsAndWrites.readFrom(source, kind, outcome, elapsedMs);
+  }
+
+  written(outcome: string, elapsedMs: number): void {
+    // Mutations are counted where they are stamped; here a write is one that was passed on.
+    this.#readsAndWrites.written(outcome, 0, elapsedMs);
+  }
+
+  cacheLooked(hit: boolean): void {
+    this.#lookups.inc({ result: hit ? 'hit' : 'miss' });
+  }
+
+  loadStarted(): void {
+    this.#inFlight.inc();
+  }
+
+  loadEnded(outcome: LoadOutcome): void {
+    this.#inFlight.dec();
+    this.#loads.inc({ outcome });
+  }
+
+  loadJoined(): void {
+    this.#joined.inc();
+  }
+
+  evicted(from: 'memory' | 'disk', entries: number): void {
+    this.#evictions.inc({ from }, entries);
+  }
+
+  cacheSized(at: 'memory' | 'disk', entries: number, bytes: number): void {
+    this.#entries.set({ at }, entries);
+    this.#bytes.set({ at }, bytes);
+  }
+}
