@@ -1,0 +1,323 @@
+import { unreachable } from '../model/assert.ts';
+import type { PartStatus } from '../model/cluster.ts';
+import { cursorOf } from '../model/epoch.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
+import { mapKey, type RecordKey } from '../model/key.ts';
+import { merge, replaces } from '../model/merge.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { Record } from '../model/record.ts';
+import type { Bound } from '../model/staleness.ts';
+import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
+import type { FeedSink } from '../replication/feed-sink.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import { emptyLedgerState } from '../replication/ledger-state.ts';
+import type { CommitView, Decision } from '../replication/proposal.ts';
+import type { StalenessTracker } from '../replication/staleness-tracker.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { DiskBound } from './disk-bound.ts';
+import { type CacheEntry, MemoryCache } from './memory-cache.ts';
+import type { EdgeObserver } from './observer.ts';
+import { Flights, type HeldRecord, type Part } from './part.ts';
+
+export interface CachePartOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly tracker: StalenessTracker;
+  readonly edgeObserver: EdgeObserver;
+  readonly observer: { propagated(part: string, elapsedMs: number): void };
+  /** Bytes of entries in memory. */
+  readonly cacheMemoryBytesMax: number;
+  /** Bytes of entries on disk. */
+  readonly cacheDiskBytesMax: number;
+}
+
+const caughtUpName = 'cache/caught-up';
+
+/**
+ * The cached part: what was asked for, in memory over disk, kept true by the feed. A change of a key that is held
+ * either brings the new value or marks what is held as superseded; the cursor moves in the same batch (rule R3), so
+ * that after a restart the entries on disk are as good as before, once the feed has caught up from that cursor.
+ */
+export class CachePart implements FeedSink, Part {
+  readonly kind = 'cache';
+  readonly ledger: Ledger;
+  readonly flights = new Flights();
+  readonly #options: CachePartOptions;
+  readonly #memory: MemoryCache;
+  readonly #disk: DiskBound;
+  #caughtUpBefore: boolean;
+  #caughtUpNow = false;
+  #shown: VersionVector = emptyVector;
+  #generation = 0;
+
+  private constructor(options: CachePartOptions, caughtUpBefore: boolean) {
+    const { edgeObserver } = options;
+    this.#options = options;
+    this.ledger = options.ledger;
+    this.#memory = new MemoryCache(options.cacheMemoryBytesMax, (n) => edgeObserver.evicted('memory', n));
+    this.#disk = new DiskBound(
+      options.ledger,
+      options.cacheDiskBytesMax,
+      (name) => this.#memory.has(name),
+      edgeObserver,
+    );
+    this.#caughtUpBefore = caughtUpBefore;
+  }
+
+  static async open(options: CachePartOptions): Promise<CachePart> {
+    const before = (await options.ledger.store.meta(caughtUpName)) !== undefined;
+    const part = new CachePart(options, before);
+    await part.#disk.measure();
+    return part;
+  }
+
+  get hasCaughtUp(): boolean {
+    return this.#caughtUpBefore;
+  }
+
+  async start(): Promise<FollowStart> {
+    if (!this.#caughtUpBefore) return { kind: 'nothing' };
+    const { covered, epochs } = this.ledger.state;
+    return { kind: 'cursor', cursor: cursorOf(covered, epochs) };
+  }
+
+  async opened(_event: Opened): Promise<void> {}
+
+  durable(): VersionVector {
+    return emptyVector;
+  }
+
+  shown(): VersionVector {
+    return this.#shown;
+  }
+
+  generation(): number {
+    return this.#generation;
+  }
+
+  bound(): Bound | undefined {
+    return this.#caughtUpNow ? this.#options.tracker.bound() : undefined;
+  }
+
+  async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
+    if (!this.#caughtUpBefore) return undefined;
+    const name = mapKey(key.namespace, key.key);
+    const entry = this.#memory.get(name);
+    if (entry !== undefined) return this.#held(entry);
+    const generation = this.#generation;
+    const record = await this.ledger.store.read(key);
+    // While the disk was read the feed may have spoken: what it left in memory is later.
+    const meanwhile = this.#memory.get(name);
+    if (meanwhile !== undefined) return this.#held(meanwhile);
+    if (record === undefined || generation !== this.#generation) return undefined;
+    return this.#held({ record });
+  }
+
+  async install(record: Record): Promise<void> {
+    const generation = this.#generation;
+    await this.ledger.submit({
+      keys: [record],
+      sync: false,
+      bytes: 256 + (record.kind === 'live' ? record.value.byteLength : 0),
+      decide: (view) => {
+        if (generation !== this.#generation) return { result: undefined };
+        const name = mapKey(record.namespace, record.key);
+        const superseded = this.#memory.get(name)?.superseded;
+        if (superseded !== undefined && record.stamp < superseded.by) return { result: undefined };
+        const held = view.head(record);
+        if (held !== undefined && !replaces(record, held) && superseded === undefined) return { result: undefined };
+        this.#memory.set(name, { record });
+        this.#disk.replaced(held, record);
+        return { puts: [record], silent: true, result: undefined };
+      },
+    });
+    await this.#disk.trim();
+    this.#sized();
+  }
+
+  async apply(event: Resync | Changes | CaughtUp): Promise<void> {
+    switch (event.kind) {
+      case 'resync':
+        return this.#forgetAll();
+      case 'changes':
+        return this.#changes(event);
+      case 'caught-up':
+        return this.#caughtUp(event);
+      default:
+        return unreachable(event);
+    }
+  }
+
+  async status(): Promise<PartStatus> {
+    const { covered, floor, settled } = this.ledger.state;
+    const bound = this.bound();
+    return {
+      part: 'cache',
+      includes: [],
+      state: 'starting',
+      covered,
+      floor,
+      settled,
+      records: this.#memory.size,
+      bytes: this.#disk.bytes,
+      ...(bound === undefined ? {} : { boundMs: bound.boundMs, root: bound.root }),
+    };
+  }
+
+  async #changes(event: Changes): Promise<void> {
+    // Told before anything is awaited, so that no load that ends meanwhile is taken for the latest.
+    for (const change of event.records) this.#show(change);
+    if (event.step !== undefined) this.#shown = joinVectors(this.#shown, event.step.vector);
+    await this.#fetchSuperseded(event.records);
+    await this.ledger.submit({
+      keys: event.records,
+      sync: false,
+      bytes: event.records.length * 256,
+      decide: (view) => this.#decide(event, view),
+    });
+    if (event.committedAtMs !== undefined && event.records.length > 0) {
+      this.#options.observer.propagated('cache', this.#options.clock.wallMs() - event.committedAtMs);
+    }
+  }
+
+  #show(change: Change): void {
+    this.#shown = withPosition(this.#shown, change.position);
+    this.flights.named(mapKey(change.namespace, change.key), change.stamp);
+  }
+
+  /** What the feed supersedes without a value goes from disk, but its value is kept in memory for stale-if-error. */
+  async #fetchSuperseded(changes: readonly Change[]): Promise<void> {
+    for (const change of changes) {
+      if (change.kind !== 'announcement') continue;
+      const name = mapKey(change.namespace, change.key);
+      const entry = this.#memory.has(name) ? this.#memory.get(name) : await this.#fromDisk(change);
+      if (entry === undefined || entry.record.stamp >= change.stamp) continue;
+      const bound = this.#options.tracker.bound();
+      const asOfMs = bound === undefined ? undefined : this.#options.clock.monotonicMs() - bound.boundMs;
+      this.#memory.set(name, {
+        record: entry.record,
+        superseded: { by: change.stamp, asOfMs: entry.superseded === undefined ? asOfMs : entry.superseded.asOfMs },
+      });
+    }
+  }
+
+  async #fromDisk(key: RecordKey): Promise<CacheEntry | undefined> {
+    const record = await this.ledger.store.read(key);
+    return record === undefined ? undefined : { record };
+  }
+
+  #decide(event: Changes, view: CommitView): Decision<undefined> {
+    const puts: Record[] = [];
+    const removals = [];
+    for (const change of event.records) {
+      const held = view.head(change);
+      const name = mapKey(change.namespace, change.key);
+      if (change.namespace === registryNamespace) {
+        if (change.kind !== 'announcement' && replaces(change, held)) puts.push(change);
+        continue;
+      }
+      const inMemory = this.#memory.has(name) ? this.#memory.get(name) : undefined;
+      if (held === undefined && inMemory === undefined) continue;
+      const latest = inMemory?.superseded?.by ?? held?.stamp ?? inMemory?.record.stamp;
+      if (latest !== undefined && (change.kind === 'announcement' ? change.stamp <= latest : change.stamp < latest)) {
+        if (change.kind === 'announcement' && held !== undefined && held.stamp < change.stamp) removals.push(held);
+        continue;
+      }
+      if (change.kind === 'announcement') {
+        if (held !== undefined) removals.push(held);
+        this.#disk.replaced(held, undefined);
+        continue;
+      }
+      const record = inMemory === undefined ? change : merge<Record>(change, inMemory.record);
+      this.#memory.set(name, { record });
+      this.#disk.replaced(held, record);
+      puts.push(record);
+    }
+    const { step } = event;
+    if (step === undefined) return { puts, removals, silent: true, result: undefined };
+    const state = {
+      covered: joinVectors(view.state.covered, step.vector),
+      settled: joinVectors(view.state.settled, step.settled),
+      ...(step.epochs === undefined ? {} : { epochs: step.epochs }),
+    };
+    return { puts, removals, state, silent: true, result: undefined };
+  }
+
+  async #caughtUp(event: CaughtUp): Promise<void> {
+    this.#shown = joinVectors(this.#shown, event.vector);
+    await this.ledger.submit({
+      keys: [],
+      sync: true,
+      bytes: 0,
+      decide: (view) => ({
+        state: {
+          covered: joinVectors(view.state.covered, event.vector),
+          settled: joinVectors(view.state.settled, event.settled),
+          floor: joinVectors(view.state.floor, event.floor),
+          ...(event.epochs === undefined ? {} : { epochs: event.epochs }),
+        },
+        meta: new Map([[caughtUpName, Buffer.from('1')]]),
+        silent: true,
+        result: undefined,
+      }),
+    });
+    this.#caughtUpBefore = true;
+    this.#caughtUpNow = true;
+  }
+
+  /** A cache forgets: nothing is served at once, the state that vouches for entries goes last. */
+  async #forgetAll(): Promise<void> {
+    this.#caughtUpBefore = false;
+    this.#caughtUpNow = false;
+    this.#generation++;
+    this.#memory.clear();
+    const snapshot = this.ledger.store.snapshot();
+    try {
+      for await (const page of snapshot.records({})) {
+        const keys = page.map(({ namespace, key }) => ({ namespace, key }));
+        await this.ledger.submit({
+          keys,
+          sync: false,
+          bytes: page.length * 128,
+          decide: (view) => ({
+            removals: keys.map((key) => view.head(key)).filter((head) => head !== undefined),
+            silent: true,
+            result: undefined,
+          }),
+        });
+      }
+    } finally {
+      await snapshot.close();
+    }
+    await this.ledger.submit({
+      keys: [],
+      sync: true,
+      bytes: 0,
+      decide: () => ({
+        state: emptyLedgerState,
+        meta: new Map([[caughtUpName, undefined]]),
+        silent: true,
+        result: undefined,
+      }),
+    });
+    this.#shown = emptyVector;
+    this.ledger.registry.clear();
+    await this.#disk.measure();
+  }
+
+  #held(entry: CacheEntry): HeldRecord {
+    const bound = this.bound();
+    if (entry.superseded === undefined) return { record: entry.record, superseded: false, bound };
+    const { asOfMs } = entry.superseded;
+    const aged =
+      asOfMs === undefined || bound === undefined
+        ? undefined
+        : { boundMs: this.#options.clock.monotonicMs() - asOfMs, root: bound.root };
+    return { record: entry.record, superseded: true, bound: aged };
+  }
+
+  #sized(): void {
+    this.#options.edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
+    this.#options.edgeObserver.cacheSized('disk', this.#disk.entries, this.#disk.bytes);
+  }
+}

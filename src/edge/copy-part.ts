@@ -1,0 +1,110 @@
+import type { PartStatus } from '../model/cluster.ts';
+import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
+import type { Filter } from '../model/filter.ts';
+import { mapKey, type RecordKey } from '../model/key.ts';
+import type { Record } from '../model/record.ts';
+import type { Bound } from '../model/staleness.ts';
+import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
+import type { FeedSink } from '../replication/feed-sink.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import { Replica, type ReplicaOptions } from '../replication/replica.ts';
+import type { StalenessTracker } from '../replication/staleness-tracker.ts';
+import { Flights, type HeldRecord, type Part } from './part.ts';
+
+export interface CopyPartOptions extends Omit<ReplicaOptions, 'part' | 'onResync'> {
+  readonly tracker: StalenessTracker;
+}
+
+/** The copied part: every record of the filter, once the feed has caught up. */
+export class CopyPart implements FeedSink, Part {
+  readonly kind = 'copy';
+  readonly ledger: Ledger;
+  readonly filter: Filter;
+  readonly flights = new Flights();
+  readonly #tracker: StalenessTracker;
+  readonly #replica: Replica;
+  #shown: VersionVector = emptyVector;
+  #generation = 0;
+
+  private constructor(options: CopyPartOptions, replica: Replica) {
+    this.ledger = options.ledger;
+    this.filter = options.filter;
+    this.#tracker = options.tracker;
+    this.#replica = replica;
+  }
+
+  static async open(options: CopyPartOptions): Promise<CopyPart> {
+    const resynced = { count: () => {} };
+    const replica = await Replica.open({ ...options, part: 'copy', onResync: () => resynced.count() });
+    const part = new CopyPart(options, replica);
+    resynced.count = () => {
+      part.#generation++;
+    };
+    return part;
+  }
+
+  get hasCaughtUp(): boolean {
+    return this.#replica.hasCaughtUp;
+  }
+
+  start(): Promise<FollowStart> {
+    return this.#replica.start();
+  }
+
+  opened(event: Opened): Promise<void> {
+    return this.#replica.opened(event);
+  }
+
+  durable(): VersionVector {
+    return this.#replica.durable();
+  }
+
+  shown(): VersionVector {
+    return this.#shown;
+  }
+
+  generation(): number {
+    return this.#generation;
+  }
+
+  bound(): Bound | undefined {
+    return this.hasCaughtUp ? this.#tracker.bound() : undefined;
+  }
+
+  async apply(event: Resync | Changes | CaughtUp): Promise<void> {
+    if (event.kind === 'changes') {
+      for (const { namespace, key, stamp, position } of event.records) {
+        this.#shown = withPosition(this.#shown, position);
+        this.flights.named(mapKey(namespace, key), stamp);
+      }
+      if (event.step !== undefined) this.#shown = joinVectors(this.#shown, event.step.vector);
+    }
+    await this.#replica.apply(event);
+  }
+
+  async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
+    if (!this.hasCaughtUp) return undefined;
+    const bound = this.bound();
+    return { record: await this.ledger.store.read(key), superseded: false, bound };
+  }
+
+  /** An absence of which no write is known says nothing that a copy does not know by itself. */
+  async install(record: Record): Promise<void> {
+    if (record.position.sequence > 0) await this.#replica.install(record);
+  }
+
+  async status(): Promise<PartStatus> {
+    const { covered, floor, settled } = this.ledger.state;
+    const bound = this.bound();
+    return {
+      part: 'copy',
+      includes: [],
+      state: 'starting',
+      covered,
+      floor,
+      settled,
+      bytes: await this.ledger.store.approximateBytes(),
+      ...(bound === undefined ? {} : { boundMs: bound.boundMs, root: bound.root }),
+    };
+  }
+}

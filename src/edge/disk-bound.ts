@@ -1,0 +1,101 @@
+import { mapKey, type RecordKey } from '../model/key.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import { type Head, headOf, type Record } from '../model/record.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import type { EdgeObserver } from './observer.ts';
+
+/** Bytes that an entry costs on disk besides its key, value and metadata, about. */
+const overheadBytes = 120;
+
+/**
+ * Keeps a cache on disk within its bytes: a hand goes round the key space and takes what is not in memory, where the
+ * entries used of late are (the CLOCK algorithm, with the memory cache as the reference bit).
+ */
+export class DiskBound {
+  readonly #ledger: Ledger;
+  readonly #bytesMax: number;
+  readonly #isHot: (name: string) => boolean;
+  readonly #observer: EdgeObserver;
+  #hand: RecordKey | undefined;
+  #trimming: Promise<void> | undefined;
+  bytes = 0;
+  entries = 0;
+
+  constructor(ledger: Ledger, bytesMax: number, isHot: (name: string) => boolean, observer: EdgeObserver) {
+    this.#ledger = ledger;
+    this.#bytesMax = bytesMax;
+    this.#isHot = isHot;
+    this.#observer = observer;
+  }
+
+  /** Counts what is there. */
+  async measure(): Promise<void> {
+    this.bytes = 0;
+    this.entries = 0;
+    const snapshot = this.#ledger.store.snapshot();
+    try {
+      for await (const page of snapshot.records({})) {
+        for (const stored of page) this.#add(stored.kind === 'tombstone' ? stored : { ...stored }, 1);
+      }
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  /** An entry is about to take the place of another, or of none; or to go. */
+  replaced(held: Head | undefined, record: Record | undefined): void {
+    if (held !== undefined) this.#add(held, -1);
+    if (record !== undefined) this.#add(headOf(record), 1);
+  }
+
+  async trim(): Promise<void> {
+    if (this.bytes <= this.#bytesMax) return;
+    this.#trimming ??= this.#trim().finally(() => {
+      this.#trimming = undefined;
+    });
+    await this.#trimming;
+  }
+
+  async #trim(): Promise<void> {
+    // Two rounds at the most: the second takes hot entries too.
+    for (let round = 0; round < 2 && this.bytes > this.#bytesMax; round++) {
+      const snapshot = this.#ledger.store.snapshot();
+      try {
+        const after = this.#hand === undefined ? {} : { after: this.#hand };
+        this.#hand = undefined;
+        for await (const page of snapshot.records(after)) {
+          const victims = page
+            .filter(({ namespace, key }) => round > 0 || !this.#isHot(mapKey(namespace, key)))
+            .filter(({ namespace }) => namespace !== registryNamespace);
+          if (victims.length > 0) await this.#remove(victims);
+          const last = page.at(-1);
+          if (this.bytes > this.#bytesMax * 0.9 || last === undefined) continue;
+          this.#hand = { namespace: last.namespace, key: last.key };
+          break;
+        }
+      } finally {
+        await snapshot.close();
+      }
+    }
+  }
+
+  async #remove(victims: readonly RecordKey[]): Promise<void> {
+    const removed = await this.#ledger.submit({
+      keys: victims,
+      sync: false,
+      bytes: victims.length * 128,
+      decide: (view) => {
+        const removals = victims.map((key) => view.head(key)).filter((head) => head !== undefined);
+        for (const head of removals) this.#add(head, -1);
+        return { removals, silent: true, result: removals.length };
+      },
+    });
+    this.#observer.evicted('disk', removed);
+  }
+
+  #add(head: Head, sign: 1 | -1): void {
+    if (head.namespace === registryNamespace) return;
+    this.entries += sign;
+    this.bytes += sign * (overheadBytes + head.key.length * 2 + (head.kind === 'live' ? head.valueBytes : 0));
+  }
+}

@@ -1,0 +1,77 @@
+import type { Record } from '../model/record.ts';
+import type { Stamp } from '../model/stamp.ts';
+
+export interface CacheEntry {
+  readonly record: Record;
+  /** The feed has named a later stamp, without its value: `asOfMs` is the monotonic time up to which this was proven. */
+  readonly superseded?: { readonly by: Stamp; readonly asOfMs: number | undefined };
+}
+
+/** Bytes that an entry costs besides its key, value and metadata, about. */
+const overheadBytes = 250;
+
+/** Entries by map key, the least recently used going first when the bytes are used up. */
+export class MemoryCache {
+  readonly #entries = new Map<string, CacheEntry>();
+  readonly #bytesMax: number;
+  readonly #evicted: (entries: number) => void;
+  #bytes = 0;
+
+  constructor(bytesMax: number, evicted: (entries: number) => void) {
+    this.#bytesMax = bytesMax;
+    this.#evicted = evicted;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Without counting as a use. */
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  get(name: string): CacheEntry | undefined {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(name);
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  set(name: string, entry: CacheEntry): void {
+    this.delete(name);
+    const bytes = bytesOf(name, entry);
+    if (bytes > this.#bytesMax) return;
+    this.#entries.set(name, entry);
+    this.#bytes += bytes;
+    let evicted = 0;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#bytes <= this.#bytesMax) break;
+      this.delete(oldest);
+      evicted++;
+    }
+    if (evicted > 0) this.#evicted(evicted);
+  }
+
+  delete(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    this.#entries.delete(name);
+    this.#bytes -= bytesOf(name, entry);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#bytes = 0;
+  }
+}
+
+function bytesOf(name: string, { record }: CacheEntry): number {
+  const value = record.kind === 'live' ? record.value.byteLength + (record.metadata?.length ?? 0) : 0;
+  return overheadBytes + name.length + value;
+}

@@ -1,0 +1,73 @@
+import type { PartStatus } from '../model/cluster.ts';
+import type { RecordKey } from '../model/key.ts';
+import type { Record } from '../model/record.ts';
+import type { Bound } from '../model/staleness.ts';
+import type { Stamp } from '../model/stamp.ts';
+import { joinVectors, type VersionVector } from '../model/version-vector.ts';
+import type { Ledger } from '../replication/ledger.ts';
+
+/** What a part holds of a key. */
+export interface HeldRecord {
+  /** Undefined: a copy knows that the key was never written, or that its end was purged. */
+  readonly record: Record | undefined;
+  readonly superseded: boolean;
+  readonly bound: Bound | undefined;
+}
+
+/** A part of the key space as an edge holds it: a copy of all, or a cache of what was asked for. */
+export interface Part {
+  readonly kind: 'copy' | 'cache';
+  readonly ledger: Ledger;
+  /** False until the feed has caught up for the first time: nothing that is held means anything before. */
+  readonly hasCaughtUp: boolean;
+  /** Undefined where nothing is known. */
+  lookup(key: RecordKey): Promise<HeldRecord | undefined>;
+  /** What the feed has shown, covered or not (rule R13). */
+  shown(): VersionVector;
+  /** Grows with each resync (rule R13). */
+  generation(): number;
+  bound(): Bound | undefined;
+  /** Merges what a load or a write brought. */
+  install(record: Record): Promise<void>;
+  /** Listens for stamps that the feed names for a key (rule R12). */
+  flights: Flights;
+  status(): Promise<PartStatus>;
+}
+
+/** Loads and writes under way, by key: each learns the latest stamp that the feed names meanwhile (rule R12). */
+export class Flights {
+  readonly #flying = new Map<string, Set<Flight>>();
+
+  begin(name: string): Flight {
+    const flight: Flight = { latest: undefined };
+    const flights = this.#flying.get(name) ?? new Set();
+    this.#flying.set(name, flights.add(flight));
+    return flight;
+  }
+
+  end(name: string, flight: Flight): void {
+    const flights = this.#flying.get(name);
+    flights?.delete(flight);
+    if (flights?.size === 0) this.#flying.delete(name);
+  }
+
+  named(name: string, stamp: Stamp): void {
+    for (const flight of this.#flying.get(name) ?? []) {
+      if (flight.latest === undefined || flight.latest < stamp) flight.latest = stamp;
+    }
+  }
+}
+
+export interface Flight {
+  latest: Stamp | undefined;
+}
+
+/** What must be known of a part when a load or write begins, to judge its answer by (rule R13). */
+export interface Beginning {
+  readonly known: VersionVector;
+  readonly generation: number;
+}
+
+export function beginning(part: Part): Beginning {
+  return { known: joinVectors(part.ledger.state.covered, part.shown()), generation: part.generation() };
+}
