@@ -3,6 +3,7 @@ import type { ClusterHandle } from '../client/cluster-handle.ts';
 import type { ClientConfig } from '../config/config.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { unmarkDashedWords } from './dashed-words.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -31,6 +32,6 @@ export type Choose = (run: (context: CommandContext) => Promise<ExitCode>) => vo
 /** Adds the command to a parser. */
 export function install<Args>(parser: Argv, command: Command<Args>, choose: Choose): Argv {
   return parser.command<Args>(command.usage, command.describe, command.build, (args) =>
-    choose((context) => command.run(args as Args, context)),
+    choose((context) => command.run(unmarkDashedWords(args as Args), context)),
   );
 }

@@ -16,6 +16,7 @@ import { originCommand } from './commands/origin.ts';
 import { putCommand } from './commands/put.ts';
 import { statusCommand } from './commands/status.ts';
 import { watchCommand } from './commands/watch.ts';
+import { markDashedWords } from './dashed-words.ts';
 import { describeFailure, type ExitCode, exitCodes } from './exit-code.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -43,7 +44,7 @@ async function parse(words: readonly string[]): Promise<Run | string> {
   const parser = build((run) => {
     chosen.run = run;
   });
-  await parser.parseAsync([...words], {}, (_error, _args, output) => {
+  await parser.parseAsync(markDashedWords(words), {}, (_error, _args, output) => {
     if (output !== '') printed.push(output);
   });
   if (chosen.run !== undefined && printed.length === 0) return chosen.run;

@@ -1,0 +1,263 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
+import { makeStamp } from '../../src/model/stamp.ts';
+import { fakeOrigin } from '../client/fake-node.ts';
+import { commandLine } from './fake-terminal.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'meridian-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('wrong usage exits 2 with one clear line', () => {
+  test.each([
+    ['nonsense', 'nonsense'],
+    ['get flags', 'Not enough non-option arguments'],
+    ['get flags k --nonsense', 'nonsense'],
+    ['get flags k --max-staleness 60', '--max-staleness must be a duration'],
+    ['get flags k --endpoint 1', '--endpoint must be an address'],
+    ['put flags k v --ttl 0s', '--ttl must be whole seconds'],
+    ['put flags k v --ttl 1500ms', '--ttl must be whole seconds'],
+    ['put flags k v --expires-at soon', '--expires-at must be'],
+    ['put flags k v --metadata {', '--metadata must be JSON'],
+    ['put flags k v --if-version 1', '--if-version must be 32'],
+    ['put flags k v --file f', 'a value is given twice'],
+    ['put flags k', 'no value: give it'],
+    ['put flags k --file /nonexistent', '--file cannot be read'],
+    ['list flags --limit 0', '--limit must be a whole number'],
+    ['import flags /nonexistent.csv', 'the file cannot be read'],
+    ['import flags x.txt', '--format is missing'],
+    ['namespace', 'namespace needs a command'],
+    ['member', 'member needs a command'],
+    ['edge', '--upstream is missing'],
+    ['origin --listen nowhere', '--listen must be an address'],
+    ['origin --peer 10.0.0.1:7100', 'one origin a cluster'],
+    ['bench --reads 2', '--reads must be a number from 0 to 1'],
+  ])('meridian %s', async (words, expected) => {
+    const { exitCode, output, notes } = await commandLine().run(words);
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toMatch(/^meridian: [^\n]+$/);
+    expect(notes[0]).toContain(expected);
+    expect({ exitCode, output }).toEqual({ exitCode: 2, output: '' });
+  });
+
+  test('no command at all', async () => {
+    const { exitCode, notes } = await commandLine().runWords([]);
+    expect({ exitCode, notes }).toEqual({
+      exitCode: 2,
+      notes: ['meridian: a command is missing; see meridian --help'],
+    });
+  });
+
+  test('with --json, the line is an object', async () => {
+    const { notes } = await commandLine().run('list flags --limit x --json');
+    expect(JSON.parse(notes[0] ?? '')).toMatchObject({ error: { code: 'USAGE' } });
+  });
+});
+
+describe('help', () => {
+  test('it names every command, and each command explains its flags with default and variable', async () => {
+    const { exitCode, output } = await commandLine().run('--help');
+    expect(exitCode).toBe(0);
+    for (const name of 'origin edge namespace put get delete list watch import export status member demo bench'.split(
+      ' ',
+    )) {
+      expect(output).toContain(`meridian ${name}`);
+    }
+    const edge = (await commandLine().run('edge --help')).output;
+    expect(edge).toContain('--upstream');
+    expect(edge.replaceAll(/\s+/g, ' ')).toContain('MERIDIAN_MAX_STALENESS');
+  });
+});
+
+describe('values', () => {
+  test('a value goes in by argument, file or standard input, and comes out byte by byte', async () => {
+    const { run, runWords } = commandLine();
+    expect((await run('put flags a on')).exitCode).toBe(0);
+    expect((await run('get flags a')).output).toBe('on');
+    const file = join(folder, 'value');
+    writeFileSync(file, Uint8Array.of(0, 255, 10));
+    await runWords(['put', 'flags', 'b', '--file', file]);
+    expect([...(await run('get flags b')).bytes]).toEqual([0, 255, 10]);
+    await run('put flags c', Uint8Array.of(200));
+    expect([...(await run('get flags c')).bytes]).toEqual([200]);
+    await run('put flags 007 1e3');
+    expect((await run('get flags 007')).output).toBe('1e3');
+  });
+
+  test('a key or value may begin with a dash', async () => {
+    const { run } = commandLine();
+    await run('put flags - dash');
+    expect((await run('get flags -')).output).toBe('dash');
+    await run('put flags -- --x -5');
+    expect((await run('get flags -- --x')).output).toBe('-5');
+  });
+
+  test('a missing key exits 3 and prints nothing', async () => {
+    for (const words of ['get flags nothing', 'get flags nothing --json']) {
+      expect(await commandLine().run(words)).toMatchObject({ exitCode: 3, output: '', notes: [] });
+    }
+  });
+
+  test('--verbose tells version, source and age on standard error, --json all of it on standard output', async () => {
+    const { run } = commandLine();
+    const version = (await run('put flags a on --metadata {"by":"ops"} --ttl 60s')).output.trim();
+    const { output, notes } = await run('get flags a --verbose');
+    expect(output).toBe('on');
+    expect(notes.join('\n')).toContain(version);
+    expect(notes.join('\n')).toContain('at most 0.120 s');
+    expect(JSON.parse((await run('get flags a --json')).output)).toMatchObject({
+      ...{ key: 'a', value: 'on', version, source: 'cache', staleness: 0.12, metadata: { by: 'ops' }, expiration: 60 },
+    });
+  });
+
+  test('a value that is no text is base64 in JSON', async () => {
+    const { run } = commandLine();
+    await run('put flags a', Uint8Array.of(255));
+    expect(JSON.parse((await run('get flags a --json')).output)).toMatchObject({ value: '/w==', base64: true });
+  });
+
+  test('a condition that is not met exits 1 with code and message', async () => {
+    const { run } = commandLine();
+    await run('put flags a 1');
+    const { exitCode, notes } = await run('put flags a 2 --if-absent');
+    expect({ exitCode, notes }).toEqual({ exitCode: 1, notes: ['meridian: FAILED_PRECONDITION: there is a value'] });
+    const asJson = await run('put flags a 2 --if-absent --json');
+    expect(JSON.parse(asJson.notes[0] ?? '')).toMatchObject({
+      error: { code: 'FAILED_PRECONDITION', versionFound: expect.stringMatching(/^[0-9a-f]{32}$/) },
+    });
+  });
+
+  test('a delete prints the version of the deletion', async () => {
+    const { run } = commandLine();
+    await run('put flags a 1');
+    expect((await run('delete flags a')).output).toMatch(/^[0-9a-f]{32}\n$/);
+    expect((await run('get flags a')).exitCode).toBe(3);
+  });
+});
+
+describe('the connection', () => {
+  test('endpoint and timeout come from flag or variable, and several endpoints keep their order', async () => {
+    const { run, connections } = commandLine({ MERIDIAN_TIMEOUT: '5s' });
+    await run('get flags k --endpoint a:1 --endpoint b:2');
+    expect(connections).toEqual([
+      {
+        endpoints: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 2 },
+        ],
+        timeoutMs: 5000,
+      },
+    ]);
+  });
+
+  test('a node that cannot be reached exits 1 and says so', async () => {
+    const { run, node } = commandLine();
+    node.failure = new MeridianError('UNAVAILABLE', 'no connection', { reason: 'not-connected' });
+    expect(await run('list flags')).toMatchObject({ exitCode: 1, notes: ['meridian: UNAVAILABLE: no connection'] });
+  });
+});
+
+describe('lists', () => {
+  test('all pages are printed, or as many keys as asked for with the cursor that goes on', async () => {
+    const { run, node } = commandLine();
+    const lines = Array.from({ length: 1234 }, (_, i) => `{"key":"k${String(i).padStart(4, '0')}","value":"v"}`);
+    await run('import flags - --format ndjson', lines.join('\n'));
+    expect(node.records.size).toBe(1234);
+    expect((await run('list flags')).output.split('\n')).toHaveLength(1235);
+    const first = await run('list flags --limit 2');
+    expect(first.output).toBe('k0000\nk0001\n');
+    expect(first.notes).toEqual(['more keys follow: --cursor k0001']);
+    expect((await run('list flags --limit 1 --cursor k0001')).output).toBe('k0002\n');
+    const asJson = (await run('list flags --limit 1 --json')).output.trim().split('\n');
+    expect(asJson.map((line) => JSON.parse(line))).toMatchObject([{ name: 'k0000', bytes: 1 }, { cursor: 'k0000' }]);
+    expect((await run('list flags --prefix k123')).notes).toEqual([]);
+  });
+});
+
+describe('import and export', () => {
+  test.each(['ndjson', 'csv', 'workers-kv'])('%s: what one namespace exports, another imports', async (format) => {
+    const from = commandLine();
+    await from.run('put flags text héllo --metadata {"a":1}');
+    await from.run('put flags bytes', Uint8Array.of(0, 255));
+    const { output, exitCode } = await from.run(`export flags --format ${format}`);
+    expect(exitCode).toBe(0);
+    const to = commandLine();
+    expect((await to.run(`import flags - --format ${format}`, output)).output).toBe('2 records imported\n');
+    expect([...(await to.run('get flags bytes')).bytes]).toEqual([0, 255]);
+    expect(JSON.parse((await to.run('get flags text --json')).output)).toMatchObject({
+      value: 'héllo',
+      metadata: { a: 1 },
+    });
+  });
+
+  test('an import that is refused half-way goes on behind what was acknowledged', async () => {
+    const { run, runWords, node } = commandLine();
+    const file = join(folder, 'half.ndjson');
+    const good = Array.from({ length: 700 }, (_, i) => JSON.stringify({ key: `k${i}`, value: `${i}` }));
+    // Of the same size and beginning as the mended file, as a file is that was mended far from its beginning.
+    const bad = '{"key":"last","value":}';
+    const padding = `{"key":"p","value":"${'x'.repeat(1_100_000)}"}`;
+    writeFileSync(file, [...good, padding, bad].join('\n'));
+    const failed = await runWords(['import', 'flags', file, '--concurrency', '1']);
+    expect(failed.exitCode).toBe(2);
+    expect(failed.notes.at(-1)).toContain('record 702 is no JSON');
+    expect(failed.notes.join('\n')).toContain('run it again to go on');
+    const written = node.writes.flatMap(({ mutations }) => mutations).length;
+    writeFileSync(file, [...good, padding, bad.replace(':}', ':1}').replace('last', 'las')].join('\n'));
+    const resumed = await runWords(['import', 'flags', file, '--json']);
+    expect(resumed.notes[0]).toMatch(/^going on behind record \d+/);
+    expect(JSON.parse(resumed.output)).toEqual({ records: 702 });
+    expect((await run('get flags las')).output).toBe('1');
+    expect(node.writes.flatMap(({ mutations }) => mutations).length - written).toBeLessThan(702);
+    const again = await runWords(['import', 'flags', file]);
+    expect(again.notes).toEqual([]);
+  });
+
+  test('an export goes to a file, in the format that its name says', async () => {
+    const { run, runWords } = commandLine();
+    await run('put flags a 1');
+    const file = join(folder, 'out.json');
+    const { output, notes } = await runWords(['export', 'flags', '--output', file]);
+    expect({ output, notes }).toEqual({ output: '', notes: ['1 records exported'] });
+    expect((await runWords(['import', 'flags', file])).output).toBe('1 records imported\n');
+  });
+});
+
+test('a watch prints one line a change, with cursors in JSON, and ends when told', async () => {
+  const stamp = makeStamp({ wallMs: 1, counter: 0, origin: fakeOrigin });
+  const event = { stamp, position: { origin: fakeOrigin, sequence: 1 } };
+  const script = [
+    { kind: 'put', key: 'a', value: Buffer.from('on'), cursor: 'c1', ...event },
+    { kind: 'delete', key: 'a', ...event },
+  ] as const;
+  const watch = async (words: string) => {
+    const line = commandLine();
+    line.node.watchScripts = [[...script]];
+    const running = line.run(words);
+    await expect.poll(() => line.node.watches.length).toBe(2);
+    line.stop.abort();
+    return running;
+  };
+  expect(await watch('watch flags')).toMatchObject({
+    exitCode: 0,
+    output: `put\ta\t${stamp}\t2\ndelete\ta\t${stamp}\n`,
+  });
+  const { output } = await watch('watch flags a --json --since c0');
+  expect(JSON.parse(output.split('\n')[0] ?? '')).toMatchObject({ kind: 'put', key: 'a', value: 'on', cursor: 'c1' });
+});
+
+test('namespaces, status and members are printed for a person and for a program', async () => {
+  const { run } = commandLine();
+  expect((await run('namespace create new')).output).toMatch(/^[0-9a-f]{32}\n$/);
+  expect((await run('namespace list')).output).toMatch(/^[0-9a-f]{32}\tflags\n$/);
+  expect(JSON.parse((await run('namespace rename a b --json')).output)).toMatchObject({ title: 'b' });
+  expect(await run('namespace create taken')).toMatchObject({ exitCode: 1 });
+  const status = await run('status');
+  expect(status.output).toContain('origin fake');
+  expect(status.output).toContain('note: a note');
+  expect(JSON.parse((await run('status --json')).output)).toMatchObject({ parts: [{ part: 'all', covered: {} }] });
+  expect((await run('member list')).output).toContain('connected');
+  expect(JSON.parse((await run('member list --json')).output)).toMatchObject({ name: 'fake' });
+});
