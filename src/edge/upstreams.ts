@@ -42,10 +42,7 @@ export class Upstreams {
     for (const entry of this.#entries) if (entry.named.name === name) entry.failures = 0;
   }
 
-  /** Only what speaks of the upstream itself counts: a refusal of one request does not. */
-  failed({ name }: NamedUpstream, error: unknown): void {
-    const down = !isMeridianError(error) || error.code === 'UNAVAILABLE' || error.code === 'FAILED_PRECONDITION';
-    if (!down) return;
+  failed({ name }: NamedUpstream): void {
     for (const entry of this.#entries) {
       if (entry.named.name !== name) continue;
       const restMs = Math.min(this.#restMsMax, this.#restMs * 2 ** Math.min(entry.failures, 20));
@@ -62,7 +59,9 @@ export class Upstreams {
       this.succeeded(named);
       return result;
     } catch (error) {
-      this.failed(named, error);
+      // Only what speaks of the upstream itself counts: a refusal of one request does not.
+      const down = isMeridianError(error, 'UNAVAILABLE') && error.details.reason !== 'session-not-covered';
+      if (down) this.failed(named);
       throw error;
     }
   }

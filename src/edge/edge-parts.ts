@@ -1,0 +1,209 @@
+import type { NodeIdentity } from '../model/cluster.ts';
+import type { FollowOpen } from '../model/feed.ts';
+import { type Filter, filterKey, matches } from '../model/filter.ts';
+import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
+import type { FeedSink } from '../replication/feed-sink.ts';
+import { FollowLoop } from '../replication/follow-loop.ts';
+import { Ledger } from '../replication/ledger.ts';
+import { NamespaceRemover } from '../replication/namespace-remover.ts';
+import { StalenessTracker } from '../replication/staleness-tracker.ts';
+import { Sweeper } from '../replication/sweeper.ts';
+import { Lifecycle } from '../runtime/lifecycle.ts';
+import type { Store } from '../store/store.ts';
+import { CachePart } from './cache-part.ts';
+import { CopyPart } from './copy-part.ts';
+import type { EdgeOptions } from './edge-options.ts';
+import type { Part } from './part.ts';
+import { type ReplicatedFilter, resolvePatterns } from './replicated-filter.ts';
+import type { Upstreams } from './upstreams.ts';
+
+interface Running {
+  readonly part: (CopyPart | CachePart) & Part;
+  readonly loop: FollowLoop;
+}
+
+interface Opening {
+  readonly options: EdgeOptions;
+  readonly upstreams: Upstreams;
+  readonly identity: NodeIdentity;
+  readonly nonce: string;
+  /** The cluster that the edge's data are of, where it knows. */
+  readonly clusterId: () => string | undefined;
+  /** An upstream said which cluster it is of. Throws FAILED_PRECONDITION where that is another one. */
+  readonly joined: (clusterId: string) => Promise<void>;
+}
+
+const filterName = 'edge/filter';
+
+/** An edge's parts while their filters stay the same: each a store, a follow loop, and the sweeps. */
+export class EdgeParts {
+  readonly filters: ReplicatedFilter;
+  readonly copy: (Running & { readonly part: CopyPart }) | undefined;
+  readonly cache: (Running & { readonly part: CachePart }) | undefined;
+  readonly #loops: Lifecycle;
+
+  private constructor(
+    filters: ReplicatedFilter,
+    copy: (Running & { readonly part: CopyPart }) | undefined,
+    cache: (Running & { readonly part: CachePart }) | undefined,
+    loops: Lifecycle,
+  ) {
+    this.filters = filters;
+    this.copy = copy;
+    this.cache = cache;
+    this.#loops = loops;
+  }
+
+  /** Opens the parts of these filters; what a store holds of another filter is erased first (rule R6). */
+  static async open(filters: ReplicatedFilter, opening: Opening): Promise<EdgeParts> {
+    const { options } = opening;
+    const loops = new Lifecycle((name, error) => {
+      options.observer.commitFailed(new Error(`${name} ended`, { cause: error }));
+    });
+    const copy = filters.copied === undefined ? undefined : await openCopy(filters.copied, opening);
+    const cache = filters.cached === undefined ? undefined : await openCache(filters.cached, opening);
+    for (const running of [copy, cache]) if (running !== undefined) startLoops(running, loops, options);
+    return new EdgeParts(filters, copy, cache, loops);
+  }
+
+  get all(): readonly Running[] {
+    return [this.copy, this.cache].filter((running) => running !== undefined);
+  }
+
+  partOf(namespace: NamespaceId, key: string): Part | undefined {
+    const { copied } = this.filters;
+    if (copied !== undefined && this.copy !== undefined && matches(copied, namespace, key)) return this.copy.part;
+    return this.cache?.part;
+  }
+
+  /** What any part's registry knows of a name. */
+  resolve(name: string): NamespaceInfo | 'deleted' | undefined {
+    let found: NamespaceInfo | 'deleted' | undefined;
+    for (const { part } of this.all) {
+      const here = part.ledger.registry.resolve(name);
+      if (here === 'deleted') return here;
+      found ??= here;
+    }
+    return found;
+  }
+
+  /** The living namespaces that any part's registry knows. */
+  namespaces(): readonly NamespaceInfo[] {
+    return this.all.flatMap(({ part }) => part.ledger.registry.namespaces());
+  }
+
+  /** Looks names up in what is known now, also after these parts are closed. */
+  resolver(): (name: string) => NamespaceInfo | undefined {
+    return resolverOf(this.namespaces());
+  }
+
+  /** Waits until the patterns mean something else than these parts' filters. */
+  async filtersChanged(patterns: readonly string[], signal: AbortSignal): Promise<void> {
+    const names = filterNames(this.filters);
+    await new Promise<void>((resolve) => {
+      const ending = new AbortController();
+      const look = () => {
+        if (!signal.aborted && filterNames(resolvePatterns(patterns, this.resolver())) === names) return;
+        ending.abort();
+        signal.removeEventListener('abort', look);
+        resolve();
+      };
+      signal.addEventListener('abort', look, { once: true });
+      for (const { part } of this.all) part.ledger.registry.onChange(look, ending.signal);
+      look();
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#loops.stop();
+    for (const { part } of this.all) await part.ledger.close();
+  }
+}
+
+/** Looks a title or an id up in a list of namespaces. */
+export function resolverOf(namespaces: readonly NamespaceInfo[]): (name: string) => NamespaceInfo | undefined {
+  return (name) => namespaces.find(({ id, title }) => title === name || id === name);
+}
+
+function filterNames({ copied, cached }: ReplicatedFilter): string {
+  return [copied, cached].map((filter) => (filter === undefined ? '' : filterKey(filter))).join();
+}
+
+async function openLedger(store: Store, filter: Filter, options: EdgeOptions): Promise<Ledger> {
+  const name = filterKey(filter);
+  const stored = await store.meta(filterName);
+  if (stored !== undefined && Buffer.from(stored).toString() !== name) await store.erase();
+  const ledger = await Ledger.open({ ...options, store });
+  const meta = new Map([[filterName, Buffer.from(name)]]);
+  await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
+  return ledger;
+}
+
+async function openCopy(filter: Filter, opening: Opening): Promise<Running & { readonly part: CopyPart }> {
+  const { options } = opening;
+  const ledger = await openLedger(options.copyStore, filter, options);
+  const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
+  const part = await CopyPart.open({ ...options, ledger, tracker, filter });
+  return { part, loop: followLoop(part, tracker, { role: 'copy', filter, values: { kind: 'all' } }, opening) };
+}
+
+async function openCache(filter: Filter, opening: Opening): Promise<Running & { readonly part: CachePart }> {
+  const { options } = opening;
+  const ledger = await openLedger(options.cacheStore, filter, options);
+  const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
+  const part = await CachePart.open({ ...options, ledger, tracker });
+  return { part, loop: followLoop(part, tracker, { role: 'cache', filter, values: options.feedValues }, opening) };
+}
+
+function followLoop(
+  part: Running['part'],
+  tracker: StalenessTracker,
+  what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
+  { options, upstreams, identity, nonce, clusterId, joined }: Opening,
+): FollowLoop {
+  return new FollowLoop({
+    ...options,
+    part: part.kind,
+    sink: joining(part, joined),
+    tracker,
+    upstream: () => {
+      const named = upstreams.current();
+      return {
+        name: named.name,
+        feed: named.upstream,
+        succeeded: () => upstreams.succeeded(named),
+        failed: () => upstreams.failed(named),
+      };
+    },
+    open: () => {
+      const cluster = clusterId();
+      return { protocol: 1, node: identity, nonce, ...what, ...(cluster === undefined ? {} : { clusterId: cluster }) };
+    },
+  });
+}
+
+/** The part as a sink, which learns from the handshake which cluster the edge is of. */
+function joining(part: FeedSink, joined: Opening['joined']): FeedSink {
+  return {
+    start: () => part.start(),
+    opened: async (event) => {
+      await joined(event.clusterId);
+      await part.opened(event);
+    },
+    apply: (event) => part.apply(event),
+    durable: () => part.durable(),
+  };
+}
+
+function startLoops({ part, loop }: Running, loops: Lifecycle, options: EdgeOptions): void {
+  const { ledger } = part;
+  const remover = new NamespaceRemover({ ...options, ledger });
+  const sweeper = new Sweeper({
+    ...options,
+    ledger,
+    mayPurge: ({ key }) => !key.startsWith('namespace/') || remover.hasRemoved(key.slice(10) as NamespaceId),
+  });
+  loops.run(`${part.kind} feed`, (signal) => loop.run(signal));
+  loops.run(`${part.kind} sweeper`, (signal) => sweeper.run(signal));
+  loops.run(`${part.kind} namespace remover`, (signal) => remover.run(signal));
+}

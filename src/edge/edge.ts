@@ -1,0 +1,191 @@
+import type { Call } from '../model/call.ts';
+import type { Member, NodeIdentity, NodeStatus } from '../model/cluster.ts';
+import { MeridianError, toMeridianError } from '../model/errors.ts';
+import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
+import { checkKey } from '../model/key.ts';
+import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
+import type { NamespaceInfo } from '../model/namespace.ts';
+import type { NamespaceChange } from '../model/namespaces.ts';
+import type { Upstream } from '../model/upstream.ts';
+import { Lifecycle } from '../runtime/lifecycle.ts';
+import type { EdgeOptions } from './edge-options.ts';
+import { EdgeParts } from './edge-parts.ts';
+import { Lists } from './lists.ts';
+import { Loads } from './loads.ts';
+import { NodeState } from './node-state.ts';
+import { Reads } from './reads.ts';
+import { resolvePatterns } from './replicated-filter.ts';
+import { Upstreams } from './upstreams.ts';
+import { Writes } from './writes.ts';
+
+/** The local side: an Upstream over copies and a cache, and other Upstreams behind them. */
+export class Edge implements Upstream {
+  readonly identity: NodeIdentity;
+  readonly #options: EdgeOptions;
+  readonly #upstreams: Upstreams;
+  readonly #reads: Reads;
+  readonly #lists: Lists;
+  readonly #writes: Writes;
+  readonly #loops: Lifecycle;
+  readonly #startedMs: number;
+  readonly #nodeState: NodeState;
+  #parts: EdgeParts | undefined;
+
+  private constructor(options: EdgeOptions, nodeState: NodeState) {
+    const { clock, identity } = options;
+    this.#options = options;
+    this.#nodeState = nodeState;
+    this.identity = { ...identity, role: 'edge', id: nodeState.id };
+    this.#upstreams = new Upstreams(options.upstreams, clock, options.backoff);
+    const loads = new Loads({ ...options, upstreams: this.#upstreams });
+    const parts = () => this.#parts;
+    const responder = this.identity.name;
+    this.#reads = new Reads({ ...options, loads, parts, responder, upstreams: this.#upstreams });
+    this.#lists = new Lists({ ...options, parts, responder, upstreams: this.#upstreams });
+    this.#writes = new Writes({ ...options, parts, upstreams: this.#upstreams });
+    this.#loops = new Lifecycle((name, error) => {
+      options.observer.commitFailed(new Error(`${name} ended`, { cause: error }));
+    });
+    this.#startedMs = clock.monotonicMs();
+  }
+
+  /** Opens over stores that are open and starts to follow. The caller closes the stores afterwards. */
+  static async open(options: EdgeOptions): Promise<Edge> {
+    const nodeState = await NodeState.open(options.cacheStore, options.random);
+    const edge = new Edge(options, nodeState);
+    // The registry that an earlier run left resolves the patterns until the feed tells more.
+    edge.#parts = await edge.#openParts(nodeState.namespaces());
+    edge.#loops.run('patterns', (signal) => edge.#followPatterns(signal));
+    return edge;
+  }
+
+  async close(): Promise<void> {
+    await this.#loops.stop();
+    await this.#parts?.close();
+  }
+
+  /** True once it can answer truthfully: caught up, or able to load. */
+  ready(): boolean {
+    const parts = this.#parts?.all ?? [];
+    return this.#upstreams.reachable || (parts.length > 0 && parts.every(({ part }) => part.hasCaughtUp));
+  }
+
+  get(request: GetRequest, call: Call): Promise<GetAnswer> {
+    checkKey(request.key);
+    return this.#reads.get(request, call);
+  }
+
+  list(request: ListRequest, call: Call): Promise<ListAnswer> {
+    return this.#lists.list(request, call);
+  }
+
+  write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
+    return this.#writes.write(request, call);
+  }
+
+  /** What a client watches is followed upstream. */
+  async *follow(
+    open: FollowOpen,
+    messages: AsyncIterable<FollowerMessage>,
+    signal: AbortSignal,
+  ): AsyncGenerator<FeedEvent> {
+    if (open.role !== 'watch') {
+      throw new MeridianError('FAILED_PRECONDITION', 'this edge serves no followers; follow an origin', {
+        reason: 'not-a-relay',
+      });
+    }
+    const { upstream } = this.#upstreams.current();
+    yield* upstream.follow(open, messages, AbortSignal.any([signal, this.#loops.signal]));
+  }
+
+  create(title: string, call: Call): Promise<NamespaceChange> {
+    return this.#upstreams.call((upstream) => upstream.create(title, call));
+  }
+
+  async find(name: string, call: Call): Promise<NamespaceInfo> {
+    const known = this.#parts?.resolve(name);
+    if (known !== undefined && known !== 'deleted') return known;
+    return this.#upstreams.call((upstream) => upstream.find(name, call));
+  }
+
+  async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
+    return this.#upstreams
+      .call((upstream) => upstream.namespaces(call))
+      .catch((error: unknown) => {
+        const held = this.#parts?.all.find(({ part }) => part.hasCaughtUp);
+        if (held === undefined || toMeridianError(error).code !== 'UNAVAILABLE') throw error;
+        return held.part.ledger.registry.namespaces();
+      });
+  }
+
+  rename(name: string, title: string, call: Call): Promise<NamespaceChange> {
+    return this.#upstreams.call((upstream) => upstream.rename(name, title, call));
+  }
+
+  remove(name: string, call: Call): Promise<NamespaceChange> {
+    return this.#upstreams.call((upstream) => upstream.remove(name, call));
+  }
+
+  async status(): Promise<NodeStatus> {
+    const parts = await Promise.all(
+      (this.#parts?.all ?? []).map(async ({ part, loop }) => ({
+        ...(await part.status()),
+        includes: part.kind === 'copy' ? this.#options.replicate : ['*'],
+        state: loop.state,
+        ...(loop.upstreamName === undefined ? {} : { upstream: loop.upstreamName }),
+      })),
+    );
+    const ready = this.ready();
+    const unknown = this.#parts?.filters.unknown ?? [];
+    const { hitRate } = this.#reads;
+    return {
+      node: this.identity,
+      clusterId: this.#nodeState.clusterId ?? '',
+      version: this.#options.version,
+      ready,
+      notes: [
+        ...(ready ? [] : ['no upstream is reached and nothing has caught up yet']),
+        ...unknown.map((pattern) => `--replicate ${pattern} names no namespace yet`),
+      ],
+      uptimeMs: this.#options.clock.monotonicMs() - this.#startedMs,
+      parts,
+      followers: [],
+      readOnly: false,
+      ...(hitRate === undefined ? {} : { hitRate }),
+    };
+  }
+
+  async members(call: Call): Promise<readonly Member[]> {
+    return this.#upstreams.call((upstream) => upstream.members(call));
+  }
+
+  async #openParts(known: (name: string) => NamespaceInfo | undefined): Promise<EdgeParts> {
+    const parts = await EdgeParts.open(resolvePatterns(this.#options.replicate, known), {
+      options: this.#options,
+      upstreams: this.#upstreams,
+      identity: this.identity,
+      nonce: this.#options.random.hex(8),
+      clusterId: () => this.#nodeState.clusterId,
+      joined: (clusterId) => this.#nodeState.join(clusterId),
+    });
+    await this.#nodeState.keep(); // A store that was erased has forgotten it.
+    return parts;
+  }
+
+  /** Opens the parts anew whenever the registry makes the patterns mean something else. */
+  async #followPatterns(signal: AbortSignal): Promise<void> {
+    if (this.#options.replicate.length === 0 || this.#options.replicate.includes('*')) return;
+    while (!signal.aborted) {
+      const parts = this.#parts;
+      if (parts === undefined) return;
+      await parts.filtersChanged(this.#options.replicate, signal);
+      if (signal.aborted) return;
+      const resolve = parts.resolver();
+      const resolved = new Map(parts.namespaces().map((namespace) => [namespace.id, namespace]));
+      this.#parts = undefined; // Meanwhile everything is loaded.
+      await parts.close();
+      this.#nodeState.rememberNamespaces([...resolved.values()]);
+      this.#parts = await this.#openParts(resolve);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import type { Call } from '../model/call.ts';
+import { MeridianError, toMeridianError } from '../model/errors.ts';
+import { containsRange } from '../model/filter.ts';
+import type { ListAnswer, ListRequest } from '../model/key-value.ts';
+import { limits } from '../model/limits.ts';
+import { decodeListCursor } from '../model/list-cursor.ts';
+import type { NamespaceInfo } from '../model/namespace.ts';
+import { covers } from '../model/version-vector.ts';
+import { listPage } from '../replication/list-page.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { CopyPart } from './copy-part.ts';
+import type { EdgeBounds } from './edge-options.ts';
+import type { EdgeParts } from './edge-parts.ts';
+import type { EdgeObserver } from './observer.ts';
+import { decideRead, type ReadCase } from './read-decision.ts';
+import type { Upstreams } from './upstreams.ts';
+
+export interface ListsOptions extends Pick<EdgeBounds, 'maxStalenessMs' | 'staleWhileRevalidateMs' | 'staleIfErrorMs'> {
+  readonly parts: () => EdgeParts | undefined;
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+  readonly edgeObserver: EdgeObserver;
+  readonly responder: string;
+}
+
+/** Lists come from a copy that holds the whole prefix, by the same decision as reads; all else from the upstream. */
+export class Lists {
+  readonly #options: ListsOptions;
+
+  constructor(options: ListsOptions) {
+    this.#options = options;
+  }
+
+  async list(request: ListRequest, call: Call): Promise<ListAnswer> {
+    const { clock, edgeObserver } = this.#options;
+    const startedMs = clock.monotonicMs();
+    try {
+      const answer = await this.#list(request, call);
+      edgeObserver.read('list', answer.source, answer.past ? 'past' : 'found', clock.monotonicMs() - startedMs);
+      return answer;
+    } catch (error) {
+      edgeObserver.read('list', 'none', toMeridianError(error).code, clock.monotonicMs() - startedMs);
+      throw error;
+    }
+  }
+
+  async #list(request: ListRequest, call: Call): Promise<ListAnswer> {
+    checkLimit(request.limit);
+    const held = this.#copyOf(request);
+    const facts = this.#facts(request, held?.copy);
+    const decision = decideRead({ ...facts, loadFailed: false });
+    if (held !== undefined && decision !== 'load' && decision !== 'refuse') return this.#fromCopy(held, request, facts);
+    try {
+      return await this.#options.upstreams.call((upstream) => upstream.list(request, call));
+    } catch (error) {
+      const trouble = ['UNAVAILABLE', 'DEADLINE_EXCEEDED'].includes(toMeridianError(error).code);
+      const may = decideRead({ ...this.#facts(request, held?.copy), loadFailed: true }) === 'serve-stale';
+      if (held === undefined || !trouble || !may || call.signal.aborted) throw error;
+      return this.#fromCopy(held, request, facts);
+    }
+  }
+
+  #copyOf({ namespace: name, prefix }: ListRequest) {
+    const parts = this.#options.parts();
+    const copy = parts?.copy?.part;
+    const namespace = parts?.resolve(name);
+    if (copy === undefined || namespace === undefined || namespace === 'deleted') return undefined;
+    return containsRange(copy.filter, { namespace: namespace.id, prefix }) ? { copy, namespace } : undefined;
+  }
+
+  #facts({ maxStalenessMs, atOrigin, session }: ListRequest, copy: CopyPart | undefined): Omit<ReadCase, 'loadFailed'> {
+    return {
+      held: copy?.hasCaughtUp === true ? 'valid' : 'nothing',
+      boundMs: copy?.bound()?.boundMs,
+      sessionCovered: copy !== undefined && covers(copy.ledger.state.covered, session.vector),
+      maxStalenessMs: maxStalenessMs ?? this.#options.maxStalenessMs,
+      explicit: maxStalenessMs !== undefined,
+      atOrigin: atOrigin === true,
+      staleWhileRevalidateMs: this.#options.staleWhileRevalidateMs,
+      staleIfErrorMs: this.#options.staleIfErrorMs,
+      upstreamThere: this.#options.upstreams.reachable,
+    };
+  }
+
+  async #fromCopy(
+    { copy, namespace }: { readonly copy: CopyPart; readonly namespace: NamespaceInfo },
+    { prefix, limit, cursor }: ListRequest,
+    facts: Omit<ReadCase, 'loadFailed'>,
+  ): Promise<ListAnswer> {
+    const { clock, responder } = this.#options;
+    const after = cursor === undefined ? undefined : decodeListCursor(cursor, namespace.id, prefix);
+    const { snapshot, state } = copy.ledger.instant();
+    const bound = copy.bound();
+    try {
+      const range = { namespace: namespace.id, prefix, limit, ...(after === undefined ? {} : { after }) };
+      const page = await listPage(snapshot, range, clock.wallMs());
+      const past = bound === undefined || bound.boundMs > facts.maxStalenessMs;
+      const provenance = { namespace: namespace.id, source: 'copy' as const, past, covered: state.covered, responder };
+      return { ...page, ...provenance, ...(bound === undefined ? {} : { bound }) };
+    } finally {
+      await snapshot.close();
+    }
+  }
+}
+
+function checkLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= limits.listKeysMax) return;
+  throw new MeridianError('INVALID_ARGUMENT', `a list's limit is 1 to ${limits.listKeysMax}, not ${limit}`, {
+    reason: 'bad-limit',
+    limit: limits.listKeysMax,
+    seen: limit,
+  });
+}

@@ -1,0 +1,70 @@
+import { MeridianError } from '../model/errors.ts';
+import type { NamespaceInfo } from '../model/namespace.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Store } from '../store/store.ts';
+import { resolverOf } from './edge-parts.ts';
+
+const stateName = 'edge/node';
+
+interface Kept {
+  readonly id: string;
+  readonly clusterId?: string;
+  readonly namespaces: readonly NamespaceInfo[];
+}
+
+/** What an edge knows of itself across restarts: its id, its cluster, and what its patterns were resolved by. */
+export class NodeState {
+  readonly #store: Store;
+  #kept: Kept;
+
+  private constructor(store: Store, kept: Kept) {
+    this.#store = store;
+    this.#kept = kept;
+  }
+
+  static async open(store: Store, random: Random): Promise<NodeState> {
+    const stored = await store.meta(stateName);
+    if (stored !== undefined) return new NodeState(store, JSON.parse(Buffer.from(stored).toString()) as Kept);
+    const state = new NodeState(store, { id: random.hex(8), namespaces: [] });
+    await state.keep();
+    return state;
+  }
+
+  get id(): string {
+    return this.#kept.id;
+  }
+
+  get clusterId(): string | undefined {
+    return this.#kept.clusterId;
+  }
+
+  /** By title or id, as the patterns were resolved last. */
+  namespaces(): (name: string) => NamespaceInfo | undefined {
+    return resolverOf(this.#kept.namespaces);
+  }
+
+  /** @throws FAILED_PRECONDITION where the edge's data are of another cluster */
+  async join(clusterId: string): Promise<void> {
+    if (this.#kept.clusterId === clusterId) return;
+    if (this.#kept.clusterId !== undefined) {
+      throw new MeridianError(
+        'FAILED_PRECONDITION',
+        `this edge's data are of cluster ${this.#kept.clusterId}, the upstream is of ${clusterId}`,
+        { reason: 'other-cluster' },
+      );
+    }
+    this.#kept = { ...this.#kept, clusterId };
+    await this.keep();
+  }
+
+  /** Stored with the next `keep`. */
+  rememberNamespaces(namespaces: readonly NamespaceInfo[]): void {
+    this.#kept = { ...this.#kept, namespaces };
+  }
+
+  /** Stores it, whatever became of the store meanwhile. */
+  async keep(): Promise<void> {
+    const meta = new Map([[stateName, Buffer.from(JSON.stringify(this.#kept))]]);
+    await this.#store.commit({ puts: [], removals: [], meta, sync: true });
+  }
+}

@@ -1,0 +1,170 @@
+import type { Call } from '../model/call.ts';
+import { MeridianError, toMeridianError } from '../model/errors.ts';
+import type { RecordKey } from '../model/key.ts';
+import type { GetAnswer, GetRequest } from '../model/key-value.ts';
+import { expireInPlace, isReadable, type Record } from '../model/record.ts';
+import { emptyVector, missingOrigins, type VersionVector } from '../model/version-vector.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { EdgeBounds } from './edge-options.ts';
+import type { EdgeParts } from './edge-parts.ts';
+import type { Loads } from './loads.ts';
+import type { EdgeObserver } from './observer.ts';
+import type { HeldRecord, Part } from './part.ts';
+import { decideRead, type ReadCase } from './read-decision.ts';
+import type { Upstreams } from './upstreams.ts';
+
+export interface ReadsOptions
+  extends Pick<EdgeBounds, 'maxStalenessMs' | 'staleWhileRevalidateMs' | 'staleIfErrorMs' | 'loadTimeoutMs'> {
+  readonly loads: Loads;
+  readonly parts: () => EdgeParts | undefined;
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+  readonly edgeObserver: EdgeObserver;
+  /** This edge's name, for answers from what it holds. */
+  readonly responder: string;
+}
+
+interface Looked {
+  readonly part: Part;
+  readonly key: RecordKey;
+  readonly held: HeldRecord | undefined;
+  readonly covered: VersionVector;
+}
+
+/** Reads of one key: look, decide, serve or load, and where the load fails decide again. */
+export class Reads {
+  readonly #options: ReadsOptions;
+  #hits = 0;
+  #answered = 0;
+
+  constructor(options: ReadsOptions) {
+    this.#options = options;
+  }
+
+  /** Of the reads answered so far, the part that needed no load; undefined before the first. */
+  get hitRate(): number | undefined {
+    return this.#answered === 0 ? undefined : this.#hits / this.#answered;
+  }
+
+  async get(request: GetRequest, call: Call): Promise<GetAnswer> {
+    const { clock, edgeObserver } = this.#options;
+    const startedMs = clock.monotonicMs();
+    try {
+      const { answer, hit } = await this.#get(request, call);
+      this.#answered++;
+      if (hit) this.#hits++;
+      edgeObserver.cacheLooked(hit);
+      const outcome = answer.record?.kind === 'live' ? 'found' : 'absent';
+      edgeObserver.read('get', answer.source, answer.past ? 'past' : outcome, clock.monotonicMs() - startedMs);
+      return answer;
+    } catch (error) {
+      edgeObserver.read('get', 'none', toMeridianError(error).code, clock.monotonicMs() - startedMs);
+      throw error;
+    }
+  }
+
+  async #get(request: GetRequest, call: Call): Promise<{ readonly answer: GetAnswer; readonly hit: boolean }> {
+    const looked = await this.#look(request);
+    const facts = this.#facts(request, looked);
+    const decision = decideRead({ ...facts, loadFailed: false });
+    if (looked?.held !== undefined && decision !== 'load' && decision !== 'refuse') {
+      if (decision === 'serve-and-refresh') this.#refresh(looked, request);
+      return { answer: this.#answer(looked, looked.held, facts), hit: true };
+    }
+    try {
+      const answer = await this.#options.loads.load(looked?.part, looked?.key, request, call);
+      return { answer: this.#judged(answer, request), hit: false };
+    } catch (error) {
+      // Only trouble on the way there is made up for; a refusal of the request itself is the answer.
+      const { code } = toMeridianError(error);
+      const trouble = code === 'UNAVAILABLE' || code === 'DEADLINE_EXCEEDED' || code === 'RESOURCE_EXHAUSTED';
+      if (!trouble || call.signal.aborted) throw error;
+      const later = await this.#look(request);
+      const laterFacts = this.#facts(request, later);
+      if (later?.held === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') throw error;
+      return { answer: this.#answer(later, later.held, laterFacts), hit: true };
+    }
+  }
+
+  /** What is held of the key. Undefined where the name is not known here: then the upstream decides what it means. */
+  async #look({ namespace: name, key }: GetRequest): Promise<Looked | undefined> {
+    const parts = this.#options.parts();
+    const namespace = parts?.resolve(name);
+    if (parts === undefined || namespace === undefined) return undefined;
+    if (namespace === 'deleted') {
+      throw new MeridianError('NOT_FOUND', `unknown namespace: ${name}`, { reason: 'unknown-namespace' });
+    }
+    const part = parts.partOf(namespace.id, key);
+    if (part === undefined) return undefined;
+    const { covered } = part.ledger.state;
+    const recordKey = { namespace: namespace.id, key };
+    return { part, key: recordKey, held: await part.lookup(recordKey), covered };
+  }
+
+  #facts({ maxStalenessMs, atOrigin, session }: GetRequest, looked: Looked | undefined): Omit<ReadCase, 'loadFailed'> {
+    const held = looked?.held;
+    return {
+      held: held === undefined ? 'nothing' : held.superseded ? 'superseded' : 'valid',
+      boundMs: held?.bound?.boundMs,
+      sessionCovered: looked !== undefined && meets(session.vector, looked),
+      maxStalenessMs: maxStalenessMs ?? this.#options.maxStalenessMs,
+      explicit: maxStalenessMs !== undefined,
+      atOrigin: atOrigin === true,
+      staleWhileRevalidateMs: this.#options.staleWhileRevalidateMs,
+      staleIfErrorMs: this.#options.staleIfErrorMs,
+      upstreamThere: this.#options.upstreams.reachable,
+    };
+  }
+
+  #answer(
+    { part, key, covered }: Looked,
+    { record, bound, superseded }: HeldRecord,
+    facts: Omit<ReadCase, 'loadFailed'>,
+  ): GetAnswer {
+    const past = superseded || bound === undefined || bound.boundMs > facts.maxStalenessMs;
+    return {
+      record: this.#asRead(record),
+      namespace: key.namespace,
+      source: part.kind,
+      past,
+      covered: part.hasCaughtUp ? covered : emptyVector,
+      responder: this.#options.responder,
+      ...(bound === undefined ? {} : { bound }),
+    };
+  }
+
+  /** A record that expired reads as its tombstone; an absence that nobody wrote as nothing. */
+  #asRead(record: Record | undefined): Record | undefined {
+    if (record === undefined || record.position.sequence === 0) return undefined;
+    if (record.kind === 'live' && !isReadable(record, this.#options.clock.wallMs())) return expireInPlace(record);
+    return record;
+  }
+
+  #judged(answer: GetAnswer, { maxStalenessMs }: GetRequest): GetAnswer {
+    if (maxStalenessMs === undefined || maxStalenessMs === 0 || answer.past) return answer;
+    return answer.bound !== undefined && answer.bound.boundMs <= maxStalenessMs ? answer : { ...answer, past: true };
+  }
+
+  #refresh({ part, key }: Looked, request: GetRequest): void {
+    const { clock, loads, loadTimeoutMs } = this.#options;
+    const call = { deadlineMs: clock.monotonicMs() + loadTimeoutMs, signal: new AbortController().signal };
+    // Its reader was served; a failure is counted by the load and shows in the bound of the next read.
+    loads.load(part, key, request, call).catch(() => {});
+  }
+}
+
+/** Rule R14: covered, or all but the component of which the held record itself is far enough. */
+function meets(session: VersionVector, { held, covered, part }: Looked): boolean {
+  if (session.size === 0) return true;
+  if (held === undefined || held.superseded || !part.hasCaughtUp) return false;
+  const missing = missingOrigins(covered, session);
+  if (missing.length === 0) return true;
+  const position = held.record?.position;
+  const [only] = missing;
+  return (
+    missing.length === 1 &&
+    position !== undefined &&
+    position.origin === only &&
+    position.sequence >= (session.get(position.origin) ?? 0)
+  );
+}

@@ -1,0 +1,104 @@
+import type { Call } from '../model/call.ts';
+import { toMeridianError } from '../model/errors.ts';
+import { mapKey } from '../model/key.ts';
+import type { Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
+import type { NamespaceId } from '../model/namespace.ts';
+import type { Record } from '../model/record.ts';
+import { covers } from '../model/version-vector.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { EdgeParts } from './edge-parts.ts';
+import type { EdgeObserver } from './observer.ts';
+import { type Beginning, beginning, type Flight, type Part } from './part.ts';
+import type { Upstreams } from './upstreams.ts';
+
+export interface WritesOptions {
+  readonly parts: () => EdgeParts | undefined;
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+  readonly edgeObserver: EdgeObserver;
+}
+
+interface Watched {
+  readonly part: Part;
+  readonly begun: Beginning;
+  readonly name: string;
+  readonly flight: Flight;
+}
+
+/**
+ * Writes go upstream, with the title as given. What came of one is installed here under the rules for loads (R11 to
+ * R13), so that the writer reads it back at once. A write is sent once: whether a failed one happened is not known.
+ */
+export class Writes {
+  readonly #options: WritesOptions;
+
+  constructor(options: WritesOptions) {
+    this.#options = options;
+  }
+
+  async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
+    const { clock, edgeObserver, upstreams } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const watched = this.#watch(request);
+    try {
+      const answer = await upstreams.call((upstream) => upstream.write(request, call));
+      await this.#install(request.mutations, answer, watched);
+      edgeObserver.written('ok', clock.monotonicMs() - startedMs);
+      return answer;
+    } catch (error) {
+      edgeObserver.written(toMeridianError(error).code, clock.monotonicMs() - startedMs);
+      throw error;
+    } finally {
+      for (const flown of watched) flown?.part.flights.end(flown.name, flown.flight);
+    }
+  }
+
+  #watch({ namespace: name, mutations }: WriteRequest): ReadonlyArray<Watched | undefined> {
+    const parts = this.#options.parts();
+    const namespace = parts?.resolve(name);
+    if (parts === undefined || namespace === undefined || namespace === 'deleted') return [];
+    return mutations.map(({ key }) => {
+      const part = parts.partOf(namespace.id, key);
+      if (part === undefined) return undefined;
+      const name = mapKey(namespace.id, key);
+      return { part, begun: beginning(part), name, flight: part.flights.begin(name) };
+    });
+  }
+
+  /** The write is acknowledged whatever becomes of this: what cannot be installed comes by the feed. */
+  async #install(
+    mutations: readonly Mutation[],
+    answer: WriteAnswer,
+    watched: ReadonlyArray<Watched | undefined>,
+  ): Promise<void> {
+    const installs = mutations.map(async (mutation, index) => {
+      const written = answer.written[index];
+      const flown = watched[index];
+      if (written === undefined || flown === undefined) return;
+      const { part, begun, flight } = flown;
+      const keep =
+        part.hasCaughtUp &&
+        part.generation() === begun.generation &&
+        covers(answer.covered, begun.known) &&
+        (flight.latest === undefined || written.stamp >= flight.latest);
+      if (keep) await part.install(recordOf(mutation, answer.namespace, written));
+    });
+    await Promise.allSettled(installs);
+  }
+}
+
+function recordOf(mutation: Mutation, namespace: NamespaceId, { stamp, position, expiresAt }: Written): Record {
+  const { key } = mutation;
+  if (mutation.kind === 'delete') return { kind: 'tombstone', namespace, key, stamp, position };
+  const { value, metadata } = mutation;
+  return {
+    kind: 'live',
+    namespace,
+    key,
+    stamp,
+    position,
+    value,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
+}
