@@ -1,0 +1,324 @@
+import type {
+  Condition,
+  Durability,
+  Expiry,
+  GetAnswer,
+  GetRequest,
+  ListAnswer,
+  ListRequest,
+  Mutation,
+  Provenance,
+  Source,
+  WriteAnswer,
+  WriteRequest,
+} from '../../model/key-value.ts';
+import { limits } from '../../model/limits.ts';
+import type { Record as StoredRecord } from '../../model/record.ts';
+import {
+  decodeBound,
+  decodeNamespaceId,
+  decodeOrigin,
+  decodePosition,
+  decodeSession,
+  decodeStamp,
+  decodeVector,
+  encodeBound,
+  encodeSession,
+  encodeVector,
+  malformed,
+  optional,
+  type WireBound,
+  type WirePosition,
+  type WireSession,
+  type WireVector,
+} from './record-codec.ts';
+
+export interface WireReadOptions {
+  readonly maxStalenessMs?: number | null;
+  readonly atOrigin?: boolean;
+}
+
+export interface WireGetRequest {
+  readonly namespace: string;
+  readonly key: string;
+  readonly options: WireReadOptions | null;
+  readonly session: WireSession | null;
+}
+
+export interface WireProvenance {
+  readonly source: string;
+  readonly bound?: WireBound | null | undefined;
+  readonly past: boolean;
+  readonly covered: WireVector | null;
+  readonly responder: string;
+  readonly namespaceId: string;
+}
+
+export interface WireGetResponse {
+  readonly found: boolean;
+  readonly value: Uint8Array;
+  readonly metadata?: string | null;
+  readonly expiresAt?: number | null;
+  readonly version: string;
+  readonly position: WirePosition | null;
+  readonly provenance: WireProvenance | null;
+  readonly valueBytes: number;
+}
+
+export interface WireCondition {
+  readonly ifAbsent?: boolean;
+  readonly ifVersion?: string;
+  readonly condition?: string;
+}
+
+export interface WireExpiry {
+  readonly inSeconds?: number;
+  readonly atSeconds?: number;
+  readonly when?: string;
+}
+
+export interface WireWriteOptions {
+  readonly durability: string;
+  readonly durabilityTimeoutMs?: number | null;
+}
+
+export interface WireWriteResponse {
+  readonly written: ReadonlyArray<{ version: string; position: WirePosition | null; expiresAt?: number | null }>;
+  readonly durability: string;
+  readonly covered: WireVector | null;
+  readonly namespaceId: string;
+  readonly origin: string;
+}
+
+export interface WireListRequest extends Omit<WireGetRequest, 'key'> {
+  readonly prefix: string;
+  readonly limit: number;
+  readonly cursor: string;
+}
+
+export interface WireListResponse {
+  readonly keys: ReadonlyArray<{
+    key: string;
+    version: string;
+    metadata?: string | null;
+    expiresAt?: number | null;
+    valueBytes: number;
+  }>;
+  readonly cursor: string;
+  readonly provenance: WireProvenance | null;
+}
+
+const noBytes = new Uint8Array();
+
+function encodeRead({ maxStalenessMs, atOrigin }: Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'>): WireReadOptions {
+  return { ...optional('maxStalenessMs', maxStalenessMs), atOrigin: atOrigin === true };
+}
+
+function decodeRead(options: WireReadOptions | null): Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'> {
+  const maxStalenessMs = options?.maxStalenessMs;
+  if (typeof maxStalenessMs === 'number' && !(maxStalenessMs >= 0)) throw malformed('max_staleness_ms', maxStalenessMs);
+  return { ...optional('maxStalenessMs', maxStalenessMs), ...(options?.atOrigin === true ? { atOrigin: true } : {}) };
+}
+
+export function encodeGet(request: GetRequest): WireGetRequest {
+  const { namespace, key, session } = request;
+  return { namespace, key, options: encodeRead(request), session: encodeSession(session) };
+}
+
+export function decodeGet({ namespace, key, options, session }: WireGetRequest): GetRequest {
+  return { namespace, key, session: decodeSession(session), ...decodeRead(options) };
+}
+
+function encodeProvenance(answer: Provenance): WireProvenance {
+  return {
+    source: answer.source.toUpperCase(),
+    bound: encodeBound(answer.bound),
+    past: answer.past,
+    covered: encodeVector(answer.covered),
+    responder: answer.responder,
+    namespaceId: answer.namespace,
+  };
+}
+
+const sources = new Map<string, Source>([
+  ['ORIGIN', 'origin'],
+  ['COPY', 'copy'],
+  ['CACHE', 'cache'],
+]);
+
+function decodeProvenance(wire: WireProvenance | null): Provenance {
+  const source = sources.get(wire?.source ?? '');
+  if (wire === null || source === undefined) throw malformed('the provenance of an answer', wire?.source);
+  return {
+    namespace: decodeNamespaceId(wire.namespaceId),
+    source,
+    past: wire.past,
+    covered: decodeVector(wire.covered),
+    responder: wire.responder,
+    ...decodeBound(wire.bound),
+  };
+}
+
+/** With `value: false` everything but the value: the header of Read. */
+export function encodeGetAnswer(answer: GetAnswer, { value }: { readonly value: boolean }): WireGetResponse {
+  const { record } = answer;
+  const live = record?.kind === 'live' ? record : undefined;
+  return {
+    found: live !== undefined,
+    value: live !== undefined && value ? live.value : noBytes,
+    ...optional('metadata', live?.metadata),
+    ...optional('expiresAt', record?.expiresAt),
+    version: record?.stamp ?? '',
+    position: record?.position ?? null,
+    provenance: encodeProvenance(answer),
+    valueBytes: live?.value.byteLength ?? 0,
+  };
+}
+
+export function decodeGetAnswer(wire: WireGetResponse, key: string, value: Uint8Array = wire.value): GetAnswer {
+  const provenance = decodeProvenance(wire.provenance);
+  if (wire.version === '') return { ...provenance, record: undefined };
+  const written = {
+    namespace: provenance.namespace,
+    key,
+    stamp: decodeStamp(wire.version),
+    position: decodePosition(wire.position),
+    ...optional('expiresAt', wire.expiresAt),
+  };
+  const record: StoredRecord = wire.found
+    ? { kind: 'live', ...written, value, ...optional('metadata', wire.metadata) }
+    : { kind: 'tombstone', ...written };
+  return { ...provenance, record };
+}
+
+export function encodeList(request: ListRequest): WireListRequest {
+  const { namespace, prefix, limit, cursor = '', session } = request;
+  return { namespace, prefix, limit, cursor, options: encodeRead(request), session: encodeSession(session) };
+}
+
+export function decodeList({ namespace, prefix, limit, cursor, options, session }: WireListRequest): ListRequest {
+  return {
+    namespace,
+    prefix,
+    limit: limit === 0 ? limits.listKeysMax : limit,
+    ...(cursor === '' ? {} : { cursor }),
+    session: decodeSession(session),
+    ...decodeRead(options),
+  };
+}
+
+export function encodeListAnswer(answer: ListAnswer): WireListResponse {
+  return {
+    keys: answer.keys.map(({ stamp, ...rest }) => ({ ...rest, version: stamp })),
+    cursor: answer.cursor ?? '',
+    provenance: encodeProvenance(answer),
+  };
+}
+
+export function decodeListAnswer({ keys, cursor, provenance }: WireListResponse): ListAnswer {
+  return {
+    ...decodeProvenance(provenance),
+    keys: keys.map(({ key, version, metadata, expiresAt, valueBytes }) => ({
+      key,
+      stamp: decodeStamp(version),
+      valueBytes,
+      ...optional('metadata', metadata),
+      ...optional('expiresAt', expiresAt),
+    })),
+    ...(cursor === '' ? {} : { cursor }),
+  };
+}
+
+export function encodeCondition(condition: Condition | undefined): WireCondition | null {
+  if (condition === undefined) return null;
+  return condition.kind === 'absent' ? { ifAbsent: true } : { ifVersion: condition.version };
+}
+
+function decodeCondition(wire: WireCondition | null): { readonly condition?: Condition } {
+  if (wire === null || wire.condition === undefined || (wire.condition === 'ifAbsent' && wire.ifAbsent !== true))
+    return {};
+  if (wire.condition === 'ifAbsent') return { condition: { kind: 'absent' } };
+  return { condition: { kind: 'version', version: decodeStamp(wire.ifVersion ?? '') } };
+}
+
+export function encodeExpiry(expiry: Expiry | undefined): WireExpiry | null {
+  if (expiry === undefined) return null;
+  return expiry.kind === 'in' ? { inSeconds: expiry.seconds } : { atSeconds: expiry.seconds };
+}
+
+function decodeExpiry(wire: WireExpiry | null): { readonly expiry?: Expiry } {
+  if (wire?.when === 'inSeconds') return { expiry: { kind: 'in', seconds: wire.inSeconds ?? 0 } };
+  if (wire?.when === 'atSeconds') return { expiry: { kind: 'at', seconds: wire.atSeconds ?? 0 } };
+  return {};
+}
+
+export interface WirePutBody {
+  readonly value: Uint8Array;
+  readonly metadata?: string | null;
+  readonly expiry: WireExpiry | null;
+}
+
+export function decodePut(key: string, body: WirePutBody, condition: WireCondition | null): Mutation {
+  return {
+    kind: 'put',
+    key,
+    value: body.value,
+    ...optional('metadata', body.metadata),
+    ...decodeExpiry(body.expiry),
+    ...decodeCondition(condition),
+  };
+}
+
+export function decodeDelete(key: string, condition: WireCondition | null): Mutation {
+  return { kind: 'delete', key, ...decodeCondition(condition) };
+}
+
+const durabilities = new Map<string, Durability>([
+  ['LOCAL', 'local'],
+  ['MAJORITY', 'majority'],
+  ['ALL', 'all'],
+]);
+
+export function encodeWriteOptions({ durability, durabilityTimeoutMs }: WriteRequest): WireWriteOptions {
+  return {
+    durability: durability?.toUpperCase() ?? 'DURABILITY_UNSPECIFIED',
+    ...optional('durabilityTimeoutMs', durabilityTimeoutMs),
+  };
+}
+
+export function decodeWriteOptions(
+  options: WireWriteOptions | null,
+): Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'> {
+  return {
+    ...optional('durability', durabilities.get(options?.durability ?? '')),
+    ...optional('durabilityTimeoutMs', options?.durabilityTimeoutMs),
+  };
+}
+
+export function encodeWriteAnswer(answer: WriteAnswer): WireWriteResponse {
+  return {
+    written: answer.written.map(({ stamp, position, expiresAt }) => ({
+      version: stamp,
+      position,
+      ...optional('expiresAt', expiresAt),
+    })),
+    durability: answer.durability.toUpperCase(),
+    covered: encodeVector(answer.covered),
+    namespaceId: answer.namespace,
+    origin: answer.origin,
+  };
+}
+
+export function decodeWriteAnswer(wire: WireWriteResponse): WriteAnswer {
+  return {
+    namespace: decodeNamespaceId(wire.namespaceId),
+    origin: decodeOrigin(wire.origin),
+    written: wire.written.map(({ version, position, expiresAt }) => ({
+      stamp: decodeStamp(version),
+      position: decodePosition(position),
+      ...optional('expiresAt', expiresAt),
+    })),
+    durability: durabilities.get(wire.durability) ?? 'local',
+    covered: decodeVector(wire.covered),
+  };
+}

@@ -1,0 +1,40 @@
+import { fileURLToPath } from 'node:url';
+import { type GrpcObject, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
+import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+
+const protoDirectory = fileURLToPath(new URL('../../proto', import.meta.url));
+
+/** The messages and services of proto/, with numbers for 64-bit integers (sequences stay below 2⁵³). */
+export const packageDefinition: PackageDefinition = loadSync(
+  ['record', 'kv', 'feed', 'cluster'].map((file) => `meridian/v1/${file}.proto`),
+  {
+    includeDirs: [protoDirectory],
+    longs: Number,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+    arrays: true,
+    objects: true,
+  },
+);
+
+const loaded = loadPackageDefinition(packageDefinition);
+
+function service(name: string): ServiceClientConstructor {
+  let at: GrpcObject[string] | undefined = loaded;
+  for (const part of ['meridian', 'v1', name]) at = (at as GrpcObject | undefined)?.[part];
+  if (at === undefined) throw new Error(`proto/ defines no service ${name}`);
+  return at as ServiceClientConstructor;
+}
+
+export const services = {
+  kv: service('KV'),
+  namespaces: service('Namespaces'),
+  cluster: service('Cluster'),
+  feed: service('Feed'),
+} as const;
+
+/** Bytes of one message in either direction, gRPC's default limit everywhere. */
+export const messageBytesMax = 4 * 1024 * 1024;
+/** Bytes of one message of a stream that carries values in pieces. */
+export const pieceBytesMax = 1024 * 1024;

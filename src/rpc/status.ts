@@ -1,0 +1,49 @@
+import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
+import { type ErrorCode, MeridianError, toMeridianError } from '../model/errors.ts';
+import { decodeStatusDetail, encodeStatusDetail } from './status-detail.ts';
+
+/** gRPC's code for each of ours. Exhaustive by its type: a new code does not compile until it stands here. */
+const grpcCode: Readonly<Record<ErrorCode, status>> = {
+  INVALID_ARGUMENT: status.INVALID_ARGUMENT,
+  NOT_FOUND: status.NOT_FOUND,
+  ALREADY_EXISTS: status.ALREADY_EXISTS,
+  FAILED_PRECONDITION: status.FAILED_PRECONDITION,
+  RESOURCE_EXHAUSTED: status.RESOURCE_EXHAUSTED,
+  UNAVAILABLE: status.UNAVAILABLE,
+  DEADLINE_EXCEEDED: status.DEADLINE_EXCEEDED,
+  CANCELLED: status.CANCELLED,
+  UNAUTHENTICATED: status.UNAUTHENTICATED,
+  PERMISSION_DENIED: status.PERMISSION_DENIED,
+  DATA_LOSS: status.DATA_LOSS,
+  UNIMPLEMENTED: status.UNIMPLEMENTED,
+  INTERNAL: status.INTERNAL,
+};
+
+const codeOfGrpc = new Map(Object.entries(grpcCode).map(([code, grpc]) => [grpc, code as ErrorCode]));
+const detailsKey = 'grpc-status-details-bin';
+
+/** A failure as the status that ends a call. */
+export function toStatus(thrown: unknown): Partial<StatusObject> & Error {
+  const { code, message, details } = toMeridianError(thrown);
+  const metadata = new Metadata();
+  metadata.set(detailsKey, encodeStatusDetail({ grpcCode: grpcCode[code], message, code, details }));
+  return Object.assign(new Error(message), { code: grpcCode[code], details: message, metadata });
+}
+
+/** What a call of ours failed with: as the other node said, or as the connection did. */
+export function fromServiceError(error: unknown): MeridianError {
+  if (!isServiceError(error)) return toMeridianError(error);
+  const [bytes] = error.metadata?.get(detailsKey) ?? [];
+  const detail = bytes instanceof Buffer ? decodeStatusDetail(bytes) : undefined;
+  const known = detail !== undefined && detail.code in grpcCode;
+  const code = known ? (detail.code as ErrorCode) : (codeOfGrpc.get(error.code) ?? 'INTERNAL');
+  if (detail !== undefined) return new MeridianError(code, error.details, { ...detail.details, cause: error });
+  // Only a connection that was never made is certain to have carried nothing.
+  const unsent = code === 'UNAVAILABLE' && error.details.startsWith('No connection established');
+  const reason = unsent ? 'not-connected' : code.toLowerCase().replaceAll('_', '-');
+  return new MeridianError(code, error.details || error.message, { reason, cause: error });
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'details' in error;
+}
