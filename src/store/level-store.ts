@@ -1,117 +1,67 @@
-import { mkdir } from 'node:fs/promises';
-import { ClassicLevel } from 'classic-level';
-import { MeridianError } from '../model/errors.ts';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { RecordKey } from '../model/key.ts';
-import { type Head, headOf, type Record } from '../model/record.ts';
-import { endedRow, logRow, metaRow, recordRow, valueRow } from './level-keys.ts';
-import { chunkBytes, type Database, LevelSnapshot } from './level-snapshot.ts';
-import { decodeStored, encodeRecord, headIn, inlineBytesMax } from './record-codec.ts';
-import { type CommitBatch, endedAtSeconds, type Snapshot, type Store } from './store.ts';
-
-export interface LevelStoreOptions {
-  /** Bytes of blocks kept in memory. Default 64 MiB. */
-  readonly cacheBytes?: number;
-  /** Bytes of writes gathered in memory before LevelDB sorts them to a file. Default 16 MiB. */
-  readonly writeBufferBytes?: number;
-}
-
-/** Raised when rows change their form. A store of a later version is not opened. */
-const formatVersion = 1;
-const formatName = 'format';
-
-type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer };
+import type { Head, Record } from '../model/record.ts';
+import { type Database, eraseAll, openDatabase } from './level/level-database.ts';
+import { closed, failed, storeError } from './level/level-errors.ts';
+import { metaKey } from './level/level-keys.ts';
+import { operationsOf } from './level/level-operations.ts';
+import type { LevelOptions } from './level/level-options.ts';
+import { readHeads, readRecord } from './level/level-reader.ts';
+import { LevelSnapshot } from './level/level-snapshot.ts';
+import { syncLogs } from './level/sync-logs.ts';
+import type { CommitBatch, Snapshot, Store } from './store.ts';
 
 /**
- * The store on LevelDB, in one directory that one process holds.
- * @throws UNAVAILABLE (`store-locked`) where another process holds it; DATA_LOSS where it is damaged or of a later version
+ * A store in a folder of its own, made where it is absent. One process has it open at a time.
+ * @throws UNAVAILABLE (`store-locked`) where another one has; DATA_LOSS where it is damaged or of a later format
  */
-export async function openLevelStore(directory: string, options: LevelStoreOptions = {}): Promise<Store> {
-  await mkdir(directory, { recursive: true });
-  const store = new LevelStore(directory, options);
-  await store.open();
-  return store;
+export async function openLevelStore(directory: string, options: LevelOptions = {}): Promise<Store> {
+  return new LevelStore(directory, options, await openDatabase(directory, options));
 }
 
+type State = { readonly kind: 'open' | 'closed' } | { readonly kind: 'failed'; readonly cause: unknown };
+
+/** The store on LevelDB. What changes it runs one after the other, in the order of the calls; reads run beside that. */
 class LevelStore implements Store {
   readonly #directory: string;
-  readonly #options: LevelStoreOptions;
+  readonly #options: LevelOptions;
   #database: Database;
-  #failed = false;
+  #state: State = { kind: 'open' };
+  /** Ends, and never rejects, when everything that was asked for so far is done. */
+  #last: Promise<void> = Promise.resolve();
+  #unsynced = false;
 
-  constructor(directory: string, options: LevelStoreOptions) {
+  constructor(directory: string, options: LevelOptions, database: Database) {
     this.#directory = directory;
     this.#options = options;
-    this.#database = this.#make();
+    this.#database = database;
   }
 
-  async open(): Promise<void> {
-    try {
-      await this.#database.open();
-    } catch (error) {
-      throw openingFailed(this.#directory, error);
-    }
-    try {
-      await this.#checkFormat();
-    } catch (error) {
-      await this.#database.close();
-      throw error;
-    }
+  heads(keys: readonly RecordKey[]): Promise<ReadonlyArray<Head | undefined>> {
+    return this.#read((database) => readHeads(database, keys, {}));
   }
 
-  async heads(keys: readonly RecordKey[]): Promise<ReadonlyArray<Head | undefined>> {
-    this.#check();
-    return keys.map((key) => {
-      const row = this.#database.getSync(recordRow(key));
-      return row === undefined ? undefined : headIn(decodeStored(key, row));
+  read(key: RecordKey): Promise<Record | undefined> {
+    return this.#read(async (database) => {
+      const record = await readRecord(database, key, {});
+      if (record !== 'overwritten') return record;
+      // Whoever overwrites it may do so again and again; a snapshot cannot be overtaken.
+      const snapshot = new LevelSnapshot(database);
+      return snapshot.read(key).finally(() => snapshot.close());
     });
   }
 
-  async read(key: RecordKey): Promise<Record | undefined> {
-    this.#check();
-    const row = this.#database.getSync(recordRow(key));
-    if (row === undefined) return undefined;
-    const stored = decodeStored(key, row);
-    if (stored.kind === 'tombstone') return stored;
-    const { valueBytes: _valueBytes, value, ...rest } = stored;
-    if (value !== undefined) return { ...rest, value };
-    // A large value's chunks are read one by one: under one snapshot, so that none is of another version.
-    const snapshot = this.snapshot();
-    try {
-      return await snapshot.read(key);
-    } finally {
-      await snapshot.close();
-    }
+  meta(name: string): Promise<Uint8Array | undefined> {
+    return this.#read(async (database) => database.getSync(metaKey(name)));
   }
 
-  async meta(name: string): Promise<Uint8Array | undefined> {
-    this.#check();
-    return this.#database.getSync(metaRow(name));
-  }
-
-  async commit({ puts, removals, meta, sync }: CommitBatch): Promise<void> {
-    this.#check();
-    const operations: Operation[] = [];
-    for (const { record, held } of puts) {
-      if (held !== undefined) forget(held, operations);
-      write(record, operations);
-    }
-    for (const head of removals) {
-      forget(head, operations);
-      operations.push({ type: 'del', key: recordRow(head) });
-    }
-    for (const [name, value] of meta) {
-      const key = metaRow(name);
-      operations.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value: asBuffer(value) });
-    }
-    try {
-      await this.#database.batch(operations, { sync });
-    } catch (cause) {
-      this.#failed = true;
-      throw new MeridianError('INTERNAL', 'a commit failed; the store must be opened again', {
-        reason: 'commit',
-        cause,
-      });
-    }
+  commit(batch: CommitBatch): Promise<void> {
+    return this.#change(async (database) => {
+      if (batch.sync && this.#unsynced) await syncLogs(this.#directory);
+      await database.batch(operationsOf(batch), { sync: batch.sync });
+      this.#unsynced = !batch.sync;
+    });
   }
 
   snapshot(): Snapshot {
@@ -119,116 +69,82 @@ class LevelStore implements Store {
     return new LevelSnapshot(this.#database);
   }
 
-  async reopen(): Promise<void> {
-    await this.#database.close();
-    this.#database = this.#make();
-    await this.open();
-    this.#failed = false;
+  erase(): Promise<void> {
+    return this.#change(async (database) => {
+      await eraseAll(database);
+      this.#unsynced = false;
+    });
   }
 
-  async erase(): Promise<void> {
-    this.#check();
-    // The format goes first: whoever opens a store without one finishes what was begun here.
-    await this.#database.batch([{ type: 'del', key: metaRow(formatName) }], { sync: true });
-    await this.#database.clear();
-    await this.#writeFormat();
+  reopen(): Promise<void> {
+    return this.#queue(async () => {
+      if (this.#state.kind === 'closed') throw closed();
+      this.#state = { kind: 'failed', cause: new Error('the store is being opened again') };
+      try {
+        await this.#database.close();
+        this.#database = await openDatabase(this.#directory, this.#options);
+        this.#state = { kind: 'open' };
+        this.#unsynced = false; // Opening turns logs into synced tables.
+      } catch (error) {
+        this.#state = { kind: 'failed', cause: error };
+        throw storeError(error);
+      }
+    });
   }
 
-  async approximateBytes(): Promise<number> {
-    this.#check();
-    return this.#database.approximateSize(Buffer.from([0]), Buffer.from([0xff]));
+  /** Tables as LevelDB counts them, and the logs that are no tables yet. */
+  approximateBytes(): Promise<number> {
+    return this.#read(async (database) => {
+      const tables = await database.approximateSize('', '\u{10ffff}');
+      const logs = (await readdir(this.#directory)).filter((name) => /^\d+\.log$/.test(name));
+      const sizes = await Promise.all(logs.map((name) => sizeOf(join(this.#directory, name))));
+      return sizes.reduce((sum, size) => sum + size, tables);
+    });
   }
 
-  async close(): Promise<void> {
-    await this.#database.close();
-  }
-
-  #make(): Database {
-    const { cacheBytes = 64 * 1024 * 1024, writeBufferBytes = 16 * 1024 * 1024 } = this.#options;
-    return new ClassicLevel<Buffer, Buffer>(this.#directory, {
-      keyEncoding: 'buffer',
-      valueEncoding: 'buffer',
-      cacheSize: cacheBytes,
-      writeBufferSize: writeBufferBytes,
+  close(): Promise<void> {
+    return this.#queue(async () => {
+      this.#state = { kind: 'closed' };
+      await this.#database.close();
     });
   }
 
   #check(): void {
-    if (this.#failed) {
-      throw new MeridianError('UNAVAILABLE', 'the store failed and was not opened again yet', {
-        reason: 'store-failed',
-      });
+    if (this.#state.kind === 'closed') throw closed();
+    if (this.#state.kind === 'failed') throw failed(this.#state.cause);
+  }
+
+  async #read<T>(run: (database: Database) => Promise<T>): Promise<T> {
+    this.#check();
+    try {
+      return await run(this.#database);
+    } catch (error) {
+      throw storeError(error);
     }
   }
 
-  async #checkFormat(): Promise<void> {
-    const row = this.#database.getSync(metaRow(formatName));
-    if (row === undefined) return this.#eraseRemains();
-    const version = Number(row.toString());
-    if (version === formatVersion) return;
-    throw new MeridianError(
-      'DATA_LOSS',
-      `the store in ${this.#directory} has format ${version}; this version of Meridian reads format ${formatVersion}`,
-      { reason: 'store-format', limit: formatVersion, seen: version },
-    );
-  }
-
-  /** New, or erased half-way: named state went first. */
-  async #eraseRemains(): Promise<void> {
-    await this.#database.clear();
-    await this.#writeFormat();
-  }
-
-  #writeFormat(): Promise<void> {
-    const operation: Operation = { type: 'put', key: metaRow(formatName), value: Buffer.from(String(formatVersion)) };
-    return this.#database.batch([operation], { sync: true });
-  }
-}
-
-/** Takes away what the indexes and the large values hold of a record. */
-function forget(held: Head, operations: Operation[]): void {
-  operations.push({ type: 'del', key: logRow(held.position) });
-  const ended = endedAtSeconds(held);
-  if (ended !== undefined) operations.push({ type: 'del', key: endedRow(held.kind, ended, held) });
-  if (held.kind === 'tombstone' || held.valueBytes <= inlineBytesMax) return;
-  for (let chunk = 0; chunk * chunkBytes < held.valueBytes; chunk++) {
-    operations.push({ type: 'del', key: valueRow(held, held.stamp, chunk) });
-  }
-}
-
-function write(record: Record, operations: Operation[]): void {
-  const key = recordRow(record);
-  operations.push({ type: 'put', key, value: encodeRecord(record) });
-  // What nobody wrote (a cached absence) has no place in a log.
-  if (record.position.sequence > 0) operations.push({ type: 'put', key: logRow(record.position), value: key });
-  const ended = endedAtSeconds(headOf(record));
-  if (ended !== undefined) {
-    operations.push({ type: 'put', key: endedRow(record.kind, ended, record), value: Buffer.alloc(0) });
-  }
-  if (record.kind === 'tombstone' || record.value.byteLength <= inlineBytesMax) return;
-  const value = asBuffer(record.value);
-  for (let chunk = 0; chunk * chunkBytes < value.length; chunk++) {
-    const part = value.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
-    operations.push({ type: 'put', key: valueRow(record, record.stamp, chunk), value: part });
-  }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function openingFailed(directory: string, error: unknown): MeridianError {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const code = (cause as { code?: string }).code;
-  if (code === 'LEVEL_LOCKED') {
-    return new MeridianError('UNAVAILABLE', `another process holds the store in ${directory}`, {
-      reason: 'store-locked',
-      cause: error,
+  #change(run: (database: Database) => Promise<void>): Promise<void> {
+    return this.#queue(async () => {
+      this.#check();
+      try {
+        await run(this.#database);
+      } catch (error) {
+        this.#state = { kind: 'failed', cause: error };
+        throw storeError(error);
+      }
     });
   }
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new MeridianError('DATA_LOSS', `the store in ${directory} cannot be opened: ${message}`, {
-    reason: 'store-damaged',
-    cause: error,
-  });
+
+  #queue(run: () => Promise<void>): Promise<void> {
+    const running = this.#last.then(run);
+    this.#last = running.catch(() => {});
+    return running;
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0, // It has become a table meanwhile.
+  );
 }

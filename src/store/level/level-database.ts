@@ -1,0 +1,101 @@
+import { readdir } from 'node:fs/promises';
+import { ClassicLevel } from 'classic-level';
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import { damaged, storeError } from './level-errors.ts';
+import { dataTables, erasingKey, formatKey, metaTable, tableBounds } from './level-keys.ts';
+import { formatRow, formatVersion } from './level-operations.ts';
+import { type LevelOptions, levelDefaults } from './level-options.ts';
+
+/** LevelDB as the store uses it: keys are text, rows are bytes. */
+export type Database = ClassicLevel<string, Buffer>;
+
+/**
+ * Opens the folder, or makes a new store of an absent or empty one, and finishes an erase that was interrupted.
+ * @throws UNAVAILABLE where another process has it open; DATA_LOSS where it is damaged, of a later format, or no store
+ * of Meridian's; INTERNAL where the disk fails
+ */
+export async function openDatabase(directory: string, options: LevelOptions): Promise<Database> {
+  await refuseHeadless(directory);
+  const { cacheBytes, writeBufferBytes, blockBytes, tableBytes, openFilesMax, compression } = {
+    ...levelDefaults,
+    ...options,
+  };
+  const database: Database = new ClassicLevel<string, Buffer>(directory, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'buffer',
+    cacheSize: cacheBytes,
+    writeBufferSize: writeBufferBytes,
+    blockSize: blockBytes,
+    maxFileSize: tableBytes,
+    maxOpenFiles: openFilesMax,
+    compression,
+  });
+  try {
+    await database.open();
+    await checkFormat(database, directory);
+    if (database.getSync(erasingKey) !== undefined) await eraseData(database);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw refusal(storeError(error), directory);
+  }
+}
+
+/**
+ * Takes away everything but the format. Named state goes first, synced and with a mark, so that an interrupted erase
+ * leaves either all or a store that the next opening finishes erasing before anybody reads it.
+ */
+export async function eraseAll(database: Database): Promise<void> {
+  const marks = [{ type: 'put' as const, key: erasingKey, value: Buffer.alloc(0) }];
+  const names = await database.keys(tableBounds(metaTable)).all();
+  await database.batch([...marks, ...names.map((key) => ({ type: 'del' as const, key }))], { sync: true });
+  await eraseData(database);
+}
+
+async function eraseData(database: Database): Promise<void> {
+  for (const table of dataTables) await database.clear(tableBounds(table));
+  await database.batch([{ type: 'del', key: erasingKey }], { sync: true });
+  // Gives the disk its room back, and spares later scans the walk over what was deleted.
+  await database.compactRange(dataTables[0], tableBounds('v').lt);
+}
+
+async function checkFormat(database: Database, directory: string): Promise<void> {
+  const found = database.getSync(formatKey);
+  if (found === undefined) {
+    const [first] = await database.keys({ limit: 1 }).all();
+    if (first !== undefined) throw unknownFormat(`${directory} holds a database that is not a store of Meridian`);
+    await database.batch([{ type: 'put', key: formatKey, value: formatRow() }], { sync: true });
+    return;
+  }
+  const version = Number(found.toString());
+  if (!Number.isInteger(version) || version < 1) throw damaged(`its format version reads ${found.toString('hex')}`);
+  if (version > formatVersion) {
+    throw unknownFormat(
+      `the store in ${directory} has format ${version}, and this version of Meridian knows formats up to ${formatVersion}: start a later version`,
+    );
+  }
+}
+
+/** LevelDB takes a folder without CURRENT for a new one, and deletes what it finds there. */
+async function refuseHeadless(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
+    throw refusal(storeError(error), directory);
+  });
+  if (!names.includes('CURRENT') && names.some((name) => /^\d+\.(ldb|sst|log)$/.test(name))) {
+    throw refusal(damaged('its file CURRENT is missing, and tables or logs are there'), directory);
+  }
+}
+
+function unknownFormat(message: string): MeridianError {
+  return new MeridianError('DATA_LOSS', message, { reason: 'store-format-unknown' });
+}
+
+/** Says which folder it was, where the message does not. */
+function refusal(error: MeridianError, directory: string): MeridianError {
+  if (!isMeridianError(error) || error.message.includes(directory)) return error;
+  return new MeridianError(error.code, `cannot open ${directory}: ${error.message}`, {
+    ...error.details,
+    cause: error,
+  });
+}

@@ -1,0 +1,57 @@
+import type { Snapshot as LevelView } from 'classic-level';
+import type { RecordKey } from '../../model/key.ts';
+import type { Head, Record } from '../../model/record.ts';
+import type { Database } from './level-database.ts';
+import { recordKey } from './level-keys.ts';
+import { decodeRow, type Row } from './level-row.ts';
+import { assemble, chunkKeys, withValue } from './level-value.ts';
+
+/** Of the newest state, or of a snapshot's. */
+export interface ReadFrom {
+  readonly snapshot?: LevelView;
+}
+
+/**
+ * Rows fetched at once, on the spot, at the most: that takes a few microseconds each, several times less than a trip to
+ * another thread. More are fetched there, so that the event loop does not wait for them.
+ */
+const rowsOnTheSpotMax = 64;
+
+export async function readRows(
+  database: Database,
+  keys: readonly RecordKey[],
+  from: ReadFrom,
+): Promise<Array<Row | undefined>> {
+  const names = keys.map(recordKey);
+  const rows =
+    names.length <= rowsOnTheSpotMax
+      ? names.map((name) => database.getSync(name, from))
+      : await database.getMany(names, from);
+  return keys.map((key, index) => {
+    const row = rows[index];
+    return row === undefined ? undefined : decodeRow(key, row);
+  });
+}
+
+export async function readHeads(
+  database: Database,
+  keys: readonly RecordKey[],
+  from: ReadFrom,
+): Promise<Array<Head | undefined>> {
+  return (await readRows(database, keys, from)).map((row) => row?.head);
+}
+
+/** The record of one look: `overwritten` where its value went between the look at its row and that at its chunks. */
+export async function readRecord(
+  database: Database,
+  key: RecordKey,
+  from: ReadFrom,
+): Promise<Record | undefined | 'overwritten'> {
+  const found = database.getSync(recordKey(key), from);
+  if (found === undefined) return undefined;
+  const row = decodeRow(key, found);
+  if (!('checksum' in row)) return row.head;
+  if (row.value !== undefined) return withValue(row.head, row.value);
+  const chunks = await database.getMany(chunkKeys(key, row.head.stamp, row.head.valueBytes), from);
+  return assemble(row, chunks) ?? 'overwritten';
+}

@@ -1,0 +1,113 @@
+import { crc32 } from 'node:zlib';
+import { assert } from '../../model/assert.ts';
+import type { RecordKey } from '../../model/key.ts';
+import type { OriginId } from '../../model/position.ts';
+import type { Head, LiveHead, Record, Tombstone } from '../../model/record.ts';
+import type { Stamp } from '../../model/stamp.ts';
+import { damaged } from './level-errors.ts';
+
+/*
+ * The row of a record:
+ *
+ *   checksum 4 | flags 1 | stamp 16 | sequence 6 | [origin 8] | [expiry 6] | [metadata length 2, metadata]
+ *   | the value, or where that is large, its length 4 and checksum 4
+ *
+ * The position's origin is left out where it is the stamp's. LevelDB's binding does not verify block checksums, so rows
+ * carry their own (CRC-32 of all that follows): damage is told, and not served.
+ */
+
+/** A value of more bytes is kept apart from its row. It is part of the format. */
+export const inlineBytesMax = 4096;
+
+const flag = { tombstone: 1, metadata: 2, expiry: 4, apart: 8, origin: 16 } as const;
+const flagsAt = 4;
+const stampAt = 5;
+const sequenceAt = 21;
+const optionalAt = 27;
+
+export function isApart(head: Head): head is LiveHead {
+  return head.kind === 'live' && head.valueBytes > inlineBytesMax;
+}
+
+/** What a row says. A live record has its value, or what is needed to read and check it. */
+export type Row = { readonly head: Tombstone } | LiveRow;
+
+export interface LiveRow {
+  readonly head: LiveHead;
+  /** Unset where it is kept apart. */
+  readonly value: Uint8Array | undefined;
+  /** Of a value that is kept apart. */
+  readonly checksum: number;
+}
+
+export function encodeRow(record: Record): Uint8Array {
+  const { stamp, position, expiresAt } = record;
+  const metadata = record.kind === 'live' ? record.metadata : undefined;
+  const value = record.kind === 'live' ? record.value : undefined;
+  const apart = value !== undefined && value.byteLength > inlineBytesMax;
+  const foreign = stamp.slice(16) !== position.origin;
+  const metadataBytes = metadata === undefined ? 0 : Buffer.byteLength(metadata);
+  assert(metadataBytes <= 0xffff, `metadata of ${metadataBytes} bytes`);
+  const row = Buffer.allocUnsafe(
+    optionalAt +
+      (foreign ? 8 : 0) +
+      (expiresAt === undefined ? 0 : 6) +
+      (metadata === undefined ? 0 : 2 + metadataBytes) +
+      (apart ? 8 : (value?.byteLength ?? 0)),
+  );
+  row[flagsAt] =
+    (value === undefined ? flag.tombstone : 0) |
+    (metadata === undefined ? 0 : flag.metadata) |
+    (expiresAt === undefined ? 0 : flag.expiry) |
+    (apart ? flag.apart : 0) |
+    (foreign ? flag.origin : 0);
+  row.write(stamp, stampAt, 16, 'hex');
+  row.writeUIntBE(position.sequence, sequenceAt, 6);
+  let at = optionalAt;
+  if (foreign) at += row.write(position.origin, at, 8, 'hex');
+  if (expiresAt !== undefined) at = row.writeUIntBE(expiresAt, at, 6);
+  if (metadata !== undefined) {
+    at = row.writeUInt16BE(metadataBytes, at);
+    at += row.write(metadata, at, 'utf8');
+  }
+  if (value !== undefined && apart) row.writeUInt32BE(crc32(value), row.writeUInt32BE(value.byteLength, at));
+  else if (value !== undefined) row.set(value, at);
+  row.writeUInt32BE(crc32(row.subarray(flagsAt)), 0);
+  return row;
+}
+
+/** @throws DATA_LOSS where the row is not as it was written */
+export function decodeRow({ namespace, key }: RecordKey, row: Buffer): Row {
+  if (row.byteLength < optionalAt || row.readUInt32BE(0) !== crc32(row.subarray(flagsAt))) {
+    throw damaged(`the row of ${JSON.stringify(key)} in namespace ${namespace} fails its checksum`);
+  }
+  const flags = row[flagsAt] ?? 0;
+  const stamp = row.toString('hex', stampAt, sequenceAt) as Stamp;
+  const sequence = row.readUIntBE(sequenceAt, 6);
+  let at = optionalAt;
+  let origin = stamp.slice(16) as OriginId;
+  if ((flags & flag.origin) !== 0) {
+    origin = row.toString('hex', at, at + 8) as OriginId;
+    at += 8;
+  }
+  const optional: { expiresAt?: number; metadata?: string } = {};
+  if ((flags & flag.expiry) !== 0) {
+    optional.expiresAt = row.readUIntBE(at, 6);
+    at += 6;
+  }
+  const position = { origin, sequence };
+  if ((flags & flag.tombstone) !== 0)
+    return { head: { kind: 'tombstone', namespace, key, stamp, position, ...optional } };
+  if ((flags & flag.metadata) !== 0) {
+    const end = at + 2 + row.readUInt16BE(at);
+    optional.metadata = row.toString('utf8', at + 2, end);
+    at = end;
+  }
+  const apart = (flags & flag.apart) !== 0;
+  const valueBytes = apart ? row.readUInt32BE(at) : row.byteLength - at;
+  return {
+    head: { kind: 'live', namespace, key, stamp, position, ...optional, valueBytes },
+    value: apart ? undefined : row.subarray(at),
+    checksum: apart ? row.readUInt32BE(at + 4) : 0,
+  };
+}

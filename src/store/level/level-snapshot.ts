@@ -1,0 +1,127 @@
+import type { Snapshot as LevelView } from 'classic-level';
+import type { RecordKey } from '../../model/key.ts';
+import type { OriginId } from '../../model/position.ts';
+import type { Head, Record } from '../../model/record.ts';
+import type { RecordRange, Snapshot, Stored } from '../store.ts';
+import type { Database } from './level-database.ts';
+import { closed, damaged, storeError } from './level-errors.ts';
+import {
+  endedBounds,
+  endedKeySkip,
+  type KeyBounds,
+  logBounds,
+  parseLogKey,
+  parseRecordKey,
+  recordBounds,
+  tableBounds,
+} from './level-keys.ts';
+import { readRecord, readRows } from './level-reader.ts';
+import { decodeRow, type Row } from './level-row.ts';
+
+const pageRecordsDefault = 256;
+const pageBytesMax = 256 * 1024;
+/** Rows hold up to about 5 KiB: so many stay near `pageBytesMax`, as a page of an index cannot know their sizes. */
+const indexPageRecordsMax = 64;
+
+type Entry = [string, Buffer];
+
+/** A LevelDB snapshot: it sees one state of all tables, whatever is committed meanwhile. */
+export class LevelSnapshot implements Snapshot {
+  readonly #database: Database;
+  readonly #snapshot: LevelView;
+  #closed = false;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#snapshot = database.snapshot();
+  }
+
+  async read(key: RecordKey): Promise<Record | undefined> {
+    const record = await this.#guard(() => readRecord(this.#database, key, { snapshot: this.#snapshot }));
+    if (record === 'overwritten') throw damaged(`the value of ${JSON.stringify(key.key)} is missing`);
+    return record;
+  }
+
+  async *records(range: RecordRange): AsyncGenerator<readonly Stored[]> {
+    for await (const page of this.#pages(recordBounds(range), range.pageRecordsMax ?? pageRecordsDefault)) {
+      yield page.map(([name, row]) => storedOf(decodeRow(parseRecordKey(name, 1), row)));
+    }
+  }
+
+  async *log(origin: OriginId, fromSequence: number): AsyncGenerator<readonly Stored[]> {
+    for await (const page of this.#pages(logBounds(origin, fromSequence), indexPageRecordsMax)) {
+      const rows = await this.#rowsOf(page.map(([, value]) => parseRecordKey(value.toString(), 0)));
+      page.forEach(([name], index) => {
+        if (rows[index]?.head.position.sequence !== parseLogKey(name).sequence) throw damaged(`log entry ${name}`);
+      });
+      yield rows.map(storedOf);
+    }
+  }
+
+  async *ended(kind: Head['kind'], throughSeconds: number): AsyncGenerator<readonly Head[]> {
+    if (throughSeconds < 0) return;
+    for await (const page of this.#pages(endedBounds(kind, Math.floor(throughSeconds)), indexPageRecordsMax)) {
+      const rows = await this.#rowsOf(page.map(([name]) => parseRecordKey(name, endedKeySkip)));
+      yield rows.map((row) => row.head);
+    }
+  }
+
+  async logOrigins(): Promise<readonly OriginId[]> {
+    const origins: OriginId[] = [];
+    let bounds = tableBounds('l');
+    for (;;) {
+      const [name] = await this.#guard(() =>
+        this.#database.keys({ ...bounds, limit: 1, snapshot: this.#snapshot }).all(),
+      );
+      if (name === undefined) return origins;
+      const { origin } = parseLogKey(name);
+      origins.push(origin);
+      bounds = { gte: logBounds(origin, 0).lt, lt: bounds.lt };
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#snapshot.close();
+  }
+
+  /** The rows of keys that an index names, and that are there therefore. */
+  async #rowsOf(keys: readonly RecordKey[]): Promise<Row[]> {
+    const rows = await this.#guard(() => readRows(this.#database, keys, { snapshot: this.#snapshot }));
+    return rows.map((row, index) => {
+      if (row === undefined) throw damaged(`an index names ${JSON.stringify(keys[index]?.key)}, which is not there`);
+      return row;
+    });
+  }
+
+  async *#pages(bounds: KeyBounds, pageRecordsMax: number): AsyncGenerator<Entry[]> {
+    if (this.#closed) throw closed();
+    const iterator = await this.#guard(async () =>
+      this.#database.iterator({ ...bounds, snapshot: this.#snapshot, highWaterMarkBytes: pageBytesMax }),
+    );
+    try {
+      for (;;) {
+        const page = await this.#guard(() => iterator.nextv(pageRecordsMax));
+        if (page.length === 0) return;
+        yield page;
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  /** Refuses once closed, and says what LevelDB says in the store's words. */
+  async #guard<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw closed();
+    try {
+      return await run();
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+}
+
+function storedOf(row: Row): Stored {
+  if (!('checksum' in row) || row.value === undefined) return row.head;
+  return { ...row.head, value: row.value };
+}

@@ -1,0 +1,22 @@
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * Brings LevelDB's write-ahead logs to the disk. LevelDB syncs the log into which a synced batch goes, but when a log is
+ * full it begins another one and leaves the old one, until that is a table, to the operating system: a power cut could
+ * take an unsynced batch and leave the synced one behind it. A log that is gone meanwhile has become a synced table.
+ */
+export async function syncLogs(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!/^\d+\.log$/.test(name)) continue;
+    const file = await open(join(directory, name), 'r+').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    try {
+      await file?.datasync();
+    } finally {
+      await file?.close();
+    }
+  }
+}
