@@ -1,0 +1,60 @@
+import type { Address } from '../config/option.ts';
+import { HttpListener } from '../http/http-listener.ts';
+import { NodeRoutes } from '../http/node-routes.ts';
+import type { NodeMetrics } from '../metrics/node-metrics.ts';
+import type { Call } from '../model/call.ts';
+import type { NodeStatus } from '../model/cluster.ts';
+import type { Upstream } from '../model/upstream.ts';
+import { RpcServer } from '../rpc/server/rpc-server.ts';
+import type { Closing } from './closing.ts';
+import type { Outside } from './outside.ts';
+import type { RunningNode } from './running-node.ts';
+
+export interface NodeHostOptions {
+  readonly outside: Outside;
+  readonly metrics: NodeMetrics;
+  /** What the node opened so far; its listeners join it. */
+  readonly closing: Closing;
+  readonly listen: Address;
+  readonly http: Address;
+  readonly requestTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+}
+
+/** Milliseconds for a node to tell its status when it is scraped or asked whether it is ready. */
+const statusMs = 3_000;
+const neverAborted = new AbortController().signal;
+
+/** Serves an Upstream, whatever it is, over gRPC and HTTP. */
+export async function hostNode(upstream: Upstream, options: NodeHostOptions): Promise<RunningNode> {
+  const { outside, metrics, closing, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
+  const { clock, logger } = outside;
+  const statusCall = (): Call => ({ deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted });
+  const statusOrNone = (): Promise<NodeStatus | undefined> => upstream.status(statusCall()).catch(() => undefined);
+  const routes = new NodeRoutes({
+    metrics: async () => metrics.scrape(await statusOrNone()),
+    status: (call) => upstream.status(call),
+  });
+  const listener = new HttpListener({
+    surfaces: [{ name: 'node', surface: routes }],
+    clock,
+    logger,
+    observer: metrics.http,
+    exchangeMs: requestTimeoutMs,
+  });
+  const server = new RpcServer({ upstream, clock, logger, requestTimeoutMs });
+  // Closed in the opposite order: while gRPC drains, HTTP still tells that the node is not ready.
+  const httpAddress = await listener.start(http.host, http.port);
+  closing.add('HTTP listener', () => listener.stop(drainTimeoutMs));
+  const grpcAddress = await server.start(listen.host, listen.port);
+  closing.add('gRPC listener', () => server.stop(drainTimeoutMs));
+  return {
+    grpcAddress,
+    httpAddress,
+    ready: async () => (await statusOrNone())?.ready === true,
+    stop: () => {
+      routes.drain();
+      return closing.close();
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import type { EdgeConfig } from '../config/config.ts';
+import type { TitledRange } from '../config/option.ts';
+import { formatAddress } from '../config/parse-address.ts';
+import { Edge } from '../edge/edge.ts';
+import { edgeDefaults } from '../edge/edge-options.ts';
+import { NodeMetrics } from '../metrics/node-metrics.ts';
+import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
+import { openLevelStore } from '../store/level-store.ts';
+import { Closing } from './closing.ts';
+import { checkListeners } from './listen-guard.ts';
+import { hostNode } from './node-host.ts';
+import type { Outside } from './outside.ts';
+import type { RunningNode } from './running-node.ts';
+import { softwareVersion } from './software-version.ts';
+
+/**
+ * Opens the edge's stores, begins to follow, and serves. It is there at once, also while no upstream is.
+ * @throws INVALID_ARGUMENT (a listener that others reach), UNAVAILABLE (an address or a store is taken), DATA_LOSS
+ */
+export async function startEdge(config: EdgeConfig, outside: Outside): Promise<RunningNode> {
+  const { clock, random, logger } = outside;
+  checkListeners(
+    [
+      { flag: 'listen', ...config.listen },
+      { flag: 'http', ...config.http },
+    ],
+    config.insecure,
+  );
+  const closing = new Closing(logger);
+  return closing.orClose(async () => {
+    const metrics = new NodeMetrics(logger);
+    closing.add('metrics', async () => metrics.stop());
+    const copyStore = await openLevelStore(join(config.data, 'copy'));
+    closing.add('store of the copy', () => copyStore.close());
+    const cacheStore = await openLevelStore(join(config.data, 'cache'));
+    closing.add('store of the cache', () => cacheStore.close());
+    const upstreams = config.upstreams.map((address) => {
+      const name = formatAddress(address);
+      const upstream = new RemoteUpstream({ address: name, clock });
+      closing.add(`connection to ${name}`, async () => upstream.close());
+      return { name, upstream };
+    });
+    const edge = await Edge.open({
+      ...edgeDefaults,
+      ...boundsOf(config),
+      identity: identityOf(config),
+      version: softwareVersion(),
+      clock,
+      random,
+      observer: metrics.replication,
+      edgeObserver: metrics.forEdge(),
+      upstreams,
+      copyStore,
+      cacheStore,
+      replicate: config.replicate.map(patternOf),
+      feedValues: config.feedValues,
+    });
+    closing.add('edge', () => edge.close());
+    return hostNode(edge, { ...config, outside, metrics, closing });
+  });
+}
+
+function identityOf({ name, region, location }: EdgeConfig): Parameters<typeof Edge.open>[0]['identity'] {
+  return { name, region, ...(location === undefined ? {} : { location }) };
+}
+
+function boundsOf(config: EdgeConfig): Partial<typeof edgeDefaults> {
+  return {
+    maxStalenessMs: config.maxStalenessMs,
+    staleWhileRevalidateMs: config.staleWhileRevalidateMs,
+    staleIfErrorMs: config.staleIfErrorMs,
+    cacheMemoryBytesMax: config.cacheMemoryBytes,
+    cacheDiskBytesMax: config.cacheDiskBytes,
+    loadsMax: config.loadsMax,
+    probeIntervalMs: config.probeIntervalMs,
+    clockSkewMsMax: config.clockSkewMaxMs,
+  };
+}
+
+function patternOf({ title, prefix }: TitledRange): string {
+  return prefix === '' ? title : `${title}/${prefix}*`;
+}

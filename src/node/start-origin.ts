@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { OriginConfig } from '../config/config.ts';
+import { NodeMetrics } from '../metrics/node-metrics.ts';
+import { Origin } from '../origin/origin.ts';
+import { originDefaults } from '../origin/origin-options.ts';
+import { openLevelStore } from '../store/level-store.ts';
+import { Closing } from './closing.ts';
+import { checkListeners } from './listen-guard.ts';
+import { hostNode } from './node-host.ts';
+import type { Outside } from './outside.ts';
+import type { RunningNode } from './running-node.ts';
+import { softwareVersion } from './software-version.ts';
+
+/**
+ * Opens the origin's store, founding a cluster in an empty folder, and serves it.
+ * @throws INVALID_ARGUMENT (a listener that others reach), UNAVAILABLE (an address or the store is taken), DATA_LOSS
+ */
+export async function startOrigin(config: OriginConfig, outside: Outside): Promise<RunningNode> {
+  const { clock, random, logger } = outside;
+  checkListeners(
+    [
+      { flag: 'listen', ...config.listen },
+      { flag: 'http', ...config.http },
+    ],
+    config.insecure,
+  );
+  const closing = new Closing(logger);
+  return closing.orClose(async () => {
+    const metrics = new NodeMetrics(logger);
+    closing.add('metrics', async () => metrics.stop());
+    const store = await openLevelStore(join(config.data, 'store'));
+    closing.add('store', () => store.close());
+    const { name, region, location, durability } = config;
+    const origin = await Origin.open({
+      ...originDefaults,
+      store,
+      clock,
+      random,
+      observer: metrics.replication,
+      originObserver: metrics.readsAndWrites,
+      name,
+      region,
+      ...(location === undefined ? {} : { location }),
+      version: softwareVersion(),
+      durability,
+      tombstoneRetentionMs: config.tombstoneRetentionMs,
+      clockSkewMsMax: config.clockSkewMaxMs,
+      ringBytesMax: config.ringBytes,
+      scansMax: config.scansMax,
+      scanStallMs: config.scanStallMs,
+    });
+    closing.add('origin', () => origin.close());
+    return hostNode(origin, { ...config, outside, metrics, closing });
+  });
+}
