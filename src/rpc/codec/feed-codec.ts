@@ -1,0 +1,287 @@
+import type { Cursor, Epochs } from '../../model/epoch.ts';
+import type {
+  CaughtUp,
+  Change,
+  Changes,
+  FeedEvent,
+  FollowerMessage,
+  FollowOpen,
+  FollowStart,
+  Opened,
+  ScanRange,
+  Step,
+  ValueMode,
+} from '../../model/feed.ts';
+import type { Filter, KeyRange } from '../../model/filter.ts';
+import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
+import {
+  decodeBound,
+  decodeNamespaceId,
+  decodeOrigin,
+  decodePosition,
+  decodeStamp,
+  decodeVector,
+  encodeBound,
+  encodeVector,
+  malformed,
+  optional,
+  type WireBound,
+  type WirePosition,
+  type WireVector,
+} from './record-codec.ts';
+
+interface WireCursor {
+  readonly components: Readonly<Record<string, { readonly sequence: number; readonly epoch?: number | null }>>;
+}
+
+interface WireOpen {
+  readonly protocol: number;
+  readonly node: WireIdentity | null;
+  readonly nonce: string;
+  readonly clusterId: string;
+  readonly role: string;
+  readonly filter: { readonly includes: readonly KeyRange[]; readonly excludes: readonly KeyRange[] } | null;
+  readonly values: { readonly kind: string; readonly bytesMax: number } | null;
+  readonly start?: string;
+  readonly nothing?: boolean;
+  readonly now?: boolean;
+  readonly partial?: string;
+  readonly cursor?: WireCursor | null;
+  readonly token: string;
+}
+
+export interface WireFollowRequest {
+  readonly open?: WireOpen | null;
+  readonly probe?: { readonly id: number; readonly durable: WireVector | null; readonly wallMs: number } | null;
+}
+
+interface WireStep {
+  readonly vector: WireVector | null;
+  readonly floor: WireVector | null;
+  readonly settled: WireVector | null;
+  readonly epochs?: WireEpochs | null;
+}
+
+interface WireEpochs {
+  readonly origins: ReadonlyArray<{ origin: string; starts: ReadonlyArray<{ epoch: number; first: number }> }>;
+}
+
+export interface WireChange {
+  readonly namespace: string;
+  readonly key: string;
+  readonly stamp: string;
+  readonly position: WirePosition | null;
+  readonly expiresAt?: number | null;
+  readonly form?: string;
+  readonly value?: Uint8Array;
+  readonly tombstone?: boolean;
+  readonly announcement?: boolean;
+  readonly metadata?: string | null;
+  readonly valueBytes: number;
+}
+
+export interface WireChanges {
+  readonly records: readonly WireChange[];
+  readonly step?: WireStep | null;
+  readonly token?: string | null;
+  readonly range?: { readonly after?: WireKey | null; readonly through?: WireKey | null } | null;
+  readonly committedAtMs?: number | null;
+  readonly unfinished: boolean;
+}
+
+interface WireKey {
+  readonly namespace: string;
+  readonly key: string;
+}
+
+export interface WireFollowResponse {
+  readonly event?: string;
+  readonly opened?: (Omit<Opened, 'kind' | 'node'> & { readonly node: WireIdentity | null }) | null;
+  readonly resync?: { readonly vector: WireVector | null; readonly reason: string } | null;
+  readonly changes?: WireChanges | null;
+  readonly caughtUp?: { readonly step: WireStep | null } | null;
+  readonly echo?: { readonly id: number; readonly bound?: WireBound | null | undefined; readonly wallMs: number } | null;
+  readonly more?: Uint8Array;
+}
+
+export function encodeOpen(open: FollowOpen): WireFollowRequest {
+  const { protocol, node, nonce, clusterId = '', role, filter, values, start } = open;
+  const token = start.kind === 'cursor' ? (start.token ?? '') : '';
+  const bytesMax = values.kind === 'inline' ? values.bytesMax : 0;
+  const head = { protocol, node: encodeIdentity(node), nonce, clusterId, role, filter, token };
+  return { open: { ...head, values: { kind: values.kind, bytesMax }, ...encodeStart(start) } };
+}
+
+function encodeStart(start: FollowStart): Pick<WireOpen, 'nothing' | 'now' | 'partial' | 'cursor'> {
+  switch (start.kind) {
+    case 'nothing':
+      return { nothing: true };
+    case 'now':
+      return { now: true };
+    case 'partial':
+      return { partial: start.token };
+    case 'cursor':
+      return { cursor: { components: Object.fromEntries(start.cursor) as WireCursor['components'] } };
+  }
+}
+
+const roles = new Map<string, FollowOpen['role']>([
+  ['copy', 'copy'],
+  ['cache', 'cache'],
+  ['watch', 'watch'],
+  ['peer', 'peer'],
+]);
+
+export function decodeOpen(wire: WireOpen): FollowOpen {
+  const role = roles.get(wire.role);
+  if (role === undefined) throw malformed("a follower's role", wire.role);
+  return {
+    protocol: wire.protocol,
+    node: decodeIdentity(wire.node),
+    nonce: wire.nonce,
+    ...(wire.clusterId === '' ? {} : { clusterId: wire.clusterId }),
+    role,
+    filter: decodeFilter(wire.filter),
+    values: decodeValues(wire.values),
+    start: decodeStart(wire),
+  };
+}
+
+function decodeFilter(wire: WireOpen['filter']): Filter {
+  const ranges = (list: readonly KeyRange[] = []): KeyRange[] =>
+    list.map(({ namespace, prefix }) => ({
+      namespace: namespace === '*' ? namespace : decodeNamespaceId(namespace),
+      prefix,
+    }));
+  return { includes: ranges(wire?.includes), excludes: ranges(wire?.excludes) };
+}
+
+function decodeValues(wire: WireOpen['values']): ValueMode {
+  if (wire?.kind === 'all' || wire?.kind === 'none') return { kind: wire.kind };
+  if (wire?.kind === 'inline') return { kind: 'inline', bytesMax: wire.bytesMax };
+  throw malformed('how values travel', wire?.kind);
+}
+
+function decodeStart(wire: WireOpen): FollowStart {
+  switch (wire.start) {
+    case 'nothing':
+      return { kind: 'nothing' };
+    case 'now':
+      return { kind: 'now' };
+    case 'partial':
+      return { kind: 'partial', token: wire.partial ?? '' };
+    case 'cursor': {
+      const cursor: Cursor = new Map(
+        Object.entries(wire.cursor?.components ?? {}).map(([origin, { sequence, epoch }]) => [
+          decodeOrigin(origin),
+          { sequence, epoch: epoch ?? undefined },
+        ]),
+      );
+      return { kind: 'cursor', cursor, ...(wire.token === '' ? {} : { token: wire.token }) };
+    }
+    default:
+      throw malformed('where to start', wire.start);
+  }
+}
+
+export function encodeProbe({ id, durable, wallMs }: FollowerMessage): WireFollowRequest {
+  return { probe: { id, durable: encodeVector(durable), wallMs } };
+}
+
+export function decodeProbe(wire: NonNullable<WireFollowRequest['probe']>): FollowerMessage {
+  return { kind: 'probe', id: wire.id, durable: decodeVector(wire.durable), wallMs: wire.wallMs };
+}
+
+function encodeStep({ vector, floor, settled, epochs }: Step): WireStep {
+  const wire = { vector: encodeVector(vector), floor: encodeVector(floor), settled: encodeVector(settled) };
+  if (epochs === undefined) return wire;
+  return { ...wire, epochs: { origins: [...epochs].map(([origin, starts]) => ({ origin, starts })) } };
+}
+
+function decodeStep(wire: WireStep): Step {
+  const { vector, floor, settled, epochs } = wire;
+  const step = { vector: decodeVector(vector), floor: decodeVector(floor), settled: decodeVector(settled) };
+  if (epochs === null || epochs === undefined) return step;
+  const known: Epochs = new Map(epochs.origins.map(({ origin, starts }) => [decodeOrigin(origin), starts]));
+  return { ...step, epochs: known };
+}
+
+/** A change with at most `bytesMax` bytes of its value; the rest travels in pieces. */
+export function encodeChange(change: Change, bytesMax: number): WireChange {
+  const { namespace, key, stamp, position } = change;
+  const head = { namespace, key, stamp, position, ...optional('expiresAt', change.expiresAt) };
+  if (change.kind === 'tombstone') return { ...head, tombstone: true, valueBytes: 0 };
+  const described = { ...head, ...optional('metadata', change.metadata) };
+  if (change.kind === 'announcement') return { ...described, announcement: true, valueBytes: change.valueBytes };
+  return { ...described, value: change.value.subarray(0, bytesMax), valueBytes: change.value.byteLength };
+}
+
+export function decodeChange(wire: WireChange): Change {
+  const written = {
+    namespace: decodeNamespaceId(wire.namespace),
+    key: wire.key,
+    stamp: decodeStamp(wire.stamp),
+    position: decodePosition(wire.position),
+    ...optional('expiresAt', wire.expiresAt),
+  };
+  if (wire.form === 'tombstone') return { kind: 'tombstone', ...written };
+  const described = { ...written, ...optional('metadata', wire.metadata) };
+  if (wire.form === 'announcement') return { kind: 'announcement', ...described, valueBytes: wire.valueBytes };
+  return { kind: 'live', ...described, value: wire.value ?? new Uint8Array() };
+}
+
+/** What closes a changes event. */
+export function encodeClosing({ step, token, range, committedAtMs }: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
+  return {
+    ...(step === undefined ? {} : { step: encodeStep(step) }),
+    ...optional('token', token),
+    ...optional('range', range),
+    ...optional('committedAtMs', committedAtMs),
+  };
+}
+
+export function decodeClosing(wire: WireChanges): Omit<Changes, 'kind' | 'records'> {
+  const { step, token, range, committedAtMs } = wire;
+  return {
+    ...(step === null || step === undefined ? {} : { step: decodeStep(step) }),
+    ...optional('token', token),
+    ...(range === null || range === undefined ? {} : { range: decodeRange(range) }),
+    ...optional('committedAtMs', committedAtMs),
+  };
+}
+
+function decodeRange({ after, through }: NonNullable<WireChanges['range']>): ScanRange {
+  const key = (wire: WireKey) => ({ namespace: decodeNamespaceId(wire.namespace), key: wire.key });
+  return { ...(after ? { after: key(after) } : {}), ...(through ? { through: key(through) } : {}) };
+}
+
+/** Every event but changes, which `feed-messages.ts` lays out. */
+export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollowResponse {
+  switch (event.kind) {
+    case 'opened': {
+      const { node, nonce, clusterId, generation, wallMs } = event;
+      return { opened: { node: encodeIdentity(node), nonce, clusterId, generation, wallMs } };
+    }
+    case 'resync':
+      return { resync: { vector: encodeVector(event.vector), reason: event.reason } };
+    case 'caught-up':
+      return { caughtUp: { step: encodeStep(event) } };
+    case 'echo':
+      return { echo: { id: event.id, bound: encodeBound(event.bound), wallMs: event.wallMs } };
+  }
+}
+
+export function decodeSmallEvent(wire: WireFollowResponse): Exclude<FeedEvent, Changes> {
+  if (wire.opened) {
+    const { node, nonce, clusterId, generation, wallMs } = wire.opened;
+    return { kind: 'opened', node: decodeIdentity(node), nonce, clusterId, generation, wallMs };
+  }
+  if (wire.resync) {
+    const { reason } = wire.resync;
+    const known = reason === 'below-floor' || reason === 'unknown-epoch' ? reason : 'void-progress';
+    return { kind: 'resync', vector: decodeVector(wire.resync.vector), reason: known };
+  }
+  if (wire.caughtUp?.step) return { kind: 'caught-up', ...decodeStep(wire.caughtUp.step) } satisfies CaughtUp;
+  if (wire.echo) return { kind: 'echo', id: wire.echo.id, wallMs: wire.echo.wallMs, ...decodeBound(wire.echo.bound) };
+  throw malformed('an event of the feed', wire.event);
+}

@@ -1,0 +1,28 @@
+import type { Call } from '../../model/call.ts';
+import { MeridianError } from '../../model/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+
+/** Milliseconds for a call whose caller set no deadline. */
+export const defaultDeadlineMs = 30_000;
+
+interface Served {
+  getDeadline(): Date | number;
+  on(event: 'cancelled', run: () => void): unknown;
+}
+
+/** What gRPC says of a call, as the model's Call: the deadline by the monotonic clock, and cancellation. */
+export function callOf(served: Served, clock: Clock): Call {
+  const deadline = served.getDeadline();
+  const wallMs = typeof deadline === 'number' ? deadline : deadline.getTime();
+  const leftMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : defaultDeadlineMs;
+  return { deadlineMs: clock.monotonicMs() + leftMs, signal: signalOf(served) };
+}
+
+/** Aborted when the caller goes away. */
+export function signalOf(served: Pick<Served, 'on'>): AbortSignal {
+  const controller = new AbortController();
+  served.on('cancelled', () => {
+    controller.abort(new MeridianError('CANCELLED', 'the caller went away', { reason: 'cancelled' }));
+  });
+  return controller.signal;
+}

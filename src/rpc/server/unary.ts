@@ -1,0 +1,42 @@
+import type { handleUnaryCall, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { Call } from '../../model/call.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { toStatus } from '../status.ts';
+import { callOf } from './call-of.ts';
+
+/** A handler that decodes, calls, encodes and translates what is thrown. */
+export function unary<Q, A>(clock: Clock, answer: (request: Q, call: Call) => Promise<A>): handleUnaryCall<Q, A> {
+  return (served: ServerUnaryCall<Q, A>, callback) => {
+    const respond = async (): Promise<A> => answer(served.request, callOf(served, clock));
+    respond().then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(toStatus(error)),
+    );
+  };
+}
+
+/** Writes one message and waits while the other side reads slowly. @throws the signal's reason */
+export async function writeTo<A>(
+  served: Pick<ServerWritableStream<unknown, A>, 'write' | 'once' | 'off'>,
+  message: A,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  if (served.write(message)) return;
+  await new Promise<void>((resolve, reject) => {
+    const settle = () => {
+      served.off('drain', drained);
+      signal.removeEventListener('abort', aborted);
+    };
+    const drained = () => {
+      settle();
+      resolve();
+    };
+    const aborted = () => {
+      settle();
+      reject(signal.reason);
+    };
+    served.once('drain', drained);
+    signal.addEventListener('abort', aborted, { once: true });
+  });
+}
