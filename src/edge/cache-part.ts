@@ -49,6 +49,8 @@ export class CachePart implements FeedSink, Part {
   #caughtUpNow = false;
   #shown: VersionVector = emptyVector;
   #generation = 0;
+  /** Forgetting has begun and not ended: what the disk still holds is vouched for by nothing. */
+  #forgetting = false;
 
   private constructor(options: CachePartOptions, caughtUpBefore: boolean) {
     const { edgeObserver } = options;
@@ -76,6 +78,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   async start(): Promise<FollowStart> {
+    if (this.#forgetting) await this.#forgetAll();
     if (!this.#caughtUpBefore) return { kind: 'nothing' };
     const { covered, epochs } = this.ledger.state;
     return { kind: 'cursor', cursor: cursorOf(covered, epochs) };
@@ -105,11 +108,14 @@ export class CachePart implements FeedSink, Part {
     const entry = this.#memory.get(name);
     if (entry !== undefined) return this.#held(entry);
     const generation = this.#generation;
-    const record = await this.ledger.store.read(key);
+    const flight = this.flights.begin(name);
+    const record = await this.ledger.store.read(key).finally(() => this.flights.end(name, flight));
     // While the disk was read the feed may have spoken: what it left in memory is later.
     const meanwhile = this.#memory.get(name);
     if (meanwhile !== undefined) return this.#held(meanwhile);
     if (record === undefined || generation !== this.#generation) return undefined;
+    if (flight.latest !== undefined && record.stamp < flight.latest) return undefined;
+    this.#memory.set(name, { record });
     return this.#held({ record });
   }
 
@@ -122,8 +128,12 @@ export class CachePart implements FeedSink, Part {
       decide: (view) => {
         if (generation !== this.#generation) return { result: undefined };
         const name = mapKey(record.namespace, record.key);
-        const superseded = this.#memory.get(name)?.superseded;
+        const inMemory = this.#memory.get(name);
+        const superseded = inMemory?.superseded;
         if (superseded !== undefined && record.stamp < superseded.by) return { result: undefined };
+        if (superseded === undefined && inMemory !== undefined && record.stamp < inMemory.record.stamp) {
+          return { result: undefined };
+        }
         const held = view.head(record);
         if (held !== undefined && !replaces(record, held) && superseded === undefined) return { result: undefined };
         this.#memory.set(name, { record });
@@ -175,6 +185,8 @@ export class CachePart implements FeedSink, Part {
       bytes: event.records.length * 256,
       decide: (view) => this.#decide(event, view),
     });
+    // A look at the disk that began before this commit has seen what was there before it.
+    for (const change of event.records) this.#outdate(change);
     if (event.committedAtMs !== undefined && event.records.length > 0) {
       this.#options.observer.propagated('cache', this.#options.clock.wallMs() - event.committedAtMs);
     }
@@ -185,12 +197,21 @@ export class CachePart implements FeedSink, Part {
     this.flights.named(mapKey(change.namespace, change.key), change.stamp);
   }
 
+  #outdate(change: Change): void {
+    const name = mapKey(change.namespace, change.key);
+    this.flights.named(name, change.stamp);
+    const entry = this.#memory.peek(name);
+    if (entry !== undefined && entry.superseded === undefined && entry.record.stamp < change.stamp) {
+      this.#memory.delete(name);
+    }
+  }
+
   /** What the feed supersedes without a value goes from disk, but its value is kept in memory for stale-if-error. */
   async #fetchSuperseded(changes: readonly Change[]): Promise<void> {
     for (const change of changes) {
       if (change.kind !== 'announcement') continue;
       const name = mapKey(change.namespace, change.key);
-      const entry = this.#memory.has(name) ? this.#memory.get(name) : await this.#fromDisk(change);
+      const entry = this.#memory.peek(name) ?? (await this.#fromDisk(change));
       if (entry === undefined || entry.record.stamp >= change.stamp) continue;
       const bound = this.#options.tracker.bound();
       const asOfMs = bound === undefined ? undefined : this.#options.clock.monotonicMs() - bound.boundMs;
@@ -216,14 +237,18 @@ export class CachePart implements FeedSink, Part {
         if (change.kind !== 'announcement' && replaces(change, held)) puts.push(change);
         continue;
       }
-      const inMemory = this.#memory.has(name) ? this.#memory.get(name) : undefined;
+      const inMemory = this.#memory.peek(name);
       if (held === undefined && inMemory === undefined) continue;
       const latest = inMemory?.superseded?.by ?? held?.stamp ?? inMemory?.record.stamp;
       if (latest !== undefined && (change.kind === 'announcement' ? change.stamp <= latest : change.stamp < latest)) {
-        if (change.kind === 'announcement' && held !== undefined && held.stamp < change.stamp) removals.push(held);
+        if (held === undefined || held.stamp >= change.stamp) continue;
+        removals.push(held);
+        this.#disk.replaced(held, undefined);
         continue;
       }
       if (change.kind === 'announcement') {
+        // Installed since its value was looked for: the memory may not go on to vouch for it.
+        this.#memory.delete(name);
         if (held !== undefined) removals.push(held);
         this.#disk.replaced(held, undefined);
         continue;
@@ -261,12 +286,15 @@ export class CachePart implements FeedSink, Part {
         result: undefined,
       }),
     });
+    // A cache that starts from nothing is not shown what was written before: no load that began earlier may be kept.
+    if (!this.#caughtUpBefore) this.#generation++;
     this.#caughtUpBefore = true;
     this.#caughtUpNow = true;
   }
 
   /** A cache forgets: nothing is served at once, the state that vouches for entries goes last. */
   async #forgetAll(): Promise<void> {
+    this.#forgetting = true;
     this.#caughtUpBefore = false;
     this.#caughtUpNow = false;
     this.#generation++;
@@ -303,6 +331,7 @@ export class CachePart implements FeedSink, Part {
     this.#shown = emptyVector;
     this.ledger.registry.clear();
     await this.#disk.measure();
+    this.#forgetting = false;
   }
 
   #held(entry: CacheEntry): HeldRecord {

@@ -77,6 +77,8 @@ export class DiskBound {
         await snapshot.close();
       }
     }
+    // What went by other ways (expiry, dead namespaces) was not told: count again rather than evict for ever.
+    if (this.bytes > this.#bytesMax) await this.measure();
   }
 
   async #remove(victims: readonly RecordKey[]): Promise<void> {

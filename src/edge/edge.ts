@@ -70,7 +70,7 @@ export class Edge implements Upstream {
     return this.#upstreams.reachable || (parts.length > 0 && parts.every(({ part }) => part.hasCaughtUp));
   }
 
-  get(request: GetRequest, call: Call): Promise<GetAnswer> {
+  async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     checkKey(request.key);
     return this.#reads.get(request, call);
   }

@@ -35,6 +35,11 @@ export class MemoryCache {
     return this.#entries.has(name);
   }
 
+  /** Without counting as a use. */
+  peek(name: string): CacheEntry | undefined {
+    return this.#entries.get(name);
+  }
+
   get(name: string): CacheEntry | undefined {
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;
