@@ -3,21 +3,21 @@ import type { PartStatus } from '../model/cluster.ts';
 import { cursorOf } from '../model/epoch.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
-import { merge, replaces } from '../model/merge.ts';
-import { registryNamespace } from '../model/namespace.ts';
+import { replaces } from '../model/merge.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
-import type { CommitView, Decision } from '../replication/proposal.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { decideChanges } from './cache-changes.ts';
 import { DiskBound } from './disk-bound.ts';
 import { type CacheEntry, MemoryCache } from './memory-cache.ts';
 import type { EdgeObserver } from './observer.ts';
 import { Flights, type HeldRecord, type Part } from './part.ts';
+import { removeAll } from './remove-all.ts';
 
 export interface CachePartOptions {
   readonly ledger: Ledger;
@@ -183,7 +183,7 @@ export class CachePart implements FeedSink, Part {
       keys: event.records,
       sync: false,
       bytes: event.records.length * 256,
-      decide: (view) => this.#decide(event, view),
+      decide: (view) => decideChanges(event, view, this.#memory, this.#disk),
     });
     // A look at the disk that began before this commit has seen what was there before it.
     for (const change of event.records) this.#outdate(change);
@@ -227,47 +227,6 @@ export class CachePart implements FeedSink, Part {
     return record === undefined ? undefined : { record };
   }
 
-  #decide(event: Changes, view: CommitView): Decision<undefined> {
-    const puts: Record[] = [];
-    const removals = [];
-    for (const change of event.records) {
-      const held = view.head(change);
-      const name = mapKey(change.namespace, change.key);
-      if (change.namespace === registryNamespace) {
-        if (change.kind !== 'announcement' && replaces(change, held)) puts.push(change);
-        continue;
-      }
-      const inMemory = this.#memory.peek(name);
-      if (held === undefined && inMemory === undefined) continue;
-      const latest = inMemory?.superseded?.by ?? held?.stamp ?? inMemory?.record.stamp;
-      if (latest !== undefined && (change.kind === 'announcement' ? change.stamp <= latest : change.stamp < latest)) {
-        if (held === undefined || held.stamp >= change.stamp) continue;
-        removals.push(held);
-        this.#disk.replaced(held, undefined);
-        continue;
-      }
-      if (change.kind === 'announcement') {
-        // Installed since its value was looked for: the memory may not go on to vouch for it.
-        this.#memory.delete(name);
-        if (held !== undefined) removals.push(held);
-        this.#disk.replaced(held, undefined);
-        continue;
-      }
-      const record = inMemory === undefined ? change : merge<Record>(change, inMemory.record);
-      this.#memory.set(name, { record });
-      this.#disk.replaced(held, record);
-      puts.push(record);
-    }
-    const { step } = event;
-    if (step === undefined) return { puts, removals, silent: true, result: undefined };
-    const state = {
-      covered: joinVectors(view.state.covered, step.vector),
-      settled: joinVectors(view.state.settled, step.settled),
-      ...(step.epochs === undefined ? {} : { epochs: step.epochs }),
-    };
-    return { puts, removals, state, silent: true, result: undefined };
-  }
-
   async #caughtUp(event: CaughtUp): Promise<void> {
     this.#shown = joinVectors(this.#shown, event.vector);
     await this.ledger.submit({
@@ -299,24 +258,7 @@ export class CachePart implements FeedSink, Part {
     this.#caughtUpNow = false;
     this.#generation++;
     this.#memory.clear();
-    const snapshot = this.ledger.store.snapshot();
-    try {
-      for await (const page of snapshot.records({})) {
-        const keys = page.map(({ namespace, key }) => ({ namespace, key }));
-        await this.ledger.submit({
-          keys,
-          sync: false,
-          bytes: page.length * 128,
-          decide: (view) => ({
-            removals: keys.map((key) => view.head(key)).filter((head) => head !== undefined),
-            silent: true,
-            result: undefined,
-          }),
-        });
-      }
-    } finally {
-      await snapshot.close();
-    }
+    await removeAll(this.ledger);
     await this.ledger.submit({
       keys: [],
       sync: true,

@@ -105,12 +105,12 @@ export class Edge implements Upstream {
   async find(name: string, call: Call): Promise<NamespaceInfo> {
     const known = this.#parts?.resolve(name);
     if (known !== undefined && known !== 'deleted') return known;
-    return this.#upstreams.call((upstream) => upstream.find(name, call));
+    return this.#upstreams.ask((upstream) => upstream.find(name, call));
   }
 
   async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
     return this.#upstreams
-      .call((upstream) => upstream.namespaces(call))
+      .ask((upstream) => upstream.namespaces(call))
       .catch((error: unknown) => {
         const held = this.#parts?.all.find(({ part }) => part.hasCaughtUp);
         if (held === undefined || toMeridianError(error).code !== 'UNAVAILABLE') throw error;
@@ -156,7 +156,7 @@ export class Edge implements Upstream {
   }
 
   async members(call: Call): Promise<readonly Member[]> {
-    return this.#upstreams.call((upstream) => upstream.members(call));
+    return this.#upstreams.ask((upstream) => upstream.members(call));
   }
 
   async #openParts(known: (name: string) => NamespaceInfo | undefined): Promise<EdgeParts> {

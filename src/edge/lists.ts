@@ -51,7 +51,7 @@ export class Lists {
     const decision = decideRead({ ...facts, loadFailed: false });
     if (held !== undefined && decision !== 'load' && decision !== 'refuse') return this.#fromCopy(held, request, facts);
     try {
-      return await this.#options.upstreams.call((upstream) => upstream.list(request, call));
+      return await this.#options.upstreams.ask((upstream) => upstream.list(request, call));
     } catch (error) {
       const trouble = ['UNAVAILABLE', 'DEADLINE_EXCEEDED'].includes(toMeridianError(error).code);
       const may = decideRead({ ...this.#facts(request, held?.copy), loadFailed: true }) === 'serve-stale';

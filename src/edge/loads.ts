@@ -6,7 +6,6 @@ import { absence } from '../model/record.ts';
 import { bottomStamp } from '../model/stamp.ts';
 import { covers, formatVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { SingleFlight } from '../runtime/single-flight.ts';
 import type { EdgeObserver } from './observer.ts';
 import { beginning, type Part } from './part.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -24,7 +23,9 @@ export interface LoadsOptions {
 /** Tries of one load whose answers are older than what the feed has named meanwhile (rule R12). */
 const triesMax = 3;
 
-interface Shared {
+/** One load and those who wait for it. */
+interface SharedLoad {
+  readonly answer: Promise<GetAnswer>;
   readonly controller: AbortController;
   waiters: number;
 }
@@ -32,8 +33,9 @@ interface Shared {
 /** The read-through: get → join or start one load → keep what may be kept. */
 export class Loads {
   readonly #options: LoadsOptions;
-  readonly #flights = new SingleFlight<GetAnswer>();
-  readonly #shared = new Map<string, Shared>();
+  readonly #loads = new Map<string, SharedLoad>();
+  #inFlight = 0;
+  #unshared = 0;
 
   constructor(options: LoadsOptions) {
     this.#options = options;
@@ -41,30 +43,48 @@ export class Loads {
 
   /** Many who miss the same key, with the same wishes, share one load. @throws what the upstream throws */
   async load(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, call: Call): Promise<GetAnswer> {
-    const { edgeObserver, loadsMax } = this.#options;
-    const name = flightName(request);
-    if (this.#flights.size >= loadsMax && !this.#shared.has(name)) {
+    // Who asks the origin is not served by what the origin said before the question.
+    const asksOrigin = request.atOrigin === true || request.maxStalenessMs === 0;
+    const name = asksOrigin ? `origin ${this.#unshared++}` : flightName(request);
+    const flying = this.#loads.get(name);
+    if (flying !== undefined) this.#options.edgeObserver.loadJoined();
+    const load = flying ?? this.#begin(name, part, key, request);
+    load.waiters++;
+    try {
+      return await this.#waitFor(load.answer, call);
+    } finally {
+      load.waiters--;
+      if (load.waiters === 0) {
+        // Nobody may join a load that is being given up.
+        this.#forget(name, load);
+        load.controller.abort(new MeridianError('CANCELLED', 'nobody waits', { reason: 'cancelled' }));
+      }
+    }
+  }
+
+  #begin(name: string, part: Part | undefined, key: RecordKey | undefined, request: GetRequest): SharedLoad {
+    const { loadsMax } = this.#options;
+    if (this.#inFlight >= loadsMax) {
       throw new MeridianError('RESOURCE_EXHAUSTED', `${loadsMax} loads are under way already`, {
         reason: 'too-many-loads',
         limit: loadsMax,
-        seen: this.#flights.size + 1,
+        seen: this.#inFlight + 1,
         retryAfterMs: 100,
       });
     }
-    const shared = this.#shared.get(name) ?? { controller: new AbortController(), waiters: 0 };
-    this.#shared.set(name, shared);
-    shared.waiters++;
-    const { result, joined } = this.#flights.run(name, () =>
-      this.#start(part, key, request, shared.controller.signal).finally(() => this.#shared.delete(name)),
-    );
-    if (joined) edgeObserver.loadJoined();
-    try {
-      return await this.#waitFor(result, call);
-    } finally {
-      shared.waiters--;
-      if (shared.waiters === 0)
-        shared.controller.abort(new MeridianError('CANCELLED', 'nobody waits', { reason: 'cancelled' }));
-    }
+    this.#inFlight++;
+    const controller = new AbortController();
+    const answer = this.#start(part, key, request, controller.signal).finally(() => {
+      this.#inFlight--;
+      this.#forget(name, load);
+    });
+    const load: SharedLoad = { answer, controller, waiters: 0 };
+    this.#loads.set(name, load);
+    return load;
+  }
+
+  #forget(name: string, load: SharedLoad): void {
+    if (this.#loads.get(name) === load) this.#loads.delete(name);
   }
 
   async #start(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, signal: AbortSignal) {
@@ -99,8 +119,13 @@ export class Loads {
           part.generation() === begun.generation &&
           covers(answer.covered, begun.known) &&
           (flight.latest === undefined || stamp >= flight.latest);
-        if (keep) await part.install(answer.record ?? absence(key.namespace, key.key));
-        return { answer, kept: keep };
+        if (!keep) return { answer, kept: false };
+        // The answer is true whether or not there is room to keep it.
+        const installed = part.install(answer.record ?? absence(key.namespace, key.key)).then(
+          () => true,
+          () => false,
+        );
+        return { answer, kept: await installed };
       }
     } finally {
       part.flights.end(name, flight);
@@ -112,7 +137,7 @@ export class Loads {
     const { clock, upstreams, loadTimeoutMs } = this.#options;
     const sentMs = clock.monotonicMs();
     const call = { deadlineMs: sentMs + loadTimeoutMs, signal };
-    const answer = await upstreams.call((upstream) => upstream.get(request, call));
+    const answer = await upstreams.ask((upstream) => upstream.get(request, call));
     if (answer.bound === undefined) return answer;
     const { boundMs, root } = answer.bound;
     return { ...answer, bound: { boundMs: boundMs + clock.monotonicMs() - sentMs, root } };

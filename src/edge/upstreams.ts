@@ -51,18 +51,38 @@ export class Upstreams {
     }
   }
 
-  /** Runs a call at the current upstream, and tells how it went. */
+  /** Runs a call once, at the current upstream, and tells how it went. */
   async call<T>(run: (upstream: Upstream) => Promise<T>): Promise<T> {
-    const named = this.current();
+    return this.#callAt(this.current(), run);
+  }
+
+  /** Runs what may be run twice: where the current upstream is down, the next one is asked, each once at the most. */
+  async ask<T>(run: (upstream: Upstream) => Promise<T>): Promise<T> {
+    const asked = new Set<string>();
+    for (;;) {
+      const named = this.current();
+      asked.add(named.name);
+      try {
+        return await this.#callAt(named, run);
+      } catch (error) {
+        if (!speaksOfUpstream(error) || asked.has(this.current().name)) throw error;
+      }
+    }
+  }
+
+  async #callAt<T>(named: NamedUpstream, run: (upstream: Upstream) => Promise<T>): Promise<T> {
     try {
       const result = await run(named.upstream);
       this.succeeded(named);
       return result;
     } catch (error) {
-      // Only what speaks of the upstream itself counts: a refusal of one request does not.
-      const down = isMeridianError(error, 'UNAVAILABLE') && error.details.reason !== 'session-not-covered';
-      if (down) this.failed(named);
+      if (speaksOfUpstream(error)) this.failed(named);
       throw error;
     }
   }
+}
+
+/** Only what speaks of the upstream itself counts against it: a refusal of one request does not. */
+function speaksOfUpstream(error: unknown): boolean {
+  return isMeridianError(error, 'UNAVAILABLE') && error.details.reason !== 'session-not-covered';
 }

@@ -1,0 +1,53 @@
+import type { Changes } from '../model/feed.ts';
+import { mapKey } from '../model/key.ts';
+import { merge, replaces } from '../model/merge.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { Head, Record } from '../model/record.ts';
+import { joinVectors } from '../model/version-vector.ts';
+import type { CommitView, Decision } from '../replication/proposal.ts';
+import type { DiskBound } from './disk-bound.ts';
+import type { MemoryCache } from './memory-cache.ts';
+
+/**
+ * What a cache makes of changes: the registry is kept whole, a held key takes the new value or goes, and other keys are
+ * nothing to it. The cursor moves in the same batch (rule R3).
+ */
+export function decideChanges(
+  { records, step }: Changes,
+  view: CommitView,
+  memory: MemoryCache,
+  disk: DiskBound,
+): Decision<undefined> {
+  const puts: Record[] = [];
+  const removals: Head[] = [];
+  for (const change of records) {
+    const held = view.head(change);
+    if (change.namespace === registryNamespace) {
+      if (change.kind !== 'announcement' && replaces(change, held)) puts.push(change);
+      continue;
+    }
+    const name = mapKey(change.namespace, change.key);
+    const inMemory = memory.peek(name);
+    const latest = inMemory?.superseded?.by ?? held?.stamp ?? inMemory?.record.stamp;
+    if (latest === undefined) continue;
+    if (change.kind === 'announcement') {
+      // Installed since its value was looked for, where memory does not know yet: it may not go on to vouch for it.
+      if (inMemory?.superseded === undefined && change.stamp > latest) memory.delete(name);
+      if (held === undefined || held.stamp >= change.stamp) continue;
+      removals.push(held);
+      disk.replaced(held, undefined);
+    } else if (change.stamp >= latest) {
+      const record = inMemory === undefined ? change : merge<Record>(change, inMemory.record);
+      memory.set(name, { record });
+      disk.replaced(held, record);
+      puts.push(record);
+    }
+  }
+  if (step === undefined) return { puts, removals, silent: true, result: undefined };
+  const state = {
+    covered: joinVectors(view.state.covered, step.vector),
+    settled: joinVectors(view.state.settled, step.settled),
+    ...(step.epochs === undefined ? {} : { epochs: step.epochs }),
+  };
+  return { puts, removals, state, silent: true, result: undefined };
+}
