@@ -6,6 +6,8 @@ import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
 export interface ChildNodeOptions {
+  /** What Node.js runs: the file of the command `meridian`. */
+  readonly script: string;
   readonly role: 'origin' | 'edge';
   readonly name: string;
   /** Flags of `meridian origin` or `meridian edge`. */
@@ -36,8 +38,7 @@ export class ChildNode {
 
   /** Resolves once the node serves, as its log says. @throws UNAVAILABLE with its last words where it ends before */
   static async start(options: ChildNodeOptions): Promise<ChildNode> {
-    const { role, name, flags, clock } = options;
-    const script = process.argv[1] ?? '';
+    const { script, role, name, flags, clock } = options;
     const child = spawn(process.execPath, [script, role, '--name', name, ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });

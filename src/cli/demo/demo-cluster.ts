@@ -85,7 +85,16 @@ export class DemoCluster {
   #start(role: 'origin' | 'edge', name: string, flags: readonly string[]): Promise<ChildNode> {
     const data = join(this.folder, name);
     const logPath = join(this.folder, `${name}.log`);
-    return ChildNode.start({ role, name, flags: ['--data', data, ...flags], logPath, clock: this.#context.clock });
+    // This very command, as another process.
+    const script = process.argv[1] ?? '';
+    return ChildNode.start({
+      script,
+      role,
+      name,
+      flags: ['--data', data, ...flags],
+      logPath,
+      clock: this.#context.clock,
+    });
   }
 
   #connect(endpoint: Address): ClusterHandle {
