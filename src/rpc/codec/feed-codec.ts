@@ -100,7 +100,11 @@ export interface WireFollowResponse {
   readonly resync?: { readonly vector: WireVector | null; readonly reason: string } | null;
   readonly changes?: WireChanges | null;
   readonly caughtUp?: { readonly step: WireStep | null } | null;
-  readonly echo?: { readonly id: number; readonly bound?: WireBound | null | undefined; readonly wallMs: number } | null;
+  readonly echo?: {
+    readonly id: number;
+    readonly bound?: WireBound | null | undefined;
+    readonly wallMs: number;
+  } | null;
   readonly more?: Uint8Array;
 }
 
@@ -231,7 +235,12 @@ export function decodeChange(wire: WireChange): Change {
 }
 
 /** What closes a changes event. */
-export function encodeClosing({ step, token, range, committedAtMs }: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
+export function encodeClosing({
+  step,
+  token,
+  range,
+  committedAtMs,
+}: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
   return {
     ...(step === undefined ? {} : { step: encodeStep(step) }),
     ...optional('token', token),

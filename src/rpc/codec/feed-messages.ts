@@ -69,7 +69,8 @@ export class EventAssembler {
 
   #takePiece(piece: Uint8Array): void {
     const last = this.#records.at(-1);
-    if (last?.kind !== 'live' || piece.byteLength > this.#missing) throw malformed('a piece of a value', piece.byteLength);
+    if (last?.kind !== 'live' || piece.byteLength > this.#missing)
+      throw malformed('a piece of a value', piece.byteLength);
     this.#pieces.push(piece);
     this.#missing -= piece.byteLength;
     if (this.#missing > 0) return;

@@ -2,8 +2,11 @@ import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
-/** Milliseconds for a call whose caller set no deadline. */
-export const defaultDeadlineMs = 30_000;
+export interface Timing {
+  readonly clock: Clock;
+  /** Milliseconds for a call whose caller set no deadline. */
+  readonly requestTimeoutMs: number;
+}
 
 interface Served {
   getDeadline(): Date | number;
@@ -11,10 +14,10 @@ interface Served {
 }
 
 /** What gRPC says of a call, as the model's Call: the deadline by the monotonic clock, and cancellation. */
-export function callOf(served: Served, clock: Clock): Call {
+export function callOf(served: Served, { clock, requestTimeoutMs }: Timing): Call {
   const deadline = served.getDeadline();
   const wallMs = typeof deadline === 'number' ? deadline : deadline.getTime();
-  const leftMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : defaultDeadlineMs;
+  const leftMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;
   return { deadlineMs: clock.monotonicMs() + leftMs, signal: signalOf(served) };
 }
 

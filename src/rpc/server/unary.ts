@@ -1,13 +1,12 @@
-import type { handleUnaryCall, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { handleUnaryCall, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
-import type { Clock } from '../../runtime/clock.ts';
 import { toStatus } from '../status.ts';
-import { callOf } from './call-of.ts';
+import { callOf, type Timing } from './call-of.ts';
 
 /** A handler that decodes, calls, encodes and translates what is thrown. */
-export function unary<Q, A>(clock: Clock, answer: (request: Q, call: Call) => Promise<A>): handleUnaryCall<Q, A> {
+export function unary<Q, A>(timing: Timing, answer: (request: Q, call: Call) => Promise<A>): handleUnaryCall<Q, A> {
   return (served: ServerUnaryCall<Q, A>, callback) => {
-    const respond = async (): Promise<A> => answer(served.request, callOf(served, clock));
+    const respond = async (): Promise<A> => answer(served.request, callOf(served, timing));
     respond().then(
       (response) => callback(null, response),
       (error: unknown) => callback(toStatus(error)),
@@ -15,12 +14,14 @@ export function unary<Q, A>(clock: Clock, answer: (request: Q, call: Call) => Pr
   };
 }
 
+interface Writing<A> {
+  write(message: A): boolean;
+  once(event: 'drain', run: () => void): unknown;
+  off(event: 'drain', run: () => void): unknown;
+}
+
 /** Writes one message and waits while the other side reads slowly. @throws the signal's reason */
-export async function writeTo<A>(
-  served: Pick<ServerWritableStream<unknown, A>, 'write' | 'once' | 'off'>,
-  message: A,
-  signal: AbortSignal,
-): Promise<void> {
+export async function writeTo<A>(served: Writing<A>, message: A, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   if (served.write(message)) return;
   await new Promise<void>((resolve, reject) => {

@@ -1,0 +1,95 @@
+import { Client, type ClientReadableStream, credentials, Metadata } from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/proto-loader';
+import type { Call } from '../../model/call.ts';
+import { MeridianError } from '../../model/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { messageBytesMax, type services } from '../proto.ts';
+import { fromServiceError } from '../status.ts';
+
+export type Service = (typeof services)[keyof typeof services];
+
+/** One connection to one node, as calls: deadlines and cancellation in, MeridianErrors out. */
+export class Connection {
+  readonly client: Client;
+  readonly #clock: Clock;
+
+  constructor(address: string, clock: Clock) {
+    this.#clock = clock;
+    this.client = new Client(address, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': messageBytesMax,
+      'grpc.max_send_message_length': messageBytesMax,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 2000,
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.keepalive_timeout_ms': 10_000,
+      'grpc.keepalive_permit_without_calls': 1,
+      // Nodes at one address are different processes over time; nothing is shared between two connections.
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.enable_retries': 0,
+    });
+  }
+
+  unary<Q, A>(method: MethodDefinition<object, object>, request: Q, call: Call): Promise<A> {
+    return new Promise<A>((resolve, reject) => {
+      if (call.signal.aborted) return reject(cancelled(call.signal));
+      const running = this.client.makeUnaryRequest<Q, A>(
+        method.path,
+        (message) => method.requestSerialize(message as object),
+        (bytes) => method.responseDeserialize(bytes) as A,
+        request,
+        new Metadata(),
+        { deadline: this.deadline(call) },
+        (error, answer) => {
+          call.signal.removeEventListener('abort', abort);
+          if (error !== null) reject(fromServiceError(error));
+          else if (answer === undefined) reject(new Error('an answer without a message'));
+          else resolve(answer);
+        },
+      );
+      const abort = () => running.cancel();
+      call.signal.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /** By the wall clock, as gRPC wants it. */
+  deadline({ deadlineMs }: Pick<Call, 'deadlineMs'>): number {
+    return this.#clock.wallMs() + (deadlineMs - this.#clock.monotonicMs());
+  }
+
+  /** The messages of a stream, until it ends or the signal is aborted; stopping early cancels it. */
+  async *messages<A>(
+    stream: Pick<ClientReadableStream<A>, 'cancel' | typeof Symbol.asyncIterator | 'on'>,
+    signal: AbortSignal,
+  ): AsyncGenerator<A> {
+    const abort = () => stream.cancel();
+    // After an early stop nobody reads on, and the cancellation comes back as an error.
+    stream.on('error', () => {});
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    let ended = false;
+    try {
+      for await (const message of stream) yield message as A;
+      ended = true;
+    } catch (error) {
+      ended = true;
+      if (signal.aborted) throw cancelled(signal);
+      throw fromServiceError(error);
+    } finally {
+      signal.removeEventListener('abort', abort);
+      if (!ended) stream.cancel();
+    }
+  }
+
+  /** What a call failed with: its own giving up, or what the node or the transport said. */
+  translated(error: unknown, signal: AbortSignal): MeridianError {
+    return signal.aborted ? cancelled(signal) : fromServiceError(error);
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}
+
+function cancelled(signal: AbortSignal): MeridianError {
+  return new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled', cause: signal.reason });
+}

@@ -1,0 +1,245 @@
+import { Metadata } from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/proto-loader';
+import type { Call } from '../../model/call.ts';
+import type { Member, NodeStatus } from '../../model/cluster.ts';
+import { isMeridianError } from '../../model/errors.ts';
+import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
+import type {
+  GetAnswer,
+  GetRequest,
+  ListAnswer,
+  ListRequest,
+  WriteAnswer,
+  WriteRequest,
+} from '../../model/key-value.ts';
+import type { NamespaceInfo } from '../../model/namespace.ts';
+import type { NamespaceChange } from '../../model/namespaces.ts';
+import type { Upstream } from '../../model/upstream.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import {
+  decodeChange,
+  decodeMember,
+  decodeNamespace,
+  decodeStatus,
+  type WireMember,
+  type WireNamespace,
+  type WireNamespaceChange,
+  type WireStatus,
+} from '../codec/cluster-codec.ts';
+import { encodeOpen, encodeProbe, type WireFollowRequest, type WireFollowResponse } from '../codec/feed-codec.ts';
+import { EventAssembler } from '../codec/feed-messages.ts';
+import {
+  decodeGetAnswer,
+  decodeListAnswer,
+  decodeWriteAnswer,
+  encodeGet,
+  encodeList,
+  type WireGetRequest,
+  type WireGetResponse,
+  type WireListResponse,
+  type WireWriteResponse,
+} from '../codec/kv-codec.ts';
+import { malformed } from '../codec/record-codec.ts';
+import { services } from '../proto.ts';
+import { Connection, type Service } from './connection.ts';
+import { type WatchEvent, type WatchRequest, watchEvents } from './watch-events.ts';
+import { sendMessages, writeMessages } from './write-messages.ts';
+
+export interface RemoteUpstreamOptions {
+  /** `host:port`. */
+  readonly address: string;
+  readonly clock: Clock;
+}
+
+export interface GetManyRequest extends Omit<GetRequest, 'key'> {
+  readonly keys: readonly string[];
+}
+
+interface WireBatchGetResponse {
+  readonly answers: ReadonlyArray<{ readonly key: string; readonly answer: WireGetResponse | null }>;
+}
+
+const methods = {
+  get: method(services.kv, 'Get'),
+  batchGet: method(services.kv, 'BatchGet'),
+  read: method(services.kv, 'Read'),
+  write: method(services.kv, 'Write'),
+  list: method(services.kv, 'List'),
+  watch: method(services.kv, 'Watch'),
+  create: method(services.namespaces, 'Create'),
+  find: method(services.namespaces, 'Get'),
+  namespaces: method(services.namespaces, 'List'),
+  rename: method(services.namespaces, 'Rename'),
+  remove: method(services.namespaces, 'Delete'),
+  status: method(services.cluster, 'Status'),
+  members: method(services.cluster, 'Members'),
+  follow: method(services.feed, 'Follow'),
+} as const;
+
+/** Another node as an Upstream. Connects when it is first used, and again whenever the connection is lost. */
+export class RemoteUpstream implements Upstream {
+  readonly address: string;
+  readonly #connection: Connection;
+
+  constructor({ address, clock }: RemoteUpstreamOptions) {
+    this.address = address;
+    this.#connection = new Connection(address, clock);
+  }
+
+  /** A value that is too large for one message is read in pieces. */
+  async get(request: GetRequest, call: Call): Promise<GetAnswer> {
+    const wire = encodeGet(request);
+    try {
+      return decodeGetAnswer(await this.#connection.unary(methods.get, wire, call), request.key);
+    } catch (error) {
+      const tooLarge = isMeridianError(error) && error.details.reason === 'value-too-large-for-get';
+      if (!tooLarge) throw error;
+      return this.#read(wire, call);
+    }
+  }
+
+  /** Up to 100 keys of one namespace; what did not fit into the message is asked for one by one. */
+  async getMany({ keys, ...request }: GetManyRequest, call: Call): Promise<readonly GetAnswer[]> {
+    const { key: _key, ...wire } = encodeGet({ ...request, key: '' });
+    const { answers } = await this.#connection.unary<unknown, WireBatchGetResponse>(
+      methods.batchGet,
+      { ...wire, keys },
+      call,
+    );
+    const found = new Map(answers.map(({ key, answer }) => [key, answer]));
+    return Promise.all(
+      keys.map((key) => {
+        const answer = found.get(key);
+        return answer ? decodeGetAnswer(answer, key) : this.get({ ...request, key }, call);
+      }),
+    );
+  }
+
+  async list(request: ListRequest, call: Call): Promise<ListAnswer> {
+    return decodeListAnswer(
+      await this.#connection.unary<unknown, WireListResponse>(methods.list, encodeList(request), call),
+    );
+  }
+
+  async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
+    const answer = await new Promise<WireWriteResponse>((resolve, reject) => {
+      call.signal.throwIfAborted();
+      const stream = this.#connection.client.makeClientStreamRequest<object, WireWriteResponse>(
+        methods.write.path,
+        (message) => methods.write.requestSerialize(message),
+        (bytes) => methods.write.responseDeserialize(bytes) as WireWriteResponse,
+        new Metadata(),
+        { deadline: this.#connection.deadline(call) },
+        (error, response) => {
+          call.signal.removeEventListener('abort', abort);
+          if (error !== null) reject(error);
+          else if (response === undefined) reject(new Error('an answer without a message'));
+          else resolve(response);
+        },
+      );
+      const abort = () => stream.cancel();
+      call.signal.addEventListener('abort', abort, { once: true });
+      // What ends the sending early ends the call, and the callback above tells how.
+      sendMessages(stream, writeMessages(request)).catch(() => stream.cancel());
+    }).catch((error: unknown) => {
+      throw this.#connection.translated(error, call.signal);
+    });
+    return decodeWriteAnswer(answer);
+  }
+
+  async *follow(
+    open: FollowOpen,
+    messages: AsyncIterable<FollowerMessage>,
+    signal: AbortSignal,
+  ): AsyncGenerator<FeedEvent> {
+    const stream = this.#connection.client.makeBidiStreamRequest<WireFollowRequest, WireFollowResponse>(
+      methods.follow.path,
+      (message) => methods.follow.requestSerialize(message),
+      (bytes) => methods.follow.responseDeserialize(bytes) as WireFollowResponse,
+    );
+    const send = async function* (): AsyncGenerator<WireFollowRequest> {
+      yield encodeOpen(open);
+      for await (const message of messages) yield encodeProbe(message);
+    };
+    // Where sending fails the stream has failed, which the reading side tells.
+    sendMessages(stream, send()).catch(() => stream.cancel());
+    const assembler = new EventAssembler();
+    for await (const message of this.#connection.messages<WireFollowResponse>(stream, signal)) {
+      const event = assembler.take(message);
+      if (event !== undefined) yield event;
+    }
+  }
+
+  async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    const { namespace, prefix, cursor = '', fromStart } = request;
+    const stream = this.#stream(methods.watch, { namespace, prefix, cursor, fromStart }, {});
+    yield* watchEvents(this.#connection.messages(stream, signal));
+  }
+
+  async create(title: string, call: Call): Promise<NamespaceChange> {
+    return decodeChange(await this.#connection.unary<unknown, WireNamespaceChange>(methods.create, { title }, call));
+  }
+
+  async find(name: string, call: Call): Promise<NamespaceInfo> {
+    return decodeNamespace(await this.#connection.unary<unknown, WireNamespace>(methods.find, { name }, call));
+  }
+
+  async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
+    const answer = await this.#connection.unary<unknown, { namespaces: WireNamespace[] }>(methods.namespaces, {}, call);
+    return answer.namespaces.map(decodeNamespace);
+  }
+
+  async rename(name: string, title: string, call: Call): Promise<NamespaceChange> {
+    return decodeChange(
+      await this.#connection.unary<unknown, WireNamespaceChange>(methods.rename, { name, title }, call),
+    );
+  }
+
+  async remove(name: string, call: Call): Promise<NamespaceChange> {
+    return decodeChange(await this.#connection.unary<unknown, WireNamespaceChange>(methods.remove, { name }, call));
+  }
+
+  async status(call: Call): Promise<NodeStatus> {
+    return decodeStatus(await this.#connection.unary<unknown, WireStatus>(methods.status, {}, call));
+  }
+
+  async members(call: Call): Promise<readonly Member[]> {
+    const answer = await this.#connection.unary<unknown, { members: WireMember[] }>(methods.members, {}, call);
+    return answer.members.map(decodeMember);
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  async #read(wire: WireGetRequest, call: Call): Promise<GetAnswer> {
+    const stream = this.#stream(methods.read, wire, { deadline: this.#connection.deadline(call) });
+    let header: WireGetResponse | undefined;
+    const chunks: Uint8Array[] = [];
+    type Message = { readonly header?: WireGetResponse | null; readonly chunk?: Uint8Array };
+    for await (const message of this.#connection.messages<Message>(stream, call.signal)) {
+      if (message.header) header = message.header;
+      else if (message.chunk !== undefined) chunks.push(message.chunk);
+    }
+    const value = Buffer.concat(chunks);
+    if (header === undefined || header.valueBytes !== value.length) throw malformed('a value in pieces', value.length);
+    return decodeGetAnswer(header, wire.key, value);
+  }
+
+  #stream(of: MethodDefinition<object, object>, request: object, options: { deadline?: number }) {
+    return this.#connection.client.makeServerStreamRequest<object, never>(
+      of.path,
+      (message) => of.requestSerialize(message),
+      (bytes) => of.responseDeserialize(bytes) as never,
+      request,
+      new Metadata(),
+      options,
+    );
+  }
+}
+
+function method(service: Service, name: string): MethodDefinition<object, object> {
+  const found = service.service[name];
+  if (found === undefined) throw new Error(`proto/ defines no method ${name}`);
+  return found as unknown as MethodDefinition<object, object>;
+}

@@ -1,0 +1,35 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Upstream } from '../../model/upstream.ts';
+import { encodeChange, encodeMember, encodeStatus } from '../codec/cluster-codec.ts';
+import type { Timing } from './call-of.ts';
+import { unary } from './unary.ts';
+
+interface Named {
+  readonly name: string;
+}
+
+interface Titled {
+  readonly title: string;
+}
+
+export function namespaceHandlers(upstream: Upstream, timing: Timing): UntypedServiceImplementation {
+  return {
+    Create: unary(timing, async ({ title }: Titled, call) => encodeChange(await upstream.create(title, call))),
+    Get: unary(timing, ({ name }: Named, call) => upstream.find(name, call)),
+    List: unary(timing, async (_: unknown, call) => ({ namespaces: await upstream.namespaces(call) })),
+    Rename: unary(timing, async ({ name, title }: Named & Titled, call) =>
+      encodeChange(await upstream.rename(name, title, call)),
+    ),
+    Delete: unary(timing, async ({ name }: Named, call) => encodeChange(await upstream.remove(name, call))),
+  };
+}
+
+export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServiceImplementation {
+  return {
+    Status: unary(timing, async (_: unknown, call) => encodeStatus(await upstream.status(call))),
+    Members: unary(timing, async (_: unknown, call) => {
+      const members = await upstream.members(call);
+      return { members: members.map(encodeMember) };
+    }),
+  };
+}

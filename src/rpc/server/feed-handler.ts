@@ -1,0 +1,94 @@
+import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { MeridianError } from '../../model/errors.ts';
+import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
+import type { Upstream } from '../../model/upstream.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { decodeOpen, decodeProbe, type WireFollowRequest, type WireFollowResponse } from '../codec/feed-codec.ts';
+import { eventMessages } from '../codec/feed-messages.ts';
+import { toStatus } from '../status.ts';
+import { signalOf } from './call-of.ts';
+import { writeTo } from './unary.ts';
+
+type Served = ServerDuplexStream<WireFollowRequest, WireFollowResponse | Buffer>;
+
+/** Milliseconds within which a stream must say what it wants to follow. */
+const openMsMax = 10_000;
+
+export interface FeedHandlerOptions {
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  /** Turns a message into its bytes. */
+  readonly serialize: (message: WireFollowResponse) => Buffer;
+}
+
+/**
+ * Serves the feed. An event that goes to many followers is one object (they share their part's shape), so its bytes are
+ * made once and kept beside it for as long as anybody holds it.
+ */
+export class FeedHandler {
+  readonly #options: FeedHandlerOptions;
+  readonly #encoded = new WeakMap<FeedEvent, readonly Buffer[]>();
+  /** Events encoded so far: a test counts them. */
+  encodes = 0;
+
+  constructor(options: FeedHandlerOptions) {
+    this.#options = options;
+  }
+
+  handlers(): UntypedServiceImplementation {
+    return {
+      Follow: (served: Served) => {
+        this.#serve(served).then(
+          () => served.end(),
+          (error: unknown) => served.destroy(toStatus(error)),
+        );
+      },
+    };
+  }
+
+  async #serve(served: Served): Promise<void> {
+    const signal = signalOf(served);
+    const messages = served[Symbol.asyncIterator]() as AsyncIterator<WireFollowRequest>;
+    const open = await this.#open(messages, served);
+    for await (const event of this.#options.upstream.follow(open, probes(messages), signal)) {
+      for (const message of this.#messages(event)) await writeTo(served, message, signal);
+    }
+  }
+
+  async #open(messages: AsyncIterator<WireFollowRequest>, served: Served): Promise<FollowOpen> {
+    const timer = this.#options.clock.timer(openMsMax, () => {
+      const limit = `within ${openMsMax} ms`;
+      served.destroy(
+        toStatus(new MeridianError('INVALID_ARGUMENT', `the first message must come ${limit}`, { reason: 'no-open' })),
+      );
+    });
+    const first = await messages.next().finally(() => timer.cancel());
+    if (first.done === true || !first.value.open) {
+      throw new MeridianError('INVALID_ARGUMENT', 'the first message must be `open`', { reason: 'no-open' });
+    }
+    return decodeOpen(first.value.open);
+  }
+
+  /** Live steps alone are shared; what a scan yields goes to one follower and is laid out as it leaves. */
+  *#messages(event: FeedEvent): Generator<WireFollowResponse | Buffer> {
+    if (event.kind !== 'changes' || event.step === undefined) {
+      yield* eventMessages(event);
+      return;
+    }
+    let encoded = this.#encoded.get(event);
+    if (encoded === undefined) {
+      this.encodes++;
+      encoded = [...eventMessages(event)].map(this.#options.serialize);
+      this.#encoded.set(event, encoded);
+    }
+    yield* encoded;
+  }
+}
+
+async function* probes(messages: AsyncIterator<WireFollowRequest>): AsyncGenerator<FollowerMessage> {
+  for (;;) {
+    const next = await messages.next();
+    if (next.done === true) return;
+    if (next.value.probe) yield decodeProbe(next.value.probe);
+  }
+}

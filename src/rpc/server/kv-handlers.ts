@@ -1,0 +1,166 @@
+import type {
+  ServerReadableStream,
+  ServerWritableStream,
+  sendUnaryData,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { MeridianError } from '../../model/errors.ts';
+import type { GetAnswer } from '../../model/key-value.ts';
+import { limits } from '../../model/limits.ts';
+import { registryNamespace } from '../../model/namespace.ts';
+import type { Upstream } from '../../model/upstream.ts';
+import {
+  decodeDelete,
+  decodeGet,
+  decodeList,
+  decodePut,
+  decodeWriteOptions,
+  encodeGetAnswer,
+  encodeListAnswer,
+  encodeWriteAnswer,
+  type WireCondition,
+  type WireExpiry,
+  type WireGetRequest,
+  type WireGetResponse,
+  type WireListRequest,
+  type WireWriteOptions,
+  type WireWriteResponse,
+} from '../codec/kv-codec.ts';
+import { decodeSession, type WireSession } from '../codec/record-codec.ts';
+import { messageBytesMax, pieceBytesMax } from '../proto.ts';
+import { toStatus } from '../status.ts';
+import { callOf, type Timing } from './call-of.ts';
+import { unary, writeTo } from './unary.ts';
+import { collectWrite, type WireWriteRequest } from './write-collector.ts';
+
+interface WirePutRequest {
+  readonly namespace: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly metadata?: string | null;
+  readonly expiry: WireExpiry | null;
+  readonly condition: WireCondition | null;
+  readonly options: WireWriteOptions | null;
+  readonly session: WireSession | null;
+}
+
+interface WireBatchGetRequest extends Omit<WireGetRequest, 'key'> {
+  readonly keys: readonly string[];
+}
+
+/** Bytes of an answer besides its value: key, metadata, vectors. */
+const envelopeBytes = 64 * 1024;
+
+export function kvHandlers(upstream: Upstream, timing: Timing): UntypedServiceImplementation {
+  return {
+    Get: unary(timing, async (wire: WireGetRequest, call) => {
+      checkNamespace(wire.namespace);
+      const answer = await upstream.get(decodeGet(wire), call);
+      checkFits(answer);
+      return encodeGetAnswer(answer, { value: true });
+    }),
+    BatchGet: unary(timing, async ({ keys, ...wire }: WireBatchGetRequest, call) => {
+      checkNamespace(wire.namespace);
+      checkKeys(keys);
+      const gets = keys.map((key) => upstream.get(decodeGet({ ...wire, key }), call));
+      return packAnswers(keys, await Promise.all(gets));
+    }),
+    Put: unary(timing, async (wire: WirePutRequest, call) => {
+      checkNamespace(wire.namespace);
+      const { namespace, key, value, metadata, expiry, condition } = wire;
+      const body = { value, expiry, ...(typeof metadata === 'string' ? { metadata } : {}) };
+      const mutations = [decodePut(key, body, condition)];
+      const session = decodeSession(wire.session);
+      return encodeWriteAnswer(
+        await upstream.write({ namespace, mutations, session, ...decodeWriteOptions(wire.options) }, call),
+      );
+    }),
+    Delete: unary(timing, async (wire: Omit<WirePutRequest, 'value' | 'metadata' | 'expiry'>, call) => {
+      checkNamespace(wire.namespace);
+      const { namespace, key, condition } = wire;
+      const mutations = [decodeDelete(key, condition)];
+      const session = decodeSession(wire.session);
+      return encodeWriteAnswer(
+        await upstream.write({ namespace, mutations, session, ...decodeWriteOptions(wire.options) }, call),
+      );
+    }),
+    List: unary(timing, async (wire: WireListRequest, call) => {
+      checkNamespace(wire.namespace);
+      return encodeListAnswer(await upstream.list(decodeList(wire), call));
+    }),
+    Read: (served: ServerWritableStream<WireGetRequest, { header?: WireGetResponse; chunk?: Uint8Array }>) => {
+      const read = async () => {
+        checkNamespace(served.request.namespace);
+        const call = callOf(served, timing);
+        const answer = await upstream.get(decodeGet(served.request), call);
+        await writeTo(served, { header: encodeGetAnswer(answer, { value: false }) }, call.signal);
+        const value = answer.record?.kind === 'live' ? answer.record.value : new Uint8Array();
+        for (let at = 0; at < value.byteLength; at += pieceBytesMax) {
+          await writeTo(served, { chunk: value.subarray(at, at + pieceBytesMax) }, call.signal);
+        }
+      };
+      read().then(
+        () => served.end(),
+        (error: unknown) => served.destroy(toStatus(error)),
+      );
+    },
+    Write: (
+      served: ServerReadableStream<WireWriteRequest, WireWriteResponse>,
+      callback: sendUnaryData<WireWriteResponse>,
+    ) => {
+      const write = async () => {
+        const call = callOf(served, timing);
+        const request = await collectWrite(served);
+        checkNamespace(request.namespace);
+        return encodeWriteAnswer(await upstream.write(request, call));
+      };
+      write().then(
+        (response) => callback(null, response),
+        (error: unknown) => callback(toStatus(error)),
+      );
+    },
+  };
+}
+
+/** The registry has a service of its own. */
+function checkNamespace(name: string): void {
+  if (name !== registryNamespace) return;
+  throw new MeridianError('PERMISSION_DENIED', 'the registry is read and changed through the Namespaces service', {
+    reason: 'registry',
+  });
+}
+
+function checkFits({ record }: GetAnswer): void {
+  const limit = messageBytesMax - envelopeBytes;
+  if (record?.kind !== 'live' || record.value.byteLength <= limit) return;
+  throw new MeridianError(
+    'FAILED_PRECONDITION',
+    `the value has ${record.value.byteLength} bytes and Get answers at most ${limit}; use Read`,
+    { reason: 'value-too-large-for-get', limit, seen: record.value.byteLength },
+  );
+}
+
+function checkKeys(keys: readonly string[]): void {
+  if (keys.length >= 1 && keys.length <= limits.batchGetKeysMax) return;
+  throw new MeridianError(
+    'INVALID_ARGUMENT',
+    `a batch get has 1 to ${limits.batchGetKeysMax} keys; this one has ${keys.length}`,
+    { reason: 'bad-key-count', limit: limits.batchGetKeysMax, seen: keys.length },
+  );
+}
+
+function packAnswers(keys: readonly string[], gets: readonly GetAnswer[]) {
+  const answers: Array<{ key: string; answer: WireGetResponse }> = [];
+  const omitted: string[] = [];
+  let bytes = 0;
+  gets.forEach((get, index) => {
+    const key = keys[index] ?? '';
+    const size = 4096 + (get.record?.kind === 'live' ? get.record.value.byteLength : 0);
+    if (bytes + size > messageBytesMax - envelopeBytes) omitted.push(key);
+    else {
+      bytes += size;
+      answers.push({ key, answer: encodeGetAnswer(get, { value: true }) });
+    }
+  });
+  return { answers, omitted };
+}

@@ -1,0 +1,117 @@
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { MeridianError } from '../../model/errors.ts';
+import type { Upstream } from '../../model/upstream.ts';
+import { sleep, type Timer } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { systemRandom } from '../../runtime/random.ts';
+import type { WireFollowResponse } from '../codec/feed-codec.ts';
+import { messageBytesMax, packageDefinition, services } from '../proto.ts';
+import { clusterHandlers, namespaceHandlers } from './admin-handlers.ts';
+import type { Timing } from './call-of.ts';
+import { FeedHandler } from './feed-handler.ts';
+import { kvHandlers } from './kv-handlers.ts';
+import { watchHandlers } from './watch-handler.ts';
+
+export interface RpcServerOptions extends Timing {
+  readonly upstream: Upstream;
+  readonly logger: Logger;
+}
+
+/** Milliseconds between looks at the node's readiness, for grpc.health.v1. */
+const healthIntervalMs = 1000;
+
+/** Serves any Upstream over gRPC, and knows nothing else. */
+export class RpcServer {
+  readonly feed: FeedHandler;
+  readonly #options: RpcServerOptions;
+  readonly #server: Server;
+  readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(options: RpcServerOptions) {
+    const { upstream, clock } = options;
+    this.#options = options;
+    this.#server = new Server({
+      'grpc.max_receive_message_length': messageBytesMax,
+      'grpc.max_send_message_length': messageBytesMax,
+      'grpc.max_concurrent_streams': 4096,
+      // A half-open connection dies within half a minute, whoever of the two is gone.
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.keepalive_timeout_ms': 10_000,
+      'grpc.keepalive_permit_without_calls': 1,
+    });
+    const { definition, serialize } = feedDefinition();
+    this.feed = new FeedHandler({ upstream, clock, serialize });
+    this.#server.addService(services.kv.service, {
+      ...kvHandlers(upstream, options),
+      ...watchHandlers(upstream, options, systemRandom),
+    });
+    this.#server.addService(services.namespaces.service, namespaceHandlers(upstream, options));
+    this.#server.addService(services.cluster.service, clusterHandlers(upstream, options));
+    this.#server.addService(definition, this.feed.handlers());
+    this.#health.addToServer(this.#server);
+    new ReflectionService(packageDefinition).addToServer(this.#server);
+  }
+
+  /** Listens; port 0 takes any. Returns `host:port`. @throws UNAVAILABLE where the address is taken */
+  async start(host: string, port: number): Promise<string> {
+    const name = host.includes(':') ? `[${host}]` : host;
+    const bound = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(`${name}:${port}`, ServerCredentials.createInsecure(), (error, boundPort) => {
+        if (error === null) resolve(boundPort);
+        else {
+          const message = `cannot listen on ${name}:${port}: ${error.message}`;
+          reject(new MeridianError('UNAVAILABLE', message, { reason: 'listen', cause: error }));
+        }
+      });
+    });
+    void this.#watchHealth();
+    return `${name}:${bound}`;
+  }
+
+  /** Takes no new call; those under way have so many milliseconds to end, then they are cut. */
+  async stop(drainMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#health.setStatus('', 'NOT_SERVING');
+    const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const giveUp = new AbortController();
+    const late = sleep(this.#options.clock, drainMs, giveUp.signal).catch(() => {});
+    await Promise.race([drained, late]);
+    giveUp.abort();
+    this.#server.forceShutdown();
+  }
+
+  async #watchHealth(): Promise<void> {
+    const { upstream, clock, logger } = this.#options;
+    const call = { deadlineMs: clock.monotonicMs() + healthIntervalMs, signal: new AbortController().signal };
+    const ready = await upstream.status(call).then(
+      (status) => status.ready,
+      (error: unknown) => {
+        logger.log('warn', 'the node cannot tell its status', { error: String(error) });
+        return false;
+      },
+    );
+    if (this.#stopped) return;
+    this.#health.setStatus('', ready ? 'SERVING' : 'NOT_SERVING');
+    this.#timer = clock.timer(healthIntervalMs, () => void this.#watchHealth());
+  }
+}
+
+/** The Feed service, whose answers may be bytes already. */
+function feedDefinition(): {
+  readonly definition: ServiceDefinition;
+  readonly serialize: (message: WireFollowResponse) => Buffer;
+} {
+  const { Follow: follow } = services.feed.service;
+  if (follow === undefined) throw new Error('proto/ defines no Feed.Follow');
+  const serialize = (message: WireFollowResponse) => follow.responseSerialize(message);
+  const responseSerialize = (message: WireFollowResponse | Buffer) =>
+    message instanceof Buffer ? message : serialize(message);
+  const definition = { Follow: { ...follow, responseSerialize } } as unknown as ServiceDefinition;
+  return { definition, serialize };
+}

@@ -1,0 +1,65 @@
+import { type Cursor, cursorOf, type Epochs } from '../../model/epoch.ts';
+import type { Step } from '../../model/feed.ts';
+import type { NamespaceId } from '../../model/namespace.ts';
+import { decodeNamespaceId, decodeOrigin, malformed } from '../codec/record-codec.ts';
+
+interface Scope {
+  readonly namespace: NamespaceId;
+  readonly prefix: string;
+}
+
+type Written = [version: 1, namespace: string, prefix: string, components: Array<[string, number, number | null]>];
+
+/** Opaque to clients; a cursor resumes the watch of the same namespace and prefix, at any node. */
+export function encodeWatchCursor(cursor: Cursor, { namespace, prefix }: Scope): string {
+  const components = [...cursor].map(([origin, { sequence, epoch }]): Written[3][number] => [
+    origin,
+    sequence,
+    epoch ?? null,
+  ]);
+  const written: Written = [1, namespace, prefix, components];
+  return Buffer.from(JSON.stringify(written)).toString('base64url');
+}
+
+/** @throws INVALID_ARGUMENT where it is no cursor of a watch, or of another one */
+export function decodeWatchCursor(text: string, scope: Scope): Cursor {
+  const bad = () => malformed('the cursor of a watch of this namespace and prefix', text);
+  let written: unknown;
+  try {
+    written = JSON.parse(Buffer.from(text, 'base64url').toString());
+  } catch {
+    throw bad(); // The parser's own words would say nothing to whoever passed it.
+  }
+  if (!isWritten(written)) throw bad();
+  const [, namespace, prefix, components] = written;
+  if (decodeNamespaceId(namespace) !== scope.namespace || prefix !== scope.prefix) throw bad();
+  return new Map(
+    components.map(([origin, sequence, epoch]) => [decodeOrigin(origin), { sequence, epoch: epoch ?? undefined }]),
+  );
+}
+
+/** The epochs that a watch has heard of: steps tell them only where they changed. */
+export class WatchEpochs {
+  #epochs: Epochs = new Map();
+
+  cursor({ vector, epochs }: Step): Cursor {
+    if (epochs !== undefined) this.#epochs = epochs;
+    return cursorOf(vector, this.#epochs);
+  }
+}
+
+function isWritten(value: unknown): value is Written {
+  if (!Array.isArray(value) || value[0] !== 1 || typeof value[1] !== 'string' || typeof value[2] !== 'string')
+    return false;
+  const components: unknown = value[3];
+  return (
+    Array.isArray(components) &&
+    components.every(
+      (c: unknown) =>
+        Array.isArray(c) &&
+        typeof c[0] === 'string' &&
+        Number.isSafeInteger(c[1]) &&
+        (c[2] === null || Number.isInteger(c[2])),
+    )
+  );
+}

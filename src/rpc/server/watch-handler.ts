@@ -1,0 +1,119 @@
+import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Cursor } from '../../model/epoch.ts';
+import type { Change, FeedEvent, FollowStart, Step } from '../../model/feed.ts';
+import { registryNamespace } from '../../model/namespace.ts';
+import type { Upstream } from '../../model/upstream.ts';
+import type { Random } from '../../runtime/random.ts';
+import { optional } from '../codec/record-codec.ts';
+import { pieceBytesMax } from '../proto.ts';
+import { toStatus } from '../status.ts';
+import { callOf, signalOf, type Timing } from './call-of.ts';
+import { writeTo } from './unary.ts';
+import { decodeWatchCursor, encodeWatchCursor, WatchEpochs } from './watch-cursor.ts';
+
+interface WireWatchRequest {
+  readonly namespace: string;
+  readonly prefix: string;
+  readonly cursor: string;
+  readonly fromStart: boolean;
+}
+
+export interface WireWatchResponse {
+  readonly event?: 'change' | 'reset' | 'caughtUp';
+  readonly change?: {
+    readonly key: string;
+    readonly found: boolean;
+    readonly value: Uint8Array;
+    readonly valueOmitted: boolean;
+    readonly metadata?: string | null;
+    readonly expiresAt?: number | null;
+    readonly version: string;
+    readonly position: { readonly origin: string; readonly sequence: number } | null;
+  } | null;
+  readonly reset?: boolean;
+  readonly caughtUp?: boolean;
+  readonly cursor: string;
+}
+
+type Served = ServerWritableStream<WireWatchRequest, WireWatchResponse>;
+
+/** A client's watch: one range of the feed, told as changes with cursors at the end of consistent steps. */
+export function watchHandlers(upstream: Upstream, timing: Timing, random: Random): UntypedServiceImplementation {
+  const watch = async (served: Served) => {
+    const { namespace: name, prefix, cursor, fromStart } = served.request;
+    const signal = signalOf(served);
+    const { deadlineMs } = callOf(served, timing);
+    const namespace = await upstream.find(name, { deadlineMs, signal });
+    const scope = { namespace: namespace.id, prefix };
+    const start = startOf(cursor === '' ? undefined : decodeWatchCursor(cursor, scope), fromStart);
+    const open = {
+      protocol: 1,
+      node: { name: 'watch', role: 'edge' as const, id: random.hex(8), region: '' },
+      nonce: random.hex(8),
+      role: 'watch' as const,
+      filter: { includes: [scope], excludes: [] },
+      values: { kind: 'inline' as const, bytesMax: pieceBytesMax },
+      start,
+    };
+    const epochs = new WatchEpochs();
+    for await (const event of upstream.follow(open, silence(signal), signal)) {
+      for (const response of responses(event, (step) => encodeWatchCursor(epochs.cursor(step), scope))) {
+        await writeTo(served, response, signal);
+      }
+    }
+  };
+  return {
+    Watch: (served: Served) => {
+      watch(served).then(
+        () => served.end(),
+        (error: unknown) => served.destroy(toStatus(error)),
+      );
+    },
+  };
+}
+
+function startOf(cursor: Cursor | undefined, fromStart: boolean): FollowStart {
+  if (cursor !== undefined) return { kind: 'cursor', cursor };
+  return { kind: fromStart ? 'nothing' : 'now' };
+}
+
+/** A watch sends no probes; its messages end when it does. */
+async function* silence(signal: AbortSignal): AsyncGenerator<never> {
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+function* responses(event: FeedEvent, cursorAt: (step: Step) => string): Generator<WireWatchResponse> {
+  switch (event.kind) {
+    case 'resync':
+      yield { reset: true, cursor: '' };
+      return;
+    case 'caught-up':
+      yield { caughtUp: true, cursor: cursorAt(event) };
+      return;
+    case 'changes': {
+      const records = event.records.filter(({ namespace }) => namespace !== registryNamespace);
+      const cursor = event.step === undefined ? '' : cursorAt(event.step);
+      for (const [index, record] of records.entries()) {
+        yield { change: changeOf(record), cursor: index === records.length - 1 ? cursor : '' };
+      }
+      return;
+    }
+    case 'opened':
+    case 'echo':
+      return;
+  }
+}
+
+function changeOf(record: Change): NonNullable<WireWatchResponse['change']> {
+  const { key, stamp, position, expiresAt } = record;
+  return {
+    key,
+    found: record.kind !== 'tombstone',
+    value: record.kind === 'live' ? record.value : new Uint8Array(),
+    valueOmitted: record.kind === 'announcement',
+    ...optional('metadata', record.kind === 'tombstone' ? undefined : record.metadata),
+    ...optional('expiresAt', expiresAt),
+    version: stamp,
+    position,
+  };
+}
