@@ -1,0 +1,41 @@
+import { MeridianError } from '../model/errors.ts';
+import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
+import { systemRandom } from '../runtime/random.ts';
+import { systemClock } from '../runtime/system-clock.ts';
+import { ClusterHandle } from './cluster-handle.ts';
+
+export type { Member, NodeStatus } from '../model/cluster.ts';
+export { type ErrorCode, type ErrorDetails, isMeridianError, MeridianError } from '../model/errors.ts';
+export type { NamespaceInfo } from '../model/namespace.ts';
+export type { Answer, AnswerSource } from './answer.ts';
+export type { BatchMutation, BatchResult } from './batch-write.ts';
+export type { CallOptions, DeleteOptions, PutOptions, ReadOptions, WriteOptions } from './call-options.ts';
+export type { Change, WatchOptions } from './change.ts';
+export type { ClusterHandle } from './cluster-handle.ts';
+export type { Entry, Key, ListOptions, ListResult } from './listing.ts';
+export type { GetOptions, Namespace, PrefixOptions } from './namespace.ts';
+export type { ValueBody } from './value-body.ts';
+
+export interface ConnectOptions {
+  /** `host:port` of one or more nodes, best first. The client stays with one that answers and moves on when it fails. */
+  readonly endpoints: readonly string[];
+  /** Milliseconds that a call may take which names no time itself. Default 30 000. */
+  readonly timeoutMs?: number;
+  /**
+   * Whether reads reflect what this handle wrote and saw before, whichever node answers. Default true. Without, each
+   * answer is as old as its own bound says.
+   */
+  readonly sessions?: boolean;
+}
+
+/**
+ * A handle on a cluster. It connects at the first call, reconnects by itself, and holds connections until `close`.
+ * @throws INVALID_ARGUMENT where no endpoint is given
+ */
+export function connect({ endpoints, timeoutMs = 30_000, sessions = true }: ConnectOptions): ClusterHandle {
+  if (endpoints.length === 0) {
+    throw new MeridianError('INVALID_ARGUMENT', 'connect needs at least one endpoint', { reason: 'no-endpoint' });
+  }
+  const nodes = endpoints.map((address) => new RemoteUpstream({ address, clock: systemClock }));
+  return new ClusterHandle({ nodes, clock: systemClock, random: systemRandom, timeoutMs, sessions });
+}
