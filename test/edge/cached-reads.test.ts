@@ -1,0 +1,224 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
+import { announced, CacheDriver, vector, written } from './cache-driver.ts';
+
+let cache: CacheDriver;
+beforeEach(async () => {
+  cache = await CacheDriver.open();
+});
+afterEach(() => cache.close());
+
+const text = (answer: { record: unknown }) => Buffer.from((answer.record as { value: Uint8Array }).value).toString();
+
+describe('what a cache keeps of a load', () => {
+  it('keeps what a responder answers that covers all that was shown', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    expect(await cache.held()).toBe('1');
+  });
+
+  it('keeps a known absence, until the feed shows a record', async () => {
+    await cache.caughtUp(1);
+    const loading = cache.load();
+    (await cache.nextAsked()).answer(undefined, 1);
+    expect((await loading).record).toBeUndefined();
+    expect(await cache.held()).toBe('absent');
+    await cache.show(2, written(2));
+    expect(await cache.held()).toBe('2');
+  });
+
+  it('passes on and does not keep what a responder answers that covers less than was shown (R13)', async () => {
+    await cache.caughtUp(1);
+    await cache.show(5, announced(5));
+    const loading = cache.load();
+    (await cache.nextAsked()).answer(written(4), 4);
+    expect(text(await loading)).toBe('4');
+    expect(await cache.held()).toBeUndefined();
+  });
+
+  it('loads again what is older than the feed named meanwhile (R12)', async () => {
+    await cache.caughtUp(1);
+    const loading = cache.load();
+    const first = await cache.nextAsked();
+    await cache.show(2, announced(2));
+    first.answer(written(1), 1);
+    (await cache.nextAsked()).answer(written(2), 2);
+    expect(text(await loading)).toBe('2');
+    expect(await cache.held()).toBe('2');
+  });
+
+  it('gives up loading again after some tries, and says that the answer is past', async () => {
+    await cache.caughtUp(1);
+    const loading = cache.load();
+    const first = await cache.nextAsked();
+    await cache.show(2, announced(2));
+    first.answer(written(1), 1);
+    (await cache.nextAsked()).answer(written(1), 1);
+    (await cache.nextAsked()).answer(written(1), 1);
+    const answer = await loading;
+    expect(answer.past).toBe(true);
+    expect(answer.bound).toBeUndefined();
+    expect(await cache.held()).toBeUndefined();
+  });
+
+  it('keeps nothing that was asked for before it first caught up: what was written meanwhile is never shown', async () => {
+    const loading = cache.load();
+    const asked = await cache.nextAsked();
+    await cache.caughtUp(2);
+    asked.answer(written(1), 1);
+    await loading;
+    expect(await cache.held()).toBeUndefined();
+  });
+
+  it('keeps nothing that was asked for before a resync, or during one', async () => {
+    await cache.caughtUp(1);
+    const before = cache.load('k');
+    const askedBefore = await cache.nextAsked();
+    await cache.resync(9);
+    const during = cache.load('l');
+    const askedDuring = await cache.nextAsked();
+    await cache.caughtUp(9);
+    askedBefore.answer(written(1), 1);
+    askedDuring.answer(written(1, 'l'), 1);
+    await Promise.all([before, during]);
+    expect(await cache.held('k')).toBeUndefined();
+    expect(await cache.held('l')).toBeUndefined();
+  });
+
+  it('holds nothing as valid that the feed supersedes while it is being installed', async () => {
+    await cache.caughtUp(1);
+    await Promise.all([cache.part.install(written(3)), cache.show(4, announced(4))]);
+    expect(await cache.held()).not.toBe('3');
+  });
+});
+
+describe('what the feed does to what is held', () => {
+  it('replaces a value by a later one, and not by an earlier one', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(3), 3);
+    await cache.show(2, written(2));
+    expect(await cache.held()).toBe('3');
+    await cache.show(4, written(4));
+    expect(await cache.held()).toBe('4');
+  });
+
+  it('ignores keys that nobody asked for', async () => {
+    await cache.caughtUp(1);
+    await cache.show(2, written(2));
+    expect(await cache.held()).toBeUndefined();
+  });
+
+  it('keeps the value of an announced key as superseded, with a bound that grows from the last echo', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 7, root: written(1).position.origin } });
+    cache.clock.advance(10);
+    await cache.show(2, announced(2));
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 0, root: written(1).position.origin } });
+    cache.clock.advance(5);
+    const found = await cache.part.lookup(written(1));
+    expect(found?.superseded).toBe(true);
+    expect(found?.bound?.boundMs).toBe(22);
+    expect(cache.part.bound()?.boundMs).toBe(5);
+  });
+
+  it('forgets all it holds at a resync, for good', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    await cache.resync(5);
+    expect(await cache.held()).toBeUndefined();
+    expect(await cache.part.start()).toEqual({ kind: 'nothing' });
+    await cache.caughtUp(5);
+    expect(await cache.held()).toBeUndefined();
+    cache = await cache.reopened();
+    expect(await cache.held()).toBeUndefined();
+  });
+});
+
+describe('a restart of a cache', () => {
+  it('keeps what was held, goes on from the cursor, and knows no bound until the next echo', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    cache = await cache.reopened();
+    expect(await cache.held()).toBe('1');
+    expect(cache.part.bound()).toBeUndefined();
+    const start = await cache.part.start();
+    expect(start.kind === 'cursor' && [...start.cursor.values()].map(({ sequence }) => sequence)).toEqual([1]);
+    await cache.show(2, announced(2));
+    expect(await cache.held()).toBe('old 1');
+  });
+
+  it('brings nothing back that was announced before it', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    await cache.show(2, announced(2));
+    cache = await cache.reopened();
+    expect(await cache.held()).toBeUndefined();
+    expect(cache.part.ledger.state.covered).toEqual(vector(2));
+  });
+});
+
+describe('the bound of a cache on disk', () => {
+  it('is kept by eviction, and counts what announcements take away', async () => {
+    await cache.close();
+    cache = await CacheDriver.open({ memoryBytesMax: 1000, diskBytesMax: 2000 });
+    await cache.caughtUp(1);
+    for (let i = 1; i <= 40; i++) await cache.keep(written(i, `key-${i}`), i);
+    const { bytes } = await cache.part.status();
+    expect(bytes).toBeLessThanOrEqual(2000);
+    expect(bytes).toBeGreaterThan(0);
+    for (let i = 1; i <= 40; i++) await cache.show(100 + i, announced(100 + i, `key-${i}`));
+    expect((await cache.part.status()).bytes).toBe(0);
+  });
+});
+
+describe('loads', () => {
+  it('are shared by all who miss the same key with the same wishes', async () => {
+    await cache.caughtUp(1);
+    const loading = Promise.all(Array.from({ length: 50 }, () => cache.load()));
+    (await cache.nextAsked()).answer(written(1), 1);
+    expect((await loading).map(text)).toEqual(Array.from({ length: 50 }, () => '1'));
+    expect(cache.asked).toHaveLength(0);
+  });
+
+  it('are never shared by reads that ask the origin', async () => {
+    await cache.caughtUp(1);
+    const loading = Promise.all([cache.load('k', { maxStalenessMs: 0 }), cache.load('k', { maxStalenessMs: 0 })]);
+    (await cache.nextAsked()).answer(written(1), 1);
+    (await cache.nextAsked()).answer(written(2), 2);
+    expect((await loading).map(text)).toEqual(['1', '2']);
+  });
+
+  it('go on for the others when one who waits gives up, and end when nobody is left', async () => {
+    await cache.caughtUp(1);
+    const leaving = new AbortController();
+    const first = cache.load('k', {}, { signal: leaving.signal });
+    const second = cache.load('k', {}, { deadlineMs: cache.clock.monotonicMs() + 50 });
+    const asked = await cache.nextAsked();
+    leaving.abort(new Error('gone'));
+    await expect(first).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(asked.signal.aborted).toBe(false);
+    cache.clock.advance(50);
+    await expect(second).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(asked.signal.aborted).toBe(true);
+  });
+
+  it('are not joined once they are given up', async () => {
+    await cache.caughtUp(1);
+    const leaving = new AbortController();
+    const first = cache.load('k', {}, { signal: leaving.signal });
+    await cache.nextAsked();
+    leaving.abort(new Error('gone'));
+    await first.catch(() => {});
+    const again = cache.load();
+    (await cache.nextAsked()).answer(written(1), 1);
+    expect(text(await again)).toBe('1');
+  });
+
+  it('fail for all who wait when the upstream fails', async () => {
+    await cache.caughtUp(1);
+    const loading = Promise.allSettled([cache.load(), cache.load()]);
+    (await cache.nextAsked()).fail(new MeridianError('UNAVAILABLE', 'down', { reason: 'down' }));
+    expect((await loading).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  });
+});
