@@ -111,7 +111,7 @@ function feedDefinition(): {
   if (follow === undefined) throw new Error('proto/ defines no Feed.Follow');
   const serialize = (message: WireFollowResponse) => follow.responseSerialize(message);
   const responseSerialize = (message: WireFollowResponse | Buffer) =>
-    message instanceof Buffer ? message : serialize(message);
+    message instanceof Buffer ? message : serialize(message as WireFollowResponse);
   const definition = { Follow: { ...follow, responseSerialize } } as unknown as ServiceDefinition;
   return { definition, serialize };
 }
