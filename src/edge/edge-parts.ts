@@ -8,6 +8,7 @@ import { Ledger } from '../replication/ledger.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
 import { Sweeper } from '../replication/sweeper.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Store } from '../store/store.ts';
 import { CachePart } from './cache-part.ts';
@@ -34,6 +35,8 @@ interface Opening {
 }
 
 const filterName = 'edge/filter';
+/** Milliseconds between looks at what the patterns mean. */
+const patternsLookMs = 100;
 
 /** An edge's parts while their filters stay the same: each a store, a follow loop, and the sweeps. */
 export class EdgeParts {
@@ -87,9 +90,9 @@ export class EdgeParts {
     return found;
   }
 
-  /** The living namespaces that any part's registry knows. */
+  /** The living namespaces of the registries that have caught up; one that is still being filled lacks some. */
   namespaces(): readonly NamespaceInfo[] {
-    return this.all.flatMap(({ part }) => part.ledger.registry.namespaces());
+    return this.#caughtUp().flatMap(({ part }) => part.ledger.registry.namespaces());
   }
 
   /** Looks names up in what is known now, also after these parts are closed. */
@@ -97,21 +100,19 @@ export class EdgeParts {
     return resolverOf(this.namespaces());
   }
 
-  /** Waits until the patterns mean something else than these parts' filters. */
-  async filtersChanged(patterns: readonly string[], signal: AbortSignal): Promise<void> {
+  /**
+   * Waits until the patterns mean something else than these parts' filters. Nothing is concluded before a registry has
+   * caught up: parts that were just opened over erased stores know no name, and would be opened anew for ever.
+   */
+  async filtersChanged(patterns: readonly string[], clock: Clock, signal: AbortSignal): Promise<void> {
     const names = filterNames(this.filters);
-    await new Promise<void>((resolve) => {
-      const ending = new AbortController();
-      const look = () => {
-        if (!signal.aborted && filterNames(resolvePatterns(patterns, this.resolver())) === names) return;
-        ending.abort();
-        signal.removeEventListener('abort', look);
-        resolve();
-      };
-      signal.addEventListener('abort', look, { once: true });
-      for (const { part } of this.all) part.ledger.registry.onChange(look, ending.signal);
-      look();
-    });
+    const changed = () =>
+      this.#caughtUp().length > 0 && filterNames(resolvePatterns(patterns, this.resolver())) !== names;
+    while (!signal.aborted && !changed()) await sleep(clock, patternsLookMs, signal).catch(() => {});
+  }
+
+  #caughtUp(): readonly Running[] {
+    return this.all.filter(({ part }) => part.hasCaughtUp);
   }
 
   async close(): Promise<void> {

@@ -178,7 +178,7 @@ export class Edge implements Upstream {
     while (!signal.aborted) {
       const parts = this.#parts;
       if (parts === undefined) return;
-      await parts.filtersChanged(this.#options.replicate, signal);
+      await parts.filtersChanged(this.#options.replicate, this.#options.clock, signal);
       if (signal.aborted) return;
       const resolve = parts.resolver();
       const resolved = new Map(parts.namespaces().map((namespace) => [namespace.id, namespace]));
