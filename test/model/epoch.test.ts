@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { cursorOf, type EpochHistory, epochOf, vectorOf } from '../../src/model/epoch.ts';
+import { equalVectors } from '../../src/model/version-vector.ts';
+import { anyVector, origins } from './arbitraries.ts';
+
+/** Openings in their order; an opening without a write begins at the same sequence as the next. */
+const anyHistory: fc.Arbitrary<EpochHistory> = fc
+  .array(fc.tuple(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.integer({ min: 0, max: 2 })), { maxLength: 5 })
+  .map((openings) => {
+    let first = 1;
+    return openings.map(([epoch, step]) => {
+      first += step;
+      return { epoch, first };
+    });
+  });
+
+const anyEpochs = fc.array(fc.tuple(fc.constantFrom(...origins), anyHistory)).map((histories) => new Map(histories));
+
+describe('epochs', () => {
+  it('name, for a sequence, the last opening that began at or before it', () => {
+    fc.assert(
+      fc.property(anyHistory, fc.integer({ min: 0, max: 12 }), (history, sequence) => {
+        let expected: number | undefined;
+        for (const { epoch, first } of history) if (first <= sequence) expected = epoch;
+        expect(epochOf(history, sequence)).toBe(expected);
+      }),
+    );
+  });
+
+  it('are unknown where nothing is known of the origin, or nothing so early', () => {
+    expect(epochOf(undefined, 1)).toBeUndefined();
+    expect(epochOf([{ epoch: 9, first: 5 }], 4)).toBeUndefined();
+    expect(epochOf([{ epoch: 9, first: 5 }], 5)).toBe(9);
+  });
+
+  it('stay the same for a sequence when the origin is opened again later', () => {
+    fc.assert(
+      fc.property(
+        anyHistory,
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 5 }),
+        (history, sequence, gap) => {
+          const longer = [...history, { epoch: 7, first: Math.max(sequence, history.at(-1)?.first ?? 0) + gap }];
+          expect(epochOf(longer, sequence)).toBe(epochOf(history, sequence));
+        },
+      ),
+    );
+  });
+});
+
+describe('a cursor', () => {
+  it('is its vector, with the epoch of each component', () => {
+    fc.assert(
+      fc.property(anyVector, anyEpochs, (vector, epochs) => {
+        const cursor = cursorOf(vector, epochs);
+        expect(vectorOf(cursor)).toEqual(vector);
+        expect(equalVectors(vectorOf(cursor), vector)).toBe(true);
+        for (const [origin, { sequence, epoch }] of cursor) expect(epoch).toBe(epochOf(epochs.get(origin), sequence));
+      }),
+    );
+  });
+});
