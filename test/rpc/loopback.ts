@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Call } from '../../src/model/call.ts';
+import type { Upstream } from '../../src/model/upstream.ts';
+import { silentOriginObserver } from '../../src/origin/observer.ts';
+import { Origin } from '../../src/origin/origin.ts';
+import { originDefaults } from '../../src/origin/origin-options.ts';
+import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import { RemoteUpstream } from '../../src/rpc/client/remote-upstream.ts';
+import { RpcServer } from '../../src/rpc/server/rpc-server.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+import { openLevelStore } from '../../src/store/level-store.ts';
+
+/** An Upstream behind a server on a port of this machine, and a client of it. */
+export interface Loopback {
+  readonly remote: RemoteUpstream;
+  readonly server: RpcServer;
+  /** `host:port` */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+export async function overLoopback(upstream: Upstream): Promise<Loopback> {
+  const server = new RpcServer({ upstream, clock: systemClock, logger: silentLogger, requestTimeoutMs: 30_000 });
+  const address = await server.start('127.0.0.1', 0);
+  const remote = new RemoteUpstream({ address, clock: systemClock });
+  return {
+    remote,
+    server,
+    address,
+    close: async () => {
+      remote.close();
+      await server.stop(1000);
+    },
+  };
+}
+
+/** A new origin over a store of its own; `close` takes both away. */
+export async function openOrigin(): Promise<{ readonly origin: Origin; close(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'meridian-rpc-'));
+  const store = await openLevelStore(folder);
+  const origin = await Origin.open({
+    ...originDefaults,
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    observer: silentReplicationObserver,
+    originObserver: silentOriginObserver,
+    name: 'origin-of-test',
+    region: 'here',
+    version: '0.0.0',
+    durability: 'local',
+  });
+  return {
+    origin,
+    close: async () => {
+      await origin.close();
+      await store.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A call with a deadline far enough for a slow machine. */
+export function aCall(signal: AbortSignal = new AbortController().signal): Call {
+  return { deadlineMs: systemClock.monotonicMs() + 20_000, signal };
+}

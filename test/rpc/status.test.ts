@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type ErrorCode, type ErrorDetails, MeridianError } from '../../src/model/errors.ts';
+import { fromServiceError, toStatus } from '../../src/rpc/status.ts';
+import { decodeStatusDetail, encodeStatusDetail } from '../../src/rpc/status-detail.ts';
+
+const codes: Readonly<Record<ErrorCode, number>> = {
+  CANCELLED: 1,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+};
+
+describe('the status of a failed call', () => {
+  it.each(Object.entries(codes) as Array<[ErrorCode, number]>)('carries %s as gRPC code %i and back', (code, grpc) => {
+    const details: ErrorDetails = {
+      reason: 'some-reason',
+      limit: 512,
+      seen: 513.5,
+      versionFound: 'f'.repeat(32),
+      retryAfterMs: 250,
+    };
+    const status = toStatus(new MeridianError(code, 'why – ü', details));
+    expect(status.code).toBe(grpc);
+    const back = fromServiceError(status);
+    expect(back).toMatchObject({ name: 'MeridianError', code, message: 'why – ü', details });
+  });
+
+  it('makes of a thrown thing that is no MeridianError an internal error', () => {
+    expect(fromServiceError(toStatus(new TypeError('oops')))).toMatchObject({ code: 'INTERNAL' });
+  });
+
+  it('marks a call that certainly never left as not connected, and no other', () => {
+    const failed = (details: string) => Object.assign(new Error(details), { code: 14, details });
+    expect(fromServiceError(failed('No connection established. Last error: x')).details.reason).toBe('not-connected');
+    expect(fromServiceError(failed('Connection dropped')).details.reason).toBe('unavailable');
+  });
+
+  it('gives every detail back as it was', () => {
+    const detail = fc.record(
+      {
+        limit: fc.double({ noNaN: true }),
+        seen: fc.double({ noNaN: true }),
+        versionFound: fc.string({ unit: 'grapheme' }),
+        retryAfterMs: fc.nat(2 ** 31),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.nat(16), detail, (message, grpcCode, rest) => {
+        const status = { grpcCode, message, code: 'NOT_FOUND', details: { reason: 'r', ...rest } };
+        expect(decodeStatusDetail(encodeStatusDetail(status))).toEqual(status);
+      }),
+    );
+  });
+
+  it('reads whatever bytes come without failing', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        decodeStatusDetail(Buffer.from(bytes));
+      }),
+    );
+  });
+});
