@@ -31,15 +31,14 @@ import { EventAssembler } from '../codec/feed-messages.ts';
 import {
   decodeGetAnswer,
   decodeListAnswer,
-  decodeWriteAnswer,
   encodeGet,
   encodeList,
   type WireGetRequest,
   type WireGetResponse,
   type WireListResponse,
-  type WireWriteResponse,
 } from '../codec/kv-codec.ts';
 import { malformed } from '../codec/record-codec.ts';
+import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { services } from '../proto.ts';
 import { Connection, type Service } from './connection.ts';
 import { type WatchEvent, type WatchRequest, watchEvents } from './watch-events.ts';

@@ -1,6 +1,6 @@
 import type { WriteRequest } from '../../model/key-value.ts';
-import { encodeCondition, encodeExpiry, encodeWriteOptions } from '../codec/kv-codec.ts';
 import { encodeSession, optional } from '../codec/record-codec.ts';
+import { encodeCondition, encodeExpiry, encodeWriteOptions } from '../codec/write-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 
 /** The messages of a batch: a header, then mutations, large values in pieces of 1 MiB. */

@@ -10,23 +10,25 @@ import { limits } from '../../model/limits.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import {
-  decodeDelete,
   decodeGet,
   decodeList,
-  decodePut,
-  decodeWriteOptions,
   encodeGetAnswer,
   encodeListAnswer,
-  encodeWriteAnswer,
-  type WireCondition,
-  type WireExpiry,
   type WireGetRequest,
   type WireGetResponse,
   type WireListRequest,
-  type WireWriteOptions,
-  type WireWriteResponse,
 } from '../codec/kv-codec.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
+import {
+  decodeDelete,
+  decodePut,
+  decodeWriteOptions,
+  encodeWriteAnswer,
+  type WireCondition,
+  type WireExpiry,
+  type WireWriteOptions,
+  type WireWriteResponse,
+} from '../codec/write-codec.ts';
 import { messageBytesMax, pieceBytesMax } from '../proto.ts';
 import { toStatus } from '../status.ts';
 import { callOf, type Timing } from './call-of.ts';

@@ -1,6 +1,7 @@
 import { MeridianError } from '../../model/errors.ts';
 import type { Mutation, WriteRequest } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
+import { decodeSession, malformed, type WireSession } from '../codec/record-codec.ts';
 import {
   decodeDelete,
   decodePut,
@@ -8,8 +9,7 @@ import {
   type WireCondition,
   type WirePutBody,
   type WireWriteOptions,
-} from '../codec/kv-codec.ts';
-import { decodeSession, malformed, type WireSession } from '../codec/record-codec.ts';
+} from '../codec/write-codec.ts';
 
 export interface WireWriteRequest {
   readonly part?: 'header' | 'mutation' | 'more';
