@@ -1,8 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import type { Terminal } from './terminal.ts';
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const stopping = new AbortController();
+  // Every worker of a bench may wait for it.
+  setMaxListeners(0, stopping.signal);
   const stop = (signal: NodeJS.Signals) => {
     // Whoever asks twice does not want to wait.
     if (stopping.signal.aborted) process.exit(130);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Member, NodeStatus } from '../model/cluster.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -30,6 +31,8 @@ export class ClusterHandle {
   constructor({ nodes, clock, random, timeoutMs, sessions }: ClusterHandleOptions) {
     this.session = new SessionKeeper(sessions);
     this.#random = random;
+    // Each call under way listens for the end of the handle; their number is the application's affair.
+    setMaxListeners(0, this.#closing.signal);
     const endpoints = new Endpoints(nodes);
     this.#context = { endpoints, session: this.session, clock, timeoutMs, closing: this.#closing.signal };
     this.namespaces = new NamespaceAdmin(this.#context);

@@ -26,6 +26,7 @@ export class DemoCluster {
   readonly #proxies: DelayingProxy[] = [];
   readonly #clients: ClusterHandle[] = [];
   #origin: ChildNode | undefined;
+  #failed: { readonly error: unknown } | undefined;
 
   private constructor(context: CommandContext, folder: string) {
     this.#context = context;
@@ -58,7 +59,7 @@ export class DemoCluster {
 
   /** Starts every region's edge at the far end of its cable, and an application there. */
   async startRegions(replicate: readonly string[]): Promise<void> {
-    for (const plan of regionPlans) {
+    const started = regionPlans.map(async (plan): Promise<Region> => {
       const proxy = new DelayingProxy({
         target: this.origin.grpc,
         oneWayMs: plan.roundTripMs / 2,
@@ -71,8 +72,14 @@ export class DemoCluster {
         ...['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--replicate', ...replicate],
       ]);
       const atEdge = this.#connect(edge.grpc);
-      this.#regions.push({ ...plan, edge, atEdge, atOrigin: this.#connect(parsePlace(cable)) });
+      return { ...plan, edge, atEdge, atOrigin: this.#connect(parsePlace(cable)) };
+    });
+    // One that did not start must not leave the others behind when the demo ends.
+    for (const result of await Promise.allSettled(started)) {
+      if (result.status === 'fulfilled') this.#regions.push(result.value);
+      else this.#failed ??= { error: result.reason };
     }
+    if (this.#failed !== undefined) throw this.#failed.error;
   }
 
   async stop(): Promise<void> {

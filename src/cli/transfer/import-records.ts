@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { BatchMutation, BatchResult } from '../../client/batch-write.ts';
 import { isMeridianError, toMeridianError } from '../../model/errors.ts';
 import { Backoff } from '../../runtime/backoff.ts';
@@ -39,6 +40,8 @@ export async function importRecords(records: AsyncIterable<ImportRecord>, option
   const places = new Semaphore(options.concurrency);
   const failing = new AbortController();
   const signal = AbortSignal.any([options.signal, failing.signal]);
+  // Every batch that waits to be tried again listens.
+  setMaxListeners(0, signal);
   const prefix = new AcknowledgedPrefix(options.skip, options.advanced);
   const running = new Set<Promise<void>>();
   const send = async (batch: Batch) => {
