@@ -127,8 +127,9 @@ export class Edge implements Upstream {
   }
 
   async status(): Promise<NodeStatus> {
+    const open = this.#parts; // They may be closed and opened anew while they are asked.
     const parts = await Promise.all(
-      (this.#parts?.all ?? []).map(async ({ part, loop }) => ({
+      (open?.all ?? []).map(async ({ part, loop }) => ({
         ...(await part.status()),
         includes: part.kind === 'copy' ? this.#options.replicate : ['*'],
         state: loop.state,
@@ -136,7 +137,7 @@ export class Edge implements Upstream {
       })),
     );
     const ready = this.ready();
-    const unknown = this.#parts?.filters.unknown ?? [];
+    const unknown = open?.filters.unknown ?? [];
     const { hitRate } = this.#reads;
     return {
       node: this.identity,
