@@ -9,6 +9,7 @@ import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { Replica, type ReplicaOptions } from '../replication/replica.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { Flights, type HeldRecord, type Part } from './part.ts';
 
 export interface CopyPartOptions extends Omit<ReplicaOptions, 'part' | 'onResync'> {
@@ -22,6 +23,7 @@ export class CopyPart implements FeedSink, Part {
   readonly filter: Filter;
   readonly flights = new Flights();
   readonly #tracker: StalenessTracker;
+  readonly #clock: Clock;
   readonly #replica: Replica;
   #shown: VersionVector = emptyVector;
   #generation = 0;
@@ -30,6 +32,7 @@ export class CopyPart implements FeedSink, Part {
     this.ledger = options.ledger;
     this.filter = options.filter;
     this.#tracker = options.tracker;
+    this.#clock = options.clock;
     this.#replica = replica;
   }
 
@@ -84,8 +87,12 @@ export class CopyPart implements FeedSink, Part {
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
     if (!this.hasCaughtUp) return undefined;
+    // Proven for the moment before the look, so it has aged by as long as that takes.
     const bound = this.bound();
-    return { record: await this.ledger.store.read(key), superseded: false, bound };
+    const begunMs = this.#clock.monotonicMs();
+    const record = await this.ledger.store.read(key);
+    const aged = bound && { ...bound, boundMs: bound.boundMs + this.#clock.monotonicMs() - begunMs };
+    return { record, superseded: false, bound: aged };
   }
 
   /** An absence of which no write is known says nothing that a copy does not know by itself. */

@@ -10,7 +10,7 @@ import type { EdgeParts } from './edge-parts.ts';
 import type { Loads } from './loads.ts';
 import type { EdgeObserver } from './observer.ts';
 import type { HeldRecord, Part } from './part.ts';
-import { decideRead, type ReadCase } from './read-decision.ts';
+import { decideRead, mayServeStale, type ReadCase } from './read-decision.ts';
 import type { Upstreams } from './upstreams.ts';
 
 export interface ReadsOptions
@@ -23,6 +23,9 @@ export interface ReadsOptions
   /** This edge's name, for answers from what it holds. */
   readonly responder: string;
 }
+
+/** How much of a read's time a load may take where something held could be served after it. */
+const patientShare = 0.8;
 
 interface Looked {
   readonly part: Part;
@@ -72,7 +75,7 @@ export class Reads {
       return { answer: this.#answer(looked, looked.held, facts), hit: true };
     }
     try {
-      const answer = await this.#options.loads.load(looked?.part, looked?.key, request, call);
+      const answer = await this.#options.loads.load(looked?.part, looked?.key, request, this.#patience(facts, call));
       return { answer: this.#judged(answer, request), hit: false };
     } catch (error) {
       // Only trouble on the way there is made up for; a refusal of the request itself is the answer.
@@ -143,6 +146,13 @@ export class Reads {
   #judged(answer: GetAnswer, { maxStalenessMs }: GetRequest): GetAnswer {
     if (maxStalenessMs === undefined || maxStalenessMs === 0 || answer.past) return answer;
     return answer.bound !== undefined && answer.bound.boundMs <= maxStalenessMs ? answer : { ...answer, past: true };
+  }
+
+  /** Where a stale answer would do, the load ends early enough for it to reach the reader before the deadline. */
+  #patience(facts: Omit<ReadCase, 'loadFailed'>, call: Call): Call {
+    if (!mayServeStale({ ...facts, loadFailed: true })) return call;
+    const nowMs = this.#options.clock.monotonicMs();
+    return { ...call, deadlineMs: nowMs + (call.deadlineMs - nowMs) * patientShare };
   }
 
   #refresh({ part, key }: Looked, request: GetRequest): void {

@@ -24,6 +24,8 @@ let origin: Origin;
 let closing: Array<() => Promise<void>>;
 let down: boolean;
 let gets: number;
+/** Gets are taken and never answered. */
+let silent: boolean;
 
 async function store(name: string): Promise<Store> {
   const opened = await openLevelStore(join(folder, name));
@@ -54,6 +56,7 @@ function cable(): Upstream {
       return async (...args: unknown[]) => {
         check();
         if (name === 'get') gets++;
+        if (name === 'get' && silent) await new Promise(() => {});
         return (target[name] as (...args: unknown[]) => unknown).apply(target, args);
       };
     },
@@ -115,6 +118,7 @@ beforeEach(async () => {
   closing = [];
   down = false;
   gets = 0;
+  silent = false;
   origin = await Origin.open({
     ...originDefaults,
     store: await store('origin'),
@@ -177,6 +181,19 @@ describe('an edge that caches', () => {
     expect(text(await get(edge, 'k'))).toBe('v');
     await expect(get(edge, 'other')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(get(edge, 'k', { atOrigin: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('serves what is past its bound before the deadline where the upstream does not answer', async () => {
+    await put(origin, 'k', 'v');
+    const edge = await openEdge();
+    await isLive(edge);
+    await get(edge, 'k');
+    silent = true;
+    const within = call(500);
+    const wanted = { namespace: 'ns', key: 'k', session: emptySession, maxStalenessMs: 0.001 };
+    const answer = await edge.get(wanted, within);
+    expect([text(answer), answer.past]).toEqual(['v', true]);
+    expect(systemClock.monotonicMs()).toBeLessThan(within.deadlineMs);
   });
 
   it('says neither absent nor unknown before it has caught up, where it cannot load (R17)', async () => {

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { Upstreams } from '../../src/edge/upstreams.ts';
+import { MeridianError } from '../../src/model/errors.ts';
+import type { Upstream } from '../../src/model/upstream.ts';
+import { FakeClock } from './fake-clock.ts';
+
+const names = ['a', 'b', 'c'];
+/** Told apart by identity alone. */
+const upstreams = new Map(names.map((name) => [name, {} as Upstream]));
+
+function opened(clock: FakeClock): Upstreams {
+  const named = [...upstreams].map(([name, upstream]) => ({ name, upstream }));
+  return new Upstreams(named, clock, { firstMs: 100, mostMs: 1000 });
+}
+
+function nameOf(upstream: Upstream): string {
+  return names.find((name) => upstreams.get(name) === upstream) ?? 'none';
+}
+
+const unavailable = (reason: string) => new MeridianError('UNAVAILABLE', 'down', { reason });
+
+/** Answers with the upstream's name, unless that is among those that are down; notes whom it asked. */
+function asking(down: readonly string[], asked: string[], reason = 'down') {
+  return async (upstream: Upstream) => {
+    const name = nameOf(upstream);
+    asked.push(name);
+    if (down.includes(name)) throw unavailable(reason);
+    return name;
+  };
+}
+
+describe('the upstreams of an edge', () => {
+  it('are asked in their order, the next one where one is down', async () => {
+    const asked: string[] = [];
+    expect(await opened(new FakeClock()).ask(asking(['a', 'b'], asked))).toBe('c');
+    expect(asked).toEqual(['a', 'b', 'c']);
+  });
+
+  it('are asked each once at the most', async () => {
+    const asked: string[] = [];
+    await expect(opened(new FakeClock()).ask(asking(names, asked))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(asked).toEqual(names);
+  });
+
+  it('get a write once: it may have happened where it failed', async () => {
+    const asked: string[] = [];
+    await expect(opened(new FakeClock()).call(asking(['a'], asked))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(asked).toEqual(['a']);
+  });
+
+  it('are passed over for longer with each failure in a row, and come back in their order', async () => {
+    const clock = new FakeClock();
+    const list = opened(clock);
+    await list.ask(asking(['a'], []));
+    expect(list.current().name).toBe('b');
+    clock.advance(100);
+    expect(list.current().name).toBe('a');
+    await list.ask(asking(['a'], []));
+    clock.advance(100);
+    expect(list.current().name).toBe('b');
+    clock.advance(100);
+    expect(await list.ask(asking([], []))).toBe('a');
+  });
+
+  it('are not held to be down for what they refuse', async () => {
+    const list = opened(new FakeClock());
+    await expect(list.ask(asking(['a'], [], 'session-not-covered'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(list.current().name).toBe('a');
+    expect(list.reachable).toBe(true);
+  });
+});
