@@ -38,3 +38,8 @@ export const services = {
 export const messageBytesMax = 4 * 1024 * 1024;
 /** Bytes of one message of a stream that carries values in pieces. */
 export const pieceBytesMax = 1024 * 1024;
+/**
+ * Bytes that a side lets arrive unread, HTTP/2's window. The default of 64 KiB moves 64 KiB a round trip: at 160 ms
+ * that is 400 KB/s, whatever the line could carry.
+ */
+export const windowBytes = 4 * 1024 * 1024;

@@ -3,7 +3,7 @@ import type { MethodDefinition } from '@grpc/proto-loader';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { messageBytesMax, type services } from '../proto.ts';
+import { messageBytesMax, type services, windowBytes } from '../proto.ts';
 import { fromServiceError } from '../status.ts';
 
 export type Service = (typeof services)[keyof typeof services];
@@ -20,6 +20,7 @@ export class Connection {
       'grpc.max_send_message_length': messageBytesMax,
       // HTTP/2 begins with 64 KiB on its way at once: over a round trip of 160 ms that is 0.4 MB/s.
       'grpc-node.flow_control_window': 8 * 1024 * 1024,
+      'grpc-node.flow_control_window': windowBytes,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 2000,
       'grpc.keepalive_time_ms': 10_000,

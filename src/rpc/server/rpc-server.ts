@@ -8,7 +8,7 @@ import { sleep, type Timer } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
-import { messageBytesMax, packageDefinition, services } from '../proto.ts';
+import { messageBytesMax, packageDefinition, services, windowBytes } from '../proto.ts';
 import { clusterHandlers, namespaceHandlers } from './admin-handlers.ts';
 import type { Timing } from './call-of.ts';
 import { FeedHandler } from './feed-handler.ts';
@@ -38,6 +38,7 @@ export class RpcServer {
     this.#server = new Server({
       'grpc.max_receive_message_length': messageBytesMax,
       'grpc.max_send_message_length': messageBytesMax,
+      'grpc-node.flow_control_window': windowBytes,
       'grpc.max_concurrent_streams': 4096,
       // As at the client, so that imports over long distances are not held to 64 KiB a round trip.
       'grpc-node.flow_control_window': 8 * 1024 * 1024,
