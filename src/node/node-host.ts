@@ -1,6 +1,7 @@
 import type { Address } from '../config/option.ts';
 import { HttpListener } from '../http/http-listener.ts';
 import { NodeRoutes } from '../http/node-routes.ts';
+import { BindingSurface } from '../http/workers/binding-surface.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
@@ -36,7 +37,11 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
     status: (call) => upstream.status(call),
   });
   const listener = new HttpListener({
-    surfaces: [{ name: 'node', surface: routes }],
+    surfaces: [
+      // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
+      { name: 'binding', surface: new BindingSurface(upstream, clock) },
+      { name: 'node', surface: routes },
+    ],
     clock,
     logger,
     observer: metrics.http,

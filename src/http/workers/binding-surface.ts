@@ -1,0 +1,218 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Call } from '../../model/call.ts';
+import { toMeridianError } from '../../model/errors.ts';
+import type { GetAnswer, ReadOptions } from '../../model/key-value.ts';
+import { limits } from '../../model/limits.ts';
+import { emptySession } from '../../model/session.ts';
+import type { Upstream } from '../../model/upstream.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { Semaphore } from '../../runtime/semaphore.ts';
+import { httpStatus } from '../http-status.ts';
+import type { HttpSurface } from '../surface.ts';
+import { parseBulkGet, readBulk } from './bulk-get.ts';
+import { parseExpiration, wholeNumber } from './expiration.ts';
+import { checkedKey, decodeKey } from './key-in-path.ts';
+import { checkMetadata, metadataFromHeader, metadataToHeader } from './metadata-text.ts';
+import { readBody } from './read-body.ts';
+import { Refusal, sendReason } from './refusal.ts';
+import { sendValue } from './send-value.ts';
+import { parseTarget, type Target } from './target.ts';
+import { withinDeadline } from './within-deadline.ts';
+
+const namespaceHeader = 'meridian-namespace';
+/** Bytes of a bulk get's request: 100 keys of 512 bytes, each byte escaped. */
+const bulkRequestBytesMax = 1024 * 1024;
+/** Seconds: the original's least cacheTtl. */
+const cacheTtlSecondsMin = 30;
+/** Bodies beyond the small that are in memory at once, and those that wait for a place. */
+const bodies = { places: 8, waitingMax: 256 } as const;
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly target: Target;
+  readonly namespace: string;
+  readonly call: Call;
+}
+
+/**
+ * The binding protocol of workerd: what a Worker's KV binding sends to its service. A request belongs here if it names
+ * its namespace (title or id) in the header `Meridian-Namespace`, whatever its path: a key may be called `metrics`.
+ */
+export class BindingSurface implements HttpSurface {
+  readonly #upstream: Upstream;
+  readonly #clock: Clock;
+  readonly #places = new Semaphore(bodies.places, bodies.waitingMax);
+
+  constructor(upstream: Upstream, clock: Clock) {
+    this.#upstream = upstream;
+    this.#clock = clock;
+  }
+
+  matches(request: IncomingMessage): boolean {
+    return request.headers[namespaceHeader] !== undefined;
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
+    const target = parseTarget(request.url);
+    const namespace = Buffer.from(String(request.headers[namespaceHeader]), 'latin1').toString('utf8');
+    try {
+      await withinDeadline(call, this.#clock, (within) =>
+        this.#route({ request, response, target, namespace, call: within }),
+      );
+    } catch (thrown) {
+      refuse(response, thrown);
+    }
+  }
+
+  #route(exchange: Exchange): Promise<void> {
+    const { request, target } = exchange;
+    switch (request.method) {
+      case 'GET':
+        // The runtime refuses empty keys itself, so the bare path is always a list.
+        return target.path === '/' && !target.query.has('urlencoded') ? this.#list(exchange) : this.#get(exchange);
+      case 'PUT':
+        return this.#put(exchange);
+      case 'DELETE':
+        return this.#delete(exchange);
+      case 'POST':
+        if (target.path === '/bulk/get') return this.#bulkGet(exchange);
+        throw new Refusal(404, `No such call: POST ${target.path}`);
+      default:
+        throw new Refusal(405, `Method ${request.method} not allowed`);
+    }
+  }
+
+  async #get({ response, target, namespace, call }: Exchange): Promise<void> {
+    const read = readOptions(namespace, target.query.get('cache_ttl'));
+    const answer = await this.#upstream.get({ ...read, key: keyOf(target) }, call);
+    response.setHeader('CF-Cache-Status', cacheStatus(answer));
+    const { record } = answer;
+    if (record?.kind !== 'live') return sendReason(response, 404, 'Not Found');
+    if (record.metadata !== undefined) response.setHeader('CF-KV-Metadata', metadataToHeader(record.metadata));
+    if (record.expiresAt !== undefined) response.setHeader('CF-Expiration', record.expiresAt);
+    response.setHeader('content-type', 'application/octet-stream');
+    await sendValue(response, record.value, call.signal);
+  }
+
+  async #put({ request, response, target, namespace, call }: Exchange): Promise<void> {
+    const key = keyOf(target);
+    const { query } = target;
+    const expiry = parseExpiration(
+      { expiration: query.get('expiration'), ttl: query.get('expiration_ttl') },
+      this.#clock.wallMs(),
+    );
+    const metadata = checkMetadata(metadataFromHeader(request.headers['cf-kv-metadata']));
+    const value = await readBody(request, {
+      bytesMax: limits.valueBytesMax,
+      tooLong: (bytes) => new Refusal(413, `Value length of ${bytes} exceeds limit of ${limits.valueBytesMax}.`),
+      places: this.#places,
+      signal: call.signal,
+    });
+    const put = {
+      kind: 'put' as const,
+      key,
+      value,
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(expiry === undefined ? {} : { expiry }),
+    };
+    await this.#upstream.write({ namespace, mutations: [put], session: emptySession }, call);
+    response.end();
+  }
+
+  async #delete({ response, target, namespace, call }: Exchange): Promise<void> {
+    const mutations = [{ kind: 'delete' as const, key: keyOf(target) }];
+    await this.#upstream.write({ namespace, mutations, session: emptySession }, call);
+    response.end();
+  }
+
+  async #list({ response, target, namespace, call }: Exchange): Promise<void> {
+    const { query } = target;
+    const cursor = query.get('cursor') ?? '';
+    const answer = await this.#upstream.list(
+      {
+        ...readOptions(namespace, query.get('cache_ttl')),
+        prefix: query.get('prefix') ?? '',
+        limit: listLimit(query.get('key_count_limit')),
+        ...(cursor === '' ? {} : { cursor }),
+      },
+      call,
+    );
+    const keys = answer.keys.map(({ key, expiresAt, metadata }) => ({ name: key, expiration: expiresAt, metadata }));
+    response.setHeader('CF-Cache-Status', cacheStatus(answer));
+    sendJsonText(response, JSON.stringify({ keys, list_complete: answer.cursor === undefined, cursor: answer.cursor }));
+  }
+
+  async #bulkGet({ request, response, namespace, call }: Exchange): Promise<void> {
+    const body = await readBody(request, {
+      bytesMax: bulkRequestBytesMax,
+      tooLong: () => new Refusal(413, 'The request body is too long'),
+      places: this.#places,
+      signal: call.signal,
+    });
+    const bulk = parseBulkGet(parseJson(body));
+    const { session: _, ...read } = readOptions(namespace, bulk.cacheTtl ?? null);
+    sendJsonText(response, await readBulk(this.#upstream, bulk, { ...read, withExpiration: false }, call));
+  }
+}
+
+function keyOf({ path, query }: Target): string {
+  const encoded = path.slice(1);
+  return query.get('urlencoded') === 'true' ? decodeKey(encoded) : checkedKey(encoded);
+}
+
+function readOptions(namespace: string, cacheTtl: string | null): ReadOptions {
+  const read = { namespace, session: emptySession };
+  if (cacheTtl === null) return read;
+  const seconds = wholeNumber(cacheTtl);
+  if (seconds === undefined || seconds < cacheTtlSecondsMin) {
+    throw new Refusal(400, `Invalid cache_ttl of ${cacheTtl}. Cache TTL must be at least ${cacheTtlSecondsMin}.`);
+  }
+  return { ...read, maxStalenessMs: seconds * 1000 };
+}
+
+function listLimit(text: string | null): number {
+  if (text === null) return limits.listKeysMax;
+  const limit = wholeNumber(text);
+  const complaint = `Invalid key_count_limit of ${text}. Please specify an integer`;
+  if (limit === undefined || limit < 1) throw new Refusal(400, `${complaint} greater than 0.`);
+  if (limit > limits.listKeysMax) throw new Refusal(400, `${complaint} less than ${limits.listKeysMax}.`);
+  return limit;
+}
+
+function cacheStatus({ source }: Pick<GetAnswer, 'source'>): string {
+  return source === 'origin' ? 'MISS' : 'HIT';
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    throw new Refusal(400, 'The request body is not valid JSON');
+  }
+}
+
+function sendJsonText(response: ServerResponse, text: string): void {
+  const bytes = Buffer.from(text);
+  response.setHeader('content-type', 'application/json');
+  response.setHeader('content-length', bytes.byteLength);
+  response.end(bytes);
+}
+
+function refuse(response: ServerResponse, thrown: unknown): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  if (thrown instanceof Refusal) {
+    sendReason(response, thrown.statusCode, thrown.message);
+    return;
+  }
+  const error = toMeridianError(thrown);
+  // What is no error of ours is a defect: the listener logs and answers it.
+  if (error.code === 'INTERNAL') throw thrown;
+  const { retryAfterMs } = error.details;
+  if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1000));
+  // To a Worker 404 is an absent key, and an unknown namespace must not look like an empty one.
+  sendReason(response, error.code === 'NOT_FOUND' ? 400 : httpStatus[error.code], error.message);
+}

@@ -1,0 +1,41 @@
+import type { Expiry } from '../../model/key-value.ts';
+import { Refusal } from './refusal.ts';
+
+/** Seconds: the least time to live on the original's surfaces; our own API takes one. */
+const secondsMin = 60;
+
+export interface ExpirationText {
+  readonly expiration?: string | null | undefined;
+  readonly ttl?: string | null | undefined;
+}
+
+/** When a put should expire; a ttl wins over a time. @throws Refusal in the original's words */
+export function parseExpiration({ expiration, ttl }: ExpirationText, nowMs: number): Expiry | undefined {
+  if (ttl !== null && ttl !== undefined) {
+    const seconds = wholeNumber(ttl);
+    const complaint = `Invalid expiration_ttl of ${ttl}.`;
+    if (seconds === undefined || seconds <= 0) {
+      throw new Refusal(400, `${complaint} Please specify integer greater than 0.`);
+    }
+    if (seconds < secondsMin) throw new Refusal(400, `${complaint} Expiration TTL must be at least ${secondsMin}.`);
+    return { kind: 'in', seconds };
+  }
+  if (expiration === null || expiration === undefined) return undefined;
+  const seconds = wholeNumber(expiration);
+  const complaint = `Invalid expiration of ${expiration}.`;
+  const now = Math.floor(nowMs / 1000);
+  if (seconds === undefined || seconds <= now) {
+    const since = 'the current number of seconds since the UNIX epoch';
+    throw new Refusal(400, `${complaint} Please specify integer greater than ${since}.`);
+  }
+  if (seconds < now + secondsMin) {
+    throw new Refusal(400, `${complaint} Expiration times must be at least ${secondsMin} seconds in the future.`);
+  }
+  return { kind: 'at', seconds };
+}
+
+/** The integer that a text spells, or undefined. */
+export function wholeNumber(text: string): number | undefined {
+  const number = /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;
+  return Number.isSafeInteger(number) ? number : undefined;
+}

@@ -1,0 +1,25 @@
+import { limits } from '../../model/limits.ts';
+import { Refusal } from './refusal.ts';
+
+/** The key that a percent-encoded path segment spells, checked. @throws Refusal in the original's words */
+export function decodeKey(encoded: string): string {
+  let key: string;
+  try {
+    key = decodeURIComponent(encoded);
+  } catch {
+    throw new Refusal(400, 'Could not URL-decode key name');
+  }
+  return checkedKey(key);
+}
+
+/** The key itself where it keeps the original's rules. @throws Refusal */
+export function checkedKey(key: string): string {
+  if (key === '') throw new Refusal(400, 'Key names must not be empty');
+  if (key === '.' || key === '..') throw new Refusal(400, `Illegal key name "${key}". Please use a different name.`);
+  const bytes = Buffer.byteLength(key);
+  if (bytes > limits.keyBytesMax) {
+    throw new Refusal(414, `UTF-8 encoded length of ${bytes} exceeds key length limit of ${limits.keyBytesMax}.`);
+  }
+  if (!key.isWellFormed()) throw new Refusal(400, 'Key names must be well-formed text');
+  return key;
+}

@@ -1,0 +1,78 @@
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { HttpListener } from '../../../src/http/http-listener.ts';
+import { BindingSurface } from '../../../src/http/workers/binding-surface.ts';
+import type { Origin } from '../../../src/origin/origin.ts';
+import { silentLogger } from '../../../src/runtime/logger.ts';
+import { systemClock } from '../../../src/runtime/system-clock.ts';
+import { aCall, openOrigin } from '../../rpc/loopback.ts';
+
+export interface ServedOrigin {
+  readonly origin: Origin;
+  /** `host:port` of the HTTP listener. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** A real origin over LevelDB with the Workers surfaces on a real listener, and a namespace titled `config`. */
+export async function serveOrigin(): Promise<ServedOrigin> {
+  const opened = await openOrigin();
+  const listener = new HttpListener({
+    surfaces: [{ name: 'binding', surface: new BindingSurface(opened.origin, systemClock) }],
+    clock: systemClock,
+    logger: silentLogger,
+    observer: { answered: () => {}, rejected: () => {} },
+    exchangeMs: 20_000,
+  });
+  const address = await listener.start('127.0.0.1', 0);
+  await opened.origin.create('config', aCall());
+  return {
+    origin: opened.origin,
+    address,
+    close: async () => {
+      await listener.stop(1000);
+      await opened.close();
+    },
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface Asked {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  /** Several are sent chunked. */
+  readonly body?: string | Uint8Array | readonly Uint8Array[];
+}
+
+/** One request whose path goes out exactly as it stands. */
+export function ask(
+  address: string,
+  path: string,
+  { method = 'GET', headers = {}, body }: Asked = {},
+): Promise<Answer> {
+  const [host, port] = address.split(':');
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host, port, path, method, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          reason: Buffer.from(response.statusMessage ?? '', 'latin1').toString('utf8'),
+          headers: response.headers,
+          body: Buffer.concat(chunks),
+        }),
+      );
+    });
+    request.on('error', reject);
+    if (Array.isArray(body)) for (const chunk of body) request.write(chunk);
+    else if (typeof body === 'string' || body instanceof Uint8Array) request.write(body);
+    request.end();
+  });
+}
