@@ -5,7 +5,7 @@ import type { Head, Record } from '../model/record.ts';
 import { type Database, eraseAll, openDatabase } from './level/level-database.ts';
 import { closed, failed, storeError } from './level/level-errors.ts';
 import { metaKey } from './level/level-keys.ts';
-import { operationsOf } from './level/level-operations.ts';
+import { addOperations } from './level/level-operations.ts';
 import type { LevelOptions } from './level/level-options.ts';
 import { readHeads, readRecord } from './level/level-reader.ts';
 import { LevelSnapshot } from './level/level-snapshot.ts';
@@ -59,7 +59,14 @@ class LevelStore implements Store {
   commit(batch: CommitBatch): Promise<void> {
     return this.#change(async (database) => {
       if (batch.sync && this.#unsynced) await syncLogs(this.#directory);
-      await database.batch(operationsOf(batch), { sync: batch.sync });
+      // A chained batch takes half the time of an array: that one copies each operation (test/bench/store.ts).
+      const writing = database.batch();
+      try {
+        addOperations(writing, batch);
+        await writing.write({ sync: batch.sync });
+      } finally {
+        await writing.close();
+      }
       this.#unsynced = !batch.sync;
     });
   }
