@@ -7,7 +7,7 @@ import { decodeOpen, decodeProbe, type WireFollowRequest, type WireFollowRespons
 import { eventMessages } from '../codec/feed-messages.ts';
 import { toStatus } from '../status.ts';
 import { signalOf } from './call-of.ts';
-import { writeTo } from './unary.ts';
+import { failStream, writeTo } from './unary.ts';
 
 type Served = ServerDuplexStream<WireFollowRequest, WireFollowResponse | Buffer>;
 
@@ -40,7 +40,7 @@ export class FeedHandler {
       Follow: (served: Served) => {
         this.#serve(served).then(
           () => served.end(),
-          (error: unknown) => served.destroy(toStatus(error)),
+          (error: unknown) => failStream(served, error),
         );
       },
     };

@@ -32,7 +32,7 @@ import {
 import { messageBytesMax, pieceBytesMax } from '../proto.ts';
 import { toStatus } from '../status.ts';
 import { callOf, type Timing } from './call-of.ts';
-import { unary, writeTo } from './unary.ts';
+import { failStream, unary, writeTo } from './unary.ts';
 import { collectWrite, type WireWriteRequest } from './write-collector.ts';
 
 interface WirePutRequest {
@@ -103,7 +103,7 @@ export function kvHandlers(upstream: Upstream, timing: Timing): UntypedServiceIm
       };
       read().then(
         () => served.end(),
-        (error: unknown) => served.destroy(toStatus(error)),
+        (error: unknown) => failStream(served, error),
       );
     },
     Write: (

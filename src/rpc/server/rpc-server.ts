@@ -40,8 +40,6 @@ export class RpcServer {
       'grpc.max_send_message_length': messageBytesMax,
       'grpc-node.flow_control_window': windowBytes,
       'grpc.max_concurrent_streams': 4096,
-      // As at the client, so that imports over long distances are not held to 64 KiB a round trip.
-      'grpc-node.flow_control_window': 8 * 1024 * 1024,
       // A half-open connection dies within half a minute, whoever of the two is gone.
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 10_000,

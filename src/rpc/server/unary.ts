@@ -41,3 +41,11 @@ export async function writeTo<A>(served: Writing<A>, message: A, signal: AbortSi
     signal.addEventListener('abort', aborted, { once: true });
   });
 }
+
+/**
+ * Ends a stream with what it failed with. gRPC sends the status once an `error` is emitted; a destroyed stream would
+ * send none, and its caller would wait until its own deadline.
+ */
+export function failStream(served: { emit(event: 'error', error: Error): unknown }, thrown: unknown): void {
+  served.emit('error', toStatus(thrown));
+}

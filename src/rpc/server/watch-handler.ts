@@ -8,7 +8,7 @@ import { optional } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 import { toStatus } from '../status.ts';
 import { callOf, signalOf, type Timing } from './call-of.ts';
-import { writeTo } from './unary.ts';
+import { failStream, writeTo } from './unary.ts';
 import { decodeWatchCursor, encodeWatchCursor, WatchEpochs } from './watch-cursor.ts';
 
 interface WireWatchRequest {
@@ -66,7 +66,7 @@ export function watchHandlers(upstream: Upstream, timing: Timing, random: Random
     Watch: (served: Served) => {
       watch(served).then(
         () => served.end(),
-        (error: unknown) => served.destroy(toStatus(error)),
+        (error: unknown) => failStream(served, error),
       );
     },
   };
