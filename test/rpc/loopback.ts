@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Call } from '../../src/model/call.ts';
+import { MeridianError } from '../../src/model/errors.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { Origin } from '../../src/origin/origin.ts';
@@ -67,4 +68,28 @@ export async function openOrigin(): Promise<{ readonly origin: Origin; close(): 
 /** A call with a deadline far enough for a slow machine. */
 export function aCall(signal: AbortSignal = new AbortController().signal): Call {
   return { deadlineMs: systemClock.monotonicMs() + 20_000, signal };
+}
+
+const refuse = async (): Promise<never> => {
+  throw new MeridianError('UNIMPLEMENTED', 'not part of this test', { reason: 'not-part-of-test' });
+};
+
+/** An Upstream of which a test implements what it looks at; all else is refused. */
+export function upstreamWith(parts: Partial<Upstream>): Upstream {
+  const refused: Upstream = {
+    get: refuse,
+    list: refuse,
+    write: refuse,
+    follow: () => {
+      throw new Error('not part of this test');
+    },
+    create: refuse,
+    find: refuse,
+    namespaces: refuse,
+    rename: refuse,
+    remove: refuse,
+    status: refuse,
+    members: refuse,
+  };
+  return { ...refused, ...parts };
 }

@@ -2,10 +2,9 @@ import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grp
 import { MeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
 import { decodeOpen, decodeProbe, type WireFollowRequest, type WireFollowResponse } from '../codec/feed-codec.ts';
 import { eventMessages } from '../codec/feed-messages.ts';
-import { toStatus } from '../status.ts';
 import { signalOf } from './call-of.ts';
 import { failStream, writeTo } from './unary.ts';
 
@@ -49,20 +48,19 @@ export class FeedHandler {
   async #serve(served: Served): Promise<void> {
     const signal = signalOf(served);
     const messages = served[Symbol.asyncIterator]() as AsyncIterator<WireFollowRequest>;
-    const open = await this.#open(messages, served);
+    const open = await this.#open(messages);
     for await (const event of this.#options.upstream.follow(open, probes(messages), signal)) {
       for (const message of this.#messages(event)) await writeTo(served, message, signal);
     }
   }
 
-  async #open(messages: AsyncIterator<WireFollowRequest>, served: Served): Promise<FollowOpen> {
-    const timer = this.#options.clock.timer(openMsMax, () => {
-      const limit = `within ${openMsMax} ms`;
-      served.destroy(
-        toStatus(new MeridianError('INVALID_ARGUMENT', `the first message must come ${limit}`, { reason: 'no-open' })),
-      );
+  async #open(messages: AsyncIterator<WireFollowRequest>): Promise<FollowOpen> {
+    const waiting = new AbortController();
+    const late = sleep(this.#options.clock, openMsMax, waiting.signal).then(() => {
+      const message = `the first message must come within ${openMsMax} ms`;
+      throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'no-open' });
     });
-    const first = await messages.next().finally(() => timer.cancel());
+    const first = await Promise.race([messages.next(), late]).finally(() => waiting.abort());
     if (first.done === true || !first.value.open) {
       throw new MeridianError('INVALID_ARGUMENT', 'the first message must be `open`', { reason: 'no-open' });
     }

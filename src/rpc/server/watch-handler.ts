@@ -6,7 +6,6 @@ import type { Upstream } from '../../model/upstream.ts';
 import type { Random } from '../../runtime/random.ts';
 import { optional } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
-import { toStatus } from '../status.ts';
 import { callOf, signalOf, type Timing } from './call-of.ts';
 import { failStream, writeTo } from './unary.ts';
 import { decodeWatchCursor, encodeWatchCursor, WatchEpochs } from './watch-cursor.ts';

@@ -1,0 +1,253 @@
+import { connect } from 'node:net';
+import { Client, credentials, Metadata, type MethodDefinition } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { service as health } from 'grpc-health-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Call } from '../../src/model/call.ts';
+import type { NodeStatus } from '../../src/model/cluster.ts';
+import { isMeridianError, MeridianError } from '../../src/model/errors.ts';
+import type { GetAnswer } from '../../src/model/key-value.ts';
+import { emptySession } from '../../src/model/session.ts';
+import { services } from '../../src/rpc/proto.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+import { aCall, type Loopback, overLoopback, upstreamWith } from './loopback.ts';
+
+const closing: Array<() => Promise<void> | void> = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function serve(parts: Parameters<typeof upstreamWith>[0]): Promise<Loopback> {
+  const loopback = await overLoopback(upstreamWith(parts));
+  closing.push(() => loopback.close());
+  return loopback;
+}
+
+const status = (ready: boolean): NodeStatus => ({
+  node: { name: 'n', role: 'origin', id: '1'.repeat(16), region: '' },
+  clusterId: 'c',
+  version: '0',
+  ready,
+  notes: [],
+  uptimeMs: 1,
+  parts: [],
+  followers: [],
+  readOnly: false,
+});
+
+const request = { namespace: 'books', key: 'k', session: emptySession };
+
+/** A call as a client in another language would make it. */
+function raw(address: string, method: unknown, message: object, deadlineMs = 20_000): Promise<object> {
+  const { path, requestSerialize, responseDeserialize } = method as MethodDefinition<object, object>;
+  const client = new Client(address, credentials.createInsecure());
+  closing.push(() => client.close());
+  const options = { deadline: systemClock.wallMs() + deadlineMs };
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      message,
+      new Metadata(),
+      options,
+      (error, answer) => (error === null ? resolve(answer ?? {}) : reject(error)),
+    );
+  });
+}
+
+/** Waits as a get does that never ends by itself, and tells what call it was given. */
+function hanging(): {
+  readonly called: Promise<Call>;
+  readonly get: (request: object, call: Call) => Promise<GetAnswer>;
+} {
+  let tell: (call: Call) => void = () => {};
+  const called = new Promise<Call>((resolve) => {
+    tell = resolve;
+  });
+  const get = (_: object, call: Call) => {
+    tell(call);
+    return new Promise<never>((_resolve, reject) => {
+      call.signal.addEventListener('abort', () => reject(call.signal.reason), { once: true });
+    });
+  };
+  return { called, get };
+}
+
+describe('the gRPC server', () => {
+  it('tells the upstream when its caller gives up', async () => {
+    const { called, get } = hanging();
+    const { remote } = await serve({ get });
+    const giveUp = new AbortController();
+    const answer = remote.get(request, aCall(giveUp.signal));
+    const { signal } = await called;
+    giveUp.abort(new Error('enough'));
+    await expect(answer).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect.poll(() => signal.aborted, { timeout: 10_000 }).toBe(true);
+  });
+
+  it('hands the caller’s deadline on, and ends the call when it passes', async () => {
+    const { called, get } = hanging();
+    const { remote } = await serve({ get });
+    const deadlineMs = systemClock.monotonicMs() + 300;
+    const answer = remote.get(request, { ...aCall(), deadlineMs });
+    expect(Math.abs((await called).deadlineMs - deadlineMs)).toBeLessThan(200);
+    await expect(answer).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  it('carries an error of the upstream to the caller with its details', async () => {
+    const details = { reason: 'too-many-loads', limit: 10, seen: 11, retryAfterMs: 100 };
+    const { remote } = await serve({
+      get: async () => {
+        throw new MeridianError('RESOURCE_EXHAUSTED', 'too many loads', details);
+      },
+    });
+    await expect(remote.get(request, aCall())).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED', details });
+  });
+
+  it.each([
+    ['a session whose stamp is none', { vector: null, stamp: 'x' }],
+    ['a session of an origin that is none', { vector: { sequences: { x: 1 } }, stamp: '' }],
+    [
+      'a session of more than 1024 components',
+      {
+        vector: {
+          sequences: Object.fromEntries(Array.from({ length: 1025 }, (_, i) => [`${i}`.padStart(16, '0'), 1])),
+        },
+        stamp: '',
+      },
+    ],
+  ])('refuses %s before the upstream sees it', async (_, session) => {
+    let asked = 0;
+    const { address } = await serve({
+      get: () => {
+        asked++;
+        return Promise.reject(new Error('asked'));
+      },
+    });
+    const get = services.kv.service.Get;
+    await expect(raw(address, get, { namespace: 'b', key: 'k', session })).rejects.toMatchObject({ code: 3 });
+    expect(asked).toBe(0);
+  });
+
+  it.each([0, 101])('refuses a batch get of %i keys', async (count) => {
+    const { address } = await serve({});
+    const keys = Array.from({ length: count }, (_, i) => `k${i}`);
+    await expect(raw(address, services.kv.service.BatchGet, { namespace: 'b', keys })).rejects.toMatchObject({
+      code: 3,
+    });
+  });
+
+  it('writes nothing of a batch whose sender went away in the middle', async () => {
+    let writes = 0;
+    const { address, remote } = await serve({
+      write: () => {
+        writes++;
+        return Promise.reject(new Error('written'));
+      },
+      status: async () => status(true),
+    });
+    const { path, requestSerialize, responseDeserialize } = services.kv.service.Write as MethodDefinition<
+      object,
+      object
+    >;
+    const client = new Client(address, credentials.createInsecure());
+    closing.push(() => client.close());
+    await new Promise<void>((resolve) => {
+      const stream = client.makeClientStreamRequest(path, requestSerialize, responseDeserialize, () => resolve());
+      stream.write({ header: { namespace: 'books' } });
+      stream.write({ mutation: { key: 'k', put: { value: Buffer.from('v') } } }, () => stream.cancel());
+    });
+    await remote.status(aCall());
+    expect(writes).toBe(0);
+  });
+
+  it('says over grpc.health.v1 whether the node is ready', async () => {
+    for (const [ready, expected] of [
+      [true, 'SERVING'],
+      [false, 'NOT_SERVING'],
+    ] as const) {
+      const { address } = await serve({ status: async () => status(ready) });
+      await expect
+        .poll(() => raw(address, health.Check, { service: '' }), { timeout: 10_000 })
+        .toMatchObject({ status: expected });
+    }
+  });
+
+  it('offers reflection of its services', async () => {
+    const { address } = await serve({});
+    const client = new Client(address, credentials.createInsecure());
+    closing.push(() => client.close());
+    const definition = reflectionMethod();
+    const names = await new Promise<string[]>((resolve, reject) => {
+      const { path, requestSerialize, responseDeserialize } = definition;
+      const stream = client.makeBidiStreamRequest<object, ReflectionAnswer>(
+        path,
+        requestSerialize,
+        responseDeserialize,
+      );
+      stream.on('data', (answer) => {
+        resolve((answer.listServicesResponse?.service ?? []).map(({ name }) => name));
+        stream.end();
+      });
+      stream.on('error', reject);
+      stream.write({ listServices: '' });
+    });
+    expect(names).toEqual(
+      expect.arrayContaining(['KV', 'Namespaces', 'Cluster', 'Feed'].map((n) => `meridian.v1.${n}`)),
+    );
+  });
+
+  it('outlives garbage on its port', async () => {
+    const { address, remote } = await serve({ status: async () => status(true) });
+    const [host = '', port = ''] = address.split(':');
+    for (const bytes of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(100_000, 0xa5), Buffer.alloc(0)]) {
+      await new Promise<void>((resolve) => {
+        const socket = connect(Number(port), host, () => socket.end(bytes));
+        socket.on('close', () => resolve());
+        socket.on('error', () => {});
+        socket.resume();
+      });
+    }
+    await expect(remote.status(aCall())).resolves.toMatchObject({ ready: true });
+  });
+
+  it('refuses an address that is taken', async () => {
+    const { address } = await serve({});
+    const { server: second } = await serve({});
+    const port = Number(address.split(':')[1]);
+    await expect(second.start('127.0.0.1', port)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('lets a call end that is under way when it stops, and cuts it when the drain is over', async () => {
+    const { called, get } = hanging();
+    const { server, remote } = await serve({ get });
+    const answer = remote.get(request, aCall()).catch((error: unknown) => error);
+    await called;
+    await server.stop(50);
+    expect(isMeridianError(await answer)).toBe(true);
+  });
+
+  it('is told apart from nobody at all: then nothing was sent', async () => {
+    const { server, remote } = await serve({ status: async () => status(true) });
+    await server.stop(0);
+    await expect(remote.status(aCall())).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'not-connected' },
+    });
+  });
+});
+
+interface ReflectionAnswer {
+  readonly listServicesResponse?: { readonly service: ReadonlyArray<{ readonly name: string }> };
+}
+
+/** The public reflection protocol, as far as this test speaks it. */
+function reflectionMethod(): MethodDefinition<object, ReflectionAnswer> {
+  const loaded = loadSync('reflection/v1/reflection.proto', {
+    includeDirs: ['node_modules/@grpc/reflection/build/proto/grpc', 'node_modules/@grpc/reflection/proto/grpc'],
+  });
+  const service = loaded['grpc.reflection.v1.ServerReflection'] as Record<string, unknown> | undefined;
+  return service?.ServerReflectionInfo as MethodDefinition<object, ReflectionAnswer>;
+}

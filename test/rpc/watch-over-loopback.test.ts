@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { emptySession } from '../../src/model/session.ts';
+import type { Origin } from '../../src/origin/origin.ts';
+import type { WatchEvent, WatchRequest } from '../../src/rpc/client/watch-events.ts';
+import { aCall, type Loopback, openOrigin, overLoopback } from './loopback.ts';
+
+let origin: Origin;
+let loopback: Loopback;
+const closing: Array<() => Promise<void> | void> = [];
+
+beforeEach(async () => {
+  const opened = await openOrigin();
+  closing.push(() => opened.close());
+  origin = opened.origin;
+  loopback = await overLoopback(origin);
+  closing.push(() => loopback.close());
+  await origin.create('books');
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+function put(key: string, value: Uint8Array = Buffer.from(key)) {
+  return origin.write({ namespace: 'books', session: emptySession, mutations: [{ kind: 'put', key, value }] }, aCall());
+}
+
+function watch(more: Partial<WatchRequest> = {}) {
+  const ending = new AbortController();
+  const request = { namespace: 'books', prefix: '', fromStart: false, ...more };
+  const events = loopback.remote.watch(request, ending.signal)[Symbol.asyncIterator]();
+  closing.push(() => ending.abort(new Error('the test is over')));
+  return {
+    end: () => ending.abort(new Error('enough')),
+    next: async (): Promise<WatchEvent> => {
+      const { done, value } = await events.next();
+      if (done === true) throw new Error('the stream ended');
+      return value;
+    },
+  };
+}
+
+async function untilCaughtUp(watching: ReturnType<typeof watch>): Promise<WatchEvent[]> {
+  for (const seen: WatchEvent[] = []; ; ) {
+    const event = await watching.next();
+    seen.push(event);
+    if (event.kind === 'caught-up') return seen;
+  }
+}
+
+const keysOf = (events: readonly WatchEvent[]) => events.flatMap((event) => ('key' in event ? [event.key] : []));
+
+describe('a watch over gRPC', () => {
+  it('tells from now on what is put and deleted under its prefix, and nothing else', async () => {
+    await put('a/before');
+    const watching = watch({ prefix: 'a/' });
+    expect(keysOf(await untilCaughtUp(watching))).toEqual([]);
+    await put('b/other');
+    const { written } = await put('a/new');
+    const event = await watching.next();
+    expect(event).toMatchObject({ kind: 'put', key: 'a/new', stamp: written[0]?.stamp });
+    expect(event.kind === 'put' && Buffer.from(event.value ?? []).toString()).toBe('a/new');
+    await origin.write(
+      { namespace: 'books', session: emptySession, mutations: [{ kind: 'delete', key: 'a/new' }] },
+      aCall(),
+    );
+    expect(await watching.next()).toMatchObject({ kind: 'delete', key: 'a/new' });
+  });
+
+  it('begins with all records where it is asked to', async () => {
+    await put('one');
+    await put('two');
+    expect(keysOf(await untilCaughtUp(watch({ fromStart: true }))).sort()).toEqual(['one', 'two']);
+  });
+
+  it('goes on behind its cursor without a gap', async () => {
+    const first = watch();
+    await untilCaughtUp(first);
+    await put('seen');
+    const { cursor } = await first.next();
+    if (cursor === undefined) throw new Error('a whole step carries no cursor');
+    first.end();
+    await put('missed/1');
+    await put('missed/2');
+    const keys = keysOf(await untilCaughtUp(watch({ cursor })));
+    expect(keys).toEqual(expect.arrayContaining(['missed/1', 'missed/2']));
+    expect(keys).not.toContain('seen');
+  });
+
+  it('gives a cursor when it has caught up, before anything was written', async () => {
+    const [caughtUp] = (await untilCaughtUp(watch())).slice(-1);
+    if (caughtUp?.cursor === undefined) throw new Error('no cursor');
+    await put('next');
+    expect(keysOf(await untilCaughtUp(watch({ cursor: caughtUp.cursor })))).toEqual(['next']);
+  });
+
+  it('leaves a value of more than 1 MiB behind', async () => {
+    const watching = watch();
+    await untilCaughtUp(watching);
+    await put('large', Buffer.alloc(1024 * 1024 + 1));
+    const event = await watching.next();
+    expect(event).toMatchObject({ kind: 'put', key: 'large' });
+    expect('value' in event).toBe(false);
+  });
+
+  it.each([
+    ['that is none', 'nonsense'],
+    ['of another version', Buffer.from('[2,"","",[]]').toString('base64url')],
+    ['of another namespace', Buffer.from(`[1,"${'a'.repeat(32)}","",[]]`).toString('base64url')],
+  ])('refuses a cursor %s', async (_, cursor) => {
+    await expect(watch({ cursor }).next()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('refuses the cursor of a watch of another prefix', async () => {
+    const [caughtUp] = (await untilCaughtUp(watch({ prefix: 'a/' }))).slice(-1);
+    const cursor = caughtUp?.cursor ?? '';
+    await expect(watch({ prefix: 'b/', cursor }).next()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('refuses an unknown namespace, and the registry', async () => {
+    await expect(watch({ namespace: 'nobody' }).next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(watch({ namespace: '0'.repeat(32) }).next()).rejects.toMatchObject({ name: 'MeridianError' });
+  });
+});
