@@ -27,6 +27,8 @@ export interface Entry<Metadata> {
   /** Seconds since 1970; `null` = never. */
   readonly expiration: number | null;
   readonly version: string;
+  /** Hand it to `entries` to go on behind this entry; set where that is possible, at the end of a page. */
+  readonly cursor?: string;
 }
 
 /** `list_complete` decides whether there is more; an empty page does not. */

@@ -50,26 +50,29 @@ export class NamespaceReader {
   }
 
   async *keys<Metadata>(options: PrefixOptions): AsyncGenerator<Key<Metadata>, void, undefined> {
-    for await (const page of this.#pages<Metadata>(options)) yield* page;
+    for await (const page of this.#pages<Metadata>(options)) yield* page.keys;
   }
 
   async *entries<Metadata>(options: PrefixOptions): AsyncGenerator<Entry<Metadata>, void, undefined> {
     for await (const page of this.#pages<Metadata>(options)) {
-      for (const keys of slices(page, limits.batchGetKeysMax)) {
+      const last = page.keys.at(-1)?.name;
+      for (const keys of slices(page.keys, limits.batchGetKeysMax)) {
         const names = keys.map(({ name }) => name);
         for (const [name, answer] of await this.many(names, options)) {
           const { value, metadata, expiration, version } = toAnswer<Uint8Array, Metadata>(answer, (bytes) => bytes);
-          if (value !== null && version !== null) yield { name, value, metadata, expiration, version };
+          if (value === null || version === null) continue;
+          const goOn = name === last && !page.list_complete ? { cursor: page.cursor } : {};
+          yield { name, value, metadata, expiration, version, ...goOn };
         }
       }
     }
   }
 
-  async *#pages<Metadata>(options: PrefixOptions): AsyncGenerator<readonly Key<Metadata>[], void, undefined> {
-    let cursor: string | undefined;
+  async *#pages<Metadata>(options: PrefixOptions): AsyncGenerator<ListResult<Metadata>, void, undefined> {
+    let { cursor } = options;
     do {
-      const page: ListResult<Metadata> = await this.page({ ...options, ...(cursor === undefined ? {} : { cursor }) });
-      yield page.keys;
+      const page: ListResult<Metadata> = await this.page({ ...options, cursor: cursor ?? null });
+      yield page;
       cursor = page.list_complete ? undefined : page.cursor;
     } while (cursor !== undefined);
   }

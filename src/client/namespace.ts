@@ -91,4 +91,6 @@ export interface Namespace {
 /** Which keys an iteration covers, and what its reads accept. `timeoutMs` is that of each page. */
 export interface PrefixOptions extends ReadOptions, CallOptions {
   readonly prefix?: string;
+  /** Go on behind an earlier entry or page with the same prefix. */
+  readonly cursor?: string;
 }

@@ -50,7 +50,7 @@ test('a value of many messages survives, and so does an empty one', async () => 
   const flags = cluster.namespace('flags');
   const large = new Uint8Array(9 * 1024 * 1024).map((_, i) => i % 251);
   await flags.put('large', large);
-  expect(Buffer.compare(Buffer.from((await flags.get('large', 'arrayBuffer')) ?? []), large)).toBe(0);
+  expect(Buffer.compare(Buffer.from((await flags.get('large', 'arrayBuffer')) ?? new ArrayBuffer(0)), large)).toBe(0);
   await flags.put('empty', '');
   expect(await flags.get('empty')).toBe('');
 });

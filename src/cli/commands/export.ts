@@ -1,15 +1,15 @@
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
 import type { Argv } from 'yargs';
-import type { Entry } from '../../client/listing.ts';
+import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { type FileFormat, fileFormats, formatOf } from '../formats/file-format.ts';
-import { writeRecords } from '../formats/write-records.ts';
+import { closingText, recordText } from '../formats/write-records.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
 import type { Terminal } from '../terminal.ts';
-import { UsageError } from '../usage-error.ts';
+import { Checkpoint } from '../transfer/checkpoint.ts';
+import { exportFile } from '../transfer/export-file.ts';
+import { showCount } from '../transfer/progress.ts';
 
 interface ExportWords extends ClientWords, ReadWords {
   readonly namespace: string;
@@ -31,57 +31,64 @@ export const exportCommand: Command<ExportWords> = {
           requiresArg: true,
           describe: 'Default: as the name of --output ends, else ndjson; workers-kv: its bulk JSON array',
         },
-        output: { type: 'string', requiresArg: true, describe: 'Write to this file; default: standard output' },
+        output: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Write to this file; interrupted, the same command goes on. Default: standard output',
+        },
       })
       .example('$0 export flags > flags.ndjson', 'one record a line')
       .example('$0 export flags --output flags.json', 'for wrangler kv bulk put') as Argv<ExportWords>,
-  run: async (words, context) => {
+  run: async (words, { connect, ...context }) => {
     const { terminal } = context;
     const format = words.output === undefined ? (words.format ?? 'ndjson') : formatOf(words.format, words.output);
-    return withCluster(words, context, async (cluster) => {
-      const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped };
-      const count = { records: 0 };
-      const entries = counted(cluster.namespace(words.namespace).entries(options), count);
-      const texts = writeRecords(format, entries);
-      if (words.output === undefined) for await (const text of texts) await terminal.write(text);
-      else await writeFile(words.output, texts);
-      tell(terminal, words, count.records);
+    return withCluster(words, { connect, ...context }, async (cluster) => {
+      const run = { words, format, cluster, terminal };
+      const records = words.output === undefined ? await toOutput(run) : await toFile(run, words.output);
+      // On standard error: standard output may be the export itself.
+      if (words.json) terminal.note(JSON.stringify({ records }));
+      else if (words.output !== undefined || terminal.interactive) terminal.note(`${records} records exported`);
       return exitCodes.done;
     });
   },
 };
 
-/** On standard error: standard output may be the export itself. */
-function tell(terminal: Terminal, { json, output }: ExportWords, records: number): void {
-  if (json) terminal.note(JSON.stringify({ records }));
-  else if (output !== undefined || terminal.interactive) terminal.note(`${records} records exported`);
+interface ExportRun {
+  readonly words: ExportWords;
+  readonly format: FileFormat;
+  readonly cluster: ClusterHandle;
+  readonly terminal: Terminal;
 }
 
-async function* counted(
-  entries: AsyncIterable<Entry<unknown>>,
-  count: { records: number },
-): AsyncGenerator<Entry<unknown>, void, undefined> {
-  for await (const entry of entries) {
-    count.records++;
-    yield entry;
+function entriesOf({ words, cluster, terminal }: ExportRun, cursor: string | undefined) {
+  const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped };
+  return cluster.namespace(words.namespace).entries({ ...options, ...(cursor === undefined ? {} : { cursor }) });
+}
+
+async function toOutput(run: ExportRun): Promise<number> {
+  let records = 0;
+  for await (const entry of entriesOf(run, undefined)) {
+    await run.terminal.write(recordText(run.format, entry, records++ === 0));
   }
+  const end = closingText(run.format, records);
+  if (end !== '') await run.terminal.write(end);
+  return records;
 }
 
-async function writeFile(path: string, texts: AsyncIterable<string>): Promise<void> {
-  const file = createWriteStream(path);
-  const closed = finished(file).catch((error: Error) => {
-    throw new UsageError(`--output cannot be written: ${error.message}`, error);
-  });
-  // Awaited below; a failure meanwhile must not count as unhandled.
-  closed.catch(() => {});
+async function toFile(run: ExportRun, path: string): Promise<number> {
+  const { words, format, cluster, terminal } = run;
+  const { id } = await cluster.namespaces.get(words.namespace);
+  const progress = showCount(terminal, `export ${words.namespace}`);
   try {
-    for await (const text of texts) {
-      if (file.destroyed) break;
-      if (!file.write(text))
-        await Promise.race([new Promise<void>((resolve) => file.once('drain', () => resolve())), closed]);
-    }
+    return await exportFile({
+      path,
+      format,
+      checkpoint: new Checkpoint(`${path}.meridian-export`, { namespace: id, format, prefix: words.prefix }),
+      entries: (cursor) => entriesOf(run, cursor),
+      goingOn: (records) => terminal.note(`going on behind record ${records}, where the last export stopped`),
+      progress: (records) => progress.at(records, records),
+    });
   } finally {
-    file.end();
+    progress.stop();
   }
-  await closed;
 }

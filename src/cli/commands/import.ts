@@ -98,7 +98,7 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
   const { terminal, clock, random } = context;
   const namespace = cluster.namespace(words.namespace);
   const checkpoint = await checkpointOf(run);
-  const skip = (await checkpoint?.load()) ?? 0;
+  const skip = (await checkpoint?.load())?.records ?? 0;
   if (skip > 0) terminal.note(`going on behind record ${skip}, where the last import stopped`);
   const progress = showProgress(terminal, `import ${words.namespace}`, run.bytes);
   let acknowledged = skip;
@@ -111,7 +111,7 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
       write: (mutations, signal) => namespace.write(mutations, { signal }),
       advanced: async (count) => {
         acknowledged = count;
-        await checkpoint?.save(count);
+        await checkpoint?.save({ records: count });
       },
     });
     await finish(run, progress, records, checkpoint);

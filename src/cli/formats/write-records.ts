@@ -10,34 +10,26 @@ export interface ExportRecord {
   readonly expiration: number | null;
 }
 
-/** The texts of a file, piece by piece; `readObjects` and `readCsv` read them again. */
-export async function* writeRecords(
-  format: FileFormat,
-  records: AsyncIterable<ExportRecord>,
-): AsyncGenerator<string, void, undefined> {
+const csvHeading = 'key,value,base64,metadata,expiration\r\n';
+
+/** The text of one record, with what stands before it in the file. */
+export function recordText(format: FileFormat, record: ExportRecord, isFirst: boolean): string {
   switch (format) {
     case 'ndjson':
-      for await (const record of records) yield `${objectText(record)}\n`;
-      return;
+      return `${objectText(record)}\n`;
     case 'workers-kv':
-      yield* jsonArray(records);
-      return;
+      return `${isFirst ? '[' : ','}\n${objectText(record)}`;
     case 'csv':
-      yield 'key,value,base64,metadata,expiration\r\n';
-      for await (const record of records) yield csvRow(record);
-      return;
+      return `${isFirst ? csvHeading : ''}${csvRow(record)}`;
     default:
-      unreachable(format);
+      return unreachable(format);
   }
 }
 
-async function* jsonArray(records: AsyncIterable<ExportRecord>): AsyncGenerator<string, void, undefined> {
-  let before = '[\n';
-  for await (const record of records) {
-    yield `${before}${objectText(record)}`;
-    before = ',\n';
-  }
-  yield before === '[\n' ? '[]\n' : '\n]\n';
+/** What ends a file of that many records. */
+export function closingText(format: FileFormat, records: number): string {
+  if (format === 'workers-kv') return records === 0 ? '[]\n' : '\n]\n';
+  return format === 'csv' && records === 0 ? csvHeading : '';
 }
 
 function objectText({ name, value, metadata, expiration }: ExportRecord): string {

@@ -4,18 +4,22 @@ import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 /** Bytes from a file's beginning that, with its size, tell it from others. */
 const headBytes = 1024 * 1024;
 
-/** What a checkpoint belongs to: another file, format or namespace begins anew. */
-export interface TransferIdentity {
-  /** SHA-256 of the file's size and first MiB. */
-  readonly file: string;
-  readonly format: string;
-  /** The namespace's id, so that another cluster is another target. */
-  readonly namespace: string;
+/** What a checkpoint belongs to: where any of it differs, the transfer begins anew. */
+export type TransferIdentity = Readonly<Record<string, string>>;
+
+/** How far a transfer came. */
+export interface TransferState {
+  /** Leading records that are done: acknowledged, or in the file. */
+  readonly records: number;
+  /** Of an export: bytes of the file that hold them. */
+  readonly bytes?: number;
+  /** Of an export: where to go on. */
+  readonly cursor?: string;
 }
 
 /**
- * How far an import came, kept in a file beside its input: the number of leading records of which each is acknowledged.
- * Records behind that may have been written too; they are written again, with the same values.
+ * How far an import or export came, kept in a small file beside the large one. What lies behind may have been done too;
+ * it is done again, to the same effect.
  */
 export class Checkpoint {
   readonly path: string;
@@ -26,20 +30,24 @@ export class Checkpoint {
     this.#identity = identity;
   }
 
-  /** Records to skip; 0 where there is no checkpoint of this very import. */
-  async load(): Promise<number> {
+  /** Where to go on, or undefined where there is no checkpoint of this very transfer. */
+  async load(): Promise<TransferState | undefined> {
     const text = await readFile(this.path, 'utf8').catch(() => '');
-    const { records, ...identity } = parse(text);
-    const same = (Object.keys(this.#identity) as Array<keyof TransferIdentity>).every(
-      (field) => identity[field] === this.#identity[field],
-    );
-    return same && Number.isSafeInteger(records) && Number(records) > 0 ? Number(records) : 0;
+    const found = parse(text);
+    const same = Object.entries(this.#identity).every(([field, value]) => found[field] === value);
+    const { records, bytes, cursor } = found;
+    if (!same || !isCount(records) || records === 0) return undefined;
+    return {
+      records,
+      ...(isCount(bytes) ? { bytes } : {}),
+      ...(typeof cursor === 'string' ? { cursor } : {}),
+    };
   }
 
   /** Replaces the file in one step, so that a crash leaves the old one or the new one. */
-  async save(records: number): Promise<void> {
+  async save(state: TransferState): Promise<void> {
     const draft = `${this.path}.tmp`;
-    await writeFile(draft, `${JSON.stringify({ ...this.#identity, records })}\n`);
+    await writeFile(draft, `${JSON.stringify({ ...this.#identity, ...state })}\n`);
     await rename(draft, this.path);
   }
 
@@ -68,4 +76,8 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   } catch {
     return {};
   }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

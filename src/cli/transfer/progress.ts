@@ -15,3 +15,11 @@ export function showProgress(terminal: Terminal, title: string, total: number): 
   bar.start(Math.max(1, total), 0, { records: 0 });
   return { at: (done, records) => bar.update(done, { records }), stop: () => bar.stop() };
 }
+
+/** As `showProgress`, where nobody knows the end. */
+export function showCount(terminal: Terminal, title: string): Progress {
+  if (!terminal.interactive) return { at: () => {}, stop: () => {} };
+  const bar = new SingleBar({ format: `${title} | {value} records | {duration_formatted}`, hideCursor: true });
+  bar.start(0, 0);
+  return { at: (done) => bar.update(done), stop: () => bar.stop() };
+}

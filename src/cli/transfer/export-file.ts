@@ -1,0 +1,67 @@
+import { open } from 'node:fs/promises';
+import type { Entry } from '../../client/listing.ts';
+import type { FileFormat } from '../formats/file-format.ts';
+import { closingText, recordText } from '../formats/write-records.ts';
+import { UsageError } from '../usage-error.ts';
+import type { Checkpoint, TransferState } from './checkpoint.ts';
+
+/** Bytes that are gathered before they are written. */
+const pieceBytesMax = 1024 * 1024;
+
+export interface ExportPlan {
+  readonly path: string;
+  readonly format: FileFormat;
+  readonly checkpoint: Checkpoint;
+  /** All entries, or those behind a cursor. */
+  readonly entries: (cursor: string | undefined) => AsyncIterable<Entry<unknown>>;
+  readonly goingOn: (records: number) => void;
+  readonly progress: (records: number) => void;
+}
+
+/**
+ * Writes all entries into a file. Interrupted, the next run cuts the file where the last page ended and goes on there.
+ * Returns the number of records in the file. @throws UsageError where the file cannot be opened
+ */
+export async function exportFile(plan: ExportPlan): Promise<number> {
+  const { path, format, checkpoint } = plan;
+  const from = await resumable(plan);
+  const file = await open(path, from === undefined ? 'w' : 'r+').catch((error: Error) => {
+    throw new UsageError(`--output cannot be written: ${error.message}`, error);
+  });
+  try {
+    let records = from?.records ?? 0;
+    let bytes = from?.bytes ?? 0;
+    await file.truncate(bytes);
+    let piece = '';
+    const flush = async () => {
+      const data = Buffer.from(piece);
+      await file.write(data, 0, data.length, bytes);
+      bytes += data.length;
+      piece = '';
+    };
+    for await (const entry of plan.entries(from?.cursor)) {
+      piece += recordText(format, entry, records === 0);
+      plan.progress(++records);
+      if (piece.length >= pieceBytesMax || entry.cursor !== undefined) await flush();
+      if (entry.cursor !== undefined) await checkpoint.save({ records, bytes, cursor: entry.cursor });
+    }
+    piece += closingText(format, records);
+    await flush();
+    await checkpoint.remove();
+    return records;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Where to go on, if the file still has what the checkpoint says. */
+async function resumable({ path, checkpoint, goingOn }: ExportPlan): Promise<TransferState | undefined> {
+  const state = await checkpoint.load();
+  if (state?.bytes === undefined || state.cursor === undefined) return undefined;
+  const file = await open(path, 'r').catch(() => undefined);
+  if (file === undefined) return undefined;
+  const { size } = await file.stat().finally(() => file.close());
+  if (size < state.bytes) return undefined;
+  goingOn(state.records);
+  return state;
+}

@@ -1,0 +1,65 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import type { FileFormat } from '../../../src/cli/formats/file-format.ts';
+import { Checkpoint } from '../../../src/cli/transfer/checkpoint.ts';
+import { exportFile } from '../../../src/cli/transfer/export-file.ts';
+import type { Entry } from '../../../src/client/listing.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'meridian-export-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const version = '0'.repeat(32);
+
+/** Ten entries, a cursor after each third; it breaks before the entry `breakAt`. */
+async function* entries(cursor: string | undefined, breakAt: number): AsyncGenerator<Entry<unknown>> {
+  for (let i = cursor === undefined ? 0 : Number(cursor); i < 10; i++) {
+    if (i === breakAt) throw new Error('broken off');
+    const goOn = i % 3 === 2 ? { cursor: String(i + 1) } : {};
+    yield { name: `k${i}`, value: Buffer.from(`v${i}`), metadata: null, expiration: null, version, ...goOn };
+  }
+}
+
+function run(path: string, format: FileFormat, breakAt: number) {
+  const begunAt: Array<string | undefined> = [];
+  const exported = exportFile({
+    path,
+    format,
+    checkpoint: new Checkpoint(`${path}.meridian-export`, { format }),
+    entries: (cursor) => {
+      begunAt.push(cursor);
+      return entries(cursor, breakAt);
+    },
+    goingOn: () => {},
+    progress: () => {},
+  });
+  return { exported, begunAt };
+}
+
+test.each(['ndjson', 'csv', 'workers-kv'] as const)(
+  '%s: broken off at any record, it goes on to the same file',
+  async (format) => {
+    const whole = join(folder, `whole.${format}`);
+    expect(await run(whole, format, -1).exported).toBe(10);
+    const path = join(folder, `broken.${format}`);
+    for (let breakAt = 0; breakAt < 10; breakAt++) {
+      rmSync(path, { force: true });
+      await expect(run(path, format, breakAt).exported).rejects.toThrow('broken off');
+      const again = run(path, format, -1);
+      expect(await again.exported).toBe(10);
+      expect(again.begunAt).toEqual([breakAt < 3 ? undefined : String(breakAt - (breakAt % 3))]);
+      expect(readFileSync(path, 'utf8')).toBe(readFileSync(whole, 'utf8'));
+      expect(existsSync(`${path}.meridian-export`)).toBe(false);
+    }
+  },
+);
+
+test('a file that is shorter than its checkpoint says is written anew', async () => {
+  const path = join(folder, 'cut.ndjson');
+  await expect(run(path, 'ndjson', 7).exported).rejects.toThrow('broken off');
+  writeFileSync(path, 'x');
+  const again = run(path, 'ndjson', -1);
+  expect(await again.exported).toBe(10);
+  expect(again.begunAt).toEqual([undefined]);
+});
