@@ -73,7 +73,7 @@ async function callOnce(
   const result = kind === 'read' ? reads : writes;
   try {
     if (kind === 'read') await namespace.get(key, 'arrayBuffer');
-    else await namespace.put(key, valueOf(plan.valueBytes));
+    else await namespace.put(key, benchValue(plan.valueBytes));
     result.latencies.record(Math.max(1, Math.round((clock.monotonicMs() - fromMs) * 1e6)));
   } catch (error) {
     if (signal.aborted) return;
@@ -83,7 +83,7 @@ async function callOnce(
 }
 
 /** A value of that many bytes. What it holds makes no difference: nothing compresses on the way. */
-export function valueOf(bytes: number): Uint8Array {
+export function benchValue(bytes: number): Uint8Array {
   return new Uint8Array(bytes).fill(0x78);
 }
 

@@ -6,7 +6,7 @@ import { parseSize } from '../../config/parse-size.ts';
 import { isMeridianError } from '../../model/errors.ts';
 import { limits } from '../../model/limits.ts';
 import { loadAsJson, loadAsText } from '../bench/describe-load.ts';
-import { benchKey, type LoadPlan, runLoad, valueOf } from '../bench/run-load.ts';
+import { benchKey, benchValue, type LoadPlan, runLoad } from '../bench/run-load.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -79,7 +79,7 @@ async function prepare(cluster: ClusterHandle, name: string, plan: LoadPlan): Pr
   const atOnce = Math.max(1, Math.min(500, Math.floor((4 * 1024 * 1024) / plan.valueBytes)));
   for (let first = 0; first < plan.keys; first += atOnce) {
     const count = Math.min(atOnce, plan.keys - first);
-    const value = valueOf(plan.valueBytes);
+    const value = benchValue(plan.valueBytes);
     await namespace.write(
       Array.from({ length: count }, (_, i) => ({ kind: 'put', key: benchKey(first + i), value }) as const),
     );

@@ -50,7 +50,7 @@ export const putCommand: Command<PutWords> = {
       ...expiryOf(words),
       ...metadataOf(words),
       ...conditionOf(words),
-      value: await valueOf(words, context),
+      value: await readValue(words, context),
     };
     return withCluster(words, context, async (cluster) => {
       const options = { ...writeOptionsOf(words), signal: context.terminal.stopped };
@@ -63,7 +63,7 @@ export const putCommand: Command<PutWords> = {
   },
 };
 
-async function valueOf({ value, file }: PutWords, { terminal }: CommandContext): Promise<string | Uint8Array> {
+async function readValue({ value, file }: PutWords, { terminal }: CommandContext): Promise<string | Uint8Array> {
   if (value !== undefined && file !== undefined)
     throw new UsageError('a value is given twice: as argument and by --file');
   if (value !== undefined) return value;

@@ -33,14 +33,14 @@ export function recordOfObject(content: unknown, place: string): ImportRecord {
   const metadata = fields['metadata'];
   return {
     key,
-    value: valueOf(fields['value'], fields['base64'] === true, place),
+    value: valueIn(fields['value'], fields['base64'] === true, place),
     ...(metadata === undefined || metadata === null ? {} : { metadata }),
     ...(expiration === undefined ? {} : { expiration }),
     ...(expirationTtl === undefined ? {} : { expirationTtl }),
   };
 }
 
-function valueOf(value: unknown, base64: boolean, place: string): Uint8Array {
+function valueIn(value: unknown, base64: boolean, place: string): Uint8Array {
   if (value === undefined) throw new UsageError(`${place} has no "value"`);
   if (typeof value === 'string') return Buffer.from(value, base64 ? 'base64' : 'utf8');
   return Buffer.from(JSON.stringify(value));
