@@ -1,0 +1,213 @@
+import type { MethodDefinition } from '@grpc/grpc-js';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Changes, FeedEvent, FollowOpen } from '../../../src/model/feed.ts';
+import { parseNamespaceId } from '../../../src/model/namespace.ts';
+import { parseOriginId } from '../../../src/model/position.ts';
+import { parseStamp } from '../../../src/model/stamp.ts';
+import {
+  decodeOpen,
+  encodeOpen,
+  type WireFollowRequest,
+  type WireFollowResponse,
+} from '../../../src/rpc/codec/feed-codec.ts';
+import { EventAssembler, eventMessages } from '../../../src/rpc/codec/feed-messages.ts';
+import { pieceBytesMax, services } from '../../../src/rpc/proto.ts';
+
+const follow = services.feed.service.Follow as MethodDefinition<WireFollowRequest, WireFollowResponse>;
+
+function hex<T>(bytes: number, parse: (text: string) => T | undefined): fc.Arbitrary<T> {
+  return fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((drawn) => {
+    const parsed = parse(Buffer.from(drawn).toString('hex'));
+    if (parsed === undefined) throw new Error('hex digits are refused');
+    return parsed;
+  });
+}
+
+const origin = hex(8, parseOriginId);
+const namespace = hex(16, parseNamespaceId);
+const stamp = hex(16, parseStamp);
+const sequence = fc.maxSafeNat();
+const key = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+const vector = fc.array(fc.tuple(origin, sequence), { maxLength: 4 }).map((entries) => new Map(entries));
+const epoch = fc.nat(0xffff_ffff);
+const starts = fc.array(fc.record({ epoch, first: sequence }), { minLength: 1, maxLength: 3 });
+const epochs = fc.array(fc.tuple(origin, starts), { maxLength: 3 }).map((entries) => new Map(entries));
+const step = fc.record(
+  { vector, floor: vector, settled: vector, epochs },
+  { requiredKeys: ['vector', 'floor', 'settled'] },
+);
+const node = fc.record(
+  {
+    name: fc.string(),
+    role: fc.constantFrom('origin' as const, 'edge' as const),
+    id: origin,
+    region: fc.string(),
+    location: fc.tuple(fc.double({ noNaN: true }), fc.double({ noNaN: true })),
+  },
+  { requiredKeys: ['name', 'role', 'id', 'region'] },
+);
+
+const written = { namespace, key, stamp, position: fc.record({ origin, sequence }), expiresAt: fc.nat(4_000_000_000) };
+const must = ['kind', 'namespace', 'key', 'stamp', 'position'] as const;
+const metadata = fc.json({ maxDepth: 1 });
+const value = fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes));
+const change = fc.oneof(
+  fc.record({ kind: fc.constant('live' as const), ...written, value, metadata }, { requiredKeys: [...must, 'value'] }),
+  fc.record({ kind: fc.constant('tombstone' as const), ...written }, { requiredKeys: [...must] }),
+  fc.record(
+    { kind: fc.constant('announcement' as const), ...written, metadata, valueBytes: fc.nat(25 * 1024 * 1024) },
+    { requiredKeys: [...must, 'valueBytes'] },
+  ),
+);
+const recordKey = fc.record({ namespace, key });
+
+const event: fc.Arbitrary<FeedEvent> = fc.oneof(
+  fc.record({
+    kind: fc.constant('opened' as const),
+    node,
+    nonce: fc.string(),
+    clusterId: fc.string(),
+    generation: fc.string(),
+    wallMs: fc.nat(),
+  }),
+  fc.record({
+    kind: fc.constant('resync' as const),
+    vector,
+    reason: fc.constantFrom('below-floor' as const, 'unknown-epoch' as const, 'void-progress' as const),
+  }),
+  fc.record(
+    {
+      kind: fc.constant('changes' as const),
+      records: fc.array(change, { maxLength: 5 }),
+      step,
+      token: fc.string(),
+      range: fc.record({ after: recordKey, through: recordKey }, { requiredKeys: [] }),
+      committedAtMs: fc.nat(),
+    },
+    { requiredKeys: ['kind', 'records'] },
+  ),
+  step.map((closing) => ({ kind: 'caught-up' as const, ...closing })),
+  fc.record(
+    {
+      kind: fc.constant('echo' as const),
+      id: fc.nat(),
+      wallMs: fc.nat(),
+      bound: fc.record({ boundMs: fc.nat(), root: origin }),
+    },
+    { requiredKeys: ['kind', 'id', 'wallMs'] },
+  ),
+);
+
+/** The event as a follower has it, and the bytes of each of its messages. */
+function overTheWire(sent: FeedEvent): { readonly received: FeedEvent | undefined; readonly sizes: readonly number[] } {
+  const assembler = new EventAssembler();
+  const sizes: number[] = [];
+  let received: FeedEvent | undefined;
+  for (const message of eventMessages(sent)) {
+    const bytes = follow.responseSerialize(message);
+    sizes.push(bytes.length);
+    received = assembler.take(follow.responseDeserialize(bytes));
+  }
+  return { received, sizes };
+}
+
+function liveOf(sizes: readonly number[]): Changes {
+  const id = parseNamespaceId('a'.repeat(32));
+  const from = parseOriginId('b'.repeat(16));
+  const version = parseStamp('c'.repeat(32));
+  if (id === undefined || from === undefined || version === undefined) throw new Error('hex digits are refused');
+  const records = sizes.map((size, index) => ({
+    kind: 'live' as const,
+    namespace: id,
+    key: `k${index}`,
+    stamp: version,
+    position: { origin: from, sequence: index + 1 },
+    value: Buffer.alloc(size, `${index}`),
+  }));
+  return { kind: 'changes', records, token: 'closes the event' };
+}
+
+const mib = pieceBytesMax;
+
+describe('the messages of the feed', () => {
+  it('carry every event as it was', () => {
+    fc.assert(
+      fc.property(event, (sent) => {
+        expect(overTheWire(sent).received).toEqual(sent);
+      }),
+    );
+  });
+
+  it.each([
+    [[mib]],
+    [[mib + 1]],
+    [[3 * mib]],
+    [[25 * mib]],
+    [[mib - 1, mib - 1]],
+    [[10, 2 * mib + 5, 10, mib, 0, mib + 1]],
+    [Array.from({ length: 40 }, () => mib / 8)],
+  ])('put values of %j bytes together again, from messages of little more than 1 MiB', (sizes) => {
+    const sent = liveOf(sizes);
+    const { received, sizes: messages } = overTheWire(sent);
+    if (received?.kind !== 'changes') throw new Error('no event came');
+    expect(received.token).toBe('closes the event');
+    expect(received.records).toHaveLength(sizes.length);
+    for (const [index, record] of sent.records.entries()) {
+      const other = received.records[index];
+      if (record.kind !== 'live' || other?.kind !== 'live') throw new Error('not live');
+      expect(Buffer.compare(record.value, other.value)).toBe(0);
+    }
+    expect(Math.max(...messages)).toBeLessThan(2 * mib + 4096);
+  });
+
+  it('refuse an event that goes on while bytes of a value are missing', () => {
+    const assembler = new EventAssembler();
+    const [first, , last] = [...eventMessages(liveOf([2 * mib]))].map((message) =>
+      follow.responseDeserialize(follow.responseSerialize(message)),
+    );
+    if (first === undefined || last === undefined) throw new Error('too few messages');
+    assembler.take(first);
+    expect(() => assembler.take(last)).toThrow('malformed');
+  });
+
+  it('carry where a follower stands as it said', () => {
+    const cursor = fc
+      .array(fc.tuple(origin, fc.record({ sequence, epoch: fc.option(epoch, { nil: undefined }) })), { maxLength: 4 })
+      .map((entries) => new Map(entries));
+    const range = fc.oneof(
+      fc.record({ namespace, prefix: fc.string() }),
+      fc.constant({ namespace: '*' as const, prefix: '' }),
+    );
+    const ranges = fc.array(range, { maxLength: 3 });
+    const open: fc.Arbitrary<FollowOpen> = fc.record(
+      {
+        protocol: fc.constant(1),
+        node,
+        nonce: fc.string(),
+        clusterId: fc.string({ minLength: 1 }),
+        role: fc.constantFrom('copy' as const, 'cache' as const, 'watch' as const, 'peer' as const),
+        filter: fc.record({ includes: ranges, excludes: ranges }),
+        values: fc.oneof(
+          fc.constantFrom({ kind: 'all' as const }, { kind: 'none' as const }),
+          fc.record({ kind: fc.constant('inline' as const), bytesMax: fc.nat() }),
+        ),
+        start: fc.oneof(
+          fc.constantFrom({ kind: 'nothing' as const }, { kind: 'now' as const }),
+          fc.record({ kind: fc.constant('partial' as const), token: fc.string() }),
+          fc.record(
+            { kind: fc.constant('cursor' as const), cursor, token: fc.string({ minLength: 1 }) },
+            { requiredKeys: ['kind', 'cursor'] },
+          ),
+        ),
+      },
+      { requiredKeys: ['protocol', 'node', 'nonce', 'role', 'filter', 'values', 'start'] },
+    );
+    fc.assert(
+      fc.property(open, (sent) => {
+        const { open: wire } = follow.requestDeserialize(follow.requestSerialize(encodeOpen(sent)));
+        expect(wire && decodeOpen(wire)).toEqual(sent);
+      }),
+    );
+  });
+});

@@ -1,0 +1,105 @@
+import { Client, credentials, Metadata, type MethodDefinition } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { services } from '../../src/rpc/proto.ts';
+import { aCall, openOrigin, overLoopback } from './loopback.ts';
+
+/** The methods as a client in another language sees them, with nothing of ours between. */
+let client: Client;
+const closing: Array<() => Promise<void> | void> = [];
+
+beforeAll(async () => {
+  const { origin, close } = await openOrigin();
+  closing.push(close);
+  await origin.create('books');
+  expect((await origin.namespaces(aCall())).length).toBe(1);
+  const loopback = await overLoopback(origin);
+  closing.push(() => loopback.close());
+  client = new Client(loopback.address, credentials.createInsecure());
+  closing.push(() => client.close());
+});
+
+afterAll(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+interface Answer {
+  readonly found: boolean;
+  readonly value: Buffer;
+  readonly valueBytes: number;
+  readonly metadata?: string;
+  readonly version: string;
+  readonly expiresAt?: number;
+  readonly written: ReadonlyArray<{ readonly version: string; readonly expiresAt?: number }>;
+  readonly answers: ReadonlyArray<{ readonly key: string }>;
+  readonly omitted: readonly string[];
+}
+
+function ask(method: string, message: object): Promise<Answer> {
+  const { path, requestSerialize, responseDeserialize } = services.kv.service[method] as MethodDefinition<
+    object,
+    Answer
+  >;
+  const request = { namespace: 'books', ...message };
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, new Metadata(), (error, answer) => {
+      if (error !== null || answer === undefined) reject(error);
+      else resolve(answer);
+    });
+  });
+}
+
+const codes = { invalid: 3, precondition: 9, notFound: 5, denied: 7 } as const;
+
+describe('the methods of KV', () => {
+  it('put, get and delete one key, each with a message', async () => {
+    const put = { key: 'a', value: Buffer.from('one'), metadata: '{"b":2}', expiry: { atSeconds: 4_000_000_000 } };
+    const { written } = await ask('Put', put);
+    expect(await ask('Get', { key: 'a' })).toMatchObject({
+      found: true,
+      value: Buffer.from('one'),
+      valueBytes: 3,
+      metadata: '{"b":2}',
+      expiresAt: 4_000_000_000,
+      version: written[0]?.version,
+    });
+    const deleted = await ask('Delete', { key: 'a', condition: { ifVersion: written[0]?.version } });
+    expect(await ask('Get', { key: 'a' })).toMatchObject({ found: false, version: deleted.written[0]?.version });
+  });
+
+  it('take a condition in either form', async () => {
+    const put = { key: 'c', value: Buffer.from('x'), condition: { ifAbsent: true } };
+    const { written } = await ask('Put', put);
+    await expect(ask('Put', put)).rejects.toMatchObject({ code: codes.precondition });
+    await expect(ask('Delete', { key: 'c', condition: { ifVersion: 'f'.repeat(32) } })).rejects.toMatchObject({
+      code: codes.precondition,
+    });
+    await ask('Put', { ...put, condition: { ifVersion: written[0]?.version } });
+    await expect(ask('Put', { ...put, condition: { ifVersion: 'v1' } })).rejects.toMatchObject({
+      code: codes.invalid,
+    });
+  });
+
+  it('refuse an empty request, the registry and an unknown namespace', async () => {
+    await expect(ask('Get', {})).rejects.toMatchObject({ code: codes.invalid });
+    await expect(ask('Put', { key: 'k', namespace: '0'.repeat(32) })).rejects.toMatchObject({ code: codes.denied });
+    await expect(ask('List', { namespace: '0'.repeat(32) })).rejects.toMatchObject({ code: codes.denied });
+    await expect(ask('Get', { key: 'k', namespace: 'nobody' })).rejects.toMatchObject({ code: codes.notFound });
+  });
+
+  it('say with a value that is too large for Get that Read has it', async () => {
+    const half = Buffer.alloc(4 * 1024 * 1024 - 32 * 1024);
+    await ask('Put', { key: 'large', value: half });
+    await expect(ask('Get', { key: 'large' })).rejects.toMatchObject({
+      code: codes.precondition,
+      details: expect.stringContaining('Read'),
+    });
+  });
+
+  it('name the keys that do not fit into a batch of answers', async () => {
+    const keys = ['big/1', 'big/2', 'big/3'];
+    for (const key of keys) await ask('Put', { key, value: Buffer.alloc(1.8 * 1024 * 1024) });
+    const { answers, omitted } = await ask('BatchGet', { keys: [...keys, 'none'] });
+    expect(answers.map(({ key }) => key)).toEqual(['big/1', 'big/2', 'none']);
+    expect(omitted).toEqual(['big/3']);
+  });
+});
