@@ -15,7 +15,7 @@ export interface ReadFrom {
  * Rows fetched at once, on the spot, at the most: that takes a few microseconds each, several times less than a trip to
  * another thread. More are fetched there, so that the event loop does not wait for them.
  */
-const rowsOnTheSpotMax = 64;
+const rowsOnTheSpotMax = 32;
 
 export async function readRows(
   database: Database,

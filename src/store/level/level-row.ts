@@ -90,24 +90,34 @@ export function decodeRow({ namespace, key }: RecordKey, row: Buffer): Row {
     origin = row.toString('hex', at, at + 8) as OriginId;
     at += 8;
   }
-  const optional: { expiresAt?: number; metadata?: string } = {};
+  let expiresAt: number | undefined;
   if ((flags & flag.expiry) !== 0) {
-    optional.expiresAt = row.readUIntBE(at, 6);
+    expiresAt = row.readUIntBE(at, 6);
     at += 6;
   }
   const position = { origin, sequence };
-  if ((flags & flag.tombstone) !== 0)
-    return { head: { kind: 'tombstone', namespace, key, stamp, position, ...optional } };
+  // Absent fields are left out, and present ones set one by one: a spread here would halve the speed of scans.
+  if ((flags & flag.tombstone) !== 0) {
+    const head: Mutable<Tombstone> = { kind: 'tombstone', namespace, key, stamp, position };
+    if (expiresAt !== undefined) head.expiresAt = expiresAt;
+    return { head };
+  }
+  let metadata: string | undefined;
   if ((flags & flag.metadata) !== 0) {
     const end = at + 2 + row.readUInt16BE(at);
-    optional.metadata = row.toString('utf8', at + 2, end);
+    metadata = row.toString('utf8', at + 2, end);
     at = end;
   }
   const apart = (flags & flag.apart) !== 0;
   const valueBytes = apart ? row.readUInt32BE(at) : row.byteLength - at;
+  const head: Mutable<LiveHead> = { kind: 'live', namespace, key, stamp, position, valueBytes };
+  if (metadata !== undefined) head.metadata = metadata;
+  if (expiresAt !== undefined) head.expiresAt = expiresAt;
   return {
-    head: { kind: 'live', namespace, key, stamp, position, ...optional, valueBytes },
+    head,
     value: apart ? undefined : row.subarray(at),
     checksum: apart ? row.readUInt32BE(at + 4) : 0,
   };
 }
+
+type Mutable<T> = { -readonly [field in keyof T]: T[field] };

@@ -17,6 +17,7 @@ import {
 } from './level-keys.ts';
 import { readRecord, readRows } from './level-reader.ts';
 import { decodeRow, type Row } from './level-row.ts';
+import { readAhead } from './read-ahead.ts';
 
 const pageRecordsDefault = 256;
 const pageBytesMax = 256 * 1024;
@@ -43,27 +44,27 @@ export class LevelSnapshot implements Snapshot {
   }
 
   async *records(range: RecordRange): AsyncGenerator<readonly Stored[]> {
-    for await (const page of this.#pages(recordBounds(range), range.pageRecordsMax ?? pageRecordsDefault)) {
+    const pages = this.#pages(recordBounds(range), range.pageRecordsMax ?? pageRecordsDefault);
+    for await (const page of readAhead(pages)) {
       yield page.map(([name, row]) => storedOf(decodeRow(parseRecordKey(name, 1), row)));
     }
   }
 
   async *log(origin: OriginId, fromSequence: number): AsyncGenerator<readonly Stored[]> {
-    for await (const page of this.#pages(logBounds(origin, fromSequence), indexPageRecordsMax)) {
-      const rows = await this.#rowsOf(page.map(([, value]) => parseRecordKey(value.toString(), 0)));
-      page.forEach(([name], index) => {
-        if (rows[index]?.head.position.sequence !== parseLogKey(name).sequence) throw damaged(`log entry ${name}`);
+    const rows = this.#indexed(logBounds(origin, fromSequence), ([, value]) => parseRecordKey(value.toString(), 0));
+    for await (const page of readAhead(rows)) {
+      yield page.map(([[name], row]) => {
+        if (row.head.position.sequence !== parseLogKey(name).sequence) throw damaged(`log entry ${name}`);
+        return storedOf(row);
       });
-      yield rows.map(storedOf);
     }
   }
 
   async *ended(kind: Head['kind'], throughSeconds: number): AsyncGenerator<readonly Head[]> {
     if (throughSeconds < 0) return;
-    for await (const page of this.#pages(endedBounds(kind, Math.floor(throughSeconds)), indexPageRecordsMax)) {
-      const rows = await this.#rowsOf(page.map(([name]) => parseRecordKey(name, endedKeySkip)));
-      yield rows.map((row) => row.head);
-    }
+    const bounds = endedBounds(kind, Math.floor(throughSeconds));
+    const rows = this.#indexed(bounds, ([name]) => parseRecordKey(name, endedKeySkip));
+    for await (const page of rows) yield page.map(([, row]) => row.head);
   }
 
   async logOrigins(): Promise<readonly OriginId[]> {
@@ -85,17 +86,20 @@ export class LevelSnapshot implements Snapshot {
     await this.#snapshot.close();
   }
 
-  /** The rows of keys that an index names, and that are there therefore. */
-  async #rowsOf(keys: readonly RecordKey[]): Promise<Row[]> {
-    const rows = await this.#guard(() => readRows(this.#database, keys, { snapshot: this.#snapshot }));
-    return rows.map((row, index) => {
-      if (row === undefined) throw damaged(`an index names ${JSON.stringify(keys[index]?.key)}, which is not there`);
-      return row;
-    });
+  /** The entries of an index, each with the row of the record that it names, and that is there therefore. */
+  async *#indexed(bounds: KeyBounds, keyOf: (entry: Entry) => RecordKey): AsyncGenerator<Array<[Entry, Row]>, void> {
+    for await (const entries of this.#pages(bounds, indexPageRecordsMax)) {
+      const keys = entries.map(keyOf);
+      const rows = await this.#guard(() => readRows(this.#database, keys, { snapshot: this.#snapshot }));
+      yield entries.map((entry, index) => {
+        const row = rows[index];
+        if (row === undefined) throw damaged(`the entry ${entry[0]} of an index names a record that is not there`);
+        return [entry, row];
+      });
+    }
   }
 
-  async *#pages(bounds: KeyBounds, pageRecordsMax: number): AsyncGenerator<Entry[]> {
-    if (this.#closed) throw closed();
+  async *#pages(bounds: KeyBounds, pageRecordsMax: number): AsyncGenerator<Entry[], void> {
     const iterator = await this.#guard(async () =>
       this.#database.iterator({ ...bounds, snapshot: this.#snapshot, highWaterMarkBytes: pageBytesMax }),
     );
@@ -121,7 +125,9 @@ export class LevelSnapshot implements Snapshot {
   }
 }
 
+/** Adds the value to the head itself, which nobody else has yet: a copy would cost as much as the decoding. */
 function storedOf(row: Row): Stored {
-  if (!('checksum' in row) || row.value === undefined) return row.head;
-  return { ...row.head, value: row.value };
+  const stored: Stored & { value?: Uint8Array } = row.head;
+  if ('checksum' in row && row.value !== undefined) stored.value = row.value;
+  return stored;
 }
