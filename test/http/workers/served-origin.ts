@@ -4,7 +4,7 @@ import { BindingSurface } from '../../../src/http/workers/binding-surface.ts';
 import type { Origin } from '../../../src/origin/origin.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
-import { aCall, openOrigin } from '../../rpc/loopback.ts';
+import { openOrigin } from '../../rpc/loopback.ts';
 
 export interface ServedOrigin {
   readonly origin: Origin;
@@ -24,7 +24,7 @@ export async function serveOrigin(): Promise<ServedOrigin> {
     exchangeMs: 20_000,
   });
   const address = await listener.start('127.0.0.1', 0);
-  await opened.origin.create('config', aCall());
+  await opened.origin.create('config');
   return {
     origin: opened.origin,
     address,
