@@ -141,27 +141,27 @@ export class Origin implements Upstream {
     return this.#feed.follow(open, messages, AbortSignal.any([signal, this.#loops.signal]));
   }
 
-  async create(title: string): Promise<NamespaceChange> {
+  async create(title: string, _call?: Call): Promise<NamespaceChange> {
     return this.#namespaces.create(title);
   }
 
-  async find(name: string): Promise<NamespaceInfo> {
+  async find(name: string, _call?: Call): Promise<NamespaceInfo> {
     return this.#ledger.registry.require(name);
   }
 
-  async namespaces(): Promise<readonly NamespaceInfo[]> {
+  async namespaces(_call?: Call): Promise<readonly NamespaceInfo[]> {
     return this.#ledger.registry.namespaces();
   }
 
-  async rename(name: string, title: string): Promise<NamespaceChange> {
+  async rename(name: string, title: string, _call?: Call): Promise<NamespaceChange> {
     return this.#namespaces.rename(name, title);
   }
 
-  async remove(name: string): Promise<NamespaceChange> {
+  async remove(name: string, _call?: Call): Promise<NamespaceChange> {
     return this.#namespaces.remove(name);
   }
 
-  async status(): Promise<NodeStatus> {
+  async status(_call?: Call): Promise<NodeStatus> {
     const { clock, version } = this.#options;
     return originStatus({
       node: this.identity,
@@ -174,7 +174,7 @@ export class Origin implements Upstream {
     });
   }
 
-  async members(): Promise<readonly Member[]> {
+  async members(_call?: Call): Promise<readonly Member[]> {
     const edges = new Map<string, Member>();
     for (const { node, role } of this.#feed.followers()) {
       if (role !== 'watch') edges.set(node.id, { ...node, connected: true });
