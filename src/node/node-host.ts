@@ -1,7 +1,7 @@
 import type { Address } from '../config/option.ts';
 import { HttpListener } from '../http/http-listener.ts';
 import { NodeRoutes } from '../http/node-routes.ts';
-import { BindingSurface, BindingSurface } from '../http/workers/binding-surface.ts';
+import { BindingSurface } from '../http/workers/binding-surface.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
@@ -40,6 +40,7 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
     surfaces: [
       // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
       { name: 'binding', surface: new BindingSurface(upstream, clock) },
+      { name: 'rest', surface: new RestSurface(upstream, clock) },
       { name: 'node', surface: routes },
     ],
     clock,
