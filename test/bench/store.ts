@@ -2,7 +2,7 @@
  * How fast is the store on LevelDB? Puts (synced, in batches of several sizes), reads of one record, scans in record
  * order and by the log, of records with values of 100 bytes. Prints medians of several runs with their spread.
  *
- *     npx tsc && npx tsc -p test/tsconfig.bench.json && node dist/bench/test/bench/store.js [records] [runs]
+ *     npx tsc -p test/tsconfig.bench.json && node dist/bench/test/bench/store.js [records] [runs]
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
