@@ -6,9 +6,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Call } from '../../src/model/call.ts';
 import type { NodeStatus } from '../../src/model/cluster.ts';
 import { isMeridianError, MeridianError } from '../../src/model/errors.ts';
+import type { FeedEvent, FollowerMessage, FollowOpen } from '../../src/model/feed.ts';
+import { everything } from '../../src/model/filter.ts';
 import type { GetAnswer } from '../../src/model/key-value.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { services } from '../../src/rpc/proto.ts';
+import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { aCall, type Loopback, overLoopback, upstreamWith } from './loopback.ts';
 
@@ -35,6 +38,16 @@ const status = (ready: boolean): NodeStatus => ({
   followers: [],
   readOnly: false,
 });
+
+const open: FollowOpen = {
+  protocol: 1,
+  node: { name: 'f', role: 'edge', id: '2'.repeat(16), region: '' },
+  nonce: 'x',
+  role: 'cache',
+  filter: everything,
+  values: { kind: 'none' },
+  start: { kind: 'nothing' },
+};
 
 const request = { namespace: 'books', key: 'k', session: emptySession };
 
@@ -87,13 +100,21 @@ describe('the gRPC server', () => {
     await expect.poll(() => signal.aborted, { timeout: 10_000 }).toBe(true);
   });
 
-  it('hands the caller’s deadline on, and ends the call when it passes', async () => {
+  it('hands the caller’s deadline on, not its own default', async () => {
     const { called, get } = hanging();
     const { remote } = await serve({ get });
-    const deadlineMs = systemClock.monotonicMs() + 300;
-    const answer = remote.get(request, { ...aCall(), deadlineMs });
-    expect(Math.abs((await called).deadlineMs - deadlineMs)).toBeLessThan(200);
-    await expect(answer).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const giveUp = new AbortController();
+    const deadlineMs = systemClock.monotonicMs() + 600_000;
+    const answer = remote.get(request, { deadlineMs, signal: giveUp.signal });
+    expect(Math.abs((await called).deadlineMs - deadlineMs)).toBeLessThan(60_000);
+    giveUp.abort(new Error('enough'));
+    await expect(answer).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  it('ends a call when its deadline passes', async () => {
+    const { remote } = await serve({ get: hanging().get });
+    const deadlineMs = systemClock.monotonicMs() + 100;
+    await expect(remote.get(request, { ...aCall(), deadlineMs })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 
   it('carries an error of the upstream to the caller with its details', async () => {
@@ -161,6 +182,28 @@ describe('the gRPC server', () => {
     });
     await remote.status(aCall());
     expect(writes).toBe(0);
+  });
+
+  it('ends a feed as the upstream ends it: well, or with its error', async () => {
+    const opened = { kind: 'opened', node: status(true).node, nonce: 'n', clusterId: 'c', generation: 'g', wallMs: 1 };
+    const over = new MeridianError('UNAVAILABLE', 'too slow', { reason: 'follower-stalled', retryAfterMs: 5 });
+    for (const error of [undefined, over]) {
+      const { remote } = await serve({
+        async *follow() {
+          yield opened as FeedEvent;
+          if (error !== undefined) throw error;
+        },
+      });
+      const seen: FeedEvent[] = [];
+      const probes = new BoundedQueue<FollowerMessage>(1);
+      const follow = async () => {
+        for await (const event of remote.follow(open, probes, aCall().signal)) seen.push(event);
+      };
+      if (error === undefined) await follow();
+      else await expect(follow()).rejects.toMatchObject({ code: 'UNAVAILABLE', details: error.details });
+      expect(seen).toEqual([opened]);
+      probes.end();
+    }
   });
 
   it('says over grpc.health.v1 whether the node is ready', async () => {

@@ -41,6 +41,7 @@ import { malformed } from '../codec/record-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { services } from '../proto.ts';
 import { Connection, type Service } from './connection.ts';
+import { singleWrite } from './single-write.ts';
 import { type WatchEvent, type WatchRequest, watchEvents } from './watch-events.ts';
 import { sendMessages, writeMessages } from './write-messages.ts';
 
@@ -62,6 +63,8 @@ const methods = {
   get: method(services.kv, 'Get'),
   batchGet: method(services.kv, 'BatchGet'),
   read: method(services.kv, 'Read'),
+  put: method(services.kv, 'Put'),
+  delete: method(services.kv, 'Delete'),
   write: method(services.kv, 'Write'),
   list: method(services.kv, 'List'),
   watch: method(services.kv, 'Watch'),
@@ -121,7 +124,13 @@ export class RemoteUpstream implements Upstream {
   }
 
   async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
-    const answer = await new Promise<WireWriteResponse>((resolve, reject) => {
+    const single = singleWrite(request);
+    if (single === undefined) return decodeWriteAnswer(await this.#streamWrite(request, call));
+    return decodeWriteAnswer(await this.#connection.unary(methods[single.kind], single.message, call));
+  }
+
+  #streamWrite(request: WriteRequest, call: Call): Promise<WireWriteResponse> {
+    return new Promise<WireWriteResponse>((resolve, reject) => {
       call.signal.throwIfAborted();
       const stream = this.#connection.client.makeClientStreamRequest<object, WireWriteResponse>(
         methods.write.path,
@@ -143,7 +152,6 @@ export class RemoteUpstream implements Upstream {
     }).catch((error: unknown) => {
       throw this.#connection.translated(error, call.signal);
     });
-    return decodeWriteAnswer(answer);
   }
 
   async *follow(
