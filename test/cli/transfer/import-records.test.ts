@@ -3,25 +3,9 @@ import type { ImportRecord } from '../../../src/cli/formats/import-record.ts';
 import { type ImportOptions, importRecords } from '../../../src/cli/transfer/import-records.ts';
 import type { BatchMutation, BatchResult } from '../../../src/client/batch-write.ts';
 import { MeridianError } from '../../../src/model/errors.ts';
-import type { Clock } from '../../../src/runtime/clock.ts';
+import { leapingClock } from '../leaping-clock.ts';
 
 const result: BatchResult = { written: [], durability: 'local', origin: '' };
-
-/** Time passes only by waiting: each timer runs at once and moves the clock on. */
-function leapingClock(): Clock {
-  let nowMs = 0;
-  return {
-    wallMs: () => nowMs,
-    monotonicMs: () => nowMs,
-    timer: (delayMs, run) => {
-      queueMicrotask(() => {
-        nowMs += delayMs;
-        run();
-      });
-      return { cancel: () => {} };
-    },
-  };
-}
 
 async function* records(count: number): AsyncGenerator<ImportRecord> {
   for (let i = 0; i < count; i++) yield { key: `k${i}`, value: Buffer.from(`v${i}`) };
