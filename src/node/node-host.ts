@@ -2,6 +2,7 @@ import type { Address } from '../config/option.ts';
 import { HttpListener } from '../http/http-listener.ts';
 import { NodeRoutes } from '../http/node-routes.ts';
 import { BindingSurface } from '../http/workers/binding-surface.ts';
+import { RestSurface } from '../http/workers/rest-surface.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';

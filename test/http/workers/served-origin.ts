@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { HttpListener } from '../../../src/http/http-listener.ts';
 import { BindingSurface } from '../../../src/http/workers/binding-surface.ts';
+import { RestSurface } from '../../../src/http/workers/rest-surface.ts';
 import type { Origin } from '../../../src/origin/origin.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
@@ -17,7 +18,10 @@ export interface ServedOrigin {
 export async function serveOrigin(): Promise<ServedOrigin> {
   const opened = await openOrigin();
   const listener = new HttpListener({
-    surfaces: [{ name: 'binding', surface: new BindingSurface(opened.origin, systemClock) }],
+    surfaces: [
+      { name: 'binding', surface: new BindingSurface(opened.origin, systemClock) },
+      { name: 'rest', surface: new RestSurface(opened.origin, systemClock) },
+    ],
     clock: systemClock,
     logger: silentLogger,
     observer: { answered: () => {}, rejected: () => {} },

@@ -1,0 +1,71 @@
+import type { Mutation, PutMutation } from '../../model/key-value.ts';
+import { limits } from '../../model/limits.ts';
+import { emptySession } from '../../model/session.ts';
+import { parseBulkGet, readBulk } from './bulk-get.ts';
+import { sendResult, sendResultText } from './envelope.ts';
+import { parseExpiration } from './expiration.ts';
+import { checkedKey } from './key-in-path.ts';
+import { checkMetadata } from './metadata-text.ts';
+import { Refusal } from './refusal.ts';
+import { type RestExchange, readRestJson } from './rest-exchange.ts';
+
+/** Bytes of a bulk get's request: 100 keys of 512 bytes, each byte escaped. */
+const bulkGetBytesMax = 1024 * 1024;
+
+export async function bulkPut(exchange: RestExchange, id: string): Promise<void> {
+  const nowMs = exchange.clock.wallMs();
+  await writeAll(exchange, id, (pair) => parsePair(pair, nowMs));
+}
+
+export async function bulkDelete(exchange: RestExchange, id: string): Promise<void> {
+  await writeAll(exchange, id, (key) => ({ kind: 'delete', key: checkedKey(typeof key === 'string' ? key : '') }));
+}
+
+export async function bulkGet(exchange: RestExchange, id: string): Promise<void> {
+  const bulk = parseBulkGet(await readRestJson(exchange, bulkGetBytesMax));
+  const values = await readBulk(exchange.upstream, bulk, { namespace: id, withExpiration: true }, exchange.call);
+  sendResultText(exchange.response, `{"values":${values}}`);
+}
+
+/** All in one batch: all are written or none. */
+async function writeAll(exchange: RestExchange, id: string, parse: (item: unknown) => Mutation): Promise<void> {
+  const items = await readRestJson(exchange, limits.batchBytesMax);
+  if (!Array.isArray(items)) throw new Refusal(400, 'the request body must be a JSON array', 10001);
+  if (items.length > limits.batchMutationsMax) {
+    throw new Refusal(413, `${items.length} keys exceed limit of ${limits.batchMutationsMax}`, 10024);
+  }
+  const mutations = items.map(parse);
+  if (mutations.length > 0) {
+    await exchange.upstream.write({ namespace: id, mutations, session: emptySession }, exchange.call);
+  }
+  sendResult(exchange.response, { successful_key_count: mutations.length, unsuccessful_keys: [] });
+}
+
+function parsePair(pair: unknown, nowMs: number): PutMutation {
+  const { key, value, base64, expiration, expiration_ttl, metadata } = asObject(pair);
+  if (typeof value !== 'string') throw new Refusal(400, 'each pair needs a value, a string', 10012);
+  const bytes = Buffer.from(value, base64 === true ? 'base64' : 'utf8');
+  if (bytes.byteLength > limits.valueBytesMax) {
+    throw new Refusal(413, `Value length of ${bytes.byteLength} exceeds limit of ${limits.valueBytesMax}.`, 10024);
+  }
+  const expiry = parseExpiration({ expiration: textOf(expiration), ttl: textOf(expiration_ttl) }, nowMs);
+  const text = checkMetadata(metadata === undefined ? undefined : JSON.stringify(metadata));
+  return {
+    kind: 'put',
+    key: checkedKey(typeof key === 'string' ? key : ''),
+    value: bytes,
+    ...(text === undefined ? {} : { metadata: text }),
+    ...(expiry === undefined ? {} : { expiry }),
+  };
+}
+
+type Pair = Partial<Record<'key' | 'value' | 'base64' | 'expiration' | 'expiration_ttl' | 'metadata', unknown>>;
+
+function asObject(pair: unknown): Pair {
+  if (typeof pair === 'object' && pair !== null) return pair;
+  throw new Refusal(400, 'each pair must be an object', 10001);
+}
+
+function textOf(value: unknown): string | undefined {
+  return value === undefined || value === null ? undefined : String(value);
+}

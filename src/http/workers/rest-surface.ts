@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Call } from '../../model/call.ts';
+import { parseNamespaceId, registryNamespace } from '../../model/namespace.ts';
+import type { Upstream } from '../../model/upstream.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { Semaphore } from '../../runtime/semaphore.ts';
+import type { HttpSurface } from '../surface.ts';
+import { sendFailure } from './envelope.ts';
+import { decodeKey } from './key-in-path.ts';
+import { Refusal } from './refusal.ts';
+import { bulkDelete, bulkGet, bulkPut } from './rest-bulk.ts';
+import type { RestExchange } from './rest-exchange.ts';
+import { createNamespace, listNamespaces, removeNamespace, renameNamespace, showNamespace } from './rest-namespaces.ts';
+import { deleteValue, getMetadata, getValue, listKeys, putValue } from './rest-values.ts';
+import { parseTarget } from './target.ts';
+import { withinDeadline } from './within-deadline.ts';
+
+const base = '/client/v4/';
+/** After the account, of which any will do: it stands for this cluster. */
+const namespacesPath = /^\/client\/v4\/accounts\/[^/]+\/storage\/kv\/namespaces\/?(.*)$/s;
+/** Bodies beyond the small that are in memory at once, of up to 100 MB, and those that wait for a place. */
+const bodies = { places: 4, waitingMax: 256 } as const;
+
+interface Endpoint {
+  /** How failure messages name it. */
+  readonly operation: string;
+  readonly run: (exchange: RestExchange, id: string, key: string) => Promise<void>;
+}
+
+/** `METHOD pattern` → endpoint; N stands for a namespace's id and K for a key. */
+const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
+  ['GET ', { operation: 'list namespaces', run: listNamespaces }],
+  ['POST ', { operation: 'create namespace', run: createNamespace }],
+  ['GET N', { operation: 'get namespace', run: showNamespace }],
+  ['PUT N', { operation: 'rename namespace', run: renameNamespace }],
+  ['DELETE N', { operation: 'remove namespace', run: removeNamespace }],
+  ['GET N/keys', { operation: 'list keys', run: listKeys }],
+  ['GET N/values/K', { operation: 'get', run: getValue }],
+  ['PUT N/values/K', { operation: 'put', run: putValue }],
+  ['DELETE N/values/K', { operation: 'delete', run: deleteValue }],
+  ['GET N/metadata/K', { operation: 'get metadata', run: getMetadata }],
+  ['PUT N/bulk', { operation: 'bulk put', run: bulkPut }],
+  ['DELETE N/bulk', { operation: 'bulk delete', run: bulkDelete }],
+  ['POST N/bulk/delete', { operation: 'bulk delete', run: bulkDelete }],
+  ['POST N/bulk/get', { operation: 'bulk get', run: bulkGet }],
+]);
+
+/** The REST API v4 of Workers KV, as the vendor's SDK and command line speak it. */
+export class RestSurface implements HttpSurface {
+  readonly #upstream: Upstream;
+  readonly #clock: Clock;
+  readonly #places = new Semaphore(bodies.places, bodies.waitingMax);
+
+  constructor(upstream: Upstream, clock: Clock) {
+    this.#upstream = upstream;
+    this.#clock = clock;
+  }
+
+  matches(request: IncomingMessage): boolean {
+    return request.url?.startsWith(base) === true;
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
+    const { path, query } = parseTarget(request.url);
+    const { pattern, id, encodedKey } = parsePath(path);
+    const endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;
+    const [upstream, clock, places] = [this.#upstream, this.#clock, this.#places];
+    try {
+      await withinDeadline(call, clock, (within) => {
+        if (endpoint !== unknownEndpoint && pattern !== '') checkId(id);
+        const key = encodedKey === undefined ? '' : decodeKey(encodedKey);
+        return endpoint.run({ request, response, query, upstream, clock, places, call: within }, id, key);
+      });
+    } catch (thrown) {
+      sendFailure(response, endpoint.operation, thrown);
+    }
+  }
+}
+
+const unknownEndpoint: Endpoint = {
+  operation: 'request',
+  run: async () => {
+    throw new Refusal(404, 'endpoint does not exist', 10025);
+  },
+};
+
+interface ParsedPath {
+  readonly pattern: string;
+  readonly id: string;
+  readonly encodedKey?: string;
+}
+
+/** A key is all that follows, so that one whose slashes are not encoded is found too. */
+function parsePath(path: string): ParsedPath {
+  const rest = namespacesPath.exec(path)?.[1];
+  if (rest === undefined) return { pattern: 'unknown', id: '' };
+  if (rest === '') return { pattern: '', id: '' };
+  const [id = '', kind, ...key] = rest.split('/');
+  if (kind === undefined || (kind === '' && key.length === 0)) return { pattern: 'N', id };
+  if (kind === 'values' || kind === 'metadata') return { pattern: `N/${kind}/K`, id, encodedKey: key.join('/') };
+  return { pattern: `N/${[kind, ...key].join('/')}`, id };
+}
+
+/** Titles are no ids here, and the cluster's own records are nobody's namespace. */
+function checkId(id: string): void {
+  const parsed = parseNamespaceId(id);
+  if (parsed === undefined) throw new Refusal(400, 'malformed namespace id', 10011);
+  if (parsed === registryNamespace) throw new Refusal(404, 'namespace not found', 10013);
+}

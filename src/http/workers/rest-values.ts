@@ -1,0 +1,124 @@
+import { isUtf8 } from 'node:buffer';
+import { limits } from '../../model/limits.ts';
+import type { LiveRecord } from '../../model/record.ts';
+import { emptySession } from '../../model/session.ts';
+import { sendResult, sendResultText } from './envelope.ts';
+import { parseExpiration, wholeNumber } from './expiration.ts';
+import { checkMetadata } from './metadata-text.ts';
+import { Refusal } from './refusal.ts';
+import { type RestExchange, readRestBody } from './rest-exchange.ts';
+import { sendValue } from './send-value.ts';
+
+/** Keys a page of a list, the least that the original takes. */
+const listKeysMin = 10;
+/** Bytes of a form beside its value: metadata, boundaries, headers of parts. */
+const formBytesMax = 64 * 1024;
+
+export async function listKeys({ query, upstream, call, response }: RestExchange, id: string): Promise<void> {
+  const cursor = query.get('cursor') ?? '';
+  const answer = await upstream.list(
+    {
+      namespace: id,
+      session: emptySession,
+      prefix: query.get('prefix') ?? '',
+      limit: listLimit(query.get('limit')),
+      ...(cursor === '' ? {} : { cursor }),
+    },
+    call,
+  );
+  const keys = answer.keys.map(
+    ({ key, expiresAt, metadata }) =>
+      `{"name":${JSON.stringify(key)}${expiresAt === undefined ? '' : `,"expiration":${expiresAt}`}${
+        metadata === undefined ? '' : `,"metadata":${metadata}`
+      }}`,
+  );
+  sendResultText(response, `[${keys.join(',')}]`, { count: keys.length, cursor: answer.cursor ?? '' });
+}
+
+export async function getValue(exchange: RestExchange, id: string, key: string): Promise<void> {
+  const { response, call } = exchange;
+  const record = await readLive(exchange, id, key);
+  response.setHeader('content-type', 'application/octet-stream');
+  if (record.expiresAt !== undefined) response.setHeader('expiration', record.expiresAt);
+  await sendValue(response, record.value, call.signal);
+}
+
+export async function getMetadata(exchange: RestExchange, id: string, key: string): Promise<void> {
+  sendResultText(exchange.response, (await readLive(exchange, id, key)).metadata ?? 'null');
+}
+
+export async function putValue(exchange: RestExchange, id: string, key: string): Promise<void> {
+  const { query, clock, upstream, call, response } = exchange;
+  const times = { expiration: query.get('expiration'), ttl: query.get('expiration_ttl') };
+  const expiry = parseExpiration(times, clock.wallMs());
+  const { value, metadata } = await readPut(exchange);
+  if (value.byteLength > limits.valueBytesMax) throw valueTooLong(value.byteLength);
+  const put = {
+    kind: 'put' as const,
+    key,
+    value,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(expiry === undefined ? {} : { expiry }),
+  };
+  await upstream.write({ namespace: id, mutations: [put], session: emptySession }, call);
+  sendResult(response, null);
+}
+
+export async function deleteValue(exchange: RestExchange, id: string, key: string): Promise<void> {
+  const mutations = [{ kind: 'delete' as const, key }];
+  await exchange.upstream.write({ namespace: id, mutations, session: emptySession }, exchange.call);
+  sendResult(exchange.response, null);
+}
+
+async function readLive({ upstream, call }: RestExchange, id: string, key: string): Promise<LiveRecord> {
+  const { record } = await upstream.get({ namespace: id, key, session: emptySession }, call);
+  if (record?.kind === 'live') return record;
+  throw new Refusal(404, 'key not found', 10009);
+}
+
+/** A value with its metadata: a raw body, or a form with the fields `value` and `metadata`. */
+async function readPut(
+  exchange: RestExchange,
+): Promise<{ readonly value: Uint8Array; readonly metadata: string | undefined }> {
+  const type = exchange.request.headers['content-type'] ?? '';
+  if (!/^multipart\/form-data\b/i.test(type)) {
+    return { value: await readRestBody(exchange, limits.valueBytesMax), metadata: undefined };
+  }
+  const body = await readRestBody(exchange, limits.valueBytesMax + formBytesMax);
+  const form = await parseForm(body, type);
+  const value = form.get('value');
+  const metadata = form.get('metadata');
+  if (value === null) throw new Refusal(400, 'the form has no field "value"', 10012);
+  // A field that is no file is taken as text, and bytes that are no text would be changed.
+  if (typeof value === 'string' && !isUtf8(body)) {
+    throw new Refusal(400, 'a value that is not UTF-8 must be sent as a file', 10012);
+  }
+  return {
+    value: typeof value === 'string' ? Buffer.from(value) : new Uint8Array(await value.arrayBuffer()),
+    metadata: checkMetadata(metadata === null ? undefined : await textOf(metadata)),
+  };
+}
+
+async function parseForm(body: Buffer, type: string): Promise<FormData> {
+  try {
+    return await new Response(body, { headers: { 'content-type': type } }).formData();
+  } catch {
+    throw new Refusal(400, 'malformed multipart body', 10001);
+  }
+}
+
+async function textOf(field: Exclude<ReturnType<FormData['get']>, null>): Promise<string> {
+  return typeof field === 'string' ? field : field.text();
+}
+
+function valueTooLong(bytes: number): Refusal {
+  return new Refusal(413, `Value length of ${bytes} exceeds limit of ${limits.valueBytesMax}.`, 10024);
+}
+
+function listLimit(text: string | null): number {
+  const limit = text === null ? limits.listKeysMax : wholeNumber(text);
+  if (limit === undefined || limit < listKeysMin || limit > limits.listKeysMax) {
+    throw new Refusal(400, `limit must be from ${listKeysMin} to ${limits.listKeysMax}`, 10028);
+  }
+  return limit;
+}
