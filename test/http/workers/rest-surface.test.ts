@@ -1,0 +1,146 @@
+import Cloudflare, { toFile } from 'cloudflare';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Answer, type Asked, ask, type ServedOrigin, serveOrigin } from './served-origin.ts';
+
+let served: ServedOrigin;
+let sdk: Cloudflare;
+let id: string;
+const account_id = 'any';
+const base = '/client/v4/accounts/any/storage/kv/namespaces';
+
+beforeAll(async () => {
+  served = await serveOrigin();
+  sdk = new Cloudflare({ apiToken: 'token', baseURL: `http://${served.address}/client/v4`, maxRetries: 0 });
+  id = (await served.origin.create('rest')).namespace.id;
+});
+
+afterAll(() => served.close());
+
+const send = (path: string, asked: Asked = {}): Promise<Answer> => ask(served.address, `${base}${path}`, asked);
+const json = ({ body }: Answer) => JSON.parse(body.toString());
+const value = (key: string, query = '') => `/${id}/values/${encodeURIComponent(key)}${query}`;
+
+describe('the REST API through the SDK', () => {
+  it('creates, shows, renames, lists and removes namespaces', async () => {
+    const { namespaces } = sdk.kv;
+    const made = await namespaces.create({ account_id, title: 'sdk' });
+    expect(made).toEqual({ id: expect.stringMatching(/^[0-9a-f]{32}$/), title: 'sdk', supports_url_encoding: true });
+    await namespaces.update(made.id, { account_id, title: 'renamed' });
+    expect(await namespaces.get(made.id, { account_id })).toMatchObject({ title: 'renamed' });
+    for (let i = 0; i < 5; i++) await namespaces.create({ account_id, title: `page ${i}` });
+    const titles: string[] = [];
+    for await (const { title } of namespaces.list({ account_id, per_page: 5, order: 'title' })) titles.push(title);
+    expect(titles).toEqual(['config', 'page 0', 'page 1', 'page 2', 'page 3', 'page 4', 'renamed', 'rest']);
+    await namespaces.delete(made.id, { account_id });
+    await expect(namespaces.get(made.id, { account_id })).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('puts a value with metadata as a form, and gets both', async () => {
+    const key = 'dir/ü %2F?#🚀';
+    const { values, metadata } = sdk.kv.namespaces;
+    await values.update(id, key, { account_id, value: 'text ü', metadata: '{"von":"Jürgen"}', expiration_ttl: 60 });
+    const got = await values.get(id, key, { account_id });
+    expect([await got.text(), Number(got.headers.get('expiration'))]).toEqual(['text ü', expect.any(Number)]);
+    expect(await metadata.get(id, key, { account_id })).toEqual({ von: 'Jürgen' });
+    await values.delete(id, key, { account_id });
+    await expect(values.get(id, key, { account_id })).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('writes, reads, lists and deletes in bulk', async () => {
+    const keys = Array.from({ length: 12 }, (_, i) => `bulk/${String(i).padStart(2, '0')}`);
+    const body = keys.map((key, i) => ({
+      key,
+      value: Buffer.from([i, 255]).toString('base64'),
+      base64: true,
+      metadata: { i },
+    }));
+    expect(await sdk.kv.namespaces.bulkUpdate(id, { account_id, body })).toEqual({
+      successful_key_count: 12,
+      unsuccessful_keys: [],
+    });
+    expect((await send(value('bulk/03'))).body).toEqual(Buffer.from([3, 255]));
+    const listed: unknown[] = [];
+    for await (const key of sdk.kv.namespaces.keys.list(id, { account_id, prefix: 'bulk/', limit: 10 }))
+      listed.push(key);
+    expect(listed).toEqual(keys.map((name, i) => ({ name, metadata: { i } })));
+    await sdk.kv.namespaces.bulkDelete(id, { account_id, body: keys });
+    expect(json(await send(`/${id}/keys?prefix=bulk%2F`))).toMatchObject({
+      result: [],
+      result_info: { count: 0, cursor: '' },
+    });
+  });
+
+  it('gets many keys, null where one is absent', async () => {
+    await send(value('g1'), { method: 'PUT', body: '{"a":1}' });
+    const got = await sdk.kv.namespaces.bulkGet(id, { account_id, keys: ['g1', 'g0'], type: 'json' });
+    expect(got).toEqual({ values: { g1: { a: 1 }, g0: null } });
+  });
+
+  it('keeps the bytes of a file in a form', async () => {
+    const bytes = Buffer.from([0, 255, 128, 13, 10]);
+    const form = new FormData();
+    form.set('value', await toFile(bytes, 'v.bin'));
+    form.set('metadata', 'null');
+    const url = `http://${served.address}${base}${value('file')}`;
+    expect((await fetch(url, { method: 'PUT', body: form })).status).toBe(200);
+    expect((await send(value('file'))).body).toEqual(bytes);
+  });
+});
+
+describe('the REST API refuses', () => {
+  const noId = 'f'.repeat(32);
+  it.each([
+    ['an absent key', 'GET', () => value('none'), undefined, 404, 10009, "get: 'key not found'"],
+    ['an unknown namespace', 'GET', () => `/${noId}/keys`, undefined, 404, 10013, "list keys: 'namespace not found'"],
+    ['the registry', 'PUT', () => `/${'0'.repeat(32)}/values/k`, 'x', 404, 10013, "put: 'namespace not found'"],
+    ['a title as id', 'GET', () => '/rest', undefined, 400, 10011, "get namespace: 'malformed namespace id'"],
+    ['a request without title', 'POST', () => '', '{}', 400, 10019, "create namespace: 'missing title'"],
+    ['a page of 4', 'GET', () => '?per_page=4', undefined, 400, 10008, "list namespaces: 'malformed per_page'"],
+    ['page 0', 'GET', () => '?page=0', undefined, 400, 10007, "list namespaces: 'malformed page'"],
+    ['an unknown endpoint', 'GET', () => `/${id}/nothing`, undefined, 404, 10025, "request: 'endpoint does not exist'"],
+    [
+      'a limit of 9',
+      'GET',
+      () => `/${id}/keys?limit=9`,
+      undefined,
+      400,
+      10028,
+      "list keys: 'limit must be from 10 to 1000'",
+    ],
+  ])('%s', async (_, method, path, body, status, code, message) => {
+    const answer = await send(path(), { method, ...(body === undefined ? {} : { body }) });
+    expect(answer.status).toBe(status);
+    expect(json(answer)).toEqual({ success: false, errors: [{ code, message }], messages: [], result: null });
+  });
+
+  it('a title that is taken', async () => {
+    const answer = await send('', { method: 'POST', body: '{"title":"rest"}' });
+    expect([answer.status, json(answer).errors[0].code]).toEqual([400, 10014]);
+  });
+
+  it.each([
+    ['59', 400, 'Expiration TTL must be at least 60.'],
+    ['x', 400, 'Please specify integer greater than 0.'],
+  ])('a ttl of %s', async (ttl, status, words) => {
+    const answer = await send(value('k', `?expiration_ttl=${ttl}`), { method: 'PUT', body: 'x' });
+    expect([answer.status, json(answer).errors[0].message]).toEqual([status, expect.stringContaining(words)]);
+  });
+
+  it('a value of 25 MiB and a byte, 10,001 pairs, and a form without its boundary, and goes on', async () => {
+    expect(json(await send(value('k'), { method: 'PUT', body: Buffer.alloc(26_214_401) })).errors[0].code).toBe(10024);
+    const pairs = JSON.stringify(Array.from({ length: 10_001 }, (_, i) => ({ key: `${i}`, value: '' })));
+    expect((await send(`/${id}/bulk`, { method: 'PUT', body: pairs })).status).toBe(413);
+    const headers = { 'content-type': 'multipart/form-data' };
+    expect((await send(value('k'), { method: 'PUT', body: 'junk', headers })).status).toBe(400);
+    expect((await send(value('k'))).status).toBe(404);
+  });
+
+  it('one bad pair with all the others of its bulk', async () => {
+    const pairs = JSON.stringify([
+      { key: 'whole', value: 'x' },
+      { key: 'bad', value: 'x', expiration_ttl: 5 },
+    ]);
+    expect((await send(`/${id}/bulk`, { method: 'PUT', body: pairs })).status).toBe(400);
+    expect((await send(value('whole'))).status).toBe(404);
+  });
+});
