@@ -18,14 +18,15 @@ const calls = {
   list: (kv, a) => kv.list(a.options),
   delete: (kv, a) => kv.delete(a.key),
 };
-export default { async fetch(request, env) {
+const worker = { async fetch(request, env) {
   const url = new URL(request.url);
   if (url.pathname === '/stream' && request.method === 'PUT') { await env.KV.put('stream', request.body); return new Response('ok'); }
   if (url.pathname === '/stream') return new Response(await env.KV.get('stream', 'stream'));
   const { call, ...a } = await request.json();
   try { return Response.json({ result: (await calls[call](env.KV, a)) ?? null }); }
   catch (error) { return Response.json({ thrown: error.message }); }
-} };`;
+} };
+export { worker as default };`;
 
 let served: ServedOrigin;
 let backend: Server;

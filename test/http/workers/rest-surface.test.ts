@@ -38,12 +38,13 @@ describe('the REST API through the SDK', () => {
   it('puts a value with metadata as a form, and gets both', async () => {
     const key = 'dir/ü %2F?#🚀';
     const { values, metadata } = sdk.kv.namespaces;
-    await values.update(id, key, { account_id, value: 'text ü', metadata: '{"von":"Jürgen"}', expiration_ttl: 60 });
-    const got = await values.get(id, key, { account_id });
+    const at = { account_id, namespace_id: id };
+    await values.update(key, { ...at, value: 'text ü', metadata: '{"von":"Jürgen"}', expiration_ttl: 60 });
+    const got = await values.get(key, at);
     expect([await got.text(), Number(got.headers.get('expiration'))]).toEqual(['text ü', expect.any(Number)]);
-    expect(await metadata.get(id, key, { account_id })).toEqual({ von: 'Jürgen' });
-    await values.delete(id, key, { account_id });
-    await expect(values.get(id, key, { account_id })).rejects.toMatchObject({ status: 404 });
+    expect(await metadata.get(key, at)).toEqual({ von: 'Jürgen' });
+    await values.delete(key, at);
+    await expect(values.get(key, at)).rejects.toMatchObject({ status: 404 });
   });
 
   it('writes, reads, lists and deletes in bulk', async () => {
