@@ -230,7 +230,7 @@ describe('the gRPC server', () => {
         requestSerialize,
         responseDeserialize,
       );
-      stream.on('data', (answer) => {
+      stream.on('data', (answer: ReflectionAnswer) => {
         resolve((answer.listServicesResponse?.service ?? []).map(({ name }) => name));
         stream.end();
       });
