@@ -98,6 +98,7 @@ export class MemoryStore implements Store {
   }
 
   async reopen(): Promise<void> {
+    if (this.#state === 'closed') throw closedError();
     if (this.#state === 'crashed') await new Promise(() => {});
     this.#contents = this.#disk.synced;
     this.#state = 'open';
