@@ -12,7 +12,7 @@ export interface BodyOptions {
   readonly signal: AbortSignal;
 }
 
-/** Bytes: a body declared as no longer than this takes no place. */
+/** Bytes: a body takes a place once more of it than this has come, so that one that is slow to begin holds none. */
 const smallBytes = 64 * 1024;
 
 /**
@@ -20,45 +20,54 @@ const smallBytes = 64 * 1024;
  * unread of a refused body is discarded by Node once the answer has been sent.
  */
 export async function readBody(request: IncomingMessage, options: BodyOptions): Promise<Buffer> {
-  const declared = request.headers['content-length'];
-  const length = declared === undefined ? undefined : Number(declared);
-  if (length !== undefined && length > options.bytesMax) throw options.tooLong(length);
-  if (length !== undefined && length <= smallBytes) return collect(request, options);
-  if (!(await options.places.acquire(options.signal))) {
+  const { bytesMax, tooLong, places, signal } = options;
+  const declared = Number(request.headers['content-length'] ?? 0);
+  if (declared > bytesMax) throw tooLong(declared);
+  const chunks: Buffer[] = [];
+  if (await collect(request, chunks, Math.min(smallBytes, bytesMax), signal)) return Buffer.concat(chunks);
+  if (bytesMax <= smallBytes) throw tooLong(bytesOf(chunks));
+  if (!(await places.acquire(signal))) {
     throw new MeridianError('RESOURCE_EXHAUSTED', 'too many large bodies under way', {
       reason: 'bodies-under-way',
       retryAfterMs: 1000,
     });
   }
   try {
-    return await collect(request, options);
+    if (await collect(request, chunks, bytesMax, signal)) return Buffer.concat(chunks);
+    throw tooLong(bytesOf(chunks));
   } finally {
-    options.places.release();
+    places.release();
   }
 }
 
-function collect(request: IncomingMessage, options: BodyOptions): Promise<Buffer> {
-  const { bytesMax, tooLong, signal } = options;
+/** Adds what comes to the chunks. True at the body's end; false, and paused, once they hold more than `bytesMax`. */
+function collect(request: IncomingMessage, chunks: Buffer[], bytesMax: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    let bytes = bytesOf(chunks);
     const settle = (run: () => void) => {
       request.off('data', onData).off('end', onEnd).off('error', onError);
       signal.removeEventListener('abort', onAbort);
       run();
     };
     const onData = (chunk: Buffer) => {
+      chunks.push(chunk);
       bytes += chunk.byteLength;
-      if (bytes > bytesMax) {
-        request.pause();
-        settle(() => reject(tooLong(bytes)));
-      } else chunks.push(chunk);
+      if (bytes <= bytesMax) return;
+      request.pause();
+      settle(() => resolve(false));
     };
-    const onEnd = () => settle(() => resolve(Buffer.concat(chunks, bytes)));
+    const onEnd = () => settle(() => resolve(true));
     const onError = (error: Error) => settle(() => reject(error));
     const onAbort = () => settle(() => reject(signal.reason));
     if (signal.aborted) return reject(signal.reason);
+    if (request.readableEnded) return resolve(true);
     signal.addEventListener('abort', onAbort, { once: true });
     request.on('data', onData).on('end', onEnd).on('error', onError);
+    // A stream that was paused on purpose does not flow again by itself.
+    request.resume();
   });
+}
+
+function bytesOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }

@@ -1,3 +1,4 @@
+import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, type Asked, ask, type ServedOrigin, serveOrigin } from './served-origin.ts';
 
@@ -161,5 +162,19 @@ describe('the binding protocol', () => {
     );
     expect((await send(url('k'), { method: 'PATCH' })).status).toBe(405);
     expect((await send('/')).status).toBe(200);
+  });
+
+  it('answers others while more bodies than have places are slow to come', async () => {
+    const [host, port] = served.address.split(':');
+    const headers = { 'Meridian-Namespace': 'config', 'Content-Length': 1_000_000 };
+    const held = Array.from({ length: 8 }, (_, i) =>
+      httpRequest({ host, port, path: url(`held${i}`), method: 'PUT', headers, agent: false }).on('error', () => {}),
+    );
+    for (const request of held) await new Promise<unknown>((resolve) => request.write('x', resolve));
+    expect((await put('meanwhile', 'small')).status).toBe(200);
+    expect((await send(url('meanwhile'))).body.toString()).toBe('small');
+    for (const request of held) request.destroy();
+    expect((await put('after', Buffer.alloc(1_000_000))).status).toBe(200);
+    expect((await send(url('held0'))).status).toBe(404);
   });
 });

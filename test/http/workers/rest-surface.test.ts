@@ -71,6 +71,15 @@ describe('the REST API through the SDK', () => {
     });
   });
 
+  it('deletes in bulk by the older endpoint too, keys that are absent among them', async () => {
+    await send(value('old'), { method: 'PUT', body: 'x' });
+    const body = '["old","never"]';
+    const headers = { 'Content-Length': String(body.length) };
+    const answer = await send(`/${id}/bulk`, { method: 'DELETE', headers, body });
+    expect(json(answer).result).toEqual({ successful_key_count: 2, unsuccessful_keys: [] });
+    expect((await send(value('old'))).status).toBe(404);
+  });
+
   it('gets many keys, null where one is absent', async () => {
     await send(value('g1'), { method: 'PUT', body: '{"a":1}' });
     const got = await sdk.kv.namespaces.bulkGet(id, { account_id, keys: ['g1', 'g0'], type: 'json' });
