@@ -53,8 +53,15 @@ export abstract class Process<N> {
       clock.stop();
       for (const store of stores) store.crash();
     };
-    const node = await this.open(clock, stores);
-    if (!crashed()) this.running = { node, clock, stores };
+    try {
+      const node = await this.open(clock, stores);
+      if (!crashed()) this.running = { node, clock, stores };
+    } catch {
+      // Whoever looks after the process starts it again.
+      if (crashed()) return;
+      this.crash();
+      this.time.at(50, () => void this.start());
+    }
   }
 
   /** Nothing of the process has an effect from now on. */
