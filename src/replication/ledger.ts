@@ -117,6 +117,8 @@ export class Ledger {
         this.#broken = true;
         this.ring.clear();
         for (const waiting of taken) waiting.reject(storeFailed(error));
+        // At once, or reads and scans would be refused until somebody writes; where it fails, the next write tries again.
+        await this.#reopen().catch((cause: unknown) => this.#options.observer.commitFailed(cause));
       }
     }
     this.#running = undefined; // In the same turn as the last look at the queue: nobody can slip in between.
