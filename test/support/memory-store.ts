@@ -25,6 +25,8 @@ export class MemoryDisk {
   synced: Contents = empty;
   /** What becomes of the next commit: it fails, and its batch is lost or is on the disk all the same (rule R2). */
   nextCommitFails: 'lost' | 'kept' | undefined;
+  /** A disk that lies: it says synced and is not. */
+  ignoresSync = false;
 
   /** @param wait how long a sync takes; resolves when it is over */
   open(wait: () => Promise<void> = async () => {}): MemoryStore {
@@ -87,7 +89,7 @@ export class MemoryStore implements Store {
     if (batch.sync) await this.#wait();
     if (this.#state === 'crashed') await new Promise(() => {});
     this.#contents = applied(this.#contents, batch);
-    if (batch.sync) this.#disk.synced = this.#contents;
+    if (batch.sync && !this.#disk.ignoresSync) this.#disk.synced = this.#contents;
   }
 
   snapshot(): Snapshot {
