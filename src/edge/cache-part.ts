@@ -10,6 +10,7 @@ import { emptyVector, joinVectors, type VersionVector, withPosition } from '../m
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
+import { removeRecords } from '../replication/remove-records.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { decideChanges } from './cache-changes.ts';
@@ -17,7 +18,6 @@ import { DiskBound } from './disk-bound.ts';
 import { type CacheEntry, MemoryCache } from './memory-cache.ts';
 import type { EdgeObserver } from './observer.ts';
 import { Flights, type HeldRecord, type Part } from './part.ts';
-import { removeAll } from './remove-all.ts';
 
 export interface CachePartOptions {
   readonly ledger: Ledger;
@@ -258,7 +258,7 @@ export class CachePart implements FeedSink, Part {
     this.#caughtUpNow = false;
     this.#generation++;
     this.#memory.clear();
-    await removeAll(this.ledger);
+    await removeRecords(this.ledger, {});
     await this.ledger.submit({
       keys: [],
       sync: true,

@@ -1,9 +1,9 @@
 import type { Call } from '../model/call.ts';
-import { MeridianError, toMeridianError } from '../model/errors.ts';
+import { toMeridianError } from '../model/errors.ts';
 import { containsRange } from '../model/filter.ts';
 import type { ListAnswer, ListRequest } from '../model/key-value.ts';
-import { limits } from '../model/limits.ts';
 import { decodeListCursor } from '../model/list-cursor.ts';
+import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import { covers } from '../model/version-vector.ts';
 import { listPage } from '../replication/list-page.ts';
@@ -45,7 +45,7 @@ export class Lists {
   }
 
   async #list(request: ListRequest, call: Call): Promise<ListAnswer> {
-    checkLimit(request.limit);
+    checkListLimit(request.limit);
     const held = this.#copyOf(request);
     const facts = this.#facts(request, held?.copy);
     const decision = decideRead({ ...facts, loadFailed: false });
@@ -101,13 +101,4 @@ export class Lists {
       await snapshot.close();
     }
   }
-}
-
-function checkLimit(limit: number): void {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= limits.listKeysMax) return;
-  throw new MeridianError('INVALID_ARGUMENT', `a list's limit is 1 to ${limits.listKeysMax}, not ${limit}`, {
-    reason: 'bad-limit',
-    limit: limits.listKeysMax,
-    seen: limit,
-  });
 }

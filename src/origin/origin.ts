@@ -12,8 +12,8 @@ import type {
   WriteAnswer,
   WriteRequest,
 } from '../model/key-value.ts';
-import { limits } from '../model/limits.ts';
 import { decodeListCursor } from '../model/list-cursor.ts';
+import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
@@ -102,7 +102,7 @@ export class Origin implements Upstream {
 
   async list(request: ListRequest, call: Call): Promise<ListAnswer> {
     return this.#measured('list', async () => {
-      checkLimit(request.limit);
+      checkListLimit(request.limit);
       await this.#covering(request.session.vector, call);
       const namespace = this.#ledger.registry.require(request.namespace).id;
       const { prefix, limit, cursor } = request;
@@ -228,13 +228,4 @@ export class Origin implements Upstream {
       throw error;
     }
   }
-}
-
-function checkLimit(limit: number): void {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= limits.listKeysMax) return;
-  throw new MeridianError('INVALID_ARGUMENT', `a list's limit is 1 to ${limits.listKeysMax}, not ${limit}`, {
-    reason: 'bad-limit',
-    limit: limits.listKeysMax,
-    seen: limit,
-  });
 }

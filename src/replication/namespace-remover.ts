@@ -2,6 +2,7 @@ import type { NamespaceId } from '../model/namespace.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Ledger } from './ledger.ts';
 import type { ReplicationObserver } from './observer.ts';
+import { removeRecords } from './remove-records.ts';
 
 export interface NamespaceRemoverOptions {
   readonly ledger: Ledger;
@@ -40,31 +41,7 @@ export class NamespaceRemover {
     for (const id of this.#options.ledger.registry.dead()) {
       if (this.#removed.has(id)) continue;
       // A write that was decided in the same commit as the deletion may still come: done is what was empty at a look.
-      if ((await this.#removeOne(id, signal)) === 0) this.#removed.add(id);
-    }
-  }
-
-  async #removeOne(id: NamespaceId, signal: AbortSignal): Promise<number> {
-    const { ledger } = this.#options;
-    const { snapshot } = ledger.instant();
-    let removed = 0;
-    try {
-      for await (const heads of snapshot.records({ namespace: id })) {
-        signal.throwIfAborted();
-        removed += heads.length;
-        await ledger.submit({
-          keys: heads,
-          sync: false,
-          bytes: heads.length * 128,
-          decide: (view) => {
-            const removals = heads.map((head) => view.head(head)).filter((head) => head !== undefined);
-            return { removals, silent: true, result: undefined };
-          },
-        });
-      }
-      return removed;
-    } finally {
-      await snapshot.close();
+      if ((await removeRecords(this.#options.ledger, { namespace: id }, signal)) === 0) this.#removed.add(id);
     }
   }
 }
