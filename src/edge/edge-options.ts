@@ -1,10 +1,8 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import type { ValueMode } from '../model/feed.ts';
-import type { FeedServerOptions } from '../replication/feed-server.ts';
+import { type ReplicationBounds, replicationDefaults } from '../replication/bounds.ts';
 import type { FollowLoopOptions } from '../replication/follow-loop.ts';
-import type { LedgerOptions } from '../replication/ledger.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
-import type { SweeperOptions } from '../replication/sweeper.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Store } from '../store/store.ts';
@@ -13,13 +11,8 @@ import type { NamedUpstream } from './upstreams.ts';
 
 /** Everything that bounds an edge. */
 export interface EdgeBounds
-  extends Pick<
-      LedgerOptions,
-      'ringCommitsMax' | 'ringBytesMax' | 'proposalsMax' | 'proposalBytesMax' | 'commitBytesMax'
-    >,
-    Pick<FeedServerOptions, 'scanRecordsMax' | 'scanBytesMax' | 'scansMax' | 'scanStallMs' | 'followersMax'>,
-    Pick<FollowLoopOptions, 'probeIntervalMs' | 'silenceMsMax' | 'backoff'>,
-    Pick<SweeperOptions, 'sweepIntervalMs' | 'clockSkewMsMax' | 'tombstoneRetentionMs'> {
+  extends ReplicationBounds,
+    Pick<FollowLoopOptions, 'probeIntervalMs' | 'silenceMsMax' | 'backoff'> {
   /** Milliseconds: the age that a read accepts which names none. */
   readonly maxStalenessMs: number;
   readonly staleWhileRevalidateMs: number;
@@ -49,22 +42,10 @@ export interface EdgeOptions extends EdgeBounds {
 }
 
 export const edgeDefaults: EdgeBounds = {
-  ringCommitsMax: 65_536,
-  ringBytesMax: 64 * 1024 * 1024,
-  proposalsMax: 100_000,
-  proposalBytesMax: 256 * 1024 * 1024,
-  commitBytesMax: 4 * 1024 * 1024,
-  scanRecordsMax: 1024,
-  scanBytesMax: 256 * 1024,
-  scansMax: 4,
-  scanStallMs: 10_000,
-  followersMax: 4096,
+  ...replicationDefaults,
   probeIntervalMs: 200,
   silenceMsMax: 5000,
   backoff: { firstMs: 100, mostMs: 5000 },
-  sweepIntervalMs: 1000,
-  clockSkewMsMax: 500,
-  tombstoneRetentionMs: 24 * 60 * 60 * 1000,
   maxStalenessMs: 60_000,
   staleWhileRevalidateMs: 0,
   staleIfErrorMs: 24 * 60 * 60 * 1000,

@@ -1,0 +1,28 @@
+import type { FeedServerOptions } from './feed-server.ts';
+import type { LedgerOptions } from './ledger.ts';
+import type { SweeperOptions } from './sweeper.ts';
+
+/** What bounds the replication of any node, an origin's as an edge's. */
+export interface ReplicationBounds
+  extends Pick<
+      LedgerOptions,
+      'ringCommitsMax' | 'ringBytesMax' | 'proposalsMax' | 'proposalBytesMax' | 'commitBytesMax'
+    >,
+    Pick<FeedServerOptions, 'scanRecordsMax' | 'scanBytesMax' | 'scansMax' | 'scanStallMs' | 'followersMax'>,
+    Pick<SweeperOptions, 'sweepIntervalMs' | 'clockSkewMsMax' | 'tombstoneRetentionMs'> {}
+
+export const replicationDefaults: ReplicationBounds = {
+  ringCommitsMax: 65_536,
+  ringBytesMax: 64 * 1024 * 1024,
+  proposalsMax: 100_000,
+  proposalBytesMax: 256 * 1024 * 1024,
+  commitBytesMax: 4 * 1024 * 1024,
+  scanRecordsMax: 1024,
+  scanBytesMax: 256 * 1024,
+  scansMax: 4,
+  scanStallMs: 10_000,
+  followersMax: 4096,
+  sweepIntervalMs: 1000,
+  clockSkewMsMax: 500,
+  tombstoneRetentionMs: 24 * 60 * 60 * 1000,
+};
