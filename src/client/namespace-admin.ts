@@ -38,6 +38,11 @@ export class NamespaceAdmin {
     return this.#change(options, (node, call) => node.remove(name, call));
   }
 
+  /** Moves where conditional writes are decided to the origin of this name or id. @throws NOT_FOUND, UNAVAILABLE */
+  moveHome(name: string, origin: string, options: CallOptions = {}): Promise<NamespaceInfo> {
+    return this.#change(options, (node, call) => node.moveHome(name, origin, call));
+  }
+
   async #change(
     options: CallOptions,
     ask: (node: RemoteNode, call: Call) => Promise<NamespaceChange>,

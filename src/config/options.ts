@@ -72,7 +72,14 @@ export const options = {
     targets: origins,
     default: '',
     group: 'Network',
-    help: 'Other origins. This version runs one origin a cluster and refuses to start with any.',
+    help: 'Other origins. With any, an empty data folder waits to be admitted to their cluster instead of founding one. One side naming the other is enough, where both say where they are reached.',
+  },
+  advertise: {
+    flag: 'advertise',
+    kind: 'address',
+    targets: origins,
+    group: 'Network',
+    help: 'Where the other origins reach this one. Default: what --listen says, unless that is every address or port 0; then the others must be told with --peer.',
   },
   upstreams: {
     flag: 'upstream',

@@ -126,6 +126,10 @@ export class Edge implements Upstream {
     return this.#upstreams.call((upstream) => upstream.remove(name, call));
   }
 
+  moveHome(name: string, origin: string, call: Call): Promise<NamespaceChange> {
+    return this.#upstreams.call((upstream) => upstream.moveHome(name, origin, call));
+  }
+
   async status(): Promise<NodeStatus> {
     const open = this.#parts; // They may be closed and opened anew while they are asked.
     const parts = await Promise.all(

@@ -4,4 +4,6 @@ export interface Call {
   readonly deadlineMs: number;
   /** Aborted when the caller goes away. */
   readonly signal: AbortSignal;
+  /** Set where an origin passes a call on to another that decides it: nobody passes it on again. */
+  readonly forwarded?: true;
 }

@@ -20,13 +20,13 @@ export interface NodeIdentity {
   readonly region: string;
   /** Degrees north, degrees east; unset = unknown. */
   readonly location?: readonly [number, number];
+  /** `host:port` where others reach it, where it says so. */
+  readonly address?: string;
 }
 
 export interface Member extends NodeIdentity {
   /** True while a connection to it is up, as seen by the node asked. */
   readonly connected: boolean;
-  /** Where the node asked reaches it or is reached from it. */
-  readonly address?: string;
 }
 
 /** One part that a node holds or follows. */
@@ -57,6 +57,21 @@ export interface FollowerStatus {
   readonly behindCommits?: number;
 }
 
+/** Another origin as an origin sees it. */
+export interface PeerStatus {
+  /** The operator's label; empty where nobody was ever met at the address. */
+  readonly name: string;
+  readonly id: string;
+  readonly address: string;
+  readonly state: 'connecting' | 'scanning' | 'live' | 'resyncing';
+  /** Milliseconds: how old what the peer wrote may be here. Unset = unknown. */
+  readonly boundMs?: number;
+  /** This origin's own writes that the peer has not acknowledged to hold on disk; unset = unknown. */
+  readonly unacknowledged?: number;
+  /** Why it is not followed, where it is not. */
+  readonly refused?: string;
+}
+
 export interface NodeStatus {
   readonly node: NodeIdentity;
   readonly clusterId: string;
@@ -67,6 +82,8 @@ export interface NodeStatus {
   readonly uptimeMs: number;
   readonly parts: readonly PartStatus[];
   readonly followers: readonly FollowerStatus[];
+  /** Of an origin. */
+  readonly peers?: readonly PeerStatus[];
   /** Unset where no read has been answered yet. */
   readonly hitRate?: number;
   /** True where writes are not taken, with the reason in `notes`. */

@@ -32,3 +32,12 @@ export function cursorOf(vector: VersionVector, epochs: Epochs): Cursor {
 export function vectorOf(cursor: Cursor): VersionVector {
   return new Map([...cursor].map(([origin, { sequence }]) => [origin, sequence]));
 }
+
+/** Everything that either knows: of each origin the longer history, judged by its latest opening. */
+export function joinEpochs(a: Epochs, b: Epochs): Epochs {
+  const joined = new Map(a);
+  for (const [origin, history] of b) {
+    if ((a.get(origin)?.at(-1)?.first ?? 0) < (history.at(-1)?.first ?? 0)) joined.set(origin, history);
+  }
+  return joined;
+}

@@ -14,6 +14,11 @@ export interface Namespaces {
   rename(name: string, title: string, call: Call): Promise<NamespaceChange>;
   /** The name is free at once; the data go away in the background. @throws NOT_FOUND */
   remove(name: string, call: Call): Promise<NamespaceChange>;
+  /**
+   * Moves where the namespace's conditional writes are decided to the origin of this name or id.
+   * @throws NOT_FOUND (namespace or origin), UNAVAILABLE where the home is not reached
+   */
+  moveHome(name: string, origin: string, call: Call): Promise<NamespaceChange>;
 }
 
 /** What a change did, and the session that sees it. */

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import type { OriginConfig } from '../config/config.ts';
+import { formatAddress } from '../config/parse-address.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { Origin } from '../origin/origin.ts';
 import { originDefaults } from '../origin/origin-options.ts';
+import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { openLevelStore } from '../store/level-store.ts';
 import { Closing } from './closing.ts';
 import { checkListeners } from './listen-guard.ts';
@@ -10,6 +12,13 @@ import { hostNode } from './node-host.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { softwareVersion } from './software-version.ts';
+
+/** Where the other origins reach this one: as told, or where it listens, unless that is every address or any port. */
+function addressOf({ advertise, listen }: OriginConfig): { readonly address?: string } {
+  if (advertise !== undefined) return { address: formatAddress(advertise) };
+  const everywhere = listen.host === '0.0.0.0' || listen.host === '::';
+  return everywhere || listen.port === 0 ? {} : { address: formatAddress(listen) };
+}
 
 /**
  * Opens the origin's store, founding a cluster in an empty folder, and serves it.
@@ -43,6 +52,12 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       ...(location === undefined ? {} : { location }),
       version: softwareVersion(),
       durability,
+      peers: config.peers.map(formatAddress),
+      connect: (address) => {
+        const upstream = new RemoteUpstream({ address, clock });
+        return { upstream, close: () => upstream.close() };
+      },
+      ...addressOf(config),
       tombstoneRetentionMs: config.tombstoneRetentionMs,
       clockSkewMsMax: config.clockSkewMaxMs,
       ringBytesMax: config.ringBytes,

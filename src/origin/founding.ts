@@ -2,79 +2,134 @@ import type { Epoch } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type OriginId, parseOriginId } from '../model/position.ts';
+import type { LiveRecord } from '../model/record.ts';
+import { covers, coversPosition, type VersionVector } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
-import { type RegisteredOrigin, registryKeys } from '../replication/registry.ts';
+import { membershipKeys, type RegisteredOrigin } from '../replication/membership.ts';
+import type { CommitView } from '../replication/proposal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import type { Settlement } from './settlement.ts';
 import { nextStamp } from './stamp-clock.ts';
 
 /** Who an origin is: kept in its store, drawn when that is made. */
 export interface OriginIdentity {
   readonly id: OriginId;
-  readonly clusterId: string;
+  /** Unset while no origin of a cluster has admitted it. */
+  readonly clusterId?: string;
+  /** True for the store that founded the cluster. */
+  readonly founds?: boolean;
+  /** True once it has served: what it covers since then is whole. */
+  readonly begun?: boolean;
 }
 
 const identityName = 'origin/identity';
 /** Openings that are remembered of one origin; a cursor older than all of them names no epoch that is known. */
 const epochsMax = 256;
 
-/** The identity in the store; in an empty one a new cluster is founded (rule R16). @throws DATA_LOSS */
-export async function readOrFound(ledger: Ledger, random: Random): Promise<OriginIdentity> {
+/**
+ * The identity in the store. An empty store is given one: with peers it waits to be admitted to their cluster, without
+ * it founds a new one (rule R16). @throws DATA_LOSS
+ */
+export async function readOrFound(ledger: Ledger, random: Random, hasPeers: boolean): Promise<OriginIdentity> {
   const stored = await ledger.store.meta(identityName);
   if (stored !== undefined) {
-    const identity = JSON.parse(Buffer.from(stored).toString()) as { id: string; clusterId: string };
+    const identity = JSON.parse(Buffer.from(stored).toString()) as { id: string; clusterId?: string };
     const id = parseOriginId(identity.id);
     if (id === undefined)
       throw new MeridianError('DATA_LOSS', "the origin's identity is damaged", { reason: 'identity' });
-    return { id, clusterId: identity.clusterId };
+    return { ...identity, id };
   }
   if (ledger.state.covered.size > 0) {
     throw new MeridianError('DATA_LOSS', 'the data directory holds records but no origin: is it an edge’s?', {
       reason: 'identity',
     });
   }
-  const identity: OriginIdentity = { id: random.hex(8) as OriginId, clusterId: random.hex(16) };
-  await ledger.submit({
-    keys: [],
-    sync: true,
-    bytes: 0,
-    decide: () => ({ meta: new Map([[identityName, Buffer.from(JSON.stringify(identity))]]), result: undefined }),
-  });
+  const id = random.hex(8) as OriginId;
+  const identity: OriginIdentity = hasPeers ? { id } : { id, clusterId: random.hex(16), founds: true };
+  await keepIdentity(ledger, identity);
   return identity;
+}
+
+export async function keepIdentity(ledger: Ledger, identity: OriginIdentity): Promise<void> {
+  const meta = new Map([[identityName, Buffer.from(JSON.stringify(identity))]]);
+  await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
+}
+
+/** True once an admitted origin holds what it must before it counts (rule R19). The founder always does. */
+export function mayServe(registered: RegisteredOrigin | undefined, covered: VersionVector): boolean {
+  if (registered === undefined) return false;
+  const { admitted } = registered;
+  if (admitted === undefined) return true;
+  return (
+    coversPosition(covered, { origin: admitted.by, sequence: admitted.sequence }) &&
+    covers(covered, new Map(admitted.covered))
+  );
+}
+
+/** What an origin writes of itself; its admission stays what it was. */
+export type SelfDescription = Pick<RegisteredOrigin, 'id' | 'name' | 'region' | 'location' | 'address'>;
+
+export interface Registering {
+  readonly ledger: Ledger;
+  readonly self: OriginId;
+  readonly settlement: Settlement;
+  readonly clock: Clock;
 }
 
 /**
  * Draws the epoch of this opening and registers it, and this origin, as the first write of the epoch: whoever covers a
- * sequence of it knows the epoch too (rule R16).
+ * sequence of it knows the epoch too (rule R16). The founder becomes the registry's home by the same commit.
  */
-export async function beginEpoch(
-  ledger: Ledger,
-  self: Omit<RegisteredOrigin, 'epochs'>,
-  { clock, random }: { clock: Clock; random: Random },
-): Promise<void> {
+export async function beginEpoch(registering: Registering, self: SelfDescription, random: Random): Promise<void> {
   const epoch: Epoch = Number.parseInt(random.hex(4), 16);
-  const key = registryKeys.origin(self.id);
-  await ledger.submit({
-    keys: [{ namespace: registryNamespace, key }],
+  const { membership } = registering.ledger.registry;
+  await registering.ledger.submit({
+    keys: [
+      { namespace: registryNamespace, key: membershipKeys.origin(self.id) },
+      { namespace: registryNamespace, key: membershipKeys.home(registryNamespace) },
+    ],
     sync: true,
     bytes: 256,
-    decide: ({ state }) => {
-      const sequence = (state.covered.get(self.id) ?? 0) + 1;
-      const history = [...(state.epochs.get(self.id) ?? []), { epoch, first: sequence }].slice(-epochsMax);
-      const stamp = nextStamp(state.highWater, clock.wallMs(), self.id);
-      const covered = new Map(state.covered).set(self.id, sequence);
-      const value = Buffer.from(JSON.stringify({ ...self, epochs: history } satisfies RegisteredOrigin));
-      const position = { origin: self.id, sequence };
-      return {
-        puts: [{ kind: 'live', namespace: registryNamespace, key, stamp, position, value }],
-        state: {
-          covered,
-          settled: covered,
-          highWater: stamp,
-          epochs: new Map(state.epochs).set(self.id, history),
-        },
-        result: undefined,
+    decide: (view) => {
+      const first = (view.state.covered.get(self.id) ?? 0) + 1;
+      const history = [...(view.state.epochs.get(self.id) ?? []), { epoch, first }].slice(-epochsMax);
+      const admitted = membership.origin(self.id)?.admitted;
+      const registered: RegisteredOrigin = {
+        ...self,
+        ...(admitted === undefined ? {} : { admitted }),
+        epochs: history,
       };
+      const values: Array<[string, unknown]> = [[membershipKeys.origin(self.id), registered]];
+      const founds = admitted === undefined && membership.registryHome() === undefined;
+      if (founds) values.push([membershipKeys.home(registryNamespace), { home: self.id }]);
+      const { puts, state } = registryPuts(registering, values, view);
+      const epochs = new Map(view.state.epochs).set(self.id, history);
+      return { puts, state: { ...state, epochs }, result: undefined };
     },
   });
+}
+
+/** Records of the registry by this origin, and the state after them. */
+export function registryPuts(
+  { self, settlement, clock }: Registering,
+  values: ReadonlyArray<readonly [string, unknown]>,
+  { state }: CommitView,
+): { readonly puts: readonly LiveRecord[]; readonly state: Partial<CommitView['state']> } {
+  let { highWater } = state;
+  let sequence = state.covered.get(self) ?? 0;
+  const puts = values.map(([key, value]): LiveRecord => {
+    highWater = nextStamp(highWater, clock.wallMs(), self);
+    sequence++;
+    return {
+      kind: 'live',
+      namespace: registryNamespace,
+      key,
+      stamp: highWater,
+      position: { origin: self, sequence },
+      value: Buffer.from(JSON.stringify(value)),
+    };
+  });
+  const covered = new Map(state.covered).set(self, sequence);
+  return { puts, state: { covered, highWater, settled: settlement.after(covered, state.settled) } };
 }

@@ -1,18 +1,21 @@
 import { MeridianError } from '../model/errors.ts';
-import type { PutMutation } from '../model/key-value.ts';
+import type { PutMutation, Written } from '../model/key-value.ts';
 import { checkTitle, type NamespaceId, type NamespaceInfo, registryNamespace } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { OriginId } from '../model/position.ts';
 import { isReadable } from '../model/record.ts';
 import { emptySession, sessionAfterRecord } from '../model/session.ts';
 import { bottomStamp } from '../model/stamp.ts';
+import { membershipKeys } from '../replication/membership.ts';
 import type { CommitView } from '../replication/proposal.ts';
 import { type Registry, registryKeys } from '../replication/registry.ts';
 import type { Random } from '../runtime/random.ts';
+import type { Homes } from './homes.ts';
 import type { Draft, Writer } from './writer.ts';
 
 export interface NamespaceWriterOptions {
   readonly writer: Writer;
+  readonly homes: Homes;
   readonly registry: Registry;
   readonly random: Random;
   readonly self: OriginId;
@@ -52,17 +55,38 @@ export class NamespaceWriter {
     return this.#commit(namespace, [release(namespace), gone], (view) => checkAlive(namespace, view));
   }
 
+  /** Moves where a namespace's conditional writes are decided. It is to be asked at the home that it has. */
+  move(name: string, home: OriginId): Promise<NamespaceChange> {
+    const { homes, registry, writer } = this.#options;
+    const before = registry.require(name);
+    const drafts = [put(membershipKeys.home(before.id), { home })];
+    return homes.leaving(before, async (begin) => {
+      const written = await writer.commit(drafts, bottomStamp, () => {
+        homes.checkAtHome(before);
+        begin();
+      });
+      return changed({ ...before, home }, written);
+    });
+  }
+
   async #commit(
     namespace: NamespaceInfo,
     drafts: readonly Draft[],
     check: (view: CommitView) => void,
   ): Promise<NamespaceChange> {
-    const written = await this.#options.writer.commit(drafts, bottomStamp, check);
-    const session = written.reduce((s, { position, stamp }) => sessionAfterRecord(s, position, stamp), emptySession);
-    return { namespace, session };
+    const { writer, homes } = this.#options;
+    const written = await writer.commit(drafts, bottomStamp, (view) => {
+      homes.checkAtRegistryHome();
+      check(view);
+    });
+    return changed(namespace, written);
   }
 }
 
+function changed(namespace: NamespaceInfo, written: readonly Written[]): NamespaceChange {
+  const session = written.reduce((s, { position, stamp }) => sessionAfterRecord(s, position, stamp), emptySession);
+  return { namespace, session };
+}
 function put(key: string, value: unknown): Draft {
   const mutation: PutMutation = { kind: 'put', key, value: Buffer.from(JSON.stringify(value)) };
   return { namespace: registryNamespace, mutation };

@@ -1,8 +1,11 @@
+import { MeridianError } from '../model/errors.ts';
 import type { Durability } from '../model/key-value.ts';
 import { type ReplicationBounds, replicationDefaults } from '../replication/bounds.ts';
 import type { LedgerOptions } from '../replication/ledger.ts';
+import type { BackoffOptions } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
 import type { OriginObserver } from './observer.ts';
+import type { PeerConnection } from './peer-link.ts';
 
 export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'store' | 'clock' | 'observer'> {
   readonly random: Random;
@@ -16,7 +19,26 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 's
   readonly version: string;
   /** Of a write that asks for none. */
   readonly durability: Durability;
+  /** `host:port` of other origins. With any, an empty store waits to be admitted to their cluster. */
+  readonly peers: readonly string[];
+  readonly connect: (address: string) => PeerConnection;
+  /** `host:port` at which the others reach this one; unset = they must be told. */
+  readonly address?: string;
+  /** Milliseconds between probes to a peer. */
+  readonly probeIntervalMs: number;
+  /** Milliseconds without an event after which a peer's feed is given up. */
+  readonly silenceMsMax: number;
+  readonly backoff: BackoffOptions;
 }
 
 /** The bounds of an origin that is told none. */
-export const originDefaults = replicationDefaults;
+export const originDefaults = {
+  ...replicationDefaults,
+  peers: [] as readonly string[],
+  connect: (address: string): PeerConnection => {
+    throw new MeridianError('INTERNAL', `this origin was given no way to reach ${address}`, { reason: 'no-connect' });
+  },
+  probeIntervalMs: 100,
+  silenceMsMax: 5_000,
+  backoff: { firstMs: 100, mostMs: 5_000 },
+} as const;

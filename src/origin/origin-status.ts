@@ -1,35 +1,83 @@
-import type { NodeIdentity, NodeStatus } from '../model/cluster.ts';
+import type { FollowerStatus, Member, NodeStatus, PeerStatus } from '../model/cluster.ts';
+import type { OriginId } from '../model/position.ts';
 import type { FollowerView } from '../replication/feed-server.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
+import type { Membership } from '../replication/membership.ts';
+import type { OriginParts } from './origin-parts.ts';
+import type { PeerView } from './peer-link.ts';
 
-interface Parts {
-  readonly node: NodeIdentity;
-  readonly clusterId: string;
+interface Facts {
+  readonly parts: OriginParts;
   readonly version: string;
   readonly uptimeMs: number;
   readonly state: LedgerState;
   readonly bytes: number;
-  readonly followers: readonly FollowerView[];
 }
 
-export function originStatus({ node, clusterId, version, uptimeMs, state, bytes, followers }: Parts): NodeStatus {
+export function originStatus({ parts, version, uptimeMs, state, bytes }: Facts): NodeStatus {
+  const { standing, identity, mark, feed, peers, durability } = parts;
   const { covered, floor, settled } = state;
+  const { reason } = standing;
+  const id = identity.id as OriginId;
+  const own = covered.get(id) ?? 0;
+  const views = peers.views();
+  const peer = (view: PeerView) => peerStatus(view, own, durability.of(view.node?.id as OriginId)?.get(id));
   return {
-    node,
-    clusterId,
+    node: identity,
+    clusterId: standing.clusterId ?? '',
     version,
-    ready: true,
-    notes: [],
+    ready: standing.serves,
+    notes: [
+      ...(reason === undefined ? [] : [reason]),
+      ...(mark.active ? ['takes over what it missed while it was away; serves no feed meanwhile'] : []),
+      ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),
+    ],
     uptimeMs,
-    parts: [{ part: 'all', includes: ['*'], state: 'live', covered, floor, settled, boundMs: 0, bytes }],
-    followers: followers.map((follower) => ({
-      name: follower.node.name,
-      role: follower.node.role,
-      id: follower.node.id,
-      part: follower.role,
-      state: follower.state,
-      ...(follower.behindCommits === undefined ? {} : { behindCommits: follower.behindCommits }),
-    })),
-    readOnly: false,
+    parts: [
+      {
+        part: 'all',
+        includes: ['*'],
+        state: standing.serves ? 'live' : 'starting',
+        covered,
+        floor,
+        settled,
+        ...(standing.serves ? { boundMs: 0, root: id } : {}),
+        bytes,
+      },
+    ],
+    followers: feed.followers().map(followerStatus),
+    ...(views.length === 0 ? {} : { peers: views.map(peer) }),
+    readOnly: !standing.serves,
+  };
+}
+
+/** The origins of the registry, and the edges that follow this one. */
+export function originMembers({ identity, peers, feed }: OriginParts, membership: Membership): readonly Member[] {
+  const met = new Set(peers.views().flatMap(({ node, state }) => (state === 'live' ? [node?.id] : [])));
+  const origins = membership.registered().map(({ admitted: _admitted, epochs: _epochs, ...origin }): Member => {
+    return { ...origin, role: 'origin', connected: origin.id === identity.id || met.has(origin.id) };
+  });
+  const edges = new Map<string, Member>();
+  for (const { node } of feed.followers()) if (node.role === 'edge') edges.set(node.id, { ...node, connected: true });
+  const known = origins.some(({ id }) => id === identity.id) ? origins : [{ ...identity, connected: true }, ...origins];
+  return [...known, ...edges.values()];
+}
+
+function followerStatus({ node, role, state, behindCommits }: FollowerView): FollowerStatus {
+  const { name, id } = node;
+  const behind = behindCommits === undefined ? {} : { behindCommits };
+  return { name, role: node.role, id, part: role, state, ...behind };
+}
+
+function peerStatus(view: PeerView, own: number, acknowledged: number | undefined): PeerStatus {
+  const { address, node, state, boundMs, refused } = view;
+  return {
+    name: node?.name ?? '',
+    id: node?.id ?? '',
+    address,
+    state,
+    ...(boundMs === undefined ? {} : { boundMs }),
+    ...(acknowledged === undefined ? {} : { unacknowledged: Math.max(0, own - acknowledged) }),
+    ...(refused === undefined ? {} : { refused }),
   };
 }

@@ -2,87 +2,60 @@ import type { Call } from '../model/call.ts';
 import type { Member, NodeIdentity, NodeStatus } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
-import { checkKey } from '../model/key.ts';
-import type {
-  GetAnswer,
-  GetRequest,
-  ListAnswer,
-  ListRequest,
-  Provenance,
-  WriteAnswer,
-  WriteRequest,
-} from '../model/key-value.ts';
-import { decodeListCursor } from '../model/list-cursor.ts';
-import { checkListLimit } from '../model/list-limit.ts';
-import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
+import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
+import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
-import { expireInPlace, isReadable, type Record } from '../model/record.ts';
+import type { OriginId } from '../model/position.ts';
 import type { Upstream } from '../model/upstream.ts';
-import { covers, missingOrigins, type VersionVector } from '../model/version-vector.ts';
-import { FeedServer } from '../replication/feed-server.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import { Ledger } from '../replication/ledger.ts';
-import { listPage } from '../replication/list-page.ts';
-import { NamespaceRemover } from '../replication/namespace-remover.ts';
-import { Sweeper } from '../replication/sweeper.ts';
-import { Lifecycle } from '../runtime/lifecycle.ts';
-import { waitUntil } from '../runtime/wait-until.ts';
-import { beginEpoch, type OriginIdentity, readOrFound } from './founding.ts';
-import { NamespaceWriter } from './namespace-writer.ts';
+import { type OriginIdentity, readOrFound } from './founding.ts';
+import { hasCondition } from './has-condition.ts';
 import type { OriginOptions } from './origin-options.ts';
-import { originStatus } from './origin-status.ts';
-import { Writer } from './writer.ts';
+import { OriginParts } from './origin-parts.ts';
+import { originMembers, originStatus } from './origin-status.ts';
 
-/** The authoritative side: an Upstream over a durable store. */
+/** Milliseconds that a change of the registry may take for a caller that sets no deadline. */
+const patienceMs = 30_000;
+
+/** The authoritative side: an Upstream over a durable store, and over the other origins of its cluster. */
 export class Origin implements Upstream {
-  readonly identity: NodeIdentity;
-  readonly clusterId: string;
   readonly #options: OriginOptions;
   readonly #ledger: Ledger;
-  readonly #feed: FeedServer;
-  readonly #writer: Writer;
-  readonly #namespaces: NamespaceWriter;
-  readonly #loops: Lifecycle;
+  readonly #parts: OriginParts;
   readonly #startedMs: number;
-  readonly #self: OriginIdentity;
 
   private constructor(options: OriginOptions, ledger: Ledger, self: OriginIdentity) {
-    const { clock, observer, random, name, region, location } = options;
     this.#options = options;
     this.#ledger = ledger;
-    this.#self = self;
-    this.#startedMs = clock.monotonicMs();
-    this.clusterId = self.clusterId;
-    this.identity = { name, role: 'origin', id: self.id, region, ...(location === undefined ? {} : { location }) };
-    this.#feed = new FeedServer({
-      ...options,
-      ledger,
-      identity: this.identity,
-      clusterId: self.clusterId,
-      nonce: random.hex(8),
-      self: self.id,
-      generation: self.id,
-      bound: () => ({ boundMs: 0, root: self.id }),
-    });
-    this.#writer = new Writer({ ...options, ledger, self: self.id });
-    this.#namespaces = new NamespaceWriter({ writer: this.#writer, registry: ledger.registry, random, self: self.id });
-    this.#loops = new Lifecycle((loop, error) => observer.commitFailed(new Error(`${loop} ended`, { cause: error })));
+    this.#startedMs = options.clock.monotonicMs();
+    this.#parts = new OriginParts(options, ledger, self);
   }
 
-  /** Opens over a store that is open, founding a cluster in an empty one. The caller closes the store afterwards. */
+  /**
+   * Opens over a store that is open. An empty one founds a cluster, or with peers waits to be admitted to theirs.
+   * The caller closes the store afterwards.
+   */
   static async open(options: OriginOptions): Promise<Origin> {
     const ledger = await Ledger.open(options);
-    const self = await readOrFound(ledger, options.random);
-    const { name, region, location } = options;
-    const registered = { id: self.id, name, region, ...(location === undefined ? {} : { location }) };
-    await beginEpoch(ledger, registered, options);
+    const self = await readOrFound(ledger, options.random, options.peers.length > 0);
     const origin = new Origin(options, ledger, self);
-    origin.#startLoops();
+    await origin.#parts.start();
     return origin;
   }
 
   async close(): Promise<void> {
-    await this.#loops.stop();
+    await this.#parts.loops.stop();
     await this.#ledger.close();
+  }
+
+  get identity(): NodeIdentity {
+    return this.#parts.identity;
+  }
+
+  /** Empty while no cluster has admitted this origin. */
+  get clusterId(): string {
+    return this.#parts.standing.clusterId ?? '';
   }
 
   get covered(): VersionVector {
@@ -90,32 +63,13 @@ export class Origin implements Upstream {
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
-    return this.#measured('get', async () => {
-      checkKey(request.key);
-      await this.#covering(request.session.vector, call);
-      const namespace = this.#ledger.registry.require(request.namespace).id;
-      const { covered } = this.#ledger.state;
-      const record = await this.#ledger.store.read({ namespace, key: request.key });
-      return { record: this.#asRead(record), ...this.#provenance(namespace, covered) };
-    });
+    this.#parts.standing.check();
+    return this.#parts.reads.get(request, call);
   }
 
   async list(request: ListRequest, call: Call): Promise<ListAnswer> {
-    return this.#measured('list', async () => {
-      checkListLimit(request.limit);
-      await this.#covering(request.session.vector, call);
-      const namespace = this.#ledger.registry.require(request.namespace).id;
-      const { prefix, limit, cursor } = request;
-      const after = cursor === undefined ? undefined : decodeListCursor(cursor, namespace, prefix);
-      const { snapshot, state } = this.#ledger.instant();
-      try {
-        const range = { namespace, prefix, limit, ...(after === undefined ? {} : { after }) };
-        const page = await listPage(snapshot, range, this.#options.clock.wallMs());
-        return { ...page, ...this.#provenance(namespace, state.covered) };
-      } finally {
-        await snapshot.close();
-      }
-    });
+    this.#parts.standing.check();
+    return this.#parts.reads.list(request, call);
   }
 
   async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
@@ -124,108 +78,155 @@ export class Origin implements Upstream {
     const measured = (outcome: Parameters<typeof originObserver.written>[0]) =>
       originObserver.written(outcome, request.mutations.length, clock.monotonicMs() - startedMs);
     try {
-      if (request.mutations.some(({ condition }) => condition !== undefined)) {
-        await this.#covering(request.session.vector, call);
-      }
-      const answer = await this.#writer.write(request);
+      const answer = await this.#write(request, call);
       measured('ok');
-      // Alone, this origin is the majority and all of them.
-      return { ...answer, durability: request.durability ?? this.#options.durability };
+      return answer;
     } catch (error) {
       measured(toMeridianError(error).code);
       throw error;
     }
   }
 
-  follow(open: FollowOpen, messages: AsyncIterable<FollowerMessage>, signal: AbortSignal): AsyncIterable<FeedEvent> {
-    return this.#feed.follow(open, messages, AbortSignal.any([signal, this.#loops.signal]));
+  async *follow(
+    open: FollowOpen,
+    messages: AsyncIterable<FollowerMessage>,
+    signal: AbortSignal,
+  ): AsyncGenerator<FeedEvent> {
+    const { standing, admission, peers, feed, loops } = this.#parts;
+    standing.check();
+    if (open.role === 'peer') {
+      await admission.admit(open);
+      peers.called(open.node);
+    }
+    yield* feed.follow(open, messages, AbortSignal.any([signal, loops.signal]));
   }
 
-  async create(title: string, _call?: Call): Promise<NamespaceChange> {
-    return this.#namespaces.create(title);
+  async create(title: string, call = this.#patient()): Promise<NamespaceChange> {
+    const { namespaces } = this.#parts;
+    return this.#changed(
+      call,
+      () => namespaces.create(title),
+      (home, passed) => home.create(title, passed),
+    );
   }
 
   async find(name: string, _call?: Call): Promise<NamespaceInfo> {
+    this.#parts.standing.check();
     return this.#ledger.registry.require(name);
   }
 
   async namespaces(_call?: Call): Promise<readonly NamespaceInfo[]> {
+    this.#parts.standing.check();
     return this.#ledger.registry.namespaces();
   }
 
-  async rename(name: string, title: string, _call?: Call): Promise<NamespaceChange> {
-    return this.#namespaces.rename(name, title);
+  async rename(name: string, title: string, call = this.#patient()): Promise<NamespaceChange> {
+    const { namespaces } = this.#parts;
+    return this.#changed(
+      call,
+      () => namespaces.rename(name, title),
+      (home, passed) => home.rename(name, title, passed),
+    );
   }
 
-  async remove(name: string, _call?: Call): Promise<NamespaceChange> {
-    return this.#namespaces.remove(name);
+  async remove(name: string, call = this.#patient()): Promise<NamespaceChange> {
+    const { namespaces } = this.#parts;
+    return this.#changed(
+      call,
+      () => namespaces.remove(name),
+      (home, passed) => home.remove(name, passed),
+    );
+  }
+
+  async moveHome(name: string, origin: string, call = this.#patient()): Promise<NamespaceChange> {
+    const { standing, homes, namespaces, reads } = this.#parts;
+    standing.check();
+    const namespace = this.#ledger.registry.require(name);
+    const to = this.#originNamed(origin);
+    const moved = await homes.atHomeOf(
+      namespace,
+      call,
+      () => namespaces.move(name, to),
+      (home, passed) => home.moveHome(name, to, passed),
+    );
+    await reads.covering(moved.session.vector, call);
+    return moved;
   }
 
   async status(_call?: Call): Promise<NodeStatus> {
     const { clock, version } = this.#options;
     return originStatus({
-      node: this.identity,
-      clusterId: this.#self.clusterId,
+      parts: this.#parts,
       version,
       uptimeMs: clock.monotonicMs() - this.#startedMs,
       state: this.#ledger.state,
       bytes: await this.#ledger.store.approximateBytes(),
-      followers: this.#feed.followers(),
     });
   }
 
   async members(_call?: Call): Promise<readonly Member[]> {
-    const edges = new Map<string, Member>();
-    for (const { node, role } of this.#feed.followers()) {
-      if (role !== 'watch') edges.set(node.id, { ...node, connected: true });
-    }
-    return [{ ...this.identity, connected: true }, ...edges.values()];
+    return originMembers(this.#parts, this.#ledger.registry.membership);
   }
 
-  #startLoops(): void {
-    const options = { ...this.#options, ledger: this.#ledger };
-    const remover = new NamespaceRemover(options);
-    const sweeper = new Sweeper({
-      ...options,
-      mayPurge: ({ key }) => !key.startsWith('namespace/') || remover.hasRemoved(key.slice(10) as NamespaceId),
-    });
-    this.#loops.run('sweeper', (signal) => sweeper.run(signal));
-    this.#loops.run('namespace remover', (signal) => remover.run(signal));
+  async #write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
+    const { standing, homes, reads, writer } = this.#parts;
+    standing.check();
+    if (!hasCondition(request)) return this.#durably(await writer.write(request), request, call);
+    await reads.covering(request.session.vector, call);
+    return homes.atHomeOf(
+      this.#ledger.registry.require(request.namespace),
+      call,
+      async () => this.#durably(await writer.write(request), request, call),
+      (home, passed) => home.write(request, passed),
+    );
   }
 
-  /** Waits for what the session saw (rule R14). @throws UNAVAILABLE naming the origins that are missing */
-  async #covering(vector: VersionVector, call: Call): Promise<void> {
-    const covered = () => covers(this.#ledger.state.covered, vector);
-    if (covered()) return;
-    const wait = { clock: this.#options.clock, deadlineMs: call.deadlineMs, signal: call.signal };
-    if (await waitUntil(covered, (run) => this.#ledger.ring.onceChanged(run), wait)) return;
-    const missing = missingOrigins(this.#ledger.state.covered, vector);
-    throw new MeridianError('UNAVAILABLE', `the session saw writes of ${missing.join(', ')} that are not here yet`, {
-      reason: 'session-not-covered',
-    });
+  /** The write is synced here; the answer tells on how many origins' disks it was in time. */
+  async #durably(
+    written: Omit<WriteAnswer, 'durability'>,
+    { durability: asked, durabilityTimeoutMs: timeoutMs }: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'>,
+    { deadlineMs, signal }: Call,
+  ): Promise<WriteAnswer> {
+    const level = asked ?? this.#options.durability;
+    const last = written.written.at(-1)?.position.sequence ?? 0;
+    const durability = await this.#parts.durability.reach(last, level, { timeoutMs, deadlineMs, signal });
+    return { ...written, durability };
   }
 
-  #asRead(record: Record | undefined): Record | undefined {
-    if (record?.kind !== 'live' || isReadable(record, this.#options.clock.wallMs())) return record;
-    return expireInPlace(record);
+  /** A change of the registry, decided at its home and seen here before it is answered. */
+  async #changed(
+    call: Call,
+    here: () => Promise<NamespaceChange>,
+    there: (home: Upstream, call: Call) => Promise<NamespaceChange>,
+  ): Promise<NamespaceChange> {
+    const { standing, homes, reads, durability } = this.#parts;
+    standing.check();
+    const change = await homes.atRegistryHome(call, here, there);
+    await reads.covering(change.session.vector, call);
+    const own = change.session.vector.get(this.identity.id as OriginId);
+    const level = this.#options.durability;
+    if (own !== undefined && level !== 'local') await durability.reach(own, level, { timeoutMs: undefined, ...call });
+    return change;
   }
 
-  #provenance(namespace: NamespaceId, covered: VersionVector): Provenance {
-    const bound = { boundMs: 0, root: this.#self.id };
-    return { namespace, source: 'origin', bound, past: false, covered, responder: this.identity.name };
+  /** Of a caller in this process that set no deadline. */
+  #patient(): Call {
+    return { deadlineMs: this.#options.clock.monotonicMs() + patienceMs, signal: this.#parts.loops.signal };
   }
 
-  async #measured<T extends GetAnswer | ListAnswer>(kind: 'get' | 'list', read: () => Promise<T>): Promise<T> {
-    const { clock, originObserver } = this.#options;
-    const startedMs = clock.monotonicMs();
-    try {
-      const answer = await read();
-      const found = 'keys' in answer || answer.record?.kind === 'live';
-      originObserver.read(kind, found ? 'found' : 'absent', clock.monotonicMs() - startedMs);
-      return answer;
-    } catch (error) {
-      originObserver.read(kind, toMeridianError(error).code, clock.monotonicMs() - startedMs);
-      throw error;
-    }
+  /** @throws NOT_FOUND */
+  #originNamed(name: string): OriginId {
+    const found = this.#ledger.registry.membership
+      .members()
+      .filter((origin) => origin.id === name || origin.name === name);
+    const [only] = found;
+    if (only !== undefined && found.length === 1) return only.id;
+    throw new MeridianError(
+      'NOT_FOUND',
+      found.length === 0
+        ? `no origin is called ${name}`
+        : `${found.length} origins are called ${name}; name one by its id`,
+      { reason: 'unknown-origin' },
+    );
   }
 }

@@ -1,7 +1,7 @@
 import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Condition, Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
-import type { NamespaceId } from '../model/namespace.ts';
+import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { type Head, headOf, isReadable, type Record } from '../model/record.ts';
 import { laterStamp } from '../model/stamp.ts';
@@ -9,6 +9,8 @@ import type { Ledger } from '../replication/ledger.ts';
 import type { CommitView, Decision } from '../replication/proposal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { checkMutations, expiresAtSeconds } from './check-mutations.ts';
+import { hasCondition } from './has-condition.ts';
+import type { Settlement } from './settlement.ts';
 import { checkSessionStamp, nextStamp } from './stamp-clock.ts';
 
 export interface WriterOptions {
@@ -17,6 +19,9 @@ export interface WriterOptions {
   readonly self: OriginId;
   /** Milliseconds by which a session's stamp may be ahead of this origin's clock. */
   readonly clockSkewMsMax: number;
+  readonly settlement: Settlement;
+  /** Throws where this origin must not decide conditions of the namespace. */
+  readonly checkAtHome: (namespace: NamespaceInfo) => void;
 }
 
 /** A mutation without the namespace's title, as registry changes are made of too. */
@@ -35,7 +40,7 @@ export class Writer {
 
   /** @throws INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION (a condition, a session too far ahead) */
   async write(request: WriteRequest): Promise<Omit<WriteAnswer, 'durability'>> {
-    const { ledger, clock } = this.#options;
+    const { ledger, clock, checkAtHome } = this.#options;
     checkMutations(request.mutations, clock.wallMs());
     const namespace = ledger.registry.require(request.namespace).id;
     const drafts = request.mutations.map((mutation) => ({ namespace, mutation }));
@@ -47,6 +52,7 @@ export class Writer {
           retryAfterMs: 0,
         });
       }
+      if (hasCondition(request)) checkAtHome(ledger.registry.require(namespace));
     });
     return { namespace, origin: this.#options.self, written, covered: ledger.state.covered };
   }
@@ -69,7 +75,7 @@ export class Writer {
   }
 
   #decide(drafts: readonly Draft[], sessionStamp: string, view: CommitView): Decision<readonly Written[]> {
-    const { clock, self, clockSkewMsMax } = this.#options;
+    const { clock, self, clockSkewMsMax, settlement } = this.#options;
     const nowMs = clock.wallMs();
     const session = sessionStamp as typeof view.state.highWater;
     checkSessionStamp(session, view.state.highWater, nowMs, clockSkewMsMax);
@@ -93,8 +99,8 @@ export class Writer {
       written.push({ stamp, position, ...(expiresAt === undefined ? {} : { expiresAt }) });
     }
     const covered = new Map(view.state.covered).set(self, sequence);
-    // Alone, an origin is every registered origin: what it covers is settled (rule R19).
-    return { puts: [...batch.values()], state: { covered, settled: covered, highWater }, result: written };
+    const settled = settlement.after(covered, view.state.settled);
+    return { puts: [...batch.values()], state: { covered, settled, highWater }, result: written };
   }
 }
 

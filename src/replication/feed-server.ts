@@ -18,12 +18,13 @@ export interface FeedServerOptions extends ScanBounds {
   readonly clock: Clock;
   readonly observer: ReplicationObserver;
   readonly identity: NodeIdentity;
-  readonly clusterId: string;
+  /** Undefined while the node belongs to none yet: then it serves nobody. */
+  readonly clusterId: () => string | undefined;
   readonly nonce: string;
   /** The origin whose own log this is; unset at an edge. */
   readonly self?: OriginId;
-  /** Changes whenever the store begins anew. */
-  readonly generation: string;
+  /** Changes whenever the store begins anew (rule R21); tokens hold for one. */
+  readonly generation: () => string;
   /** This node's own bound now; unset = unknown. */
   readonly bound: () => Bound | undefined;
   /** Scans at once; the rest wait in the order of coming. */
@@ -32,6 +33,8 @@ export interface FeedServerOptions extends ScanBounds {
   readonly scanStallMs: number;
   /** Followers at once; one more is refused. */
   readonly followersMax: number;
+  /** A follower has this on disk. Default: nobody listens. */
+  readonly acknowledged?: (follower: NodeIdentity, role: FollowOpen['role'], durable: VersionVector) => void;
 }
 
 /** One follower as the server sees it. */
@@ -48,13 +51,36 @@ export interface FollowerView {
 /** The serving side of the feed: every follower a subscription, all over one ledger. */
 export class FeedServer {
   readonly options: FeedServerOptions;
-  readonly scans: Semaphore;
   readonly shapes = new PartShapes();
+  readonly #scans: Semaphore;
+  /** Peers have places of their own: a crowd of edges does not keep origins from each other. */
+  readonly #peerScans: Semaphore;
   readonly #subscriptions = new Set<Subscription>();
+  #serving = new AbortController();
 
   constructor(options: FeedServerOptions) {
     this.options = options;
-    this.scans = new Semaphore(options.scansMax);
+    this.#scans = new Semaphore(options.scansMax);
+    this.#peerScans = new Semaphore(options.scansMax);
+  }
+
+  scansOf(role: FollowOpen['role']): Semaphore {
+    return role === 'peer' ? this.#peerScans : this.#scans;
+  }
+
+  /** Ends every stream and serves none until `resume` (rules R17, R21). */
+  suspend(reason: string): void {
+    if (this.#serving.signal.aborted) return;
+    this.#serving.abort(
+      new MeridianError('UNAVAILABLE', `this node serves no feed now: ${reason}`, {
+        reason: 'feed-suspended',
+        retryAfterMs: 1000,
+      }),
+    );
+  }
+
+  resume(): void {
+    if (this.#serving.signal.aborted) this.#serving = new AbortController();
   }
 
   async *follow(
@@ -63,11 +89,13 @@ export class FeedServer {
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     this.#admit(open);
-    const subscription = new Subscription(this, open, signal);
+    const serving = this.#serving.signal;
+    const subscription = new Subscription(this, open, AbortSignal.any([signal, serving]));
     this.#subscriptions.add(subscription);
     try {
       subscription.listen(messages);
       for await (const event of subscription.events()) {
+        serving.throwIfAborted();
         this.options.observer.eventSent(event.kind, event.kind === 'changes' ? event.records.length : 0);
         yield event;
       }
@@ -87,7 +115,15 @@ export class FeedServer {
   }
 
   #admit(open: FollowOpen): void {
-    const { clusterId, followersMax } = this.options;
+    this.#serving.signal.throwIfAborted();
+    const { followersMax } = this.options;
+    const clusterId = this.options.clusterId();
+    if (clusterId === undefined) {
+      throw new MeridianError('UNAVAILABLE', 'this node belongs to no cluster yet', {
+        reason: 'no-cluster',
+        retryAfterMs: 1000,
+      });
+    }
     if (open.protocol !== 1) {
       throw new MeridianError('FAILED_PRECONDITION', `this node speaks version 1 of the feed, not ${open.protocol}`, {
         reason: 'feed-version',

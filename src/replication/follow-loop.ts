@@ -35,6 +35,8 @@ export interface FollowLoopOptions {
   /** Milliseconds without an event after which a live stream is given up. At least a few probe intervals. */
   readonly silenceMsMax: number;
   readonly backoff: BackoffOptions;
+  /** True where writers wait for acknowledgements: a step is acknowledged at once, as soon as the last echo is back. */
+  readonly acknowledgesAtOnce?: boolean;
 }
 
 /**
@@ -46,6 +48,9 @@ export class FollowLoop {
   readonly #backoff: Backoff;
   #state: FollowState = 'connecting';
   #upstreamName: string | undefined;
+  /** Something was applied that no probe has acknowledged yet. */
+  #applied = false;
+  #awaitsEcho = false;
 
   constructor(options: FollowLoopOptions) {
     this.#options = options;
@@ -83,6 +88,7 @@ export class FollowLoop {
         signal.removeEventListener('abort', onAbort);
         ending.abort(new Error('the stream is over'));
         tracker.disconnected();
+        this.#options.sink.closed?.();
       }
     }
   }
@@ -92,6 +98,8 @@ export class FollowLoop {
     const probes = new BoundedQueue<FollowerMessage>(16);
     const open: FollowOpen = { ...this.#options.open(), start: await sink.start() };
     let heardMs = clock.monotonicMs();
+    this.#applied = false;
+    this.#awaitsEcho = false;
     let timer = clock.timer(0, () => {});
     const tick = () => {
       // During a scan an echo waits for its end, so that silence proves nothing; keep-alives of the transport do.
@@ -106,6 +114,7 @@ export class FollowLoop {
         heardMs = clock.monotonicMs();
         if (event.kind === 'opened') tick();
         await this.#take(event, followed);
+        this.#acknowledge(event, probes);
         ending.signal.throwIfAborted();
       }
       ending.signal.throwIfAborted();
@@ -113,6 +122,17 @@ export class FollowLoop {
       timer.cancel();
       probes.end();
     }
+  }
+
+  /** At most one probe of this kind is under way; what was applied meanwhile is acknowledged when it is back. */
+  #acknowledge(event: FeedEvent, probes: BoundedQueue<FollowerMessage>): void {
+    if (this.#options.acknowledgesAtOnce !== true) return;
+    if (event.kind === 'echo') this.#awaitsEcho = false;
+    else if (event.kind === 'caught-up' || (event.kind === 'changes' && event.step !== undefined)) this.#applied = true;
+    if (!this.#applied || this.#awaitsEcho) return;
+    this.#applied = false;
+    this.#awaitsEcho = true;
+    this.#probe(probes);
   }
 
   #probe(probes: BoundedQueue<FollowerMessage>): void {
@@ -144,6 +164,7 @@ export class FollowLoop {
         return;
       case 'echo': {
         const roundTripMs = tracker.echoed(event);
+        if (roundTripMs !== undefined) sink.checkClock?.(event.wallMs, roundTripMs);
         if (roundTripMs !== undefined && event.bound !== undefined) {
           observer.echoed(part, event.bound.root, roundTripMs);
         }

@@ -3,27 +3,21 @@ import { replaces } from '../model/merge.ts';
 import { type NamespaceId, type NamespaceInfo, parseNamespaceId, registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { isReadable, type Record } from '../model/record.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import { Membership } from './membership.ts';
 
 /** The registry's keys: each an own record, so that they replicate like data. */
 export const registryKeys = {
   title: (title: string) => `title/${title}`,
   namespace: (id: NamespaceId) => `namespace/${id}`,
-  origin: (id: OriginId) => `origin/${id}`,
 } as const;
-
-/** An origin as its registry record tells. */
-export interface RegisteredOrigin {
-  readonly id: OriginId;
-  readonly name: string;
-  readonly region: string;
-  readonly location?: readonly [number, number];
-  readonly epochs: ReadonlyArray<{ readonly epoch: number; readonly first: number }>;
-}
 
 /**
  * The registry in memory, kept up by every commit. A deleted namespace stays deleted, whatever comes (rule R18).
  */
 export class Registry {
+  /** Its origins and homes. */
+  readonly membership = new Membership();
   readonly #records = new Map<string, Record>();
   readonly #byTitle = new Map<string, NamespaceId>();
   readonly #byId = new Map<NamespaceId, NamespaceInfo>();
@@ -35,6 +29,7 @@ export class Registry {
     if (record.namespace !== registryNamespace || !replaces(record, this.#records.get(record.key))) return;
     this.#records.set(record.key, record);
     if (record.key.startsWith('namespace/')) this.#applyNamespace(record);
+    else this.membership.apply(record);
     for (const run of [...this.#changed]) run();
   }
 
@@ -46,6 +41,7 @@ export class Registry {
   /** Everything goes: a resync of a cache, say. */
   clear(): void {
     for (const map of [this.#records, this.#byTitle, this.#byId, this.#dead]) map.clear();
+    this.membership.clear();
   }
 
   /** Calls after each change, until the signal is aborted. */
@@ -58,7 +54,9 @@ export class Registry {
   resolve(name: string): NamespaceInfo | 'deleted' | undefined {
     const id = this.#byTitle.get(name) ?? parseNamespaceId(name);
     if (id === undefined) return undefined;
-    return this.#byId.get(id) ?? (this.#dead.has(id) ? 'deleted' : undefined);
+    const found = this.#byId.get(id);
+    if (found === undefined) return this.#dead.has(id) ? 'deleted' : undefined;
+    return this.#atHome(found);
   }
 
   /** @throws NOT_FOUND */
@@ -80,13 +78,20 @@ export class Registry {
 
   /** All living namespaces, by title. */
   namespaces(): readonly NamespaceInfo[] {
-    return [...this.#byId.values()].sort((a, b) => Buffer.compare(Buffer.from(a.title), Buffer.from(b.title)));
+    const all = [...this.#byId.values()].map((namespace) => this.#atHome(namespace));
+    return all.sort((a, b) => Buffer.compare(Buffer.from(a.title), Buffer.from(b.title)));
   }
 
-  origins(): readonly RegisteredOrigin[] {
-    return [...this.#records.values()]
-      .filter((record) => record.kind === 'live' && record.key.startsWith('origin/'))
-      .map((record) => jsonOf(record) as RegisteredOrigin);
+  /** True where the namespace's home, once it covers this, may decide (see `Membership.mayDecide`). */
+  mayDecide(id: NamespaceId, covered: VersionVector): boolean {
+    const first = this.#byId.get(id)?.home;
+    return first !== undefined && this.membership.mayDecide(id, first as OriginId, covered);
+  }
+
+  /** As it is now: the stored record names the first home. */
+  #atHome(namespace: NamespaceInfo): NamespaceInfo {
+    const home = this.membership.home(namespace.id, namespace.home as OriginId);
+    return home === namespace.home ? namespace : { ...namespace, home };
   }
 
   #applyNamespace(record: Record): void {

@@ -1,6 +1,6 @@
 import { assert, unreachable } from '../model/assert.ts';
-import { cursorOf } from '../model/epoch.ts';
-import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync, ScanRange } from '../model/feed.ts';
+import { cursorOf, joinEpochs } from '../model/epoch.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync, ScanRange, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
 import { compareRecordKeys, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
@@ -12,11 +12,12 @@ import { coversPosition, emptyVector, joinVectors, type VersionVector } from '..
 import type { Clock } from '../runtime/clock.ts';
 import type { FeedSink } from './feed-sink.ts';
 import type { Ledger } from './ledger.ts';
+import type { LedgerState } from './ledger-state.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { CommitView, Decision } from './proposal.ts';
 
 /** Named state of the store: where a scan stands, and whether it is one with a sweep. */
-const progressName = 'replica/progress';
+const defaultProgressName = 'replica/progress';
 
 type Progress =
   /** Nothing was ever received. */
@@ -35,6 +36,22 @@ export interface ReplicaOptions {
   readonly filter: Filter;
   /** Called where the server makes the replica begin anew: the bound is void, and followers of this node must go (R21). */
   readonly onResync: () => void;
+  /** Set at an origin, which follows several others into one store that has a covered vector of its own. */
+  readonly peering?: Peering;
+}
+
+/** What is different where the node is an origin itself. */
+export interface Peering {
+  /** The name of this replica's progress in the store: one for each peer. */
+  readonly progressName: string;
+  /** True where another replica's sweep was interrupted, so that this one has to begin anew too (rule R21). */
+  readonly mustBeginAnew: () => boolean;
+  /** A sweep has ended with its caught-up. */
+  readonly onSwept: () => void;
+  /** What every registered origin covers, once this node covers `covered` (rule R19). */
+  readonly settled: (covered: VersionVector, before: VersionVector) => VersionVector;
+  /** Refuses a record that must not be taken from anybody, by throwing (rules R15, R22, R23). */
+  readonly check: (record: Change) => void;
 }
 
 /**
@@ -51,7 +68,7 @@ export class Replica implements FeedSink {
   }
 
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const stored = await options.ledger.store.meta(progressName);
+    const stored = await options.ledger.store.meta(options.peering?.progressName ?? defaultProgressName);
     const progress: Progress =
       stored === undefined ? { kind: 'nothing' } : (JSON.parse(Buffer.from(stored).toString()) as Progress);
     return new Replica(options, progress);
@@ -62,11 +79,20 @@ export class Replica implements FeedSink {
     return this.#progress.kind === 'covered';
   }
 
+  /** True while a scan that sweeps is under way, or was interrupted. */
+  get isSweeping(): boolean {
+    return this.#progress.kind === 'scan' && this.#progress.sweep !== undefined;
+  }
+
   async start(): Promise<FollowStart> {
-    const { state } = this.#options.ledger;
+    const { ledger, peering } = this.#options;
+    const { state } = ledger;
+    if (peering?.mustBeginAnew()) return { kind: 'partial', token: 'none' };
     switch (this.#progress.kind) {
       case 'nothing':
-        return { kind: 'nothing' };
+        // An origin that covers something goes on from there with a peer whom it never followed.
+        if (peering === undefined || state.covered.size === 0) return { kind: 'nothing' };
+        return { kind: 'cursor', cursor: cursorOf(state.covered, state.epochs) };
       case 'scan':
         return { kind: 'partial', token: this.#progress.token ?? 'none' };
       case 'covered': {
@@ -118,9 +144,10 @@ export class Replica implements FeedSink {
     const sweeping = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
     const unshown = sweeping === undefined || event.range === undefined ? [] : await this.#heldIn(event.range, event);
     const sweep = sweeping === undefined ? undefined : new Map(sweeping);
+    for (const record of event.records) this.#options.peering?.check(record);
     await this.#commit(
       [...event.records, ...unshown],
-      false,
+      this.#mustSync,
       (view) => {
         const decision = this.#merged(event, view);
         if (sweep === undefined) return decision;
@@ -142,17 +169,23 @@ export class Replica implements FeedSink {
     });
     const highWater = puts.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
     if (event.step === undefined) return { puts, state: { highWater }, result: undefined };
-    const { vector, settled, epochs } = event.step;
+    return { puts, state: { highWater, ...this.#stateAfter(event.step, view) }, result: undefined };
+  }
+
+  #stateAfter({ vector, settled, epochs }: Step, { state }: CommitView): Partial<LedgerState> {
+    const { peering } = this.#options;
+    const covered = joinVectors(state.covered, vector);
     return {
-      puts,
-      state: {
-        highWater,
-        covered: joinVectors(view.state.covered, vector),
-        settled: joinVectors(view.state.settled, settled),
-        ...(epochs === undefined ? {} : { epochs }),
-      },
-      result: undefined,
+      covered,
+      settled: peering?.settled(covered, state.settled) ?? joinVectors(state.settled, settled),
+      ...(epochs === undefined ? {} : { epochs: joinEpochs(state.epochs, epochs) }),
     };
+  }
+
+  /** Nothing leaves an origin before it is synced (rule R1): what a peer sent goes on to this origin's followers. */
+  get #mustSync(): boolean {
+    const { peering, ledger } = this.#options;
+    return peering !== undefined && ledger.state.covered.size > 0;
   }
 
   /** The rules by which a record gets in: R18 (dead namespaces), R20 (already covered), then the merge rule. */
@@ -163,7 +196,8 @@ export class Replica implements FeedSink {
     if (record.namespace !== registryNamespace && registry.isDead(record.namespace)) return [];
     const held = view.head(record);
     if (held === undefined) {
-      const superseded = this.hasCaughtUp && coversPosition(view.state.covered, record.position);
+      const meant = this.hasCaughtUp || this.#options.peering !== undefined;
+      const superseded = meant && coversPosition(view.state.covered, record.position);
       return superseded ? [] : [record];
     }
     if (!replaces(record, held)) {
@@ -181,16 +215,15 @@ export class Replica implements FeedSink {
       true,
       (view) => ({
         state: {
-          covered: joinVectors(view.state.covered, event.vector),
-          settled: joinVectors(view.state.settled, event.settled),
+          ...this.#stateAfter(event, view),
           // After a sweep nobody here knows what was purged before it (rule R8).
           floor: joinVectors(view.state.floor, sweep === undefined ? event.floor : event.vector),
-          ...(event.epochs === undefined ? {} : { epochs: event.epochs }),
         },
         result: undefined,
       }),
       { kind: 'covered' },
     );
+    if (sweep !== undefined) this.#options.peering?.onSwept();
   }
 
   #progressAfter(event: Changes): Progress {
@@ -216,7 +249,8 @@ export class Replica implements FeedSink {
     bytes = 0,
   ): Promise<void> {
     const changed = JSON.stringify(progress) !== JSON.stringify(this.#progress);
-    const meta = new Map(changed ? [[progressName, Buffer.from(JSON.stringify(progress))]] : []);
+    const name = this.#options.peering?.progressName ?? defaultProgressName;
+    const meta = new Map(changed ? [[name, Buffer.from(JSON.stringify(progress))]] : []);
     await this.#options.ledger.submit({ keys, sync, bytes, decide: (view) => ({ ...decide(view), meta }) });
     this.#progress = progress;
   }

@@ -67,6 +67,7 @@ export class Subscription {
         const { ledger, clock, observer, bound } = this.#server.options;
         observer.clockSkew(this.#open.node.name, probe.wallMs - clock.wallMs());
         this.#durable = probe.durable;
+        this.#server.options.acknowledged?.(this.#open.node, this.#open.role, probe.durable);
         if (this.#echoes.length >= echoesMax) this.#echoes.shift();
         this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end });
         this.#wake?.();
@@ -96,7 +97,8 @@ export class Subscription {
 
   async *events(): AsyncGenerator<FeedEvent> {
     const { identity, nonce, clusterId, generation, clock } = this.#server.options;
-    yield { kind: 'opened', node: identity, nonce, clusterId, generation, wallMs: clock.wallMs() };
+    const known = { clusterId: clusterId() ?? '', generation: generation() };
+    yield { kind: 'opened', node: identity, nonce, ...known, wallMs: clock.wallMs() };
     let place: Place = placeOf(this.#open.start);
     for (;;) {
       const stalledAt = yield* this.#catchUp(place);
@@ -108,10 +110,11 @@ export class Subscription {
   async *#catchUp(place: Place): AsyncGenerator<FeedEvent, Place | undefined> {
     const { ledger, clock, scanStallMs } = this.#server.options;
     this.#state = 'waiting';
-    await this.#server.scans.acquire(this.#signal);
+    const scans = this.#server.scansOf(this.#open.role);
+    await scans.acquire(this.#signal);
     let release = (): void => {
       release = () => {};
-      this.#server.scans.release();
+      scans.release();
     };
     let snapshot: Snapshot | undefined;
     try {
@@ -148,7 +151,8 @@ export class Subscription {
   }
 
   async *#scan(place: Place, snapshot: Snapshot, state: LedgerState): AsyncGenerator<Resync | Changes> {
-    const { generation, observer, self } = this.#server.options;
+    const { observer, self } = this.#server.options;
+    const generation = this.#server.options.generation();
     const scanning: Scanning = { snapshot, state, shape: this.#part.shape, generation, bounds: this.#server.options };
     const token = place.kind === 'token' ? decodeToken(place.token, generation) : undefined;
     const cursor = token?.kind === 'log' ? token.cursor : token?.kind === 'records' ? token.from : cursorIn(place);

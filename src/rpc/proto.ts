@@ -43,3 +43,6 @@ export const pieceBytesMax = 1024 * 1024;
  * that is 400 KB/s, whatever the line could carry.
  */
 export const windowBytes = 4 * 1024 * 1024;
+
+/** The header that says what `Call.forwarded` says. */
+export const forwardedHeader = 'meridian-forwarded';

@@ -32,7 +32,7 @@ describe('wrong usage exits 2 with one clear line', () => {
     ['member', 'member needs a command'],
     ['edge', '--upstream is missing'],
     ['origin --listen nowhere', '--listen must be an address'],
-    ['origin --peer 10.0.0.1:7100', 'one origin a cluster'],
+    ['origin --peer somewhere', '--peer'],
     ['bench --reads 2', '--reads must be a number from 0 to 1'],
   ])('meridian %s', async (words, expected) => {
     const { exitCode, output, notes } = await commandLine().run(words);

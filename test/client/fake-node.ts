@@ -114,6 +114,11 @@ export class FakeNode implements RemoteNode {
     return this.#change(name);
   }
 
+  async moveHome(name: string, _origin: string, call: Call): Promise<NamespaceChange> {
+    this.#enter(emptySession, call);
+    return this.#change(name);
+  }
+
   async status(call: Call): Promise<NodeStatus> {
     this.#enter(emptySession, call);
     return {

@@ -88,6 +88,7 @@ export function upstreamWith(parts: Partial<Upstream>): Upstream {
     namespaces: refuse,
     rename: refuse,
     remove: refuse,
+    moveHome: refuse,
     status: refuse,
     members: refuse,
   };

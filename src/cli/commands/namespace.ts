@@ -13,6 +13,10 @@ interface NameWords extends ClientWords {
   readonly namespace: string;
 }
 
+interface HomeWords extends NameWords {
+  readonly origin?: string;
+}
+
 interface RenameWords extends NameWords, TitleWords {}
 
 const createCommand: Command<TitleWords> = {
@@ -49,15 +53,33 @@ const deleteCommand: Command<NameWords> = {
   run: (words, context) => change(words, context, (cluster) => cluster.namespaces.delete(words.namespace)),
 };
 
-/** `namespace create|list|rename|delete`. */
+const homeCommand: Command<HomeWords> = {
+  usage: 'home <namespace> [origin]',
+  describe: 'Print the id of the origin that decides its conditional writes, or move that to another',
+  build: (parser) =>
+    withName(withClientOptions(parser)).positional('origin', {
+      type: 'string',
+      describe: 'Name or id of the origin that is to decide from now on; the present one must be up',
+    }) as Argv<HomeWords>,
+  run: (words, context) =>
+    withCluster(words, context, async ({ namespaces }) => {
+      const { namespace, origin } = words;
+      const info = await (origin === undefined ? namespaces.get(namespace) : namespaces.moveHome(namespace, origin));
+      await context.terminal.write(`${words.json ? JSON.stringify(info) : info.home}\n`);
+      return exitCodes.done;
+    }),
+};
+
+/** `namespace create|list|rename|delete|home`. */
 export function installNamespaceCommands(parser: Argv, choose: Choose): Argv {
-  return parser.command('namespace', 'Make, list, rename and delete namespaces', (group) => {
+  return parser.command('namespace', 'Make, list, rename and delete namespaces, and move their homes', (group) => {
     install(group, createCommand, choose);
     install(group, listCommand, choose);
     install(group, renameCommand, choose);
+    install(group, homeCommand, choose);
     return install(group, deleteCommand, choose).demandCommand(
       1,
-      'namespace needs a command: create, list, rename or delete',
+      'namespace needs a command: create, list, rename, home or delete',
     );
   });
 }

@@ -3,7 +3,6 @@ import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { runAsNode } from '../node-command.ts';
 import { readConfig, type Words, withOptions } from '../option-flags.ts';
-import { UsageError } from '../usage-error.ts';
 
 export const originCommand: Command<Words> = {
   usage: 'origin',
@@ -14,9 +13,6 @@ export const originCommand: Command<Words> = {
       .example('$0 origin --config origin.yaml', 'options from a file') as Argv<Words>,
   run: async (words, { terminal }) => {
     const config = readConfig('origin', words, terminal.environment);
-    if (config.peers.length > 0) {
-      throw new UsageError('--peer: this version runs one origin a cluster; start this one without it');
-    }
     const { startOrigin } = await import('../../node/start-origin.ts');
     await runAsNode((outside) => startOrigin(config, outside), config.logLevel, terminal.stopped);
     return exitCodes.done;

@@ -26,7 +26,7 @@ function jsonVectors(_key: string, value: unknown): unknown {
 }
 
 function describe(status: NodeStatus): string {
-  const { node, clusterId, version, ready, readOnly, notes, uptimeMs, hitRate, parts, followers } = status;
+  const { node, clusterId, version, ready, readOnly, notes, uptimeMs, hitRate, parts, followers, peers = [] } = status;
   const facts = [
     `${node.role} ${node.name} (${node.id}) in ${node.region}, Meridian ${version}, cluster ${clusterId}`,
     `${ready ? 'ready' : 'NOT READY'}${readOnly ? ', takes no writes' : ''}, up ${Math.round(uptimeMs / 1000)} s`,
@@ -34,11 +34,26 @@ function describe(status: NodeStatus): string {
     ...notes.map((note) => `note: ${note}`),
   ];
   const sections = [`${facts.join('\n')}\n`, table(partHeadings, parts.map(partRow))];
+  if (peers.length > 0) {
+    const rows = peers.map((p) => [
+      p.name,
+      p.id,
+      p.address,
+      p.state,
+      ageOf(p.boundMs),
+      p.unacknowledged?.toString() ?? 'unknown',
+    ]);
+    sections.push(table(['peer', 'id', 'address', 'state', 'proven age', 'unacknowledged'], rows));
+  }
   if (followers.length > 0) {
     const rows = followers.map((f) => [f.name, f.role, f.id, f.part, f.state, f.behindCommits?.toString() ?? '']);
     sections.push(table(['follower', 'role', 'id', 'part', 'state', 'behind'], rows));
   }
   return sections.join('\n');
+}
+
+function ageOf(boundMs: number | undefined): string {
+  return boundMs === undefined ? 'unknown' : `${Math.round(boundMs)} ms`;
 }
 
 const partHeadings = ['part', 'holds', 'state', 'upstream', 'proven age', 'records', 'bytes', 'covered', 'floor'];
@@ -49,7 +64,7 @@ function partRow(part: PartStatus): string[] {
     part.includes.join(' '),
     part.state,
     part.upstream ?? '',
-    part.boundMs === undefined ? 'unknown' : `${Math.round(part.boundMs)} ms`,
+    ageOf(part.boundMs),
     part.records?.toString() ?? '',
     part.bytes?.toString() ?? '',
     formatVector(part.covered),

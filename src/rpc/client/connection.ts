@@ -3,7 +3,7 @@ import type { MethodDefinition } from '@grpc/proto-loader';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { messageBytesMax, type services, windowBytes } from '../proto.ts';
+import { forwardedHeader, messageBytesMax, type services, windowBytes } from '../proto.ts';
 import { fromServiceError } from '../status.ts';
 
 export type Service = (typeof services)[keyof typeof services];
@@ -38,7 +38,7 @@ export class Connection {
         (message) => method.requestSerialize(message as object),
         (bytes) => method.responseDeserialize(bytes) as A,
         request,
-        new Metadata(),
+        metadataOf(call),
         { deadline: this.deadline(call) },
         (error, answer) => {
           call.signal.removeEventListener('abort', abort);
@@ -89,6 +89,13 @@ export class Connection {
   close(): void {
     this.client.close();
   }
+}
+
+/** What travels beside the message. */
+export function metadataOf({ forwarded }: Pick<Call, 'forwarded'>): Metadata {
+  const metadata = new Metadata();
+  if (forwarded) metadata.set(forwardedHeader, '1');
+  return metadata;
 }
 
 function cancelled(signal: AbortSignal): MeridianError {

@@ -40,7 +40,7 @@ import {
 import { malformed } from '../codec/record-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { services } from '../proto.ts';
-import { Connection, type Service } from './connection.ts';
+import { Connection, metadataOf, type Service } from './connection.ts';
 import { singleWrite } from './single-write.ts';
 import { type WatchEvent, type WatchRequest, watchEvents } from './watch-events.ts';
 import { sendMessages, writeMessages } from './write-messages.ts';
@@ -73,6 +73,7 @@ const methods = {
   namespaces: method(services.namespaces, 'List'),
   rename: method(services.namespaces, 'Rename'),
   remove: method(services.namespaces, 'Delete'),
+  moveHome: method(services.namespaces, 'MoveHome'),
   status: method(services.cluster, 'Status'),
   members: method(services.cluster, 'Members'),
   follow: method(services.feed, 'Follow'),
@@ -136,7 +137,7 @@ export class RemoteUpstream implements Upstream {
         methods.write.path,
         (message) => methods.write.requestSerialize(message),
         (bytes) => methods.write.responseDeserialize(bytes) as WireWriteResponse,
-        new Metadata(),
+        metadataOf(call),
         { deadline: this.#connection.deadline(call) },
         (error, response) => {
           call.signal.removeEventListener('abort', abort);
@@ -204,6 +205,11 @@ export class RemoteUpstream implements Upstream {
 
   async remove(name: string, call: Call): Promise<NamespaceChange> {
     return decodeChange(await this.#connection.unary<unknown, WireNamespaceChange>(methods.remove, { name }, call));
+  }
+
+  async moveHome(name: string, origin: string, call: Call): Promise<NamespaceChange> {
+    const request = { name, origin };
+    return decodeChange(await this.#connection.unary<unknown, WireNamespaceChange>(methods.moveHome, request, call));
   }
 
   async status(call: Call): Promise<NodeStatus> {

@@ -1,4 +1,12 @@
-import type { FollowerStatus, Member, NodeIdentity, NodeStatus, PartStatus, Role } from '../../model/cluster.ts';
+import type {
+  FollowerStatus,
+  Member,
+  NodeIdentity,
+  NodeStatus,
+  PartStatus,
+  PeerStatus,
+  Role,
+} from '../../model/cluster.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import type { NamespaceChange } from '../../model/namespaces.ts';
 import {
@@ -20,6 +28,7 @@ export interface WireIdentity {
   readonly id: string;
   readonly region: string;
   readonly location?: { readonly north: number; readonly east: number } | null;
+  readonly address?: string | null;
 }
 
 export interface WireNamespace {
@@ -48,7 +57,6 @@ export type WireStatus = Omit<NodeStatus, 'node' | 'parts'> & {
 export interface WireMember {
   readonly node: WireIdentity | null;
   readonly connected: boolean;
-  readonly address?: string | null;
 }
 
 export function encodeIdentity({ location, ...rest }: NodeIdentity): WireIdentity {
@@ -60,7 +68,7 @@ export function decodeIdentity(wire: WireIdentity | null): NodeIdentity {
   const { name, id, region, location } = wire;
   const role: Role = wire.role;
   const at = location === null || location === undefined ? {} : { location: [location.north, location.east] as const };
-  return { name, role, id, region, ...at };
+  return { name, role, id, region, ...at, ...optional('address', wire.address) };
 }
 
 export function decodeNamespace(wire: WireNamespace | null): NamespaceInfo {
@@ -102,6 +110,7 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
     readOnly,
     ...optional('hitRate', wire.hitRate),
     parts: wire.parts.map(decodePart),
+    ...(wire.peers === undefined || wire.peers.length === 0 ? {} : { peers: wire.peers.map(decodePeer) }),
     followers: wire.followers.map(({ behindCommits, name, role, id, part, state }: FollowerStatus) => ({
       name,
       role,
@@ -110,6 +119,18 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
       state,
       ...optional('behindCommits', behindCommits),
     })),
+  };
+}
+
+function decodePeer({ name, id, address, state, ...rest }: PeerStatus): PeerStatus {
+  return {
+    name,
+    id,
+    address,
+    state,
+    ...optional('boundMs', rest.boundMs),
+    ...optional('unacknowledged', rest.unacknowledged),
+    ...optional('refused', rest.refused),
   };
 }
 
@@ -129,10 +150,10 @@ function decodePart(wire: WirePart): PartStatus {
   };
 }
 
-export function encodeMember({ connected, address, ...node }: Member): WireMember {
-  return { node: encodeIdentity(node), connected, ...optional('address', address) };
+export function encodeMember({ connected, ...node }: Member): WireMember {
+  return { node: encodeIdentity(node), connected };
 }
 
-export function decodeMember({ node, connected, address }: WireMember): Member {
-  return { ...decodeIdentity(node), connected, ...optional('address', address) };
+export function decodeMember({ node, connected }: WireMember): Member {
+  return { ...decodeIdentity(node), connected };
 }

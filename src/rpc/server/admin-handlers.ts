@@ -21,6 +21,9 @@ export function namespaceHandlers(upstream: Upstream, timing: Timing): UntypedSe
       encodeChange(await upstream.rename(name, title, call)),
     ),
     Delete: unary(timing, async ({ name }: Named, call) => encodeChange(await upstream.remove(name, call))),
+    MoveHome: unary(timing, async ({ name, origin }: Named & { readonly origin: string }, call) =>
+      encodeChange(await upstream.moveHome(name, origin, call)),
+    ),
   };
 }
 

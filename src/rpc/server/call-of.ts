@@ -1,6 +1,7 @@
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { forwardedHeader } from '../proto.ts';
 
 export interface Timing {
   readonly clock: Clock;
@@ -9,6 +10,7 @@ export interface Timing {
 }
 
 interface Served {
+  readonly metadata?: { get(key: string): readonly unknown[] };
   getDeadline(): Date | number;
   on(event: 'cancelled', run: () => void): unknown;
 }
@@ -18,7 +20,9 @@ export function callOf(served: Served, { clock, requestTimeoutMs }: Timing): Cal
   const deadline = served.getDeadline();
   const wallMs = typeof deadline === 'number' ? deadline : deadline.getTime();
   const leftMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;
-  return { deadlineMs: clock.monotonicMs() + leftMs, signal: signalOf(served) };
+  const forwarded = (served.metadata?.get(forwardedHeader).length ?? 0) > 0;
+  const call = { deadlineMs: clock.monotonicMs() + leftMs, signal: signalOf(served) };
+  return forwarded ? { ...call, forwarded } : call;
 }
 
 /** Aborted when the caller goes away. */

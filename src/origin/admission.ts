@@ -1,0 +1,72 @@
+import type { NodeIdentity } from '../model/cluster.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { FollowOpen } from '../model/feed.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import { type OriginId, parseOriginId } from '../model/position.ts';
+import { membershipKeys, type RegisteredOrigin } from '../replication/membership.ts';
+import { type Registering, registryPuts } from './founding.ts';
+
+export interface AdmissionOptions extends Registering {
+  readonly nonce: string;
+  readonly clusterId: () => string | undefined;
+  /** Somebody else calls with this origin's id: its disk was copied (rule R16). */
+  readonly cloned: () => void;
+}
+
+/** The handshake with a peer that follows this origin, and the record that lets a new one in (rules R16, R19). */
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sees to it that the peer is registered before it is served anything, so that from here on nothing is purged that it
+   * has yet to hear of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster)
+   */
+  async admit({ node, nonce, clusterId }: Pick<FollowOpen, 'node' | 'nonce' | 'clusterId'>): Promise<void> {
+    const { ledger, self, cloned } = this.#options;
+    const id = parseOriginId(node.id);
+    if (node.role !== 'origin' || id === undefined) throw refused('not-an-origin', `${node.name} is no origin`);
+    if (nonce === this.#options.nonce) throw refused('self', 'an origin does not follow itself');
+    if (id === self) {
+      cloned();
+      throw refused('same-origin', `${node.name} has this origin's id: one of them is a copy`);
+    }
+    const own = this.#options.clusterId();
+    if (clusterId !== undefined && clusterId !== own) {
+      throw refused('other-cluster', `${node.name} belongs to cluster ${clusterId}, this origin to ${own}`);
+    }
+    const { membership } = ledger.registry;
+    if (membership.retirement(id) !== undefined) throw refused('retired', `${node.name} was removed from the cluster`);
+    if (membership.origin(id) === undefined) await this.#register(id, node);
+  }
+
+  async #register(id: OriginId, { name, region, location, address }: NodeIdentity): Promise<void> {
+    const key = membershipKeys.origin(id);
+    await this.#options.ledger.submit({
+      keys: [{ namespace: registryNamespace, key }],
+      sync: true,
+      bytes: 256,
+      decide: (view) => {
+        const { self } = this.#options;
+        const { covered } = view.state;
+        const registered: RegisteredOrigin = {
+          id,
+          name,
+          region,
+          ...(location === undefined ? {} : { location }),
+          ...(address === undefined ? {} : { address }),
+          admitted: { by: self, sequence: (covered.get(self) ?? 0) + 1, covered: [...covered] },
+          epochs: [],
+        };
+        return { ...registryPuts(this.#options, [[key, registered]], view), result: undefined };
+      },
+    });
+  }
+}
+
+function refused(reason: string, message: string): MeridianError {
+  return new MeridianError('FAILED_PRECONDITION', message, { reason });
+}

@@ -1,0 +1,74 @@
+import type { Durability as Level } from '../model/key-value.ts';
+import type { OriginId } from '../model/position.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { Membership } from '../replication/membership.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
+
+export interface DurabilityOptions {
+  readonly self: OriginId;
+  readonly membership: Membership;
+  readonly clock: Clock;
+}
+
+/** Milliseconds that a wait leaves for the answer to reach its caller: a tenth of what is left, within these bounds. */
+const answerMsMin = 20;
+const answerMsMax = 1000;
+
+/** Counts on how many origins' disks a write of this origin is, from what peers acknowledge with their probes. */
+export class Durability {
+  readonly #options: DurabilityOptions;
+  /** What each peer said to have on disk. */
+  readonly #durable = new Map<OriginId, VersionVector>();
+  #waiting = new Set<() => void>();
+
+  constructor(options: DurabilityOptions) {
+    this.#options = options;
+  }
+
+  acknowledged(peer: OriginId, durable: VersionVector): void {
+    this.#durable.set(peer, durable);
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const run of waiting) run();
+  }
+
+  /** What a peer said last; unset = nothing yet. */
+  of(peer: OriginId): VersionVector | undefined {
+    return this.#durable.get(peer);
+  }
+
+  /**
+   * Waits until the write that ends at this sequence has reached the level, at most `timeoutMs` and not so long that the
+   * answer would miss the deadline. Returns the level asked for, or the lower one that was reached meanwhile.
+   */
+  async reach(
+    sequence: number,
+    level: Level,
+    { timeoutMs, deadlineMs, signal }: { timeoutMs: number | undefined; deadlineMs: number; signal: AbortSignal },
+  ): Promise<Level> {
+    const { clock } = this.#options;
+    if (this.#reached(sequence, level)) return level;
+    const leftMs = deadlineMs - clock.monotonicMs();
+    const waitMs = Math.min(timeoutMs ?? leftMs, leftMs - Math.min(answerMsMax, Math.max(answerMsMin, leftMs / 10)));
+    const until = { clock, deadlineMs: clock.monotonicMs() + Math.max(0, waitMs), signal };
+    const onAcknowledged = (run: () => void) => {
+      this.#waiting.add(run);
+      return () => this.#waiting.delete(run);
+    };
+    if (await waitUntil(() => this.#reached(sequence, level), onAcknowledged, until)) return level;
+    return level === 'all' && this.#reached(sequence, 'majority') ? 'majority' : 'local';
+  }
+
+  #reached(sequence: number, level: Level): boolean {
+    if (level === 'local') return true;
+    const { self, membership } = this.#options;
+    const members = membership.members();
+    const having = members.filter(({ id }) => id === self || (this.#durable.get(id)?.get(self) ?? 0) >= sequence);
+    return having.length >= (level === 'all' ? members.length : majorityOf(members.length));
+  }
+}
+
+export function majorityOf(members: number): number {
+  return Math.floor(members / 2) + 1;
+}

@@ -1,0 +1,96 @@
+import type { Call } from '../model/call.ts';
+import { MeridianError } from '../model/errors.ts';
+import { type NamespaceInfo, registryNamespace } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Upstream } from '../model/upstream.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import type { Peers } from './peers.ts';
+
+export interface HomesOptions {
+  readonly ledger: Ledger;
+  readonly self: OriginId;
+  readonly peers: Peers;
+}
+
+/**
+ * Where a namespace's conditional writes, and the registry's changes, are decided: at one origin, in the order of its
+ * commits. Any other passes them on, once, or says at once that it cannot.
+ */
+export class Homes {
+  readonly #options: HomesOptions;
+  /** Namespaces whose move away is being committed: nothing is decided here behind it. */
+  readonly #leaving = new Set<string>();
+
+  constructor(options: HomesOptions) {
+    this.#options = options;
+  }
+
+  /** Decides here, or has it decided at the home. @throws UNAVAILABLE where the home is away or has just moved */
+  atHomeOf<T>(
+    namespace: NamespaceInfo,
+    call: Call,
+    here: () => Promise<T>,
+    there: (home: Upstream, call: Call) => Promise<T>,
+  ): Promise<T> {
+    return this.#decided(`namespace ${namespace.title}`, namespace.home as OriginId, call, here, there);
+  }
+
+  /** The same for creating, renaming and removing namespaces. */
+  atRegistryHome<T>(call: Call, here: () => Promise<T>, there: (home: Upstream, call: Call) => Promise<T>): Promise<T> {
+    const home = this.#options.ledger.registry.membership.registryHome();
+    return this.#decided('the registry of namespaces', home, call, here, there);
+  }
+
+  /** To be asked where a conditional write is committed. @throws UNAVAILABLE where this origin may not decide it */
+  checkAtHome(namespace: NamespaceInfo): void {
+    const { ledger, self } = this.#options;
+    const here = namespace.home === self && !this.#leaving.has(namespace.id);
+    if (here && ledger.registry.mayDecide(namespace.id, ledger.state.covered)) return;
+    throw moved(`namespace ${namespace.title}`);
+  }
+
+  checkAtRegistryHome(): void {
+    const { ledger, self } = this.#options;
+    const { membership } = ledger.registry;
+    const home = membership.registryHome();
+    // Its first home is named by a record, as each later one is.
+    if (home === self && membership.mayDecide(registryNamespace, self, ledger.state.covered)) return;
+    throw moved('the registry of namespaces');
+  }
+
+  /** Runs the commit that moves a home away; nothing behind it in the queue is decided here. */
+  async leaving<T>(namespace: NamespaceInfo, commit: (begin: () => void) => Promise<T>): Promise<T> {
+    try {
+      return await commit(() => this.#leaving.add(namespace.id));
+    } finally {
+      // By now the registry says who the home is, also where the commit failed.
+      this.#leaving.delete(namespace.id);
+    }
+  }
+
+  async #decided<T>(
+    what: string,
+    home: OriginId | undefined,
+    call: Call,
+    here: () => Promise<T>,
+    there: (home: Upstream, call: Call) => Promise<T>,
+  ): Promise<T> {
+    const { self, peers, ledger } = this.#options;
+    if (home === self) return here();
+    if (call.forwarded) throw moved(what);
+    const upstream = home === undefined ? undefined : peers.reach(home);
+    if (upstream !== undefined) return there(upstream, { ...call, forwarded: true });
+    const name = home === undefined ? 'an origin' : (ledger.registry.membership.origin(home)?.name ?? home);
+    throw new MeridianError('UNAVAILABLE', `${what} is decided at ${name}, which is not reached from here`, {
+      reason: 'home-away',
+      retryAfterMs: 1000,
+    });
+  }
+}
+
+function moved(what: string): MeridianError {
+  return new MeridianError('UNAVAILABLE', `the home of ${what} is moving; ask again`, {
+    reason: 'home-moved',
+    retryAfterMs: 200,
+  });
+}

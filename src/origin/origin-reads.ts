@@ -1,0 +1,101 @@
+import type { Call } from '../model/call.ts';
+import { MeridianError, toMeridianError } from '../model/errors.ts';
+import { checkKey } from '../model/key.ts';
+import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance } from '../model/key-value.ts';
+import { decodeListCursor } from '../model/list-cursor.ts';
+import { checkListLimit } from '../model/list-limit.ts';
+import type { NamespaceId } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
+import { expireInPlace, isReadable, type Record } from '../model/record.ts';
+import { covers, missingOrigins, type VersionVector } from '../model/version-vector.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import { listPage } from '../replication/list-page.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
+import type { OriginObserver } from './observer.ts';
+
+export interface OriginReadsOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly originObserver: OriginObserver;
+  readonly self: OriginId;
+  /** The node's label, which answers name. */
+  readonly name: string;
+}
+
+/** Reads from an origin's own store. */
+export class OriginReads {
+  readonly #options: OriginReadsOptions;
+
+  constructor(options: OriginReadsOptions) {
+    this.#options = options;
+  }
+
+  async get(request: GetRequest, call: Call): Promise<GetAnswer> {
+    return this.#measured('get', async () => {
+      checkKey(request.key);
+      await this.covering(request.session.vector, call);
+      const { ledger } = this.#options;
+      const namespace = ledger.registry.require(request.namespace).id;
+      const { covered } = ledger.state;
+      const record = await ledger.store.read({ namespace, key: request.key });
+      return { record: this.#asRead(record), ...this.#provenance(namespace, covered) };
+    });
+  }
+
+  async list(request: ListRequest, call: Call): Promise<ListAnswer> {
+    return this.#measured('list', async () => {
+      checkListLimit(request.limit);
+      await this.covering(request.session.vector, call);
+      const { ledger, clock } = this.#options;
+      const namespace = ledger.registry.require(request.namespace).id;
+      const { prefix, limit, cursor } = request;
+      const after = cursor === undefined ? undefined : decodeListCursor(cursor, namespace, prefix);
+      const { snapshot, state } = ledger.instant();
+      try {
+        const range = { namespace, prefix, limit, ...(after === undefined ? {} : { after }) };
+        const page = await listPage(snapshot, range, clock.wallMs());
+        return { ...page, ...this.#provenance(namespace, state.covered) };
+      } finally {
+        await snapshot.close();
+      }
+    });
+  }
+
+  /** Waits for what the session saw (rule R14). @throws UNAVAILABLE naming the origins that are missing */
+  async covering(vector: VersionVector, call: Call): Promise<void> {
+    const { ledger, clock } = this.#options;
+    const covered = () => covers(ledger.state.covered, vector);
+    if (covered()) return;
+    const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
+    if (await waitUntil(covered, (run) => ledger.ring.onceChanged(run), wait)) return;
+    const missing = missingOrigins(ledger.state.covered, vector);
+    throw new MeridianError('UNAVAILABLE', `the session saw writes of ${missing.join(', ')} that are not here yet`, {
+      reason: 'session-not-covered',
+    });
+  }
+
+  #asRead(record: Record | undefined): Record | undefined {
+    if (record?.kind !== 'live' || isReadable(record, this.#options.clock.wallMs())) return record;
+    return expireInPlace(record);
+  }
+
+  #provenance(namespace: NamespaceId, covered: VersionVector): Provenance {
+    const { self, name } = this.#options;
+    return { namespace, source: 'origin', bound: { boundMs: 0, root: self }, past: false, covered, responder: name };
+  }
+
+  async #measured<T extends GetAnswer | ListAnswer>(kind: 'get' | 'list', read: () => Promise<T>): Promise<T> {
+    const { clock, originObserver } = this.#options;
+    const startedMs = clock.monotonicMs();
+    try {
+      const answer = await read();
+      const found = 'keys' in answer || answer.record?.kind === 'live';
+      originObserver.read(kind, found ? 'found' : 'absent', clock.monotonicMs() - startedMs);
+      return answer;
+    } catch (error) {
+      originObserver.read(kind, toMeridianError(error).code, clock.monotonicMs() - startedMs);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import type { NodeIdentity } from '../model/cluster.ts';
+import { everything } from '../model/filter.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Upstream } from '../model/upstream.ts';
+import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/follow-loop.ts';
+import { StalenessTracker } from '../replication/staleness-tracker.ts';
+import { PeerSink, type PeerSinkOptions } from './peer-sink.ts';
+
+/** Another origin as it is reached: closed by whoever opened it. */
+export interface PeerConnection {
+  readonly upstream: Upstream;
+  close(): void;
+}
+
+export interface PeerLinkOptions
+  extends PeerSinkOptions,
+    Pick<FollowLoopOptions, 'random' | 'probeIntervalMs' | 'silenceMsMax' | 'backoff'> {
+  readonly connection: PeerConnection;
+  readonly self: () => NodeIdentity;
+  readonly nonce: string;
+  readonly clusterId: () => string | undefined;
+}
+
+/** What an origin knows of one peer. */
+export interface PeerView {
+  readonly address: string;
+  readonly node?: NodeIdentity;
+  readonly state: FollowState;
+  /** Milliseconds; how old what it wrote may be here. Unset = unknown. */
+  readonly boundMs?: number;
+  /** Why it is not followed, where it is not. */
+  readonly refused?: string;
+}
+
+/** One origin following another, at one address, for as long as the signal lets it. */
+export class PeerLink {
+  readonly address: string;
+  readonly #connection: PeerConnection;
+  readonly #sink: PeerSink;
+  readonly #loop: FollowLoop;
+  readonly #tracker: StalenessTracker;
+  readonly #stop = new AbortController();
+  #refused: string | undefined;
+  #running: Promise<void> | undefined;
+  /** Who answered there last, also while it is away. */
+  #known: NodeIdentity | undefined;
+
+  private constructor(options: PeerLinkOptions, sink: PeerSink) {
+    const { address, connection, clock, random, observer, probeIntervalMs, silenceMsMax, backoff } = options;
+    this.address = address;
+    this.#connection = connection;
+    this.#sink = sink;
+    this.#tracker = new StalenessTracker(clock, options.clockSkewMsMax);
+    this.#loop = new FollowLoop({
+      part: `peer ${address}`,
+      upstream: () => ({
+        name: address,
+        feed: connection.upstream,
+        succeeded: () => {
+          this.#refused = undefined;
+        },
+        failed: (error) => {
+          this.#refused = (error as Error).message;
+        },
+      }),
+      sink,
+      tracker: this.#tracker,
+      open: () => {
+        const clusterId = options.clusterId();
+        const node = options.self();
+        const belongs = clusterId === undefined ? {} : { clusterId };
+        return { protocol: 1, node, nonce: options.nonce, ...belongs, role: 'peer', filter: everything, values };
+      },
+      clock,
+      random,
+      observer,
+      probeIntervalMs,
+      silenceMsMax,
+      backoff,
+      acknowledgesAtOnce: true,
+    });
+  }
+
+  static async open(options: PeerLinkOptions): Promise<PeerLink> {
+    return new PeerLink(options, await PeerSink.open(options));
+  }
+
+  /** Who is followed now; unset while nobody is. */
+  get peer(): NodeIdentity | undefined {
+    this.#known = this.#sink.peer ?? this.#known;
+    return this.#sink.peer;
+  }
+
+  get peerId(): OriginId | undefined {
+    return this.peer?.id as OriginId | undefined;
+  }
+
+  /** Who was met there last. */
+  get known(): NodeIdentity | undefined {
+    return this.peer ?? this.#known;
+  }
+
+  get upstream(): Upstream {
+    return this.#connection.upstream;
+  }
+
+  start(): void {
+    this.#running = this.#loop.run(this.#stop.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the link is given up'));
+    await this.#running?.catch(() => {});
+    this.#connection.close();
+  }
+
+  view(): PeerView {
+    const node = this.known;
+    const bound = this.#tracker.bound();
+    return {
+      address: this.address,
+      state: this.#loop.state,
+      ...(node === undefined ? {} : { node }),
+      ...(bound === undefined ? {} : { boundMs: bound.boundMs }),
+      ...(this.#refused === undefined ? {} : { refused: this.#refused }),
+    };
+  }
+}
+
+const values = { kind: 'all' } as const;

@@ -1,0 +1,123 @@
+import type { NodeIdentity } from '../model/cluster.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
+import { everything } from '../model/filter.ts';
+import type { OriginId } from '../model/position.ts';
+import { stampWallMs } from '../model/stamp.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { FeedSink } from '../replication/feed-sink.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import type { ReplicationObserver } from '../replication/observer.ts';
+import { Replica } from '../replication/replica.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ResyncMark } from './resync-mark.ts';
+import type { Settlement } from './settlement.ts';
+
+export interface PeerSinkOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly observer: ReplicationObserver;
+  readonly address: string;
+  readonly settlement: Settlement;
+  readonly mark: ResyncMark;
+  readonly clockSkewMsMax: number;
+  /** Judges who is at the other end, and whether this origin may follow it. Throws FAILED_PRECONDITION. */
+  readonly meet: (opened: Opened) => Promise<void>;
+  /** Judges what the other end covers of this origin's own log (rule R16). Throws to end the stream. */
+  readonly inspect: (peer: OriginId, step: Pick<CaughtUp, 'vector' | 'epochs'>) => void;
+}
+
+/** What an origin does with a peer's feed: merges it into its own store, and learns what the peer covers. */
+export class PeerSink implements FeedSink {
+  readonly #options: PeerSinkOptions;
+  readonly #replica: Replica;
+  #peer: NodeIdentity | undefined;
+
+  private constructor(options: PeerSinkOptions, replica: Replica) {
+    this.#options = options;
+    this.#replica = replica;
+  }
+
+  static async open(options: PeerSinkOptions): Promise<PeerSink> {
+    const { ledger, clock, observer, address, settlement, mark } = options;
+    const replica = await Replica.open({
+      ledger,
+      clock,
+      observer,
+      part: `peer ${address}`,
+      filter: everything,
+      onResync: () => mark.begin(address),
+      peering: {
+        progressName: `peer/${address}`,
+        mustBeginAnew: () => mark.concerns(address),
+        onSwept: () => mark.end(address),
+        settled: (covered, before) => settlement.after(covered, before),
+        check: (record) => sink.#check(record),
+      },
+    });
+    const sink = new PeerSink(options, replica);
+    if (replica.isSweeping) mark.begin(address);
+    return sink;
+  }
+
+  /** Who is at the other end of the stream; unset while none is open. */
+  get peer(): NodeIdentity | undefined {
+    return this.#peer;
+  }
+
+  start(): Promise<FollowStart> {
+    return this.#replica.start();
+  }
+
+  async opened(event: Opened): Promise<void> {
+    await this.#options.meet(event);
+    this.#peer = event.node;
+    this.#options.mark.connected(this.#options.address);
+  }
+
+  closed(): void {
+    this.#peer = undefined;
+    this.#options.mark.disconnected(this.#options.address);
+  }
+
+  async apply(event: Resync | Changes | CaughtUp): Promise<void> {
+    const peer = this.#peer?.id as OriginId | undefined;
+    const step = event.kind === 'caught-up' ? event : event.kind === 'changes' ? event.step : undefined;
+    if (peer !== undefined && step !== undefined) {
+      this.#options.inspect(peer, step);
+      this.#options.settlement.heard(peer, step.vector);
+    }
+    await this.#replica.apply(event);
+  }
+
+  /** What is synced here: an origin commits its peers' changes no other way. */
+  durable(): VersionVector {
+    return this.#options.ledger.state.covered;
+  }
+
+  /** Peers whose clocks differ for certain are not followed: the one that is ahead would win every conflict (R15). */
+  checkClock(serverWallMs: number, roundTripMs: number): void {
+    const { clock, clockSkewMsMax } = this.#options;
+    const aheadMs = serverWallMs - clock.wallMs();
+    const behindMs = -aheadMs - roundTripMs;
+    const skewMs = Math.max(aheadMs, behindMs);
+    if (skewMs > clockSkewMsMax) throw clocksDiffer(this.#peer?.name, skewMs, clockSkewMsMax);
+  }
+
+  /** A stamp from the future would win every conflict until then (rule R15), and no clock of ours can have issued it. */
+  #check(record: Change): void {
+    const { clock, clockSkewMsMax, ledger } = this.#options;
+    const aheadMs = stampWallMs(record.stamp) - clock.wallMs();
+    // What was issued counting on from an earlier high-water mark may be ahead, as far as that mark is.
+    if (record.stamp <= ledger.state.highWater || aheadMs <= 2 * clockSkewMsMax) return;
+    throw clocksDiffer(this.#peer?.name, aheadMs, 2 * clockSkewMsMax);
+  }
+}
+
+export function clocksDiffer(peer: string | undefined, skewMs: number, limitMs: number): MeridianError {
+  return new MeridianError(
+    'FAILED_PRECONDITION',
+    `the clock of ${peer} and this one differ by ${Math.round(skewMs)} ms; at most ${limitMs} ms are permitted`,
+    { reason: 'clock-skew', limit: limitMs, seen: Math.round(skewMs), retryAfterMs: 1000 },
+  );
+}

@@ -1,0 +1,129 @@
+import type { NodeIdentity } from '../model/cluster.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { Opened } from '../model/feed.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Upstream } from '../model/upstream.ts';
+import { sleep } from '../runtime/clock.ts';
+import { type PeerConnection, PeerLink, type PeerLinkOptions, type PeerView } from './peer-link.ts';
+import { clocksDiffer } from './peer-sink.ts';
+
+export interface PeersOptions extends Omit<PeerLinkOptions, 'address' | 'connection' | 'meet'> {
+  /** `host:port` of other origins, as configured; more are learnt from the registry and from those that call. */
+  readonly peers: readonly string[];
+  readonly connect: (address: string) => PeerConnection;
+  /** This node learns the cluster of a peer. Throws FAILED_PRECONDITION where its data are of another one. */
+  readonly join: (clusterId: string) => Promise<void>;
+  /** Somebody else answers with this origin's id: its disk was copied (rule R16). */
+  readonly cloned: () => void;
+}
+
+/** Milliseconds between looks at whom to follow; a change of the registry is noticed at once. */
+const lookIntervalMs = 1000;
+/** Addresses that are followed at once, at the most. */
+const linksMax = 64;
+
+/**
+ * The other origins of the cluster. Each that is configured, registered with an address, or has called is followed, by
+ * one link each, whoever was the first to know of the other.
+ */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #links = new Map<string, PeerLink>();
+  /** Where those that follow this origin say that they are reached. */
+  readonly #called = new Map<OriginId, string>();
+  #wake: () => void = () => {};
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { ledger, clock } = this.#options;
+    ledger.registry.onChange(() => this.#wake(), signal);
+    try {
+      while (!signal.aborted) {
+        await this.#reconcile();
+        const woken = new AbortController();
+        this.#wake = () => woken.abort();
+        await sleep(clock, lookIntervalMs, AbortSignal.any([signal, woken.signal])).catch(() => {});
+      }
+    } finally {
+      await Promise.all([...this.#links.values()].map((link) => link.stop()));
+    }
+  }
+
+  /** An origin follows this one, and says where it is reached. */
+  called({ id, address }: NodeIdentity): void {
+    if (address === undefined || this.#called.get(id as OriginId) === address) return;
+    this.#called.set(id as OriginId, address);
+    this.#wake();
+  }
+
+  /** The peer as an Upstream, while it is followed. */
+  reach(id: OriginId): Upstream | undefined {
+    return [...this.#links.values()].find((link) => link.peerId === id)?.upstream;
+  }
+
+  views(): readonly PeerView[] {
+    return [...this.#links.values()].map((link) => link.view());
+  }
+
+  async #reconcile(): Promise<void> {
+    const wanted = this.#wanted();
+    for (const [address, link] of this.#links) {
+      if (wanted.has(address)) continue;
+      this.#links.delete(address);
+      await link.stop();
+    }
+    for (const address of wanted) {
+      if (this.#links.has(address) || this.#links.size >= linksMax) continue;
+      const connection = this.#options.connect(address);
+      const meet = (opened: Opened) => this.#meet(address, opened);
+      const link = await PeerLink.open({ ...this.#options, address, connection, meet });
+      this.#links.set(address, link);
+      link.start();
+    }
+  }
+
+  #wanted(): ReadonlySet<string> {
+    const { ledger, peers, self } = this.#options;
+    const { id: own, address: ownAddress } = self();
+    const { membership } = ledger.registry;
+    const wanted = new Set(peers);
+    const met = new Set(peers.map((address) => this.#links.get(address)?.known?.id));
+    const learnt = new Map(this.#called);
+    for (const { id, address } of membership.registered()) {
+      if (address !== undefined && !learnt.has(id)) learnt.set(id, address);
+    }
+    for (const [id, address] of learnt) {
+      const gone = membership.retirement(id) !== undefined;
+      if (id !== own && address !== ownAddress && !met.has(id) && !gone) wanted.add(address);
+    }
+    return wanted;
+  }
+
+  /** The handshake, as the follower judges it. */
+  async #meet(address: string, { node, nonce, clusterId, wallMs }: Opened): Promise<void> {
+    const { nonce: ownNonce, self, ledger, clock, clockSkewMsMax, join, cloned } = this.#options;
+    if (nonce === ownNonce) throw refused('self', `${address} is this origin itself`);
+    if (node.role !== 'origin') throw refused('not-an-origin', `${node.name} at ${address} is an ${node.role}`);
+    if (node.id === self().id) {
+      cloned();
+      throw refused('same-origin', `${node.name} at ${address} has this origin's id: one of them is a copy`);
+    }
+    if (ledger.registry.membership.retirement(node.id as OriginId) !== undefined) {
+      throw refused('retired', `${node.name} at ${address} was removed from the cluster`);
+    }
+    const other = [...this.#links.values()].find((link) => link.address !== address && link.peerId === node.id);
+    if (other !== undefined) throw refused('already-followed', `${node.name} is followed at ${other.address} already`);
+    // It was sent before now, so it is ahead for certain by at least this much.
+    if (wallMs - clock.wallMs() > clockSkewMsMax) {
+      throw clocksDiffer(node.name, wallMs - clock.wallMs(), clockSkewMsMax);
+    }
+    await join(clusterId);
+  }
+}
+
+function refused(reason: string, message: string): MeridianError {
+  return new MeridianError('FAILED_PRECONDITION', message, { reason, retryAfterMs: 1000 });
+}

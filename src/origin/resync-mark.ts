@@ -1,0 +1,44 @@
+/**
+ * Which sweeps of this origin's store are under way or were interrupted (rule R21). While there is one, the origin serves
+ * no feed: what a sweep removes goes without a trace, so nobody may have followed in between. Each replica keeps its own
+ * mark on disk; here they are put together. A sweep whose peer is away is taken over by whoever ends one of its own.
+ */
+export class ResyncMark {
+  readonly #sweeping = new Set<string>();
+  readonly #connected = new Set<string>();
+  readonly #changed: (sweeping: boolean) => void;
+
+  /** `changed` is called when the first sweep begins and when the last has ended. */
+  constructor(changed: (sweeping: boolean) => void) {
+    this.#changed = changed;
+  }
+
+  get active(): boolean {
+    return this.#sweeping.size > 0;
+  }
+
+  begin(address: string): void {
+    const was = this.active;
+    this.#sweeping.add(address);
+    if (!was) this.#changed(true);
+  }
+
+  end(address: string): void {
+    if (!this.#sweeping.delete(address)) return;
+    for (const other of this.#sweeping) if (!this.#connected.has(other)) this.#sweeping.delete(other);
+    if (!this.active) this.#changed(false);
+  }
+
+  connected(address: string): void {
+    this.#connected.add(address);
+  }
+
+  disconnected(address: string): void {
+    this.#connected.delete(address);
+  }
+
+  /** True where this replica is to begin anew: its own sweep, or that of a peer that is away, did not end. */
+  concerns(address: string): boolean {
+    return [...this.#sweeping].some((sweeping) => sweeping === address || !this.#connected.has(sweeping));
+  }
+}

@@ -1,0 +1,110 @@
+import { MeridianError } from '../model/errors.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import { sleep } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import {
+  beginEpoch,
+  keepIdentity,
+  mayServe,
+  type OriginIdentity,
+  type Registering,
+  type SelfDescription,
+} from './founding.ts';
+
+export interface StandingOptions extends Registering {
+  readonly ledger: Ledger;
+  readonly identity: OriginIdentity;
+  readonly random: Random;
+  readonly describe: () => SelfDescription;
+  /** From now on it answers, writes, and serves its feed. */
+  readonly begun: () => void;
+}
+
+/** Milliseconds between looks whether an origin that was admitted may serve; a change of the registry is noticed at once. */
+const lookIntervalMs = 200;
+
+/** Whether an origin may answer: not before it has caught up for the first time, and not when it lost its identity. */
+export class Standing {
+  readonly #options: StandingOptions;
+  #identity: OriginIdentity;
+  #serves = false;
+  #ended: MeridianError | undefined;
+
+  constructor(options: StandingOptions) {
+    this.#options = options;
+    this.#identity = options.identity;
+  }
+
+  get clusterId(): string | undefined {
+    return this.#identity.clusterId;
+  }
+
+  get serves(): boolean {
+    return this.#serves && this.#ended === undefined;
+  }
+
+  /** Why it does not serve; unset while it does. */
+  get reason(): string | undefined {
+    if (this.#ended !== undefined) return this.#ended.message;
+    if (this.#serves) return undefined;
+    return this.clusterId === undefined
+      ? 'waiting for an origin of the cluster to admit this one'
+      : 'admitted to the cluster, and catching up';
+  }
+
+  /** @throws UNAVAILABLE */
+  check(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#serves) return;
+    throw new MeridianError('UNAVAILABLE', `this origin does not serve yet: ${this.reason}`, {
+      reason: 'joining',
+      retryAfterMs: 1000,
+    });
+  }
+
+  /** It takes and answers nothing more, whoever asks. */
+  end(error: MeridianError): void {
+    this.#ended ??= error;
+  }
+
+  /** A peer told its cluster. @throws FAILED_PRECONDITION where this origin's data are of another one */
+  async join(clusterId: string): Promise<void> {
+    if (clusterId === '')
+      throw new MeridianError('UNAVAILABLE', 'the peer is of no cluster yet', { reason: 'no-cluster' });
+    if (this.clusterId === clusterId) return;
+    if (this.clusterId !== undefined) {
+      throw new MeridianError(
+        'FAILED_PRECONDITION',
+        `this origin's data are of cluster ${this.clusterId}, the peer is of ${clusterId}`,
+        { reason: 'other-cluster' },
+      );
+    }
+    await this.#keep({ ...this.#identity, clusterId });
+  }
+
+  /** Begins at once where the store has begun before, or founds a cluster. */
+  async start(): Promise<void> {
+    if (this.#identity.begun || this.#identity.founds) await this.#begin();
+  }
+
+  /** Waits until this origin was admitted and covers what it must, then begins (rule R19). */
+  async run(signal: AbortSignal): Promise<void> {
+    const { ledger, clock, self } = this.#options;
+    while (!this.#serves && !signal.aborted) {
+      if (mayServe(ledger.registry.membership.origin(self), ledger.state.covered)) await this.#begin();
+      else await sleep(clock, lookIntervalMs, signal).catch(() => {});
+    }
+  }
+
+  async #begin(): Promise<void> {
+    await beginEpoch(this.#options, this.#options.describe(), this.#options.random);
+    if (!this.#identity.begun) await this.#keep({ ...this.#identity, begun: true });
+    this.#serves = true;
+    this.#options.begun();
+  }
+
+  async #keep(identity: OriginIdentity): Promise<void> {
+    await keepIdentity(this.#options.ledger, identity);
+    this.#identity = identity;
+  }
+}

@@ -1,0 +1,135 @@
+import type { Epoch } from '../model/epoch.ts';
+import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
+import { type OriginId, type Position, parseOriginId } from '../model/position.ts';
+import type { Record } from '../model/record.ts';
+import { coversPosition, type VersionVector } from '../model/version-vector.ts';
+
+/** The registry's keys that speak of origins and homes. */
+export const membershipKeys = {
+  origin: (id: OriginId) => `origin/${id}`,
+  /** Where conditional writes of a namespace are decided, once that has moved from the origin that created it. */
+  home: (id: NamespaceId) => `home/${id}`,
+  retired: (id: OriginId) => `retired/${id}`,
+  /** Ends the adoption, by one origin, of what it held of a retired one beyond the final sequence. */
+  adopted: (retired: OriginId, by: OriginId) => `adopted/${retired}/${by}`,
+} as const;
+
+/** By whom an origin was let in, and what it must cover before it counts (rule R19). */
+export interface Admission {
+  readonly by: OriginId;
+  /** Of the record that admitted it, in the log of `by`. */
+  readonly sequence: number;
+  /** What `by` covered then. */
+  readonly covered: ReadonlyArray<readonly [OriginId, number]>;
+}
+
+/** An origin as its registry record tells. */
+export interface RegisteredOrigin {
+  readonly id: OriginId;
+  readonly name: string;
+  readonly region: string;
+  readonly location?: readonly [number, number];
+  /** Where the other origins reach it; unset = they must be told. */
+  readonly address?: string;
+  /** Unset for the founder. */
+  readonly admitted?: Admission;
+  /** Empty until it has caught up for the first time and counts. */
+  readonly epochs: ReadonlyArray<{ readonly epoch: Epoch; readonly first: number }>;
+}
+
+/** An origin that is gone for good (rule R22). */
+export interface Retirement {
+  readonly id: OriginId;
+  readonly name: string;
+  /** What of it everybody keeps, as it was; what is beyond is adopted by who holds it. */
+  readonly final: number;
+  /** Takes over every home that it had. */
+  readonly heir: OriginId;
+  /** The origins that publish an end of adoption. */
+  readonly adopters: readonly OriginId[];
+}
+
+/** Who belongs to the cluster, who has left it, and who decides: kept up from the registry's records. */
+export class Membership {
+  readonly #origins = new Map<OriginId, RegisteredOrigin>();
+  readonly #retired = new Map<OriginId, Retirement>();
+  readonly #homes = new Map<NamespaceId, { readonly home: OriginId; readonly position: Position }>();
+  readonly #ends = new Map<OriginId, Map<OriginId, number>>();
+
+  /** Takes in a record that won its merge. */
+  apply(record: Record): void {
+    const [kind, name = '', by = ''] = record.key.split('/');
+    if (record.kind !== 'live') return;
+    const origin = parseOriginId(name);
+    const value = JSON.parse(Buffer.from(record.value).toString()) as unknown;
+    if (kind === 'home') {
+      this.#homes.set(name as NamespaceId, { home: (value as { home: OriginId }).home, position: record.position });
+    }
+    if (origin === undefined) return;
+    if (kind === 'origin') this.#origins.set(origin, value as RegisteredOrigin);
+    if (kind === 'retired') this.#retired.set(origin, value as Retirement);
+    if (kind === 'adopted') {
+      const ends = this.#ends.get(origin) ?? new Map<OriginId, number>();
+      this.#ends.set(origin, ends.set(by as OriginId, (value as { end: number }).end));
+    }
+  }
+
+  clear(): void {
+    for (const map of [this.#origins, this.#retired, this.#homes, this.#ends]) map.clear();
+  }
+
+  origin(id: OriginId): RegisteredOrigin | undefined {
+    return this.#retired.has(id) ? undefined : this.#origins.get(id);
+  }
+
+  /** All that are admitted and not retired, also those that are still catching up. */
+  registered(): readonly RegisteredOrigin[] {
+    return [...this.#origins.values()].filter(({ id }) => !this.#retired.has(id));
+  }
+
+  /** Those that count in a majority. */
+  members(): readonly RegisteredOrigin[] {
+    return this.registered().filter(({ epochs }) => epochs.length > 0);
+  }
+
+  retirement(id: OriginId): Retirement | undefined {
+    return this.#retired.get(id);
+  }
+
+  retirements(): readonly Retirement[] {
+    return [...this.#retired.values()];
+  }
+
+  /** The sequence at which an origin's adoption of what a retired one left ended; undefined = not heard yet. */
+  adoptionEnd(retired: OriginId, by: OriginId): number | undefined {
+    return this.#ends.get(retired)?.get(by);
+  }
+
+  /** The origin that decides conditional writes of a namespace whose creator was `first`. */
+  home(namespace: NamespaceId, first: OriginId): OriginId {
+    return this.#heirOf(this.#homes.get(namespace)?.home ?? first);
+  }
+
+  /** True where this node may decide as the home: it covers the record that made it that, and what its forerunner left. */
+  mayDecide(namespace: NamespaceId, first: OriginId, covered: VersionVector): boolean {
+    const moved = this.#homes.get(namespace);
+    if (moved !== undefined && !coversPosition(covered, moved.position)) return false;
+    let home = moved?.home ?? first;
+    for (let left = this.#retired.get(home); left !== undefined; left = this.#retired.get(home)) {
+      if ((covered.get(home) ?? 0) < left.final) return false;
+      home = left.heir;
+    }
+    return true;
+  }
+
+  /** The home of the registry itself, at which titles are decided; undefined before it is known. */
+  registryHome(): OriginId | undefined {
+    const moved = this.#homes.get(registryNamespace);
+    return moved === undefined ? undefined : this.#heirOf(moved.home);
+  }
+
+  #heirOf(home: OriginId): OriginId {
+    const heir = this.#retired.get(home)?.heir;
+    return heir === undefined || heir === home ? home : this.#heirOf(heir);
+  }
+}

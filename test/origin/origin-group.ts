@@ -1,0 +1,227 @@
+import type { Call } from '../../src/model/call.ts';
+import { MeridianError } from '../../src/model/errors.ts';
+import type { GetAnswer, Mutation, WriteAnswer, WriteRequest } from '../../src/model/key-value.ts';
+import { emptySession, type Session } from '../../src/model/session.ts';
+import type { Upstream } from '../../src/model/upstream.ts';
+import { silentOriginObserver } from '../../src/origin/observer.ts';
+import { Origin } from '../../src/origin/origin.ts';
+import { type OriginOptions, originDefaults } from '../../src/origin/origin-options.ts';
+import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import { MemoryDisk, type MemoryStore } from '../support/memory-store.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { VirtualClock, VirtualTime } from '../support/virtual-time.ts';
+
+interface Member {
+  readonly disk: MemoryDisk;
+  origin: Origin | undefined;
+  store: MemoryStore | undefined;
+  clock: VirtualClock;
+}
+
+/** Several origins in one process, in virtual time, over links that take a while and can be cut. */
+export class OriginGroup {
+  readonly time = new VirtualTime();
+  readonly random = new SeededRandom(1);
+  readonly #members = new Map<string, Member>();
+  readonly #cut = new Set<string>();
+  readonly #options: Partial<OriginOptions>;
+
+  constructor(options: Partial<OriginOptions> = {}) {
+    this.#options = options;
+  }
+
+  /** Opens an origin over its disk, which it keeps across restarts. */
+  async open(name: string, peers: readonly string[] = [], options: Partial<OriginOptions> = {}): Promise<Origin> {
+    const disk = this.#members.get(name)?.disk ?? new MemoryDisk();
+    const store = disk.open(() => this.time.wait(1));
+    const clock = new VirtualClock(this.time);
+    const member: Member = { disk, origin: undefined, store, clock };
+    this.#members.set(name, member);
+    const opening = Origin.open({
+      ...originDefaults,
+      probeIntervalMs: 20,
+      silenceMsMax: 300,
+      backoff: { firstMs: 5, mostMs: 50 },
+      sweepIntervalMs: 50,
+      clockSkewMsMax: 60,
+      ringCommitsMax: 4,
+      scanRecordsMax: 2,
+      ...this.#options,
+      ...options,
+      store,
+      clock,
+      random: this.random,
+      observer: silentReplicationObserver,
+      originObserver: silentOriginObserver,
+      name,
+      address: name,
+      region: 'r',
+      version: 'test',
+      durability: 'local',
+      peers,
+      connect: (address) => ({ upstream: this.#link(name, address), close: () => {} }),
+    });
+    member.origin = await this.until(opening);
+    return member.origin;
+  }
+
+  at(name: string): Origin {
+    const origin = this.#members.get(name)?.origin;
+    if (origin === undefined) throw new Error(`${name} is not open`);
+    return origin;
+  }
+
+  disk(name: string): MemoryDisk {
+    const member = this.#members.get(name);
+    if (member === undefined) throw new Error(`${name} was never opened`);
+    return member.disk;
+  }
+
+  clock(name: string): VirtualClock {
+    const member = this.#members.get(name);
+    if (member === undefined) throw new Error(`${name} was never opened`);
+    return member.clock;
+  }
+
+  /** Nothing of it has an effect from now on; what it had not synced is gone. */
+  crash(name: string): void {
+    const member = this.#members.get(name);
+    member?.clock.stop();
+    member?.store?.crash();
+    if (member !== undefined) member.origin = undefined;
+  }
+
+  wipe(name: string): void {
+    this.#members.delete(name);
+  }
+
+  cut(a: string, b: string): void {
+    this.#cut.add([a, b].sort().join());
+  }
+
+  mend(a: string, b: string): void {
+    this.#cut.delete([a, b].sort().join());
+  }
+
+  /** Lets virtual time pass until the promise is settled, ten seconds at the most. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const done = () => {
+      settled = true;
+    };
+    promise.then(done, done);
+    for (let waitedMs = 0; !settled && waitedMs < 10_000; waitedMs += 10) await this.pass(10);
+    if (!settled) throw new Error('ten seconds were not enough');
+    return promise;
+  }
+
+  async untilHolds(holds: () => boolean | Promise<boolean>): Promise<void> {
+    for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 10) {
+      if (await holds()) return;
+      await this.pass(10);
+    }
+    throw new Error('ten seconds were not enough');
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.time.runUntil(this.time.nowMs + ms);
+  }
+
+  async ready(...names: string[]): Promise<void> {
+    await this.untilHolds(async () => {
+      const all = await Promise.all(names.map(async (name) => (await this.at(name).status()).ready));
+      return all.every(Boolean);
+    });
+  }
+
+  call(ms = 1000): Call {
+    return { deadlineMs: this.time.nowMs + ms, signal: new AbortController().signal };
+  }
+
+  write(at: string, mutation: Mutation, more: Partial<WriteRequest> = {}): Promise<WriteAnswer> {
+    const request = { namespace: 'ns', mutations: [mutation], session: emptySession, ...more };
+    return this.until(this.at(at).write(request, this.call()));
+  }
+
+  put(at: string, key: string, text: string, more: Partial<WriteRequest> = {}): Promise<WriteAnswer> {
+    return this.write(at, { kind: 'put', key, value: Buffer.from(text) }, more);
+  }
+
+  get(at: string, key: string, session: Session = emptySession): Promise<GetAnswer> {
+    return this.until(this.at(at).get({ namespace: 'ns', key, session }, this.call()));
+  }
+
+  /** The text of a key, or null where it is absent or the namespace unknown. */
+  async text(at: string, key: string): Promise<string | null> {
+    try {
+      const { record } = await this.get(at, key);
+      return record?.kind === 'live' ? Buffer.from(record.value).toString() : null;
+    } catch {
+      return null;
+    }
+  }
+
+  #link(from: string, to: string): Upstream {
+    const alive = (target: Origin | undefined): target is Origin =>
+      target !== undefined && this.#members.get(to)?.origin === target && !this.#cut.has([from, to].sort().join());
+    const gone = () => new MeridianError('UNAVAILABLE', `${to} is not reached from ${from}`, { reason: 'connection' });
+    const call =
+      (method: keyof Upstream) =>
+      async (...args: unknown[]): Promise<unknown> => {
+        await this.time.wait(2);
+        const target = this.#members.get(to)?.origin;
+        if (!alive(target)) throw gone();
+        const answer = await (target[method] as (...args: unknown[]) => Promise<unknown>).apply(target, args);
+        await this.time.wait(2);
+        if (!alive(target)) throw gone();
+        return answer;
+      };
+    const group = this;
+    const follow: Upstream['follow'] = async function* (open, messages, signal) {
+      await group.time.wait(2);
+      const target = group.#members.get(to)?.origin;
+      if (!alive(target)) throw gone();
+      const ended = new AbortController();
+      const over = AbortSignal.any([signal, ended.signal]);
+      const look = () => {
+        if (over.aborted) return;
+        if (!alive(target)) ended.abort(gone());
+        else group.time.at(5, look);
+      };
+      look();
+      const broken = new Promise<never>((_, reject) => {
+        over.addEventListener('abort', () => reject(over.reason), { once: true });
+      });
+      broken.catch(() => {});
+      const events = target.follow(open, messages, over)[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const next = await Promise.race([events.next(), broken]);
+          if (next.done) return;
+          await group.time.wait(2);
+          over.throwIfAborted();
+          yield next.value;
+        }
+      } finally {
+        ended.abort(gone());
+      }
+    };
+    const methods = [
+      'get',
+      'list',
+      'write',
+      'create',
+      'find',
+      'namespaces',
+      'rename',
+      'remove',
+      'moveHome',
+      'status',
+      'members',
+    ];
+    return {
+      ...Object.fromEntries(methods.map((name) => [name, call(name as keyof Upstream)])),
+      follow,
+    } as unknown as Upstream;
+  }
+}
