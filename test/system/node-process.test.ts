@@ -1,56 +1,25 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ChildNode } from '../../src/cli/demo/child-node.ts';
-import type { ClusterHandle } from '../../src/client/cluster-handle.ts';
-import { connect } from '../../src/client/connect.ts';
-import type { Address } from '../../src/config/option.ts';
-import { systemClock } from '../../src/runtime/system-clock.ts';
+import { meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
 
-const script = resolve('dist/cli/main.js');
 const anyPorts = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
 
 describe('nodes as processes', () => {
-  let folder: string;
-  const nodes: ChildNode[] = [];
-  const clients: ClusterHandle[] = [];
+  let cluster: ProcessCluster;
 
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'meridian-system-'));
+    cluster = new ProcessCluster();
   });
 
   afterEach(async () => {
-    for (const client of clients.splice(0)) client.close();
-    for (const node of nodes.splice(0)) await node.kill();
-    rmSync(folder, { recursive: true, force: true });
+    await cluster.close();
   });
 
-  async function start(role: 'origin' | 'edge', name: string, flags: readonly string[]): Promise<ChildNode> {
-    const all = ['--data', join(folder, name), ...flags];
-    const node = await ChildNode.start({
-      script,
-      role,
-      name,
-      flags: all,
-      logPath: join(folder, `${name}.log`),
-      clock: systemClock,
-    });
-    nodes.push(node);
-    return node;
-  }
-
-  function talkTo({ host, port }: Address): ClusterHandle {
-    const client = connect({ endpoints: [`${host}:${port}`], timeoutMs: 10_000 });
-    clients.push(client);
-    return client;
-  }
-
   it('lose no acknowledged write to kill -9 while writes are under way', async () => {
-    const origin = await start('origin', 'iad', anyPorts);
-    const client = talkTo(origin.grpc);
+    const origin = await cluster.start('origin', 'iad');
+    const client = cluster.connect(origin);
     await client.namespaces.create('kept');
     const acknowledged: string[] = [];
     const writers = Array.from({ length: 8 }, async (_, writer) => {
@@ -64,7 +33,7 @@ describe('nodes as processes', () => {
     await Promise.allSettled(writers);
     expect(acknowledged.length).toBeGreaterThanOrEqual(300);
 
-    const again = talkTo((await start('origin', 'iad', anyPorts)).grpc);
+    const again = cluster.connect(await cluster.start('origin', 'iad'));
     const lost: string[] = [];
     for (const key of acknowledged) {
       if ((await again.namespace('kept').get(key)) !== `value of ${key}`) lost.push(key);
@@ -73,16 +42,15 @@ describe('nodes as processes', () => {
   });
 
   it('answer from a copy and from a restarted cache while the origin is away', async () => {
-    const origin = await start('origin', 'iad', anyPorts);
-    const writer = talkTo(origin.grpc);
+    const origin = await cluster.start('origin', 'iad');
+    const writer = cluster.connect(origin);
     for (const title of ['copied', 'cached']) {
       await writer.namespaces.create(title);
       await writer.namespace(title).put('key', `in ${title}`);
     }
-    const upstream = `${origin.grpc.host}:${origin.grpc.port}`;
-    const flags = ['--upstream', upstream, '--replicate', 'copied'];
-    const edge = await start('edge', 'fra', [...anyPorts, ...flags]);
-    const reader = talkTo(edge.grpc);
+    const flags = ['--upstream', placeOf(origin.grpc), '--replicate', 'copied'];
+    const edge = await cluster.start('edge', 'fra', { flags });
+    const reader = cluster.connect(edge);
     const sourceOf = (title: string) =>
       reader
         .namespace(title)
@@ -96,7 +64,7 @@ describe('nodes as processes', () => {
 
     await origin.kill();
     await edge.stop();
-    const later = talkTo((await start('edge', 'fra', [...anyPorts, ...flags])).grpc);
+    const later = cluster.connect(await cluster.start('edge', 'fra', { flags }));
     const copied = await later.namespace('copied').getWithMetadata('key');
     expect([copied.value, copied.source, copied.staleness]).toEqual(['in copied', 'copy', null]);
     const cached = await later.namespace('cached').getWithMetadata('key');
@@ -104,8 +72,8 @@ describe('nodes as processes', () => {
   });
 
   it('say over HTTP that they are alive and ready, and what they measure', async () => {
-    const { http } = await start('origin', 'iad', anyPorts);
-    const base = `http://${http.host}:${http.port}`;
+    const { http } = await cluster.start('origin', 'iad');
+    const base = `http://${placeOf(http)}`;
     expect((await fetch(`${base}/livez`)).status).toBe(200);
     expect((await fetch(`${base}/readyz`)).status).toBe(200);
     expect(await (await fetch(`${base}/metrics`)).text()).toContain('meridian_ready{role="origin"} 1');
@@ -113,37 +81,46 @@ describe('nodes as processes', () => {
   });
 
   it('go on after garbage on the gRPC port', async () => {
-    const { grpc } = await start('origin', 'iad', anyPorts);
+    const origin = await cluster.start('origin', 'iad');
+    const { grpc } = origin;
     await new Promise<void>((done) => {
       const socket = connectSocket(grpc.port, grpc.host, () => socket.end('GET / HTTP/1.1\r\n\r\n\u0000garbage'));
       socket.on('error', () => {});
       socket.on('data', () => {});
       socket.once('close', () => done());
     });
-    expect(await talkTo(grpc).namespaces.list()).toEqual([]);
+    expect(await cluster.connect(origin).namespaces.list()).toEqual([]);
   });
 
   it('refuse a folder that another process holds, and an address that others reach, each in one line', async () => {
-    await start('origin', 'iad', anyPorts);
-    const second = spawnSync(process.execPath, [script, 'origin', '--data', join(folder, 'iad'), ...anyPorts], {
-      encoding: 'utf8',
-    });
+    await cluster.start('origin', 'iad');
+    const second = spawnSync(
+      process.execPath,
+      [meridianScript, 'origin', '--data', join(cluster.folder, 'iad'), ...anyPorts],
+      {
+        encoding: 'utf8',
+      },
+    );
     expect(second.status).toBe(1);
     expect(second.stderr).toMatch(/UNAVAILABLE/);
-    const open = spawnSync(process.execPath, [script, 'origin', '--data', join(folder, 'x'), '--listen', '0.0.0.0:0'], {
-      encoding: 'utf8',
-    });
+    const open = spawnSync(
+      process.execPath,
+      [meridianScript, 'origin', '--data', join(cluster.folder, 'x'), '--listen', '0.0.0.0:0'],
+      {
+        encoding: 'utf8',
+      },
+    );
     expect(open.status).toBe(2);
     expect(open.stderr).toMatch(/--insecure/);
   });
 
   it('end at SIGTERM with everything on disk', async () => {
-    const origin = await start('origin', 'iad', anyPorts);
-    const client = talkTo(origin.grpc);
+    const origin = await cluster.start('origin', 'iad');
+    const client = cluster.connect(origin);
     await client.namespaces.create('kept');
     await client.namespace('kept').put('key', 'value');
     await origin.stop();
-    const again = talkTo((await start('origin', 'iad', anyPorts)).grpc);
+    const again = cluster.connect(await cluster.start('origin', 'iad'));
     expect(await again.namespace('kept').get('key')).toBe('value');
   });
 });

@@ -15,6 +15,8 @@ export interface ChildNodeOptions {
   /** Takes the node's log lines. */
   readonly logPath: string;
   readonly clock: Clock;
+  /** Joins the environment that the node inherits. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const startMsMax = 30_000;
@@ -41,6 +43,7 @@ export class ChildNode {
     const { script, role, name, flags, clock } = options;
     const child = spawn(process.execPath, [script, role, '--name', name, ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...options.env },
     });
     const orphaned = () => child.kill('SIGKILL');
     process.once('exit', orphaned);
