@@ -51,13 +51,25 @@ export class Lists {
     const decision = decideRead({ ...facts, loadFailed: false });
     if (held !== undefined && decision !== 'load' && decision !== 'refuse') return this.#fromCopy(held, request, facts);
     try {
-      return await this.#options.upstreams.ask((upstream) => upstream.list(request, call));
+      return await this.#ask(request, call);
     } catch (error) {
       const trouble = ['UNAVAILABLE', 'DEADLINE_EXCEEDED'].includes(toMeridianError(error).code);
       const may = decideRead({ ...this.#facts(request, held?.copy), loadFailed: true }) === 'serve-stale';
       if (held === undefined || !trouble || !may || call.signal.aborted) throw error;
       return this.#fromCopy(held, request, facts);
     }
+  }
+
+  /** The answer's age counts from when it was asked for. */
+  async #ask(request: ListRequest, call: Call): Promise<ListAnswer> {
+    const { clock, upstreams } = this.#options;
+    const sentMs = clock.monotonicMs();
+    const answer = await upstreams.ask((upstream) => upstream.list(request, call));
+    if (answer.bound === undefined) return answer;
+    const bound = { ...answer.bound, boundMs: answer.bound.boundMs + clock.monotonicMs() - sentMs };
+    const { maxStalenessMs } = request;
+    const past = maxStalenessMs !== undefined && maxStalenessMs > 0 && bound.boundMs > maxStalenessMs;
+    return { ...answer, bound, past: answer.past || past };
   }
 
   #copyOf({ namespace: name, prefix }: ListRequest) {

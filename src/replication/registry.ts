@@ -33,9 +33,15 @@ export class Registry {
     for (const run of [...this.#changed]) run();
   }
 
-  /** Forgets a record that was purged. Dead namespaces stay known until a restart. */
+  /**
+   * Forgets a record that was purged or swept. A live namespace that a sweep takes was deleted while this node was
+   * away, so it is dead; dead ones stay known until a restart.
+   */
   forget(key: string): void {
+    const record = this.#records.get(key);
     this.#records.delete(key);
+    if (record?.kind === 'live' && key.startsWith('namespace/')) this.#bury(key);
+    for (const run of [...this.#changed]) run();
   }
 
   /** Everything goes: a resync of a cache, say. */
@@ -97,16 +103,24 @@ export class Registry {
   #applyNamespace(record: Record): void {
     const id = parseNamespaceId(record.key.slice('namespace/'.length));
     if (id === undefined) return;
-    const before = this.#byId.get(id);
-    if (before !== undefined && this.#byTitle.get(before.title) === id) this.#byTitle.delete(before.title);
-    if (!isReadable(record, 0) || this.#dead.has(id)) {
-      this.#byId.delete(id);
-      this.#dead.add(id);
-      return;
-    }
+    if (!isReadable(record, 0) || this.#dead.has(id)) return this.#bury(record.key);
+    this.#untitle(id);
     const { title, home } = jsonOf(record) as { title: string; home: string };
     this.#byId.set(id, { id, title, home });
     this.#byTitle.set(title, id);
+  }
+
+  #bury(key: string): void {
+    const id = parseNamespaceId(key.slice('namespace/'.length));
+    if (id === undefined) return;
+    this.#untitle(id);
+    this.#byId.delete(id);
+    this.#dead.add(id);
+  }
+
+  #untitle(id: NamespaceId): void {
+    const before = this.#byId.get(id);
+    if (before !== undefined && this.#byTitle.get(before.title) === id) this.#byTitle.delete(before.title);
   }
 }
 

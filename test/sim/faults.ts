@@ -1,50 +1,124 @@
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { VirtualTime } from '../support/virtual-time.ts';
-import type { EdgeProcess, OriginProcess, Process } from './cluster.ts';
-import type { History } from './history.ts';
+import type { Coverage } from './coverage.ts';
+import type { Direction } from './network/connection.ts';
+import type { Cluster } from './nodes/cluster.ts';
+import type { Process } from './nodes/process.ts';
+import type { Oracles } from './oracles/oracles.ts';
 
 export interface Stage {
   readonly time: VirtualTime;
   readonly random: SeededRandom;
-  readonly history: History;
-  readonly origin: OriginProcess;
-  readonly edges: readonly EdgeProcess[];
+  readonly cluster: Cluster;
+  readonly oracles: Oracles;
+  readonly coverage: Coverage;
 }
 
+/** Milliseconds that any clock is off, at the most. */
+const stepMsMax = 30;
+const directions: ReadonlyArray<readonly Direction[]> = [['there', 'back'], ['there'], ['back']];
+
 /** Breaks one thing, and mends it after a while; some absences outlast the retention. */
-export function injectFault({ time, random, history, origin, edges }: Stage): void {
-  const edge = edges[random.between(0, edges.length - 1)];
-  const lastsMs = random.chance(0.3) ? random.between(700, 1500) : random.between(10, 200);
-  const which = random.between(0, 7);
-  const note = (line: string) => history.note(time.nowMs, `fault: ${line} for ${lastsMs} ms`);
-  if (edge === undefined) return;
-  if (which <= 2) {
-    edge.link.state = which === 0 ? 'half' : 'cut';
-    note(`link of ${edge.name} ${edge.link.state}`);
-    time.at(lastsMs, () => {
-      edge.link.state = 'up';
+export class Faults {
+  readonly #stage: Stage;
+  readonly #kinds: ReadonlyArray<() => void>;
+  #over = false;
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+    const cut = () => this.#cut();
+    const edge = () => this.#crashEdge();
+    this.#kinds = [cut, cut, cut, edge, edge, () => this.#slow(), () => this.#crashOrigin(), () => this.#failSync(), () => this.#stepClock()];
+  }
+
+  inject(): void {
+    this.#stage.random.pick(this.#kinds)();
+  }
+
+  /** Mends everything, and breaks nothing more. */
+  end(): void {
+    const { cluster } = this.#stage;
+    this.#over = true;
+    for (const { path } of cluster.paths) {
+      path.mend();
+      path.slowMs = 0;
+    }
+    for (const process of cluster.processes) {
+      for (const disk of process.disks) disk.nextCommitFails = undefined;
+      void process.start();
+    }
+  }
+
+  #cut(): void {
+    const { random, cluster } = this.#stage;
+    const { name, path } = random.pick(cluster.paths);
+    const how = random.chance(0.3) ? ('reset' as const) : ('silent' as const);
+    const which = how === 'reset' ? ['there' as const, 'back' as const] : random.pick(directions);
+    path.cut(which, how);
+    this.#lasts(`${name} ${how} ${which.join(' and ')}`, `cut ${how} ${which.join(' ')}`, () => path.mend());
+  }
+
+  #slow(): void {
+    const { random, cluster } = this.#stage;
+    const { name, path } = random.pick(cluster.paths);
+    path.slowMs = random.pick([30, 60, 150]);
+    this.#lasts(`${name} reads slowly`, 'slow reader', () => {
+      path.slowMs = 0;
     });
-  } else if (which <= 4) {
-    const wiped = random.chance(0.3);
-    if (!restart(edge, time, { lastsMs, wiped })) return;
-    note(`${edge.name} crashes${wiped ? ', disk wiped' : ''}`);
-  } else if (which === 5) {
-    if (restart(origin, time, { lastsMs: Math.min(lastsMs, 300), wiped: false })) note('origin crashes');
-  } else if (which === 6) {
-    const [disk] = origin.disks;
-    if (disk !== undefined) disk.nextCommitFails = random.chance(0.5) ? 'lost' : 'kept';
-    note('the next commit of the origin fails');
-  } else {
-    const process = random.chance(0.5) ? origin : edge;
-    process.stepClock(random.between(-30, 30));
-    note('a clock steps');
+  }
+
+  #crashEdge(): void {
+    const { random, cluster, oracles } = this.#stage;
+    const edge = random.pick(cluster.edges);
+    if (edge.node === undefined) return;
+    oracles.checkEdge(edge);
+    edge.crash(random.chance(0.5) ? 'process' : 'power');
+    const wiped = random.chance(0.2);
+    if (wiped) for (const disk of edge.disks) disk.wipe();
+    this.#lasts(`${edge.name} crashes${wiped ? ', wiped' : ''}`, wiped ? 'edge wiped' : 'edge crashed', () => start(edge));
+  }
+
+  #crashOrigin(): void {
+    const { random, cluster } = this.#stage;
+    const origin = random.pick(cluster.origins);
+    if (origin.node === undefined) return;
+    origin.crash(random.chance(0.5) ? 'process' : 'power');
+    this.#lasts(`${origin.name} crashes`, 'origin crashed', () => start(origin), random.between(10, 300));
+  }
+
+  /** The next commit fails: it is lost, or on the disk all the same (rule R2). */
+  #failSync(): void {
+    const { random, cluster } = this.#stage;
+    const process = random.chance(0.6) ? random.pick(cluster.origins) : random.pick(cluster.edges);
+    random.pick(process.disks).nextCommitFails = random.chance(0.5) ? 'lost' : 'kept';
+    this.#note(`a commit of ${process.name} fails`, 'commit to fail');
+  }
+
+  #stepClock(): void {
+    const { random, cluster } = this.#stage;
+    const process = random.pick(cluster.processes);
+    process.stepClock(random.between(-stepMsMax, stepMsMax));
+    this.#note(`the clock of ${process.name} is off by ${process.skewMs} ms`, 'clock stepped');
+  }
+
+  #lasts(line: string, counted: string, mend: () => void, lastsMs = this.#duration()): void {
+    this.#note(`${line} for ${lastsMs} ms`, counted);
+    this.#stage.time.at(lastsMs, () => {
+      if (!this.#over) mend();
+    });
+  }
+
+  #duration(): number {
+    const { random } = this.#stage;
+    return random.chance(0.3) ? random.between(700, 1800) : random.between(10, 250);
+  }
+
+  #note(line: string, counted: string): void {
+    this.#stage.oracles.trace.note(() => `fault: ${line}`);
+    this.#stage.coverage.count(`fault: ${counted}`);
   }
 }
 
-function restart<N>(process: Process<N>, time: VirtualTime, how: { lastsMs: number; wiped: boolean }): boolean {
-  if (process.running === undefined) return false;
-  process.crash();
-  if (how.wiped) for (const disk of process.disks) disk.wipe();
-  time.at(how.lastsMs, () => void process.start());
-  return true;
+function start(process: Process<unknown>): void {
+  void process.start();
 }

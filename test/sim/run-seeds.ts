@@ -1,14 +1,26 @@
+import { Coverage } from './coverage.ts';
 import { Simulation } from './simulation.ts';
 
-/** Runs seeds from `SIM_FROM` on, `SIM_SEEDS` of them; prints each that fails, the first with its trace. */
-export async function runSeeds(from: number, seeds: number, write: (line: string) => void): Promise<number[]> {
+export interface SeedsRun {
+  readonly failing: readonly number[];
+  readonly coverage: Coverage;
+}
+
+/** Runs so many seeds; writes each that fails as it comes, the first with its trace. */
+export async function runSeeds(from: number, seeds: number, write: (line: string) => void): Promise<SeedsRun> {
   const failing: number[] = [];
+  const coverage = new Coverage();
   for (let seed = from; seed < from + seeds; seed++) {
-    const { violations, trace } = await new Simulation(seed).run();
+    const simulation = new Simulation(seed);
+    const { violations } = await simulation.run();
+    coverage.add(simulation.coverage);
     if (violations.length === 0) continue;
-    if (failing.length === 0) for (const line of trace) write(line);
+    if (failing.length === 0) {
+      const { trace } = await new Simulation(seed, { detailed: true }).run();
+      for (const line of trace) write(line);
+    }
     failing.push(seed);
     write(`seed ${seed} fails: ${violations[0]} (${violations.length} in all)`);
   }
-  return failing;
+  return { failing, coverage };
 }

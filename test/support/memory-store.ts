@@ -11,7 +11,7 @@ import {
   type Stored,
 } from '../../src/store/store.ts';
 
-interface Contents {
+export interface Contents {
   readonly records: ReadonlyMap<string, Record>;
   readonly meta: ReadonlyMap<string, Uint8Array>;
 }
@@ -23,10 +23,16 @@ const valueBesideBytesMax = 4096;
 /** What outlives a process: a store that is opened over the same disk again finds what was synced, or closed well. */
 export class MemoryDisk {
   synced: Contents = empty;
+  /** What a process that runs over the disk sees, synced or not. */
+  visible: Contents = empty;
   /** What becomes of the next commit: it fails, and its batch is lost or is on the disk all the same (rule R2). */
   nextCommitFails: 'lost' | 'kept' | undefined;
   /** A disk that lies: it says synced and is not. */
   ignoresSync = false;
+  /** Told of each batch that reached the disk, before whoever committed it learns of that. */
+  onSynced: (records: readonly Record[]) => void = () => {};
+  /** Views that are open over it now. */
+  snapshotsOpen = 0;
 
   /** @param wait how long a sync takes; resolves when it is over */
   open(wait: () => Promise<void> = async () => {}): MemoryStore {
@@ -35,6 +41,7 @@ export class MemoryDisk {
 
   wipe(): void {
     this.synced = empty;
+    this.visible = empty;
   }
 }
 
@@ -46,11 +53,14 @@ export class MemoryStore implements Store {
   #state: 'open' | 'failed' | 'closed' | 'crashed' = 'open';
   readonly #snapshots = new Set<MemorySnapshot>();
   #commits: Promise<void> = Promise.resolve();
+  /** Committed and not synced yet: a later sync takes it along. */
+  #unsynced: Record[] = [];
 
   constructor(disk: MemoryDisk, wait: () => Promise<void>) {
     this.#disk = disk;
     this.#wait = wait;
     this.#contents = disk.synced;
+    disk.visible = disk.synced;
   }
 
   async heads(keys: readonly RecordKey[]): Promise<ReadonlyArray<Head | undefined>> {
@@ -83,19 +93,30 @@ export class MemoryStore implements Store {
     this.#disk.nextCommitFails = undefined;
     if (outcome !== undefined) {
       this.#state = 'failed';
-      if (outcome === 'kept') this.#disk.synced = applied(this.#contents, batch);
+      if (outcome === 'kept') this.#synced(applied(this.#contents, batch), batch);
       throw new MeridianError('INTERNAL', 'the disk failed', { reason: 'disk' });
     }
     if (batch.sync) await this.#wait();
     if (this.#state === 'crashed') await new Promise(() => {});
     this.#contents = applied(this.#contents, batch);
-    if (batch.sync && !this.#disk.ignoresSync) this.#disk.synced = this.#contents;
+    this.#disk.visible = this.#contents;
+    if (batch.sync && !this.#disk.ignoresSync) this.#synced(this.#contents, batch);
+    else for (const { record } of batch.puts) this.#unsynced.push(record);
+  }
+
+  #synced(contents: Contents, batch: Pick<CommitBatch, 'puts'>): void {
+    this.#disk.synced = contents;
+    this.#disk.onSynced([...this.#unsynced, ...batch.puts.map(({ record }) => record)]);
+    this.#unsynced = [];
   }
 
   snapshot(): Snapshot {
     if (this.#state === 'closed') throw closedError();
-    const snapshot = new MemorySnapshot(this.#contents);
+    const snapshot: MemorySnapshot = new MemorySnapshot(this.#contents, () => {
+      if (this.#snapshots.delete(snapshot)) this.#disk.snapshotsOpen--;
+    });
     this.#snapshots.add(snapshot);
+    this.#disk.snapshotsOpen++;
     return snapshot;
   }
 
@@ -103,13 +124,15 @@ export class MemoryStore implements Store {
     if (this.#state === 'closed') throw closedError();
     if (this.#state === 'crashed') await new Promise(() => {});
     this.#contents = this.#disk.synced;
+    this.#disk.visible = this.#contents;
+    this.#unsynced = [];
     this.#state = 'open';
   }
 
   async erase(): Promise<void> {
     await this.#usable();
     this.#contents = empty;
-    this.#disk.synced = empty;
+    this.#disk.wipe();
   }
 
   async approximateBytes(): Promise<number> {
@@ -120,14 +143,16 @@ export class MemoryStore implements Store {
 
   async close(): Promise<void> {
     if (this.#state !== 'crashed') await this.#commits;
-    if (this.#state === 'open') this.#disk.synced = this.#contents;
+    if (this.#state === 'open') this.#synced(this.#contents, { puts: [] });
     if (this.#state !== 'crashed') this.#state = 'closed';
-    for (const snapshot of this.#snapshots) await snapshot.close();
+    for (const snapshot of [...this.#snapshots]) await snapshot.close();
   }
 
   /** The process is gone: whatever it still calls never comes back, and what it had not synced is lost. */
   crash(): void {
     this.#state = 'crashed';
+    this.#disk.snapshotsOpen -= this.#snapshots.size;
+    this.#snapshots.clear();
   }
 
   async #usable(): Promise<void> {
@@ -139,10 +164,12 @@ export class MemoryStore implements Store {
 
 class MemorySnapshot implements Snapshot {
   readonly #contents: Contents;
+  readonly #ended: () => void;
   #closed = false;
 
-  constructor(contents: Contents) {
+  constructor(contents: Contents, ended: () => void) {
     this.#contents = contents;
+    this.#ended = ended;
   }
 
   async read({ namespace, key }: RecordKey): Promise<Record | undefined> {
@@ -167,7 +194,8 @@ class MemorySnapshot implements Snapshot {
   }
 
   ended(kind: 'live' | 'tombstone', throughSeconds: number): AsyncIterable<readonly Head[]> {
-    const endOf = (record: Record) => endedAtSeconds(headOf(record)) ?? Number.POSITIVE_INFINITY;
+    const endOf = (record: Record) =>
+      (record.kind === 'live' ? record.expiresAt : endedAtSeconds(record)) ?? Number.POSITIVE_INFINITY;
     return this.#pages(() =>
       this.#where((record) => record.kind === kind && endOf(record) <= throughSeconds)
         .sort((a, b) => endOf(a) - endOf(b) || compareRecordKeys(a, b))
@@ -182,6 +210,7 @@ class MemorySnapshot implements Snapshot {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ended();
   }
 
   #where(inside: (record: Record) => boolean): Record[] {

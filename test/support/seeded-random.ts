@@ -25,6 +25,18 @@ export class SeededRandom implements Random {
     return least + Math.floor(this.fraction() * (most - least + 1));
   }
 
+  /** One of these; at least one there is. */
+  pick<T>(from: readonly T[]): T {
+    const picked = from[this.between(0, from.length - 1)];
+    if (picked === undefined) throw new Error('nothing to pick from');
+    return picked;
+  }
+
+  /** A generator of its own, so that what is drawn from it shifts nothing here. */
+  fork(): SeededRandom {
+    return new SeededRandom(this.#next());
+  }
+
   chance(probability: number): boolean {
     return this.fraction() < probability;
   }

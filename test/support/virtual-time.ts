@@ -113,9 +113,12 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Every promise that can settle without time passing has settled when this resolves. */
+/**
+ * Every promise that can settle without time passing has settled when this resolves: Node runs a tick that a promise
+ * asked for only once no promise is left to run, and that is far cheaper than a turn of the event loop.
+ */
 function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 function earlier(a: Due, b: Due): boolean {

@@ -1,0 +1,110 @@
+import type { GetAnswer, ListAnswer, Provenance } from '../../../src/model/key-value.ts';
+import { decodeListCursor } from '../../../src/model/list-cursor.ts';
+import type { NamespaceId } from '../../../src/model/namespace.ts';
+import { registryNamespace } from '../../../src/model/namespace.ts';
+import type { OriginId } from '../../../src/model/position.ts';
+import type { Record } from '../../../src/model/record.ts';
+import type { Session } from '../../../src/model/session.ts';
+import type { Stamp } from '../../../src/model/stamp.ts';
+import { registryKeys } from '../../../src/replication/registry.ts';
+import { mayBeAbsent, mayBeReadable, type Truth, type Version } from './truth.ts';
+
+/** One read, from the question to the answer. */
+export interface Asked {
+  readonly truthOf: (root: OriginId | undefined) => Truth;
+  readonly startMs: number;
+  readonly nowMs: number;
+  readonly session: Session;
+}
+
+/** A key as an answer shows it: a live record, a tombstone, or nothing known of it. */
+type Shown = { readonly kind: 'live' | 'tombstone'; readonly stamp: Stamp } | undefined;
+
+/** Milliseconds; bounds are compared with some air for rounding. */
+const roundingMs = 1;
+
+/** What is wrong with an answer to a get. */
+export function complaintsOfGet(key: string, answer: GetAnswer, asked: Asked): string[] {
+  const { record } = answer;
+  const complaints = complaintsOfKey(key, record, answer, asked);
+  if (record?.kind === 'live') {
+    const written = asked.truthOf(answer.bound?.root).written(record.stamp);
+    if (written === undefined) complaints.push(`shows ${record.stamp}, which no disk has`);
+    else if (!sameValue(record, written.record)) complaints.push(`shows another value than was written at ${record.stamp}`);
+  }
+  return complaints;
+}
+
+/** What is wrong with one page: `after` is the key behind which it starts. */
+export function complaintsOfList(
+  { prefix, limit, after }: { readonly prefix: string; readonly limit: number; readonly after: string | undefined },
+  answer: ListAnswer,
+  asked: Asked,
+): string[] {
+  const listed = answer.keys.map(({ key }) => key);
+  const sorted = [...new Set(listed)].sort();
+  const complaints: string[] = [];
+  if (sorted.join() !== listed.join() || listed.length > limit || listed.some((key) => !key.startsWith(prefix))) {
+    complaints.push(`lists ${listed.join()} for ${limit} of ${prefix}`);
+  }
+  const last = answer.cursor === undefined ? undefined : decodeListCursor(answer.cursor, answer.namespace, prefix);
+  const truth = asked.truthOf(answer.bound?.root);
+  for (const key of truth.keys(answer.namespace)) {
+    if (!key.startsWith(prefix) || (after !== undefined && key <= after) || (last !== undefined && key > last)) continue;
+    const found = answer.keys.find((one) => one.key === key);
+    const shown = found === undefined ? undefined : { kind: 'live' as const, stamp: found.stamp };
+    complaints.push(...complaintsOfKey(key, shown, answer, asked).map((line) => `${key}: ${line}`));
+  }
+  return complaints;
+}
+
+/** The promises of §8 for one key of an answer. */
+function complaintsOfKey(key: string, shown: Shown, answer: Provenance, asked: Asked): string[] {
+  const { namespace, bound, covered } = answer;
+  const { nowMs, session } = asked;
+  const truth = asked.truthOf(bound?.root);
+  const complaints: string[] = [];
+  const said = shown === undefined ? 'nothing' : `${shown.kind} ${shown.stamp}`;
+  if (shown === undefined && covered.size === 0) complaints.push('shows nothing, and covers nothing');
+  if (bound !== undefined) {
+    const fromMs = nowMs - bound.boundMs - roundingMs;
+    const possible = truth.between(namespace, key, fromMs, nowMs);
+    const dead = isDead(truth, namespace, nowMs);
+    if (dead && isDead(truth, namespace, fromMs)) complaints.push('shows a namespace that was deleted by then');
+    if (!possible.some((version) => isShown(version, shown, asked)) && !(dead && shown?.kind !== 'live')) {
+      complaints.push(`bound ${bound.boundMs} of ${answer.source} shows ${said}, not ${stampsOf(possible)}`);
+    }
+  }
+  const deleted = truth.covered(registryNamespace, registryKeys.namespace(namespace), session.vector);
+  if (deleted?.record.kind === 'tombstone') complaints.push('session that saw the deletion is shown the namespace');
+  const seen = truth.covered(namespace, key, session.vector);
+  if (!isDead(truth, namespace, nowMs) && !truth.reflects(seen, shown, nowMs)) {
+    complaints.push(`session that covers ${seen?.record.stamp} is shown ${said} by ${answer.source}`);
+  }
+  // What the feed superseded is served when all else fails: it is past, and covers less than its part.
+  if (answer.past && answer.source === 'cache') return complaints;
+  const known = truth.covered(namespace, key, covered);
+  if (!isDead(truth, namespace, nowMs) && !truth.reflects(known, shown, nowMs)) {
+    complaints.push(`covers ${known?.record.stamp} and shows ${said} of ${answer.source}`);
+  }
+  return complaints;
+}
+
+function isShown(version: Version | undefined, shown: Shown, { startMs, nowMs }: Asked): boolean {
+  if (shown === undefined) return mayBeAbsent(version?.record, nowMs);
+  if (version?.record.stamp !== shown.stamp) return false;
+  return shown.kind === 'live' ? mayBeReadable(version.record, startMs) : mayBeAbsent(version.record, nowMs);
+}
+
+export function isDead(truth: Truth, namespace: NamespaceId, atMs: number): boolean {
+  const [version] = truth.between(registryNamespace, registryKeys.namespace(namespace), atMs, atMs);
+  return version?.record.kind === 'tombstone';
+}
+
+function sameValue(a: Record, b: Record): boolean {
+  return a.kind === 'live' && b.kind === 'live' && Buffer.compare(a.value, b.value) === 0 && a.metadata === b.metadata;
+}
+
+function stampsOf(versions: ReadonlyArray<Version | undefined>): string {
+  return versions.map((version) => `${version?.record.kind} ${version?.record.stamp}`).join(' or ');
+}

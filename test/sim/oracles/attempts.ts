@@ -1,0 +1,70 @@
+import type { Condition, Mutation } from '../../../src/model/key-value.ts';
+import { registryNamespace } from '../../../src/model/namespace.ts';
+import type { Record } from '../../../src/model/record.ts';
+import type { Trace } from './trace.ts';
+import { mayBeAbsent, mayBeReadable, type Truth } from './truth.ts';
+
+/** A write as its author knows it, acknowledged or not: every value in it names the attempt and its place in the batch. */
+export interface Attempt {
+  readonly number: number;
+  readonly mutations: readonly Mutation[];
+}
+
+/** All that was ever asked to be written, against which each commit of an origin is judged. */
+export class Attempts {
+  readonly #attempts: Attempt[] = [];
+
+  /** `draw` is given the number, and writes it into the values with `valueOf`. */
+  add(draw: (number: number) => readonly Mutation[]): Attempt {
+    const number = this.#attempts.length;
+    const attempt = { number, mutations: draw(number) };
+    this.#attempts.push(attempt);
+    return attempt;
+  }
+
+  /** One commit: nobody made a value up, batches are whole, conditions held. */
+  checkCommit(records: readonly Record[], truth: Truth, trace: Trace, nowMs: number): void {
+    for (const record of records) {
+      if (record.namespace === registryNamespace || record.kind !== 'live') continue;
+      const [number, index] = Buffer.from(record.value).toString().split('.').map(Number.parseFloat);
+      const attempt = this.#attempts[number ?? -1];
+      const mutation = attempt?.mutations[index ?? -1];
+      if (attempt === undefined || mutation?.key !== record.key) {
+        trace.violated(`${record.key}: nobody wrote ${record.stamp}`);
+        continue;
+      }
+      const whole = attempt.mutations.every(({ key }) => records.some((other) => other.key === key));
+      if (!whole) trace.violated(`batch ${attempt.number} reached the disk in part`);
+      const before = truth.versions(record.namespace, record.key).findLast(({ record: { stamp } }) => stamp < record.stamp);
+      if (attempt.mutations.length === 1 && !mayHold(mutation.condition, before?.record, nowMs)) {
+        trace.violated(`${record.key}: the condition of ${attempt.number} did not hold against ${before?.record.stamp}`);
+      }
+    }
+  }
+}
+
+/** Starts every value, so that its author is found again. */
+export function valueOf(number: number, index: number, bytes: number): Buffer {
+  return Buffer.from(`${number}.${index}.`.padEnd(bytes, 'x'));
+}
+
+/** True where some clock may judge that the condition holds of what is held. */
+export function mayHold(condition: Condition | undefined, held: Record | undefined, nowMs: number): boolean {
+  if (condition === undefined) return true;
+  if (condition.kind === 'absent') return mayBeAbsent(held, nowMs);
+  // A sync lies between the decision and the commit.
+  return held?.stamp === condition.version && mayBeReadable(held, nowMs - 20);
+}
+
+/** True where a condition may be refused against this record, and what was said to be found is that record. */
+export function mayRefuse(
+  condition: Condition | undefined,
+  found: string | undefined,
+  held: Record | undefined,
+  startMs: number,
+  nowMs: number,
+): boolean {
+  if (found === undefined) return condition?.kind === 'version' && mayBeAbsent(held, nowMs);
+  if (held?.stamp !== found || !mayBeReadable(held, startMs)) return false;
+  return condition?.kind === 'absent' || condition?.version !== found;
+}

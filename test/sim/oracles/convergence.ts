@@ -1,0 +1,137 @@
+import { registryNamespace } from '../../../src/model/namespace.ts';
+import { emptySession } from '../../../src/model/session.ts';
+import type { Upstream } from '../../../src/model/upstream.ts';
+import { covers } from '../../../src/model/version-vector.ts';
+import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
+import type { VirtualTime } from '../../support/virtual-time.ts';
+import type { Coverage } from '../coverage.ts';
+import type { Cluster } from '../nodes/cluster.ts';
+import type { Process } from '../nodes/process.ts';
+import { noSignal } from '../workload/no-signal.ts';
+import type { Watcher } from '../workload/watcher.ts';
+import { complaintsOfGet } from './answers.ts';
+import { coveredBy, differences, hasCaughtUp, title } from './disks.ts';
+import type { Oracles } from './oracles.ts';
+
+export interface ConvergenceOptions {
+  readonly time: VirtualTime;
+  readonly cluster: Cluster;
+  readonly oracles: Oracles;
+  readonly coverage: Coverage;
+  readonly keys: readonly string[];
+  readonly watchers: readonly Watcher[];
+}
+
+/** Milliseconds of quiet within which everything is the same everywhere, and between two looks. */
+const convergenceMsMax = 4000;
+const lookMs = 50;
+/** A bound this small shows that echoes come. */
+const boundMsMax = 250;
+
+
+/** Once faults and load are over: every node gets to what the origin holds, in time, and stays whole. */
+export class Convergence {
+  readonly #options: ConvergenceOptions;
+
+  constructor(options: ConvergenceOptions) {
+    this.#options = options;
+  }
+
+  async reach(): Promise<void> {
+    const { time, oracles, coverage } = this.#options;
+    const startMs = time.nowMs;
+    // Calls under way may still change something.
+    await time.runUntil(startMs + 700);
+    let lacking = await this.#lacking();
+    while (lacking.length > 0 && time.nowMs - startMs < convergenceMsMax) {
+      await time.runUntil(time.nowMs + lookMs);
+      lacking = await this.#lacking();
+    }
+    coverage.count('milliseconds to converge', Math.round(time.nowMs - startMs));
+    for (const line of lacking) oracles.trace.violated(`not converged after ${convergenceMsMax} ms: ${line}`);
+    if (lacking.length > 0) return;
+    await this.#judge();
+  }
+
+  /** What is still to come. */
+  async #lacking(): Promise<string[]> {
+    const { cluster, oracles, watchers } = this.#options;
+    const lacking: string[] = [];
+    const origin = this.#originContents();
+    const target = coveredBy(origin);
+    for (const { name, node } of cluster.processes) if (node === undefined) lacking.push(`${name} is down`);
+    for (const edge of cluster.edges) {
+      for (const { kind, contents } of oracles.partsOf(edge)) {
+        if (!hasCaughtUp(contents, kind)) lacking.push(`the ${kind} of ${edge.name} has not caught up`);
+        if (!covers(coveredBy(contents), target)) lacking.push(`the ${kind} of ${edge.name} covers less`);
+      }
+      const status = await edge.node?.status();
+      for (const { part, boundMs } of status?.parts ?? []) {
+        if (boundMs === undefined || boundMs > boundMsMax) lacking.push(`the ${part} of ${edge.name} is ${boundMs} old`);
+      }
+    }
+    for (const { name, disks } of cluster.processes) {
+      for (const disk of disks) lacking.push(...this.#leftOvers(disk).map((key) => `${name} still holds ${key}`));
+    }
+    for (const watcher of watchers) {
+      if (!covers(watcher.covered, target)) lacking.push('a watch lags behind');
+    }
+    return lacking;
+  }
+
+  /** Of namespaces that are gone. */
+  #leftOvers({ visible }: MemoryDisk): string[] {
+    const { oracles } = this.#options;
+    return [...visible.records.values()]
+      .filter(({ namespace }) => namespace !== registryNamespace && oracles.isDead(namespace))
+      .map(({ key }) => key);
+  }
+
+  async #judge(): Promise<void> {
+    const { cluster, oracles, time, keys } = this.#options;
+    for (const edge of cluster.edges) {
+      oracles.checkEdge(edge);
+      for (const held of oracles.partsOf(edge)) {
+        for (const line of differences(held, this.#originContents(), time.nowMs)) {
+          oracles.trace.violated(`after the quiet ${edge.name}: the ${line}`);
+        }
+      }
+    }
+    for (const process of cluster.processes) {
+      for (const key of keys) await this.#ask(process, key);
+      for (const disk of process.disks) {
+        if (disk.snapshotsOpen > 0) oracles.trace.violated(`${process.name} leaves ${disk.snapshotsOpen} snapshots open`);
+      }
+    }
+  }
+
+  async #ask(process: Process<Upstream>, key: string): Promise<void> {
+    const { time, oracles } = this.#options;
+    const startMs = time.nowMs;
+    const wrong = (line: string) => oracles.trace.violated(`after the quiet ${process.name} ${key} ${line}`);
+    if (!oracles.namespaces().some((id) => !oracles.isDead(id))) return;
+    let done = false;
+    const call = { deadlineMs: startMs + 1000, signal: noSignal };
+    process.node
+      ?.get({ namespace: title, key, session: emptySession }, call)
+      .then(
+        (answer) => {
+          const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session: emptySession };
+          for (const line of complaintsOfGet(key, answer, asked)) wrong(line);
+          if (answer.bound === undefined) wrong('has no bound');
+        },
+        (error: Error) => wrong(`fails: ${error.message}`),
+      )
+      .finally(() => {
+        done = true;
+      });
+    while (!done && time.nowMs < startMs + 1500) await time.runUntil(time.nowMs + 10);
+    if (!done) wrong('is not answered');
+  }
+
+  #originContents(): Contents {
+    const visible = this.#options.cluster.origins[0]?.disks[0]?.visible;
+    if (visible === undefined) throw new Error('there is an origin');
+    return visible;
+  }
+}

@@ -1,0 +1,86 @@
+import { matches } from '../../../src/model/filter.ts';
+import { mapKey } from '../../../src/model/key.ts';
+import { type NamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
+import { isReadable, type Record } from '../../../src/model/record.ts';
+import { formatVector, type VersionVector } from '../../../src/model/version-vector.ts';
+import { decodeLedgerState, ledgerStateName } from '../../../src/replication/ledger-state.ts';
+import { resolvePatterns } from '../../../src/edge/replicated-filter.ts';
+import type { Contents } from '../../support/memory-store.ts';
+import { skewMsMax, type Truth, wallAtStartMs } from './truth.ts';
+
+/** Of every namespace of a run, one after the other. */
+export const title = 'ns';
+
+/** One part of an edge: what a process sees of its disk, or would see after a crash. */
+export interface Held {
+  readonly contents: Contents;
+  /** A copy lacks nothing that it covers; a cache holds nothing that is older than what it covers. */
+  readonly kind: 'copy' | 'cache';
+  readonly replicate: readonly string[];
+  /** The namespaces of the run that live. */
+  readonly namespaces: readonly NamespaceId[];
+}
+
+/** What is wrong with a disk, were its node to start from it now: the covering property (architecture §2), and R3. */
+export function complaintsOfPart({ contents, kind, replicate, namespaces }: Held, truth: Truth, nowMs: number): string[] {
+  if (!hasCaughtUp(contents, kind)) return [];
+  const covered = coveredBy(contents);
+  const filter = contents.meta.get('edge/filter');
+  const complaints: string[] = [];
+  for (const id of [registryNamespace, ...namespaces]) {
+    for (const key of truth.keys(id)) {
+      const record = contents.records.get(mapKey(id, key));
+      const required = truth.covered(id, key, covered);
+      const whole = id === registryNamespace || (kind === 'copy' && isCopied(replicate, id, key, filter));
+      if (record === undefined && !whole) continue;
+      const shown = record?.position.sequence === 0 ? undefined : record;
+      if (!truth.reflects(required, shown, nowMs)) {
+        complaints.push(`${kind} covers ${formatVector(covered)} and holds ${key} at ${shown?.stamp}, not ${required?.record.stamp}`);
+      }
+    }
+  }
+  return complaints;
+}
+
+/** What differs from the origin's once everything is quiet: a copy lacks nothing, a cache holds what is the origin's. */
+export function differences({ contents, kind, replicate }: Held, origin: Contents, nowMs: number): string[] {
+  const complaints: string[] = [];
+  const filter = contents.meta.get('edge/filter');
+  const there = kind === 'copy' ? [...origin.records.values()] : [];
+  const copied = there.filter(({ namespace, key }) => isCopied(replicate, namespace, key, filter));
+  const names = new Set([...contents.records.keys(), ...copied.map(({ namespace, key }) => mapKey(namespace, key))]);
+  for (const name of names) {
+    const [here, there] = [contents.records.get(name), origin.records.get(name)];
+    if (readableStamp(here, nowMs) === readableStamp(there, nowMs) || isEnding(here, nowMs) || isEnding(there, nowMs)) continue;
+    complaints.push(`${kind} holds ${name.slice(32)} ${here?.kind} ${here?.stamp}, the origin ${there?.kind} ${there?.stamp}`);
+  }
+  return complaints;
+}
+
+function readableStamp(record: Record | undefined, nowMs: number) {
+  return record !== undefined && isReadable(record, wallAtStartMs + nowMs) ? record.stamp : undefined;
+}
+
+/** Somewhere between the expiry by the fastest clock and by the slowest. */
+function isEnding(record: Record | undefined, nowMs: number): boolean {
+  if (record?.kind !== 'live' || record.expiresAt === undefined) return false;
+  return Math.abs(record.expiresAt * 1000 - wallAtStartMs - nowMs) <= 2 * skewMsMax;
+}
+
+export function hasCaughtUp({ meta }: Contents, kind: 'copy' | 'cache'): boolean {
+  const stored = meta.get(kind === 'copy' ? 'replica/progress' : 'cache/caught-up');
+  if (stored === undefined) return false;
+  return kind === 'cache' || (JSON.parse(Buffer.from(stored).toString()) as { kind: string }).kind === 'covered';
+}
+
+export function coveredBy({ meta }: Contents): VersionVector {
+  return decodeLedgerState(meta.get(ledgerStateName)).covered;
+}
+
+/** By the filter that the part was opened with: the patterns may have come to mean more since. */
+function isCopied(replicate: readonly string[], id: NamespaceId, key: string, filter: Uint8Array | undefined): boolean {
+  if (replicate.includes('*')) return true;
+  if (filter === undefined || !Buffer.from(filter).toString().includes(id)) return false;
+  const { copied } = resolvePatterns(replicate, (name) => (name === title ? { id, title, home: '' } : undefined));
+  return copied !== undefined && matches(copied, id, key);
+}

@@ -1,0 +1,119 @@
+import type { FeedEvent } from '../../../src/model/feed.ts';
+import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
+import type { OriginId } from '../../../src/model/position.ts';
+import { formatVector } from '../../../src/model/version-vector.ts';
+import type { Record } from '../../../src/model/record.ts';
+import { registryKeys } from '../../../src/replication/registry.ts';
+import type { Contents } from '../../support/memory-store.ts';
+import type { VirtualTime } from '../../support/virtual-time.ts';
+import type { EdgeProcess } from '../nodes/edge-process.ts';
+import type { Cluster } from '../nodes/cluster.ts';
+import { isDead } from './answers.ts';
+import { Attempts } from './attempts.ts';
+import { complaintsOfPart, type Held } from './disks.ts';
+import { Trace } from './trace.ts';
+import { Truth } from './truth.ts';
+
+/** Whoever knows everything: listens to the disks and the feeds of a cluster, and says what breaks a promise. */
+export class Oracles {
+  readonly trace: Trace;
+  readonly attempts = new Attempts();
+  readonly #truths = new Map<string, Truth>();
+  readonly #cluster: Cluster;
+  readonly #time: VirtualTime;
+
+  constructor(cluster: Cluster, time: VirtualTime, detailed: boolean) {
+    this.#cluster = cluster;
+    this.#time = time;
+    this.trace = new Trace(() => time.nowMs, detailed);
+    for (const { name, disks } of cluster.origins) {
+      const truth = new Truth();
+      this.#truths.set(name, truth);
+      for (const disk of disks) disk.onSynced = (records) => this.#committed(name, truth, records);
+    }
+  }
+
+  /** Of the origin with this id; of the only one, or the first, where none is named. */
+  truthOf(root?: OriginId): Truth {
+    const origin = this.#cluster.origins.find(({ id }) => id !== undefined && id === root) ?? this.#cluster.origins[0];
+    const truth = origin && this.#truths.get(origin.name);
+    if (truth === undefined) throw new Error('there is an origin');
+    return truth;
+  }
+
+  /** Every namespace that there ever was. */
+  namespaces(): NamespaceId[] {
+    return this.truthOf()
+      .keys(registryNamespace)
+      .filter((key) => key.startsWith(registryKeys.namespace('' as NamespaceId)))
+      .map((key) => parseNamespaceId(key.slice('namespace/'.length)))
+      .filter((id) => id !== undefined);
+  }
+
+  isDead(id: NamespaceId): boolean {
+    return isDead(this.truthOf(), id, this.#time.nowMs);
+  }
+
+  /** True where the namespace was on disk, dead or alive, at that moment. */
+  wasThere(id: NamespaceId, atMs: number): boolean {
+    return this.truthOf().between(registryNamespace, registryKeys.namespace(id), atMs, atMs)[0] !== undefined;
+  }
+
+  /** Rule R1: what a feed shows is on the disk of an origin. */
+  sawEvent(event: FeedEvent, part: string): void {
+    this.trace.note(() => `→ ${part} ${describeEvent(event)}`);
+    if (event.kind !== 'changes') return;
+    for (const { key, stamp } of event.records) {
+      const known = [...this.#truths.values()].some((truth) => truth.written(stamp) !== undefined);
+      if (!known) this.trace.violated(`the feed shows ${part} ${key} at ${stamp}, which no disk has`);
+    }
+  }
+
+  /** The covering property of an edge, by what it sees and by what it would see after a crash. */
+  checkEdge(edge: EdgeProcess): void {
+    for (const held of this.partsOf(edge)) {
+      for (const contents of [held.contents, held.synced]) {
+        const complaints = complaintsOfPart({ ...held, contents }, this.truthOf(), this.#time.nowMs);
+        const when = contents === held.contents ? 'now' : 'after a crash';
+        for (const line of complaints) this.trace.violated(`${edge.name} ${when}: ${line}`);
+      }
+    }
+  }
+
+  partsOf({ copyDisk, cacheDisk, plan }: EdgeProcess): Array<Held & { readonly synced: Contents }> {
+    const living = this.namespaces().filter((id) => !this.isDead(id));
+    const part = { replicate: plan.replicate, namespaces: living };
+    const copies = plan.replicate.length > 0;
+    const caches = !plan.replicate.includes('*');
+    return [
+      ...(copies ? [{ ...part, kind: 'copy' as const, contents: copyDisk.visible, synced: copyDisk.synced }] : []),
+      ...(caches ? [{ ...part, kind: 'cache' as const, contents: cacheDisk.visible, synced: cacheDisk.synced }] : []),
+    ];
+  }
+
+  #committed(name: string, truth: Truth, records: readonly Record[]): void {
+    const atMs = this.#time.nowMs;
+    const fresh = records.filter((record) => truth.committed(record, atMs));
+    this.attempts.checkCommit(fresh, truth, this.trace, atMs);
+    for (const { key, kind, stamp, position } of fresh) {
+      this.trace.note(() => `${name} has ${key} ${kind} ${stamp} (${position.sequence})`);
+    }
+  }
+}
+
+function describeEvent(event: FeedEvent): string {
+  switch (event.kind) {
+    case 'changes': {
+      const records = event.records.map(({ kind, key, position }) => `${kind} ${key} (${position.sequence})`).join(', ');
+      return `changes ${records}${event.step === undefined ? '' : ` | covers ${formatVector(event.step.vector)}`}`;
+    }
+    case 'caught-up':
+      return `caught up, covers ${formatVector(event.vector)}, floor ${formatVector(event.floor)}`;
+    case 'resync':
+      return `resync ${event.reason}`;
+    case 'echo':
+      return `echo ${event.id}`;
+    default:
+      return event.kind;
+  }
+}

@@ -1,0 +1,127 @@
+import type { Cursor } from '../../../src/model/epoch.ts';
+import type { Change, FeedEvent, FollowOpen, FollowStart, Step } from '../../../src/model/feed.ts';
+import type { NamespaceId } from '../../../src/model/namespace.ts';
+import type { Stamp } from '../../../src/model/stamp.ts';
+import { coversPosition, emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
+import type { Upstream } from '../../../src/model/upstream.ts';
+import { WatchEpochs } from '../../../src/rpc/server/watch-cursor.ts';
+import type { VirtualTime } from '../../support/virtual-time.ts';
+import type { Oracles } from '../oracles/oracles.ts';
+import { mayBeAbsent } from '../oracles/truth.ts';
+
+export interface WatcherOptions {
+  readonly time: VirtualTime;
+  readonly oracles: Oracles;
+  readonly namespace: NamespaceId;
+  /** Asked at each stream: a watch may resume at any node. */
+  readonly node: () => Upstream;
+  readonly from: 'nothing' | 'now';
+  readonly name: string;
+}
+
+/**
+ * A client's watch, as the RPC's handler and client make it: it resumes from the cursor of its last consistent step, and
+ * judges what it is told: per key later and later, no gap at any step, and nothing missing after a reset.
+ */
+export class Watcher {
+  readonly #options: WatcherOptions;
+  readonly #stopping = new AbortController();
+  readonly #latest = new Map<string, Stamp>();
+  readonly #epochs = new WatchEpochs();
+  #cursor: Cursor | undefined;
+  /** Up to here what was not shown may have been purged, or was before the watch. Undefined until it has caught up. */
+  #base: VersionVector | undefined;
+  /** What the last consistent step covered. */
+  covered: VersionVector = emptyVector;
+  resumes = 0;
+  resets = 0;
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+  }
+
+  stop(): void {
+    this.#stopping.abort(new Error('the watch is over'));
+  }
+
+  async run(): Promise<void> {
+    const { time } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        for await (const event of this.#options.node().follow(this.#open(), silence(), signal)) this.#take(event);
+      } catch {
+        // Whatever ended the stream, the watch goes on.
+      }
+      this.resumes++;
+      await time.wait(20);
+    }
+  }
+
+  #open(): FollowOpen {
+    const { namespace, from, name } = this.#options;
+    const start: FollowStart =
+      this.#cursor === undefined ? { kind: from } : { kind: 'cursor', cursor: this.#cursor };
+    return {
+      protocol: 1,
+      node: { name, role: 'edge', id: 'w'.repeat(16), region: 'r' },
+      nonce: name,
+      role: 'watch',
+      filter: { includes: [{ namespace, prefix: '' }], excludes: [] },
+      values: { kind: 'inline', bytesMax: 10 },
+      start,
+    };
+  }
+
+  #take(event: FeedEvent): void {
+    switch (event.kind) {
+      case 'resync':
+        this.resets++;
+        this.#base = undefined;
+        return;
+      case 'caught-up':
+        this.#base ??= event.vector;
+        return this.#step(event);
+      case 'changes':
+        for (const change of event.records) this.#changed(change);
+        if (event.step !== undefined) this.#step(event.step);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #changed({ key, stamp }: Change): void {
+    const before = this.#latest.get(key);
+    if (before !== undefined && stamp < before) this.#violated(`goes back on ${key} from ${before} to ${stamp}`);
+    this.#latest.set(key, stamp);
+  }
+
+  /** Everything that the step covers was told, or need not be. */
+  #step(step: Step): void {
+    const { oracles, namespace, time, from } = this.#options;
+    this.#cursor = this.#epochs.cursor(step);
+    this.covered = step.vector;
+    if (oracles.isDead(namespace)) return;
+    const truth = oracles.truthOf();
+    const base = this.#base ?? emptyVector;
+    for (const key of truth.keys(namespace)) {
+      const required = truth.covered(namespace, key, step.vector);
+      if (required === undefined || required.record.stamp <= (this.#latest.get(key) ?? '')) continue;
+      const before = coversPosition(base, required.record.position);
+      if (before && (from === 'now' || truth.versions(namespace, key).some(({ record }) => mayBeAbsent(record, time.nowMs)))) {
+        continue;
+      }
+      this.#violated(`was not told of ${key} at ${required.record.stamp}, which its step covers`);
+    }
+  }
+
+  #violated(line: string): void {
+    this.#options.oracles.trace.violated(`watch ${this.#options.name} ${line}`);
+  }
+}
+
+/** A watch sends no probes. */
+async function* silence(): AsyncGenerator<never> {
+  await new Promise(() => {});
+}

@@ -1,0 +1,218 @@
+import { SessionKeeper } from '../../../src/client/session-keeper.ts';
+import { MeridianError } from '../../../src/model/errors.ts';
+import type { Condition, GetAnswer, Mutation, Provenance, ReadOptions, WriteAnswer } from '../../../src/model/key-value.ts';
+import { decodeListCursor } from '../../../src/model/list-cursor.ts';
+import type { Upstream } from '../../../src/model/upstream.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
+import type { VirtualTime } from '../../support/virtual-time.ts';
+import type { Coverage } from '../coverage.ts';
+import type { Cluster } from '../nodes/cluster.ts';
+import { complaintsOfGet, complaintsOfList } from '../oracles/answers.ts';
+import { type Attempt, mayRefuse, valueOf } from '../oracles/attempts.ts';
+import { title } from '../oracles/disks.ts';
+import type { Oracles } from '../oracles/oracles.ts';
+import { noSignal } from './no-signal.ts';
+
+export interface WorkloadOptions {
+  readonly time: VirtualTime;
+  readonly random: SeededRandom;
+  readonly cluster: Cluster;
+  readonly oracles: Oracles;
+  readonly coverage: Coverage;
+  readonly keys: readonly string[];
+}
+
+const callMs = 600;
+
+
+/** Users that read and write at any node, move between nodes, and judge every answer. */
+export class Workload {
+  readonly #options: WorkloadOptions;
+  readonly #sessions = Array.from({ length: 3 }, () => new SessionKeeper(true));
+  /** The version that a user last saw of a key, for conditions. */
+  readonly #versions = new Map<string, Condition>();
+
+  constructor(options: WorkloadOptions) {
+    this.#options = options;
+  }
+
+  /** One operation at some node that is up; resolves when it is answered, which may be never. */
+  async operate(): Promise<void> {
+    const { random, cluster, oracles } = this.#options;
+    // The origin takes part as often as the edges together, so that writes are not held up by cut links alone.
+    const process = random.chance(0.3) ? random.pick(cluster.origins) : random.pick(cluster.edges);
+    const session = random.pick(this.#sessions);
+    const draw = random.fraction();
+    const { node, name } = process;
+    const fork = random.fork();
+    if (node === undefined) return;
+    try {
+      if (draw < 0.6) await this.#get(node, name, session, fork);
+      else if (draw < 0.7) await this.#list(node, name, session, fork);
+      else if (draw < 0.985) await this.#write(node, name, session, fork);
+      else await this.#replaceNamespace(node, name, session, fork);
+    } catch (error) {
+      if (!(error instanceof MeridianError)) oracles.trace.violated(`${name}: ${(error as Error).stack}`);
+      else oracles.trace.note(() => `${name} failed: ${error.message}`);
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { coverage } = this.#options;
+    coverage.count(`answer ${error instanceof MeridianError ? `${error.code} ${error.details.reason}` : 'defect'}`);
+  }
+
+  #call() {
+    return { deadlineMs: this.#options.time.nowMs + callMs, signal: noSignal };
+  }
+
+  #wishes(random: SeededRandom): Pick<ReadOptions, 'maxStalenessMs' | 'atOrigin'> {
+    const draw = random.fraction();
+    if (draw < 0.45) return { maxStalenessMs: random.between(1, 400) };
+    if (draw < 0.5) return { atOrigin: true };
+    return draw < 0.53 ? { maxStalenessMs: 0 } : {};
+  }
+
+  async #get(node: Upstream, name: string, keeper: SessionKeeper, random: SeededRandom): Promise<void> {
+    const { time, oracles, keys, coverage } = this.#options;
+    const key = random.pick(keys);
+    const session = keeper.current;
+    const startMs = time.nowMs;
+    const wishes = this.#wishes(random);
+    const answer = await node.get({ namespace: title, key, session, ...wishes }, this.#call()).catch((error) => {
+      this.#checkNotFound(error, startMs, name);
+      throw error;
+    });
+    oracles.trace.note(() => `${name} ${key} = ${shown(answer)}`);
+    coverage.count('answers checked');
+    const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
+    for (const line of complaintsOfGet(key, answer, asked)) oracles.trace.violated(`${name} ${key} ${line}`);
+    if (!isAsWished(answer, wishes)) oracles.trace.violated(`${name} ${key} is not as wished: ${JSON.stringify(wishes)}`);
+    keeper.sawAnswer(answer);
+    const version = answer.record?.kind === 'live' ? answer.record.stamp : undefined;
+    this.#versions.set(key, version === undefined ? { kind: 'absent' } : { kind: 'version', version });
+  }
+
+  async #list(node: Upstream, name: string, keeper: SessionKeeper, random: SeededRandom): Promise<void> {
+    const { time, oracles, coverage } = this.#options;
+    const prefix = random.pick(['', 'a', 'b', 'a0']);
+    const limit = random.between(1, 12);
+    let cursor: string | undefined;
+    let after: string | undefined;
+    do {
+      const session = keeper.current;
+      const startMs = time.nowMs;
+      const page = { namespace: title, prefix, limit, session, ...(cursor === undefined ? {} : { cursor }) };
+      const wishes = this.#wishes(random);
+      const answer = await node.list({ ...page, ...wishes }, this.#call()).catch((error) => {
+        this.#checkNotFound(error, startMs, name);
+        throw error;
+      });
+      oracles.trace.note(() => `${name} lists ${prefix}: ${answer.keys.map(({ key }) => key).join()} ${answer.source}`);
+      coverage.count('lists checked');
+      const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
+      const complaints = complaintsOfList({ prefix, limit, after }, answer, asked);
+      for (const line of complaints) oracles.trace.violated(`${name} list ${line}`);
+      if (!isAsWished(answer, wishes)) oracles.trace.violated(`${name} list is not as wished: ${JSON.stringify(wishes)}`);
+      keeper.sawList(answer);
+      cursor = answer.cursor;
+      after = cursor === undefined ? undefined : decodeListCursor(cursor, answer.namespace, prefix);
+    } while (cursor !== undefined && random.chance(0.7));
+  }
+
+  async #write(node: Upstream, name: string, keeper: SessionKeeper, random: SeededRandom): Promise<void> {
+    const { time, oracles } = this.#options;
+    const startMs = time.nowMs;
+    const attempt = oracles.attempts.add((number) => this.#mutations(number, random));
+    const request = { namespace: title, mutations: attempt.mutations, session: keeper.current };
+    const answer = await node.write(request, this.#call()).catch((error) => {
+      this.#checkNotFound(error, startMs, name);
+      this.#checkRefusal(attempt, error, startMs);
+      throw error;
+    });
+    oracles.trace.note(() => `${name} writes ${attempt.mutations.map(({ kind, key }) => `${kind} ${key}`).join()}`);
+    this.#checkWritten(attempt, answer, name);
+    keeper.wrote(answer);
+  }
+
+  #mutations(number: number, random: SeededRandom): Mutation[] {
+    const { keys } = this.#options;
+    const count = random.chance(0.2) ? random.between(2, 4) : 1;
+    const chosen = new Set(Array.from({ length: count }, () => random.pick(keys)));
+    const conditional = count === 1 && random.chance(0.25);
+    return [...chosen].map((key, index): Mutation => {
+      const condition = conditional ? (this.#versions.get(key) ?? ({ kind: 'absent' } as const)) : undefined;
+      const conditioned = condition === undefined ? {} : { condition };
+      if (random.chance(0.3)) return { kind: 'delete', key, ...conditioned };
+      const bytes = random.pick([5, 5, 5, 40, 5000]);
+      const expiry = random.chance(0.25) ? { expiry: { kind: 'in' as const, seconds: 1 } } : {};
+      const metadata = random.chance(0.1) ? { metadata: `{"n":${number}}` } : {};
+      return { kind: 'put', key, value: valueOf(number, index, bytes), ...expiry, ...metadata, ...conditioned };
+    });
+  }
+
+  /** Acknowledged means on disk. */
+  #checkWritten({ mutations }: Attempt, { written, namespace }: WriteAnswer, name: string): void {
+    const { oracles } = this.#options;
+    mutations.forEach(({ key }, index) => {
+      const stamp = written[index]?.stamp;
+      // A later write in the same commit may have taken its place there.
+      const held = oracles.truthOf().versions(namespace, key).find(({ record }) => stamp !== undefined && record.stamp >= stamp);
+      if (held === undefined) oracles.trace.violated(`${name} acknowledged ${key} at ${stamp}, which no disk has`);
+    });
+  }
+
+  /** A condition is decided against the true current version. */
+  #checkRefusal({ mutations }: Attempt, error: unknown, startMs: number): void {
+    const { time, oracles } = this.#options;
+    const [mutation] = mutations;
+    if (!(error instanceof MeridianError) || error.details.reason !== 'condition-not-met' || mutation === undefined) return;
+    const truth = oracles.truthOf();
+    const found = error.details.versionFound;
+    const right = oracles.namespaces().some((id) =>
+      truth
+        .between(id, mutation.key, startMs, time.nowMs)
+        .some((version) => mayRefuse(mutation.condition, found, version?.record, startMs, time.nowMs)),
+    );
+    if (!right) oracles.trace.violated(`${mutation.key}: refused against ${found}, which was not there`);
+  }
+
+  /** Nobody says that the namespace is unknown while there is one all the time. */
+  #checkNotFound(error: unknown, startMs: number, name: string): void {
+    if (!(error instanceof MeridianError) || error.code !== 'NOT_FOUND') return;
+    const { oracles } = this.#options;
+    const alive = oracles.namespaces().some((id) => oracles.wasThere(id, startMs) && !oracles.isDead(id));
+    if (alive) oracles.trace.violated(`${name} knows no namespace ${title}, and there is one`);
+  }
+
+  /** Deletes the namespace and creates another one under its title. */
+  async #replaceNamespace(node: Upstream, name: string, keeper: SessionKeeper, random: SeededRandom): Promise<void> {
+    const { time, oracles, coverage, cluster } = this.#options;
+    const removed = await node.remove(title, this.#call());
+    keeper.join(removed.session);
+    oracles.trace.note(() => `${name} deletes the namespace ${removed.namespace.id}`);
+    coverage.count('namespaces deleted');
+    for (;;) {
+      await time.wait(random.between(0, 60));
+      const again = random.pick(cluster.processes).node;
+      const created = await again?.create(title, this.#call()).catch((error: MeridianError) => error);
+      if (created instanceof MeridianError ? created.code !== 'ALREADY_EXISTS' : created === undefined) continue;
+      if (created instanceof MeridianError || created === undefined) return;
+      keeper.join(created.session);
+      oracles.trace.note(() => `${name} creates the namespace ${created.namespace.id}`);
+      return;
+    }
+  }
+}
+
+/** From an origin where it was asked, within the bound that was asked for, or marked as past it. */
+function isAsWished({ source, bound, past }: Provenance, { maxStalenessMs, atOrigin }: Partial<ReadOptions>): boolean {
+  if (atOrigin === true || maxStalenessMs === 0) return source === 'origin';
+  return maxStalenessMs === undefined || past || (bound !== undefined && bound.boundMs <= maxStalenessMs);
+}
+
+function shown({ record, source, bound, past }: GetAnswer): string {
+  const is = record === undefined ? 'nothing' : `${record.kind} ${record.stamp}`;
+  return `${is} ${source} ${bound?.boundMs}${past ? ' past' : ''}`;
+}
