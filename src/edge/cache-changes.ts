@@ -1,4 +1,4 @@
-import type { Changes } from '../model/feed.ts';
+import type { CaughtUp, Changes } from '../model/feed.ts';
 import { mapKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
@@ -50,4 +50,21 @@ export function decideChanges(
     ...(step.epochs === undefined ? {} : { epochs: step.epochs }),
   };
   return { puts, removals, state, silent: true, result: undefined };
+}
+
+/** What a cache covers once its feed has caught up. */
+export function decideCaughtUp(
+  { vector, settled, floor, epochs }: CaughtUp,
+  { state }: CommitView,
+): Decision<undefined> {
+  return {
+    state: {
+      covered: joinVectors(state.covered, vector),
+      settled: joinVectors(state.settled, settled),
+      floor: joinVectors(state.floor, floor),
+      ...(epochs === undefined ? {} : { epochs }),
+    },
+    silent: true,
+    result: undefined,
+  };
 }

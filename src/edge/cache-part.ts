@@ -11,9 +11,10 @@ import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
 import { removeRecords } from '../replication/remove-records.ts';
+import { checkSameLife } from '../replication/same-life.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { decideChanges } from './cache-changes.ts';
+import { decideCaughtUp, decideChanges } from './cache-changes.ts';
 import { DiskBound } from './disk-bound.ts';
 import { type CacheEntry, MemoryCache } from './memory-cache.ts';
 import type { EdgeObserver } from './observer.ts';
@@ -51,11 +52,14 @@ export class CachePart implements FeedSink, Part {
   #generation = 0;
   /** Forgetting has begun and not ended: what the disk still holds is vouched for by nothing. */
   #forgetting = false;
+  /** Of the ledger, when the stream that is applied began. */
+  #reopenings: number;
 
   private constructor(options: CachePartOptions, caughtUpBefore: boolean) {
     const { edgeObserver } = options;
     this.#options = options;
     this.ledger = options.ledger;
+    this.#reopenings = options.ledger.reopenings;
     this.#memory = new MemoryCache(options.cacheMemoryBytesMax, (n) => edgeObserver.evicted('memory', n));
     this.#disk = new DiskBound(
       options.ledger,
@@ -79,6 +83,11 @@ export class CachePart implements FeedSink, Part {
 
   async start(): Promise<FollowStart> {
     if (this.#forgetting) await this.#forgetAll();
+    if (this.#reopenings !== this.ledger.reopenings) {
+      // What was proven spoke of commits that may be gone.
+      this.#reopenings = this.ledger.reopenings;
+      this.#options.tracker.reset();
+    }
     if (!this.#caughtUpBefore) return { kind: 'nothing' };
     const { covered, epochs } = this.ledger.state;
     return { kind: 'cursor', cursor: cursorOf(covered, epochs) };
@@ -99,7 +108,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   bound(): Bound | undefined {
-    return this.#caughtUpNow ? this.#options.tracker.bound() : undefined;
+    return this.#caughtUpNow && this.#reopenings === this.ledger.reopenings ? this.#options.tracker.bound() : undefined;
   }
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
@@ -183,7 +192,10 @@ export class CachePart implements FeedSink, Part {
       keys: event.records,
       sync: false,
       bytes: event.records.length * 256,
-      decide: (view) => decideChanges(event, view, this.#memory, this.#disk),
+      decide: (view) => {
+        checkSameLife(this.ledger, this.#reopenings);
+        return decideChanges(event, view, this.#memory, this.#disk);
+      },
     });
     // A look at the disk that began before this commit has seen what was there before it.
     for (const change of event.records) this.#outdate(change);
@@ -233,17 +245,11 @@ export class CachePart implements FeedSink, Part {
       keys: [],
       sync: true,
       bytes: 0,
-      decide: (view) => ({
-        state: {
-          covered: joinVectors(view.state.covered, event.vector),
-          settled: joinVectors(view.state.settled, event.settled),
-          floor: joinVectors(view.state.floor, event.floor),
-          ...(event.epochs === undefined ? {} : { epochs: event.epochs }),
-        },
-        meta: new Map([[caughtUpName, Buffer.from('1')]]),
-        silent: true,
-        result: undefined,
-      }),
+      decide: (view) => {
+        checkSameLife(this.ledger, this.#reopenings);
+        const meta = new Map([[caughtUpName, Buffer.from('1')]]);
+        return { ...decideCaughtUp(event, view), meta };
+      },
     });
     // A cache that starts from nothing is not shown what was written before: no load that began earlier may be kept.
     if (!this.#caughtUpBefore) this.#generation++;

@@ -27,6 +27,7 @@ export class CopyPart implements FeedSink, Part {
   readonly #replica: Replica;
   #shown: VersionVector = emptyVector;
   #generation = 0;
+  #reopenings: number;
 
   private constructor(options: CopyPartOptions, replica: Replica) {
     this.ledger = options.ledger;
@@ -34,6 +35,7 @@ export class CopyPart implements FeedSink, Part {
     this.#tracker = options.tracker;
     this.#clock = options.clock;
     this.#replica = replica;
+    this.#reopenings = options.ledger.reopenings;
   }
 
   static async open(options: CopyPartOptions): Promise<CopyPart> {
@@ -51,6 +53,11 @@ export class CopyPart implements FeedSink, Part {
   }
 
   start(): Promise<FollowStart> {
+    if (this.#reopenings !== this.ledger.reopenings) {
+      // What was proven spoke of commits that may be gone.
+      this.#reopenings = this.ledger.reopenings;
+      this.#tracker.reset();
+    }
     return this.#replica.start();
   }
 
@@ -71,7 +78,7 @@ export class CopyPart implements FeedSink, Part {
   }
 
   bound(): Bound | undefined {
-    return this.hasCaughtUp ? this.#tracker.bound() : undefined;
+    return this.hasCaughtUp && this.#reopenings === this.ledger.reopenings ? this.#tracker.bound() : undefined;
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {

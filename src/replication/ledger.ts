@@ -36,6 +36,7 @@ interface Group {
   readonly shown: Map<string, Record>;
   state: LedgerState;
   readonly accepted: Array<{ readonly waiting: Waiting; readonly result: unknown }>;
+  readonly refused: Array<{ readonly waiting: Waiting; readonly error: unknown }>;
 }
 
 /**
@@ -53,6 +54,7 @@ export class Ledger {
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
   #broken = false;
+  #reopenings = 0;
   #closed = false;
 
   private constructor(options: LedgerOptions, state: LedgerState) {
@@ -70,6 +72,14 @@ export class Ledger {
 
   get state(): LedgerState {
     return this.#state;
+  }
+
+  /**
+   * How often the store was opened again after a failed commit (rule R2). Whoever applies a stream of changes to it
+   * begins again from what is stored when this has grown: commits that were not synced may be gone.
+   */
+  get reopenings(): number {
+    return this.#reopenings;
   }
 
   /** One instant: the state, a place in the ring, and a view of the store that holds at least what the state claims. */
@@ -151,6 +161,8 @@ export class Ledger {
       this.#publish(group);
     }
     for (const { waiting, result } of group.accepted) waiting.resolve(result);
+    // A refusal tells of what it was decided against, so it waits for that to be synced as well (rule R1).
+    for (const { waiting, error } of group.refused) waiting.reject(error);
   }
 
   async #heads(taken: readonly Waiting[]): Promise<Map<string, Head>> {
@@ -185,6 +197,7 @@ export class Ledger {
 
   /** Rule R2: nobody knows what reached the disk, so it is read again. */
   async #reopen(): Promise<void> {
+    this.#reopenings++;
     await this.store.reopen();
     this.#state = decodeLedgerState(await this.store.meta(ledgerStateName));
     this.registry.clear();
@@ -208,7 +221,15 @@ export class Ledger {
 }
 
 function decideAll(taken: readonly Waiting[], held: ReadonlyMap<string, Head>, state: LedgerState): Group {
-  const group: Group = { puts: new Map(), removals: new Map(), meta: new Map(), shown: new Map(), state, accepted: [] };
+  const group: Group = {
+    puts: new Map(),
+    removals: new Map(),
+    meta: new Map(),
+    shown: new Map(),
+    state,
+    accepted: [],
+    refused: [],
+  };
   for (const waiting of taken) {
     const view: CommitView = {
       state: group.state,
@@ -223,7 +244,7 @@ function decideAll(taken: readonly Waiting[], held: ReadonlyMap<string, Head>, s
     try {
       decision = waiting.proposal.decide(view);
     } catch (error) {
-      waiting.reject(error);
+      group.refused.push({ waiting, error });
       continue;
     }
     add(group, decision, held);

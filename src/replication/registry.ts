@@ -103,7 +103,10 @@ export class Registry {
   #applyNamespace(record: Record): void {
     const id = parseNamespaceId(record.key.slice('namespace/'.length));
     if (id === undefined) return;
-    if (!isReadable(record, 0) || this.#dead.has(id)) return this.#bury(record.key);
+    if (!isReadable(record, 0) || this.#dead.has(id)) {
+      this.#bury(record.key);
+      return;
+    }
     this.#untitle(id);
     const { title, home } = jsonOf(record) as { title: string; home: string };
     this.#byId.set(id, { id, title, home });

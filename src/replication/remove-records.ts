@@ -1,8 +1,15 @@
 import type { RecordRange } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 
-/** Removes every record of a range without a trace, page by page, in the ledger's order. Returns how many it saw. */
-export async function removeRecords(ledger: Ledger, range: RecordRange, signal?: AbortSignal): Promise<number> {
+/**
+ * Removes every record of a range without a trace, page by page, in the ledger's order, and with `sync` for good: else
+ * a failed commit may bring them back (rule R2). Returns how many it saw.
+ */
+export async function removeRecords(
+  ledger: Ledger,
+  range: RecordRange,
+  { sync = false, signal }: { readonly sync?: boolean; readonly signal?: AbortSignal } = {},
+): Promise<number> {
   const { snapshot } = ledger.instant();
   let seen = 0;
   try {
@@ -12,7 +19,7 @@ export async function removeRecords(ledger: Ledger, range: RecordRange, signal?:
       const keys = page.map(({ namespace, key }) => ({ namespace, key }));
       await ledger.submit({
         keys,
-        sync: false,
+        sync,
         bytes: keys.length * 128,
         decide: (view) => {
           const removals = keys.map((key) => view.head(key)).filter((head) => head !== undefined);

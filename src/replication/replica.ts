@@ -5,7 +5,6 @@ import { type Filter, matches } from '../model/filter.ts';
 import { compareRecordKeys, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
 import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
@@ -15,17 +14,8 @@ import type { Ledger } from './ledger.ts';
 import type { LedgerState } from './ledger-state.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { CommitView, Decision } from './proposal.ts';
-
-/** Named state of the store: where a scan stands, and whether it is one with a sweep. */
-const defaultProgressName = 'replica/progress';
-
-type Progress =
-  /** Nothing was ever received. */
-  | { readonly kind: 'nothing' }
-  /** A scan of every record is under way; with `sweep`, the server's covered vector by which it sweeps (rule R7). */
-  | { readonly kind: 'scan'; readonly token?: string; readonly sweep?: Array<[OriginId, number]> }
-  /** Caught up once; `token` is of a delta scan that broke off. */
-  | { readonly kind: 'covered'; readonly token?: string };
+import { defaultProgressName, type Progress, readProgress } from './replica-progress.ts';
+import { checkSameLife } from './same-life.ts';
 
 export interface ReplicaOptions {
   readonly ledger: Ledger;
@@ -61,17 +51,17 @@ export interface Peering {
 export class Replica implements FeedSink {
   readonly #options: ReplicaOptions;
   #progress: Progress;
+  /** Of the ledger, when the progress was read. */
+  #reopenings: number;
 
   private constructor(options: ReplicaOptions, progress: Progress) {
     this.#options = options;
     this.#progress = progress;
+    this.#reopenings = options.ledger.reopenings;
   }
 
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const stored = await options.ledger.store.meta(options.peering?.progressName ?? defaultProgressName);
-    const progress: Progress =
-      stored === undefined ? { kind: 'nothing' } : (JSON.parse(Buffer.from(stored).toString()) as Progress);
-    return new Replica(options, progress);
+    return new Replica(options, await readProgress(options.ledger.store, progressNameOf(options)));
   }
 
   /** True once all records of the part were received, at some time: from then on the covered vector means something. */
@@ -86,6 +76,10 @@ export class Replica implements FeedSink {
 
   async start(): Promise<FollowStart> {
     const { ledger, peering } = this.#options;
+    if (this.#reopenings !== ledger.reopenings) {
+      this.#reopenings = ledger.reopenings;
+      this.#progress = await readProgress(ledger.store, progressNameOf(this.#options));
+    }
     const { state } = ledger;
     if (peering?.mustBeginAnew()) return { kind: 'partial', token: 'none' };
     switch (this.#progress.kind) {
@@ -249,9 +243,16 @@ export class Replica implements FeedSink {
     bytes = 0,
   ): Promise<void> {
     const changed = JSON.stringify(progress) !== JSON.stringify(this.#progress);
-    const name = this.#options.peering?.progressName ?? defaultProgressName;
-    const meta = new Map(changed ? [[name, Buffer.from(JSON.stringify(progress))]] : []);
-    await this.#options.ledger.submit({ keys, sync, bytes, decide: (view) => ({ ...decide(view), meta }) });
+    const meta = new Map(changed ? [[progressNameOf(this.#options), Buffer.from(JSON.stringify(progress))]] : []);
+    await this.#options.ledger.submit({
+      keys,
+      sync,
+      bytes,
+      decide: (view) => {
+        checkSameLife(this.#options.ledger, this.#reopenings);
+        return { ...decide(view), meta };
+      },
+    });
     this.#progress = progress;
   }
 
@@ -272,6 +273,10 @@ export class Replica implements FeedSink {
       await snapshot.close();
     }
   }
+}
+
+function progressNameOf({ peering }: ReplicaOptions): string {
+  return peering?.progressName ?? defaultProgressName;
 }
 
 /** For the merge rule's sake: a head with no value at hand. Its value is never used, since the incoming one wins. */

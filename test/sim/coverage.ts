@@ -51,6 +51,9 @@ export class Coverage {
   lines(seeds: number): string[] {
     return [...this.#counts]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, count]) => `${name.padEnd(40)} ${String(count).padStart(10)} ${(count / seeds).toFixed(3).padStart(10)} a seed`);
+      .map(
+        ([name, count]) =>
+          `${name.padEnd(40)} ${String(count).padStart(10)} ${(count / seeds).toFixed(3).padStart(10)} a seed`,
+      );
   }
 }

@@ -28,7 +28,17 @@ export class Faults {
     this.#stage = stage;
     const cut = () => this.#cut();
     const edge = () => this.#crashEdge();
-    this.#kinds = [cut, cut, cut, edge, edge, () => this.#slow(), () => this.#crashOrigin(), () => this.#failSync(), () => this.#stepClock()];
+    this.#kinds = [
+      cut,
+      cut,
+      cut,
+      edge,
+      edge,
+      () => this.#slow(),
+      () => this.#crashOrigin(),
+      () => this.#failSync(),
+      () => this.#stepClock(),
+    ];
   }
 
   inject(): void {
@@ -75,7 +85,9 @@ export class Faults {
     edge.crash(random.chance(0.5) ? 'process' : 'power');
     const wiped = random.chance(0.2);
     if (wiped) for (const disk of edge.disks) disk.wipe();
-    this.#lasts(`${edge.name} crashes${wiped ? ', wiped' : ''}`, wiped ? 'edge wiped' : 'edge crashed', () => start(edge));
+    this.#lasts(`${edge.name} crashes${wiped ? ', wiped' : ''}`, wiped ? 'edge wiped' : 'edge crashed', () =>
+      start(edge),
+    );
   }
 
   #crashOrigin(): void {

@@ -52,9 +52,11 @@ export class Connection {
       const forget = this.onEnd(reject);
       const arrive = (): void => {
         if (this.#over) return;
-        if (this.path.isSilent(direction)) return this.path.onceMended(arrive);
-        forget();
-        resolve();
+        if (this.path.isSilent(direction)) this.path.onceMended(arrive);
+        else {
+          forget();
+          resolve();
+        }
       };
       if (!this.#dead) this.path.time.at(this.path.delayMs(), arrive);
     });

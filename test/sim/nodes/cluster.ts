@@ -31,8 +31,7 @@ export class Cluster {
     this.origins = topology.origins.map((plan) => new OriginProcess(plan, world, parameters, coverage));
     const upstreams = new Map<string, Array<{ name: string; upstream: Upstream }>>();
     this.edges = topology.edges.map(
-      (plan) =>
-        new EdgeProcess(plan, world, { parameters, coverage, upstreams: () => upstreams.get(plan.name) ?? [] }),
+      (plan) => new EdgeProcess(plan, world, { parameters, coverage, upstreams: () => upstreams.get(plan.name) ?? [] }),
     );
     for (const edge of this.edges) {
       const named = edge.plan.upstreams.map((name) => ({ name, upstream: this.#link(edge, name, world, paths) }));

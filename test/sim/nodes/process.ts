@@ -1,5 +1,5 @@
-import type { SeededRandom } from '../../support/seeded-random.ts';
 import { MemoryDisk, type MemoryStore } from '../../support/memory-store.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
 import { VirtualClock, type VirtualTime } from '../../support/virtual-time.ts';
 
 export interface World {

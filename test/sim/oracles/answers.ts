@@ -30,7 +30,8 @@ export function complaintsOfGet(key: string, answer: GetAnswer, asked: Asked): s
   if (record?.kind === 'live') {
     const written = asked.truthOf(answer.bound?.root).written(record.stamp);
     if (written === undefined) complaints.push(`shows ${record.stamp}, which no disk has`);
-    else if (!sameValue(record, written.record)) complaints.push(`shows another value than was written at ${record.stamp}`);
+    else if (!sameValue(record, written.record))
+      complaints.push(`shows another value than was written at ${record.stamp}`);
   }
   return complaints;
 }
@@ -50,7 +51,8 @@ export function complaintsOfList(
   const last = answer.cursor === undefined ? undefined : decodeListCursor(answer.cursor, answer.namespace, prefix);
   const truth = asked.truthOf(answer.bound?.root);
   for (const key of truth.keys(answer.namespace)) {
-    if (!key.startsWith(prefix) || (after !== undefined && key <= after) || (last !== undefined && key > last)) continue;
+    if (!key.startsWith(prefix) || (after !== undefined && key <= after) || (last !== undefined && key > last))
+      continue;
     const found = answer.keys.find((one) => one.key === key);
     const shown = found === undefined ? undefined : { kind: 'live' as const, stamp: found.stamp };
     complaints.push(...complaintsOfKey(key, shown, answer, asked).map((line) => `${key}: ${line}`));

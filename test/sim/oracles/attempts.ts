@@ -13,8 +13,9 @@ export interface Attempt {
 /** All that was ever asked to be written, against which each commit of an origin is judged. */
 export class Attempts {
   readonly #attempts: Attempt[] = [];
+  #lastSequence = 0;
 
-  /** `draw` is given the number, and writes it into the values with `valueOf`. */
+  /** `draw` is given the number, and writes it into the values with `signedValue`. */
   add(draw: (number: number) => readonly Mutation[]): Attempt {
     const number = this.#attempts.length;
     const attempt = { number, mutations: draw(number) };
@@ -24,6 +25,7 @@ export class Attempts {
 
   /** One commit: nobody made a value up, batches are whole, conditions held. */
   checkCommit(records: readonly Record[], truth: Truth, trace: Trace, nowMs: number): void {
+    const isWhole = this.#follows(records);
     for (const record of records) {
       if (record.namespace === registryNamespace || record.kind !== 'live') continue;
       const [number, index] = Buffer.from(record.value).toString().split('.').map(Number.parseFloat);
@@ -35,16 +37,28 @@ export class Attempts {
       }
       const whole = attempt.mutations.every(({ key }) => records.some((other) => other.key === key));
       if (!whole) trace.violated(`batch ${attempt.number} reached the disk in part`);
-      const before = truth.versions(record.namespace, record.key).findLast(({ record: { stamp } }) => stamp < record.stamp);
-      if (attempt.mutations.length === 1 && !mayHold(mutation.condition, before?.record, nowMs)) {
-        trace.violated(`${record.key}: the condition of ${attempt.number} did not hold against ${before?.record.stamp}`);
+      const before = truth
+        .versions(record.namespace, record.key)
+        .findLast(({ record: { stamp } }) => stamp < record.stamp);
+      if (isWhole && attempt.mutations.length === 1 && !mayHold(mutation.condition, before?.record, nowMs)) {
+        trace.violated(
+          `${record.key}: the condition of ${attempt.number} did not hold against ${before?.record.stamp}`,
+        );
       }
     }
+  }
+
+  /** False where writes were superseded within the same commit: what a condition was decided against never was on disk. */
+  #follows(records: readonly Record[]): boolean {
+    const sequences = records.map(({ position }) => position.sequence).sort((a, b) => a - b);
+    const follows = sequences.every((sequence, index) => sequence === this.#lastSequence + index + 1);
+    this.#lastSequence = sequences.at(-1) ?? this.#lastSequence;
+    return follows;
   }
 }
 
 /** Starts every value, so that its author is found again. */
-export function valueOf(number: number, index: number, bytes: number): Buffer {
+export function signedValue(number: number, index: number, bytes: number): Buffer {
   return Buffer.from(`${number}.${index}.`.padEnd(bytes, 'x'));
 }
 

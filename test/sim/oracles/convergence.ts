@@ -28,7 +28,6 @@ const lookMs = 50;
 /** A bound this small shows that echoes come. */
 const boundMsMax = 250;
 
-
 /** Once faults and load are over: every node gets to what the origin holds, in time, and stays whole. */
 export class Convergence {
   readonly #options: ConvergenceOptions;
@@ -67,7 +66,8 @@ export class Convergence {
       }
       const status = await edge.node?.status();
       for (const { part, boundMs } of status?.parts ?? []) {
-        if (boundMs === undefined || boundMs > boundMsMax) lacking.push(`the ${part} of ${edge.name} is ${boundMs} old`);
+        if (boundMs === undefined || boundMs > boundMsMax)
+          lacking.push(`the ${part} of ${edge.name} is ${boundMs} old`);
       }
     }
     for (const { name, disks } of cluster.processes) {
@@ -100,7 +100,8 @@ export class Convergence {
     for (const process of cluster.processes) {
       for (const key of keys) await this.#ask(process, key);
       for (const disk of process.disks) {
-        if (disk.snapshotsOpen > 0) oracles.trace.violated(`${process.name} leaves ${disk.snapshotsOpen} snapshots open`);
+        if (disk.snapshotsOpen > 0)
+          oracles.trace.violated(`${process.name} leaves ${disk.snapshotsOpen} snapshots open`);
       }
     }
   }

@@ -1,10 +1,10 @@
+import { resolvePatterns } from '../../../src/edge/replicated-filter.ts';
 import { matches } from '../../../src/model/filter.ts';
 import { mapKey } from '../../../src/model/key.ts';
 import { type NamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import { isReadable, type Record } from '../../../src/model/record.ts';
 import { formatVector, type VersionVector } from '../../../src/model/version-vector.ts';
 import { decodeLedgerState, ledgerStateName } from '../../../src/replication/ledger-state.ts';
-import { resolvePatterns } from '../../../src/edge/replicated-filter.ts';
 import type { Contents } from '../../support/memory-store.ts';
 import { skewMsMax, type Truth, wallAtStartMs } from './truth.ts';
 
@@ -22,7 +22,11 @@ export interface Held {
 }
 
 /** What is wrong with a disk, were its node to start from it now: the covering property (architecture §2), and R3. */
-export function complaintsOfPart({ contents, kind, replicate, namespaces }: Held, truth: Truth, nowMs: number): string[] {
+export function complaintsOfPart(
+  { contents, kind, replicate, namespaces }: Held,
+  truth: Truth,
+  nowMs: number,
+): string[] {
   if (!hasCaughtUp(contents, kind)) return [];
   const covered = coveredBy(contents);
   const filter = contents.meta.get('edge/filter');
@@ -35,7 +39,9 @@ export function complaintsOfPart({ contents, kind, replicate, namespaces }: Held
       if (record === undefined && !whole) continue;
       const shown = record?.position.sequence === 0 ? undefined : record;
       if (!truth.reflects(required, shown, nowMs)) {
-        complaints.push(`${kind} covers ${formatVector(covered)} and holds ${key} at ${shown?.stamp}, not ${required?.record.stamp}`);
+        complaints.push(
+          `${kind} covers ${formatVector(covered)} and holds ${key} at ${shown?.stamp}, not ${required?.record.stamp}`,
+        );
       }
     }
   }
@@ -51,8 +57,11 @@ export function differences({ contents, kind, replicate }: Held, origin: Content
   const names = new Set([...contents.records.keys(), ...copied.map(({ namespace, key }) => mapKey(namespace, key))]);
   for (const name of names) {
     const [here, there] = [contents.records.get(name), origin.records.get(name)];
-    if (readableStamp(here, nowMs) === readableStamp(there, nowMs) || isEnding(here, nowMs) || isEnding(there, nowMs)) continue;
-    complaints.push(`${kind} holds ${name.slice(32)} ${here?.kind} ${here?.stamp}, the origin ${there?.kind} ${there?.stamp}`);
+    if (readableStamp(here, nowMs) === readableStamp(there, nowMs) || isEnding(here, nowMs) || isEnding(there, nowMs))
+      continue;
+    complaints.push(
+      `${kind} holds ${name.slice(32)} ${here?.kind} ${here?.stamp}, the origin ${there?.kind} ${there?.stamp}`,
+    );
   }
   return complaints;
 }

@@ -1,13 +1,13 @@
 import type { FeedEvent } from '../../../src/model/feed.ts';
 import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId } from '../../../src/model/position.ts';
-import { formatVector } from '../../../src/model/version-vector.ts';
 import type { Record } from '../../../src/model/record.ts';
+import { formatVector } from '../../../src/model/version-vector.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import type { Contents } from '../../support/memory-store.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
-import type { EdgeProcess } from '../nodes/edge-process.ts';
 import type { Cluster } from '../nodes/cluster.ts';
+import type { EdgeProcess } from '../nodes/edge-process.ts';
 import { isDead } from './answers.ts';
 import { Attempts } from './attempts.ts';
 import { complaintsOfPart, type Held } from './disks.ts';
@@ -104,7 +104,9 @@ export class Oracles {
 function describeEvent(event: FeedEvent): string {
   switch (event.kind) {
     case 'changes': {
-      const records = event.records.map(({ kind, key, position }) => `${kind} ${key} (${position.sequence})`).join(', ');
+      const records = event.records
+        .map(({ kind, key, position }) => `${kind} ${key} (${position.sequence})`)
+        .join(', ');
       return `changes ${records}${event.step === undefined ? '' : ` | covers ${formatVector(event.step.vector)}`}`;
     }
     case 'caught-up':

@@ -2,8 +2,8 @@ import type { Cursor } from '../../../src/model/epoch.ts';
 import type { Change, FeedEvent, FollowOpen, FollowStart, Step } from '../../../src/model/feed.ts';
 import type { NamespaceId } from '../../../src/model/namespace.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
-import { coversPosition, emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
+import { coversPosition, emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
 import { WatchEpochs } from '../../../src/rpc/server/watch-cursor.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Oracles } from '../oracles/oracles.ts';
@@ -60,8 +60,7 @@ export class Watcher {
 
   #open(): FollowOpen {
     const { namespace, from, name } = this.#options;
-    const start: FollowStart =
-      this.#cursor === undefined ? { kind: from } : { kind: 'cursor', cursor: this.#cursor };
+    const start: FollowStart = this.#cursor === undefined ? { kind: from } : { kind: 'cursor', cursor: this.#cursor };
     return {
       protocol: 1,
       node: { name, role: 'edge', id: 'w'.repeat(16), region: 'r' },
@@ -81,7 +80,8 @@ export class Watcher {
         return;
       case 'caught-up':
         this.#base ??= event.vector;
-        return this.#step(event);
+        this.#step(event);
+        return;
       case 'changes':
         for (const change of event.records) this.#changed(change);
         if (event.step !== undefined) this.#step(event.step);
@@ -109,7 +109,10 @@ export class Watcher {
       const required = truth.covered(namespace, key, step.vector);
       if (required === undefined || required.record.stamp <= (this.#latest.get(key) ?? '')) continue;
       const before = coversPosition(base, required.record.position);
-      if (before && (from === 'now' || truth.versions(namespace, key).some(({ record }) => mayBeAbsent(record, time.nowMs)))) {
+      if (
+        before &&
+        (from === 'now' || truth.versions(namespace, key).some(({ record }) => mayBeAbsent(record, time.nowMs)))
+      ) {
         continue;
       }
       this.#violated(`was not told of ${key} at ${required.record.stamp}, which its step covers`);

@@ -1,6 +1,13 @@
 import { SessionKeeper } from '../../../src/client/session-keeper.ts';
 import { MeridianError } from '../../../src/model/errors.ts';
-import type { Condition, GetAnswer, Mutation, Provenance, ReadOptions, WriteAnswer } from '../../../src/model/key-value.ts';
+import type {
+  Condition,
+  GetAnswer,
+  Mutation,
+  Provenance,
+  ReadOptions,
+  WriteAnswer,
+} from '../../../src/model/key-value.ts';
 import { decodeListCursor } from '../../../src/model/list-cursor.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
@@ -8,7 +15,7 @@ import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Coverage } from '../coverage.ts';
 import type { Cluster } from '../nodes/cluster.ts';
 import { complaintsOfGet, complaintsOfList } from '../oracles/answers.ts';
-import { type Attempt, mayRefuse, valueOf } from '../oracles/attempts.ts';
+import { type Attempt, mayRefuse, signedValue } from '../oracles/attempts.ts';
 import { title } from '../oracles/disks.ts';
 import type { Oracles } from '../oracles/oracles.ts';
 import { noSignal } from './no-signal.ts';
@@ -23,7 +30,6 @@ export interface WorkloadOptions {
 }
 
 const callMs = 600;
-
 
 /** Users that read and write at any node, move between nodes, and judge every answer. */
 export class Workload {
@@ -88,7 +94,8 @@ export class Workload {
     coverage.count('answers checked');
     const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
     for (const line of complaintsOfGet(key, answer, asked)) oracles.trace.violated(`${name} ${key} ${line}`);
-    if (!isAsWished(answer, wishes)) oracles.trace.violated(`${name} ${key} is not as wished: ${JSON.stringify(wishes)}`);
+    if (!isAsWished(answer, wishes))
+      oracles.trace.violated(`${name} ${key} is not as wished: ${JSON.stringify(wishes)}`);
     keeper.sawAnswer(answer);
     const version = answer.record?.kind === 'live' ? answer.record.stamp : undefined;
     this.#versions.set(key, version === undefined ? { kind: 'absent' } : { kind: 'version', version });
@@ -114,7 +121,8 @@ export class Workload {
       const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
       const complaints = complaintsOfList({ prefix, limit, after }, answer, asked);
       for (const line of complaints) oracles.trace.violated(`${name} list ${line}`);
-      if (!isAsWished(answer, wishes)) oracles.trace.violated(`${name} list is not as wished: ${JSON.stringify(wishes)}`);
+      if (!isAsWished(answer, wishes))
+        oracles.trace.violated(`${name} list is not as wished: ${JSON.stringify(wishes)}`);
       keeper.sawList(answer);
       cursor = answer.cursor;
       after = cursor === undefined ? undefined : decodeListCursor(cursor, answer.namespace, prefix);
@@ -148,7 +156,7 @@ export class Workload {
       const bytes = random.pick([5, 5, 5, 40, 5000]);
       const expiry = random.chance(0.25) ? { expiry: { kind: 'in' as const, seconds: 1 } } : {};
       const metadata = random.chance(0.1) ? { metadata: `{"n":${number}}` } : {};
-      return { kind: 'put', key, value: valueOf(number, index, bytes), ...expiry, ...metadata, ...conditioned };
+      return { kind: 'put', key, value: signedValue(number, index, bytes), ...expiry, ...metadata, ...conditioned };
     });
   }
 
@@ -158,7 +166,10 @@ export class Workload {
     mutations.forEach(({ key }, index) => {
       const stamp = written[index]?.stamp;
       // A later write in the same commit may have taken its place there.
-      const held = oracles.truthOf().versions(namespace, key).find(({ record }) => stamp !== undefined && record.stamp >= stamp);
+      const held = oracles
+        .truthOf()
+        .versions(namespace, key)
+        .find(({ record }) => stamp !== undefined && record.stamp >= stamp);
       if (held === undefined) oracles.trace.violated(`${name} acknowledged ${key} at ${stamp}, which no disk has`);
     });
   }
@@ -167,14 +178,17 @@ export class Workload {
   #checkRefusal({ mutations }: Attempt, error: unknown, startMs: number): void {
     const { time, oracles } = this.#options;
     const [mutation] = mutations;
-    if (!(error instanceof MeridianError) || error.details.reason !== 'condition-not-met' || mutation === undefined) return;
+    if (!(error instanceof MeridianError) || error.details.reason !== 'condition-not-met' || mutation === undefined)
+      return;
     const truth = oracles.truthOf();
     const found = error.details.versionFound;
-    const right = oracles.namespaces().some((id) =>
-      truth
-        .between(id, mutation.key, startMs, time.nowMs)
-        .some((version) => mayRefuse(mutation.condition, found, version?.record, startMs, time.nowMs)),
-    );
+    const right = oracles
+      .namespaces()
+      .some((id) =>
+        truth
+          .between(id, mutation.key, startMs, time.nowMs)
+          .some((version) => mayRefuse(mutation.condition, found, version?.record, startMs, time.nowMs)),
+      );
     if (!right) oracles.trace.violated(`${mutation.key}: refused against ${found}, which was not there`);
   }
 

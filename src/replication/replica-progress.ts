@@ -1,0 +1,18 @@
+import type { OriginId } from '../model/position.ts';
+import type { Store } from '../store/store.ts';
+
+/** Named state of the store: where a scan stands, and whether it is one with a sweep. */
+export const defaultProgressName = 'replica/progress';
+
+export type Progress =
+  /** Nothing was ever received. */
+  | { readonly kind: 'nothing' }
+  /** A scan of every record is under way; with `sweep`, the server's covered vector by which it sweeps (rule R7). */
+  | { readonly kind: 'scan'; readonly token?: string; readonly sweep?: Array<[OriginId, number]> }
+  /** Caught up once; `token` is of a delta scan that broke off. */
+  | { readonly kind: 'covered'; readonly token?: string };
+
+export async function readProgress(store: Pick<Store, 'meta'>, name: string): Promise<Progress> {
+  const stored = await store.meta(name);
+  return stored === undefined ? { kind: 'nothing' } : (JSON.parse(Buffer.from(stored).toString()) as Progress);
+}
