@@ -135,7 +135,8 @@ export class CachePart implements FeedSink, Part {
       sync: false,
       bytes: 256 + (record.kind === 'live' ? record.value.byteLength : 0),
       decide: (view) => {
-        if (generation !== this.#generation) return { result: undefined };
+        const dead = this.ledger.registry.isDead(record.namespace);
+        if (dead || generation !== this.#generation) return { result: undefined };
         const name = mapKey(record.namespace, record.key);
         const inMemory = this.#memory.get(name);
         const superseded = inMemory?.superseded;
@@ -223,20 +224,16 @@ export class CachePart implements FeedSink, Part {
     for (const change of changes) {
       if (change.kind !== 'announcement') continue;
       const name = mapKey(change.namespace, change.key);
-      const entry = this.#memory.peek(name) ?? (await this.#fromDisk(change));
-      if (entry === undefined || entry.record.stamp >= change.stamp) continue;
+      const entry = this.#memory.peek(name);
+      const record = entry?.record ?? (await this.ledger.store.read(change));
+      if (record === undefined || record.stamp >= change.stamp) continue;
       const bound = this.#options.tracker.bound();
       const asOfMs = bound === undefined ? undefined : this.#options.clock.monotonicMs() - bound.boundMs;
       this.#memory.set(name, {
-        record: entry.record,
-        superseded: { by: change.stamp, asOfMs: entry.superseded === undefined ? asOfMs : entry.superseded.asOfMs },
+        record,
+        superseded: { by: change.stamp, asOfMs: entry?.superseded === undefined ? asOfMs : entry.superseded.asOfMs },
       });
     }
-  }
-
-  async #fromDisk(key: RecordKey): Promise<CacheEntry | undefined> {
-    const record = await this.ledger.store.read(key);
-    return record === undefined ? undefined : { record };
   }
 
   async #caughtUp(event: CaughtUp): Promise<void> {
@@ -264,6 +261,7 @@ export class CachePart implements FeedSink, Part {
     this.#caughtUpNow = false;
     this.#generation++;
     this.#memory.clear();
+    this.ledger.registry.clear(); // Before its records go, or each that goes would speak of a namespace's end.
     await removeRecords(this.ledger, {});
     await this.ledger.submit({
       keys: [],

@@ -79,6 +79,19 @@ export class EdgeParts {
     return this.cache?.part;
   }
 
+  /**
+   * The part that a key of this name belongs to, by the part's own registry: what it proves of its age holds for the
+   * title too, and another part may lag behind it. Undefined where no part knows the name.
+   */
+  locate(name: string, key: string): { readonly part: Part; readonly namespace: NamespaceInfo } | undefined {
+    for (const { part } of this.all) {
+      const namespace = part.ledger.registry.resolve(name);
+      if (namespace === undefined || namespace === 'deleted') continue;
+      if (this.partOf(namespace.id, key) === part) return { part, namespace };
+    }
+    return undefined;
+  }
+
   /** What any part's registry knows of a name. */
   resolve(name: string): NamespaceInfo | 'deleted' | undefined {
     let found: NamespaceInfo | 'deleted' | undefined;

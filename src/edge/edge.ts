@@ -7,6 +7,7 @@ import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, Write
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { Upstream } from '../model/upstream.ts';
+import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { EdgeParts } from './edge-parts.ts';
@@ -190,7 +191,25 @@ export class Edge implements Upstream {
       this.#parts = undefined; // Meanwhile everything is loaded.
       await parts.close();
       this.#nodeState.rememberNamespaces([...resolved.values()]);
-      this.#parts = await this.#openParts(resolve);
+      this.#parts = await this.#openAgain(resolve, signal);
     }
+  }
+
+  /** Tries until the stores let it: an edge without parts would go on loading everything. */
+  async #openAgain(
+    resolve: (name: string) => NamespaceInfo | undefined,
+    signal: AbortSignal,
+  ): Promise<EdgeParts | undefined> {
+    const { clock, backoff, observer, copyStore, cacheStore } = this.#options;
+    while (!signal.aborted) {
+      try {
+        return await this.#openParts(resolve);
+      } catch (error) {
+        observer.commitFailed(error);
+        await sleep(clock, backoff.mostMs, signal).catch(() => {});
+        for (const store of [copyStore, cacheStore]) await store.reopen().catch(observer.commitFailed);
+      }
+    }
+    return undefined;
   }
 }

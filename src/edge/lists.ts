@@ -75,7 +75,7 @@ export class Lists {
   #copyOf({ namespace: name, prefix }: ListRequest) {
     const parts = this.#options.parts();
     const copy = parts?.copy?.part;
-    const namespace = parts?.resolve(name);
+    const namespace = copy?.ledger.registry.resolve(name);
     if (copy === undefined || namespace === undefined || namespace === 'deleted') return undefined;
     return containsRange(copy.filter, { namespace: namespace.id, prefix }) ? { copy, namespace } : undefined;
   }

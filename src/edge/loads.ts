@@ -116,6 +116,7 @@ export class Loads {
         }
         const keep =
           part.hasCaughtUp &&
+          answer.namespace === key.namespace &&
           part.generation() === begun.generation &&
           covers(answer.covered, begun.known) &&
           (flight.latest === undefined || stamp >= flight.latest);

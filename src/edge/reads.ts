@@ -92,13 +92,12 @@ export class Reads {
   /** What is held of the key. Undefined where the name is not known here: then the upstream decides what it means. */
   async #look({ namespace: name, key }: GetRequest): Promise<Looked | undefined> {
     const parts = this.#options.parts();
-    const namespace = parts?.resolve(name);
-    if (parts === undefined || namespace === undefined) return undefined;
-    if (namespace === 'deleted') {
+    if (parts?.resolve(name) === 'deleted') {
       throw new MeridianError('NOT_FOUND', `unknown namespace: ${name}`, { reason: 'unknown-namespace' });
     }
-    const part = parts.partOf(namespace.id, key);
-    if (part === undefined) return undefined;
+    const located = parts?.locate(name, key);
+    if (located === undefined) return undefined;
+    const { part, namespace } = located;
     const { covered } = part.ledger.state;
     const recordKey = { namespace: namespace.id, key };
     return { part, key: recordKey, held: await part.lookup(recordKey), covered };

@@ -20,6 +20,8 @@ export interface WritesOptions {
 
 interface Watched {
   readonly part: Part;
+  /** As the title was understood here when the write was sent. */
+  readonly namespace: NamespaceId;
   readonly begun: Beginning;
   readonly name: string;
   readonly flight: Flight;
@@ -53,15 +55,14 @@ export class Writes {
     }
   }
 
-  #watch({ namespace: name, mutations }: WriteRequest): ReadonlyArray<Watched | undefined> {
+  #watch({ namespace: title, mutations }: WriteRequest): ReadonlyArray<Watched | undefined> {
     const parts = this.#options.parts();
-    const namespace = parts?.resolve(name);
-    if (parts === undefined || namespace === undefined || namespace === 'deleted') return [];
     return mutations.map(({ key }) => {
-      const part = parts.partOf(namespace.id, key);
-      if (part === undefined) return undefined;
+      const located = parts?.locate(title, key);
+      if (located === undefined) return undefined;
+      const { part, namespace } = located;
       const name = mapKey(namespace.id, key);
-      return { part, begun: beginning(part), name, flight: part.flights.begin(name) };
+      return { part, namespace: namespace.id, begun: beginning(part), name, flight: part.flights.begin(name) };
     });
   }
 
@@ -78,6 +79,7 @@ export class Writes {
       const { part, begun, flight } = flown;
       const keep =
         part.hasCaughtUp &&
+        flown.namespace === answer.namespace &&
         part.generation() === begun.generation &&
         covers(answer.covered, begun.known) &&
         (flight.latest === undefined || written.stamp >= flight.latest);

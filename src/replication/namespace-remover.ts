@@ -38,7 +38,9 @@ export class NamespaceRemover {
 
   /** Once over every dead namespace that is not done with. */
   async remove(signal: AbortSignal): Promise<void> {
-    for (const id of this.#options.ledger.registry.dead()) {
+    const { registry } = this.#options.ledger;
+    for (const id of this.#removed) if (!registry.isDead(id)) this.#removed.delete(id);
+    for (const id of registry.dead()) {
       if (this.#removed.has(id)) continue;
       // A write that was decided in the same commit as the deletion may still come: done is what was empty at a look.
       if ((await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal })) === 0)
