@@ -1,7 +1,11 @@
-import { spawn } from 'node:child_process';
+// `npm run sim -- --seeds N --from S --workers W`: the simulator's seeds, compiled and shared among processes. Prints
+// the trace of the first seed that fails in each, and how often what the rules are about has happened.
+import { fork, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-/** `node scripts/run-simulator.mjs --seeds N --from S --workers W`: the simulator's seeds, shared among processes. */
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1000' },
@@ -15,20 +19,45 @@ if (![seeds, from, workers].every((number) => Number.isInteger(number) && number
   process.exit(2);
 }
 
-const share = Math.ceil(seeds / workers);
-const runs = Array.from({ length: workers }, (_, index) => {
-  const first = from + index * share;
-  const count = Math.min(share, from + seeds - first);
-  return count > 0 ? run(first, count) : Promise.resolve(0);
+const built = mkdtempSync(join(tmpdir(), 'meridian-sim-'));
+process.on('exit', () => rmSync(built, { recursive: true, force: true }));
+writeFileSync(join(built, 'package.json'), '{ "type": "module" }');
+const compiled = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'test/sim', '--outDir', built], {
+  stdio: 'inherit',
 });
-const codes = await Promise.all(runs);
+if (compiled.status !== 0) process.exit(2);
+
+const startedMs = performance.now();
+const counts = new Map();
+const failing = [];
+let done = 0;
+const share = Math.ceil(seeds / workers);
+const codes = await Promise.all(
+  Array.from({ length: workers }, (_, index) => {
+    const first = from + index * share;
+    const count = Math.min(share, from + seeds - first);
+    return count > 0 ? run(first, count) : 0;
+  }),
+);
+for (const [name, count] of [...counts].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  console.log(`${name.padEnd(50)} ${String(count).padStart(10)} ${(count / seeds).toFixed(3).padStart(10)} a seed`);
+}
+const seconds = (performance.now() - startedMs) / 1000;
+console.log(`${seeds} seeds from ${from} in ${seconds.toFixed(1)} s, ${failing.length} failing: ${failing.join(' ')}`);
 process.exit(codes.every((code) => code === 0) ? 0 : 1);
 
 function run(first, count) {
-  const child = spawn(
-    process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', '--testTimeout', '0', 'test/sim/sim.test.ts'],
-    { stdio: 'inherit', env: { ...process.env, SIM_FROM: String(first), SIM_SEEDS: String(count) } },
-  );
-  return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
+  const child = fork(join(built, 'test/sim/main.js'), ['--seeds', String(count), '--from', String(first)]);
+  child.on('message', (message) => {
+    if (message.seeds !== undefined) {
+      done += message.seeds;
+      if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${seeds} seeds `);
+      return;
+    }
+    failing.push(...message.failing);
+    for (const [name, number] of message.counts) counts.set(name, (counts.get(name) ?? 0) + number);
+  });
+  return new Promise((resolve) => {
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
 }

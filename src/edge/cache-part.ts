@@ -50,8 +50,8 @@ export class CachePart implements FeedSink, Part {
   #caughtUpNow = false;
   #shown: VersionVector = emptyVector;
   #generation = 0;
-  /** Forgetting has begun and not ended: what the disk still holds is vouched for by nothing. */
-  #forgetting = false;
+  /** What the disk holds is vouched for by nothing: a first scan or a forgetting was broken off. It goes first. */
+  #unvouched: boolean;
   /** Of the ledger, when the stream that is applied began. */
   #reopenings: number;
 
@@ -68,6 +68,7 @@ export class CachePart implements FeedSink, Part {
       edgeObserver,
     );
     this.#caughtUpBefore = caughtUpBefore;
+    this.#unvouched = !caughtUpBefore;
   }
 
   static async open(options: CachePartOptions): Promise<CachePart> {
@@ -82,7 +83,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   async start(): Promise<FollowStart> {
-    if (this.#forgetting) await this.#forgetAll();
+    if (this.#unvouched) await this.#forgetAll();
     if (this.#reopenings !== this.ledger.reopenings) {
       // What was proven spoke of commits that may be gone.
       this.#reopenings = this.ledger.reopenings;
@@ -188,6 +189,7 @@ export class CachePart implements FeedSink, Part {
     // Told before anything is awaited, so that no load that ends meanwhile is taken for the latest.
     for (const change of event.records) this.#show(change);
     if (event.step !== undefined) this.#shown = joinVectors(this.#shown, event.step.vector);
+    this.#unvouched ||= !this.#caughtUpBefore;
     await this.#fetchSuperseded(event.records);
     await this.ledger.submit({
       keys: event.records,
@@ -250,13 +252,14 @@ export class CachePart implements FeedSink, Part {
     });
     // A cache that starts from nothing is not shown what was written before: no load that began earlier may be kept.
     if (!this.#caughtUpBefore) this.#generation++;
+    this.#unvouched = false;
     this.#caughtUpBefore = true;
     this.#caughtUpNow = true;
   }
 
   /** A cache forgets: nothing is served at once, the state that vouches for entries goes last. */
   async #forgetAll(): Promise<void> {
-    this.#forgetting = true;
+    this.#unvouched = true;
     this.#caughtUpBefore = false;
     this.#caughtUpNow = false;
     this.#generation++;
@@ -277,7 +280,7 @@ export class CachePart implements FeedSink, Part {
     this.#shown = emptyVector;
     this.ledger.registry.clear();
     await this.#disk.measure();
-    this.#forgetting = false;
+    this.#unvouched = false;
   }
 
   #held(entry: CacheEntry): HeldRecord {

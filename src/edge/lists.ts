@@ -54,9 +54,12 @@ export class Lists {
       return await this.#ask(request, call);
     } catch (error) {
       const trouble = ['UNAVAILABLE', 'DEADLINE_EXCEEDED'].includes(toMeridianError(error).code);
-      const may = decideRead({ ...this.#facts(request, held?.copy), loadFailed: true }) === 'serve-stale';
-      if (held === undefined || !trouble || !may || call.signal.aborted) throw error;
-      return this.#fromCopy(held, request, facts);
+      // Looked at again: the title may mean another namespace by now.
+      const later = this.#copyOf(request);
+      const laterFacts = this.#facts(request, later?.copy);
+      const may = decideRead({ ...laterFacts, loadFailed: true }) === 'serve-stale';
+      if (later === undefined || !trouble || !may || call.signal.aborted) throw error;
+      return this.#fromCopy(later, request, laterFacts);
     }
   }
 

@@ -115,8 +115,10 @@ export class MemoryStore implements Store {
     const snapshot: MemorySnapshot = new MemorySnapshot(this.#contents, () => {
       if (this.#snapshots.delete(snapshot)) this.#disk.snapshotsOpen--;
     });
-    this.#snapshots.add(snapshot);
-    this.#disk.snapshotsOpen++;
+    if (this.#state !== 'crashed') {
+      this.#snapshots.add(snapshot);
+      this.#disk.snapshotsOpen++;
+    }
     return snapshot;
   }
 

@@ -40,10 +40,10 @@ export class EdgeProcess extends Process<Edge> {
     return Edge.open({
       ...edgeDefaults,
       ...this.#parameters,
-      probeIntervalMs: 40,
+      probeIntervalMs: 50,
       silenceMsMax: 400,
-      backoff: { firstMs: 5, mostMs: 50 },
-      loadTimeoutMs: 400,
+      backoff: { firstMs: 5, mostMs: 80 },
+      loadTimeoutMs: 300,
       identity: { name: this.name, region: 'r' },
       version: 'sim',
       clock,

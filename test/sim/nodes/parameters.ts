@@ -23,7 +23,7 @@ export function drawParameters(random: SeededRandom): Parameters {
     scanRecordsMax: random.between(1, 3),
     scansMax: random.between(1, 2),
     scanStallMs: 100,
-    sweepIntervalMs: random.between(30, 80),
+    sweepIntervalMs: random.between(50, 130),
     clockSkewMsMax: 60,
     tombstoneRetentionMs: random.pick([100, 300, 500]),
     syncMsMax: random.pick([1, 4, 12]),

@@ -29,7 +29,8 @@ export interface WorkloadOptions {
   readonly keys: readonly string[];
 }
 
-const callMs = 600;
+/** Milliseconds that an operation may take. */
+const callMs = 400;
 
 /** Users that read and write at any node, move between nodes, and judge every answer. */
 export class Workload {
@@ -55,7 +56,7 @@ export class Workload {
     try {
       if (draw < 0.6) await this.#get(node, name, session, fork);
       else if (draw < 0.7) await this.#list(node, name, session, fork);
-      else if (draw < 0.985) await this.#write(node, name, session, fork);
+      else if (draw < 0.995) await this.#write(node, name, session, fork);
       else await this.#replaceNamespace(node, name, session, fork);
     } catch (error) {
       if (!(error instanceof MeridianError)) oracles.trace.violated(`${name}: ${(error as Error).stack}`);
