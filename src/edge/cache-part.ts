@@ -100,6 +100,10 @@ export class CachePart implements FeedSink, Part {
     return emptyVector;
   }
 
+  checkStore(): void {
+    checkSameLife(this.ledger, this.#reopenings);
+  }
+
   shown(): VersionVector {
     return this.#shown;
   }
@@ -196,7 +200,7 @@ export class CachePart implements FeedSink, Part {
       sync: false,
       bytes: event.records.length * 256,
       decide: (view) => {
-        checkSameLife(this.ledger, this.#reopenings);
+        this.checkStore();
         return decideChanges(event, view, this.#memory, this.#disk);
       },
     });
@@ -245,7 +249,7 @@ export class CachePart implements FeedSink, Part {
       sync: true,
       bytes: 0,
       decide: (view) => {
-        checkSameLife(this.ledger, this.#reopenings);
+        this.checkStore();
         const meta = new Map([[caughtUpName, Buffer.from('1')]]);
         return { ...decideCaughtUp(event, view), meta };
       },
@@ -257,7 +261,7 @@ export class CachePart implements FeedSink, Part {
     this.#caughtUpNow = true;
   }
 
-  /** A cache forgets: nothing is served at once, the state that vouches for entries goes last. */
+  /** A cache forgets: first what vouches for its entries, so that a crash half-way leaves nothing that counts. */
   async #forgetAll(): Promise<void> {
     this.#unvouched = true;
     this.#caughtUpBefore = false;
@@ -265,18 +269,10 @@ export class CachePart implements FeedSink, Part {
     this.#generation++;
     this.#memory.clear();
     this.ledger.registry.clear(); // Before its records go, or each that goes would speak of a namespace's end.
-    await removeRecords(this.ledger, {});
-    await this.ledger.submit({
-      keys: [],
-      sync: true,
-      bytes: 0,
-      decide: () => ({
-        state: emptyLedgerState,
-        meta: new Map([[caughtUpName, undefined]]),
-        silent: true,
-        result: undefined,
-      }),
-    });
+    const meta = new Map([[caughtUpName, undefined]]);
+    const decide = () => ({ state: emptyLedgerState, meta, silent: true, result: undefined });
+    await this.ledger.submit({ keys: [], sync: true, bytes: 0, decide });
+    await removeRecords(this.ledger, {}, { sync: true });
     this.#shown = emptyVector;
     this.ledger.registry.clear();
     await this.#disk.measure();

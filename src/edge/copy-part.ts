@@ -8,6 +8,7 @@ import { emptyVector, joinVectors, type VersionVector, withPosition } from '../m
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { Replica, type ReplicaOptions } from '../replication/replica.ts';
+import { checkSameLife } from '../replication/same-life.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Flights, type HeldRecord, type Part } from './part.ts';
@@ -67,6 +68,10 @@ export class CopyPart implements FeedSink, Part {
 
   durable(): VersionVector {
     return this.#replica.durable();
+  }
+
+  checkStore(): void {
+    checkSameLife(this.ledger, this.#reopenings);
   }
 
   shown(): VersionVector {

@@ -206,6 +206,7 @@ function joining(part: FeedSink, joined: Opening['joined']): FeedSink {
     },
     apply: (event) => part.apply(event),
     durable: () => part.durable(),
+    checkStore: () => part.checkStore?.(),
   };
 }
 

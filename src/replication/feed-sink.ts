@@ -14,6 +14,8 @@ export interface FeedSink {
   apply(event: Resync | Changes | CaughtUp): Promise<void>;
   /** What is synced to disk here, for acknowledgements. */
   durable(): VersionVector;
+  /** Looked at with each echo. Throws where the store was opened again meanwhile, so that the stream begins anew (R2). */
+  checkStore?(): void;
   /** An echo tells the server's wall clock as it was within the round trip that ends now. Throws to end the stream. */
   checkClock?(serverWallMs: number, roundTripMs: number): void;
   /** The stream is over. */

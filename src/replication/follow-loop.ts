@@ -163,6 +163,7 @@ export class FollowLoop {
         followed.succeeded();
         return;
       case 'echo': {
+        sink.checkStore?.();
         const roundTripMs = tracker.echoed(event);
         if (roundTripMs !== undefined) sink.checkClock?.(event.wallMs, roundTripMs);
         if (roundTripMs !== undefined && event.bound !== undefined) {
