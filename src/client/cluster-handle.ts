@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { Member, NodeStatus } from '../model/cluster.ts';
+import type { Member, NodeStatus, Retired, RetireRequest } from '../model/cluster.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type ClientContext, toCall } from './call-frame.ts';
@@ -41,6 +41,12 @@ export class ClusterHandle {
   /** The namespace of that title or id. Nothing is asked before its first use. */
   namespace(name: string): Namespace {
     return new NamespaceHandle(this.#context, this.#random, name);
+  }
+
+  /** Removes an origin for good. @throws NOT_FOUND, FAILED_PRECONDITION where too few of the others can report */
+  async retire(request: RetireRequest, options: CallOptions = {}): Promise<Retired> {
+    const call = toCall(this.#context, options);
+    return this.#context.endpoints.write((node) => node.retire(request, call));
   }
 
   /** Of the node in use. */

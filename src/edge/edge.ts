@@ -1,5 +1,5 @@
 import type { Call } from '../model/call.ts';
-import type { Member, NodeIdentity, NodeStatus } from '../model/cluster.ts';
+import type { Member, NodeIdentity, NodeStatus, Report, Retired, RetireRequest } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import { checkKey } from '../model/key.ts';
@@ -163,6 +163,14 @@ export class Edge implements Upstream {
 
   async members(call: Call): Promise<readonly Member[]> {
     return this.#upstreams.ask((upstream) => upstream.members(call));
+  }
+
+  retire(request: RetireRequest, call: Call): Promise<Retired> {
+    return this.#upstreams.call((upstream) => upstream.retire(request, call));
+  }
+
+  async report(): Promise<Report> {
+    throw new MeridianError('FAILED_PRECONDITION', 'this is an edge; origins report', { reason: 'not-an-origin' });
   }
 
   async #openParts(known: (name: string) => NamespaceInfo | undefined): Promise<EdgeParts> {

@@ -1,4 +1,5 @@
 import type { Call } from './call.ts';
+import type { EpochHistory } from './epoch.ts';
 import type { OriginId } from './position.ts';
 import type { VersionVector } from './version-vector.ts';
 
@@ -6,6 +7,43 @@ import type { VersionVector } from './version-vector.ts';
 export interface Cluster {
   status(call: Call): Promise<NodeStatus>;
   members(call: Call): Promise<readonly Member[]>;
+  /**
+   * Removes an origin for good (rule R22), by its id or by a name that is unique. With `force` also where too few of the
+   * others can report what they hold of it: then acknowledged writes may be lost.
+   * @throws NOT_FOUND, FAILED_PRECONDITION (too few reports: says who is missing), UNAVAILABLE
+   */
+  retire(request: RetireRequest, call: Call): Promise<Retired>;
+  /** One origin tells another what it holds of a third that is being removed. @throws FAILED_PRECONDITION */
+  report(request: ReportRequest, call: Call): Promise<Report>;
+}
+
+export interface RetireRequest {
+  readonly name: string;
+  readonly force: boolean;
+  /** What the origin itself holds, where it asks to be removed because its disk was rolled back (rule R16). */
+  readonly witness?: Report;
+}
+
+export interface Retired {
+  readonly id: OriginId;
+  readonly name: string;
+  /** What all keep of its log, as it was; what is held beyond is adopted. */
+  readonly final: number;
+  /** Names of the origins that could not report. */
+  readonly missing: readonly string[];
+}
+
+export interface ReportRequest {
+  /** Who is being removed. */
+  readonly origin: OriginId;
+  readonly initiator: OriginId;
+}
+
+export interface Report {
+  /** What the reporting origin covers of its log, on disk. */
+  readonly sequence: number;
+  /** The openings of its store that the reporting origin knows. */
+  readonly history: EpochHistory;
 }
 
 export type Role = 'origin' | 'edge';

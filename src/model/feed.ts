@@ -82,13 +82,13 @@ export interface Opened {
 }
 
 /**
- * The cursor lies below what the server knows (rules R8, R16): a cache forgets all it holds, a copy takes the scan that
+ * The cursor lies below what the server knows, or beyond what it keeps of a retired origin (rules R8, R16, R23): a cache forgets all it holds, a copy takes the scan that
  * follows with its sweep (rule R7), judging by `vector`, the server's covered vector of the scan's snapshot.
  */
 export interface Resync {
   readonly kind: 'resync';
   readonly vector: VersionVector;
-  readonly reason: 'below-floor' | 'unknown-epoch' | 'void-progress';
+  readonly reason: 'below-floor' | 'unknown-epoch' | 'void-progress' | 'retired';
 }
 
 /** A record whose value stays behind (mode `none`, or larger than `inline` allows): it invalidates what is older. */

@@ -21,14 +21,21 @@ export async function runNode(
   };
   process.on('uncaughtException', fatal);
   process.on('unhandledRejection', fatal);
-  const node = await start(outside);
-  logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress });
-  // A signal alone keeps no process alive: the listeners do.
-  await new Promise<void>((resolve) => {
-    if (stopped.aborted) resolve();
-    else stopped.addEventListener('abort', () => resolve(), { once: true });
+  while (!stopped.aborted) {
+    const node = await start(outside);
+    logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress });
+    // A signal alone keeps no process alive: the listeners do.
+    const { mustReopen } = node;
+    await aborted(mustReopen === undefined ? stopped : AbortSignal.any([stopped, mustReopen]));
+    logger.log('info', 'stopping');
+    await node.stop();
+    logger.log('info', 'stopped');
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  logger.log('info', 'stopping');
-  await node.stop();
-  logger.log('info', 'stopped');
 }

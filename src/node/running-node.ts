@@ -4,6 +4,8 @@ export interface RunningNode {
   readonly grpcAddress: string;
   /** `host:port` of the HTTP listener. */
   readonly httpAddress: string;
+  /** Aborted where the node is to be stopped and started again: an origin that lost its id. Unset = never. */
+  readonly mustReopen?: AbortSignal;
   /** Asks the node whether it can answer reads truthfully. */
   ready(): Promise<boolean>;
   /**

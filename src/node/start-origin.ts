@@ -11,6 +11,7 @@ import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
+import { saveUnreplicated } from './save-unreplicated.ts';
 import { softwareVersion } from './software-version.ts';
 
 /** Where the other origins reach this one: as told, or where it listens, unless that is every address or any port. */
@@ -39,6 +40,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     closing.add('metrics', async () => metrics.stop());
     const store = await openLevelStore(join(config.data, 'store'));
     closing.add('store', () => store.close());
+    const mustReopen = new AbortController();
     const { name, region, location, durability } = config;
     const origin = await Origin.open({
       ...originDefaults,
@@ -58,6 +60,11 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
         return { upstream, close: () => upstream.close() };
       },
       ...addressOf(config),
+      saveUnreplicated: (id, why, records) => saveUnreplicated({ folder: config.data, id, why, logger }, records),
+      lost: (why) => {
+        logger.log('error', 'this origin lost its id and begins anew', { why });
+        mustReopen.abort();
+      },
       tombstoneRetentionMs: config.tombstoneRetentionMs,
       clockSkewMsMax: config.clockSkewMaxMs,
       ringBytesMax: config.ringBytes,
@@ -65,6 +72,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       scanStallMs: config.scanStallMs,
     });
     closing.add('origin', () => origin.close());
-    return hostNode(origin, { ...config, outside, metrics, closing });
+    const node = await hostNode(origin, { ...config, outside, metrics, closing });
+    return { ...node, mustReopen: mustReopen.signal };
   });
 }

@@ -3,6 +3,7 @@ import { MeridianError } from '../model/errors.ts';
 import type { FollowOpen } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type OriginId, parseOriginId } from '../model/position.ts';
+import { unknownOpening } from '../replication/check-cursor.ts';
 import { membershipKeys, type RegisteredOrigin } from '../replication/membership.ts';
 import { type Registering, registryPuts } from './founding.ts';
 
@@ -25,7 +26,12 @@ export class Admission {
    * Sees to it that the peer is registered before it is served anything, so that from here on nothing is purged that it
    * has yet to hear of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster)
    */
-  async admit({ node, nonce, clusterId }: Pick<FollowOpen, 'node' | 'nonce' | 'clusterId'>): Promise<void> {
+  async admit({
+    node,
+    nonce,
+    clusterId,
+    start,
+  }: Omit<FollowOpen, 'protocol' | 'role' | 'filter' | 'values'>): Promise<void> {
     const { ledger, self, cloned } = this.#options;
     const id = parseOriginId(node.id);
     if (node.role !== 'origin' || id === undefined) throw refused('not-an-origin', `${node.name} is no origin`);
@@ -39,7 +45,17 @@ export class Admission {
       throw refused('other-cluster', `${node.name} belongs to cluster ${clusterId}, this origin to ${own}`);
     }
     const { membership } = ledger.registry;
-    if (membership.retirement(id) !== undefined) throw refused('retired', `${node.name} was removed from the cluster`);
+    const left = membership.retirement(id);
+    if (left !== undefined) {
+      const { final } = left;
+      throw new MeridianError('FAILED_PRECONDITION', `${node.name} was removed from the cluster`, {
+        reason: 'retired',
+        limit: final,
+      });
+    }
+    const torn = start.kind === 'cursor' ? unknownOpening(start.cursor, ledger.state, membership) : undefined;
+    if (torn === id) throw refused('rolled-back', `${node.name} shows another life of its disk than is known here`);
+    if (torn !== undefined) throw refused('unknown-epoch', `two lives of the disk of origin ${torn} are known`);
     if (membership.origin(id) === undefined) await this.#register(id, node);
   }
 

@@ -5,7 +5,7 @@ import { type OriginId, parseOriginId } from '../model/position.ts';
 import type { LiveRecord } from '../model/record.ts';
 import { covers, coversPosition, type VersionVector } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
-import { membershipKeys, type RegisteredOrigin } from '../replication/membership.ts';
+import { type Membership, membershipKeys, type RegisteredOrigin } from '../replication/membership.ts';
 import type { CommitView } from '../replication/proposal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -21,6 +21,8 @@ export interface OriginIdentity {
   readonly founds?: boolean;
   /** True once it has served: what it covers since then is whole. */
   readonly begun?: boolean;
+  /** Where the others were reached before it began anew under this id. */
+  readonly peers?: readonly string[];
 }
 
 const identityName = 'origin/identity';
@@ -31,7 +33,7 @@ const epochsMax = 256;
  * The identity in the store. An empty store is given one: with peers it waits to be admitted to their cluster, without
  * it founds a new one (rule R16). @throws DATA_LOSS
  */
-export async function readOrFound(ledger: Ledger, random: Random, hasPeers: boolean): Promise<OriginIdentity> {
+export async function readOrFound(ledger: Ledger, random: Random, joins: boolean): Promise<OriginIdentity> {
   const stored = await ledger.store.meta(identityName);
   if (stored !== undefined) {
     const identity = JSON.parse(Buffer.from(stored).toString()) as { id: string; clusterId?: string };
@@ -46,24 +48,30 @@ export async function readOrFound(ledger: Ledger, random: Random, hasPeers: bool
     });
   }
   const id = random.hex(8) as OriginId;
-  const identity: OriginIdentity = hasPeers ? { id } : { id, clusterId: random.hex(16), founds: true };
+  const identity: OriginIdentity = joins ? { id } : { id, clusterId: random.hex(16), founds: true };
   await keepIdentity(ledger, identity);
   return identity;
 }
 
+export function identityRow(identity: OriginIdentity): [string, Uint8Array] {
+  return [identityName, Buffer.from(JSON.stringify(identity))];
+}
+
 export async function keepIdentity(ledger: Ledger, identity: OriginIdentity): Promise<void> {
-  const meta = new Map([[identityName, Buffer.from(JSON.stringify(identity))]]);
+  const meta = new Map([identityRow(identity)]);
   await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
 }
 
 /** True once an admitted origin holds what it must before it counts (rule R19). The founder always does. */
-export function mayServe(registered: RegisteredOrigin | undefined, covered: VersionVector): boolean {
+export function mayServe(self: OriginId, membership: Membership, covered: VersionVector): boolean {
+  const registered = membership.origin(self);
   if (registered === undefined) return false;
   const { admitted } = registered;
   if (admitted === undefined) return true;
+  const record = { origin: admitted.by, sequence: admitted.sequence };
   return (
-    coversPosition(covered, { origin: admitted.by, sequence: admitted.sequence }) &&
-    covers(covered, new Map(admitted.covered))
+    (coversPosition(covered, record) || membership.isBeyondFinal(record)) &&
+    covers(covered, membership.withinFinal(new Map(admitted.covered)))
   );
 }
 

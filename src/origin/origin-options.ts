@@ -4,6 +4,7 @@ import { type ReplicationBounds, replicationDefaults } from '../replication/boun
 import type { LedgerOptions } from '../replication/ledger.ts';
 import type { BackoffOptions } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
+import type { SaveUnreplicated } from './loss.ts';
 import type { OriginObserver } from './observer.ts';
 import type { PeerConnection } from './peer-link.ts';
 
@@ -29,12 +30,23 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 's
   /** Milliseconds without an event after which a peer's feed is given up. */
   readonly silenceMsMax: number;
   readonly backoff: BackoffOptions;
+  /** Keeps what only this store holds, before an origin that lost its id begins anew. */
+  readonly saveUnreplicated: SaveUnreplicated;
+  /** The origin lost its id: closed and opened again, it begins empty under a new one. */
+  readonly lost: (why: string) => void;
 }
 
 /** The bounds of an origin that is told none. */
 export const originDefaults = {
   ...replicationDefaults,
   peers: [] as readonly string[],
+  /** A node that keeps no files has nowhere to save it, so that it does not begin anew. */
+  saveUnreplicated: async (id: string): Promise<void> => {
+    throw new MeridianError('FAILED_PRECONDITION', `origin ${id} lost its id and has nowhere to save what it holds`, {
+      reason: 'identity-lost',
+    });
+  },
+  lost: (): void => {},
   connect: (address: string): PeerConnection => {
     throw new MeridianError('INTERNAL', `this origin was given no way to reach ${address}`, { reason: 'no-connect' });
   },

@@ -1,25 +1,31 @@
 import type { NodeIdentity } from '../model/cluster.ts';
-import { MeridianError } from '../model/errors.ts';
+import { cursorOf } from '../model/epoch.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { FeedServer } from '../replication/feed-server.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { Sweeper } from '../replication/sweeper.ts';
+import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { Admission } from './admission.ts';
+import { Adoption } from './adoption.ts';
 import { Durability } from './durability.ts';
 import type { OriginIdentity } from './founding.ts';
 import { Homes } from './homes.ts';
+import { Loss } from './loss.ts';
 import { NamespaceWriter } from './namespace-writer.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { OriginReads } from './origin-reads.ts';
 import { Peers } from './peers.ts';
 import { ResyncMark } from './resync-mark.ts';
+import { Retirements } from './retirements.ts';
 import { Settlement } from './settlement.ts';
 import { Standing } from './standing.ts';
 import { Writer } from './writer.ts';
 
+/** Milliseconds between looks for what is to be adopted; a change of the registry is noticed at once. */
+const adoptionLookMs = 1000;
 const generationName = 'origin/generation';
 
 /** What an origin is made of, wired together over one ledger. */
@@ -33,11 +39,14 @@ export class OriginParts {
   readonly admission: Admission;
   readonly durability: Durability;
   readonly standing: Standing;
+  readonly retirements: Retirements;
+  readonly loss: Loss;
   readonly mark: ResyncMark;
   readonly loops: Lifecycle;
   readonly identity: NodeIdentity;
   readonly #options: OriginOptions;
   readonly #ledger: Ledger;
+  readonly #adoption: Adoption;
   /** Changes with each sweep of this store, so that tokens from before it are void (rule R21). */
   #generation = '';
 
@@ -84,7 +93,7 @@ export class OriginParts {
       describe: () => ({ ...described, id: self }),
       begun: () => this.#serveFeed(),
     });
-    const cloned = () => this.standing.end(rolledBack('another node answers with this origin’s id'));
+    const cloned = () => this.loss.rolledBack('another node answers with this origin’s id');
     this.peers = new Peers({
       ...options,
       ...registering,
@@ -94,7 +103,19 @@ export class OriginParts {
       clusterId,
       join: (id) => this.standing.join(id),
       cloned,
-      inspect: (peer, { vector }) => this.#inspect(peer, vector.get(self) ?? 0),
+      inspect: ({ vector, epochs }) => this.loss.inspect(cursorOf(vector, epochs ?? ledger.state.epochs)),
+      retired: (final) => this.loss.retired(final),
+      rolledBack: (why) => this.loss.rolledBack(why),
+      remembered: () => stored.peers ?? [],
+    });
+    this.retirements = new Retirements({ ...registering, peers: this.peers });
+    this.#adoption = new Adoption(registering);
+    this.loss = new Loss({
+      ...options,
+      ...registering,
+      peers: this.peers,
+      standing: this.standing,
+      ended: () => this.feed.suspend('this origin lost its id'),
     });
     this.admission = new Admission({ ...registering, nonce, clusterId, cloned });
     this.homes = new Homes({ ledger, self, peers: this.peers });
@@ -121,11 +142,35 @@ export class OriginParts {
     this.loops.run('sweeper', (signal) => sweeper.run(signal));
     this.loops.run('namespace remover', (signal) => remover.run(signal));
     this.loops.run('peers', (signal) => this.peers.run(signal));
+    this.loops.run('adoption', (signal) => this.#adopt(signal));
+    this.loops.run('loss', (signal) => this.loss.run(signal));
     this.loops.run('joining', (signal) => this.standing.run(signal));
   }
 
   #serveFeed(): void {
-    if (this.standing.serves && !this.mark.active) this.feed.resume();
+    const ready = this.standing.serves && !this.mark.active && this.#adoption.open().length === 0;
+    if (ready) this.feed.resume();
+  }
+
+  /** Adopts what retired origins left before anything more is served (rule R23). */
+  async #adopt(signal: AbortSignal): Promise<void> {
+    const { registry } = this.#ledger;
+    let wake = () => {};
+    const look = () => {
+      if (this.#adoption.open().length === 0) return;
+      this.feed.suspend('this origin adopts what a removed one left');
+      wake();
+    };
+    registry.onChange(look, signal);
+    look();
+    while (!signal.aborted) {
+      for (const retirement of this.#adoption.open()) await this.#adoption.adopt(retirement, signal);
+      this.#serveFeed();
+      const woken = new AbortController();
+      wake = () => woken.abort();
+      const again = AbortSignal.any([signal, woken.signal]);
+      await sleep(this.#options.clock, adoptionLookMs, again).catch(() => {});
+    }
   }
 
   #swept(sweeping: boolean): void {
@@ -141,16 +186,4 @@ export class OriginParts {
       .catch((error: unknown) => this.#options.observer.commitFailed(error));
     this.feed.suspend('this origin takes over what it missed while it was away');
   }
-
-  /** A peer that has more of this origin's own log than this origin met another life of its disk (rule R16). */
-  #inspect(_peer: OriginId, known: number): void {
-    const own = this.#ledger.state.covered.get(this.identity.id as OriginId) ?? 0;
-    if (known > own) this.standing.end(rolledBack(`a peer holds ${known} of its writes, this disk ${own}`));
-  }
-}
-
-function rolledBack(why: string): MeridianError {
-  return new MeridianError('UNAVAILABLE', `this origin's disk was rolled back or copied: ${why}`, {
-    reason: 'rolled-back',
-  });
 }

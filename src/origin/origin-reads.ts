@@ -65,7 +65,10 @@ export class OriginReads {
   /** Waits for what the session saw (rule R14). @throws UNAVAILABLE naming the origins that are missing */
   async covering(vector: VersionVector, call: Call): Promise<void> {
     const { ledger, clock } = this.#options;
-    const covered = () => covers(ledger.state.covered, vector);
+    const covered = () => {
+      const required = ledger.registry.membership.requiredBy(vector);
+      return required !== undefined && covers(ledger.state.covered, required);
+    };
     if (covered()) return;
     const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
     if (await waitUntil(covered, (run) => ledger.ring.onceChanged(run), wait)) return;

@@ -1,5 +1,13 @@
 import type { Call } from '../model/call.ts';
-import type { Member, NodeIdentity, NodeStatus } from '../model/cluster.ts';
+import type {
+  Member,
+  NodeIdentity,
+  NodeStatus,
+  Report,
+  ReportRequest,
+  Retired,
+  RetireRequest,
+} from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
@@ -11,6 +19,7 @@ import type { VersionVector } from '../model/version-vector.ts';
 import { Ledger } from '../replication/ledger.ts';
 import { type OriginIdentity, readOrFound } from './founding.ts';
 import { hasCondition } from './has-condition.ts';
+import { recoverFromLoss } from './loss.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { OriginParts } from './origin-parts.ts';
 import { originMembers, originStatus } from './origin-status.ts';
@@ -37,8 +46,13 @@ export class Origin implements Upstream {
    * The caller closes the store afterwards.
    */
   static async open(options: OriginOptions): Promise<Origin> {
-    const ledger = await Ledger.open(options);
-    const self = await readOrFound(ledger, options.random, options.peers.length > 0);
+    let ledger = await Ledger.open(options);
+    const joins = options.peers.length > 0;
+    let self = await readOrFound(ledger, options.random, joins);
+    if (await recoverFromLoss(ledger, self, options.saveUnreplicated, options.random)) {
+      ledger = await Ledger.open(options);
+      self = await readOrFound(ledger, options.random, joins);
+    }
     const origin = new Origin(options, ledger, self);
     await origin.#parts.start();
     return origin;
@@ -92,7 +106,8 @@ export class Origin implements Upstream {
     messages: AsyncIterable<FollowerMessage>,
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
-    const { standing, admission, peers, feed, loops } = this.#parts;
+    const { standing, admission, peers, feed, loops, loss } = this.#parts;
+    if (open.start.kind === 'cursor' && open.role !== 'watch') loss.inspect(open.start.cursor);
     standing.check();
     if (open.role === 'peer') {
       await admission.admit(open);
@@ -166,6 +181,18 @@ export class Origin implements Upstream {
 
   async members(_call?: Call): Promise<readonly Member[]> {
     return originMembers(this.#parts, this.#ledger.registry.membership);
+  }
+
+  async retire(request: RetireRequest, call: Call): Promise<Retired> {
+    const { standing, retirements } = this.#parts;
+    standing.check();
+    return retirements.retire(request, call);
+  }
+
+  async report(request: ReportRequest, _call?: Call): Promise<Report> {
+    const { standing, retirements } = this.#parts;
+    standing.check();
+    return retirements.report(request);
   }
 
   async #write(request: WriteRequest, call: Call): Promise<WriteAnswer> {

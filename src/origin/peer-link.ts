@@ -1,4 +1,5 @@
 import type { NodeIdentity } from '../model/cluster.ts';
+import { isMeridianError } from '../model/errors.ts';
 import { everything } from '../model/filter.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Upstream } from '../model/upstream.ts';
@@ -19,6 +20,10 @@ export interface PeerLinkOptions
   readonly self: () => NodeIdentity;
   readonly nonce: string;
   readonly clusterId: () => string | undefined;
+  /** The peer refuses this origin because it was removed; `final` is what all keep of its log. */
+  readonly retired: (final: number) => void;
+  /** The peer knows another life of this origin's disk. */
+  readonly rolledBack: (why: string) => void;
 }
 
 /** What an origin knows of one peer. */
@@ -41,6 +46,7 @@ export class PeerLink {
   readonly #tracker: StalenessTracker;
   readonly #stop = new AbortController();
   #refused: string | undefined;
+  #answers = false;
   #running: Promise<void> | undefined;
   /** Who answered there last, also while it is away. */
   #known: NodeIdentity | undefined;
@@ -57,10 +63,16 @@ export class PeerLink {
         name: address,
         feed: connection.upstream,
         succeeded: () => {
+          this.#answers = true;
           this.#refused = undefined;
         },
         failed: (error) => {
           this.#refused = (error as Error).message;
+          if (!isMeridianError(error)) return;
+          this.#answers = error.code !== 'UNAVAILABLE';
+          const { reason, limit } = error.details;
+          if (reason === 'retired' && limit !== undefined) options.retired(limit);
+          if (reason === 'rolled-back') options.rolledBack(error.message);
         },
       }),
       sink,
@@ -93,6 +105,12 @@ export class PeerLink {
 
   get peerId(): OriginId | undefined {
     return this.peer?.id as OriginId | undefined;
+  }
+
+  /** Who answers calls there, also where its feed is not followed now. */
+  get answering(): OriginId | undefined {
+    const known = this.peer ?? (this.#answers ? this.#known : undefined);
+    return known?.id as OriginId | undefined;
   }
 
   /** Who was met there last. */

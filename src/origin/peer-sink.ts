@@ -23,8 +23,13 @@ export interface PeerSinkOptions {
   readonly clockSkewMsMax: number;
   /** Judges who is at the other end, and whether this origin may follow it. Throws FAILED_PRECONDITION. */
   readonly meet: (opened: Opened) => Promise<void>;
-  /** Judges what the other end covers of this origin's own log (rule R16). Throws to end the stream. */
-  readonly inspect: (peer: OriginId, step: Pick<CaughtUp, 'vector' | 'epochs'>) => void;
+  /** Judges what the other end knows of this origin's own log (rule R16). */
+  readonly inspect: (step: Pick<CaughtUp, 'vector' | 'epochs'>) => void;
+}
+
+/** The name of a peer's progress in the store. */
+export function peerProgressName(address: string): string {
+  return `peer/${address}`;
 }
 
 /** What an origin does with a peer's feed: merges it into its own store, and learns what the peer covers. */
@@ -48,7 +53,7 @@ export class PeerSink implements FeedSink {
       filter: everything,
       onResync: () => mark.begin(address),
       peering: {
-        progressName: `peer/${address}`,
+        progressName: peerProgressName(address),
         mustBeginAnew: () => mark.concerns(address),
         onSwept: () => mark.end(address),
         settled: (covered, before) => settlement.after(covered, before),
@@ -84,8 +89,15 @@ export class PeerSink implements FeedSink {
     const peer = this.#peer?.id as OriginId | undefined;
     const step = event.kind === 'caught-up' ? event : event.kind === 'changes' ? event.step : undefined;
     if (peer !== undefined && step !== undefined) {
-      this.#options.inspect(peer, step);
+      this.#options.inspect(step);
       this.#options.settlement.heard(peer, step.vector);
+    }
+    if (event.kind === 'resync' && event.reason === 'unknown-epoch') {
+      // A sweep would take what only this origin holds of its own log, or of one whose lives have yet to be told apart.
+      throw new MeridianError('FAILED_PRECONDITION', `${this.#peer?.name} knows another life of an origin's disk`, {
+        reason: 'unknown-epoch',
+        retryAfterMs: 500,
+      });
     }
     await this.#replica.apply(event);
   }

@@ -10,6 +10,8 @@ import { clocksDiffer } from './peer-sink.ts';
 export interface PeersOptions extends Omit<PeerLinkOptions, 'address' | 'connection' | 'meet'> {
   /** `host:port` of other origins, as configured; more are learnt from the registry and from those that call. */
   readonly peers: readonly string[];
+  /** Addresses kept from before this origin began anew. */
+  readonly remembered: () => readonly string[];
   readonly connect: (address: string) => PeerConnection;
   /** This node learns the cluster of a peer. Throws FAILED_PRECONDITION where its data are of another one. */
   readonly join: (clusterId: string) => Promise<void>;
@@ -59,9 +61,14 @@ export class Peers {
     this.#wake();
   }
 
-  /** The peer as an Upstream, while it is followed. */
+  /** The peer as an Upstream, while it answers. */
   reach(id: OriginId): Upstream | undefined {
-    return [...this.#links.values()].find((link) => link.peerId === id)?.upstream;
+    return [...this.#links.values()].find((link) => link.answering === id)?.upstream;
+  }
+
+  /** Every address that is followed or tried, as an Upstream. */
+  all(): readonly Upstream[] {
+    return [...this.#links.values()].map((link) => link.upstream);
   }
 
   views(): readonly PeerView[] {
@@ -86,11 +93,12 @@ export class Peers {
   }
 
   #wanted(): ReadonlySet<string> {
-    const { ledger, peers, self } = this.#options;
+    const { ledger, peers, remembered, self } = this.#options;
     const { id: own, address: ownAddress } = self();
     const { membership } = ledger.registry;
-    const wanted = new Set(peers);
-    const met = new Set(peers.map((address) => this.#links.get(address)?.known?.id));
+    const told = [...peers, ...remembered()];
+    const wanted = new Set(told);
+    const met = new Set(told.map((address) => this.#links.get(address)?.known?.id));
     const learnt = new Map(this.#called);
     for (const { id, address } of membership.registered()) {
       if (address !== undefined && !learnt.has(id)) learnt.set(id, address);

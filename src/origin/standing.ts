@@ -91,7 +91,7 @@ export class Standing {
   async run(signal: AbortSignal): Promise<void> {
     const { ledger, clock, self } = this.#options;
     while (!this.#serves && !signal.aborted) {
-      if (mayServe(ledger.registry.membership.origin(self), ledger.state.covered)) await this.#begin();
+      if (mayServe(self, ledger.registry.membership, ledger.state.covered)) await this.#begin();
       else await sleep(clock, lookIntervalMs, signal).catch(() => {});
     }
   }

@@ -2,23 +2,44 @@ import { type Cursor, epochOf } from '../model/epoch.ts';
 import type { Resync } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
 import type { LedgerState } from './ledger-state.ts';
+import type { Membership } from './membership.ts';
 
 /**
- * Why a delta from this cursor would not be whole, or undefined where it is (rules R8, R16). `self` is the origin whose
+ * Why a delta from this cursor would not be whole, or undefined where it is (rules R8, R16, R23). `self` is the origin whose
  * own log this store holds: a follower that has more of it than it was ever given met another life of this disk.
  */
 export function cursorRefused(
   cursor: Cursor,
   state: LedgerState,
   self: OriginId | undefined,
+  membership: Membership,
 ): Resync['reason'] | undefined {
+  for (const [origin, { sequence }] of cursor) {
+    if (membership.isBeyondFinal({ origin, sequence })) return 'retired';
+  }
   for (const [origin, purged] of state.floor) {
     if ((cursor.get(origin)?.sequence ?? 0) < purged) return 'below-floor';
   }
-  for (const [origin, { sequence, epoch }] of cursor) {
+  for (const [origin, { sequence }] of cursor) {
     if (origin === self && sequence > (state.covered.get(origin) ?? 0)) return 'unknown-epoch';
-    const known = epochOf(state.epochs.get(origin), sequence);
-    if (epoch !== undefined && known !== undefined && epoch !== known) return 'unknown-epoch';
+  }
+  return unknownOpening(cursor, state, membership) === undefined ? undefined : 'unknown-epoch';
+}
+
+/**
+ * An origin of which the cursor and this node know different lives (rule R16): its sequence is known here from another
+ * opening. What is left of a removed origin is the same for all up to its final sequence.
+ */
+export function unknownOpening(
+  cursor: Cursor,
+  { epochs, covered }: Pick<LedgerState, 'epochs' | 'covered'>,
+  membership: Membership,
+): OriginId | undefined {
+  for (const [origin, { sequence, epoch }] of cursor) {
+    // Beyond what this node covers it knows no opening.
+    if (membership.retirement(origin) !== undefined || sequence > (covered.get(origin) ?? 0)) continue;
+    const known = epochOf(epochs.get(origin), sequence);
+    if (epoch !== undefined && known !== undefined && epoch !== known) return origin;
   }
   return undefined;
 }

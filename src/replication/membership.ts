@@ -1,8 +1,9 @@
 import type { Epoch } from '../model/epoch.ts';
+import { MeridianError } from '../model/errors.ts';
 import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
 import { type OriginId, type Position, parseOriginId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
-import { coversPosition, type VersionVector } from '../model/version-vector.ts';
+import { coversPosition, type VersionVector, withPosition } from '../model/version-vector.ts';
 
 /** The registry's keys that speak of origins and homes. */
 export const membershipKeys = {
@@ -105,6 +106,55 @@ export class Membership {
     return this.#ends.get(retired)?.get(by);
   }
 
+  /** True for a place in a retired origin's log that nobody keeps as it was (rule R23). */
+  isBeyondFinal({ origin, sequence }: Position): boolean {
+    const left = this.#retired.get(origin);
+    return left !== undefined && sequence > left.final;
+  }
+
+  /** The vector with each retired origin's component at most its final sequence. */
+  withinFinal(vector: VersionVector): VersionVector {
+    let within: Map<OriginId, number> | undefined;
+    for (const { id, final } of this.#retired.values()) {
+      if ((vector.get(id) ?? 0) <= final) continue;
+      within ??= new Map(vector);
+      within.set(id, final);
+    }
+    return within ?? vector;
+  }
+
+  /**
+   * What must be covered to meet a session (rule R23): beyond a final sequence, the ends of adoption stand in. Undefined
+   * while an end is not heard of yet.
+   */
+  requiredBy(session: VersionVector): VersionVector | undefined {
+    let required = this.withinFinal(session);
+    if (required === session) return session;
+    for (const { id, final, adopters } of this.#retired.values()) {
+      if ((session.get(id) ?? 0) <= final) continue;
+      for (const adopter of adopters) {
+        const end = this.#ends.get(id)?.get(adopter);
+        if (end !== undefined) required = withPosition(required, { origin: adopter, sequence: end });
+        // An adopter that was itself removed before it published has left what it held to those that removed it.
+        else if (!this.#retired.has(adopter)) return undefined;
+      }
+    }
+    return this.withinFinal(required);
+  }
+
+  /**
+   * Refuses what comes from a node that has not heard of a retirement: it still counts beyond the final sequence.
+   * @throws UNAVAILABLE
+   */
+  checkHeard(vector: VersionVector): void {
+    if (this.withinFinal(vector) !== vector) throw unheard();
+  }
+
+  /** The same for one record. @throws UNAVAILABLE */
+  checkHeardOf(position: Position): void {
+    if (this.isBeyondFinal(position)) throw unheard();
+  }
+
   /** The origin that decides conditional writes of a namespace whose creator was `first`. */
   home(namespace: NamespaceId, first: OriginId): OriginId {
     return this.#heirOf(this.#homes.get(namespace)?.home ?? first);
@@ -132,4 +182,11 @@ export class Membership {
     const heir = this.#retired.get(home)?.heir;
     return heir === undefined || heir === home ? home : this.#heirOf(heir);
   }
+}
+
+function unheard(): MeridianError {
+  return new MeridianError('UNAVAILABLE', 'the upstream has not heard yet that an origin was removed', {
+    reason: 'retirement-unheard',
+    retryAfterMs: 200,
+  });
 }

@@ -26,7 +26,11 @@ export class Registry {
 
   /** Merges one record of the registry; others are ignored. */
   apply(record: Record): void {
-    if (record.namespace !== registryNamespace || !replaces(record, this.#records.get(record.key))) return;
+    if (record.namespace !== registryNamespace) return;
+    const known = this.#records.get(record.key);
+    // The same write at another place: it was adopted from a retired origin.
+    const moved = known?.stamp === record.stamp && known.kind === record.kind;
+    if (!moved && !replaces(record, known)) return;
     this.#records.set(record.key, record);
     if (record.key.startsWith('namespace/')) this.#applyNamespace(record);
     else this.membership.apply(record);

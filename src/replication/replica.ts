@@ -12,6 +12,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { FeedSink } from './feed-sink.ts';
 import type { Ledger } from './ledger.ts';
 import type { LedgerState } from './ledger-state.ts';
+import type { Membership } from './membership.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { CommitView, Decision } from './proposal.ts';
 import { defaultProgressName, type Progress, readProgress } from './replica-progress.ts';
@@ -104,19 +105,27 @@ export class Replica implements FeedSink {
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     switch (event.kind) {
       case 'resync':
-        this.#options.onResync();
-        await this.#commit([], true, () => ({ result: undefined }), {
-          kind: 'scan',
-          sweep: [...event.vector],
-        });
-        return;
+        return this.#resync(event);
       case 'changes':
+        if (event.step !== undefined) this.#membership.checkHeard(event.step.vector);
         return this.#changes(event);
       case 'caught-up':
+        this.#membership.checkHeard(event.vector);
         return this.#caughtUp(event);
       default:
         return unreachable(event);
     }
+  }
+
+  /** A copy claims nothing any more until it has caught up; an origin goes on covering what it covers by itself. */
+  async #resync({ vector }: Resync): Promise<void> {
+    this.#options.onResync();
+    const state = this.#options.peering === undefined ? { covered: emptyVector } : {};
+    await this.#commit([], true, () => ({ state, result: undefined }), { kind: 'scan', sweep: [...vector] });
+  }
+
+  get #membership(): Membership {
+    return this.#options.ledger.registry.membership;
   }
 
   durable(): VersionVector {
@@ -138,7 +147,10 @@ export class Replica implements FeedSink {
     const sweeping = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
     const unshown = sweeping === undefined || event.range === undefined ? [] : await this.#heldIn(event.range, event);
     const sweep = sweeping === undefined ? undefined : new Map(sweeping);
-    for (const record of event.records) this.#options.peering?.check(record);
+    for (const record of event.records) {
+      this.#membership.checkHeardOf(record.position);
+      this.#options.peering?.check(record);
+    }
     await this.#commit(
       [...event.records, ...unshown],
       this.#mustSync,
@@ -194,6 +206,9 @@ export class Replica implements FeedSink {
       const superseded = meant && coversPosition(view.state.covered, record.position);
       return superseded ? [] : [record];
     }
+    // It was adopted by another origin, and has its place there from now on (rule R23).
+    const adopted = record.stamp === held.stamp && this.#membership.isBeyondFinal(held.position);
+    if (adopted && (record.kind === 'live' || held.kind === 'tombstone')) return [record];
     if (!replaces(record, held)) {
       const conflict = record.stamp < held.stamp && stampParts(record.stamp).origin !== stampParts(held.stamp).origin;
       if (conflict) observer.conflictLost(held.stamp, record.stamp);
@@ -211,7 +226,9 @@ export class Replica implements FeedSink {
         state: {
           ...this.#stateAfter(event, view),
           // After a sweep nobody here knows what was purged before it (rule R8).
-          floor: joinVectors(view.state.floor, sweep === undefined ? event.floor : event.vector),
+          floor: this.#membership.withinFinal(
+            joinVectors(view.state.floor, sweep === undefined ? event.floor : event.vector),
+          ),
         },
         result: undefined,
       }),

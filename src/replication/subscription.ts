@@ -3,6 +3,7 @@ import type { Cursor } from '../model/epoch.ts';
 import { toMeridianError } from '../model/errors.ts';
 import type { Changes, FeedEvent, FollowerMessage, FollowOpen, Probe, Resync } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
@@ -157,7 +158,7 @@ export class Subscription {
     const token = place.kind === 'token' ? decodeToken(place.token, generation) : undefined;
     const cursor = token?.kind === 'log' ? token.cursor : token?.kind === 'records' ? token.from : cursorIn(place);
     if (place.kind === 'now') return;
-    let refused = cursor === undefined ? undefined : cursorRefused(cursor, state, self);
+    let refused = cursor === undefined ? undefined : this.#refusal(cursor, state, self);
     if (place.kind === 'token' && token === undefined && place.cursor === undefined) refused = 'void-progress';
     if (refused !== undefined) {
       observer.resyncSent(refused);
@@ -171,6 +172,12 @@ export class Subscription {
       }
       yield* this.#counted('log', scanLog(scanning, cursor));
     }
+  }
+
+  /** A peer that has not heard of a retirement takes what it lacks, and with it the word; it sweeps nothing (rule R23). */
+  #refusal(cursor: Cursor, state: LedgerState, self: OriginId | undefined): Resync['reason'] | undefined {
+    const refused = cursorRefused(cursor, state, self, this.#server.options.ledger.registry.membership);
+    return refused === 'retired' && this.#open.role === 'peer' ? undefined : refused;
   }
 
   /** A cache holds nothing that was not asked for: of everything it is sent the registry. */

@@ -119,6 +119,14 @@ export class FakeNode implements RemoteNode {
     return this.#change(name);
   }
 
+  async retire(): Promise<never> {
+    throw new Error('not part of these tests');
+  }
+
+  async report(): Promise<never> {
+    throw new Error('not part of these tests');
+  }
+
   async status(call: Call): Promise<NodeStatus> {
     this.#enter(emptySession, call);
     return {

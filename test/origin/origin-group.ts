@@ -1,6 +1,7 @@
 import type { Call } from '../../src/model/call.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import type { GetAnswer, Mutation, WriteAnswer, WriteRequest } from '../../src/model/key-value.ts';
+import type { Record } from '../../src/model/record.ts';
 import { emptySession, type Session } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
@@ -16,12 +17,16 @@ interface Member {
   origin: Origin | undefined;
   store: MemoryStore | undefined;
   clock: VirtualClock;
+  /** Said why it lost its id. */
+  lost?: string;
 }
 
 /** Several origins in one process, in virtual time, over links that take a while and can be cut. */
 export class OriginGroup {
   readonly time = new VirtualTime();
   readonly random = new SeededRandom(1);
+  /** What origins that lost their ids saved. */
+  readonly saved: Array<{ readonly id: string; readonly why: string; readonly record: Record }> = [];
   readonly #members = new Map<string, Member>();
   readonly #cut = new Set<string>();
   readonly #options: Partial<OriginOptions>;
@@ -59,6 +64,12 @@ export class OriginGroup {
       version: 'test',
       durability: 'local',
       peers,
+      saveUnreplicated: async (id, why, records) => {
+        for await (const record of records) this.saved.push({ id, why, record });
+      },
+      lost: (why) => {
+        member.lost = why;
+      },
       connect: (address) => ({ upstream: this.#link(name, address), close: () => {} }),
     });
     member.origin = await this.until(opening);
@@ -81,6 +92,19 @@ export class OriginGroup {
     const member = this.#members.get(name);
     if (member === undefined) throw new Error(`${name} was never opened`);
     return member.clock;
+  }
+
+  /** Why the origin lost its id; undefined while it has not. */
+  lost(name: string): string | undefined {
+    return this.#members.get(name)?.lost;
+  }
+
+  /** Closes it in good order and opens it again, as its composition root would. */
+  async reopen(name: string, peers: readonly string[] = []): Promise<Origin> {
+    const member = this.#members.get(name);
+    if (member?.origin !== undefined) await this.until(member.origin.close());
+    this.crash(name);
+    return this.open(name, peers);
   }
 
   /** Nothing of it has an effect from now on; what it had not synced is gone. */
@@ -204,6 +228,7 @@ export class OriginGroup {
         }
       } finally {
         ended.abort(gone());
+        void events.return?.(undefined).catch(() => {});
       }
     };
     const methods = [
@@ -216,6 +241,8 @@ export class OriginGroup {
       'rename',
       'remove',
       'moveHome',
+      'retire',
+      'report',
       'status',
       'members',
     ];

@@ -91,6 +91,8 @@ export function upstreamWith(parts: Partial<Upstream>): Upstream {
     moveHome: refuse,
     status: refuse,
     members: refuse,
+    retire: refuse,
+    report: refuse,
   };
   return { ...refused, ...parts };
 }

@@ -3,6 +3,14 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import { type Choose, type Command, install } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { table } from '../table.ts';
+import type { Terminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+
+interface RemoveWords extends ClientWords {
+  readonly origin: string;
+  readonly force: boolean;
+  readonly yes: boolean;
+}
 
 const listCommand: Command<ClientWords> = {
   usage: 'list',
@@ -27,9 +35,55 @@ const listCommand: Command<ClientWords> = {
     }),
 };
 
-/** `member list`. */
+const removeCommand: Command<RemoveWords> = {
+  usage: 'remove <origin>',
+  describe: 'Remove an origin for good; what the others hold of it stays',
+  build: (parser) =>
+    withClientOptions(parser)
+      .positional('origin', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Id of an origin, or a name that is unique',
+      })
+      .option('yes', { type: 'boolean', default: false, describe: 'Do not ask' })
+      .option('force', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'Also where too few of the others can report what they hold of it. Acknowledged writes, even at majority, may be lost',
+      })
+      .example('$0 member remove fra --yes', 'fra is gone and does not come back') as Argv<RemoveWords>,
+  run: async (words, context) => {
+    const { origin: name, force, yes } = words;
+    if (!yes) await confirm(`Remove origin ${name} for good? It cannot come back under its id.`, context.terminal);
+    return withCluster(words, context, async (cluster) => {
+      const removed = await cluster.retire({ name, force });
+      const { final, missing } = removed;
+      const away = missing.length === 0 ? '' : `; not heard: ${missing.join(', ')}`;
+      const text = `${removed.name} (${removed.id}) is removed at its write ${final}${away}`;
+      await context.terminal.write(`${words.json ? JSON.stringify(removed) : text}\n`);
+      return exitCodes.done;
+    });
+  },
+};
+
+/** Asks on standard error and reads one line. @throws UsageError where nobody is there to ask, or the answer is no */
+async function confirm(question: string, { note, input, inputIsKeyboard }: Terminal): Promise<void> {
+  if (!inputIsKeyboard) throw new UsageError('this cannot be undone: say --yes');
+  note(`${question} Type yes to go on:`);
+  for await (const typed of input) {
+    if (Buffer.from(typed).toString().trim() === 'yes') return;
+    break;
+  }
+  throw new UsageError('nothing was removed');
+}
+
+/** `member list|remove`. */
 export function installMemberCommands(parser: Argv, choose: Choose): Argv {
   return parser.command('member', 'The origins and edges of the cluster', (group) =>
-    install(group, listCommand, choose).demandCommand(1, 'member needs a command: list'),
+    install(install(group, listCommand, choose), removeCommand, choose).demandCommand(
+      1,
+      'member needs a command: list or remove',
+    ),
   );
 }

@@ -1,7 +1,7 @@
 import { Metadata } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import type { Call } from '../../model/call.ts';
-import type { Member, NodeStatus } from '../../model/cluster.ts';
+import type { Member, NodeStatus, Report, ReportRequest, Retired, RetireRequest } from '../../model/cluster.ts';
 import { isMeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
 import type {
@@ -37,7 +37,7 @@ import {
   type WireGetResponse,
   type WireListResponse,
 } from '../codec/kv-codec.ts';
-import { malformed } from '../codec/record-codec.ts';
+import { decodeOrigin, malformed } from '../codec/record-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { services } from '../proto.ts';
 import { Connection, metadataOf, type Service } from './connection.ts';
@@ -76,6 +76,8 @@ const methods = {
   moveHome: method(services.namespaces, 'MoveHome'),
   status: method(services.cluster, 'Status'),
   members: method(services.cluster, 'Members'),
+  retire: method(services.cluster, 'Retire'),
+  report: method(services.cluster, 'Report'),
   follow: method(services.feed, 'Follow'),
 } as const;
 
@@ -219,6 +221,15 @@ export class RemoteUpstream implements Upstream {
   async members(call: Call): Promise<readonly Member[]> {
     const answer = await this.#connection.unary<unknown, { members: WireMember[] }>(methods.members, {}, call);
     return answer.members.map(decodeMember);
+  }
+
+  async retire(request: RetireRequest, call: Call): Promise<Retired> {
+    const { id, ...rest } = await this.#connection.unary<unknown, Retired>(methods.retire, request, call);
+    return { ...rest, id: decodeOrigin(id) };
+  }
+
+  async report(request: ReportRequest, call: Call): Promise<Report> {
+    return this.#connection.unary<unknown, Report>(methods.report, request, call);
   }
 
   close(): void {

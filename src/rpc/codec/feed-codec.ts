@@ -108,6 +108,8 @@ export interface WireFollowResponse {
   readonly more?: Uint8Array;
 }
 
+const resyncReasons = ['below-floor', 'unknown-epoch', 'void-progress', 'retired'] as const;
+
 export function encodeOpen(open: FollowOpen): WireFollowRequest {
   const { protocol, node, nonce, clusterId = '', role, filter, values, start } = open;
   const token = start.kind === 'cursor' ? (start.token ?? '') : '';
@@ -287,7 +289,7 @@ export function decodeSmallEvent(wire: WireFollowResponse): Exclude<FeedEvent, C
   }
   if (wire.resync) {
     const { reason } = wire.resync;
-    const known = reason === 'below-floor' || reason === 'unknown-epoch' ? reason : 'void-progress';
+    const known = resyncReasons.find((each) => each === reason) ?? 'void-progress';
     return { kind: 'resync', vector: decodeVector(wire.resync.vector), reason: known };
   }
   if (wire.caughtUp?.step) return { kind: 'caught-up', ...decodeStep(wire.caughtUp.step) } satisfies CaughtUp;

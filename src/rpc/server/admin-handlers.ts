@@ -1,12 +1,16 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Report, ReportRequest, RetireRequest } from '../../model/cluster.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { encodeChange, encodeMember, encodeStatus } from '../codec/cluster-codec.ts';
+import { decodeOrigin } from '../codec/record-codec.ts';
 import type { Timing } from './call-of.ts';
 import { unary } from './unary.ts';
 
 interface Named {
   readonly name: string;
 }
+
+type WireRetire = Omit<RetireRequest, 'witness'> & { readonly witness?: Report | null };
 
 interface Titled {
   readonly title: string;
@@ -34,5 +38,11 @@ export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServ
       const members = await upstream.members(call);
       return { members: members.map(encodeMember) };
     }),
+    Retire: unary(timing, ({ witness, ...request }: WireRetire, call) =>
+      upstream.retire({ ...request, ...(witness ? { witness } : {}) }, call),
+    ),
+    Report: unary(timing, ({ origin, initiator }: ReportRequest, call) =>
+      upstream.report({ origin: decodeOrigin(origin), initiator: decodeOrigin(initiator) }, call),
+    ),
   };
 }

@@ -1,0 +1,112 @@
+import { registryNamespace } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Record } from '../model/record.ts';
+import { membershipKeys, type Retirement } from '../replication/membership.ts';
+import { type Registering, registryPuts } from './founding.ts';
+
+/** Records of one commit, and bytes of their values: whichever is reached first ends it. */
+const pageRecords = 256;
+const pageBytes = 4 * 1024 * 1024;
+
+/**
+ * What an origin does on hearing of a retirement (rule R23): it claims the retired origin's log up to the final sequence
+ * alone, takes what it holds beyond into its own log, stamps kept, and publishes where that ended. Interrupted, it goes
+ * on where it was: what is adopted no longer stands in the retired origin's log.
+ */
+export class Adoption {
+  readonly #registering: Registering;
+
+  constructor(registering: Registering) {
+    this.#registering = registering;
+  }
+
+  /** The retirements that this origin has not published the end of its adoption for. */
+  open(): readonly Retirement[] {
+    const { ledger, self } = this.#registering;
+    const { membership } = ledger.registry;
+    return membership.retirements().filter(({ id, adopters }) => {
+      return adopters.includes(self) && membership.adoptionEnd(id, self) === undefined;
+    });
+  }
+
+  async adopt(retirement: Retirement, signal: AbortSignal): Promise<void> {
+    await this.#lower();
+    for (;;) {
+      signal.throwIfAborted();
+      const page = await this.#beyond(retirement);
+      if (page.length === 0) break;
+      await this.#take(page);
+    }
+    await this.#publish(retirement.id);
+  }
+
+  async #lower(): Promise<void> {
+    const { ledger } = this.#registering;
+    const within = (vector: typeof ledger.state.covered) => ledger.registry.membership.withinFinal(vector);
+    await ledger.submit({
+      keys: [],
+      sync: true,
+      bytes: 0,
+      decide: ({ state: { covered, floor, settled } }) => ({
+        state: { covered: within(covered), floor: within(floor), settled: within(settled) },
+        result: undefined,
+      }),
+    });
+  }
+
+  async #beyond({ id, final }: Retirement): Promise<readonly Record[]> {
+    const { snapshot } = this.#registering.ledger.instant();
+    const records: Record[] = [];
+    let bytes = 0;
+    try {
+      for await (const page of snapshot.log(id, final + 1)) {
+        for (const stored of page) {
+          const record = await snapshot.read(stored);
+          if (record === undefined) continue;
+          records.push(record);
+          bytes += record.kind === 'live' ? record.value.byteLength : 0;
+          if (records.length >= pageRecords || bytes >= pageBytes) return records;
+        }
+      }
+      return records;
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  /** Each record that is still held as it was read takes a place of this origin's own. */
+  async #take(records: readonly Record[]): Promise<void> {
+    const { ledger, self, settlement } = this.#registering;
+    await ledger.submit({
+      keys: records,
+      sync: true,
+      bytes: records.reduce((sum, record) => sum + 128 + (record.kind === 'live' ? record.value.byteLength : 0), 0),
+      decide: (view) => {
+        let sequence = view.state.covered.get(self) ?? 0;
+        const puts = records.flatMap((record): Record[] => {
+          const held = view.head(record);
+          if (held?.stamp !== record.stamp || held.position.sequence !== record.position.sequence) return [];
+          if (held.kind !== record.kind) return []; // It expired in between, and is read again.
+          sequence++;
+          return [{ ...record, position: { origin: self, sequence } }];
+        });
+        const covered = new Map(view.state.covered).set(self, sequence);
+        return { puts, state: { covered, settled: settlement.after(covered, view.state.settled) }, result: undefined };
+      },
+    });
+  }
+
+  async #publish(retired: OriginId): Promise<void> {
+    const { ledger, self } = this.#registering;
+    const key = membershipKeys.adopted(retired, self);
+    await ledger.submit({
+      keys: [{ namespace: registryNamespace, key }],
+      sync: true,
+      bytes: 256,
+      decide: (view) => {
+        const end = (view.state.covered.get(self) ?? 0) + 1;
+        return { ...registryPuts(this.#registering, [[key, { end }]], view), result: undefined };
+      },
+    });
+  }
+}

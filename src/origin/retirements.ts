@@ -1,0 +1,167 @@
+import type { Call } from '../model/call.ts';
+import type { Report, ReportRequest, Retired, RetireRequest } from '../model/cluster.ts';
+import { isMeridianError, MeridianError } from '../model/errors.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { OriginId } from '../model/position.ts';
+import { membershipKeys, type RegisteredOrigin, type Retirement } from '../replication/membership.ts';
+import { majorityOf } from './durability.ts';
+import { type Registering, registryPuts } from './founding.ts';
+import type { Peers } from './peers.ts';
+
+export interface RetirementsOptions extends Registering {
+  readonly peers: Pick<Peers, 'reach'>;
+}
+
+interface OpenReport {
+  readonly initiator: OriginId;
+  readonly untilMs: number;
+}
+
+/** Milliseconds for which a survivor that has reported to one initiator reports to no other. */
+const reportHoldsMs = 60_000;
+/** Milliseconds within which the initiator decides; past that its reports may have been given to another. */
+const decideMs = 30_000;
+const reportName = (origin: OriginId) => `origin/report/${origin}`;
+
+/** Removes origins for good (rule R22): collects what the survivors hold, and records the final sequence. */
+export class Retirements {
+  readonly #options: RetirementsOptions;
+
+  constructor(options: RetirementsOptions) {
+    this.#options = options;
+  }
+
+  /** What this origin holds of one that is being removed; kept on disk, so that a restart reports to the same one. */
+  async report({ origin, initiator }: ReportRequest): Promise<Report> {
+    const { ledger, self, clock } = this.#options;
+    if (origin === self) throw failed('not-myself', 'an origin does not report on itself while it is up');
+    const known = ledger.registry.membership.retirement(origin);
+    if (known !== undefined) throw failed('retired', `${known.name} is removed already`);
+    const open = await this.#open(origin);
+    const taken = open !== undefined && open.untilMs > clock.wallMs() && open.initiator < initiator;
+    if (taken) throw failed('retirement-open', `${open.initiator} is removing ${origin} already`);
+    const report: OpenReport = { initiator, untilMs: clock.wallMs() + reportHoldsMs };
+    const meta = new Map([[reportName(origin), Buffer.from(JSON.stringify(report))]]);
+    return ledger.submit({
+      keys: [],
+      sync: true,
+      bytes: 0,
+      decide: ({ state }) => ({
+        meta,
+        result: { sequence: state.covered.get(origin) ?? 0, history: state.epochs.get(origin) ?? [] },
+      }),
+    });
+  }
+
+  async retire({ name, force, witness }: RetireRequest, call: Call): Promise<Retired> {
+    const { ledger, self, clock } = this.#options;
+    const { membership } = ledger.registry;
+    const target = named(name, membership.registered());
+    if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
+    const begunMs = clock.monotonicMs();
+    const others = membership.registered().filter(({ id }) => id !== target.id);
+    const { reports, missing } = await this.#reports(target.id, others, call);
+    const members = membership.members().length;
+    const needed = members - majorityOf(members) + 1;
+    if (reports.length < needed && !force) throw tooFew(target, reports.length, needed, missing);
+    if (clock.monotonicMs() - begunMs > decideMs) {
+      throw new MeridianError('UNAVAILABLE', 'the survivors took too long to report; ask again', {
+        reason: 'retirement-late',
+      });
+    }
+    const final = finalSequence(witness === undefined ? reports : [...reports, witness]);
+    const adopters = others.map(({ id }) => id);
+    await this.#record({ id: target.id, name: target.name, final, heir: self, adopters });
+    return { id: target.id, name: target.name, final, missing: missing.map((origin) => origin.name) };
+  }
+
+  async #reports(
+    target: OriginId,
+    others: readonly RegisteredOrigin[],
+    call: Call,
+  ): Promise<{ readonly reports: readonly Report[]; readonly missing: readonly RegisteredOrigin[] }> {
+    const { self, peers } = this.#options;
+    const request = { origin: target, initiator: self };
+    const asked = others.map(async (origin) => {
+      if (origin.id === self) return this.report(request);
+      const peer = peers.reach(origin.id);
+      return peer?.report(request, call).catch((error: unknown) => {
+        // Somebody else is removing it, or has: that is for the caller to know.
+        if (isMeridianError(error, 'FAILED_PRECONDITION')) throw error;
+        return undefined;
+      });
+    });
+    const answers = await Promise.all(asked);
+    return {
+      reports: answers.filter((report) => report !== undefined),
+      missing: others.filter((_, index) => answers[index] === undefined),
+    };
+  }
+
+  async #record(retirement: Retirement): Promise<void> {
+    const key = membershipKeys.retired(retirement.id);
+    await this.#options.ledger.submit({
+      keys: [{ namespace: registryNamespace, key }],
+      sync: true,
+      bytes: 512,
+      decide: (view) => ({ ...registryPuts(this.#options, [[key, retirement]], view), result: undefined }),
+    });
+  }
+
+  async #open(origin: OriginId): Promise<OpenReport | undefined> {
+    const stored = await this.#options.ledger.store.meta(reportName(origin));
+    return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as OpenReport);
+  }
+}
+
+/** The highest that a survivor covers; or, where they know different lives of its disk, the last that the lives share. */
+export function finalSequence(reports: readonly Report[]): number {
+  let final = Math.max(0, ...reports.map(({ sequence }) => sequence));
+  for (const a of reports) for (const b of reports) final = Math.min(final, forkOf(a, b));
+  return final;
+}
+
+/** Where `b` covers sequences of an opening that only `a` knows, it knows them from another life of the disk (rule R16). */
+function forkOf(a: Report, b: Report): number {
+  const shared = a.history.findLastIndex(({ epoch, first }) =>
+    b.history.some((other) => other.epoch === epoch && other.first === first),
+  );
+  const unshared = a.history[shared + 1];
+  const known = a.history.length > 0 && b.history.length > 0;
+  return known && unshared !== undefined && b.sequence >= unshared.first
+    ? unshared.first - 1
+    : Number.POSITIVE_INFINITY;
+}
+
+function named(name: string, registered: readonly RegisteredOrigin[]): RegisteredOrigin {
+  const found = registered.filter((origin) => origin.id === name || origin.name === name);
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  const ids = found.map(({ id }) => id).join(', ');
+  throw new MeridianError(
+    'NOT_FOUND',
+    only === undefined
+      ? `no origin is called ${name}`
+      : `several origins are called ${name}; name one by its id: ${ids}`,
+    { reason: 'unknown-origin' },
+  );
+}
+
+function tooFew(
+  target: RegisteredOrigin,
+  seen: number,
+  limit: number,
+  missing: readonly RegisteredOrigin[],
+): MeridianError {
+  const away = missing.map(({ name }) => name).join(', ');
+  return new MeridianError(
+    'FAILED_PRECONDITION',
+    `${limit} of the other origins must report what they hold of ${target.name}, ${seen} did; away: ${away}. ` +
+      'Forced, writes that only it and they hold are lost, acknowledged at majority or not.',
+    { reason: 'too-few-reports', limit, seen },
+  );
+}
+
+function failed(reason: string, message: string): MeridianError {
+  return new MeridianError('FAILED_PRECONDITION', message, { reason });
+}
