@@ -132,6 +132,11 @@ export class PeerLink {
     this.#connection.close();
   }
 
+  /** Its peer was heard of: it is tried again at once. */
+  hurry(): void {
+    this.#loop.hurry();
+  }
+
   view(): PeerView {
     const node = this.known;
     const bound = this.#tracker.bound();

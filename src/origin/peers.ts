@@ -56,7 +56,9 @@ export class Peers {
 
   /** An origin follows this one, and says where it is reached. */
   called({ id, address }: NodeIdentity): void {
-    if (address === undefined || this.#called.get(id as OriginId) === address) return;
+    if (address === undefined) return;
+    this.#links.get(address)?.hurry();
+    if (this.#called.get(id as OriginId) === address) return;
     this.#called.set(id as OriginId, address);
     this.#wake();
   }

@@ -74,7 +74,7 @@ export class FeedServer {
     this.#serving.abort(
       new MeridianError('UNAVAILABLE', `this node serves no feed now: ${reason}`, {
         reason: 'feed-suspended',
-        retryAfterMs: 1000,
+        retryAfterMs: 200,
       }),
     );
   }

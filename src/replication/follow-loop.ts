@@ -51,6 +51,7 @@ export class FollowLoop {
   /** Something was applied that no probe has acknowledged yet. */
   #applied = false;
   #awaitsEcho = false;
+  #hurried: () => void = () => {};
 
   constructor(options: FollowLoopOptions) {
     this.#options = options;
@@ -67,7 +68,7 @@ export class FollowLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { upstream, observer, part, tracker, clock } = this.#options;
+    const { upstream, observer, part, tracker } = this.#options;
     while (!signal.aborted) {
       const followed = upstream();
       this.#upstreamName = followed.name;
@@ -83,7 +84,7 @@ export class FollowLoop {
         observer.followEnded(part, followed.name, error);
         followed.failed(error);
         const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;
-        await sleep(clock, hintMs + this.#backoff.nextMs(), signal).catch(() => undefined);
+        await this.#rest(hintMs + this.#backoff.nextMs(), signal);
       } finally {
         signal.removeEventListener('abort', onAbort);
         ending.abort(new Error('the stream is over'));
@@ -91,6 +92,18 @@ export class FollowLoop {
         this.#options.sink.closed?.();
       }
     }
+  }
+
+  /** The upstream was heard of: there is no need to go on waiting for it. */
+  hurry(): void {
+    this.#hurried();
+  }
+
+  async #rest(ms: number, signal: AbortSignal): Promise<void> {
+    const hurried = new AbortController();
+    this.#hurried = () => hurried.abort();
+    await sleep(this.#options.clock, ms, AbortSignal.any([signal, hurried.signal])).catch(() => undefined);
+    this.#hurried = () => {};
   }
 
   async #followOnce(followed: FollowedUpstream, ending: AbortController): Promise<void> {

@@ -1,8 +1,8 @@
 import { assert, unreachable } from '../model/assert.ts';
 import { cursorOf, joinEpochs } from '../model/epoch.ts';
-import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync, ScanRange, Step } from '../model/feed.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
-import { compareRecordKeys, type RecordKey } from '../model/key.ts';
+import type { RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
@@ -10,6 +10,7 @@ import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { FeedSink } from './feed-sink.ts';
+import { heldUnshown } from './held-unshown.ts';
 import type { Ledger } from './ledger.ts';
 import type { LedgerState } from './ledger-state.ts';
 import type { Membership } from './membership.ts';
@@ -145,7 +146,10 @@ export class Replica implements FeedSink {
   async #changes(event: Changes): Promise<void> {
     const { observer, clock, part } = this.#options;
     const sweeping = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
-    const unshown = sweeping === undefined || event.range === undefined ? [] : await this.#heldIn(event.range, event);
+    const unshown =
+      sweeping === undefined || event.range === undefined
+        ? []
+        : await heldUnshown(this.#options.ledger, event.range, event);
     const sweep = sweeping === undefined ? undefined : new Map(sweeping);
     for (const record of event.records) {
       this.#membership.checkHeardOf(record.position);
@@ -271,24 +275,6 @@ export class Replica implements FeedSink {
       },
     });
     this.#progress = progress;
-  }
-
-  /** The records of the part that are held within the range, less those that the event shows. */
-  async #heldIn({ after, through }: ScanRange, event: Changes): Promise<RecordKey[]> {
-    const shown = new Set(event.records.map((record) => record.namespace + record.key));
-    const held: RecordKey[] = [];
-    const snapshot = this.#options.ledger.store.snapshot();
-    try {
-      for await (const page of snapshot.records(after === undefined ? {} : { after })) {
-        for (const head of page) {
-          if (through !== undefined && compareRecordKeys(head, through) > 0) return held;
-          if (!shown.has(head.namespace + head.key)) held.push({ namespace: head.namespace, key: head.key });
-        }
-      }
-      return held;
-    } finally {
-      await snapshot.close();
-    }
   }
 }
 
