@@ -71,6 +71,35 @@ describe('nodes as processes', () => {
     expect([cached.value, cached.source, cached.staleness]).toEqual(['in cached', 'cache', null]);
   });
 
+  it('hold all that the origin holds after kill -9 of the edge while writes arrive, and no value that was replaced', async () => {
+    const origin = await cluster.start('origin', 'iad');
+    const writer = cluster.connect(origin);
+    for (const title of ['copied', 'cached']) await writer.namespaces.create(title);
+    const flags = ['--upstream', placeOf(origin.grpc), '--replicate', 'copied', '--feed-values', 'none'];
+    const keys = Array.from({ length: 40 }, (_, i) => `key ${i}`);
+    const write = async (round: number) => {
+      for (const title of ['copied', 'cached']) {
+        await Promise.all(keys.map((key) => writer.namespace(title).put(key, `${key} in round ${round}`)));
+      }
+    };
+    await write(0);
+    for (let round = 1; round <= 4; round++) {
+      const edge = await cluster.start('edge', 'fra', { flags });
+      const reader = cluster.connect(edge);
+      await Promise.all(keys.map((key) => reader.namespace('cached').get(key)));
+      const writing = write(round);
+      await reader.namespace('copied').get('key 0');
+      await edge.kill();
+      await writing;
+    }
+    const reader = cluster.connect(await cluster.start('edge', 'fra', { flags }));
+    for (const title of ['copied', 'cached']) {
+      const values = () => reader.namespace(title).get(keys, { maxStaleness: 30 });
+      const wanted = new Map(keys.map((key) => [key, `${key} in round 4`]));
+      await expect.poll(values, { timeout: 30_000 }).toEqual(wanted);
+    }
+  });
+
   it('say over HTTP that they are alive and ready, and what they measure', async () => {
     const { http } = await cluster.start('origin', 'iad');
     const base = `http://${placeOf(http)}`;
