@@ -26,6 +26,8 @@ export class ReplicationMetrics implements ReplicationObserver {
   readonly #commitFailures: Counter;
   readonly #expired: Counter;
   readonly #purged: Counter;
+  readonly #purgeWaits: Gauge;
+  #waited = 0;
   readonly #clockSkew: Gauge;
   readonly #roundTrip: Histogram;
 
@@ -64,6 +66,10 @@ export class ReplicationMetrics implements ReplicationObserver {
     this.#commitFailures = counter('commit_failures_total', 'Commits that the store did not take.');
     this.#expired = counter('expired_records_total', 'Records whose value was dropped after their expiry.');
     this.#purged = counter('purged_records_total', 'Tombstones purged after their retention.');
+    this.#purgeWaits = gauge(
+      'tombstones_waiting',
+      'Tombstones past their retention that wait for an origin that is away.',
+    );
     this.#clockSkew = gauge('clock_skew_seconds', 'Wall clock here less the one of the other node.', 'peer');
     this.#roundTrip = histogram('probe_round_trip_seconds', 'Probe sent to echo processed.', latencyBuckets, 'part');
   }
@@ -133,6 +139,14 @@ export class ReplicationMetrics implements ReplicationObserver {
 
   purged(records: number): void {
     this.#purged.inc(records);
+  }
+
+  purgeWaits(records: number): void {
+    this.#purgeWaits.set(records);
+    if (records > 0 && this.#waited === 0) {
+      this.#logger.log('warn', 'deletions wait to be forgotten until every origin has heard of them', { records });
+    }
+    this.#waited = records;
   }
 
   clockSkew(peer: string, skewMs: number): void {

@@ -47,6 +47,7 @@ export class OriginParts {
   readonly #options: OriginOptions;
   readonly #ledger: Ledger;
   readonly #adoption: Adoption;
+  #sweeper: Sweeper | undefined;
   /** Changes with each sweep of this store, so that tokens from before it are void (rule R21). */
   #generation = '';
 
@@ -135,16 +136,22 @@ export class OriginParts {
     await this.standing.start();
     const options = { ...this.#options, ledger: this.#ledger };
     const remover = new NamespaceRemover(options);
-    const sweeper = new Sweeper({
+    this.#sweeper = new Sweeper({
       ...options,
       mayPurge: ({ key }) => !key.startsWith('namespace/') || remover.hasRemoved(key.slice(10) as NamespaceId),
     });
+    const sweeper = this.#sweeper;
     this.loops.run('sweeper', (signal) => sweeper.run(signal));
     this.loops.run('namespace remover', (signal) => remover.run(signal));
     this.loops.run('peers', (signal) => this.peers.run(signal));
     this.loops.run('adoption', (signal) => this.#adopt(signal));
     this.loops.run('loss', (signal) => this.loss.run(signal));
     this.loops.run('joining', (signal) => this.standing.run(signal));
+  }
+
+  /** Deletions that are kept only because some origin has not heard of them (rule R19). */
+  get tombstonesWaiting(): number {
+    return this.#sweeper?.waiting ?? 0;
   }
 
   #serveFeed(): void {

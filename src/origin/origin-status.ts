@@ -30,6 +30,7 @@ export function originStatus({ parts, version, uptimeMs, state, bytes }: Facts):
     notes: [
       ...(reason === undefined ? [] : [reason]),
       ...(mark.active ? ['takes over what it missed while it was away; serves no feed meanwhile'] : []),
+      ...waitingNote(parts),
       ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),
     ],
     uptimeMs,
@@ -49,6 +50,13 @@ export function originStatus({ parts, version, uptimeMs, state, bytes }: Facts):
     ...(views.length === 0 ? {} : { peers: views.map(peer) }),
     readOnly: !standing.serves,
   };
+}
+
+function waitingNote({ tombstonesWaiting }: OriginParts): readonly string[] {
+  if (tombstonesWaiting === 0) return [];
+  return [
+    `${tombstonesWaiting} deletions are past their retention and wait for an origin that is away; if it is gone for good, remove it`,
+  ];
 }
 
 /** The origins of the registry, and the edges that follow this one. */

@@ -22,6 +22,8 @@ export interface ReplicationObserver {
   commitFailed(error: unknown): void;
   expired(records: number): void;
   purged(records: number): void;
+  /** Tombstones past their retention that wait for an origin that is away (rule R19); told with each look. */
+  purgeWaits(records: number): void;
   clockSkew(peer: string, skewMs: number): void;
   /** Following: the upstream's probes came back; what is proven now. */
   echoed(part: string, root: OriginId, roundTripMs: number): void;
@@ -44,6 +46,7 @@ export const silentReplicationObserver: ReplicationObserver = {
   commitFailed: nothing,
   expired: nothing,
   purged: nothing,
+  purgeWaits: nothing,
   clockSkew: nothing,
   echoed: nothing,
 };

@@ -19,12 +19,23 @@ export interface SweeperOptions {
   readonly mayPurge: (tombstone: Tombstone) => boolean;
 }
 
+/** Milliseconds between looks at tombstones that wait while nothing more is settled. */
+const waitingLookMs = 60_000;
+
 /** Expiry in place (rule R9), and the purge of tombstones that are old enough and settled (rule R19). */
 export class Sweeper {
   readonly #options: SweeperOptions;
+  #waiting = 0;
+  /** The settled vector and the time of the last look at tombstones. */
+  #looked: { readonly settled: VersionVector; readonly atMs: number } | undefined;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
+  }
+
+  /** Tombstones past their retention that wait for an origin that has not said it covers them (rule R19). */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -39,8 +50,23 @@ export class Sweeper {
     const { clock, clockSkewMsMax, tombstoneRetentionMs } = this.#options;
     const nowMs = clock.wallMs();
     await this.#each('live', Math.floor((nowMs - clockSkewMsMax) / 1000), signal, (heads) => this.#expire(heads));
+    if (!this.#purgeIsDue()) return;
+    const { settled } = this.#options.ledger.state;
     const before = Math.floor((nowMs - tombstoneRetentionMs) / 1000);
-    await this.#each('tombstone', before, signal, (heads) => this.#purge(heads));
+    let waiting = 0;
+    await this.#each('tombstone', before, signal, async (heads) => {
+      waiting += await this.#purge(heads);
+    });
+    this.#waiting = waiting;
+    this.#looked = { settled, atMs: this.#options.clock.monotonicMs() };
+    this.#options.observer.purgeWaits(waiting);
+  }
+
+  /** Many tombstones may wait for long: they are looked at again once more is settled, or from time to time. */
+  #purgeIsDue(): boolean {
+    const { ledger, clock } = this.#options;
+    if (this.#waiting === 0 || this.#looked?.settled !== ledger.state.settled) return true;
+    return clock.monotonicMs() - this.#looked.atMs >= waitingLookMs;
   }
 
   async #each(
@@ -75,22 +101,24 @@ export class Sweeper {
     observer.expired(expired);
   }
 
-  async #purge(heads: readonly Head[]): Promise<void> {
+  /** Resolves with how many have to wait. */
+  async #purge(heads: readonly Head[]): Promise<number> {
     const { ledger, observer, mayPurge } = this.#options;
-    const purged = await ledger.submit({
+    const { purged, waiting } = await ledger.submit({
       keys: heads,
       sync: false,
       bytes: heads.length * 128,
       decide: (view) => {
-        const removals = heads
-          .map((head) => unchanged(head, view.head(head)))
-          .filter((head) => head?.kind === 'tombstone')
-          .filter((head) => coversPosition(view.state.settled, head.position) && mayPurge(head));
+        const due = heads.map((head) => unchanged(head, view.head(head))).filter((head) => head?.kind === 'tombstone');
+        const settled = due.filter((head) => coversPosition(view.state.settled, head.position));
+        const removals = settled.filter((head) => mayPurge(head));
         const floor = joinVectors(view.state.floor, highest(removals));
-        return { removals, state: { floor }, silent: true, result: removals.length };
+        const result = { purged: removals.length, waiting: due.length - settled.length };
+        return { removals, state: { floor }, silent: true, result };
       },
     });
     observer.purged(purged);
+    return waiting;
   }
 }
 

@@ -92,6 +92,7 @@ describe('an origin that is gone for good', () => {
     await retention.write('a', { kind: 'delete', key: 'k' });
     await retention.pass(3000);
     expect((await retention.get('a', 'k')).record?.kind).toBe('tombstone');
+    expect((await retention.at('a').status()).notes.join()).toContain('1 deletions are past their retention');
     await retention.until(retention.at('a').retire({ name: 'b', force: false }, retention.call()));
     await retention.put('a', 'other', 'x');
     await retention.untilHolds(async () => (await retention.get('a', 'k')).record === undefined);
