@@ -15,12 +15,18 @@ import { CachePart } from './cache-part.ts';
 import { CopyPart } from './copy-part.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import type { Part } from './part.ts';
+import { Relay } from './relay.ts';
 import { type ReplicatedFilter, resolvePatterns } from './replicated-filter.ts';
 import type { Upstreams } from './upstreams.ts';
 
 interface Running {
   readonly part: (CopyPart | CachePart) & Part;
   readonly loop: FollowLoop;
+}
+
+interface RunningCopy extends Running {
+  readonly part: CopyPart;
+  readonly relay: Relay;
 }
 
 interface Opening {
@@ -41,13 +47,13 @@ const patternsLookMs = 100;
 /** An edge's parts while their filters stay the same: each a store, a follow loop, and the sweeps. */
 export class EdgeParts {
   readonly filters: ReplicatedFilter;
-  readonly copy: (Running & { readonly part: CopyPart }) | undefined;
+  readonly copy: RunningCopy | undefined;
   readonly cache: (Running & { readonly part: CachePart }) | undefined;
   readonly #loops: Lifecycle;
 
   private constructor(
     filters: ReplicatedFilter,
-    copy: (Running & { readonly part: CopyPart }) | undefined,
+    copy: RunningCopy | undefined,
     cache: (Running & { readonly part: CachePart }) | undefined,
     loops: Lifecycle,
   ) {
@@ -129,6 +135,7 @@ export class EdgeParts {
   }
 
   async close(): Promise<void> {
+    this.copy?.relay.close();
     await this.#loops.stop();
     for (const { part } of this.all) await part.ledger.close();
   }
@@ -153,12 +160,14 @@ async function openLedger(store: Store, filter: Filter, options: EdgeOptions): P
   return ledger;
 }
 
-async function openCopy(filter: Filter, opening: Opening): Promise<Running & { readonly part: CopyPart }> {
+async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> {
   const { options } = opening;
   const ledger = await openLedger(options.copyStore, filter, options);
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const part = await CopyPart.open({ ...options, ledger, tracker, filter });
-  return { part, loop: followLoop(part, tracker, { role: 'copy', filter, values: { kind: 'all' } }, opening) };
+  const relay = await Relay.open(part, { ...options, ...opening });
+  const what = { role: 'copy', filter, values: { kind: 'all' } } as const;
+  return { part, relay, loop: followLoop(part.kind, relay.sink(part), tracker, what, opening) };
 }
 
 async function openCache(filter: Filter, opening: Opening): Promise<Running & { readonly part: CachePart }> {
@@ -166,19 +175,21 @@ async function openCache(filter: Filter, opening: Opening): Promise<Running & { 
   const ledger = await openLedger(options.cacheStore, filter, options);
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const part = await CachePart.open({ ...options, ledger, tracker });
-  return { part, loop: followLoop(part, tracker, { role: 'cache', filter, values: options.feedValues }, opening) };
+  const what = { role: 'cache', filter, values: options.feedValues } as const;
+  return { part, loop: followLoop(part.kind, part, tracker, what, opening) };
 }
 
 function followLoop(
-  part: Running['part'],
+  part: Part['kind'],
+  sink: FeedSink,
   tracker: StalenessTracker,
   what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
   { options, upstreams, identity, nonce, clusterId, joined }: Opening,
 ): FollowLoop {
   return new FollowLoop({
     ...options,
-    part: part.kind,
-    sink: joining(part, joined),
+    part,
+    sink: joining(sink, joined),
     tracker,
     upstream: () => {
       const named = upstreams.current();

@@ -7,6 +7,7 @@ import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, Write
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { Upstream } from '../model/upstream.ts';
+import { followerStatus } from '../replication/follower-status.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import type { EdgeOptions } from './edge-options.ts';
@@ -15,6 +16,7 @@ import { Lists } from './lists.ts';
 import { Loads } from './loads.ts';
 import { NodeState } from './node-state.ts';
 import { Reads } from './reads.ts';
+import type { Relay } from './relay.ts';
 import { resolvePatterns } from './replicated-filter.ts';
 import { Upstreams } from './upstreams.ts';
 import { Writes } from './writes.ts';
@@ -30,12 +32,15 @@ export class Edge implements Upstream {
   readonly #loops: Lifecycle;
   readonly #startedMs: number;
   readonly #nodeState: NodeState;
+  /** Of this process, so that a connection to oneself is noticed. */
+  readonly #nonce: string;
   #parts: EdgeParts | undefined;
 
   private constructor(options: EdgeOptions, nodeState: NodeState) {
     const { clock, identity } = options;
     this.#options = options;
     this.#nodeState = nodeState;
+    this.#nonce = options.random.hex(8);
     this.identity = { ...identity, role: 'edge', id: nodeState.id };
     this.#upstreams = new Upstreams(options.upstreams, clock, options.backoff);
     const loads = new Loads({ ...options, upstreams: this.#upstreams });
@@ -84,19 +89,17 @@ export class Edge implements Upstream {
     return this.#writes.write(request, call);
   }
 
-  /** What a client watches is followed upstream. */
+  /** What is copied is followed here, for an edge with a copy is a relay; what a client watches beyond that, upstream. */
   async *follow(
     open: FollowOpen,
     messages: AsyncIterable<FollowerMessage>,
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
-    if (open.role !== 'watch') {
-      throw new MeridianError('FAILED_PRECONDITION', 'this edge serves no followers; follow an origin', {
-        reason: 'not-a-relay',
-      });
-    }
-    const { upstream } = this.#upstreams.current();
-    yield* upstream.follow(open, messages, AbortSignal.any([signal, this.#loops.signal]));
+    const ending = AbortSignal.any([signal, this.#loops.signal]);
+    const relay = this.#parts?.copy?.relay;
+    if (open.role !== 'watch') yield* this.#relayFor(open, relay).follow(open, messages, ending);
+    else if (relay?.canWatch(open) === true) yield* relay.follow(open, messages, ending);
+    else yield* this.#upstreams.current().upstream.follow(open, messages, ending);
   }
 
   create(title: string, call: Call): Promise<NamespaceChange> {
@@ -155,14 +158,36 @@ export class Edge implements Upstream {
       ],
       uptimeMs: this.#options.clock.monotonicMs() - this.#startedMs,
       parts,
-      followers: [],
+      followers: (open?.copy?.relay.followers() ?? []).map(followerStatus),
       readOnly: false,
       ...(hitRate === undefined ? {} : { hitRate }),
     };
   }
 
+  /** As its upstream sees the cluster, and who follows this edge. */
   async members(call: Call): Promise<readonly Member[]> {
-    return this.#upstreams.ask((upstream) => upstream.members(call));
+    const members = await this.#upstreams.ask((upstream) => upstream.members(call));
+    const all = new Map(members.map((member) => [member.id, member]));
+    for (const { node, role } of this.#parts?.copy?.relay.followers() ?? []) {
+      if (role !== 'watch') all.set(node.id, { ...node, connected: true });
+    }
+    return [...all.values()];
+  }
+
+  /** @throws FAILED_PRECONDITION where this edge is no relay, or follows itself; UNAVAILABLE while its parts are opened */
+  #relayFor({ role, nonce }: FollowOpen, relay: Relay | undefined): Relay {
+    if (nonce === this.#nonce) {
+      throw new MeridianError('FAILED_PRECONDITION', 'this edge is its own upstream', { reason: 'follows-itself' });
+    }
+    if (role === 'peer' || this.#options.replicate.length === 0) {
+      const what = role === 'peer' ? 'is no origin' : 'copies nothing, so it serves no followers';
+      throw new MeridianError('FAILED_PRECONDITION', `${this.identity.name} ${what}`, { reason: 'not-a-relay' });
+    }
+    if (relay !== undefined) return relay;
+    throw new MeridianError('UNAVAILABLE', 'the parts of this edge are being opened', {
+      reason: 'feed-suspended',
+      retryAfterMs: 1000,
+    });
   }
 
   retire(request: RetireRequest, call: Call): Promise<Retired> {
@@ -178,7 +203,7 @@ export class Edge implements Upstream {
       options: this.#options,
       upstreams: this.#upstreams,
       identity: this.identity,
-      nonce: this.#options.random.hex(8),
+      nonce: this.#nonce,
       clusterId: () => this.#nodeState.clusterId,
       joined: (clusterId) => this.#nodeState.join(clusterId),
     });

@@ -129,7 +129,8 @@ export class Reads {
       namespace: key.namespace,
       source: part.kind,
       past,
-      covered: part.hasCaughtUp ? covered : emptyVector,
+      // What was superseded is not what this edge covers: an edge below that kept it would keep it for good (rule R13).
+      covered: part.hasCaughtUp && !superseded ? covered : emptyVector,
       responder: this.#options.responder,
       ...(bound === undefined ? {} : { bound }),
     };

@@ -1,6 +1,6 @@
-import type { FollowerStatus, Member, NodeStatus, PeerStatus } from '../model/cluster.ts';
+import type { Member, NodeStatus, PeerStatus } from '../model/cluster.ts';
 import type { OriginId } from '../model/position.ts';
-import type { FollowerView } from '../replication/feed-server.ts';
+import { followerStatus } from '../replication/follower-status.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
 import type { Membership } from '../replication/membership.ts';
 import type { OriginParts } from './origin-parts.ts';
@@ -69,12 +69,6 @@ export function originMembers({ identity, peers, feed }: OriginParts, membership
   for (const { node } of feed.followers()) if (node.role === 'edge') edges.set(node.id, { ...node, connected: true });
   const known = origins.some(({ id }) => id === identity.id) ? origins : [{ ...identity, connected: true }, ...origins];
   return [...known, ...edges.values()];
-}
-
-function followerStatus({ node, role, state, behindCommits }: FollowerView): FollowerStatus {
-  const { name, id } = node;
-  const behind = behindCommits === undefined ? {} : { behindCommits };
-  return { name, role: node.role, id, part: role, state, ...behind };
 }
 
 function peerStatus(view: PeerView, own: number, acknowledged: number | undefined): PeerStatus {

@@ -2,6 +2,7 @@ import type { NodeIdentity } from '../model/cluster.ts';
 import { type Cursor, cursorOf } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
+import { containsFilter, type Filter } from '../model/filter.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
 import type { VersionVector } from '../model/version-vector.ts';
@@ -23,6 +24,8 @@ export interface FeedServerOptions extends ScanBounds {
   readonly nonce: string;
   /** The origin whose own log this is; unset at an edge. */
   readonly self?: OriginId;
+  /** What this store holds whole; a follower of more is refused. Default: everything. */
+  readonly serves?: Filter;
   /** Changes whenever the store begins anew (rule R21); tokens hold for one. */
   readonly generation: () => string;
   /** This node's own bound now; unset = unknown. */
@@ -138,6 +141,7 @@ export class FeedServer {
         { reason: 'other-cluster' },
       );
     }
+    this.#checkPart(open.filter);
     if (this.#subscriptions.size >= followersMax) {
       throw new MeridianError('RESOURCE_EXHAUSTED', `this node serves ${followersMax} followers already`, {
         reason: 'too-many-followers',
@@ -146,5 +150,20 @@ export class FeedServer {
         retryAfterMs: 5000,
       });
     }
+  }
+
+  /** A part is served whole or not at all: a follower would think that it covers what it was never sent. */
+  #checkPart({ includes, excludes }: Filter): void {
+    const { serves } = this.options;
+    if (serves === undefined) return;
+    const lacking = includes.find((range) => !containsFilter(serves, { includes: [range], excludes }));
+    if (lacking === undefined) return;
+    const namespace = lacking.namespace === '*' ? 'every namespace' : `namespace ${lacking.namespace}`;
+    const prefix = lacking.prefix === '' ? '' : ` with prefix ${JSON.stringify(lacking.prefix)}`;
+    throw new MeridianError(
+      'FAILED_PRECONDITION',
+      `${this.options.identity.name} does not hold the whole of ${namespace}${prefix}, so it serves no followers of it`,
+      { reason: 'part-not-served' },
+    );
   }
 }
