@@ -6,6 +6,7 @@ import type { ReplicationObserver } from '../replication/observer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Store } from '../store/store.ts';
+import type { FailBackTimes } from './fail-back.ts';
 import type { EdgeObserver } from './observer.ts';
 import type { NamedUpstream } from './upstreams.ts';
 
@@ -21,6 +22,7 @@ export interface EdgeBounds
   readonly cacheDiskBytesMax: number;
   readonly loadsMax: number;
   readonly loadTimeoutMs: number;
+  readonly failBack: FailBackTimes;
 }
 
 export interface EdgeOptions extends EdgeBounds {
@@ -53,4 +55,5 @@ export const edgeDefaults: EdgeBounds = {
   cacheDiskBytesMax: 4 * 1024 * 1024 * 1024,
   loadsMax: 1024,
   loadTimeoutMs: 10_000,
+  failBack: { lookMs: 1000, steadyMs: 5000, steadyMsMax: 5 * 60_000 },
 };

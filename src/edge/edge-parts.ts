@@ -14,6 +14,7 @@ import type { Store } from '../store/store.ts';
 import { CachePart } from './cache-part.ts';
 import { CopyPart } from './copy-part.ts';
 import type { EdgeOptions } from './edge-options.ts';
+import { FeedRoute } from './feed-route.ts';
 import type { Part } from './part.ts';
 import { Relay } from './relay.ts';
 import { type ReplicatedFilter, resolvePatterns } from './replicated-filter.ts';
@@ -22,6 +23,7 @@ import type { Upstreams } from './upstreams.ts';
 interface Running {
   readonly part: (CopyPart | CachePart) & Part;
   readonly loop: FollowLoop;
+  readonly route: FeedRoute;
 }
 
 interface RunningCopy extends Running {
@@ -77,6 +79,11 @@ export class EdgeParts {
 
   get all(): readonly Running[] {
     return [this.copy, this.cache].filter((running) => running !== undefined);
+  }
+
+  /** Of the parts that are live. */
+  liveRoutes(): readonly FeedRoute[] {
+    return this.all.filter(({ loop }) => loop.state === 'live').map(({ route }) => route);
   }
 
   partOf(namespace: NamespaceId, key: string): Part | undefined {
@@ -167,7 +174,7 @@ async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> 
   const part = await CopyPart.open({ ...options, ledger, tracker, filter });
   const relay = await Relay.open(part, { ...options, ...opening });
   const what = { role: 'copy', filter, values: { kind: 'all' } } as const;
-  return { part, relay, loop: followLoop(part.kind, relay.sink(part), tracker, what, opening) };
+  return { part, relay, ...following(part.kind, relay.sink(part), tracker, what, opening) };
 }
 
 async function openCache(filter: Filter, opening: Opening): Promise<Running & { readonly part: CachePart }> {
@@ -176,35 +183,29 @@ async function openCache(filter: Filter, opening: Opening): Promise<Running & { 
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const part = await CachePart.open({ ...options, ledger, tracker });
   const what = { role: 'cache', filter, values: options.feedValues } as const;
-  return { part, loop: followLoop(part.kind, part, tracker, what, opening) };
+  return { part, ...following(part.kind, part, tracker, what, opening) };
 }
 
-function followLoop(
+function following(
   part: Part['kind'],
   sink: FeedSink,
   tracker: StalenessTracker,
   what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
   { options, upstreams, identity, nonce, clusterId, joined }: Opening,
-): FollowLoop {
-  return new FollowLoop({
+): Pick<Running, 'loop' | 'route'> {
+  const route = new FeedRoute(upstreams, options.clock);
+  const loop = new FollowLoop({
     ...options,
     part,
     sink: joining(sink, joined),
     tracker,
-    upstream: () => {
-      const named = upstreams.current();
-      return {
-        name: named.name,
-        feed: named.upstream,
-        succeeded: () => upstreams.succeeded(named),
-        failed: () => upstreams.failed(named),
-      };
-    },
+    upstream: () => route.next(),
     open: () => {
       const cluster = clusterId();
       return { protocol: 1, node: identity, nonce, ...what, ...(cluster === undefined ? {} : { clusterId: cluster }) };
     },
   });
+  return { loop, route };
 }
 
 /** The part as a sink, which learns from the handshake which cluster the edge is of. */

@@ -12,6 +12,7 @@ import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { EdgeParts } from './edge-parts.ts';
+import { FailBack } from './fail-back.ts';
 import { Lists } from './lists.ts';
 import { Loads } from './loads.ts';
 import { NodeState } from './node-state.ts';
@@ -30,6 +31,7 @@ export class Edge implements Upstream {
   readonly #lists: Lists;
   readonly #writes: Writes;
   readonly #loops: Lifecycle;
+  readonly #failBack: FailBack;
   readonly #startedMs: number;
   readonly #nodeState: NodeState;
   /** Of this process, so that a connection to oneself is noticed. */
@@ -52,6 +54,12 @@ export class Edge implements Upstream {
     this.#loops = new Lifecycle((name, error) => {
       options.observer.commitFailed(new Error(`${name} ended`, { cause: error }));
     });
+    this.#failBack = new FailBack({
+      ...options.failBack,
+      upstreams: this.#upstreams,
+      clock,
+      routes: () => this.#parts?.liveRoutes() ?? [],
+    });
     this.#startedMs = clock.monotonicMs();
   }
 
@@ -61,6 +69,7 @@ export class Edge implements Upstream {
     const edge = new Edge(options, nodeState);
     // The registry that an earlier run left resolves the patterns until the feed tells more.
     edge.#parts = await edge.#openParts(nodeState.namespaces());
+    edge.#loops.run('fail-back', (signal) => edge.#failBack.run(signal));
     edge.#loops.run('patterns', (signal) => edge.#followPatterns(signal));
     return edge;
   }
@@ -109,12 +118,12 @@ export class Edge implements Upstream {
   async find(name: string, call: Call): Promise<NamespaceInfo> {
     const known = this.#parts?.resolve(name);
     if (known !== undefined && known !== 'deleted') return known;
-    return this.#upstreams.ask((upstream) => upstream.find(name, call));
+    return this.#upstreams.ask(call, (upstream, asked) => upstream.find(name, asked));
   }
 
   async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
     return this.#upstreams
-      .ask((upstream) => upstream.namespaces(call))
+      .ask(call, (upstream, asked) => upstream.namespaces(asked))
       .catch((error: unknown) => {
         const held = this.#parts?.all.find(({ part }) => part.hasCaughtUp);
         if (held === undefined || toMeridianError(error).code !== 'UNAVAILABLE') throw error;
@@ -166,7 +175,7 @@ export class Edge implements Upstream {
 
   /** As its upstream sees the cluster, and who follows this edge. */
   async members(call: Call): Promise<readonly Member[]> {
-    const members = await this.#upstreams.ask((upstream) => upstream.members(call));
+    const members = await this.#upstreams.ask(call, (upstream, asked) => upstream.members(asked));
     const all = new Map(members.map((member) => [member.id, member]));
     for (const { node, role } of this.#parts?.copy?.relay.followers() ?? []) {
       if (role !== 'watch') all.set(node.id, { ...node, connected: true });

@@ -67,7 +67,7 @@ export class Lists {
   async #ask(request: ListRequest, call: Call): Promise<ListAnswer> {
     const { clock, upstreams } = this.#options;
     const sentMs = clock.monotonicMs();
-    const answer = await upstreams.ask((upstream) => upstream.list(request, call));
+    const answer = await upstreams.ask(call, (upstream, asked) => upstream.list(request, asked));
     if (answer.bound === undefined) return answer;
     const bound = { ...answer.bound, boundMs: answer.bound.boundMs + clock.monotonicMs() - sentMs };
     const { maxStalenessMs } = request;

@@ -138,7 +138,7 @@ export class Loads {
     const { clock, upstreams, loadTimeoutMs } = this.#options;
     const sentMs = clock.monotonicMs();
     const call = { deadlineMs: sentMs + loadTimeoutMs, signal };
-    const answer = await upstreams.ask((upstream) => upstream.get(request, call));
+    const answer = await upstreams.ask(call, (upstream, asked) => upstream.get(request, asked));
     if (answer.bound === undefined) return answer;
     const { boundMs, root } = answer.bound;
     return { ...answer, bound: { boundMs: boundMs + clock.monotonicMs() - sentMs, root } };

@@ -1,6 +1,8 @@
-import { isMeridianError } from '../model/errors.ts';
+import type { Call } from '../model/call.ts';
+import { isMeridianError, MeridianError } from '../model/errors.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Rests, type RestTimes } from './rests.ts';
 
 export interface NamedUpstream {
   /** For status and logs: its address. */
@@ -8,47 +10,47 @@ export interface NamedUpstream {
   readonly upstream: Upstream;
 }
 
+/** How much of the time that is left one upstream may take while another could still be asked. */
+const shareOfOne = 0.5;
+
 /**
  * The ordered list of upstreams. One that failed is passed over for a while, which grows with each failure in a row, so
  * that fail-back to an earlier one that flaps comes ever later. When all have failed, the one whose rest ends first.
  */
 export class Upstreams {
-  readonly #entries: Array<{ readonly named: NamedUpstream; failures: number; restsUntilMs: number }>;
+  /** In the order of preference. */
+  readonly list: readonly NamedUpstream[];
+  readonly #rests: Rests;
   readonly #clock: Clock;
-  readonly #restMs: number;
-  readonly #restMsMax: number;
 
-  constructor(upstreams: readonly NamedUpstream[], clock: Clock, rest: { firstMs: number; mostMs: number }) {
-    this.#entries = upstreams.map((named) => ({ named, failures: 0, restsUntilMs: Number.NEGATIVE_INFINITY }));
+  constructor(list: readonly NamedUpstream[], clock: Clock, times: RestTimes) {
+    this.list = list;
     this.#clock = clock;
-    this.#restMs = rest.firstMs;
-    this.#restMsMax = rest.mostMs;
+    this.#rests = new Rests(clock, times);
   }
 
-  current(): NamedUpstream {
-    const nowMs = this.#clock.monotonicMs();
-    const ready = this.#entries.find((entry) => entry.restsUntilMs <= nowMs);
-    const chosen = ready ?? this.#entries.toSorted((a, b) => a.restsUntilMs - b.restsUntilMs)[0];
+  /** Whom to turn to now. `restsUntilMs` adds reasons of one purpose to pass an upstream over. */
+  current(restsUntilMs: (name: string) => number = () => Number.NEGATIVE_INFINITY): NamedUpstream {
+    const chosen = this.#best(this.list, restsUntilMs);
     if (chosen === undefined) throw new Error('an edge has at least one upstream');
-    return chosen.named;
+    return chosen;
   }
 
   /** True where none is known to be down. */
   get reachable(): boolean {
-    return this.#entries.some(({ failures }) => failures === 0);
+    return this.list.some(({ name }) => !this.#rests.hasFailed(name));
+  }
+
+  isResting({ name }: NamedUpstream): boolean {
+    return this.#rests.untilMs(name) > this.#clock.monotonicMs();
   }
 
   succeeded({ name }: NamedUpstream): void {
-    for (const entry of this.#entries) if (entry.named.name === name) entry.failures = 0;
+    this.#rests.succeeded(name);
   }
 
   failed({ name }: NamedUpstream): void {
-    for (const entry of this.#entries) {
-      if (entry.named.name !== name) continue;
-      const restMs = Math.min(this.#restMsMax, this.#restMs * 2 ** Math.min(entry.failures, 20));
-      entry.failures++;
-      entry.restsUntilMs = this.#clock.monotonicMs() + restMs;
-    }
+    this.#rests.failed(name);
   }
 
   /** Runs a call once, at the current upstream, and tells how it went. */
@@ -56,18 +58,52 @@ export class Upstreams {
     return this.#callAt(this.current(), run);
   }
 
-  /** Runs what may be run twice: where the current upstream is down, the next one is asked, each once at the most. */
-  async ask<T>(run: (upstream: Upstream) => Promise<T>): Promise<T> {
-    const asked = new Set<string>();
-    for (;;) {
-      const named = this.current();
-      asked.add(named.name);
+  /**
+   * Runs what may be run twice: where the current upstream is down, or says nothing for its share of the time, the next
+   * one is asked, each once at the most.
+   */
+  async ask<T>(call: Call, run: (upstream: Upstream, call: Call) => Promise<T>): Promise<T> {
+    let others = this.list;
+    for (let named = this.current(); ; ) {
+      others = others.filter((other) => other !== named);
       try {
-        return await this.#callAt(named, run);
+        if (others.length === 0) return await this.#callAt(named, (upstream) => run(upstream, call));
+        return await this.#callAt(named, (upstream) => this.#forItsShare(named.name, call, (c) => run(upstream, c)));
       } catch (error) {
-        if (!speaksOfUpstream(error) || asked.has(this.current().name)) throw error;
+        const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
+        if (!speaksOfUpstream(error) || next === undefined || call.signal.aborted) throw error;
+        named = next;
       }
     }
+  }
+
+  #best(list: readonly NamedUpstream[], restsUntilMs: (name: string) => number): NamedUpstream | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    const resting = list.map((named) => {
+      return { named, untilMs: Math.max(this.#rests.untilMs(named.name), restsUntilMs(named.name)) };
+    });
+    const ready = resting.find(({ untilMs }) => untilMs <= nowMs);
+    return (ready ?? resting.toSorted((a, b) => a.untilMs - b.untilMs)[0])?.named;
+  }
+
+  /** An upstream that takes calls and never answers fails like one that is down, while there is time for another. */
+  #forItsShare<T>(name: string, call: Call, run: (call: Call) => Promise<T>): Promise<T> {
+    const nowMs = this.#clock.monotonicMs();
+    const shareMs = (call.deadlineMs - nowMs) * shareOfOne;
+    const silence = new AbortController();
+    const signal = AbortSignal.any([call.signal, silence.signal]);
+    return new Promise<T>((resolve, reject) => {
+      const timer = this.#clock.timer(shareMs, () => {
+        const message = `${name} said nothing for ${Math.round(shareMs)} ms`;
+        const error = new MeridianError('UNAVAILABLE', message, { reason: 'upstream-silent' });
+        reject(error);
+        silence.abort(error);
+      });
+      // Its deadline is the whole call's: what ends it early is this silence, and is told from the caller's deadline.
+      run({ ...call, signal })
+        .then(resolve, reject)
+        .finally(() => timer.cancel());
+    });
   }
 
   async #callAt<T>(named: NamedUpstream, run: (upstream: Upstream) => Promise<T>): Promise<T> {

@@ -17,6 +17,8 @@ export interface FollowedUpstream {
   /** Events arrive. */
   succeeded(): void;
   failed(error: unknown): void;
+  /** Aborted where another upstream is to be followed instead: the loop asks again at once, and nothing has failed. */
+  readonly leave?: AbortSignal;
 }
 
 export interface FollowLoopOptions {
@@ -76,11 +78,14 @@ export class FollowLoop {
       const ending = new AbortController();
       const onAbort = () => ending.abort(signal.reason);
       signal.addEventListener('abort', onAbort, { once: true });
+      const onLeave = () => ending.abort(followed.leave?.reason);
+      followed.leave?.addEventListener('abort', onLeave, { once: true });
       try {
         await this.#followOnce(followed, ending);
         throw new MeridianError('UNAVAILABLE', `${followed.name} ended the feed`, { reason: 'feed-ended' });
       } catch (error) {
         if (signal.aborted) return;
+        if (followed.leave?.aborted === true) continue;
         observer.followEnded(part, followed.name, error);
         followed.failed(error);
         const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;

@@ -1,0 +1,73 @@
+import { isMeridianError } from '../model/errors.ts';
+import type { FollowedUpstream } from '../replication/follow-loop.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Rests } from './rests.ts';
+import type { NamedUpstream, Upstreams } from './upstreams.ts';
+
+/** Milliseconds for which an upstream is not followed that serves no feed just now. */
+const suspendedMs = { firstMs: 500, mostMs: 30_000 };
+/** Milliseconds for which a relay is not asked again for a part that its copy does not include. */
+const notServedMs = 10 * 60_000;
+
+/** Reasons that speak of the feed alone: whoever gives one may well answer loads. */
+const feedOnly = new Set(['feed-suspended', 'no-cluster', 'too-many-followers']);
+
+/**
+ * Whom one part follows: the first upstream of the list that is up and serves this part. A relay that refuses a part is
+ * passed over for it alone; loads and other parts go there as before.
+ */
+export class FeedRoute {
+  readonly #upstreams: Upstreams;
+  readonly #clock: Clock;
+  readonly #suspended: Rests;
+  readonly #notServedUntilMs = new Map<string, number>();
+  #followed: NamedUpstream | undefined;
+  #leaving = new AbortController();
+
+  constructor(upstreams: Upstreams, clock: Clock) {
+    this.#upstreams = upstreams;
+    this.#clock = clock;
+    this.#suspended = new Rests(clock, suspendedMs);
+  }
+
+  /** For the follow loop, at each new stream. */
+  next(): FollowedUpstream {
+    const named = this.#upstreams.current((name) => this.#restsUntilMs(name));
+    this.#followed = named;
+    this.#leaving = new AbortController();
+    return {
+      name: named.name,
+      feed: named.upstream,
+      leave: this.#leaving.signal,
+      succeeded: () => {
+        this.#upstreams.succeeded(named);
+        this.#suspended.succeeded(named.name);
+      },
+      failed: (error) => this.#failed(named, error),
+    };
+  }
+
+  /** True where the list has this one before the one that is followed, and it would be tried. */
+  prefers(candidate: NamedUpstream): boolean {
+    const { list } = this.#upstreams;
+    if (this.#followed === undefined || list.indexOf(candidate) >= list.indexOf(this.#followed)) return false;
+    return this.#restsUntilMs(candidate.name) <= this.#clock.monotonicMs();
+  }
+
+  /** Ends the stream that is open, so that the loop chooses again. */
+  leave(): void {
+    this.#leaving.abort(new Error('an upstream that is preferred is back'));
+  }
+
+  #restsUntilMs(name: string): number {
+    return Math.max(this.#suspended.untilMs(name), this.#notServedUntilMs.get(name) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  #failed(named: NamedUpstream, error: unknown): void {
+    const reason = isMeridianError(error) ? error.details.reason : undefined;
+    if (reason === 'part-not-served' || reason === 'not-a-relay') {
+      this.#notServedUntilMs.set(named.name, this.#clock.monotonicMs() + notServedMs);
+    } else if (reason !== undefined && feedOnly.has(reason)) this.#suspended.failed(named.name);
+    else this.#upstreams.failed(named);
+  }
+}

@@ -1,0 +1,41 @@
+import type { Clock } from '../runtime/clock.ts';
+
+export interface RestTimes {
+  /** Milliseconds after the first failure; doubled by each further one in a row. */
+  readonly firstMs: number;
+  readonly mostMs: number;
+}
+
+/** Who is passed over for a while because it failed: for longer with each failure in a row. */
+export class Rests {
+  readonly #clock: Clock;
+  readonly #times: RestTimes;
+  readonly #resting = new Map<string, { failures: number; untilMs: number }>();
+
+  constructor(clock: Clock, times: RestTimes) {
+    this.#clock = clock;
+    this.#times = times;
+  }
+
+  failed(name: string): void {
+    const failures = this.#resting.get(name)?.failures ?? 0;
+    const restMs = Math.min(this.#times.mostMs, this.#times.firstMs * 2 ** Math.min(failures, 20));
+    this.#resting.set(name, { failures: failures + 1, untilMs: this.#clock.monotonicMs() + restMs });
+  }
+
+  /** The next failure is a first one again. A rest that was begun is not cut short. */
+  succeeded(name: string): void {
+    const resting = this.#resting.get(name);
+    if (resting !== undefined) resting.failures = 0;
+  }
+
+  /** True where its last attempt failed. */
+  hasFailed(name: string): boolean {
+    return (this.#resting.get(name)?.failures ?? 0) > 0;
+  }
+
+  /** By the monotonic clock, in milliseconds; long ago for one that never failed. */
+  untilMs(name: string): number {
+    return this.#resting.get(name)?.untilMs ?? Number.NEGATIVE_INFINITY;
+  }
+}
