@@ -20,7 +20,10 @@ export interface EdgeBounds
   readonly staleIfErrorMs: number;
   readonly cacheMemoryBytesMax: number;
   readonly cacheDiskBytesMax: number;
+  /** Loads and lists under way to the upstreams at once. */
   readonly loadsMax: number;
+  /** Those that wait for a place, within their deadline. */
+  readonly loadsWaitingMax: number;
   readonly loadTimeoutMs: number;
   readonly failBack: FailBackTimes;
 }
@@ -54,6 +57,7 @@ export const edgeDefaults: EdgeBounds = {
   cacheMemoryBytesMax: 256 * 1024 * 1024,
   cacheDiskBytesMax: 4 * 1024 * 1024 * 1024,
   loadsMax: 1024,
+  loadsWaitingMax: 8192,
   loadTimeoutMs: 10_000,
   failBack: { lookMs: 1000, steadyMs: 5000, steadyMsMax: 5 * 60_000 },
 };

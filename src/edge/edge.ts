@@ -14,6 +14,7 @@ import type { EdgeOptions } from './edge-options.ts';
 import { EdgeParts } from './edge-parts.ts';
 import { FailBack } from './fail-back.ts';
 import { Lists } from './lists.ts';
+import { LoadPlaces } from './load-places.ts';
 import { Loads } from './loads.ts';
 import { NodeState } from './node-state.ts';
 import { Reads } from './reads.ts';
@@ -45,11 +46,12 @@ export class Edge implements Upstream {
     this.#nonce = options.random.hex(8);
     this.identity = { ...identity, role: 'edge', id: nodeState.id };
     this.#upstreams = new Upstreams(options.upstreams, clock, options.backoff);
-    const loads = new Loads({ ...options, upstreams: this.#upstreams });
+    const places = new LoadPlaces(options);
+    const loads = new Loads({ ...options, places, upstreams: this.#upstreams });
     const parts = () => this.#parts;
     const responder = this.identity.name;
     this.#reads = new Reads({ ...options, loads, parts, responder, upstreams: this.#upstreams });
-    this.#lists = new Lists({ ...options, parts, responder, upstreams: this.#upstreams });
+    this.#lists = new Lists({ ...options, places, parts, responder, upstreams: this.#upstreams });
     this.#writes = new Writes({ ...options, parts, upstreams: this.#upstreams });
     this.#loops = new Lifecycle((name, error) => {
       options.observer.commitFailed(new Error(`${name} ended`, { cause: error }));

@@ -5,19 +5,19 @@ import type { ListAnswer, ListRequest } from '../model/key-value.ts';
 import { decodeListCursor } from '../model/list-cursor.ts';
 import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
-import { covers } from '../model/version-vector.ts';
+import { covers, emptyVector } from '../model/version-vector.ts';
 import { listPage } from '../replication/list-page.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CopyPart } from './copy-part.ts';
-import type { EdgeBounds } from './edge-options.ts';
 import type { EdgeParts } from './edge-parts.ts';
+import type { LoadPlaces } from './load-places.ts';
 import type { EdgeObserver } from './observer.ts';
 import { decideRead, type ReadCase } from './read-decision.ts';
-import type { Upstreams } from './upstreams.ts';
+import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
 
-export interface ListsOptions extends Pick<EdgeBounds, 'maxStalenessMs' | 'staleWhileRevalidateMs' | 'staleIfErrorMs'> {
+export interface ListsOptions extends ReadTermsOptions {
   readonly parts: () => EdgeParts | undefined;
-  readonly upstreams: Upstreams;
+  readonly places: LoadPlaces;
   readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
   readonly responder: string;
@@ -53,21 +53,22 @@ export class Lists {
     try {
       return await this.#ask(request, call);
     } catch (error) {
-      const trouble = ['UNAVAILABLE', 'DEADLINE_EXCEEDED'].includes(toMeridianError(error).code);
+      if (!isTrouble(error) || call.signal.aborted) throw error;
       // Looked at again: the title may mean another namespace by now.
       const later = this.#copyOf(request);
       const laterFacts = this.#facts(request, later?.copy);
-      const may = decideRead({ ...laterFacts, loadFailed: true }) === 'serve-stale';
-      if (later === undefined || !trouble || !may || call.signal.aborted) throw error;
+      if (later === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') {
+        throw inTermsOfSession(error, request.session.vector, later?.copy.ledger.state.covered ?? emptyVector);
+      }
       return this.#fromCopy(later, request, laterFacts);
     }
   }
 
   /** The answer's age counts from when it was asked for. */
   async #ask(request: ListRequest, call: Call): Promise<ListAnswer> {
-    const { clock, upstreams } = this.#options;
+    const { clock, upstreams, places } = this.#options;
     const sentMs = clock.monotonicMs();
-    const answer = await upstreams.ask(call, (upstream, asked) => upstream.list(request, asked));
+    const answer = await places.run(call, () => upstreams.ask(call, (upstream, to) => upstream.list(request, to)));
     if (answer.bound === undefined) return answer;
     const bound = { ...answer.bound, boundMs: answer.bound.boundMs + clock.monotonicMs() - sentMs };
     const { maxStalenessMs } = request;
@@ -83,18 +84,12 @@ export class Lists {
     return containsRange(copy.filter, { namespace: namespace.id, prefix }) ? { copy, namespace } : undefined;
   }
 
-  #facts({ maxStalenessMs, atOrigin, session }: ListRequest, copy: CopyPart | undefined): Omit<ReadCase, 'loadFailed'> {
-    return {
+  #facts(request: ListRequest, copy: CopyPart | undefined): Omit<ReadCase, 'loadFailed'> {
+    return readFacts(request, this.#options, {
       held: copy?.hasCaughtUp === true ? 'valid' : 'nothing',
       boundMs: copy?.bound()?.boundMs,
-      sessionCovered: copy !== undefined && covers(copy.ledger.state.covered, session.vector),
-      maxStalenessMs: maxStalenessMs ?? this.#options.maxStalenessMs,
-      explicit: maxStalenessMs !== undefined,
-      atOrigin: atOrigin === true,
-      staleWhileRevalidateMs: this.#options.staleWhileRevalidateMs,
-      staleIfErrorMs: this.#options.staleIfErrorMs,
-      upstreamThere: this.#options.upstreams.reachable,
-    };
+      sessionCovered: copy !== undefined && covers(copy.ledger.state.covered, request.session.vector),
+    });
   }
 
   async #fromCopy(

@@ -6,6 +6,7 @@ import { absence } from '../model/record.ts';
 import { bottomStamp } from '../model/stamp.ts';
 import { covers, formatVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { LoadPlaces } from './load-places.ts';
 import type { EdgeObserver } from './observer.ts';
 import { beginning, type Part } from './part.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -14,8 +15,7 @@ export interface LoadsOptions {
   readonly upstreams: Upstreams;
   readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
-  /** Loads under way at once; one more is refused with RESOURCE_EXHAUSTED. */
-  readonly loadsMax: number;
+  readonly places: LoadPlaces;
   /** Milliseconds that one load may take. */
   readonly loadTimeoutMs: number;
 }
@@ -28,13 +28,21 @@ interface SharedLoad {
   readonly answer: Promise<GetAnswer>;
   readonly controller: AbortController;
   waiters: number;
+  /** False while it waits for a place. */
+  begun: boolean;
+}
+
+/** How one load asks. */
+interface Asking {
+  /** Milliseconds that its first reader has. */
+  readonly patienceMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** The read-through: get → join or start one load → keep what may be kept. */
 export class Loads {
   readonly #options: LoadsOptions;
   readonly #loads = new Map<string, SharedLoad>();
-  #inFlight = 0;
   #unshared = 0;
 
   constructor(options: LoadsOptions) {
@@ -48,10 +56,10 @@ export class Loads {
     const name = asksOrigin ? `origin ${this.#unshared++}` : flightName(request);
     const flying = this.#loads.get(name);
     if (flying !== undefined) this.#options.edgeObserver.loadJoined();
-    const load = flying ?? this.#begin(name, part, key, request);
+    const load = flying ?? this.#begin(name, part, key, request, call);
     load.waiters++;
     try {
-      return await this.#waitFor(load.answer, call);
+      return await this.#waitFor(load, call);
     } finally {
       load.waiters--;
       if (load.waiters === 0) {
@@ -62,23 +70,26 @@ export class Loads {
     }
   }
 
-  #begin(name: string, part: Part | undefined, key: RecordKey | undefined, request: GetRequest): SharedLoad {
-    const { loadsMax } = this.#options;
-    if (this.#inFlight >= loadsMax) {
-      throw new MeridianError('RESOURCE_EXHAUSTED', `${loadsMax} loads are under way already`, {
-        reason: 'too-many-loads',
-        limit: loadsMax,
-        seen: this.#inFlight + 1,
-        retryAfterMs: 100,
-      });
-    }
-    this.#inFlight++;
+  #begin(
+    name: string,
+    part: Part | undefined,
+    key: RecordKey | undefined,
+    request: GetRequest,
+    first: Call,
+  ): SharedLoad {
+    const { clock, loadTimeoutMs, places } = this.#options;
     const controller = new AbortController();
-    const answer = this.#start(part, key, request, controller.signal).finally(() => {
-      this.#inFlight--;
-      this.#forget(name, load);
-    });
-    const load: SharedLoad = { answer, controller, waiters: 0 };
+    const { signal } = controller;
+    const nowMs = clock.monotonicMs();
+    // Who joins it later may wait for longer; where one upstream is silent, the first reader is to have an answer too.
+    const patienceMs = Math.min(loadTimeoutMs, first.deadlineMs - nowMs);
+    const answer = places
+      .run({ deadlineMs: nowMs + loadTimeoutMs, signal }, () => {
+        load.begun = true;
+        return this.#start(part, key, request, { patienceMs, signal });
+      })
+      .finally(() => this.#forget(name, load));
+    const load: SharedLoad = { answer, controller, waiters: 0, begun: false };
     this.#loads.set(name, load);
     return load;
   }
@@ -87,12 +98,12 @@ export class Loads {
     if (this.#loads.get(name) === load) this.#loads.delete(name);
   }
 
-  async #start(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, signal: AbortSignal) {
+  async #start(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, asking: Asking) {
     const { edgeObserver } = this.#options;
     edgeObserver.loadStarted();
     let outcome: 'kept' | 'passed-on' | 'failed' = 'failed';
     try {
-      const { answer, kept } = await this.#loadAndKeep(part, key, request, signal);
+      const { answer, kept } = await this.#loadAndKeep(part, key, request, asking);
       outcome = kept ? 'kept' : 'passed-on';
       return answer;
     } finally {
@@ -100,14 +111,14 @@ export class Loads {
     }
   }
 
-  async #loadAndKeep(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, signal: AbortSignal) {
-    if (part === undefined || key === undefined) return { answer: await this.#ask(request, signal), kept: false };
+  async #loadAndKeep(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, asking: Asking) {
+    if (part === undefined || key === undefined) return { answer: await this.#ask(request, asking), kept: false };
     const name = mapKey(key.namespace, key.key);
     const flight = part.flights.begin(name);
     try {
       for (let attempt = 1; ; attempt++) {
         const begun = beginning(part);
-        const answer = await this.#ask(request, signal);
+        const answer = await this.#ask(request, asking);
         const stamp = answer.record?.stamp ?? bottomStamp;
         if (flight.latest !== undefined && stamp < flight.latest && !covers(answer.covered, part.shown())) {
           if (attempt < triesMax) continue;
@@ -134,23 +145,23 @@ export class Loads {
   }
 
   /** The answer's age counts from when it was asked for. */
-  async #ask(request: GetRequest, signal: AbortSignal): Promise<GetAnswer> {
+  async #ask(request: GetRequest, { patienceMs, signal }: Asking): Promise<GetAnswer> {
     const { clock, upstreams, loadTimeoutMs } = this.#options;
     const sentMs = clock.monotonicMs();
     const call = { deadlineMs: sentMs + loadTimeoutMs, signal };
-    const answer = await upstreams.ask(call, (upstream, asked) => upstream.get(request, asked));
+    const answer = await upstreams.ask(call, (upstream, asked) => upstream.get(request, asked), patienceMs);
     if (answer.bound === undefined) return answer;
     const { boundMs, root } = answer.bound;
     return { ...answer, bound: { boundMs: boundMs + clock.monotonicMs() - sentMs, root } };
   }
 
   /** The waiter's own deadline and signal; the load goes on for the others. */
-  #waitFor(result: Promise<GetAnswer>, { deadlineMs, signal }: Call): Promise<GetAnswer> {
-    const { clock } = this.#options;
+  #waitFor(load: SharedLoad, { deadlineMs, signal }: Call): Promise<GetAnswer> {
+    const { clock, places } = this.#options;
     return new Promise((resolve, reject) => {
       const timer = clock.timer(deadlineMs - clock.monotonicMs(), () => {
         settle();
-        reject(new MeridianError('DEADLINE_EXCEEDED', 'the deadline passed while loading', { reason: 'deadline' }));
+        reject(load.begun ? tooLate() : places.refusal());
       });
       const onAbort = () => {
         settle();
@@ -161,7 +172,7 @@ export class Loads {
         signal.removeEventListener('abort', onAbort);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      result.then(
+      load.answer.then(
         (answer) => {
           settle();
           resolve(answer);
@@ -173,6 +184,10 @@ export class Loads {
       );
     });
   }
+}
+
+function tooLate(): MeridianError {
+  return new MeridianError('DEADLINE_EXCEEDED', 'the deadline passed while loading', { reason: 'deadline' });
 }
 
 function flightName({ namespace, key, session, maxStalenessMs, atOrigin }: GetRequest): string {

@@ -11,13 +11,11 @@ import type { Loads } from './loads.ts';
 import type { EdgeObserver } from './observer.ts';
 import type { HeldRecord, Part } from './part.ts';
 import { decideRead, mayServeStale, type ReadCase } from './read-decision.ts';
-import type { Upstreams } from './upstreams.ts';
+import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
 
-export interface ReadsOptions
-  extends Pick<EdgeBounds, 'maxStalenessMs' | 'staleWhileRevalidateMs' | 'staleIfErrorMs' | 'loadTimeoutMs'> {
+export interface ReadsOptions extends ReadTermsOptions, Pick<EdgeBounds, 'loadTimeoutMs'> {
   readonly loads: Loads;
   readonly parts: () => EdgeParts | undefined;
-  readonly upstreams: Upstreams;
   readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
   /** This edge's name, for answers from what it holds. */
@@ -78,13 +76,12 @@ export class Reads {
       const answer = await this.#options.loads.load(looked?.part, looked?.key, request, this.#patience(facts, call));
       return { answer: this.#judged(answer, request), hit: false };
     } catch (error) {
-      // Only trouble on the way there is made up for; a refusal of the request itself is the answer.
-      const { code } = toMeridianError(error);
-      const trouble = code === 'UNAVAILABLE' || code === 'DEADLINE_EXCEEDED' || code === 'RESOURCE_EXHAUSTED';
-      if (!trouble || call.signal.aborted) throw error;
+      if (!isTrouble(error) || call.signal.aborted) throw error;
       const later = await this.#look(request);
       const laterFacts = this.#facts(request, later);
-      if (later?.held === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') throw error;
+      if (later?.held === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') {
+        throw inTermsOfSession(error, request.session.vector, later?.covered ?? emptyVector);
+      }
       return { answer: this.#answer(later, later.held, laterFacts), hit: true };
     }
   }
@@ -103,19 +100,13 @@ export class Reads {
     return { part, key: recordKey, held: await part.lookup(recordKey), covered };
   }
 
-  #facts({ maxStalenessMs, atOrigin, session }: GetRequest, looked: Looked | undefined): Omit<ReadCase, 'loadFailed'> {
+  #facts(request: GetRequest, looked: Looked | undefined): Omit<ReadCase, 'loadFailed'> {
     const held = looked?.held;
-    return {
+    return readFacts(request, this.#options, {
       held: held === undefined ? 'nothing' : held.superseded ? 'superseded' : 'valid',
       boundMs: held?.bound?.boundMs,
-      sessionCovered: looked !== undefined && meets(session.vector, looked),
-      maxStalenessMs: maxStalenessMs ?? this.#options.maxStalenessMs,
-      explicit: maxStalenessMs !== undefined,
-      atOrigin: atOrigin === true,
-      staleWhileRevalidateMs: this.#options.staleWhileRevalidateMs,
-      staleIfErrorMs: this.#options.staleIfErrorMs,
-      upstreamThere: this.#options.upstreams.reachable,
-    };
+      sessionCovered: looked !== undefined && meets(request.session.vector, looked),
+    });
   }
 
   #answer(

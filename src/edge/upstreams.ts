@@ -60,15 +60,20 @@ export class Upstreams {
 
   /**
    * Runs what may be run twice: where the current upstream is down, or says nothing for its share of the time, the next
-   * one is asked, each once at the most.
+   * one is asked, each once at the most. `patienceMs` is how long whoever asks will wait, where that is less than the
+   * call may take.
    */
-  async ask<T>(call: Call, run: (upstream: Upstream, call: Call) => Promise<T>): Promise<T> {
+  async ask<T>(call: Call, run: (upstream: Upstream, call: Call) => Promise<T>, patienceMs?: number): Promise<T> {
+    const untilMs = Math.min(call.deadlineMs, this.#clock.monotonicMs() + (patienceMs ?? Number.POSITIVE_INFINITY));
     let others = this.list;
     for (let named = this.current(); ; ) {
       others = others.filter((other) => other !== named);
       try {
         if (others.length === 0) return await this.#callAt(named, (upstream) => run(upstream, call));
-        return await this.#callAt(named, (upstream) => this.#forItsShare(named.name, call, (c) => run(upstream, c)));
+        const shareMs = (untilMs - this.#clock.monotonicMs()) * shareOfOne;
+        return await this.#callAt(named, (upstream) => {
+          return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...call, signal }));
+        });
       } catch (error) {
         const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
         if (!speaksOfUpstream(error) || next === undefined || call.signal.aborted) throw error;
@@ -87,11 +92,8 @@ export class Upstreams {
   }
 
   /** An upstream that takes calls and never answers fails like one that is down, while there is time for another. */
-  #forItsShare<T>(name: string, call: Call, run: (call: Call) => Promise<T>): Promise<T> {
-    const nowMs = this.#clock.monotonicMs();
-    const shareMs = (call.deadlineMs - nowMs) * shareOfOne;
+  #within<T>(shareMs: number, name: string, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const silence = new AbortController();
-    const signal = AbortSignal.any([call.signal, silence.signal]);
     return new Promise<T>((resolve, reject) => {
       const timer = this.#clock.timer(shareMs, () => {
         const message = `${name} said nothing for ${Math.round(shareMs)} ms`;
@@ -99,8 +101,7 @@ export class Upstreams {
         reject(error);
         silence.abort(error);
       });
-      // Its deadline is the whole call's: what ends it early is this silence, and is told from the caller's deadline.
-      run({ ...call, signal })
+      run(AbortSignal.any([signal, silence.signal]))
         .then(resolve, reject)
         .finally(() => timer.cancel());
     });

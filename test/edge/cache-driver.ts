@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CachePart } from '../../src/edge/cache-part.ts';
 import { edgeDefaults } from '../../src/edge/edge-options.ts';
+import { LoadPlaces } from '../../src/edge/load-places.ts';
 import { Loads } from '../../src/edge/loads.ts';
 import { silentEdgeObserver } from '../../src/edge/observer.ts';
 import { Upstreams } from '../../src/edge/upstreams.ts';
@@ -68,7 +69,7 @@ export class CacheDriver {
     folder: string,
     store: Store,
     ledger: Ledger,
-    parts: { part: CachePart; clock: FakeClock; tracker: StalenessTracker },
+    parts: { part: CachePart; clock: FakeClock; tracker: StalenessTracker; loadsMax: number },
   ) {
     this.#folder = folder;
     this.#store = store;
@@ -78,11 +79,12 @@ export class CacheDriver {
     this.tracker = parts.tracker;
     const upstream = { get: (_request: GetRequest, call: Call) => this.#ask(call) } as unknown as Upstream;
     const upstreams = new Upstreams([{ name: 'u', upstream }], this.clock, { firstMs: 1, mostMs: 1 });
-    this.loads = new Loads({ ...edgeDefaults, upstreams, clock: this.clock, edgeObserver: silentEdgeObserver });
+    const places = new LoadPlaces({ ...edgeDefaults, clock: this.clock, loadsMax: parts.loadsMax });
+    this.loads = new Loads({ ...edgeDefaults, places, upstreams, clock: this.clock, edgeObserver: silentEdgeObserver });
   }
 
   static async open(
-    options: { folder?: string; memoryBytesMax?: number; diskBytesMax?: number } = {},
+    options: { folder?: string; memoryBytesMax?: number; diskBytesMax?: number; loadsMax?: number } = {},
   ): Promise<CacheDriver> {
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'meridian-cache-')));
     const store = await openLevelStore(folder);
@@ -99,7 +101,7 @@ export class CacheDriver {
       cacheMemoryBytesMax: options.memoryBytesMax ?? 1_000_000,
       cacheDiskBytesMax: options.diskBytesMax ?? 1_000_000,
     });
-    return new CacheDriver(folder, store, ledger, { part, clock, tracker });
+    return new CacheDriver(folder, store, ledger, { part, clock, tracker, loadsMax: options.loadsMax ?? 1000 });
   }
 
   async reopened(options: { memoryBytesMax?: number; diskBytesMax?: number } = {}): Promise<CacheDriver> {

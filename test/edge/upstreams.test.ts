@@ -17,6 +17,8 @@ function nameOf(upstream: Upstream): string {
   return names.find((name) => upstreams.get(name) === upstream) ?? 'none';
 }
 
+const aCall = { deadlineMs: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
+
 const unavailable = (reason: string) => new MeridianError('UNAVAILABLE', 'down', { reason });
 
 /** Answers with the upstream's name, unless that is among those that are down; notes whom it asked. */
@@ -32,13 +34,15 @@ function asking(down: readonly string[], asked: string[], reason = 'down') {
 describe('the upstreams of an edge', () => {
   it('are asked in their order, the next one where one is down', async () => {
     const asked: string[] = [];
-    expect(await opened(new FakeClock()).ask(asking(['a', 'b'], asked))).toBe('c');
+    expect(await opened(new FakeClock()).ask(aCall, asking(['a', 'b'], asked))).toBe('c');
     expect(asked).toEqual(['a', 'b', 'c']);
   });
 
   it('are asked each once at the most', async () => {
     const asked: string[] = [];
-    await expect(opened(new FakeClock()).ask(asking(names, asked))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(opened(new FakeClock()).ask(aCall, asking(names, asked))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
     expect(asked).toEqual(names);
   });
 
@@ -51,20 +55,22 @@ describe('the upstreams of an edge', () => {
   it('are passed over for longer with each failure in a row, and come back in their order', async () => {
     const clock = new FakeClock();
     const list = opened(clock);
-    await list.ask(asking(['a'], []));
+    await list.ask(aCall, asking(['a'], []));
     expect(list.current().name).toBe('b');
     clock.advance(100);
     expect(list.current().name).toBe('a');
-    await list.ask(asking(['a'], []));
+    await list.ask(aCall, asking(['a'], []));
     clock.advance(100);
     expect(list.current().name).toBe('b');
     clock.advance(100);
-    expect(await list.ask(asking([], []))).toBe('a');
+    expect(await list.ask(aCall, asking([], []))).toBe('a');
   });
 
   it('are not held to be down for what they refuse', async () => {
     const list = opened(new FakeClock());
-    await expect(list.ask(asking(['a'], [], 'session-not-covered'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(list.ask(aCall, asking(['a'], [], 'session-not-covered'))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
     expect(list.current().name).toBe('a');
     expect(list.reachable).toBe(true);
   });

@@ -15,11 +15,16 @@ interface Served {
   on(event: 'cancelled', run: () => void): unknown;
 }
 
+/** How much of a caller's time an answer gets to travel: what comes at its deadline is thrown away by its library. */
+const travelShare = 0.1;
+const travelMsMax = 100;
+
 /** What gRPC says of a call, as the model's Call: the deadline by the monotonic clock, and cancellation. */
 export function callOf(served: Served, { clock, requestTimeoutMs }: Timing): Call {
   const deadline = served.getDeadline();
   const wallMs = typeof deadline === 'number' ? deadline : deadline.getTime();
-  const leftMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;
+  const givenMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;
+  const leftMs = givenMs - Math.min(givenMs * travelShare, travelMsMax);
   const forwarded = (served.metadata?.get(forwardedHeader).length ?? 0) > 0;
   const call = { deadlineMs: clock.monotonicMs() + leftMs, signal: signalOf(served) };
   return forwarded ? { ...call, forwarded } : call;

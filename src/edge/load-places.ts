@@ -1,0 +1,53 @@
+import type { Call } from '../model/call.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Semaphore } from '../runtime/semaphore.ts';
+
+export interface LoadPlacesOptions {
+  readonly clock: Clock;
+  /** Loads and lists under way at once to the upstreams. */
+  readonly loadsMax: number;
+  /** Those that wait for a place; one more is refused. */
+  readonly loadsWaitingMax: number;
+}
+
+/** Milliseconds after which a reader that was refused may try again. */
+const retryAfterMs = 200;
+
+/**
+ * Holds what an edge asks upstream to a number at once, so that cold caches that refill after an outage do not bring the
+ * upstream down again. The rest wait in the order of coming, no longer than their deadline.
+ */
+export class LoadPlaces {
+  readonly #options: LoadPlacesOptions;
+  readonly #places: Semaphore;
+
+  constructor(options: LoadPlacesOptions) {
+    this.#options = options;
+    this.#places = new Semaphore(options.loadsMax, options.loadsWaitingMax);
+  }
+
+  /** Runs once there is a place. @throws RESOURCE_EXHAUSTED where too many wait, or none became free in time */
+  async run<T>({ deadlineMs, signal }: Call, run: () => Promise<T>): Promise<T> {
+    const { clock } = this.#options;
+    const late = new AbortController();
+    const timer = clock.timer(deadlineMs - clock.monotonicMs(), () => late.abort(this.refusal()));
+    const placed = await this.#places.acquire(AbortSignal.any([signal, late.signal])).finally(() => timer.cancel());
+    if (!placed) throw this.refusal();
+    try {
+      return await run();
+    } finally {
+      this.#places.release();
+    }
+  }
+
+  refusal(): MeridianError {
+    const { loadsMax } = this.#options;
+    const waiting = this.#places.waiting;
+    return new MeridianError(
+      'RESOURCE_EXHAUSTED',
+      `${loadsMax} loads are under way and ${waiting} wait for a place; none became free in time`,
+      { reason: 'too-many-loads', limit: loadsMax, seen: loadsMax + waiting, retryAfterMs },
+    );
+  }
+}

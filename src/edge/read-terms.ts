@@ -1,0 +1,44 @@
+import { MeridianError, toMeridianError } from '../model/errors.ts';
+import type { ReadOptions } from '../model/key-value.ts';
+import { missingOrigins, type VersionVector } from '../model/version-vector.ts';
+import type { EdgeBounds } from './edge-options.ts';
+import type { ReadCase } from './read-decision.ts';
+import type { Upstreams } from './upstreams.ts';
+
+export interface ReadTermsOptions
+  extends Pick<EdgeBounds, 'maxStalenessMs' | 'staleWhileRevalidateMs' | 'staleIfErrorMs'> {
+  readonly upstreams: Upstreams;
+}
+
+/** What a read is decided by, from its own wishes, the node's, and what is held. */
+export function readFacts(
+  { maxStalenessMs, atOrigin }: ReadOptions,
+  options: ReadTermsOptions,
+  held: Pick<ReadCase, 'held' | 'boundMs' | 'sessionCovered'>,
+): Omit<ReadCase, 'loadFailed'> {
+  return {
+    ...held,
+    maxStalenessMs: maxStalenessMs ?? options.maxStalenessMs,
+    explicit: maxStalenessMs !== undefined,
+    atOrigin: atOrigin === true,
+    staleWhileRevalidateMs: options.staleWhileRevalidateMs,
+    staleIfErrorMs: options.staleIfErrorMs,
+    upstreamThere: options.upstreams.reachable,
+  };
+}
+
+/** Only trouble on the way is made up for by what is held; a refusal of the request itself is the answer. */
+export function isTrouble(error: unknown): boolean {
+  return ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED'].includes(toMeridianError(error).code);
+}
+
+/**
+ * What a load failed with, to a reader whose session is not covered here: where time ran out, that is why, and the
+ * answer names the origins whose writes are missing (rule R14).
+ */
+export function inTermsOfSession(error: unknown, session: VersionVector, covered: VersionVector): unknown {
+  const missing = missingOrigins(covered, session);
+  if (missing.length === 0 || toMeridianError(error).code !== 'DEADLINE_EXCEEDED') return error;
+  const message = `the session saw writes of ${missing.join(', ')} that did not come here in time`;
+  return new MeridianError('UNAVAILABLE', message, { reason: 'session-not-covered', cause: error });
+}
