@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { Member, NodeStatus, Retired, RetireRequest } from '../model/cluster.ts';
+import type { DigestRequest, Member, NodeStatus, PartDigest, Retired, RetireRequest } from '../model/cluster.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type ClientContext, toCall } from './call-frame.ts';
@@ -47,6 +47,12 @@ export class ClusterHandle {
   async retire(request: RetireRequest, options: CallOptions = {}): Promise<Retired> {
     const call = toCall(this.#context, options);
     return this.#context.endpoints.write((node) => node.retire(request, call));
+  }
+
+  /** Of all that the node in use holds whole, without what has expired by this second since 1970. */
+  async digest(request: DigestRequest, options: CallOptions = {}): Promise<readonly PartDigest[]> {
+    const call = toCall(this.#context, options);
+    return this.#context.endpoints.read((node) => node.digest(request, call));
   }
 
   /** Of the node in use. */

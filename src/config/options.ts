@@ -77,9 +77,9 @@ export const options = {
   advertise: {
     flag: 'advertise',
     kind: 'address',
-    targets: origins,
+    targets: nodes,
     group: 'Network',
-    help: 'Where the other origins reach this one. Default: what --listen says, unless that is every address or port 0; then the others must be told with --peer.',
+    help: 'Where other nodes reach this one. Default: what --listen says, unless that is every address or port 0: then other origins must be told with --peer, and status of the cluster cannot ask this node.',
   },
   upstreams: {
     flag: 'upstream',

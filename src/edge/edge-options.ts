@@ -29,7 +29,7 @@ export interface EdgeBounds
 }
 
 export interface EdgeOptions extends EdgeBounds {
-  readonly identity: Pick<NodeIdentity, 'name' | 'region' | 'location'>;
+  readonly identity: Pick<NodeIdentity, 'name' | 'region' | 'location' | 'address'>;
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,5 +1,14 @@
 import type { Call } from '../model/call.ts';
-import type { Member, NodeIdentity, NodeStatus, Report, Retired, RetireRequest } from '../model/cluster.ts';
+import type {
+  DigestRequest,
+  Member,
+  NodeIdentity,
+  NodeStatus,
+  PartDigest,
+  Report,
+  Retired,
+  RetireRequest,
+} from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import { checkKey } from '../model/key.ts';
@@ -8,6 +17,7 @@ import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { followerStatus } from '../replication/follower-status.ts';
+import { PartDigests } from '../replication/part-digests.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import type { EdgeOptions } from './edge-options.ts';
@@ -34,6 +44,7 @@ export class Edge implements Upstream {
   readonly #loops: Lifecycle;
   readonly #failBack: FailBack;
   readonly #startedMs: number;
+  readonly #digests = new PartDigests();
   readonly #nodeState: NodeState;
   /** Of this process, so that a connection to oneself is noticed. */
   readonly #nonce: string;
@@ -203,6 +214,13 @@ export class Edge implements Upstream {
 
   retire(request: RetireRequest, call: Call): Promise<Retired> {
     return this.#upstreams.call((upstream) => upstream.retire(request, call));
+  }
+
+  /** Of what is copied, once it has caught up. */
+  async digest(request: DigestRequest, { signal }: Call): Promise<readonly PartDigest[]> {
+    const copy = this.#parts?.copy?.part;
+    const held = copy?.hasCaughtUp ? [{ part: 'copy', ledger: copy.ledger, filter: copy.filter } as const] : [];
+    return this.#digests.of(held, request, AbortSignal.any([signal, this.#loops.signal]));
   }
 
   async report(): Promise<Report> {

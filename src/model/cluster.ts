@@ -1,5 +1,6 @@
 import type { Call } from './call.ts';
 import type { EpochHistory } from './epoch.ts';
+import type { NamespaceId } from './namespace.ts';
 import type { OriginId } from './position.ts';
 import type { VersionVector } from './version-vector.ts';
 
@@ -13,8 +14,34 @@ export interface Cluster {
    * @throws NOT_FOUND, FAILED_PRECONDITION (too few reports: says who is missing), UNAVAILABLE
    */
   retire(request: RetireRequest, call: Call): Promise<Retired>;
+  /**
+   * Of everything that the node holds whole: an origin all, an edge its copies. Reads all of it, one request at a time.
+   * @throws RESOURCE_EXHAUSTED where too many wait
+   */
+  digest(request: DigestRequest, call: Call): Promise<readonly PartDigest[]>;
   /** One origin tells another what it holds of a third that is being removed. @throws FAILED_PRECONDITION */
   report(request: ReportRequest, call: Call): Promise<Report>;
+}
+
+export interface DigestRequest {
+  /** Seconds since 1970: records that have expired by then are left out. */
+  readonly second: number;
+}
+
+/** Two that cover the same vector, of the same prefixes at the same second, are equal exactly when their records are. */
+export interface PartDigest {
+  readonly part: 'all' | 'copy';
+  readonly namespace: NamespaceId;
+  readonly title: string;
+  /** What of the namespace is held; the empty prefix is all of it. */
+  readonly prefixes: readonly string[];
+  /** What the node covered when it looked. */
+  readonly vector: VersionVector;
+  readonly second: number;
+  /** Live records that had not expired. */
+  readonly records: number;
+  /** SHA-256 over key, stamp, metadata, expiry and value of each, in record order; hex. */
+  readonly digest: string;
 }
 
 export interface RetireRequest {

@@ -43,6 +43,12 @@ export function filterKey(filter: Filter): string {
   return JSON.stringify([text(filter.includes), text(filter.excludes)]);
 }
 
+/** The prefixes of a namespace that the filter includes, less its excludes; none where it holds nothing of it. */
+export function prefixesOf({ includes }: Filter, namespace: NamespaceId): readonly string[] {
+  const mine = includes.filter((range) => range.namespace === '*' || range.namespace === namespace);
+  return mine.some(({ prefix }) => prefix === '') ? [''] : mine.map(({ prefix }) => prefix).sort();
+}
+
 function inRange(range: KeyRange, namespace: NamespaceId, key: string): boolean {
   return (range.namespace === '*' || range.namespace === namespace) && key.startsWith(range.prefix);
 }

@@ -7,6 +7,7 @@ import { edgeDefaults } from '../edge/edge-options.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { openLevelStore } from '../store/level-store.ts';
+import { advertisedAddress } from './advertised-address.ts';
 import { Closing } from './closing.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
@@ -61,8 +62,8 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
   });
 }
 
-function identityOf({ name, region, location }: EdgeConfig): Parameters<typeof Edge.open>[0]['identity'] {
-  return { name, region, ...(location === undefined ? {} : { location }) };
+function identityOf({ name, region, location, ...config }: EdgeConfig): Parameters<typeof Edge.open>[0]['identity'] {
+  return { name, region, ...(location === undefined ? {} : { location }), ...advertisedAddress(config) };
 }
 
 function boundsOf(config: EdgeConfig): Partial<typeof edgeDefaults> {

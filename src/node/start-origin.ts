@@ -6,6 +6,7 @@ import { Origin } from '../origin/origin.ts';
 import { originDefaults } from '../origin/origin-options.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { openLevelStore } from '../store/level-store.ts';
+import { advertisedAddress } from './advertised-address.ts';
 import { Closing } from './closing.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
@@ -13,13 +14,6 @@ import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { saveUnreplicated } from './save-unreplicated.ts';
 import { softwareVersion } from './software-version.ts';
-
-/** Where the other origins reach this one: as told, or where it listens, unless that is every address or any port. */
-function addressOf({ advertise, listen }: OriginConfig): { readonly address?: string } {
-  if (advertise !== undefined) return { address: formatAddress(advertise) };
-  const everywhere = listen.host === '0.0.0.0' || listen.host === '::';
-  return everywhere || listen.port === 0 ? {} : { address: formatAddress(listen) };
-}
 
 /**
  * Opens the origin's store, founding a cluster in an empty folder, and serves it.
@@ -59,7 +53,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
         const upstream = new RemoteUpstream({ address, clock });
         return { upstream, close: () => upstream.close() };
       },
-      ...addressOf(config),
+      ...advertisedAddress(config),
       saveUnreplicated: (id, why, records) => saveUnreplicated({ folder: config.data, id, why, logger }, records),
       lost: (why) => {
         logger.log('error', 'this origin lost its id and begins anew', { why });

@@ -1,8 +1,10 @@
 import type { Call } from '../model/call.ts';
 import type {
+  DigestRequest,
   Member,
   NodeIdentity,
   NodeStatus,
+  PartDigest,
   Report,
   ReportRequest,
   Retired,
@@ -10,6 +12,7 @@ import type {
 } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
+import { everything } from '../model/filter.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
@@ -17,12 +20,18 @@ import type { OriginId } from '../model/position.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Ledger } from '../replication/ledger.ts';
+import { PartDigests } from '../replication/part-digests.ts';
 import { type OriginIdentity, readOrFound } from './founding.ts';
 import { hasCondition } from './has-condition.ts';
 import { recoverFromLoss } from './loss.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { OriginParts } from './origin-parts.ts';
 import { originMembers, originStatus } from './origin-status.ts';
+
+/** Origins first. */
+function byRole(a: Member, b: Member): number {
+  return a.role === b.role ? 0 : a.role === 'origin' ? -1 : 1;
+}
 
 /** Milliseconds that a change of the registry may take for a caller that sets no deadline. */
 const patienceMs = 30_000;
@@ -33,6 +42,7 @@ export class Origin implements Upstream {
   readonly #ledger: Ledger;
   readonly #parts: OriginParts;
   readonly #startedMs: number;
+  readonly #digests = new PartDigests();
 
   private constructor(options: OriginOptions, ledger: Ledger, self: OriginIdentity) {
     this.#options = options;
@@ -179,14 +189,26 @@ export class Origin implements Upstream {
     });
   }
 
-  async members(_call?: Call): Promise<readonly Member[]> {
-    return originMembers(this.#parts, this.#ledger.registry.membership);
+  /** The registered origins, and the edges that follow any of them. */
+  async members(call: Call = this.#patient()): Promise<readonly Member[]> {
+    const known = originMembers(this.#parts, this.#ledger.registry.membership);
+    if (call.forwarded) return known;
+    const passed: Call = { ...call, forwarded: true };
+    const asked = this.#parts.peers.answering().map((peer) => peer.members(passed).catch(() => []));
+    const theirs = (await Promise.all(asked)).flat().filter(({ role }) => role === 'edge');
+    return [...new Map([...theirs, ...known].map((member) => [member.id, member])).values()].sort(byRole);
   }
 
   async retire(request: RetireRequest, call: Call): Promise<Retired> {
     const { standing, retirements } = this.#parts;
     standing.check();
     return retirements.retire(request, call);
+  }
+
+  async digest(request: DigestRequest, { signal }: Call): Promise<readonly PartDigest[]> {
+    this.#parts.standing.check();
+    const all = { part: 'all', ledger: this.#ledger, filter: everything } as const;
+    return this.#digests.of([all], request, AbortSignal.any([signal, this.#parts.loops.signal]));
   }
 
   async report(request: ReportRequest, _call?: Call): Promise<Report> {

@@ -73,6 +73,11 @@ export class Peers {
     return [...this.#links.values()].map((link) => link.upstream);
   }
 
+  /** Those that answer calls now. */
+  answering(): readonly Upstream[] {
+    return [...this.#links.values()].filter((link) => link.answering !== undefined).map((link) => link.upstream);
+  }
+
   views(): readonly PeerView[] {
     return [...this.#links.values()].map((link) => link.view());
   }

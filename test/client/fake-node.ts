@@ -123,6 +123,10 @@ export class FakeNode implements RemoteNode {
     throw new Error('not part of these tests');
   }
 
+  async digest(): Promise<never> {
+    throw new Error('not part of these tests');
+  }
+
   async report(): Promise<never> {
     throw new Error('not part of these tests');
   }

@@ -49,7 +49,7 @@ describe('an origin that is gone for good', () => {
       ),
     );
     await group.until(group.at('b').create('made after', group.call()));
-    expect((await group.at('b').members()).map(({ name }) => name).sort()).toEqual(['b', 'c']);
+    expect((await group.until(group.at('b').members(group.call()))).map(({ name }) => name).sort()).toEqual(['b', 'c']);
   });
 
   it('has what only a survivor that could not report holds adopted, when that comes back', async () => {

@@ -34,7 +34,9 @@ describe('several origins', () => {
     expect(await group.text('b', 'old')).toBe('from a');
     await group.put('b', 'new', 'from b');
     await group.untilHolds(async () => (await group.text('a', 'new')) === 'from b');
-    expect((await group.at('a').members()).map(({ name, connected }) => [name, connected])).toEqual([
+    expect(
+      (await group.until(group.at('a').members(group.call()))).map(({ name, connected }) => [name, connected]),
+    ).toEqual([
       ['a', true],
       ['b', true],
     ]);

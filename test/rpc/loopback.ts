@@ -93,6 +93,7 @@ export function upstreamWith(parts: Partial<Upstream>): Upstream {
     members: refuse,
     retire: refuse,
     report: refuse,
+    digest: refuse,
   };
   return { ...refused, ...parts };
 }

@@ -1,73 +1,72 @@
-import type { NodeStatus, PartStatus } from '../../model/cluster.ts';
-import { formatVector, type VersionVector } from '../../model/version-vector.ts';
+import type { Argv } from 'yargs';
+import type { VersionVector } from '../../model/version-vector.ts';
+import { systemClock } from '../../runtime/system-clock.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
-import { table } from '../table.ts';
+import { readConfig, type Words } from '../option-flags.ts';
+import { describeCluster, describeDigests, type Looking, type NodeView, viewOf } from '../status/cluster-view.ts';
+import { describeNode } from '../status/describe-node.ts';
 
-export const statusCommand: Command<ClientWords> = {
+interface StatusWords extends ClientWords {
+  readonly digest: boolean;
+}
+
+export const statusCommand: Command<StatusWords> = {
   usage: 'status',
-  describe: 'What a node says of itself: parts, vectors, proven age, followers, members',
+  describe: 'What a node says of itself: parts, vectors, proven age, followers; from an origin, of the whole cluster',
   build: (parser) =>
     withClientOptions(parser)
-      .example('$0 status', 'the origin on this machine')
-      .example('$0 status --endpoint 127.0.0.1:7200 --json', 'an edge, for a program'),
+      .option('digest', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'Also a digest of what each node holds whole, by namespace: equal at an equal vector and second exactly when the records are. Reads everything',
+      })
+      .example('$0 status', 'the cluster, as the origin on this machine sees it')
+      .example('$0 status --digest', 'do all hold the same?')
+      .example('$0 status --endpoint 127.0.0.1:7200 --json', 'an edge, for a program') as Argv<StatusWords>,
   run: (words, context) =>
     withCluster(words, context, async (cluster) => {
+      const config = readConfig('client', words as unknown as Words, context.terminal.environment);
+      const second = words.digest ? Math.floor(systemClock.wallMs() / 1000) : undefined;
       const status = await cluster.status();
-      const text = words.json ? `${JSON.stringify(status, jsonVectors)}\n` : describe(status);
-      await context.terminal.write(text);
+      const own: NodeView = {
+        member: { ...status.node, connected: true },
+        status,
+        ...(second === undefined ? {} : { digests: await cluster.digest({ second }) }),
+      };
+      const looking: Looking = {
+        second,
+        reach: (address) => context.connect({ ...config, endpoints: [address] }),
+      };
+      const members = status.node.role === 'origin' ? await cluster.members() : [];
+      const others = members.filter(({ id }) => id !== status.node.id);
+      const views = [own, ...(await Promise.all(others.map((member) => viewOf(member, looking))))];
+      await context.terminal.write(words.json ? jsonOf(views) : textOf(own, views, words.digest));
       return exitCodes.done;
     }),
 };
 
-function jsonVectors(_key: string, value: unknown): unknown {
-  return value instanceof Map ? Object.fromEntries(value as VersionVector) : value;
-}
-
-function describe(status: NodeStatus): string {
-  const { node, clusterId, version, ready, readOnly, notes, uptimeMs, hitRate, parts, followers, peers = [] } = status;
-  const facts = [
-    `${node.role} ${node.name} (${node.id}) in ${node.region}, Meridian ${version}, cluster ${clusterId}`,
-    `${ready ? 'ready' : 'NOT READY'}${readOnly ? ', takes no writes' : ''}, up ${Math.round(uptimeMs / 1000)} s`,
-    ...(hitRate === undefined ? [] : [`${(hitRate * 100).toFixed(1)} % of reads served without a load`]),
-    ...notes.map((note) => `note: ${note}`),
-  ];
-  const sections = [`${facts.join('\n')}\n`, table(partHeadings, parts.map(partRow))];
-  if (peers.length > 0) {
-    const rows = peers.map((p) => [
-      p.name,
-      p.id,
-      p.address,
-      p.state,
-      ageOf(p.boundMs),
-      p.unacknowledged?.toString() ?? 'unknown',
-    ]);
-    sections.push(table(['peer', 'id', 'address', 'state', 'proven age', 'unacknowledged'], rows));
-  }
-  if (followers.length > 0) {
-    const rows = followers.map((f) => [f.name, f.role, f.id, f.part, f.state, f.behindCommits?.toString() ?? '']);
-    sections.push(table(['follower', 'role', 'id', 'part', 'state', 'behind'], rows));
-  }
+function textOf(own: NodeView, views: readonly NodeView[], digest: boolean): string {
+  const sections = own.status === undefined ? [] : [describeNode(own.status)];
+  if (views.length > 1) sections.push(describeCluster(views));
+  if (digest) sections.push(describeDigests(views));
   return sections.join('\n');
 }
 
-function ageOf(boundMs: number | undefined): string {
-  return boundMs === undefined ? 'unknown' : `${Math.round(boundMs)} ms`;
+/** The node asked, with its digests, and the others of the cluster beside it. */
+function jsonOf([own, ...others]: readonly NodeView[]): string {
+  const node = { ...own?.status, ...(own?.digests === undefined ? {} : { digests: own.digests }) };
+  const members = others.map(({ member, status, digests, error }) => ({
+    node: member,
+    ...status,
+    ...(digests === undefined ? {} : { digests }),
+    ...(error === undefined ? {} : { error }),
+  }));
+  return `${JSON.stringify({ ...node, ...(others.length === 0 ? {} : { members }) }, vectors)}\n`;
 }
 
-const partHeadings = ['part', 'holds', 'state', 'upstream', 'proven age', 'records', 'bytes', 'covered', 'floor'];
-
-function partRow(part: PartStatus): string[] {
-  return [
-    part.part,
-    part.includes.join(' '),
-    part.state,
-    part.upstream ?? '',
-    ageOf(part.boundMs),
-    part.records?.toString() ?? '',
-    part.bytes?.toString() ?? '',
-    formatVector(part.covered),
-    formatVector(part.floor),
-  ];
+function vectors(_key: string, value: unknown): unknown {
+  return value instanceof Map ? Object.fromEntries(value as VersionVector) : value;
 }

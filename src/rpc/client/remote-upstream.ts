@@ -1,7 +1,16 @@
 import { Metadata } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import type { Call } from '../../model/call.ts';
-import type { Member, NodeStatus, Report, ReportRequest, Retired, RetireRequest } from '../../model/cluster.ts';
+import type {
+  DigestRequest,
+  Member,
+  NodeStatus,
+  PartDigest,
+  Report,
+  ReportRequest,
+  Retired,
+  RetireRequest,
+} from '../../model/cluster.ts';
 import { isMeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
 import type {
@@ -18,9 +27,11 @@ import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import {
   decodeChange,
+  decodeDigest,
   decodeMember,
   decodeNamespace,
   decodeStatus,
+  type WireDigest,
   type WireMember,
   type WireNamespace,
   type WireNamespaceChange,
@@ -76,6 +87,7 @@ const methods = {
   moveHome: method(services.namespaces, 'MoveHome'),
   status: method(services.cluster, 'Status'),
   members: method(services.cluster, 'Members'),
+  digest: method(services.cluster, 'Digest'),
   retire: method(services.cluster, 'Retire'),
   report: method(services.cluster, 'Report'),
   follow: method(services.feed, 'Follow'),
@@ -226,6 +238,11 @@ export class RemoteUpstream implements Upstream {
   async retire(request: RetireRequest, call: Call): Promise<Retired> {
     const { id, ...rest } = await this.#connection.unary<unknown, Retired>(methods.retire, request, call);
     return { ...rest, id: decodeOrigin(id) };
+  }
+
+  async digest(request: DigestRequest, call: Call): Promise<readonly PartDigest[]> {
+    const wire = await this.#connection.unary<unknown, { digests: WireDigest[] }>(methods.digest, request, call);
+    return wire.digests.map(decodeDigest);
   }
 
   async report(request: ReportRequest, call: Call): Promise<Report> {

@@ -3,6 +3,7 @@ import type {
   Member,
   NodeIdentity,
   NodeStatus,
+  PartDigest,
   PartStatus,
   PeerStatus,
   Role,
@@ -148,6 +149,17 @@ function decodePart(wire: WirePart): PartStatus {
     ...optional('records', wire.records),
     ...optional('bytes', wire.bytes),
   };
+}
+
+export type WireDigest = Omit<PartDigest, 'vector'> & { readonly vector: WireVector | null };
+
+export function encodeDigest({ vector, ...rest }: PartDigest): WireDigest {
+  return { ...rest, vector: encodeVector(vector) };
+}
+
+export function decodeDigest({ part, title, prefixes, second, records, digest, ...rest }: WireDigest): PartDigest {
+  const namespace = decodeNamespaceId(rest.namespace);
+  return { part, namespace, title, prefixes, vector: decodeVector(rest.vector), second, records, digest };
 }
 
 export function encodeMember({ connected, ...node }: Member): WireMember {

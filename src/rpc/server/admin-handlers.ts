@@ -1,7 +1,7 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { Report, ReportRequest, RetireRequest } from '../../model/cluster.ts';
+import type { DigestRequest, Report, ReportRequest, RetireRequest } from '../../model/cluster.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import { encodeChange, encodeMember, encodeStatus } from '../codec/cluster-codec.ts';
+import { encodeChange, encodeDigest, encodeMember, encodeStatus } from '../codec/cluster-codec.ts';
 import { decodeOrigin } from '../codec/record-codec.ts';
 import type { Timing } from './call-of.ts';
 import { unary } from './unary.ts';
@@ -37,6 +37,10 @@ export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServ
     Members: unary(timing, async (_: unknown, call) => {
       const members = await upstream.members(call);
       return { members: members.map(encodeMember) };
+    }),
+    Digest: unary(timing, async (request: DigestRequest, call) => {
+      const digests = await upstream.digest(request, call);
+      return { digests: digests.map(encodeDigest) };
     }),
     Retire: unary(timing, ({ witness, ...request }: WireRetire, call) =>
       upstream.retire({ ...request, ...(witness ? { witness } : {}) }, call),

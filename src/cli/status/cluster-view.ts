@@ -1,0 +1,65 @@
+import type { ClusterHandle } from '../../client/cluster-handle.ts';
+import type { Address } from '../../config/option.ts';
+import { parseAddress } from '../../config/parse-address.ts';
+import type { Member, NodeStatus, PartDigest } from '../../model/cluster.ts';
+import { toMeridianError } from '../../model/errors.ts';
+import { formatVector } from '../../model/version-vector.ts';
+import { table } from '../table.ts';
+import { ageOf } from './describe-node.ts';
+
+/** One node of the cluster as it answered, or why it did not. */
+export interface NodeView {
+  readonly member: Member;
+  readonly status?: NodeStatus;
+  readonly digests?: readonly PartDigest[];
+  readonly error?: string;
+}
+
+export interface Looking {
+  /** The second of the digests; unset = none are asked for. */
+  readonly second: number | undefined;
+  /** A handle on the node at that address. */
+  readonly reach: (address: Address) => ClusterHandle;
+}
+
+/** Milliseconds for a node to tell its status; digests read everything and take the client's own time. */
+const statusMs = 3_000;
+
+/** Asks a member where it says that it is reached. */
+export async function viewOf(member: Member, { second, reach }: Looking): Promise<NodeView> {
+  const address = member.address === undefined ? undefined : parseAddress(member.address);
+  if (address === undefined) return { member, error: 'says no address' };
+  const cluster = reach(address);
+  try {
+    const status = await cluster.status({ timeoutMs: statusMs });
+    return { member, status, ...(second === undefined ? {} : { digests: await cluster.digest({ second }) }) };
+  } catch (error) {
+    return { member, error: toMeridianError(error).message };
+  } finally {
+    cluster.close();
+  }
+}
+
+/** One line a node. */
+export function describeCluster(views: readonly NodeView[]): string {
+  const rows = views.flatMap(({ member: { name, role, region }, status, error }): string[][] => {
+    if (status === undefined) return [[name, role, region, `unknown: ${error}`, '', '', '', '']];
+    const state = status.ready ? 'ready' : 'NOT READY';
+    return status.parts.map(({ part, boundMs, bytes, covered }) => {
+      const hitRate = status.hitRate === undefined ? '' : `${(status.hitRate * 100).toFixed(1)} %`;
+      return [name, role, region, state, part, ageOf(boundMs), hitRate, bytes?.toString() ?? '', formatVector(covered)];
+    });
+  });
+  return table(['node', 'role', 'region', 'state', 'part', 'proven age', 'hit rate', 'bytes', 'covered'], rows);
+}
+
+/** One line for each namespace of each part: equal lines hold equal records. */
+export function describeDigests(views: readonly NodeView[]): string {
+  const rows = views.flatMap(({ member, digests = [] }) =>
+    digests.map(({ title, prefixes, part, records, digest, vector, second }) => {
+      const holds = prefixes.map((prefix) => (prefix === '' ? title : `${title}/${prefix}*`)).join(' ');
+      return [member.name, part, holds, String(records), digest, formatVector(vector), String(second)];
+    }),
+  );
+  return table(['node', 'part', 'holds', 'records', 'digest', 'covered', 'second'], rows);
+}
