@@ -15,6 +15,7 @@ import { CachePart } from './cache-part.ts';
 import { CopyPart } from './copy-part.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { FeedRoute } from './feed-route.ts';
+import { joiningSink } from './joining-sink.ts';
 import type { Part } from './part.ts';
 import { Relay } from './relay.ts';
 import { type ReplicatedFilter, resolvePatterns } from './replicated-filter.ts';
@@ -174,7 +175,7 @@ async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> 
   const part = await CopyPart.open({ ...options, ledger, tracker, filter });
   const relay = await Relay.open(part, { ...options, ...opening });
   const what = { role: 'copy', filter, values: { kind: 'all' } } as const;
-  return { part, relay, ...following(part.kind, relay.sink(part), tracker, what, opening) };
+  return { part, relay, ...following(part, relay.sink(part), tracker, what, opening) };
 }
 
 async function openCache(filter: Filter, opening: Opening): Promise<Running & { readonly part: CachePart }> {
@@ -183,11 +184,11 @@ async function openCache(filter: Filter, opening: Opening): Promise<Running & { 
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const part = await CachePart.open({ ...options, ledger, tracker });
   const what = { role: 'cache', filter, values: options.feedValues } as const;
-  return { part, ...following(part.kind, part, tracker, what, opening) };
+  return { part, ...following(part, part, tracker, what, opening) };
 }
 
 function following(
-  part: Part['kind'],
+  { kind: part, ledger }: Part,
   sink: FeedSink,
   tracker: StalenessTracker,
   what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
@@ -197,7 +198,7 @@ function following(
   const loop = new FollowLoop({
     ...options,
     part,
-    sink: joining(sink, joined),
+    sink: joiningSink(sink, ledger, joined),
     tracker,
     upstream: () => route.next(),
     open: () => {
@@ -206,20 +207,6 @@ function following(
     },
   });
   return { loop, route };
-}
-
-/** The part as a sink, which learns from the handshake which cluster the edge is of. */
-function joining(part: FeedSink, joined: Opening['joined']): FeedSink {
-  return {
-    start: () => part.start(),
-    opened: async (event) => {
-      await joined(event.clusterId);
-      await part.opened(event);
-    },
-    apply: (event) => part.apply(event),
-    durable: () => part.durable(),
-    checkStore: () => part.checkStore?.(),
-  };
 }
 
 function startLoops({ part, loop }: Running, loops: Lifecycle, options: EdgeOptions): void {

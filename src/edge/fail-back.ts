@@ -59,6 +59,7 @@ export class FailBack {
       this.#readySinceMs.set(name, sinceMs);
       if (nowMs - sinceMs < (this.#steadyMs.get(name) ?? steadyMs)) continue;
       this.#wentBackMs.set(name, nowMs);
+      this.#readySinceMs.delete(name);
       for (const route of routes()) if (route.prefers(candidate)) route.leave();
     }
   }

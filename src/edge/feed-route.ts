@@ -65,6 +65,7 @@ export class FeedRoute {
 
   #failed(named: NamedUpstream, error: unknown): void {
     const reason = isMeridianError(error) ? error.details.reason : undefined;
+    if (reason === 'begins-anew') return; // It was this edge's own doing.
     if (reason === 'part-not-served' || reason === 'not-a-relay') {
       this.#notServedUntilMs.set(named.name, this.#clock.monotonicMs() + notServedMs);
     } else if (reason !== undefined && feedOnly.has(reason)) this.#suspended.failed(named.name);

@@ -71,6 +71,7 @@ export class Relay {
       opened: (event) => sink.opened(event),
       apply: (event) => this.#apply(sink, event),
       durable: () => sink.durable(),
+      checkStore: () => sink.checkStore?.(),
     };
   }
 

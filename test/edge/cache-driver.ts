@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CachePart } from '../../src/edge/cache-part.ts';
 import { edgeDefaults } from '../../src/edge/edge-options.ts';
-import { LoadPlaces } from '../../src/edge/load-places.ts';
+import { LoadPlaces, type LoadPlacesOptions } from '../../src/edge/load-places.ts';
 import { Loads } from '../../src/edge/loads.ts';
 import { silentEdgeObserver } from '../../src/edge/observer.ts';
 import { Upstreams } from '../../src/edge/upstreams.ts';
@@ -54,6 +54,11 @@ interface Asked {
   fail(error: Error): void;
 }
 
+interface DriverOptions extends Partial<Pick<LoadPlacesOptions, 'loadsMax' | 'loadsWaitingMax'>> {
+  readonly memoryBytesMax?: number;
+  readonly diskBytesMax?: number;
+}
+
 /** A cached part with its loads, whose feed and upstream the test plays. */
 export class CacheDriver {
   readonly clock = new FakeClock();
@@ -69,7 +74,7 @@ export class CacheDriver {
     folder: string,
     store: Store,
     ledger: Ledger,
-    parts: { part: CachePart; clock: FakeClock; tracker: StalenessTracker; loadsMax: number },
+    parts: { part: CachePart; clock: FakeClock; tracker: StalenessTracker; places: LoadPlacesOptions },
   ) {
     this.#folder = folder;
     this.#store = store;
@@ -79,13 +84,11 @@ export class CacheDriver {
     this.tracker = parts.tracker;
     const upstream = { get: (_request: GetRequest, call: Call) => this.#ask(call) } as unknown as Upstream;
     const upstreams = new Upstreams([{ name: 'u', upstream }], this.clock, { firstMs: 1, mostMs: 1 });
-    const places = new LoadPlaces({ ...edgeDefaults, clock: this.clock, loadsMax: parts.loadsMax });
+    const places = new LoadPlaces(parts.places);
     this.loads = new Loads({ ...edgeDefaults, places, upstreams, clock: this.clock, edgeObserver: silentEdgeObserver });
   }
 
-  static async open(
-    options: { folder?: string; memoryBytesMax?: number; diskBytesMax?: number; loadsMax?: number } = {},
-  ): Promise<CacheDriver> {
+  static async open(options: DriverOptions & { readonly folder?: string } = {}): Promise<CacheDriver> {
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'meridian-cache-')));
     const store = await openLevelStore(folder);
     const clock = new FakeClock();
@@ -101,10 +104,15 @@ export class CacheDriver {
       cacheMemoryBytesMax: options.memoryBytesMax ?? 1_000_000,
       cacheDiskBytesMax: options.diskBytesMax ?? 1_000_000,
     });
-    return new CacheDriver(folder, store, ledger, { part, clock, tracker, loadsMax: options.loadsMax ?? 1000 });
+    return new CacheDriver(folder, store, ledger, {
+      part,
+      clock,
+      tracker,
+      places: { ...edgeDefaults, ...options, clock },
+    });
   }
 
-  async reopened(options: { memoryBytesMax?: number; diskBytesMax?: number } = {}): Promise<CacheDriver> {
+  async reopened(options: DriverOptions = {}): Promise<CacheDriver> {
     await this.#shut();
     return CacheDriver.open({ ...options, folder: this.#folder });
   }

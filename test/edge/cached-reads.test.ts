@@ -221,4 +221,44 @@ describe('loads', () => {
     (await cache.nextAsked()).fail(new MeridianError('UNAVAILABLE', 'down', { reason: 'down' }));
     expect((await loading).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
+
+  it('wait for a place in the order of coming where enough are under way', async () => {
+    cache = await cache.reopened({ loadsMax: 1 });
+    await cache.caughtUp(1);
+    const loads = ['a', 'b', 'c'].map((key) => cache.load(key));
+    for (const key of ['a', 'b', 'c']) {
+      const asked = await cache.nextAsked();
+      expect(cache.asked).toEqual([]);
+      asked.answer(written(1, key), 1);
+    }
+    expect((await Promise.all(loads)).map(({ record }) => record?.key)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('are refused with a retry delay where no place became free before the deadline', async () => {
+    cache = await cache.reopened({ loadsMax: 1 });
+    await cache.caughtUp(1);
+    const first = cache.load('a');
+    const asked = await cache.nextAsked();
+    const second = cache.load('b', {}, { deadlineMs: cache.clock.monotonicMs() + 100 });
+    const refused = expect(second).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      details: { reason: 'too-many-loads', retryAfterMs: 200 },
+    });
+    cache.clock.advance(100);
+    await refused;
+    asked.answer(written(1, 'a'), 1);
+    await first;
+    const third = cache.load('c');
+    (await cache.nextAsked()).answer(written(1, 'c'), 1);
+    expect((await third).record?.key).toBe('c');
+  });
+
+  it('are refused at once where too many wait already', async () => {
+    cache = await cache.reopened({ loadsMax: 1, loadsWaitingMax: 1 });
+    await cache.caughtUp(1);
+    const loads = [cache.load('a'), cache.load('b')];
+    await expect(cache.load('c')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    for (const key of ['a', 'b']) (await cache.nextAsked()).answer(written(1, key), 1);
+    await Promise.all(loads);
+  });
 });

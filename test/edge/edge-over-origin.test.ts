@@ -196,6 +196,21 @@ describe('an edge that caches', () => {
     expect(systemClock.monotonicMs()).toBeLessThan(within.deadlineMs);
   });
 
+  it('tells a reader whose session did not come here in time which origin is missing, not that time ran out', async () => {
+    const edge = await openEdge();
+    await isLive(edge);
+    const [id] = origin.covered.keys();
+    if (id === undefined) throw new Error('an origin covers its own founding');
+    const session = { ...emptySession, vector: new Map([[id, 1_000_000]]) };
+    silent = true;
+    const read = edge.get({ namespace: 'ns', key: 'k', session }, call(300));
+    await expect(read).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'session-not-covered' },
+      message: expect.stringContaining(id),
+    });
+  });
+
   it('says neither absent nor unknown before it has caught up, where it cannot load (R17)', async () => {
     down = true;
     const edge = await openEdge();

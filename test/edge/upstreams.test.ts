@@ -74,4 +74,36 @@ describe('the upstreams of an edge', () => {
     expect(list.current().name).toBe('a');
     expect(list.reachable).toBe(true);
   });
+
+  it('get half of the time each while another is left, so that one that is silent does not use it up', async () => {
+    const clock = new FakeClock();
+    const list = opened(clock);
+    const asked: string[] = [];
+    const given: boolean[] = [];
+    const call = { deadlineMs: clock.monotonicMs() + 1000, signal: new AbortController().signal };
+    const answer = list.ask(call, async (upstream, { signal }) => {
+      asked.push(nameOf(upstream));
+      if (nameOf(upstream) === 'c') return 'c';
+      signal.addEventListener('abort', () => given.push(true));
+      return new Promise<string>(() => {});
+    });
+    await Promise.resolve();
+    clock.advance(499);
+    expect(asked).toEqual(['a']);
+    clock.advance(1);
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    expect(asked).toEqual(['a', 'b']);
+    clock.advance(250);
+    expect(await answer).toBe('c');
+    expect(given).toEqual([true, true]);
+  });
+
+  it('are asked also while they rest, where every other one has failed', async () => {
+    const clock = new FakeClock();
+    const list = opened(clock);
+    await list.ask(aCall, asking(['a', 'b'], []));
+    const asked: string[] = [];
+    await expect(list.ask(aCall, asking(names, asked))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect([...asked].sort()).toEqual(names);
+  });
 });

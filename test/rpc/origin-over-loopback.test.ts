@@ -5,6 +5,7 @@ import { emptySession } from '../../src/model/session.ts';
 import { parseStamp } from '../../src/model/stamp.ts';
 import type { Origin } from '../../src/origin/origin.ts';
 import type { RemoteUpstream } from '../../src/rpc/client/remote-upstream.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
 import { aCall, openOrigin, overLoopback } from './loopback.ts';
 
 let origin: Origin;
@@ -54,6 +55,18 @@ describe('an origin over gRPC', () => {
     await put('gone', 'x');
     const { written } = await remote.write({ ...common, mutations: [{ kind: 'delete', key: 'gone' }] }, aCall());
     expect((await get('gone')).record).toMatchObject({ kind: 'tombstone', stamp: written[0]?.stamp });
+  });
+
+  it('tells in time, within the caller’s deadline, that a session’s writes are not here and whose they are', async () => {
+    const [id] = origin.covered.keys();
+    if (id === undefined) throw new Error('an origin covers its own founding');
+    const session = { ...emptySession, vector: new Map([[id, 1_000_000]]) };
+    const call = { ...aCall(), deadlineMs: systemClock.monotonicMs() + 500 };
+    await expect(remote.get({ namespace: 'books', key: 'k', session }, call)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'session-not-covered' },
+      message: expect.stringContaining(id),
+    });
   });
 
   it('keeps an empty value apart from an absent key', async () => {

@@ -1,0 +1,36 @@
+import { MeridianError } from '../model/errors.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { FeedSink } from '../replication/feed-sink.ts';
+import type { Ledger } from '../replication/ledger.ts';
+
+/**
+ * A part as a sink that learns what its upstream says of the cluster: from the handshake which one it is, and from the
+ * registry that an origin was removed. A part that covers more of that origin than is left of it begins anew (rule R23);
+ * its next stream is told so, whoever the upstream is.
+ */
+export function joiningSink(sink: FeedSink, ledger: Ledger, joined: (clusterId: string) => Promise<void>): FeedSink {
+  return {
+    start: () => sink.start(),
+    opened: async (event) => {
+      await joined(event.clusterId);
+      await sink.opened(event);
+    },
+    apply: async (event) => {
+      await sink.apply(event);
+      if (event.kind !== 'changes') return;
+      if (event.records.some(({ namespace }) => namespace === registryNamespace)) checkWithinFinal(ledger);
+    },
+    durable: () => sink.durable(),
+    checkStore: () => sink.checkStore?.(),
+  };
+}
+
+/** @throws UNAVAILABLE where what is covered goes beyond the final sequence of a removed origin */
+function checkWithinFinal({ registry, state }: Ledger): void {
+  for (const [origin, sequence] of state.covered) {
+    if (!registry.membership.isBeyondFinal({ origin, sequence })) continue;
+    throw new MeridianError('UNAVAILABLE', `origin ${origin} was removed; what is held of it is taken over anew`, {
+      reason: 'begins-anew',
+    });
+  }
+}
