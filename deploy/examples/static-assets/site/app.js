@@ -1,0 +1,2 @@
+const { facts } = await (await fetch('/data/facts.json')).json();
+document.querySelector('#facts').textContent = facts.join(' ');
