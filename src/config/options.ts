@@ -74,6 +74,13 @@ export const options = {
     group: 'Network',
     help: 'Other origins. With any, an empty data folder waits to be admitted to their cluster instead of founding one. One side naming the other is enough, where both say where they are reached.',
   },
+  rebuildFrom: {
+    flag: 'rebuild-from',
+    kind: 'address',
+    targets: origins,
+    group: 'Identity',
+    help: 'Only where the disk of every origin is lost, with an empty --data: takes everything, versions kept, from the edge at this address that copies everything, and goes on as the origin of the same cluster. Afterwards the option changes nothing.',
+  },
   advertise: {
     flag: 'advertise',
     kind: 'address',

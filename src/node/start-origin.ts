@@ -3,7 +3,8 @@ import type { OriginConfig } from '../config/config.ts';
 import { formatAddress } from '../config/parse-address.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { Origin } from '../origin/origin.ts';
-import { originDefaults } from '../origin/origin-options.ts';
+import { type OriginOptions, originDefaults } from '../origin/origin-options.ts';
+import { rebuildStore } from '../origin/rebuild.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { openLevelStore } from '../store/level-store.ts';
 import { advertisedAddress } from './advertised-address.ts';
@@ -14,6 +15,9 @@ import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { saveUnreplicated } from './save-unreplicated.ts';
 import { softwareVersion } from './software-version.ts';
+
+/** Records between two lines of the log. */
+const rebuildTold = 100_000;
 
 /**
  * Opens the origin's store, founding a cluster in an empty folder, and serves it.
@@ -36,7 +40,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     closing.add('store', () => store.close());
     const mustReopen = new AbortController();
     const { name, region, location, durability } = config;
-    const origin = await Origin.open({
+    const options: OriginOptions = {
       ...originDefaults,
       store,
       clock,
@@ -64,9 +68,35 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       ringBytesMax: config.ringBytes,
       scansMax: config.scansMax,
       scanStallMs: config.scanStallMs,
-    });
+    };
+    if (config.rebuildFrom !== undefined) await rebuild(options, formatAddress(config.rebuildFrom), outside);
+    const origin = await Origin.open(options);
     closing.add('origin', () => origin.close());
     const node = await hostNode(origin, { ...config, outside, metrics, closing });
     return { ...node, mustReopen: mustReopen.signal };
   });
+}
+
+/** Takes everything from a copy before the origin is opened; how far it is stands in the log. */
+async function rebuild(options: OriginOptions, address: string, { logger }: Outside): Promise<void> {
+  const source = options.connect(address);
+  let records = 0;
+  let told = 0;
+  try {
+    await rebuildStore({
+      ...options,
+      source,
+      address,
+      signal: new AbortController().signal,
+      received: (more) => {
+        records += more;
+        if (records - told < rebuildTold) return;
+        told = records;
+        logger.log('info', 'rebuilding from a copy', { address, records });
+      },
+    });
+    logger.log('info', 'rebuilt from a copy', { address, records });
+  } finally {
+    source.close();
+  }
 }

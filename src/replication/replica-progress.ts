@@ -2,7 +2,7 @@ import type { OriginId } from '../model/position.ts';
 import type { Store } from '../store/store.ts';
 
 /** Named state of the store: where a scan stands, and whether it is one with a sweep. */
-export const defaultProgressName = 'replica/progress';
+export const replicaProgressName = 'replica/progress';
 
 export type Progress =
   /** Nothing was ever received. */

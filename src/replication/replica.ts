@@ -16,7 +16,7 @@ import type { LedgerState } from './ledger-state.ts';
 import type { Membership } from './membership.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { CommitView, Decision } from './proposal.ts';
-import { defaultProgressName, type Progress, readProgress } from './replica-progress.ts';
+import { type Progress, readProgress, replicaProgressName } from './replica-progress.ts';
 import { checkSameLife } from './same-life.ts';
 
 export interface ReplicaOptions {
@@ -279,7 +279,7 @@ export class Replica implements FeedSink {
 }
 
 function progressNameOf({ peering }: ReplicaOptions): string {
-  return peering?.progressName ?? defaultProgressName;
+  return peering?.progressName ?? replicaProgressName;
 }
 
 /** For the merge rule's sake: a head with no value at hand. Its value is never used, since the incoming one wins. */

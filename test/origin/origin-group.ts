@@ -35,14 +35,19 @@ export class OriginGroup {
     this.#options = options;
   }
 
-  /** Opens an origin over its disk, which it keeps across restarts. */
-  async open(name: string, peers: readonly string[] = [], options: Partial<OriginOptions> = {}): Promise<Origin> {
+  /** Opens an origin over its disk, which it keeps across restarts; `before` is done to that first. */
+  async open(
+    name: string,
+    peers: readonly string[] = [],
+    options: Partial<OriginOptions> = {},
+    before: (opened: OriginOptions) => Promise<void> = async () => {},
+  ): Promise<Origin> {
     const disk = this.#members.get(name)?.disk ?? new MemoryDisk();
     const store = disk.open(() => this.time.wait(1));
     const clock = new VirtualClock(this.time);
     const member: Member = { disk, origin: undefined, store, clock };
     this.#members.set(name, member);
-    const opening = Origin.open({
+    const opened: OriginOptions = {
       ...originDefaults,
       probeIntervalMs: 20,
       silenceMsMax: 300,
@@ -70,9 +75,10 @@ export class OriginGroup {
       lost: (why) => {
         member.lost = why;
       },
-      connect: (address) => ({ upstream: this.#link(name, address), close: () => {} }),
-    });
-    member.origin = await this.until(opening);
+      connect: (address) => ({ upstream: this.reach(name, address), close: () => {} }),
+    };
+    await this.until(before(opened));
+    member.origin = await this.until(Origin.open(opened));
     return member.origin;
   }
 
@@ -185,7 +191,8 @@ export class OriginGroup {
     }
   }
 
-  #link(from: string, to: string): Upstream {
+  /** One node as another reaches it. */
+  reach(from: string, to: string): Upstream {
     const alive = (target: Origin | undefined): target is Origin =>
       target !== undefined && this.#members.get(to)?.origin === target && !this.#cut.has([from, to].sort().join());
     const gone = () => new MeridianError('UNAVAILABLE', `${to} is not reached from ${from}`, { reason: 'connection' });
