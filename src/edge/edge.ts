@@ -16,7 +16,6 @@ import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, Write
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { Upstream } from '../model/upstream.ts';
-import { followerStatus } from '../replication/follower-status.ts';
 import { PartDigests } from '../replication/part-digests.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
@@ -180,7 +179,7 @@ export class Edge implements Upstream {
       ],
       uptimeMs: this.#options.clock.monotonicMs() - this.#startedMs,
       parts,
-      followers: (open?.copy?.relay.followers() ?? []).map(followerStatus),
+      followers: open?.copy?.relay.followers() ?? [],
       readOnly: false,
       ...(hitRate === undefined ? {} : { hitRate }),
     };
@@ -190,9 +189,7 @@ export class Edge implements Upstream {
   async members(call: Call): Promise<readonly Member[]> {
     const members = await this.#upstreams.ask(call, (upstream, asked) => upstream.members(asked));
     const all = new Map(members.map((member) => [member.id, member]));
-    for (const { node, role } of this.#parts?.copy?.relay.followers() ?? []) {
-      if (role !== 'watch') all.set(node.id, { ...node, connected: true });
-    }
+    for (const node of this.#parts?.copy?.relay.nodes() ?? []) all.set(node.id, { ...node, connected: true });
     return [...all.values()];
   }
 

@@ -1,10 +1,11 @@
-import type { NodeIdentity } from '../model/cluster.ts';
+import type { FollowerStatus, NodeIdentity } from '../model/cluster.ts';
 import { vectorOf } from '../model/epoch.ts';
 import type { CaughtUp, Changes, FeedEvent, FollowerMessage, FollowOpen, Resync } from '../model/feed.ts';
 import { containsFilter } from '../model/filter.ts';
 import { covers } from '../model/version-vector.ts';
-import { FeedServer, type FeedServerOptions, type FollowerView } from '../replication/feed-server.ts';
+import { FeedServer, type FeedServerOptions } from '../replication/feed-server.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
+import { followerStatus } from '../replication/follower-status.ts';
 import type { Random } from '../runtime/random.ts';
 import type { CopyPart } from './copy-part.ts';
 
@@ -93,8 +94,15 @@ export class Relay {
     return start.kind !== 'cursor' || covers(this.#part.ledger.state.covered, vectorOf(start.cursor));
   }
 
-  followers(): readonly FollowerView[] {
-    return this.#feed.followers();
+  followers(): readonly FollowerStatus[] {
+    const { covered } = this.#part.ledger.state;
+    return this.#feed.followers().map((view) => followerStatus(view, covered));
+  }
+
+  /** The edges that follow this one, each once for each of its parts. */
+  nodes(): readonly NodeIdentity[] {
+    const followers = this.#feed.followers().filter(({ role }) => role !== 'watch');
+    return followers.map(({ node }) => node);
   }
 
   /** Ends every follower's stream; the copy is being closed. */

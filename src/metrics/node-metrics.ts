@@ -6,12 +6,14 @@ import { EventLoopMetrics } from './event-loop-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { ReadWriteMetrics } from './read-write-metrics.ts';
 import { ReplicationMetrics } from './replication-metrics.ts';
+import { RpcMetrics } from './rpc-metrics.ts';
 import { StatusMetrics } from './status-metrics.ts';
 
 /** All that one node measures, in a registry of its own: two nodes in one process do not mix. */
 export class NodeMetrics {
   readonly replication: ReplicationMetrics;
   readonly http: HttpMetrics;
+  readonly rpc: RpcMetrics;
   readonly readsAndWrites: ReadWriteMetrics;
   readonly #registry = new Registry();
   readonly #status: StatusMetrics;
@@ -20,6 +22,7 @@ export class NodeMetrics {
   constructor(logger: Logger) {
     this.replication = new ReplicationMetrics(this.#registry, logger);
     this.http = new HttpMetrics(this.#registry);
+    this.rpc = new RpcMetrics(this.#registry);
     this.readsAndWrites = new ReadWriteMetrics(this.#registry);
     this.#status = new StatusMetrics(this.#registry);
     this.#eventLoop = new EventLoopMetrics(this.#registry);

@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { NodeStatus, PartStatus } from '../model/cluster.ts';
+import type { OriginId } from '../model/position.ts';
 
 /** Followers that get a series of their own; the rest is counted all the same. */
 const followersNamedMax = 100;
@@ -18,6 +19,9 @@ export class StatusMetrics {
   readonly #bytes: Gauge;
   readonly #followers: Gauge;
   readonly #behind: Gauge;
+  readonly #unacknowledged: Gauge;
+  readonly #peerAcknowledged: Gauge;
+  readonly #peerUnacknowledged: Gauge;
   readonly #hitRatio: Gauge;
 
   constructor(registry: Registry) {
@@ -43,6 +47,22 @@ export class StatusMetrics {
       'follower',
       'part',
     );
+    this.#unacknowledged = gauge(
+      'feed_follower_unacknowledged',
+      'Writes that this node covers and the follower has not said to have on disk.',
+      'follower',
+      'part',
+    );
+    this.#peerAcknowledged = gauge(
+      'peer_acknowledged_sequence',
+      "The last of this origin's own writes that the peer has said to have on disk.",
+      'peer',
+    );
+    this.#peerUnacknowledged = gauge(
+      'peer_unacknowledged',
+      "This origin's own writes that the peer has not said to have on disk.",
+      'peer',
+    );
     this.#hitRatio = gauge('hit_ratio', 'Reads answered from what is held, of all since the node was opened.', 'role');
     this.#gauges = [
       this.#info,
@@ -56,6 +76,9 @@ export class StatusMetrics {
       this.#bytes,
       this.#followers,
       this.#behind,
+      this.#unacknowledged,
+      this.#peerAcknowledged,
+      this.#peerUnacknowledged,
       this.#hitRatio,
     ];
   }
@@ -72,8 +95,23 @@ export class StatusMetrics {
     if (status.hitRate !== undefined) this.#hitRatio.set({ role }, status.hitRate);
     for (const part of status.parts) this.#showPart(part);
     for (const { role: followerRole, state } of status.followers) this.#followers.inc({ role: followerRole, state });
-    for (const { name: follower, part, behindCommits } of status.followers.slice(0, followersNamedMax)) {
+    for (const { name: follower, part, behindCommits, unacknowledged } of status.followers.slice(
+      0,
+      followersNamedMax,
+    )) {
       if (behindCommits !== undefined) this.#behind.set({ follower, part }, behindCommits);
+      if (unacknowledged !== undefined) this.#unacknowledged.set({ follower, part }, unacknowledged);
+    }
+    this.#showPeers(status);
+  }
+
+  #showPeers({ node, parts, peers = [] }: NodeStatus): void {
+    const own = parts[0]?.covered.get(node.id as OriginId) ?? 0;
+    for (const { name, id, unacknowledged } of peers) {
+      if (unacknowledged === undefined) continue;
+      const peer = name === '' ? id : name;
+      this.#peerUnacknowledged.set({ peer }, unacknowledged);
+      this.#peerAcknowledged.set({ peer }, own - unacknowledged);
     }
   }
 

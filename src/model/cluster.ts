@@ -120,6 +120,8 @@ export interface FollowerStatus {
   readonly state: 'waiting' | 'scanning' | 'live';
   /** Commits between what was last sent and the newest; unset while scanning. */
   readonly behindCommits?: number;
+  /** Writes, of all origins, that this node covers and the follower has not said to have on disk; unset = it keeps none. */
+  readonly unacknowledged?: number;
 }
 
 /** Another origin as an origin sees it. */

@@ -49,7 +49,7 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
     observer: metrics.http,
     exchangeMs: requestTimeoutMs,
   });
-  const server = new RpcServer({ upstream, clock, logger, requestTimeoutMs });
+  const server = new RpcServer({ upstream, clock, logger, requestTimeoutMs, observer: metrics.rpc });
   // Closed in the opposite order: while gRPC drains, HTTP still tells that the node is not ready.
   const httpAddress = await listener.start(http.host, http.port);
   closing.add('HTTP listener', () => listener.stop(drainTimeoutMs));

@@ -38,7 +38,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
     closing.add('store of the cache', () => cacheStore.close());
     const upstreams = config.upstreams.map((address) => {
       const name = formatAddress(address);
-      const upstream = new RemoteUpstream({ address: name, clock });
+      const upstream = new RemoteUpstream({ address: name, clock, observer: metrics.rpc });
       closing.add(`connection to ${name}`, async () => upstream.close());
       return { name, upstream };
     });

@@ -54,7 +54,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       durability,
       peers: config.peers.map(formatAddress),
       connect: (address) => {
-        const upstream = new RemoteUpstream({ address, clock });
+        const upstream = new RemoteUpstream({ address, clock, observer: metrics.rpc });
         return { upstream, close: () => upstream.close() };
       },
       ...advertisedAddress(config),

@@ -46,7 +46,7 @@ export function originStatus({ parts, version, uptimeMs, state, bytes }: Facts):
         bytes,
       },
     ],
-    followers: feed.followers().map(followerStatus),
+    followers: feed.followers().map((view) => followerStatus(view, covered)),
     ...(views.length === 0 ? {} : { peers: views.map(peer) }),
     readOnly: !standing.serves,
   };

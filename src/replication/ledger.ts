@@ -157,7 +157,7 @@ export class Ledger {
       const meta = new Map(group.meta).set(ledgerStateName, encodeLedgerState(group.state));
       const sync = group.accepted.some(({ waiting }) => waiting.proposal.sync);
       await store.commit({ puts, removals, meta, sync });
-      observer.committed(puts.length + removals.length, clock.monotonicMs() - startedMs);
+      observer.committed(puts.length + removals.length, clock.monotonicMs() - startedMs, sync);
       this.#publish(group);
     }
     for (const { waiting, result } of group.accepted) waiting.resolve(result);

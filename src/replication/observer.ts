@@ -18,7 +18,8 @@ export interface ReplicationObserver {
   followEnded(part: string, upstream: string, error: unknown): void;
   /** A record that was held or offered lost against a later stamp of another origin. */
   conflictLost(winner: string, loser: string): void;
-  committed(records: number, elapsedMs: number): void;
+  /** `synced`: the time is mostly that of the disk's sync. */
+  committed(records: number, elapsedMs: number, synced: boolean): void;
   commitFailed(error: unknown): void;
   expired(records: number): void;
   purged(records: number): void;

@@ -105,10 +105,10 @@ describe('the metrics of a node', () => {
   });
 
   it('measure times in seconds, and a propagation that clocks made negative as none', async () => {
-    metrics.replication.committed(3, 20);
+    metrics.replication.committed(3, 20, true);
     metrics.replication.propagated('copy', -5);
     const { text } = await metrics.scrape(status);
-    expect(samplesOf(text, 'meridian_commit_seconds_sum')).toEqual(['meridian_commit_seconds_sum 0.02']);
+    expect(samplesOf(text, 'meridian_commit_seconds_sum')).toEqual(['meridian_commit_seconds_sum{synced="true"} 0.02']);
     expect(samplesOf(text, 'meridian_propagation_seconds_sum')).toEqual([
       'meridian_propagation_seconds_sum{part="copy"} 0',
     ]);
@@ -137,5 +137,47 @@ describe('the metrics of a node', () => {
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1] ?? '');
     expect(names.filter((name) => !/^(meridian|process|nodejs)_/.test(name))).toEqual([]);
     expect(names.filter((name) => !text.includes(`# HELP ${name} `))).toEqual([]);
+  });
+
+  it('show what each peer and follower has yet to acknowledge, and nothing of one that keeps nothing', async () => {
+    const id = '00000000000000aa';
+    const follower = { role: 'edge', id: 'f', part: 'copy', state: 'live' } as const;
+    const { text } = await metrics.scrape({
+      ...status,
+      node: { ...status.node, role: 'origin', id },
+      followers: [
+        { ...follower, name: 'ber', unacknowledged: 3 },
+        { ...follower, name: 'par', part: 'cache' },
+      ],
+      peers: [{ name: 'iad', id: 'p', address: 'x:1', state: 'live', unacknowledged: 5 }],
+    });
+    expect(samplesOf(text, 'meridian_feed_follower_unacknowledged')).toEqual([
+      'meridian_feed_follower_unacknowledged{follower="ber",part="copy"} 3',
+    ]);
+    expect(samplesOf(text, 'meridian_peer_unacknowledged')).toEqual(['meridian_peer_unacknowledged{peer="iad"} 5']);
+    expect(samplesOf(text, 'meridian_peer_acknowledged_sequence')).toEqual([
+      'meridian_peer_acknowledged_sequence{peer="iad"} 36',
+    ]);
+  });
+
+  it('tell refused calls by their reason, of which there is a bounded number', async () => {
+    metrics.rpc.answered('KV/Get', 'OK', undefined, 2);
+    for (let i = 0; i < 300; i++) metrics.rpc.answered('KV/Put', 'INVALID_ARGUMENT', `reason-${i}`, 1);
+    const { text } = await metrics.scrape(status);
+    const rejected = samplesOf(text, 'meridian_requests_rejected_total');
+    expect(rejected.length).toBe(101);
+    expect(rejected).toContain('meridian_requests_rejected_total{code="INVALID_ARGUMENT",reason="other"} 200');
+    expect(text).toContain('meridian_grpc_request_seconds_count{method="KV/Get",code="OK"} 1');
+  });
+
+  it('weigh the feed by direction, and time commits that waited for the disk apart from those that did not', async () => {
+    metrics.rpc.feedMessage('sent', 100);
+    metrics.rpc.feedMessage('sent', 20);
+    metrics.replication.committed(1, 20, true);
+    metrics.replication.committed(1, 1, false);
+    const { text } = await metrics.scrape(status);
+    expect(samplesOf(text, 'meridian_feed_bytes_total')).toEqual(['meridian_feed_bytes_total{direction="sent"} 120']);
+    expect(text).toContain('meridian_commit_seconds_sum{synced="true"} 0.02');
+    expect(text).toContain('meridian_commit_seconds_sum{synced="false"} 0.001');
   });
 });

@@ -9,7 +9,7 @@ import { Origin } from '../../src/origin/origin.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { RemoteUpstream } from '../../src/rpc/client/remote-upstream.ts';
-import { RpcServer } from '../../src/rpc/server/rpc-server.ts';
+import { RpcServer, type RpcServerOptions } from '../../src/rpc/server/rpc-server.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
@@ -24,8 +24,9 @@ export interface Loopback {
   close(): Promise<void>;
 }
 
-export async function overLoopback(upstream: Upstream): Promise<Loopback> {
-  const server = new RpcServer({ upstream, clock: systemClock, logger: silentLogger, requestTimeoutMs: 30_000 });
+export async function overLoopback(upstream: Upstream, options: Partial<RpcServerOptions> = {}): Promise<Loopback> {
+  const timing = { clock: systemClock, logger: silentLogger, requestTimeoutMs: 30_000 };
+  const server = new RpcServer({ upstream, ...timing, ...options });
   const address = await server.start('127.0.0.1', 0);
   const remote = new RemoteUpstream({ address, clock: systemClock });
   return {

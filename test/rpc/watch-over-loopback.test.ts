@@ -121,4 +121,28 @@ describe('a watch over gRPC', () => {
     await expect(watch({ namespace: 'nobody' }).next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(watch({ namespace: '0'.repeat(32) }).next()).rejects.toMatchObject({ name: 'MeridianError' });
   });
+
+  it('is refused beyond the number that the node answers at once, until one ends', async () => {
+    const few = await overLoopback(origin, { watchersMax: 1 });
+    closing.push(() => few.close());
+    const watchFew = (ending: AbortController) =>
+      few.remote.watch({ namespace: 'books', prefix: '', fromStart: false }, ending.signal)[Symbol.asyncIterator]();
+    const first = new AbortController();
+    const events = watchFew(first);
+    await events.next();
+    const refused = watchFew(new AbortController()).next();
+    await expect(refused).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      details: { reason: 'too-many-watchers', limit: 1, retryAfterMs: 5000 },
+    });
+    first.abort(new Error('enough'));
+    await events.next().catch(() => {});
+    for (let again: unknown; again === undefined; ) {
+      const ending = new AbortController();
+      again = await watchFew(ending)
+        .next()
+        .catch(() => undefined);
+      ending.abort(new Error('enough'));
+    }
+  });
 });

@@ -50,6 +50,7 @@ import {
 } from '../codec/kv-codec.ts';
 import { decodeOrigin, malformed } from '../codec/record-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
+import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { services } from '../proto.ts';
 import { Connection, metadataOf, type Service } from './connection.ts';
 import { singleWrite } from './single-write.ts';
@@ -60,6 +61,8 @@ export interface RemoteUpstreamOptions {
   /** `host:port`. */
   readonly address: string;
   readonly clock: Clock;
+  /** Default: nobody listens. */
+  readonly observer?: RpcObserver;
 }
 
 export interface GetManyRequest extends Omit<GetRequest, 'key'> {
@@ -97,8 +100,10 @@ const methods = {
 export class RemoteUpstream implements Upstream {
   readonly address: string;
   readonly #connection: Connection;
+  readonly #observer: RpcObserver;
 
-  constructor({ address, clock }: RemoteUpstreamOptions) {
+  constructor({ address, clock, observer = silentRpcObserver }: RemoteUpstreamOptions) {
+    this.#observer = observer;
     this.address = address;
     this.#connection = new Connection(address, clock);
   }
@@ -177,7 +182,10 @@ export class RemoteUpstream implements Upstream {
     const stream = this.#connection.client.makeBidiStreamRequest<WireFollowRequest, WireFollowResponse>(
       methods.follow.path,
       (message) => methods.follow.requestSerialize(message),
-      (bytes) => methods.follow.responseDeserialize(bytes) as WireFollowResponse,
+      (bytes) => {
+        this.#observer.feedMessage('received', bytes.byteLength);
+        return methods.follow.responseDeserialize(bytes) as WireFollowResponse;
+      },
     );
     const send = async function* (): AsyncGenerator<WireFollowRequest> {
       yield encodeOpen(open);

@@ -112,13 +112,14 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
     ...optional('hitRate', wire.hitRate),
     parts: wire.parts.map(decodePart),
     ...(wire.peers === undefined || wire.peers.length === 0 ? {} : { peers: wire.peers.map(decodePeer) }),
-    followers: wire.followers.map(({ behindCommits, name, role, id, part, state }: FollowerStatus) => ({
+    followers: wire.followers.map(({ behindCommits, unacknowledged, name, role, id, part, state }: FollowerStatus) => ({
       name,
       role,
       id,
       part,
       state,
       ...optional('behindCommits', behindCommits),
+      ...optional('unacknowledged', unacknowledged),
     })),
   };
 }

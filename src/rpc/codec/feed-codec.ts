@@ -14,6 +14,7 @@ import type {
 } from '../../model/feed.ts';
 import type { Filter, KeyRange } from '../../model/filter.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
+import { checkOpenBounds } from './open-bounds.ts';
 import {
   decodeBound,
   decodeNamespaceId,
@@ -141,6 +142,7 @@ const roles = new Map<string, FollowOpen['role']>([
 export function decodeOpen(wire: WireOpen): FollowOpen {
   const role = roles.get(wire.role);
   if (role === undefined) throw malformed("a follower's role", wire.role);
+  checkOpenBounds(wire);
   return {
     protocol: wire.protocol,
     node: decodeIdentity(wire.node),

@@ -1,15 +1,19 @@
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { RpcObserver } from '../observer.ts';
 import { forwardedHeader } from '../proto.ts';
 
 export interface Timing {
   readonly clock: Clock;
   /** Milliseconds for a call whose caller set no deadline. */
   readonly requestTimeoutMs: number;
+  readonly observer: RpcObserver;
 }
 
-interface Served {
+/** What every kind of gRPC call offers. */
+export interface Served {
+  getPath(): string;
   readonly metadata?: { get(key: string): readonly unknown[] };
   getDeadline(): Date | number;
   on(event: 'cancelled', run: () => void): unknown;
@@ -17,10 +21,10 @@ interface Served {
 
 /** How much of a caller's time an answer gets to travel: what comes at its deadline is thrown away by its library. */
 const travelShare = 0.1;
-const travelMsMax = 100;
+const travelMsMax = 250;
 
 /** What gRPC says of a call, as the model's Call: the deadline by the monotonic clock, and cancellation. */
-export function callOf(served: Served, { clock, requestTimeoutMs }: Timing): Call {
+export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing, 'clock' | 'requestTimeoutMs'>): Call {
   const deadline = served.getDeadline();
   const wallMs = typeof deadline === 'number' ? deadline : deadline.getTime();
   const givenMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;

@@ -2,20 +2,19 @@ import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grp
 import { MeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import { type Clock, sleep } from '../../runtime/clock.ts';
+import { sleep } from '../../runtime/clock.ts';
 import { decodeOpen, decodeProbe, type WireFollowRequest, type WireFollowResponse } from '../codec/feed-codec.ts';
 import { eventMessages } from '../codec/feed-messages.ts';
-import { signalOf } from './call-of.ts';
-import { failStream, writeTo } from './unary.ts';
+import { signalOf, type Timing } from './call-of.ts';
+import { stream, writeTo } from './unary.ts';
 
 type Served = ServerDuplexStream<WireFollowRequest, WireFollowResponse | Buffer>;
 
 /** Milliseconds within which a stream must say what it wants to follow. */
 const openMsMax = 10_000;
 
-export interface FeedHandlerOptions {
+export interface FeedHandlerOptions extends Timing {
   readonly upstream: Upstream;
-  readonly clock: Clock;
   /** Turns a message into its bytes. */
   readonly serialize: (message: WireFollowResponse) => Buffer;
 }
@@ -36,12 +35,7 @@ export class FeedHandler {
 
   handlers(): UntypedServiceImplementation {
     return {
-      Follow: (served: Served) => {
-        this.#serve(served).then(
-          () => served.end(),
-          (error: unknown) => failStream(served, error),
-        );
-      },
+      Follow: (served: Served) => stream(this.#options, served, () => this.#serve(served)),
     };
   }
 
@@ -50,7 +44,10 @@ export class FeedHandler {
     const messages = served[Symbol.asyncIterator]() as AsyncIterator<WireFollowRequest>;
     const open = await this.#open(messages);
     for await (const event of this.#options.upstream.follow(open, probes(messages), signal)) {
-      for (const message of this.#messages(event)) await writeTo(served, message, signal);
+      for (const message of this.#messages(event)) {
+        this.#options.observer.feedMessage('sent', message.byteLength);
+        await writeTo(served, message, signal);
+      }
     }
   }
 
@@ -68,9 +65,9 @@ export class FeedHandler {
   }
 
   /** Live steps alone are shared; what a scan yields goes to one follower and is laid out as it leaves. */
-  *#messages(event: FeedEvent): Generator<WireFollowResponse | Buffer> {
+  *#messages(event: FeedEvent): Generator<Buffer> {
     if (event.kind !== 'changes' || event.step === undefined) {
-      yield* eventMessages(event);
+      for (const message of eventMessages(event)) yield this.#options.serialize(message);
       return;
     }
     let encoded = this.#encoded.get(event);

@@ -30,9 +30,10 @@ import {
   type WireWriteResponse,
 } from '../codec/write-codec.ts';
 import { messageBytesMax, pieceBytesMax } from '../proto.ts';
-import { toStatus } from '../status.ts';
+import { packGets } from './batch-get.ts';
 import { callOf, type Timing } from './call-of.ts';
-import { failStream, unary, writeTo } from './unary.ts';
+import { movingMessages, notIdle } from './idle.ts';
+import { respond, stream, unary, writeTo } from './unary.ts';
 import { collectWrite, type WireWriteRequest } from './write-collector.ts';
 
 interface WirePutRequest {
@@ -50,10 +51,16 @@ interface WireBatchGetRequest extends Omit<WireGetRequest, 'key'> {
   readonly keys: readonly string[];
 }
 
+interface ReadMessage {
+  readonly header?: WireGetResponse;
+  readonly chunk?: Uint8Array;
+}
+
 /** Bytes of an answer besides its value: key, metadata, vectors. */
 const envelopeBytes = 64 * 1024;
 
 export function kvHandlers(upstream: Upstream, timing: Timing): UntypedServiceImplementation {
+  const idle = { clock: timing.clock, idleMs: timing.requestTimeoutMs };
   return {
     Get: unary(timing, async (wire: WireGetRequest, call) => {
       checkNamespace(wire.namespace);
@@ -64,8 +71,8 @@ export function kvHandlers(upstream: Upstream, timing: Timing): UntypedServiceIm
     BatchGet: unary(timing, async ({ keys, ...wire }: WireBatchGetRequest, call) => {
       checkNamespace(wire.namespace);
       checkKeys(keys);
-      const gets = keys.map((key) => upstream.get(decodeGet({ ...wire, key }), call));
-      return packAnswers(keys, await Promise.all(gets));
+      const get = (key: string) => upstream.get(decodeGet({ ...wire, key }), call);
+      return packGets(keys, get, messageBytesMax - envelopeBytes);
     }),
     Put: unary(timing, async (wire: WirePutRequest, call) => {
       checkNamespace(wire.namespace);
@@ -90,37 +97,27 @@ export function kvHandlers(upstream: Upstream, timing: Timing): UntypedServiceIm
       checkNamespace(wire.namespace);
       return encodeListAnswer(await upstream.list(decodeList(wire), call));
     }),
-    Read: (served: ServerWritableStream<WireGetRequest, { header?: WireGetResponse; chunk?: Uint8Array }>) => {
-      const read = async () => {
+    Read: (served: ServerWritableStream<WireGetRequest, ReadMessage>) =>
+      stream(timing, served, async () => {
         checkNamespace(served.request.namespace);
         const call = callOf(served, timing);
         const answer = await upstream.get(decodeGet(served.request), call);
-        await writeTo(served, { header: encodeGetAnswer(answer, { value: false }) }, call.signal);
+        const send = (message: ReadMessage) =>
+          notIdle(writeTo(served, message, call.signal), 'the caller read nothing', idle);
+        await send({ header: encodeGetAnswer(answer, { value: false }) });
         const value = answer.record?.kind === 'live' ? answer.record.value : new Uint8Array();
         for (let at = 0; at < value.byteLength; at += pieceBytesMax) {
-          await writeTo(served, { chunk: value.subarray(at, at + pieceBytesMax) }, call.signal);
+          await send({ chunk: value.subarray(at, at + pieceBytesMax) });
         }
-      };
-      read().then(
-        () => served.end(),
-        (error: unknown) => failStream(served, error),
-      );
-    },
+      }),
     Write: (
       served: ServerReadableStream<WireWriteRequest, WireWriteResponse>,
       callback: sendUnaryData<WireWriteResponse>,
-    ) => {
-      const write = async () => {
-        const call = callOf(served, timing);
-        const request = await collectWrite(served);
-        checkNamespace(request.namespace);
+    ) =>
+      respond(timing, served, callback, async (call) => {
+        const request = await collectWrite(movingMessages(served, idle), checkNamespace);
         return encodeWriteAnswer(await upstream.write(request, call));
-      };
-      write().then(
-        (response) => callback(null, response),
-        (error: unknown) => callback(toStatus(error)),
-      );
-    },
+      }),
   };
 }
 
@@ -149,20 +146,4 @@ function checkKeys(keys: readonly string[]): void {
     `a batch get has 1 to ${limits.batchGetKeysMax} keys; this one has ${keys.length}`,
     { reason: 'bad-key-count', limit: limits.batchGetKeysMax, seen: keys.length },
   );
-}
-
-function packAnswers(keys: readonly string[], gets: readonly GetAnswer[]) {
-  const answers: Array<{ key: string; answer: WireGetResponse }> = [];
-  const omitted: string[] = [];
-  let bytes = 0;
-  gets.forEach((get, index) => {
-    const key = keys[index] ?? '';
-    const size = 4096 + (get.record?.kind === 'live' ? get.record.value.byteLength : 0);
-    if (bytes + size > messageBytesMax - envelopeBytes) omitted.push(key);
-    else {
-      bytes += size;
-      answers.push({ key, answer: encodeGetAnswer(get, { value: true }) });
-    }
-  });
-  return { answers, omitted };
 }

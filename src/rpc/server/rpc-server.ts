@@ -8,6 +8,7 @@ import { sleep, type Timer } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
+import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { messageBytesMax, packageDefinition, services, windowBytes } from '../proto.ts';
 import { clusterHandlers, namespaceHandlers } from './admin-handlers.ts';
 import type { Timing } from './call-of.ts';
@@ -15,9 +16,13 @@ import { FeedHandler } from './feed-handler.ts';
 import { kvHandlers } from './kv-handlers.ts';
 import { watchHandlers } from './watch-handler.ts';
 
-export interface RpcServerOptions extends Timing {
+export interface RpcServerOptions extends Omit<Timing, 'observer'> {
+  /** Default: nobody listens. */
+  readonly observer?: RpcObserver;
   readonly upstream: Upstream;
   readonly logger: Logger;
+  /** Watches at once; one more is refused. Default: 2048. */
+  readonly watchersMax?: number;
 }
 
 /** Milliseconds between looks at the node's readiness, for grpc.health.v1. */
@@ -33,7 +38,8 @@ export class RpcServer {
   #stopped = false;
 
   constructor(options: RpcServerOptions) {
-    const { upstream, clock } = options;
+    const { upstream } = options;
+    const timing: Timing = { ...options, observer: options.observer ?? silentRpcObserver };
     this.#options = options;
     this.#server = new Server({
       'grpc.max_receive_message_length': messageBytesMax,
@@ -46,13 +52,16 @@ export class RpcServer {
       'grpc.keepalive_permit_without_calls': 1,
     });
     const { definition, serialize } = feedDefinition();
-    this.feed = new FeedHandler({ upstream, clock, serialize });
+    this.feed = new FeedHandler({ ...timing, upstream, serialize });
     this.#server.addService(services.kv.service, {
-      ...kvHandlers(upstream, options),
-      ...watchHandlers(upstream, options, systemRandom),
+      ...kvHandlers(upstream, timing),
+      ...watchHandlers(upstream, timing, {
+        random: systemRandom,
+        ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),
+      }),
     });
-    this.#server.addService(services.namespaces.service, namespaceHandlers(upstream, options));
-    this.#server.addService(services.cluster.service, clusterHandlers(upstream, options));
+    this.#server.addService(services.namespaces.service, namespaceHandlers(upstream, timing));
+    this.#server.addService(services.cluster.service, clusterHandlers(upstream, timing));
     this.#server.addService(definition, this.feed.handlers());
     this.#health.addToServer(this.#server);
     new ReflectionService(packageDefinition).addToServer(this.#server);

@@ -1,16 +1,63 @@
-import type { handleUnaryCall, ServerUnaryCall } from '@grpc/grpc-js';
+import type { handleUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
+import { toMeridianError } from '../../model/errors.ts';
 import { toStatus } from '../status.ts';
-import { callOf, type Timing } from './call-of.ts';
+import { callOf, type Served, type Timing } from './call-of.ts';
 
 /** A handler that decodes, calls, encodes and translates what is thrown. */
 export function unary<Q, A>(timing: Timing, answer: (request: Q, call: Call) => Promise<A>): handleUnaryCall<Q, A> {
-  return (served: ServerUnaryCall<Q, A>, callback) => {
-    const respond = async (): Promise<A> => answer(served.request, callOf(served, timing));
-    respond().then(
-      (response) => callback(null, response),
-      (error: unknown) => callback(toStatus(error)),
-    );
+  return (served, callback) => respond(timing, served, callback, (call) => answer(served.request, call));
+}
+
+/** Answers with one message, however many were asked with. */
+export function respond<A>(
+  timing: Timing,
+  served: Served,
+  callback: sendUnaryData<A>,
+  answer: (call: Call) => Promise<A>,
+): void {
+  const ended = measured(timing, served);
+  const run = async (): Promise<A> => answer(callOf(served, timing));
+  run().then(
+    (response) => {
+      callback(null, response);
+      ended();
+    },
+    (error: unknown) => {
+      callback(toStatus(error));
+      ended(error);
+    },
+  );
+}
+
+/** Serves a stream for as long as it runs. */
+export function stream(
+  timing: Timing,
+  served: Served & { end(): unknown; emit(event: 'error', error: Error): unknown },
+  run: () => Promise<void>,
+): void {
+  const ended = measured(timing, served);
+  run().then(
+    () => {
+      served.end();
+      ended();
+    },
+    (error: unknown) => {
+      // gRPC sends the status once an `error` is emitted; a destroyed stream would send none, and its caller would wait
+      // until its own deadline.
+      served.emit('error', toStatus(error));
+      ended(error);
+    },
+  );
+}
+
+function measured({ clock, observer }: Timing, served: Served): (error?: unknown) => void {
+  const startedMs = clock.monotonicMs();
+  // `/meridian.v1.KV/Get` → `KV/Get`
+  const method = served.getPath().replace(/^.*\./, '');
+  return (thrown) => {
+    const error = thrown === undefined ? undefined : toMeridianError(thrown);
+    observer.answered(method, error?.code ?? 'OK', error?.details.reason, clock.monotonicMs() - startedMs);
   };
 }
 
@@ -40,12 +87,4 @@ export async function writeTo<A>(served: Writing<A>, message: A, signal: AbortSi
     served.once('drain', drained);
     signal.addEventListener('abort', aborted, { once: true });
   });
-}
-
-/**
- * Ends a stream with what it failed with. gRPC sends the status once an `error` is emitted; a destroyed stream would
- * send none, and its caller would wait until its own deadline.
- */
-export function failStream(served: { emit(event: 'error', error: Error): unknown }, thrown: unknown): void {
-  served.emit('error', toStatus(thrown));
 }

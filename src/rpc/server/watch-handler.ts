@@ -1,5 +1,6 @@
 import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Cursor } from '../../model/epoch.ts';
+import { MeridianError } from '../../model/errors.ts';
 import type { Change, FeedEvent, FollowStart, Step } from '../../model/feed.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import type { Upstream } from '../../model/upstream.ts';
@@ -7,7 +8,7 @@ import type { Random } from '../../runtime/random.ts';
 import { optional } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 import { callOf, signalOf, type Timing } from './call-of.ts';
-import { failStream, writeTo } from './unary.ts';
+import { stream, writeTo } from './unary.ts';
 import { decodeWatchCursor, encodeWatchCursor, WatchEpochs } from './watch-cursor.ts';
 
 interface WireWatchRequest {
@@ -36,8 +37,16 @@ export interface WireWatchResponse {
 
 type Served = ServerWritableStream<WireWatchRequest, WireWatchResponse>;
 
+/** Watches at once at one node, wherever they are answered from. */
+const watchersMax = 2048;
+
 /** A client's watch: one range of the feed, told as changes with cursors at the end of consistent steps. */
-export function watchHandlers(upstream: Upstream, timing: Timing, random: Random): UntypedServiceImplementation {
+export function watchHandlers(
+  upstream: Upstream,
+  timing: Timing,
+  { random, most = watchersMax }: { readonly random: Random; readonly most?: number },
+): UntypedServiceImplementation {
+  let watching = 0;
   const watch = async (served: Served) => {
     const { namespace: name, prefix, cursor, fromStart } = served.request;
     const signal = signalOf(served);
@@ -62,13 +71,22 @@ export function watchHandlers(upstream: Upstream, timing: Timing, random: Random
     }
   };
   return {
-    Watch: (served: Served) => {
-      watch(served).then(
-        () => served.end(),
-        (error: unknown) => failStream(served, error),
-      );
-    },
+    Watch: (served: Served) =>
+      stream(timing, served, async () => {
+        if (watching >= most) throw tooManyWatchers(most);
+        watching++;
+        await watch(served).finally(() => watching--);
+      }),
   };
+}
+
+function tooManyWatchers(most: number): MeridianError {
+  return new MeridianError('RESOURCE_EXHAUSTED', `this node answers ${most} watches already`, {
+    reason: 'too-many-watchers',
+    limit: most,
+    seen: most + 1,
+    retryAfterMs: 5000,
+  });
 }
 
 function startOf(cursor: Cursor | undefined, fromStart: boolean): FollowStart {

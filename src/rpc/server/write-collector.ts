@@ -27,14 +27,21 @@ export interface WireWriteRequest {
   readonly more?: Uint8Array;
 }
 
-/** Puts a streamed batch together; refuses it as soon as it is larger than a batch may be, without reading on. */
-export async function collectWrite(stream: AsyncIterable<WireWriteRequest>): Promise<WriteRequest> {
+/**
+ * Puts a streamed batch together; refuses it as soon as its namespace may not be written or it is larger than a batch may
+ * be, without reading on.
+ */
+export async function collectWrite(
+  stream: AsyncIterable<WireWriteRequest>,
+  checkNamespace: (name: string) => void,
+): Promise<WriteRequest> {
   let head: Omit<WriteRequest, 'mutations'> | undefined;
   const batch = new Batch();
   for await (const { header, mutation, more } of stream) {
     if (header) {
       if (head !== undefined) throw malformed('a batch', 'two headers');
       const { namespace, options, session } = header;
+      checkNamespace(namespace);
       head = { namespace, session: decodeSession(session), ...decodeWriteOptions(options) };
     } else if (head === undefined) throw malformed('a batch', 'no header first');
     else if (mutation) batch.add(mutation);

@@ -1,0 +1,42 @@
+import { MeridianError } from '../../model/errors.ts';
+import { limits } from '../../model/limits.ts';
+
+/** What a follower may say when it opens a stream; nodes keep it for as long as the stream lives. */
+const bounds = {
+  /** Ranges of its part, included and excluded. */
+  ranges: 1024,
+  /** UTF-8 bytes of a name, a region, an id, an address or a nonce. */
+  labelBytes: 512,
+  /** UTF-8 bytes of a scan's token: a cursor in JSON, and a key. */
+  tokenBytes: 256 * 1024,
+} as const;
+
+interface Opening {
+  readonly node: object | null;
+  readonly nonce: string;
+  readonly clusterId: string;
+  readonly filter: {
+    readonly includes: ReadonlyArray<{ readonly prefix: string }>;
+    readonly excludes: ReadonlyArray<{ readonly prefix: string }>;
+  } | null;
+  readonly partial?: string;
+  readonly cursor?: { readonly components: Readonly<Record<string, unknown>> } | null;
+  readonly token: string;
+}
+
+/** @throws INVALID_ARGUMENT where a follower says more than any follower has to say */
+export function checkOpenBounds({ node, nonce, clusterId, filter, partial = '', cursor, token }: Opening): void {
+  const ranges = [...(filter?.includes ?? []), ...(filter?.excludes ?? [])];
+  check('ranges of a part', bounds.ranges, ranges.length);
+  for (const { prefix } of ranges) check('bytes of a prefix', limits.keyBytesMax, Buffer.byteLength(prefix));
+  const labels = [nonce, clusterId, ...Object.values(node ?? {})].filter((label) => typeof label === 'string');
+  for (const label of labels) check('bytes of a label', bounds.labelBytes, Buffer.byteLength(label));
+  for (const text of [partial, token]) check('bytes of a token', bounds.tokenBytes, Buffer.byteLength(text));
+  check('components of a cursor', limits.vectorComponentsMax, Object.keys(cursor?.components ?? {}).length);
+}
+
+function check(what: string, limit: number, seen: number): void {
+  if (seen <= limit) return;
+  const message = `${what}: at most ${limit}; this follower has ${seen}`;
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'open-too-large', limit, seen });
+}

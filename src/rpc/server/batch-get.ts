@@ -1,0 +1,47 @@
+import type { GetAnswer } from '../../model/key-value.ts';
+import { encodeGetAnswer, type WireGetResponse } from '../codec/kv-codec.ts';
+
+/** Gets of one batch under way at once. */
+const atOnceMax = 8;
+/** Bytes of one answer besides its value. */
+const answerBytes = 4096;
+
+export interface PackedAnswers {
+  readonly answers: ReadonlyArray<{ readonly key: string; readonly answer: WireGetResponse }>;
+  /** Keys to be asked again: what did not fit, and what was not read any more. */
+  readonly omitted: readonly string[];
+}
+
+/**
+ * Reads keys until one message is full. What is read at once is bounded, and nothing is read once as many bytes came as
+ * a message holds: a hundred values of 25 MiB would be gigabytes, to be thrown away.
+ */
+export async function packGets(
+  keys: readonly string[],
+  get: (key: string) => Promise<GetAnswer>,
+  bytesMax: number,
+): Promise<PackedAnswers> {
+  const answers: Array<{ key: string; answer: WireGetResponse }> = [];
+  const omitted: string[] = [];
+  let packedBytes = 0;
+  let readBytes = 0;
+  for (let at = 0; at < keys.length; at += atOnceMax) {
+    const some = keys.slice(at, at + atOnceMax);
+    if (readBytes >= bytesMax) {
+      omitted.push(...some);
+      continue;
+    }
+    const gets = await Promise.all(some.map(get));
+    for (const [index, answer] of gets.entries()) {
+      const key = some[index] ?? '';
+      const bytes = answerBytes + (answer.record?.kind === 'live' ? answer.record.value.byteLength : 0);
+      readBytes += bytes;
+      if (packedBytes + bytes > bytesMax) omitted.push(key);
+      else {
+        packedBytes += bytes;
+        answers.push({ key, answer: encodeGetAnswer(answer, { value: true }) });
+      }
+    }
+  }
+  return { answers, omitted };
+}

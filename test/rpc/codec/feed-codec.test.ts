@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import type { FollowOpen } from '../../../src/model/feed.ts';
+import { registryNamespace } from '../../../src/model/namespace.ts';
+import type { OriginId } from '../../../src/model/position.ts';
+import { decodeOpen, encodeOpen } from '../../../src/rpc/codec/feed-codec.ts';
+
+const range = { namespace: registryNamespace, prefix: 'a' };
+const open: FollowOpen = {
+  protocol: 1,
+  node: { name: 'edge', role: 'edge', id: 'e1', region: 'here' },
+  nonce: 'n',
+  clusterId: 'c',
+  role: 'copy',
+  filter: { includes: [range], excludes: [] },
+  values: { kind: 'all' },
+  start: { kind: 'nothing' },
+};
+
+/** As it comes from the wire: of the ways to start, the one that was set is named. */
+function decoded(message: FollowOpen): FollowOpen {
+  const wire = encodeOpen(message).open;
+  if (!wire) throw new Error('an open is an open');
+  return decodeOpen({ ...wire, start: message.start.kind });
+}
+
+const manyRanges = Array.from({ length: 1025 }, () => range);
+const manyComponents = Array.from({ length: 1025 }, (_, index) => {
+  return [index.toString(16).padStart(16, '0') as OriginId, { sequence: 1, epoch: undefined }] as const;
+});
+
+describe('what a follower says when it opens a stream', () => {
+  it('is read as it was written', () => {
+    expect(decoded(open)).toEqual(open);
+  });
+
+  it.each<[string, FollowOpen]>([
+    ['ranges', { ...open, filter: { includes: manyRanges, excludes: [] } }],
+    ['excluded ranges', { ...open, filter: { includes: [range], excludes: manyRanges } }],
+    ['bytes in a prefix', { ...open, filter: { includes: [{ ...range, prefix: 'é'.repeat(257) }], excludes: [] } }],
+    ['bytes in its name', { ...open, node: { ...open.node, name: 'n'.repeat(513) } }],
+    ['bytes in its nonce', { ...open, nonce: 'n'.repeat(513) }],
+    ['bytes in a token', { ...open, start: { kind: 'partial', token: 't'.repeat(256 * 1024 + 1) } }],
+    ['components in its cursor', { ...open, start: { kind: 'cursor', cursor: new Map(manyComponents) } }],
+  ])('is refused where it has too many %s', (_, message) => {
+    expect(() => decoded(message)).toThrowError(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        details: expect.objectContaining({ reason: 'open-too-large' }),
+      }),
+    );
+  });
+});
