@@ -38,8 +38,9 @@ export class Retirements {
     const known = ledger.registry.membership.retirement(origin);
     if (known !== undefined) throw failed('retired', `${known.name} is removed already`);
     const open = await this.#open(origin);
-    const taken = open !== undefined && open.untilMs > clock.wallMs() && open.initiator < initiator;
-    if (taken) throw failed('retirement-open', `${open.initiator} is removing ${origin} already`);
+    const taken = open !== undefined && open.untilMs > clock.wallMs() && open.initiator !== initiator;
+    if (taken)
+      throw failed('retirement-open', `${open.initiator} is removing ${origin} already; ask again in a minute`);
     const report: OpenReport = { initiator, untilMs: clock.wallMs() + reportHoldsMs };
     const meta = new Map([[reportName(origin), Buffer.from(JSON.stringify(report))]]);
     return ledger.submit({
