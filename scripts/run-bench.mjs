@@ -1,0 +1,30 @@
+// `npm run bench [-- NAME …] [--runs N --duration MS --records N]`: the benches of test/bench, each stating its question.
+import { spawnSync } from 'node:child_process';
+import { cpSync, readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const known = readdirSync(join(root, 'test/bench'))
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => name.slice(0, -'.ts'.length));
+
+const words = process.argv.slice(2);
+const firstFlag = words.findIndex((word) => word.startsWith('--'));
+const names = firstFlag === -1 ? words : words.slice(0, firstFlag);
+const flags = firstFlag === -1 ? [] : words.slice(firstFlag);
+const unknown = names.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  process.stderr.write(`there is no bench ${unknown.join(', ')}; there are ${known.join(', ')}\n`);
+  process.exit(2);
+}
+
+function run(args) {
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+run([join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'test/tsconfig.bench.json']);
+// The compiled sources look for it where it lies beside src.
+cpSync(join(root, 'proto'), join(root, 'dist/bench/proto'), { recursive: true });
+for (const name of names.length > 0 ? names : known) run([join('dist/bench/test/bench', `${name}.js`), ...flags]);
