@@ -1,0 +1,67 @@
+/**
+ * How long after a put was started can the value be read at an edge that copies, and at a Redis replica? Each is asked
+ * again and again until it shows the value, while 200 other writes a second go on.
+ */
+import { type BenchRun, runBench } from './support/bench-run.ts';
+import { drive } from './support/drive.ts';
+import { startPair } from './support/meridian-nodes.ts';
+import { percentile } from './support/percentiles.ts';
+import { redisClient, redisInstalled, startRedisPair } from './support/redis.ts';
+
+interface Peer {
+  readonly name: string;
+  readonly put: (key: string, value: string) => Promise<unknown>;
+  readonly get: (key: string) => Promise<string | null>;
+}
+
+const writesPerSecond = 200;
+
+await runBench('Put started to visible at an edge (copy) beside a Redis replica, 200 writes/s', async (run) => {
+  const { figures, runs, durationMs } = run;
+  const { writer, reader } = await startPair(run);
+  const peers: Peer[] = [
+    // A session of the reader's own: it says nothing of the put, so the edge answers from what it holds.
+    { name: 'edge', put: (key, value) => writer.put(key, value), get: (key) => reader.get(key) },
+    ...(redisInstalled() ? [await redisPeer(run)] : []),
+  ];
+  for (const peer of peers) await measure(peer, 1500);
+  for (let round = 0; round < runs; round++) {
+    for (const peer of peers) {
+      const elapsedMs = await measure(peer, Math.max(durationMs, 1000));
+      figures.add(`${peer.name}, p50`, 'ms', percentile(elapsedMs, 0.5));
+      figures.add(`${peer.name}, p99`, 'ms', percentile(elapsedMs, 0.99));
+    }
+  }
+  figures.print();
+  figures.judge({ what: 'put started to visible, p50', figures: figures.samples('edge, p50'), most: 5, unit: 'ms' });
+  figures.judge({ what: 'p50 by the Redis replica’s', figures: figures.ratios('edge, p50', 'Redis, p50'), most: 1 });
+  figures.judge({ what: 'p99 by the Redis replica’s', figures: figures.ratios('edge, p99', 'Redis, p99'), most: 2 });
+});
+
+async function redisPeer(run: BenchRun): Promise<Peer> {
+  const { primary, replica } = await startRedisPair(run);
+  const [at, from] = [redisClient(run, primary), redisClient(run, replica)];
+  return { name: 'Redis', put: (key, value) => at.set(key, value), get: (key) => from.get(key) };
+}
+
+/** Milliseconds from before each put until its value was read, one put after another, for a while. */
+async function measure({ put, get }: Peer, durationMs: number): Promise<number[]> {
+  const others = drive((n) => put(`other-${n % 1000}`, 'x'.repeat(1024)), {
+    inFlight: 8,
+    durationMs,
+    rate: writesPerSecond,
+  });
+  const elapsedMs: number[] = [];
+  const endMs = performance.now() + durationMs;
+  for (let n = 0; performance.now() < endMs; n++) {
+    const begunMs = performance.now();
+    const value = `${begunMs} ${n}`;
+    const putting = put('seen', value);
+    while ((await get('seen')) !== value) if (performance.now() > begunMs + 10_000) throw new Error('never visible');
+    elapsedMs.push(performance.now() - begunMs);
+    await putting;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await others;
+  return elapsedMs;
+}
