@@ -49,6 +49,7 @@ export class OriginGroup {
     this.#members.set(name, member);
     const opened: OriginOptions = {
       ...originDefaults,
+      observer: silentReplicationObserver,
       probeIntervalMs: 20,
       silenceMsMax: 300,
       backoff: { firstMs: 5, mostMs: 50 },
@@ -61,7 +62,6 @@ export class OriginGroup {
       store,
       clock,
       random: this.random,
-      observer: silentReplicationObserver,
       originObserver: silentOriginObserver,
       name,
       address: name,
