@@ -21,15 +21,17 @@ export function originStatus({ parts, version, uptimeMs, state, bytes }: Facts):
   const id = identity.id as OriginId;
   const own = covered.get(id) ?? 0;
   const views = peers.views();
+  const isOdd = isClockOdd(views);
   const peer = (view: PeerView) => peerStatus(view, own, durability.of(view.node?.id as OriginId)?.get(id));
   return {
     node: identity,
     clusterId: standing.clusterId ?? '',
     version,
-    ready: standing.serves,
+    ready: standing.serves && !isOdd,
     notes: [
       ...(reason === undefined ? [] : [reason]),
       ...(mark.active ? ['takes over what it missed while it was away; serves no feed meanwhile'] : []),
+      ...(isOdd ? ['its clock differs from those of most other origins: set it right'] : []),
       ...waitingNote(parts),
       ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),
     ],
@@ -50,6 +52,12 @@ export function originStatus({ parts, version, uptimeMs, state, bytes }: Facts):
     ...(views.length === 0 ? {} : { peers: views.map(peer) }),
     readOnly: !standing.serves,
   };
+}
+
+/** The one clock that differs from more than one other, and from more than half of them, is the one that is wrong. */
+function isClockOdd(views: readonly PeerView[]): boolean {
+  const differing = views.filter(({ clocksDiffer }) => clocksDiffer).length;
+  return differing > 1 && differing > views.length / 2;
 }
 
 function waitingNote({ tombstonesWaiting }: OriginParts): readonly string[] {

@@ -35,6 +35,8 @@ export interface PeerView {
   readonly boundMs?: number;
   /** Why it is not followed, where it is not. */
   readonly refused?: string;
+  /** True where it is not followed because the clocks differ too much. */
+  readonly clocksDiffer: boolean;
 }
 
 /** One origin following another, at one address, for as long as the signal lets it. */
@@ -47,6 +49,7 @@ export class PeerLink {
   readonly #stop = new AbortController();
   #refused: string | undefined;
   #answers = false;
+  #clocksDiffer = false;
   #running: Promise<void> | undefined;
   /** Who answered there last, also while it is away. */
   #known: NodeIdentity | undefined;
@@ -63,6 +66,7 @@ export class PeerLink {
         name: address,
         feed: connection.upstream,
         succeeded: () => {
+          this.#clocksDiffer = false;
           this.#answers = true;
           this.#refused = undefined;
         },
@@ -70,6 +74,7 @@ export class PeerLink {
           this.#refused = (error as Error).message;
           if (!isMeridianError(error)) return;
           this.#answers = error.code !== 'UNAVAILABLE';
+          this.#clocksDiffer = error.details.reason === 'clock-skew';
           const { reason, limit } = error.details;
           if (reason === 'retired' && limit !== undefined) options.retired(limit);
           if (reason === 'rolled-back') options.rolledBack(error.message);
@@ -143,6 +148,7 @@ export class PeerLink {
     return {
       address: this.address,
       state: this.#loop.state,
+      clocksDiffer: this.#clocksDiffer,
       ...(node === undefined ? {} : { node }),
       ...(bound === undefined ? {} : { boundMs: bound.boundMs }),
       ...(this.#refused === undefined ? {} : { refused: this.#refused }),

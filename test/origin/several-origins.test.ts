@@ -149,6 +149,8 @@ describe('several origins', () => {
     await three();
     group.clock('b').skewMs = 500;
     await group.untilHolds(async () => (await group.at('a').status()).notes.some((note) => note.includes('clock')));
+    await group.untilHolds(async () => !(await group.at('b').status()).ready);
+    expect((await group.at('a').status()).ready).toBe(true);
     await group.put('b', 'k', 'from the future');
     await group.pass(500);
     expect(await group.text('a', 'k')).toBe(null);
