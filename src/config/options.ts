@@ -132,7 +132,7 @@ export const options = {
   tombstoneRetentionMs: {
     flag: 'tombstone-retention',
     kind: 'duration',
-    targets: origins,
+    targets: nodes,
     default: '24h',
     group: 'Writes',
     help: 'How long a deletion is remembered. A follower that was away for longer scans everything again; longer retention costs disk for deleted keys.',
@@ -222,16 +222,16 @@ export const options = {
   ringBytes: {
     flag: 'ring-bytes',
     kind: 'size',
-    targets: origins,
+    targets: nodes,
     default: '64MiB',
     group: 'Feed',
-    help: 'Memory for recent commits, shared by all followers. One that falls out of it reads the store again: more bridges longer stalls.',
+    help: 'Memory for recent commits, shared by all followers; at an edge, by those that follow its copy. One that falls out of it reads the store again: more bridges longer stalls.',
   },
   scansMax: {
     flag: 'scans-max',
     kind: 'integer',
     between: [1, 1000],
-    targets: origins,
+    targets: nodes,
     default: '8',
     group: 'Feed',
     help: 'Followers that catch up from the store at once; others queue. More finishes many sooner and slows the rest of the origin.',
@@ -239,7 +239,7 @@ export const options = {
   scanStallMs: {
     flag: 'scan-stall',
     kind: 'duration',
-    targets: origins,
+    targets: nodes,
     default: '10s',
     group: 'Feed',
     help: 'A follower that reads nothing of its scan for so long gives up its place and queues again from where it was.',

@@ -76,6 +76,10 @@ function boundsOf(config: EdgeConfig): Partial<typeof edgeDefaults> {
     loadsMax: config.loadsMax,
     probeIntervalMs: config.probeIntervalMs,
     clockSkewMsMax: config.clockSkewMaxMs,
+    tombstoneRetentionMs: config.tombstoneRetentionMs,
+    ringBytesMax: config.ringBytes,
+    scansMax: config.scansMax,
+    scanStallMs: config.scanStallMs,
   };
 }
 

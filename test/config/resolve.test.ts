@@ -120,7 +120,7 @@ describe('mistakes', () => {
 
   test('a key of the file that is no option of the target is refused', () => {
     expect(message(() => edge({ file: { ring: 1 } }))).toContain('"ring", which is no option of edge');
-    expect(message(() => edge({ file: { 'tombstone-retention': '1h' } }))).toContain('no option of edge');
+    expect(message(() => edge({ file: { durability: 'all' } }))).toContain('no option of edge');
   });
 
   test('an option for one value refuses two', () => {
