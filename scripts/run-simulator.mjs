@@ -1,7 +1,7 @@
 // `npm run sim -- --seeds N --from S --workers W`: the simulator's seeds, compiled and shared among processes. Prints
 // the trace of the first seed that fails in each, and how often what the rules are about has happened.
 import { fork, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -21,10 +21,7 @@ if (![seeds, from, workers].every((number) => Number.isInteger(number) && number
 
 const built = mkdtempSync(join(tmpdir(), 'meridian-sim-'));
 process.on('exit', () => rmSync(built, { recursive: true, force: true }));
-writeFileSync(join(built, 'package.json'), '{ "type": "module" }');
-const compiled = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'test/sim', '--outDir', built], {
-  stdio: 'inherit',
-});
+const compiled = spawnSync(process.execPath, ['scripts/build-simulator.mjs', built], { stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(2);
 
 const startedMs = performance.now();

@@ -1,19 +1,35 @@
 import { parseArgs } from 'node:util';
-import { runSeeds } from './run-seeds.ts';
+import { editModules } from './ablation/patched-module.ts';
+import { rulesTakenOut } from './ablation/rules-taken-out.ts';
 
 /**
  * One process of `npm run sim`: runs its share of the seeds, writes the traces of those that fail, and tells its parent
- * how far it is and what it met.
+ * how far it is and what it met. With `--without RULE` it runs code from which the rule was taken out, until that shows.
  */
 const { values } = parseArgs({
-  options: { seeds: { type: 'string', default: '1' }, from: { type: 'string', default: '1' } },
+  options: {
+    seeds: { type: 'string', default: '1' },
+    from: { type: 'string', default: '1' },
+    without: { type: 'string' },
+    history: { type: 'string' },
+  },
 });
 
 // Stacks are most of what an error costs, and a history is full of errors that are meant to be.
 Error.stackTraceLimit = 0;
 
-const { failing, coverage } = await runSeeds(Number(values.from), Number(values.seeds), (line) => console.log(line), {
+const rule = rulesTakenOut.find(({ name }) => name === values.without);
+if (values.without !== undefined && rule === undefined) throw new Error(`no rule is called ${values.without}`);
+if (rule !== undefined) editModules(rule.edits);
+
+// Loaded now, so that what is edited above is what runs.
+const { runSeeds } = await import('./run-seeds.ts');
+const { failing, coverage } = await runSeeds({
+  from: Number(values.from),
+  seeds: Number(values.seeds),
+  write: (line) => console.log(line),
   progress: (seeds) => process.send?.({ seeds }),
+  ...(rule === undefined ? {} : { until: rule.expected }),
 });
 process.send?.({ failing, counts: [...coverage.counts] });
 process.exitCode = failing.length === 0 ? 0 : 1;

@@ -7,7 +7,7 @@ const seeds = 40;
 describe('one origin, copies and a cache, under faults', () => {
   it('keeps every promise for a range of seeds', { timeout: 600_000 }, async () => {
     const lines: string[] = [];
-    const { failing } = await runSeeds(1, seeds, (line) => lines.push(line));
+    const { failing } = await runSeeds({ from: 1, seeds, write: (line) => lines.push(line) });
     expect(failing, lines.join('\n')).toEqual([]);
   });
 

@@ -1,0 +1,18 @@
+// Compiles the simulator, with the sources that it runs, into a folder: `node scripts/build-simulator.mjs FOLDER`.
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const [folder] = process.argv.slice(2);
+if (folder === undefined) {
+  console.error('name the folder to build into');
+  process.exit(2);
+}
+writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+const compiler = join(root, 'node_modules/typescript/bin/tsc');
+const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, 'test/sim'), '--outDir', folder], {
+  stdio: 'inherit',
+});
+process.exit(status ?? 1);

@@ -1,0 +1,46 @@
+import type { RuleTakenOut } from './rule-taken-out.ts';
+
+/** What keeps a cache true, and sessions. */
+export const cacheRules: readonly RuleTakenOut[] = [
+  {
+    name: 'R12 flights listen: an answer that the feed has outrun is kept',
+    edits: [{ file: 'edge/part', from: 'flight.latest = stamp;', to: '{}' }],
+    expected: /./,
+  },
+  {
+    name: 'R13 responder covers: what was loaded is kept across a resync',
+    edits: [
+      { file: 'edge/loads', from: 'part.generation() === begun.generation &&', to: '' },
+      { file: 'edge/cache-part', from: 'dead || generation !== this.#generation', to: 'dead' },
+    ],
+    expected: /./,
+  },
+  {
+    name: 'R14 sessions: what is held serves any session',
+    edits: [
+      { file: 'edge/reads', from: 'const missing = missingOrigins(covered, session);', to: 'const missing = [];' },
+    ],
+    expected: /session/,
+  },
+  {
+    name: 'caches: a superseded entry goes on to be served as valid',
+    edits: [{ file: 'edge/cache-part', from: 'if (entry.superseded === undefined)\n', to: 'if (true)\n' }],
+    expected: /bound|covers|session/,
+  },
+  {
+    name: 'caches: what a first scan left when it broke off is kept',
+    edits: [{ file: 'edge/cache-part', from: 'if (this.#unvouched)', to: 'if (false)' }],
+    expected: /namespace|covers/,
+  },
+  {
+    name: 'caches: a title is resolved by a part that lags behind the one that answers',
+    edits: [
+      {
+        file: 'edge/edge-parts',
+        from: 'const namespace = part.ledger.registry.resolve(name);',
+        to: 'const namespace = this.resolve(name);',
+      },
+    ],
+    expected: /namespace/,
+  },
+];

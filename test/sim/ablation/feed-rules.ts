@@ -1,0 +1,127 @@
+import type { RuleTakenOut } from './rule-taken-out.ts';
+
+/** What keeps a copy, and everybody who follows, true. */
+export const feedRules: readonly RuleTakenOut[] = [
+  {
+    name: 'covering: a live step claims its vector without its records',
+    edits: [
+      {
+        file: 'replication/part-shape',
+        from: "kind: 'changes', records, step",
+        to: "kind: 'changes', records: [], step",
+      },
+    ],
+    expected: /covers|bound|watch/,
+  },
+  {
+    name: 'R3 one batch: a copy stores the cursor before the changes',
+    edits: [
+      {
+        file: 'replication/replica',
+        from: 'await this.#commit([...event.records, ...unshown], this.#mustSync, (view) => {',
+        to: `if (event.step !== undefined) await this.#options.ledger.submit({ keys: [], sync: true, bytes: 0,
+              decide: (view) => ({ state: this.#stateAfter(event.step, view), silent: true, result: undefined }) });
+            await this.#commit([...event.records, ...unshown], this.#mustSync, (view) => {`,
+      },
+    ],
+    expected: /after a crash: copy covers/,
+  },
+  {
+    name: 'R3 one batch: a cache stores the cursor before the changes',
+    edits: [
+      {
+        file: 'edge/cache-part',
+        from: 'await this.#fetchSuperseded(event.records);',
+        to: `if (event.step !== undefined) await this.ledger.submit({ keys: [], sync: true, bytes: 0,
+              decide: (view) => ({ state: { covered: joinVectors(view.state.covered, event.step.vector) }, silent: true, result: undefined }) });
+            await this.#fetchSuperseded(event.records);`,
+      },
+    ],
+    expected: /cache covers/,
+  },
+  {
+    name: 'R4 progress is not coverage: a scan advances what is covered',
+    edits: [
+      {
+        file: 'replication/replica',
+        from: 'return { puts, state: { highWater }, result: undefined };',
+        to: `return { puts, state: { highWater, covered: event.records.reduce((v, { position: { origin, sequence } }) =>
+              joinVectors(v, new Map([[origin, sequence]])), view.state.covered) }, result: undefined };`,
+      },
+    ],
+    expected: /covers|session/,
+  },
+  {
+    name: 'R6 parts: a store is kept when the filter of its part changes',
+    edits: [{ file: 'edge/edge-parts', from: 'await store.erase();', to: '{}' }],
+    expected: /copy/,
+  },
+  {
+    name: 'R7 sweep: a copy keeps what a resync did not show',
+    edits: [
+      {
+        file: 'replication/replica',
+        from: 'return { ...decision, removals: heads.filter((head) => coversPosition(sweep, head.position)) };',
+        to: 'return decision;',
+      },
+    ],
+    expected: /./,
+  },
+  {
+    name: 'R8 floor: a delta from below the floor',
+    edits: [{ file: 'replication/check-cursor', from: '< purged)', to: '< 0)' }],
+    expected: /./,
+  },
+  {
+    name: 'R10 echo order: an echo does not wait for what was committed before its probe',
+    edits: [{ file: 'replication/subscription', from: 'pending.place > this.#place', to: 'false' }],
+    expected: /bound/,
+  },
+  {
+    name: 'R10 echo order: the data stand still while the echoes come',
+    edits: [
+      {
+        file: 'replication/follow-loop',
+        from: "case 'changes':\n                return sink.apply(event);",
+        to: "case 'changes':\n                if (event.step !== undefined) return;\n                return sink.apply(event);",
+      },
+    ],
+    expected: /bound/,
+  },
+  {
+    name: 'R17 truth before service: a copy answers before it has caught up',
+    edits: [
+      { file: 'edge/copy-part', from: 'if (!this.hasCaughtUp)\n            return undefined;', to: '' },
+      { file: 'edge/copy-part', from: 'return this.hasCaughtUp && ', to: 'return ' },
+    ],
+    expected: /./,
+  },
+  {
+    name: 'R20 already covered: what was superseded and purged is taken in again',
+    edits: [{ file: 'replication/replica', from: 'return superseded ? [] : [record];', to: 'return [record];' }],
+    expected: /./,
+  },
+  {
+    name: 'R21 resync: one that was interrupted forgets that it must sweep',
+    edits: [
+      {
+        file: 'replication/replica-progress',
+        from: "return stored === undefined ? { kind: 'nothing' } : JSON.parse(Buffer.from(stored).toString());",
+        to: "return stored === undefined ? { kind: 'nothing' } : { ...JSON.parse(Buffer.from(stored).toString()), sweep: undefined };",
+      },
+    ],
+    expected: /./,
+  },
+  {
+    name: 'staleness: an unknown bound is taken for zero',
+    edits: [{ file: 'edge/reads', from: 'boundMs: held?.bound?.boundMs,', to: 'boundMs: held?.bound?.boundMs ?? 0,' }],
+    expected: /as wished|bound/,
+  },
+  {
+    name: 'staleness: the age of a list that was asked for upstream counts from its answer',
+    edits: [
+      { file: 'edge/lists', from: 'answer.bound.boundMs + clock.monotonicMs() - sentMs', to: 'answer.bound.boundMs' },
+    ],
+    expected: /list .*bound/,
+  },
+];

@@ -1,0 +1,107 @@
+import type { RuleTakenOut } from './rule-taken-out.ts';
+
+/** What keeps an origin's own store true. */
+export const originRules: readonly RuleTakenOut[] = [
+  {
+    name: 'R1 synced first: commits are published before they are synced',
+    edits: [
+      {
+        file: 'replication/ledger',
+        from: 'const sync = group.accepted.some(({ waiting }) => waiting.proposal.sync);',
+        to: 'const sync = false;',
+      },
+    ],
+    expected: /which no disk has/,
+  },
+  {
+    name: 'R1 synced first: a refusal tells of what is not synced yet',
+    edits: [
+      { file: 'replication/ledger', from: 'group.refused.push({ waiting, error });', to: 'waiting.reject(error);' },
+    ],
+    expected: /refused against/,
+  },
+  {
+    name: 'R2 failed sync: the state is not read again',
+    edits: [
+      {
+        file: 'replication/ledger',
+        from: 'this.#state = decodeLedgerState(await this.store.meta(ledgerStateName));',
+        to: '',
+      },
+    ],
+    expected: /./,
+  },
+  {
+    name: 'R2 failed sync: a stream goes on over a store that was opened again',
+    edits: [{ file: 'replication/same-life', from: 'ledger.reopenings === reopenings', to: 'true' }],
+    expected: /covers|bound|session/,
+  },
+  {
+    name: 'R9 expiry in place: what has expired is deleted outright',
+    edits: [
+      {
+        file: 'replication/sweeper',
+        from: 'return { puts: live.map((head) => expireInPlace(head)), silent: true, result: live.length };',
+        to: 'return { removals: live, silent: true, result: live.length };',
+      },
+    ],
+    expected: /after the quiet|covers|bound/,
+  },
+  {
+    name: 'R9 expiry in place: reads are answered past the expiry',
+    edits: [{ file: 'model/record', from: 'nowMs < record.expiresAt * 1000', to: 'true' }],
+    expected: /bound/,
+  },
+  {
+    name: 'R15 clock: a stamp is the wall time, also where the clock stepped back',
+    edits: [{ file: 'origin/stamp-clock', from: 'if (wallMs > highMs)', to: 'if (wallMs !== highMs)' }],
+    expected: /./,
+  },
+  {
+    name: 'R18 dead namespaces: the namespace goes, its data stay',
+    edits: [{ file: 'replication/namespace-remover', from: 'if (this.#removed.has(id))', to: 'if (true)' }],
+    expected: /still holds/,
+  },
+  {
+    name: 'R18 dead namespaces: what comes late for one is taken in',
+    edits: [
+      {
+        file: 'replication/replica',
+        from: 'if (record.namespace !== registryNamespace && registry.isDead(record.namespace))',
+        to: 'if (false)',
+      },
+    ],
+    expected: /still holds/,
+  },
+  {
+    name: 'R18 dead namespaces: a removal that a failed commit took back is not done again',
+    edits: [{ file: 'replication/namespace-remover', from: 'sync: true', to: 'sync: false' }],
+    expected: /still holds/,
+  },
+  {
+    name: 'R18 dead namespaces: one that a sweep took lives on in memory',
+    edits: [
+      {
+        file: 'replication/registry',
+        from: "if (record?.kind === 'live' && key.startsWith('namespace/'))",
+        to: 'if (false)',
+      },
+    ],
+    expected: /namespace/,
+  },
+  {
+    name: 'R19 purge by proof: a purge does not raise the floor',
+    edits: [{ file: 'replication/sweeper', from: 'removals, state: { floor }, silent', to: 'removals, silent' }],
+    expected: /after the quiet|covers|bound|watch/,
+  },
+  {
+    name: 'the merge rule: what comes replaces what is held',
+    edits: [{ file: 'model/merge', from: 'return incoming.stamp > held.stamp;', to: 'return true;' }],
+    expected: /./,
+  },
+  {
+    name: 'conditions: none is looked at',
+    edits: [{ file: 'origin/writer', from: 'if (condition === undefined)', to: 'if (true)' }],
+    expected: /condition of \d+ did not hold/,
+  },
+];
