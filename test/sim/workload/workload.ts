@@ -225,6 +225,8 @@ export class Workload {
 /** From an origin where it was asked, within the bound that was asked for, or marked as past it. */
 function isAsWished({ source, bound, past }: Provenance, { maxStalenessMs, atOrigin }: Partial<ReadOptions>): boolean {
   if (atOrigin === true || maxStalenessMs === 0) return source === 'origin';
+  // What is held satisfies no bound that was asked for while its own is unknown.
+  if (maxStalenessMs !== undefined && bound === undefined && source !== 'origin') return false;
   return maxStalenessMs === undefined || past || (bound !== undefined && bound.boundMs <= maxStalenessMs);
 }
 
