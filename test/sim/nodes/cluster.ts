@@ -49,6 +49,12 @@ export class Cluster {
     return found;
   }
 
+  edgeNamed(name: string): EdgeProcess {
+    const found = this.edges.find((edge) => edge.name === name);
+    if (found === undefined) throw new Error(`no edge is named ${name}`);
+    return found;
+  }
+
   /** The paths that begin or end at a node. */
   pathsOf(name: string): readonly Path[] {
     return this.paths.filter((path) => path.name.split(' ').includes(name)).map(({ path }) => path);

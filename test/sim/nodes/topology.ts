@@ -15,12 +15,13 @@ export interface EdgePlan {
   readonly upstreams: readonly string[];
 }
 
-/** One origin, a copy of everything, a copy of a prefix that caches the rest, and two caches. */
+/** One origin, a copy of everything, a copy of a prefix that caches the rest, and two caches, one of which asks the copy where it must. */
 export const oneOrigin: Topology = {
   origins: [{ name: 'origin' }],
   edges: [
     { name: 'copy', replicate: ['*'], upstreams: ['origin'] },
     { name: 'mixed', replicate: ['ns/a*'], upstreams: ['origin'] },
     { name: 'cache', replicate: [], upstreams: ['origin'] },
+    { name: 'far', replicate: [], upstreams: ['origin', 'copy'] },
   ],
 };

@@ -33,6 +33,12 @@ export class Oracles {
     }
   }
 
+  /** An older image of the first origin's disk was put back: what it lacks was never written. */
+  rolledBack(): void {
+    const [origin] = this.#cluster.origins;
+    for (const disk of origin?.disks ?? []) this.truthOf().rolledBackTo(disk.synced.records.values());
+  }
+
   /** Of the origin with this id; of the only one, or the first, where none is named. */
   truthOf(root?: OriginId): Truth {
     const origin = this.#cluster.origins.find(({ id }) => id !== undefined && id === root) ?? this.#cluster.origins[0];

@@ -31,6 +31,18 @@ export class Truth {
     return true;
   }
 
+  /** What is not among these was lost with the disk that held it. */
+  rolledBackTo(records: Iterable<Record>): void {
+    const kept = new Set<Stamp>();
+    for (const { stamp } of records) kept.add(stamp);
+    for (const [name, versions] of this.#versions) {
+      // An earlier version that a kept one superseded is history as before; what came after the image is none.
+      const last = versions.findLastIndex(({ record }) => kept.has(record.stamp));
+      for (const { record } of versions.splice(last + 1)) this.#byStamp.delete(record.stamp);
+      if (versions.length === 0) this.#versions.delete(name);
+    }
+  }
+
   written(stamp: Stamp): Version | undefined {
     return this.#byStamp.get(stamp);
   }

@@ -1,0 +1,87 @@
+import { purgedAfterMs, type Scene } from './scene.ts';
+
+/** A node that was away for longer than tombstones are kept must not bring anything back. */
+export const absences = {
+  /** A deleted key rises again from a copy that never heard of the deletion. */
+  'resurrection after a long absence': async (scene: Scene) => {
+    await scene.put('origin', 'a1');
+    await scene.put('origin', 'a2');
+    await scene.wait(100);
+    await scene.get('cache', 'a1');
+    const away = Promise.all([scene.cluster.process('cache').crash(), scene.cluster.process('copy').crash()]);
+    await scene.delete('origin', 'a1');
+    await scene.wait(purgedAfterMs);
+    await away;
+    await scene.done(scene.cluster.process('copy').start());
+    await scene.done(scene.cluster.process('cache').start());
+    await scene.wait(300);
+    for (const name of ['copy', 'cache'])
+      scene.expect(`${name} shows a1`, (await scene.shows(name, 'a1')) === 'absent');
+    await scene.converge();
+  },
+
+  /** An older value rises again where the newer one expired and was deleted outright. */
+  'expired while the copy was away': async (scene: Scene) => {
+    await scene.put('origin', 'a1');
+    await scene.wait(100);
+    scene.cluster.process('copy').crash();
+    await scene.put('origin', 'a1', { expiresInSeconds: 1 });
+    await scene.wait(purgedAfterMs);
+    await scene.done(scene.cluster.process('copy').start());
+    await scene.wait(300);
+    scene.expect('the copy shows a1', (await scene.shows('copy', 'a1')) === 'absent');
+    await scene.converge();
+  },
+
+  /** The copy's resync breaks off before the record that must go: the next one has to remember that it sweeps. */
+  'a resync that is interrupted': async (scene: Scene) => {
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'a5']) await scene.put('origin', key);
+    await scene.wait(200);
+    scene.cluster.process('copy').crash();
+    await scene.delete('origin', 'a5');
+    await scene.wait(purgedAfterMs);
+    scene.path('copy origin').slowMs = 60;
+    await scene.done(scene.cluster.process('copy').start());
+    await scene.wait(250);
+    await scene.crash('copy', 20);
+    scene.path('copy origin').slowMs = 0;
+    await scene.converge();
+    scene.expect('the copy was made to resync', (scene.coverage.counts.get('resync below-floor') ?? 0) > 0);
+  },
+
+  /** A namespace is deleted and created again under its title while the copy is away, and the tombstone is purged. */
+  'a namespace that was replaced during an absence': async (scene: Scene) => {
+    await scene.put('origin', 'a1');
+    await scene.wait(100);
+    scene.cluster.process('copy').crash();
+    scene.cluster.process('mixed').crash();
+    await scene.removeNamespace();
+    await scene.createNamespace();
+    await scene.removeNamespace();
+    await scene.wait(purgedAfterMs);
+    for (const name of ['copy', 'mixed']) await scene.done(scene.cluster.process(name).start());
+    await scene.wait(300);
+    for (const name of ['copy', 'mixed']) {
+      scene.expect(`${name} knows a namespace that is gone`, (await scene.shows(name, 'a1')) === 'NOT_FOUND');
+    }
+    await scene.createNamespace();
+    await scene.put('origin', 'a1');
+    await scene.converge();
+  },
+
+  /** Data of a namespace that is gone reach a copy behind the news of its end. */
+  'data that come late for a dead namespace': async (scene: Scene) => {
+    const copy = scene.cluster.process('copy');
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) await scene.put('origin', key);
+    await scene.wait(200);
+    copy.crash();
+    for (const disk of copy.disks) disk.wipe();
+    scene.path('copy origin').slowMs = 90;
+    await scene.done(copy.start());
+    await scene.wait(20);
+    await scene.removeNamespace();
+    await scene.wait(1500);
+    scene.path('copy origin').slowMs = 0;
+    await scene.converge();
+  },
+};

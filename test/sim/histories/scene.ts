@@ -1,0 +1,200 @@
+import type { GetAnswer, GetRequest, Mutation, WriteAnswer } from '../../../src/model/key-value.ts';
+import { emptySession } from '../../../src/model/session.ts';
+import type { Stamp } from '../../../src/model/stamp.ts';
+import type { Upstream } from '../../../src/model/upstream.ts';
+import { SeededRandom } from '../../support/seeded-random.ts';
+import { VirtualTime } from '../../support/virtual-time.ts';
+import { Coverage } from '../coverage.ts';
+import { linkTo } from '../network/link.ts';
+import { Path } from '../network/path.ts';
+import { Cluster } from '../nodes/cluster.ts';
+import type { Parameters } from '../nodes/parameters.ts';
+import { oneOrigin, type Topology } from '../nodes/topology.ts';
+import { complaintsOfGet } from '../oracles/answers.ts';
+import { signedValue } from '../oracles/attempts.ts';
+import { Convergence } from '../oracles/convergence.ts';
+import { title } from '../oracles/disks.ts';
+import { Oracles } from '../oracles/oracles.ts';
+import { noSignal } from '../workload/no-signal.ts';
+import { Watcher } from '../workload/watcher.ts';
+
+/** As tiny as the bounds of random runs are, and always the same. */
+const parameters: Parameters = {
+  ringCommitsMax: 3,
+  scanRecordsMax: 2,
+  scansMax: 2,
+  scanStallMs: 500,
+  sweepIntervalMs: 50,
+  clockSkewMsMax: 60,
+  tombstoneRetentionMs: 100,
+  syncMsMax: 1,
+  cacheMemoryBytesMax: 1_000_000,
+  cacheDiskBytesMax: 1_000_000,
+  inlineBytesMax: 10,
+};
+
+/** Milliseconds after which a tombstone written now is purged everywhere: whole seconds, its retention, and a sweep. */
+export const purgedAfterMs = 2500;
+const callMs = 400;
+
+/** A cluster whose history is written by hand; judged by the same oracles as random ones. */
+export class Scene {
+  readonly time = new VirtualTime();
+  readonly coverage = new Coverage();
+  readonly cluster: Cluster;
+  readonly oracles: Oracles;
+  readonly #random = new SeededRandom(1);
+  readonly #keys = new Set<string>();
+  readonly #watchers: Watcher[] = [];
+
+  constructor(topology: Topology = oneOrigin, more: Partial<Parameters> = {}) {
+    this.cluster = new Cluster(
+      topology,
+      { time: this.time, random: this.#random },
+      { ...parameters, ...more },
+      this.coverage,
+    );
+    this.oracles = new Oracles(this.cluster, this.time, true);
+  }
+
+  get violations(): readonly string[] {
+    return this.oracles.trace.violations;
+  }
+
+  /** Starts every node, and waits until each has caught up. */
+  async start(): Promise<void> {
+    const { origins, edges } = this.cluster;
+    for (const origin of origins) await this.done(origin.start());
+    await this.createNamespace();
+    for (const edge of edges) await this.done(edge.start());
+    await this.wait(500);
+  }
+
+  async createNamespace(): Promise<void> {
+    await this.done(this.#node('origin').create(title, this.#call()));
+  }
+
+  async removeNamespace(): Promise<void> {
+    await this.done(this.#node('origin').remove(title, this.#call()));
+  }
+
+  wait(ms: number): Promise<void> {
+    return this.time.runUntil(this.time.nowMs + ms);
+  }
+
+  /** Lets time go on until this is settled. */
+  async done<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const end = () => {
+      settled = true;
+    };
+    promise.then(end, end);
+    for (let waitedMs = 0; !settled && waitedMs < 2000; waitedMs++) await this.wait(1);
+    if (!settled) throw new Error('not answered within two seconds');
+    return promise;
+  }
+
+  put(at: string, key: string, more: { bytes?: number; expiresInSeconds?: number } = {}): Promise<WriteAnswer> {
+    const { bytes = 5, expiresInSeconds } = more;
+    const expiry = expiresInSeconds === undefined ? {} : { expiry: { kind: 'in' as const, seconds: expiresInSeconds } };
+    return this.#write(at, (number) => ({ kind: 'put', key, value: signedValue(number, 0, bytes), ...expiry }));
+  }
+
+  delete(at: string, key: string): Promise<WriteAnswer> {
+    return this.#write(at, () => ({ kind: 'delete', key }));
+  }
+
+  /** A read as a user makes it, judged. */
+  async get(at: string, key: string, wishes: Partial<GetRequest> = {}): Promise<GetAnswer> {
+    const startMs = this.time.nowMs;
+    const request = { namespace: title, key, session: emptySession, ...wishes };
+    const answer = await this.done(this.#node(at).get(request, this.#call()));
+    const { session } = request;
+    const asked = { truthOf: this.oracles.truthOf.bind(this.oracles), startMs, nowMs: this.time.nowMs, session };
+    for (const line of complaintsOfGet(key, answer, asked)) this.oracles.trace.violated(`${at} ${key} ${line}`);
+    return answer;
+  }
+
+  /** What the node shows of a key: its version, `absent`, or the code of its refusal. */
+  async shows(at: string, key: string, wishes: Partial<GetRequest> = {}): Promise<Stamp | string> {
+    try {
+      const { record } = await this.get(at, key, wishes);
+      return record?.kind === 'live' ? record.stamp : 'absent';
+    } catch (error) {
+      return (error as { code?: string }).code ?? String(error);
+    }
+  }
+
+  expect(what: string, holds: boolean): void {
+    if (!holds) this.oracles.trace.violated(what);
+  }
+
+  path(name: string): Path {
+    const found = this.cluster.paths.find((path) => path.name === name);
+    if (found === undefined) throw new Error(`there is no path ${name}`);
+    return found.path;
+  }
+
+  /** Cuts a node off from everybody, or mends that. */
+  async away(name: string, ms: number): Promise<void> {
+    for (const path of this.cluster.pathsOf(name)) path.cut(['there', 'back'], 'reset');
+    await this.wait(ms);
+    for (const path of this.cluster.pathsOf(name)) path.mend();
+  }
+
+  async crash(name: string, ms: number): Promise<void> {
+    const process = this.cluster.process(name);
+    process.crash();
+    await this.wait(ms);
+    await this.done(process.start());
+  }
+
+  /** A client that watches the namespace at a node. */
+  watch(at: string, from: 'nothing' | 'now'): { readonly watcher: Watcher; readonly path: Path } {
+    const far = this.cluster.process(at);
+    const path = new Path({ time: this.time, random: this.#random.fork(), far });
+    const upstream = linkTo({ path, target: () => far.node });
+    const namespace = this.oracles.namespaces().find((id) => !this.oracles.isDead(id));
+    if (namespace === undefined) throw new Error('there is no namespace to watch');
+    const name = `w${this.#watchers.length}`;
+    const watcher = new Watcher({
+      time: this.time,
+      oracles: this.oracles,
+      namespace,
+      node: () => upstream,
+      from,
+      name,
+    });
+    this.#watchers.push(watcher);
+    void watcher.run();
+    return { watcher, path };
+  }
+
+  /** Everything comes to be the same everywhere. */
+  async converge(): Promise<void> {
+    const { time, cluster, oracles, coverage } = this;
+    const keys = [...this.#keys];
+    await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers }).reach();
+  }
+
+  end(): void {
+    for (const process of this.cluster.processes) process.crash();
+  }
+
+  async #write(at: string, mutation: (number: number) => Mutation): Promise<WriteAnswer> {
+    const attempt = this.oracles.attempts.add((number) => [mutation(number)]);
+    for (const { key } of attempt.mutations) this.#keys.add(key);
+    const request = { namespace: title, mutations: attempt.mutations, session: emptySession };
+    return this.done(this.#node(at).write(request, this.#call()));
+  }
+
+  #node(name: string): Upstream {
+    const { node } = this.cluster.process(name);
+    if (node === undefined) throw new Error(`${name} is down`);
+    return node;
+  }
+
+  #call() {
+    return { deadlineMs: this.time.nowMs + callMs, signal: noSignal };
+  }
+}
