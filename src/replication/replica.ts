@@ -5,10 +5,12 @@ import { type Filter, matches } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
-import { type Head, headOf, type Record } from '../model/record.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Head, Record } from '../model/record.ts';
 import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { changeBytes } from './change-bytes.ts';
 import type { FeedSink } from './feed-sink.ts';
 import { heldUnshown } from './held-unshown.ts';
 import type { Ledger } from './ledger.ts';
@@ -18,6 +20,7 @@ import type { ReplicationObserver } from './observer.ts';
 import type { CommitView, Decision } from './proposal.ts';
 import { type Progress, readProgress, replicaProgressName } from './replica-progress.ts';
 import { checkSameLife } from './same-life.ts';
+import { isForgotten, isRewritten, type Sweep } from './sweep.ts';
 
 export interface ReplicaOptions {
   readonly ledger: Ledger;
@@ -55,6 +58,8 @@ export class Replica implements FeedSink {
   #progress: Progress;
   /** Of the ledger, when the progress was read. */
   #reopenings: number;
+  /** The origin that a copy follows, where it is one. */
+  #server: OriginId | undefined;
 
   private constructor(options: ReplicaOptions, progress: Progress) {
     this.#options = options;
@@ -101,7 +106,9 @@ export class Replica implements FeedSink {
     }
   }
 
-  async opened(_event: Opened): Promise<void> {}
+  async opened({ node: { role, id } }: Opened): Promise<void> {
+    this.#server = role === 'origin' ? (id as OriginId) : undefined;
+  }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     switch (event.kind) {
@@ -138,19 +145,15 @@ export class Replica implements FeedSink {
     return this.#options.ledger.submit({
       keys: [record],
       sync: false,
-      bytes: bytesOf(record),
+      bytes: changeBytes(record),
       decide: (view) => ({ puts: this.#accepted(record, view), result: undefined }),
     });
   }
 
   async #changes(event: Changes): Promise<void> {
     const { observer, clock, part } = this.#options;
-    const sweeping = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
-    const unshown =
-      sweeping === undefined || event.range === undefined
-        ? []
-        : await heldUnshown(this.#options.ledger, event.range, event);
-    const sweep = sweeping === undefined ? undefined : new Map(sweeping);
+    const [sweep, range] = [this.#sweep, event.range];
+    const unshown = sweep && range ? await heldUnshown(this.#options.ledger, range, event) : [];
     for (const record of event.records) {
       this.#membership.checkHeardOf(record.position);
       this.#options.peering?.check(record);
@@ -162,10 +165,10 @@ export class Replica implements FeedSink {
         const decision = this.#merged(event, view);
         if (sweep === undefined) return decision;
         const heads = unshown.map((held) => view.head(held)).filter((head) => head !== undefined);
-        return { ...decision, removals: heads.filter((head) => coversPosition(sweep, head.position)) };
+        return { ...decision, removals: heads.filter((head) => isForgotten(head, sweep)) };
       },
       this.#progressAfter(event),
-      event.records.reduce((sum, record) => sum + bytesOf(record), 0),
+      event.records.reduce((sum, record) => sum + changeBytes(record), 0),
     );
     if (event.committedAtMs !== undefined && event.records.length > 0) {
       observer.propagated(part, clock.wallMs() - event.committedAtMs);
@@ -205,6 +208,7 @@ export class Replica implements FeedSink {
     if (!matches(filter, record.namespace, record.key)) return [];
     if (record.namespace !== registryNamespace && registry.isDead(record.namespace)) return [];
     const held = view.head(record);
+    if (this.#options.peering === undefined && isRewritten(record, held, this.#sweep)) return [record];
     if (held === undefined) {
       const meant = this.hasCaughtUp || this.#options.peering !== undefined;
       const superseded = meant && coversPosition(view.state.covered, record.position);
@@ -221,8 +225,13 @@ export class Replica implements FeedSink {
     return [merge(record, asRecord(held))];
   }
 
+  get #sweep(): Sweep | undefined {
+    const vector = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
+    return vector && { vector: new Map(vector), server: this.#options.peering ? undefined : this.#server };
+  }
+
   async #caughtUp(event: CaughtUp): Promise<void> {
-    const sweep = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
+    const sweep = this.#sweep;
     await this.#commit(
       [],
       true,
@@ -287,9 +296,4 @@ function asRecord(head: Head): Record {
   if (head.kind === 'tombstone') return head;
   const { valueBytes: _valueBytes, ...rest } = head;
   return { ...rest, value: new Uint8Array() };
-}
-
-function bytesOf(record: Change): number {
-  const head = record.kind === 'live' ? headOf(record) : record;
-  return 128 + head.key.length + (head.kind === 'live' ? head.valueBytes : 0);
 }

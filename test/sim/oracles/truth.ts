@@ -31,6 +31,17 @@ export class Truth {
     return true;
   }
 
+  /** A write that a later one of the same commit took the place of: it was acknowledged, and never was on a disk. */
+  replaced(record: Record): void {
+    const versions = this.#versions.get(mapKey(record.namespace, record.key));
+    const later = versions?.findIndex((version) => version.record.stamp > record.stamp) ?? -1;
+    const by = versions?.[later];
+    if (versions === undefined || by === undefined || this.#byStamp.has(record.stamp)) return;
+    const version = { record, atMs: by.atMs };
+    versions.splice(later, 0, version);
+    this.#byStamp.set(record.stamp, version);
+  }
+
   /** What is not among these was lost with the disk that held it. */
   rolledBackTo(records: Iterable<Record>): void {
     const kept = new Set<Stamp>();

@@ -1,0 +1,25 @@
+import type { OriginId } from '../model/position.ts';
+import type { Head, Record } from '../model/record.ts';
+import { coversPosition, type VersionVector } from '../model/version-vector.ts';
+
+/** What a copy or origin judges by that was told to resync (rule R7). */
+export interface Sweep {
+  /** The server's covered vector of the scan's snapshot. */
+  readonly vector: VersionVector;
+  /** The origin whose own log the server holds; undefined where nothing is concluded from that. */
+  readonly server: OriginId | undefined;
+}
+
+/** True where the server must have had what is held: what it does not show it has purged, or lost with its disk. */
+export function isForgotten({ position }: Pick<Head, 'position'>, { vector, server }: Sweep): boolean {
+  return position.origin === server || coversPosition(vector, position);
+}
+
+/**
+ * True where the server shows an older record than it must have had: a part of its history was rolled back, and what
+ * it shows now counts (rule R16). Its live steps bring again what was written since the scan's snapshot.
+ */
+export function isRewritten(shown: Record, held: Head | undefined, sweep: Sweep | undefined): boolean {
+  if (held === undefined || sweep === undefined || shown.stamp >= held.stamp) return false;
+  return isForgotten(held, sweep);
+}
