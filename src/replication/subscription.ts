@@ -157,7 +157,11 @@ export class Subscription {
     const scanning: Scanning = { snapshot, state, shape: this.#part.shape, generation, bounds: this.#server.options };
     const token = place.kind === 'token' ? decodeToken(place.token, generation) : undefined;
     const cursor = token?.kind === 'log' ? token.cursor : token?.kind === 'records' ? token.from : cursorIn(place);
-    if (place.kind === 'now') return;
+    if (place.kind === 'now') {
+      // What this node holds beyond what it covers was shown to those that follow already (rule R5).
+      yield* scanLog(scanning, this.#server.cursor(state.covered));
+      return;
+    }
     let refused = cursor === undefined ? undefined : this.#refusal(cursor, state, self);
     if (place.kind === 'token' && token === undefined && place.cursor === undefined) refused = 'void-progress';
     if (refused !== undefined) {

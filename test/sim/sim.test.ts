@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { runSeeds } from './run-seeds.ts';
 import { Simulation } from './simulation.ts';
 
-const seeds = 40;
+const seeds = 15;
 
 describe('one origin, copies and a cache, under faults', () => {
   it('keeps every promise for a range of seeds', { timeout: 600_000 }, async () => {

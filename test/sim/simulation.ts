@@ -1,3 +1,4 @@
+import type { FeedEvent } from '../../src/model/feed.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
@@ -90,8 +91,14 @@ export class Simulation {
     const random = this.random.fork();
     const namespace = oracles.namespaces().find((id) => !oracles.isDead(id));
     if (namespace === undefined) return;
+    const name = `w${this.#watchers.length}`;
     const nodes = cluster.processes.map((far): (() => Upstream) => {
-      const upstream = linkTo({ path: new Path({ time, random: random.fork(), far }), target: () => far.node });
+      const path = new Path({ time, random: random.fork(), far });
+      const tamper = (event: FeedEvent) => {
+        oracles.sawEvent(event, `${name} at ${far.name}`);
+        return event;
+      };
+      const upstream = linkTo({ path, target: () => far.node, tamper });
       return () => upstream;
     });
     const stays = random.chance(0.5) ? random.pick(nodes) : undefined;
@@ -101,7 +108,7 @@ export class Simulation {
       namespace,
       node: () => (stays ?? random.pick(nodes))(),
       from: random.chance(0.5) ? 'nothing' : 'now',
-      name: `w${this.#watchers.length}`,
+      name,
     });
     this.#watchers.push(watcher);
     void watcher.run();

@@ -49,4 +49,16 @@ export const watches = {
     scene.expect('the watch was reset', watcher.resets === 0);
     await scene.converge();
   },
+
+  /** A relay holds a write that went through it and does not cover it yet: a watch that begins there now must hear of it. */
+  'a watch that begins at a relay ahead of what it covers': async (scene: Scene) => {
+    const path = scene.path('copy origin');
+    path.slowMs = 40;
+    for (const key of ['a1', 'a2', 'a3']) await scene.put('origin', key);
+    await scene.put('copy', 'a4');
+    scene.watch('copy', 'now');
+    await scene.wait(600);
+    path.slowMs = 0;
+    await scene.converge();
+  },
 };

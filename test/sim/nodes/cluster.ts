@@ -22,8 +22,8 @@ export class Cluster {
   readonly paths: readonly NamedPath[];
   /** What becomes of events on their way to a node. Tests break rules with it. */
   tamper: (event: FeedEvent, open: FollowOpen, near: string) => FeedEvent | undefined = (event) => event;
-  /** Told of each answer that a node is given. */
-  answered: (near: string, method: keyof Upstream, args: readonly unknown[], answer: unknown) => void = () => {};
+  /** Told of each answer that a node is given by another. */
+  answered: (method: keyof Upstream, args: readonly unknown[], answer: unknown) => void = () => {};
 
   constructor(topology: Topology, world: World, parameters: Parameters, coverage: Coverage) {
     const paths: NamedPath[] = [];
@@ -69,7 +69,7 @@ export class Cluster {
       path,
       target: () => far.node,
       tamper: (event, open) => this.tamper(event, open, near.name),
-      answered: (method, args, answer) => this.answered(near.name, method, args, answer),
+      answered: (method, args, answer) => this.answered(method, args, answer),
     });
   }
 }

@@ -1,4 +1,5 @@
 import type { FeedEvent } from '../../../src/model/feed.ts';
+import type { Mutation, WriteAnswer, WriteRequest } from '../../../src/model/key-value.ts';
 import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
@@ -31,6 +32,9 @@ export class Oracles {
       this.#truths.set(name, truth);
       for (const disk of disks) disk.onSynced = (records) => this.#committed(name, truth, records);
     }
+    cluster.answered = (method, [request], answer) => {
+      if (method === 'write') this.acknowledged((request as WriteRequest).mutations, answer as WriteAnswer);
+    };
   }
 
   /** An older image of the first origin's disk was put back: what it lacks was never written. */
@@ -63,6 +67,27 @@ export class Oracles {
   /** True where the namespace was on disk, dead or alive, at that moment. */
   wasThere(id: NamespaceId, atMs: number): boolean {
     return this.truthOf().between(registryNamespace, registryKeys.namespace(id), atMs, atMs)[0] !== undefined;
+  }
+
+  /** A write was answered: what a later one of the same commit took the place of is part of the history too. */
+  acknowledged(mutations: readonly Mutation[], { namespace, written }: WriteAnswer): void {
+    written.forEach(({ stamp, position, expiresAt }, index) => {
+      const mutation = mutations[index];
+      if (mutation === undefined) return;
+      const place = { namespace, key: mutation.key, stamp, position };
+      if (mutation.kind === 'delete') this.truthOf().replaced({ kind: 'tombstone', ...place });
+      else {
+        const { value, metadata } = mutation;
+        const expiry = expiresAt === undefined ? {} : { expiresAt };
+        this.truthOf().replaced({
+          kind: 'live',
+          ...place,
+          value,
+          ...expiry,
+          ...(metadata === undefined ? {} : { metadata }),
+        });
+      }
+    });
   }
 
   /** Rule R1: what a feed shows is on the disk of an origin. */

@@ -5,7 +5,6 @@ import type {
   GetAnswer,
   Mutation,
   Provenance,
-  PutMutation,
   ReadOptions,
   WriteAnswer,
 } from '../../../src/model/key-value.ts';
@@ -164,20 +163,12 @@ export class Workload {
   }
 
   /** Acknowledged means on disk. */
-  #checkWritten({ mutations }: Attempt, { written, namespace }: WriteAnswer, name: string): void {
+  #checkWritten({ mutations }: Attempt, answer: WriteAnswer, name: string): void {
     const { oracles } = this.#options;
-    const truth = oracles.truthOf();
-    mutations.forEach((mutation, index) => {
-      const { key } = mutation;
-      const one = written[index];
-      if (one === undefined) return;
-      const { stamp, position, expiresAt } = one;
-      const place = { namespace, key, stamp, position };
-      const expiry = expiresAt === undefined ? {} : { expiresAt };
-      // A later write in the same commit may have taken its place on the disk.
-      if (mutation.kind === 'delete') truth.replaced({ kind: 'tombstone', ...place });
-      else truth.replaced({ kind: 'live', ...place, value: mutation.value, ...expiry, ...metadataOf(mutation) });
-      if (truth.written(stamp) === undefined) {
+    oracles.acknowledged(mutations, answer);
+    mutations.forEach(({ key }, index) => {
+      const stamp = answer.written[index]?.stamp;
+      if (stamp !== undefined && oracles.truthOf().written(stamp) === undefined) {
         oracles.trace.violated(`${name} acknowledged ${key} at ${stamp}, which no disk has`);
       }
     });
@@ -227,10 +218,6 @@ export class Workload {
       return;
     }
   }
-}
-
-function metadataOf({ metadata }: PutMutation): Pick<PutMutation, 'metadata'> {
-  return metadata === undefined ? {} : { metadata };
 }
 
 /** From an origin where it was asked, within the bound that was asked for, or marked as past it. */
