@@ -35,7 +35,7 @@ await runBench('Durable puts at an origin beside Redis with appendfsync always, 
     }
   }
   const [commits, records] = [
-    await metric(origin, 'meridian_commit_seconds_count'),
+    await metric(origin, 'meridian_commit_records_count'),
     await metric(origin, 'meridian_commit_records_sum'),
   ];
   figures.add('records of one commit at the origin, on average', '', records / commits);

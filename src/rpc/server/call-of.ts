@@ -16,6 +16,8 @@ export interface Served {
   getPath(): string;
   readonly metadata?: { get(key: string): readonly unknown[] };
   getDeadline(): Date | number;
+  /** The caller is gone already. */
+  readonly cancelled?: boolean;
   on(event: 'cancelled', run: () => void): unknown;
 }
 
@@ -30,15 +32,28 @@ export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing,
   const givenMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;
   const leftMs = givenMs - Math.min(givenMs * travelShare, travelMsMax);
   const forwarded = (served.metadata?.get(forwardedHeader).length ?? 0) > 0;
-  const call = { deadlineMs: clock.monotonicMs() + leftMs, signal: signalOf(served) };
-  return forwarded ? { ...call, forwarded } : call;
+  let signal: AbortSignal | undefined;
+  return {
+    deadlineMs: clock.monotonicMs() + leftMs,
+    /**
+     * Made when it is first looked at, which a read that is answered from here never does: gRPC tells of every call,
+     * answered ones too, that it was cancelled when its stream closes, and an abort each time costs more than a read.
+     */
+    get signal() {
+      signal ??= signalOf(served);
+      return signal;
+    },
+    ...(forwarded ? { forwarded } : {}),
+  };
 }
 
 /** Aborted when the caller goes away. */
-export function signalOf(served: Pick<Served, 'on'>): AbortSignal {
+export function signalOf(served: Pick<Served, 'on' | 'cancelled'>): AbortSignal {
   const controller = new AbortController();
-  served.on('cancelled', () => {
+  const abort = () => {
     controller.abort(new MeridianError('CANCELLED', 'the caller went away', { reason: 'cancelled' }));
-  });
+  };
+  if (served.cancelled === true) abort();
+  else served.on('cancelled', abort);
   return controller.signal;
 }
