@@ -115,6 +115,27 @@ describe('a Worker in the real runtime', () => {
     expect(await kv('get', { key: 'l/1' })).toEqual({ result: null });
   });
 
+  it('puts with a time of expiry, and deletes what has expired from its reads', async () => {
+    const expiration = Math.floor(Date.now() / 1000) + 3600;
+    await kv('put', { key: 'x/at', value: 'x', options: { expiration } });
+    await kv('put', { key: 'x/both', value: 'x', options: { expiration, expirationTtl: 7200 } });
+    const { result } = await kv('list', { options: { prefix: 'x/' } });
+    const later = expect.toSatisfy((at: number) => at > expiration + 3000);
+    expect(result).toMatchObject({
+      keys: [
+        { name: 'x/at', expiration },
+        { name: 'x/both', expiration: later },
+      ],
+    });
+    const mutations = [
+      { kind: 'put' as const, key: 'x/soon', value: Buffer.from('x'), expiry: { kind: 'in' as const, seconds: 1 } },
+    ];
+    await served.origin.write({ namespace: 'config', mutations, session: emptySession }, aCall());
+    await expect.poll(() => kv('get', { key: 'x/soon' }), { timeout: 20_000 }).toEqual({ result: null });
+    expect((await kv('get', { key: ['x/soon'] })).result).toEqual({ 'x/soon': null });
+    expect((await kv('list', { options: { prefix: 'x/s' } })).result).toMatchObject({ keys: [], list_complete: true });
+  });
+
   it('sees the words of each refusal', async () => {
     expect(await kv('put', { key: 'k', value: 'x', options: { expirationTtl: 30 } })).toEqual({
       thrown: 'KV PUT failed: 400 Invalid expiration_ttl of 30. Expiration TTL must be at least 60.',

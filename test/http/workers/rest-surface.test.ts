@@ -153,4 +153,50 @@ describe('the REST API refuses', () => {
     expect((await send(`/${id}/bulk`, { method: 'PUT', body: pairs })).status).toBe(400);
     expect((await send(value('whole'))).status).toBe(404);
   });
+
+  it.each([
+    ['PUT', 'values/k?expiration=1', 'x', 400, 10001],
+    ['PUT', 'bulk', '{', 400, 10001],
+    ['PUT', 'bulk', '{}', 400, 10001],
+    ['PUT', 'bulk', '[{"key":"k"}]', 400, 10012],
+    ['PUT', 'bulk', '[{"key":"..","value":""}]', 400, 10001],
+    ['PUT', 'bulk', `[{"key":"k","value":"","metadata":"${'m'.repeat(1023)}"}]`, 413, 10024],
+    ['POST', 'bulk/get', '{"keys":[]}', 400, 10001],
+    ['POST', 'bulk/get', '{"keys":["a"],"type":"stream"}', 400, 10001],
+    ['PUT', `values/${'k'.repeat(513)}`, 'x', 414, 10001],
+    ['PUT', 'values/%zz', 'x', 400, 10001],
+  ])('%s %s with a body that begins %.30j', async (method, path, body, status, code) => {
+    const answer = await send(`/${id}/${path}`, { method, body });
+    expect([answer.status, json(answer).success, json(answer).errors[0].code]).toEqual([status, false, code]);
+  });
+});
+
+describe('the REST API keeps', () => {
+  it.each(['a/b', '../up', './a', 'values/x', 'metadata', 'ü %?#&=+', '日本語', 'a%2Fb', ' ', '%', '/lead', 'trail/'])(
+    'the key %j apart from every other',
+    async (key) => {
+      expect((await send(value(key), { method: 'PUT', body: `of ${key}` })).status).toBe(200);
+      expect((await send(value(key))).body.toString()).toBe(`of ${key}`);
+      const listed = json(await send(`/${id}/keys?prefix=${encodeURIComponent(key)}`)).result;
+      expect(listed).toContainEqual({ name: key });
+      expect((await send(value(key), { method: 'DELETE' })).status).toBe(200);
+      expect((await send(value(key))).status).toBe(404);
+    },
+  );
+
+  it('the order of keys over all pages, each key once', async () => {
+    const keys = Array.from({ length: 25 }, (_, i) => `page/${String(i).padStart(2, '0')}`);
+    const body = JSON.stringify(keys.map((key) => ({ key, value: '' })).reverse());
+    expect((await send(`/${id}/bulk`, { method: 'PUT', body })).status).toBe(200);
+    const names: string[] = [];
+    const counts: number[] = [];
+    for (let cursor = ''; ; ) {
+      const page = json(await send(`/${id}/keys?prefix=page%2F&limit=10&cursor=${encodeURIComponent(cursor)}`));
+      names.push(...page.result.map(({ name }: { name: string }) => name));
+      counts.push(page.result_info.count);
+      cursor = page.result_info.cursor;
+      if (cursor === '') break;
+    }
+    expect([names, counts]).toEqual([keys, [10, 10, 5]]);
+  });
 });

@@ -11,11 +11,14 @@ export interface ServedOrigin {
   readonly origin: Origin;
   /** `host:port` of the HTTP listener. */
   readonly address: string;
+  /** Of each exchange that ended; 0 where it was cut. */
+  readonly statuses: readonly number[];
   close(): Promise<void>;
 }
 
 /** A real origin over LevelDB with the Workers surfaces on a real listener, and a namespace titled `config`. */
-export async function serveOrigin(): Promise<ServedOrigin> {
+export async function serveOrigin(exchangeMs = 20_000): Promise<ServedOrigin> {
+  const statuses: number[] = [];
   const opened = await openOrigin();
   const listener = new HttpListener({
     surfaces: [
@@ -24,14 +27,15 @@ export async function serveOrigin(): Promise<ServedOrigin> {
     ],
     clock: systemClock,
     logger: silentLogger,
-    observer: { answered: () => {}, rejected: () => {} },
-    exchangeMs: 20_000,
+    observer: { answered: (_surface, status) => void statuses.push(status), rejected: () => {} },
+    exchangeMs,
   });
   const address = await listener.start('127.0.0.1', 0);
   await opened.origin.create('config');
   return {
     origin: opened.origin,
     address,
+    statuses,
     close: async () => {
       await listener.stop(1000);
       await opened.close();
