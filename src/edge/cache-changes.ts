@@ -4,6 +4,7 @@ import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
 import { joinVectors } from '../model/version-vector.ts';
+import { stateAfter } from '../replication/ledger-state.ts';
 import type { CommitView, Decision } from '../replication/proposal.ts';
 import type { DiskBound } from './disk-bound.ts';
 import type { MemoryCache } from './memory-cache.ts';
@@ -43,28 +44,13 @@ export function decideChanges(
       puts.push(record);
     }
   }
-  if (step === undefined) return { puts, removals, silent: true, result: undefined };
-  const state = {
-    covered: joinVectors(view.state.covered, step.vector),
-    settled: joinVectors(view.state.settled, step.settled),
-    ...(step.epochs === undefined ? {} : { epochs: step.epochs }),
-  };
-  return { puts, removals, state, silent: true, result: undefined };
+  const meta = disk.meta();
+  if (step === undefined) return { puts, removals, meta, silent: true, result: undefined };
+  return { puts, removals, meta, state: stateAfter(view.state, step), silent: true, result: undefined };
 }
 
 /** What a cache covers once its feed has caught up. */
-export function decideCaughtUp(
-  { vector, settled, floor, epochs }: CaughtUp,
-  { state }: CommitView,
-): Decision<undefined> {
-  return {
-    state: {
-      covered: joinVectors(state.covered, vector),
-      settled: joinVectors(state.settled, settled),
-      floor: joinVectors(state.floor, floor),
-      ...(epochs === undefined ? {} : { epochs }),
-    },
-    silent: true,
-    result: undefined,
-  };
+export function decideCaughtUp(event: CaughtUp, { state }: CommitView): Decision<undefined> {
+  const floor = joinVectors(state.floor, event.floor);
+  return { state: { ...stateAfter(state, event), floor }, silent: true, result: undefined };
 }

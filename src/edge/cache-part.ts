@@ -74,7 +74,7 @@ export class CachePart implements FeedSink, Part {
   static async open(options: CachePartOptions): Promise<CachePart> {
     const before = (await options.ledger.store.meta(caughtUpName)) !== undefined;
     const part = new CachePart(options, before);
-    await part.#disk.measure();
+    await part.#disk.open();
     return part;
   }
 
@@ -88,6 +88,7 @@ export class CachePart implements FeedSink, Part {
       // What was proven spoke of commits that may be gone.
       this.#reopenings = this.ledger.reopenings;
       this.#options.tracker.reset();
+      await this.#disk.measure(); // What was counted may be gone.
     }
     if (!this.#caughtUpBefore) return { kind: 'nothing' };
     const { covered, epochs } = this.ledger.state;
@@ -153,7 +154,7 @@ export class CachePart implements FeedSink, Part {
         if (held !== undefined && !replaces(record, held) && superseded === undefined) return { result: undefined };
         this.#memory.set(name, { record });
         this.#disk.replaced(held, record);
-        return { puts: [record], silent: true, result: undefined };
+        return { puts: [record], meta: this.#disk.meta(), silent: true, result: undefined };
       },
     });
     await this.#disk.trim();

@@ -7,6 +7,9 @@ import type { EdgeObserver } from './observer.ts';
 /** Bytes that an entry costs on disk besides its key, value and metadata, about. */
 const overheadBytes = 120;
 
+/** Named state of the store. */
+const sizeName = 'cache/size';
+
 /**
  * Keeps a cache on disk within its bytes: a hand goes round the key space and takes what is not in memory, where the
  * entries used of late are (the CLOCK algorithm, with the memory cache as the reference bit).
@@ -26,6 +29,20 @@ export class DiskBound {
     this.#bytesMax = bytesMax;
     this.#isHot = isHot;
     this.#observer = observer;
+  }
+
+  /** Takes up the count that was stored with the last commit; where there is none, counts. */
+  async open(): Promise<void> {
+    const stored = await this.#ledger.store.meta(sizeName);
+    if (stored === undefined) return this.measure();
+    const { bytes, entries } = JSON.parse(Buffer.from(stored).toString()) as { bytes: number; entries: number };
+    this.bytes = bytes;
+    this.entries = entries;
+  }
+
+  /** For the batch of what was counted last: after a crash the count is of what the disk holds, or of more. */
+  meta(): ReadonlyMap<string, Uint8Array> {
+    return new Map([[sizeName, Buffer.from(JSON.stringify({ bytes: this.bytes, entries: this.entries }))]]);
   }
 
   /** Counts what is there. */
@@ -89,7 +106,7 @@ export class DiskBound {
       decide: (view) => {
         const removals = victims.map((key) => view.head(key)).filter((head) => head !== undefined);
         for (const head of removals) this.#add(head, -1);
-        return { removals, silent: true, result: removals.length };
+        return { removals, meta: this.meta(), silent: true, result: removals.length };
       },
     });
     this.#observer.evicted('disk', removed);

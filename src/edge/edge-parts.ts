@@ -4,19 +4,18 @@ import { type Filter, filterKey, matches } from '../model/filter.ts';
 import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { FollowLoop } from '../replication/follow-loop.ts';
-import { Ledger } from '../replication/ledger.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
 import { Sweeper } from '../replication/sweeper.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
-import type { Store } from '../store/store.ts';
+import { Notice } from '../runtime/notice.ts';
 import { CachePart } from './cache-part.ts';
 import { CopyPart } from './copy-part.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { FeedRoute } from './feed-route.ts';
 import { joiningSink } from './joining-sink.ts';
 import type { Part } from './part.ts';
+import { openPartLedger } from './part-store.ts';
 import { Relay } from './relay.ts';
 import { type ReplicatedFilter, resolvePatterns } from './replicated-filter.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -41,11 +40,8 @@ interface Opening {
   readonly clusterId: () => string | undefined;
   /** An upstream said which cluster it is of. Throws FAILED_PRECONDITION where that is another one. */
   readonly joined: (clusterId: string) => Promise<void>;
+  readonly heard: Notice;
 }
-
-const filterName = 'edge/filter';
-/** Milliseconds between looks at what the patterns mean. */
-const patternsLookMs = 100;
 
 /** An edge's parts while their filters stay the same: each a store, a follow loop, and the sweeps. */
 export class EdgeParts {
@@ -53,29 +49,34 @@ export class EdgeParts {
   readonly copy: RunningCopy | undefined;
   readonly cache: (Running & { readonly part: CachePart }) | undefined;
   readonly #loops: Lifecycle;
+  /** Given when a registry changed, or a part has caught up. */
+  readonly #heard: Notice;
 
   private constructor(
     filters: ReplicatedFilter,
     copy: RunningCopy | undefined,
     cache: (Running & { readonly part: CachePart }) | undefined,
-    loops: Lifecycle,
+    background: { readonly loops: Lifecycle; readonly heard: Notice },
   ) {
     this.filters = filters;
     this.copy = copy;
     this.cache = cache;
-    this.#loops = loops;
+    this.#loops = background.loops;
+    this.#heard = background.heard;
   }
 
-  /** Opens the parts of these filters; what a store holds of another filter is erased first (rule R6). */
-  static async open(filters: ReplicatedFilter, opening: Opening): Promise<EdgeParts> {
-    const { options } = opening;
+  /** Opens the parts of these filters; a store of another part is first made into one of this (rule R6). */
+  static async open(filters: ReplicatedFilter, from: Omit<Opening, 'heard'>): Promise<EdgeParts> {
+    const { options } = from;
+    const heard = new Notice();
+    const opening: Opening = { ...from, heard };
     const loops = new Lifecycle((name, error) => {
       options.observer.commitFailed(new Error(`${name} ended`, { cause: error }));
     });
     const copy = filters.copied === undefined ? undefined : await openCopy(filters.copied, opening);
     const cache = filters.cached === undefined ? undefined : await openCache(filters.cached, opening);
     for (const running of [copy, cache]) if (running !== undefined) startLoops(running, loops, options);
-    return new EdgeParts(filters, copy, cache, loops);
+    return new EdgeParts(filters, copy, cache, { loops, heard });
   }
 
   get all(): readonly Running[] {
@@ -131,11 +132,11 @@ export class EdgeParts {
    * Waits until the patterns mean something else than these parts' filters. Nothing is concluded before a registry has
    * caught up: parts that were just opened over erased stores know no name, and would be opened anew for ever.
    */
-  async filtersChanged(patterns: readonly string[], clock: Clock, signal: AbortSignal): Promise<void> {
+  async filtersChanged(patterns: readonly string[], signal: AbortSignal): Promise<void> {
     const names = filterNames(this.filters);
     const changed = () =>
       this.#caughtUp().length > 0 && filterNames(resolvePatterns(patterns, this.resolver())) !== names;
-    while (!signal.aborted && !changed()) await sleep(clock, patternsLookMs, signal).catch(() => {});
+    while (!signal.aborted && !changed()) await this.#heard.next(signal);
   }
 
   #caughtUp(): readonly Running[] {
@@ -158,19 +159,9 @@ function filterNames({ copied, cached }: ReplicatedFilter): string {
   return [copied, cached].map((filter) => (filter === undefined ? '' : filterKey(filter))).join();
 }
 
-async function openLedger(store: Store, filter: Filter, options: EdgeOptions): Promise<Ledger> {
-  const name = filterKey(filter);
-  const stored = await store.meta(filterName);
-  if (stored !== undefined && Buffer.from(stored).toString() !== name) await store.erase();
-  const ledger = await Ledger.open({ ...options, store });
-  const meta = new Map([[filterName, Buffer.from(name)]]);
-  await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
-  return ledger;
-}
-
 async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> {
   const { options } = opening;
-  const ledger = await openLedger(options.copyStore, filter, options);
+  const ledger = await openPartLedger(options.copyStore, filter, options);
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const part = await CopyPart.open({ ...options, ledger, tracker, filter });
   const relay = await Relay.open(part, { ...options, ...opening });
@@ -180,7 +171,7 @@ async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> 
 
 async function openCache(filter: Filter, opening: Opening): Promise<Running & { readonly part: CachePart }> {
   const { options } = opening;
-  const ledger = await openLedger(options.cacheStore, filter, options);
+  const ledger = await openPartLedger(options.cacheStore, filter, options);
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const part = await CachePart.open({ ...options, ledger, tracker });
   const what = { role: 'cache', filter, values: options.feedValues } as const;
@@ -192,13 +183,13 @@ function following(
   sink: FeedSink,
   tracker: StalenessTracker,
   what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
-  { options, upstreams, identity, nonce, clusterId, joined }: Opening,
+  { options, upstreams, identity, nonce, clusterId, joined, heard }: Opening,
 ): Pick<Running, 'loop' | 'route'> {
   const route = new FeedRoute(upstreams, options.clock);
   const loop = new FollowLoop({
     ...options,
     part,
-    sink: joiningSink(sink, ledger, joined),
+    sink: joiningSink(sink, ledger, { joined, heard: () => heard.give() }),
     tracker,
     upstream: () => route.next(),
     open: () => {

@@ -110,17 +110,18 @@ export class Edge implements Upstream {
     return this.#writes.write(request, call);
   }
 
-  /** What is copied is followed here, for an edge with a copy is a relay; what a client watches beyond that, upstream. */
+  /**
+   * What is copied is followed here, for an edge with a copy is a relay. What a client watches is followed at an origin: a
+   * copy may lose in a crash what it had shown and not synced, and a watch, unlike a follower, merges nothing.
+   */
   async *follow(
     open: FollowOpen,
     messages: AsyncIterable<FollowerMessage>,
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     const ending = AbortSignal.any([signal, this.#loops.signal]);
-    const relay = this.#parts?.copy?.relay;
-    if (open.role !== 'watch') yield* this.#relayFor(open, relay).follow(open, messages, ending);
-    else if (relay?.canWatch(open) === true) yield* relay.follow(open, messages, ending);
-    else yield* this.#upstreams.current().upstream.follow(open, messages, ending);
+    if (open.role === 'watch') yield* this.#upstreams.current().upstream.follow(open, messages, ending);
+    else yield* this.#relayFor(open, this.#parts?.copy?.relay).follow(open, messages, ending);
   }
 
   create(title: string, call: Call): Promise<NamespaceChange> {
@@ -243,7 +244,7 @@ export class Edge implements Upstream {
     while (!signal.aborted) {
       const parts = this.#parts;
       if (parts === undefined) return;
-      await parts.filtersChanged(this.#options.replicate, this.#options.clock, signal);
+      await parts.filtersChanged(this.#options.replicate, signal);
       if (signal.aborted) return;
       const resolve = parts.resolver();
       const resolved = new Map(parts.namespaces().map((namespace) => [namespace.id, namespace]));

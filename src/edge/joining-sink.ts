@@ -3,12 +3,18 @@ import { registryNamespace } from '../model/namespace.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 
+interface Hearing {
+  readonly joined: (clusterId: string) => Promise<void>;
+  /** The registry changed, or the part has caught up: names may mean something else. */
+  readonly heard: () => void;
+}
+
 /**
  * A part as a sink that learns what its upstream says of the cluster: from the handshake which one it is, and from the
  * registry that an origin was removed. A part that covers more of that origin than is left of it begins anew (rule R23);
  * its next stream is told so, whoever the upstream is.
  */
-export function joiningSink(sink: FeedSink, ledger: Ledger, joined: (clusterId: string) => Promise<void>): FeedSink {
+export function joiningSink(sink: FeedSink, ledger: Ledger, { joined, heard }: Hearing): FeedSink {
   return {
     start: () => sink.start(),
     opened: async (event) => {
@@ -17,8 +23,10 @@ export function joiningSink(sink: FeedSink, ledger: Ledger, joined: (clusterId: 
     },
     apply: async (event) => {
       await sink.apply(event);
-      if (event.kind !== 'changes') return;
-      if (event.records.some(({ namespace }) => namespace === registryNamespace)) checkWithinFinal(ledger);
+      const registryChanged =
+        event.kind === 'changes' && event.records.some(({ namespace }) => namespace === registryNamespace);
+      if (registryChanged || event.kind === 'caught-up') heard();
+      if (registryChanged) checkWithinFinal(ledger);
     },
     durable: () => sink.durable(),
     checkStore: () => sink.checkStore?.(),

@@ -8,6 +8,7 @@ import type { NamespaceInfo } from '../model/namespace.ts';
 import { covers, emptyVector } from '../model/version-vector.ts';
 import { listPage } from '../replication/list-page.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { aged, judged } from './answer-age.ts';
 import type { CopyPart } from './copy-part.ts';
 import type { EdgeParts } from './edge-parts.ts';
 import type { LoadPlaces } from './load-places.ts';
@@ -69,11 +70,7 @@ export class Lists {
     const { clock, upstreams, places } = this.#options;
     const sentMs = clock.monotonicMs();
     const answer = await places.run(call, () => upstreams.ask(call, (upstream, to) => upstream.list(request, to)));
-    if (answer.bound === undefined) return answer;
-    const bound = { ...answer.bound, boundMs: answer.bound.boundMs + clock.monotonicMs() - sentMs };
-    const { maxStalenessMs } = request;
-    const past = maxStalenessMs !== undefined && maxStalenessMs > 0 && bound.boundMs > maxStalenessMs;
-    return { ...answer, bound, past: answer.past || past };
+    return judged(aged(answer, clock.monotonicMs() - sentMs), request.maxStalenessMs);
   }
 
   #copyOf({ namespace: name, prefix }: ListRequest) {

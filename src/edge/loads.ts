@@ -6,6 +6,7 @@ import { absence } from '../model/record.ts';
 import { bottomStamp } from '../model/stamp.ts';
 import { covers, formatVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { aged } from './answer-age.ts';
 import type { LoadPlaces } from './load-places.ts';
 import type { EdgeObserver } from './observer.ts';
 import { beginning, type Part } from './part.ts';
@@ -23,9 +24,15 @@ export interface LoadsOptions {
 /** Tries of one load whose answers are older than what the feed has named meanwhile (rule R12). */
 const triesMax = 3;
 
+/** An answer, whose bound was true at that moment. */
+interface Loaded {
+  readonly answer: GetAnswer;
+  readonly atMs: number;
+}
+
 /** One load and those who wait for it. */
 interface SharedLoad {
-  readonly answer: Promise<GetAnswer>;
+  readonly answer: Promise<Loaded>;
   readonly controller: AbortController;
   waiters: number;
   /** False while it waits for a place. */
@@ -59,7 +66,8 @@ export class Loads {
     const load = flying ?? this.#begin(name, part, key, request, call);
     load.waiters++;
     try {
-      return await this.#waitFor(load, call);
+      const { answer, atMs } = await this.#waitFor(load, call);
+      return aged(answer, this.#options.clock.monotonicMs() - atMs);
     } finally {
       load.waiters--;
       if (load.waiters === 0) {
@@ -103,27 +111,27 @@ export class Loads {
     edgeObserver.loadStarted();
     let outcome: 'kept' | 'passed-on' | 'failed' = 'failed';
     try {
-      const { answer, kept } = await this.#loadAndKeep(part, key, request, asking);
+      const { kept, ...loaded } = await this.#loadAndKeep(part, key, request, asking);
       outcome = kept ? 'kept' : 'passed-on';
-      return answer;
+      return loaded;
     } finally {
       edgeObserver.loadEnded(outcome);
     }
   }
 
   async #loadAndKeep(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, asking: Asking) {
-    if (part === undefined || key === undefined) return { answer: await this.#ask(request, asking), kept: false };
+    if (part === undefined || key === undefined) return { ...(await this.#ask(request, asking)), kept: false };
     const name = mapKey(key.namespace, key.key);
     const flight = part.flights.begin(name);
     try {
       for (let attempt = 1; ; attempt++) {
         const begun = beginning(part);
-        const answer = await this.#ask(request, asking);
+        const { answer, atMs } = await this.#ask(request, asking);
         const stamp = answer.record?.stamp ?? bottomStamp;
         if (flight.latest !== undefined && stamp < flight.latest && !covers(answer.covered, part.shown())) {
           if (attempt < triesMax) continue;
           const { bound: _bound, ...rest } = answer;
-          return { answer: { ...rest, past: true }, kept: false };
+          return { answer: { ...rest, past: true }, atMs, kept: false };
         }
         const keep =
           part.hasCaughtUp &&
@@ -131,13 +139,13 @@ export class Loads {
           part.generation() === begun.generation &&
           covers(answer.covered, begun.known) &&
           (flight.latest === undefined || stamp >= flight.latest);
-        if (!keep) return { answer, kept: false };
+        if (!keep) return { answer, atMs, kept: false };
         // The answer is true whether or not there is room to keep it.
         const installed = part.install(answer.record ?? absence(key.namespace, key.key)).then(
           () => true,
           () => false,
         );
-        return { answer, kept: await installed };
+        return { answer, atMs, kept: await installed };
       }
     } finally {
       part.flights.end(name, flight);
@@ -145,18 +153,17 @@ export class Loads {
   }
 
   /** The answer's age counts from when it was asked for. */
-  async #ask(request: GetRequest, { patienceMs, signal }: Asking): Promise<GetAnswer> {
+  async #ask(request: GetRequest, { patienceMs, signal }: Asking): Promise<Loaded> {
     const { clock, upstreams, loadTimeoutMs } = this.#options;
     const sentMs = clock.monotonicMs();
     const call = { deadlineMs: sentMs + loadTimeoutMs, signal };
     const answer = await upstreams.ask(call, (upstream, asked) => upstream.get(request, asked), patienceMs);
-    if (answer.bound === undefined) return answer;
-    const { boundMs, root } = answer.bound;
-    return { ...answer, bound: { boundMs: boundMs + clock.monotonicMs() - sentMs, root } };
+    const atMs = clock.monotonicMs();
+    return { answer: aged(answer, atMs - sentMs), atMs };
   }
 
   /** The waiter's own deadline and signal; the load goes on for the others. */
-  #waitFor(load: SharedLoad, { deadlineMs, signal }: Call): Promise<GetAnswer> {
+  #waitFor(load: SharedLoad, { deadlineMs, signal }: Call): Promise<Loaded> {
     const { clock, places } = this.#options;
     return new Promise((resolve, reject) => {
       const timer = clock.timer(deadlineMs - clock.monotonicMs(), () => {

@@ -5,6 +5,7 @@ import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
 import { emptyVector, missingOrigins, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { judged } from './answer-age.ts';
 import type { EdgeBounds } from './edge-options.ts';
 import type { EdgeParts } from './edge-parts.ts';
 import type { Loads } from './loads.ts';
@@ -74,7 +75,7 @@ export class Reads {
     }
     try {
       const answer = await this.#options.loads.load(looked?.part, looked?.key, request, this.#patience(facts, call));
-      return { answer: this.#judged(answer, request), hit: false };
+      return { answer: judged(answer, request.maxStalenessMs), hit: false };
     } catch (error) {
       if (!isTrouble(error) || call.signal.aborted) throw error;
       const later = await this.#look(request);
@@ -132,11 +133,6 @@ export class Reads {
     if (record === undefined || record.position.sequence === 0) return undefined;
     if (record.kind === 'live' && !isReadable(record, this.#options.clock.wallMs())) return expireInPlace(record);
     return record;
-  }
-
-  #judged(answer: GetAnswer, { maxStalenessMs }: GetRequest): GetAnswer {
-    if (maxStalenessMs === undefined || maxStalenessMs === 0 || answer.past) return answer;
-    return answer.bound !== undefined && answer.bound.boundMs <= maxStalenessMs ? answer : { ...answer, past: true };
   }
 
   /** Where a stale answer would do, the load ends early enough for it to reach the reader before the deadline. */

@@ -1,8 +1,5 @@
 import type { FollowerStatus, NodeIdentity } from '../model/cluster.ts';
-import { vectorOf } from '../model/epoch.ts';
 import type { CaughtUp, Changes, FeedEvent, FollowerMessage, FollowOpen, Resync } from '../model/feed.ts';
-import { containsFilter } from '../model/filter.ts';
-import { covers } from '../model/version-vector.ts';
 import { FeedServer, type FeedServerOptions } from '../replication/feed-server.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { followerStatus } from '../replication/follower-status.ts';
@@ -85,15 +82,6 @@ export class Relay {
     return this.#feed.follow(open, messages, signal);
   }
 
-  /**
-   * True where a watch can be answered from the copy. One that resumes beyond what is covered here would be told of
-   * versions older than it has seen: it is watched upstream.
-   */
-  canWatch({ filter, start }: Pick<FollowOpen, 'filter' | 'start'>): boolean {
-    if (!this.#part.hasCaughtUp || !containsFilter(this.#part.filter, filter)) return false;
-    return start.kind !== 'cursor' || covers(this.#part.ledger.state.covered, vectorOf(start.cursor));
-  }
-
   followers(): readonly FollowerStatus[] {
     const { covered } = this.#part.ledger.state;
     return this.#feed.followers().map((view) => followerStatus(view, covered));
@@ -101,8 +89,7 @@ export class Relay {
 
   /** The edges that follow this one, each once for each of its parts. */
   nodes(): readonly NodeIdentity[] {
-    const followers = this.#feed.followers().filter(({ role }) => role !== 'watch');
-    return followers.map(({ node }) => node);
+    return this.#feed.followers().map(({ node }) => node);
   }
 
   /** Ends every follower's stream; the copy is being closed. */

@@ -1,8 +1,9 @@
-import type { EpochStart, Epochs } from '../model/epoch.ts';
+import { type EpochStart, type Epochs, joinEpochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
+import type { Step } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
 import { bottomStamp, type Stamp } from '../model/stamp.ts';
-import { emptyVector, type VersionVector } from '../model/version-vector.ts';
+import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 
 /** What a node's store claims of itself. It changes in the same batch as the records that it speaks of (rule R3). */
 export interface LedgerState {
@@ -24,6 +25,18 @@ export const emptyLedgerState: LedgerState = {
   epochs: new Map(),
   highWater: bottomStamp,
 };
+
+/** What a follower's step adds to a state: its coverage, what is settled, and the openings it tells of. */
+export function stateAfter(
+  { covered, settled, epochs }: LedgerState,
+  step: Step,
+): Pick<LedgerState, 'covered' | 'settled'> & Partial<Pick<LedgerState, 'epochs'>> {
+  return {
+    covered: joinVectors(covered, step.vector),
+    settled: joinVectors(settled, step.settled),
+    ...(step.epochs === undefined ? {} : { epochs: joinEpochs(epochs, step.epochs) }),
+  };
+}
 
 /** The name under which the store keeps it. */
 export const ledgerStateName = 'ledger';

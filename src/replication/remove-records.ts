@@ -1,14 +1,22 @@
+import type { RecordKey } from '../model/key.ts';
 import type { RecordRange } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 
+interface RemovalOptions {
+  readonly sync?: boolean;
+  readonly signal?: AbortSignal;
+  /** Which of them. Default: all. */
+  readonly only?: (key: RecordKey) => boolean;
+}
+
 /**
- * Removes every record of a range without a trace, page by page, in the ledger's order, and with `sync` for good: else
+ * Removes records of a range without a trace, page by page, in the ledger's order, and with `sync` for good: else
  * a failed commit may bring them back (rule R2). Returns how many it saw.
  */
 export async function removeRecords(
   ledger: Ledger,
   range: RecordRange,
-  { sync = false, signal }: { readonly sync?: boolean; readonly signal?: AbortSignal } = {},
+  { sync = false, signal, only = () => true }: RemovalOptions = {},
 ): Promise<number> {
   const { snapshot } = ledger.instant();
   let seen = 0;
@@ -16,7 +24,8 @@ export async function removeRecords(
     for await (const page of snapshot.records(range)) {
       signal?.throwIfAborted();
       seen += page.length;
-      const keys = page.map(({ namespace, key }) => ({ namespace, key }));
+      const keys = page.map(({ namespace, key }) => ({ namespace, key })).filter(only);
+      if (keys.length === 0) continue;
       await ledger.submit({
         keys,
         sync,

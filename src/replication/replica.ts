@@ -1,5 +1,5 @@
 import { assert, unreachable } from '../model/assert.ts';
-import { cursorOf, joinEpochs } from '../model/epoch.ts';
+import { cursorOf } from '../model/epoch.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
@@ -14,7 +14,7 @@ import { changeBytes } from './change-bytes.ts';
 import type { FeedSink } from './feed-sink.ts';
 import { heldUnshown } from './held-unshown.ts';
 import type { Ledger } from './ledger.ts';
-import type { LedgerState } from './ledger-state.ts';
+import { type LedgerState, stateAfter } from './ledger-state.ts';
 import type { Membership } from './membership.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { CommitView, Decision } from './proposal.ts';
@@ -185,14 +185,10 @@ export class Replica implements FeedSink {
     return { puts, state: { highWater, ...this.#stateAfter(event.step, view) }, result: undefined };
   }
 
-  #stateAfter({ vector, settled, epochs }: Step, { state }: CommitView): Partial<LedgerState> {
+  #stateAfter(step: Step, { state }: CommitView): Partial<LedgerState> {
+    const after = stateAfter(state, step);
     const { peering } = this.#options;
-    const covered = joinVectors(state.covered, vector);
-    return {
-      covered,
-      settled: peering?.settled(covered, state.settled) ?? joinVectors(state.settled, settled),
-      ...(epochs === undefined ? {} : { epochs: joinEpochs(state.epochs, epochs) }),
-    };
+    return peering === undefined ? after : { ...after, settled: peering.settled(after.covered, state.settled) };
   }
 
   /** Nothing leaves an origin before it is synced (rule R1): what a peer sent goes on to this origin's followers. */

@@ -1,4 +1,3 @@
-import { unreachable } from '../model/assert.ts';
 import type { Cursor } from '../model/epoch.ts';
 import { toMeridianError } from '../model/errors.ts';
 import type { Changes, FeedEvent, FollowerMessage, FollowOpen, Probe, Resync } from '../model/feed.ts';
@@ -9,17 +8,11 @@ import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
 import { cursorRefused } from './check-cursor.ts';
 import type { FeedServer, FollowerView } from './feed-server.ts';
+import { cursorIn, type Place, placeOf } from './follower-place.ts';
 import type { LedgerState } from './ledger-state.ts';
 import { shapeEntry } from './part-shape.ts';
 import { type Scanning, scanLog, scanRecords } from './scan.ts';
 import { decodeToken } from './scan-token.ts';
-
-/** Where the follower stands, as far as this stream knows. */
-type Place =
-  | { readonly kind: 'nothing' }
-  | { readonly kind: 'now' }
-  | { readonly kind: 'token'; readonly token: string; readonly cursor?: Cursor }
-  | { readonly kind: 'cursor'; readonly cursor: Cursor };
 
 interface PendingEcho {
   readonly probe: Probe;
@@ -261,23 +254,4 @@ export class Subscription {
       this.#signal.addEventListener('abort', done, { once: true });
     });
   }
-}
-
-function placeOf(start: FollowOpen['start']): Place {
-  switch (start.kind) {
-    case 'nothing':
-    case 'now':
-      return start;
-    case 'partial':
-      return { kind: 'token', token: start.token };
-    case 'cursor':
-      if (start.token === undefined) return { kind: 'cursor', cursor: start.cursor };
-      return { kind: 'token', token: start.token, cursor: start.cursor };
-    default:
-      return unreachable(start);
-  }
-}
-
-function cursorIn(place: Place): Cursor | undefined {
-  return place.kind === 'cursor' || place.kind === 'token' ? place.cursor : undefined;
 }

@@ -181,6 +181,15 @@ describe('loads', () => {
     expect(cache.asked).toHaveLength(0);
   });
 
+  it('tell an age that counts also the time that keeping the answer took', async () => {
+    await cache.caughtUp(1);
+    const loading = cache.load();
+    (await cache.nextAsked()).answer(written(1), 1);
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    cache.clock.advance(40);
+    expect((await loading).bound?.boundMs).toBe(40);
+  });
+
   it('are never shared by reads that ask the origin', async () => {
     await cache.caughtUp(1);
     const loading = Promise.all([cache.load('k', { maxStalenessMs: 0 }), cache.load('k', { maxStalenessMs: 0 })]);

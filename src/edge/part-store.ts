@@ -1,0 +1,29 @@
+import { containsFilter, type Filter, filterKey, matches } from '../model/filter.ts';
+import { Ledger } from '../replication/ledger.ts';
+import { removeRecords } from '../replication/remove-records.ts';
+import type { Store } from '../store/store.ts';
+import type { EdgeOptions } from './edge-options.ts';
+
+const filterName = 'edge/part-filter';
+
+/**
+ * The ledger of a part over its store. A cursor belongs to the part that it was followed with (rule R6): what was
+ * followed as a part that lies within the earlier one is covered as before, so the rest goes and this stays; any other
+ * part starts from nothing.
+ */
+export async function openPartLedger(store: Store, filter: Filter, options: EdgeOptions): Promise<Ledger> {
+  const stored = await store.meta(filterName);
+  const earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as Filter);
+  const isSame = earlier !== undefined && filterKey(earlier) === filterKey(filter);
+  const within = earlier !== undefined && containsFilter(earlier, filter);
+  if (earlier !== undefined && !within) await store.erase();
+  const ledger = await Ledger.open({ ...options, store });
+  if (isSame) return ledger;
+  // The filter is stored once all of that is gone: broken off, it is done again.
+  if (within) {
+    await removeRecords(ledger, {}, { sync: true, only: ({ namespace, key }) => !matches(filter, namespace, key) });
+  }
+  const meta = new Map([[filterName, Buffer.from(JSON.stringify(filter))]]);
+  await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
+  return ledger;
+}
