@@ -10,6 +10,7 @@ import { emptyVector, joinVectors, type VersionVector, withPosition } from '../m
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
+import type { CommitView } from '../replication/proposal.ts';
 import { removeRecords } from '../replication/remove-records.ts';
 import { checkSameLife } from '../replication/same-life.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
@@ -18,7 +19,7 @@ import { decideCaughtUp, decideChanges } from './cache-changes.ts';
 import { DiskBound } from './disk-bound.ts';
 import { type CacheEntry, MemoryCache } from './memory-cache.ts';
 import type { EdgeObserver } from './observer.ts';
-import { Flights, type HeldRecord, type Part } from './part.ts';
+import { Flights, type HeldRecord, type Part, partStatus } from './part.ts';
 
 export interface CachePartOptions {
   readonly ledger: Ledger;
@@ -174,20 +175,19 @@ export class CachePart implements FeedSink, Part {
     }
   }
 
-  async status(): Promise<PartStatus> {
-    const { covered, floor, settled } = this.ledger.state;
-    const bound = this.bound();
-    return {
-      part: 'cache',
-      includes: [],
-      state: 'starting',
-      covered,
-      floor,
-      settled,
-      records: this.#memory.size,
-      bytes: this.#disk.bytes,
-      ...(bound === undefined ? {} : { boundMs: bound.boundMs, root: bound.root }),
+  mend(key: RecordKey, held: Record | undefined): Promise<boolean> {
+    const decide = (view: CommitView) => {
+      const head = view.head(key);
+      if (head === undefined || head.stamp !== held?.stamp || head.kind !== held.kind) return { result: false };
+      this.#memory.delete(mapKey(key.namespace, key.key));
+      this.#disk.replaced(head, undefined);
+      return { removals: [head], meta: this.#disk.meta(), silent: true, result: true };
     };
+    return this.ledger.submit({ keys: [key], sync: false, bytes: 0, decide });
+  }
+
+  async status(): Promise<PartStatus> {
+    return { ...partStatus(this), records: this.#memory.size, bytes: this.#disk.bytes };
   }
 
   async #changes(event: Changes): Promise<void> {

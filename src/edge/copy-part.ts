@@ -11,7 +11,7 @@ import { Replica, type ReplicaOptions } from '../replication/replica.ts';
 import { checkSameLife } from '../replication/same-life.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { Flights, type HeldRecord, type Part } from './part.ts';
+import { Flights, type HeldRecord, type Part, partStatus } from './part.ts';
 
 export interface CopyPartOptions extends Omit<ReplicaOptions, 'part' | 'onResync'> {
   readonly tracker: StalenessTracker;
@@ -112,18 +112,21 @@ export class CopyPart implements FeedSink, Part {
     if (record.position.sequence > 0) await this.#replica.install(record);
   }
 
+  mend(key: RecordKey, held: Record | undefined, found: Record | undefined): Promise<boolean> {
+    return this.ledger.submit({
+      keys: [key],
+      sync: false,
+      bytes: found?.kind === 'live' ? found.value.byteLength : 0,
+      decide: (view) => {
+        const head = view.head(key);
+        if (head?.stamp !== held?.stamp || head?.kind !== held?.kind) return { result: false };
+        if (found !== undefined) return { puts: [found], result: true };
+        return head === undefined ? { result: false } : { removals: [head], silent: true, result: true };
+      },
+    });
+  }
+
   async status(): Promise<PartStatus> {
-    const { covered, floor, settled } = this.ledger.state;
-    const bound = this.bound();
-    return {
-      part: 'copy',
-      includes: [],
-      state: 'starting',
-      covered,
-      floor,
-      settled,
-      bytes: await this.ledger.store.approximateBytes(),
-      ...(bound === undefined ? {} : { boundMs: bound.boundMs, root: bound.root }),
-    };
+    return { ...partStatus(this), bytes: await this.ledger.store.approximateBytes() };
   }
 }

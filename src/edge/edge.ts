@@ -19,6 +19,7 @@ import type { Upstream } from '../model/upstream.ts';
 import { PartDigests } from '../replication/part-digests.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
+import { Audit } from './audit.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { EdgeParts } from './edge-parts.ts';
 import { FailBack } from './fail-back.ts';
@@ -81,6 +82,9 @@ export class Edge implements Upstream {
     const edge = new Edge(options, nodeState);
     // The registry that an earlier run left resolves the patterns until the feed tells more.
     edge.#parts = await edge.#openParts(nodeState.namespaces());
+    const parts = () => edge.#parts?.all.map(({ part }) => part) ?? [];
+    const audit = new Audit({ ...options, upstreams: edge.#upstreams, parts });
+    edge.#loops.run('audit', (signal) => audit.run(signal));
     edge.#loops.run('fail-back', (signal) => edge.#failBack.run(signal));
     edge.#loops.run('patterns', (signal) => edge.#followPatterns(signal));
     return edge;

@@ -1,5 +1,19 @@
+import type { RecordKey } from '../model/key.ts';
+import type { Record } from '../model/record.ts';
+
 /** How a load ended: kept in the part, passed on to its readers alone (rules R12, R13), or failed. */
 export type LoadOutcome = 'kept' | 'passed-on' | 'failed';
+
+/** Two nodes that cover the same writes of a key hold different things. */
+export interface AuditDifference {
+  readonly part: 'copy' | 'cache';
+  readonly key: RecordKey;
+  readonly held: Record | undefined;
+  readonly found: Record | undefined;
+  /** Whose answer `found` is. */
+  readonly responder: string;
+  readonly mended: boolean;
+}
 
 /** What an edge tells whoever measures. Every method returns at once and throws nothing. */
 export interface EdgeObserver {
@@ -13,6 +27,9 @@ export interface EdgeObserver {
   loadJoined(): void;
   evicted(from: 'memory' | 'disk', entries: number): void;
   cacheSized(at: 'memory' | 'disk', entries: number, bytes: number): void;
+  /** A key was compared with the upstream's. */
+  audited(part: 'copy' | 'cache'): void;
+  auditDiffered(difference: AuditDifference): void;
 }
 
 const nothing = (): void => {};
@@ -26,4 +43,6 @@ export const silentEdgeObserver: EdgeObserver = {
   loadJoined: nothing,
   evicted: nothing,
   cacheSized: nothing,
+  audited: nothing,
+  auditDiffered: nothing,
 };

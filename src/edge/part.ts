@@ -1,4 +1,5 @@
 import type { PartStatus } from '../model/cluster.ts';
+import type { Filter } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
@@ -18,6 +19,8 @@ export interface HeldRecord {
 export interface Part {
   readonly kind: 'copy' | 'cache';
   readonly ledger: Ledger;
+  /** Of a copy: what it holds whole. */
+  readonly filter?: Filter;
   /** False until the feed has caught up for the first time: nothing that is held means anything before. */
   readonly hasCaughtUp: boolean;
   /** Undefined where nothing is known. */
@@ -29,9 +32,29 @@ export interface Part {
   bound(): Bound | undefined;
   /** Merges what a load or a write brought. */
   install(record: Record): Promise<void>;
+  /**
+   * Takes what the upstream was found to hold in place of what is held, if that is still the one compared (rule R11); a
+   * cache forgets it. True where it did.
+   */
+  mend(key: RecordKey, held: Record | undefined, found: Record | undefined): Promise<boolean>;
   /** Listens for stamps that the feed names for a key (rule R12). */
   flights: Flights;
   status(): Promise<PartStatus>;
+}
+
+/** What every part tells of itself. */
+export function partStatus(part: Pick<Part, 'kind' | 'ledger' | 'bound'>): PartStatus {
+  const { covered, floor, settled } = part.ledger.state;
+  const bound = part.bound();
+  return {
+    part: part.kind,
+    includes: [],
+    state: 'starting',
+    covered,
+    floor,
+    settled,
+    ...(bound === undefined ? {} : { boundMs: bound.boundMs, root: bound.root }),
+  };
 }
 
 /** Loads and writes under way, by key: each learns the latest stamp that the feed names meanwhile (rule R12). */

@@ -1,5 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { EdgeObserver, LoadOutcome } from '../edge/observer.ts';
+import type { AuditDifference, EdgeObserver, LoadOutcome } from '../edge/observer.ts';
+import type { Record } from '../model/record.ts';
+import type { Logger } from '../runtime/logger.ts';
 import type { ReadWriteMetrics } from './read-write-metrics.ts';
 
 /** What is an edge's alone: its cache and its loads. Reads and writes are counted as at an origin. */
@@ -12,10 +14,27 @@ export class EdgeMetrics implements EdgeObserver {
   readonly #evictions: Counter;
   readonly #entries: Gauge;
   readonly #bytes: Gauge;
+  readonly #audited: Counter;
+  readonly #differences: Counter;
+  readonly #logger: Logger;
 
-  constructor(registry: Registry, readsAndWrites: ReadWriteMetrics) {
+  constructor(registry: Registry, readsAndWrites: ReadWriteMetrics, logger: Logger) {
     const registers = [registry];
     this.#readsAndWrites = readsAndWrites;
+    this.#logger = logger;
+    this.#audited = new Counter({
+      name: 'meridian_audit_compared_total',
+      help: 'Keys held here that were compared with what the upstream holds.',
+      labelNames: ['part'],
+      registers,
+    });
+    this.#differences = new Counter({
+      name: 'meridian_audit_differences_total',
+      help: 'Keys that differed from the upstream although both cover the same writes; mended or not.',
+      labelNames: ['part', 'mended'],
+      registers,
+    });
+    for (const part of ['copy', 'cache']) this.#differences.inc({ part, mended: 'true' }, 0);
     this.#lookups = new Counter({
       name: 'meridian_cache_lookups_total',
       help: 'Reads answered without the upstream (hit) or not (miss).',
@@ -92,4 +111,21 @@ export class EdgeMetrics implements EdgeObserver {
     this.#entries.set({ at }, entries);
     this.#bytes.set({ at }, bytes);
   }
+
+  audited(part: 'copy' | 'cache'): void {
+    this.#audited.inc({ part });
+  }
+
+  auditDiffered({ part, key, held, found, responder, mended }: AuditDifference): void {
+    this.#differences.inc({ part, mended: String(mended) });
+    const sides = { held: described(held), found: described(found), responder };
+    this.#logger.log('error', 'what is held differs from what the upstream holds', { part, ...key, ...sides, mended });
+  }
+}
+
+function described(record: Record | undefined): string {
+  if (record === undefined) return 'nothing';
+  const { kind, stamp, position } = record;
+  const bytes = record.kind === 'live' ? `, ${record.value.byteLength} bytes` : '';
+  return `${kind} ${stamp} at ${position.origin}:${position.sequence}${bytes}`;
 }

@@ -19,7 +19,10 @@ export class NodeMetrics {
   readonly #status: StatusMetrics;
   readonly #eventLoop: EventLoopMetrics;
 
+  readonly #logger: Logger;
+
   constructor(logger: Logger) {
+    this.#logger = logger;
     this.replication = new ReplicationMetrics(this.#registry, logger);
     this.http = new HttpMetrics(this.#registry);
     this.rpc = new RpcMetrics(this.#registry);
@@ -31,7 +34,7 @@ export class NodeMetrics {
 
   /** The observer of an edge; its metrics exist only where there is one. */
   forEdge(): EdgeMetrics {
-    return new EdgeMetrics(this.#registry, this.readsAndWrites);
+    return new EdgeMetrics(this.#registry, this.readsAndWrites, this.#logger);
   }
 
   get registry(): Registry {
