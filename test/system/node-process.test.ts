@@ -59,8 +59,8 @@ describe('nodes as processes', () => {
         .catch(() => 'none');
     // The copy first: once its title has become known the cache is opened anew for all the rest, and what it held till
     // then is gone. And what was loaded before a cache had caught up is passed on but not kept.
-    await expect.poll(() => sourceOf('copied'), { timeout: 30_000 }).toBe('copy');
-    await expect.poll(() => sourceOf('cached'), { timeout: 30_000 }).toBe('cache');
+    await expect.poll(() => sourceOf('copied'), { timeout: 60_000 }).toBe('copy');
+    await expect.poll(() => sourceOf('cached'), { timeout: 60_000 }).toBe('cache');
 
     await origin.kill();
     await edge.stop();
@@ -96,7 +96,7 @@ describe('nodes as processes', () => {
     for (const title of ['copied', 'cached']) {
       const values = () => reader.namespace(title).get(keys, { maxStaleness: 30 });
       const wanted = new Map(keys.map((key) => [key, `${key} in round 4`]));
-      await expect.poll(values, { timeout: 30_000 }).toEqual(wanted);
+      await expect.poll(values, { timeout: 60_000 }).toEqual(wanted);
     }
   });
 
