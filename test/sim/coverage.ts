@@ -2,6 +2,9 @@ import { type EdgeObserver, silentEdgeObserver } from '../../src/edge/observer.t
 import { type OriginObserver, silentOriginObserver } from '../../src/origin/observer.ts';
 import { type ReplicationObserver, silentReplicationObserver } from '../../src/replication/observer.ts';
 
+/** The audit of an edge found what is held to differ from its upstream: never, under any fault of ours. */
+export const auditDifference = 'audit found a difference';
+
 /** How often what the rules are about has happened: faults that never reach a rule prove nothing about it. */
 export class Coverage {
   readonly #counts = new Map<string, number>();
@@ -44,6 +47,8 @@ export class Coverage {
       loadEnded: (outcome) => this.count(`load ${outcome}`),
       loadJoined: () => this.count('load joined'),
       evicted: (from, entries) => this.count(`evicted from ${from}`, entries),
+      audited: (part) => this.count(`audited in a ${part}`),
+      auditDiffered: () => this.count(auditDifference),
     };
   }
 

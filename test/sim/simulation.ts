@@ -2,7 +2,7 @@ import type { FeedEvent } from '../../src/model/feed.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
-import { Coverage } from './coverage.ts';
+import { auditDifference, Coverage } from './coverage.ts';
 import { Faults } from './faults.ts';
 import { linkTo } from './network/link.ts';
 import { Path } from './network/path.ts';
@@ -74,6 +74,8 @@ export class Simulation {
     faults.end();
     await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers }).reach();
     for (const process of cluster.processes) process.crash();
+    const differences = coverage.counts.get(auditDifference) ?? 0;
+    if (differences > 0) oracles.trace.violated(`the audit found ${differences} differences`);
     const { violations, lines } = oracles.trace;
     return { seed: this.#seed, violations, trace: lines };
   }
