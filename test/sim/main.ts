@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { editModules } from './ablation/patched-module.ts';
 import { rulesTakenOut } from './ablation/rules-taken-out.ts';
+import { topologies } from './nodes/topology.ts';
 
 /**
  * One process of `npm run sim`: runs its share of the seeds, writes the traces of those that fail, and tells its parent
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     without: { type: 'string' },
     history: { type: 'string' },
+    topology: { type: 'string', default: 'one' },
   },
 });
 
@@ -28,6 +30,7 @@ const { failing, coverage } = await runSeeds({
   from: Number(values.from),
   seeds: Number(values.seeds),
   write: (line) => console.log(line),
+  topology: topologies.find(({ name }) => name === values.topology),
   progress: (seeds) => process.send?.({ seeds }),
   ...(rule === undefined ? {} : { until: rule.expected }),
 });

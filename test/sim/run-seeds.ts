@@ -1,9 +1,12 @@
 import { Coverage } from './coverage.ts';
+import type { Topology } from './nodes/topology.ts';
 import { Simulation } from './simulation.ts';
 
 export interface SeedsAsked {
   readonly from: number;
   readonly seeds: number;
+  /** One origin where none is named. */
+  readonly topology?: Topology | undefined;
   readonly write: (line: string) => void;
   /** Told now and then how many more were run. */
   readonly progress?: (seeds: number) => void;
@@ -20,18 +23,18 @@ export interface SeedsRun {
 const progressSeeds = 50;
 
 /** Runs so many seeds; writes each that fails as it comes, the first with its trace. */
-export async function runSeeds({ from, seeds, write, progress, until }: SeedsAsked): Promise<SeedsRun> {
+export async function runSeeds({ from, seeds, topology, write, progress, until }: SeedsAsked): Promise<SeedsRun> {
   const failing: number[] = [];
   const coverage = new Coverage();
   for (let seed = from; seed < from + seeds; seed++) {
-    const simulation = new Simulation(seed);
+    const simulation = new Simulation(seed, { topology });
     const { violations } = await simulation.run();
     coverage.add(simulation.coverage);
     if ((seed - from + 1) % progressSeeds === 0) progress?.(progressSeeds);
     const found = violations.find((line) => until?.test(line) ?? true);
     if (found === undefined) continue;
     if (until === undefined && failing.length === 0) {
-      const { trace } = await new Simulation(seed, { detailed: true }).run();
+      const { trace } = await new Simulation(seed, { topology, detailed: true }).run();
       for (const line of trace) write(line);
     }
     failing.push(seed);

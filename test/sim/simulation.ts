@@ -28,7 +28,7 @@ export interface Outcome {
 }
 
 export interface SimulationOptions {
-  readonly topology?: Topology;
+  readonly topology?: Topology | undefined;
   /** Notes all that happens, for people to read. */
   readonly detailed?: boolean;
 }
@@ -82,8 +82,10 @@ export class Simulation {
 
   async #begin(): Promise<void> {
     const { origins, edges } = this.cluster;
-    for (const origin of origins) await origin.start();
-    await origins[0]?.node?.create(title);
+    const [first, ...others] = origins;
+    await first?.start();
+    await first?.node?.create(title);
+    for (const origin of others) void origin.start();
     for (const edge of edges) void edge.start();
   }
 

@@ -16,7 +16,10 @@ export interface LinkOptions {
   readonly answered?: (method: keyof Upstream, args: readonly unknown[], answer: unknown) => void;
 }
 
-const methods = ['get', 'list', 'write', 'create', 'find', 'namespaces', 'rename', 'remove', 'status', 'members'];
+const methods = [
+  ...['get', 'list', 'write', 'create', 'find', 'namespaces', 'rename', 'remove', 'moveHome'],
+  ...['status', 'members', 'retire', 'report'],
+];
 
 /** A node as it is reached over a path: the simulator's form of an Upstream over a connection. */
 export function linkTo(options: LinkOptions): Upstream {

@@ -28,7 +28,15 @@ export class Cluster {
   constructor(topology: Topology, world: World, parameters: Parameters, coverage: Coverage) {
     const paths: NamedPath[] = [];
     this.paths = paths;
-    this.origins = topology.origins.map((plan) => new OriginProcess(plan, world, parameters, coverage));
+    const between = new Map<string, Upstream>();
+    this.origins = topology.origins.map(
+      (plan) =>
+        new OriginProcess(plan, world, {
+          parameters,
+          coverage,
+          connect: (address) => between.get(`${plan.name} ${address}`) ?? unknown(address),
+        }),
+    );
     const upstreams = new Map<string, Array<{ name: string; upstream: Upstream }>>();
     this.edges = topology.edges.map(
       (plan) => new EdgeProcess(plan, world, { parameters, coverage, upstreams: () => upstreams.get(plan.name) ?? [] }),
@@ -36,6 +44,11 @@ export class Cluster {
     for (const edge of this.edges) {
       const named = edge.plan.upstreams.map((name) => ({ name, upstream: this.#link(edge, name, world, paths) }));
       upstreams.set(edge.name, named);
+    }
+    for (const near of this.origins) {
+      for (const { name } of this.origins) {
+        if (name !== near.name) between.set(`${near.name} ${name}`, this.#link(near, name, world, paths));
+      }
     }
   }
 
@@ -72,4 +85,8 @@ export class Cluster {
       answered: (method, args, answer) => this.answered(method, args, answer),
     });
   }
+}
+
+function unknown(address: string): never {
+  throw new Error(`no origin is reached at ${address}`);
 }

@@ -1,11 +1,14 @@
 /** Which nodes there are and who follows whom, by name. Upstreams stand in the order of preference. */
 export interface Topology {
+  readonly name: string;
   readonly origins: readonly OriginPlan[];
   readonly edges: readonly EdgePlan[];
 }
 
 export interface OriginPlan {
   readonly name: string;
+  /** Whom it is told of at its first start; without any it founds the cluster. */
+  readonly peers?: readonly string[];
 }
 
 export interface EdgePlan {
@@ -17,6 +20,7 @@ export interface EdgePlan {
 
 /** One origin, a copy of everything, a copy of a prefix that caches the rest, and two caches, one of which asks the copy where it must. */
 export const oneOrigin: Topology = {
+  name: 'one',
   origins: [{ name: 'origin' }],
   edges: [
     { name: 'copy', replicate: ['*'], upstreams: ['origin'] },
@@ -25,3 +29,17 @@ export const oneOrigin: Topology = {
     { name: 'far', replicate: [], upstreams: ['origin', 'copy'] },
   ],
 };
+
+/** Three origins, the last of which is told of by nobody, and edges that have several of them to follow. */
+export const severalOrigins: Topology = {
+  name: 'several',
+  origins: [{ name: 'a' }, { name: 'b', peers: ['a'] }, { name: 'c', peers: ['b'] }],
+  edges: [
+    { name: 'copy', replicate: ['*'], upstreams: ['a', 'b', 'c'] },
+    { name: 'mixed', replicate: ['ns/a*'], upstreams: ['b', 'c'] },
+    { name: 'cache', replicate: [], upstreams: ['c', 'a', 'b'] },
+  ],
+};
+
+/** Every seed is run in each of them. */
+export const topologies: readonly Topology[] = [oneOrigin, severalOrigins];

@@ -66,6 +66,8 @@ function complaintsOfKey(key: string, shown: Shown, answer: Provenance, asked: A
   const { nowMs, session } = asked;
   const truth = asked.truthOf(bound?.root);
   const complaints: string[] = [];
+  // Whoever answers may have heard of the deletion before the origin by which the answer is dated.
+  const gone = isDead(asked.truthOf(undefined), namespace, nowMs);
   const said = shown === undefined ? 'nothing' : `${shown.kind} ${shown.stamp}`;
   if (shown === undefined && covered.size === 0) complaints.push('shows nothing, and covers nothing');
   if (bound !== undefined) {
@@ -73,20 +75,20 @@ function complaintsOfKey(key: string, shown: Shown, answer: Provenance, asked: A
     const possible = truth.between(namespace, key, fromMs, nowMs);
     const dead = isDead(truth, namespace, nowMs);
     if (dead && isDead(truth, namespace, fromMs)) complaints.push('shows a namespace that was deleted by then');
-    if (!possible.some((version) => isShown(version, shown, asked)) && !(dead && shown?.kind !== 'live')) {
+    if (!possible.some((version) => isShown(version, shown, asked)) && !(gone && shown?.kind !== 'live')) {
       complaints.push(`bound ${bound.boundMs} of ${answer.source} shows ${said}, not ${stampsOf(possible)}`);
     }
   }
   const deleted = truth.covered(registryNamespace, registryKeys.namespace(namespace), session.vector);
   if (deleted?.record.kind === 'tombstone') complaints.push('session that saw the deletion is shown the namespace');
   const seen = truth.covered(namespace, key, session.vector);
-  if (!isDead(truth, namespace, nowMs) && !truth.reflects(seen, shown, nowMs)) {
+  if (!gone && !truth.reflects(seen, shown, nowMs)) {
     complaints.push(`session that covers ${seen?.record.stamp} is shown ${said} by ${answer.source}`);
   }
   // What the feed superseded is served when all else fails: it is past, and covers less than its part.
   if (answer.past && answer.source === 'cache') return complaints;
   const known = truth.covered(namespace, key, covered);
-  if (!isDead(truth, namespace, nowMs) && !truth.reflects(known, shown, nowMs)) {
+  if (!gone && !truth.reflects(known, shown, nowMs)) {
     complaints.push(`covers ${known?.record.stamp} and shows ${said} of ${answer.source}`);
   }
   return complaints;

@@ -1,5 +1,6 @@
 import type { Condition, Mutation } from '../../../src/model/key-value.ts';
 import { registryNamespace } from '../../../src/model/namespace.ts';
+import type { OriginId } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
 import type { Trace } from './trace.ts';
 import { mayBeAbsent, mayBeReadable, type Truth } from './truth.ts';
@@ -13,7 +14,8 @@ export interface Attempt {
 /** All that was ever asked to be written, against which each commit of an origin is judged. */
 export class Attempts {
   readonly #attempts: Attempt[] = [];
-  #lastSequence = 0;
+  /** By origin. */
+  readonly #lastSequences = new Map<OriginId, number>();
 
   /** `draw` is given the number, and writes it into the values with `signedValue`. */
   add(draw: (number: number) => readonly Mutation[]): Attempt {
@@ -23,7 +25,7 @@ export class Attempts {
     return attempt;
   }
 
-  /** One commit: nobody made a value up, batches are whole, conditions held. */
+  /** What an origin itself wrote in one commit: nobody made a value up, batches are whole, conditions held. */
   checkCommit(records: readonly Record[], truth: Truth, trace: Trace, nowMs: number): void {
     const isWhole = this.#follows(records);
     for (const record of records) {
@@ -37,23 +39,24 @@ export class Attempts {
       }
       const whole = attempt.mutations.every(({ key }) => records.some((other) => other.key === key));
       if (!whole) trace.violated(`batch ${attempt.number} reached the disk in part`);
-      const before = truth
-        .versions(record.namespace, record.key)
-        .findLast(({ record: { stamp } }) => stamp < record.stamp);
-      if (isWhole && attempt.mutations.length === 1 && !mayHold(mutation.condition, before?.record, nowMs)) {
-        trace.violated(
-          `${record.key}: the condition of ${attempt.number} did not hold against ${before?.record.stamp}`,
-        );
+      const held = truth.heldBefore(record);
+      const right = held.some((version) => mayHold(mutation.condition, version?.record, nowMs));
+      if (isWhole && attempt.mutations.length === 1 && !right) {
+        const stamp = held[0]?.record.stamp;
+        trace.violated(`${record.key}: the condition of ${attempt.number} did not hold against ${stamp}`);
       }
     }
   }
 
   /** False where writes were superseded within the same commit: what a condition was decided against never was on disk. */
   #follows(records: readonly Record[]): boolean {
+    const [first] = records;
+    if (first === undefined) return true;
+    const { origin } = first.position;
     const sequences = records.map(({ position }) => position.sequence).sort((a, b) => a - b);
-    const follows = sequences.every((sequence, index) => sequence === this.#lastSequence + index + 1);
-    this.#lastSequence = sequences.at(-1) ?? this.#lastSequence;
-    return follows;
+    const last = this.#lastSequences.get(origin) ?? 0;
+    this.#lastSequences.set(origin, sequences.at(-1) ?? last);
+    return sequences.every((sequence, index) => sequence === last + index + 1);
   }
 }
 

@@ -1,11 +1,12 @@
 import { registryNamespace } from '../../../src/model/namespace.ts';
 import { emptySession } from '../../../src/model/session.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
-import { covers } from '../../../src/model/version-vector.ts';
+import { covers, emptyVector, joinVectors } from '../../../src/model/version-vector.ts';
 import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Coverage } from '../coverage.ts';
 import type { Cluster } from '../nodes/cluster.ts';
+import type { OriginProcess } from '../nodes/origin-process.ts';
 import type { Process } from '../nodes/process.ts';
 import { noSignal } from '../workload/no-signal.ts';
 import type { Watcher } from '../workload/watcher.ts';
@@ -58,9 +59,17 @@ export class Convergence {
   async #lacking(): Promise<string[]> {
     const { cluster, oracles, watchers } = this.#options;
     const lacking: string[] = [];
-    const origin = this.#originContents();
-    const target = coveredBy(origin);
+    const covered = cluster.origins.map(({ disk }) => coveredBy(disk.visible));
+    const target = covered.reduce(joinVectors, emptyVector);
     for (const { name, node } of cluster.processes) if (node === undefined) lacking.push(`${name} is down`);
+    const ids = cluster.origins.map(({ id }) => id).sort();
+    for (const { name, node, disk } of cluster.origins) {
+      const status = await node?.status();
+      if (status?.ready !== true) lacking.push(`${name} is not ready: ${status?.notes.join(', ')}`);
+      if (!covers(coveredBy(disk.visible), target)) lacking.push(`${name} covers less`);
+      const members = (await node?.members())?.filter(({ role }) => role === 'origin').map(({ id }) => id);
+      if (members?.sort().join() !== ids.join()) lacking.push(`${name} knows ${members?.length} origins`);
+    }
     for (const edge of cluster.edges) {
       for (const { kind, contents } of oracles.partsOf(edge)) {
         if (!hasCaughtUp(contents, kind)) lacking.push(`the ${kind} of ${edge.name} has not caught up`);
@@ -102,9 +111,21 @@ export class Convergence {
         }
       }
     }
+    for (const origin of cluster.origins) this.#judgeOrigin(origin);
     for (const process of cluster.processes) {
       for (const key of keys) await this.#ask(process, key);
     }
+  }
+
+  /** It holds what the first one holds, and nothing that some disk kept is missing. */
+  #judgeOrigin(origin: OriginProcess): void {
+    const { oracles, time } = this.#options;
+    const wrong = (line: string) => oracles.trace.violated(`after the quiet ${origin.name}: ${line}`);
+    oracles.checkOrigin(origin);
+    const living = oracles.namespaces().filter((id) => !oracles.isDead(id));
+    const held = { kind: 'origin' as const, replicate: ['*'], namespaces: living, contents: origin.disk.visible };
+    for (const line of differences(held, this.#originContents(), time.nowMs)) wrong(line);
+    for (const line of oracles.lost(origin)) wrong(line);
   }
 
   async #ask(process: Process<Upstream>, key: string): Promise<void> {

@@ -14,8 +14,8 @@ export const title = 'ns';
 /** One part of an edge: what a process sees of its disk, or would see after a crash. */
 export interface Held {
   readonly contents: Contents;
-  /** A copy lacks nothing that it covers; a cache holds nothing that is older than what it covers. */
-  readonly kind: 'copy' | 'cache';
+  /** An origin and a copy lack nothing that they cover; a cache holds nothing that is older than what it covers. */
+  readonly kind: 'origin' | 'copy' | 'cache';
   readonly replicate: readonly string[];
   /** The namespaces of the run that live. */
   readonly namespaces: readonly NamespaceId[];
@@ -35,7 +35,7 @@ export function complaintsOfPart(
     for (const key of truth.keys(id)) {
       const record = contents.records.get(mapKey(id, key));
       const required = truth.covered(id, key, covered);
-      const whole = id === registryNamespace || (kind === 'copy' && isCopied(replicate, id, key, filter));
+      const whole = id === registryNamespace || (kind !== 'cache' && isCopied(replicate, id, key, filter));
       if (record === undefined && !whole) continue;
       const shown = record?.position.sequence === 0 ? undefined : record;
       if (!truth.reflects(required, shown, nowMs)) {
@@ -52,7 +52,7 @@ export function complaintsOfPart(
 export function differences({ contents, kind, replicate }: Held, origin: Contents, nowMs: number): string[] {
   const complaints: string[] = [];
   const filter = contents.meta.get('edge/filter');
-  const there = kind === 'copy' ? [...origin.records.values()] : [];
+  const there = kind !== 'cache' ? [...origin.records.values()] : [];
   const copied = there.filter(({ namespace, key }) => isCopied(replicate, namespace, key, filter));
   const names = new Set([...contents.records.keys(), ...copied.map(({ namespace, key }) => mapKey(namespace, key))]);
   for (const name of names) {
@@ -76,7 +76,8 @@ function isEnding(record: Record | undefined, nowMs: number): boolean {
   return Math.abs(record.expiresAt * 1000 - wallAtStartMs - nowMs) <= 2 * skewMsMax;
 }
 
-export function hasCaughtUp({ meta }: Contents, kind: 'copy' | 'cache'): boolean {
+export function hasCaughtUp({ meta }: Contents, kind: Held['kind']): boolean {
+  if (kind === 'origin') return true; // It covers nothing before.
   const stored = meta.get(kind === 'copy' ? 'replica/progress' : 'cache/caught-up');
   if (stored === undefined) return false;
   return kind === 'cache' || (JSON.parse(Buffer.from(stored).toString()) as { kind: string }).kind === 'covered';

@@ -1,17 +1,21 @@
 import type { FeedEvent } from '../../../src/model/feed.ts';
+import { mapKey } from '../../../src/model/key.ts';
 import type { Mutation, WriteAnswer, WriteRequest } from '../../../src/model/key-value.ts';
 import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
-import type { OriginId } from '../../../src/model/position.ts';
+import type { OriginId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
+import { stampParts } from '../../../src/model/stamp.ts';
 import { formatVector } from '../../../src/model/version-vector.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
-import type { Contents } from '../../support/memory-store.ts';
+import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Cluster } from '../nodes/cluster.ts';
 import type { EdgeProcess } from '../nodes/edge-process.ts';
+import type { OriginProcess } from '../nodes/origin-process.ts';
 import { isDead } from './answers.ts';
 import { Attempts } from './attempts.ts';
 import { complaintsOfPart, type Held } from './disks.ts';
+import { History } from './history.ts';
 import { Trace } from './trace.ts';
 import { Truth } from './truth.ts';
 
@@ -20,6 +24,8 @@ export class Oracles {
   readonly trace: Trace;
   readonly attempts = new Attempts();
   readonly #truths = new Map<string, Truth>();
+  /** Of several origins; one alone has a truth of its own. */
+  readonly history: History | undefined;
   readonly #cluster: Cluster;
   readonly #time: VirtualTime;
 
@@ -27,7 +33,11 @@ export class Oracles {
     this.#cluster = cluster;
     this.#time = time;
     this.trace = new Trace(() => time.nowMs, detailed);
-    for (const { name, disks } of cluster.origins) {
+    this.history = cluster.origins.length > 1 ? new History() : undefined;
+    for (const { name, disk } of this.history === undefined ? [] : cluster.origins) {
+      disk.onSynced = (records) => this.#happened(name, disk, records);
+    }
+    for (const { name, disks } of this.history === undefined ? cluster.origins : []) {
       const truth = new Truth();
       this.#truths.set(name, truth);
       for (const disk of disks) disk.onSynced = (records) => this.#committed(name, truth, records);
@@ -43,12 +53,18 @@ export class Oracles {
     for (const disk of origin?.disks ?? []) this.truthOf().rolledBackTo(disk.synced.records.values());
   }
 
-  /** Of the origin with this id; of the only one, or the first, where none is named. */
+  /** Of the origin with this id; where none is named, of the only one, or of all together. */
   truthOf(root?: OriginId): Truth {
+    if (this.history !== undefined) return this.history.view(root);
     const origin = this.#cluster.origins.find(({ id }) => id !== undefined && id === root) ?? this.#cluster.origins[0];
     const truth = origin && this.#truths.get(origin.name);
     if (truth === undefined) throw new Error('there is an origin');
     return truth;
+  }
+
+  /** As each origin that runs knows it. */
+  truths(): Truth[] {
+    return this.#cluster.origins.map(({ id }) => this.truthOf(id));
   }
 
   /** Every namespace that there ever was. */
@@ -64,9 +80,11 @@ export class Oracles {
     return isDead(this.truthOf(), id, this.#time.nowMs);
   }
 
-  /** True where the namespace was on disk, dead or alive, at that moment. */
+  /** True where the namespace was on every origin's disk, dead or alive, at that moment. */
   wasThere(id: NamespaceId, atMs: number): boolean {
-    return this.truthOf().between(registryNamespace, registryKeys.namespace(id), atMs, atMs)[0] !== undefined;
+    const key = registryKeys.namespace(id);
+    if (this.history !== undefined) return this.history.isEverywhere(registryNamespace, key, atMs);
+    return this.truthOf().between(registryNamespace, key, atMs, atMs)[0] !== undefined;
   }
 
   /** A write was answered: what a later one of the same commit took the place of is part of the history too. */
@@ -95,8 +113,7 @@ export class Oracles {
     this.trace.note(() => `→ ${part} ${describeEvent(event)}`);
     if (event.kind !== 'changes') return;
     for (const { key, stamp } of event.records) {
-      const known = [...this.#truths.values()].some((truth) => truth.written(stamp) !== undefined);
-      if (!known) this.trace.violated(`the feed shows ${part} ${key} at ${stamp}, which no disk has`);
+      if (this.truthOf().written(stamp) === undefined) this.trace.violated(`the feed shows ${part} ${key} at ${stamp}, which no disk has`);
     }
   }
 
@@ -122,6 +139,40 @@ export class Oracles {
     ];
   }
 
+  /** The covering property of an origin's disk, once it covers anything. */
+  checkOrigin({ name, disk }: OriginProcess): void {
+    const everywhere = { kind: 'origin' as const, replicate: ['*'], namespaces: this.namespaces().filter((id) => !this.isDead(id)) };
+    const complaints = complaintsOfPart({ ...everywhere, contents: disk.synced }, this.truthOf(), this.#time.nowMs);
+    for (const line of complaints) this.trace.violated(`${name}: ${line}`);
+  }
+
+  /** What an origin lacks of all that was written and that some disk kept. */
+  lost({ disk }: OriginProcess): string[] {
+    const lost: string[] = [];
+    const truth = this.truthOf();
+    for (const namespace of this.history === undefined ? [] : this.namespaces()) {
+      if (this.isDead(namespace)) continue;
+      for (const key of truth.keys(namespace)) {
+        const latest = this.history?.latest(namespace, key);
+        const held = disk.visible.records.get(mapKey(namespace, key));
+        if (!truth.reflects(latest, held, this.#time.nowMs)) lost.push(`lost ${key} ${latest?.record.stamp}, holds ${held?.stamp}`);
+      }
+    }
+    return lost;
+  }
+
+  #happened(name: string, disk: MemoryDisk, records: readonly Record[]): void {
+    const { history, attempts, trace } = this;
+    const id = idOf(disk);
+    if (history === undefined || id === undefined) return;
+    const atMs = this.#time.nowMs;
+    const view = history.view(id);
+    const fresh = records.filter((record) => history.committed(name, id, record, atMs));
+    const own = fresh.filter(({ position, stamp }) => position.origin === id && stampParts(stamp).origin === id);
+    attempts.checkCommit(own, view, trace, atMs);
+    for (const { key, kind, stamp, position } of records) trace.note(() => `${name} has ${key} ${kind} ${stamp} ${at(position)}`);
+  }
+
   #committed(name: string, truth: Truth, records: readonly Record[]): void {
     const atMs = this.#time.nowMs;
     const fresh = records.filter((record) => truth.committed(record, atMs));
@@ -132,11 +183,21 @@ export class Oracles {
   }
 }
 
+/** The origin that runs over this disk; undefined while it has not drawn its id. */
+export function idOf({ synced }: MemoryDisk): OriginId | undefined {
+  const stored = synced.meta.get('origin/identity');
+  return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as { id: OriginId }).id;
+}
+
+function at({ origin, sequence }: Position): string {
+  return `(${origin.slice(0, 2)} ${sequence})`;
+}
+
 function describeEvent(event: FeedEvent): string {
   switch (event.kind) {
     case 'changes': {
       const records = event.records
-        .map(({ kind, key, position }) => `${kind} ${key} (${position.sequence})`)
+        .map(({ kind, key, position }) => `${kind} ${key} ${at(position)}`)
         .join(', ');
       return `changes ${records}${event.step === undefined ? '' : ` | covers ${formatVector(event.step.vector)}`}`;
     }

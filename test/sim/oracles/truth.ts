@@ -78,6 +78,11 @@ export class Truth {
     return possible;
   }
 
+  /** What may have been held when this was decided. */
+  heldBefore({ namespace, key, stamp }: Record): ReadonlyArray<Version | undefined> {
+    return [this.versions(namespace, key).findLast(({ record }) => record.stamp < stamp)];
+  }
+
   /** The latest write of the key that the vector covers. */
   covered(namespace: NamespaceId, key: string, vector: VersionVector): Version | undefined {
     return this.versions(namespace, key).findLast(({ record }) => coversPosition(vector, record.position));

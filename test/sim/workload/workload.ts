@@ -180,15 +180,16 @@ export class Workload {
     const [mutation] = mutations;
     if (!(error instanceof MeridianError) || error.details.reason !== 'condition-not-met' || mutation === undefined)
       return;
-    const truth = oracles.truthOf();
     const found = error.details.versionFound;
-    const right = oracles.namespaces().some((id) => {
-      const versions = truth.between(id, mutation.key, startMs, time.nowMs);
-      // What a later write of the same commit took the place of was never on a disk.
-      const replaced = found !== undefined && versions.some((version) => (version?.record.stamp ?? '') > found);
-      if (replaced && truth.written(found as Stamp) === undefined) return true;
-      return versions.some((version) => mayRefuse(mutation.condition, found, version?.record, startMs, time.nowMs));
-    });
+    const right = oracles.truths().some((truth) =>
+      oracles.namespaces().some((id) => {
+        const versions = truth.between(id, mutation.key, startMs, time.nowMs);
+        // What a later write of the same commit took the place of was never on a disk.
+        const replaced = found !== undefined && versions.some((version) => (version?.record.stamp ?? '') > found);
+        if (replaced && truth.written(found as Stamp) === undefined) return true;
+        return versions.some((version) => mayRefuse(mutation.condition, found, version?.record, startMs, time.nowMs));
+      }),
+    );
     if (!right) oracles.trace.violated(`${mutation.key}: refused against ${found}, which was not there`);
   }
 

@@ -1,0 +1,188 @@
+import { mapKey } from '../../../src/model/key.ts';
+import { type NamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
+import type { OriginId, Position } from '../../../src/model/position.ts';
+import type { Record } from '../../../src/model/record.ts';
+import type { Stamp } from '../../../src/model/stamp.ts';
+import { coversPosition, type VersionVector } from '../../../src/model/version-vector.ts';
+import { Truth, type Version } from './truth.ts';
+
+/** One disk of an origin from when it was empty, or an older image was put back, until the next such moment. */
+interface Life {
+  readonly disk: string;
+  readonly id: OriginId;
+  /** What only lives that are over hold is gone. */
+  over: boolean;
+}
+
+interface Happened extends Version {
+  /** Where it stands in the logs: where it was written, and where it was adopted. */
+  readonly positions: Position[];
+  /** When each origin's disk got it first. */
+  readonly arrivals: Map<OriginId, number>;
+  readonly holders: Set<Life>;
+}
+
+/**
+ * The omniscient history of several origins: every write that any of their disks ever had, in the order of stamps, and
+ * which disk had it when.
+ */
+export class History {
+  readonly #versions = new Map<string, Happened[]>();
+  readonly #byStamp = new Map<Stamp, Happened>();
+  readonly #lives = new Map<string, Life>();
+  readonly #retired = new Set<OriginId>();
+  /** From these sequences on, what a position means depends on the life of the disk. */
+  readonly #forks = new Map<OriginId, number>();
+
+  /** As an answer of this origin, or one that is dated by it, is judged; of none: as everybody's. */
+  view(root?: OriginId): Truth {
+    return new RootedHistory(this, root);
+  }
+
+  /** A disk of this origin synced a record. True where nobody had this write before. */
+  committed(disk: string, id: OriginId, record: Record, atMs: number): boolean {
+    const life = this.#lifeOf(disk, id);
+    const known = this.#byStamp.get(record.stamp);
+    const version: Happened = known ?? { record, atMs, positions: [], arrivals: new Map(), holders: new Set() };
+    const { origin, sequence } = record.position;
+    if (!version.positions.some((known) => known.origin === origin && known.sequence === sequence)) {
+      version.positions.push(record.position);
+    }
+    if (!version.arrivals.has(id)) version.arrivals.set(id, atMs);
+    version.holders.add(life);
+    if (known !== undefined) return false;
+    this.#byStamp.set(record.stamp, version);
+    const name = mapKey(record.namespace, record.key);
+    const versions = this.#versions.get(name) ?? [];
+    const place = versions.findLastIndex((other) => other.record.stamp < record.stamp);
+    versions.splice(place + 1, 0, version);
+    this.#versions.set(name, versions);
+    if (record.namespace === registryNamespace && record.key.startsWith('retired/')) {
+      this.#retired.add(record.key.slice('retired/'.length) as OriginId);
+    }
+    return true;
+  }
+
+  /** The disk is empty, or holds an older image: `records`, the last of its own log being `sequence`. */
+  replaced(disk: string, image?: { readonly records: Iterable<Record>; readonly sequence: number }): void {
+    const before = this.#lives.get(disk);
+    if (before === undefined) return;
+    before.over = true;
+    this.#lives.delete(disk);
+    if (image === undefined) return;
+    const life = this.#lifeOf(disk, before.id);
+    for (const { stamp } of image.records) this.#byStamp.get(stamp)?.holders.add(life);
+    this.#forks.set(before.id, Math.min(image.sequence, this.#forks.get(before.id) ?? Number.POSITIVE_INFINITY));
+  }
+
+  isRetired(id: OriginId): boolean {
+    return this.#retired.has(id);
+  }
+
+  written(stamp: Stamp): Version | undefined {
+    return this.#byStamp.get(stamp);
+  }
+
+  versions(namespace: NamespaceId, key: string): readonly Happened[] {
+    return this.#versions.get(mapKey(namespace, key)) ?? [];
+  }
+
+  keys(namespace: NamespaceId): string[] {
+    const from = mapKey(namespace, '');
+    return [...this.#versions.keys()].filter((name) => name.startsWith(from)).map((name) => name.slice(from.length));
+  }
+
+  /** The latest write of the key that the vector covers, of those that were not lost with a disk. */
+  covered(namespace: NamespaceId, key: string, vector: VersionVector): Version | undefined {
+    return this.versions(namespace, key).findLast(
+      (version) => this.survives(version) && version.positions.some((position) => this.#means(vector, position)),
+    );
+  }
+
+  /** The latest write of the key that some disk still has, or had and knows a later one for. */
+  latest(namespace: NamespaceId, key: string): Version | undefined {
+    return this.versions(namespace, key).findLast((version) => this.survives(version));
+  }
+
+  /** False where only disks that are gone, and origins that were removed, ever had it. */
+  survives({ holders }: Pick<Happened, 'holders'>): boolean {
+    for (const life of holders) if (!life.over && !this.#retired.has(life.id)) return true;
+    return false;
+  }
+
+  /** The disks that have this write, or a later one of its key. */
+  disksWith({ record: { namespace, key, stamp } }: Version): Set<string> {
+    const disks = new Set<string>();
+    for (const { record, holders } of this.versions(namespace, key)) {
+      if (record.stamp < stamp) continue;
+      for (const life of holders) if (!life.over) disks.add(life.disk);
+    }
+    return disks;
+  }
+
+  /** True where every disk that an origin runs over had it by then. */
+  isEverywhere(namespace: NamespaceId, key: string, atMs: number): boolean {
+    const lives = [...this.#lives.values()].filter(({ id }) => !this.#retired.has(id));
+    return lives.every(({ id }) => this.versions(namespace, key).some(({ arrivals }) => (arrivals.get(id) ?? Number.POSITIVE_INFINITY) <= atMs));
+  }
+
+  #means(vector: VersionVector, position: Position): boolean {
+    const fork = this.#forks.get(position.origin);
+    return coversPosition(vector, position) && (fork === undefined || position.sequence <= fork);
+  }
+
+  #lifeOf(disk: string, id: OriginId): Life {
+    const known = this.#lives.get(disk);
+    if (known?.id === id) return known;
+    if (known !== undefined) known.over = true;
+    const life: Life = { disk, id, over: false };
+    this.#lives.set(disk, life);
+    return life;
+  }
+}
+
+/** The history as one origin knew it at each moment; where it had more by its end than that, that is possible too. */
+class RootedHistory extends Truth {
+  readonly #history: History;
+  readonly #root: OriginId | undefined;
+
+  constructor(history: History, root: OriginId | undefined) {
+    super();
+    this.#history = history;
+    this.#root = root;
+  }
+
+  override written(stamp: Stamp): Version | undefined {
+    return this.#history.written(stamp);
+  }
+
+  override versions(namespace: NamespaceId, key: string): readonly Version[] {
+    return this.#history.versions(namespace, key);
+  }
+
+  override keys(namespace: NamespaceId): string[] {
+    return this.#history.keys(namespace);
+  }
+
+  override between(namespace: NamespaceId, key: string, fromMs: number, toMs: number): Array<Version | undefined> {
+    const versions = this.#history.versions(namespace, key);
+    const first = versions.findLastIndex((version) => this.#arrival(version) <= fromMs);
+    const possible = versions.slice(Math.max(0, first)).filter(({ atMs }) => atMs <= toMs);
+    return first < 0 ? [undefined, ...possible] : possible;
+  }
+
+  /** Here too what the same commit brought from a peer, and superseded: it never was on this disk. */
+  override heldBefore({ namespace, key, stamp }: Record): ReadonlyArray<Version | undefined> {
+    const earlier = this.#history.versions(namespace, key).filter(({ record }) => record.stamp < stamp);
+    const held = earlier.findLastIndex((version) => this.#arrival(version) < Number.POSITIVE_INFINITY);
+    return [earlier[held], ...earlier.slice(held + 1)];
+  }
+
+  override covered(namespace: NamespaceId, key: string, vector: VersionVector): Version | undefined {
+    return this.#history.covered(namespace, key, vector);
+  }
+
+  #arrival({ atMs, arrivals }: Happened): number {
+    return this.#root === undefined ? atMs : (arrivals.get(this.#root) ?? Number.POSITIVE_INFINITY);
+  }
+}
