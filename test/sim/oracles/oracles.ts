@@ -193,7 +193,8 @@ function at({ origin, sequence }: Position): string {
   return `(${origin.slice(0, 2)} ${sequence})`;
 }
 
-function describeEvent(event: FeedEvent): string {
+/** For people. */
+export function describeEvent(event: FeedEvent): string {
   switch (event.kind) {
     case 'changes': {
       const records = event.records

@@ -6,7 +6,7 @@ import type { Upstream } from '../../../src/model/upstream.ts';
 import { coversPosition, emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
 import { WatchEpochs } from '../../../src/rpc/server/watch-cursor.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
-import type { Oracles } from '../oracles/oracles.ts';
+import { describeEvent, type Oracles } from '../oracles/oracles.ts';
 import { mayBeAbsent } from '../oracles/truth.ts';
 
 export interface WatcherOptions {
@@ -73,6 +73,7 @@ export class Watcher {
   }
 
   #take(event: FeedEvent): void {
+    this.#options.oracles.trace.note(() => `→ watch ${this.#options.name} ${describeEvent(event)}`);
     switch (event.kind) {
       case 'resync':
         this.resets++;
