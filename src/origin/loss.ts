@@ -84,9 +84,11 @@ export class Loss {
     while (!signal.aborted) {
       if (this.#found === 'rolled-back' && this.#final === undefined) this.#final = await this.#removed(signal);
       if (this.#found !== undefined && this.#final !== undefined) {
-        await keepLoss(ledger, { why: this.#found, final: this.#final, peers: this.#addresses() });
-        lost(this.#options.standing.reason ?? this.#found);
-        return;
+        const kept = await keepLoss(ledger, { why: this.#found, final: this.#final, peers: this.#addresses() });
+        if (kept) {
+          lost(this.#options.standing.reason ?? this.#found);
+          return;
+        }
       }
       const woken = new AbortController();
       this.#wake = () => woken.abort();
@@ -129,9 +131,11 @@ export class Loss {
   }
 }
 
-async function keepLoss(ledger: Ledger, loss: Lost): Promise<void> {
+/** False where the disk failed, which the ledger has told of: it is tried again. */
+function keepLoss(ledger: Ledger, loss: Lost): Promise<boolean> {
   const meta = new Map([[lossName, Buffer.from(JSON.stringify(loss))]]);
-  await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
+  const kept = ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: true }) });
+  return kept.catch(() => false);
 }
 
 /** Where what only this store holds is saved before it is erased. Resolves once that is on disk. */

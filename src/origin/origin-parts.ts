@@ -171,7 +171,8 @@ export class OriginParts {
     registry.onChange(look, signal);
     look();
     while (!signal.aborted) {
-      for (const retirement of this.#adoption.open()) await this.#adoption.adopt(retirement, signal);
+      // Where the disk fails meanwhile, the ledger has told of it and opens it again: what is left is taken up next time.
+      for (const retirement of this.#adoption.open()) await this.#adoption.adopt(retirement, signal).catch(() => {});
       this.#serveFeed();
       const woken = new AbortController();
       wake = () => woken.abort();

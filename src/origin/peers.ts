@@ -44,7 +44,8 @@ export class Peers {
     ledger.registry.onChange(() => this.#wake(), signal);
     try {
       while (!signal.aborted) {
-        await this.#reconcile();
+        // A disk that fails is opened again by the ledger, which has told of it; whom to follow is looked at again.
+        await this.#reconcile().catch(() => {});
         const woken = new AbortController();
         this.#wake = () => woken.abort();
         await sleep(clock, lookIntervalMs, AbortSignal.any([signal, woken.signal])).catch(() => {});
@@ -93,7 +94,10 @@ export class Peers {
       if (this.#links.has(address) || this.#links.size >= linksMax) continue;
       const connection = this.#options.connect(address);
       const meet = (opened: Opened) => this.#meet(address, opened);
-      const link = await PeerLink.open({ ...this.#options, address, connection, meet });
+      const link = await PeerLink.open({ ...this.#options, address, connection, meet }).catch((error: unknown) => {
+        connection.close();
+        throw error;
+      });
       this.#links.set(address, link);
       link.start();
     }

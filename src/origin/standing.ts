@@ -91,8 +91,10 @@ export class Standing {
   async run(signal: AbortSignal): Promise<void> {
     const { ledger, clock, self } = this.#options;
     while (!this.#serves && !signal.aborted) {
-      if (mayServe(self, ledger.registry.membership, ledger.state.covered)) await this.#begin();
-      else await sleep(clock, lookIntervalMs, signal).catch(() => {});
+      const may = mayServe(self, ledger.registry.membership, ledger.state.covered);
+      // A disk that fails is opened again by the ledger, which has told of it; this is tried again.
+      if (may) await this.#begin().catch(() => {});
+      if (!this.#serves) await sleep(clock, lookIntervalMs, signal).catch(() => {});
     }
   }
 

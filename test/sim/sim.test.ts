@@ -1,13 +1,25 @@
 import { describe, expect, it } from 'vitest';
+import { severalOrigins } from './nodes/topology.ts';
 import { runSeeds } from './run-seeds.ts';
 import { Simulation } from './simulation.ts';
 
 const seeds = 15;
 
-describe('one origin, copies and a cache, under faults', () => {
+describe('origins, copies and caches, under faults', () => {
   it('keeps every promise for a range of seeds', { timeout: 600_000 }, async () => {
     const lines: string[] = [];
     const { failing } = await runSeeds({ from: 1, seeds, write: (line) => lines.push(line) });
+    expect(failing, lines.join('\n')).toEqual([]);
+  });
+
+  it('keeps every promise with several origins, which edges follow in turn', { timeout: 600_000 }, async () => {
+    const lines: string[] = [];
+    const { failing } = await runSeeds({
+      from: 1,
+      seeds: severalSeeds,
+      topology: severalOrigins,
+      write: (line) => lines.push(line),
+    });
     expect(failing, lines.join('\n')).toEqual([]);
   });
 

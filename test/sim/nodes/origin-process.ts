@@ -1,6 +1,6 @@
-import type { Upstream } from '../../../src/model/upstream.ts';
-import type { Stamp } from '../../../src/model/stamp.ts';
 import { type OriginId, parseOriginId } from '../../../src/model/position.ts';
+import type { Stamp } from '../../../src/model/stamp.ts';
+import type { Upstream } from '../../../src/model/upstream.ts';
 import { Origin } from '../../../src/origin/origin.ts';
 import { originDefaults } from '../../../src/origin/origin-options.ts';
 import type { MemoryDisk, MemoryStore } from '../../support/memory-store.ts';

@@ -57,17 +57,19 @@ export class Convergence {
 
   /** What is still to come. */
   async #lacking(): Promise<string[]> {
-    const { cluster, oracles, watchers } = this.#options;
+    const { cluster, oracles, watchers, time } = this.#options;
     const lacking: string[] = [];
     const covered = cluster.origins.map(({ disk }) => coveredBy(disk.visible));
     const target = covered.reduce(joinVectors, emptyVector);
     for (const { name, node } of cluster.processes) if (node === undefined) lacking.push(`${name} is down`);
+    // Forwarded: what it knows by itself, without asking the others.
+    const call = { deadlineMs: time.nowMs, signal: noSignal, forwarded: true as const };
     const ids = cluster.origins.map(({ id }) => id).sort();
     for (const { name, node, disk } of cluster.origins) {
       const status = await node?.status();
       if (status?.ready !== true) lacking.push(`${name} is not ready: ${status?.notes.join(', ')}`);
       if (!covers(coveredBy(disk.visible), target)) lacking.push(`${name} covers less`);
-      const members = (await node?.members())?.filter(({ role }) => role === 'origin').map(({ id }) => id);
+      const members = (await node?.members(call))?.filter(({ role }) => role === 'origin').map(({ id }) => id);
       if (members?.sort().join() !== ids.join()) lacking.push(`${name} knows ${members?.length} origins`);
     }
     for (const edge of cluster.edges) {

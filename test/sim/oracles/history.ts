@@ -63,8 +63,19 @@ export class History {
     return true;
   }
 
+  /** A write that a later one of the same commit took the place of: whoever has that one has seen this. */
+  replaced(record: Record): void {
+    const versions = this.#versions.get(mapKey(record.namespace, record.key));
+    const later = versions?.findIndex((version) => version.record.stamp > record.stamp) ?? -1;
+    const by = versions?.[later];
+    if (versions === undefined || by === undefined || this.#byStamp.has(record.stamp)) return;
+    const version = { ...by, record, positions: [record.position] };
+    versions.splice(later, 0, version);
+    this.#byStamp.set(record.stamp, version);
+  }
+
   /** The disk is empty, or holds an older image: `records`, the last of its own log being `sequence`. */
-  replaced(disk: string, image?: { readonly records: Iterable<Record>; readonly sequence: number }): void {
+  put(disk: string, image?: { readonly records: Iterable<Record>; readonly sequence: number }): void {
     const before = this.#lives.get(disk);
     if (before === undefined) return;
     before.over = true;
@@ -123,7 +134,9 @@ export class History {
   /** True where every disk that an origin runs over had it by then. */
   isEverywhere(namespace: NamespaceId, key: string, atMs: number): boolean {
     const lives = [...this.#lives.values()].filter(({ id }) => !this.#retired.has(id));
-    return lives.every(({ id }) => this.versions(namespace, key).some(({ arrivals }) => (arrivals.get(id) ?? Number.POSITIVE_INFINITY) <= atMs));
+    return lives.every(({ id }) =>
+      this.versions(namespace, key).some(({ arrivals }) => (arrivals.get(id) ?? Number.POSITIVE_INFINITY) <= atMs),
+    );
   }
 
   #means(vector: VersionVector, position: Position): boolean {
@@ -154,6 +167,10 @@ class RootedHistory extends Truth {
 
   override written(stamp: Stamp): Version | undefined {
     return this.#history.written(stamp);
+  }
+
+  override replaced(record: Record): void {
+    this.#history.replaced(record);
   }
 
   override versions(namespace: NamespaceId, key: string): readonly Version[] {

@@ -113,7 +113,8 @@ export class Oracles {
     this.trace.note(() => `→ ${part} ${describeEvent(event)}`);
     if (event.kind !== 'changes') return;
     for (const { key, stamp } of event.records) {
-      if (this.truthOf().written(stamp) === undefined) this.trace.violated(`the feed shows ${part} ${key} at ${stamp}, which no disk has`);
+      if (this.truthOf().written(stamp) === undefined)
+        this.trace.violated(`the feed shows ${part} ${key} at ${stamp}, which no disk has`);
     }
   }
 
@@ -141,7 +142,11 @@ export class Oracles {
 
   /** The covering property of an origin's disk, once it covers anything. */
   checkOrigin({ name, disk }: OriginProcess): void {
-    const everywhere = { kind: 'origin' as const, replicate: ['*'], namespaces: this.namespaces().filter((id) => !this.isDead(id)) };
+    const everywhere = {
+      kind: 'origin' as const,
+      replicate: ['*'],
+      namespaces: this.namespaces().filter((id) => !this.isDead(id)),
+    };
     const complaints = complaintsOfPart({ ...everywhere, contents: disk.synced }, this.truthOf(), this.#time.nowMs);
     for (const line of complaints) this.trace.violated(`${name}: ${line}`);
   }
@@ -155,7 +160,8 @@ export class Oracles {
       for (const key of truth.keys(namespace)) {
         const latest = this.history?.latest(namespace, key);
         const held = disk.visible.records.get(mapKey(namespace, key));
-        if (!truth.reflects(latest, held, this.#time.nowMs)) lost.push(`lost ${key} ${latest?.record.stamp}, holds ${held?.stamp}`);
+        if (!truth.reflects(latest, held, this.#time.nowMs))
+          lost.push(`lost ${key} ${latest?.record.stamp}, holds ${held?.stamp}`);
       }
     }
     return lost;
@@ -170,7 +176,8 @@ export class Oracles {
     const fresh = records.filter((record) => history.committed(name, id, record, atMs));
     const own = fresh.filter(({ position, stamp }) => position.origin === id && stampParts(stamp).origin === id);
     attempts.checkCommit(own, view, trace, atMs);
-    for (const { key, kind, stamp, position } of records) trace.note(() => `${name} has ${key} ${kind} ${stamp} ${at(position)}`);
+    for (const { key, kind, stamp, position } of records)
+      trace.note(() => `${name} has ${key} ${kind} ${stamp} ${at(position)}`);
   }
 
   #committed(name: string, truth: Truth, records: readonly Record[]): void {
@@ -197,9 +204,7 @@ function at({ origin, sequence }: Position): string {
 export function describeEvent(event: FeedEvent): string {
   switch (event.kind) {
     case 'changes': {
-      const records = event.records
-        .map(({ kind, key, position }) => `${kind} ${key} ${at(position)}`)
-        .join(', ');
+      const records = event.records.map(({ kind, key, position }) => `${kind} ${key} ${at(position)}`).join(', ');
       return `changes ${records}${event.step === undefined ? '' : ` | covers ${formatVector(event.step.vector)}`}`;
     }
     case 'caught-up':
