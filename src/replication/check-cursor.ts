@@ -1,4 +1,5 @@
 import { type Cursor, epochOf } from '../model/epoch.ts';
+import { MeridianError } from '../model/errors.ts';
 import type { Resync } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
 import type { LedgerState } from './ledger-state.ts';
@@ -42,4 +43,18 @@ export function unknownOpening(
     if (epoch !== undefined && known !== undefined && epoch !== known) return origin;
   }
   return undefined;
+}
+
+/**
+ * A watch that was shown more than is here waits, or goes elsewhere: of a key that it was shown it would be told an
+ * earlier record, which what is still to come has long superseded. @throws UNAVAILABLE
+ */
+export function checkCoversWatch(cursor: Cursor, { covered }: Pick<LedgerState, 'covered'>): void {
+  const missing = [...cursor].filter(([origin, { sequence }]) => sequence > (covered.get(origin) ?? 0));
+  if (missing.length === 0) return;
+  const origins = missing.map(([origin]) => origin).join(', ');
+  throw new MeridianError('UNAVAILABLE', `the watch was shown writes of ${origins} that are not here yet`, {
+    reason: 'session-not-covered',
+    retryAfterMs: 200,
+  });
 }

@@ -6,7 +6,7 @@ import type { OriginId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
-import { cursorRefused } from './check-cursor.ts';
+import { checkCoversWatch, cursorRefused } from './check-cursor.ts';
 import type { FeedServer, FollowerView } from './feed-server.ts';
 import { cursorIn, type Place, placeOf } from './follower-place.ts';
 import type { LedgerState } from './ledger-state.ts';
@@ -157,6 +157,7 @@ export class Subscription {
     }
     let refused = cursor === undefined ? undefined : this.#refusal(cursor, state, self);
     if (place.kind === 'token' && token === undefined && place.cursor === undefined) refused = 'void-progress';
+    if (refused === undefined && cursor !== undefined && this.#open.role === 'watch') checkCoversWatch(cursor, state);
     if (refused !== undefined) {
       observer.resyncSent(refused);
       yield { kind: 'resync', vector: state.covered, reason: refused };
