@@ -129,7 +129,7 @@ export class Edge implements Upstream {
   }
 
   create(title: string, call: Call): Promise<NamespaceChange> {
-    return this.#upstreams.call((upstream) => upstream.create(title, call));
+    return this.#upstreams.call(call, (upstream, passed) => upstream.create(title, passed));
   }
 
   async find(name: string, call: Call): Promise<NamespaceInfo> {
@@ -149,15 +149,15 @@ export class Edge implements Upstream {
   }
 
   rename(name: string, title: string, call: Call): Promise<NamespaceChange> {
-    return this.#upstreams.call((upstream) => upstream.rename(name, title, call));
+    return this.#upstreams.call(call, (upstream, passed) => upstream.rename(name, title, passed));
   }
 
   remove(name: string, call: Call): Promise<NamespaceChange> {
-    return this.#upstreams.call((upstream) => upstream.remove(name, call));
+    return this.#upstreams.call(call, (upstream, passed) => upstream.remove(name, passed));
   }
 
   moveHome(name: string, origin: string, call: Call): Promise<NamespaceChange> {
-    return this.#upstreams.call((upstream) => upstream.moveHome(name, origin, call));
+    return this.#upstreams.call(call, (upstream, passed) => upstream.moveHome(name, origin, passed));
   }
 
   async status(): Promise<NodeStatus> {
@@ -215,7 +215,7 @@ export class Edge implements Upstream {
   }
 
   retire(request: RetireRequest, call: Call): Promise<Retired> {
-    return this.#upstreams.call((upstream) => upstream.retire(request, call));
+    return this.#upstreams.call(call, (upstream, passed) => upstream.retire(request, passed));
   }
 
   /** Of what is copied, once it has caught up. */

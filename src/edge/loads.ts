@@ -44,6 +44,7 @@ interface Asking {
   /** Milliseconds that its first reader has. */
   readonly patienceMs: number;
   readonly signal: AbortSignal;
+  readonly hops: number;
 }
 
 /** The read-through: get → join or start one load → keep what may be kept. */
@@ -60,7 +61,8 @@ export class Loads {
   async load(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, call: Call): Promise<GetAnswer> {
     // Who asks the origin is not served by what the origin said before the question.
     const asksOrigin = request.atOrigin === true || request.maxStalenessMs === 0;
-    const name = asksOrigin ? `origin ${this.#unshared++}` : flightName(request);
+    // Nor does who was passed on by others wait for a load that may have been passed on to them.
+    const name = asksOrigin ? `origin ${this.#unshared++}` : `${call.hops ?? 0} ${flightName(request)}`;
     const flying = this.#loads.get(name);
     if (flying !== undefined) this.#options.edgeObserver.loadJoined();
     const load = flying ?? this.#begin(name, part, key, request, call);
@@ -94,7 +96,7 @@ export class Loads {
     const answer = places
       .run({ deadlineMs: nowMs + loadTimeoutMs, signal }, () => {
         load.begun = true;
-        return this.#start(part, key, request, { patienceMs, signal });
+        return this.#start(part, key, request, { patienceMs, signal, hops: first.hops ?? 0 });
       })
       .finally(() => this.#forget(name, load));
     const load: SharedLoad = { answer, controller, waiters: 0, begun: false };
@@ -153,10 +155,10 @@ export class Loads {
   }
 
   /** The answer's age counts from when it was asked for. */
-  async #ask(request: GetRequest, { patienceMs, signal }: Asking): Promise<Loaded> {
+  async #ask(request: GetRequest, { patienceMs, signal, hops }: Asking): Promise<Loaded> {
     const { clock, upstreams, loadTimeoutMs } = this.#options;
     const sentMs = clock.monotonicMs();
-    const call = { deadlineMs: sentMs + loadTimeoutMs, signal };
+    const call = { deadlineMs: sentMs + loadTimeoutMs, signal, hops };
     const answer = await upstreams.ask(call, (upstream, asked) => upstream.get(request, asked), patienceMs);
     const atMs = clock.monotonicMs();
     return { answer: aged(answer, atMs - sentMs), atMs };

@@ -13,6 +13,9 @@ export interface NamedUpstream {
 /** How much of the time that is left one upstream may take while another could still be asked. */
 const shareOfOne = 0.5;
 
+/** Edges that pass one call up, at the most: a chain of relays is shorter, a ring of them is not. */
+const hopsMax = 8;
+
 /**
  * The ordered list of upstreams. One that failed is passed over for a while, which grows with each failure in a row, so
  * that fail-back to an earlier one that flaps comes ever later. When all have failed, the one whose rest ends first.
@@ -54,8 +57,9 @@ export class Upstreams {
   }
 
   /** Runs a call once, at the current upstream, and tells how it went. */
-  async call<T>(run: (upstream: Upstream) => Promise<T>): Promise<T> {
-    return this.#callAt(this.current(), run);
+  async call<T>(call: Call, run: (upstream: Upstream, call: Call) => Promise<T>): Promise<T> {
+    const passed = passedOn(call);
+    return this.#callAt(this.current(), (upstream) => run(upstream, passed));
   }
 
   /**
@@ -64,15 +68,16 @@ export class Upstreams {
    * call may take.
    */
   async ask<T>(call: Call, run: (upstream: Upstream, call: Call) => Promise<T>, patienceMs?: number): Promise<T> {
+    const passed = passedOn(call);
     const untilMs = Math.min(call.deadlineMs, this.#clock.monotonicMs() + (patienceMs ?? Number.POSITIVE_INFINITY));
     let others = this.list;
     for (let named = this.current(); ; ) {
       others = others.filter((other) => other !== named);
       try {
-        if (others.length === 0) return await this.#callAt(named, (upstream) => run(upstream, call));
+        if (others.length === 0) return await this.#callAt(named, (upstream) => run(upstream, passed));
         const shareMs = (untilMs - this.#clock.monotonicMs()) * shareOfOne;
         return await this.#callAt(named, (upstream) => {
-          return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...call, signal }));
+          return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...passed, signal }));
         });
       } catch (error) {
         const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
@@ -119,7 +124,20 @@ export class Upstreams {
   }
 }
 
+function passedOn(call: Call): Call {
+  const { hops = 0 } = call;
+  if (hops < hopsMax) return { ...call, hops: hops + 1 };
+  throw new MeridianError('UNAVAILABLE', `the call was passed up by ${hops} edges; are they each other's upstreams?`, {
+    reason: 'too-many-hops',
+    limit: hopsMax,
+    seen: hops,
+  });
+}
+
+/** Reasons of being unavailable that a call brought with it. */
+const ofTheCall = new Set(['session-not-covered', 'too-many-hops']);
+
 /** Only what speaks of the upstream itself counts against it: a refusal of one request does not. */
 function speaksOfUpstream(error: unknown): boolean {
-  return isMeridianError(error, 'UNAVAILABLE') && error.details.reason !== 'session-not-covered';
+  return isMeridianError(error, 'UNAVAILABLE') && !ofTheCall.has(error.details.reason);
 }

@@ -43,7 +43,7 @@ export class Writes {
     const startedMs = clock.monotonicMs();
     const watched = this.#watch(request);
     try {
-      const answer = await upstreams.call((upstream) => upstream.write(request, call));
+      const answer = await upstreams.call(call, (upstream, passed) => upstream.write(request, passed));
       await this.#install(request.mutations, answer, watched);
       edgeObserver.written('ok', clock.monotonicMs() - startedMs);
       return answer;

@@ -6,4 +6,6 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Set where an origin passes a call on to another that decides it: nobody passes it on again. */
   readonly forwarded?: true;
+  /** Edges that have passed this call up. Two edges that name each other as upstreams would pass it on for ever. */
+  readonly hops?: number;
 }

@@ -46,3 +46,5 @@ export const windowBytes = 4 * 1024 * 1024;
 
 /** The header that says what `Call.forwarded` says. */
 export const forwardedHeader = 'meridian-forwarded';
+/** The header that says what `Call.hops` says. */
+export const hopsHeader = 'meridian-hops';

@@ -195,6 +195,27 @@ describe('a relay', () => {
     ]);
   });
 
+  it('in a ring of edges that are each other’s upstreams passes no call on for ever', async () => {
+    const cable = new Cable(origin);
+    const late: { upstream: Upstream } = { upstream: origin };
+    const second = new Proxy(origin as Upstream, {
+      get: (_, name: keyof Upstream) => {
+        const method = late.upstream[name] as (...args: unknown[]) => unknown;
+        return method.bind(late.upstream);
+      },
+    });
+    const a = await chain.edge('a', [cable.upstream, second], { replicate: ['*'] });
+    const toA = new Cable(a);
+    const b = await chain.edge('b', [cable.upstream, toA.upstream], { replicate: ['*'] });
+    late.upstream = b;
+    await isLive(a);
+    await isLive(b);
+    cable.cut = true;
+    await expect(get(a, 'k', { atOrigin: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(get(b, 'k', { namespace: 'unknown' })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(toA.called.filter((name) => name === 'get').length).toBeLessThanOrEqual(10);
+  });
+
   it('has a watch answered by the origin, whose records are synced before anybody is told of them', async () => {
     const relay = await chain.edge('relay', [origin], { replicate: ['ns'] });
     const below = await chain.edge('below', [relay]);

@@ -48,7 +48,9 @@ describe('the upstreams of an edge', () => {
 
   it('get a write once: it may have happened where it failed', async () => {
     const asked: string[] = [];
-    await expect(opened(new FakeClock()).call(asking(['a'], asked))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(opened(new FakeClock()).call(aCall, asking(['a'], asked))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
     expect(asked).toEqual(['a']);
   });
 

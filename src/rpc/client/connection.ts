@@ -3,7 +3,7 @@ import type { MethodDefinition } from '@grpc/proto-loader';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { forwardedHeader, messageBytesMax, type services, windowBytes } from '../proto.ts';
+import { forwardedHeader, hopsHeader, messageBytesMax, type services, windowBytes } from '../proto.ts';
 import { fromServiceError } from '../status.ts';
 
 export type Service = (typeof services)[keyof typeof services];
@@ -92,9 +92,10 @@ export class Connection {
 }
 
 /** What travels beside the message. */
-export function metadataOf({ forwarded }: Pick<Call, 'forwarded'>): Metadata {
+export function metadataOf({ forwarded, hops }: Pick<Call, 'forwarded' | 'hops'>): Metadata {
   const metadata = new Metadata();
   if (forwarded) metadata.set(forwardedHeader, '1');
+  if (hops !== undefined) metadata.set(hopsHeader, String(hops));
   return metadata;
 }
 

@@ -2,7 +2,7 @@ import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { RpcObserver } from '../observer.ts';
-import { forwardedHeader } from '../proto.ts';
+import { forwardedHeader, hopsHeader } from '../proto.ts';
 
 export interface Timing {
   readonly clock: Clock;
@@ -32,6 +32,7 @@ export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing,
   const givenMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;
   const leftMs = givenMs - Math.min(givenMs * travelShare, travelMsMax);
   const forwarded = (served.metadata?.get(forwardedHeader).length ?? 0) > 0;
+  const hops = Number(served.metadata?.get(hopsHeader)[0] ?? 0);
   let signal: AbortSignal | undefined;
   return {
     deadlineMs: clock.monotonicMs() + leftMs,
@@ -44,6 +45,7 @@ export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing,
       return signal;
     },
     ...(forwarded ? { forwarded } : {}),
+    ...(Number.isInteger(hops) && hops > 0 ? { hops } : {}),
   };
 }
 
