@@ -130,6 +130,8 @@ export class Audit {
     const { ledger } = part;
     const caughtUp = () => covers(ledger.state.covered, answer.covered);
     if (!(await waitUntil(caughtUp, (run) => ledger.ring.onceChanged(run), { clock, ...call }))) return;
+    // Of a namespace that was deleted meanwhile the feed shows no more; what is left goes in the background.
+    if (ledger.registry.isDead(key.namespace)) return;
     const found = answer.record;
     if (found !== undefined && !coversPosition(ledger.state.covered, found.position)) return;
     const now = await ledger.store.read(key);
