@@ -4,6 +4,7 @@ import { runSeeds } from './run-seeds.ts';
 import { Simulation } from './simulation.ts';
 
 const seeds = 15;
+const severalSeeds = 10;
 
 describe('origins, copies and caches, under faults', () => {
   it('keeps every promise for a range of seeds', { timeout: 600_000 }, async () => {
