@@ -6,6 +6,7 @@ import type { Head, Record } from '../model/record.ts';
 import { joinVectors } from '../model/version-vector.ts';
 import { stateAfter } from '../replication/ledger-state.ts';
 import type { CommitView, Decision } from '../replication/proposal.ts';
+import type { Registry } from '../replication/registry.ts';
 import type { DiskBound } from './disk-bound.ts';
 import type { MemoryCache } from './memory-cache.ts';
 
@@ -16,8 +17,7 @@ import type { MemoryCache } from './memory-cache.ts';
 export function decideChanges(
   { records, step }: Changes,
   view: CommitView,
-  memory: MemoryCache,
-  disk: DiskBound,
+  { memory, disk, registry }: { readonly memory: MemoryCache; readonly disk: DiskBound; readonly registry: Registry },
 ): Decision<undefined> {
   const puts: Record[] = [];
   const removals: Head[] = [];
@@ -28,6 +28,10 @@ export function decideChanges(
       continue;
     }
     const name = mapKey(change.namespace, change.key);
+    if (registry.isDead(change.namespace)) {
+      memory.delete(name); // A scan may show it again once it was removed here (rule R18).
+      continue;
+    }
     const inMemory = memory.peek(name);
     const latest = inMemory?.superseded?.by ?? held?.stamp ?? inMemory?.record.stamp;
     if (latest === undefined) continue;

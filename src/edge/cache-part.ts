@@ -202,7 +202,8 @@ export class CachePart implements FeedSink, Part {
       bytes: event.records.length * 256,
       decide: (view) => {
         this.checkStore();
-        return decideChanges(event, view, this.#memory, this.#disk);
+        const { registry } = this.ledger;
+        return decideChanges(event, view, { memory: this.#memory, disk: this.#disk, registry });
       },
     });
     // A look at the disk that began before this commit has seen what was there before it.

@@ -119,7 +119,8 @@ export class CopyPart implements FeedSink, Part {
       bytes: found?.kind === 'live' ? found.value.byteLength : 0,
       decide: (view) => {
         const head = view.head(key);
-        if (head?.stamp !== held?.stamp || head?.kind !== held?.kind) return { result: false };
+        const changed = head?.stamp !== held?.stamp || head?.kind !== held?.kind;
+        if (changed || this.ledger.registry.isDead(key.namespace)) return { result: false };
         if (found !== undefined) return { puts: [found], result: true };
         return head === undefined ? { result: false } : { removals: [head], silent: true, result: true };
       },

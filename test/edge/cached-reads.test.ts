@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
-import { announced, CacheDriver, vector, written } from './cache-driver.ts';
+import { registryNamespace } from '../../src/model/namespace.ts';
+import { announced, CacheDriver, namespace, vector, written } from './cache-driver.ts';
 
 let cache: CacheDriver;
 beforeEach(async () => {
@@ -100,6 +101,17 @@ describe('what the feed does to what is held', () => {
     expect(await cache.held()).toBe('3');
     await cache.show(4, written(4));
     expect(await cache.held()).toBe('4');
+  });
+
+  it('takes nothing more of a namespace that is deleted, though its key is held (R18)', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    const registered = { namespace: registryNamespace, key: `namespace/${namespace}` };
+    await cache.show(2, { ...written(2), ...registered, value: Buffer.from('{"title":"t","home":"h"}') });
+    const { kind: _kind, value: _value, ...end } = { ...written(3), ...registered };
+    await cache.show(3, { ...end, kind: 'tombstone' });
+    await cache.show(4, written(4));
+    expect((await cache.part.ledger.store.read({ namespace, key: 'k' }))?.position.sequence).toBe(1);
   });
 
   it('ignores keys that nobody asked for', async () => {
