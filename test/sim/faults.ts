@@ -35,6 +35,7 @@ export class Faults {
       edge,
       edge,
       () => this.#slow(),
+      () => this.#slowAnswers(),
       () => this.#crashOrigin(),
       () => this.#failSync(),
       () => this.#stepClock(),
@@ -52,6 +53,7 @@ export class Faults {
     for (const { path } of cluster.paths) {
       path.mend();
       path.slowMs = 0;
+      path.slowAnswersMs = 0;
     }
     for (const process of cluster.processes) {
       for (const disk of process.disks) disk.nextCommitFails = undefined;
@@ -74,6 +76,15 @@ export class Faults {
     path.slowMs = random.pick([30, 60, 150]);
     this.#lasts(`${name} reads slowly`, 'slow reader', () => {
       path.slowMs = 0;
+    });
+  }
+
+  #slowAnswers(): void {
+    const { random, cluster } = this.#stage;
+    const { name, path } = random.pick(cluster.paths);
+    path.slowAnswersMs = random.pick([30, 80, 200]);
+    this.#lasts(`${name} answers slowly`, 'slow answers', () => {
+      path.slowAnswersMs = 0;
     });
   }
 

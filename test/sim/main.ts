@@ -25,15 +25,23 @@ if (values.without !== undefined && rule === undefined) throw new Error(`no rule
 if (rule !== undefined) editModules(rule.edits);
 
 // Loaded now, so that what is edited above is what runs.
-const { runSeeds } = await import('./run-seeds.ts');
-const { failing, coverage } = await runSeeds({
-  from: Number(values.from),
-  seeds: Number(values.seeds),
-  write: (line) => console.log(line),
-  topology: topologies.find(({ name }) => name === values.topology),
-  progress: (seeds) => process.send?.({ seeds }),
-  ...(rule === undefined ? {} : { until: rule.expected }),
-});
-process.send?.({ failing, counts: [...coverage.counts] });
-process.exitCode = failing.length === 0 ? 0 : 1;
+if (values.history === undefined) {
+  const { runSeeds } = await import('./run-seeds.ts');
+  const { failing, coverage } = await runSeeds({
+    from: Number(values.from),
+    seeds: Number(values.seeds),
+    write: (line) => console.log(line),
+    topology: topologies.find(({ name }) => name === values.topology),
+    progress: (seeds) => process.send?.({ seeds }),
+    ...(rule === undefined ? {} : { until: rule.expected }),
+  });
+  process.send?.({ failing, counts: [...coverage.counts] });
+  process.exitCode = failing.length === 0 ? 0 : 1;
+} else {
+  const { playHistory } = await import('./histories/histories.ts');
+  const { violations } = await playHistory(values.history);
+  const found = violations.filter((line) => rule?.expected.test(line) ?? true);
+  for (const line of found) console.log(`${values.history}: ${line}`);
+  process.exitCode = found.length === 0 ? 0 : 1;
+}
 process.disconnect?.();

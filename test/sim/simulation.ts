@@ -48,10 +48,6 @@ export class Simulation {
     this.random = new SeededRandom(seed);
     this.cluster = new Cluster(topology, this, drawParameters(this.random.fork()), this.coverage);
     this.oracles = new Oracles(this.cluster, this.time, detailed);
-    this.cluster.tamper = (event, open, near) => {
-      this.oracles.sawEvent(event, `${near} ${open.role}`);
-      return event;
-    };
   }
 
   async run(): Promise<Outcome> {

@@ -150,8 +150,13 @@ export class MemoryStore implements Store {
     for (const snapshot of [...this.#snapshots]) await snapshot.close();
   }
 
-  /** The process is gone: whatever it still calls never comes back, and what it had not synced is lost. */
-  crash(): void {
+  /**
+   * The process is gone: whatever it still calls never comes back. What it had not synced is lost with the power, and
+   * on the disk all the same where the process alone died.
+   */
+  crash(how: 'process' | 'power' = 'power'): void {
+    if (how === 'process' && this.#state === 'open' && !this.#disk.ignoresSync)
+      this.#synced(this.#contents, { puts: [] });
     this.#state = 'crashed';
     this.#disk.snapshotsOpen -= this.#snapshots.size;
     this.#snapshots.clear();

@@ -97,11 +97,6 @@ export const feedRules: readonly RuleTakenOut[] = [
     expected: /./,
   },
   {
-    name: 'R20 already covered: what was superseded and purged is taken in again',
-    edits: [{ file: 'replication/replica', from: 'return superseded ? [] : [record];', to: 'return [record];' }],
-    expected: /./,
-  },
-  {
     name: 'R21 resync: one that was interrupted forgets that it must sweep',
     edits: [
       {

@@ -95,11 +95,6 @@ export const originRules: readonly RuleTakenOut[] = [
     expected: /after the quiet|covers|bound|watch/,
   },
   {
-    name: 'the merge rule: what comes replaces what is held',
-    edits: [{ file: 'model/merge', from: 'return incoming.stamp > held.stamp;', to: 'return true;' }],
-    expected: /./,
-  },
-  {
     name: 'conditions: none is looked at',
     edits: [{ file: 'origin/writer', from: 'if (condition === undefined)', to: 'if (true)' }],
     expected: /condition of \d+ did not hold/,

@@ -144,7 +144,7 @@ export class Scene {
 
   async crash(name: string, ms: number): Promise<void> {
     const process = this.cluster.process(name);
-    process.crash();
+    process.crash('process');
     await this.wait(ms);
     await this.done(process.start());
   }

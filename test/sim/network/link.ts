@@ -43,6 +43,8 @@ class Link {
       const target = this.#target();
       const asked = (target[name] as (...args: unknown[]) => Promise<unknown>).apply(target, args);
       const answer = await connection.answered(asked);
+      const { time, slowAnswersMs } = this.#options.path;
+      if (slowAnswersMs > 0) await time.wait(slowAnswersMs);
       await connection.carry('back');
       this.#options.answered?.(name, args, answer);
       return answer;

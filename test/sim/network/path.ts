@@ -25,6 +25,8 @@ export class Path {
   latencyMs: number;
   /** Milliseconds that the near end takes to read an event. */
   slowMs = 0;
+  /** Milliseconds by which answers of calls come later than events of feeds. */
+  slowAnswersMs = 0;
   readonly #random: SeededRandom;
   readonly #silent = new Set<Direction>();
   readonly #connections = new Set<Connection>();

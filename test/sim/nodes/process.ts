@@ -63,7 +63,8 @@ export abstract class Process<N> {
     this.#node = undefined;
     this.#clock?.stop();
     this.#clock = undefined;
-    for (const store of this.#stores) store.crash();
+    for (const store of this.#stores) store.crash(how);
+    this.#stores = [];
     for (const run of this.#onCrash) run(how);
   }
 

@@ -42,6 +42,10 @@ export class Oracles {
       this.#truths.set(name, truth);
       for (const disk of disks) disk.onSynced = (records) => this.#committed(name, truth, records);
     }
+    cluster.tamper = (event, { role }, near) => {
+      this.sawEvent(event, `${near} ${role}`);
+      return event;
+    };
     cluster.answered = (method, [request], answer) => {
       if (method === 'write') this.acknowledged((request as WriteRequest).mutations, answer as WriteAnswer);
     };
