@@ -14,6 +14,7 @@ const { values } = parseArgs({
     without: { type: 'string' },
     history: { type: 'string' },
     topology: { type: 'string', default: 'one' },
+    rules: { type: 'boolean', default: false },
   },
 });
 
@@ -23,6 +24,11 @@ Error.stackTraceLimit = 0;
 const rule = rulesTakenOut.find(({ name }) => name === values.without);
 if (values.without !== undefined && rule === undefined) throw new Error(`no rule is called ${values.without}`);
 if (rule !== undefined) editModules(rule.edits);
+
+if (values.rules) {
+  for (const { name, seed = 1, history } of rulesTakenOut) console.log(JSON.stringify({ name, seed, history }));
+  process.exit(0);
+}
 
 // Loaded now, so that what is edited above is what runs.
 if (values.history === undefined) {

@@ -6,6 +6,7 @@ export const cacheRules: readonly RuleTakenOut[] = [
     name: 'R12 flights listen: an answer that the feed has outrun is kept',
     edits: [{ file: 'edge/part', from: 'flight.latest = stamp;', to: '{}' }],
     expected: /./,
+    seed: 12,
   },
   {
     name: 'R13 responder covers: what was loaded is kept across a resync',
@@ -14,6 +15,7 @@ export const cacheRules: readonly RuleTakenOut[] = [
       { file: 'edge/cache-part', from: 'dead || generation !== this.#generation', to: 'dead' },
     ],
     expected: /./,
+    history: 'a load across a resync',
   },
   {
     name: 'R14 sessions: what is held serves any session',
@@ -26,11 +28,13 @@ export const cacheRules: readonly RuleTakenOut[] = [
     name: 'caches: a superseded entry goes on to be served as valid',
     edits: [{ file: 'edge/cache-part', from: 'if (entry.superseded === undefined)\n', to: 'if (true)\n' }],
     expected: /bound|covers|session/,
+    seed: 2,
   },
   {
     name: 'caches: what a first scan left when it broke off is kept',
     edits: [{ file: 'edge/cache-part', from: 'if (this.#unvouched)', to: 'if (false)' }],
     expected: /namespace|covers/,
+    history: 'a first scan of a cache that breaks off',
   },
   {
     name: 'caches: a title is resolved by a part that lags behind the one that answers',
@@ -42,5 +46,12 @@ export const cacheRules: readonly RuleTakenOut[] = [
       },
     ],
     expected: /namespace/,
+    seed: 126,
+  },
+  {
+    name: 'R13 responder covers: what a lagging upstream answered is kept',
+    edits: [{ file: 'edge/loads', from: 'covers(answer.covered, begun.known) &&', to: '' }],
+    expected: /cache covers/,
+    history: 'a cache refilled from a lagging upstream',
   },
 ];

@@ -50,18 +50,20 @@ export const feedRules: readonly RuleTakenOut[] = [
       },
     ],
     expected: /covers|session/,
+    seed: 16,
   },
   {
     name: 'R6 parts: a store is kept when the filter of its part changes',
     edits: [{ file: 'edge/edge-parts', from: 'await store.erase();', to: '{}' }],
     expected: /copy/,
+    seed: 5,
   },
   {
     name: 'R7 sweep: a copy keeps what a resync did not show',
     edits: [
       {
         file: 'replication/replica',
-        from: 'return { ...decision, removals: heads.filter((head) => coversPosition(sweep, head.position)) };',
+        from: 'return { ...decision, removals: heads.filter((head) => isForgotten(head, sweep)) };',
         to: 'return decision;',
       },
     ],
@@ -71,11 +73,13 @@ export const feedRules: readonly RuleTakenOut[] = [
     name: 'R8 floor: a delta from below the floor',
     edits: [{ file: 'replication/check-cursor', from: '< purged)', to: '< 0)' }],
     expected: /./,
+    seed: 3,
   },
   {
     name: 'R10 echo order: an echo does not wait for what was committed before its probe',
     edits: [{ file: 'replication/subscription', from: 'pending.place > this.#place', to: 'false' }],
     expected: /bound/,
+    history: 'an echo that overtakes the data',
   },
   {
     name: 'R10 echo order: the data stand still while the echoes come',
@@ -94,7 +98,8 @@ export const feedRules: readonly RuleTakenOut[] = [
       { file: 'edge/copy-part', from: 'if (!this.hasCaughtUp)\n            return undefined;', to: '' },
       { file: 'edge/copy-part', from: 'return this.hasCaughtUp && ', to: 'return ' },
     ],
-    expected: /./,
+    expected: /absent|nothing/,
+    history: '"not found" during the first scan',
   },
   {
     name: 'R21 resync: one that was interrupted forgets that it must sweep',
@@ -106,6 +111,7 @@ export const feedRules: readonly RuleTakenOut[] = [
       },
     ],
     expected: /./,
+    history: 'a resync that is interrupted',
   },
   {
     name: 'staleness: an unknown bound is taken for zero',
@@ -118,5 +124,30 @@ export const feedRules: readonly RuleTakenOut[] = [
       { file: 'edge/lists', from: 'answer.bound.boundMs + clock.monotonicMs() - sentMs', to: 'answer.bound.boundMs' },
     ],
     expected: /list .*bound/,
+    seed: 8,
+  },
+  {
+    name: 'R5 claim what you cover: a watch that begins now is not told what a relay holds beyond what it covers',
+    edits: [
+      {
+        file: 'replication/subscription',
+        from: 'yield* scanLog(scanning, this.#server.cursor(state.covered));',
+        to: '',
+      },
+    ],
+    expected: /was not told/,
+    history: 'a watch that begins at a relay ahead of what it covers',
+  },
+  {
+    name: 'R16 identity: a cursor of another life of the disk is taken',
+    edits: [{ file: 'replication/check-cursor', from: 'known !== undefined && epoch !== known', to: 'false' }],
+    expected: /after the quiet|covers/,
+    history: 'a revision going back after a restore',
+  },
+  {
+    name: 'R16 identity: what a rolled back origin shows loses against what it has forgotten',
+    edits: [{ file: 'replication/sweep', from: 'return isForgotten(held, sweep);', to: 'return false;' }],
+    expected: /after the quiet/,
+    history: 'a revision going back after a restore',
   },
 ];

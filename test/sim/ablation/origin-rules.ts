@@ -19,6 +19,7 @@ export const originRules: readonly RuleTakenOut[] = [
       { file: 'replication/ledger', from: 'group.refused.push({ waiting, error });', to: 'waiting.reject(error);' },
     ],
     expected: /refused against/,
+    seed: 241,
   },
   {
     name: 'R2 failed sync: the state is not read again',
@@ -30,11 +31,13 @@ export const originRules: readonly RuleTakenOut[] = [
       },
     ],
     expected: /./,
+    seed: 12,
   },
   {
     name: 'R2 failed sync: a stream goes on over a store that was opened again',
     edits: [{ file: 'replication/same-life', from: 'ledger.reopenings === reopenings', to: 'true' }],
     expected: /covers|bound|session/,
+    seed: 34,
   },
   {
     name: 'R9 expiry in place: what has expired is deleted outright',
@@ -46,21 +49,25 @@ export const originRules: readonly RuleTakenOut[] = [
       },
     ],
     expected: /after the quiet|covers|bound/,
+    history: 'expired while the copy was away',
   },
   {
     name: 'R9 expiry in place: reads are answered past the expiry',
     edits: [{ file: 'model/record', from: 'nowMs < record.expiresAt * 1000', to: 'true' }],
     expected: /bound/,
+    seed: 2,
   },
   {
     name: 'R15 clock: a stamp is the wall time, also where the clock stepped back',
     edits: [{ file: 'origin/stamp-clock', from: 'if (wallMs > highMs)', to: 'if (wallMs !== highMs)' }],
     expected: /./,
+    history: 'a clock that steps back',
   },
   {
     name: 'R18 dead namespaces: the namespace goes, its data stay',
     edits: [{ file: 'replication/namespace-remover', from: 'if (this.#removed.has(id))', to: 'if (true)' }],
     expected: /still holds/,
+    seed: 3,
   },
   {
     name: 'R18 dead namespaces: what comes late for one is taken in',
@@ -72,11 +79,13 @@ export const originRules: readonly RuleTakenOut[] = [
       },
     ],
     expected: /still holds/,
+    history: 'data that come late for a dead namespace',
   },
   {
     name: 'R18 dead namespaces: a removal that a failed commit took back is not done again',
     edits: [{ file: 'replication/namespace-remover', from: 'sync: true', to: 'sync: false' }],
     expected: /still holds/,
+    seed: 239,
   },
   {
     name: 'R18 dead namespaces: one that a sweep took lives on in memory',
@@ -88,15 +97,18 @@ export const originRules: readonly RuleTakenOut[] = [
       },
     ],
     expected: /namespace/,
+    history: 'a namespace that was replaced during an absence',
   },
   {
     name: 'R19 purge by proof: a purge does not raise the floor',
     edits: [{ file: 'replication/sweeper', from: 'removals, state: { floor }, silent', to: 'removals, silent' }],
     expected: /after the quiet|covers|bound|watch/,
+    seed: 3,
   },
   {
     name: 'conditions: none is looked at',
     edits: [{ file: 'origin/writer', from: 'if (condition === undefined)', to: 'if (true)' }],
     expected: /condition of \d+ did not hold/,
+    seed: 2,
   },
 ];

@@ -87,25 +87,45 @@ export const absences = {
     await scene.converge();
   },
 
-  /** A load that began before a cache first caught up is answered after it, and the feed never showed what came between. */
-  'a load across the first catching up': async (scene: Scene) => {
+  /** A load that began before a cache's resync is answered after it, and the feed never showed what came between. */
+  'a load across a resync': async (scene: Scene) => {
+    const path = scene.path('cache origin');
+    for (let round = 0; round < 4; round++) {
+      await scene.put('origin', 'b1');
+      await scene.put('origin', 'b3');
+      await scene.wait(100);
+      path.cut(['there', 'back'], 'reset');
+      await scene.delete('origin', 'b3');
+      await scene.wait(purgedAfterMs + round * 17);
+      path.mend();
+      path.slowAnswersMs = 200;
+      const early = scene.get('cache', 'b1');
+      await scene.wait(path.latencyMs * 1.5);
+      await scene.put('origin', 'b1', { bytes: 40 });
+      await early;
+      path.slowAnswersMs = 0;
+      await scene.wait(100);
+      scene.oracles.checkEdge(scene.cluster.edgeNamed('cache'));
+    }
+    await scene.converge();
+  },
+
+  /** A cache's first scan breaks off, and what it was shown of the registry ends before the next one begins. */
+  'a first scan of a cache that breaks off': async (scene: Scene) => {
     const cache = scene.cluster.process('cache');
-    await scene.put('origin', 'b1');
     cache.crash();
     for (const disk of cache.disks) disk.wipe();
-    const path = scene.path('cache origin');
-    path.cut(['there', 'back'], 'reset');
+    scene.path('cache origin').slowMs = 60;
     await scene.done(cache.start());
-    path.mend();
-    path.slowAnswersMs = 250;
-    const { namespace } = await scene.get('origin', 'b1');
-    const early = scene.get('cache', 'b1', { namespace });
-    await scene.wait(12);
-    await scene.put('origin', 'b1', { bytes: 40 });
-    await early;
-    path.slowAnswersMs = 0;
-    await scene.wait(100);
-    await scene.get('cache', 'b1');
+    await scene.wait(150);
+    cache.crash('process');
+    await scene.removeNamespace();
+    await scene.wait(purgedAfterMs);
+    scene.path('cache origin').slowMs = 0;
+    await scene.done(cache.start());
+    await scene.wait(300);
+    scene.expect('the cache knows a namespace that is gone', (await scene.shows('cache', 'a1')) === 'NOT_FOUND');
+    await scene.createNamespace();
     await scene.converge();
   },
 };

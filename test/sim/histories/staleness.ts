@@ -33,6 +33,29 @@ export const staleness = {
     await scene.converge();
   },
 
+  /** A copy whose first scan is under way holds the registry and not yet the data: it must not say that a key is absent. */
+  '"not found" during the first scan': async (scene: Scene) => {
+    const [copy, origin] = [scene.cluster.process('copy'), scene.cluster.process('origin').node];
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'a5']) await scene.put('origin', key);
+    copy.crash();
+    for (const disk of copy.disks) disk.wipe();
+    scene.path('copy origin').slowMs = 80;
+    await scene.done(copy.start());
+    if (origin === undefined) throw new Error('the origin is up');
+    const { get } = origin;
+    origin.get = async () => {
+      throw lost();
+    };
+    for (let look = 0; look < 20; look++) {
+      const shown = await scene.shows('copy', 'a5');
+      scene.expect(`the copy says ${shown}`, shown !== 'absent');
+      await scene.wait(20);
+    }
+    origin.get = get;
+    scene.path('copy origin').slowMs = 0;
+    await scene.converge();
+  },
+
   /** The origin is not reached for a moment, and the next upstream lags behind: its answer is not kept. */
   'a cache refilled from a lagging upstream': async (scene: Scene) => {
     await scene.put('origin', 'b1');
@@ -54,6 +77,21 @@ export const staleness = {
     scene.oracles.checkEdge(scene.cluster.edgeNamed('far'));
     await scene.get('far', 'b1');
     scene.path('copy origin').mend();
+    await scene.converge();
+  },
+
+  /** A reader that is slow has changes and echoes waiting for it: no echo may pass a change that came before its probe. */
+  'an echo that overtakes the data': async (scene: Scene) => {
+    scene.path('copy origin').slowMs = 80;
+    await scene.wait(500);
+    for (let round = 0; round < 20; round++) {
+      await scene.put('origin', 'a1');
+      for (let look = 0; look < 6; look++) {
+        await scene.wait(17);
+        await scene.get('copy', 'a1');
+      }
+    }
+    scene.path('copy origin').slowMs = 0;
     await scene.converge();
   },
 };
