@@ -3,8 +3,8 @@ import { severalOrigins } from './nodes/topology.ts';
 import { runSeeds } from './run-seeds.ts';
 import { Simulation } from './simulation.ts';
 
-const seeds = 15;
-const severalSeeds = 10;
+const seeds = 8;
+const severalSeeds = 6;
 
 describe('origins, copies and caches, under faults', () => {
   it('keeps every promise for a range of seeds', { timeout: 600_000 }, async () => {

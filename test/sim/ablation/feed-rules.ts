@@ -127,18 +127,6 @@ export const feedRules: readonly RuleTakenOut[] = [
     seed: 8,
   },
   {
-    name: 'R5 claim what you cover: a watch that begins now is not told what a relay holds beyond what it covers',
-    edits: [
-      {
-        file: 'replication/subscription',
-        from: 'yield* scanLog(scanning, this.#server.cursor(state.covered));',
-        to: '',
-      },
-    ],
-    expected: /was not told/,
-    history: 'a watch that begins at a relay ahead of what it covers',
-  },
-  {
     name: 'R16 identity: a cursor of another life of the disk is taken',
     edits: [{ file: 'replication/check-cursor', from: 'known !== undefined && epoch !== known', to: 'false' }],
     expected: /after the quiet|covers/,

@@ -96,7 +96,7 @@ export class Workload {
     coverage.count('answers checked');
     const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
     for (const line of complaintsOfGet(key, answer, asked)) oracles.trace.violated(`${name} ${key} ${line}`);
-    if (!isAsWished(answer, wishes))
+    if (!isAsWished(name, answer, wishes))
       oracles.trace.violated(`${name} ${key} is not as wished: ${JSON.stringify(wishes)}`);
     keeper.sawAnswer(answer);
     const version = answer.record?.kind === 'live' ? answer.record.stamp : undefined;
@@ -123,7 +123,7 @@ export class Workload {
       const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
       const complaints = complaintsOfList({ prefix, limit, after }, answer, asked);
       for (const line of complaints) oracles.trace.violated(`${name} list ${line}`);
-      if (!isAsWished(answer, wishes))
+      if (!isAsWished(name, answer, wishes))
         oracles.trace.violated(`${name} list is not as wished: ${JSON.stringify(wishes)}`);
       keeper.sawList(answer);
       cursor = answer.cursor;
@@ -222,10 +222,14 @@ export class Workload {
 }
 
 /** From an origin where it was asked, within the bound that was asked for, or marked as past it. */
-function isAsWished({ source, bound, past }: Provenance, { maxStalenessMs, atOrigin }: Partial<ReadOptions>): boolean {
+function isAsWished(
+  node: string,
+  { source, bound, past, responder }: Provenance,
+  { maxStalenessMs, atOrigin }: Partial<ReadOptions>,
+): boolean {
   if (atOrigin === true || maxStalenessMs === 0) return source === 'origin';
-  // What is held satisfies no bound that was asked for while its own is unknown.
-  if (maxStalenessMs !== undefined && bound === undefined && source !== 'origin') return false;
+  // What is held here satisfies no bound that was asked for while its own is unknown.
+  if (maxStalenessMs !== undefined && bound === undefined && source !== 'origin' && responder === node) return false;
   return maxStalenessMs === undefined || past || (bound !== undefined && bound.boundMs <= maxStalenessMs);
 }
 
