@@ -238,7 +238,12 @@ export class Edge implements Upstream {
       clusterId: () => this.#nodeState.clusterId,
       joined: (clusterId) => this.#nodeState.join(clusterId),
     });
-    await this.#nodeState.keep(); // A store that was erased has forgotten it.
+    try {
+      await this.#nodeState.keep(); // A store that was erased has forgotten it.
+    } catch (error) {
+      await parts.close(); // Or they would go on beside those that are opened next.
+      throw error;
+    }
     return parts;
   }
 
