@@ -77,6 +77,11 @@ export class Origin implements Upstream {
     return this.#parts.identity;
   }
 
+  /** True while it answers reads and takes writes. */
+  get serves(): boolean {
+    return this.#parts.standing.serves;
+  }
+
   /** Empty while no cluster has admitted this origin. */
   get clusterId(): string {
     return this.#parts.standing.clusterId ?? '';

@@ -5,6 +5,7 @@ import type { Direction } from './network/connection.ts';
 import type { Cluster } from './nodes/cluster.ts';
 import type { Process } from './nodes/process.ts';
 import type { Oracles } from './oracles/oracles.ts';
+import { OriginFaults } from './origin-faults.ts';
 
 export interface Stage {
   readonly time: VirtualTime;
@@ -22,10 +23,12 @@ const directions: ReadonlyArray<readonly Direction[]> = [['there', 'back'], ['th
 export class Faults {
   readonly #stage: Stage;
   readonly #kinds: ReadonlyArray<() => void>;
+  readonly #ofOrigins: OriginFaults;
   #over = false;
 
   constructor(stage: Stage) {
     this.#stage = stage;
+    this.#ofOrigins = new OriginFaults(stage);
     const cut = () => this.#cut();
     const edge = () => this.#crashEdge();
     this.#kinds = [
@@ -39,6 +42,7 @@ export class Faults {
       () => this.#crashOrigin(),
       () => this.#failSync(),
       () => this.#stepClock(),
+      ...this.#ofOrigins.kinds,
     ];
   }
 
@@ -50,6 +54,7 @@ export class Faults {
   end(): void {
     const { cluster } = this.#stage;
     this.#over = true;
+    this.#ofOrigins.end();
     for (const { path } of cluster.paths) {
       path.mend();
       path.slowMs = 0;

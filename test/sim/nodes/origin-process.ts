@@ -15,6 +15,7 @@ export class OriginProcess extends Process<Origin> {
   readonly #coverage: Coverage;
   readonly #connect: (address: string) => Upstream;
   #id: OriginId | undefined;
+  #hasServed = false;
   /** By name; an origin whose disk was wiped is told of others, or it would found a cluster of its own. */
   peers: readonly string[];
   /** The stamps of what it saved before it began anew. */
@@ -31,6 +32,12 @@ export class OriginProcess extends Process<Origin> {
     this.#coverage = more.coverage;
     this.#connect = more.connect;
     this.peers = peers;
+  }
+
+  /** True once it was ready in some life. */
+  get hasServed(): boolean {
+    this.#hasServed ||= this.node?.serves === true;
+    return this.#hasServed;
   }
 
   get disk(): MemoryDisk {

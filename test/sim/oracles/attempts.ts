@@ -25,6 +25,13 @@ export class Attempts {
     return attempt;
   }
 
+  /** What its author wanted of the key; undefined where that was nothing, or nobody can tell. */
+  conditionOf(record: Record): Condition | undefined {
+    if (record.namespace === registryNamespace || record.kind !== 'live') return undefined;
+    const [number, index] = Buffer.from(record.value).toString().split('.').map(Number.parseFloat);
+    return this.#attempts[number ?? -1]?.mutations[index ?? -1]?.condition;
+  }
+
   /** What an origin itself wrote in one commit: nobody made a value up, batches are whole, conditions held. */
   checkCommit(records: readonly Record[], truth: Truth, trace: Trace, nowMs: number): void {
     const isWhole = this.#follows(records);

@@ -121,12 +121,21 @@ export class History {
     return false;
   }
 
-  /** The disks that have this write, or a later one of its key. */
+  find(stamp: Stamp): Happened | undefined {
+    return this.#byStamp.get(stamp);
+  }
+
+  /** True where the disk of this origin has, or had, this write or a later one of its key. */
+  hasReached(id: OriginId, { namespace, key, stamp }: Record): boolean {
+    return this.versions(namespace, key).some(({ record, arrivals }) => record.stamp >= stamp && arrivals.has(id));
+  }
+
+  /** The disks that have this write, or a later one of its key, or had it before they were lost. */
   disksWith({ record: { namespace, key, stamp } }: Version): Set<string> {
     const disks = new Set<string>();
     for (const { record, holders } of this.versions(namespace, key)) {
       if (record.stamp < stamp) continue;
-      for (const life of holders) if (!life.over) disks.add(life.disk);
+      for (const { disk } of holders) disks.add(disk);
     }
     return disks;
   }

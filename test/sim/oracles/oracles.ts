@@ -14,6 +14,7 @@ import type { EdgeProcess } from '../nodes/edge-process.ts';
 import type { OriginProcess } from '../nodes/origin-process.ts';
 import { isDead } from './answers.ts';
 import { Attempts } from './attempts.ts';
+import { Decisions } from './decisions.ts';
 import { complaintsOfPart, type Held } from './disks.ts';
 import { History } from './history.ts';
 import { Trace } from './trace.ts';
@@ -26,6 +27,7 @@ export class Oracles {
   readonly #truths = new Map<string, Truth>();
   /** Of several origins; one alone has a truth of its own. */
   readonly history: History | undefined;
+  #decisions: Decisions | undefined;
   readonly #cluster: Cluster;
   readonly #time: VirtualTime;
 
@@ -180,6 +182,8 @@ export class Oracles {
     const fresh = records.filter((record) => history.committed(name, id, record, atMs));
     const own = fresh.filter(({ position, stamp }) => position.origin === id && stampParts(stamp).origin === id);
     attempts.checkCommit(own, view, trace, atMs);
+    this.#decisions ??= new Decisions(history, attempts);
+    for (const line of this.#decisions.complaints(own, id)) trace.violated(`${name}: ${line}`);
     for (const { key, kind, stamp, position } of records)
       trace.note(() => `${name} has ${key} ${kind} ${stamp} ${at(position)}`);
   }

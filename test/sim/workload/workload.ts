@@ -7,6 +7,7 @@ import type {
   Provenance,
   ReadOptions,
   WriteAnswer,
+  WriteRequest,
 } from '../../../src/model/key-value.ts';
 import { decodeListCursor } from '../../../src/model/list-cursor.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
@@ -55,7 +56,8 @@ export class Workload {
     const fork = random.fork();
     if (node === undefined) return;
     try {
-      if (draw < 0.6) await this.#get(node, name, session, fork);
+      if (cluster.origins.length > 1 && draw > 0.98 && draw < 0.995) await this.#moveHome(fork);
+      else if (draw < 0.6) await this.#get(node, name, session, fork);
       else if (draw < 0.7) await this.#list(node, name, session, fork);
       else if (draw < 0.995) await this.#write(node, name, session, fork);
       else await this.#replaceNamespace(node, name, session, fork);
@@ -135,7 +137,12 @@ export class Workload {
     const { time, oracles } = this.#options;
     const startMs = time.nowMs;
     const attempt = oracles.attempts.add((number) => this.#mutations(number, random));
-    const request = { namespace: title, mutations: attempt.mutations, session: keeper.current };
+    const request = {
+      namespace: title,
+      mutations: attempt.mutations,
+      session: keeper.current,
+      ...this.#durability(random),
+    };
     const answer = await node.write(request, this.#call()).catch((error) => {
       this.#checkNotFound(error, startMs, name);
       this.#checkRefusal(attempt, error, startMs);
@@ -143,7 +150,35 @@ export class Workload {
     });
     oracles.trace.note(() => `${name} writes ${attempt.mutations.map(({ kind, key }) => `${kind} ${key}`).join()}`);
     this.#checkWritten(attempt, answer, name);
+    if (request.durability !== undefined) this.#checkDurable(answer, name);
     keeper.wrote(answer);
+  }
+
+  /** Some writes wait for other origins, once there are any that count. */
+  #durability(random: SeededRandom): Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'> {
+    const { origins } = this.#options.cluster;
+    if (origins.length === 1 || !origins.every(({ hasServed }) => hasServed) || random.chance(0.7)) return {};
+    return { durability: random.pick(['majority', 'all']), durabilityTimeoutMs: random.between(10, 200) };
+  }
+
+  /** A level that was reached means as many disks. */
+  #checkDurable({ written, durability }: WriteAnswer, name: string): void {
+    const { oracles, coverage } = this.#options;
+    coverage.count(`durable ${durability}`);
+    for (const { stamp } of durability === 'local' ? [] : written) {
+      const version = oracles.history?.find(stamp);
+      const disks = version === undefined ? 2 : oracles.history?.disksWith(version).size;
+      if ((disks ?? 0) < 2) oracles.trace.violated(`${name} says ${durability} of ${stamp}, which ${disks} disks have`);
+    }
+  }
+
+  async #moveHome(random: SeededRandom): Promise<void> {
+    const { cluster, oracles, coverage } = this.#options;
+    const [at, to] = [random.pick(cluster.origins), random.pick(cluster.origins)];
+    if (to.id === undefined) return;
+    await at.node?.moveHome(title, to.id, this.#call());
+    oracles.trace.note(() => `${at.name} moves the home to ${to.name}`);
+    coverage.count('homes moved');
   }
 
   #mutations(number: number, random: SeededRandom): Mutation[] {
