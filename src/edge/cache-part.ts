@@ -142,7 +142,8 @@ export class CachePart implements FeedSink, Part {
       sync: false,
       bytes: 256 + (record.kind === 'live' ? record.value.byteLength : 0),
       decide: (view) => {
-        const dead = this.ledger.registry.isDead(record.namespace);
+        const { membership } = this.ledger.registry;
+        const dead = this.ledger.registry.isDead(record.namespace) || membership.isBeyondFinal(record.position);
         if (dead || generation !== this.#generation) return { result: undefined };
         const name = mapKey(record.namespace, record.key);
         const inMemory = this.#memory.get(name);

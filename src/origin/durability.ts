@@ -63,7 +63,8 @@ export class Durability {
   #reached(sequence: number, level: Level): boolean {
     if (level === 'local') return true;
     const { self, membership } = this.#options;
-    const members = membership.members();
+    // Also those that are still catching up: they count as soon as they have begun, which this origin hears of later.
+    const members = membership.registered();
     const having = members.filter(({ id }) => id === self || (this.#durable.get(id)?.get(self) ?? 0) >= sequence);
     return having.length >= (level === 'all' ? members.length : majorityOf(members.length));
   }

@@ -62,7 +62,7 @@ export class Retirements {
     const begunMs = clock.monotonicMs();
     const others = membership.registered().filter(({ id }) => id !== target.id);
     const { reports, missing } = await this.#reports(target.id, others, call);
-    const members = membership.members().length;
+    const members = membership.registered().length;
     const needed = members - majorityOf(members) + 1;
     if (reports.length < needed && !force) throw tooFew(target, reports.length, needed, missing);
     if (clock.monotonicMs() - begunMs > decideMs) {

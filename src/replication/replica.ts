@@ -140,13 +140,16 @@ export class Replica implements FeedSink {
     return this.hasCaughtUp ? this.#options.ledger.state.covered : emptyVector;
   }
 
-  /** Merges a record that came by a load or a write of this node; it claims nothing about coverage. */
+  /** Merges what a load or a write of this node brought; it claims no coverage. @throws UNAVAILABLE (rule R23) */
   install(record: Record): Promise<void> {
     return this.#options.ledger.submit({
       keys: [record],
       sync: false,
       bytes: changeBytes(record),
-      decide: (view) => ({ puts: this.#accepted(record, view), result: undefined }),
+      decide: (view) => {
+        this.#membership.checkHeardOf(record.position);
+        return { puts: this.#accepted(record, view), result: undefined };
+      },
     });
   }
 

@@ -77,6 +77,8 @@ export class Watcher {
     switch (event.kind) {
       case 'resync':
         this.resets++;
+        // What it was shown may have been lost with an origin.
+        if (this.#options.oracles.history !== undefined) this.#latest.clear();
         this.#base = undefined;
         return;
       case 'caught-up':
