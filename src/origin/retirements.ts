@@ -26,6 +26,8 @@ const reportName = (origin: OriginId) => `origin/report/${origin}`;
 /** Removes origins for good (rule R22): collects what the survivors hold, and records the final sequence. */
 export class Retirements {
   readonly #options: RetirementsOptions;
+  /** What is being removed from here now: once at a time, so that a failure withdraws its own report alone. */
+  readonly #deciding = new Set<OriginId>();
 
   constructor(options: RetirementsOptions) {
     this.#options = options;
@@ -54,11 +56,25 @@ export class Retirements {
     });
   }
 
-  async retire({ name, force, witness }: RetireRequest, call: Call): Promise<Retired> {
+  async retire(request: RetireRequest, call: Call): Promise<Retired> {
+    const { ledger, self } = this.#options;
+    const target = named(request.name, ledger.registry.membership.registered());
+    if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
+    if (this.#deciding.has(target.id)) throw failed('retirement-open', `${target.name} is being removed from here`);
+    this.#deciding.add(target.id);
+    try {
+      return await this.#decide(target, request, call);
+    } catch (error) {
+      await this.#withdraw(target.id);
+      throw error;
+    } finally {
+      this.#deciding.delete(target.id);
+    }
+  }
+
+  async #decide(target: RegisteredOrigin, { force, witness }: RetireRequest, call: Call): Promise<Retired> {
     const { ledger, self, clock } = this.#options;
     const { membership } = ledger.registry;
-    const target = named(name, membership.registered());
-    if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
     const begunMs = clock.monotonicMs();
     const others = membership.registered().filter(({ id }) => id !== target.id);
     const { reports, missing } = await this.#reports(target.id, others, call);
@@ -74,6 +90,18 @@ export class Retirements {
     const adopters = others.map(({ id }) => id);
     await this.#record({ id: target.id, name: target.name, final, heir: self, adopters });
     return { id: target.id, name: target.name, final, missing: missing.map((origin) => origin.name) };
+  }
+
+  /**
+   * Nothing will be decided by this origin's own report: another initiator may have it. Else two that each wait for the
+   * other's would renew their own for ever. Where the disk fails, the report runs out by itself.
+   */
+  async #withdraw(origin: OriginId): Promise<void> {
+    const open = await this.#open(origin).catch(() => undefined);
+    if (open?.initiator !== this.#options.self) return;
+    const meta = new Map([[reportName(origin), undefined]]);
+    const withdrawn = { keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) };
+    await this.#options.ledger.submit(withdrawn).catch(() => {});
   }
 
   async #reports(
