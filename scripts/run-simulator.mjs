@@ -1,5 +1,6 @@
-// `npm run sim -- --seeds N --from S --workers W`: the simulator's seeds, compiled and shared among processes. Prints
-// the trace of the first seed that fails in each, and how often what the rules are about has happened. With `--rules` it
+// `npm run sim -- --seeds N --from S --workers W`: the simulator's seeds, compiled and shared among processes, each in
+// every topology or in the one that `--topology` names. Prints the trace of the first seed that fails in each process,
+// and how often what the rules are about has happened. With `--rules` it
 // takes each rule out in turn instead, and says which seed or scripted history shows that it is missed.
 import { fork, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
     workers: { type: 'string', default: '1' },
+    topology: { type: 'string' },
     rules: { type: 'boolean', default: false },
   },
 });
@@ -44,7 +46,7 @@ for (const [name, count] of [...counts].sort(([a], [b]) => (a < b ? -1 : 1))) {
   console.log(`${name.padEnd(50)} ${String(count).padStart(10)} ${(count / seeds).toFixed(3).padStart(10)} a seed`);
 }
 const seconds = (performance.now() - startedMs) / 1000;
-console.log(`${seeds} seeds from ${from} in ${seconds.toFixed(1)} s, ${failing.length} failing: ${failing.join(' ')}`);
+console.log(`${seeds} seeds from ${from} in ${seconds.toFixed(1)} s, ${failing.length} failing: ${failing.join(', ')}`);
 process.exit(codes.every((code) => code === 0) ? 0 : 1);
 
 /** Takes each rule out in turn, and looks for what shows that it is missed: `--seeds` seeds from the known one on. */
@@ -69,7 +71,8 @@ function takeOutRules() {
 }
 
 function run(first, count) {
-  const child = fork(join(built, 'test/sim/main.js'), ['--seeds', String(count), '--from', String(first)]);
+  const only = values.topology === undefined ? [] : ['--topology', values.topology];
+  const child = fork(join(built, 'test/sim/main.js'), ['--seeds', String(count), '--from', String(first), ...only]);
   child.on('message', (message) => {
     if (message.seeds !== undefined) {
       done += message.seeds;

@@ -13,7 +13,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     without: { type: 'string' },
     history: { type: 'string' },
-    topology: { type: 'string', default: 'one' },
+    topology: { type: 'string' },
     rules: { type: 'boolean', default: false },
   },
 });
@@ -30,6 +30,9 @@ if (values.rules) {
   process.exit(0);
 }
 
+const chosen = topologies.filter(({ name }) => values.topology === undefined || name === values.topology);
+if (chosen.length === 0) throw new Error(`no topology is called ${values.topology}`);
+
 // Loaded now, so that what is edited above is what runs.
 if (values.history === undefined) {
   const { runSeeds } = await import('./run-seeds.ts');
@@ -37,7 +40,7 @@ if (values.history === undefined) {
     from: Number(values.from),
     seeds: Number(values.seeds),
     write: (line) => console.log(line),
-    topology: topologies.find(({ name }) => name === values.topology),
+    topologies: chosen,
     progress: (seeds) => process.send?.({ seeds }),
     ...(rule === undefined ? {} : { until: rule.expected }),
   });

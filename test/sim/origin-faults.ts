@@ -116,9 +116,14 @@ export class OriginFaults {
       const at = random.pick(cluster.origins.filter((origin) => origin !== except));
       const call = { deadlineMs: time.nowMs + askMs, signal: noSignal };
       const asked = at.node?.retire({ name: id ?? '', force: false }, call);
-      removed = await (asked ?? Promise.resolve(undefined)).then(
+      // Whoever is asked may crash, and never answer.
+      const late = time.wait(askMs + retryMs).then(() => undefined);
+      removed = await Promise.race([asked ?? Promise.resolve(undefined), late]).then(
         (done) => done !== undefined,
-        (error: unknown) => isMeridianError(error, 'NOT_FOUND'),
+        (error: Error) => {
+          oracles.trace.note(() => `operator: ${at.name} does not remove ${id}: ${error.message}`);
+          return isMeridianError(error, 'NOT_FOUND');
+        },
       );
       if (removed) oracles.trace.note(() => `operator: ${at.name} removed ${id}`);
       await time.wait(retryMs);

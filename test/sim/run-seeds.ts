@@ -5,8 +5,8 @@ import { Simulation } from './simulation.ts';
 export interface SeedsAsked {
   readonly from: number;
   readonly seeds: number;
-  /** One origin where none is named. */
-  readonly topology?: Topology | undefined;
+  /** Each seed is run in each. */
+  readonly topologies: readonly Topology[];
   readonly write: (line: string) => void;
   /** Told now and then how many more were run. */
   readonly progress?: (seeds: number) => void;
@@ -15,7 +15,8 @@ export interface SeedsAsked {
 }
 
 export interface SeedsRun {
-  readonly failing: readonly number[];
+  /** `TOPOLOGY SEED` of each that failed. */
+  readonly failing: readonly string[];
   readonly coverage: Coverage;
 }
 
@@ -23,23 +24,25 @@ export interface SeedsRun {
 const progressSeeds = 50;
 
 /** Runs so many seeds; writes each that fails as it comes, the first with its trace. */
-export async function runSeeds({ from, seeds, topology, write, progress, until }: SeedsAsked): Promise<SeedsRun> {
-  const failing: number[] = [];
+export async function runSeeds({ from, seeds, topologies, write, progress, until }: SeedsAsked): Promise<SeedsRun> {
+  const failing: string[] = [];
   const coverage = new Coverage();
   for (let seed = from; seed < from + seeds; seed++) {
-    const simulation = new Simulation(seed, { topology });
-    const { violations } = await simulation.run();
-    coverage.add(simulation.coverage);
-    if ((seed - from + 1) % progressSeeds === 0) progress?.(progressSeeds);
-    const found = violations.find((line) => until?.test(line) ?? true);
-    if (found === undefined) continue;
-    if (until === undefined && failing.length === 0) {
-      const { trace } = await new Simulation(seed, { topology, detailed: true }).run();
-      for (const line of trace) write(line);
+    for (const topology of topologies) {
+      const simulation = new Simulation(seed, { topology });
+      const { violations } = await simulation.run();
+      coverage.add(simulation.coverage);
+      const found = violations.find((line) => until?.test(line) ?? true);
+      if (found === undefined) continue;
+      if (until === undefined && failing.length === 0) {
+        const { trace } = await new Simulation(seed, { topology, detailed: true }).run();
+        for (const line of trace) write(line);
+      }
+      failing.push(`${topology.name} ${seed}`);
+      write(`seed ${seed} of ${topology.name} fails: ${found} (${violations.length} in all)`);
+      if (until !== undefined) return { failing, coverage };
     }
-    failing.push(seed);
-    write(`seed ${seed} fails: ${found} (${violations.length} in all)`);
-    if (until !== undefined) break;
+    if ((seed - from + 1) % progressSeeds === 0) progress?.(progressSeeds);
   }
   return { failing, coverage };
 }

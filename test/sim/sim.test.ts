@@ -1,28 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { severalOrigins } from './nodes/topology.ts';
+import { topologies } from './nodes/topology.ts';
 import { runSeeds } from './run-seeds.ts';
 import { Simulation } from './simulation.ts';
 
-const seeds = 8;
-const severalSeeds = 6;
+/** Each is some seconds of this machine's time. `npm run sim` runs as many as one likes. */
+const seedsOf: Readonly<Record<string, number>> = { one: 8, several: 6, relays: 6 };
 
-describe('origins, copies and caches, under faults', () => {
-  it('keeps every promise for a range of seeds', { timeout: 600_000 }, async () => {
-    const lines: string[] = [];
-    const { failing } = await runSeeds({ from: 1, seeds, write: (line) => lines.push(line) });
-    expect(failing, lines.join('\n')).toEqual([]);
-  });
-
-  it('keeps every promise with several origins, which edges follow in turn', { timeout: 600_000 }, async () => {
-    const lines: string[] = [];
-    const { failing } = await runSeeds({
-      from: 1,
-      seeds: severalSeeds,
-      topology: severalOrigins,
-      write: (line) => lines.push(line),
-    });
-    expect(failing, lines.join('\n')).toEqual([]);
-  });
+describe('origins, relays, copies and caches, under faults', () => {
+  it.each(topologies.map((topology) => [topology.name, topology] as const))(
+    'keep every promise for a range of seeds, in the topology %s',
+    { timeout: 600_000 },
+    async (name, topology) => {
+      const lines: string[] = [];
+      const seeds = seedsOf[name] ?? 1;
+      const { failing } = await runSeeds({ from: 1, seeds, topologies: [topology], write: (line) => lines.push(line) });
+      expect(failing, lines.join('\n')).toEqual([]);
+    },
+  );
 
   it('repeats a seed exactly, and checks answers in it', async () => {
     const run = async () => {

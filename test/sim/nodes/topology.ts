@@ -41,5 +41,20 @@ export const severalOrigins: Topology = {
   ],
 };
 
+/** Edges behind edges: a chain of relays, a copy and caches at its end, each with another way to go. */
+export const relayChain: Topology = {
+  name: 'relays',
+  origins: [{ name: 'a' }, { name: 'b', peers: ['a'] }],
+  edges: [
+    { name: 'near', replicate: ['*'], upstreams: ['a', 'b'] },
+    { name: 'middle', replicate: ['*'], upstreams: ['near', 'b'] },
+    { name: 'copy', replicate: ['*'], upstreams: ['middle', 'near'] },
+    { name: 'mixed', replicate: ['ns/a*'], upstreams: ['middle', 'a'] },
+    { name: 'cache', replicate: [], upstreams: ['near', 'b'] },
+    // Asks who may refuse it: what it wants of `mixed` beyond its prefix is not held there.
+    { name: 'far', replicate: ['ns/a*'], upstreams: ['mixed', 'middle'] },
+  ],
+};
+
 /** Every seed is run in each of them. */
-export const topologies: readonly Topology[] = [oneOrigin, severalOrigins];
+export const topologies: readonly Topology[] = [oneOrigin, severalOrigins, relayChain];
