@@ -8,6 +8,7 @@ import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
+import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
 import type { CommitView } from '../replication/proposal.ts';
@@ -57,17 +58,13 @@ export class CachePart implements FeedSink, Part {
   #reopenings: number;
 
   private constructor(options: CachePartOptions, caughtUpBefore: boolean) {
-    const { edgeObserver } = options;
+    const { ledger, edgeObserver, cacheMemoryBytesMax, cacheDiskBytesMax } = options;
     this.#options = options;
-    this.ledger = options.ledger;
-    this.#reopenings = options.ledger.reopenings;
-    this.#memory = new MemoryCache(options.cacheMemoryBytesMax, (n) => edgeObserver.evicted('memory', n));
-    this.#disk = new DiskBound(
-      options.ledger,
-      options.cacheDiskBytesMax,
-      (name) => this.#memory.has(name),
-      edgeObserver,
-    );
+    this.ledger = ledger;
+    this.#reopenings = ledger.reopenings;
+    const isVoid = ({ position }: Record) => ledger.registry.membership.isBeyondFinal(position);
+    this.#memory = new MemoryCache(cacheMemoryBytesMax, (n) => edgeObserver.evicted('memory', n), isVoid);
+    this.#disk = new DiskBound(ledger, cacheDiskBytesMax, (name) => this.#memory.has(name), edgeObserver);
     this.#caughtUpBefore = caughtUpBefore;
     this.#unvouched = !caughtUpBefore;
   }
@@ -84,7 +81,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   async start(): Promise<FollowStart> {
-    if (this.#unvouched) await this.#forgetAll();
+    if (this.#unvouched || (await holdsBeyondFinal(this.ledger))) await this.#forgetAll();
     if (this.#reopenings !== this.ledger.reopenings) {
       // What was proven spoke of commits that may be gone.
       this.#reopenings = this.ledger.reopenings;

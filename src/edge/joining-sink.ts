@@ -1,6 +1,7 @@
 import { MeridianError } from '../model/errors.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
+import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
 
 interface Hearing {
@@ -11,7 +12,7 @@ interface Hearing {
 
 /**
  * A part as a sink that learns what its upstream says of the cluster: from the handshake which one it is, and from the
- * registry that an origin was removed. A part that covers more of that origin than is left of it begins anew (rule R23);
+ * registry that an origin was removed. A part that covers or holds more of that origin than is left of it begins anew (rule R23);
  * its next stream is told so, whoever the upstream is.
  */
 export function joiningSink(sink: FeedSink, ledger: Ledger, { joined, heard }: Hearing): FeedSink {
@@ -25,20 +26,21 @@ export function joiningSink(sink: FeedSink, ledger: Ledger, { joined, heard }: H
       await sink.apply(event);
       const registryChanged =
         event.kind === 'changes' && event.records.some(({ namespace }) => namespace === registryNamespace);
-      if (registryChanged || event.kind === 'caught-up') heard();
-      if (registryChanged) checkWithinFinal(ledger);
+      if (!registryChanged && event.kind !== 'caught-up') return;
+      heard();
+      await checkWithinFinal(ledger);
     },
     durable: () => sink.durable(),
     checkStore: () => sink.checkStore?.(),
   };
 }
 
-/** @throws UNAVAILABLE where what is covered goes beyond the final sequence of a removed origin */
-function checkWithinFinal({ registry, state }: Ledger): void {
-  for (const [origin, sequence] of state.covered) {
-    if (!registry.membership.isBeyondFinal({ origin, sequence })) continue;
-    throw new MeridianError('UNAVAILABLE', `origin ${origin} was removed; what is held of it is taken over anew`, {
-      reason: 'begins-anew',
-    });
-  }
+/** @throws UNAVAILABLE where what is covered, or held, goes beyond the final sequence of a removed origin */
+async function checkWithinFinal(ledger: Ledger): Promise<void> {
+  const { covered } = ledger.state;
+  const within = ledger.registry.membership.withinFinal(covered) === covered && !(await holdsBeyondFinal(ledger));
+  if (within) return;
+  throw new MeridianError('UNAVAILABLE', 'an origin was removed; what is held of it is taken over anew', {
+    reason: 'begins-anew',
+  });
 }

@@ -15,11 +15,14 @@ export class MemoryCache {
   readonly #entries = new Map<string, CacheEntry>();
   readonly #bytesMax: number;
   readonly #evicted: (entries: number) => void;
+  readonly #isVoid: (record: Record) => boolean;
   #bytes = 0;
 
-  constructor(bytesMax: number, evicted: (entries: number) => void) {
+  /** @param isVoid true for what nobody may hold any more, since it was put here: it is as if it were not here */
+  constructor(bytesMax: number, evicted: (entries: number) => void, isVoid: (record: Record) => boolean) {
     this.#bytesMax = bytesMax;
     this.#evicted = evicted;
+    this.#isVoid = isVoid;
   }
 
   get size(): number {
@@ -37,11 +40,14 @@ export class MemoryCache {
 
   /** Without counting as a use. */
   peek(name: string): CacheEntry | undefined {
-    return this.#entries.get(name);
+    const entry = this.#entries.get(name);
+    if (entry === undefined || !this.#isVoid(entry.record)) return entry;
+    this.delete(name);
+    return undefined;
   }
 
   get(name: string): CacheEntry | undefined {
-    const entry = this.#entries.get(name);
+    const entry = this.peek(name);
     if (entry === undefined) return undefined;
     this.#entries.delete(name);
     this.#entries.set(name, entry);

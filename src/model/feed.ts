@@ -88,6 +88,8 @@ export interface Opened {
 export interface Resync {
   readonly kind: 'resync';
   readonly vector: VersionVector;
+  /** The final sequences of the origins that were removed, as the server knows them: nothing beyond one is kept. */
+  readonly finals: VersionVector;
   readonly reason: 'below-floor' | 'unknown-epoch' | 'void-progress' | 'retired';
 }
 

@@ -4,7 +4,7 @@ type Mergeable = Pick<Head | Record, 'kind' | 'stamp'>;
 
 /**
  * The merge rule: does `incoming` replace what is held? The later stamp wins. Equal stamps are one write in two forms:
- * the form with its value wins over the one that dropped it, at the position held (see `mergedPosition`).
+ * the form with its value wins over the one that dropped it, at the position held.
  * Commutative, associative and idempotent (test/model/merge.test.ts).
  */
 export function replaces(incoming: Mergeable, held: Mergeable | undefined): boolean {
@@ -16,6 +16,10 @@ export function replaces(incoming: Mergeable, held: Mergeable | undefined): bool
 /** The record to keep of two for one key; `held` itself where nothing changes. */
 export function merge<R extends Record>(incoming: R, held: R | undefined): R {
   if (held === undefined) return incoming;
-  if (!replaces(incoming, held)) return held;
+  return replaces(incoming, held) ? inPlaceOf(held, incoming) : held;
+}
+
+/** What is kept of a record that replaces what is held: of one write in two forms the position held stays. */
+export function inPlaceOf<R extends Record>(held: Head | Record, incoming: R): R {
   return incoming.stamp === held.stamp ? { ...incoming, position: held.position } : incoming;
 }

@@ -101,6 +101,11 @@ export class Membership {
     return [...this.#retired.values()];
   }
 
+  /** The final sequence of each retired origin. */
+  get finals(): VersionVector {
+    return new Map([...this.#retired.values()].map(({ id, final }) => [id, final]));
+  }
+
   /** The sequence at which an origin's adoption of what a retired one left ended; undefined = not heard yet. */
   adoptionEnd(retired: OriginId, by: OriginId): number | undefined {
     return this.#ends.get(retired)?.get(by);

@@ -7,8 +7,16 @@ export const replicaProgressName = 'replica/progress';
 export type Progress =
   /** Nothing was ever received. */
   | { readonly kind: 'nothing' }
-  /** A scan of every record is under way; with `sweep`, the server's covered vector by which it sweeps (rule R7). */
-  | { readonly kind: 'scan'; readonly token?: string; readonly sweep?: Array<[OriginId, number]> }
+  /**
+   * A scan of every record is under way; with `sweep`, the server's covered vector by which it sweeps (rule R7), and with
+   * `finals` what is kept of removed origins (rule R23).
+   */
+  | {
+      readonly kind: 'scan';
+      readonly token?: string;
+      readonly sweep?: Array<[OriginId, number]>;
+      readonly finals?: Array<[OriginId, number]>;
+    }
   /** Caught up once; `token` is of a delta scan that broke off. */
   | { readonly kind: 'covered'; readonly token?: string };
 

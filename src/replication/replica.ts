@@ -3,16 +3,17 @@ import { cursorOf } from '../model/epoch.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
-import { merge, replaces } from '../model/merge.ts';
+import { inPlaceOf, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
-import type { Head, Record } from '../model/record.ts';
+import type { Record } from '../model/record.ts';
 import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { changeBytes } from './change-bytes.ts';
 import type { FeedSink } from './feed-sink.ts';
 import { heldUnshown } from './held-unshown.ts';
+import { holdsBeyondFinal } from './holds-beyond-final.ts';
 import type { Ledger } from './ledger.ts';
 import { type LedgerState, stateAfter } from './ledger-state.ts';
 import type { Membership } from './membership.ts';
@@ -88,7 +89,8 @@ export class Replica implements FeedSink {
       this.#progress = await readProgress(ledger.store, progressNameOf(this.#options));
     }
     const { state } = ledger;
-    if (peering?.mustBeginAnew()) return { kind: 'partial', token: 'none' };
+    const mustBeginAnew = peering?.mustBeginAnew() ?? (this.hasCaughtUp && (await holdsBeyondFinal(ledger)));
+    if (mustBeginAnew) return { kind: 'partial', token: 'none' };
     switch (this.#progress.kind) {
       case 'nothing':
         // An origin that covers something goes on from there with a peer whom it never followed.
@@ -126,10 +128,11 @@ export class Replica implements FeedSink {
   }
 
   /** A copy claims nothing any more until it has caught up; an origin goes on covering what it covers by itself. */
-  async #resync({ vector }: Resync): Promise<void> {
+  async #resync({ vector, finals }: Resync): Promise<void> {
     this.#options.onResync();
     const state = this.#options.peering === undefined ? { covered: emptyVector } : {};
-    await this.#commit([], true, () => ({ state, result: undefined }), { kind: 'scan', sweep: [...vector] });
+    const progress: Progress = { kind: 'scan', sweep: [...vector], finals: [...finals] };
+    await this.#commit([], true, () => ({ state, result: undefined }), progress);
   }
 
   get #membership(): Membership {
@@ -221,12 +224,15 @@ export class Replica implements FeedSink {
       if (conflict) observer.conflictLost(held.stamp, record.stamp);
       return [];
     }
-    return [merge(record, asRecord(held))];
+    return [inPlaceOf(held, record)];
   }
 
   get #sweep(): Sweep | undefined {
-    const vector = this.#progress.kind === 'scan' ? this.#progress.sweep : undefined;
-    return vector && { vector: new Map(vector), server: this.#options.peering ? undefined : this.#server };
+    if (this.#progress.kind !== 'scan' || this.#progress.sweep === undefined) return undefined;
+    const { sweep, finals = [] } = this.#progress;
+    const vector = new Map(sweep);
+    if (this.#options.peering !== undefined) return { vector, server: undefined, finals: emptyVector };
+    return { vector, server: this.#server, finals: new Map([...this.#membership.finals, ...finals]) };
   }
 
   async #caughtUp(event: CaughtUp): Promise<void> {
@@ -288,11 +294,4 @@ export class Replica implements FeedSink {
 
 function progressNameOf({ peering }: ReplicaOptions): string {
   return peering?.progressName ?? replicaProgressName;
-}
-
-/** For the merge rule's sake: a head with no value at hand. Its value is never used, since the incoming one wins. */
-function asRecord(head: Head): Record {
-  if (head.kind === 'tombstone') return head;
-  const { valueBytes: _valueBytes, ...rest } = head;
-  return { ...rest, value: new Uint8Array() };
 }

@@ -160,7 +160,8 @@ export class Subscription {
     if (refused === undefined && cursor !== undefined && this.#open.role === 'watch') checkCoversWatch(cursor, state);
     if (refused !== undefined) {
       observer.resyncSent(refused);
-      yield { kind: 'resync', vector: state.covered, reason: refused };
+      const { finals } = this.#server.options.ledger.registry.membership;
+      yield { kind: 'resync', vector: state.covered, finals, reason: refused };
     }
     if (refused !== undefined || cursor === undefined) {
       yield* this.#counted('records', this.#everything(scanning));

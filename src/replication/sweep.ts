@@ -8,11 +8,18 @@ export interface Sweep {
   readonly vector: VersionVector;
   /** The origin whose own log the server holds; undefined where nothing is concluded from that. */
   readonly server: OriginId | undefined;
+  /** What is kept of the logs of removed origins. Empty where this node adopts what it holds beyond (rule R23). */
+  readonly finals: VersionVector;
 }
 
-/** True where the server must have had what is held: what it does not show it has purged, or lost with its disk. */
-export function isForgotten({ position }: Pick<Head, 'position'>, { vector, server }: Sweep): boolean {
-  return position.origin === server || coversPosition(vector, position);
+/**
+ * True where the server must have had what is held: what it does not show it has purged, or lost with its disk. And where
+ * nobody keeps it: what survivors held of a removed origin beyond its final sequence has another place now.
+ */
+export function isForgotten({ position }: Pick<Head, 'position'>, { vector, server, finals }: Sweep): boolean {
+  const { origin, sequence } = position;
+  const beyond = sequence > (finals.get(origin) ?? Number.POSITIVE_INFINITY);
+  return beyond || origin === server || coversPosition(vector, position);
 }
 
 /**

@@ -6,7 +6,7 @@
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import { everything } from '../../src/model/filter.ts';
-import { encodeOpen } from '../../src/rpc/codec/feed-codec.ts';
+import { encodeOpen } from '../../src/rpc/codec/follow-codec.ts';
 import { services } from '../../src/rpc/proto.ts';
 import { runBench } from './support/bench-run.ts';
 import { drive } from './support/drive.ts';

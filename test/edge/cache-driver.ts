@@ -132,7 +132,7 @@ export class CacheDriver {
   }
 
   resync(sequence: number): Promise<void> {
-    return this.part.apply({ kind: 'resync', vector: vector(sequence), reason: 'below-floor' });
+    return this.part.apply({ kind: 'resync', vector: vector(sequence), finals: new Map(), reason: 'below-floor' });
   }
 
   load(key = 'k', wishes: Partial<GetRequest> = {}, call: Partial<Call> = {}): Promise<GetAnswer> {

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import type { ClusterHandle } from '../../src/client/cluster-handle.ts';
 import { everything } from '../../src/model/filter.ts';
-import { encodeOpen, type WireFollowResponse } from '../../src/rpc/codec/feed-codec.ts';
+import type { WireFollowResponse } from '../../src/rpc/codec/feed-codec.ts';
+import { encodeOpen } from '../../src/rpc/codec/follow-codec.ts';
 import { services } from '../../src/rpc/proto.ts';
 import { metric, ProcessCluster, placeOf } from './process-cluster.ts';
 

@@ -37,8 +37,9 @@ import {
   type WireNamespaceChange,
   type WireStatus,
 } from '../codec/cluster-codec.ts';
-import { encodeOpen, encodeProbe, type WireFollowRequest, type WireFollowResponse } from '../codec/feed-codec.ts';
+import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { EventAssembler } from '../codec/feed-messages.ts';
+import { encodeOpen, encodeProbe, type WireFollowRequest } from '../codec/follow-codec.ts';
 import {
   decodeGetAnswer,
   decodeListAnswer,

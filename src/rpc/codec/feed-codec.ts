@@ -1,20 +1,6 @@
-import type { Cursor, Epochs } from '../../model/epoch.ts';
-import type {
-  CaughtUp,
-  Change,
-  Changes,
-  FeedEvent,
-  FollowerMessage,
-  FollowOpen,
-  FollowStart,
-  Opened,
-  ScanRange,
-  Step,
-  ValueMode,
-} from '../../model/feed.ts';
-import type { Filter, KeyRange } from '../../model/filter.ts';
+import type { Epochs } from '../../model/epoch.ts';
+import type { CaughtUp, Change, Changes, FeedEvent, Opened, ScanRange, Step } from '../../model/feed.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
-import { checkOpenBounds } from './open-bounds.ts';
 import {
   decodeBound,
   decodeNamespaceId,
@@ -30,31 +16,6 @@ import {
   type WirePosition,
   type WireVector,
 } from './record-codec.ts';
-
-interface WireCursor {
-  readonly components: Readonly<Record<string, { readonly sequence: number; readonly epoch?: number | null }>>;
-}
-
-interface WireOpen {
-  readonly protocol: number;
-  readonly node: WireIdentity | null;
-  readonly nonce: string;
-  readonly clusterId: string;
-  readonly role: string;
-  readonly filter: { readonly includes: readonly KeyRange[]; readonly excludes: readonly KeyRange[] } | null;
-  readonly values: { readonly kind: string; readonly bytesMax: number } | null;
-  readonly start?: string;
-  readonly nothing?: boolean;
-  readonly now?: boolean;
-  readonly partial?: string;
-  readonly cursor?: WireCursor | null;
-  readonly token: string;
-}
-
-export interface WireFollowRequest {
-  readonly open?: WireOpen | null;
-  readonly probe?: { readonly id: number; readonly durable: WireVector | null; readonly wallMs: number } | null;
-}
 
 interface WireStep {
   readonly vector: WireVector | null;
@@ -98,7 +59,11 @@ interface WireKey {
 export interface WireFollowResponse {
   readonly event?: string;
   readonly opened?: (Omit<Opened, 'kind' | 'node'> & { readonly node: WireIdentity | null }) | null;
-  readonly resync?: { readonly vector: WireVector | null; readonly reason: string } | null;
+  readonly resync?: {
+    readonly vector: WireVector | null;
+    readonly finals: WireVector | null;
+    readonly reason: string;
+  } | null;
   readonly changes?: WireChanges | null;
   readonly caughtUp?: { readonly step: WireStep | null } | null;
   readonly echo?: {
@@ -110,95 +75,6 @@ export interface WireFollowResponse {
 }
 
 const resyncReasons = ['below-floor', 'unknown-epoch', 'void-progress', 'retired'] as const;
-
-export function encodeOpen(open: FollowOpen): WireFollowRequest {
-  const { protocol, node, nonce, clusterId = '', role, filter, values, start } = open;
-  const token = start.kind === 'cursor' ? (start.token ?? '') : '';
-  const bytesMax = values.kind === 'inline' ? values.bytesMax : 0;
-  const head = { protocol, node: encodeIdentity(node), nonce, clusterId, role, filter, token };
-  return { open: { ...head, values: { kind: values.kind, bytesMax }, ...encodeStart(start) } };
-}
-
-function encodeStart(start: FollowStart): Pick<WireOpen, 'nothing' | 'now' | 'partial' | 'cursor'> {
-  switch (start.kind) {
-    case 'nothing':
-      return { nothing: true };
-    case 'now':
-      return { now: true };
-    case 'partial':
-      return { partial: start.token };
-    case 'cursor':
-      return { cursor: { components: Object.fromEntries(start.cursor) as WireCursor['components'] } };
-  }
-}
-
-const roles = new Map<string, FollowOpen['role']>([
-  ['copy', 'copy'],
-  ['cache', 'cache'],
-  ['watch', 'watch'],
-  ['peer', 'peer'],
-]);
-
-export function decodeOpen(wire: WireOpen): FollowOpen {
-  const role = roles.get(wire.role);
-  if (role === undefined) throw malformed("a follower's role", wire.role);
-  checkOpenBounds(wire);
-  return {
-    protocol: wire.protocol,
-    node: decodeIdentity(wire.node),
-    nonce: wire.nonce,
-    ...(wire.clusterId === '' ? {} : { clusterId: wire.clusterId }),
-    role,
-    filter: decodeFilter(wire.filter),
-    values: decodeValues(wire.values),
-    start: decodeStart(wire),
-  };
-}
-
-function decodeFilter(wire: WireOpen['filter']): Filter {
-  const ranges = (list: readonly KeyRange[] = []): KeyRange[] =>
-    list.map(({ namespace, prefix }) => ({
-      namespace: namespace === '*' ? namespace : decodeNamespaceId(namespace),
-      prefix,
-    }));
-  return { includes: ranges(wire?.includes), excludes: ranges(wire?.excludes) };
-}
-
-function decodeValues(wire: WireOpen['values']): ValueMode {
-  if (wire?.kind === 'all' || wire?.kind === 'none') return { kind: wire.kind };
-  if (wire?.kind === 'inline') return { kind: 'inline', bytesMax: wire.bytesMax };
-  throw malformed('how values travel', wire?.kind);
-}
-
-function decodeStart(wire: WireOpen): FollowStart {
-  switch (wire.start) {
-    case 'nothing':
-      return { kind: 'nothing' };
-    case 'now':
-      return { kind: 'now' };
-    case 'partial':
-      return { kind: 'partial', token: wire.partial ?? '' };
-    case 'cursor': {
-      const cursor: Cursor = new Map(
-        Object.entries(wire.cursor?.components ?? {}).map(([origin, { sequence, epoch }]) => [
-          decodeOrigin(origin),
-          { sequence, epoch: epoch ?? undefined },
-        ]),
-      );
-      return { kind: 'cursor', cursor, ...(wire.token === '' ? {} : { token: wire.token }) };
-    }
-    default:
-      throw malformed('where to start', wire.start);
-  }
-}
-
-export function encodeProbe({ id, durable, wallMs }: FollowerMessage): WireFollowRequest {
-  return { probe: { id, durable: encodeVector(durable), wallMs } };
-}
-
-export function decodeProbe(wire: NonNullable<WireFollowRequest['probe']>): FollowerMessage {
-  return { kind: 'probe', id: wire.id, durable: decodeVector(wire.durable), wallMs: wire.wallMs };
-}
 
 function encodeStep({ vector, floor, settled, epochs }: Step): WireStep {
   const wire = { vector: encodeVector(vector), floor: encodeVector(floor), settled: encodeVector(settled) };
@@ -276,7 +152,9 @@ export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollow
       return { opened: { node: encodeIdentity(node), nonce, clusterId, generation, wallMs } };
     }
     case 'resync':
-      return { resync: { vector: encodeVector(event.vector), reason: event.reason } };
+      return {
+        resync: { vector: encodeVector(event.vector), finals: encodeVector(event.finals), reason: event.reason },
+      };
     case 'caught-up':
       return { caughtUp: { step: encodeStep(event) } };
     case 'echo':
@@ -290,9 +168,9 @@ export function decodeSmallEvent(wire: WireFollowResponse): Exclude<FeedEvent, C
     return { kind: 'opened', node: decodeIdentity(node), nonce, clusterId, generation, wallMs };
   }
   if (wire.resync) {
-    const { reason } = wire.resync;
-    const known = resyncReasons.find((each) => each === reason) ?? 'void-progress';
-    return { kind: 'resync', vector: decodeVector(wire.resync.vector), reason: known };
+    const { vector, finals } = wire.resync;
+    const reason = resyncReasons.find((each) => each === wire.resync?.reason) ?? 'void-progress';
+    return { kind: 'resync', vector: decodeVector(vector), finals: decodeVector(finals), reason };
   }
   if (wire.caughtUp?.step) return { kind: 'caught-up', ...decodeStep(wire.caughtUp.step) } satisfies CaughtUp;
   if (wire.echo) return { kind: 'echo', id: wire.echo.id, wallMs: wire.echo.wallMs, ...decodeBound(wire.echo.bound) };

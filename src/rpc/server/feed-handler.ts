@@ -3,8 +3,9 @@ import { MeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { sleep } from '../../runtime/clock.ts';
-import { decodeOpen, decodeProbe, type WireFollowRequest, type WireFollowResponse } from '../codec/feed-codec.ts';
+import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { eventMessages } from '../codec/feed-messages.ts';
+import { decodeOpen, decodeProbe, type WireFollowRequest } from '../codec/follow-codec.ts';
 import { signalOf, type Timing } from './call-of.ts';
 import { stream, writeTo } from './unary.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { FollowOpen } from '../../../src/model/feed.ts';
 import { registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId } from '../../../src/model/position.ts';
-import { decodeOpen, encodeOpen } from '../../../src/rpc/codec/feed-codec.ts';
+import { decodeOpen, encodeOpen } from '../../../src/rpc/codec/follow-codec.ts';
 
 const range = { namespace: registryNamespace, prefix: 'a' };
 const open: FollowOpen = {

@@ -5,13 +5,9 @@ import type { Changes, FeedEvent, FollowOpen } from '../../../src/model/feed.ts'
 import { parseNamespaceId } from '../../../src/model/namespace.ts';
 import { parseOriginId } from '../../../src/model/position.ts';
 import { parseStamp } from '../../../src/model/stamp.ts';
-import {
-  decodeOpen,
-  encodeOpen,
-  type WireFollowRequest,
-  type WireFollowResponse,
-} from '../../../src/rpc/codec/feed-codec.ts';
+import type { WireFollowResponse } from '../../../src/rpc/codec/feed-codec.ts';
 import { EventAssembler, eventMessages } from '../../../src/rpc/codec/feed-messages.ts';
+import { decodeOpen, encodeOpen, type WireFollowRequest } from '../../../src/rpc/codec/follow-codec.ts';
 import { pieceBytesMax, services } from '../../../src/rpc/proto.ts';
 
 const follow = services.feed.service.Follow as MethodDefinition<WireFollowRequest, WireFollowResponse>;
@@ -74,6 +70,7 @@ const event: fc.Arbitrary<FeedEvent> = fc.oneof(
   fc.record({
     kind: fc.constant('resync' as const),
     vector,
+    finals: vector,
     reason: fc.constantFrom('below-floor' as const, 'unknown-epoch' as const, 'void-progress' as const),
   }),
   fc.record(
