@@ -99,7 +99,7 @@ export class Convergence {
   #leftOvers({ visible }: MemoryDisk): string[] {
     const { oracles } = this.#options;
     return [...visible.records.values()]
-      .filter(({ namespace }) => namespace !== registryNamespace && oracles.isDead(namespace))
+      .filter(({ namespace }) => namespace !== registryNamespace && oracles.isGone(namespace))
       .map(({ key }) => key);
   }
 

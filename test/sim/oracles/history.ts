@@ -86,6 +86,11 @@ export class History {
     this.#forks.set(before.id, Math.min(image.sequence, this.#forks.get(before.id) ?? Number.POSITIVE_INFINITY));
   }
 
+  /** Disks of origins that serve, or served, and were not removed. */
+  members(): number {
+    return [...this.#lives.values()].filter(({ id }) => !this.#retired.has(id)).length;
+  }
+
   isRetired(id: OriginId): boolean {
     return this.#retired.has(id);
   }

@@ -86,6 +86,17 @@ export class Oracles {
     return isDead(this.truthOf(), id, this.#time.nowMs);
   }
 
+  /** True where it was deleted, and that was not lost with an origin that was removed. */
+  isGone(id: NamespaceId): boolean {
+    if (this.history === undefined) return this.isDead(id);
+    return this.history.latest(registryNamespace, registryKeys.namespace(id))?.record.kind === 'tombstone';
+  }
+
+  /** True while an origin runs that was removed and has not heard so. */
+  hasRemovedOriginRunning(): boolean {
+    return this.#cluster.origins.some(({ id }) => id !== undefined && this.history?.isRetired(id) === true);
+  }
+
   /** True where the namespace was on every origin's disk, dead or alive, at that moment. */
   wasThere(id: NamespaceId, atMs: number): boolean {
     const key = registryKeys.namespace(id);

@@ -161,14 +161,20 @@ export class Workload {
     return { durability: random.pick(['majority', 'all']), durabilityTimeoutMs: random.between(10, 200) };
   }
 
-  /** A level that was reached means as many disks. */
-  #checkDurable({ written, durability }: WriteAnswer, name: string): void {
+  /** A level that was reached means as many disks, of as many origins as were left by the end. */
+  #checkDurable({ written, durability, namespace }: WriteAnswer, name: string): void {
     const { oracles, coverage } = this.#options;
+    const { history } = oracles;
     coverage.count(`durable ${durability}`);
-    for (const { stamp } of durability === 'local' ? [] : written) {
-      const version = oracles.history?.find(stamp);
-      const disks = version === undefined ? 2 : oracles.history?.disksWith(version).size;
-      if ((disks ?? 0) < 2) oracles.trace.violated(`${name} says ${durability} of ${stamp}, which ${disks} disks have`);
+    // Who has heard that the namespace is gone keeps nothing of it.
+    if (history === undefined || durability === 'local' || oracles.isDead(namespace)) return;
+    const members = history.members();
+    const least = durability === 'all' ? members : Math.floor(members / 2) + 1;
+    for (const { stamp } of written) {
+      const version = history.find(stamp);
+      const disks = version === undefined ? least : history.disksWith(version).size;
+      if (disks < least)
+        oracles.trace.violated(`${name} says ${durability} of ${stamp}, which ${disks} of ${least} disks have`);
     }
   }
 
@@ -232,6 +238,7 @@ export class Workload {
   #checkNotFound(error: unknown, startMs: number, name: string): void {
     if (!(error instanceof MeridianError) || error.code !== 'NOT_FOUND') return;
     const { oracles } = this.#options;
+    if (oracles.hasRemovedOriginRunning()) return;
     const alive = oracles.namespaces().some((id) => oracles.wasThere(id, startMs) && !oracles.isDead(id));
     if (alive) oracles.trace.violated(`${name} knows no namespace ${title}, and there is one`);
   }
