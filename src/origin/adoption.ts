@@ -1,7 +1,8 @@
 import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
-import { membershipKeys, type Retirement } from '../replication/membership.ts';
+import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
+import { type Membership, membershipKeys, type Retirement } from '../replication/membership.ts';
 import { type Registering, registryPuts } from './founding.ts';
 
 /** Records of one commit, and bytes of their values: whichever is reached first ends it. */
@@ -20,13 +21,23 @@ export class Adoption {
     this.#registering = registering;
   }
 
-  /** The retirements that this origin has not published the end of its adoption for. */
+  /**
+   * The retirements that this origin has yet to do its part for: it has not published the end of its adoption, or it
+   * claims more than is left. The latter befalls also one that was registered later, and learnt from somebody who had not
+   * heard of the retirement.
+   */
   open(): readonly Retirement[] {
-    const { ledger, self } = this.#registering;
-    const { membership } = ledger.registry;
-    return membership.retirements().filter(({ id, adopters }) => {
-      return adopters.includes(self) && membership.adoptionEnd(id, self) === undefined;
+    const { covered } = this.#registering.ledger.state;
+    return this.#membership.retirements().filter((retirement) => {
+      return this.#mustPublish(retirement) || (covered.get(retirement.id) ?? 0) > retirement.final;
     });
+  }
+
+  /** The same, and those beyond whose final sequence something is held that is not covered yet. */
+  async left(): Promise<readonly Retirement[]> {
+    const open = this.open();
+    if (open.length > 0 || !(await holdsBeyondFinal(this.#registering.ledger))) return open;
+    return this.#membership.retirements();
   }
 
   async adopt(retirement: Retirement, signal: AbortSignal): Promise<void> {
@@ -37,12 +48,21 @@ export class Adoption {
       if (page.length === 0) break;
       await this.#take(page);
     }
-    await this.#publish(retirement.id);
+    if (this.#mustPublish(retirement)) await this.#publish(retirement.id);
+  }
+
+  get #membership(): Membership {
+    return this.#registering.ledger.registry.membership;
+  }
+
+  #mustPublish({ id, adopters }: Retirement): boolean {
+    const { self } = this.#registering;
+    return adopters.includes(self) && this.#membership.adoptionEnd(id, self) === undefined;
   }
 
   async #lower(): Promise<void> {
     const { ledger } = this.#registering;
-    const within = (vector: typeof ledger.state.covered) => ledger.registry.membership.withinFinal(vector);
+    const within = (vector: typeof ledger.state.covered) => this.#membership.withinFinal(vector);
     await ledger.submit({
       keys: [],
       sync: true,

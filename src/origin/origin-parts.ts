@@ -26,6 +26,7 @@ import { Writer } from './writer.ts';
 
 /** Milliseconds between looks for what is to be adopted; a change of the registry is noticed at once. */
 const adoptionLookMs = 1000;
+const adopting = 'this origin adopts what a removed one left';
 const generationName = 'origin/generation';
 
 /** What an origin is made of, wired together over one ledger. */
@@ -164,15 +165,16 @@ export class OriginParts {
     const { registry } = this.#ledger;
     let wake = () => {};
     const look = () => {
-      if (this.#adoption.open().length === 0) return;
-      this.feed.suspend('this origin adopts what a removed one left');
-      wake();
+      if (this.#adoption.open().length > 0) this.feed.suspend(adopting);
+      if (registry.membership.retirements().length > 0) wake();
     };
     registry.onChange(look, signal);
     look();
     while (!signal.aborted) {
       // Where the disk fails meanwhile, the ledger has told of it and opens it again: what is left is taken up next time.
-      for (const retirement of this.#adoption.open()) await this.#adoption.adopt(retirement, signal).catch(() => {});
+      const left = await this.#adoption.left().catch(() => []);
+      if (left.length > 0) this.feed.suspend(adopting);
+      for (const retirement of left) await this.#adoption.adopt(retirement, signal).catch(() => {});
       this.#serveFeed();
       const woken = new AbortController();
       wake = () => woken.abort();

@@ -124,7 +124,7 @@ export class Convergence {
     const { oracles, time } = this.#options;
     const wrong = (line: string) => oracles.trace.violated(`after the quiet ${origin.name}: ${line}`);
     oracles.checkOrigin(origin);
-    const living = oracles.namespaces().filter((id) => !oracles.isDead(id));
+    const living = oracles.namespaces().filter((id) => oracles.lives(id));
     const held = { kind: 'origin' as const, replicate: ['*'], namespaces: living, contents: origin.disk.visible };
     for (const line of differences(held, this.#originContents(), time.nowMs)) wrong(line);
     for (const line of oracles.lost(origin)) wrong(line);
@@ -134,7 +134,7 @@ export class Convergence {
     const { time, oracles } = this.#options;
     const startMs = time.nowMs;
     const wrong = (line: string) => oracles.trace.violated(`after the quiet ${process.name} ${key} ${line}`);
-    if (!oracles.namespaces().some((id) => !oracles.isDead(id))) return;
+    if (!oracles.namespaces().some((id) => oracles.lives(id))) return;
     let done = false;
     const call = { deadlineMs: startMs + 1000, signal: noSignal };
     process.node

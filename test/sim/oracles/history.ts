@@ -82,7 +82,12 @@ export class History {
     this.#lives.delete(disk);
     if (image === undefined) return;
     const life = this.#lifeOf(disk, before.id);
-    for (const { stamp } of image.records) this.#byStamp.get(stamp)?.holders.add(life);
+    const kept = new Set([...image.records].map(({ stamp }) => stamp));
+    for (const version of this.#byStamp.values()) {
+      if (kept.has(version.record.stamp)) version.holders.add(life);
+      // What it superseded may have been there too; what came after the image is forgotten.
+      else if (!this.#isBefore(version, kept)) version.arrivals.delete(before.id);
+    }
     this.#forks.set(before.id, Math.min(image.sequence, this.#forks.get(before.id) ?? Number.POSITIVE_INFINITY));
   }
 
@@ -151,6 +156,11 @@ export class History {
     return lives.every(({ id }) =>
       this.versions(namespace, key).some(({ arrivals }) => (arrivals.get(id) ?? Number.POSITIVE_INFINITY) <= atMs),
     );
+  }
+
+  /** True where one of these is a later write of its key. */
+  #isBefore({ record: { namespace, key, stamp } }: Happened, kept: ReadonlySet<Stamp>): boolean {
+    return this.versions(namespace, key).some(({ record }) => record.stamp > stamp && kept.has(record.stamp));
   }
 
   #means(vector: VersionVector, position: Position): boolean {

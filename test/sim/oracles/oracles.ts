@@ -92,6 +92,12 @@ export class Oracles {
     return this.history.latest(registryNamespace, registryKeys.namespace(id))?.record.kind === 'tombstone';
   }
 
+  /** True where it was created and not deleted, and neither was lost with an origin that was removed. */
+  lives(id: NamespaceId): boolean {
+    if (this.history === undefined) return !this.isDead(id);
+    return this.history.latest(registryNamespace, registryKeys.namespace(id))?.record.kind === 'live';
+  }
+
   /** True while an origin runs that was removed and has not heard so. */
   hasRemovedOriginRunning(): boolean {
     return this.#cluster.origins.some(({ id }) => id !== undefined && this.history?.isRetired(id) === true);
@@ -147,7 +153,7 @@ export class Oracles {
   }
 
   partsOf({ copyDisk, cacheDisk, plan }: EdgeProcess): Array<Held & { readonly synced: Contents }> {
-    const living = this.namespaces().filter((id) => !this.isDead(id));
+    const living = this.namespaces().filter((id) => this.lives(id));
     const part = { replicate: plan.replicate, namespaces: living };
     const copies = plan.replicate.length > 0;
     const caches = !plan.replicate.includes('*');
@@ -162,7 +168,7 @@ export class Oracles {
     const everywhere = {
       kind: 'origin' as const,
       replicate: ['*'],
-      namespaces: this.namespaces().filter((id) => !this.isDead(id)),
+      namespaces: this.namespaces().filter((id) => this.lives(id)),
     };
     const complaints = complaintsOfPart({ ...everywhere, contents: disk.synced }, this.truthOf(), this.#time.nowMs);
     for (const line of complaints) this.trace.violated(`${name}: ${line}`);
@@ -173,7 +179,7 @@ export class Oracles {
     const lost: string[] = [];
     const truth = this.truthOf();
     for (const namespace of this.history === undefined ? [] : this.namespaces()) {
-      if (this.isDead(namespace)) continue;
+      if (!this.lives(namespace)) continue;
       for (const key of truth.keys(namespace)) {
         const latest = this.history?.latest(namespace, key);
         const held = disk.visible.records.get(mapKey(namespace, key));
