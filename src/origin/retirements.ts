@@ -86,7 +86,7 @@ export class Retirements {
         reason: 'retirement-late',
       });
     }
-    const final = finalSequence(witness === undefined ? reports : [...reports, witness]);
+    const final = finalSequence(reports, witness);
     const adopters = others.map(({ id }) => id);
     await this.#record({ id: target.id, name: target.name, final, heir: self, adopters });
     return { id: target.id, name: target.name, final, missing: missing.map((origin) => origin.name) };
@@ -143,9 +143,13 @@ export class Retirements {
   }
 }
 
-/** The highest that a survivor covers; or, where they know different lives of its disk, the last that the lives share. */
-export function finalSequence(reports: readonly Report[]): number {
-  let final = Math.max(0, ...reports.map(({ sequence }) => sequence));
+/**
+ * The highest that a survivor covers; or, where they know different lives of its disk, the last that the lives share. What
+ * the witness, the origin itself, holds beyond all survivors goes with it: it tells of its lives alone.
+ */
+export function finalSequence(survivors: readonly Report[], witness?: Report): number {
+  let final = Math.max(0, ...survivors.map(({ sequence }) => sequence));
+  const reports = witness === undefined ? survivors : [...survivors, witness];
   for (const a of reports) for (const b of reports) final = Math.min(final, forkOf(a, b));
   return final;
 }

@@ -42,9 +42,11 @@ export class NamespaceRemover {
     for (const id of this.#removed) if (!registry.isDead(id)) this.#removed.delete(id);
     for (const id of registry.dead()) {
       if (this.#removed.has(id)) continue;
+      // The deletion may turn out to be lost with an origin, while this goes on.
+      const only = () => registry.isDead(id);
+      const seen = await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal, only });
       // A write that was decided in the same commit as the deletion may still come: done is what was empty at a look.
-      if ((await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal })) === 0)
-        this.#removed.add(id);
+      if (seen === 0) this.#removed.add(id);
     }
   }
 }

@@ -1,5 +1,4 @@
 import { MeridianError } from '../model/errors.ts';
-import { replaces } from '../model/merge.ts';
 import { type NamespaceId, type NamespaceInfo, parseNamespaceId, registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { isReadable, type Record } from '../model/record.ts';
@@ -24,15 +23,15 @@ export class Registry {
   readonly #dead = new Set<NamespaceId>();
   readonly #changed = new Set<() => void>();
 
-  /** Merges one record of the registry; others are ignored. */
+  /**
+   * Takes in one record of the registry, as the store now has it; others are ignored. One that is older than what was
+   * known means that the later one was lost with an origin (rules R16, R23), a deletion included.
+   */
   apply(record: Record): void {
     if (record.namespace !== registryNamespace) return;
     const known = this.#records.get(record.key);
-    // The same write at another place: it was adopted from a retired origin.
-    const moved = known?.stamp === record.stamp && known.kind === record.kind;
-    if (!moved && !replaces(record, known)) return;
     this.#records.set(record.key, record);
-    if (record.key.startsWith('namespace/')) this.#applyNamespace(record);
+    if (record.key.startsWith('namespace/')) this.#applyNamespace(record, known);
     else this.membership.apply(record);
     for (const run of [...this.#changed]) run();
   }
@@ -104,9 +103,10 @@ export class Registry {
     return home === namespace.home ? namespace : { ...namespace, home };
   }
 
-  #applyNamespace(record: Record): void {
+  #applyNamespace(record: Record, known: Record | undefined): void {
     const id = parseNamespaceId(record.key.slice('namespace/'.length));
     if (id === undefined) return;
+    if (known !== undefined && record.stamp < known.stamp) this.#dead.delete(id);
     if (!isReadable(record, 0) || this.#dead.has(id)) {
       this.#bury(record.key);
       return;

@@ -5,7 +5,7 @@ import type { Ledger } from './ledger.ts';
 interface RemovalOptions {
   readonly sync?: boolean;
   readonly signal?: AbortSignal;
-  /** Which of them. Default: all. */
+  /** Which of them, asked when they are about to go. Default: all. */
   readonly only?: (key: RecordKey) => boolean;
 }
 
@@ -31,7 +31,8 @@ export async function removeRecords(
         sync,
         bytes: keys.length * 128,
         decide: (view) => {
-          const removals = keys.map((key) => view.head(key)).filter((head) => head !== undefined);
+          const heads = keys.filter(only).map((key) => view.head(key));
+          const removals = heads.filter((head) => head !== undefined);
           return { removals, silent: true, result: undefined };
         },
       });

@@ -21,7 +21,7 @@ import type { ReplicationObserver } from './observer.ts';
 import type { CommitView, Decision } from './proposal.ts';
 import { type Progress, readProgress, replicaProgressName } from './replica-progress.ts';
 import { checkSameLife } from './same-life.ts';
-import { isForgotten, isRewritten, type Sweep } from './sweep.ts';
+import { isForgotten, isRewritten, registryOf, type Sweep } from './sweep.ts';
 
 export interface ReplicaOptions {
   readonly ledger: Ledger;
@@ -159,6 +159,8 @@ export class Replica implements FeedSink {
   async #changes(event: Changes): Promise<void> {
     const { observer, clock, part } = this.#options;
     const [sweep, range] = [this.#sweep, event.range];
+    const first = sweep && registryOf(event);
+    if (first !== undefined) await this.#changes(first);
     const unshown = sweep && range ? await heldUnshown(this.#options.ledger, range, event) : [];
     for (const record of event.records) {
       this.#membership.checkHeardOf(record.position);

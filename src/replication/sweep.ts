@@ -1,3 +1,5 @@
+import type { Changes } from '../model/feed.ts';
+import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Head, Record } from '../model/record.ts';
 import { coversPosition, type VersionVector } from '../model/version-vector.ts';
@@ -29,4 +31,14 @@ export function isForgotten({ position }: Pick<Head, 'position'>, { vector, serv
 export function isRewritten(shown: Record, held: Head | undefined, sweep: Sweep | undefined): boolean {
   if (held === undefined || sweep === undefined || shown.stamp >= held.stamp) return false;
   return isForgotten(held, sweep);
+}
+
+/**
+ * What an event that shows more besides shows of the registry. A sweep takes that first: a namespace may live whose
+ * deletion was lost, and then the rest of the event is of a living one.
+ */
+export function registryOf({ records }: Changes): Changes | undefined {
+  const registry = records.filter(({ namespace }) => namespace === registryNamespace);
+  if (registry.length === 0 || registry.length === records.length) return undefined;
+  return { kind: 'changes', records: registry };
 }

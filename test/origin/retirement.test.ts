@@ -146,5 +146,8 @@ describe('an origin that is gone for good', () => {
     expect(finalSequence([rolledBack, { sequence: 15, history: [shared] }])).toBe(25);
     const other = { sequence: 40, history: [shared, { epoch: 3, first: 11 }] };
     expect(finalSequence([other, rolledBack])).toBe(10);
+    // Nobody could ever cover what the origin alone holds: homes would wait for it for ever.
+    expect(finalSequence([{ sequence: 12, history: [shared] }], rolledBack)).toBe(12);
+    expect(finalSequence([older], rolledBack)).toBe(20);
   });
 });

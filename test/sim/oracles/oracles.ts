@@ -4,7 +4,7 @@ import type { Mutation, WriteAnswer, WriteRequest } from '../../../src/model/key
 import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
-import { stampParts } from '../../../src/model/stamp.ts';
+import { type Stamp, stampParts } from '../../../src/model/stamp.ts';
 import { formatVector } from '../../../src/model/version-vector.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
@@ -96,6 +96,13 @@ export class Oracles {
   lives(id: NamespaceId): boolean {
     if (this.history === undefined) return !this.isDead(id);
     return this.history.latest(registryNamespace, registryKeys.namespace(id))?.record.kind === 'live';
+  }
+
+  /** False for a write that was lost with the disks of origins, and for what nobody wrote. */
+  isKept(stamp: Stamp): boolean {
+    if (this.history === undefined) return this.truthOf().written(stamp) !== undefined;
+    const version = this.history.find(stamp);
+    return version !== undefined && this.history.survives(version);
   }
 
   /** True while an origin runs that was removed and has not heard so. */
