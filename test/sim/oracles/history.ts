@@ -91,9 +91,15 @@ export class History {
     this.#forks.set(before.id, Math.min(image.sequence, this.#forks.get(before.id) ?? Number.POSITIVE_INFINITY));
   }
 
-  /** Disks of origins that serve, or served, and were not removed. */
-  members(): number {
-    return [...this.#lives.values()].filter(({ id }) => !this.#retired.has(id)).length;
+  /** Of the origins that this one had heard of at that moment, those that are not removed. */
+  membersKnownTo(id: OriginId, atMs: number): number {
+    const named = this.keys(registryNamespace).filter((key) => key.startsWith('origin/'));
+    return named.filter((key) => {
+      const heard = this.versions(registryNamespace, key).some(
+        ({ arrivals }) => (arrivals.get(id) ?? atMs + 1) <= atMs,
+      );
+      return heard && !this.#retired.has(key.slice('origin/'.length) as OriginId);
+    }).length;
   }
 
   isRetired(id: OriginId): boolean {

@@ -150,7 +150,7 @@ export class Workload {
     });
     oracles.trace.note(() => `${name} writes ${attempt.mutations.map(({ kind, key }) => `${kind} ${key}`).join()}`);
     this.#checkWritten(attempt, answer, name);
-    if (request.durability !== undefined) this.#checkDurable(answer, name);
+    if (request.durability !== undefined) this.#checkDurable(answer, startMs, name);
     keeper.wrote(answer);
   }
 
@@ -161,14 +161,16 @@ export class Workload {
     return { durability: random.pick(['majority', 'all']), durabilityTimeoutMs: random.between(10, 200) };
   }
 
-  /** A level that was reached means as many disks, of as many origins as were left by the end. */
-  #checkDurable({ written, durability, namespace }: WriteAnswer, name: string): void {
+  /** A level that was reached means as many disks, of the origins that the one that took the write knew when it did. */
+  #checkDurable({ written, durability, namespace }: WriteAnswer, startMs: number, name: string): void {
     const { oracles, coverage } = this.#options;
     const { history } = oracles;
     coverage.count(`durable ${durability}`);
     // Who has heard that the namespace is gone keeps nothing of it.
     if (history === undefined || durability === 'local' || oracles.isDead(namespace)) return;
-    const members = history.members();
+    const [first] = written;
+    if (first === undefined) return;
+    const members = history.membersKnownTo(first.position.origin, startMs);
     const least = durability === 'all' ? members : Math.floor(members / 2) + 1;
     for (const { stamp } of written) {
       const version = history.find(stamp);
