@@ -7,6 +7,7 @@ import { replaces } from '../model/merge.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
+import { checkStep } from '../replication/check-step.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -165,8 +166,10 @@ export class CachePart implements FeedSink, Part {
       case 'resync':
         return this.#forgetAll();
       case 'changes':
+        if (event.step !== undefined) checkStep(event.step, this.ledger);
         return this.#changes(event);
       case 'caught-up':
+        checkStep(event, this.ledger);
         return this.#caughtUp(event);
       default:
         return unreachable(event);

@@ -23,6 +23,16 @@ export function epochOf(history: EpochHistory | undefined, sequence: number): Ep
   return history?.findLast((start) => start.first <= sequence)?.epoch;
 }
 
+/**
+ * True where the history says that another opening took over from this epoch at or below the sequence: whoever has that
+ * sequence of this epoch has it from a life of the disk that was lost.
+ */
+export function wasTakenOver(history: EpochHistory | undefined, epoch: Epoch, sequence: number): boolean {
+  const index = history?.findIndex((start) => start.epoch === epoch) ?? -1;
+  const next = index < 0 ? undefined : history?.[index + 1];
+  return next !== undefined && next.first <= sequence;
+}
+
 export function cursorOf(vector: VersionVector, epochs: Epochs): Cursor {
   return new Map(
     [...vector].map(([origin, sequence]) => [origin, { sequence, epoch: epochOf(epochs.get(origin), sequence) }]),

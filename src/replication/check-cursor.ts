@@ -1,4 +1,4 @@
-import { type Cursor, epochOf } from '../model/epoch.ts';
+import { type Cursor, epochOf, wasTakenOver } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Resync } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
@@ -37,10 +37,12 @@ export function unknownOpening(
   membership: Membership,
 ): OriginId | undefined {
   for (const [origin, { sequence, epoch }] of cursor) {
-    // Beyond what this node covers it knows no opening.
-    if (membership.retirement(origin) !== undefined || sequence > (covered.get(origin) ?? 0)) continue;
-    const known = epochOf(epochs.get(origin), sequence);
-    if (epoch !== undefined && known !== undefined && epoch !== known) return origin;
+    if (membership.retirement(origin) !== undefined || epoch === undefined) continue;
+    const history = epochs.get(origin);
+    if (wasTakenOver(history, epoch, sequence)) return origin;
+    // Beyond what this node covers there may be openings that it has not heard of.
+    const known = sequence > (covered.get(origin) ?? 0) ? undefined : epochOf(history, sequence);
+    if (known !== undefined && epoch !== known) return origin;
   }
   return undefined;
 }

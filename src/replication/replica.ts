@@ -11,6 +11,7 @@ import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { changeBytes } from './change-bytes.ts';
+import { checkStep } from './check-step.ts';
 import type { FeedSink } from './feed-sink.ts';
 import { heldUnshown } from './held-unshown.ts';
 import { holdsBeyondFinal } from './holds-beyond-final.ts';
@@ -117,10 +118,10 @@ export class Replica implements FeedSink {
       case 'resync':
         return this.#resync(event);
       case 'changes':
-        if (event.step !== undefined) this.#membership.checkHeard(event.step.vector);
+        if (event.step !== undefined) checkStep(event.step, this.#options.ledger);
         return this.#changes(event);
       case 'caught-up':
-        this.#membership.checkHeard(event.vector);
+        checkStep(event, this.#options.ledger);
         return this.#caughtUp(event);
       default:
         return unreachable(event);

@@ -3,7 +3,7 @@ import type { Change, FeedEvent, FollowOpen, FollowStart, Step } from '../../../
 import type { NamespaceId } from '../../../src/model/namespace.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
-import { emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
+import { coversPosition, emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
 import { WatchEpochs } from '../../../src/rpc/server/watch-cursor.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import { describeEvent, type Oracles } from '../oracles/oracles.ts';
@@ -112,7 +112,10 @@ export class Watcher {
     for (const key of truth.keys(namespace)) {
       const required = truth.covered(namespace, key, step.vector);
       if (required === undefined || required.record.stamp <= (this.#latest.get(key) ?? '')) continue;
-      const before = (truth.covered(namespace, key, base)?.record.stamp ?? '') >= required.record.stamp;
+      // Where it was written or adopted; also in a life of a disk that was rolled back since.
+      const known = truth.versions(namespace, key).filter(({ record }) => coversPosition(base, record.position));
+      const latest = [truth.covered(namespace, key, base), ...known].map((version) => version?.record.stamp ?? '');
+      const before = latest.some((stamp) => stamp >= required.record.stamp);
       if (
         before &&
         (from === 'now' || truth.versions(namespace, key).some(({ record }) => mayBeAbsent(record, time.nowMs)))
