@@ -2,7 +2,7 @@ import { mapKey } from '../../../src/model/key.ts';
 import { type NamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
-import type { Stamp } from '../../../src/model/stamp.ts';
+import { bottomStamp, laterStamp, type Stamp } from '../../../src/model/stamp.ts';
 import { coversPosition, type VersionVector } from '../../../src/model/version-vector.ts';
 import { Truth, type Version } from './truth.ts';
 
@@ -12,6 +12,8 @@ interface Life {
   readonly id: OriginId;
   /** What only lives that are over hold is gone. */
   over: boolean;
+  /** The highest stamp that the disk had. */
+  highest: Stamp;
 }
 
 interface Happened extends Version {
@@ -31,6 +33,7 @@ export class History {
   readonly #byStamp = new Map<Stamp, Happened>();
   readonly #lives = new Map<string, Life>();
   readonly #retired = new Set<OriginId>();
+  #lost = false;
   /** From these sequences on, what a position means depends on the life of the disk. */
   readonly #forks = new Map<OriginId, number>();
 
@@ -42,6 +45,7 @@ export class History {
   /** A disk of this origin synced a record. True where nobody had this write before. */
   committed(disk: string, id: OriginId, record: Record, atMs: number): boolean {
     const life = this.#lifeOf(disk, id);
+    life.highest = laterStamp(life.highest, record.stamp);
     const known = this.#byStamp.get(record.stamp);
     const version: Happened = known ?? { record, atMs, positions: [], arrivals: new Map(), holders: new Set() };
     const { origin, sequence } = record.position;
@@ -79,11 +83,17 @@ export class History {
     const before = this.#lives.get(disk);
     if (before === undefined) return;
     before.over = true;
+    this.#lost = true;
     this.#lives.delete(disk);
     if (image === undefined) return;
     const life = this.#lifeOf(disk, before.id);
     for (const { stamp } of image.records) this.#byStamp.get(stamp)?.holders.add(life);
     this.#forks.set(before.id, Math.min(image.sequence, this.#forks.get(before.id) ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** The highest stamp that this origin has on this disk by now (rule R15). */
+  highest(disk: string, id: OriginId): Stamp {
+    return this.#lifeOf(disk, id).highest;
   }
 
   isRetired(id: OriginId): boolean {
@@ -140,6 +150,11 @@ export class History {
     return disks;
   }
 
+  /** True where no disk was lost, rolled back or given up yet: every origin that joined is still the one that did. */
+  get isWhole(): boolean {
+    return this.#retired.size === 0 && !this.#lost;
+  }
+
   /** True where every disk that an origin runs over had it by then. */
   isEverywhere(namespace: NamespaceId, key: string, atMs: number): boolean {
     const lives = [...this.#lives.values()].filter(({ id }) => !this.#retired.has(id));
@@ -157,7 +172,7 @@ export class History {
     const known = this.#lives.get(disk);
     if (known?.id === id) return known;
     if (known !== undefined) known.over = true;
-    const life: Life = { disk, id, over: false };
+    const life: Life = { disk, id, over: false, highest: bottomStamp };
     this.#lives.set(disk, life);
     return life;
   }
@@ -176,6 +191,11 @@ class RootedHistory extends Truth {
 
   override written(stamp: Stamp): Version | undefined {
     return this.#history.written(stamp);
+  }
+
+  override surviving(stamp: Stamp): Version | undefined {
+    const version = this.#history.find(stamp);
+    return version !== undefined && this.#history.survives(version) ? version : undefined;
   }
 
   override replaced(record: Record): void {

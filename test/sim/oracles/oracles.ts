@@ -1,6 +1,6 @@
 import type { FeedEvent } from '../../../src/model/feed.ts';
 import { mapKey } from '../../../src/model/key.ts';
-import type { Mutation, WriteAnswer, WriteRequest } from '../../../src/model/key-value.ts';
+import type { WriteAnswer, WriteRequest } from '../../../src/model/key-value.ts';
 import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
@@ -19,6 +19,7 @@ import { complaintsOfPart, type Held } from './disks.ts';
 import { History } from './history.ts';
 import { Trace } from './trace.ts';
 import { Truth } from './truth.ts';
+import { complaintsOfWrite } from './writes.ts';
 
 /** Whoever knows everything: listens to the disks and the feeds of a cluster, and says what breaks a promise. */
 export class Oracles {
@@ -49,7 +50,7 @@ export class Oracles {
       return event;
     };
     cluster.answered = (method, [request], answer) => {
-      if (method === 'write') this.acknowledged((request as WriteRequest).mutations, answer as WriteAnswer);
+      if (method === 'write') this.acknowledged(request as WriteRequest, answer as WriteAnswer);
     };
   }
 
@@ -94,7 +95,9 @@ export class Oracles {
   }
 
   /** A write was answered: what a later one of the same commit took the place of is part of the history too. */
-  acknowledged(mutations: readonly Mutation[], { namespace, written }: WriteAnswer): void {
+  acknowledged(request: Pick<WriteRequest, 'mutations' | 'session'>, answer: WriteAnswer): void {
+    const { mutations } = request;
+    const { namespace, written } = answer;
     written.forEach(({ stamp, position, expiresAt }, index) => {
       const mutation = mutations[index];
       if (mutation === undefined) return;
@@ -112,6 +115,24 @@ export class Oracles {
         });
       }
     });
+    this.#checkDurable(answer);
+    const complaints = complaintsOfWrite(request, answer, this.truthOf(), this.#time.nowMs);
+    for (const line of complaints) this.trace.violated(line);
+  }
+
+  /** A level that was reached means as many disks: of all origins that the one that answers knows of, or of two. */
+  #checkDurable({ namespace, written, durability, origin }: WriteAnswer): void {
+    const { history } = this;
+    // Who knows that the namespace is dead keeps nothing of it.
+    if (history === undefined || durability === 'local' || this.isDead(namespace)) return;
+    const answering = this.#cluster.origins.find(({ id }) => id === origin);
+    const all = durability === 'all' && history.isWhole && answering !== undefined;
+    const needed = all ? registeredIn(answering.disk.synced) : 2;
+    for (const { stamp } of written) {
+      const version = history.find(stamp);
+      const disks = version === undefined ? needed : history.disksWith(version).size;
+      if (disks < needed) this.trace.violated(`${durability} is said of ${stamp}, which ${disks} disks have`);
+    }
   }
 
   /** Rule R1: what a feed shows is on the disk of an origin. */
@@ -179,9 +200,13 @@ export class Oracles {
     if (history === undefined || id === undefined) return;
     const atMs = this.#time.nowMs;
     const view = history.view(id);
+    const highest = history.highest(name, id);
     const fresh = records.filter((record) => history.committed(name, id, record, atMs));
     const own = fresh.filter(({ position, stamp }) => position.origin === id && stampParts(stamp).origin === id);
     attempts.checkCommit(own, view, trace, atMs);
+    for (const { key, stamp } of own) {
+      if (stamp < highest) trace.violated(`${name}: ${key} was written at ${stamp}, which had ${highest} before`);
+    }
     this.#decisions ??= new Decisions(history, attempts);
     for (const line of this.#decisions.complaints(own, id)) trace.violated(`${name}: ${line}`);
     for (const { key, kind, stamp, position } of records)
@@ -202,6 +227,12 @@ export class Oracles {
 export function idOf({ synced }: MemoryDisk): OriginId | undefined {
   const stored = synced.meta.get('origin/identity');
   return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as { id: OriginId }).id;
+}
+
+/** How many origins this disk knows of, where none was removed. */
+function registeredIn({ records }: Contents): number {
+  const origins = [...records.values()].filter(({ namespace }) => namespace === registryNamespace);
+  return origins.filter(({ key }) => key.startsWith('origin/')).length;
 }
 
 function at({ origin, sequence }: Position): string {
