@@ -2,6 +2,7 @@ import { cacheRules } from './cache-rules.ts';
 import { feedRules } from './feed-rules.ts';
 import { originRules } from './origin-rules.ts';
 import { peerRules } from './peer-rules.ts';
+import { relayRules } from './relay-rules.ts';
 import type { RuleTakenOut } from './rule-taken-out.ts';
 import { sessionRules } from './session-rules.ts';
 
@@ -11,5 +12,6 @@ export const rulesTakenOut: readonly RuleTakenOut[] = [
   ...feedRules,
   ...cacheRules,
   ...peerRules,
+  ...relayRules,
   ...sessionRules,
 ];

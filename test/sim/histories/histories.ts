@@ -2,6 +2,8 @@ import { oneOrigin, severalOrigins, type Topology } from '../nodes/topology.ts';
 import { absences } from './absences.ts';
 import { originLives } from './origin-lives.ts';
 import { peers } from './peers.ts';
+import { relayChain } from './relay-chain.ts';
+import { relays } from './relays.ts';
 import { Scene } from './scene.ts';
 import { sessions } from './sessions.ts';
 import { staleness } from './staleness.ts';
@@ -13,6 +15,7 @@ type Histories = Readonly<Record<string, (scene: Scene) => Promise<void>>>;
 const groups: ReadonlyArray<readonly [Topology, Histories]> = [
   [oneOrigin, { ...absences, ...watches, ...staleness, ...originLives }],
   [severalOrigins, { ...peers, ...sessions }],
+  [relayChain, { ...relays }],
 ];
 
 export const historyNames: readonly string[] = groups.flatMap(([, histories]) => Object.keys(histories));

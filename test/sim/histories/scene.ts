@@ -13,7 +13,7 @@ import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { VirtualTime } from '../../support/virtual-time.ts';
-import { Coverage } from '../coverage.ts';
+import { auditDifference, Coverage } from '../coverage.ts';
 import { linkTo } from '../network/link.ts';
 import { Path } from '../network/path.ts';
 import { Cluster } from '../nodes/cluster.ts';
@@ -90,9 +90,15 @@ export class Scene {
     await this.createNamespace();
     for (const origin of others) await this.done(origin.start());
     for (const edge of edges) await this.done(edge.start());
-    while (!origins.every(({ hasServed }) => hasServed)) await this.wait(100);
-    // Whom it followed in vain is tried again a second later.
-    await this.wait(others.length === 0 ? 500 : 1500);
+    await this.wait(500);
+    while (!(await this.#allLive())) await this.wait(100);
+    // Whom an origin followed in vain it tries again a second later.
+    if (others.length > 0) await this.wait(1000);
+  }
+
+  async #allLive(): Promise<boolean> {
+    const statuses = await Promise.all(this.cluster.processes.map(({ node }) => node?.status(this.#call())));
+    return statuses.every((status) => status?.ready === true && status.parts.every(({ state }) => state === 'live'));
   }
 
   async createNamespace(): Promise<void> {
@@ -247,6 +253,8 @@ export class Scene {
 
   end(): void {
     for (const process of this.cluster.processes) process.crash();
+    const differences = this.coverage.counts.get(auditDifference) ?? 0;
+    this.expect(`the audit found ${differences} differences`, differences === 0);
   }
 
   async #write(at: string, mutation: (number: number) => Mutation, wishes: WriteWishes): Promise<WriteAnswer> {
