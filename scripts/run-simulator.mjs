@@ -54,11 +54,12 @@ function takeOutRules() {
   const main = join(built, 'test/sim/main.js');
   const { stdout } = spawnSync(process.execPath, [main, '--rules'], { encoding: 'utf8' });
   let allFound = true;
-  for (const { name, seed, history } of stdout
+  for (const { name, seed, topology, history } of stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))) {
-    const where = history === undefined ? ['--from', String(seed), '--seeds', String(seeds)] : ['--history', history];
+    const searched = ['--topology', topology, '--from', String(seed), '--seeds', String(seeds)];
+    const where = history === undefined ? searched : ['--history', history];
     const { status, stdout: output } = spawnSync(process.execPath, [main, '--without', name, ...where], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],

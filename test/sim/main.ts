@@ -26,7 +26,9 @@ if (values.without !== undefined && rule === undefined) throw new Error(`no rule
 if (rule !== undefined) editModules(rule.edits);
 
 if (values.rules) {
-  for (const { name, seed = 1, history } of rulesTakenOut) console.log(JSON.stringify({ name, seed, history }));
+  for (const { name, seed = 1, topology = 'one', history } of rulesTakenOut) {
+    console.log(JSON.stringify({ name, seed, topology, history }));
+  }
   process.exit(0);
 }
 

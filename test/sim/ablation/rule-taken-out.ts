@@ -15,6 +15,8 @@ export interface RuleTakenOut {
   readonly expected: RegExp;
   /** A seed that shows it, known from an earlier run: the search begins there. */
   readonly seed?: number;
+  /** The topology that seeds are run in, by its name; one origin where none is named. A history has its own. */
+  readonly topology?: string;
   /** A scripted history that shows it, where random ones reach it too rarely. */
   readonly history?: string;
 }

@@ -1,7 +1,17 @@
 import { cacheRules } from './cache-rules.ts';
 import { feedRules } from './feed-rules.ts';
 import { originRules } from './origin-rules.ts';
+import { peerRules } from './peer-rules.ts';
+import { relayRules } from './relay-rules.ts';
 import type { RuleTakenOut } from './rule-taken-out.ts';
+import { sessionRules } from './session-rules.ts';
 
-/** Every rule that applies with one origin, each taken out in turn. */
-export const rulesTakenOut: readonly RuleTakenOut[] = [...originRules, ...feedRules, ...cacheRules];
+/** Every rule of the architecture, each taken out in turn. */
+export const rulesTakenOut: readonly RuleTakenOut[] = [
+  ...originRules,
+  ...feedRules,
+  ...cacheRules,
+  ...peerRules,
+  ...relayRules,
+  ...sessionRules,
+];

@@ -1,22 +1,31 @@
+import { oneOrigin, severalOrigins, type Topology } from '../nodes/topology.ts';
 import { absences } from './absences.ts';
 import { originLives } from './origin-lives.ts';
+import { peers } from './peers.ts';
+import { relayChain } from './relay-chain.ts';
+import { relays } from './relays.ts';
 import { Scene } from './scene.ts';
+import { sessions } from './sessions.ts';
 import { staleness } from './staleness.ts';
 import { watches } from './watches.ts';
 
+type Histories = Readonly<Record<string, (scene: Scene) => Promise<void>>>;
+
 /** Histories by name: known failures of others, and what random histories reach too rarely. */
-export const histories: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
-  ...absences,
-  ...watches,
-  ...staleness,
-  ...originLives,
-};
+const groups: ReadonlyArray<readonly [Topology, Histories]> = [
+  [oneOrigin, { ...absences, ...watches, ...staleness, ...originLives }],
+  [severalOrigins, { ...peers, ...sessions }],
+  [relayChain, { ...relays }],
+];
+
+export const historyNames: readonly string[] = groups.flatMap(([, histories]) => Object.keys(histories));
 
 /** Plays one. What it violates, and all that happened. */
 export async function playHistory(name: string): Promise<{ violations: readonly string[]; trace: readonly string[] }> {
-  const history = histories[name];
+  const [topology, histories] = groups.find(([, group]) => name in group) ?? [];
+  const history = histories?.[name];
   if (history === undefined) throw new Error(`no history is called ${name}`);
-  const scene = new Scene();
+  const scene = new Scene(topology);
   await scene.start();
   await history(scene);
   scene.end();

@@ -1,10 +1,19 @@
-import type { GetAnswer, GetRequest, Mutation, WriteAnswer } from '../../../src/model/key-value.ts';
+import type { Retired } from '../../../src/model/cluster.ts';
+import type {
+  Condition,
+  GetAnswer,
+  GetRequest,
+  Mutation,
+  WriteAnswer,
+  WriteRequest,
+} from '../../../src/model/key-value.ts';
+import type { OriginId } from '../../../src/model/position.ts';
 import { emptySession } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { VirtualTime } from '../../support/virtual-time.ts';
-import { Coverage } from '../coverage.ts';
+import { auditDifference, Coverage } from '../coverage.ts';
 import { linkTo } from '../network/link.ts';
 import { Path } from '../network/path.ts';
 import { Cluster } from '../nodes/cluster.ts';
@@ -37,12 +46,23 @@ const parameters: Parameters = {
 export const purgedAfterMs = 2500;
 const callMs = 400;
 
+type WriteWishes = Partial<Pick<WriteRequest, 'session' | 'durability' | 'durabilityTimeoutMs'>> & {
+  readonly condition?: Condition;
+};
+
+interface PutWishes extends WriteWishes {
+  readonly bytes?: number;
+  readonly expiresInSeconds?: number;
+}
+
 /** A cluster whose history is written by hand; judged by the same oracles as random ones. */
 export class Scene {
   readonly time = new VirtualTime();
   readonly coverage = new Coverage();
   readonly cluster: Cluster;
   readonly oracles: Oracles;
+  /** Where namespaces are created and removed. */
+  readonly #first: string;
   readonly #random = new SeededRandom(1);
   readonly #keys = new Set<string>();
   readonly #watchers: Watcher[] = [];
@@ -55,6 +75,7 @@ export class Scene {
       this.coverage,
     );
     this.oracles = new Oracles(this.cluster, this.time, true);
+    this.#first = topology.origins[0]?.name ?? '';
   }
 
   get violations(): readonly string[] {
@@ -64,22 +85,37 @@ export class Scene {
   /** Starts every node, and waits until each has caught up. */
   async start(): Promise<void> {
     const { origins, edges } = this.cluster;
-    for (const origin of origins) await this.done(origin.start());
+    const [first, ...others] = origins;
+    await this.done(first?.start() ?? Promise.resolve());
     await this.createNamespace();
+    for (const origin of others) await this.done(origin.start());
     for (const edge of edges) await this.done(edge.start());
     await this.wait(500);
+    while (!(await this.#allLive())) await this.wait(100);
+    // Whom an origin followed in vain it tries again a second later.
+    if (others.length > 0) await this.wait(1000);
+  }
+
+  async #allLive(): Promise<boolean> {
+    const statuses = await Promise.all(this.cluster.processes.map(({ node }) => node?.status(this.#call())));
+    return statuses.every((status) => status?.ready === true && status.parts.every(({ state }) => state === 'live'));
   }
 
   async createNamespace(): Promise<void> {
-    await this.done(this.#node('origin').create(title, this.#call()));
+    await this.done(this.node(this.#first).create(title, this.#call()));
   }
 
   async removeNamespace(): Promise<void> {
-    await this.done(this.#node('origin').remove(title, this.#call()));
+    await this.done(this.node(this.#first).remove(title, this.#call()));
   }
 
   wait(ms: number): Promise<void> {
     return this.time.runUntil(this.time.nowMs + ms);
+  }
+
+  /** Waits until the right clock is so many milliseconds past a whole second: retention is judged in whole ones. */
+  untilSecond(ms: number): Promise<void> {
+    return this.wait((1000 + ms - (this.time.nowMs % 1000)) % 1000);
   }
 
   /** Lets time go on until this is settled. */
@@ -94,21 +130,25 @@ export class Scene {
     return promise;
   }
 
-  put(at: string, key: string, more: { bytes?: number; expiresInSeconds?: number } = {}): Promise<WriteAnswer> {
-    const { bytes = 5, expiresInSeconds } = more;
+  put(at: string, key: string, { bytes = 5, expiresInSeconds, condition, ...wishes }: PutWishes = {}) {
     const expiry = expiresInSeconds === undefined ? {} : { expiry: { kind: 'in' as const, seconds: expiresInSeconds } };
-    return this.#write(at, (number) => ({ kind: 'put', key, value: signedValue(number, 0, bytes), ...expiry }));
+    const conditioned = condition === undefined ? {} : { condition };
+    return this.#write(
+      at,
+      (number) => ({ kind: 'put', key, value: signedValue(number, 0, bytes), ...expiry, ...conditioned }),
+      wishes,
+    );
   }
 
-  delete(at: string, key: string): Promise<WriteAnswer> {
-    return this.#write(at, () => ({ kind: 'delete', key }));
+  delete(at: string, key: string, { condition, ...wishes }: WriteWishes = {}): Promise<WriteAnswer> {
+    return this.#write(at, () => ({ kind: 'delete', key, ...(condition === undefined ? {} : { condition }) }), wishes);
   }
 
   /** A read as a user makes it, judged. */
   async get(at: string, key: string, wishes: Partial<GetRequest> = {}): Promise<GetAnswer> {
     const startMs = this.time.nowMs;
     const request = { namespace: title, key, session: emptySession, ...wishes };
-    const answer = await this.done(this.#node(at).get(request, this.#call()));
+    const answer = await this.done(this.node(at).get(request, this.#call()));
     const { session } = request;
     const asked = { truthOf: this.oracles.truthOf.bind(this.oracles), startMs, nowMs: this.time.nowMs, session };
     for (const line of complaintsOfGet(key, answer, asked)) this.oracles.trace.violated(`${at} ${key} ${line}`);
@@ -133,6 +173,40 @@ export class Scene {
     const found = this.cluster.paths.find((path) => path.name === name);
     if (found === undefined) throw new Error(`there is no path ${name}`);
     return found.path;
+  }
+
+  /** The paths between two nodes, whoever opened them. */
+  between(one: string, other: string): readonly Path[] {
+    return this.cluster.pathsOf(one).filter((path) => this.cluster.pathsOf(other).includes(path));
+  }
+
+  part(one: string, other: string): void {
+    for (const path of this.between(one, other)) path.cut(['there', 'back'], 'reset');
+  }
+
+  join(one: string, other: string): void {
+    for (const path of this.between(one, other)) path.mend();
+  }
+
+  id(origin: string): OriginId {
+    const found = this.cluster.origins.find(({ name }) => name === origin)?.id;
+    if (found === undefined) throw new Error(`${origin} is no origin with an id`);
+    return found;
+  }
+
+  /** An origin's disk is lost; it joins again as a new one when it is started. */
+  wipe(name: string): void {
+    const origin = this.cluster.origins.find((one) => one.name === name);
+    if (origin === undefined) throw new Error(`${name} is no origin`);
+    origin.crash('power');
+    origin.disk.wipe();
+    this.oracles.history?.put(name);
+    origin.peers = this.cluster.origins.map((one) => one.name).filter((one) => one !== name);
+  }
+
+  /** Removes an origin for good. */
+  retire(at: string, id: OriginId, force = false): Promise<Retired> {
+    return this.done(this.node(at).retire({ name: id, force }, this.#call()));
   }
 
   /** Cuts a node off from everybody, or mends that. */
@@ -179,16 +253,21 @@ export class Scene {
 
   end(): void {
     for (const process of this.cluster.processes) process.crash();
+    const differences = this.coverage.counts.get(auditDifference) ?? 0;
+    this.expect(`the audit found ${differences} differences`, differences === 0);
   }
 
-  async #write(at: string, mutation: (number: number) => Mutation): Promise<WriteAnswer> {
+  async #write(at: string, mutation: (number: number) => Mutation, wishes: WriteWishes): Promise<WriteAnswer> {
     const attempt = this.oracles.attempts.add((number) => [mutation(number)]);
     for (const { key } of attempt.mutations) this.#keys.add(key);
-    const request = { namespace: title, mutations: attempt.mutations, session: emptySession };
-    return this.done(this.#node(at).write(request, this.#call()));
+    const request = { namespace: title, mutations: attempt.mutations, session: emptySession, ...wishes };
+    const answer = await this.done(this.node(at).write(request, this.#call()));
+    this.oracles.acknowledged(request, answer);
+    return answer;
   }
 
-  #node(name: string): Upstream {
+  /** A node as it is now. @throws while it is down */
+  node(name: string): Upstream {
     const { node } = this.cluster.process(name);
     if (node === undefined) throw new Error(`${name} is down`);
     return node;

@@ -1,3 +1,4 @@
+import { mapKey } from '../../../src/model/key.ts';
 import type { GetAnswer, ListAnswer, Provenance } from '../../../src/model/key-value.ts';
 import { decodeListCursor } from '../../../src/model/list-cursor.ts';
 import type { NamespaceId } from '../../../src/model/namespace.ts';
@@ -7,6 +8,7 @@ import type { Record } from '../../../src/model/record.ts';
 import type { Session } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
+import type { Remembered } from './memory.ts';
 import { mayBeAbsent, mayBeReadable, type Truth, type Version } from './truth.ts';
 
 /** One read, from the question to the answer. */
@@ -15,6 +17,8 @@ export interface Asked {
   readonly startMs: number;
   readonly nowMs: number;
   readonly session: Session;
+  /** What the user knew when the question was put. */
+  readonly remembered?: Remembered;
 }
 
 /** A key as an answer shows it: a live record, a tombstone, or nothing known of it. */
@@ -48,16 +52,25 @@ export function complaintsOfList(
   if (sorted.join() !== listed.join() || listed.length > limit || listed.some((key) => !key.startsWith(prefix))) {
     complaints.push(`lists ${listed.join()} for ${limit} of ${prefix}`);
   }
-  const last = answer.cursor === undefined ? undefined : decodeListCursor(answer.cursor, answer.namespace, prefix);
   const truth = asked.truthOf(answer.bound?.root);
-  for (const key of truth.keys(answer.namespace)) {
-    if (!key.startsWith(prefix) || (after !== undefined && key <= after) || (last !== undefined && key > last))
-      continue;
+  for (const key of keysOfPage({ prefix, after }, answer, truth)) {
     const found = answer.keys.find((one) => one.key === key);
     const shown = found === undefined ? undefined : { kind: 'live' as const, stamp: found.stamp };
     complaints.push(...complaintsOfKey(key, shown, answer, asked).map((line) => `${key}: ${line}`));
   }
   return complaints;
+}
+
+/** The keys that were ever written of which the page says something: it lists them, or shows that they are not there. */
+export function keysOfPage(
+  { prefix, after }: { readonly prefix: string; readonly after: string | undefined },
+  { namespace, cursor }: ListAnswer,
+  truth: Truth,
+): string[] {
+  const last = cursor === undefined ? undefined : decodeListCursor(cursor, namespace, prefix);
+  const isInside = (key: string) =>
+    key.startsWith(prefix) && (after === undefined || key > after) && (last === undefined || key <= last);
+  return truth.keys(namespace).filter(isInside);
 }
 
 /** The promises of §8 for one key of an answer. */
@@ -85,11 +98,16 @@ function complaintsOfKey(key: string, shown: Shown, answer: Provenance, asked: A
   if (!gone && !truth.reflects(seen, shown, nowMs)) {
     complaints.push(`session that covers ${seen?.record.stamp} is shown ${said} by ${answer.source}`);
   }
+  const remembered = asked.remembered?.get(mapKey(namespace, key));
+  const known = remembered === undefined ? undefined : truth.surviving(remembered);
+  if (!gone && !truth.reflects(known, shown, nowMs)) {
+    complaints.push(`user who saw ${remembered} is shown ${said} by ${answer.source}`);
+  }
   // What the feed superseded is served when all else fails: it is past, and covers less than its part.
   if (answer.past && answer.source === 'cache') return complaints;
-  const known = truth.covered(namespace, key, covered);
-  if (!gone && !truth.reflects(known, shown, nowMs)) {
-    complaints.push(`covers ${known?.record.stamp} and shows ${said} of ${answer.source}`);
+  const required = truth.covered(namespace, key, covered);
+  if (!gone && !truth.reflects(required, shown, nowMs)) {
+    complaints.push(`covers ${required?.record.stamp} and shows ${said} of ${answer.source}`);
   }
   return complaints;
 }

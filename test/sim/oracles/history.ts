@@ -2,7 +2,7 @@ import { mapKey } from '../../../src/model/key.ts';
 import { type NamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
-import type { Stamp } from '../../../src/model/stamp.ts';
+import { bottomStamp, laterStamp, type Stamp } from '../../../src/model/stamp.ts';
 import { coversPosition, type VersionVector } from '../../../src/model/version-vector.ts';
 import { Truth, type Version } from './truth.ts';
 
@@ -12,6 +12,8 @@ interface Life {
   readonly id: OriginId;
   /** What only lives that are over hold is gone. */
   over: boolean;
+  /** The highest stamp that the disk had. */
+  highest: Stamp;
 }
 
 interface Happened extends Version {
@@ -42,6 +44,7 @@ export class History {
   /** A disk of this origin synced a record. True where nobody had this write before. */
   committed(disk: string, id: OriginId, record: Record, atMs: number): boolean {
     const life = this.#lifeOf(disk, id);
+    life.highest = laterStamp(life.highest, record.stamp);
     const known = this.#byStamp.get(record.stamp);
     const version: Happened = known ?? { record, atMs, positions: [], arrivals: new Map(), holders: new Set() };
     const { origin, sequence } = record.position;
@@ -100,6 +103,11 @@ export class History {
       );
       return heard && !this.#retired.has(key.slice('origin/'.length) as OriginId);
     }).length;
+  }
+
+  /** The highest stamp that this origin has on this disk by now (rule R15). */
+  highest(disk: string, id: OriginId): Stamp {
+    return this.#lifeOf(disk, id).highest;
   }
 
   isRetired(id: OriginId): boolean {
@@ -178,7 +186,7 @@ export class History {
     const known = this.#lives.get(disk);
     if (known?.id === id) return known;
     if (known !== undefined) known.over = true;
-    const life: Life = { disk, id, over: false };
+    const life: Life = { disk, id, over: false, highest: bottomStamp };
     this.#lives.set(disk, life);
     return life;
   }
@@ -197,6 +205,11 @@ class RootedHistory extends Truth {
 
   override written(stamp: Stamp): Version | undefined {
     return this.#history.written(stamp);
+  }
+
+  override surviving(stamp: Stamp): Version | undefined {
+    const version = this.#history.find(stamp);
+    return version !== undefined && this.#history.survives(version) ? version : undefined;
   }
 
   override replaced(record: Record): void {

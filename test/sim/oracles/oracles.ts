@@ -1,10 +1,10 @@
 import type { FeedEvent } from '../../../src/model/feed.ts';
 import { mapKey } from '../../../src/model/key.ts';
-import type { Mutation, WriteAnswer, WriteRequest } from '../../../src/model/key-value.ts';
+import type { WriteAnswer, WriteRequest } from '../../../src/model/key-value.ts';
 import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
-import { type Stamp, stampParts } from '../../../src/model/stamp.ts';
+import { stampParts } from '../../../src/model/stamp.ts';
 import { formatVector } from '../../../src/model/version-vector.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
@@ -19,6 +19,7 @@ import { complaintsOfPart, type Held } from './disks.ts';
 import { History } from './history.ts';
 import { Trace } from './trace.ts';
 import { Truth } from './truth.ts';
+import { complaintsOfWrite } from './writes.ts';
 
 /** Whoever knows everything: listens to the disks and the feeds of a cluster, and says what breaks a promise. */
 export class Oracles {
@@ -49,7 +50,7 @@ export class Oracles {
       return event;
     };
     cluster.answered = (method, [request], answer) => {
-      if (method === 'write') this.acknowledged((request as WriteRequest).mutations, answer as WriteAnswer);
+      if (method === 'write') this.acknowledged(request as WriteRequest, answer as WriteAnswer);
     };
   }
 
@@ -98,13 +99,6 @@ export class Oracles {
     return this.history.latest(registryNamespace, registryKeys.namespace(id))?.record.kind === 'live';
   }
 
-  /** False for a write that was lost with the disks of origins, and for what nobody wrote. */
-  isKept(stamp: Stamp): boolean {
-    if (this.history === undefined) return this.truthOf().written(stamp) !== undefined;
-    const version = this.history.find(stamp);
-    return version !== undefined && this.history.survives(version);
-  }
-
   /** True while an origin runs that was removed and has not heard so. */
   hasRemovedOriginRunning(): boolean {
     return this.#cluster.origins.some(({ id }) => id !== undefined && this.history?.isRetired(id) === true);
@@ -118,7 +112,9 @@ export class Oracles {
   }
 
   /** A write was answered: what a later one of the same commit took the place of is part of the history too. */
-  acknowledged(mutations: readonly Mutation[], { namespace, written }: WriteAnswer): void {
+  acknowledged(request: Pick<WriteRequest, 'mutations' | 'session'>, answer: WriteAnswer): void {
+    const { mutations } = request;
+    const { namespace, written } = answer;
     written.forEach(({ stamp, position, expiresAt }, index) => {
       const mutation = mutations[index];
       if (mutation === undefined) return;
@@ -136,6 +132,25 @@ export class Oracles {
         });
       }
     });
+    this.#checkDurable(answer);
+    const complaints = complaintsOfWrite(request, answer, this.truthOf(), this.#time.nowMs);
+    for (const line of complaints) this.trace.violated(line);
+  }
+
+  /** A level that was reached means as many disks, of the origins that the one that took the write knew when it did. */
+  #checkDurable({ namespace, written, durability }: WriteAnswer): void {
+    const { history } = this;
+    // Who knows that the namespace is dead keeps nothing of it.
+    if (history === undefined || durability === 'local' || this.isDead(namespace)) return;
+    for (const { stamp, position } of written) {
+      const version = history.find(stamp);
+      if (version === undefined) continue;
+      const members = history.membersKnownTo(position.origin, version.atMs);
+      const needed = durability === 'all' ? members : Math.floor(members / 2) + 1;
+      const disks = history.disksWith(version).size;
+      if (disks < needed)
+        this.trace.violated(`${durability} is said of ${stamp}, which ${disks} of ${needed} disks have`);
+    }
   }
 
   /** Rule R1: what a feed shows is on the disk of an origin. */
@@ -203,9 +218,13 @@ export class Oracles {
     if (history === undefined || id === undefined) return;
     const atMs = this.#time.nowMs;
     const view = history.view(id);
+    const highest = history.highest(name, id);
     const fresh = records.filter((record) => history.committed(name, id, record, atMs));
     const own = fresh.filter(({ position, stamp }) => position.origin === id && stampParts(stamp).origin === id);
     attempts.checkCommit(own, view, trace, atMs);
+    for (const { key, stamp } of own) {
+      if (stamp < highest) trace.violated(`${name}: ${key} was written at ${stamp}, which had ${highest} before`);
+    }
     this.#decisions ??= new Decisions(history, attempts);
     for (const line of this.#decisions.complaints(own, id)) trace.violated(`${name}: ${line}`);
     for (const { key, kind, stamp, position } of records)

@@ -58,6 +58,11 @@ export class Truth {
     return this.#byStamp.get(stamp);
   }
 
+  /** A write that was not lost with every disk that had it. */
+  surviving(stamp: Stamp): Version | undefined {
+    return this.#byStamp.get(stamp);
+  }
+
   versions(namespace: NamespaceId, key: string): readonly Version[] {
     return this.#versions.get(mapKey(namespace, key)) ?? [];
   }

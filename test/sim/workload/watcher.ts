@@ -96,7 +96,7 @@ export class Watcher {
 
   #changed({ key, stamp }: Change): void {
     const before = this.#latest.get(key);
-    if (before !== undefined && stamp < before && this.#options.oracles.isKept(before))
+    if (before !== undefined && stamp < before && this.#options.oracles.truthOf().surviving(before) !== undefined)
       this.#violated(`goes back on ${key} from ${before} to ${stamp}`);
     this.#latest.set(key, stamp);
   }

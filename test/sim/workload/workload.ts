@@ -16,9 +16,10 @@ import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Coverage } from '../coverage.ts';
 import type { Cluster } from '../nodes/cluster.ts';
-import { complaintsOfGet, complaintsOfList } from '../oracles/answers.ts';
+import { complaintsOfGet, complaintsOfList, keysOfPage } from '../oracles/answers.ts';
 import { type Attempt, mayRefuse, signedValue } from '../oracles/attempts.ts';
 import { title } from '../oracles/disks.ts';
+import { Memory } from '../oracles/memory.ts';
 import type { Oracles } from '../oracles/oracles.ts';
 import { noSignal } from './no-signal.ts';
 
@@ -31,13 +32,19 @@ export interface WorkloadOptions {
   readonly keys: readonly string[];
 }
 
+/** What a client keeps for its user, and what the user knows without it. */
+interface User {
+  readonly keeper: SessionKeeper;
+  readonly memory: Memory;
+}
+
 /** Milliseconds that an operation may take. */
 const callMs = 400;
 
 /** Users that read and write at any node, move between nodes, and judge every answer. */
 export class Workload {
   readonly #options: WorkloadOptions;
-  readonly #sessions = Array.from({ length: 3 }, () => new SessionKeeper(true));
+  readonly #users = Array.from({ length: 3 }, (): User => ({ keeper: new SessionKeeper(true), memory: new Memory() }));
   /** The version that a user last saw of a key, for conditions. */
   readonly #versions = new Map<string, Condition>();
 
@@ -50,17 +57,17 @@ export class Workload {
     const { random, cluster, oracles } = this.#options;
     // The origin takes part as often as the edges together, so that writes are not held up by cut links alone.
     const process = random.chance(0.3) ? random.pick(cluster.origins) : random.pick(cluster.edges);
-    const session = random.pick(this.#sessions);
+    const user = random.pick(this.#users);
     const draw = random.fraction();
     const { node, name } = process;
     const fork = random.fork();
     if (node === undefined) return;
     try {
       if (cluster.origins.length > 1 && draw > 0.98 && draw < 0.995) await this.#moveHome(fork);
-      else if (draw < 0.6) await this.#get(node, name, session, fork);
-      else if (draw < 0.7) await this.#list(node, name, session, fork);
-      else if (draw < 0.995) await this.#write(node, name, session, fork);
-      else await this.#replaceNamespace(node, name, session, fork);
+      else if (draw < 0.6) await this.#get(node, name, user, fork);
+      else if (draw < 0.7) await this.#list(node, name, user, fork);
+      else if (draw < 0.995) await this.#write(node, name, user, fork);
+      else await this.#replaceNamespace(node, name, user.keeper, fork);
     } catch (error) {
       if (!(error instanceof MeridianError)) oracles.trace.violated(`${name}: ${(error as Error).stack}`);
       else oracles.trace.note(() => `${name} failed: ${error.message}`);
@@ -84,10 +91,11 @@ export class Workload {
     return draw < 0.53 ? { maxStalenessMs: 0 } : {};
   }
 
-  async #get(node: Upstream, name: string, keeper: SessionKeeper, random: SeededRandom): Promise<void> {
+  async #get(node: Upstream, name: string, { keeper, memory }: User, random: SeededRandom): Promise<void> {
     const { time, oracles, keys, coverage } = this.#options;
     const key = random.pick(keys);
     const session = keeper.current;
+    const remembered = memory.remembered();
     const startMs = time.nowMs;
     const wishes = this.#wishes(random);
     const answer = await node.get({ namespace: title, key, session, ...wishes }, this.#call()).catch((error) => {
@@ -96,16 +104,17 @@ export class Workload {
     });
     oracles.trace.note(() => `${name} ${key} = ${shown(answer)}`);
     coverage.count('answers checked');
-    const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
+    const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session, remembered };
     for (const line of complaintsOfGet(key, answer, asked)) oracles.trace.violated(`${name} ${key} ${line}`);
     if (!isAsWished(name, answer, wishes))
       oracles.trace.violated(`${name} ${key} is not as wished: ${JSON.stringify(wishes)}`);
     keeper.sawAnswer(answer);
+    memory.sawAnswer(key, answer, oracles.truthOf());
     const version = answer.record?.kind === 'live' ? answer.record.stamp : undefined;
     this.#versions.set(key, version === undefined ? { kind: 'absent' } : { kind: 'version', version });
   }
 
-  async #list(node: Upstream, name: string, keeper: SessionKeeper, random: SeededRandom): Promise<void> {
+  async #list(node: Upstream, name: string, { keeper, memory }: User, random: SeededRandom): Promise<void> {
     const { time, oracles, coverage } = this.#options;
     const prefix = random.pick(['', 'a', 'b', 'a0']);
     const limit = random.between(1, 12);
@@ -113,6 +122,7 @@ export class Workload {
     let after: string | undefined;
     do {
       const session = keeper.current;
+      const remembered = memory.remembered();
       const startMs = time.nowMs;
       const page = { namespace: title, prefix, limit, session, ...(cursor === undefined ? {} : { cursor }) };
       const wishes = this.#wishes(random);
@@ -122,19 +132,21 @@ export class Workload {
       });
       oracles.trace.note(() => `${name} lists ${prefix}: ${answer.keys.map(({ key }) => key).join()} ${answer.source}`);
       coverage.count('lists checked');
-      const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
+      const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session, remembered };
       const complaints = complaintsOfList({ prefix, limit, after }, answer, asked);
       for (const line of complaints) oracles.trace.violated(`${name} list ${line}`);
       if (!isAsWished(name, answer, wishes))
         oracles.trace.violated(`${name} list is not as wished: ${JSON.stringify(wishes)}`);
       keeper.sawList(answer);
+      const truth = oracles.truthOf();
+      memory.sawList(keysOfPage({ prefix, after }, answer, truth), answer, truth);
       cursor = answer.cursor;
       after = cursor === undefined ? undefined : decodeListCursor(cursor, answer.namespace, prefix);
     } while (cursor !== undefined && random.chance(0.7));
   }
 
-  async #write(node: Upstream, name: string, keeper: SessionKeeper, random: SeededRandom): Promise<void> {
-    const { time, oracles } = this.#options;
+  async #write(node: Upstream, name: string, { keeper, memory }: User, random: SeededRandom): Promise<void> {
+    const { time, oracles, coverage } = this.#options;
     const startMs = time.nowMs;
     const attempt = oracles.attempts.add((number) => this.#mutations(number, random));
     const request = {
@@ -149,9 +161,10 @@ export class Workload {
       throw error;
     });
     oracles.trace.note(() => `${name} writes ${attempt.mutations.map(({ kind, key }) => `${kind} ${key}`).join()}`);
-    this.#checkWritten(attempt, answer, name);
-    if (request.durability !== undefined) this.#checkDurable(answer, startMs, name);
+    this.#checkWritten(request, answer, name);
+    if (request.durability !== undefined) coverage.count(`durable ${answer.durability}`);
     keeper.wrote(answer);
+    memory.wrote(attempt, answer);
   }
 
   /** Some writes wait for other origins, once there are any that count. */
@@ -159,25 +172,6 @@ export class Workload {
     const { origins } = this.#options.cluster;
     if (origins.length === 1 || !origins.every(({ hasServed }) => hasServed) || random.chance(0.7)) return {};
     return { durability: random.pick(['majority', 'all']), durabilityTimeoutMs: random.between(10, 200) };
-  }
-
-  /** A level that was reached means as many disks, of the origins that the one that took the write knew when it did. */
-  #checkDurable({ written, durability, namespace }: WriteAnswer, startMs: number, name: string): void {
-    const { oracles, coverage } = this.#options;
-    const { history } = oracles;
-    coverage.count(`durable ${durability}`);
-    // Who has heard that the namespace is gone keeps nothing of it.
-    if (history === undefined || durability === 'local' || oracles.isDead(namespace)) return;
-    const [first] = written;
-    if (first === undefined) return;
-    const members = history.membersKnownTo(first.position.origin, startMs);
-    const least = durability === 'all' ? members : Math.floor(members / 2) + 1;
-    for (const { stamp } of written) {
-      const version = history.find(stamp);
-      const disks = version === undefined ? least : history.disksWith(version).size;
-      if (disks < least)
-        oracles.trace.violated(`${name} says ${durability} of ${stamp}, which ${disks} of ${least} disks have`);
-    }
   }
 
   async #moveHome(random: SeededRandom): Promise<void> {
@@ -206,9 +200,10 @@ export class Workload {
   }
 
   /** Acknowledged means on disk. */
-  #checkWritten({ mutations }: Attempt, answer: WriteAnswer, name: string): void {
+  #checkWritten(request: WriteRequest, answer: WriteAnswer, name: string): void {
     const { oracles } = this.#options;
-    oracles.acknowledged(mutations, answer);
+    const { mutations } = request;
+    oracles.acknowledged(request, answer);
     mutations.forEach(({ key }, index) => {
       const stamp = answer.written[index]?.stamp;
       if (stamp !== undefined && oracles.truthOf().written(stamp) === undefined) {

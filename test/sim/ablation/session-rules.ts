@@ -1,0 +1,47 @@
+import type { RuleTakenOut } from './rule-taken-out.ts';
+
+/** What a session is promised, wherever it goes (rule R14). */
+export const sessionRules: readonly RuleTakenOut[] = [
+  {
+    name: 'R14 sessions: an origin does not wait for what a session saw',
+    edits: [{ file: 'origin/origin-reads', from: 'if (covered())\n', to: 'if (true)\n' }],
+    expected: /session/,
+    history: 'a session that reads where its write has not come',
+  },
+  {
+    name: 'R14 sessions: an origin does not raise its clock above the stamp of a session',
+    edits: [
+      {
+        file: 'origin/writer',
+        from: 'laterStamp(view.state.highWater, session)',
+        to: 'view.state.highWater',
+      },
+    ],
+    expected: /in a session that saw/,
+    history: 'a session that writes where the clock is behind',
+  },
+  {
+    name: 'R14 sessions: any stamp of a session is taken',
+    edits: [{ file: 'origin/stamp-clock', from: 'if (stamp <= highWater)', to: 'if (true)' }],
+    expected: /from the future/,
+    history: 'a session from the future',
+  },
+  {
+    name: 'R14 sessions: a condition is decided before the home covers its session',
+    edits: [{ file: 'origin/origin', from: 'await reads.covering(request.session.vector, call);', to: '' }],
+    expected: /was decided without/,
+    history: 'a condition of a session that is ahead of the home',
+  },
+  {
+    name: 'R14 sessions: an absence brings nothing into the session',
+    edits: [
+      {
+        file: 'model/session',
+        from: 'const vector = joinVectors(session.vector, covered);',
+        to: 'const vector = session.vector;',
+      },
+    ],
+    expected: /who saw/,
+    history: 'an absence that is asked for again where the key still is',
+  },
+];

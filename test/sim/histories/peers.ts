@@ -1,0 +1,122 @@
+import { purgedAfterMs, type Scene } from './scene.ts';
+
+/** Origins that follow each other, and lose each other from sight. */
+export const peers = {
+  /** What an origin wrote by itself loses against a deletion that it has not heard of: that has to be kept until then. */
+  'a deletion that an origin away has yet to hear of': async (scene: Scene) => {
+    await scene.put('a', 'a1');
+    await scene.wait(200);
+    for (const other of ['a', 'b']) scene.part('c', other);
+    await scene.put('c', 'a1');
+    await scene.wait(20);
+    await scene.delete('a', 'a1');
+    await scene.wait(purgedAfterMs);
+    for (const other of ['a', 'b']) scene.join('c', other);
+    await scene.converge();
+  },
+
+  /** The same where all others were restarted meanwhile: who was not heard of since covers nothing, for all they know. */
+  'a deletion that an origin away has yet to hear of, after a restart': async (scene: Scene) => {
+    await scene.put('a', 'a1');
+    await scene.wait(200);
+    for (const other of ['a', 'b']) scene.part('c', other);
+    await scene.put('c', 'a1');
+    await scene.wait(20);
+    await scene.delete('a', 'a1');
+    for (const origin of ['a', 'b']) await scene.crash(origin, 20);
+    await scene.wait(purgedAfterMs);
+    for (const other of ['a', 'b']) scene.join('c', other);
+    await scene.converge();
+  },
+
+  /** An origin acknowledges a deletion by another way than that on which its own, earlier write is still to come. */
+  'a deletion that is acknowledged before what it deletes': async (scene: Scene) => {
+    scene.part('b', 'c');
+    await scene.untilSecond(500);
+    scene.path('a c').slowMs = 350;
+    await scene.wait(400);
+    await scene.put('c', 'a1');
+    await scene.wait(20);
+    await scene.delete('a', 'a1');
+    await scene.wait(100);
+    await scene.put('a', 'a2');
+    await scene.wait(purgedAfterMs);
+    await looks(scene, ['a']);
+    scene.path('a c').slowMs = 0;
+    scene.join('b', 'c');
+    await scene.converge();
+  },
+
+  /** B takes over what A wrote by a scan, and C follows B alone: B passes on what it holds, and claims nothing of it yet. */
+  'an origin that passes on what it scans': async (scene: Scene) => {
+    scene.part('a', 'c');
+    scene.part('a', 'b');
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a1']) await scene.put('a', key);
+    await scene.wait(100);
+    scene.path('b a').slowMs = 60;
+    scene.join('a', 'b');
+    await looks(scene, ['b', 'c']);
+    scene.path('b a').slowMs = 0;
+    scene.join('a', 'c');
+    await scene.converge();
+  },
+
+  /** C begins to follow B while B scans what A wrote: it is given all that B holds, also what B does not cover yet. */
+  'an origin that is followed while it scans': async (scene: Scene) => {
+    scene.part('a', 'c');
+    scene.part('a', 'b');
+    scene.part('b', 'c');
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8']) await scene.put('a', key);
+    await scene.wait(100);
+    scene.path('b a').slowMs = 60;
+    scene.join('a', 'b');
+    await scene.wait(250);
+    scene.join('b', 'c');
+    await looks(scene, ['b', 'c']);
+    scene.path('b a').slowMs = 0;
+    scene.join('a', 'c');
+    await scene.converge();
+  },
+
+  /** A writer that asks for other disks is told of them only once they have it. */
+  'a majority that is not reached': async (scene: Scene) => {
+    const wishes = { durability: 'majority', durabilityTimeoutMs: 50 } as const;
+    await scene.put('a', 'a1', wishes);
+    for (const other of ['b', 'c']) scene.part('a', other);
+    await scene.put('a', 'a2', wishes);
+    scene.join('a', 'b');
+    await scene.wait(300);
+    scene.part('b', 'c');
+    await scene.put('a', 'a3', { ...wishes, durability: 'all' });
+    for (const other of ['a', 'b']) scene.join('c', other);
+    await scene.converge();
+  },
+
+  /** A clock that is far ahead wins no conflict: whoever runs by it is not followed. */
+  'a clock that is far ahead': async (scene: Scene) => {
+    const [a] = scene.cluster.origins;
+    await scene.put('a', 'a1');
+    await scene.wait(100);
+    a?.stepClock(700);
+    for (const other of ['b', 'c']) scene.part('a', other);
+    await scene.put('a', 'a1');
+    await scene.wait(100);
+    const { written } = await scene.put('b', 'a1');
+    for (const other of ['b', 'c']) scene.join('a', other);
+    await scene.wait(300);
+    const shown = await scene.shows('b', 'a1');
+    scene.expect(`b shows ${shown}, not what was written last`, shown === written[0]?.stamp);
+    a?.stepClock(0);
+    await scene.wait(1500);
+    await scene.converge();
+  },
+};
+
+/** The covering property of these origins, and of all edges, again and again. */
+async function looks(scene: Scene, origins: readonly string[]): Promise<void> {
+  for (let look = 0; look < 40; look++) {
+    await scene.wait(20);
+    for (const origin of scene.cluster.origins) if (origins.includes(origin.name)) scene.oracles.checkOrigin(origin);
+    for (const edge of scene.cluster.edges) scene.oracles.checkEdge(edge);
+  }
+}
