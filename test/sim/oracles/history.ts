@@ -145,6 +145,15 @@ export class History {
     return false;
   }
 
+  /**
+   * False also where it was written in a life of a disk that was rolled back behind it: the same sequence means another
+   * write since, and sessions count in sequences. Until the origin notices, what others have of it stands in no order.
+   */
+  isPromised(version: Happened): boolean {
+    const isOfThisLife = ({ origin, sequence }: Position) => sequence <= (this.#forks.get(origin) ?? sequence);
+    return this.survives(version) && version.positions.some(isOfThisLife);
+  }
+
   find(stamp: Stamp): Happened | undefined {
     return this.#byStamp.get(stamp);
   }
@@ -209,7 +218,7 @@ class RootedHistory extends Truth {
 
   override surviving(stamp: Stamp): Version | undefined {
     const version = this.#history.find(stamp);
-    return version !== undefined && this.#history.survives(version) ? version : undefined;
+    return version !== undefined && this.#history.isPromised(version) ? version : undefined;
   }
 
   override replaced(record: Record): void {
