@@ -11,13 +11,12 @@ import { checkStep } from '../replication/check-step.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
-import { emptyLedgerState } from '../replication/ledger-state.ts';
 import type { CommitView } from '../replication/proposal.ts';
-import { removeRecords } from '../replication/remove-records.ts';
 import { checkSameLife } from '../replication/same-life.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { decideCaughtUp, decideChanges } from './cache-changes.ts';
+import { type Cached, forgetAll, forgetLostLives } from './cache-forgetting.ts';
 import { DiskBound } from './disk-bound.ts';
 import { type CacheEntry, MemoryCache } from './memory-cache.ts';
 import type { EdgeObserver } from './observer.ts';
@@ -167,9 +166,11 @@ export class CachePart implements FeedSink, Part {
         return this.#forgetAll();
       case 'changes':
         if (event.step !== undefined) checkStep(event.step, this.ledger);
+        await forgetLostLives(this.#cached, event.epochs ?? event.step?.epochs ?? new Map());
         return this.#changes(event);
       case 'caught-up':
         checkStep(event, this.ledger);
+        await forgetLostLives(this.#cached, event.epochs ?? new Map());
         return this.#caughtUp(event);
       default:
         return unreachable(event);
@@ -189,6 +190,10 @@ export class CachePart implements FeedSink, Part {
 
   async status(): Promise<PartStatus> {
     return { ...partStatus(this), records: this.#memory.size, bytes: this.#disk.bytes };
+  }
+
+  get #cached(): Cached {
+    return { ledger: this.ledger, memory: this.#memory, disk: this.#disk };
   }
 
   async #changes(event: Changes): Promise<void> {
@@ -264,21 +269,13 @@ export class CachePart implements FeedSink, Part {
     this.#caughtUpNow = true;
   }
 
-  /** A cache forgets: first what vouches for its entries, so that a crash half-way leaves nothing that counts. */
   async #forgetAll(): Promise<void> {
     this.#unvouched = true;
     this.#caughtUpBefore = false;
     this.#caughtUpNow = false;
     this.#generation++;
-    this.#memory.clear();
-    this.ledger.registry.clear(); // Before its records go, or each that goes would speak of a namespace's end.
-    const meta = new Map([[caughtUpName, undefined]]);
-    const decide = () => ({ state: emptyLedgerState, meta, silent: true, result: undefined });
-    await this.ledger.submit({ keys: [], sync: true, bytes: 0, decide });
-    await removeRecords(this.ledger, {}, { sync: true });
+    await forgetAll(this.#cached, caughtUpName);
     this.#shown = emptyVector;
-    this.ledger.registry.clear();
-    await this.#disk.measure();
     this.#unvouched = false;
   }
 
