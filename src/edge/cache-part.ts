@@ -7,7 +7,7 @@ import { replaces } from '../model/merge.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
-import { checkStep } from '../replication/check-step.ts';
+import { checkTold, type Told, toldBy } from '../replication/check-told.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -165,12 +165,10 @@ export class CachePart implements FeedSink, Part {
       case 'resync':
         return this.#forgetAll();
       case 'changes':
-        if (event.step !== undefined) checkStep(event.step, this.ledger);
-        await forgetLostLives(this.#cached, event.epochs ?? event.step?.epochs ?? new Map());
+        await this.#hear(toldBy(event));
         return this.#changes(event);
       case 'caught-up':
-        checkStep(event, this.ledger);
-        await forgetLostLives(this.#cached, event.epochs ?? new Map());
+        await this.#hear(toldBy(event));
         return this.#caughtUp(event);
       default:
         return unreachable(event);
@@ -194,6 +192,11 @@ export class CachePart implements FeedSink, Part {
 
   get #cached(): Cached {
     return { ledger: this.ledger, memory: this.#memory, disk: this.#disk };
+  }
+
+  async #hear(told: Told): Promise<void> {
+    checkTold(told, this.ledger);
+    await forgetLostLives(this.#cached, told.epochs);
   }
 
   async #changes(event: Changes): Promise<void> {
