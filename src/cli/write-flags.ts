@@ -11,14 +11,17 @@ export interface WriteWords {
   readonly durability?: Durability | undefined;
 }
 
+const levels = ['local', 'majority', 'all'] as const;
+
 export function withWriteOptions<T>(parser: Argv<T>): Argv<T & WriteWords> {
   return parser.options({
     'if-absent': { type: 'boolean', describe: 'Only if the key has no value; else FAILED_PRECONDITION' },
     'if-version': { type: 'string', requiresArg: true, describe: 'Only if the value has this version' },
     durability: {
-      choices: ['local', 'majority', 'all'] as const,
+      choices: levels,
       requiresArg: true,
-      describe: 'On how many origins’ disks it is before it is acknowledged; default: the cluster’s',
+      describe:
+        'On how many origins’ disks it is before it is acknowledged; default: the cluster’s. Waits as long as --timeout permits, and says which level was reached where that is a lower one',
     },
   }) as Argv<T & WriteWords>;
 }
@@ -38,4 +41,10 @@ export function conditionOf(words: WriteWords): ConditionOptions {
 
 export function writeOptionsOf({ durability }: WriteWords): WriteOptions {
   return durability === undefined ? {} : { durability };
+}
+
+/** What is to be said where the level asked for was not reached in time: the write is made all the same. */
+export function shortOf({ durability: asked }: WriteWords, reached: Durability): string | undefined {
+  if (asked === undefined || levels.indexOf(reached) >= levels.indexOf(asked)) return undefined;
+  return `written, but ${asked} was not reached in time: it is durable at level ${reached} so far`;
 }

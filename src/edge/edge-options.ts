@@ -6,7 +6,7 @@ import type { ReplicationObserver } from '../replication/observer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Store } from '../store/store.ts';
-import type { AuditBounds } from './audit.ts';
+import type { AuditBounds } from './audit/audit.ts';
 import type { FailBackTimes } from './fail-back.ts';
 import type { EdgeObserver } from './observer.ts';
 import type { NamedUpstream } from './upstreams.ts';
@@ -62,5 +62,12 @@ export const edgeDefaults: EdgeBounds = {
   loadsWaitingMax: 8192,
   loadTimeoutMs: 10_000,
   failBack: { lookMs: 1000, steadyMs: 5000, steadyMsMax: 5 * 60_000 },
-  audit: { everyMs: 5000, keysMax: 4, patienceMs: 5000 },
+  audit: {
+    everyMs: 5000,
+    keysMax: 4,
+    rangeRecordsMax: 512,
+    rangeBytesMax: 1024 * 1024,
+    suspectsMax: 32,
+    patienceMs: 5000,
+  },
 };

@@ -11,15 +11,17 @@ import type {
 } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
+import { containsRange } from '../model/filter.ts';
 import { checkKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
+import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { PartDigests } from '../replication/part-digests.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
-import { Audit } from './audit.ts';
+import { Audit } from './audit/audit.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { EdgeParts } from './edge-parts.ts';
 import { FailBack } from './fail-back.ts';
@@ -223,6 +225,15 @@ export class Edge implements Upstream {
     const copy = this.#parts?.copy?.part;
     const held = copy?.hasCaughtUp ? [{ part: 'copy', ledger: copy.ledger, filter: copy.filter } as const] : [];
     return this.#digests.of(held, request, AbortSignal.any([signal, this.#loops.signal]));
+  }
+
+  /** Of a copy that holds the stretch whole; all else the upstream digests. */
+  async digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest> {
+    const copy = this.#parts?.copy?.part;
+    if (copy?.hasCaughtUp && containsRange(copy.filter, request)) {
+      return this.#digests.ofStretch(copy.ledger, request, AbortSignal.any([call.signal, this.#loops.signal]));
+    }
+    return this.#upstreams.ask(call, (upstream, asked) => upstream.digestRange(request, asked));
   }
 
   async report(): Promise<Report> {

@@ -15,6 +15,9 @@ export interface AuditDifference {
   readonly mended: boolean;
 }
 
+/** How the comparison of a stretch ended: with equal digests, with keys to compare, or with nothing concluded. */
+export type RangeOutcome = 'equal' | 'suspect' | 'open';
+
 /** What an edge tells whoever measures. Every method returns at once and throws nothing. */
 export interface EdgeObserver {
   /** A read was answered from `source` (origin, copy, cache), or refused (then `none`). */
@@ -29,6 +32,8 @@ export interface EdgeObserver {
   cacheSized(at: 'memory' | 'disk', entries: number, bytes: number): void;
   /** A key was compared with the upstream's. */
   audited(part: 'copy' | 'cache'): void;
+  /** A stretch of a copy was compared with the upstream's, with so many live records. */
+  rangeAudited(outcome: RangeOutcome, records: number): void;
   auditDiffered(difference: AuditDifference): void;
 }
 
@@ -44,5 +49,6 @@ export const silentEdgeObserver: EdgeObserver = {
   evicted: nothing,
   cacheSized: nothing,
   audited: nothing,
+  rangeAudited: nothing,
   auditDiffered: nothing,
 };

@@ -56,10 +56,23 @@ export class Upstreams {
     this.#rests.failed(name);
   }
 
-  /** Runs a call once, at the current upstream, and tells how it went. */
+  /**
+   * Runs a call once, at the current upstream: where it failed it may have happened. Only where the call certainly never
+   * left is the next one asked.
+   */
   async call<T>(call: Call, run: (upstream: Upstream, call: Call) => Promise<T>): Promise<T> {
     const passed = passedOn(call);
-    return this.#callAt(this.current(), (upstream) => run(upstream, passed));
+    let others = this.list;
+    for (let named = this.current(); ; ) {
+      others = others.filter((other) => other !== named);
+      try {
+        return await this.#callAt(named, (upstream) => run(upstream, passed));
+      } catch (error) {
+        const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
+        if (!neverLeft(error) || next === undefined || call.signal.aborted) throw error;
+        named = next;
+      }
+    }
   }
 
   /**
@@ -140,4 +153,9 @@ const ofTheCall = new Set(['session-not-covered', 'too-many-hops']);
 /** Only what speaks of the upstream itself counts against it: a refusal of one request does not. */
 function speaksOfUpstream(error: unknown): boolean {
   return isMeridianError(error, 'UNAVAILABLE') && !ofTheCall.has(error.details.reason);
+}
+
+/** There was no connection to send the call over. */
+function neverLeft(error: unknown): boolean {
+  return isMeridianError(error, 'UNAVAILABLE') && error.details.reason === 'not-connected';
 }

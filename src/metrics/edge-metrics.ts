@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { AuditDifference, EdgeObserver, LoadOutcome } from '../edge/observer.ts';
+import type { AuditDifference, EdgeObserver, LoadOutcome, RangeOutcome } from '../edge/observer.ts';
 import type { Record } from '../model/record.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { ReadWriteMetrics } from './read-write-metrics.ts';
@@ -15,6 +15,8 @@ export class EdgeMetrics implements EdgeObserver {
   readonly #entries: Gauge;
   readonly #bytes: Gauge;
   readonly #audited: Counter;
+  readonly #rangesAudited: Counter;
+  readonly #rangeRecords: Counter;
   readonly #differences: Counter;
   readonly #logger: Logger;
 
@@ -26,6 +28,17 @@ export class EdgeMetrics implements EdgeObserver {
       name: 'meridian_audit_compared_total',
       help: 'Keys held here that were compared with what the upstream holds.',
       labelNames: ['part'],
+      registers,
+    });
+    this.#rangesAudited = new Counter({
+      name: 'meridian_audit_ranges_total',
+      help: 'Stretches of the copy whose digest was compared with the upstream’s: equal, suspect (then keys are compared), or open where nothing could be concluded.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#rangeRecords = new Counter({
+      name: 'meridian_audit_range_records_total',
+      help: 'Live records of these stretches.',
       registers,
     });
     this.#differences = new Counter({
@@ -114,6 +127,11 @@ export class EdgeMetrics implements EdgeObserver {
 
   audited(part: 'copy' | 'cache'): void {
     this.#audited.inc({ part });
+  }
+
+  rangeAudited(outcome: RangeOutcome, records: number): void {
+    this.#rangesAudited.inc({ outcome });
+    this.#rangeRecords.inc(records);
   }
 
   auditDiffered({ part, key, held, found, responder, mended }: AuditDifference): void {

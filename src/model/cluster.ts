@@ -2,6 +2,7 @@ import type { Call } from './call.ts';
 import type { EpochHistory } from './epoch.ts';
 import type { NamespaceId } from './namespace.ts';
 import type { OriginId } from './position.ts';
+import type { RangeDigest, RangeDigestRequest } from './range-digest.ts';
 import type { VersionVector } from './version-vector.ts';
 
 /** What a node says of itself, and of whom it hears. */
@@ -19,6 +20,11 @@ export interface Cluster {
    * @throws RESOURCE_EXHAUSTED where too many wait
    */
   digest(request: DigestRequest, call: Call): Promise<readonly PartDigest[]>;
+  /**
+   * Of one stretch, or of as much of its beginning as one request may read.
+   * @throws NOT_FOUND, RESOURCE_EXHAUSTED where too many wait, UNIMPLEMENTED by nodes of an earlier version
+   */
+  digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest>;
   /** One origin tells another what it holds of a third that is being removed. @throws FAILED_PRECONDITION */
   report(request: ReportRequest, call: Call): Promise<Report>;
 }

@@ -17,6 +17,7 @@ import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, Write
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { OriginId } from '../model/position.ts';
+import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Ledger } from '../replication/ledger.ts';
@@ -214,6 +215,11 @@ export class Origin implements Upstream {
     this.#parts.standing.check();
     const all = { part: 'all', ledger: this.#ledger, filter: everything } as const;
     return this.#digests.of([all], request, AbortSignal.any([signal, this.#parts.loops.signal]));
+  }
+
+  async digestRange(request: RangeDigestRequest, { signal }: Call): Promise<RangeDigest> {
+    this.#parts.standing.check();
+    return this.#digests.ofStretch(this.#ledger, request, AbortSignal.any([signal, this.#parts.loops.signal]));
   }
 
   async report(request: ReportRequest, _call?: Call): Promise<Report> {

@@ -137,6 +137,22 @@ describe('values', () => {
   });
 });
 
+describe('durability', () => {
+  test.each(['put flags k v', 'delete flags k'])(
+    '%s says which level was reached in time, and is done',
+    async (words) => {
+      const { run } = commandLine();
+      const { exitCode, notes } = await run(`${words} --durability all`);
+      expect({ exitCode, notes }).toEqual({
+        exitCode: 0,
+        notes: ['written, but all was not reached in time: it is durable at level local so far'],
+      });
+      expect((await run(`${words} --durability local`)).notes).toEqual([]);
+      expect((await run(words)).notes).toEqual([]);
+    },
+  );
+});
+
 describe('the connection', () => {
   test('endpoint and timeout come from flag or variable, and several endpoints keep their order', async () => {
     const { run, connections } = commandLine({ MERIDIAN_TIMEOUT: '5s' });

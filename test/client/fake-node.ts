@@ -127,6 +127,10 @@ export class FakeNode implements RemoteNode {
     throw new Error('not part of these tests');
   }
 
+  async digestRange(): Promise<never> {
+    throw new Error('not part of these tests');
+  }
+
   async report(): Promise<never> {
     throw new Error('not part of these tests');
   }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Edge } from '../../src/edge/edge.ts';
+import { edgeDefaults } from '../../src/edge/edge-options.ts';
 import { type AuditDifference, silentEdgeObserver } from '../../src/edge/observer.ts';
 import type { RecordKey } from '../../src/model/key.ts';
 import type { LiveRecord, Record } from '../../src/model/record.ts';
@@ -37,7 +38,7 @@ async function opened(replicate: readonly string[]): Promise<void> {
     replicate,
     copyStore,
     cacheStore,
-    audit: { everyMs: 5, keysMax: 4, patienceMs: 5000 },
+    audit: { ...edgeDefaults.audit, everyMs: 5 },
     edgeObserver: {
       ...silentEdgeObserver,
       audited: () => compared++,

@@ -54,6 +54,15 @@ describe('the upstreams of an edge', () => {
     expect(asked).toEqual(['a']);
   });
 
+  it('get a write that was never sent at the next one', async () => {
+    const asked: string[] = [];
+    expect(await opened(new FakeClock()).call(aCall, asking(['a', 'b'], asked, 'not-connected'))).toBe('c');
+    expect(asked).toEqual(['a', 'b', 'c']);
+    await expect(opened(new FakeClock()).call(aCall, asking(names, [], 'not-connected'))).rejects.toMatchObject({
+      details: { reason: 'not-connected' },
+    });
+  });
+
   it('are passed over for longer with each failure in a row, and come back in their order', async () => {
     const clock = new FakeClock();
     const list = opened(clock);

@@ -95,6 +95,7 @@ export function upstreamWith(parts: Partial<Upstream>): Upstream {
     retire: refuse,
     report: refuse,
     digest: refuse,
+    digestRange: refuse,
   };
   return { ...refused, ...parts };
 }

@@ -69,6 +69,17 @@ describe('an origin over gRPC', () => {
     });
   });
 
+  it('digests a stretch exactly as the origin itself does, with its ends and marks', async () => {
+    for (const key of ['d1', 'd2', 'd3']) await put(key, 'v');
+    const { id: namespace } = await origin.find('books');
+    const whole = { namespace, prefix: 'd', second: 4_100_000_000, marks: true };
+    for (const request of [whole, { ...whole, after: 'd1', through: 'd2' }, { ...whole, marks: false }]) {
+      expect(await remote.digestRange(request, aCall())).toEqual(await origin.digestRange(request, aCall()));
+    }
+    const { marks, through } = await remote.digestRange({ ...whole, after: 'd1', through: 'd2' }, aCall());
+    expect([marks.map(({ key }) => key), through]).toEqual([['d2'], 'd2']);
+  });
+
   it('keeps an empty value apart from an absent key', async () => {
     await put('empty', '');
     expect((await get('empty')).record).toMatchObject({ kind: 'live' });

@@ -48,6 +48,7 @@ export class Coverage {
       loadJoined: () => this.count('load joined'),
       evicted: (from, entries) => this.count(`evicted from ${from}`, entries),
       audited: (part) => this.count(`audited in a ${part}`),
+      rangeAudited: (outcome) => this.count(`audited a stretch: ${outcome}`),
       auditDiffered: () => this.count(auditDifference),
     };
   }

@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
-import { conditionOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
+import { conditionOf, shortOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
 
 interface DeleteWords extends ClientWords, WriteWords {
   readonly namespace: string;
@@ -25,6 +25,8 @@ export const deleteCommand: Command<DeleteWords> = {
       const version = written[0]?.version ?? '';
       const line = words.json ? JSON.stringify({ key: words.key, version, durability, origin }) : version;
       await context.terminal.write(`${line}\n`);
+      const short = shortOf(words, durability);
+      if (short !== undefined) context.terminal.note(short);
       return exitCodes.done;
     });
   },

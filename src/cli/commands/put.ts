@@ -6,7 +6,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command, CommandContext } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { UsageError } from '../usage-error.ts';
-import { conditionOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
+import { conditionOf, shortOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
 
 interface PutWords extends ClientWords, WriteWords {
   readonly namespace: string;
@@ -58,6 +58,8 @@ export const putCommand: Command<PutWords> = {
       const { version, expiration } = written[0] ?? { version: '', expiration: null };
       const line = words.json ? JSON.stringify({ key: words.key, version, expiration, durability, origin }) : version;
       await context.terminal.write(`${line}\n`);
+      const short = shortOf(words, durability);
+      if (short !== undefined) context.terminal.note(short);
       return exitCodes.done;
     });
   },

@@ -23,6 +23,7 @@ import type {
 } from '../../model/key-value.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import type { NamespaceChange } from '../../model/namespaces.ts';
+import type { RangeDigest, RangeDigestRequest } from '../../model/range-digest.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import {
@@ -49,11 +50,12 @@ import {
   type WireGetResponse,
   type WireListResponse,
 } from '../codec/kv-codec.ts';
+import { decodeRangeDigest, type WireRangeDigest } from '../codec/range-digest-codec.ts';
 import { decodeOrigin, malformed } from '../codec/record-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
-import { services } from '../proto.ts';
-import { Connection, metadataOf, type Service } from './connection.ts';
+import { Connection, metadataOf } from './connection.ts';
+import { methods } from './methods.ts';
 import { singleWrite } from './single-write.ts';
 import { type WatchEvent, type WatchRequest, watchEvents } from './watch-events.ts';
 import { sendMessages, writeMessages } from './write-messages.ts';
@@ -73,29 +75,6 @@ export interface GetManyRequest extends Omit<GetRequest, 'key'> {
 interface WireBatchGetResponse {
   readonly answers: ReadonlyArray<{ readonly key: string; readonly answer: WireGetResponse | null }>;
 }
-
-const methods = {
-  get: method(services.kv, 'Get'),
-  batchGet: method(services.kv, 'BatchGet'),
-  read: method(services.kv, 'Read'),
-  put: method(services.kv, 'Put'),
-  delete: method(services.kv, 'Delete'),
-  write: method(services.kv, 'Write'),
-  list: method(services.kv, 'List'),
-  watch: method(services.kv, 'Watch'),
-  create: method(services.namespaces, 'Create'),
-  find: method(services.namespaces, 'Get'),
-  namespaces: method(services.namespaces, 'List'),
-  rename: method(services.namespaces, 'Rename'),
-  remove: method(services.namespaces, 'Delete'),
-  moveHome: method(services.namespaces, 'MoveHome'),
-  status: method(services.cluster, 'Status'),
-  members: method(services.cluster, 'Members'),
-  digest: method(services.cluster, 'Digest'),
-  retire: method(services.cluster, 'Retire'),
-  report: method(services.cluster, 'Report'),
-  follow: method(services.feed, 'Follow'),
-} as const;
 
 /** Another node as an Upstream. Connects when it is first used, and again whenever the connection is lost. */
 export class RemoteUpstream implements Upstream {
@@ -254,6 +233,11 @@ export class RemoteUpstream implements Upstream {
     return wire.digests.map(decodeDigest);
   }
 
+  async digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest> {
+    const wire = await this.#connection.unary<unknown, WireRangeDigest>(methods.digestRange, request, call);
+    return decodeRangeDigest(wire);
+  }
+
   async report(request: ReportRequest, call: Call): Promise<Report> {
     return this.#connection.unary<unknown, Report>(methods.report, request, call);
   }
@@ -286,10 +270,4 @@ export class RemoteUpstream implements Upstream {
       options,
     );
   }
-}
-
-function method(service: Service, name: string): MethodDefinition<object, object> {
-  const found = service.service[name];
-  if (found === undefined) throw new Error(`proto/ defines no method ${name}`);
-  return found as unknown as MethodDefinition<object, object>;
 }

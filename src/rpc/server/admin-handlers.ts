@@ -2,6 +2,7 @@ import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { DigestRequest, Report, ReportRequest, RetireRequest } from '../../model/cluster.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { encodeChange, encodeDigest, encodeMember, encodeStatus } from '../codec/cluster-codec.ts';
+import { decodeRangeRequest, encodeRangeDigest, type WireRangeRequest } from '../codec/range-digest-codec.ts';
 import { decodeOrigin } from '../codec/record-codec.ts';
 import type { Timing } from './call-of.ts';
 import { unary } from './unary.ts';
@@ -42,6 +43,9 @@ export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServ
       const digests = await upstream.digest(request, call);
       return { digests: digests.map(encodeDigest) };
     }),
+    DigestRange: unary(timing, async (request: WireRangeRequest, call) =>
+      encodeRangeDigest(await upstream.digestRange(decodeRangeRequest(request), call)),
+    ),
     Retire: unary(timing, ({ witness, ...request }: WireRetire, call) =>
       upstream.retire({ ...request, ...(witness ? { witness } : {}) }, call),
     ),

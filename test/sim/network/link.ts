@@ -18,7 +18,7 @@ export interface LinkOptions {
 
 const methods = [
   ...['get', 'list', 'write', 'create', 'find', 'namespaces', 'rename', 'remove', 'moveHome'],
-  ...['status', 'members', 'retire', 'report'],
+  ...['status', 'members', 'retire', 'report', 'digestRange'],
 ];
 
 /** A node as it is reached over a path: the simulator's form of an Upstream over a connection. */

@@ -44,7 +44,7 @@ export class EdgeProcess extends Process<Edge> {
       silenceMsMax: 400,
       backoff: { firstMs: 5, mostMs: 80 },
       loadTimeoutMs: 300,
-      audit: { everyMs: 150, keysMax: 2, patienceMs: 300 },
+      audit: { everyMs: 150, keysMax: 2, rangeRecordsMax: 6, rangeBytesMax: 1000, suspectsMax: 2, patienceMs: 300 },
       identity: { name: this.name, region: 'r' },
       version: 'sim',
       clock,

@@ -1,7 +1,7 @@
-import type { LiveRecord, Record } from '../model/record.ts';
+import type { LiveRecord, Record } from '../../model/record.ts';
 
 /** Milliseconds around an expiry, besides the permitted skew of clocks, within which nodes may disagree. */
-const expiryMarginMs = 2000;
+export const expiryMarginMs = 2000;
 
 /**
  * True where two nodes that cover the same writes of a key hold different things. Ends are not compared: of a tombstone

@@ -1,0 +1,7 @@
+import type { Call } from '../../model/call.ts';
+import type { AuditOptions } from './audit.ts';
+
+/** Of one comparison, with all that it waits for. */
+export function auditCall({ clock, audit }: AuditOptions, signal: AbortSignal): Call {
+  return { deadlineMs: clock.monotonicMs() + audit.patienceMs, signal };
+}

@@ -1,0 +1,124 @@
+import type { RecordKey } from '../../model/key.ts';
+import { registryNamespace } from '../../model/namespace.ts';
+import { emptySession } from '../../model/session.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import type { EdgeObserver } from '../observer.ts';
+import type { Part } from '../part.ts';
+import type { Upstreams } from '../upstreams.ts';
+import { auditCall } from './audit-call.ts';
+import { auditedRanges } from './audited-ranges.ts';
+import { compareKey } from './compare-key.ts';
+import { RangeAudit } from './range-audit.ts';
+
+export interface AuditBounds {
+  /** Milliseconds between two looks. */
+  readonly everyMs: number;
+  /** Keys that one look compares, of each part: held ones, and of a copy as many that the upstream lists. */
+  readonly keysMax: number;
+  /** Records, tombstones too, of the stretch of a copy that one look digests. */
+  readonly rangeRecordsMax: number;
+  /** Bytes of values of that stretch; the value that passes it is the last. */
+  readonly rangeBytesMax: number;
+  /** Keys that one look compares because digests differ. */
+  readonly suspectsMax: number;
+  /** Milliseconds that one comparison may take, the wait for what the upstream covered included. */
+  readonly patienceMs: number;
+}
+
+export interface AuditOptions {
+  readonly audit: AuditBounds;
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+  readonly clockSkewMsMax: number;
+  readonly edgeObserver: EdgeObserver;
+  readonly parts: () => readonly Part[];
+}
+
+/** Where the audit of one part stands. */
+interface Hand {
+  held: RecordKey | undefined;
+  range: number;
+  cursor: string | undefined;
+}
+
+/**
+ * Compares what an edge holds with what its upstream holds at a known vector, at a low and bounded rate: bits rot, and
+ * code has bugs. Some keys of each part are compared by themselves, and all of a copy by digests of stretches; what
+ * differs there is compared by itself too. A difference is mended through the commit queue (rule R11): a copy takes what
+ * the upstream holds, a cache forgets.
+ */
+export class Audit {
+  readonly #options: AuditOptions;
+  readonly #hands = new WeakMap<Part, Hand>();
+  readonly #ranges: RangeAudit;
+
+  constructor(options: AuditOptions) {
+    this.#options = options;
+    this.#ranges = new RangeAudit(options);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(this.#options.clock, this.#options.audit.everyMs, signal);
+      await this.look(signal);
+    }
+  }
+
+  /** Once over the next few keys of each part, and the next stretch of a copy. What cannot be compared is left to later. */
+  async look(signal: AbortSignal): Promise<void> {
+    for (const part of this.#options.parts()) {
+      if (!part.hasCaughtUp || part.bound() === undefined) continue;
+      const hand = this.#hands.get(part) ?? { held: undefined, range: 0, cursor: undefined };
+      this.#hands.set(part, hand);
+      // The upstream may be away, the store be opened again, or the part be closed: then there is nothing to learn.
+      const held = await this.#held(part, hand).catch(() => []);
+      const keys = [...held, ...(await this.#listed(part, hand, signal).catch(() => []))];
+      for (const key of keys) {
+        await compareKey(part, key, this.#options, signal).catch(() => {});
+        signal.throwIfAborted();
+      }
+      await this.#ranges.look(part, signal).catch(() => {});
+      signal.throwIfAborted();
+    }
+  }
+
+  async #held(part: Part, hand: Hand): Promise<readonly RecordKey[]> {
+    const { keysMax } = this.#options.audit;
+    const { snapshot } = part.ledger.instant();
+    try {
+      for await (const page of snapshot.records(hand.held === undefined ? {} : { after: hand.held })) {
+        const keys = page.filter(({ namespace }) => namespace !== registryNamespace).slice(0, keysMax);
+        const last = keys.at(-1) ?? page.at(-1);
+        if (last !== undefined) hand.held = { namespace: last.namespace, key: last.key };
+        if (keys.length > 0) return keys.map(({ namespace, key }) => ({ namespace, key }));
+      }
+      hand.held = undefined;
+      return [];
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  /** Keys that a copy lacks although the upstream lists them. */
+  async #listed(part: Part, hand: Hand, signal: AbortSignal): Promise<readonly RecordKey[]> {
+    const ranges = auditedRanges(part);
+    const range = ranges[hand.range % Math.max(1, ranges.length)];
+    if (range === undefined) return [];
+    const { keysMax } = this.#options.audit;
+    const cursor = hand.cursor;
+    hand.cursor = undefined;
+    const { keys, cursor: next } = await this.#options.upstreams.ask(
+      auditCall(this.#options, signal),
+      (upstream, call) =>
+        upstream.list(
+          { ...range, limit: keysMax, session: emptySession, ...(cursor === undefined ? {} : { cursor }) },
+          call,
+        ),
+    );
+    if (next === undefined) hand.range++;
+    hand.cursor = next;
+    const { namespace } = range;
+    const heads = await part.ledger.store.heads(keys.map(({ key }) => ({ namespace, key })));
+    return keys.filter((_, index) => heads[index] === undefined).map(({ key }) => ({ namespace, key }));
+  }
+}

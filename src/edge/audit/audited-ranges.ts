@@ -1,0 +1,16 @@
+import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
+import type { Part } from '../part.ts';
+
+interface AuditedRange {
+  readonly namespace: NamespaceId;
+  readonly prefix: string;
+}
+
+/** What a part holds whole, namespace by namespace; nothing of a cache. The registry has no titles to be asked by. */
+export function auditedRanges({ filter, ledger }: Part): readonly AuditedRange[] {
+  return (filter?.includes ?? []).flatMap(({ namespace, prefix }) => {
+    if (namespace === registryNamespace) return [];
+    if (namespace !== '*') return [{ namespace, prefix }];
+    return ledger.registry.namespaces().map(({ id }) => ({ namespace: id, prefix: '' }));
+  });
+}

@@ -1,0 +1,34 @@
+import type { MethodDefinition } from '@grpc/proto-loader';
+import { services } from '../proto.ts';
+import type { Service } from './connection.ts';
+
+/** What a node is asked by, as proto/ defines it. */
+export const methods = {
+  get: method(services.kv, 'Get'),
+  batchGet: method(services.kv, 'BatchGet'),
+  read: method(services.kv, 'Read'),
+  put: method(services.kv, 'Put'),
+  delete: method(services.kv, 'Delete'),
+  write: method(services.kv, 'Write'),
+  list: method(services.kv, 'List'),
+  watch: method(services.kv, 'Watch'),
+  create: method(services.namespaces, 'Create'),
+  find: method(services.namespaces, 'Get'),
+  namespaces: method(services.namespaces, 'List'),
+  rename: method(services.namespaces, 'Rename'),
+  remove: method(services.namespaces, 'Delete'),
+  moveHome: method(services.namespaces, 'MoveHome'),
+  status: method(services.cluster, 'Status'),
+  members: method(services.cluster, 'Members'),
+  digest: method(services.cluster, 'Digest'),
+  digestRange: method(services.cluster, 'DigestRange'),
+  retire: method(services.cluster, 'Retire'),
+  report: method(services.cluster, 'Report'),
+  follow: method(services.feed, 'Follow'),
+} as const;
+
+function method(service: Service, name: string): MethodDefinition<object, object> {
+  const found = service.service[name];
+  if (found === undefined) throw new Error(`proto/ defines no method ${name}`);
+  return found as unknown as MethodDefinition<object, object>;
+}
