@@ -19,6 +19,7 @@ import type { Ledger } from './ledger.ts';
 import { type LedgerState, stateAfter } from './ledger-state.ts';
 import type { Membership } from './membership.ts';
 import type { ReplicationObserver } from './observer.ts';
+import type { Peering } from './peering.ts';
 import type { CommitView, Decision } from './proposal.ts';
 import { type Progress, readProgress, replicaProgressName } from './replica-progress.ts';
 import { checkSameLife } from './same-life.ts';
@@ -35,20 +36,6 @@ export interface ReplicaOptions {
   readonly onResync: () => void;
   /** Set at an origin, which follows several others into one store that has a covered vector of its own. */
   readonly peering?: Peering;
-}
-
-/** What is different where the node is an origin itself. */
-export interface Peering {
-  /** The name of this replica's progress in the store: one for each peer. */
-  readonly progressName: string;
-  /** True where another replica's sweep was interrupted, so that this one has to begin anew too (rule R21). */
-  readonly mustBeginAnew: () => boolean;
-  /** A sweep has ended with its caught-up. */
-  readonly onSwept: () => void;
-  /** What every registered origin covers, once this node covers `covered` (rule R19). */
-  readonly settled: (covered: VersionVector, before: VersionVector) => VersionVector;
-  /** Refuses a record that must not be taken from anybody, by throwing (rules R15, R22, R23). */
-  readonly check: (record: Change) => void;
 }
 
 /**
@@ -288,6 +275,7 @@ export class Replica implements FeedSink {
       bytes,
       decide: (view) => {
         checkSameLife(this.#options.ledger, this.#reopenings);
+        this.#options.peering?.mayTake();
         return { ...decide(view), meta };
       },
     });

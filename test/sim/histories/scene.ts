@@ -101,8 +101,8 @@ export class Scene {
     return statuses.every((status) => status?.ready === true && status.parts.every(({ state }) => state === 'live'));
   }
 
-  async createNamespace(): Promise<void> {
-    await this.done(this.node(this.#first).create(title, this.#call()));
+  async createNamespace(at = this.#first, name = title): Promise<void> {
+    await this.done(this.node(at).create(name, this.#call()));
   }
 
   async removeNamespace(): Promise<void> {
@@ -207,6 +207,10 @@ export class Scene {
   /** Removes an origin for good. */
   retire(at: string, id: OriginId, force = false): Promise<Retired> {
     return this.done(this.node(at).retire({ name: id, force }, this.#call()));
+  }
+
+  async moveHome(at: string, to: string): Promise<void> {
+    await this.done(this.node(at).moveHome(title, this.id(to), this.#call()));
   }
 
   /** Cuts a node off from everybody, or mends that. */

@@ -114,6 +114,7 @@ export class Convergence {
       }
     }
     for (const origin of cluster.origins) this.#judgeOrigin(origin);
+    for (const line of oracles.decisions?.complaintsInTheEnd() ?? []) oracles.trace.violated(`after the quiet ${line}`);
     for (const process of cluster.processes) {
       for (const key of keys) await this.#ask(process, key);
     }

@@ -149,9 +149,13 @@ export class History {
     return this.#byStamp.get(stamp);
   }
 
-  /** True where the disk of this origin has, or had, this write or a later one of its key. */
-  hasReached(id: OriginId, { namespace, key, stamp }: Record): boolean {
-    return this.versions(namespace, key).some(({ record, arrivals }) => record.stamp >= stamp && arrivals.has(id));
+  /** True where the disk of this origin had this write, or a later one of its key, before it wrote that. */
+  knew(id: OriginId, { namespace, key, stamp }: Record, covered: VersionVector, wrote: Record): boolean {
+    return this.versions(namespace, key).some(({ record, arrivals, positions }) => {
+      if (record.stamp < stamp || record.stamp === wrote.stamp) return false;
+      // What the same commit superseded never was on the disk.
+      return arrivals.has(id) || positions.some((position) => coversPosition(covered, position));
+    });
   }
 
   /** The disks that have this write, or a later one of its key, or had it before they were lost. */
