@@ -1,6 +1,6 @@
 import { assert, unreachable } from '../model/assert.ts';
 import { cursorOf } from '../model/epoch.ts';
-import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
+import type { CaughtUp, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
 import { inPlaceOf, replaces } from '../model/merge.ts';
