@@ -68,7 +68,8 @@ export class Simulation {
       await time.runUntil(nowMs + opIntervalMs);
     }
     faults.end();
-    await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers }).reach();
+    const { sessions } = workload;
+    await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers, sessions }).reach();
     for (const process of cluster.processes) process.crash();
     const differences = coverage.counts.get(auditDifference) ?? 0;
     if (differences > 0) oracles.trace.violated(`the audit found ${differences} differences`);

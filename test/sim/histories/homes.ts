@@ -50,6 +50,29 @@ export const homes = {
     await scene.converge();
   },
 
+  /** The heir reads slowly what another survivor, which reported it, has of the removed home. */
+  'an heir that has yet to hear of what was decided': async (scene: Scene) => {
+    const a = scene.id('a');
+    for (const other of ['a', 'c']) scene.part('b', other);
+    await scene.put('a', 'a1', { condition: absent, durability: 'majority' });
+    scene.wipe('a');
+    await scene.wait(20);
+    scene.path('b c').slowMs = 100;
+    scene.join('b', 'c');
+    await scene.wait(1200);
+    scene.part('b', 'c');
+    scene.join('b', 'c');
+    await scene.retire('b', a);
+    for (let look = 0; look < 20; look++) {
+      await scene.put('b', 'a1', { condition: absent }).catch(() => {});
+      await scene.wait(10);
+    }
+    scene.path('b c').slowMs = 0;
+    scene.join('a', 'b');
+    await scene.done(scene.cluster.process('a').start());
+    await scene.converge();
+  },
+
   /** One title is claimed at two origins that do not reach each other. */
   'a title that is claimed twice': async (scene: Scene) => {
     for (const other of ['a', 'c']) scene.part('b', other);

@@ -68,7 +68,7 @@ export const retirements = {
     const late = await scene.shows('b', 'a1', { session: user.current });
     scene.expect(`b shows ${late}`, late === user.current.stamp);
     await scene.done(scene.cluster.process('a').start());
-    await scene.converge();
+    await scene.converge(user.current);
   },
 
   /** An edge alone had heard of a write when the disk that had it was lost. */
@@ -82,6 +82,22 @@ export const retirements = {
     await scene.wait(50);
     await scene.retire('b', a);
     await scene.put('b', 'a2');
+    for (const other of ['b', 'c']) scene.join('a', other);
+    await scene.done(scene.cluster.process('a').start());
+    await scene.converge();
+  },
+
+  /** The same of a write that went through the edge, which the feed has yet to bring. */
+  'a copy of what nobody else has, by a write': async (scene: Scene) => {
+    const a = scene.id('a');
+    for (const other of ['b', 'c']) scene.part('a', other);
+    scene.path('copy a').slowMs = 200;
+    await scene.wait(300);
+    await scene.put('copy', 'a1');
+    scene.wipe('a');
+    await scene.wait(50);
+    await scene.retire('b', a);
+    scene.path('copy a').slowMs = 0;
     for (const other of ['b', 'c']) scene.join('a', other);
     await scene.done(scene.cluster.process('a').start());
     await scene.converge();

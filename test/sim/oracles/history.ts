@@ -12,6 +12,8 @@ interface Life {
   readonly id: OriginId;
   /** What only lives that are over hold is gone. */
   over: boolean;
+  /** True where the origin itself gave it up for another one, and had the time to save what only it held. */
+  givenUp: boolean;
   /** The highest stamp that the disk had. */
   highest: Stamp;
 }
@@ -145,6 +147,19 @@ export class History {
     return false;
   }
 
+  /** What an origin wrote and only lives that were given up on this disk have, of each key the latest (rule R23). */
+  left(disk: string): Version[] {
+    const isLeft = (version: Happened) =>
+      !this.survives(version) &&
+      [...version.holders].some((life) => {
+        return life.disk === disk && life.givenUp && version.positions.some(({ origin }) => origin === life.id);
+      });
+    return [...this.#versions.values()].flatMap((versions) => {
+      const last = versions.at(-1);
+      return last !== undefined && isLeft(last) ? [last] : [];
+    });
+  }
+
   find(stamp: Stamp): Happened | undefined {
     return this.#byStamp.get(stamp);
   }
@@ -189,8 +204,11 @@ export class History {
   #lifeOf(disk: string, id: OriginId): Life {
     const known = this.#lives.get(disk);
     if (known?.id === id) return known;
-    if (known !== undefined) known.over = true;
-    const life: Life = { disk, id, over: false, highest: bottomStamp };
+    if (known !== undefined) {
+      known.over = true;
+      known.givenUp = true;
+    }
+    const life: Life = { disk, id, over: false, givenUp: false, highest: bottomStamp };
     this.#lives.set(disk, life);
     return life;
   }
