@@ -286,6 +286,7 @@ export class Replica implements FeedSink {
       bytes,
       decide: (view) => {
         checkSameLife(this.#options.ledger, this.#reopenings);
+        this.#options.peering?.mayTake();
         return { ...decide(view), meta };
       },
     });

@@ -73,7 +73,8 @@ export class Simulation {
       await time.runUntil(nowMs + opIntervalMs);
     }
     faults.end();
-    await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers }).reach();
+    const { sessions } = workload;
+    await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers, sessions }).reach();
     for (const process of cluster.processes) process.crash();
     const { violations, lines } = oracles.trace;
     return { seed: this.#seed, violations, trace: lines };
