@@ -83,9 +83,11 @@ export class FollowLoop {
       try {
         await this.#followOnce(followed, ending);
         throw new MeridianError('UNAVAILABLE', `${followed.name} ended the feed`, { reason: 'feed-ended' });
-      } catch (error) {
+      } catch (thrown) {
         if (signal.aborted) return;
         if (followed.leave?.aborted === true) continue;
+        // A stream that was given up says so in the words of its transport.
+        const error = ending.signal.aborted ? ending.signal.reason : thrown;
         observer.followEnded(part, followed.name, error);
         followed.failed(error);
         const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;
@@ -179,6 +181,7 @@ export class FollowLoop {
         this.#state = 'live';
         this.#backoff.succeeded();
         followed.succeeded();
+        observer.followCaughtUp(part, followed.name);
         return;
       case 'echo': {
         sink.checkStore?.();
