@@ -34,12 +34,15 @@ export interface FollowLoopOptions {
   readonly observer: ReplicationObserver;
   /** Milliseconds between probes: the bound wanders by as much. */
   readonly probeIntervalMs: number;
-  /** Milliseconds without an event after which a live stream is given up. At least a few probe intervals. */
+  /** Milliseconds without an event after which a live stream is given up; never less than a few probe intervals. */
   readonly silenceMsMax: number;
   readonly backoff: BackoffOptions;
   /** True where writers wait for acknowledgements: a step is acknowledged at once, as soon as the last echo is back. */
   readonly acknowledgesAtOnce?: boolean;
 }
+
+/** Probes that may stay without an echo before a quiet upstream counts as a silent one. */
+const probesUnheardMax = 3;
 
 /**
  * Follows one part for as long as the signal lets it: reads its place from the sink, follows from there, applies, and
@@ -114,7 +117,8 @@ export class FollowLoop {
   }
 
   async #followOnce(followed: FollowedUpstream, ending: AbortController): Promise<void> {
-    const { sink, clock, silenceMsMax } = this.#options;
+    const { sink, clock, probeIntervalMs } = this.#options;
+    const silenceMsMax = Math.max(this.#options.silenceMsMax, probesUnheardMax * probeIntervalMs);
     const probes = new BoundedQueue<FollowerMessage>(16);
     const open: FollowOpen = { ...this.#options.open(), start: await sink.start() };
     let heardMs = clock.monotonicMs();
@@ -127,7 +131,7 @@ export class FollowLoop {
         ending.abort(new MeridianError('UNAVAILABLE', `${followed.name} is silent`, { reason: 'feed-silent' }));
       }
       this.#probe(probes);
-      timer = clock.timer(this.#options.probeIntervalMs, tick);
+      timer = clock.timer(probeIntervalMs, tick);
     };
     try {
       for await (const event of followed.feed.follow(open, probes, ending.signal)) {
