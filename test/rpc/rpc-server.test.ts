@@ -215,9 +215,12 @@ describe('the gRPC server', () => {
       [false, 'NOT_SERVING'],
     ] as const) {
       const { address } = await serve({ status: async () => status(ready) });
-      await expect
-        .poll(() => raw(address, health.Check, { service: '' }), { timeout: 10_000 })
-        .toMatchObject({ status: expected });
+      for (const service of ['', 'meridian.v1.KV', 'meridian.v1.Feed']) {
+        await expect
+          .poll(() => raw(address, health.Check, { service }), { timeout: 10_000 })
+          .toMatchObject({ status: expected });
+      }
+      await expect(raw(address, health.Check, { service: 'unknown' })).rejects.toMatchObject({ code: 5 });
     }
   });
 

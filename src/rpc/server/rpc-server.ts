@@ -30,6 +30,9 @@ export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 's
 /** Milliseconds between looks at the node's readiness, for grpc.health.v1. */
 const healthIntervalMs = 1000;
 
+/** The node as a whole, and each service for whoever asks by its name: one readiness. */
+const healthNames = ['', ...['KV', 'Namespaces', 'Cluster', 'Feed'].map((name) => `meridian.v1.${name}`)];
+
 /** Milliseconds for the streams that are told to end to have ended. */
 const partingMs = 1000;
 
@@ -38,7 +41,7 @@ export class RpcServer {
   readonly feed: FeedHandler;
   readonly #options: RpcServerOptions;
   readonly #server: Server;
-  readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
+  readonly #health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, 'NOT_SERVING'])));
   readonly #calls = new CallsUnderWay();
   readonly #stopping = new AbortController();
   #timer: Timer | undefined;
@@ -104,7 +107,7 @@ export class RpcServer {
   async stop(drainMs: number): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#health.setStatus('', 'NOT_SERVING');
+    this.#tellHealth('NOT_SERVING');
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     await this.#within(drainMs, (late) => this.#calls.ended(late));
     this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));
@@ -119,6 +122,10 @@ export class RpcServer {
     over.abort();
   }
 
+  #tellHealth(status: 'SERVING' | 'NOT_SERVING'): void {
+    for (const name of healthNames) this.#health.setStatus(name, status);
+  }
+
   async #watchHealth(): Promise<void> {
     const { upstream, clock, logger } = this.#options;
     const call = { deadlineMs: clock.monotonicMs() + healthIntervalMs, signal: new AbortController().signal };
@@ -130,7 +137,7 @@ export class RpcServer {
       },
     );
     if (this.#stopped) return;
-    this.#health.setStatus('', ready ? 'SERVING' : 'NOT_SERVING');
+    this.#tellHealth(ready ? 'SERVING' : 'NOT_SERVING');
     this.#timer = clock.timer(healthIntervalMs, () => void this.#watchHealth());
   }
 }
