@@ -157,7 +157,6 @@ export class CachePart implements FeedSink, Part {
       },
     });
     await this.#disk.trim();
-    this.#sized();
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
@@ -186,8 +185,12 @@ export class CachePart implements FeedSink, Part {
     return this.ledger.submit({ keys: [key], sync: false, bytes: 0, decide });
   }
 
+  /** Tells the sizes to whoever measures too: what they are is asked more rarely than it changes. */
   async status(): Promise<PartStatus> {
-    return { ...partStatus(this), records: this.#memory.size, bytes: this.#disk.bytes };
+    const { edgeObserver } = this.#options;
+    edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
+    edgeObserver.cacheSized('disk', this.#disk.entries, this.#disk.bytes);
+    return { ...partStatus(this), records: this.#disk.entries, bytes: this.#disk.bytes };
   }
 
   get #cached(): Cached {
@@ -291,10 +294,5 @@ export class CachePart implements FeedSink, Part {
         ? undefined
         : { boundMs: this.#options.clock.monotonicMs() - asOfMs, root: bound.root };
     return { record: entry.record, superseded: true, bound: aged };
-  }
-
-  #sized(): void {
-    this.#options.edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
-    this.#options.edgeObserver.cacheSized('disk', this.#disk.entries, this.#disk.bytes);
   }
 }

@@ -132,15 +132,30 @@ export class HttpListener {
       socket.destroy();
       return;
     }
-    const line = statusLines[error.code ?? ''] ?? '400 Bad Request';
-    socket.end(`HTTP/1.1 ${line}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    const { line, message } = describeMalformed(error);
+    const body = `${JSON.stringify({ code: 'INVALID_ARGUMENT', message, reason: 'malformed' })}\n`;
+    const headers = `connection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}`;
+    socket.end(`HTTP/1.1 ${line}\r\n${headers}\r\n\r\n${body}`);
   }
 }
 
-const statusLines: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-};
+/** The status line for what is no request that can be read, and what is wrong with it. */
+function describeMalformed(error: Error & { code?: string }): { readonly line: string; readonly message: string } {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return {
+        line: '431 Request Header Fields Too Large',
+        message: `the headers of a request have at most ${bounds.headerBytesMax} bytes; these have more`,
+      };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        line: '408 Request Timeout',
+        message: `a request arrives within ${bounds.requestTimeoutMs} ms, its headers within ${bounds.headersTimeoutMs} ms`,
+      };
+    default:
+      return { line: '400 Bad Request', message: `this is no request of HTTP/1.1: ${error.message}` };
+  }
+}
 
 function unknownPath(request: IncomingMessage): MeridianError {
   const path = (request.url ?? '/').split('?', 1)[0];
