@@ -88,6 +88,7 @@ export class HttpListener {
   async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { clock, observer, surfaces } = this.#options;
     const beganMs = clock.monotonicMs();
+    request.url = originForm(request.url ?? '/');
     const gone = new AbortController();
     let surfaceName = 'none';
     this.#underWay.add(response);
@@ -141,6 +142,13 @@ const statusLines: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
+
+/** What follows the authority of `http://host/path`, as clients of proxies write it; a path alone as it stands. */
+function originForm(url: string): string {
+  if (url.startsWith('/')) return url;
+  const rest = /^https?:\/\/[^/?#]*(.*)$/is.exec(url)?.[1] ?? url;
+  return rest.startsWith('?') || rest === '' ? `/${rest}` : rest;
+}
 
 function unknownPath(request: IncomingMessage): MeridianError {
   const path = (request.url ?? '/').split('?', 1)[0];
