@@ -4,6 +4,7 @@ import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
 import { sendResult, sendResultText } from './envelope.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
+import { metadataOfForm } from './form-metadata.ts';
 import { checkMetadata } from './metadata-text.ts';
 import { Refusal } from './refusal.ts';
 import { type RestExchange, withRestBody } from './rest-exchange.ts';
@@ -100,7 +101,6 @@ function withPut(exchange: RestExchange, use: (put: PutBody) => Promise<void>): 
 async function parsePut(body: Buffer, type: string): Promise<PutBody> {
   const form = await parseForm(body, type);
   const value = form.get('value');
-  const metadata = form.get('metadata');
   if (value === null) throw new Refusal(400, 'the form has no field "value"', 10012);
   // A field that is no file is taken as text, and bytes that are no text would be changed.
   if (typeof value === 'string' && !isUtf8(body)) {
@@ -108,7 +108,7 @@ async function parsePut(body: Buffer, type: string): Promise<PutBody> {
   }
   return {
     value: typeof value === 'string' ? Buffer.from(value) : new Uint8Array(await value.arrayBuffer()),
-    metadata: checkMetadata(metadata === null ? undefined : await textOf(metadata)),
+    metadata: checkMetadata(await metadataOfForm(form)),
   };
 }
 
@@ -118,10 +118,6 @@ async function parseForm(body: Buffer, type: string): Promise<FormData> {
   } catch {
     throw new Refusal(400, 'malformed multipart body', 10001);
   }
-}
-
-async function textOf(field: Exclude<ReturnType<FormData['get']>, null>): Promise<string> {
-  return typeof field === 'string' ? field : field.text();
 }
 
 function valueTooLong(bytes: number): Refusal {

@@ -47,6 +47,19 @@ describe('the REST API through the SDK', () => {
     await expect(values.get(key, at)).rejects.toMatchObject({ status: 404 });
   });
 
+  it('keeps metadata that are given as an object, their leaves as texts', async () => {
+    const { values, metadata } = sdk.kv.namespaces;
+    const at = { account_id, namespace_id: id };
+    const given = { type: 'text/plain', tags: ['a', 'b'], by: { name: 'Jürgen', age: 7 }, list: [{ x: 'y' }] };
+    await values.update('object', { ...at, value: 'x', metadata: given });
+    expect(await metadata.get('object', at)).toEqual({ ...given, by: { name: 'Jürgen', age: '7' } });
+    await values.update('object', { ...at, value: 'x', metadata: JSON.stringify(given) });
+    expect(await metadata.get('object', at)).toEqual(given);
+    await expect(
+      values.update('object', { ...at, value: 'x', metadata: { long: 'm'.repeat(1024) } }),
+    ).rejects.toMatchObject({ status: 413 });
+  });
+
   it('writes, reads, lists and deletes in bulk', async () => {
     const keys = Array.from({ length: 12 }, (_, i) => `bulk/${String(i).padStart(2, '0')}`);
     const body = keys.map((key, i) => ({
