@@ -51,6 +51,17 @@ export async function serveOrigin(
   };
 }
 
+/** The origin with another method in the place of one of its own. */
+export function instead<Name extends keyof Upstream>(origin: Upstream, name: Name, method: Upstream[Name]): Upstream {
+  return new Proxy(origin, {
+    get(target, asked) {
+      if (asked === name) return method;
+      const own: unknown = Reflect.get(target, asked);
+      return typeof own === 'function' ? own.bind(target) : own;
+    },
+  });
+}
+
 export interface Answer {
   readonly status: number;
   readonly reason: string;
