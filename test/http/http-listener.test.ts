@@ -122,6 +122,15 @@ describe('the HTTP listener of a node', () => {
     expect(await answer).toBe(status);
   });
 
+  it('asks for no Host, which workerd leaves out where its service is said to be a proxy', async () => {
+    const { hostname, port } = new URL(base);
+    const socket = connect(Number(port), hostname);
+    socket.write('GET https://fake-host/livez HTTP/1.1\r\nConnection: close\r\n\r\n');
+    let seen = '';
+    for await (const chunk of socket) seen += chunk;
+    expect(seen).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
+
   it('is alive but not ready while it drains', async () => {
     routes.drain();
     expect((await fetch(`${base}/readyz`)).status).toBe(503);
