@@ -34,8 +34,8 @@ const bounds = {
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #server: Server;
-  readonly #stopping = new AbortController();
-  readonly #underWay = new Set<ServerResponse>();
+  /** Each exchange under way, and what ends it early. */
+  readonly #underWay = new Map<ServerResponse, AbortController>();
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
@@ -78,9 +78,10 @@ export class HttpListener {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     // A connection that is kept alive would outlast its last exchange and hold the stop up.
-    for (const response of this.#underWay) response.shouldKeepAlive = false;
+    for (const response of this.#underWay.keys()) response.shouldKeepAlive = false;
     const cut = this.#options.clock.timer(drainMs, () => {
-      this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));
+      const stopping = new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' });
+      for (const ending of this.#underWay.values()) ending.abort(stopping);
       this.#server.closeAllConnections();
     });
     await closed;
@@ -91,20 +92,17 @@ export class HttpListener {
     const { clock, observer, surfaces } = this.#options;
     const beganMs = clock.monotonicMs();
     request.url = originForm(request.url ?? '/');
-    const gone = new AbortController();
+    const ending = new AbortController();
     let surfaceName = 'none';
-    this.#underWay.add(response);
+    this.#underWay.set(response, ending);
     response.once('close', () => {
       this.#underWay.delete(response);
-      gone.abort(new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' }));
       const statusCode = response.writableFinished ? response.statusCode : 0;
+      if (statusCode === 0) ending.abort(clientGone());
       observer.answered(surfaceName, statusCode, clock.monotonicMs() - beganMs);
     });
     if (!this.#server.listening) response.shouldKeepAlive = false;
-    const call: Call = {
-      deadlineMs: beganMs + this.#options.exchangeMs,
-      signal: AbortSignal.any([gone.signal, this.#stopping.signal]),
-    };
+    const call: Call = { deadlineMs: beganMs + this.#options.exchangeMs, signal: ending.signal };
     try {
       const found = surfaces.find(({ surface }) => surface.matches(request));
       if (found === undefined) throw unknownPath(request);
@@ -144,6 +142,10 @@ const statusLines: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
+
+function clientGone(): MeridianError {
+  return new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' });
+}
 
 /** What follows the authority of `http://host/path`, as clients of proxies write it; a path alone as it stands. */
 function originForm(url: string): string {
