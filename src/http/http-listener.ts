@@ -34,8 +34,8 @@ const bounds = {
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #server: Server;
-  readonly #stopping = new AbortController();
-  readonly #underWay = new Set<ServerResponse>();
+  /** Each exchange under way, and what ends it early. */
+  readonly #underWay = new Map<ServerResponse, AbortController>();
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
@@ -45,6 +45,8 @@ export class HttpListener {
         requestTimeout: bounds.requestTimeoutMs,
         keepAliveTimeout: bounds.keepAliveTimeoutMs,
         maxHeaderSize: bounds.headerBytesMax,
+        // workerd names the host in the target alone where its service is said to be a proxy; nothing here looks at it.
+        requireHostHeader: false,
       },
       (request, response) => void this.#exchange(request, response),
     );
@@ -76,9 +78,10 @@ export class HttpListener {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     // A connection that is kept alive would outlast its last exchange and hold the stop up.
-    for (const response of this.#underWay) response.shouldKeepAlive = false;
+    for (const response of this.#underWay.keys()) response.shouldKeepAlive = false;
     const cut = this.#options.clock.timer(drainMs, () => {
-      this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));
+      const stopping = new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' });
+      for (const ending of this.#underWay.values()) ending.abort(stopping);
       this.#server.closeAllConnections();
     });
     await closed;
@@ -88,20 +91,18 @@ export class HttpListener {
   async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { clock, observer, surfaces } = this.#options;
     const beganMs = clock.monotonicMs();
-    const gone = new AbortController();
+    request.url = originForm(request.url ?? '/');
+    const ending = new AbortController();
     let surfaceName = 'none';
-    this.#underWay.add(response);
+    this.#underWay.set(response, ending);
     response.once('close', () => {
       this.#underWay.delete(response);
-      gone.abort(new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' }));
       const statusCode = response.writableFinished ? response.statusCode : 0;
+      if (statusCode === 0) ending.abort(clientGone());
       observer.answered(surfaceName, statusCode, clock.monotonicMs() - beganMs);
     });
     if (!this.#server.listening) response.shouldKeepAlive = false;
-    const call: Call = {
-      deadlineMs: beganMs + this.#options.exchangeMs,
-      signal: AbortSignal.any([gone.signal, this.#stopping.signal]),
-    };
+    const call: Call = { deadlineMs: beganMs + this.#options.exchangeMs, signal: ending.signal };
     try {
       const found = surfaces.find(({ surface }) => surface.matches(request));
       if (found === undefined) throw unknownPath(request);
@@ -155,6 +156,17 @@ function describeMalformed(error: Error & { code?: string }): { readonly line: s
     default:
       return { line: '400 Bad Request', message: `this is no request of HTTP/1.1: ${error.message}` };
   }
+}
+
+function clientGone(): MeridianError {
+  return new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' });
+}
+
+/** What follows the authority of `http://host/path`, as clients of proxies write it; a path alone as it stands. */
+function originForm(url: string): string {
+  if (url.startsWith('/')) return url;
+  const rest = /^https?:\/\/[^/?#]*(.*)$/is.exec(url)?.[1] ?? url;
+  return rest.startsWith('?') || rest === '' ? `/${rest}` : rest;
 }
 
 function unknownPath(request: IncomingMessage): MeridianError {

@@ -106,6 +106,31 @@ describe('the HTTP listener of a node', () => {
     expect(await response.text()).toBe('not ready: never caught up; no upstream\n');
   });
 
+  it.each([
+    ['http://fake-host/livez', 200],
+    ['HTTP://fake-host:80/livez?x=1', 200],
+    ['http://fake-host', 404],
+    ['http://fake-host?x=1', 404],
+    ['//livez', 404],
+  ])('takes what follows the host of a request for %s, as clients of proxies write it', async (path, status) => {
+    const { hostname: host, port } = new URL(base);
+    const answer = new Promise<number | undefined>((resolve, reject) =>
+      httpRequest({ host, port, path, agent: false }, (response) => resolve(response.resume().statusCode))
+        .on('error', reject)
+        .end(),
+    );
+    expect(await answer).toBe(status);
+  });
+
+  it('asks for no Host, which workerd leaves out where its service is said to be a proxy', async () => {
+    const { hostname, port } = new URL(base);
+    const socket = connect(Number(port), hostname);
+    socket.write('GET https://fake-host/livez HTTP/1.1\r\nConnection: close\r\n\r\n');
+    let seen = '';
+    for await (const chunk of socket) seen += chunk;
+    expect(seen).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
+
   it('is alive but not ready while it drains', async () => {
     routes.drain();
     expect((await fetch(`${base}/readyz`)).status).toBe(503);
