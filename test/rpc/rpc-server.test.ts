@@ -318,7 +318,7 @@ describe('the gRPC server', () => {
     });
     const { server, remote } = await serve({
       async *follow(_open, _messages, signal) {
-        yield { kind: 'resync', vector: new Map(), reason: 'below-floor' } as FeedEvent;
+        yield { kind: 'resync', vector: new Map(), finals: new Map(), reason: 'below-floor' } as FeedEvent;
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
         order.push('follower ended');
       },
