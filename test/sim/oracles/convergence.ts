@@ -122,6 +122,8 @@ export class Convergence {
     for (const line of oracles.decisions?.complaintsInTheEnd() ?? []) oracles.trace.violated(`after the quiet ${line}`);
     for (const process of cluster.processes) {
       for (const key of keys) await this.#ask(process, key, emptySession);
+      // What was seen of a disk that was rolled back, and nobody noticed, may never be there again.
+      if (oracles.history?.wasRolledBack === true) continue;
       for (const session of sessions) await this.#ask(process, keys[0] ?? '', session);
     }
     await this.#decide();
