@@ -158,7 +158,12 @@ export class Convergence {
     for (const line of differences(held, this.#originContents(), time.nowMs)) wrong(line);
     for (const line of oracles.lost(origin)) wrong(line);
     for (const { record } of oracles.history?.left(origin.name) ?? []) {
-      if (record.namespace !== registryNamespace && !oracles.lives(record.namespace)) continue;
+      // It may have deleted the namespace itself, and given that up too.
+      if (
+        oracles.isDead(record.namespace) ||
+        (record.namespace !== registryNamespace && !oracles.lives(record.namespace))
+      )
+        continue;
       if (!origin.saved.includes(record.stamp)) wrong(`gave ${record.key} at ${record.stamp} up, and saved it nowhere`);
     }
   }
