@@ -177,7 +177,7 @@ describe('the HTTP listener of a node', () => {
 
   it('answers garbage with 400, an endless header with 431, and goes on', async () => {
     expect(await speak(base, 'garbage\r\n\r\n')).toContain('400 Bad Request');
-    expect(await speak(base, `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toContain('431');
+    expect(await speak(base, `GET / HTTP/1.1\r\nx: ${'y'.repeat(70_000)}\r\n\r\n`)).toContain('431');
     expect((await fetch(`${base}/livez`)).status).toBe(200);
     expect(answered.filter((what) => what === 'malformed')).toHaveLength(2);
   });

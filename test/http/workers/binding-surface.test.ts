@@ -148,6 +148,11 @@ describe('the binding protocol', () => {
       status: 413,
       reason: 'Metadata length of 1025 exceeds limit of 1024.',
     });
+    const far = JSON.stringify('m'.repeat(50_000));
+    expect(await put('m', 'x', '', { 'CF-KV-Metadata': far })).toMatchObject({
+      status: 413,
+      reason: 'Metadata length of 50002 exceeds limit of 1024.',
+    });
     const most = Buffer.alloc(26_214_400, 'ab');
     expect((await put('large', [most.subarray(0, 9_999_999), most.subarray(9_999_999)])).status).toBe(200);
     expect((await send(url('large'))).body.equals(most)).toBe(true);
