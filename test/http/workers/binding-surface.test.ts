@@ -191,6 +191,14 @@ describe('the binding protocol', () => {
     expect((await send(url(key))).body.toString()).toBe('x');
   });
 
+  it('takes a namespace by its id too, and by a title that is not ASCII', async () => {
+    const { namespace } = await served.origin.create('nö 日本');
+    const title = { 'Meridian-Namespace': Buffer.from('nö 日本').toString('latin1') };
+    expect((await send(url('k'), { method: 'PUT', body: 'of nö', headers: title })).status).toBe(200);
+    const byId = await send(url('k'), { headers: { 'Meridian-Namespace': namespace.id } });
+    expect(byId.body.toString()).toBe('of nö');
+  });
+
   it('does not let an unknown namespace look like an absent key', async () => {
     const answer = await send(url('k'), { headers: { 'Meridian-Namespace': 'nowhere' } });
     expect(answer.status).toBe(400);
