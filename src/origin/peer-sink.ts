@@ -13,6 +13,7 @@ import { Replica } from '../replication/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ResyncMark } from './resync-mark.ts';
 import type { Settlement } from './settlement.ts';
+import { UnheardWrites } from './unheard-writes.ts';
 
 export interface PeerSinkOptions {
   readonly ledger: Ledger;
@@ -39,11 +40,13 @@ export function peerProgressName(address: string): string {
 export class PeerSink implements FeedSink {
   readonly #options: PeerSinkOptions;
   readonly #replica: Replica;
+  readonly #unheard: UnheardWrites;
   #peer: NodeIdentity | undefined;
 
   private constructor(options: PeerSinkOptions, replica: Replica) {
     this.#options = options;
     this.#replica = replica;
+    this.#unheard = new UnheardWrites(options.observer);
   }
 
   static async open(options: PeerSinkOptions): Promise<PeerSink> {
@@ -61,6 +64,7 @@ export class PeerSink implements FeedSink {
         onSwept: () => mark.end(address),
         settled: (covered, before) => settlement.after(covered, before),
         adopt: options.adopt,
+        overwritten: (held, record) => sink.#unheard.overwritten(held, record),
         check: (record) => sink.#check(record),
       },
     });
@@ -104,6 +108,7 @@ export class PeerSink implements FeedSink {
       });
     }
     await this.#replica.apply(event);
+    if (peer !== undefined && step !== undefined) this.#unheard.heard(peer, step.vector);
   }
 
   /** What is synced here: an origin commits its peers' changes no other way. */
