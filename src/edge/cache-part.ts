@@ -7,7 +7,7 @@ import { replaces } from '../model/merge.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
-import { checkStep } from '../replication/check-step.ts';
+import { checkTold, type Told, toldBy } from '../replication/check-told.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -157,7 +157,6 @@ export class CachePart implements FeedSink, Part {
       },
     });
     await this.#disk.trim();
-    this.#sized();
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
@@ -165,12 +164,10 @@ export class CachePart implements FeedSink, Part {
       case 'resync':
         return this.#forgetAll();
       case 'changes':
-        if (event.step !== undefined) checkStep(event.step, this.ledger);
-        await forgetLostLives(this.#cached, event.epochs ?? event.step?.epochs ?? new Map());
+        await this.#hear(toldBy(event));
         return this.#changes(event);
       case 'caught-up':
-        checkStep(event, this.ledger);
-        await forgetLostLives(this.#cached, event.epochs ?? new Map());
+        await this.#hear(toldBy(event));
         return this.#caughtUp(event);
       default:
         return unreachable(event);
@@ -188,12 +185,21 @@ export class CachePart implements FeedSink, Part {
     return this.ledger.submit({ keys: [key], sync: false, bytes: 0, decide });
   }
 
+  /** Tells the sizes to whoever measures too: what they are is asked more rarely than it changes. */
   async status(): Promise<PartStatus> {
-    return { ...partStatus(this), records: this.#memory.size, bytes: this.#disk.bytes };
+    const { edgeObserver } = this.#options;
+    edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
+    edgeObserver.cacheSized('disk', this.#disk.entries, this.#disk.bytes);
+    return { ...partStatus(this), records: this.#disk.entries, bytes: this.#disk.bytes };
   }
 
   get #cached(): Cached {
     return { ledger: this.ledger, memory: this.#memory, disk: this.#disk };
+  }
+
+  async #hear(told: Told): Promise<void> {
+    checkTold(told, this.ledger);
+    await forgetLostLives(this.#cached, told.epochs);
   }
 
   async #changes(event: Changes): Promise<void> {
@@ -288,10 +294,5 @@ export class CachePart implements FeedSink, Part {
         ? undefined
         : { boundMs: this.#options.clock.monotonicMs() - asOfMs, root: bound.root };
     return { record: entry.record, superseded: true, bound: aged };
-  }
-
-  #sized(): void {
-    this.#options.edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
-    this.#options.edgeObserver.cacheSized('disk', this.#disk.entries, this.#disk.bytes);
   }
 }

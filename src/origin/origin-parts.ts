@@ -106,6 +106,7 @@ export class OriginParts {
       join: (id) => this.standing.join(id),
       cloned,
       adopt: (lost) => this.#adoption.takeLost(lost),
+      mayTake: (peer) => this.retirements.mayTake(peer),
       inspect: ({ vector, epochs }) => this.loss.inspect(cursorOf(vector, epochs ?? ledger.state.epochs)),
       retired: (final) => this.loss.retired(final),
       rolledBack: (why) => this.loss.rolledBack(why),
@@ -135,6 +136,7 @@ export class OriginParts {
   async start(): Promise<void> {
     const stored = await this.#ledger.store.meta(generationName);
     this.#generation = stored === undefined ? this.identity.id : Buffer.from(stored).toString();
+    await this.retirements.start();
     await this.standing.start();
     const options = { ...this.#options, ledger: this.#ledger };
     const remover = new NamespaceRemover(options);

@@ -27,6 +27,8 @@ export interface PeerSinkOptions {
   readonly meet: (opened: Opened) => Promise<void>;
   /** Gives what was lost with another origin's disk a place in this origin's log. */
   readonly adopt: (lost: readonly LostLife[]) => Promise<void>;
+  /** Asked before each commit: whether anything may be taken from this peer (rule R22). Throws FAILED_PRECONDITION. */
+  readonly mayTake: (peer: OriginId) => void;
   /** Judges what the other end knows of this origin's own log (rule R16). */
   readonly inspect: (step: Pick<CaughtUp, 'vector' | 'epochs'>) => void;
 }
@@ -66,6 +68,7 @@ export class PeerSink implements FeedSink {
         adopt: options.adopt,
         overwritten: (held, record) => sink.#unheard.overwritten(held, record),
         check: (record) => sink.#check(record),
+        mayTake: () => sink.#mayTake(),
       },
     });
     const sink = new PeerSink(options, replica);
@@ -123,6 +126,10 @@ export class PeerSink implements FeedSink {
     const behindMs = -aheadMs - roundTripMs;
     const skewMs = Math.max(aheadMs, behindMs);
     if (skewMs > clockSkewMsMax) throw clocksDiffer(this.#peer?.name, skewMs, clockSkewMsMax);
+  }
+
+  #mayTake(): void {
+    if (this.#peer !== undefined) this.#options.mayTake(this.#peer.id as OriginId);
   }
 
   /** A stamp from the future would win every conflict until then (rule R15), and no clock of ours can have issued it. */

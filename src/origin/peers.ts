@@ -133,6 +133,7 @@ export class Peers {
     if (ledger.registry.membership.retirement(node.id as OriginId) !== undefined) {
       throw refused('retired', `${node.name} at ${address} was removed from the cluster`);
     }
+    this.#options.mayTake(node.id as OriginId);
     const other = [...this.#links.values()].find((link) => link.address !== address && link.peerId === node.id);
     if (other !== undefined) throw refused('already-followed', `${node.name} is followed at ${other.address} already`);
     // It was sent before now, so it is ahead for certain by at least this much.

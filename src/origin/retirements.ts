@@ -28,9 +28,32 @@ export class Retirements {
   readonly #options: RetirementsOptions;
   /** What is being removed from here now: once at a time, so that a failure withdraws its own report alone. */
   readonly #deciding = new Set<OriginId>();
+  /** What this origin reported, as on disk. */
+  readonly #reported = new Map<OriginId, OpenReport>();
 
   constructor(options: RetirementsOptions) {
     this.#options = options;
+  }
+
+  /** Reads what was reported before a restart. */
+  async start(): Promise<void> {
+    for (const { id } of this.#options.ledger.registry.membership.registered()) {
+      const open = await this.#open(id);
+      if (open !== undefined) this.#reported.set(id, open);
+    }
+  }
+
+  /**
+   * Whoever has reported takes nothing more of that origin, and so acknowledges nothing more to it: what it has
+   * acknowledged at majority, its heir knows (rule R22). @throws FAILED_PRECONDITION while a removal may be decided
+   */
+  mayTake(origin: OriginId): void {
+    const open = this.#reported.get(origin);
+    if (open === undefined || open.untilMs <= this.#options.clock.wallMs()) return;
+    throw new MeridianError('FAILED_PRECONDITION', `${open.initiator} is removing ${origin}: it is not followed`, {
+      reason: 'retirement-open',
+      retryAfterMs: 1000,
+    });
   }
 
   /** What this origin holds of one that is being removed; kept on disk, so that a restart reports to the same one. */
@@ -49,10 +72,11 @@ export class Retirements {
       keys: [],
       sync: true,
       bytes: 0,
-      decide: ({ state }) => ({
-        meta,
-        result: { sequence: state.covered.get(origin) ?? 0, history: state.epochs.get(origin) ?? [] },
-      }),
+      decide: ({ state }) => {
+        // From here on, in the order of commits: where this one fails, a report too much runs out by itself.
+        this.#reported.set(origin, report);
+        return { meta, result: { sequence: state.covered.get(origin) ?? 0, history: state.epochs.get(origin) ?? [] } };
+      },
     });
   }
 
@@ -99,6 +123,7 @@ export class Retirements {
   async #withdraw(origin: OriginId): Promise<void> {
     const open = await this.#open(origin).catch(() => undefined);
     if (open?.initiator !== this.#options.self) return;
+    this.#reported.delete(origin);
     const meta = new Map([[reportName(origin), undefined]]);
     const withdrawn = { keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) };
     await this.#options.ledger.submit(withdrawn).catch(() => {});

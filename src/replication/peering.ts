@@ -19,4 +19,6 @@ export interface Peering {
   readonly overwritten: (held: Head, record: Record) => void;
   /** Refuses a record that must not be taken from anybody, by throwing (rules R15, R22, R23). */
   readonly check: (record: Change) => void;
+  /** Refuses whatever comes from this peer now, by throwing, where it is about to be committed (rule R22). */
+  readonly mayTake: () => void;
 }

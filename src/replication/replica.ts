@@ -1,5 +1,5 @@
 import { assert, unreachable } from '../model/assert.ts';
-import { cursorOf, type Epochs, joinEpochs } from '../model/epoch.ts';
+import { cursorOf, joinEpochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
@@ -12,7 +12,7 @@ import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { changeBytes } from './change-bytes.ts';
-import { checkStep } from './check-step.ts';
+import { checkTold, type Told, toldBy } from './check-told.ts';
 import type { FeedSink } from './feed-sink.ts';
 import { heldUnshown } from './held-unshown.ts';
 import { holdsBeyondFinal } from './holds-beyond-final.ts';
@@ -109,12 +109,10 @@ export class Replica implements FeedSink {
       case 'resync':
         return this.#resync(event);
       case 'changes':
-        if (event.step !== undefined) checkStep(event.step, this.#options.ledger);
-        await this.#hear(event.epochs ?? event.step?.epochs ?? new Map());
+        await this.#hear(toldBy(event));
         return this.#changes(event);
       case 'caught-up':
-        checkStep(event, this.#options.ledger);
-        await this.#hear(event.epochs ?? new Map());
+        await this.#hear(toldBy(event));
         return this.#caughtUp(event);
       default:
         return unreachable(event);
@@ -123,6 +121,7 @@ export class Replica implements FeedSink {
 
   /** A copy claims nothing any more until it has caught up; an origin goes on covering what it covers by itself. */
   async #resync({ vector, finals }: Resync): Promise<void> {
+    this.#membership.checkHeard(vector); // Before the first step of a sweep that could not end.
     this.#options.onResync();
     const state = this.#options.peering === undefined ? { covered: emptyVector } : {};
     const progress: Progress = { kind: 'scan', sweep: [...vector], finals: [...finals] };
@@ -139,9 +138,10 @@ export class Replica implements FeedSink {
   }
 
   /** Rule R16: what is held from a life of a disk that was lost is adopted by an origin; a copy begins anew. */
-  async #hear(epochs: Epochs): Promise<void> {
+  async #hear(told: Told): Promise<void> {
     const { ledger, peering } = this.#options;
-    const lost = await heldLostLives(ledger, epochs);
+    checkTold(told, ledger);
+    const lost = await heldLostLives(ledger, told.epochs);
     if (lost.length === 0) return;
     if (peering !== undefined) return peering.adopt(lost);
     // While nothing is claimed it can go: the scan that follows shows what it took the place of.
@@ -287,6 +287,7 @@ export class Replica implements FeedSink {
       bytes,
       decide: (view) => {
         checkSameLife(this.#options.ledger, this.#reopenings);
+        this.#options.peering?.mayTake();
         return { ...decide(view), meta };
       },
     });

@@ -1,5 +1,7 @@
 import { cacheRules } from './cache-rules.ts';
 import { feedRules } from './feed-rules.ts';
+import { homeRules } from './home-rules.ts';
+import { membershipRules } from './membership-rules.ts';
 import { originRules } from './origin-rules.ts';
 import { peerRules } from './peer-rules.ts';
 import { relayRules } from './relay-rules.ts';
@@ -14,4 +16,6 @@ export const rulesTakenOut: readonly RuleTakenOut[] = [
   ...peerRules,
   ...relayRules,
   ...sessionRules,
+  ...homeRules,
+  ...membershipRules,
 ];

@@ -1,9 +1,11 @@
 import { oneOrigin, severalOrigins, type Topology } from '../nodes/topology.ts';
 import { absences } from './absences.ts';
+import { homes } from './homes.ts';
 import { originLives } from './origin-lives.ts';
 import { peers } from './peers.ts';
 import { relayChain } from './relay-chain.ts';
 import { relays } from './relays.ts';
+import { retirements } from './retirements.ts';
 import { Scene } from './scene.ts';
 import { sessions } from './sessions.ts';
 import { staleness } from './staleness.ts';
@@ -14,7 +16,7 @@ type Histories = Readonly<Record<string, (scene: Scene) => Promise<void>>>;
 /** Histories by name: known failures of others, and what random histories reach too rarely. */
 const groups: ReadonlyArray<readonly [Topology, Histories]> = [
   [oneOrigin, { ...absences, ...watches, ...staleness, ...originLives }],
-  [severalOrigins, { ...peers, ...sessions }],
+  [severalOrigins, { ...peers, ...sessions, ...homes, ...retirements }],
   [relayChain, { ...relays }],
 ];
 

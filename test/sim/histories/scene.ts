@@ -8,7 +8,7 @@ import type {
   WriteRequest,
 } from '../../../src/model/key-value.ts';
 import type { OriginId } from '../../../src/model/position.ts';
-import { emptySession } from '../../../src/model/session.ts';
+import { emptySession, type Session } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
@@ -45,6 +45,8 @@ const parameters: Parameters = {
 /** Milliseconds after which a tombstone written now is purged everywhere: whole seconds, its retention, and a sweep. */
 export const purgedAfterMs = 2500;
 const callMs = 400;
+/** Within which everything has caught up for the first time. */
+const startMsMax = 8000;
 
 type WriteWishes = Partial<Pick<WriteRequest, 'session' | 'durability' | 'durabilityTimeoutMs'>> & {
   readonly condition?: Condition;
@@ -91,7 +93,9 @@ export class Scene {
     for (const origin of others) await this.done(origin.start());
     for (const edge of edges) await this.done(edge.start());
     await this.wait(500);
-    while (!(await this.#allLive())) await this.wait(100);
+    let live = await this.#allLive();
+    for (; !live && this.time.nowMs < startMsMax; live = await this.#allLive()) await this.wait(100);
+    this.expect('not every part is live', live);
     // Whom an origin followed in vain it tries again a second later.
     if (others.length > 0) await this.wait(1000);
   }
@@ -101,8 +105,8 @@ export class Scene {
     return statuses.every((status) => status?.ready === true && status.parts.every(({ state }) => state === 'live'));
   }
 
-  async createNamespace(): Promise<void> {
-    await this.done(this.node(this.#first).create(title, this.#call()));
+  async createNamespace(at = this.#first, name = title): Promise<void> {
+    await this.done(this.node(at).create(name, this.#call()));
   }
 
   async removeNamespace(): Promise<void> {
@@ -209,6 +213,10 @@ export class Scene {
     return this.done(this.node(at).retire({ name: id, force }, this.#call()));
   }
 
+  async moveHome(at: string, to: string): Promise<void> {
+    await this.done(this.node(at).moveHome(title, this.id(to), this.#call()));
+  }
+
   /** Cuts a node off from everybody, or mends that. */
   async away(name: string, ms: number): Promise<void> {
     for (const path of this.cluster.pathsOf(name)) path.cut(['there', 'back'], 'reset');
@@ -245,10 +253,10 @@ export class Scene {
   }
 
   /** Everything comes to be the same everywhere. */
-  async converge(): Promise<void> {
+  async converge(...sessions: readonly Session[]): Promise<void> {
     const { time, cluster, oracles, coverage } = this;
     const keys = [...this.#keys];
-    await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers }).reach();
+    await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers, sessions }).reach();
   }
 
   end(): void {

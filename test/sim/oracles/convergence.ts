@@ -1,5 +1,5 @@
 import { registryNamespace } from '../../../src/model/namespace.ts';
-import { emptySession } from '../../../src/model/session.ts';
+import { emptySession, type Session } from '../../../src/model/session.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import { covers, emptyVector, joinVectors } from '../../../src/model/version-vector.ts';
 import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
@@ -11,7 +11,8 @@ import type { Process } from '../nodes/process.ts';
 import { noSignal } from '../workload/no-signal.ts';
 import type { Watcher } from '../workload/watcher.ts';
 import { complaintsOfGet } from './answers.ts';
-import { coveredBy, differences, hasCaughtUp, title } from './disks.ts';
+import { signedValue } from './attempts.ts';
+import { complaintsOfRegistry, coveredBy, differences, hasCaughtUp, title } from './disks.ts';
 import type { Oracles } from './oracles.ts';
 
 export interface ConvergenceOptions {
@@ -21,6 +22,8 @@ export interface ConvergenceOptions {
   readonly coverage: Coverage;
   readonly keys: readonly string[];
   readonly watchers: readonly Watcher[];
+  /** Of users: each is to be met wherever they ask. */
+  readonly sessions: readonly Session[];
 }
 
 /** Milliseconds of quiet within which everything is the same everywhere, and between two looks. */
@@ -69,6 +72,7 @@ export class Convergence {
       const status = await node?.status();
       if (status?.ready !== true) lacking.push(`${name} is not ready: ${status?.notes.join(', ')}`);
       if (!covers(coveredBy(disk.visible), target)) lacking.push(`${name} covers less`);
+      lacking.push(...complaintsOfRegistry(disk.visible).map((line) => `${name} ${line}`));
       const members = (await node?.members(call))?.filter(({ role }) => role === 'origin').map(({ id }) => id);
       if (members?.sort().join() !== ids.join()) lacking.push(`${name} knows ${members?.length} origins`);
     }
@@ -76,6 +80,7 @@ export class Convergence {
       for (const { kind, contents } of oracles.partsOf(edge)) {
         if (!hasCaughtUp(contents, kind)) lacking.push(`the ${kind} of ${edge.name} has not caught up`);
         if (!covers(coveredBy(contents), target)) lacking.push(`the ${kind} of ${edge.name} covers less`);
+        lacking.push(...complaintsOfRegistry(contents).map((line) => `the ${kind} of ${edge.name} ${line}`));
       }
       const status = await edge.node?.status();
       for (const { part, boundMs } of status?.parts ?? []) {
@@ -104,7 +109,7 @@ export class Convergence {
   }
 
   async #judge(): Promise<void> {
-    const { cluster, oracles, time, keys } = this.#options;
+    const { cluster, oracles, time, keys, sessions } = this.#options;
     for (const edge of cluster.edges) {
       oracles.checkEdge(edge);
       for (const held of oracles.partsOf(edge)) {
@@ -114,9 +119,31 @@ export class Convergence {
       }
     }
     for (const origin of cluster.origins) this.#judgeOrigin(origin);
+    for (const line of oracles.decisions?.complaintsInTheEnd() ?? []) oracles.trace.violated(`after the quiet ${line}`);
     for (const process of cluster.processes) {
-      for (const key of keys) await this.#ask(process, key);
+      for (const key of keys) await this.#ask(process, key, emptySession);
+      for (const session of sessions) await this.#ask(process, keys[0] ?? '', session);
     }
+    await this.#decide();
+  }
+
+  /** Conditions and titles are decided again, wherever they are put. */
+  async #decide(): Promise<void> {
+    const { cluster, oracles, time } = this.#options;
+    if (!oracles.namespaces().some((id) => oracles.lives(id))) return;
+    const condition = { kind: 'absent' } as const;
+    for (const { name, node } of cluster.processes) {
+      const wrong = (what: string) => (error: Error) =>
+        oracles.trace.violated(`after the quiet ${name} decides no ${what}: ${error.message}`);
+      const call = { deadlineMs: time.nowMs + 500, signal: noSignal };
+      const attempt = oracles.attempts.add((number) => {
+        return [{ kind: 'put', key: `decided at ${name}`, value: signedValue(number, 0, 5), condition }];
+      });
+      const { mutations } = attempt;
+      node?.write({ namespace: title, mutations, session: emptySession }, call).catch(wrong('condition'));
+      node?.create(`created at ${name}`, call).catch(wrong('title'));
+    }
+    await time.runUntil(time.nowMs + 600);
   }
 
   /** It holds what the first one holds, and nothing that some disk kept is missing. */
@@ -128,9 +155,13 @@ export class Convergence {
     const held = { kind: 'origin' as const, replicate: ['*'], namespaces: living, contents: origin.disk.visible };
     for (const line of differences(held, this.#originContents(), time.nowMs)) wrong(line);
     for (const line of oracles.lost(origin)) wrong(line);
+    for (const { record } of oracles.history?.left(origin.name) ?? []) {
+      if (record.namespace !== registryNamespace && !oracles.lives(record.namespace)) continue;
+      if (!origin.saved.includes(record.stamp)) wrong(`gave ${record.key} at ${record.stamp} up, and saved it nowhere`);
+    }
   }
 
-  async #ask(process: Process<Upstream>, key: string): Promise<void> {
+  async #ask(process: Process<Upstream>, key: string, session: Session): Promise<void> {
     const { time, oracles } = this.#options;
     const startMs = time.nowMs;
     const wrong = (line: string) => oracles.trace.violated(`after the quiet ${process.name} ${key} ${line}`);
@@ -138,10 +169,10 @@ export class Convergence {
     let done = false;
     const call = { deadlineMs: startMs + 1000, signal: noSignal };
     process.node
-      ?.get({ namespace: title, key, session: emptySession }, call)
+      ?.get({ namespace: title, key, session }, call)
       .then(
         (answer) => {
-          const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session: emptySession };
+          const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
           for (const line of complaintsOfGet(key, answer, asked)) wrong(line);
           if (answer.bound === undefined) wrong('has no bound');
         },

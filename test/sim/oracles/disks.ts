@@ -2,6 +2,7 @@ import { resolvePatterns } from '../../../src/edge/replicated-filter.ts';
 import { matches } from '../../../src/model/filter.ts';
 import { mapKey } from '../../../src/model/key.ts';
 import { type NamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
+import type { OriginId } from '../../../src/model/position.ts';
 import { isReadable, type Record } from '../../../src/model/record.ts';
 import { formatVector, type VersionVector } from '../../../src/model/version-vector.ts';
 import { decodeLedgerState, ledgerStateName } from '../../../src/replication/ledger-state.ts';
@@ -85,6 +86,28 @@ export function hasCaughtUp({ meta }: Contents, kind: Held['kind']): boolean {
 
 export function coveredBy({ meta }: Contents): VersionVector {
   return decodeLedgerState(meta.get(ledgerStateName)).covered;
+}
+
+/** What is wrong with a registry once everything is quiet: of a removed origin no more than its final sequence is covered, and titles are unique. */
+export function complaintsOfRegistry(contents: Contents): string[] {
+  const complaints: string[] = [];
+  const titles = new Set<string>();
+  const covered = coveredBy(contents);
+  for (const record of contents.records.values()) {
+    if (record.namespace !== registryNamespace || record.kind !== 'live') continue;
+    const [kind, id] = record.key.split('/');
+    const value = JSON.parse(Buffer.from(record.value).toString()) as {
+      readonly title: string;
+      readonly final: number;
+    };
+    if (kind === 'retired' && (covered.get(id as OriginId) ?? 0) > value.final) {
+      complaints.push(`covers ${covered.get(id as OriginId)} of ${id}, of which ${value.final} are left`);
+    }
+    if (kind !== 'namespace') continue;
+    if (titles.has(value.title)) complaints.push(`knows two namespaces with the title ${value.title}`);
+    titles.add(value.title);
+  }
+  return complaints;
 }
 
 /** By the filter that the part was opened with: the patterns may have come to mean more since. */

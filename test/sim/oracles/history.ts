@@ -12,6 +12,8 @@ interface Life {
   readonly id: OriginId;
   /** What only lives that are over hold is gone. */
   over: boolean;
+  /** True where the origin itself gave it up for another one, and had the time to save what only it held. */
+  givenUp: boolean;
   /** The highest stamp that the disk had. */
   highest: Stamp;
 }
@@ -154,13 +156,30 @@ export class History {
     return this.survives(version) && version.positions.some(isOfThisLife);
   }
 
+  /** What an origin wrote and only lives that were given up on this disk have, of each key the latest (rule R23). */
+  left(disk: string): Version[] {
+    const isLeft = (version: Happened) =>
+      !this.survives(version) &&
+      [...version.holders].some((life) => {
+        return life.disk === disk && life.givenUp && version.positions.some(({ origin }) => origin === life.id);
+      });
+    return [...this.#versions.values()].flatMap((versions) => {
+      const last = versions.at(-1);
+      return last !== undefined && isLeft(last) ? [last] : [];
+    });
+  }
+
   find(stamp: Stamp): Happened | undefined {
     return this.#byStamp.get(stamp);
   }
 
-  /** True where the disk of this origin has, or had, this write or a later one of its key. */
-  hasReached(id: OriginId, { namespace, key, stamp }: Record): boolean {
-    return this.versions(namespace, key).some(({ record, arrivals }) => record.stamp >= stamp && arrivals.has(id));
+  /** True where the disk of this origin had this write, or a later one of its key, before it wrote that. */
+  knew(id: OriginId, { namespace, key, stamp }: Record, covered: VersionVector, wrote: Record): boolean {
+    return this.versions(namespace, key).some(({ record, arrivals, positions }) => {
+      if (record.stamp < stamp || record.stamp === wrote.stamp) return false;
+      // What the same commit superseded never was on the disk.
+      return arrivals.has(id) || positions.some((position) => coversPosition(covered, position));
+    });
   }
 
   /** The disks that have this write, or a later one of its key, or had it before they were lost. */
@@ -194,8 +213,11 @@ export class History {
   #lifeOf(disk: string, id: OriginId): Life {
     const known = this.#lives.get(disk);
     if (known?.id === id) return known;
-    if (known !== undefined) known.over = true;
-    const life: Life = { disk, id, over: false, highest: bottomStamp };
+    if (known !== undefined) {
+      known.over = true;
+      known.givenUp = true;
+    }
+    const life: Life = { disk, id, over: false, givenUp: false, highest: bottomStamp };
     this.#lives.set(disk, life);
     return life;
   }

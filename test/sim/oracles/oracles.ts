@@ -15,7 +15,7 @@ import type { OriginProcess } from '../nodes/origin-process.ts';
 import { isDead } from './answers.ts';
 import { Attempts } from './attempts.ts';
 import { Decisions } from './decisions.ts';
-import { complaintsOfPart, type Held } from './disks.ts';
+import { complaintsOfPart, coveredBy, type Held } from './disks.ts';
 import { History } from './history.ts';
 import { Trace } from './trace.ts';
 import { Truth } from './truth.ts';
@@ -28,7 +28,7 @@ export class Oracles {
   readonly #truths = new Map<string, Truth>();
   /** Of several origins; one alone has a truth of its own. */
   readonly history: History | undefined;
-  #decisions: Decisions | undefined;
+  readonly decisions: Decisions | undefined;
   readonly #cluster: Cluster;
   readonly #time: VirtualTime;
 
@@ -37,6 +37,7 @@ export class Oracles {
     this.#time = time;
     this.trace = new Trace(() => time.nowMs, detailed);
     this.history = cluster.origins.length > 1 ? new History() : undefined;
+    this.decisions = this.history && new Decisions(this.history, this.attempts);
     for (const { name, disk } of this.history === undefined ? [] : cluster.origins) {
       disk.onSynced = (records) => this.#happened(name, disk, records);
     }
@@ -225,8 +226,8 @@ export class Oracles {
     for (const { key, stamp } of own) {
       if (stamp < highest) trace.violated(`${name}: ${key} was written at ${stamp}, which had ${highest} before`);
     }
-    this.#decisions ??= new Decisions(history, attempts);
-    for (const line of this.#decisions.complaints(own, id)) trace.violated(`${name}: ${line}`);
+    for (const line of this.decisions?.complaints(own, id, coveredBy(disk.synced)) ?? [])
+      trace.violated(`${name}: ${line}`);
     for (const { key, kind, stamp, position } of records)
       trace.note(() => `${name} has ${key} ${kind} ${stamp} ${at(position)}`);
   }

@@ -10,6 +10,7 @@ import type {
   WriteRequest,
 } from '../../../src/model/key-value.ts';
 import { decodeListCursor } from '../../../src/model/list-cursor.ts';
+import type { Session } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
@@ -50,6 +51,10 @@ export class Workload {
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
+  }
+
+  get sessions(): readonly Session[] {
+    return this.#users.map(({ keeper }) => keeper.current);
   }
 
   /** One operation at some node that is up; resolves when it is answered, which may be never. */

@@ -1,0 +1,94 @@
+import type { RuleTakenOut } from './rule-taken-out.ts';
+
+/** What holds while origins are removed for good (rules R22, R23). */
+export const membershipRules: readonly RuleTakenOut[] = [
+  {
+    name: 'R22 retirement: the report of one survivor is enough',
+    edits: [
+      {
+        file: 'origin/retirements',
+        from: 'const needed = members - majorityOf(members) + 1;',
+        to: 'const needed = 1;',
+      },
+    ],
+    expected: /was decided without/,
+    history: 'a removal that one survivor reports for',
+  },
+  {
+    name: 'R22 retirement: who has reported goes on taking',
+    edits: [
+      {
+        file: 'origin/retirements',
+        from: 'if (open === undefined || open.untilMs <=',
+        to: 'if (true || open.untilMs <=',
+      },
+    ],
+    expected: /was decided without/,
+    history: 'a home that decides while it is removed',
+  },
+  {
+    name: 'R22 retirement: a survivor reports to two at once',
+    edits: [
+      {
+        file: 'origin/retirements',
+        from: 'const taken = open !== undefined && open.untilMs > clock.wallMs() && open.initiator !== initiator;',
+        to: 'const taken = false;',
+      },
+    ],
+    expected: /was decided without/,
+    history: 'two removals of one origin',
+  },
+  {
+    name: 'R23 beyond the final sequence: nothing is adopted',
+    edits: [{ file: 'origin/adoption', from: 'if (page.length === 0)', to: 'if (true)' }],
+    expected: /not converged|after the quiet|shows/,
+    history: 'what a survivor that was away has of a removed origin',
+  },
+  {
+    name: 'R23 beyond the final sequence: an origin goes on claiming it',
+    edits: [{ file: 'origin/adoption', from: 'await this.#lower();', to: '' }],
+    expected: /not converged/,
+    history: 'what a survivor that was away has of a removed origin',
+  },
+  {
+    name: 'R23 beyond the final sequence: sessions are met without the ends of adoption',
+    edits: [{ file: 'replication/membership', from: 'if (required === session)', to: 'if (true)' }],
+    expected: /session|answers/,
+    history: 'what a survivor that was away has of a removed origin',
+  },
+  {
+    name: 'R23 beyond the final sequence: events of who has not heard are taken',
+    edits: [
+      { file: 'replication/membership', from: 'if (this.withinFinal(vector) !== vector)', to: 'if (false)' },
+      { file: 'replication/membership', from: 'if (this.isBeyondFinal(position))', to: 'if (false)' },
+    ],
+    expected: /./,
+    history: 'what a survivor that was away has of a removed origin',
+  },
+  {
+    name: 'R23 beyond the final sequence: a cursor is taken',
+    edits: [
+      {
+        file: 'replication/check-cursor',
+        from: 'if (membership.isBeyondFinal({ origin, sequence }))',
+        to: 'if (false)',
+      },
+    ],
+    expected: /after the quiet|not converged/,
+    history: 'a copy of what nobody else has',
+  },
+  {
+    name: 'R23 beyond the final sequence: what a write brought is kept',
+    edits: [{ file: 'replication/holds-beyond-final', from: 'if (finals.size === 0)', to: 'if (true)' }],
+    expected: /after the quiet/,
+    history: 'a copy of what nobody else has, by a write',
+  },
+  {
+    name: 'R23 beyond the final sequence: a removed origin saves nothing',
+    edits: [
+      { file: 'origin/loss', from: 'await save(identity.id, why, ownRecords(ledger, identity, final));', to: '' },
+    ],
+    expected: /saved it nowhere/,
+    history: 'a removed origin that comes back',
+  },
+];

@@ -1,0 +1,120 @@
+import { SessionKeeper } from '../../../src/client/session-keeper.ts';
+import { purgedAfterMs, type Scene } from './scene.ts';
+
+const absent = { kind: 'absent' } as const;
+
+/** Origins that are removed for good, and what they leave. */
+export const retirements = {
+  /** One survivor alone knows too little to remove an origin: another may hold what was acknowledged at majority. */
+  'a removal that one survivor reports for': async (scene: Scene) => {
+    const a = scene.id('a');
+    for (const other of ['a', 'c']) scene.part('b', other);
+    await scene.put('a', 'a1', { condition: absent, durability: 'majority' });
+    scene.wipe('a');
+    await scene.retire('b', a).catch(() => {});
+    await scene.put('b', 'a1', { condition: absent }).catch(() => {});
+    for (const other of ['a', 'c']) scene.join('b', other);
+    await scene.wait(300);
+    await scene.retire('c', a).catch(() => {});
+    await scene.done(scene.cluster.process('a').start());
+    await scene.converge();
+  },
+
+  /** The home of a namespace goes on deciding while it is removed: who has reported takes, and acknowledges, nothing more. */
+  'a home that decides while it is removed': async (scene: Scene) => {
+    const a = scene.id('a');
+    scene.part('a', 'b');
+    scene.path('b c').slowMs = 150;
+    await scene.wait(300);
+    const removed = scene.retire('b', a);
+    await scene.wait(scene.path('b c').latencyMs * 1.5);
+    const wishes = { condition: absent, durability: 'majority', durabilityTimeoutMs: 100 } as const;
+    const decided = scene.put('a', 'a1', wishes);
+    await removed;
+    await scene.put('b', 'a1', { condition: absent }).catch(() => {});
+    await decided;
+    scene.path('b c').slowMs = 0;
+    scene.join('a', 'b');
+    await scene.converge();
+  },
+
+  /** Two survivors remove one origin at once: there may be one final sequence, and one heir. */
+  'two removals of one origin': async (scene: Scene) => {
+    const a = scene.id('a');
+    scene.wipe('a');
+    await scene.wait(50);
+    const removals = ['b', 'c'].map((at) => scene.retire(at, a).catch(() => undefined));
+    await Promise.all(removals);
+    await Promise.all(['b', 'c'].map((at) => scene.put(at, 'a1', { condition: absent }).catch(() => undefined)));
+    await scene.wait(100);
+    await scene.retire('b', a).catch(() => {});
+    await scene.done(scene.cluster.process('a').start());
+    await scene.converge();
+  },
+
+  /** C holds what A wrote last, and is away when A is removed by force: it brings that back, and sessions wait for it. */
+  'what a survivor that was away has of a removed origin': async (scene: Scene) => {
+    const user = new SessionKeeper(true);
+    const a = scene.id('a');
+    for (const other of ['a', 'c']) scene.part('b', other);
+    user.wrote(await scene.put('a', 'a1', { durability: 'majority' }));
+    scene.wipe('a');
+    await scene.wait(20);
+    await scene.retire('b', a, true);
+    const early = await scene.shows('b', 'a1', { session: user.current });
+    scene.expect(`b answers ${early}`, early === 'UNAVAILABLE');
+    for (const other of ['a', 'c']) scene.join('b', other);
+    await scene.wait(1500);
+    const late = await scene.shows('b', 'a1', { session: user.current });
+    scene.expect(`b shows ${late}`, late === user.current.stamp);
+    await scene.done(scene.cluster.process('a').start());
+    await scene.converge(user.current);
+  },
+
+  /** An edge alone had heard of a write when the disk that had it was lost. */
+  'a copy of what nobody else has': async (scene: Scene) => {
+    const a = scene.id('a');
+    for (const other of ['b', 'c']) scene.part('a', other);
+    await scene.put('a', 'a1');
+    await scene.put('a', 'a2');
+    await scene.wait(50);
+    scene.wipe('a');
+    await scene.wait(50);
+    await scene.retire('b', a);
+    await scene.put('b', 'a2');
+    for (const other of ['b', 'c']) scene.join('a', other);
+    await scene.done(scene.cluster.process('a').start());
+    await scene.converge();
+  },
+
+  /** The same of a write that went through the edge, which the feed has yet to bring. */
+  'a copy of what nobody else has, by a write': async (scene: Scene) => {
+    const a = scene.id('a');
+    for (const other of ['b', 'c']) scene.part('a', other);
+    scene.path('copy a').slowMs = 200;
+    await scene.wait(300);
+    await scene.put('copy', 'a1');
+    scene.wipe('a');
+    await scene.wait(50);
+    await scene.retire('b', a);
+    scene.path('copy a').slowMs = 0;
+    for (const other of ['b', 'c']) scene.join('a', other);
+    await scene.done(scene.cluster.process('a').start());
+    await scene.converge();
+  },
+
+  /** A removed origin was alive all the time: what it alone has is saved before it begins anew. */
+  'a removed origin that comes back': async (scene: Scene) => {
+    const a = scene.id('a');
+    await scene.put('a', 'a1');
+    await scene.wait(100);
+    for (const other of ['b', 'c']) scene.part('a', other);
+    await scene.put('a', 'a1');
+    await scene.put('a', 'a2');
+    await scene.retire('b', a);
+    await scene.wait(purgedAfterMs);
+    for (const other of ['b', 'c']) scene.join('a', other);
+    await scene.wait(500);
+    await scene.converge();
+  },
+};
