@@ -112,6 +112,10 @@ export class History {
     return this.#lifeOf(disk, id).highest;
   }
 
+  get wasRolledBack(): boolean {
+    return this.#forks.size > 0;
+  }
+
   isRetired(id: OriginId): boolean {
     return this.#retired.has(id);
   }
