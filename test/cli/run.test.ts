@@ -276,6 +276,13 @@ test('a watch prints one line a change, with cursors in JSON, and ends when told
   expect(JSON.parse(output.split('\n')[0] ?? '')).toMatchObject({ kind: 'put', key: 'a', value: 'on', cursor: 'c1' });
 });
 
+test('status does not take a node for another member that was once at its address', async () => {
+  const { run, node } = commandLine();
+  const gone = { name: 'wiped', role: 'origin', id: 'b'.repeat(16), region: 'test', address: 'host:1' } as const;
+  node.otherMembers = [{ ...gone, connected: false }];
+  expect((await run('status')).output).toMatch(/^wiped .* unknown: fake a{16} answers there/m);
+});
+
 test('namespaces, status and members are printed for a person and for a program', async () => {
   const { run } = commandLine();
   expect((await run('namespace create new')).output).toMatch(/^[0-9a-f]{32}\n$/);
