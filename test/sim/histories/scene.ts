@@ -213,6 +213,15 @@ export class Scene {
     return this.done(this.node(at).retire({ name: id, force }, this.#call()));
   }
 
+  /** Waits until one origin has heard of another again, which it had lost from sight. */
+  async untilAnswered(one: string, other: string): Promise<void> {
+    for (let answered = false; !answered; ) {
+      await this.wait(5);
+      const { peers = [] } = await this.node(one).status(this.#call());
+      answered = peers.some(({ id, state }) => id === this.id(other) && state !== 'connecting');
+    }
+  }
+
   async moveHome(at: string, to: string): Promise<void> {
     await this.done(this.node(at).moveHome(title, this.id(to), this.#call()));
   }
