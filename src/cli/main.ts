@@ -7,7 +7,7 @@ import { processTerminal } from './process-terminal.ts';
 import { runCommandLine } from './run.ts';
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
-  terminal: processTerminal(),
+  terminal: processTerminal(systemClock),
   clock: systemClock,
   random: systemRandom,
   connect: ({ endpoints, timeoutMs }) => connect({ endpoints: endpoints.map(formatAddress), timeoutMs }),

@@ -24,13 +24,18 @@ export async function* watch<Metadata>(
   signal: AbortSignal,
 ): AsyncGenerator<Change<Metadata>, void, undefined> {
   let from = request;
+  let shown = false;
   while (!signal.aborted) {
     const node = context.endpoints.current;
+    // It broke off before there was anything to go on from: all records come again, and another node may be behind.
+    if (shown && from.cursor === undefined && from.fromStart) yield { kind: 'reset' };
+    shown = false;
     try {
       for await (const event of node.watch(from, signal)) {
         if (signal.aborted) return;
         context.backoff.succeeded();
         if (event.cursor !== undefined) from = { ...from, cursor: event.cursor };
+        shown = true;
         remember(context.session, event);
         yield toChange<Metadata>(event);
       }

@@ -1,7 +1,9 @@
 import type { ValueMode } from '../model/feed.ts';
 
 /** Who an option configures: a node of either role, or the command line as a client. */
-export type Target = 'origin' | 'edge' | 'client';
+export type Target = (typeof targets)[number];
+
+export const targets = ['origin', 'edge', 'client'] as const;
 
 /** What each kind of option reads as, once its text is understood. */
 export interface KindValues {
@@ -49,7 +51,7 @@ export interface Option {
   /** One text for all targets or one for each; unset = no value, or, with `required`, none may be missing. */
   readonly default?: string | Readonly<Partial<Record<Target, string>>>;
   readonly required?: true;
-  /** Least and greatest, for integers alone. */
+  /** Least and greatest, for integers, and in milliseconds for durations. */
   readonly between?: readonly [number, number];
   /** Heading in the help. */
   readonly group: string;

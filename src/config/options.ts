@@ -100,6 +100,7 @@ export const options = {
   requestTimeoutMs: {
     flag: 'request-timeout',
     kind: 'duration',
+    between: [1, 86_400_000],
     targets: nodes,
     default: '30s',
     group: 'Network',
@@ -214,6 +215,7 @@ export const options = {
   probeIntervalMs: {
     flag: 'probe-interval',
     kind: 'duration',
+    between: [10, 60_000],
     targets: edges,
     default: '200ms',
     group: 'Feed',
@@ -256,6 +258,7 @@ export const options = {
   timeoutMs: {
     flag: 'timeout',
     kind: 'duration',
+    between: [1, 86_400_000],
     targets: clients,
     default: '30s',
     group: 'Connection',

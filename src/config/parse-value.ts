@@ -22,7 +22,7 @@ export function parseValue(option: Option, text: string): Value | undefined {
     case 'size':
       return parseSize(text);
     case 'duration':
-      return parseDuration(text);
+      return within(parseDuration(text), option.between);
     case 'address':
       return parseAddress(text);
     case 'location':
@@ -46,7 +46,7 @@ export function expectation(option: Option): string {
     boolean: 'true or false',
     integer: between === undefined ? 'a whole number' : `a whole number from ${between[0]} to ${between[1]}`,
     size: 'a size such as 64MiB, 4GiB or 1000 (bytes)',
-    duration: 'a duration with its unit, such as 250ms, 60s, 15m or 24h',
+    duration: `a duration with its unit, such as 250ms, 60s, 15m or 24h${between === undefined ? '' : `, from ${between[0]} to ${between[1]} ms`}`,
     address: 'an address host:port, such as 127.0.0.1:7100 or [::1]:7100',
     location: 'degrees north and east, such as 38.9,-77.4',
     values: 'all, none or inline:SIZE, such as inline:1KiB',
@@ -64,8 +64,12 @@ export function kindName({ kind }: Option): string {
 
 function parseInteger(text: string, between: Option['between']): number | undefined {
   if (!/^-?\d{1,15}$/.test(text)) return undefined;
-  const value = Number(text);
-  return between !== undefined && (value < between[0] || value > between[1]) ? undefined : value;
+  return within(Number(text), between);
+}
+
+function within(value: number | undefined, between: Option['between']): number | undefined {
+  if (value === undefined || between === undefined) return value;
+  return value < between[0] || value > between[1] ? undefined : value;
 }
 
 function parseLocation(text: string): readonly [number, number] | undefined {

@@ -1,6 +1,6 @@
 import { MeridianError } from '../model/errors.ts';
 import type { ConfigOf } from './config.ts';
-import { defaultOf, type Option, type Target, variableOf } from './option.ts';
+import { defaultOf, type Option, type Target, targets, variableOf } from './option.ts';
 import { optionsOf } from './options.ts';
 import { expectation, parseValue } from './parse-value.ts';
 
@@ -68,8 +68,10 @@ function parseOne(option: Option, { value, where }: Given): unknown {
   throw usage(`${where} must be ${expectation(option)}; it is ${JSON.stringify(value)}`);
 }
 
+/** A client may be pointed at the file of the node beside it (by the variable, in its container): it takes what is its. */
 function checkFileKeys(target: Target, file: Readonly<Record<string, unknown>>): void {
-  const known = new Set(optionsOf(target).map(([, option]) => option.flag));
+  const rows = target === 'client' ? targets.flatMap(optionsOf) : optionsOf(target);
+  const known = new Set(rows.map(([, option]) => option.flag));
   const unknown = Object.keys(file).find((key) => !known.has(key));
   if (unknown !== undefined) throw usage(`the configuration file names "${unknown}", which is no option of ${target}`);
 }

@@ -1,3 +1,4 @@
+import { joinEpochs } from '../model/epoch.ts';
 import type { CaughtUp, Changes } from '../model/feed.ts';
 import { mapKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
@@ -15,7 +16,7 @@ import type { MemoryCache } from './memory-cache.ts';
  * nothing to it. The cursor moves in the same batch (rule R3).
  */
 export function decideChanges(
-  { records, step }: Changes,
+  { records, step, epochs }: Changes,
   view: CommitView,
   { memory, disk, registry }: { readonly memory: MemoryCache; readonly disk: DiskBound; readonly registry: Registry },
 ): Decision<undefined> {
@@ -49,7 +50,10 @@ export function decideChanges(
     }
   }
   const meta = disk.meta();
-  if (step === undefined) return { puts, removals, meta, silent: true, result: undefined };
+  if (step === undefined) {
+    const state = epochs && { state: { epochs: joinEpochs(view.state.epochs, epochs) } };
+    return { puts, removals, meta, ...state, silent: true, result: undefined };
+  }
   return { puts, removals, meta, state: stateAfter(view.state, step), silent: true, result: undefined };
 }
 

@@ -7,17 +7,16 @@ import { replaces } from '../model/merge.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
-import { checkStep } from '../replication/check-step.ts';
+import { checkTold, type Told, toldBy } from '../replication/check-told.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
-import { emptyLedgerState } from '../replication/ledger-state.ts';
 import type { CommitView } from '../replication/proposal.ts';
-import { removeRecords } from '../replication/remove-records.ts';
 import { checkSameLife } from '../replication/same-life.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { decideCaughtUp, decideChanges } from './cache-changes.ts';
+import { type Cached, forgetAll, forgetLostLives } from './cache-forgetting.ts';
 import { DiskBound } from './disk-bound.ts';
 import { type CacheEntry, MemoryCache } from './memory-cache.ts';
 import type { EdgeObserver } from './observer.ts';
@@ -158,7 +157,6 @@ export class CachePart implements FeedSink, Part {
       },
     });
     await this.#disk.trim();
-    this.#sized();
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
@@ -166,10 +164,10 @@ export class CachePart implements FeedSink, Part {
       case 'resync':
         return this.#forgetAll();
       case 'changes':
-        if (event.step !== undefined) checkStep(event.step, this.ledger);
+        await this.#hear(toldBy(event));
         return this.#changes(event);
       case 'caught-up':
-        checkStep(event, this.ledger);
+        await this.#hear(toldBy(event));
         return this.#caughtUp(event);
       default:
         return unreachable(event);
@@ -187,8 +185,21 @@ export class CachePart implements FeedSink, Part {
     return this.ledger.submit({ keys: [key], sync: false, bytes: 0, decide });
   }
 
+  /** Tells the sizes to whoever measures too: what they are is asked more rarely than it changes. */
   async status(): Promise<PartStatus> {
-    return { ...partStatus(this), records: this.#memory.size, bytes: this.#disk.bytes };
+    const { edgeObserver } = this.#options;
+    edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
+    edgeObserver.cacheSized('disk', this.#disk.entries, this.#disk.bytes);
+    return { ...partStatus(this), records: this.#disk.entries, bytes: this.#disk.bytes };
+  }
+
+  get #cached(): Cached {
+    return { ledger: this.ledger, memory: this.#memory, disk: this.#disk };
+  }
+
+  async #hear(told: Told): Promise<void> {
+    checkTold(told, this.ledger);
+    await forgetLostLives(this.#cached, told.epochs);
   }
 
   async #changes(event: Changes): Promise<void> {
@@ -264,21 +275,13 @@ export class CachePart implements FeedSink, Part {
     this.#caughtUpNow = true;
   }
 
-  /** A cache forgets: first what vouches for its entries, so that a crash half-way leaves nothing that counts. */
   async #forgetAll(): Promise<void> {
     this.#unvouched = true;
     this.#caughtUpBefore = false;
     this.#caughtUpNow = false;
     this.#generation++;
-    this.#memory.clear();
-    this.ledger.registry.clear(); // Before its records go, or each that goes would speak of a namespace's end.
-    const meta = new Map([[caughtUpName, undefined]]);
-    const decide = () => ({ state: emptyLedgerState, meta, silent: true, result: undefined });
-    await this.ledger.submit({ keys: [], sync: true, bytes: 0, decide });
-    await removeRecords(this.ledger, {}, { sync: true });
+    await forgetAll(this.#cached, caughtUpName);
     this.#shown = emptyVector;
-    this.ledger.registry.clear();
-    await this.#disk.measure();
     this.#unvouched = false;
   }
 
@@ -291,10 +294,5 @@ export class CachePart implements FeedSink, Part {
         ? undefined
         : { boundMs: this.#options.clock.monotonicMs() - asOfMs, root: bound.root };
     return { record: entry.record, superseded: true, bound: aged };
-  }
-
-  #sized(): void {
-    this.#options.edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
-    this.#options.edgeObserver.cacheSized('disk', this.#disk.entries, this.#disk.bytes);
   }
 }

@@ -2,6 +2,7 @@ import type { PartStatus } from '../model/cluster.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import type { Filter } from '../model/filter.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
+import { replaces } from '../model/merge.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
@@ -11,11 +12,15 @@ import { Replica, type ReplicaOptions } from '../replication/replica.ts';
 import { checkSameLife } from '../replication/same-life.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Overlay } from './overlay.ts';
 import { Flights, type HeldRecord, type Part, partStatus } from './part.ts';
 
 export interface CopyPartOptions extends Omit<ReplicaOptions, 'part' | 'onResync'> {
   readonly tracker: StalenessTracker;
 }
+
+/** Bytes of what is held ahead of the feed: what is written through an edge within some round trips. */
+const overlayBytesMax = 32 * 1024 * 1024;
 
 /** The copied part: every record of the filter, once the feed has caught up. */
 export class CopyPart implements FeedSink, Part {
@@ -26,6 +31,7 @@ export class CopyPart implements FeedSink, Part {
   readonly #tracker: StalenessTracker;
   readonly #clock: Clock;
   readonly #replica: Replica;
+  readonly #overlay: Overlay;
   #shown: VersionVector = emptyVector;
   #generation = 0;
   #reopenings: number;
@@ -36,6 +42,7 @@ export class CopyPart implements FeedSink, Part {
     this.#tracker = options.tracker;
     this.#clock = options.clock;
     this.#replica = replica;
+    this.#overlay = new Overlay(options.ledger, overlayBytesMax);
     this.#reopenings = options.ledger.reopenings;
   }
 
@@ -45,6 +52,7 @@ export class CopyPart implements FeedSink, Part {
     const part = new CopyPart(options, replica);
     resynced.count = () => {
       part.#generation++;
+      part.#overlay.clear();
     };
     return part;
   }
@@ -102,14 +110,18 @@ export class CopyPart implements FeedSink, Part {
     // Proven for the moment before the look, so it has aged by as long as that takes.
     const bound = this.bound();
     const begunMs = this.#clock.monotonicMs();
-    const record = await this.ledger.store.read(key);
+    // Looked at first: once the feed covers it, the store has it too.
+    const ahead = this.#overlay.get(key);
+    const stored = await this.ledger.store.read(key);
+    const record = ahead !== undefined && replaces(ahead, stored) ? ahead : stored;
     const aged = bound && { ...bound, boundMs: bound.boundMs + this.#clock.monotonicMs() - begunMs };
     return { record, superseded: false, bound: aged };
   }
 
   /** An absence of which no write is known says nothing that a copy does not know by itself. */
   async install(record: Record): Promise<void> {
-    if (record.position.sequence > 0) await this.#replica.install(record);
+    const { registry } = this.ledger;
+    if (record.position.sequence > 0 && !registry.isDead(record.namespace)) this.#overlay.set(record);
   }
 
   mend(key: RecordKey, held: Record | undefined, found: Record | undefined): Promise<boolean> {

@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { aged } from './answer-age.ts';
 import type { LoadPlaces } from './load-places.ts';
 import type { EdgeObserver } from './observer.ts';
-import { beginning, type Part } from './part.ts';
+import { beginning, mayKeep, type Part } from './part.ts';
 import type { Upstreams } from './upstreams.ts';
 
 export interface LoadsOptions {
@@ -136,10 +136,8 @@ export class Loads {
           return { answer: { ...rest, past: true }, atMs, kept: false };
         }
         const keep =
-          part.hasCaughtUp &&
+          mayKeep(part, begun, answer) &&
           answer.namespace === key.namespace &&
-          part.generation() === begun.generation &&
-          covers(answer.covered, begun.known) &&
           (flight.latest === undefined || stamp >= flight.latest);
         if (!keep) return { answer, atMs, kept: false };
         // The answer is true whether or not there is room to keep it.

@@ -76,6 +76,10 @@ export class MemoryCache {
     this.#bytes -= bytesOf(name, entry);
   }
 
+  deleteWhere(isMeant: (record: Record) => boolean): void {
+    for (const [name, { record }] of this.#entries) if (isMeant(record)) this.delete(name);
+  }
+
   clear(): void {
     this.#entries.clear();
     this.#bytes = 0;

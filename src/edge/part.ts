@@ -1,10 +1,11 @@
 import type { PartStatus } from '../model/cluster.ts';
+import type { Epochs } from '../model/epoch.ts';
 import type { Filter } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import type { Stamp } from '../model/stamp.ts';
-import { joinVectors, type VersionVector } from '../model/version-vector.ts';
+import { covers, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
 
 /** What a part holds of a key. */
@@ -89,8 +90,20 @@ export interface Flight {
 export interface Beginning {
   readonly known: VersionVector;
   readonly generation: number;
+  readonly epochs: Epochs;
 }
 
 export function beginning(part: Part): Beginning {
-  return { known: joinVectors(part.ledger.state.covered, part.shown()), generation: part.generation() };
+  const { covered, epochs } = part.ledger.state;
+  return { known: joinVectors(covered, part.shown()), generation: part.generation(), epochs };
+}
+
+/** What is asked of any answer before it is kept: nothing began anew meanwhile, and the responder covers what was known. */
+export function mayKeep(part: Part, begun: Beginning, { covered }: { readonly covered: VersionVector }): boolean {
+  return (
+    part.hasCaughtUp &&
+    part.generation() === begun.generation &&
+    part.ledger.state.epochs === begun.epochs &&
+    covers(covered, begun.known)
+  );
 }

@@ -4,11 +4,10 @@ import { mapKey } from '../model/key.ts';
 import type { Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { Record } from '../model/record.ts';
-import { covers } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EdgeParts } from './edge-parts.ts';
 import type { EdgeObserver } from './observer.ts';
-import { type Beginning, beginning, type Flight, type Part } from './part.ts';
+import { type Beginning, beginning, type Flight, mayKeep, type Part } from './part.ts';
 import type { Upstreams } from './upstreams.ts';
 
 export interface WritesOptions {
@@ -78,10 +77,8 @@ export class Writes {
       if (written === undefined || flown === undefined) return;
       const { part, begun, flight } = flown;
       const keep =
-        part.hasCaughtUp &&
+        mayKeep(part, begun, answer) &&
         flown.namespace === answer.namespace &&
-        part.generation() === begun.generation &&
-        covers(answer.covered, begun.known) &&
         (flight.latest === undefined || written.stamp >= flight.latest);
       if (keep) await part.install(recordOf(mutation, answer.namespace, written));
     });

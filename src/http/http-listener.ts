@@ -34,8 +34,8 @@ const bounds = {
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #server: Server;
-  readonly #stopping = new AbortController();
-  readonly #underWay = new Set<ServerResponse>();
+  /** Each exchange under way, and what ends it early. */
+  readonly #underWay = new Map<ServerResponse, AbortController>();
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
@@ -45,6 +45,8 @@ export class HttpListener {
         requestTimeout: bounds.requestTimeoutMs,
         keepAliveTimeout: bounds.keepAliveTimeoutMs,
         maxHeaderSize: bounds.headerBytesMax,
+        // workerd names the host in the target alone where its service is said to be a proxy; nothing here looks at it.
+        requireHostHeader: false,
       },
       (request, response) => void this.#exchange(request, response),
     );
@@ -76,9 +78,10 @@ export class HttpListener {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     // A connection that is kept alive would outlast its last exchange and hold the stop up.
-    for (const response of this.#underWay) response.shouldKeepAlive = false;
+    for (const response of this.#underWay.keys()) response.shouldKeepAlive = false;
     const cut = this.#options.clock.timer(drainMs, () => {
-      this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));
+      const stopping = new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' });
+      for (const ending of this.#underWay.values()) ending.abort(stopping);
       this.#server.closeAllConnections();
     });
     await closed;
@@ -88,20 +91,18 @@ export class HttpListener {
   async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { clock, observer, surfaces } = this.#options;
     const beganMs = clock.monotonicMs();
-    const gone = new AbortController();
+    request.url = originForm(request.url ?? '/');
+    const ending = new AbortController();
     let surfaceName = 'none';
-    this.#underWay.add(response);
+    this.#underWay.set(response, ending);
     response.once('close', () => {
       this.#underWay.delete(response);
-      gone.abort(new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' }));
       const statusCode = response.writableFinished ? response.statusCode : 0;
+      if (statusCode === 0) ending.abort(clientGone());
       observer.answered(surfaceName, statusCode, clock.monotonicMs() - beganMs);
     });
     if (!this.#server.listening) response.shouldKeepAlive = false;
-    const call: Call = {
-      deadlineMs: beganMs + this.#options.exchangeMs,
-      signal: AbortSignal.any([gone.signal, this.#stopping.signal]),
-    };
+    const call: Call = { deadlineMs: beganMs + this.#options.exchangeMs, signal: ending.signal };
     try {
       const found = surfaces.find(({ surface }) => surface.matches(request));
       if (found === undefined) throw unknownPath(request);
@@ -132,15 +133,41 @@ export class HttpListener {
       socket.destroy();
       return;
     }
-    const line = statusLines[error.code ?? ''] ?? '400 Bad Request';
-    socket.end(`HTTP/1.1 ${line}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    const { line, message } = describeMalformed(error);
+    const body = `${JSON.stringify({ code: 'INVALID_ARGUMENT', message, reason: 'malformed' })}\n`;
+    const headers = `connection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}`;
+    socket.end(`HTTP/1.1 ${line}\r\n${headers}\r\n\r\n${body}`);
   }
 }
 
-const statusLines: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-};
+/** The status line for what is no request that can be read, and what is wrong with it. */
+function describeMalformed(error: Error & { code?: string }): { readonly line: string; readonly message: string } {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return {
+        line: '431 Request Header Fields Too Large',
+        message: `the headers of a request have at most ${bounds.headerBytesMax} bytes; these have more`,
+      };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        line: '408 Request Timeout',
+        message: `a request arrives within ${bounds.requestTimeoutMs} ms, its headers within ${bounds.headersTimeoutMs} ms`,
+      };
+    default:
+      return { line: '400 Bad Request', message: `this is no request of HTTP/1.1: ${error.message}` };
+  }
+}
+
+function clientGone(): MeridianError {
+  return new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' });
+}
+
+/** What follows the authority of `http://host/path`, as clients of proxies write it; a path alone as it stands. */
+function originForm(url: string): string {
+  if (url.startsWith('/')) return url;
+  const rest = /^https?:\/\/[^/?#]*(.*)$/is.exec(url)?.[1] ?? url;
+  return rest.startsWith('?') || rest === '' ? `/${rest}` : rest;
+}
 
 function unknownPath(request: IncomingMessage): MeridianError {
   const path = (request.url ?? '/').split('?', 1)[0];

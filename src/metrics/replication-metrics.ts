@@ -116,6 +116,10 @@ export class ReplicationMetrics implements ReplicationObserver {
     this.#propagation.observe({ part }, Math.max(0, elapsedMs) / 1000);
   }
 
+  followCaughtUp(part: string, upstream: string): void {
+    this.#logger.log('info', 'a feed has caught up', { part, upstream });
+  }
+
   followEnded(part: string, upstream: string, error: unknown): void {
     const code = error === undefined ? 'OK' : isMeridianError(error) ? error.code : 'INTERNAL';
     this.#followsEnded.inc({ part, code });

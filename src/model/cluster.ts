@@ -22,7 +22,8 @@ export interface Cluster {
   digest(request: DigestRequest, call: Call): Promise<readonly PartDigest[]>;
   /**
    * Of one stretch, or of as much of its beginning as one request may read.
-   * @throws NOT_FOUND, RESOURCE_EXHAUSTED where too many wait, UNIMPLEMENTED by nodes of an earlier version
+   * @throws NOT_FOUND, FAILED_PRECONDITION (the cursor is of another life of an origin's disk), RESOURCE_EXHAUSTED where
+   * too many wait, UNIMPLEMENTED by nodes of an earlier version
    */
   digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest>;
   /** One origin tells another what it holds of a third that is being removed. @throws FAILED_PRECONDITION */

@@ -43,11 +43,16 @@ export function vectorOf(cursor: Cursor): VersionVector {
   return new Map([...cursor].map(([origin, { sequence }]) => [origin, sequence]));
 }
 
-/** Everything that either knows: of each origin the longer history, judged by its latest opening. */
+/** Everything that either knows: of each origin the longer history, judged by its latest opening. `a` itself where `b` adds nothing. */
 export function joinEpochs(a: Epochs, b: Epochs): Epochs {
-  const joined = new Map(a);
-  for (const [origin, history] of b) {
-    if ((a.get(origin)?.at(-1)?.first ?? 0) < (history.at(-1)?.first ?? 0)) joined.set(origin, history);
-  }
-  return joined;
+  const longer = [...b].filter(([origin, history]) => {
+    return (a.get(origin)?.at(-1)?.first ?? 0) < (history.at(-1)?.first ?? 0);
+  });
+  return longer.length === 0 ? a : new Map([...a, ...longer]);
+}
+
+/** The first sequence of the openings that are told and not known, where both speak of the same life until then. */
+export function firstUnheard(known: EpochHistory | undefined, told: EpochHistory): number | undefined {
+  const shared = told.findLastIndex(({ epoch }) => known?.some((start) => start.epoch === epoch));
+  return shared < 0 ? undefined : told[shared + 1]?.first;
 }

@@ -107,6 +107,8 @@ export interface Changes {
   readonly step?: Step;
   /** Set in scans: what the follower stores in the same batch, so that a broken scan goes on. */
   readonly token?: string;
+  /** Set in the first event of a scan: the openings that the server knows. Heard of before what was written in them. */
+  readonly epochs?: Epochs;
   /** Set in scans in record order: the event shows all records of the part after `after` up to and with `through`. */
   readonly range?: ScanRange;
   /** Wall time of the commit at its origin, for propagation metrics; live steps alone. */

@@ -1,3 +1,4 @@
+import { compareKeys } from './key.ts';
 import { type NamespaceId, registryNamespace } from './namespace.ts';
 
 /** The keys of one namespace that start with `prefix`; the empty prefix means all of them. */
@@ -47,6 +48,19 @@ export function filterKey(filter: Filter): string {
 export function prefixesOf({ includes }: Filter, namespace: NamespaceId): readonly string[] {
   const mine = includes.filter((range) => range.namespace === '*' || range.namespace === namespace);
   return mine.some(({ prefix }) => prefix === '') ? [''] : mine.map(({ prefix }) => prefix).sort();
+}
+
+/** The includes in the order of records, without those that lie within another one: what a scan of the part walks. */
+export function rangesOf({ includes }: Filter): readonly KeyRange[] {
+  return includes
+    .filter((range, at) => {
+      return !includes.some(
+        (other, index) => index !== at && within(range, other) && (index < at || !within(other, range)),
+      );
+    })
+    .toSorted((a, b) =>
+      a.namespace === b.namespace ? compareKeys(a.prefix, b.prefix) : a.namespace < b.namespace ? -1 : 1,
+    );
 }
 
 function inRange(range: KeyRange, namespace: NamespaceId, key: string): boolean {

@@ -1,3 +1,4 @@
+import type { Cursor } from './epoch.ts';
 import type { NamespaceId } from './namespace.ts';
 import type { VersionVector } from './version-vector.ts';
 
@@ -16,6 +17,8 @@ export interface RangeDigestRequest extends Stretch {
   readonly second: number;
   /** Also a mark of each record. */
   readonly marks: boolean;
+  /** What the node that asks covers: its vector means the same to both only where they know the same lives of disks (rule R16). */
+  readonly cursor: Cursor;
 }
 
 /**

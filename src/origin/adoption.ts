@@ -2,6 +2,7 @@ import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
+import type { LostLife } from '../replication/lost-lives.ts';
 import { type Membership, membershipKeys, type Retirement } from '../replication/membership.ts';
 import { type Registering, registryPuts } from './founding.ts';
 
@@ -42,13 +43,20 @@ export class Adoption {
 
   async adopt(retirement: Retirement, signal: AbortSignal): Promise<void> {
     await this.#lower();
-    for (;;) {
-      signal.throwIfAborted();
-      const page = await this.#beyond(retirement);
-      if (page.length === 0) break;
+    await this.#takeAll({ origin: retirement.id, from: retirement.final + 1 }, signal);
+    if (this.#mustPublish(retirement)) await this.#publish(retirement.id);
+  }
+
+  /** What is held from a life of another origin's disk that was lost: that origin goes on, and writes in its places. */
+  async takeLost(lost: readonly LostLife[]): Promise<void> {
+    for (const life of lost) await this.#takeAll(life);
+  }
+
+  async #takeAll(life: LostLife, signal?: AbortSignal): Promise<void> {
+    for (let page = await this.#beyond(life); page.length > 0; page = await this.#beyond(life)) {
+      signal?.throwIfAborted();
       await this.#take(page);
     }
-    if (this.#mustPublish(retirement)) await this.#publish(retirement.id);
   }
 
   get #membership(): Membership {
@@ -74,12 +82,12 @@ export class Adoption {
     });
   }
 
-  async #beyond({ id, final }: Retirement): Promise<readonly Record[]> {
+  async #beyond({ origin, from }: LostLife): Promise<readonly Record[]> {
     const { snapshot } = this.#registering.ledger.instant();
     const records: Record[] = [];
     let bytes = 0;
     try {
-      for await (const page of snapshot.log(id, final + 1)) {
+      for await (const page of snapshot.log(origin, from)) {
         for (const stored of page) {
           const record = await snapshot.read(stored);
           if (record === undefined) continue;

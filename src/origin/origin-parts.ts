@@ -105,6 +105,7 @@ export class OriginParts {
       clusterId,
       join: (id) => this.standing.join(id),
       cloned,
+      adopt: (lost) => this.#adoption.takeLost(lost),
       mayTake: (peer) => this.retirements.mayTake(peer),
       inspect: ({ vector, epochs }) => this.loss.inspect(cursorOf(vector, epochs ?? ledger.state.epochs)),
       retired: (final, epoch) => this.loss.retired(final, epoch),

@@ -7,6 +7,7 @@ import { stampWallMs } from '../model/stamp.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import type { LostLife } from '../replication/lost-lives.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
 import { Replica } from '../replication/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -23,6 +24,8 @@ export interface PeerSinkOptions {
   readonly clockSkewMsMax: number;
   /** Judges who is at the other end, and whether this origin may follow it. Throws FAILED_PRECONDITION. */
   readonly meet: (opened: Opened) => Promise<void>;
+  /** Gives what was lost with another origin's disk a place in this origin's log. */
+  readonly adopt: (lost: readonly LostLife[]) => Promise<void>;
   /** Asked before each commit: whether anything may be taken from this peer (rule R22). Throws FAILED_PRECONDITION. */
   readonly mayTake: (peer: OriginId) => void;
   /** Judges what the other end knows of this origin's own log (rule R16). */
@@ -59,6 +62,7 @@ export class PeerSink implements FeedSink {
         mustBeginAnew: () => mark.concerns(address),
         onSwept: () => mark.end(address),
         settled: (covered, before) => settlement.after(covered, before),
+        adopt: options.adopt,
         check: (record) => sink.#check(record),
         mayTake: () => sink.#mayTake(),
       },

@@ -34,12 +34,15 @@ export interface FollowLoopOptions {
   readonly observer: ReplicationObserver;
   /** Milliseconds between probes: the bound wanders by as much. */
   readonly probeIntervalMs: number;
-  /** Milliseconds without an event after which a live stream is given up. At least a few probe intervals. */
+  /** Milliseconds without an event after which a live stream is given up; never less than a few probe intervals. */
   readonly silenceMsMax: number;
   readonly backoff: BackoffOptions;
   /** True where writers wait for acknowledgements: a step is acknowledged at once, as soon as the last echo is back. */
   readonly acknowledgesAtOnce?: boolean;
 }
+
+/** Probes that may stay without an echo before a quiet upstream counts as a silent one. */
+const probesUnheardMax = 3;
 
 /**
  * Follows one part for as long as the signal lets it: reads its place from the sink, follows from there, applies, and
@@ -83,9 +86,11 @@ export class FollowLoop {
       try {
         await this.#followOnce(followed, ending);
         throw new MeridianError('UNAVAILABLE', `${followed.name} ended the feed`, { reason: 'feed-ended' });
-      } catch (error) {
+      } catch (thrown) {
         if (signal.aborted) return;
         if (followed.leave?.aborted === true) continue;
+        // A stream that was given up says so in the words of its transport.
+        const error = ending.signal.aborted ? ending.signal.reason : thrown;
         observer.followEnded(part, followed.name, error);
         followed.failed(error);
         const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;
@@ -112,7 +117,8 @@ export class FollowLoop {
   }
 
   async #followOnce(followed: FollowedUpstream, ending: AbortController): Promise<void> {
-    const { sink, clock, silenceMsMax } = this.#options;
+    const { sink, clock, probeIntervalMs } = this.#options;
+    const silenceMsMax = Math.max(this.#options.silenceMsMax, probesUnheardMax * probeIntervalMs);
     const probes = new BoundedQueue<FollowerMessage>(16);
     const open: FollowOpen = { ...this.#options.open(), start: await sink.start() };
     let heardMs = clock.monotonicMs();
@@ -125,7 +131,7 @@ export class FollowLoop {
         ending.abort(new MeridianError('UNAVAILABLE', `${followed.name} is silent`, { reason: 'feed-silent' }));
       }
       this.#probe(probes);
-      timer = clock.timer(this.#options.probeIntervalMs, tick);
+      timer = clock.timer(probeIntervalMs, tick);
     };
     try {
       for await (const event of followed.feed.follow(open, probes, ending.signal)) {
@@ -179,6 +185,7 @@ export class FollowLoop {
         this.#state = 'live';
         this.#backoff.succeeded();
         followed.succeeded();
+        observer.followCaughtUp(part, followed.name);
         return;
       case 'echo': {
         sink.checkStore?.();

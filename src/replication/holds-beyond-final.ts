@@ -1,3 +1,5 @@
+import type { OriginId } from '../model/position.ts';
+import type { Store } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
@@ -5,13 +7,20 @@ import type { Ledger } from './ledger.ts';
  * write brought it before the removal was heard of, and nobody else keeps it there (rule R23).
  */
 export async function holdsBeyondFinal({ registry, store }: Pick<Ledger, 'registry' | 'store'>): Promise<boolean> {
-  const { finals } = registry.membership;
-  if (finals.size === 0) return false;
+  for (const [origin, final] of registry.membership.finals) {
+    if (await holdsFrom(store, { origin, from: final + 1 })) return true;
+  }
+  return false;
+}
+
+/** True where the store has something of an origin's log at this sequence or behind it. */
+export async function holdsFrom(
+  store: Pick<Store, 'snapshot'>,
+  { origin, from }: { readonly origin: OriginId; readonly from: number },
+): Promise<boolean> {
   const snapshot = store.snapshot();
   try {
-    for (const [origin, final] of finals) {
-      for await (const page of snapshot.log(origin, final + 1)) if (page.length > 0) return true;
-    }
+    for await (const page of snapshot.log(origin, from)) if (page.length > 0) return true;
     return false;
   } finally {
     await snapshot.close();

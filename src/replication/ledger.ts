@@ -185,7 +185,8 @@ export class Ledger {
       if (head.namespace === registryNamespace) this.registry.forget(head.key);
     }
     for (const record of group.puts.values()) this.registry.apply(record);
-    if (group.shown.size > 0 || before.covered !== group.state.covered) {
+    // Openings are told as soon as they are known, before what was written in them.
+    if (group.shown.size > 0 || before.covered !== group.state.covered || before.epochs !== group.state.epochs) {
       const { covered, floor, settled, epochs } = group.state;
       this.ring.append({
         records: [...group.shown.values()],

@@ -15,6 +15,7 @@ export interface ReplicationObserver {
   eventReceived(part: string, kind: string, records: number): void;
   /** Following: origin's commit → applied here, by two clocks and corrected for nothing. */
   propagated(part: string, elapsedMs: number): void;
+  followCaughtUp(part: string, upstream: string): void;
   followEnded(part: string, upstream: string, error: unknown): void;
   /** A record that was held or offered lost against a later stamp of another origin. */
   conflictLost(winner: string, loser: string): void;
@@ -41,6 +42,7 @@ export const silentReplicationObserver: ReplicationObserver = {
   resyncSent: nothing,
   eventReceived: nothing,
   propagated: nothing,
+  followCaughtUp: nothing,
   followEnded: nothing,
   conflictLost: nothing,
   committed: nothing,

@@ -3,6 +3,7 @@ import { MeridianError } from '../model/errors.ts';
 import { type Filter, prefixesOf } from '../model/filter.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
+import { unknownOpening } from './check-cursor.ts';
 import { digestOf } from './digest.ts';
 import type { Ledger } from './ledger.ts';
 import { takeStretch } from './stretch.ts';
@@ -48,7 +49,7 @@ export class PartDigests {
 
   /**
    * Of a stretch that the ledger's store holds whole, or of its beginning.
-   * @throws NOT_FOUND; RESOURCE_EXHAUSTED where too many wait already
+   * @throws NOT_FOUND; FAILED_PRECONDITION where the cursor is of another life of a disk; RESOURCE_EXHAUSTED where too many wait already
    */
   async ofStretch(ledger: Ledger, request: RangeDigestRequest, signal: AbortSignal): Promise<RangeDigest> {
     ledger.registry.require(request.namespace);
@@ -71,11 +72,17 @@ function tooMany(limit: number): MeridianError {
 
 async function ofStretch(
   ledger: Ledger,
-  { second, marks: wanted, ...stretch }: RangeDigestRequest,
+  { second, marks: wanted, cursor, ...stretch }: RangeDigestRequest,
   signal: AbortSignal,
 ): Promise<RangeDigest> {
   const { snapshot, state } = ledger.instant();
   try {
+    const torn = unknownOpening(cursor, state, ledger.registry.membership);
+    if (torn !== undefined) {
+      throw new MeridianError('FAILED_PRECONDITION', `another life of the disk of origin ${torn} is known here`, {
+        reason: 'unknown-epoch',
+      });
+    }
     const taken = await takeStretch(snapshot, stretch, stretchBounds);
     const { records, digest, marks } = await digestStretch(taken, snapshot, second, signal);
     const { through } = taken.stretch;

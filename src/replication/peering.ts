@@ -1,7 +1,8 @@
 import type { Change } from '../model/feed.ts';
 import type { VersionVector } from '../model/version-vector.ts';
+import type { LostLife } from './lost-lives.ts';
 
-/** What is different in a replica whose node is an origin itself. */
+/** What is different where the node is an origin itself. */
 export interface Peering {
   /** The name of this replica's progress in the store: one for each peer. */
   readonly progressName: string;
@@ -11,6 +12,8 @@ export interface Peering {
   readonly onSwept: () => void;
   /** What every registered origin covers, once this node covers `covered` (rule R19). */
   readonly settled: (covered: VersionVector, before: VersionVector) => VersionVector;
+  /** Gives what was lost with another origin's disk, and is held here, a place in this origin's log. */
+  readonly adopt: (lost: readonly LostLife[]) => Promise<void>;
   /** Refuses a record that must not be taken from anybody, by throwing (rules R15, R22, R23). */
   readonly check: (record: Change) => void;
   /** Refuses whatever comes from this peer now, by throwing, where it is about to be committed (rule R22). */

@@ -19,6 +19,8 @@ export class Registry {
   readonly membership = new Membership();
   readonly #records = new Map<string, Record>();
   readonly #byTitle = new Map<string, NamespaceId>();
+  /** What the titles' own records say. */
+  readonly #claims = new Map<string, NamespaceId>();
   readonly #byId = new Map<NamespaceId, NamespaceInfo>();
   readonly #dead = new Set<NamespaceId>();
   readonly #changed = new Set<() => void>();
@@ -32,6 +34,7 @@ export class Registry {
     const known = this.#records.get(record.key);
     this.#records.set(record.key, record);
     if (record.key.startsWith('namespace/')) this.#applyNamespace(record, known);
+    else if (record.key.startsWith('title/')) this.#claim(record.key, record);
     else this.membership.apply(record);
     for (const run of [...this.#changed]) run();
   }
@@ -44,12 +47,13 @@ export class Registry {
     const record = this.#records.get(key);
     this.#records.delete(key);
     if (record?.kind === 'live' && key.startsWith('namespace/')) this.#bury(key);
+    if (key.startsWith('title/')) this.#claim(key, undefined);
     for (const run of [...this.#changed]) run();
   }
 
   /** Everything goes: a resync of a cache, say. */
   clear(): void {
-    for (const map of [this.#records, this.#byTitle, this.#byId, this.#dead]) map.clear();
+    for (const map of [this.#records, this.#byTitle, this.#claims, this.#byId, this.#dead]) map.clear();
     this.membership.clear();
   }
 
@@ -61,11 +65,11 @@ export class Registry {
 
   /** A title or an id. */
   resolve(name: string): NamespaceInfo | 'deleted' | undefined {
-    const id = this.#byTitle.get(name) ?? parseNamespaceId(name);
+    const id = this.#claimant(name) ?? this.#byTitle.get(name) ?? parseNamespaceId(name);
     if (id === undefined) return undefined;
     const found = this.#byId.get(id);
     if (found === undefined) return this.#dead.has(id) ? 'deleted' : undefined;
-    return this.#atHome(found);
+    return this.#asOfNow(found);
   }
 
   /** @throws NOT_FOUND */
@@ -87,7 +91,7 @@ export class Registry {
 
   /** All living namespaces, by title. */
   namespaces(): readonly NamespaceInfo[] {
-    const all = [...this.#byId.values()].map((namespace) => this.#atHome(namespace));
+    const all = [...this.#byId.values()].map((namespace) => this.#asOfNow(namespace));
     return all.sort((a, b) => Buffer.compare(Buffer.from(a.title), Buffer.from(b.title)));
   }
 
@@ -97,10 +101,28 @@ export class Registry {
     return first !== undefined && this.membership.mayDecide(id, first as OriginId, covered);
   }
 
-  /** As it is now: the stored record names the first home. */
-  #atHome(namespace: NamespaceInfo): NamespaceInfo {
+  /**
+   * As it is now: the stored record names the first home. And a title means one namespace: where half of a deletion or
+   * renaming was lost with an origin, so that two have one title, the title's own record decides, and the other goes by
+   * its id.
+   */
+  #asOfNow(namespace: NamespaceInfo): NamespaceInfo {
     const home = this.membership.home(namespace.id, namespace.home as OriginId);
-    return home === namespace.home ? namespace : { ...namespace, home };
+    const title = (this.#claimant(namespace.title) ?? namespace.id) === namespace.id ? namespace.title : namespace.id;
+    return home === namespace.home && title === namespace.title ? namespace : { ...namespace, home, title };
+  }
+
+  /** The living namespace that has this title and that the title's record names. */
+  #claimant(title: string): NamespaceId | undefined {
+    const id = this.#claims.get(title);
+    return id !== undefined && this.#byId.get(id)?.title === title ? id : undefined;
+  }
+
+  #claim(key: string, record: Record | undefined): void {
+    const title = key.slice('title/'.length);
+    const { id } = record?.kind === 'live' ? (jsonOf(record) as { id: NamespaceId }) : { id: undefined };
+    if (id === undefined) this.#claims.delete(title);
+    else this.#claims.set(title, id);
   }
 
   #applyNamespace(record: Record, known: Record | undefined): void {

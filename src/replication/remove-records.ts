@@ -1,4 +1,6 @@
 import type { RecordKey } from '../model/key.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Head } from '../model/record.ts';
 import type { RecordRange } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -9,19 +11,26 @@ interface RemovalOptions {
   readonly only?: (key: RecordKey) => boolean;
 }
 
+/** A stretch of one origin's log, to its end. */
+interface LogRange {
+  readonly origin: OriginId;
+  readonly from: number;
+}
+
 /**
  * Removes records of a range without a trace, page by page, in the ledger's order, and with `sync` for good: else
  * a failed commit may bring them back (rule R2). Returns how many it saw.
  */
 export async function removeRecords(
   ledger: Ledger,
-  range: RecordRange,
+  range: RecordRange | LogRange,
   { sync = false, signal, only = () => true }: RemovalOptions = {},
 ): Promise<number> {
   const { snapshot } = ledger.instant();
   let seen = 0;
   try {
-    for await (const page of snapshot.records(range)) {
+    const pages = 'origin' in range ? snapshot.log(range.origin, range.from) : snapshot.records(range);
+    for await (const page of pages) {
       signal?.throwIfAborted();
       seen += page.length;
       const keys = page.map(({ namespace, key }) => ({ namespace, key })).filter(only);
@@ -32,7 +41,7 @@ export async function removeRecords(
         bytes: keys.length * 128,
         decide: (view) => {
           const heads = keys.filter(only).map((key) => view.head(key));
-          const removals = heads.filter((head) => head !== undefined);
+          const removals = heads.filter((head) => head !== undefined).filter((head) => isWithin(head, range));
           return { removals, silent: true, result: undefined };
         },
       });
@@ -41,4 +50,9 @@ export async function removeRecords(
   } finally {
     await snapshot.close();
   }
+}
+
+/** What was written since the look has a place of its own, and stays. */
+function isWithin({ position }: Head, range: RecordRange | LogRange): boolean {
+  return !('origin' in range) || (position.origin === range.origin && position.sequence >= range.from);
 }

@@ -1,5 +1,6 @@
 import { assert, unreachable } from '../model/assert.ts';
-import { cursorOf } from '../model/epoch.ts';
+import { cursorOf, joinEpochs } from '../model/epoch.ts';
+import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
@@ -11,16 +12,18 @@ import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { changeBytes } from './change-bytes.ts';
-import { checkStep } from './check-step.ts';
+import { checkTold, type Told, toldBy } from './check-told.ts';
 import type { FeedSink } from './feed-sink.ts';
 import { heldUnshown } from './held-unshown.ts';
 import { holdsBeyondFinal } from './holds-beyond-final.ts';
 import type { Ledger } from './ledger.ts';
 import { type LedgerState, stateAfter } from './ledger-state.ts';
+import { heldLostLives } from './lost-lives.ts';
 import type { Membership } from './membership.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { Peering } from './peering.ts';
 import type { CommitView, Decision } from './proposal.ts';
+import { removeRecords } from './remove-records.ts';
 import { type Progress, readProgress, replicaProgressName } from './replica-progress.ts';
 import { checkSameLife } from './same-life.ts';
 import { isForgotten, isRewritten, registryOf, type Sweep } from './sweep.ts';
@@ -49,6 +52,7 @@ export class Replica implements FeedSink {
   #reopenings: number;
   /** The origin that a copy follows, where it is one. */
   #server: OriginId | undefined;
+  #beginsAnew = false;
 
   private constructor(options: ReplicaOptions, progress: Progress) {
     this.#options = options;
@@ -78,7 +82,7 @@ export class Replica implements FeedSink {
     }
     const { state } = ledger;
     const mustBeginAnew = peering?.mustBeginAnew() ?? (this.hasCaughtUp && (await holdsBeyondFinal(ledger)));
-    if (mustBeginAnew) return { kind: 'partial', token: 'none' };
+    if (mustBeginAnew || this.#beginsAnew) return { kind: 'partial', token: 'none' };
     switch (this.#progress.kind) {
       case 'nothing':
         // An origin that covers something goes on from there with a peer whom it never followed.
@@ -105,10 +109,10 @@ export class Replica implements FeedSink {
       case 'resync':
         return this.#resync(event);
       case 'changes':
-        if (event.step !== undefined) checkStep(event.step, this.#options.ledger);
+        await this.#hear(toldBy(event));
         return this.#changes(event);
       case 'caught-up':
-        checkStep(event, this.#options.ledger);
+        await this.#hear(toldBy(event));
         return this.#caughtUp(event);
       default:
         return unreachable(event);
@@ -117,10 +121,12 @@ export class Replica implements FeedSink {
 
   /** A copy claims nothing any more until it has caught up; an origin goes on covering what it covers by itself. */
   async #resync({ vector, finals }: Resync): Promise<void> {
+    this.#membership.checkHeard(vector); // Before the first step of a sweep that could not end.
     this.#options.onResync();
     const state = this.#options.peering === undefined ? { covered: emptyVector } : {};
     const progress: Progress = { kind: 'scan', sweep: [...vector], finals: [...finals] };
     await this.#commit([], true, () => ({ state, result: undefined }), progress);
+    this.#beginsAnew = false;
   }
 
   get #membership(): Membership {
@@ -131,16 +137,18 @@ export class Replica implements FeedSink {
     return this.hasCaughtUp ? this.#options.ledger.state.covered : emptyVector;
   }
 
-  /** Merges what a load or a write of this node brought; it claims no coverage. @throws UNAVAILABLE (rule R23) */
-  install(record: Record): Promise<void> {
-    return this.#options.ledger.submit({
-      keys: [record],
-      sync: false,
-      bytes: changeBytes(record),
-      decide: (view) => {
-        this.#membership.checkHeardOf(record.position);
-        return { puts: this.#accepted(record, view), result: undefined };
-      },
+  /** Rule R16: what is held from a life of a disk that was lost is adopted by an origin; a copy begins anew. */
+  async #hear(told: Told): Promise<void> {
+    const { ledger, peering } = this.#options;
+    checkTold(told, ledger);
+    const lost = await heldLostLives(ledger, told.epochs);
+    if (lost.length === 0) return;
+    if (peering !== undefined) return peering.adopt(lost);
+    // While nothing is claimed it can go: the scan that follows shows what it took the place of.
+    if (!this.hasCaughtUp) for (const life of lost) await removeRecords(ledger, life, { sync: true });
+    this.#beginsAnew = true;
+    throw new MeridianError('UNAVAILABLE', `what is held of origin ${lost[0]?.origin} was lost with its disk`, {
+      reason: 'begins-anew',
     });
   }
 
@@ -177,7 +185,10 @@ export class Replica implements FeedSink {
       return this.#accepted(change, view);
     });
     const highWater = puts.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
-    if (event.step === undefined) return { puts, state: { highWater }, result: undefined };
+    if (event.step === undefined) {
+      const { epochs = new Map() } = event;
+      return { puts, state: { highWater, epochs: joinEpochs(view.state.epochs, epochs) }, result: undefined };
+    }
     return { puts, state: { highWater, ...this.#stateAfter(event.step, view) }, result: undefined };
   }
 

@@ -1,6 +1,6 @@
 import { type Cursor, type Epochs, epochOf } from '../model/epoch.ts';
 import type { Change, Changes, ScanRange } from '../model/feed.ts';
-import { matches } from '../model/filter.ts';
+import { type KeyRange, matches, rangesOf } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
 import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
@@ -75,11 +75,11 @@ export async function* scanRecords(
   from: Cursor,
   { after, namespace }: { readonly after?: RecordKey; readonly namespace?: NamespaceId },
 ): AsyncGenerator<Changes> {
-  const { snapshot, generation, bounds } = scanning;
+  const { shape, generation, bounds } = scanning;
   let page = new Page(bounds);
   let begin = after;
-  const range = { ...(namespace === undefined ? {} : { namespace }), ...(after === undefined ? {} : { after }) };
-  for await (const stored of flatten(snapshot.records(range))) {
+  const ranges = namespace === undefined ? rangesOf(shape.filter) : [{ namespace, prefix: '' }];
+  for await (const stored of recordsIn(ranges, scanning, after)) {
     const change = await changeOf(stored, scanning);
     if (change === undefined) continue;
     page.add(change);
@@ -95,6 +95,18 @@ export async function* scanRecords(
     page = new Page(bounds);
   }
   yield { kind: 'changes', records: page.records, range: openRange(begin, undefined) };
+}
+
+/** What lies between the ranges is not read: a small part of a large store costs as much as it is large. */
+async function* recordsIn(
+  ranges: readonly KeyRange[],
+  { snapshot }: Scanning,
+  after: RecordKey | undefined,
+): AsyncGenerator<Stored> {
+  const behind = after === undefined ? {} : { after };
+  for (const { namespace, prefix } of ranges) {
+    yield* flatten(snapshot.records(namespace === '*' ? behind : { namespace, prefix, ...behind }));
+  }
 }
 
 function openRange(after: RecordKey | undefined, through: RecordKey | undefined): ScanRange {

@@ -35,7 +35,7 @@ export async function digestStretch(
   return { records: marks.length, digest: hash.digest('hex'), marks };
 }
 
-function markOf(record: LiveRecord): HeldMark {
+export function markOf(record: LiveRecord): HeldMark {
   const { key, position } = record;
   const hash = createHash('sha256');
   addRecord(hash, record);

@@ -117,6 +117,7 @@ export class Subscription {
       this.#state = 'scanning';
       this.#place = instant.place;
       let progress = place;
+      let shows = false;
       for await (const event of this.#scan(place, instant.snapshot, instant.state)) {
         if (event.kind === 'resync') progress = { kind: 'token', token: 'none' };
         let stalled = false;
@@ -125,7 +126,8 @@ export class Subscription {
           release();
           void instant.snapshot.close();
         });
-        yield event;
+        yield event.kind === 'changes' && !shows ? { ...event, epochs: instant.state.epochs } : event;
+        shows ||= event.kind === 'changes';
         timer.cancel();
         if (event.kind === 'changes' && event.token !== undefined) {
           const cursor = cursorIn(place);

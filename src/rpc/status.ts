@@ -30,8 +30,8 @@ export function toStatus(thrown: unknown): Partial<StatusObject> & Error {
   return Object.assign(new Error(message), { code: grpcCode[code], details: message, metadata });
 }
 
-/** What a call of ours failed with: as the other node said, or as the connection did. */
-export function fromServiceError(error: unknown): MeridianError {
+/** What a call of ours to the node at `address` failed with: as that node said, or as the connection to it did. */
+export function fromServiceError(error: unknown, address: string): MeridianError {
   if (!isServiceError(error)) return toMeridianError(error);
   const [bytes] = error.metadata?.get(detailsKey) ?? [];
   const detail = bytes instanceof Buffer ? decodeStatusDetail(bytes) : undefined;
@@ -39,9 +39,27 @@ export function fromServiceError(error: unknown): MeridianError {
   const code = known ? (detail.code as ErrorCode) : (codeOfGrpc.get(error.code) ?? 'INTERNAL');
   if (detail !== undefined) return new MeridianError(code, error.details, { ...detail.details, cause: error });
   // Only a connection that was never made is certain to have carried nothing.
-  const unsent = code === 'UNAVAILABLE' && error.details.startsWith('No connection established');
+  const unsent = code === 'UNAVAILABLE' && error.details.startsWith(neverConnected);
   const reason = unsent ? 'not-connected' : code.toLowerCase().replaceAll('_', '-');
-  return new MeridianError(code, error.details || error.message, { reason, cause: error });
+  return new MeridianError(code, transportMessage(code, error.details || error.message, address), {
+    reason,
+    cause: error,
+  });
+}
+
+const neverConnected = 'No connection established';
+
+/** An edge passes it on to who asked it, so that it names the node that is not reached. */
+function transportMessage(code: ErrorCode, said: string, address: string): string {
+  if (code === 'DEADLINE_EXCEEDED') return `${address} gave no answer before the deadline passed`;
+  if (code !== 'UNAVAILABLE') return `${address}: ${said}`;
+  const why = said
+    .replace(neverConnected, '')
+    .replace(/^\. Last error: (Error: )?/, '')
+    .replace(/\. Resolution note: .*$/s, '');
+  return said.startsWith(neverConnected)
+    ? `no connection to ${address}${why === '' ? '' : `: ${why}`}`
+    : `the connection to ${address} failed: ${why}`;
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -31,7 +31,7 @@ function visit(url: string): Promise<void> {
         bytes === value.length ? resolve() : reject(new Error(`${url} answered ${bytes} bytes`)),
       );
     });
-    sent.once('error', reject).end();
+    sent.on('error', (cause) => reject(new Error(`${url} did not answer`, { cause }))).end();
   });
 }
 

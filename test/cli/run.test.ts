@@ -112,6 +112,15 @@ describe('values', () => {
     });
   });
 
+  test('an answer that is past what was asked for says so, if only on standard error', async () => {
+    const { run, node } = commandLine();
+    await run('put flags a on');
+    node.past = true;
+    const { output, notes } = await run('get flags a --max-staleness 50ms');
+    expect({ output, notes }).toEqual({ output: 'on', notes: ['older than what was asked for: at most 0.120 s'] });
+    expect((await run('get flags a --json')).notes).toEqual([]);
+  });
+
   test('a value that is no text is base64 in JSON', async () => {
     const { run } = commandLine();
     await run('put flags a', Uint8Array.of(255));
@@ -229,6 +238,9 @@ describe('import and export', () => {
     expect(node.writes.flatMap(({ mutations }) => mutations).length - written).toBeLessThan(702);
     const again = await runWords(['import', 'flags', file]);
     expect(again.notes).toEqual([]);
+    writeFileSync(file, bad);
+    const nothing = await runWords(['import', 'flags', file]);
+    expect(nothing.notes[0]).toBe('stopped with 0 records acknowledged');
   });
 
   test('an export goes to a file, in the format that its name says', async () => {
@@ -270,8 +282,10 @@ test('namespaces, status and members are printed for a person and for a program'
   expect((await run('namespace list')).output).toMatch(/^[0-9a-f]{32}\tflags\n$/);
   expect(JSON.parse((await run('namespace rename a b --json')).output)).toMatchObject({ title: 'b' });
   expect(await run('namespace create taken')).toMatchObject({ exitCode: 1 });
+  expect((await run('namespace create --help')).output).toContain('1 to 500 bytes');
   const status = await run('status');
   expect(status.output).toContain('origin fake');
+  expect(status.output).toContain('in test at 38.9,-77.4,');
   expect(status.output).toContain('note: a note');
   expect(JSON.parse((await run('status --json')).output)).toMatchObject({ parts: [{ part: 'all', covered: {} }] });
   expect((await run('member list')).output).toContain('connected');

@@ -33,6 +33,8 @@ export class FakeNode implements RemoteNode {
   readonly calls: Call[] = [];
   readonly watches: WatchRequest[] = [];
   /** Each call throws this while it is set. */
+  /** Answers are older than what was asked for. */
+  past = false;
   failure: MeridianError | undefined;
   /** What the next watches tell, one list each; an error in it breaks the stream there. */
   watchScripts: Array<Array<WatchEvent | MeridianError>> = [];
@@ -138,7 +140,7 @@ export class FakeNode implements RemoteNode {
   async status(call: Call): Promise<NodeStatus> {
     this.#enter(emptySession, call);
     return {
-      node: { name: 'fake', role: 'origin', id: fakeOrigin, region: 'test' },
+      node: { name: 'fake', role: 'origin', id: fakeOrigin, region: 'test', location: [38.9, -77.4] },
       clusterId: 'c',
       version: '0',
       ready: true,
@@ -199,7 +201,7 @@ export class FakeNode implements RemoteNode {
 
   #provenance() {
     const bound = { boundMs: 120, root: fakeOrigin };
-    return { namespace, source: 'cache', bound, past: false, covered: this.#covered(), responder: 'fake' } as const;
+    return { namespace, source: 'cache', bound, past: this.past, covered: this.#covered(), responder: 'fake' } as const;
   }
 
   #covered() {

@@ -41,6 +41,15 @@ describe('watching', () => {
     expect(node.watches.map(({ cursor }) => cursor)).toEqual([undefined, 'c1']);
   });
 
+  test('one that broke off before there was a cursor says that everything comes anew', async () => {
+    const nodes = [new FakeNode(), new FakeNode()] as const;
+    nodes[0].watchScripts = [[put('a', 2), lost]];
+    nodes[1].watchScripts = [[put('a', 1), { kind: 'caught-up', cursor: 'c1' }, lost]];
+    const flags = fakeCluster(nodes).cluster.namespace('flags');
+    const changes = flags.watch({ fromStart: true });
+    expect(await take(changes, 4)).toEqual(['put a', 'reset', 'put a', 'caught-up']);
+  });
+
   test('it begins behind the cursor that it is given, and tells resets', async () => {
     const { cluster, node } = fakeCluster();
     node.watchScripts = [[{ kind: 'reset' }, put('a', 1), { kind: 'caught-up', cursor: 'c' }]];

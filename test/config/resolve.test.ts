@@ -94,7 +94,23 @@ describe('values', () => {
   });
 });
 
+test('a client takes from the file of a node what is its own', () => {
+  const file = { name: 'iad', listen: '127.0.0.1:7100', endpoint: 'a:1' };
+  expect(resolveConfig('client', { ...nothing, file }).endpoints).toEqual([{ host: 'a', port: 1 }]);
+  expect(() => resolveConfig('client', { ...nothing, file: { nam: 'iad' } })).toThrow('"nam"');
+  expect(() => resolveConfig('origin', { ...nothing, file })).toThrow('"endpoint"');
+});
+
 describe('mistakes', () => {
+  test.each(['0', '1ms', '1h'])('a probe interval of %s is refused: it floods, or proves nothing', (text) => {
+    expect(() => edge({ flags: { 'probe-interval': text } })).toThrow('from 10 to 60000 ms');
+  });
+
+  test('a deadline of 0 is refused where it is given, not at each call', () => {
+    expect(() => edge({ flags: { 'request-timeout': '0' } })).toThrow('--request-timeout must be');
+    expect(() => resolveConfig('client', { ...nothing, env: { MERIDIAN_TIMEOUT: '0s' } })).toThrow('MERIDIAN_TIMEOUT');
+  });
+
   const message = (run: () => unknown): string => {
     try {
       run();

@@ -5,7 +5,7 @@ import { CachePart } from '../../src/edge/cache-part.ts';
 import { edgeDefaults } from '../../src/edge/edge-options.ts';
 import { LoadPlaces, type LoadPlacesOptions } from '../../src/edge/load-places.ts';
 import { Loads } from '../../src/edge/loads.ts';
-import { silentEdgeObserver } from '../../src/edge/observer.ts';
+import { type EdgeObserver, silentEdgeObserver } from '../../src/edge/observer.ts';
 import { Upstreams } from '../../src/edge/upstreams.ts';
 import type { Call } from '../../src/model/call.ts';
 import type { Change, Step } from '../../src/model/feed.ts';
@@ -57,6 +57,7 @@ interface Asked {
 interface DriverOptions extends Partial<Pick<LoadPlacesOptions, 'loadsMax' | 'loadsWaitingMax'>> {
   readonly memoryBytesMax?: number;
   readonly diskBytesMax?: number;
+  readonly edgeObserver?: EdgeObserver;
 }
 
 /** A cached part with its loads, whose feed and upstream the test plays. */
@@ -100,7 +101,7 @@ export class CacheDriver {
       clock,
       tracker,
       observer,
-      edgeObserver: silentEdgeObserver,
+      edgeObserver: options.edgeObserver ?? silentEdgeObserver,
       cacheMemoryBytesMax: options.memoryBytesMax ?? 1_000_000,
       cacheDiskBytesMax: options.diskBytesMax ?? 1_000_000,
     });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type EdgeObserver, silentEdgeObserver } from '../../src/edge/observer.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
 import { announced, CacheDriver, namespace, vector, written } from './cache-driver.ts';
@@ -158,6 +159,21 @@ describe('a restart of a cache', () => {
     expect(start.kind === 'cursor' && [...start.cursor.values()].map(({ sequence }) => sequence)).toEqual([1]);
     await cache.show(2, announced(2));
     expect(await cache.held()).toBe('old 1');
+  });
+
+  it('says at once how much is on disk, though nothing of it is in memory yet', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    await cache.keep(written(1, 'other'), 1);
+    const { bytes } = await cache.part.status();
+    const told = new Map<string, readonly [number, number]>();
+    const cacheSized: EdgeObserver['cacheSized'] = (at, entries, size) => told.set(at, [entries, size]);
+    cache = await cache.reopened({ edgeObserver: { ...silentEdgeObserver, cacheSized } });
+    expect(await cache.part.status()).toMatchObject({ records: 2, bytes });
+    expect([...told]).toEqual([
+      ['memory', [0, 0]],
+      ['disk', [2, bytes]],
+    ]);
   });
 
   it('brings nothing back that was announced before it', async () => {

@@ -106,6 +106,31 @@ describe('the HTTP listener of a node', () => {
     expect(await response.text()).toBe('not ready: never caught up; no upstream\n');
   });
 
+  it.each([
+    ['http://fake-host/livez', 200],
+    ['HTTP://fake-host:80/livez?x=1', 200],
+    ['http://fake-host', 404],
+    ['http://fake-host?x=1', 404],
+    ['//livez', 404],
+  ])('takes what follows the host of a request for %s, as clients of proxies write it', async (path, status) => {
+    const { hostname: host, port } = new URL(base);
+    const answer = new Promise<number | undefined>((resolve, reject) =>
+      httpRequest({ host, port, path, agent: false }, (response) => resolve(response.resume().statusCode))
+        .on('error', reject)
+        .end(),
+    );
+    expect(await answer).toBe(status);
+  });
+
+  it('asks for no Host, which workerd leaves out where its service is said to be a proxy', async () => {
+    const { hostname, port } = new URL(base);
+    const socket = connect(Number(port), hostname);
+    socket.write('GET https://fake-host/livez HTTP/1.1\r\nConnection: close\r\n\r\n');
+    let seen = '';
+    for await (const chunk of socket) seen += chunk;
+    expect(seen).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
+
   it('is alive but not ready while it drains', async () => {
     routes.drain();
     expect((await fetch(`${base}/readyz`)).status).toBe(503);
@@ -151,8 +176,14 @@ describe('the HTTP listener of a node', () => {
   });
 
   it('answers garbage with 400, an endless header with 431, and goes on', async () => {
-    expect(await speak(base, 'garbage\r\n\r\n')).toContain('400 Bad Request');
-    expect(await speak(base, `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`)).toContain('431');
+    const garbage = await speak(base, 'garbage\r\n\r\n');
+    expect(garbage).toContain('400 Bad Request');
+    expect(JSON.parse(garbage.split('\r\n\r\n')[1] ?? '')).toMatchObject({
+      message: expect.stringMatching(/no request/),
+    });
+    const endless = await speak(base, `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`);
+    expect(endless).toContain('431');
+    expect(JSON.parse(endless.split('\r\n\r\n')[1] ?? '')).toMatchObject({ message: expect.stringMatching(/16384/) });
     expect((await fetch(`${base}/livez`)).status).toBe(200);
     expect(answered.filter((what) => what === 'malformed')).toHaveLength(2);
   });

@@ -8,7 +8,9 @@ import {
   filterKey,
   type KeyRange,
   matches,
+  rangesOf,
 } from '../../src/model/filter.ts';
+import { compareKeys } from '../../src/model/key.ts';
 import type { NamespaceId } from '../../src/model/namespace.ts';
 import { anyNamespace, namespaces, shortText } from './arbitraries.ts';
 
@@ -28,6 +30,10 @@ const universe: ReadonlyArray<readonly [NamespaceId, string]> = namespaces.flatM
   for (const text of texts) if (text.length < 5) texts.push(`${text}a`, `${text}b`);
   return texts.map((text) => [namespace, text] as const);
 });
+
+function inOrder([a, key]: readonly [string, string], [b, other]: readonly [string, string]): number {
+  return a === b ? compareKeys(key, other) : a < b ? -1 : 1;
+}
 
 function only(range: KeyRange): Filter {
   return { includes: [range], excludes: [] };
@@ -92,6 +98,21 @@ describe('a filter', () => {
         expect(filterKey(reversed)).toBe(filterKey(a));
         if (filterKey(a) !== filterKey(b)) return;
         for (const [namespace, key] of universe) expect(matches(a, namespace, key)).toBe(matches(b, namespace, key));
+      }),
+    );
+  });
+
+  it('is walked over ranges that hold each of its keys once, in the order of records', () => {
+    fc.assert(
+      fc.property(anyFilter, ({ includes }) => {
+        const ranges = rangesOf({ includes, excludes: [] });
+        const walked = ranges.flatMap((range) => {
+          return universe.filter(([namespace, key]) => matches(only(range), namespace, key));
+        });
+        const matched = universe.filter(([namespace, key]) => matches({ includes, excludes: [] }, namespace, key));
+        expect(walked.toSorted(inOrder)).toEqual(matched.toSorted(inOrder));
+        const starts = ranges.map(({ namespace, prefix }) => [namespace, prefix] as const);
+        expect(starts).toEqual(starts.toSorted(inOrder));
       }),
     );
   });

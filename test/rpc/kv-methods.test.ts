@@ -51,6 +51,17 @@ function ask(method: string, message: object): Promise<Answer> {
 const codes = { invalid: 3, precondition: 9, notFound: 5, denied: 7 } as const;
 
 describe('the methods of KV', () => {
+  it.each([
+    ['a durability that it does not know', { durability: 99 }],
+    ['a durability timeout that is no time', { durabilityTimeoutMs: Number.NaN }],
+    ['a durability timeout below 0', { durabilityTimeoutMs: -1 }],
+  ])('refuse %s, and promise nothing less instead', async (_, options) => {
+    await expect(ask('Put', { key: 'x', value: Buffer.from('1'), options })).rejects.toMatchObject({
+      code: codes.invalid,
+    });
+    expect(await ask('Get', { key: 'x' })).toMatchObject({ found: false });
+  });
+
   it('put, get and delete one key, each with a message', async () => {
     const put = { key: 'a', value: Buffer.from('one'), metadata: '{"b":2}', expiry: { atSeconds: 4_000_000_000 } };
     const { written } = await ask('Put', put);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Cursor } from '../../src/model/epoch.ts';
 import type { GetAnswer, PutMutation } from '../../src/model/key-value.ts';
 import { limits } from '../../src/model/limits.ts';
 import { emptySession } from '../../src/model/session.ts';
@@ -72,12 +73,17 @@ describe('an origin over gRPC', () => {
   it('digests a stretch exactly as the origin itself does, with its ends and marks', async () => {
     for (const key of ['d1', 'd2', 'd3']) await put(key, 'v');
     const { id: namespace } = await origin.find('books');
-    const whole = { namespace, prefix: 'd', second: 4_100_000_000, marks: true };
+    const whole = { namespace, prefix: 'd', second: 4_100_000_000, marks: true, cursor: new Map() };
     for (const request of [whole, { ...whole, after: 'd1', through: 'd2' }, { ...whole, marks: false }]) {
       expect(await remote.digestRange(request, aCall())).toEqual(await origin.digestRange(request, aCall()));
     }
     const { marks, through } = await remote.digestRange({ ...whole, after: 'd1', through: 'd2' }, aCall());
     expect([marks.map(({ key }) => key), through]).toEqual([['d2'], 'd2']);
+    const cursor: Cursor = new Map([...origin.covered.keys()].map((id) => [id, { sequence: 1, epoch: 1 }]));
+    await expect(remote.digestRange({ ...whole, cursor }, aCall())).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      details: { reason: 'unknown-epoch' },
+    });
   });
 
   it('keeps an empty value apart from an absent key', async () => {

@@ -9,6 +9,7 @@ import { isMeridianError, MeridianError } from '../../src/model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
 import type { GetAnswer } from '../../src/model/key-value.ts';
+import type { NamespaceId, NamespaceInfo } from '../../src/model/namespace.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { services } from '../../src/rpc/proto.ts';
 import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
@@ -38,6 +39,8 @@ const status = (ready: boolean): NodeStatus => ({
   followers: [],
   readOnly: false,
 });
+
+const books: NamespaceInfo = { id: '3'.repeat(32) as NamespaceId, title: 'books', home: '1'.repeat(16) };
 
 const open: FollowOpen = {
   protocol: 1,
@@ -212,9 +215,12 @@ describe('the gRPC server', () => {
       [false, 'NOT_SERVING'],
     ] as const) {
       const { address } = await serve({ status: async () => status(ready) });
-      await expect
-        .poll(() => raw(address, health.Check, { service: '' }), { timeout: 10_000 })
-        .toMatchObject({ status: expected });
+      for (const service of ['', 'meridian.v1.KV', 'meridian.v1.Feed']) {
+        await expect
+          .poll(() => raw(address, health.Check, { service }), { timeout: 10_000 })
+          .toMatchObject({ status: expected });
+      }
+      await expect(raw(address, health.Check, { service: 'unknown' })).rejects.toMatchObject({ code: 5 });
     }
   });
 
@@ -270,6 +276,70 @@ describe('the gRPC server', () => {
     await called;
     await server.stop(50);
     expect(isMeridianError(await answer)).toBe(true);
+  });
+
+  it('ends followers and watches when it stops, and says why, without waiting for the drain to be over', async () => {
+    const opened = { kind: 'opened', node: status(true).node, nonce: 'n', clusterId: 'c', generation: 'g', wallMs: 1 };
+    const { server, remote } = await serve({
+      find: async () => books,
+      async *follow(_open, _messages, signal) {
+        yield opened as FeedEvent;
+        yield { kind: 'caught-up', vector: new Map(), floor: new Map(), settled: new Map() } as FeedEvent;
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      },
+    });
+    const probes = new BoundedQueue<FollowerMessage>(1);
+    closing.push(() => probes.end());
+    const streams = [
+      remote.follow(open, probes, aCall().signal),
+      remote.watch({ namespace: 'books', prefix: '', fromStart: true }, aCall().signal),
+    ];
+    const begun: Array<() => void> = [];
+    const following = streams.map(async (events): Promise<unknown> => {
+      try {
+        for await (const _ of events) begun.shift()?.();
+        return 'a good end';
+      } catch (error) {
+        return error;
+      }
+    });
+    await Promise.all(streams.map(() => new Promise<void>((resolve) => begun.push(resolve))));
+    // A drain that waited for them would outlast the test.
+    await server.stop(3_600_000);
+    const stopping = { code: 'UNAVAILABLE', details: { reason: 'stopping' } };
+    for (const end of await Promise.all(following)) expect(end).toMatchObject(stopping);
+  });
+
+  it('lets a call end that takes part of the drain before it ends its followers', async () => {
+    const order: string[] = [];
+    let tell: () => void = () => {};
+    const called = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    const { server, remote } = await serve({
+      async *follow(_open, _messages, signal) {
+        yield { kind: 'resync', vector: new Map(), finals: new Map(), reason: 'below-floor' } as FeedEvent;
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+        order.push('follower ended');
+      },
+      find: async () => {
+        tell();
+        await new Promise<void>((resolve) => systemClock.timer(200, resolve));
+        order.push('call ended');
+        return books;
+      },
+    });
+    const probes = new BoundedQueue<FollowerMessage>(1);
+    closing.push(() => probes.end());
+    const events = remote.follow(open, probes, aCall().signal)[Symbol.asyncIterator]();
+    await events.next();
+    const asked = remote.find('books', aCall());
+    const ending = events.next().catch(() => undefined);
+    await called;
+    await server.stop(20_000);
+    await expect(asked).resolves.toEqual(books);
+    await ending;
+    expect(order).toEqual(['call ended', 'follower ended']);
   });
 
   it('is told apart from nobody at all: then nothing was sent', async () => {

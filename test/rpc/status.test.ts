@@ -20,6 +20,8 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: 16,
 };
 
+const address = '10.0.0.1:7100';
+
 describe('the status of a failed call', () => {
   it.each(Object.entries(codes) as Array<[ErrorCode, number]>)('carries %s as gRPC code %i and back', (code, grpc) => {
     const details: ErrorDetails = {
@@ -31,18 +33,38 @@ describe('the status of a failed call', () => {
     };
     const status = toStatus(new MeridianError(code, 'why – ü', details));
     expect(status.code).toBe(grpc);
-    const back = fromServiceError(status);
+    const back = fromServiceError(status, address);
     expect(back).toMatchObject({ name: 'MeridianError', code, message: 'why – ü', details });
   });
 
   it('makes of a thrown thing that is no MeridianError an internal error', () => {
-    expect(fromServiceError(toStatus(new TypeError('oops')))).toMatchObject({ code: 'INTERNAL' });
+    expect(fromServiceError(toStatus(new TypeError('oops')), address)).toMatchObject({ code: 'INTERNAL' });
   });
 
+  const failed = (code: number, details: string) => Object.assign(new Error(details), { code, details });
+
   it('marks a call that certainly never left as not connected, and no other', () => {
-    const failed = (details: string) => Object.assign(new Error(details), { code: 14, details });
-    expect(fromServiceError(failed('No connection established. Last error: x')).details.reason).toBe('not-connected');
-    expect(fromServiceError(failed('Connection dropped')).details.reason).toBe('unavailable');
+    const reasonOf = (details: string) => fromServiceError(failed(14, details), address).details.reason;
+    expect(reasonOf('No connection established. Last error: x')).toBe('not-connected');
+    expect(reasonOf('Connection dropped')).toBe('unavailable');
+  });
+
+  it.each([
+    [
+      14,
+      `No connection established. Last error: Error: connect ECONNREFUSED ${address}. Resolution note: `,
+      `no connection to ${address}: connect ECONNREFUSED ${address}`,
+    ],
+    [14, 'No connection established', `no connection to ${address}`],
+    [14, 'Connection dropped', `the connection to ${address} failed: Connection dropped`],
+    [
+      4,
+      'Deadline exceeded after 0.12s,name resolution: 0.068s',
+      `${address} gave no answer before the deadline passed`,
+    ],
+    [12, 'The server does not implement the method', `${address}: The server does not implement the method`],
+  ])('names the node that is not reached (gRPC code %i: %s)', (code, details, message) => {
+    expect(fromServiceError(failed(code, details), address).message).toBe(message);
   });
 
   it('gives every detail back as it was', () => {

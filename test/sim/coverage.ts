@@ -1,4 +1,4 @@
-import { type EdgeObserver, silentEdgeObserver } from '../../src/edge/observer.ts';
+import { type AuditDifference, type EdgeObserver, silentEdgeObserver } from '../../src/edge/observer.ts';
 import { type OriginObserver, silentOriginObserver } from '../../src/origin/observer.ts';
 import { type ReplicationObserver, silentReplicationObserver } from '../../src/replication/observer.ts';
 
@@ -8,6 +8,8 @@ export const auditDifference = 'audit found a difference';
 /** How often what the rules are about has happened: faults that never reach a rule prove nothing about it. */
 export class Coverage {
   readonly #counts = new Map<string, number>();
+  /** Told of each difference that an audit finds. */
+  onDifference: (difference: AuditDifference) => void = () => {};
 
   get counts(): ReadonlyMap<string, number> {
     return this.#counts;
@@ -49,7 +51,10 @@ export class Coverage {
       evicted: (from, entries) => this.count(`evicted from ${from}`, entries),
       audited: (part) => this.count(`audited in a ${part}`),
       rangeAudited: (outcome) => this.count(`audited a stretch: ${outcome}`),
-      auditDiffered: () => this.count(auditDifference),
+      auditDiffered: (difference) => {
+        this.count(auditDifference);
+        this.onDifference(difference);
+      },
     };
   }
 

@@ -1,8 +1,9 @@
 import type { FeedEvent } from '../../src/model/feed.ts';
+import type { Record } from '../../src/model/record.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
-import { auditDifference, Coverage } from './coverage.ts';
+import { Coverage } from './coverage.ts';
 import { Faults } from './faults.ts';
 import { linkTo } from './network/link.ts';
 import { Path } from './network/path.ts';
@@ -48,6 +49,10 @@ export class Simulation {
     this.random = new SeededRandom(seed);
     this.cluster = new Cluster(topology, this, drawParameters(this.random.fork()), this.coverage);
     this.oracles = new Oracles(this.cluster, this.time, detailed);
+    this.coverage.onDifference = ({ part, key: { key }, held, found, responder }) => {
+      const shown = (record: Record | undefined) => `${record?.kind} ${record?.stamp}`;
+      this.oracles.trace.violated(`the audit of a ${part}: ${key} is ${shown(held)}, ${responder} has ${shown(found)}`);
+    };
   }
 
   async run(): Promise<Outcome> {
@@ -71,8 +76,6 @@ export class Simulation {
     const { sessions } = workload;
     await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers, sessions }).reach();
     for (const process of cluster.processes) process.crash();
-    const differences = coverage.counts.get(auditDifference) ?? 0;
-    if (differences > 0) oracles.trace.violated(`the audit found ${differences} differences`);
     const { violations, lines } = oracles.trace;
     return { seed: this.#seed, violations, trace: lines };
   }

@@ -126,6 +126,11 @@ describe.each(regions)('the example Workers at a %s edge', (region) => {
     await expect
       .poll(() => reached(`${top}/users/7?a=b`), arrival)
       .toMatchObject({ name: 'blue', url: '/users/7?a=b' });
+    expect(await reached(`/${top}//users//7`)).toMatchObject({ name: 'blue', url: '//users//7' });
+    expect(await reached(`${top}/${'long/'.repeat(200)}`)).toMatchObject({
+      name: 'blue',
+      url: `/${'long/'.repeat(200)}`,
+    });
     await routes.put(`${top}/users`, JSON.stringify({ backend: green }));
     await expect.poll(() => reached(`${top}/users/7`), arrival).toMatchObject({ name: 'green', url: `${top}/users/7` });
     expect(await reached(`${top}/usersandmore`)).toMatchObject({ name: 'blue' });
@@ -160,6 +165,7 @@ describe.each(regions)('the example Workers at a %s edge', (region) => {
     const missing = await visit('static-assets', '/nowhere');
     expect([missing.status, await missing.text()]).toEqual([404, readFileSync(`${site}/404.html`, 'utf8')]);
     expect((await visit('static-assets', '/%zz')).status).toBe(400);
+    expect((await visit('static-assets', `/${'ü'.repeat(300)}`)).status).toBe(404);
     expect((await visit('static-assets', '/', { method: 'POST' })).status).toBe(405);
     expect(await (await visit('static-assets', '/app.js', { method: 'HEAD' })).text()).toBe('');
     await assets.put('style.css', `/* ${region} */`, { metadata: { type: 'text/css' } });

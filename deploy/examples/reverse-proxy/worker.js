@@ -13,7 +13,7 @@ export default {
     const route = routes.get(prefix);
     const canary = route.canary !== undefined && Math.random() * 100 < route.canary.percent;
     const backend = new URL(canary ? route.canary.backend : route.backend);
-    const path = route.strip === true && prefix !== '/' ? url.pathname.slice(prefix.length) || '/' : url.pathname;
+    const path = route.strip === true && prefix !== '/' ? withoutPrefix(url.pathname, prefix) : url.pathname;
     const target = new URL(backend);
     target.pathname = path;
     target.search = url.search;
@@ -29,6 +29,8 @@ export default {
 };
 
 const segmentsMax = 20;
+/** Characters, which are bytes in a URL's path: no key is longer, and to ask for one is an error. */
+const prefixMax = 512;
 
 /** `/a/b/c` → `/a/b/c`, `/a/b`, `/a`, `/`. */
 function prefixesOf(path) {
@@ -36,5 +38,12 @@ function prefixesOf(path) {
     .split('/')
     .filter((segment) => segment !== '')
     .slice(0, segmentsMax);
-  return [...segments.map((_, index) => `/${segments.slice(0, segments.length - index).join('/')}`), '/'];
+  const prefixes = segments.map((_, index) => `/${segments.slice(0, segments.length - index).join('/')}`);
+  return [...prefixes.filter(({ length }) => length <= prefixMax), '/'];
+}
+
+/** A path may have more slashes between its segments than the prefix has. */
+function withoutPrefix(path, prefix) {
+  const segments = prefix.split('/').length - 1;
+  return path.replace(new RegExp(`^(?:/+[^/]+){${segments}}`), '') || '/';
 }

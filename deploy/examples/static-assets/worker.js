@@ -6,12 +6,15 @@ export default {
     }
     const key = keyOf(new URL(request.url).pathname);
     if (key === undefined) return new Response('bad path\n', { status: 400 });
-    const found = await env.ASSETS.getWithMetadata(key, 'stream');
+    // No key is longer, and to ask for one is an error.
+    const found = new TextEncoder().encode(key).length <= 512 ? await env.ASSETS.getWithMetadata(key, 'stream') : none;
     if (found.value !== null) return answer(request, found, 200);
     const missing = await env.ASSETS.getWithMetadata('404.html', 'stream');
     return missing.value === null ? new Response('not found\n', { status: 404 }) : answer(request, missing, 404);
   },
 };
+
+const none = { value: null, metadata: null };
 
 function keyOf(pathname) {
   try {

@@ -32,6 +32,7 @@ export const getCommand: Command<GetWords> = {
       const options = { ...readOptionsOf(words), type: 'arrayBuffer', signal: terminal.stopped } as const;
       const answer = await cluster.namespace(words.namespace).getWithMetadata(words.key, options);
       if (words.verbose) for (const line of provenance(answer)) terminal.note(line);
+      else if (answer.past && !words.json) terminal.note(`older than what was asked for: ${ageOf(answer)}`);
       if (answer.value === null) return exitCodes.missing;
       const bytes = new Uint8Array(answer.value);
       const { value: _, ...rest } = answer;
@@ -42,13 +43,16 @@ export const getCommand: Command<GetWords> = {
 };
 
 function provenance(answer: Answer<unknown, unknown>): string[] {
-  const { version, source, responder, staleness, past, expiration, metadata } = answer;
-  const age = staleness === null ? 'unknown' : `at most ${staleness.toFixed(3)} s`;
+  const { version, source, responder, past, expiration, metadata } = answer;
   return [
     `version    ${version ?? '(no value)'}`,
     `source     ${source} at ${responder}`,
-    `staleness  ${age}${past ? ' (past what was asked for)' : ''}`,
+    `staleness  ${ageOf(answer)}${past ? ' (past what was asked for)' : ''}`,
     `expires    ${expiration === null ? 'never' : new Date(expiration * 1000).toISOString()}`,
     `metadata   ${JSON.stringify(metadata)}`,
   ];
+}
+
+function ageOf({ staleness }: Answer<unknown, unknown>): string {
+  return staleness === null ? 'unknown' : `at most ${staleness.toFixed(3)} s`;
 }

@@ -118,7 +118,8 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
     return exitCodes.done;
   } catch (error) {
     progress.stop();
-    terminal.note(`stopped with ${acknowledged} records acknowledged${checkpoint ? '; run it again to go on' : ''}`);
+    const goesOn = checkpoint !== undefined && acknowledged > 0;
+    terminal.note(`stopped with ${acknowledged} records acknowledged${goesOn ? '; run it again to go on' : ''}`);
     if (terminal.stopped.aborted) return exitCodes.stopped;
     throw error;
   }

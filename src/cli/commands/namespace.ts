@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
+import { limits } from '../../model/limits.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import { type Choose, type Command, type CommandContext, install } from '../command.ts';
@@ -85,7 +86,11 @@ export function installNamespaceCommands(parser: Argv, choose: Choose): Argv {
 }
 
 function withTitle(parser: Argv<ClientWords>): Argv {
-  return parser.positional('title', { type: 'string', demandOption: true, describe: '1 to 512 bytes; unique' });
+  return parser.positional('title', {
+    type: 'string',
+    demandOption: true,
+    describe: `1 to ${limits.titleBytesMax} bytes of UTF-8; unique`,
+  });
 }
 
 function withName(parser: Argv<ClientWords>): Argv<ClientWords> {

@@ -6,7 +6,7 @@ import { table } from '../table.ts';
 export function describeNode(status: NodeStatus): string {
   const { node, clusterId, version, ready, readOnly, notes, uptimeMs, hitRate, parts, followers, peers = [] } = status;
   const facts = [
-    `${node.role} ${node.name} (${node.id}) in ${node.region}, Meridian ${version}, cluster ${clusterId}`,
+    `${node.role} ${node.name} (${node.id}) in ${node.region}${placeOf(node.location)}, Meridian ${version}, cluster ${clusterId}`,
     `${ready ? 'ready' : 'NOT READY'}${readOnly ? ', takes no writes' : ''}, up ${Math.round(uptimeMs / 1000)} s`,
     ...(hitRate === undefined ? [] : [`${(hitRate * 100).toFixed(1)} % of reads served without a load`]),
     ...notes.map((note) => `note: ${note}`),
@@ -23,6 +23,10 @@ export function describeNode(status: NodeStatus): string {
     sections.push(table(['follower', 'role', 'id', 'part', 'state', 'behind'], rows));
   }
   return sections.join('\n');
+}
+
+function placeOf(location: readonly [number, number] | undefined): string {
+  return location === undefined ? '' : ` at ${location.join(',')}`;
 }
 
 export function ageOf(boundMs: number | undefined): string {

@@ -7,6 +7,7 @@ import { waitUntil } from '../../runtime/wait-until.ts';
 import { beginning, type Part } from '../part.ts';
 import type { AuditOptions } from './audit.ts';
 import { auditCall } from './audit-call.ts';
+import { confirmed } from './confirmed.ts';
 import { differs } from './differs.ts';
 
 /**
@@ -41,6 +42,7 @@ export async function compareKey(
   if (part.kind === 'cache' && now === undefined) return;
   edgeObserver.audited(part.kind);
   if (!differs(now, found, clock.wallMs(), clockSkewMsMax)) return;
+  if (!(await confirmed(part, key, found, begun.known, options, call))) return;
   const mended = await part.mend(key, now, found);
   edgeObserver.auditDiffered({ part: part.kind, key, held: now, found, responder: answer.responder, mended });
 }

@@ -11,6 +11,7 @@ import type { AuditOptions } from './audit.ts';
 import { auditCall } from './audit-call.ts';
 import { auditedRanges } from './audited-ranges.ts';
 import { compareKey } from './compare-key.ts';
+import { cursorNow } from './confirmed.ts';
 import { expiryMarginMs } from './differs.ts';
 
 /** Where the audit of one part stands: the range, and the key behind which it goes on. */
@@ -88,13 +89,17 @@ export class RangeAudit {
   }
 
   async #compared(part: Part, stretch: Stretch, call: Call): Promise<Found | undefined> {
-    const second = this.#second();
-    const sides = await this.#sidesOf(part, { ...stretch, second, marks: false }, call);
+    const [second, cursor] = [this.#second(), cursorNow(part)];
+    const sides = await this.#sidesOf(part, { ...stretch, second, marks: false, cursor }, call);
     if (sides === undefined) return undefined;
     const { theirs, ours } = sides;
     const end = { through: theirs.through, records: ours.records };
     if (ours.digest === theirs.digest) return { ...end, outcome: 'equal', suspects: [] };
-    const marked = await this.#sidesOf(part, { ...endingAt(stretch, theirs.through), second, marks: true }, call);
+    const marked = await this.#sidesOf(
+      part,
+      { ...endingAt(stretch, theirs.through), second, marks: true, cursor },
+      call,
+    );
     const suspects = marked === undefined ? [] : suspectsOf(marked);
     return { ...end, outcome: suspects.length > 0 ? 'suspect' : 'open', suspects };
   }

@@ -11,11 +11,11 @@ import { httpStatus } from '../http-status.ts';
 import type { HttpSurface } from '../surface.ts';
 import { parseBulkGet, readBulk } from './bulk-get.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
-import { checkedKey, decodeKey } from './key-in-path.ts';
+import { checkedKey, checkedPrefix, decodeKey } from './key-in-path.ts';
 import { checkMetadata, metadataFromHeader, metadataToHeader } from './metadata-text.ts';
-import { readBody } from './read-body.ts';
+import { withBody } from './read-body.ts';
 import { Refusal, sendReason } from './refusal.ts';
-import { sendValue } from './send-value.ts';
+import { sendRecord, valuesUnderWay } from './send-record.ts';
 import { parseTarget, type Target } from './target.ts';
 import { withinDeadline } from './within-deadline.ts';
 
@@ -43,6 +43,7 @@ export class BindingSurface implements HttpSurface {
   readonly #upstream: Upstream;
   readonly #clock: Clock;
   readonly #places = new Semaphore(bodies.places, bodies.waitingMax);
+  readonly #budget = valuesUnderWay();
 
   constructor(upstream: Upstream, clock: Clock) {
     this.#upstream = upstream;
@@ -83,16 +84,24 @@ export class BindingSurface implements HttpSurface {
     }
   }
 
-  async #get({ response, target, namespace, call }: Exchange): Promise<void> {
-    const read = readOptions(namespace, target.query.get('cache_ttl'));
-    const answer = await this.#upstream.get({ ...read, key: keyOf(target) }, call);
-    response.setHeader('CF-Cache-Status', cacheStatus(answer));
-    const { record } = answer;
-    if (record?.kind !== 'live') return sendReason(response, 404, 'Not Found');
-    if (record.metadata !== undefined) response.setHeader('CF-KV-Metadata', metadataToHeader(record.metadata));
-    if (record.expiresAt !== undefined) response.setHeader('CF-Expiration', record.expiresAt);
-    response.setHeader('content-type', 'application/octet-stream');
-    await sendValue(response, record.value, call.signal);
+  #get({ response, target, namespace, call }: Exchange): Promise<void> {
+    const request = { ...readOptions(namespace, target.query.get('cache_ttl')), key: keyOf(target) };
+    return sendRecord({
+      response,
+      signal: call.signal,
+      budget: this.#budget,
+      read: async () => {
+        const answer = await this.#upstream.get(request, call);
+        response.setHeader('CF-Cache-Status', cacheStatus(answer));
+        if (answer.record?.kind === 'live') return answer.record;
+        throw new Refusal(404, 'Not Found');
+      },
+      head: ({ metadata, expiresAt }) => {
+        if (metadata !== undefined) response.setHeader('CF-KV-Metadata', metadataToHeader(metadata));
+        if (expiresAt !== undefined) response.setHeader('CF-Expiration', expiresAt);
+        response.setHeader('content-type', 'application/octet-stream');
+      },
+    });
   }
 
   async #put({ request, response, target, namespace, call }: Exchange): Promise<void> {
@@ -103,20 +112,23 @@ export class BindingSurface implements HttpSurface {
       this.#clock.wallMs(),
     );
     const metadata = checkMetadata(metadataFromHeader(request.headers['cf-kv-metadata']));
-    const value = await readBody(request, {
+    const options = {
       bytesMax: limits.valueBytesMax,
-      tooLong: (bytes) => new Refusal(413, `Value length of ${bytes} exceeds limit of ${limits.valueBytesMax}.`),
+      tooLong: (bytes: number) =>
+        new Refusal(413, `Value length of ${bytes} exceeds limit of ${limits.valueBytesMax}.`),
       places: this.#places,
       signal: call.signal,
-    });
-    const put = {
-      kind: 'put' as const,
-      key,
-      value,
-      ...(metadata === undefined ? {} : { metadata }),
-      ...(expiry === undefined ? {} : { expiry }),
     };
-    await this.#upstream.write({ namespace, mutations: [put], session: emptySession }, call);
+    await withBody(request, options, (value) => {
+      const put = {
+        kind: 'put' as const,
+        key,
+        value,
+        ...(metadata === undefined ? {} : { metadata }),
+        ...(expiry === undefined ? {} : { expiry }),
+      };
+      return this.#upstream.write({ namespace, mutations: [put], session: emptySession }, call);
+    });
     response.end();
   }
 
@@ -132,7 +144,7 @@ export class BindingSurface implements HttpSurface {
     const answer = await this.#upstream.list(
       {
         ...readOptions(namespace, query.get('cache_ttl')),
-        prefix: query.get('prefix') ?? '',
+        prefix: checkedPrefix(query.get('prefix') ?? ''),
         limit: listLimit(query.get('key_count_limit')),
         ...(cursor === '' ? {} : { cursor }),
       },
@@ -144,13 +156,13 @@ export class BindingSurface implements HttpSurface {
   }
 
   async #bulkGet({ request, response, namespace, call }: Exchange): Promise<void> {
-    const body = await readBody(request, {
+    const options = {
       bytesMax: bulkRequestBytesMax,
       tooLong: () => new Refusal(413, 'The request body is too long'),
       places: this.#places,
       signal: call.signal,
-    });
-    const bulk = parseBulkGet(parseJson(body));
+    };
+    const bulk = await withBody(request, options, async (body) => parseBulkGet(parseJson(body)));
     const { session: _, ...read } = readOptions(namespace, bulk.cacheTtl ?? null);
     sendJsonText(response, await readBulk(this.#upstream, bulk, { ...read, withExpiration: false }, call));
   }
@@ -158,7 +170,7 @@ export class BindingSurface implements HttpSurface {
 
 function keyOf({ path, query }: Target): string {
   const encoded = path.slice(1);
-  return query.get('urlencoded') === 'true' ? decodeKey(encoded) : checkedKey(encoded);
+  return query.get('urlencoded')?.toLowerCase() === 'true' ? decodeKey(encoded) : checkedKey(encoded);
 }
 
 function readOptions(namespace: string, cacheTtl: string | null): ReadOptions {
@@ -180,7 +192,9 @@ function listLimit(text: string | null): number {
   return limit;
 }
 
-function cacheStatus({ source }: Pick<GetAnswer, 'source'>): string {
+/** `STALE` where the answer may be older than what was asked for, as it could not be had fresher. */
+function cacheStatus({ source, past }: Pick<GetAnswer, 'source' | 'past'>): string {
+  if (past) return 'STALE';
   return source === 'origin' ? 'MISS' : 'HIT';
 }
 

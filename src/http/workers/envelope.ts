@@ -39,12 +39,16 @@ export function sendFailure(response: ServerResponse, operation: string, thrown:
     return;
   }
   const { statusCode, code, reason, retryAfterMs } = failureOf(thrown);
+  const named = (thrown instanceof Refusal ? thrown.operation : undefined) ?? operation;
   if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1000));
   // Set for a raw answer that failed before its first byte.
   response.removeHeader('expiration');
-  const errors = [{ code, message: `${operation}: '${reason}'` }];
+  const errors = [{ code, message: `${named}: '${reason}'` }];
   sendEnvelope(response, statusCode, JSON.stringify({ success: false, errors, messages: [], result: null }));
 }
+
+/** The original's words, which scripts look for. */
+const titleTaken = 'a namespace with this account ID and title already exists';
 
 interface Failure {
   readonly statusCode: number;
@@ -61,9 +65,8 @@ function failureOf(thrown: unknown): Failure {
   if (code === 'INTERNAL') throw thrown;
   const { retryAfterMs } = details;
   if (code === 'NOT_FOUND') return { statusCode: 404, code: restCodes[code], reason: 'namespace not found' };
-  // The original says 400 where a title is taken.
-  const statusCode = code === 'ALREADY_EXISTS' ? 400 : httpStatus[code];
-  return { statusCode, code: restCodes[code], reason: message, retryAfterMs };
+  if (code === 'ALREADY_EXISTS') return { statusCode: 400, code: restCodes[code], reason: titleTaken };
+  return { statusCode: httpStatus[code], code: restCodes[code], reason: message, retryAfterMs };
 }
 
 function sendEnvelope(response: ServerResponse, statusCode: number, text: string): void {

@@ -15,9 +15,9 @@ export function parseExpiration({ expiration, ttl }: ExpirationText, nowMs: numb
     const seconds = wholeNumber(ttl);
     const complaint = `Invalid expiration_ttl of ${ttl}.`;
     if (seconds === undefined || seconds <= 0) {
-      throw new Refusal(400, `${complaint} Please specify integer greater than 0.`);
+      throw refusal(`${complaint} Please specify integer greater than 0.`);
     }
-    if (seconds < secondsMin) throw new Refusal(400, `${complaint} Expiration TTL must be at least ${secondsMin}.`);
+    if (seconds < secondsMin) throw refusal(`${complaint} Expiration TTL must be at least ${secondsMin}.`);
     return { kind: 'in', seconds };
   }
   if (expiration === null || expiration === undefined) return undefined;
@@ -26,12 +26,16 @@ export function parseExpiration({ expiration, ttl }: ExpirationText, nowMs: numb
   const now = Math.floor(nowMs / 1000);
   if (seconds === undefined || seconds <= now) {
     const since = 'the current number of seconds since the UNIX epoch';
-    throw new Refusal(400, `${complaint} Please specify integer greater than ${since}.`);
+    throw refusal(`${complaint} Please specify integer greater than ${since}.`);
   }
   if (seconds < now + secondsMin) {
-    throw new Refusal(400, `${complaint} Expiration times must be at least ${secondsMin} seconds in the future.`);
+    throw refusal(`${complaint} Expiration times must be at least ${secondsMin} seconds in the future.`);
   }
   return { kind: 'at', seconds };
+}
+
+function refusal(message: string): Refusal {
+  return new Refusal(400, message, 10033);
 }
 
 /** The integer that a text spells, or undefined. */

@@ -16,10 +16,15 @@ export function decodeKey(encoded: string): string {
 export function checkedKey(key: string): string {
   if (key === '') throw new Refusal(400, 'Key names must not be empty');
   if (key === '.' || key === '..') throw new Refusal(400, `Illegal key name "${key}". Please use a different name.`);
-  const bytes = Buffer.byteLength(key);
+  if (!key.isWellFormed()) throw new Refusal(400, 'Key names must be well-formed text');
+  return checkedPrefix(key);
+}
+
+/** The prefix of keys itself where it is no longer than a key may be. @throws Refusal */
+export function checkedPrefix(prefix: string): string {
+  const bytes = Buffer.byteLength(prefix);
   if (bytes > limits.keyBytesMax) {
     throw new Refusal(414, `UTF-8 encoded length of ${bytes} exceeds key length limit of ${limits.keyBytesMax}.`);
   }
-  if (!key.isWellFormed()) throw new Refusal(400, 'Key names must be well-formed text');
-  return key;
+  return prefix;
 }

@@ -12,7 +12,7 @@ export function checkMetadata(text: string | undefined): string | undefined {
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw new Refusal(400, 'Metadata must be valid JSON', 10012);
+    throw new Refusal(400, 'Metadata must be valid JSON', 10147);
   }
   return parsed === null ? undefined : text;
 }

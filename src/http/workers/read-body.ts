@@ -16,28 +16,39 @@ export interface BodyOptions {
 const smallBytes = 64 * 1024;
 
 /**
- * The whole body, never more than its bound in memory; who waits for a place is not read from meanwhile. What is left
- * unread of a refused body is discarded by Node once the answer has been sent.
+ * Hands the whole body to `use`, never more than its bound in memory; who waits for a place is not read from meanwhile.
+ * A large one keeps its place until `use` has ended, as it is in memory for so long.
  */
-export async function readBody(request: IncomingMessage, options: BodyOptions): Promise<Buffer> {
+export async function withBody<T>(
+  request: IncomingMessage,
+  options: BodyOptions,
+  use: (body: Buffer) => Promise<T>,
+): Promise<T> {
   const { bytesMax, tooLong, places, signal } = options;
   const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > bytesMax) throw tooLong(declared);
   const chunks: Buffer[] = [];
-  if (await collect(request, chunks, Math.min(smallBytes, bytesMax), signal)) return Buffer.concat(chunks);
-  if (bytesMax <= smallBytes) throw tooLong(bytesOf(chunks));
-  if (!(await places.acquire(signal))) {
-    throw new MeridianError('RESOURCE_EXHAUSTED', 'too many large bodies under way', {
-      reason: 'bodies-under-way',
-      retryAfterMs: 1000,
-    });
-  }
   try {
-    if (await collect(request, chunks, bytesMax, signal)) return Buffer.concat(chunks);
-    throw tooLong(bytesOf(chunks));
+    if (declared > bytesMax) throw tooLong(declared);
+    if (await collect(request, chunks, Math.min(smallBytes, bytesMax), signal)) return await use(joined(chunks));
+    if (bytesMax <= smallBytes) throw tooLong(bytesOf(chunks));
+    if (!(await places.acquire(signal))) throw tooMany();
+    try {
+      if (await collect(request, chunks, bytesMax, signal)) return await use(joined(chunks));
+      throw tooLong(bytesOf(chunks));
+    } finally {
+      places.release();
+    }
   } finally {
-    places.release();
+    // What is left of a refused body is read and dropped: the connection's next request stands behind it.
+    request.resume();
   }
+}
+
+function tooMany(): MeridianError {
+  return new MeridianError('RESOURCE_EXHAUSTED', 'too many large bodies under way', {
+    reason: 'bodies-under-way',
+    retryAfterMs: 1000,
+  });
 }
 
 /** Adds what comes to the chunks. True at the body's end; false, and paused, once they hold more than `bytesMax`. */
@@ -66,6 +77,11 @@ function collect(request: IncomingMessage, chunks: Buffer[], bytesMax: number, s
     // A stream that was paused on purpose does not flow again by itself.
     request.resume();
   });
+}
+
+/** One buffer in place of the chunks, which are let go. */
+function joined(chunks: Buffer[]): Buffer {
+  return Buffer.concat(chunks.splice(0));
 }
 
 function bytesOf(chunks: readonly Buffer[]): number {

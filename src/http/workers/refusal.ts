@@ -8,12 +8,15 @@ export class Refusal extends Error {
   readonly statusCode: number;
   /** The REST API's error code. */
   readonly restCode: number;
+  /** What stands before the reason in the REST API's message where that is not the endpoint's name. */
+  readonly operation: string | undefined;
 
-  constructor(statusCode: number, message: string, restCode: number = 10001) {
+  constructor(statusCode: number, message: string, restCode: number = 10001, operation?: string) {
     super(message);
     this.name = 'Refusal';
     this.statusCode = statusCode;
     this.restCode = restCode;
+    this.operation = operation;
   }
 }
 

@@ -7,7 +7,7 @@ import { parseExpiration } from './expiration.ts';
 import { checkedKey } from './key-in-path.ts';
 import { checkMetadata } from './metadata-text.ts';
 import { Refusal } from './refusal.ts';
-import { type RestExchange, readRestJson } from './rest-exchange.ts';
+import { type RestExchange, withRestJson } from './rest-exchange.ts';
 
 /** Bytes of a bulk get's request: 100 keys of 512 bytes, each byte escaped. */
 const bulkGetBytesMax = 1024 * 1024;
@@ -22,29 +22,32 @@ export async function bulkDelete(exchange: RestExchange, id: string): Promise<vo
 }
 
 export async function bulkGet(exchange: RestExchange, id: string): Promise<void> {
-  const bulk = parseBulkGet(await readRestJson(exchange, bulkGetBytesMax));
+  const bulk = await withRestJson(exchange, bulkGetBytesMax, async (body) => parseBulkGet(body));
   const values = await readBulk(exchange.upstream, bulk, { namespace: id, withExpiration: true }, exchange.call);
   sendResultText(exchange.response, `{"values":${values}}`);
 }
 
 /** All in one batch: all are written or none. */
 async function writeAll(exchange: RestExchange, id: string, parse: (item: unknown) => Mutation): Promise<void> {
-  const items = await readRestJson(exchange, limits.batchBytesMax);
-  if (!Array.isArray(items)) throw new Refusal(400, 'the request body must be a JSON array', 10001);
-  if (items.length > limits.batchMutationsMax) {
-    throw new Refusal(413, `${items.length} keys exceed limit of ${limits.batchMutationsMax}`, 10024);
-  }
-  const mutations = items.map(parse);
-  if (mutations.length > 0) {
-    await exchange.upstream.write({ namespace: id, mutations, session: emptySession }, exchange.call);
-  }
-  sendResult(exchange.response, { successful_key_count: mutations.length, unsuccessful_keys: [] });
+  const { upstream, call, response } = exchange;
+  const count = await withRestJson(exchange, limits.batchBytesMax, async (items) => {
+    if (!Array.isArray(items)) throw new Refusal(400, 'the request body must be a JSON array', 10001);
+    if (items.length > limits.batchMutationsMax) {
+      throw new Refusal(413, `${items.length} keys exceed limit of ${limits.batchMutationsMax}`, 10024);
+    }
+    const mutations = items.map(parse);
+    // Nothing to write is a success too, but only in a namespace that is there.
+    if (mutations.length === 0) await upstream.find(id, call);
+    else await upstream.write({ namespace: id, mutations, session: emptySession }, call);
+    return mutations.length;
+  });
+  sendResult(response, { successful_key_count: count, unsuccessful_keys: [] });
 }
 
 function parsePair(pair: unknown, nowMs: number): PutMutation {
   const { key, value, base64, expiration, expiration_ttl, metadata } = asObject(pair);
   if (typeof value !== 'string') throw new Refusal(400, 'each pair needs a value, a string', 10012);
-  const bytes = Buffer.from(value, base64 === true ? 'base64' : 'utf8');
+  const bytes = base64 === true ? fromBase64(value) : Buffer.from(value);
   if (bytes.byteLength > limits.valueBytesMax) {
     throw new Refusal(413, `Value length of ${bytes.byteLength} exceeds limit of ${limits.valueBytesMax}.`, 10024);
   }
@@ -57,6 +60,14 @@ function parsePair(pair: unknown, nowMs: number): PutMutation {
     ...(text === undefined ? {} : { metadata: text }),
     ...(expiry === undefined ? {} : { expiry }),
   };
+}
+
+/** Node skips what is no base64 without a word, so that a wrong value would be stored. */
+function fromBase64(text: string): Buffer {
+  if (!/^[\w+/\r\n-]*={0,2}\s*$/.test(text)) {
+    throw new Refusal(400, 'a value that is said to be base64 is not', 10012);
+  }
+  return Buffer.from(text, 'base64');
 }
 
 type Pair = Partial<Record<'key' | 'value' | 'base64' | 'expiration' | 'expiration_ttl' | 'metadata', unknown>>;

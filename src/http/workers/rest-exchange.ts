@@ -3,7 +3,8 @@ import type { Call } from '../../model/call.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Semaphore } from '../../runtime/semaphore.ts';
-import { readBody } from './read-body.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import { withBody } from './read-body.ts';
 import { Refusal } from './refusal.ts';
 
 /** One request of the REST API and what answering it needs. */
@@ -16,17 +17,30 @@ export interface RestExchange {
   readonly call: Call;
   /** Places for large bodies. */
   readonly places: Semaphore;
+  /** Of all large values that are on their way to clients. */
+  readonly budget: ByteBudget;
 }
 
-/** The body, up to so many bytes. @throws Refusal 413 */
-export function readRestBody({ request, places, call }: RestExchange, bytesMax: number): Promise<Buffer> {
+/** Hands the body, up to so many bytes, to `use`; a large one keeps its place until that has ended. @throws Refusal 413 */
+export function withRestBody<T>(
+  { request, places, call }: RestExchange,
+  bytesMax: number,
+  use: (body: Buffer) => Promise<T>,
+): Promise<T> {
   const tooLong = (bytes: number) => new Refusal(413, `body of ${bytes} bytes exceeds limit of ${bytesMax}`, 10024);
-  return readBody(request, { bytesMax, tooLong, places, signal: call.signal });
+  return withBody(request, { bytesMax, tooLong, places, signal: call.signal }, use);
 }
 
-/** The body as parsed JSON. @throws Refusal */
-export async function readRestJson(exchange: RestExchange, bytesMax: number): Promise<unknown> {
-  const body = await readRestBody(exchange, bytesMax);
+/** The same with the body as parsed JSON. @throws Refusal */
+export function withRestJson<T>(
+  exchange: RestExchange,
+  bytesMax: number,
+  use: (body: unknown) => Promise<T>,
+): Promise<T> {
+  return withRestBody(exchange, bytesMax, (body) => use(parseJson(body)));
+}
+
+function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch {

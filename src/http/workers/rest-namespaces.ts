@@ -2,7 +2,7 @@ import type { NamespaceInfo } from '../../model/namespace.ts';
 import { sendResult } from './envelope.ts';
 import { wholeNumber } from './expiration.ts';
 import { Refusal } from './refusal.ts';
-import { type RestExchange, readRestJson } from './rest-exchange.ts';
+import { type RestExchange, withRestJson } from './rest-exchange.ts';
 
 /** Bytes of a request that says a title. */
 const titleRequestBytesMax = 16 * 1024;
@@ -48,11 +48,12 @@ function shown({ id, title }: NamespaceInfo): unknown {
   return { id, title, supports_url_encoding: true };
 }
 
-async function readTitle(exchange: RestExchange): Promise<string> {
-  const body = await readRestJson(exchange, titleRequestBytesMax);
-  const title = typeof body === 'object' && body !== null && 'title' in body ? body.title : undefined;
-  if (typeof title !== 'string' || title === '') throw new Refusal(400, 'missing title', 10019);
-  return title;
+function readTitle(exchange: RestExchange): Promise<string> {
+  return withRestJson(exchange, titleRequestBytesMax, async (body) => {
+    const title = typeof body === 'object' && body !== null && 'title' in body ? body.title : undefined;
+    if (typeof title !== 'string' || title === '') throw new Refusal(400, 'missing title', 10019);
+    return title;
+  });
 }
 
 function pageNumber(text: string | null): number {

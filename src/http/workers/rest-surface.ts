@@ -12,6 +12,7 @@ import { bulkDelete, bulkGet, bulkPut } from './rest-bulk.ts';
 import type { RestExchange } from './rest-exchange.ts';
 import { createNamespace, listNamespaces, removeNamespace, renameNamespace, showNamespace } from './rest-namespaces.ts';
 import { deleteValue, getMetadata, getValue, listKeys, putValue } from './rest-values.ts';
+import { valuesUnderWay } from './send-record.ts';
 import { parseTarget } from './target.ts';
 import { withinDeadline } from './within-deadline.ts';
 
@@ -50,6 +51,7 @@ export class RestSurface implements HttpSurface {
   readonly #upstream: Upstream;
   readonly #clock: Clock;
   readonly #places = new Semaphore(bodies.places, bodies.waitingMax);
+  readonly #budget = valuesUnderWay();
 
   constructor(upstream: Upstream, clock: Clock) {
     this.#upstream = upstream;
@@ -64,12 +66,12 @@ export class RestSurface implements HttpSurface {
     const { path, query } = parseTarget(request.url);
     const { pattern, id, encodedKey } = parsePath(path);
     const endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;
-    const [upstream, clock, places] = [this.#upstream, this.#clock, this.#places];
+    const [upstream, clock, places, budget] = [this.#upstream, this.#clock, this.#places, this.#budget];
     try {
       await withinDeadline(call, clock, (within) => {
         if (endpoint !== unknownEndpoint && pattern !== '') checkId(id);
         const key = encodedKey === undefined ? '' : decodeKey(encodedKey);
-        return endpoint.run({ request, response, query, upstream, clock, places, call: within }, id, key);
+        return endpoint.run({ request, response, query, upstream, clock, places, budget, call: within }, id, key);
       });
     } catch (thrown) {
       sendFailure(response, endpoint.operation, thrown);
@@ -104,6 +106,9 @@ function parsePath(path: string): ParsedPath {
 /** Titles are no ids here, and the cluster's own records are nobody's namespace. */
 function checkId(id: string): void {
   const parsed = parseNamespaceId(id);
-  if (parsed === undefined) throw new Refusal(400, 'malformed namespace id', 10011);
+  if (parsed === undefined) {
+    const complaint = id.length === 32 ? 'incorrect UUID format' : 'incorrect UUID length';
+    throw new Refusal(400, `uuid: ${complaint}: ${id}`, 10011, "could not parse UUID from request's namespace_id");
+  }
   if (parsed === registryNamespace) throw new Refusal(404, 'namespace not found', 10013);
 }

@@ -4,10 +4,11 @@ import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
 import { sendResult, sendResultText } from './envelope.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
+import { metadataOfForm } from './form-metadata.ts';
 import { checkMetadata } from './metadata-text.ts';
 import { Refusal } from './refusal.ts';
-import { type RestExchange, readRestBody } from './rest-exchange.ts';
-import { sendValue } from './send-value.ts';
+import { type RestExchange, withRestBody } from './rest-exchange.ts';
+import { sendRecord } from './send-record.ts';
 
 /** Keys a page of a list, the least that the original takes. */
 const listKeysMin = 10;
@@ -36,11 +37,17 @@ export async function listKeys({ query, upstream, call, response }: RestExchange
 }
 
 export async function getValue(exchange: RestExchange, id: string, key: string): Promise<void> {
-  const { response, call } = exchange;
-  const record = await readLive(exchange, id, key);
-  response.setHeader('content-type', 'application/octet-stream');
-  if (record.expiresAt !== undefined) response.setHeader('expiration', record.expiresAt);
-  await sendValue(response, record.value, call.signal);
+  const { response, call, budget } = exchange;
+  await sendRecord({
+    response,
+    signal: call.signal,
+    budget,
+    read: () => readLive(exchange, id, key),
+    head: ({ expiresAt }) => {
+      response.setHeader('content-type', 'application/octet-stream');
+      if (expiresAt !== undefined) response.setHeader('expiration', expiresAt);
+    },
+  });
 }
 
 export async function getMetadata(exchange: RestExchange, id: string, key: string): Promise<void> {
@@ -51,16 +58,17 @@ export async function putValue(exchange: RestExchange, id: string, key: string):
   const { query, clock, upstream, call, response } = exchange;
   const times = { expiration: query.get('expiration'), ttl: query.get('expiration_ttl') };
   const expiry = parseExpiration(times, clock.wallMs());
-  const { value, metadata } = await readPut(exchange);
-  if (value.byteLength > limits.valueBytesMax) throw valueTooLong(value.byteLength);
-  const put = {
-    kind: 'put' as const,
-    key,
-    value,
-    ...(metadata === undefined ? {} : { metadata }),
-    ...(expiry === undefined ? {} : { expiry }),
-  };
-  await upstream.write({ namespace: id, mutations: [put], session: emptySession }, call);
+  await withPut(exchange, async ({ value, metadata }) => {
+    if (value.byteLength > limits.valueBytesMax) throw valueTooLong(value.byteLength);
+    const put = {
+      kind: 'put' as const,
+      key,
+      value,
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(expiry === undefined ? {} : { expiry }),
+    };
+    await upstream.write({ namespace: id, mutations: [put], session: emptySession }, call);
+  });
   sendResult(response, null);
 }
 
@@ -76,18 +84,23 @@ async function readLive({ upstream, call }: RestExchange, id: string, key: strin
   throw new Refusal(404, 'key not found', 10009);
 }
 
+interface PutBody {
+  readonly value: Uint8Array;
+  readonly metadata: string | undefined;
+}
+
 /** A value with its metadata: a raw body, or a form with the fields `value` and `metadata`. */
-async function readPut(
-  exchange: RestExchange,
-): Promise<{ readonly value: Uint8Array; readonly metadata: string | undefined }> {
+function withPut(exchange: RestExchange, use: (put: PutBody) => Promise<void>): Promise<void> {
   const type = exchange.request.headers['content-type'] ?? '';
   if (!/^multipart\/form-data\b/i.test(type)) {
-    return { value: await readRestBody(exchange, limits.valueBytesMax), metadata: undefined };
+    return withRestBody(exchange, limits.valueBytesMax, (value) => use({ value, metadata: undefined }));
   }
-  const body = await readRestBody(exchange, limits.valueBytesMax + formBytesMax);
+  return withRestBody(exchange, limits.valueBytesMax + formBytesMax, async (body) => use(await parsePut(body, type)));
+}
+
+async function parsePut(body: Buffer, type: string): Promise<PutBody> {
   const form = await parseForm(body, type);
   const value = form.get('value');
-  const metadata = form.get('metadata');
   if (value === null) throw new Refusal(400, 'the form has no field "value"', 10012);
   // A field that is no file is taken as text, and bytes that are no text would be changed.
   if (typeof value === 'string' && !isUtf8(body)) {
@@ -95,7 +108,7 @@ async function readPut(
   }
   return {
     value: typeof value === 'string' ? Buffer.from(value) : new Uint8Array(await value.arrayBuffer()),
-    metadata: checkMetadata(metadata === null ? undefined : await textOf(metadata)),
+    metadata: checkMetadata(await metadataOfForm(form)),
   };
 }
 
@@ -105,10 +118,6 @@ async function parseForm(body: Buffer, type: string): Promise<FormData> {
   } catch {
     throw new Refusal(400, 'malformed multipart body', 10001);
   }
-}
-
-async function textOf(field: Exclude<ReturnType<FormData['get']>, null>): Promise<string> {
-  return typeof field === 'string' ? field : field.text();
 }
 
 function valueTooLong(bytes: number): Refusal {

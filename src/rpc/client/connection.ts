@@ -11,9 +11,11 @@ export type Service = (typeof services)[keyof typeof services];
 /** One connection to one node, as calls: deadlines and cancellation in, MeridianErrors out. */
 export class Connection {
   readonly client: Client;
+  readonly #address: string;
   readonly #clock: Clock;
 
   constructor(address: string, clock: Clock) {
+    this.#address = address;
     this.#clock = clock;
     this.client = new Client(address, credentials.createInsecure(), {
       'grpc.max_receive_message_length': messageBytesMax,
@@ -42,7 +44,7 @@ export class Connection {
         { deadline: this.deadline(call) },
         (error, answer) => {
           call.signal.removeEventListener('abort', abort);
-          if (error !== null) reject(fromServiceError(error));
+          if (error !== null) reject(fromServiceError(error, this.#address));
           else if (answer === undefined) reject(new Error('an answer without a message'));
           else resolve(answer);
         },
@@ -74,7 +76,7 @@ export class Connection {
     } catch (error) {
       ended = true;
       if (signal.aborted) throw cancelled(signal);
-      throw fromServiceError(error);
+      throw fromServiceError(error, this.#address);
     } finally {
       signal.removeEventListener('abort', abort);
       if (!ended) stream.cancel();
@@ -83,7 +85,7 @@ export class Connection {
 
   /** What a call failed with: its own giving up, or what the node or the transport said. */
   translated(error: unknown, signal: AbortSignal): MeridianError {
-    return signal.aborted ? cancelled(signal) : fromServiceError(error);
+    return signal.aborted ? cancelled(signal) : fromServiceError(error, this.#address);
   }
 
   close(): void {

@@ -50,7 +50,7 @@ import {
   type WireGetResponse,
   type WireListResponse,
 } from '../codec/kv-codec.ts';
-import { decodeRangeDigest, type WireRangeDigest } from '../codec/range-digest-codec.ts';
+import { decodeRangeDigest, encodeRangeRequest, type WireRangeDigest } from '../codec/range-digest-codec.ts';
 import { decodeOrigin, malformed } from '../codec/record-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
@@ -234,8 +234,8 @@ export class RemoteUpstream implements Upstream {
   }
 
   async digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest> {
-    const wire = await this.#connection.unary<unknown, WireRangeDigest>(methods.digestRange, request, call);
-    return decodeRangeDigest(wire);
+    const wire = encodeRangeRequest(request);
+    return decodeRangeDigest(await this.#connection.unary<unknown, WireRangeDigest>(methods.digestRange, wire, call));
   }
 
   async report(request: ReportRequest, call: Call): Promise<Report> {

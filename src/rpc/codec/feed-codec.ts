@@ -48,6 +48,7 @@ export interface WireChanges {
   readonly token?: string | null;
   readonly range?: { readonly after?: WireKey | null; readonly through?: WireKey | null } | null;
   readonly committedAtMs?: number | null;
+  readonly epochs?: WireEpochs | null;
   readonly unfinished: boolean;
 }
 
@@ -79,15 +80,22 @@ const resyncReasons = ['below-floor', 'unknown-epoch', 'void-progress', 'retired
 function encodeStep({ vector, floor, settled, epochs }: Step): WireStep {
   const wire = { vector: encodeVector(vector), floor: encodeVector(floor), settled: encodeVector(settled) };
   if (epochs === undefined) return wire;
-  return { ...wire, epochs: { origins: [...epochs].map(([origin, starts]) => ({ origin, starts })) } };
+  return { ...wire, epochs: encodeEpochs(epochs) };
 }
 
 function decodeStep(wire: WireStep): Step {
   const { vector, floor, settled, epochs } = wire;
   const step = { vector: decodeVector(vector), floor: decodeVector(floor), settled: decodeVector(settled) };
   if (epochs === null || epochs === undefined) return step;
-  const known: Epochs = new Map(epochs.origins.map(({ origin, starts }) => [decodeOrigin(origin), starts]));
-  return { ...step, epochs: known };
+  return { ...step, epochs: decodeEpochs(epochs) };
+}
+
+function encodeEpochs(epochs: Epochs): WireEpochs {
+  return { origins: [...epochs].map(([origin, starts]) => ({ origin, starts })) };
+}
+
+function decodeEpochs({ origins }: WireEpochs): Epochs {
+  return new Map(origins.map(({ origin, starts }) => [decodeOrigin(origin), starts]));
 }
 
 /** A change with at most `bytesMax` bytes of its value; the rest travels in pieces. */
@@ -120,8 +128,10 @@ export function encodeClosing({
   token,
   range,
   committedAtMs,
+  epochs,
 }: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
   return {
+    ...(epochs === undefined ? {} : { epochs: encodeEpochs(epochs) }),
     ...(step === undefined ? {} : { step: encodeStep(step) }),
     ...optional('token', token),
     ...optional('range', range),
@@ -130,8 +140,9 @@ export function encodeClosing({
 }
 
 export function decodeClosing(wire: WireChanges): Omit<Changes, 'kind' | 'records'> {
-  const { step, token, range, committedAtMs } = wire;
+  const { step, token, range, committedAtMs, epochs } = wire;
   return {
+    ...(epochs === null || epochs === undefined ? {} : { epochs: decodeEpochs(epochs) }),
     ...(step === null || step === undefined ? {} : { step: decodeStep(step) }),
     ...optional('token', token),
     ...(range === null || range === undefined ? {} : { range: decodeRange(range) }),

@@ -1,20 +1,9 @@
-import type { Cursor } from '../../model/epoch.ts';
 import type { FollowerMessage, FollowOpen, FollowStart, ValueMode } from '../../model/feed.ts';
 import type { Filter, KeyRange } from '../../model/filter.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
+import { decodeCursor, encodeCursor, type WireCursor } from './cursor-codec.ts';
 import { checkOpenBounds } from './open-bounds.ts';
-import {
-  decodeNamespaceId,
-  decodeOrigin,
-  decodeVector,
-  encodeVector,
-  malformed,
-  type WireVector,
-} from './record-codec.ts';
-
-interface WireCursor {
-  readonly components: Readonly<Record<string, { readonly sequence: number; readonly epoch?: number | null }>>;
-}
+import { decodeNamespaceId, decodeVector, encodeVector, malformed, type WireVector } from './record-codec.ts';
 
 interface WireOpen {
   readonly protocol: number;
@@ -54,7 +43,7 @@ function encodeStart(start: FollowStart): Pick<WireOpen, 'nothing' | 'now' | 'pa
     case 'partial':
       return { partial: start.token };
     case 'cursor':
-      return { cursor: { components: Object.fromEntries(start.cursor) as WireCursor['components'] } };
+      return { cursor: encodeCursor(start.cursor) };
   }
 }
 
@@ -105,12 +94,7 @@ function decodeStart(wire: WireOpen): FollowStart {
     case 'partial':
       return { kind: 'partial', token: wire.partial ?? '' };
     case 'cursor': {
-      const cursor: Cursor = new Map(
-        Object.entries(wire.cursor?.components ?? {}).map(([origin, { sequence, epoch }]) => [
-          decodeOrigin(origin),
-          { sequence, epoch: epoch ?? undefined },
-        ]),
-      );
+      const cursor = decodeCursor(wire.cursor);
       return { kind: 'cursor', cursor, ...(wire.token === '' ? {} : { token: wire.token }) };
     }
     default:

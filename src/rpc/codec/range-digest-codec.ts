@@ -1,4 +1,5 @@
 import type { Mark, RangeDigest, RangeDigestRequest } from '../../model/range-digest.ts';
+import { decodeCursor, encodeCursor, type WireCursor } from './cursor-codec.ts';
 import { decodeNamespaceId, decodeVector, encodeVector, optional, type WireVector } from './record-codec.ts';
 
 export interface WireRangeRequest {
@@ -8,6 +9,7 @@ export interface WireRangeRequest {
   readonly through?: string | null;
   readonly second: number;
   readonly marks: boolean;
+  readonly cursor: WireCursor | null;
 }
 
 export interface WireRangeDigest {
@@ -18,10 +20,14 @@ export interface WireRangeDigest {
   readonly marks: readonly Mark[];
 }
 
+export function encodeRangeRequest({ cursor, ...rest }: RangeDigestRequest): WireRangeRequest {
+  return { ...rest, cursor: encodeCursor(cursor) };
+}
+
 export function decodeRangeRequest({ prefix, second, marks, ...rest }: WireRangeRequest): RangeDigestRequest {
   const namespace = decodeNamespaceId(rest.namespace);
   const ends = { ...optional('after', rest.after), ...optional('through', rest.through) };
-  return { namespace, prefix, second, marks, ...ends };
+  return { namespace, prefix, second, marks, cursor: decodeCursor(rest.cursor), ...ends };
 }
 
 export function encodeRangeDigest({ vector, ...rest }: RangeDigest): WireRangeDigest {

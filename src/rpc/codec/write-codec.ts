@@ -6,6 +6,7 @@ import {
   decodeStamp,
   decodeVector,
   encodeVector,
+  malformed,
   optional,
   type WirePosition,
   type WireVector,
@@ -85,10 +86,11 @@ const durabilities = new Map<string, Durability>([
   ['MAJORITY', 'majority'],
   ['ALL', 'all'],
 ]);
+const unspecified = 'DURABILITY_UNSPECIFIED';
 
 export function encodeWriteOptions({ durability, durabilityTimeoutMs }: WriteRequest): WireWriteOptions {
   return {
-    durability: durability?.toUpperCase() ?? 'DURABILITY_UNSPECIFIED',
+    durability: durability?.toUpperCase() ?? unspecified,
     ...optional('durabilityTimeoutMs', durabilityTimeoutMs),
   };
 }
@@ -96,10 +98,14 @@ export function encodeWriteOptions({ durability, durabilityTimeoutMs }: WriteReq
 export function decodeWriteOptions(
   options: WireWriteOptions | null,
 ): Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'> {
-  return {
-    ...optional('durability', durabilities.get(options?.durability ?? '')),
-    ...optional('durabilityTimeoutMs', options?.durabilityTimeoutMs),
-  };
+  const { durability = unspecified, durabilityTimeoutMs } = options ?? {};
+  const level = durabilities.get(durability);
+  // Less than what a later client asks for would be promised otherwise.
+  if (level === undefined && durability !== unspecified) throw malformed('durability', durability);
+  if (typeof durabilityTimeoutMs === 'number' && !(durabilityTimeoutMs >= 0)) {
+    throw malformed('durability_timeout_ms', durabilityTimeoutMs);
+  }
+  return { ...optional('durability', level), ...optional('durabilityTimeoutMs', durabilityTimeoutMs) };
 }
 
 export function encodeWriteAnswer(answer: WriteAnswer): WireWriteResponse {

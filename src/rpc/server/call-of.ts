@@ -3,12 +3,17 @@ import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { RpcObserver } from '../observer.ts';
 import { forwardedHeader, hopsHeader } from '../proto.ts';
+import type { CallsUnderWay } from './calls-under-way.ts';
 
 export interface Timing {
   readonly clock: Clock;
   /** Milliseconds for a call whose caller set no deadline. */
   readonly requestTimeoutMs: number;
   readonly observer: RpcObserver;
+  /** Those that end by themselves. */
+  readonly calls: CallsUnderWay;
+  /** Aborted when streams that do not are to end, with what their callers are told. */
+  readonly stopping: AbortSignal;
 }
 
 /** What every kind of gRPC call offers. */

@@ -6,8 +6,8 @@ import { sleep } from '../../runtime/clock.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { eventMessages } from '../codec/feed-messages.ts';
 import { decodeOpen, decodeProbe, type WireFollowRequest } from '../codec/follow-codec.ts';
-import { signalOf, type Timing } from './call-of.ts';
-import { stream, writeTo } from './unary.ts';
+import type { Timing } from './call-of.ts';
+import { endlessStream, writeTo } from './unary.ts';
 
 type Served = ServerDuplexStream<WireFollowRequest, WireFollowResponse | Buffer>;
 
@@ -36,12 +36,11 @@ export class FeedHandler {
 
   handlers(): UntypedServiceImplementation {
     return {
-      Follow: (served: Served) => stream(this.#options, served, () => this.#serve(served)),
+      Follow: (served: Served) => endlessStream(this.#options, served, (signal) => this.#serve(served, signal)),
     };
   }
 
-  async #serve(served: Served): Promise<void> {
-    const signal = signalOf(served);
+  async #serve(served: Served, signal: AbortSignal): Promise<void> {
     const messages = served[Symbol.asyncIterator]() as AsyncIterator<WireFollowRequest>;
     const open = await this.#open(messages);
     for await (const event of this.#options.upstream.follow(open, probes(messages), signal)) {

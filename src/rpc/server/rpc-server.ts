@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
@@ -12,11 +13,12 @@ import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { messageBytesMax, packageDefinition, services, windowBytes } from '../proto.ts';
 import { clusterHandlers, namespaceHandlers } from './admin-handlers.ts';
 import type { Timing } from './call-of.ts';
+import { CallsUnderWay } from './calls-under-way.ts';
 import { FeedHandler } from './feed-handler.ts';
 import { kvHandlers } from './kv-handlers.ts';
 import { watchHandlers } from './watch-handler.ts';
 
-export interface RpcServerOptions extends Omit<Timing, 'observer'> {
+export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 'stopping'> {
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
   readonly upstream: Upstream;
@@ -28,18 +30,33 @@ export interface RpcServerOptions extends Omit<Timing, 'observer'> {
 /** Milliseconds between looks at the node's readiness, for grpc.health.v1. */
 const healthIntervalMs = 1000;
 
+/** The node as a whole, and each service for whoever asks by its name: one readiness. */
+const healthNames = ['', ...['KV', 'Namespaces', 'Cluster', 'Feed'].map((name) => `meridian.v1.${name}`)];
+
+/** Milliseconds for the streams that are told to end to have ended. */
+const partingMs = 1000;
+
 /** Serves any Upstream over gRPC, and knows nothing else. */
 export class RpcServer {
   readonly feed: FeedHandler;
   readonly #options: RpcServerOptions;
   readonly #server: Server;
-  readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
+  readonly #health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, 'NOT_SERVING'])));
+  readonly #calls = new CallsUnderWay();
+  readonly #stopping = new AbortController();
   #timer: Timer | undefined;
   #stopped = false;
 
   constructor(options: RpcServerOptions) {
     const { upstream } = options;
-    const timing: Timing = { ...options, observer: options.observer ?? silentRpcObserver };
+    const timing: Timing = {
+      ...options,
+      observer: options.observer ?? silentRpcObserver,
+      calls: this.#calls,
+      stopping: this.#stopping.signal,
+    };
+    // Every follower and watch listens.
+    setMaxListeners(0, timing.stopping);
     this.#options = options;
     this.#server = new Server({
       'grpc.max_receive_message_length': messageBytesMax,
@@ -83,17 +100,30 @@ export class RpcServer {
     return `${name}:${bound}`;
   }
 
-  /** Takes no new call; those under way have so many milliseconds to end, then they are cut. */
+  /**
+   * Takes no new call. Those under way have so many milliseconds to end; then followers and watches, which never do, are
+   * told to go elsewhere, and whatever is left is cut.
+   */
   async stop(drainMs: number): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#health.setStatus('', 'NOT_SERVING');
+    this.#tellHealth('NOT_SERVING');
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    const giveUp = new AbortController();
-    const late = sleep(this.#options.clock, drainMs, giveUp.signal).catch(() => {});
-    await Promise.race([drained, late]);
-    giveUp.abort();
+    await this.#within(drainMs, (late) => this.#calls.ended(late));
+    this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));
+    await this.#within(Math.min(drainMs, partingMs), () => drained);
     this.#server.forceShutdown();
+  }
+
+  async #within(ms: number, run: (late: AbortSignal) => Promise<void>): Promise<void> {
+    const over = new AbortController();
+    const late = sleep(this.#options.clock, ms, over.signal).catch(() => {});
+    await Promise.race([run(over.signal), late]);
+    over.abort();
+  }
+
+  #tellHealth(status: 'SERVING' | 'NOT_SERVING'): void {
+    for (const name of healthNames) this.#health.setStatus(name, status);
   }
 
   async #watchHealth(): Promise<void> {
@@ -107,7 +137,7 @@ export class RpcServer {
       },
     );
     if (this.#stopped) return;
-    this.#health.setStatus('', ready ? 'SERVING' : 'NOT_SERVING');
+    this.#tellHealth(ready ? 'SERVING' : 'NOT_SERVING');
     this.#timer = clock.timer(healthIntervalMs, () => void this.#watchHealth());
   }
 }

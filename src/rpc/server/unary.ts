@@ -2,7 +2,7 @@ import type { handleUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import { toStatus } from '../status.ts';
-import { callOf, type Served, type Timing } from './call-of.ts';
+import { callOf, type Served, signalOf, type Timing } from './call-of.ts';
 
 /** A handler that decodes, calls, encodes and translates what is thrown. */
 export function unary<Q, A>(timing: Timing, answer: (request: Q, call: Call) => Promise<A>): handleUnaryCall<Q, A> {
@@ -16,7 +16,7 @@ export function respond<A>(
   callback: sendUnaryData<A>,
   answer: (call: Call) => Promise<A>,
 ): void {
-  const ended = measured(timing, served);
+  const ended = counted(timing, served);
   const run = async (): Promise<A> => answer(callOf(served, timing));
   run().then(
     (response) => {
@@ -30,13 +30,24 @@ export function respond<A>(
   );
 }
 
-/** Serves a stream for as long as it runs. */
-export function stream(
-  timing: Timing,
-  served: Served & { end(): unknown; emit(event: 'error', error: Error): unknown },
-  run: () => Promise<void>,
-): void {
-  const ended = measured(timing, served);
+type ServedStream = Served & { end(): unknown; emit(event: 'error', error: Error): unknown };
+
+/** Serves a stream that ends by itself. */
+export function stream(timing: Timing, served: ServedStream, run: () => Promise<void>): void {
+  streamUntil(served, run, counted(timing, served));
+}
+
+/** Serves a stream that lasts for as long as its caller and this node do: when the node stops, the caller is told so. */
+export function endlessStream(timing: Timing, served: ServedStream, run: (signal: AbortSignal) => Promise<void>): void {
+  const { stopping } = timing;
+  const signal = AbortSignal.any([signalOf(served), stopping]);
+  const orStopping = async () => {
+    await run(signal).finally(() => stopping.throwIfAborted());
+  };
+  streamUntil(served, orStopping, measured(timing, served));
+}
+
+function streamUntil(served: ServedStream, run: () => Promise<void>, ended: (error?: unknown) => void): void {
   run().then(
     () => {
       served.end();
@@ -49,6 +60,15 @@ export function stream(
       ended(error);
     },
   );
+}
+
+function counted(timing: Timing, served: Served): (error?: unknown) => void {
+  const tell = measured(timing, served);
+  const ended = timing.calls.begin();
+  return (thrown) => {
+    ended();
+    tell(thrown);
+  };
 }
 
 function measured({ clock, observer }: Timing, served: Served): (error?: unknown) => void {

@@ -7,8 +7,8 @@ import type { Upstream } from '../../model/upstream.ts';
 import type { Random } from '../../runtime/random.ts';
 import { optional } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
-import { callOf, signalOf, type Timing } from './call-of.ts';
-import { stream, writeTo } from './unary.ts';
+import { callOf, type Timing } from './call-of.ts';
+import { endlessStream, writeTo } from './unary.ts';
 import { decodeWatchCursor, encodeWatchCursor, WatchEpochs } from './watch-cursor.ts';
 
 interface WireWatchRequest {
@@ -47,9 +47,8 @@ export function watchHandlers(
   { random, most = watchersMax }: { readonly random: Random; readonly most?: number },
 ): UntypedServiceImplementation {
   let watching = 0;
-  const watch = async (served: Served) => {
+  const watch = async (served: Served, signal: AbortSignal) => {
     const { namespace: name, prefix, cursor, fromStart } = served.request;
-    const signal = signalOf(served);
     const { deadlineMs } = callOf(served, timing);
     const namespace = await upstream.find(name, { deadlineMs, signal });
     const scope = { namespace: namespace.id, prefix };
@@ -72,10 +71,10 @@ export function watchHandlers(
   };
   return {
     Watch: (served: Served) =>
-      stream(timing, served, async () => {
+      endlessStream(timing, served, async (signal) => {
         if (watching >= most) throw tooManyWatchers(most);
         watching++;
-        await watch(served).finally(() => watching--);
+        await watch(served, signal).finally(() => watching--);
       }),
   };
 }

@@ -50,6 +50,11 @@ describe('the binding protocol', () => {
     expect((await send(url('plain/key'))).status).toBe(404);
   });
 
+  it('takes the parameter urlencoded in any case of letters', async () => {
+    await put('any/case', 'x');
+    expect((await send('/any%2Fcase?urlencoded=TRUE')).body.toString()).toBe('x');
+  });
+
   it('deletes a key, and an absent one too', async () => {
     await put('gone', 'x');
     for (let i = 0; i < 2; i++) expect((await send(url('gone'), { method: 'DELETE' })).status).toBe(200);
@@ -120,6 +125,12 @@ describe('the binding protocol', () => {
     expect(await send(path)).toMatchObject({ status: 400, reason });
   });
 
+  it('refuses a prefix that is longer than a key may be', async () => {
+    const reason = 'UTF-8 encoded length of 513 exceeds key length limit of 512.';
+    expect(await send(`/?prefix=${'p'.repeat(513)}`)).toMatchObject({ status: 414, reason });
+    expect((await send(`/?prefix=${'p'.repeat(512)}`)).status).toBe(200);
+  });
+
   it.each([
     [{ keys: [] }, 'You must request a minimum of 1 key'],
     [{ keys: Array.from({ length: 101 }, String) }, 'You can request a maximum of 100 keys'],
@@ -148,6 +159,31 @@ describe('the binding protocol', () => {
     expect(declared).toMatchObject({ status: 413, reason: 'Value length of 26214401 exceeds limit of 26214400.' });
     expect((await put('over', [most, Buffer.alloc(70_000)])).status).toBe(413);
     expect((await send(url('over'))).status).toBe(404);
+  });
+
+  it('tells a value that is no JSON, and more than 25 MiB in all, of a bulk get', async () => {
+    const bulk = (body: unknown) => send('/bulk/get', { method: 'POST', body: JSON.stringify(body) });
+    await put('text', 'no JSON');
+    expect(await bulk({ keys: ['text'], type: 'json' })).toMatchObject({
+      status: 400,
+      reason: 'At least one of the requested keys corresponds to a non-json value',
+    });
+    for (const key of ['half1', 'half2']) await put(key, Buffer.alloc(13 * 1024 * 1024, 'x'));
+    expect(await bulk({ keys: ['half1', 'half2'] })).toMatchObject({
+      status: 413,
+      reason: 'Total size of request exceeds the limit of 25MB',
+    });
+  });
+
+  it('breaks no line of its answer at line breaks that a request carries', async () => {
+    const ttl = encodeURIComponent('5\r\nX-Evil: ü');
+    const answer = await send(url('k', `&expiration_ttl=${ttl}`), { method: 'PUT', body: 'x' });
+    const reason = 'Invalid expiration_ttl of 5  X-Evil: ü. Please specify integer greater than 0.';
+    expect(answer).toMatchObject({ status: 400, reason });
+    expect(answer.headers).not.toHaveProperty('x-evil');
+    const key = 'a\r\nX-Evil: 1';
+    await put(key, 'x');
+    expect((await send(url(key))).body.toString()).toBe('x');
   });
 
   it('does not let an unknown namespace look like an absent key', async () => {

@@ -47,6 +47,19 @@ describe('the REST API through the SDK', () => {
     await expect(values.get(key, at)).rejects.toMatchObject({ status: 404 });
   });
 
+  it('keeps metadata that are given as an object, their leaves as texts', async () => {
+    const { values, metadata } = sdk.kv.namespaces;
+    const at = { account_id, namespace_id: id };
+    const given = { type: 'text/plain', tags: ['a', 'b'], by: { name: 'Jürgen', age: 7 }, list: [{ x: 'y' }] };
+    await values.update('object', { ...at, value: 'x', metadata: given });
+    expect(await metadata.get('object', at)).toEqual({ ...given, by: { name: 'Jürgen', age: '7' } });
+    await values.update('object', { ...at, value: 'x', metadata: JSON.stringify(given) });
+    expect(await metadata.get('object', at)).toEqual(given);
+    await expect(
+      values.update('object', { ...at, value: 'x', metadata: { long: 'm'.repeat(1024) } }),
+    ).rejects.toMatchObject({ status: 413 });
+  });
+
   it('writes, reads, lists and deletes in bulk', async () => {
     const keys = Array.from({ length: 12 }, (_, i) => `bulk/${String(i).padStart(2, '0')}`);
     const body = keys.map((key, i) => ({
@@ -103,7 +116,15 @@ describe('the REST API refuses', () => {
     ['an absent key', 'GET', () => value('none'), undefined, 404, 10009, "get: 'key not found'"],
     ['an unknown namespace', 'GET', () => `/${noId}/keys`, undefined, 404, 10013, "list keys: 'namespace not found'"],
     ['the registry', 'PUT', () => `/${'0'.repeat(32)}/values/k`, 'x', 404, 10013, "put: 'namespace not found'"],
-    ['a title as id', 'GET', () => '/rest', undefined, 400, 10011, "get namespace: 'malformed namespace id'"],
+    [
+      'a title as id',
+      'GET',
+      () => '/rest',
+      undefined,
+      400,
+      10011,
+      "could not parse UUID from request's namespace_id: 'uuid: incorrect UUID length: rest'",
+    ],
     ['a request without title', 'POST', () => '', '{}', 400, 10019, "create namespace: 'missing title'"],
     ['a page of 4', 'GET', () => '?per_page=4', undefined, 400, 10008, "list namespaces: 'malformed per_page'"],
     ['page 0', 'GET', () => '?page=0', undefined, 400, 10007, "list namespaces: 'malformed page'"],
@@ -125,7 +146,8 @@ describe('the REST API refuses', () => {
 
   it('a title that is taken', async () => {
     const answer = await send('', { method: 'POST', body: '{"title":"rest"}' });
-    expect([answer.status, json(answer).errors[0].code]).toEqual([400, 10014]);
+    const message = "create namespace: 'a namespace with this account ID and title already exists'";
+    expect([answer.status, json(answer).errors]).toEqual([400, [{ code: 10014, message }]]);
   });
 
   it.each([
@@ -133,7 +155,10 @@ describe('the REST API refuses', () => {
     ['x', 400, 'Please specify integer greater than 0.'],
   ])('a ttl of %s', async (ttl, status, words) => {
     const answer = await send(value('k', `?expiration_ttl=${ttl}`), { method: 'PUT', body: 'x' });
-    expect([answer.status, json(answer).errors[0].message]).toEqual([status, expect.stringContaining(words)]);
+    expect([answer.status, json(answer).errors]).toEqual([
+      status,
+      [{ code: 10033, message: expect.stringContaining(words) }],
+    ]);
   });
 
   it('a value of 25 MiB and a byte, 10,001 pairs, and a form without its boundary, and goes on', async () => {
@@ -143,6 +168,20 @@ describe('the REST API refuses', () => {
     const headers = { 'content-type': 'multipart/form-data' };
     expect((await send(value('k'), { method: 'PUT', body: 'junk', headers })).status).toBe(400);
     expect((await send(value('k'))).status).toBe(404);
+  });
+
+  it('metadata that are no JSON', async () => {
+    const form = new FormData();
+    form.set('value', 'x');
+    form.set('metadata', '{');
+    const url = `http://${served.address}${base}${value('k')}`;
+    const answer = (await (await fetch(url, { method: 'PUT', body: form })).json()) as { errors: object[] };
+    expect(answer.errors).toEqual([{ code: 10147, message: "put: 'Metadata must be valid JSON'" }]);
+  });
+
+  it('a bulk of nothing for a namespace that is not there', async () => {
+    expect(json(await send(`/${noId}/bulk`, { method: 'PUT', body: '[]' })).errors[0].code).toBe(10013);
+    expect((await send(`/${id}/bulk`, { method: 'PUT', body: '[]' })).status).toBe(200);
   });
 
   it('one bad pair with all the others of its bulk', async () => {
@@ -155,11 +194,12 @@ describe('the REST API refuses', () => {
   });
 
   it.each([
-    ['PUT', 'values/k?expiration=1', 'x', 400, 10001],
+    ['PUT', 'values/k?expiration=1', 'x', 400, 10033],
     ['PUT', 'bulk', '{', 400, 10001],
     ['PUT', 'bulk', '{}', 400, 10001],
     ['PUT', 'bulk', '[{"key":"k"}]', 400, 10012],
     ['PUT', 'bulk', '[{"key":"..","value":""}]', 400, 10001],
+    ['PUT', 'bulk', '[{"key":"k","value":"no base64!","base64":true}]', 400, 10012],
     ['PUT', 'bulk', `[{"key":"k","value":"","metadata":"${'m'.repeat(1023)}"}]`, 413, 10024],
     ['POST', 'bulk/get', '{"keys":[]}', 400, 10001],
     ['POST', 'bulk/get', '{"keys":["a"],"type":"stream"}', 400, 10001],

@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { HttpListener } from '../../../src/http/http-listener.ts';
 import { BindingSurface } from '../../../src/http/workers/binding-surface.ts';
 import { RestSurface } from '../../../src/http/workers/rest-surface.ts';
+import type { Upstream } from '../../../src/model/upstream.ts';
 import type { Origin } from '../../../src/origin/origin.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
@@ -16,14 +17,21 @@ export interface ServedOrigin {
   close(): Promise<void>;
 }
 
-/** A real origin over LevelDB with the Workers surfaces on a real listener, and a namespace titled `config`. */
-export async function serveOrigin(exchangeMs = 20_000): Promise<ServedOrigin> {
+/**
+ * A real origin over LevelDB with the Workers surfaces on a real listener, and a namespace titled `config`. The surfaces
+ * call what `around` makes of the origin.
+ */
+export async function serveOrigin(
+  exchangeMs = 20_000,
+  around: (origin: Origin) => Upstream = (origin) => origin,
+): Promise<ServedOrigin> {
   const statuses: number[] = [];
   const opened = await openOrigin();
+  const upstream = around(opened.origin);
   const listener = new HttpListener({
     surfaces: [
-      { name: 'binding', surface: new BindingSurface(opened.origin, systemClock) },
-      { name: 'rest', surface: new RestSurface(opened.origin, systemClock) },
+      { name: 'binding', surface: new BindingSurface(upstream, systemClock) },
+      { name: 'rest', surface: new RestSurface(upstream, systemClock) },
     ],
     clock: systemClock,
     logger: silentLogger,
@@ -41,6 +49,17 @@ export async function serveOrigin(exchangeMs = 20_000): Promise<ServedOrigin> {
       await opened.close();
     },
   };
+}
+
+/** The origin with another method in the place of one of its own. */
+export function instead<Name extends keyof Upstream>(origin: Upstream, name: Name, method: Upstream[Name]): Upstream {
+  return new Proxy(origin, {
+    get(target, asked) {
+      if (asked === name) return method;
+      const own: unknown = Reflect.get(target, asked);
+      return typeof own === 'function' ? own.bind(target) : own;
+    },
+  });
 }
 
 export interface Answer {

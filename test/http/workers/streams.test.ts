@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendValue } from '../../../src/http/workers/send-value.ts';
+import { MeridianError } from '../../../src/model/errors.ts';
 import { emptySession } from '../../../src/model/session.ts';
 import { aCall } from '../../rpc/loopback.ts';
-import { type Answer, type Asked, ask, type ServedOrigin, serveOrigin } from './served-origin.ts';
+import { type Answer, type Asked, ask, instead, type ServedOrigin, serveOrigin } from './served-origin.ts';
 
 const mebibyte = 1024 * 1024;
 const patience = { timeout: 25_000, interval: 50 };
@@ -82,6 +85,47 @@ describe('an upload', () => {
     await expect.poll(() => served.statuses.filter((status) => status === 0).length, patience).toBe(20);
   });
 
+  it('that turns out to be too long leaves its connection to the next request', async () => {
+    const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(mebibyte), Buffer.from('\r\n')]);
+    const head = 'Host: x\r\nMeridian-Namespace: config\r\n';
+    const [host, port] = served.address.split(':');
+    const socket = connect(Number(port), host);
+    const write = (bytes: string | Buffer) => new Promise<unknown>((resolve) => socket.write(bytes, resolve));
+    let seen = '';
+    socket.setEncoding('utf8').on('data', (text) => {
+      seen += text;
+    });
+    await write(`PUT ${pathOf('long')} HTTP/1.1\r\n${head}Transfer-Encoding: chunked\r\n\r\n`);
+    for (let i = 0; i < 27; i++) await write(chunk);
+    await write(`0\r\n\r\nGET ${pathOf('long')} HTTP/1.1\r\n${head}Connection: close\r\n\r\n`);
+    await once(socket, 'close');
+    expect(seen).toMatch(/^HTTP\/1\.1 413 Value length of \d+ exceeds limit of 26214400\..*HTTP\/1\.1 404 Not Found/s);
+  });
+
+  it('keeps its place until it is written', async () => {
+    const held: Array<() => void> = [];
+    const slow = await serveOrigin(20_000, (origin) =>
+      instead(origin, 'write', async (request, call) => {
+        if (request.mutations[0]?.key !== 'small') await new Promise<void>((resolve) => held.push(resolve));
+        return origin.write(request, call);
+      }),
+    );
+    const body = Buffer.alloc(100_000);
+    const puts = Array.from({ length: 12 }, (_, i) => send(`p${i}`, { method: 'PUT', body }, slow));
+    await expect.poll(() => held.length, patience).toBe(8);
+    // Time enough for a ninth to come.
+    for (let i = 0; i < 20; i++) expect((await send('small', { method: 'PUT', body: 'x' }, slow)).status).toBe(200);
+    expect(held.length).toBe(8);
+    const answered = Promise.all(puts);
+    let open = true;
+    while (open) {
+      for (const write of held.splice(0)) write();
+      open = await Promise.race([answered.then(() => false), send('small', {}, slow).then(() => true)]);
+    }
+    expect((await answered).every(({ status }) => status === 200)).toBe(true);
+    await slow.close();
+  });
+
   it('that comes too slowly gives up its place at its deadline, however many there are', async () => {
     const slow = await Promise.all(Array.from({ length: 20 }, (_, i) => beginUpload(`slow${i}`, 2 * mebibyte, hasty)));
     const body = [Buffer.alloc(2 * mebibyte)];
@@ -142,6 +186,18 @@ describe('a download', () => {
     gone.abort(new Error('the client is gone'));
     await expect(sent).rejects.toThrow('the client is gone');
   });
+});
+
+it('a write that outlasts the exchange is told as such, whatever was thrown for it', async () => {
+  const late = await serveOrigin(300, (origin) =>
+    instead(origin, 'write', (_request, { signal }) => {
+      const error = new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled' });
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(error)));
+    }),
+  );
+  const answer = await send('k', { method: 'PUT', body: 'x' }, late);
+  expect(answer).toMatchObject({ status: 504, reason: 'the request took too long' });
+  await late.close();
 });
 
 it('a record that has expired is absent to get, bulk get, list and the REST API', async () => {

@@ -104,6 +104,10 @@ export function complaintsOfRegistry(contents: Contents): string[] {
       complaints.push(`covers ${covered.get(id as OriginId)} of ${id}, of which ${value.final} are left`);
     }
     if (kind !== 'namespace') continue;
+    const claim = contents.records.get(mapKey(registryNamespace, `title/${value.title}`));
+    const claimed =
+      claim?.kind === 'live' ? (JSON.parse(Buffer.from(claim.value).toString()) as { id: string }).id : id;
+    if (claimed !== id) continue; // It goes by its id: its end, or new name, was lost with an origin.
     if (titles.has(value.title)) complaints.push(`knows two namespaces with the title ${value.title}`);
     titles.add(value.title);
   }

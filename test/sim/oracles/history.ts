@@ -113,6 +113,10 @@ export class History {
     return this.#lifeOf(disk, id).highest;
   }
 
+  get wasRolledBack(): boolean {
+    return this.#forks.size > 0;
+  }
+
   isRetired(id: OriginId): boolean {
     return this.#retired.has(id);
   }
@@ -146,6 +150,15 @@ export class History {
   survives({ holders }: Pick<Happened, 'holders'>): boolean {
     for (const life of holders) if (!life.over && !this.#retired.has(life.id)) return true;
     return false;
+  }
+
+  /**
+   * False also where it was written in a life of a disk that was rolled back behind it: the same sequence means another
+   * write since, and sessions count in sequences. Until the origin notices, what others have of it stands in no order.
+   */
+  isPromised(version: Happened): boolean {
+    const isOfThisLife = ({ origin, sequence }: Position) => sequence <= (this.#forks.get(origin) ?? sequence);
+    return this.survives(version) && version.positions.some(isOfThisLife);
   }
 
   /** What an origin wrote and only lives that were given up on this disk have, of each key the latest (rule R23). */
@@ -239,7 +252,7 @@ class RootedHistory extends Truth {
 
   override surviving(stamp: Stamp): Version | undefined {
     const version = this.#history.find(stamp);
-    return version !== undefined && this.#history.survives(version) ? version : undefined;
+    return version !== undefined && this.#history.isPromised(version) ? version : undefined;
   }
 
   override replaced(record: Record): void {

@@ -60,6 +60,8 @@ export class Watcher {
 
   #open(): FollowOpen {
     const { namespace, from, name } = this.#options;
+    // The client says that all of it comes anew.
+    if (this.#cursor === undefined) this.#latest.clear();
     const start: FollowStart = this.#cursor === undefined ? { kind: from } : { kind: 'cursor', cursor: this.#cursor };
     return {
       protocol: 1,

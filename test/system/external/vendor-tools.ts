@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -28,45 +28,62 @@ export interface VendorTools {
   readonly file: (path: string) => string;
 }
 
-/** The tools, installed where they are missing; undefined, with a loud line that says why, where they cannot be had. */
+/**
+ * The tools, installed where they are missing; undefined, with a loud line that says why, where they cannot be had. They
+ * are installed aside and moved into place when they work: two test runs at once do not spoil each other's.
+ */
 export function vendorTools(): VendorTools | undefined {
-  const folder = join(tmpdir(), `meridian-vendor-tools-${process.arch}`);
-  mkdirSync(folder, { recursive: true });
-  const manifest = {
-    private: true,
-    dependencies: packages,
-    // This one fetches the platform's program; the others' scripts, a compiler's among them, are not needed.
-    allowScripts: { [`node@${packages['node']}`]: true },
-  };
-  const marker = join(folder, 'installed.json');
-  const file = (path: string) => join(folder, 'node_modules', path);
-  const node = file('node/bin/node');
-  const works = () => spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout?.startsWith('v24.') === true;
-  if (!isCurrent(marker) || !works()) {
-    writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
-    const run = (args: readonly string[]) =>
-      spawnSync('npm', [...args, '--no-audit', '--no-fund', '--prefix', folder], {
-        encoding: 'utf8',
-        timeout: 280_000,
-      });
-    const installed = run(['install', '--ignore-scripts']);
-    const fetched = run(['rebuild', 'node']);
-    if (installed.status !== 0 || !works()) {
-      console.warn(`SKIPPED: npm cannot install ${Object.keys(packages).join(', ')}:`);
-      console.warn(`${installed.stderr}${fetched.stderr}`.slice(-1000));
+  const versions = createHash('sha256').update(JSON.stringify(packages)).digest('hex').slice(0, 12);
+  const folder = join(tmpdir(), `meridian-vendor-tools-${process.arch}-${versions}`);
+  if (!works(folder)) {
+    const complaint = install(folder);
+    if (complaint !== undefined) {
+      console.warn(`SKIPPED: npm cannot install ${Object.keys(packages).join(', ')}:\n${complaint}`);
       return undefined;
     }
-    writeFileSync(marker, JSON.stringify(packages));
   }
-  return { node, file };
+  return { node: nodeOf(folder), file: (path) => join(folder, 'node_modules', path) };
 }
 
-function isCurrent(marker: string): boolean {
+/** What npm said where it failed. */
+function install(folder: string): string | undefined {
+  const aside = mkdtempSync(`${folder}-`);
   try {
-    return JSON.stringify(createRequire(import.meta.url)(marker)) === JSON.stringify(packages);
-  } catch {
-    return false;
+    const manifest = {
+      private: true,
+      dependencies: packages,
+      // This one fetches the platform's program; the others' scripts, a compiler's among them, are not needed.
+      allowScripts: { [`node@${packages['node']}`]: true },
+    };
+    writeFileSync(join(aside, 'package.json'), JSON.stringify(manifest));
+    const run = (args: readonly string[]) =>
+      spawnSync('npm', [...args, '--no-audit', '--no-fund', '--prefix', aside], { encoding: 'utf8', timeout: 280_000 });
+    const ran = [run(['install', '--ignore-scripts']), run(['rebuild', 'node'])];
+    if (ran[0]?.status !== 0 || !works(aside))
+      return ran
+        .map(({ stderr }) => stderr)
+        .join('')
+        .slice(-1000);
+    // One that was left there half done, by hand or by an older version of this.
+    if (existsSync(folder) && !works(folder)) rmSync(folder, { recursive: true, force: true });
+    try {
+      renameSync(aside, folder);
+    } catch (error) {
+      // Another run was faster.
+      if (!works(folder)) return String(error);
+    }
+    return undefined;
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
   }
+}
+
+function works(folder: string): boolean {
+  return spawnSync(nodeOf(folder), ['--version'], { encoding: 'utf8' }).stdout?.startsWith('v24.') === true;
+}
+
+function nodeOf(folder: string): string {
+  return join(folder, 'node_modules/node/bin/node');
 }
 
 /** Runs a program of theirs to its end, its streams joined. */

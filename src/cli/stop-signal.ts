@@ -1,0 +1,33 @@
+import { setMaxListeners } from 'node:events';
+import type { Clock } from '../runtime/clock.ts';
+import { exitCodes } from './exit-code.ts';
+
+/** What of a process is looked at. */
+export interface SignalledProcess {
+  on(name: 'SIGINT' | 'SIGTERM', run: (name: NodeJS.Signals) => void): unknown;
+  exit(code: number): void;
+}
+
+/**
+ * Milliseconds within which a second signal says what the first one said: a terminal signals the whole group, and npm,
+ * which belongs to it, passes on what it got; `timeout` signals its child and then the group.
+ */
+const sameSignalMs = 500;
+
+/** Aborted when the process is told to stop. Whoever asks twice does not want to wait: then it exits at once. */
+export function stopSignal(signalled: SignalledProcess, clock: Clock): AbortSignal {
+  const stopping = new AbortController();
+  // Every worker of a bench may wait for it.
+  setMaxListeners(0, stopping.signal);
+  let firstMs = Number.POSITIVE_INFINITY;
+  const stop = (name: NodeJS.Signals) => {
+    const nowMs = clock.monotonicMs();
+    if (!stopping.signal.aborted) {
+      firstMs = nowMs;
+      stopping.abort(new Error(`stopped by ${name}`));
+    } else if (nowMs - firstMs > sameSignalMs) signalled.exit(exitCodes.stopped);
+  };
+  signalled.on('SIGINT', stop);
+  signalled.on('SIGTERM', stop);
+  return stopping.signal;
+}

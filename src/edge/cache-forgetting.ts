@@ -1,0 +1,38 @@
+import type { Epochs } from '../model/epoch.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import { emptyLedgerState } from '../replication/ledger-state.ts';
+import { lostLives } from '../replication/lost-lives.ts';
+import { removeRecords } from '../replication/remove-records.ts';
+import type { DiskBound } from './disk-bound.ts';
+import type { MemoryCache } from './memory-cache.ts';
+
+/** What a cache keeps its entries in. */
+export interface Cached {
+  readonly ledger: Ledger;
+  readonly memory: MemoryCache;
+  readonly disk: DiskBound;
+}
+
+/** Everything goes: first what vouches for it, by its name, so that a crash half-way leaves nothing that counts. */
+export async function forgetAll({ ledger, memory, disk }: Cached, vouching: string): Promise<void> {
+  memory.clear();
+  ledger.registry.clear(); // Before its records go, or each that goes would speak of a namespace's end.
+  const meta = new Map([[vouching, undefined]]);
+  const decide = () => ({ state: emptyLedgerState, meta, silent: true, result: undefined });
+  await ledger.submit({ keys: [], sync: true, bytes: 0, decide });
+  await removeRecords(ledger, {}, { sync: true });
+  ledger.registry.clear();
+  await disk.measure();
+}
+
+/** What a load or a write brought from a life of an origin's disk that was lost goes before the new one is heard of (R16). */
+export async function forgetLostLives({ ledger, memory, disk }: Cached, told: Epochs): Promise<void> {
+  const lost = lostLives(ledger.state, told);
+  if (lost.length === 0) return;
+  let gone = 0;
+  for (const life of lost) gone += await removeRecords(ledger, life, { sync: true });
+  memory.deleteWhere(({ position }) =>
+    lost.some(({ origin, from }) => position.origin === origin && position.sequence >= from),
+  );
+  if (gone > 0) await disk.measure();
+}

@@ -1,0 +1,32 @@
+import { type Epochs, firstUnheard } from '../model/epoch.ts';
+import type { OriginId } from '../model/position.ts';
+import { holdsFrom } from './holds-beyond-final.ts';
+import type { Ledger } from './ledger.ts';
+import type { LedgerState } from './ledger-state.ts';
+
+/** From this sequence on, what is held of the origin's log was written in a life of its disk that is no more. */
+export interface LostLife {
+  readonly origin: OriginId;
+  readonly from: number;
+}
+
+/**
+ * A follower may hold more than it covers: a scan that broke off, or what a load brought. Where it hears of an opening
+ * that begins at or below that, it is from a life of the disk that was lost (rule R16): openings are told before what was
+ * written in them, so it cannot be from the new one.
+ *
+ *     covered: 5     held: 6 7 8     told: another opening begins at 6   →   6 7 8 are of nobody any more
+ */
+export function lostLives({ covered, epochs }: Pick<LedgerState, 'covered' | 'epochs'>, told: Epochs): LostLife[] {
+  return [...told].flatMap(([origin, history]) => {
+    const first = firstUnheard(epochs.get(origin), history);
+    return first === undefined ? [] : [{ origin, from: Math.max(first, (covered.get(origin) ?? 0) + 1) }];
+  });
+}
+
+/** Those of which something is held. */
+export async function heldLostLives({ state, store }: Pick<Ledger, 'state' | 'store'>, told: Epochs) {
+  const held: LostLife[] = [];
+  for (const life of lostLives(state, told)) if (await holdsFrom(store, life)) held.push(life);
+  return held;
+}

@@ -1,0 +1,21 @@
+import { Notice } from '../../runtime/notice.ts';
+
+/** Counts the calls that end by themselves, so that a stop can wait for them before it ends the streams that do not. */
+export class CallsUnderWay {
+  #count = 0;
+  readonly #allEnded = new Notice();
+
+  /** A call begins; what is returned is to be called once, when it has ended. */
+  begin(): () => void {
+    this.#count++;
+    return () => {
+      this.#count--;
+      if (this.#count === 0) this.#allEnded.give();
+    };
+  }
+
+  /** Resolves when none is under way, or when the signal is aborted. */
+  async ended(signal: AbortSignal): Promise<void> {
+    while (this.#count > 0 && !signal.aborted) await this.#allEnded.next(signal);
+  }
+}

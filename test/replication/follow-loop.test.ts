@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
+import type { Feed, FeedEvent } from '../../src/model/feed.ts';
+import type { Filter } from '../../src/model/filter.ts';
+import { parseOriginId } from '../../src/model/position.ts';
+import { FollowLoop } from '../../src/replication/follow-loop.ts';
+import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import { StalenessTracker } from '../../src/replication/staleness-tracker.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
+import { VirtualTime } from '../support/virtual-time.ts';
+
+const node = { name: 'u', role: 'origin' as const, id: parseOriginId('1'.repeat(16)) ?? '', region: 'r' };
+const caughtUp: readonly FeedEvent[] = [
+  { kind: 'opened', node, nonce: 'n', clusterId: 'c', generation: 'g', wallMs: 0 },
+  { kind: 'caught-up', vector: new Map(), floor: new Map(), settled: new Map() },
+];
+
+/** Follows the feed for so long in virtual time; tells when it caught up, and with what each stream ended. */
+async function followed(makeFeed: (clock: Clock) => Feed, probeIntervalMs: number, forMs: number): Promise<unknown[]> {
+  const time = new VirtualTime();
+  const clock: Clock = {
+    wallMs: () => time.nowMs,
+    monotonicMs: () => time.nowMs,
+    timer: (delayMs, run) => time.at(delayMs, run),
+  };
+  const told: unknown[] = [];
+  const ending = new AbortController();
+  const feed = makeFeed(clock);
+  const part: Filter = { includes: [], excludes: [] };
+  const loop = new FollowLoop({
+    part: 'copy',
+    upstream: () => ({ name: 'u:1', feed, succeeded: () => {}, failed: () => {} }),
+    sink: {
+      start: async () => ({ kind: 'nothing' }),
+      opened: async () => {},
+      apply: async () => {},
+      durable: () => new Map(),
+    },
+    tracker: new StalenessTracker(clock, 1000),
+    open: () => ({ protocol: 1, node, nonce: 'f', role: 'copy', filter: part, values: { kind: 'all' } }),
+    clock,
+    random: systemRandom,
+    observer: {
+      ...silentReplicationObserver,
+      followCaughtUp: (of, upstream) => told.push([of, upstream]),
+      followEnded: (_part, _upstream, error) => told.push(error),
+    },
+    probeIntervalMs,
+    silenceMsMax: 1000,
+    backoff: { firstMs: 100_000, mostMs: 100_000 },
+  });
+  const running = loop.run(ending.signal);
+  await time.runUntil(forMs);
+  ending.abort(new Error('enough'));
+  await running;
+  return told;
+}
+
+describe('a follow loop', () => {
+  it('says of a silent upstream that it was silent, whatever the transport makes of being given up', async () => {
+    const silent = (): Feed => ({
+      async *follow(_open, _messages, signal): AsyncGenerator<FeedEvent> {
+        yield* caughtUp;
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+        throw new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled' });
+      },
+    });
+    expect(await followed(silent, 100, 2000)).toMatchObject([
+      ['copy', 'u:1'],
+      { code: 'UNAVAILABLE', message: 'u:1 is silent' },
+    ]);
+  });
+
+  it('bears with an upstream that says nothing but echoes, however rarely it is probed', async () => {
+    const echoing = (clock: Clock): Feed => ({
+      async *follow(_open, messages, signal): AsyncGenerator<FeedEvent> {
+        yield* caughtUp;
+        const probes = messages[Symbol.asyncIterator]();
+        const over = new Promise<undefined>((resolve) => {
+          signal.addEventListener('abort', () => resolve(undefined), { once: true });
+        });
+        for (;;) {
+          const probe = await Promise.race([probes.next(), over]);
+          if (probe === undefined || probe.done === true) return;
+          yield { kind: 'echo', id: probe.value.id, wallMs: clock.wallMs() };
+        }
+      },
+    });
+    expect(await followed(echoing, 10_000, 100_000)).toEqual([['copy', 'u:1']]);
+  });
+});
