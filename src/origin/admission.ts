@@ -1,4 +1,5 @@
 import type { NodeIdentity } from '../model/cluster.ts';
+import { epochOf } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { FollowOpen } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
@@ -48,9 +49,12 @@ export class Admission {
     const left = membership.retirement(id);
     if (left !== undefined) {
       const { final } = left;
+      const epoch = epochOf(ledger.state.epochs.get(id), final);
       throw new MeridianError('FAILED_PRECONDITION', `${node.name} was removed from the cluster`, {
         reason: 'retired',
         limit: final,
+        // From which opening that sequence is known here: another life of the disk may have more to save than it thinks.
+        ...(epoch === undefined ? {} : { seen: epoch }),
       });
     }
     const torn = start.kind === 'cursor' ? unknownOpening(start.cursor, ledger.state, membership) : undefined;

@@ -1,6 +1,5 @@
 import type { Call } from '../model/call.ts';
-import type { Cursor } from '../model/epoch.ts';
-import { epochOf } from '../model/epoch.ts';
+import { type Cursor, type Epoch, type EpochHistory, epochOf } from '../model/epoch.ts';
 import { isMeridianError, MeridianError } from '../model/errors.ts';
 import type { Record } from '../model/record.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -52,9 +51,10 @@ export class Loss {
   }
 
   /** A peer refused this origin because it was removed. */
-  retired(final: number): void {
+  retired(final: number, epoch: Epoch | undefined): void {
+    const { ledger, self } = this.#options;
     this.#found = 'retired';
-    this.#final = final;
+    this.#final = sharedUpTo(final, epoch, ledger.state.epochs.get(self) ?? []);
     this.#end('it was removed from the cluster');
   }
 
@@ -129,6 +129,17 @@ export class Loss {
     this.#options.ended();
     this.#wake();
   }
+}
+
+/**
+ * How much of this disk's log is what the others keep up to the final sequence, which they know from that opening. Where
+ * this disk has another opening there, it was copied or rolled back, and what it wrote since then is nobody else's.
+ */
+export function sharedUpTo(final: number, epoch: Epoch | undefined, history: EpochHistory): number {
+  if (epoch === undefined || epochOf(history, final) === epoch) return final;
+  const known = history.findIndex((start) => start.epoch === epoch);
+  const parted = known < 0 ? history.at(-1) : history[known + 1];
+  return Math.min(final, (parted?.first ?? 1) - 1);
 }
 
 /** False where the disk failed, which the ledger has told of: it is tried again. */

@@ -108,7 +108,7 @@ export class OriginParts {
       adopt: (lost) => this.#adoption.takeLost(lost),
       mayTake: (peer) => this.retirements.mayTake(peer),
       inspect: ({ vector, epochs }) => this.loss.inspect(cursorOf(vector, epochs ?? ledger.state.epochs)),
-      retired: (final) => this.loss.retired(final),
+      retired: (final, epoch) => this.loss.retired(final, epoch),
       rolledBack: (why) => this.loss.rolledBack(why),
       remembered: () => stored.peers ?? [],
     });

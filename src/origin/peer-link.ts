@@ -1,4 +1,5 @@
 import type { NodeIdentity } from '../model/cluster.ts';
+import type { Epoch } from '../model/epoch.ts';
 import { isMeridianError } from '../model/errors.ts';
 import { everything } from '../model/filter.ts';
 import type { OriginId } from '../model/position.ts';
@@ -20,8 +21,11 @@ export interface PeerLinkOptions
   readonly self: () => NodeIdentity;
   readonly nonce: string;
   readonly clusterId: () => string | undefined;
-  /** The peer refuses this origin because it was removed; `final` is what all keep of its log. */
-  readonly retired: (final: number) => void;
+  /**
+   * The peer refuses this origin because it was removed; `final` is what all keep of its log, and `epoch` the opening
+   * from which the peer knows that sequence, where it does.
+   */
+  readonly retired: (final: number, epoch: Epoch | undefined) => void;
   /** The peer knows another life of this origin's disk. */
   readonly rolledBack: (why: string) => void;
 }
@@ -75,8 +79,8 @@ export class PeerLink {
           if (!isMeridianError(error)) return;
           this.#answers = error.code !== 'UNAVAILABLE';
           this.#clocksDiffer = error.details.reason === 'clock-skew';
-          const { reason, limit } = error.details;
-          if (reason === 'retired' && limit !== undefined) options.retired(limit);
+          const { reason, limit, seen } = error.details;
+          if (reason === 'retired' && limit !== undefined) options.retired(limit, seen);
           if (reason === 'rolled-back') options.rolledBack(error.message);
         },
       }),

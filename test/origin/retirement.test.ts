@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
+import { sharedUpTo } from '../../src/origin/loss.ts';
 import { finalSequence } from '../../src/origin/retirements.ts';
 import { OriginGroup } from './origin-group.ts';
 
@@ -149,5 +150,17 @@ describe('an origin that is gone for good', () => {
     // Nobody could ever cover what the origin alone holds: homes would wait for it for ever.
     expect(finalSequence([{ sequence: 12, history: [shared] }], rolledBack)).toBe(12);
     expect(finalSequence([older], rolledBack)).toBe(20);
+  });
+
+  it('saves what it wrote in an opening that nobody else knows, also below the final sequence', () => {
+    const history = [
+      { epoch: 1, first: 1 },
+      { epoch: 2, first: 21 },
+    ];
+    expect(sharedUpTo(15, 1, history)).toBe(15);
+    expect(sharedUpTo(30, 2, history)).toBe(30);
+    expect(sharedUpTo(30, 1, history)).toBe(20);
+    expect(sharedUpTo(30, 3, history)).toBe(20);
+    expect(sharedUpTo(30, undefined, history)).toBe(30);
   });
 });

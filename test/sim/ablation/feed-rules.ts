@@ -128,14 +128,17 @@ export const feedRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R16 identity: a cursor of another life of the disk is taken',
-    edits: [{ file: 'replication/check-cursor', from: 'known !== undefined && epoch !== known', to: 'false' }],
+    edits: [
+      { file: 'replication/check-cursor', from: 'known !== undefined && epoch !== known', to: 'false' },
+      { file: 'replication/check-cursor', from: 'if (wasTakenOver(history, epoch, sequence))', to: 'if (false)' },
+    ],
     expected: /after the quiet|covers/,
     history: 'a revision going back after a restore',
   },
   {
     name: 'R16 identity: what a rolled back origin shows loses against what it has forgotten',
     edits: [{ file: 'replication/sweep', from: 'return isForgotten(held, sweep);', to: 'return false;' }],
-    expected: /after the quiet/,
+    expected: /after the quiet|the audit found/,
     history: 'a revision going back after a restore',
   },
 ];

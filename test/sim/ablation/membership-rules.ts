@@ -66,8 +66,10 @@ export const membershipRules: readonly RuleTakenOut[] = [
     history: 'what a survivor that was away has of a removed origin',
   },
   {
-    name: 'R23 beyond the final sequence: a cursor is taken',
+    name: 'R23 beyond the final sequence: a cursor is taken, and nobody begins anew',
     edits: [
+      { file: 'edge/joining-sink', from: 'if (within)', to: 'if (true)' },
+      { file: 'replication/holds-beyond-final', from: 'if (finals.size === 0)', to: 'if (true)' },
       {
         file: 'replication/check-cursor',
         from: 'if (membership.isBeyondFinal({ origin, sequence }))',

@@ -1,6 +1,7 @@
 import { cacheRules } from './cache-rules.ts';
 import { feedRules } from './feed-rules.ts';
 import { homeRules } from './home-rules.ts';
+import { identityRules } from './identity-rules.ts';
 import { membershipRules } from './membership-rules.ts';
 import { originRules } from './origin-rules.ts';
 import { peerRules } from './peer-rules.ts';
@@ -18,4 +19,5 @@ export const rulesTakenOut: readonly RuleTakenOut[] = [
   ...sessionRules,
   ...homeRules,
   ...membershipRules,
+  ...identityRules,
 ];

@@ -1,6 +1,7 @@
 import { oneOrigin, severalOrigins, type Topology } from '../nodes/topology.ts';
 import { absences } from './absences.ts';
 import { homes } from './homes.ts';
+import { identities, strangers } from './identities.ts';
 import { originLives } from './origin-lives.ts';
 import { peers } from './peers.ts';
 import { relayChain } from './relay-chain.ts';
@@ -9,6 +10,7 @@ import { retirements } from './retirements.ts';
 import { Scene } from './scene.ts';
 import { sessions } from './sessions.ts';
 import { staleness } from './staleness.ts';
+import { twoClusters } from './two-clusters.ts';
 import { watches } from './watches.ts';
 
 type Histories = Readonly<Record<string, (scene: Scene) => Promise<void>>>;
@@ -16,7 +18,8 @@ type Histories = Readonly<Record<string, (scene: Scene) => Promise<void>>>;
 /** Histories by name: known failures of others, and what random histories reach too rarely. */
 const groups: ReadonlyArray<readonly [Topology, Histories]> = [
   [oneOrigin, { ...absences, ...watches, ...staleness, ...originLives }],
-  [severalOrigins, { ...peers, ...sessions, ...homes, ...retirements }],
+  [severalOrigins, { ...peers, ...sessions, ...homes, ...retirements, ...identities }],
+  [twoClusters, strangers],
   [relayChain, { ...relays }],
 ];
 
@@ -29,7 +32,7 @@ export async function playHistory(name: string): Promise<{ violations: readonly 
   if (history === undefined) throw new Error(`no history is called ${name}`);
   const scene = new Scene(topology);
   await scene.start();
-  await history(scene);
+  await history(scene).catch((error: Error) => scene.expect(`the history broke off: ${error.message}`, false));
   scene.end();
   return { violations: scene.violations, trace: scene.oracles.trace.lines };
 }

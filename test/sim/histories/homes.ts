@@ -6,11 +6,11 @@ const absent = { kind: 'absent' } as const;
 export const homes = {
   /** A condition waits at the old home behind the record that moves it away. */
   'a condition behind the move of its home': async (scene: Scene) => {
-    await scene.wait(100);
+    scene.part('b', 'c');
     scene.path('b a').slowMs = 80;
     await scene.wait(600);
     const moved = scene.moveHome('a', 'b');
-    await scene.wait(0.1);
+    await scene.wait(0);
     const late = scene.put('a', 'a1', { condition: absent }).catch(() => undefined);
     await moved;
     for (let look = 0; look < 40; look++) {
@@ -20,6 +20,7 @@ export const homes = {
     }
     await late;
     scene.path('b a').slowMs = 0;
+    scene.join('b', 'c');
     await scene.converge();
   },
 
@@ -57,11 +58,9 @@ export const homes = {
     await scene.put('a', 'a1', { condition: absent, durability: 'majority' });
     scene.wipe('a');
     await scene.wait(20);
-    scene.path('b c').slowMs = 100;
+    scene.path('b c').slowMs = 150;
     scene.join('b', 'c');
-    await scene.wait(1200);
-    scene.part('b', 'c');
-    scene.join('b', 'c');
+    await scene.untilAnswered('b', 'c');
     await scene.retire('b', a);
     for (let look = 0; look < 20; look++) {
       await scene.put('b', 'a1', { condition: absent }).catch(() => {});

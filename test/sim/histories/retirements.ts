@@ -94,10 +94,12 @@ export const retirements = {
     scene.path('copy a').slowMs = 200;
     await scene.wait(300);
     await scene.put('copy', 'a1');
+    scene.part('copy', 'a');
     scene.wipe('a');
     await scene.wait(50);
     await scene.retire('b', a);
     scene.path('copy a').slowMs = 0;
+    scene.join('copy', 'a');
     for (const other of ['b', 'c']) scene.join('a', other);
     await scene.done(scene.cluster.process('a').start());
     await scene.converge();

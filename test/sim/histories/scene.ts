@@ -11,19 +11,21 @@ import type { OriginId } from '../../../src/model/position.ts';
 import { emptySession, type Session } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
+import type { Contents } from '../../support/memory-store.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { VirtualTime } from '../../support/virtual-time.ts';
 import { auditDifference, Coverage } from '../coverage.ts';
 import { linkTo } from '../network/link.ts';
 import { Path } from '../network/path.ts';
 import { Cluster } from '../nodes/cluster.ts';
+import type { OriginProcess } from '../nodes/origin-process.ts';
 import type { Parameters } from '../nodes/parameters.ts';
 import { oneOrigin, type Topology } from '../nodes/topology.ts';
 import { complaintsOfGet } from '../oracles/answers.ts';
 import { signedValue } from '../oracles/attempts.ts';
 import { Convergence } from '../oracles/convergence.ts';
-import { title } from '../oracles/disks.ts';
-import { Oracles } from '../oracles/oracles.ts';
+import { coveredBy, title } from '../oracles/disks.ts';
+import { idOf, Oracles } from '../oracles/oracles.ts';
 import { noSignal } from '../workload/no-signal.ts';
 import { Watcher } from '../workload/watcher.ts';
 
@@ -101,16 +103,16 @@ export class Scene {
   }
 
   async #allLive(): Promise<boolean> {
-    const statuses = await Promise.all(this.cluster.processes.map(({ node }) => node?.status(this.#call())));
+    const statuses = await Promise.all(this.cluster.processes.map(({ node }) => node?.status(this.call())));
     return statuses.every((status) => status?.ready === true && status.parts.every(({ state }) => state === 'live'));
   }
 
   async createNamespace(at = this.#first, name = title): Promise<void> {
-    await this.done(this.node(at).create(name, this.#call()));
+    await this.done(this.node(at).create(name, this.call()));
   }
 
   async removeNamespace(): Promise<void> {
-    await this.done(this.node(this.#first).remove(title, this.#call()));
+    await this.done(this.node(this.#first).remove(title, this.call()));
   }
 
   wait(ms: number): Promise<void> {
@@ -152,7 +154,7 @@ export class Scene {
   async get(at: string, key: string, wishes: Partial<GetRequest> = {}): Promise<GetAnswer> {
     const startMs = this.time.nowMs;
     const request = { namespace: title, key, session: emptySession, ...wishes };
-    const answer = await this.done(this.node(at).get(request, this.#call()));
+    const answer = await this.done(this.node(at).get(request, this.call()));
     const { session } = request;
     const asked = { truthOf: this.oracles.truthOf.bind(this.oracles), startMs, nowMs: this.time.nowMs, session };
     for (const line of complaintsOfGet(key, answer, asked)) this.oracles.trace.violated(`${at} ${key} ${line}`);
@@ -193,28 +195,51 @@ export class Scene {
   }
 
   id(origin: string): OriginId {
-    const found = this.cluster.origins.find(({ name }) => name === origin)?.id;
+    const found = this.#origin(origin).id;
     if (found === undefined) throw new Error(`${origin} is no origin with an id`);
     return found;
   }
 
   /** An origin's disk is lost; it joins again as a new one when it is started. */
   wipe(name: string): void {
-    const origin = this.cluster.origins.find((one) => one.name === name);
-    if (origin === undefined) throw new Error(`${name} is no origin`);
+    const origin = this.#origin(name);
     origin.crash('power');
     origin.disk.wipe();
     this.oracles.history?.put(name);
     origin.peers = this.cluster.origins.map((one) => one.name).filter((one) => one !== name);
   }
 
+  imageOf(name: string): Contents {
+    return this.#origin(name).disk.synced;
+  }
+
+  /** The origin is down, and its disk is what some origin's was at some time. */
+  putBack(name: string, image: Contents): void {
+    const origin = this.#origin(name);
+    origin.crash('power');
+    origin.disk.synced = image;
+    origin.disk.visible = image;
+    const id = idOf(origin.disk);
+    const sequence = id === undefined ? 0 : (coveredBy(image).get(id) ?? 0);
+    this.oracles.history?.put(name, { records: image.records.values(), sequence });
+  }
+
   /** Removes an origin for good. */
   retire(at: string, id: OriginId, force = false): Promise<Retired> {
-    return this.done(this.node(at).retire({ name: id, force }, this.#call()));
+    return this.done(this.node(at).retire({ name: id, force }, this.call()));
+  }
+
+  /** Waits until one origin has heard of another again, which it had lost from sight. */
+  async untilAnswered(one: string, other: string): Promise<void> {
+    for (let answered = false; !answered; ) {
+      await this.wait(5);
+      const { peers = [] } = await this.node(one).status(this.call());
+      answered = peers.some(({ id, state }) => id === this.id(other) && state !== 'connecting');
+    }
   }
 
   async moveHome(at: string, to: string): Promise<void> {
-    await this.done(this.node(at).moveHome(title, this.id(to), this.#call()));
+    await this.done(this.node(at).moveHome(title, this.id(to), this.call()));
   }
 
   /** Cuts a node off from everybody, or mends that. */
@@ -269,9 +294,15 @@ export class Scene {
     const attempt = this.oracles.attempts.add((number) => [mutation(number)]);
     for (const { key } of attempt.mutations) this.#keys.add(key);
     const request = { namespace: title, mutations: attempt.mutations, session: emptySession, ...wishes };
-    const answer = await this.done(this.node(at).write(request, this.#call()));
+    const answer = await this.done(this.node(at).write(request, this.call()));
     this.oracles.acknowledged(request, answer);
     return answer;
+  }
+
+  #origin(name: string): OriginProcess {
+    const found = this.cluster.origins.find((origin) => origin.name === name);
+    if (found === undefined) throw new Error(`${name} is no origin`);
+    return found;
   }
 
   /** A node as it is now. @throws while it is down */
@@ -281,7 +312,8 @@ export class Scene {
     return node;
   }
 
-  #call() {
+  /** For a call that is made now. */
+  call() {
     return { deadlineMs: this.time.nowMs + callMs, signal: noSignal };
   }
 }

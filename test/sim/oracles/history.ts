@@ -4,6 +4,7 @@ import type { OriginId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
 import { bottomStamp, laterStamp, type Stamp } from '../../../src/model/stamp.ts';
 import { coversPosition, type VersionVector } from '../../../src/model/version-vector.ts';
+import { registryKeys } from '../../../src/replication/registry.ts';
 import { Truth, type Version } from './truth.ts';
 
 /** One disk of an origin from when it was empty, or an older image was put back, until the next such moment. */
@@ -165,7 +166,8 @@ export class History {
     const isLeft = (version: Happened) =>
       !this.survives(version) &&
       [...version.holders].some((life) => {
-        return life.disk === disk && life.givenUp && version.positions.some(({ origin }) => origin === life.id);
+        const own = version.positions.some(({ origin }) => origin === life.id);
+        return life.disk === disk && life.givenUp && own && !this.#buried(version.record.namespace, life);
       });
     return [...this.#versions.values()].flatMap((versions) => {
       const last = versions.at(-1);
@@ -207,6 +209,12 @@ export class History {
   /** True where one of these is a later write of its key. */
   #isBefore({ record: { namespace, key, stamp } }: Happened, kept: ReadonlySet<Stamp>): boolean {
     return this.versions(namespace, key).some(({ record }) => record.stamp > stamp && kept.has(record.stamp));
+  }
+
+  /** True where the namespace's deletion reached this disk, be it lost since: the data went with it. */
+  #buried(namespace: NamespaceId, life: Life): boolean {
+    const versions = this.versions(registryNamespace, registryKeys.namespace(namespace));
+    return versions.some(({ record, holders }) => record.kind === 'tombstone' && holders.has(life));
   }
 
   #means(vector: VersionVector, position: Position): boolean {

@@ -1,0 +1,77 @@
+import type { RuleTakenOut } from './rule-taken-out.ts';
+
+/** Who an origin is, and of what cluster (rules R16, R19). */
+export const identityRules: readonly RuleTakenOut[] = [
+  {
+    name: 'R16 identity: an origin that was rolled back goes on',
+    edits: [
+      {
+        file: 'origin/loss',
+        from: 'if (this.#found !== undefined || this.#alone())',
+        to: 'if (true)',
+      },
+    ],
+    expected: /not converged|after the quiet|covers/,
+    history: 'a disk that is rolled back under a running cluster',
+  },
+  {
+    name: 'R16 identity: a peer does not look at the life of the disk that calls',
+    edits: [
+      { file: 'origin/admission', from: 'if (torn === id)', to: 'if (false)' },
+      { file: 'origin/admission', from: 'if (torn !== undefined)', to: 'if (false)' },
+      { file: 'origin/loss', from: 'if (known.sequence > own)', to: 'if (false)' },
+      { file: 'origin/loss', from: 'if (other)', to: 'if (false)' },
+    ],
+    expected: /not converged|after the quiet|covers/,
+    history: 'a disk that is rolled back under a running cluster',
+  },
+  {
+    name: 'R16 identity: a second node with the same id goes on',
+    edits: [
+      {
+        file: 'origin/loss',
+        from: 'if (this.#found !== undefined || this.#alone())',
+        to: 'if (true)',
+      },
+    ],
+    expected: /not converged|after the quiet|covers/,
+    history: 'a disk that is copied',
+  },
+  {
+    name: 'R16 identity: a copied disk saves what lies beyond the final sequence alone, whatever its openings',
+    edits: [{ file: 'origin/loss', from: 'if (epoch === undefined ||', to: 'if (true ||' }],
+    expected: /saved it nowhere/,
+    history: 'a disk that is copied',
+  },
+  {
+    name: 'R16 identity: an empty origin founds a cluster, whoever its peers are',
+    edits: [{ file: 'origin/founding', from: 'joins ? { id }', to: 'false ? { id }' }],
+    expected: /nobody let in, says|broke off/,
+    history: 'an origin that is told of peers which are away',
+  },
+  {
+    name: 'R16 identity: nobody asks which cluster the other end is of',
+    edits: [
+      {
+        file: 'replication/feed-server',
+        from: 'open.clusterId !== undefined && open.clusterId !== clusterId',
+        to: 'false',
+      },
+      { file: 'edge/node-state', from: 'if (this.#kept.clusterId !== undefined)', to: 'if (false)' },
+    ],
+    expected: /follows another cluster/,
+    history: 'an edge between two clusters',
+  },
+  {
+    name: 'R19 admission: an origin serves as soon as it is registered',
+    edits: [
+      {
+        file: 'origin/founding',
+        from: 'return ((coversPosition(covered, record)',
+        to: 'return true || ((coversPosition(covered, record)',
+      },
+    ],
+    expected: /which was let in, shows/,
+    history: 'an origin that is let in and hears slowly',
+  },
+];

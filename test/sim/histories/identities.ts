@@ -1,0 +1,88 @@
+import type { Scene } from './scene.ts';
+
+/** Who an origin is: by its disk, of which there is one. */
+export const identities = {
+  /** An older image of one origin's disk is put back while the others go on. */
+  'a disk that is rolled back under a running cluster': async (scene: Scene) => {
+    await scene.put('a', 'a1');
+    await scene.wait(200);
+    const image = scene.imageOf('a');
+    await scene.put('a', 'a1');
+    await scene.put('a', 'a2');
+    await scene.wait(200);
+    scene.putBack('a', image);
+    await scene.done(scene.cluster.process('a').start());
+    await scene.put('a', 'a3').catch(() => {});
+    await scene.wait(1000);
+    await scene.converge();
+  },
+
+  /** The image of one origin's disk is started at a second place, under the same id. */
+  'a disk that is copied': async (scene: Scene) => {
+    const c = scene.id('c');
+    scene.wipe('c');
+    await scene.wait(50);
+    await scene.retire('b', c);
+    await scene.put('a', 'a1');
+    await scene.wait(200);
+    scene.putBack('c', scene.imageOf('a'));
+    for (const peer of ['a', 'b']) scene.part('c', peer);
+    await scene.done(scene.cluster.process('c').start());
+    for (const at of ['a', 'c']) for (const key of ['a1', 'a2', 'a3']) await scene.put(at, key);
+    await scene.wait(100);
+    for (const peer of ['a', 'b']) scene.join('c', peer);
+    await scene.wait(1500);
+    await scene.converge();
+  },
+
+  /** An origin that was let in has yet to hear of everything: until then it neither answers nor writes. */
+  'an origin that is let in and hears slowly': async (scene: Scene) => {
+    const c = scene.id('c');
+    scene.wipe('c');
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) await scene.put('a', key);
+    await scene.wait(50);
+    await scene.retire('b', c);
+    for (const peer of ['a', 'b']) scene.path(`c ${peer}`).slowMs = 100;
+    await scene.done(scene.cluster.process('c').start());
+    for (let look = 0; look < 60; look++) {
+      await scene.wait(20);
+      const shown = await scene.shows('c', 'a6');
+      scene.expect(`c, which was let in, shows a6 as ${shown}`, shown !== 'absent' && shown !== 'NOT_FOUND');
+    }
+    for (const peer of ['a', 'b']) scene.path(`c ${peer}`).slowMs = 0;
+    await scene.converge();
+  },
+
+  /** An origin that is told of peers waits for them, however long that is. */
+  'an origin that is told of peers which are away': async (scene: Scene) => {
+    const c = scene.id('c');
+    scene.wipe('c');
+    await scene.wait(50);
+    await scene.retire('b', c);
+    for (const peer of ['a', 'b']) scene.part('c', peer);
+    await scene.done(scene.cluster.process('c').start());
+    await scene.wait(1000);
+    const shown = await scene.shows('c', 'a1');
+    scene.expect(`c, which nobody let in, says ${shown}`, shown === 'UNAVAILABLE');
+    for (const peer of ['a', 'b']) scene.join('c', peer);
+    await scene.wait(1500);
+    await scene.converge();
+  },
+};
+
+/** The same of an edge and two clusters: see `twoClusters`. */
+export const strangers = {
+  /** The second upstream is of another cluster: what an edge holds of the first says nothing there. */
+  'an edge between two clusters': async (scene: Scene) => {
+    await scene.put('mine', 'a1');
+    await scene.wait(200);
+    for (const name of ['copy', 'cache']) scene.part(name, 'mine');
+    await scene.wait(1500);
+    for (const name of ['copy', 'cache']) {
+      const { parts = [], clusterId } = (await scene.node(name).status(scene.call())) ?? {};
+      const stranger = (await scene.node('theirs').status(scene.call())).clusterId;
+      const live = parts.some(({ state }) => state === 'live');
+      scene.expect(`${name} follows another cluster`, !live && clusterId !== stranger);
+    }
+  },
+};
