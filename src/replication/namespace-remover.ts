@@ -43,8 +43,9 @@ export class NamespaceRemover {
     for (const id of registry.dead()) {
       if (this.#removed.has(id)) continue;
       // A write that was decided in the same commit as the deletion may still come: done is what was empty at a look.
-      if ((await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal })) === 0)
-        this.#removed.add(id);
+      if ((await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal })) > 0) continue;
+      this.#removed.add(id);
+      await this.#options.ledger.store.reclaim(id);
     }
   }
 }
