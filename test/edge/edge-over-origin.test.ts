@@ -183,6 +183,17 @@ describe('an edge that caches', () => {
     await expect(get(edge, 'k', { atOrigin: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
+  it('says in its status why it hears nothing new, for as long as that is so', async () => {
+    const edge = await openEdge();
+    await isLive(edge);
+    const notes = async () => (await edge.status()).notes;
+    expect(await notes()).toEqual([]);
+    down = true;
+    await expect.poll(notes, { timeout: 20_000 }).toEqual(['the cache hears nothing new: the cable is cut']);
+    down = false;
+    await expect.poll(notes, { timeout: 20_000 }).toEqual([]);
+  });
+
   it('serves what is past its bound before the deadline where the upstream does not answer', async () => {
     await put(origin, 'k', 'v');
     const edge = await openEdge();
