@@ -183,6 +183,9 @@ export class Edge implements Upstream {
       notes: [
         ...(ready ? [] : ['no upstream is reached and nothing has caught up yet']),
         ...unknown.map((pattern) => `--replicate ${pattern} names no namespace yet`),
+        ...(open?.all ?? []).flatMap(({ part, loop: { trouble } }) => {
+          return trouble === undefined ? [] : [`the ${part.kind} hears nothing new: ${trouble}`];
+        }),
       ],
       uptimeMs: this.#options.clock.monotonicMs() - this.#startedMs,
       parts,

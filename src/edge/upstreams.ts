@@ -25,6 +25,8 @@ export class Upstreams {
   readonly list: readonly NamedUpstream[];
   readonly #rests: Rests;
   readonly #clock: Clock;
+  /** Those of another cluster, with what told so. */
+  readonly #foreign = new Map<string, string>();
 
   constructor(list: readonly NamedUpstream[], clock: Clock, times: RestTimes) {
     this.list = list;
@@ -54,6 +56,17 @@ export class Upstreams {
 
   failed({ name }: NamedUpstream): void {
     this.#rests.failed(name);
+  }
+
+  /** It belongs to another cluster: nothing is read or written there until it is known to be of ours. */
+  foreign(named: NamedUpstream, why: string): void {
+    this.#foreign.set(named.name, why);
+    this.failed(named);
+  }
+
+  /** A handshake found it to be of our cluster. */
+  joined({ name }: NamedUpstream): void {
+    this.#foreign.delete(name);
   }
 
   /**
@@ -127,6 +140,11 @@ export class Upstreams {
 
   async #callAt<T>(named: NamedUpstream, run: (upstream: Upstream) => Promise<T>): Promise<T> {
     try {
+      const foreign = this.#foreign.get(named.name);
+      if (foreign !== undefined) {
+        const message = `the upstream ${named.name} is of another cluster: ${foreign}`;
+        throw new MeridianError('UNAVAILABLE', message, { reason: 'other-cluster' });
+      }
       const result = await run(named.upstream);
       this.succeeded(named);
       return result;

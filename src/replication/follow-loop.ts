@@ -53,6 +53,7 @@ export class FollowLoop {
   readonly #backoff: Backoff;
   #state: FollowState = 'connecting';
   #upstreamName: string | undefined;
+  #trouble: string | undefined;
   /** Something was applied that no probe has acknowledged yet. */
   #applied = false;
   #awaitsEcho = false;
@@ -70,6 +71,11 @@ export class FollowLoop {
   /** Who is followed, or was last. */
   get upstreamName(): string | undefined {
     return this.#upstreamName;
+  }
+
+  /** Why the last stream ended, until one has caught up again. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -91,6 +97,7 @@ export class FollowLoop {
         if (followed.leave?.aborted === true) continue;
         // A stream that was given up says so in the words of its transport.
         const error = ending.signal.aborted ? ending.signal.reason : thrown;
+        this.#trouble = error instanceof Error ? error.message : String(error);
         observer.followEnded(part, followed.name, error);
         followed.failed(error);
         const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;
@@ -183,6 +190,7 @@ export class FollowLoop {
       case 'caught-up':
         await sink.apply(event);
         this.#state = 'live';
+        this.#trouble = undefined;
         this.#backoff.succeeded();
         followed.succeeded();
         observer.followCaughtUp(part, followed.name);
