@@ -11,7 +11,8 @@ export const cacheRules: readonly RuleTakenOut[] = [
   {
     name: 'R13 responder covers: what was loaded is kept across a resync',
     edits: [
-      { file: 'edge/loads', from: 'part.generation() === begun.generation &&', to: '' },
+      { file: 'edge/part', from: 'part.generation() === begun.generation &&', to: '' },
+      { file: 'edge/part', from: 'part.ledger.state.epochs === begun.epochs &&', to: '' },
       { file: 'edge/cache-part', from: 'dead || generation !== this.#generation', to: 'dead' },
     ],
     expected: /./,
@@ -32,7 +33,7 @@ export const cacheRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'caches: what a first scan left when it broke off is kept',
-    edits: [{ file: 'edge/cache-part', from: 'if (this.#unvouched)', to: 'if (false)' }],
+    edits: [{ file: 'edge/cache-part', from: 'if (this.#unvouched ||', to: 'if (' }],
     expected: /namespace|covers/,
     history: 'a first scan of a cache that breaks off',
   },

@@ -40,7 +40,7 @@ export const membershipRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R23 beyond the final sequence: nothing is adopted',
-    edits: [{ file: 'origin/adoption', from: 'if (page.length === 0)', to: 'if (true)' }],
+    edits: [{ file: 'origin/adoption', from: 'page.length > 0;', to: 'false;' }],
     expected: /not converged|after the quiet|shows/,
     history: 'what a survivor that was away has of a removed origin',
   },
@@ -57,19 +57,10 @@ export const membershipRules: readonly RuleTakenOut[] = [
     history: 'what a survivor that was away has of a removed origin',
   },
   {
-    name: 'R23 beyond the final sequence: events of who has not heard are taken',
-    edits: [
-      { file: 'replication/membership', from: 'if (this.withinFinal(vector) !== vector)', to: 'if (false)' },
-      { file: 'replication/membership', from: 'if (this.isBeyondFinal(position))', to: 'if (false)' },
-    ],
-    expected: /./,
-    history: 'what a survivor that was away has of a removed origin',
-  },
-  {
     name: 'R23 beyond the final sequence: a cursor is taken, and nobody begins anew',
     edits: [
       { file: 'edge/joining-sink', from: 'if (within)', to: 'if (true)' },
-      { file: 'replication/holds-beyond-final', from: 'if (finals.size === 0)', to: 'if (true)' },
+      { file: 'replication/holds-beyond-final', from: 'of registry.membership.finals', to: 'of []' },
       {
         file: 'replication/check-cursor',
         from: 'if (membership.isBeyondFinal({ origin, sequence }))',
@@ -81,9 +72,9 @@ export const membershipRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R23 beyond the final sequence: what a write brought is kept',
-    edits: [{ file: 'replication/holds-beyond-final', from: 'if (finals.size === 0)', to: 'if (true)' }],
-    expected: /after the quiet/,
-    history: 'a copy of what nobody else has, by a write',
+    edits: [{ file: 'replication/holds-beyond-final', from: 'of registry.membership.finals', to: 'of []' }],
+    expected: /after the quiet|the audit found/,
+    history: 'a cache of what nobody else has',
   },
   {
     name: 'R23 beyond the final sequence: a removed origin saves nothing',

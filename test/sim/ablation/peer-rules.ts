@@ -97,13 +97,13 @@ export const peerRules: readonly RuleTakenOut[] = [
         to: 'const settled = due;',
       },
     ],
-    expected: /after the quiet/,
+    expected: /after the quiet|the audit found/,
     history: 'a deletion that an origin away has yet to hear of',
   },
   {
     name: 'R19 purge by proof: an origin that was not heard of is passed over',
     edits: [{ file: 'origin/settlement', from: '?? emptyVector', to: '?? met' }],
-    expected: /after the quiet/,
+    expected: /after the quiet|the audit found/,
     history: 'a deletion that an origin away has yet to hear of, after a restart',
   },
   {
@@ -153,5 +153,41 @@ export const peerRules: readonly RuleTakenOut[] = [
     ],
     expected: /is said/,
     topology: 'several',
+  },
+  {
+    name: 'R19 purge by proof: a copy takes for settled what its upstream covers',
+    edits: [
+      {
+        file: 'replication/ledger-state',
+        from: 'settled: joinVectors(settled, step.settled)',
+        to: 'settled: joinVectors(settled, step.vector)',
+      },
+    ],
+    expected: /covers/,
+    history: 'a copy that goes on at an origin that was away',
+  },
+  {
+    name: 'R19 purge by proof: the floor gives leave to purge',
+    edits: [
+      {
+        file: 'replication/sweeper',
+        from: 'coversPosition(view.state.settled, head.position)',
+        to: '(coversPosition(view.state.settled, head.position) || coversPosition(view.state.floor, head.position))',
+      },
+    ],
+    expected: /after the quiet|the audit found/,
+    history: 'a deletion below the floor of an origin that resynced',
+  },
+  {
+    name: 'R7 sweep: what the server had yet to hear of goes too',
+    edits: [
+      {
+        file: 'replication/sweep',
+        from: 'return beyond || origin === server || coversPosition(vector, position);',
+        to: 'return true;',
+      },
+    ],
+    expected: /after the quiet|covers/,
+    history: 'an origin that resyncs',
   },
 ];

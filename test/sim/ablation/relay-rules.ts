@@ -51,21 +51,21 @@ export const relayRules: readonly RuleTakenOut[] = [
     history: 'an echo that waits while its relay catches up',
   },
   {
-    name: 'R11 one commit queue: what a load or write brought does not enter the ring',
+    name: 'R11 one commit queue: what the feed brought does not enter the ring',
     edits: [
       {
         file: 'replication/replica',
-        from: 'return { puts: this.#accepted(record, view), result: undefined };',
-        to: 'return { puts: this.#accepted(record, view), silent: true, result: undefined };',
+        from: 'return { puts, state: { highWater, ...this.#stateAfter(event.step, view) }',
+        to: 'return { puts, silent: true, state: { highWater, ...this.#stateAfter(event.step, view) }',
       },
     ],
-    expected: /covers|after the quiet/,
+    expected: /copy covers/,
     history: 'a write through a relay',
   },
   {
     name: 'R17 truth before service: a relay is followed before it has caught up',
     edits: [{ file: 'edge/relay', from: 'if (!part.hasCaughtUp)', to: 'if (false)' }],
-    expected: /copy covers/,
+    expected: /copy covers|the audit found/,
     history: 'a relay that is followed before it has caught up',
   },
   {
@@ -83,7 +83,7 @@ export const relayRules: readonly RuleTakenOut[] = [
         to: '',
       },
     ],
-    expected: /after the quiet/,
+    expected: /after the quiet|the audit found/,
     history: 'a relay that resyncs under its followers',
   },
 ];

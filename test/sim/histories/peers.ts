@@ -47,6 +47,45 @@ export const peers = {
     await scene.converge();
   },
 
+  /** A copy fails over to an origin that has not heard of a deletion, and has a write that loses against it. */
+  'a copy that goes on at an origin that was away': async (scene: Scene) => {
+    await scene.wait(200);
+    for (const other of ['a', 'b']) scene.part('c', other);
+    await scene.put('c', 'a1');
+    await scene.wait(20);
+    await scene.delete('a', 'a1');
+    await scene.wait(purgedAfterMs);
+    for (const other of ['a', 'b']) scene.part('copy', other);
+    await looks(scene, []);
+    for (const other of ['a', 'b']) {
+      scene.join('copy', other);
+      scene.join('c', other);
+    }
+    await scene.converge();
+  },
+
+  /**
+   * C is let in, and its scan of A breaks off; it goes on with B. When it comes back to A, that has purged what lies
+   * behind the place where the scan began: C takes everything anew, and keeps what it wrote meanwhile.
+   */
+  'an origin that resyncs': async (scene: Scene) => {
+    await resyncC(scene);
+    await scene.wait(300);
+    scene.join('c', 'a');
+    for (const other of ['a', 'c']) scene.join('b', other);
+    await scene.converge();
+    scene.expect('c was made to resync', (scene.coverage.counts.get('resync below-floor') ?? 0) > 0);
+  },
+
+  /** The floor that C raised by that gives no leave to purge: B is away, with a write that loses against a deletion. */
+  'a deletion below the floor of an origin that resynced': async (scene: Scene) => {
+    await resyncC(scene);
+    await scene.wait(purgedAfterMs);
+    scene.join('c', 'a');
+    for (const other of ['a', 'c']) scene.join('b', other);
+    await scene.converge();
+  },
+
   /** B takes over what A wrote by a scan, and C follows B alone: B passes on what it holds, and claims nothing of it yet. */
   'an origin that passes on what it scans': async (scene: Scene) => {
     scene.part('a', 'c');
@@ -111,6 +150,34 @@ export const peers = {
     await scene.converge();
   },
 };
+
+/** Up to where C scans A again, which it alone follows. B has written `b1`, which A has deleted since; C has written `b9`. */
+async function resyncC(scene: Scene): Promise<void> {
+  const c = scene.id('c');
+  scene.wipe('c');
+  for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) await scene.put('a', key);
+  await scene.wait(50);
+  await scene.retire('b', c);
+  await scene.wait(300);
+  const [up, down] = [scene.path('c a'), scene.path('a c')];
+  scene.part('c', 'b');
+  up.slowMs = 100;
+  await scene.done(scene.cluster.process('c').start());
+  await scene.wait(350);
+  up.cut(['there', 'back'], 'reset');
+  up.slowMs = 0;
+  scene.join('c', 'b');
+  await scene.wait(2500);
+  await scene.delete('a', 'a2');
+  await scene.wait(purgedAfterMs);
+  for (const other of ['a', 'c']) scene.part('b', other);
+  down.cut(['there', 'back'], 'reset');
+  await scene.put('b', 'b1');
+  await scene.put('c', 'b9');
+  await scene.wait(20);
+  await scene.delete('a', 'b1');
+  up.mend();
+}
 
 /** The covering property of these origins, and of all edges, again and again. */
 async function looks(scene: Scene, origins: readonly string[]): Promise<void> {

@@ -87,19 +87,22 @@ export const retirements = {
     await scene.converge();
   },
 
-  /** The same of a write that went through the edge, which the feed has yet to bring. */
-  'a copy of what nobody else has, by a write': async (scene: Scene) => {
+  /** The same of a cache, which has it from the answer to a load. */
+  'a cache of what nobody else has': async (scene: Scene) => {
     const a = scene.id('a');
     for (const other of ['b', 'c']) scene.part('a', other);
-    scene.path('copy a').slowMs = 200;
+    scene.part('cache', 'c');
+    await scene.wait(200);
+    scene.path('cache a').slowMs = 200;
     await scene.wait(300);
-    await scene.put('copy', 'a1');
-    scene.part('copy', 'a');
+    await scene.put('a', 'a1');
+    await scene.get('cache', 'a1', { atOrigin: true });
+    scene.part('cache', 'a');
     scene.wipe('a');
     await scene.wait(50);
     await scene.retire('b', a);
-    scene.path('copy a').slowMs = 0;
-    scene.join('copy', 'a');
+    scene.path('cache a').slowMs = 0;
+    for (const other of ['a', 'c']) scene.join('cache', other);
     for (const other of ['b', 'c']) scene.join('a', other);
     await scene.done(scene.cluster.process('a').start());
     await scene.converge();

@@ -68,11 +68,12 @@ export class Convergence {
     // Forwarded: what it knows by itself, without asking the others.
     const call = { deadlineMs: time.nowMs, signal: noSignal, forwarded: true as const };
     const ids = cluster.origins.map(({ id }) => id).sort();
+    const isWhole = oracles.history?.isWhole ?? true;
     for (const { name, node, disk } of cluster.origins) {
       const status = await node?.status();
       if (status?.ready !== true) lacking.push(`${name} is not ready: ${status?.notes.join(', ')}`);
       if (!covers(coveredBy(disk.visible), target)) lacking.push(`${name} covers less`);
-      lacking.push(...complaintsOfRegistry(disk.visible).map((line) => `${name} ${line}`));
+      lacking.push(...complaintsOfRegistry(disk.visible, isWhole).map((line) => `${name} ${line}`));
       const members = (await node?.members(call))?.filter(({ role }) => role === 'origin').map(({ id }) => id);
       if (members?.sort().join() !== ids.join()) lacking.push(`${name} knows ${members?.length} origins`);
     }
@@ -80,7 +81,7 @@ export class Convergence {
       for (const { kind, contents } of oracles.partsOf(edge)) {
         if (!hasCaughtUp(contents, kind)) lacking.push(`the ${kind} of ${edge.name} has not caught up`);
         if (!covers(coveredBy(contents), target)) lacking.push(`the ${kind} of ${edge.name} covers less`);
-        lacking.push(...complaintsOfRegistry(contents).map((line) => `the ${kind} of ${edge.name} ${line}`));
+        lacking.push(...complaintsOfRegistry(contents, isWhole).map((line) => `the ${kind} of ${edge.name} ${line}`));
       }
       const status = await edge.node?.status();
       for (const { part, boundMs } of status?.parts ?? []) {

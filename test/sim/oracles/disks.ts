@@ -88,8 +88,11 @@ export function coveredBy({ meta }: Contents): VersionVector {
   return decodeLedgerState(meta.get(ledgerStateName)).covered;
 }
 
-/** What is wrong with a registry once everything is quiet: of a removed origin no more than its final sequence is covered, and titles are unique. */
-export function complaintsOfRegistry(contents: Contents): string[] {
+/**
+ * What is wrong with a registry once everything is quiet: of a removed origin no more than its final sequence is covered,
+ * and titles are unique. `isWhole`: nothing was lost with an origin.
+ */
+export function complaintsOfRegistry(contents: Contents, isWhole: boolean): string[] {
   const complaints: string[] = [];
   const titles = new Set<string>();
   const covered = coveredBy(contents);
@@ -107,7 +110,7 @@ export function complaintsOfRegistry(contents: Contents): string[] {
     const claim = contents.records.get(mapKey(registryNamespace, `title/${value.title}`));
     const claimed =
       claim?.kind === 'live' ? (JSON.parse(Buffer.from(claim.value).toString()) as { id: string }).id : id;
-    if (claimed !== id) continue; // It goes by its id: its end, or new name, was lost with an origin.
+    if (claimed !== id && !isWhole) continue; // It goes by its id: its end, or new name, was lost with an origin.
     if (titles.has(value.title)) complaints.push(`knows two namespaces with the title ${value.title}`);
     titles.add(value.title);
   }

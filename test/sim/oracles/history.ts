@@ -37,6 +37,7 @@ export class History {
   readonly #byStamp = new Map<Stamp, Happened>();
   readonly #lives = new Map<string, Life>();
   readonly #retired = new Set<OriginId>();
+  #lost = false;
   /** From these sequences on, what a position means depends on the life of the disk. */
   readonly #forks = new Map<OriginId, number>();
 
@@ -99,6 +100,7 @@ export class History {
     const before = this.#lives.get(disk);
     if (before === undefined) return;
     before.over = true;
+    this.#lost = true;
     this.#lives.delete(disk);
     if (image === undefined) return;
     const life = this.#lifeOf(disk, before.id);
@@ -129,6 +131,11 @@ export class History {
 
   get wasRolledBack(): boolean {
     return this.#forks.size > 0;
+  }
+
+  /** True where no disk was lost or rolled back, and no origin removed. */
+  get isWhole(): boolean {
+    return this.#retired.size === 0 && !this.#lost;
   }
 
   isRetired(id: OriginId): boolean {
