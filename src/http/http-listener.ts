@@ -34,8 +34,8 @@ const bounds = {
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #server: Server;
-  readonly #stopping = new AbortController();
-  readonly #underWay = new Set<ServerResponse>();
+  /** Each with what aborts its call. */
+  readonly #underWay = new Map<ServerResponse, AbortController>();
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
@@ -76,9 +76,10 @@ export class HttpListener {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     // A connection that is kept alive would outlast its last exchange and hold the stop up.
-    for (const response of this.#underWay) response.shouldKeepAlive = false;
+    for (const response of this.#underWay.keys()) response.shouldKeepAlive = false;
     const cut = this.#options.clock.timer(drainMs, () => {
-      this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));
+      const stopping = new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' });
+      for (const exchange of this.#underWay.values()) exchange.abort(stopping);
       this.#server.closeAllConnections();
     });
     await closed;
@@ -90,7 +91,7 @@ export class HttpListener {
     const beganMs = clock.monotonicMs();
     const gone = new AbortController();
     let surfaceName = 'none';
-    this.#underWay.add(response);
+    this.#underWay.set(response, gone);
     response.once('close', () => {
       this.#underWay.delete(response);
       gone.abort(new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' }));
@@ -100,7 +101,7 @@ export class HttpListener {
     if (!this.#server.listening) response.shouldKeepAlive = false;
     const call: Call = {
       deadlineMs: beganMs + this.#options.exchangeMs,
-      signal: AbortSignal.any([gone.signal, this.#stopping.signal]),
+      signal: gone.signal,
     };
     try {
       const found = surfaces.find(({ surface }) => surface.matches(request));
