@@ -27,6 +27,9 @@ export class Upstreams {
   readonly #clock: Clock;
   /** Those of another cluster, with what told so. */
   readonly #foreign = new Map<string, string>();
+  readonly #foreignUntilMs = (name: string): number => {
+    return this.#foreign.has(name) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  };
 
   constructor(list: readonly NamedUpstream[], clock: Clock, times: RestTimes) {
     this.list = list;
@@ -34,8 +37,11 @@ export class Upstreams {
     this.#rests = new Rests(clock, times);
   }
 
-  /** Whom to turn to now. `restsUntilMs` adds reasons of one purpose to pass an upstream over. */
-  current(restsUntilMs: (name: string) => number = () => Number.NEGATIVE_INFINITY): NamedUpstream {
+  /**
+   * Whom to turn to now. `restsUntilMs` adds reasons of one purpose to pass an upstream over; without it, whatever is of
+   * another cluster is passed over. (The feed does not: its handshake is what finds out.)
+   */
+  current(restsUntilMs: (name: string) => number = this.#foreignUntilMs): NamedUpstream {
     const chosen = this.#best(this.list, restsUntilMs);
     if (chosen === undefined) throw new Error('an edge has at least one upstream');
     return chosen;
@@ -106,7 +112,7 @@ export class Upstreams {
           return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...passed, signal }));
         });
       } catch (error) {
-        const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
+        const next = this.#best(others, this.#foreignUntilMs);
         if (!speaksOfUpstream(error) || next === undefined || call.signal.aborted) throw error;
         named = next;
       }

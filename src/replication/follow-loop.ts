@@ -4,6 +4,7 @@ import { Backoff, type BackoffOptions } from '../runtime/backoff.ts';
 import { BoundedQueue } from '../runtime/bounded-queue.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { withEither } from '../runtime/with-either.ts';
 import type { FeedSink } from './feed-sink.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { StalenessTracker } from './staleness-tracker.ts';
@@ -119,7 +120,8 @@ export class FollowLoop {
   async #rest(ms: number, signal: AbortSignal): Promise<void> {
     const hurried = new AbortController();
     this.#hurried = () => hurried.abort();
-    await sleep(this.#options.clock, ms, AbortSignal.any([signal, hurried.signal])).catch(() => undefined);
+    const rest = (until: AbortSignal) => sleep(this.#options.clock, ms, until);
+    await withEither([signal, hurried.signal], rest).catch(() => undefined);
     this.#hurried = () => {};
   }
 

@@ -7,6 +7,7 @@ import { type EdgeOptions, edgeDefaults } from '../../src/edge/edge-options.ts';
 import { silentEdgeObserver } from '../../src/edge/observer.ts';
 import type { Call } from '../../src/model/call.ts';
 import { MeridianError } from '../../src/model/errors.ts';
+import { everything } from '../../src/model/filter.ts';
 import type { GetAnswer, GetRequest } from '../../src/model/key-value.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
@@ -14,6 +15,7 @@ import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { Origin } from '../../src/origin/origin.ts';
 import { type OriginOptions, originDefaults } from '../../src/origin/origin-options.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { openLevelStore } from '../../src/store/level-store.ts';
@@ -204,6 +206,21 @@ describe('an edge that caches', () => {
     await expect(get(edge, 'k', { atOrigin: true })).rejects.toMatchObject(refused);
     await expect(put(edge, 'k', 'lost')).rejects.toMatchObject(refused);
     expect(text(await get(other, 'k'))).toBe('theirs');
+    const node = { name: 'watch', role: 'edge', id: '2'.repeat(16), region: '' } as const;
+    const watching = edge.follow(
+      {
+        protocol: 1,
+        node,
+        nonce: 'w',
+        role: 'watch',
+        filter: everything,
+        values: { kind: 'none' },
+        start: { kind: 'now' },
+      },
+      new BoundedQueue(1),
+      new AbortController().signal,
+    );
+    await expect(watching.next()).rejects.toMatchObject({ details: { reason: 'other-cluster' } });
   });
 
   it('says in its status why it hears nothing new, for as long as that is so', async () => {

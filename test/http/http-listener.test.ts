@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HttpListener } from '../../src/http/http-listener.ts';
 import { type NodeReport, NodeRoutes } from '../../src/http/node-routes.ts';
 import { sendText } from '../../src/http/send.ts';
@@ -173,6 +173,13 @@ describe('the HTTP listener of a node', () => {
     sent.destroy();
     await aborted;
     expect((signal.reason as MeridianError).code).toBe('CANCELLED');
+  });
+
+  it('ties no exchange to anything that outlives it', async () => {
+    const any = vi.spyOn(AbortSignal, 'any');
+    expect((await fetch(`${base}/status`)).status).toBe(200);
+    expect(any).not.toHaveBeenCalled();
+    any.mockRestore();
   });
 
   it('answers garbage with 400, an endless header with 431, and goes on', async () => {
