@@ -17,6 +17,11 @@ interface OpenReport {
   readonly untilMs: number;
 }
 
+interface Reported {
+  readonly by: OriginId;
+  readonly report: Report;
+}
+
 /** Milliseconds for which a survivor that has reported to one initiator reports to no other. */
 const reportHoldsMs = 60_000;
 /** Milliseconds within which the initiator decides; past that its reports may have been given to another. */
@@ -110,9 +115,20 @@ export class Retirements {
         reason: 'retirement-late',
       });
     }
-    const final = finalSequence(reports, witness);
+    const final = finalSequence(
+      reports.map(({ report }) => report),
+      witness,
+    );
     const adopters = others.map(({ id }) => id);
-    await this.#record({ id: target.id, name: target.name, final, heir: self, adopters });
+    const awaited = reports.filter(({ report }) => report.sequence > final).map(({ by }) => by);
+    await this.#record({
+      id: target.id,
+      name: target.name,
+      final,
+      heir: self,
+      adopters,
+      ...(awaited.length === 0 ? {} : { awaited }),
+    });
     return { id: target.id, name: target.name, final, missing: missing.map((origin) => origin.name) };
   }
 
@@ -133,7 +149,7 @@ export class Retirements {
     target: OriginId,
     others: readonly RegisteredOrigin[],
     call: Call,
-  ): Promise<{ readonly reports: readonly Report[]; readonly missing: readonly RegisteredOrigin[] }> {
+  ): Promise<{ readonly reports: readonly Reported[]; readonly missing: readonly RegisteredOrigin[] }> {
     const { self, peers } = this.#options;
     const request = { origin: target, initiator: self };
     const asked = others.map(async (origin) => {
@@ -147,7 +163,10 @@ export class Retirements {
     });
     const answers = await Promise.all(asked);
     return {
-      reports: answers.filter((report) => report !== undefined),
+      reports: others.flatMap(({ id }, index) => {
+        const report = answers[index];
+        return report === undefined ? [] : [{ by: id, report }];
+      }),
       missing: others.filter((_, index) => answers[index] === undefined),
     };
   }
