@@ -1,11 +1,15 @@
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../client/cluster-handle.ts';
 import type { ClientConfig } from '../config/config.ts';
+import type { Option } from '../config/option.ts';
+import { options } from '../config/options.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { unmarkDashedWords } from './dashed-words.ts';
 import type { ExitCode } from './exit-code.ts';
+import type { Words } from './option-flags.ts';
 import type { Terminal } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
 
 /** What a command works with. */
 export interface CommandContext {
@@ -32,6 +36,18 @@ export type Choose = (run: (context: CommandContext) => Promise<ExitCode>) => vo
 /** Adds the command to a parser. */
 export function install<Args>(parser: Argv, command: Command<Args>, choose: Choose): Argv {
   return parser.command<Args>(command.usage, command.describe, command.build, (args) =>
-    choose((context) => command.run(unmarkDashedWords(args as Args), context)),
+    choose(async (context) => {
+      refuseRepeated(args as Words);
+      return command.run(unmarkDashedWords(args as Args), context);
+    }),
   );
+}
+
+/** The parser makes a list of a flag that is given twice, which no command expects of one that takes one word. */
+function refuseRepeated(words: Words): void {
+  const lists: readonly string[] = Object.values<Option>(options).flatMap(({ list, flag }) => (list ? [flag] : []));
+  for (const [flag, value] of Object.entries(words)) {
+    if (!Array.isArray(value) || flag === '_' || lists.includes(flag)) continue;
+    throw new UsageError(`--${flag} may be given only once`);
+  }
 }

@@ -2,6 +2,7 @@ import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { ReadOptions as ModelReadOptions } from '../model/key-value.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { withEither } from '../runtime/with-either.ts';
 import type { CallOptions, ReadOptions } from './call-options.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { SessionKeeper } from './session-keeper.ts';
@@ -17,21 +18,30 @@ export interface ClientContext {
   readonly closing: AbortSignal;
 }
 
-/** Deadline and signal of one call. @throws INVALID_ARGUMENT (a timeout that is none), CANCELLED (closed or aborted) */
-export function toCall({ clock, timeoutMs, closing }: ClientContext, options: CallOptions): Call {
+/**
+ * Runs with the deadline and the signal of one call.
+ * @throws INVALID_ARGUMENT (a timeout that is none), CANCELLED (closed or aborted)
+ */
+export async function inCall<T>(
+  { clock, timeoutMs, closing }: ClientContext,
+  options: CallOptions,
+  run: (call: Call) => Promise<T>,
+): Promise<T> {
   const limit = options.timeoutMs ?? timeoutMs;
   if (!(limit > 0)) {
     throw new MeridianError('INVALID_ARGUMENT', `timeoutMs must be more than 0; it is ${limit}`, {
       reason: 'bad-timeout',
     });
   }
+  const runUntil = async (signal: AbortSignal) => {
+    if (signal.aborted) {
+      const why = closing.aborted ? 'the client is closed' : 'the call was aborted before it began';
+      throw new MeridianError('CANCELLED', why, { reason: 'cancelled', cause: signal.reason });
+    }
+    return run({ deadlineMs: clock.monotonicMs() + limit, signal });
+  };
   // The common call has no signal of its own, and pays for no combination.
-  const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
-  if (signal.aborted) {
-    const why = closing.aborted ? 'the client is closed' : 'the call was aborted before it began';
-    throw new MeridianError('CANCELLED', why, { reason: 'cancelled', cause: signal.reason });
-  }
-  return { deadlineMs: clock.monotonicMs() + limit, signal };
+  return options.signal === undefined ? runUntil(closing) : withEither([closing, options.signal], runUntil);
 }
 
 /** What a read request carries besides its key. */

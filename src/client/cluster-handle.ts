@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { DigestRequest, Member, NodeStatus, PartDigest, Retired, RetireRequest } from '../model/cluster.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-import { type ClientContext, toCall } from './call-frame.ts';
+import { type ClientContext, inCall } from './call-frame.ts';
 import type { CallOptions } from './call-options.ts';
 import { Endpoints } from './endpoints.ts';
 import type { Namespace } from './namespace.ts';
@@ -45,26 +45,24 @@ export class ClusterHandle {
 
   /** Removes an origin for good. @throws NOT_FOUND, FAILED_PRECONDITION where too few of the others can report */
   async retire(request: RetireRequest, options: CallOptions = {}): Promise<Retired> {
-    const call = toCall(this.#context, options);
-    return this.#context.endpoints.write((node) => node.retire(request, call));
+    return inCall(this.#context, options, (call) =>
+      this.#context.endpoints.write((node) => node.retire(request, call)),
+    );
   }
 
   /** Of all that the node in use holds whole, without what has expired by this second since 1970. */
   async digest(request: DigestRequest, options: CallOptions = {}): Promise<readonly PartDigest[]> {
-    const call = toCall(this.#context, options);
-    return this.#context.endpoints.read((node) => node.digest(request, call));
+    return inCall(this.#context, options, (call) => this.#context.endpoints.read((node) => node.digest(request, call)));
   }
 
   /** Of the node in use. */
   async status(options: CallOptions = {}): Promise<NodeStatus> {
-    const call = toCall(this.#context, options);
-    return this.#context.endpoints.read((node) => node.status(call));
+    return inCall(this.#context, options, (call) => this.#context.endpoints.read((node) => node.status(call)));
   }
 
   /** Origins and edges that the node in use knows. */
   async members(options: CallOptions = {}): Promise<readonly Member[]> {
-    const call = toCall(this.#context, options);
-    return this.#context.endpoints.read((node) => node.members(call));
+    return inCall(this.#context, options, (call) => this.#context.endpoints.read((node) => node.members(call)));
   }
 
   /** Ends watches, cancels calls under way, closes connections. Idempotent. */

@@ -1,7 +1,7 @@
 import type { Call } from '../model/call.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
-import { type ClientContext, toCall } from './call-frame.ts';
+import { type ClientContext, inCall } from './call-frame.ts';
 import type { CallOptions } from './call-options.ts';
 import type { RemoteNode } from './remote-node.ts';
 
@@ -47,14 +47,15 @@ export class NamespaceAdmin {
     options: CallOptions,
     ask: (node: RemoteNode, call: Call) => Promise<NamespaceChange>,
   ): Promise<NamespaceInfo> {
-    const call = toCall(this.#context, options);
-    const { namespace, session } = await this.#context.endpoints.write((node) => ask(node, call));
+    const { endpoints } = this.#context;
+    const { namespace, session } = await inCall(this.#context, options, (call) => {
+      return endpoints.write((node) => ask(node, call));
+    });
     this.#context.session.join(session);
     return namespace;
   }
 
   async #ask<T>(options: CallOptions, ask: (node: RemoteNode, call: Call) => Promise<T>): Promise<T> {
-    const call = toCall(this.#context, options);
-    return this.#context.endpoints.read((node) => ask(node, call));
+    return inCall(this.#context, options, (call) => this.#context.endpoints.read((node) => ask(node, call)));
   }
 }

@@ -3,7 +3,7 @@ import { Backoff } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
 import { type Answer, toAnswer } from './answer.ts';
 import { type BatchMutation, type BatchResult, toMutation } from './batch-write.ts';
-import { type ClientContext, toCall } from './call-frame.ts';
+import { type ClientContext, inCall } from './call-frame.ts';
 import type { DeleteOptions, PutOptions, ReadOptions, WriteOptions } from './call-options.ts';
 import type { Change, WatchOptions } from './change.ts';
 import type { Entry, Key, ListOptions, ListResult } from './listing.ts';
@@ -49,15 +49,16 @@ export class NamespaceHandle implements Namespace {
   async write(mutations: readonly BatchMutation[], options: WriteOptions = {}): Promise<BatchResult> {
     const { endpoints, session } = this.#context;
     const { durability, durabilityTimeoutMs } = options;
-    const call = toCall(this.#context, options);
-    const request = {
-      namespace: this.name,
-      mutations: await Promise.all(mutations.map(toMutation)),
-      session: session.current,
-      ...(durability === undefined ? {} : { durability }),
-      ...(durabilityTimeoutMs === undefined ? {} : { durabilityTimeoutMs }),
-    };
-    const answer = await endpoints.write((node) => node.write(request, call));
+    const answer = await inCall(this.#context, options, async (call) => {
+      const request = {
+        namespace: this.name,
+        mutations: await Promise.all(mutations.map(toMutation)),
+        session: session.current,
+        ...(durability === undefined ? {} : { durability }),
+        ...(durabilityTimeoutMs === undefined ? {} : { durabilityTimeoutMs }),
+      };
+      return endpoints.write((node) => node.write(request, call));
+    });
     session.wrote(answer);
     return {
       written: answer.written.map(({ stamp, expiresAt }) => ({ version: stamp, expiration: expiresAt ?? null })),

@@ -1,11 +1,13 @@
+import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { GetAnswer } from '../model/key-value.ts';
 import { limits } from '../model/limits.ts';
 import { toAnswer } from './answer.ts';
-import { type ClientContext, toCall, toReadOptions } from './call-frame.ts';
+import { type ClientContext, inCall, toReadOptions } from './call-frame.ts';
 import type { ReadOptions } from './call-options.ts';
 import { type Entry, type Key, type ListOptions, type ListResult, toListResult } from './listing.ts';
 import type { PrefixOptions } from './namespace.ts';
+import type { RemoteNode } from './remote-node.ts';
 
 /** Keys and their records, read from whichever endpoint answers, within the session. */
 export class NamespaceReader {
@@ -18,9 +20,8 @@ export class NamespaceReader {
   }
 
   async one(key: string, options: ReadOptions): Promise<GetAnswer> {
-    const call = toCall(this.#context, options);
     const request = { key, ...toReadOptions(this.#context, this.#name, options) };
-    const answer = await this.#context.endpoints.read((node) => node.get(request, call));
+    const answer = await this.#read(options, (node, call) => node.get(request, call));
     this.#context.session.sawAnswer(answer);
     return answer;
   }
@@ -28,15 +29,13 @@ export class NamespaceReader {
   /** 1 to 100 keys; the answers are in their order. */
   async many(keys: readonly string[], options: ReadOptions): Promise<ReadonlyArray<readonly [string, GetAnswer]>> {
     checkKeyCount(keys.length);
-    const call = toCall(this.#context, options);
     const request = { keys, ...toReadOptions(this.#context, this.#name, options) };
-    const answers = await this.#context.endpoints.read((node) => node.getMany(request, call));
+    const answers = await this.#read(options, (node, call) => node.getMany(request, call));
     for (const answer of answers) this.#context.session.sawAnswer(answer);
     return answers.map((answer, i) => [keys[i] ?? '', answer] as const);
   }
 
   async page<Metadata>(options: ListOptions & ReadOptions): Promise<ListResult<Metadata>> {
-    const call = toCall(this.#context, options);
     const { cursor } = options;
     const request = {
       ...toReadOptions(this.#context, this.#name, options),
@@ -44,9 +43,13 @@ export class NamespaceReader {
       limit: options.limit ?? limits.listKeysMax,
       ...(cursor === undefined || cursor === null ? {} : { cursor }),
     };
-    const answer = await this.#context.endpoints.read((node) => node.list(request, call));
+    const answer = await this.#read(options, (node, call) => node.list(request, call));
     this.#context.session.sawList(answer);
     return toListResult(answer);
+  }
+
+  #read<T>(options: ReadOptions, ask: (node: RemoteNode, call: Call) => Promise<T>): Promise<T> {
+    return inCall(this.#context, options, (call) => this.#context.endpoints.read((node) => ask(node, call)));
   }
 
   async *keys<Metadata>(options: PrefixOptions): AsyncGenerator<Key<Metadata>, void, undefined> {

@@ -153,7 +153,7 @@ export const options = {
     targets: edges,
     default: '',
     group: 'Reads',
-    help: "What the edge copies whole: 'title', 'title/prefix*', or '*' for everything. All else is cached on demand. A copy reads without its upstream and costs the disk of all its records.",
+    help: "What the edge copies whole: 'title', 'title/prefix*', or '*' for everything; an id stands for its title. All else is cached on demand. A copy reads without its upstream and costs the disk of all its records.",
   },
   maxStalenessMs: {
     flag: 'max-staleness',

@@ -25,9 +25,15 @@ export async function forgetAll({ ledger, memory, disk }: Cached, vouching: stri
   await disk.measure();
 }
 
-/** What a load or a write brought from a life of an origin's disk that was lost goes before the new one is heard of (R16). */
+/**
+ * What a load or a write brought from a life of an origin's disk that was lost goes before the new one is heard of (R16).
+ * So does what it brought of an origin of which no opening was heard before: nobody knows which life it is from.
+ */
 export async function forgetLostLives({ ledger, memory, disk }: Cached, told: Epochs): Promise<void> {
-  const lost = lostLives(ledger.state, told);
+  const { covered, epochs } = ledger.state;
+  const unheard = [...told.keys()].filter((origin) => !epochs.has(origin));
+  const unknown = unheard.map((origin) => ({ origin, from: (covered.get(origin) ?? 0) + 1 }));
+  const lost = [...lostLives(ledger.state, told), ...unknown];
   if (lost.length === 0) return;
   let gone = 0;
   for (const life of lost) gone += await removeRecords(ledger, life, { sync: true });

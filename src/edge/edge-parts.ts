@@ -179,7 +179,7 @@ async function openCache(filter: Filter, opening: Opening): Promise<Running & { 
 }
 
 function following(
-  { kind: part, ledger }: Part,
+  part: Part,
   sink: FeedSink,
   tracker: StalenessTracker,
   what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
@@ -188,8 +188,8 @@ function following(
   const route = new FeedRoute(upstreams, options.clock);
   const loop = new FollowLoop({
     ...options,
-    part,
-    sink: joiningSink(sink, ledger, { joined, heard: () => heard.give() }),
+    part: part.kind,
+    sink: joiningSink(sink, part, { joined, heard: () => heard.give() }),
     tracker,
     upstream: () => route.next(),
     open: () => {

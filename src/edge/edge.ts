@@ -126,7 +126,9 @@ export class Edge implements Upstream {
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     const ending = AbortSignal.any([signal, this.#loops.signal]);
-    if (open.role === 'watch') yield* this.#upstreams.current().upstream.follow(open, messages, ending);
+    const { clusterId } = this.#nodeState;
+    const watch = clusterId === undefined ? open : { ...open, clusterId };
+    if (open.role === 'watch') yield* this.#upstreams.current().upstream.follow(watch, messages, ending);
     else yield* this.#relayFor(open, this.#parts?.copy?.relay).follow(open, messages, ending);
   }
 
@@ -183,6 +185,9 @@ export class Edge implements Upstream {
       notes: [
         ...(ready ? [] : ['no upstream is reached and nothing has caught up yet']),
         ...unknown.map((pattern) => `--replicate ${pattern} names no namespace yet`),
+        ...(open?.all ?? []).flatMap(({ part, loop: { trouble } }) => {
+          return trouble === undefined ? [] : [`the ${part.kind} hears nothing new: ${trouble}`];
+        }),
       ],
       uptimeMs: this.#options.clock.monotonicMs() - this.#startedMs,
       parts,

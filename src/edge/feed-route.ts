@@ -40,6 +40,7 @@ export class FeedRoute {
       feed: named.upstream,
       leave: this.#leaving.signal,
       succeeded: () => {
+        this.#upstreams.joined(named);
         this.#upstreams.succeeded(named);
         this.#suspended.succeeded(named.name);
       },
@@ -68,7 +69,8 @@ export class FeedRoute {
     if (reason === 'begins-anew') return; // It was this edge's own doing.
     if (reason === 'part-not-served' || reason === 'not-a-relay') {
       this.#notServedUntilMs.set(named.name, this.#clock.monotonicMs() + notServedMs);
-    } else if (reason !== undefined && feedOnly.has(reason)) this.#suspended.failed(named.name);
+    } else if (isMeridianError(error) && reason === 'other-cluster') this.#upstreams.foreign(named, error.message);
+    else if (reason !== undefined && feedOnly.has(reason)) this.#suspended.failed(named.name);
     else this.#upstreams.failed(named);
   }
 }

@@ -25,6 +25,11 @@ export class Upstreams {
   readonly list: readonly NamedUpstream[];
   readonly #rests: Rests;
   readonly #clock: Clock;
+  /** Those of another cluster, with what told so. */
+  readonly #foreign = new Map<string, string>();
+  readonly #foreignUntilMs = (name: string): number => {
+    return this.#foreign.has(name) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  };
 
   constructor(list: readonly NamedUpstream[], clock: Clock, times: RestTimes) {
     this.list = list;
@@ -32,8 +37,11 @@ export class Upstreams {
     this.#rests = new Rests(clock, times);
   }
 
-  /** Whom to turn to now. `restsUntilMs` adds reasons of one purpose to pass an upstream over. */
-  current(restsUntilMs: (name: string) => number = () => Number.NEGATIVE_INFINITY): NamedUpstream {
+  /**
+   * Whom to turn to now. `restsUntilMs` adds reasons of one purpose to pass an upstream over; without it, whatever is of
+   * another cluster is passed over. (The feed does not: its handshake is what finds out.)
+   */
+  current(restsUntilMs: (name: string) => number = this.#foreignUntilMs): NamedUpstream {
     const chosen = this.#best(this.list, restsUntilMs);
     if (chosen === undefined) throw new Error('an edge has at least one upstream');
     return chosen;
@@ -54,6 +62,17 @@ export class Upstreams {
 
   failed({ name }: NamedUpstream): void {
     this.#rests.failed(name);
+  }
+
+  /** It belongs to another cluster: nothing is read or written there until it is known to be of ours. */
+  foreign(named: NamedUpstream, why: string): void {
+    this.#foreign.set(named.name, why);
+    this.failed(named);
+  }
+
+  /** A handshake found it to be of our cluster. */
+  joined({ name }: NamedUpstream): void {
+    this.#foreign.delete(name);
   }
 
   /**
@@ -93,7 +112,7 @@ export class Upstreams {
           return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...passed, signal }));
         });
       } catch (error) {
-        const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
+        const next = this.#best(others, this.#foreignUntilMs);
         if (!speaksOfUpstream(error) || next === undefined || call.signal.aborted) throw error;
         named = next;
       }
@@ -127,6 +146,11 @@ export class Upstreams {
 
   async #callAt<T>(named: NamedUpstream, run: (upstream: Upstream) => Promise<T>): Promise<T> {
     try {
+      const foreign = this.#foreign.get(named.name);
+      if (foreign !== undefined) {
+        const message = `the upstream ${named.name} is of another cluster: ${foreign}`;
+        throw new MeridianError('UNAVAILABLE', message, { reason: 'other-cluster' });
+      }
       const result = await run(named.upstream);
       this.succeeded(named);
       return result;

@@ -25,7 +25,8 @@ const bounds = {
   /** For all of a request, its body too: 100 MB at 1 MB/s. */
   requestTimeoutMs: 120_000,
   keepAliveTimeoutMs: 60_000,
-  headerBytesMax: 16 * 1024,
+  /** More than a binding's metadata may be, so that it is refused in the words of its own. */
+  headerBytesMax: 64 * 1024,
   connectionsMax: 1024,
   requestsASocketMax: 100_000,
 } as const;

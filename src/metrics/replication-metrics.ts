@@ -60,7 +60,10 @@ export class ReplicationMetrics implements ReplicationObserver {
       'part',
     );
     this.#followsEnded = counter('feed_follows_ended_total', 'Feed streams that ended, by error code.', 'part', 'code');
-    this.#conflicts = counter('conflicts_lost_total', 'Records that lost against a later stamp of another origin.');
+    this.#conflicts = counter(
+      'conflicts_lost_total',
+      'Records, held or offered, that lost against a later stamp of another origin.',
+    );
     this.#commitSeconds = histogram(
       'commit_seconds',
       'Duration of one commit; a synced one waits for the disk, and that is nearly all of its time.',

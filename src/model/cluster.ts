@@ -55,7 +55,7 @@ export interface RetireRequest {
   readonly name: string;
   readonly force: boolean;
   /** What the origin itself holds, where it asks to be removed because its disk was rolled back (rule R16). */
-  readonly witness?: Report;
+  readonly witness?: KnownLog;
 }
 
 export interface Retired {
@@ -73,11 +73,17 @@ export interface ReportRequest {
   readonly initiator: OriginId;
 }
 
-export interface Report {
-  /** What the reporting origin covers of its log, on disk. */
+/** What somebody holds of an origin's log. */
+export interface KnownLog {
+  /** What is covered of it, on disk. */
   readonly sequence: number;
-  /** The openings of its store that the reporting origin knows. */
+  /** The openings of its store that are known. */
   readonly history: EpochHistory;
+}
+
+export interface Report extends KnownLog {
+  /** Of every log: what an origin that was removed earlier left may be out of reach with this one. */
+  readonly covered: VersionVector;
 }
 
 export type Role = 'origin' | 'edge';

@@ -11,6 +11,11 @@ export const registryNamespace: NamespaceId = '0'.repeat(32) as NamespaceId;
 
 const pattern = /^[0-9a-f]{32}$/;
 
+/** The registry's key of what is known of a namespace; a tombstone there says that it was deleted. */
+export function namespaceKey(id: NamespaceId): string {
+  return `namespace/${id}`;
+}
+
 export function parseNamespaceId(text: string): NamespaceId | undefined {
   return pattern.test(text) ? (text as NamespaceId) : undefined;
 }

@@ -1,3 +1,4 @@
+import { quietGrpc } from '../rpc/quiet.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import { type Outside, processOutside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
@@ -12,6 +13,7 @@ export async function runNode(
   logLevel: LogLevel,
   stopped: AbortSignal,
 ): Promise<void> {
+  quietGrpc(process.env);
   const outside = processOutside(logLevel);
   const { logger } = outside;
   const fatal = (error: unknown) => {

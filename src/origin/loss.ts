@@ -7,6 +7,7 @@ import { emptyLedgerState } from '../replication/ledger-state.ts';
 import { removeRecords } from '../replication/remove-records.ts';
 import { sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { withEither } from '../runtime/with-either.ts';
 import { identityRow, type OriginIdentity, type Registering } from './founding.ts';
 import { peerProgressName } from './peer-sink.ts';
 import type { Peers } from './peers.ts';
@@ -92,7 +93,7 @@ export class Loss {
       }
       const woken = new AbortController();
       this.#wake = () => woken.abort();
-      await sleep(clock, retryMs, AbortSignal.any([signal, woken.signal])).catch(() => {});
+      await withEither([signal, woken.signal], (until) => sleep(clock, retryMs, until)).catch(() => {});
     }
   }
 

@@ -8,6 +8,7 @@ import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { Sweeper } from '../replication/sweeper.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
+import { withEither } from '../runtime/with-either.ts';
 import { Admission } from './admission.ts';
 import { Adoption } from './adoption.ts';
 import { Durability } from './durability.ts';
@@ -181,8 +182,8 @@ export class OriginParts {
       this.#serveFeed();
       const woken = new AbortController();
       wake = () => woken.abort();
-      const again = AbortSignal.any([signal, woken.signal]);
-      await sleep(this.#options.clock, adoptionLookMs, again).catch(() => {});
+      const rest = (until: AbortSignal) => sleep(this.#options.clock, adoptionLookMs, until);
+      await withEither([signal, woken.signal], rest).catch(() => {});
     }
   }
 

@@ -13,6 +13,7 @@ import { Replica } from '../replication/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ResyncMark } from './resync-mark.ts';
 import type { Settlement } from './settlement.ts';
+import { UnheardWrites } from './unheard-writes.ts';
 
 export interface PeerSinkOptions {
   readonly ledger: Ledger;
@@ -41,11 +42,13 @@ export function peerProgressName(address: string): string {
 export class PeerSink implements FeedSink {
   readonly #options: PeerSinkOptions;
   readonly #replica: Replica;
+  readonly #unheard: UnheardWrites;
   #peer: NodeIdentity | undefined;
 
   private constructor(options: PeerSinkOptions, replica: Replica) {
     this.#options = options;
     this.#replica = replica;
+    this.#unheard = new UnheardWrites(options.observer);
   }
 
   static async open(options: PeerSinkOptions): Promise<PeerSink> {
@@ -63,6 +66,7 @@ export class PeerSink implements FeedSink {
         onSwept: () => mark.end(address),
         settled: (covered, before) => settlement.after(covered, before),
         adopt: options.adopt,
+        overwritten: (held, record) => sink.#unheard.overwritten(held, record),
         check: (record) => sink.#check(record),
         mayTake: () => sink.#mayTake(),
       },
@@ -107,6 +111,7 @@ export class PeerSink implements FeedSink {
       });
     }
     await this.#replica.apply(event);
+    if (peer !== undefined && step !== undefined) this.#unheard.heard(peer, step.vector);
   }
 
   /** What is synced here: an origin commits its peers' changes no other way. */

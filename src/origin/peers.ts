@@ -4,6 +4,7 @@ import type { Opened } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { sleep } from '../runtime/clock.ts';
+import { withEither } from '../runtime/with-either.ts';
 import { type PeerConnection, PeerLink, type PeerLinkOptions, type PeerView } from './peer-link.ts';
 import { clocksDiffer } from './peer-sink.ts';
 
@@ -48,7 +49,7 @@ export class Peers {
         await this.#reconcile().catch(() => {});
         const woken = new AbortController();
         this.#wake = () => woken.abort();
-        await sleep(clock, lookIntervalMs, AbortSignal.any([signal, woken.signal])).catch(() => {});
+        await withEither([signal, woken.signal], (until) => sleep(clock, lookIntervalMs, until)).catch(() => {});
       }
     } finally {
       await Promise.all([...this.#links.values()].map((link) => link.stop()));

@@ -1,5 +1,5 @@
 import type { Call } from '../model/call.ts';
-import type { Report, ReportRequest, Retired, RetireRequest } from '../model/cluster.ts';
+import type { KnownLog, Report, ReportRequest, Retired, RetireRequest } from '../model/cluster.ts';
 import { isMeridianError, MeridianError } from '../model/errors.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
@@ -80,7 +80,8 @@ export class Retirements {
       decide: ({ state }) => {
         // From here on, in the order of commits: where this one fails, a report too much runs out by itself.
         this.#reported.set(origin, report);
-        return { meta, result: { sequence: state.covered.get(origin) ?? 0, history: state.epochs.get(origin) ?? [] } };
+        const { covered, epochs } = state;
+        return { meta, result: { sequence: covered.get(origin) ?? 0, history: epochs.get(origin) ?? [], covered } };
       },
     });
   }
@@ -115,20 +116,18 @@ export class Retirements {
         reason: 'retirement-late',
       });
     }
-    const final = finalSequence(
-      reports.map(({ report }) => report),
-      witness,
-    );
-    const adopters = others.map(({ id }) => id);
+    const known = reports.map(({ report }) => report);
+    const final = finalSequence(known, witness);
     const awaited = reports.filter(({ report }) => report.sequence > final).map(({ by }) => by);
-    await this.#record({
+    const retirement: Retirement = {
       id: target.id,
       name: target.name,
       final,
       heir: self,
-      adopters,
+      adopters: others.map(({ id }) => id),
       ...(awaited.length === 0 ? {} : { awaited }),
-    });
+    };
+    await this.#record([retirement, ...restated(membership.retirements(), known)]);
     return { id: target.id, name: target.name, final, missing: missing.map((origin) => origin.name) };
   }
 
@@ -171,13 +170,13 @@ export class Retirements {
     };
   }
 
-  async #record(retirement: Retirement): Promise<void> {
-    const key = membershipKeys.retired(retirement.id);
+  async #record(retirements: readonly Retirement[]): Promise<void> {
+    const values = retirements.map((each): [string, Retirement] => [membershipKeys.retired(each.id), each]);
     await this.#options.ledger.submit({
-      keys: [{ namespace: registryNamespace, key }],
+      keys: values.map(([key]) => ({ namespace: registryNamespace, key })),
       sync: true,
-      bytes: 512,
-      decide: (view) => ({ ...registryPuts(this.#options, [[key, retirement]], view), result: undefined }),
+      bytes: 512 * values.length,
+      decide: (view) => ({ ...registryPuts(this.#options, values, view), result: undefined }),
     });
   }
 
@@ -191,15 +190,26 @@ export class Retirements {
  * The highest that a survivor covers; or, where they know different lives of its disk, the last that the lives share. What
  * the witness, the origin itself, holds beyond all survivors goes with it: it tells of its lives alone.
  */
-export function finalSequence(survivors: readonly Report[], witness?: Report): number {
+export function finalSequence(survivors: readonly KnownLog[], witness?: KnownLog): number {
   let final = Math.max(0, ...survivors.map(({ sequence }) => sequence));
   const reports = witness === undefined ? survivors : [...survivors, witness];
   for (const a of reports) for (const b of reports) final = Math.min(final, forkOf(a, b));
   return final;
 }
 
+/**
+ * The earlier removals whose final sequence nobody covers who is left, at what those do cover: who was to bring the rest is
+ * being removed, and homes and sessions would wait for it for ever (rule R23).
+ */
+export function restated(earlier: readonly Retirement[], reports: readonly Pick<Report, 'covered'>[]): Retirement[] {
+  return earlier.flatMap((retirement) => {
+    const held = Math.max(0, ...reports.map(({ covered }) => covered.get(retirement.id) ?? 0));
+    return held < retirement.final ? [{ ...retirement, final: held }] : [];
+  });
+}
+
 /** Where `b` covers sequences of an opening that only `a` knows, it knows them from another life of the disk (rule R16). */
-function forkOf(a: Report, b: Report): number {
+function forkOf(a: KnownLog, b: KnownLog): number {
   const shared = a.history.findLastIndex(({ epoch, first }) =>
     b.history.some((other) => other.epoch === epoch && other.first === first),
   );

@@ -4,6 +4,7 @@ import { Backoff, type BackoffOptions } from '../runtime/backoff.ts';
 import { BoundedQueue } from '../runtime/bounded-queue.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { withEither } from '../runtime/with-either.ts';
 import type { FeedSink } from './feed-sink.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { StalenessTracker } from './staleness-tracker.ts';
@@ -53,6 +54,7 @@ export class FollowLoop {
   readonly #backoff: Backoff;
   #state: FollowState = 'connecting';
   #upstreamName: string | undefined;
+  #trouble: string | undefined;
   /** Something was applied that no probe has acknowledged yet. */
   #applied = false;
   #awaitsEcho = false;
@@ -70,6 +72,11 @@ export class FollowLoop {
   /** Who is followed, or was last. */
   get upstreamName(): string | undefined {
     return this.#upstreamName;
+  }
+
+  /** Why the last stream ended, until one has caught up again. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -91,6 +98,7 @@ export class FollowLoop {
         if (followed.leave?.aborted === true) continue;
         // A stream that was given up says so in the words of its transport.
         const error = ending.signal.aborted ? ending.signal.reason : thrown;
+        this.#trouble = error instanceof Error ? error.message : String(error);
         observer.followEnded(part, followed.name, error);
         followed.failed(error);
         const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;
@@ -112,7 +120,8 @@ export class FollowLoop {
   async #rest(ms: number, signal: AbortSignal): Promise<void> {
     const hurried = new AbortController();
     this.#hurried = () => hurried.abort();
-    await sleep(this.#options.clock, ms, AbortSignal.any([signal, hurried.signal])).catch(() => undefined);
+    const rest = (until: AbortSignal) => sleep(this.#options.clock, ms, until);
+    await withEither([signal, hurried.signal], rest).catch(() => undefined);
     this.#hurried = () => {};
   }
 
@@ -183,6 +192,7 @@ export class FollowLoop {
       case 'caught-up':
         await sink.apply(event);
         this.#state = 'live';
+        this.#trouble = undefined;
         this.#backoff.succeeded();
         followed.succeeded();
         observer.followCaughtUp(part, followed.name);

@@ -46,7 +46,9 @@ export class NamespaceRemover {
       const only = () => registry.isDead(id);
       const seen = await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal, only });
       // A write that was decided in the same commit as the deletion may still come: done is what was empty at a look.
-      if (seen === 0) this.#removed.add(id);
+      if (seen > 0) continue;
+      this.#removed.add(id);
+      await this.#options.ledger.store.reclaim(id);
     }
   }
 }

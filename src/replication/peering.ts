@@ -1,4 +1,5 @@
 import type { Change } from '../model/feed.ts';
+import type { Head, Record } from '../model/record.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { LostLife } from './lost-lives.ts';
 
@@ -14,6 +15,8 @@ export interface Peering {
   readonly settled: (covered: VersionVector, before: VersionVector) => VersionVector;
   /** Gives what was lost with another origin's disk, and is held here, a place in this origin's log. */
   readonly adopt: (lost: readonly LostLife[]) => Promise<void>;
+  /** What was held lost against a later record. */
+  readonly overwritten: (held: Head, record: Record) => void;
   /** Refuses a record that must not be taken from anybody, by throwing (rules R15, R22, R23). */
   readonly check: (record: Change) => void;
   /** Refuses whatever comes from this peer now, by throwing, where it is about to be committed (rule R22). */

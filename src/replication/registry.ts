@@ -1,5 +1,11 @@
 import { MeridianError } from '../model/errors.ts';
-import { type NamespaceId, type NamespaceInfo, parseNamespaceId, registryNamespace } from '../model/namespace.ts';
+import {
+  type NamespaceId,
+  type NamespaceInfo,
+  namespaceKey,
+  parseNamespaceId,
+  registryNamespace,
+} from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { isReadable, type Record } from '../model/record.ts';
 import type { VersionVector } from '../model/version-vector.ts';
@@ -8,7 +14,7 @@ import { Membership } from './membership.ts';
 /** The registry's keys: each an own record, so that they replicate like data. */
 export const registryKeys = {
   title: (title: string) => `title/${title}`,
-  namespace: (id: NamespaceId) => `namespace/${id}`,
+  namespace: namespaceKey,
 } as const;
 
 /**

@@ -225,6 +225,7 @@ export class Replica implements FeedSink {
       if (conflict) observer.conflictLost(held.stamp, record.stamp);
       return [];
     }
+    if (record.stamp !== held.stamp) this.#options.peering?.overwritten(held, record);
     return [inPlaceOf(held, record)];
   }
 

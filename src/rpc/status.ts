@@ -39,7 +39,7 @@ export function fromServiceError(error: unknown, address: string): MeridianError
   const code = known ? (detail.code as ErrorCode) : (codeOfGrpc.get(error.code) ?? 'INTERNAL');
   if (detail !== undefined) return new MeridianError(code, error.details, { ...detail.details, cause: error });
   // Only a connection that was never made is certain to have carried nothing.
-  const unsent = code === 'UNAVAILABLE' && error.details.startsWith(neverConnected);
+  const unsent = code === 'UNAVAILABLE' && neverConnected.test(error.details);
   const reason = unsent ? 'not-connected' : code.toLowerCase().replaceAll('_', '-');
   return new MeridianError(code, transportMessage(code, error.details || error.message, address), {
     reason,
@@ -47,17 +47,14 @@ export function fromServiceError(error: unknown, address: string): MeridianError
   });
 }
 
-const neverConnected = 'No connection established';
+const neverConnected = /^(No connection established(\. Last error: (Error: )?)?|(?=Name resolution failed))/;
 
 /** An edge passes it on to who asked it, so that it names the node that is not reached. */
 function transportMessage(code: ErrorCode, said: string, address: string): string {
   if (code === 'DEADLINE_EXCEEDED') return `${address} gave no answer before the deadline passed`;
   if (code !== 'UNAVAILABLE') return `${address}: ${said}`;
-  const why = said
-    .replace(neverConnected, '')
-    .replace(/^\. Last error: (Error: )?/, '')
-    .replace(/\. Resolution note: .*$/s, '');
-  return said.startsWith(neverConnected)
+  const why = said.replace(neverConnected, '').replace(/\. Resolution note: .*$/s, '');
+  return neverConnected.test(said)
     ? `no connection to ${address}${why === '' ? '' : `: ${why}`}`
     : `the connection to ${address} failed: ${why}`;
 }

@@ -1,10 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecordKey } from '../model/key.ts';
+import type { NamespaceId } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
 import { type Database, eraseAll, openDatabase } from './level/level-database.ts';
 import { closed, failed, storeError } from './level/level-errors.ts';
-import { metaKey } from './level/level-keys.ts';
+import { metaKey, namespaceRanges } from './level/level-keys.ts';
 import { addOperations } from './level/level-operations.ts';
 import type { LevelOptions } from './level/level-options.ts';
 import { readHeads, readRecord } from './level/level-reader.ts';
@@ -97,6 +98,13 @@ class LevelStore implements Store {
         throw storeError(error);
       }
     });
+  }
+
+  /** LevelDB keeps what was deleted until it happens to merge the tables that hold it: on a quiet disk that is never. */
+  async reclaim(namespace: NamespaceId): Promise<void> {
+    for (const [first, end] of namespaceRanges(namespace)) {
+      await this.#read((database) => database.compactRange(first, end));
+    }
   }
 
   /** Tables as LevelDB counts them, and the logs that are no tables yet. */

@@ -24,6 +24,11 @@ export interface Store {
   reopen(): Promise<void>;
   /** Deletes every record and all named state, synced. Interrupted, it leaves a store that is either whole or empty of named state. */
   erase(): Promise<void>;
+  /**
+   * Gives the disk back what removed records of that namespace took. May take long; commits and reads go on meanwhile,
+   * `close` and `reopen` wait for it.
+   */
+  reclaim(namespace: NamespaceId): Promise<void>;
   /** Bytes on disk, about. */
   approximateBytes(): Promise<number>;
   close(): Promise<void>;

@@ -23,6 +23,10 @@ describe('wrong usage exits 2 with one clear line', () => {
     ['put flags k v --metadata {', '--metadata must be JSON'],
     ['put flags k v --if-version 1', '--if-version must be 32'],
     ['put flags k v --file f', 'a value is given twice'],
+    ['put flags k v --durability all --durability local', '--durability may be given only once'],
+    ['list flags --prefix a --prefix b', '--prefix may be given only once'],
+    ['export flags --output a.csv --output b.csv', '--output may be given only once'],
+    ['origin --name a --name b', '--name may be given only once'],
     ['put flags k', 'no value: give it'],
     ['put flags k --file /nonexistent', '--file cannot be read'],
     ['list flags --limit 0', '--limit must be a whole number'],
@@ -274,6 +278,13 @@ test('a watch prints one line a change, with cursors in JSON, and ends when told
   });
   const { output } = await watch('watch flags a --json --since c0');
   expect(JSON.parse(output.split('\n')[0] ?? '')).toMatchObject({ kind: 'put', key: 'a', value: 'on', cursor: 'c1' });
+});
+
+test('status does not take a node for another member that was once at its address', async () => {
+  const { run, node } = commandLine();
+  const gone = { name: 'wiped', role: 'origin', id: 'b'.repeat(16), region: 'test', address: 'host:1' } as const;
+  node.otherMembers = [{ ...gone, connected: false }];
+  expect((await run('status')).output).toMatch(/^wiped .* unknown: fake a{16} answers there/m);
 });
 
 test('namespaces, status and members are printed for a person and for a program', async () => {

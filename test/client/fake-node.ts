@@ -39,6 +39,8 @@ export class FakeNode implements RemoteNode {
   /** What the next watches tell, one list each; an error in it breaks the stream there. */
   watchScripts: Array<Array<WatchEvent | MeridianError>> = [];
   closed = false;
+  /** Whom it knows besides itself. */
+  otherMembers: readonly Member[] = [];
   #sequence = 0;
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
@@ -164,7 +166,7 @@ export class FakeNode implements RemoteNode {
 
   async members(call: Call): Promise<readonly Member[]> {
     this.#enter(emptySession, call);
-    return [{ name: 'fake', role: 'origin', id: fakeOrigin, region: 'test', connected: true }];
+    return [{ name: 'fake', role: 'origin', id: fakeOrigin, region: 'test', connected: true }, ...this.otherMembers];
   }
 
   close(): void {

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { describe, expect, test, vi } from 'vitest';
 import { isMeridianError } from '../../src/model/errors.ts';
 import { fakeCluster } from './fake-cluster.ts';
 import { fakeOrigin } from './fake-node.ts';
@@ -123,6 +124,19 @@ describe('requests', () => {
     await cluster.namespace('flags').get('k');
     await cluster.namespace('flags').get('k', { timeoutMs: 50 });
     expect(node.calls.map(({ deadlineMs }) => deadlineMs)).toEqual([6000, 5050]);
+  });
+
+  test('a signal that lives on is left by each call as it was', async () => {
+    const { cluster } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    const { signal } = new AbortController();
+    // What it makes stays with its sources for as long as they live.
+    const any = vi.spyOn(AbortSignal, 'any');
+    await flags.put('k', 'v');
+    await Promise.all([flags.get('k', { signal }), flags.list({ signal }), cluster.status({ signal })]);
+    expect(any).not.toHaveBeenCalled();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    any.mockRestore();
   });
 
   test('an aborted signal cancels, and so does a closed handle', async () => {

@@ -254,6 +254,18 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
         expect(size).toBeLessThan(12_000_000);
       });
 
+      it('holds what it held while and after it gives back what a namespace took, and commits meanwhile', async () => {
+        const kept = live({ key: 'k', sequence: 1, namespace: namespaceB });
+        const gone = live({ key: 'k', sequence: 2, value: noise(600_000, 1) });
+        await commit(store, { puts: [kept, gone] });
+        await commit(store, { removals: [gone] });
+        const later = live({ key: 'later', sequence: 3 });
+        await Promise.all([store.reclaim(namespaceA), commit(store, { puts: [later] })]);
+        expectRecord(await store.read(kept), kept);
+        expectRecord(await store.read(later), later);
+        expect(await store.read(gone)).toBeUndefined();
+      });
+
       it('closes after what was asked of it before, twice if need be, and refuses everything then', async () => {
         const put = live({ key: 'k', sequence: 1 });
         const committed = store.commit({
@@ -272,6 +284,7 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
           () => store.meta('a'),
           () => commit(store, { meta: { a: '1' } }),
           () => store.erase(),
+          () => store.reclaim(namespaceA),
           () => store.reopen(),
           () => view.read(put),
           async () => store.snapshot(),

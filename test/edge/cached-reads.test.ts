@@ -38,6 +38,21 @@ describe('what a cache keeps of a load', () => {
     expect(await cache.held()).toBeUndefined();
   });
 
+  it('forgets what is ahead of the feed of an origin whose openings it hears of for the first time (R16)', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(4), 4);
+    const openings = [
+      { epoch: 1, first: 1 },
+      { epoch: 2, first: 4 },
+    ];
+    const epochs = new Map([[written(4).position.origin, openings]]);
+    await cache.part.apply({ kind: 'changes', records: [], epochs });
+    expect(await cache.held()).toBeUndefined();
+    await cache.keep(written(5), 5);
+    await cache.part.apply({ kind: 'changes', records: [], epochs });
+    expect(await cache.held()).toBe('5');
+  });
+
   it('loads again what is older than the feed named meanwhile (R12)', async () => {
     await cache.caughtUp(1);
     const loading = cache.load();

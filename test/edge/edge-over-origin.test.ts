@@ -7,13 +7,15 @@ import { type EdgeOptions, edgeDefaults } from '../../src/edge/edge-options.ts';
 import { silentEdgeObserver } from '../../src/edge/observer.ts';
 import type { Call } from '../../src/model/call.ts';
 import { MeridianError } from '../../src/model/errors.ts';
+import { everything } from '../../src/model/filter.ts';
 import type { GetAnswer, GetRequest } from '../../src/model/key-value.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { Origin } from '../../src/origin/origin.ts';
-import { originDefaults } from '../../src/origin/origin-options.ts';
+import { type OriginOptions, originDefaults } from '../../src/origin/origin-options.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { openLevelStore } from '../../src/store/level-store.ts';
@@ -75,8 +77,8 @@ async function openEdge(options: Partial<EdgeOptions> = {}): Promise<Edge> {
     observer: silentReplicationObserver,
     edgeObserver: silentEdgeObserver,
     upstreams: [{ name: 'o', upstream: cable() }],
-    copyStore: await store('copy'),
-    cacheStore: await store('cache'),
+    copyStore: options.copyStore ?? (await store('copy')),
+    cacheStore: options.cacheStore ?? (await store('cache')),
     replicate: [],
     feedValues: { kind: 'inline', bytesMax: 1024 },
     ...options,
@@ -113,24 +115,25 @@ async function reads(edge: Edge, key: string, wanted: string | undefined): Promi
   while (text(await get(edge, key)) !== wanted) await new Promise((resolve) => setImmediate(resolve));
 }
 
+const originOptions: Omit<OriginOptions, 'store'> = {
+  ...originDefaults,
+  clock: systemClock,
+  observer: silentReplicationObserver,
+  originObserver: silentOriginObserver,
+  random: systemRandom,
+  name: 'o',
+  region: 'r',
+  version: 'test',
+  durability: 'local',
+};
+
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'meridian-edge-'));
   closing = [];
   down = false;
   gets = 0;
   silent = false;
-  origin = await Origin.open({
-    ...originDefaults,
-    store: await store('origin'),
-    clock: systemClock,
-    observer: silentReplicationObserver,
-    originObserver: silentOriginObserver,
-    random: systemRandom,
-    name: 'o',
-    region: 'r',
-    version: 'test',
-    durability: 'local',
-  });
+  origin = await Origin.open({ ...originOptions, store: await store('origin') });
   closing.unshift(() => origin.close());
   await origin.create('ns');
 });
@@ -181,6 +184,54 @@ describe('an edge that caches', () => {
     expect(text(await get(edge, 'k'))).toBe('v');
     await expect(get(edge, 'other')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(get(edge, 'k', { atOrigin: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('reads and writes nothing at an upstream of another cluster, and goes on with what it holds', async () => {
+    await put(origin, 'k', 'ours');
+    const copyStore = await store('copy');
+    const cacheStore = await store('cache');
+    const before = await openEdge({ copyStore, cacheStore, replicate: ['ns'] });
+    await isLive(before);
+    await before.close();
+    const other = await Origin.open({ ...originOptions, store: await store('other') });
+    closing.unshift(() => other.close());
+    await other.create('ns');
+    await put(other, 'k', 'theirs');
+    const upstreams = [{ name: 'other', upstream: other }];
+    const edge = await openEdge({ copyStore, cacheStore, replicate: ['ns'], upstreams });
+    const notes = async () => (await edge.status()).notes.join();
+    await expect.poll(notes, { timeout: 20_000 }).toContain('cluster');
+    expect(text(await get(edge, 'k'))).toBe('ours');
+    const refused = { code: 'UNAVAILABLE', details: { reason: 'other-cluster' } };
+    await expect(get(edge, 'k', { atOrigin: true })).rejects.toMatchObject(refused);
+    await expect(put(edge, 'k', 'lost')).rejects.toMatchObject(refused);
+    expect(text(await get(other, 'k'))).toBe('theirs');
+    const node = { name: 'watch', role: 'edge', id: '2'.repeat(16), region: '' } as const;
+    const watching = edge.follow(
+      {
+        protocol: 1,
+        node,
+        nonce: 'w',
+        role: 'watch',
+        filter: everything,
+        values: { kind: 'none' },
+        start: { kind: 'now' },
+      },
+      new BoundedQueue(1),
+      new AbortController().signal,
+    );
+    await expect(watching.next()).rejects.toMatchObject({ details: { reason: 'other-cluster' } });
+  });
+
+  it('says in its status why it hears nothing new, for as long as that is so', async () => {
+    const edge = await openEdge();
+    await isLive(edge);
+    const notes = async () => (await edge.status()).notes;
+    expect(await notes()).toEqual([]);
+    down = true;
+    await expect.poll(notes, { timeout: 20_000 }).toEqual(['the cache hears nothing new: the cable is cut']);
+    down = false;
+    await expect.poll(notes, { timeout: 20_000 }).toEqual([]);
   });
 
   it('serves what is past its bound before the deadline where the upstream does not answer', async () => {

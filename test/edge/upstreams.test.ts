@@ -117,4 +117,24 @@ describe('the upstreams of an edge', () => {
     await expect(list.ask(aCall, asking(names, asked))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect([...asked].sort()).toEqual(names);
   });
+
+  it('are not asked, and not written to, while they are of another cluster', async () => {
+    const clock = new FakeClock();
+    const list = opened(clock);
+    const [a, b, c] = list.list;
+    if (a === undefined || b === undefined || c === undefined) throw new Error('there are three');
+    const asked: string[] = [];
+    list.foreign(a, 'it is of cluster x');
+    expect(await list.ask(aCall, asking([], asked))).toBe('b');
+    clock.advance(10_000);
+    expect(await list.call(aCall, asking([], asked))).toBe('b');
+    list.foreign(b, 'it is of cluster x');
+    list.foreign(c, 'it is of cluster x');
+    const refused = { code: 'UNAVAILABLE', details: { reason: 'other-cluster' } };
+    await expect(list.ask(aCall, asking([], asked))).rejects.toMatchObject(refused);
+    await expect(list.call(aCall, asking([], asked))).rejects.toMatchObject(refused);
+    expect(asked).toEqual(['b', 'b']);
+    list.joined(c);
+    expect(await list.ask(aCall, asking([], asked))).toBe('c');
+  });
 });

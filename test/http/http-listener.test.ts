@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HttpListener } from '../../src/http/http-listener.ts';
 import { type NodeReport, NodeRoutes } from '../../src/http/node-routes.ts';
 import { sendText } from '../../src/http/send.ts';
@@ -175,15 +175,22 @@ describe('the HTTP listener of a node', () => {
     expect((signal.reason as MeridianError).code).toBe('CANCELLED');
   });
 
+  it('ties no exchange to anything that outlives it', async () => {
+    const any = vi.spyOn(AbortSignal, 'any');
+    expect((await fetch(`${base}/status`)).status).toBe(200);
+    expect(any).not.toHaveBeenCalled();
+    any.mockRestore();
+  });
+
   it('answers garbage with 400, an endless header with 431, and goes on', async () => {
     const garbage = await speak(base, 'garbage\r\n\r\n');
     expect(garbage).toContain('400 Bad Request');
     expect(JSON.parse(garbage.split('\r\n\r\n')[1] ?? '')).toMatchObject({
       message: expect.stringMatching(/no request/),
     });
-    const endless = await speak(base, `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`);
+    const endless = await speak(base, `GET / HTTP/1.1\r\nx: ${'y'.repeat(70_000)}\r\n\r\n`);
     expect(endless).toContain('431');
-    expect(JSON.parse(endless.split('\r\n\r\n')[1] ?? '')).toMatchObject({ message: expect.stringMatching(/16384/) });
+    expect(JSON.parse(endless.split('\r\n\r\n')[1] ?? '')).toMatchObject({ message: expect.stringMatching(/65536/) });
     expect((await fetch(`${base}/livez`)).status).toBe(200);
     expect(answered.filter((what) => what === 'malformed')).toHaveLength(2);
   });

@@ -72,6 +72,32 @@ describe('an origin that is gone for good', () => {
     expect(record?.position.origin).toBe(group.at('b').identity.id);
   });
 
+  it('is waited for no longer than there is somebody who holds what it left', async () => {
+    group.cut('a', 'b');
+    group.cut('b', 'c');
+    for (let i = 0; i < 40; i++) await group.put('a', `k${i}`, 'at c alone');
+    await alike(['c'], 'k39', 'at c alone');
+    group.crash('a');
+    group.mend('b', 'c');
+    // As soon as c is reached: its feed has yet to bring what it reports.
+    let left: number | undefined;
+    while (left === undefined) {
+      await group.pass(1);
+      left = await retire('b', 'a').then(
+        ({ final }) => final,
+        () => undefined,
+      );
+    }
+    group.crash('c');
+    await retire('b', 'c');
+    const { parts } = await group.at('b').status();
+    const kept = group.at('b').identity.id;
+    expect([...(parts[0]?.covered ?? [])].find(([id]) => id !== kept)?.[1]).toBeLessThan(left);
+    // Its home passed on: who decides now waits for nothing that is gone.
+    const absent = { kind: 'put', key: 'once', value: Buffer.from('x'), condition: { kind: 'absent' } } as const;
+    expect((await group.write('b', absent)).written).toHaveLength(1);
+  });
+
   it('counts in no majority any more', async () => {
     group.crash('a');
     group.crash('b');

@@ -46,6 +46,7 @@ describe('the status of a failed call', () => {
   it('marks a call that certainly never left as not connected, and no other', () => {
     const reasonOf = (details: string) => fromServiceError(failed(14, details), address).details.reason;
     expect(reasonOf('No connection established. Last error: x')).toBe('not-connected');
+    expect(reasonOf('Name resolution failed for target dns:nowhere:1')).toBe('not-connected');
     expect(reasonOf('Connection dropped')).toBe('unavailable');
   });
 
@@ -56,6 +57,11 @@ describe('the status of a failed call', () => {
       `no connection to ${address}: connect ECONNREFUSED ${address}`,
     ],
     [14, 'No connection established', `no connection to ${address}`],
+    [
+      14,
+      'Name resolution failed for target dns:x',
+      `no connection to ${address}: Name resolution failed for target dns:x`,
+    ],
     [14, 'Connection dropped', `the connection to ${address} failed: Connection dropped`],
     [
       4,

@@ -122,6 +122,22 @@ describe('a watch over gRPC', () => {
     await expect(watch({ namespace: '0'.repeat(32) }).next()).rejects.toMatchObject({ name: 'MeridianError' });
   });
 
+  it('ends when its namespace is deleted, and outlives a new title and the end of another namespace', async () => {
+    await origin.create('other');
+    const watching = watch();
+    await untilCaughtUp(watching);
+    await origin.rename('books', 'shelf', aCall());
+    await origin.remove('other', aCall());
+    const mutations = [{ kind: 'put', key: 'still', value: Buffer.from('here') }] as const;
+    await origin.write({ namespace: 'shelf', session: emptySession, mutations }, aCall());
+    expect(await watching.next()).toMatchObject({ kind: 'put', key: 'still' });
+    await origin.remove('shelf', aCall());
+    await expect(watching.next()).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      details: { reason: 'namespace-deleted' },
+    });
+  });
+
   it('is refused beyond the number that the node answers at once, until one ends', async () => {
     const few = await overLoopback(origin, { watchersMax: 1 });
     closing.push(() => few.close());

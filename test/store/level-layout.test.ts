@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { expireInPlace, headOf, type Record } from '../../src/model/record.ts';
 import { openLevelStore } from '../../src/store/level-store.ts';
 import { endedAtSeconds, type Store } from '../../src/store/store.ts';
-import { live, noise, sampleSeconds, tombstone } from '../contract/sample-records.ts';
+import { live, namespaceA, noise, sampleSeconds, tombstone } from '../contract/sample-records.ts';
 import { commit } from '../contract/store-driver.ts';
 import { makeFolder } from './level-folder.ts';
 
@@ -88,5 +88,21 @@ describe('the layout on LevelDB', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('gives the disk back what a removed namespace took, at once and not with some later write', async () => {
+    const folder = await makeFolder();
+    // Small, so that the records are in tables before they go, as they are in a store that is no test's.
+    const store = await openLevelStore(folder.path, { writeBufferBytes: 1_000_000 });
+    const records = Array.from({ length: 8 }, (_, i) => {
+      return live({ key: `k${i}`, sequence: i + 1, value: noise(1_000_000, i) });
+    });
+    for (const record of records) await commit(store, { puts: [record] });
+    await commit(store, { removals: records });
+    expect(await store.approximateBytes()).toBeGreaterThan(4_000_000);
+    await store.reclaim(namespaceA);
+    expect(await store.approximateBytes()).toBeLessThan(1_000_000);
+    await store.close();
+    await folder.remove();
   });
 });

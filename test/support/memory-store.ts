@@ -137,6 +137,11 @@ export class MemoryStore implements Store {
     this.#disk.wipe();
   }
 
+  /** Memory is given back at once. */
+  async reclaim(): Promise<void> {
+    await this.#usable();
+  }
+
   async approximateBytes(): Promise<number> {
     let bytes = 0;
     for (const record of this.#contents.records.values()) bytes += sizeOf(record);

@@ -121,8 +121,16 @@ describe('nodes as processes', () => {
     expect(await cluster.connect(origin).namespaces.list()).toEqual([]);
   });
 
-  it('refuse a folder that another process holds, and an address that others reach, each in one line', async () => {
-    await cluster.start('origin', 'iad');
+  it('refuse a folder or an address that another process holds, and one that others reach, each in one line', async () => {
+    const { grpc } = await cluster.start('origin', 'iad');
+    const listen = ['--listen', placeOf(grpc), '--http', '127.0.0.1:0'];
+    const taken = spawnSync(
+      process.execPath,
+      [meridianScript, 'origin', '--data', join(cluster.folder, 'y'), ...listen],
+      { encoding: 'utf8' },
+    );
+    expect(taken.status).toBe(1);
+    expect(taken.stderr.trim().split('\n')).toEqual([expect.stringMatching(/UNAVAILABLE: cannot listen on/)]);
     const second = spawnSync(
       process.execPath,
       [meridianScript, 'origin', '--data', join(cluster.folder, 'iad'), ...anyPorts],

@@ -42,8 +42,15 @@ export function recordOfObject(content: unknown, place: string): ImportRecord {
 
 function valueIn(value: unknown, base64: boolean, place: string): Uint8Array {
   if (value === undefined) throw new UsageError(`${place} has no "value"`);
-  if (typeof value === 'string') return Buffer.from(value, base64 ? 'base64' : 'utf8');
+  if (typeof value === 'string') return base64 ? bytesOfBase64(value, place) : Buffer.from(value);
   return Buffer.from(JSON.stringify(value));
+}
+
+/** Node passes over what is no base64, and would make another value of it. */
+function bytesOfBase64(text: string, place: string): Uint8Array {
+  const isBase64 = /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 !== 1;
+  if (!isBase64) throw new UsageError(`${place}: "value" is said to be base64 and is not`);
+  return Buffer.from(text, 'base64');
 }
 
 /** A number, or the text of one; null and the empty text are none. */

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { type CsvError, type Options, parse } from 'csv-parse';
+import { CsvError, type Options, parse } from 'csv-parse';
 import { UsageError } from '../usage-error.ts';
 import { type ImportRecord, recordOfObject, seconds } from './import-record.ts';
 
@@ -38,7 +38,7 @@ export async function* readCsv(
       yield recordOfRow(row, columns, `row ${number}`);
     }
   } catch (error) {
-    if (isCsvError(error)) throw new UsageError(`this is no sound CSV: ${error.message}`, error);
+    if (error instanceof CsvError) throw new UsageError(`this is no sound CSV: ${error.message}`, error);
     throw error;
   } finally {
     source.destroy();
@@ -73,8 +73,4 @@ function parseMetadata(text: string, place: string): unknown {
   } catch (error) {
     throw new UsageError(`${place}: "metadata" is no JSON`, error);
   }
-}
-
-function isCsvError(error: unknown): error is CsvError {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_');
 }

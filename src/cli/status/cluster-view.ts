@@ -32,6 +32,8 @@ export async function viewOf(member: Member, { second, reach }: Looking): Promis
   const cluster = reach(address);
   try {
     const status = await cluster.status({ timeoutMs: statusMs });
+    // An origin that began anew on the same machine, say, whose old id was not removed yet.
+    if (status.node.id !== member.id) return { member, error: `${status.node.name} ${status.node.id} answers there` };
     return { member, status, ...(second === undefined ? {} : { digests: await cluster.digest({ second }) }) };
   } catch (error) {
     return { member, error: toMeridianError(error).message };

@@ -12,10 +12,11 @@ import type { HttpSurface } from '../surface.ts';
 import { parseBulkGet, readBulk } from './bulk-get.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
 import { checkedKey, checkedPrefix, decodeKey } from './key-in-path.ts';
+import { LargeValues } from './large-values.ts';
 import { checkMetadata, metadataFromHeader, metadataToHeader } from './metadata-text.ts';
 import { withBody } from './read-body.ts';
 import { Refusal, sendReason } from './refusal.ts';
-import { sendRecord, valuesUnderWay } from './send-record.ts';
+import { sendRecord } from './send-record.ts';
 import { parseTarget, type Target } from './target.ts';
 import { withinDeadline } from './within-deadline.ts';
 
@@ -43,7 +44,7 @@ export class BindingSurface implements HttpSurface {
   readonly #upstream: Upstream;
   readonly #clock: Clock;
   readonly #places = new Semaphore(bodies.places, bodies.waitingMax);
-  readonly #budget = valuesUnderWay();
+  readonly #large = new LargeValues();
 
   constructor(upstream: Upstream, clock: Clock) {
     this.#upstream = upstream;
@@ -89,7 +90,8 @@ export class BindingSurface implements HttpSurface {
     return sendRecord({
       response,
       signal: call.signal,
-      budget: this.#budget,
+      underWay: this.#large,
+      name: [namespace, request.key],
       read: async () => {
         const answer = await this.#upstream.get(request, call);
         response.setHeader('CF-Cache-Status', cacheStatus(answer));

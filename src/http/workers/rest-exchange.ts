@@ -3,7 +3,7 @@ import type { Call } from '../../model/call.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Semaphore } from '../../runtime/semaphore.ts';
-import type { ByteBudget } from './byte-budget.ts';
+import type { LargeValues } from './large-values.ts';
 import { withBody } from './read-body.ts';
 import { Refusal } from './refusal.ts';
 
@@ -17,8 +17,8 @@ export interface RestExchange {
   readonly call: Call;
   /** Places for large bodies. */
   readonly places: Semaphore;
-  /** Of all large values that are on their way to clients. */
-  readonly budget: ByteBudget;
+  /** Those that are on their way to clients. */
+  readonly large: LargeValues;
 }
 
 /** Hands the body, up to so many bytes, to `use`; a large one keeps its place until that has ended. @throws Refusal 413 */

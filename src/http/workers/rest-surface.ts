@@ -7,12 +7,12 @@ import { Semaphore } from '../../runtime/semaphore.ts';
 import type { HttpSurface } from '../surface.ts';
 import { sendFailure } from './envelope.ts';
 import { decodeKey } from './key-in-path.ts';
+import { LargeValues } from './large-values.ts';
 import { Refusal } from './refusal.ts';
 import { bulkDelete, bulkGet, bulkPut } from './rest-bulk.ts';
 import type { RestExchange } from './rest-exchange.ts';
 import { createNamespace, listNamespaces, removeNamespace, renameNamespace, showNamespace } from './rest-namespaces.ts';
 import { deleteValue, getMetadata, getValue, listKeys, putValue } from './rest-values.ts';
-import { valuesUnderWay } from './send-record.ts';
 import { parseTarget } from './target.ts';
 import { withinDeadline } from './within-deadline.ts';
 
@@ -51,7 +51,7 @@ export class RestSurface implements HttpSurface {
   readonly #upstream: Upstream;
   readonly #clock: Clock;
   readonly #places = new Semaphore(bodies.places, bodies.waitingMax);
-  readonly #budget = valuesUnderWay();
+  readonly #large = new LargeValues();
 
   constructor(upstream: Upstream, clock: Clock) {
     this.#upstream = upstream;
@@ -66,12 +66,12 @@ export class RestSurface implements HttpSurface {
     const { path, query } = parseTarget(request.url);
     const { pattern, id, encodedKey } = parsePath(path);
     const endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;
-    const [upstream, clock, places, budget] = [this.#upstream, this.#clock, this.#places, this.#budget];
+    const [upstream, clock, places, large] = [this.#upstream, this.#clock, this.#places, this.#large];
     try {
       await withinDeadline(call, clock, (within) => {
         if (endpoint !== unknownEndpoint && pattern !== '') checkId(id);
         const key = encodedKey === undefined ? '' : decodeKey(encodedKey);
-        return endpoint.run({ request, response, query, upstream, clock, places, budget, call: within }, id, key);
+        return endpoint.run({ request, response, query, upstream, clock, places, large, call: within }, id, key);
       });
     } catch (thrown) {
       sendFailure(response, endpoint.operation, thrown);

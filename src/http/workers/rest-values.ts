@@ -37,11 +37,12 @@ export async function listKeys({ query, upstream, call, response }: RestExchange
 }
 
 export async function getValue(exchange: RestExchange, id: string, key: string): Promise<void> {
-  const { response, call, budget } = exchange;
+  const { response, call, large } = exchange;
   await sendRecord({
     response,
     signal: call.signal,
-    budget,
+    underWay: large,
+    name: [id, key],
     read: () => readLive(exchange, id, key),
     head: ({ expiresAt }) => {
       response.setHeader('content-type', 'application/octet-stream');

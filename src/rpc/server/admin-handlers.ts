@@ -1,9 +1,9 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { DigestRequest, Report, ReportRequest, RetireRequest } from '../../model/cluster.ts';
+import type { DigestRequest, KnownLog, ReportRequest, RetireRequest } from '../../model/cluster.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { encodeChange, encodeDigest, encodeMember, encodeStatus } from '../codec/cluster-codec.ts';
 import { decodeRangeRequest, encodeRangeDigest, type WireRangeRequest } from '../codec/range-digest-codec.ts';
-import { decodeOrigin } from '../codec/record-codec.ts';
+import { decodeOrigin, encodeVector } from '../codec/record-codec.ts';
 import type { Timing } from './call-of.ts';
 import { unary } from './unary.ts';
 
@@ -11,7 +11,7 @@ interface Named {
   readonly name: string;
 }
 
-type WireRetire = Omit<RetireRequest, 'witness'> & { readonly witness?: Report | null };
+type WireRetire = Omit<RetireRequest, 'witness'> & { readonly witness?: KnownLog | null };
 
 interface Titled {
   readonly title: string;
@@ -49,8 +49,10 @@ export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServ
     Retire: unary(timing, ({ witness, ...request }: WireRetire, call) =>
       upstream.retire({ ...request, ...(witness ? { witness } : {}) }, call),
     ),
-    Report: unary(timing, ({ origin, initiator }: ReportRequest, call) =>
-      upstream.report({ origin: decodeOrigin(origin), initiator: decodeOrigin(initiator) }, call),
-    ),
+    Report: unary(timing, async ({ origin, initiator }: ReportRequest, call) => {
+      const request = { origin: decodeOrigin(origin), initiator: decodeOrigin(initiator) };
+      const { covered, ...report } = await upstream.report(request, call);
+      return { ...report, covered: encodeVector(covered) };
+    }),
   };
 }

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
@@ -55,8 +54,6 @@ export class RpcServer {
       calls: this.#calls,
       stopping: this.#stopping.signal,
     };
-    // Every follower and watch listens.
-    setMaxListeners(0, timing.stopping);
     this.#options = options;
     this.#server = new Server({
       'grpc.max_receive_message_length': messageBytesMax,

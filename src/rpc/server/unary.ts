@@ -1,6 +1,7 @@
 import type { handleUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { toMeridianError } from '../../model/errors.ts';
+import { withEither } from '../../runtime/with-either.ts';
 import { toStatus } from '../status.ts';
 import { callOf, type Served, signalOf, type Timing } from './call-of.ts';
 
@@ -40,9 +41,8 @@ export function stream(timing: Timing, served: ServedStream, run: () => Promise<
 /** Serves a stream that lasts for as long as its caller and this node do: when the node stops, the caller is told so. */
 export function endlessStream(timing: Timing, served: ServedStream, run: (signal: AbortSignal) => Promise<void>): void {
   const { stopping } = timing;
-  const signal = AbortSignal.any([signalOf(served), stopping]);
-  const orStopping = async () => {
-    await run(signal).finally(() => stopping.throwIfAborted());
+  const orStopping = () => {
+    return withEither([signalOf(served), stopping], run).finally(() => stopping.throwIfAborted());
   };
   streamUntil(served, orStopping, measured(timing, served));
 }

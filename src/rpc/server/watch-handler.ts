@@ -2,7 +2,7 @@ import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/g
 import type { Cursor } from '../../model/epoch.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Change, FeedEvent, FollowStart, Step } from '../../model/feed.ts';
-import { registryNamespace } from '../../model/namespace.ts';
+import { type NamespaceInfo, namespaceKey, registryNamespace } from '../../model/namespace.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Random } from '../../runtime/random.ts';
 import { optional } from '../codec/record-codec.ts';
@@ -58,12 +58,13 @@ export function watchHandlers(
       node: { name: 'watch', role: 'edge' as const, id: random.hex(8), region: '' },
       nonce: random.hex(8),
       role: 'watch' as const,
-      filter: { includes: [scope], excludes: [] },
+      filter: { includes: [scope, { namespace: registryNamespace, prefix: namespaceKey(namespace.id) }], excludes: [] },
       values: { kind: 'inline' as const, bytesMax: pieceBytesMax },
       start,
     };
     const epochs = new WatchEpochs();
     for await (const event of upstream.follow(open, silence(signal), signal)) {
+      refuseDeleted(event, namespace);
       for (const response of responses(event, (step) => encodeWatchCursor(epochs.cursor(step), scope))) {
         await writeTo(served, response, signal);
       }
@@ -77,6 +78,17 @@ export function watchHandlers(
         await watch(served, signal).finally(() => watching--);
       }),
   };
+}
+
+/** Its records go without a trace, so that a watch of a deleted namespace would wait for ever. */
+function refuseDeleted(event: FeedEvent, { id, title }: NamespaceInfo): void {
+  if (event.kind !== 'changes') return;
+  const key = namespaceKey(id);
+  const isEnd = event.records.some((record) => {
+    return record.kind === 'tombstone' && record.namespace === registryNamespace && record.key === key;
+  });
+  if (!isEnd) return;
+  throw new MeridianError('NOT_FOUND', `the namespace ${title} was deleted`, { reason: 'namespace-deleted' });
 }
 
 function tooManyWatchers(most: number): MeridianError {

@@ -88,6 +88,11 @@ export function recordBounds({ namespace = '' as NamespaceId, prefix = '', after
   return behind === undefined || compareKeys(behind, start) < 0 ? { gte: start, lt } : { gt: behind, lt };
 }
 
+/** Where the rows and the large values of a namespace lie: nearly all that it takes. */
+export function namespaceRanges(namespace: NamespaceId): ReadonlyArray<readonly [first: string, end: string]> {
+  return ['r', 'v'].map((table) => [table + namespace, afterPrefix(table + namespace)]);
+}
+
 export function logBounds(origin: OriginId, fromSequence: number): KeyBounds {
   return { gte: logKey({ origin, sequence: Math.max(0, fromSequence) }), lt: afterPrefix(`l${origin}`) };
 }

@@ -90,6 +90,9 @@ test('what is no record is refused with its place', async () => {
   await expect(read('ndjson', '{"value":"1"}')).rejects.toThrow('record 1 has no "key"');
   await expect(read('ndjson', '{"key":"a"}')).rejects.toThrow('record 1 has no "value"');
   await expect(read('ndjson', '{"key":"a","value":"","expiration":1.5}')).rejects.toThrow('whole seconds');
+  const broken = '{"key":"a","value":"not, base64","base64":true}';
+  await expect(read('ndjson', broken)).rejects.toThrow('record 1: "value" is said to be base64 and is not');
+  await expect(read('csv', 'key,value\na,{"b":1}\n')).rejects.toThrow('no sound CSV');
   await expect(read('csv', 'key,value\na\n')).rejects.toThrow('no sound CSV');
   await expect(read('csv', 'a,b\n1,2\n')).rejects.toThrow('no column "key"');
 });

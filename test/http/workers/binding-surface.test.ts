@@ -148,6 +148,11 @@ describe('the binding protocol', () => {
       status: 413,
       reason: 'Metadata length of 1025 exceeds limit of 1024.',
     });
+    const far = JSON.stringify('m'.repeat(50_000));
+    expect(await put('m', 'x', '', { 'CF-KV-Metadata': far })).toMatchObject({
+      status: 413,
+      reason: 'Metadata length of 50002 exceeds limit of 1024.',
+    });
     const most = Buffer.alloc(26_214_400, 'ab');
     expect((await put('large', [most.subarray(0, 9_999_999), most.subarray(9_999_999)])).status).toBe(200);
     expect((await send(url('large'))).body.equals(most)).toBe(true);
@@ -184,6 +189,14 @@ describe('the binding protocol', () => {
     const key = 'a\r\nX-Evil: 1';
     await put(key, 'x');
     expect((await send(url(key))).body.toString()).toBe('x');
+  });
+
+  it('takes a namespace by its id too, and by a title that is not ASCII', async () => {
+    const { namespace } = await served.origin.create('nö 日本');
+    const title = { 'Meridian-Namespace': Buffer.from('nö 日本').toString('latin1') };
+    expect((await send(url('k'), { method: 'PUT', body: 'of nö', headers: title })).status).toBe(200);
+    const byId = await send(url('k'), { headers: { 'Meridian-Namespace': namespace.id } });
+    expect(byId.body.toString()).toBe('of nö');
   });
 
   it('does not let an unknown namespace look like an absent key', async () => {

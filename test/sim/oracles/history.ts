@@ -1,9 +1,10 @@
 import { mapKey } from '../../../src/model/key.ts';
 import { type NamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId, Position } from '../../../src/model/position.ts';
-import type { Record } from '../../../src/model/record.ts';
+import type { LiveRecord, Record } from '../../../src/model/record.ts';
 import { bottomStamp, laterStamp, type Stamp } from '../../../src/model/stamp.ts';
 import { coversPosition, type VersionVector } from '../../../src/model/version-vector.ts';
+import type { Retirement } from '../../../src/replication/membership.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import { Truth, type Version } from './truth.ts';
 
@@ -64,10 +65,23 @@ export class History {
     const place = versions.findLastIndex((other) => other.record.stamp < record.stamp);
     versions.splice(place + 1, 0, version);
     this.#versions.set(name, versions);
-    if (record.namespace === registryNamespace && record.key.startsWith('retired/')) {
-      this.#retired.add(record.key.slice('retired/'.length) as OriginId);
+    if (record.kind === 'live' && record.namespace === registryNamespace && record.key.startsWith('retired/')) {
+      this.#retires(record);
     }
     return true;
+  }
+
+  /**
+   * Where it is removed by one that has not heard yet of an origin that the removed one let in, nobody waits for what
+   * that one holds beyond the final sequence: it is adopted, and until then sessions cannot count on it.
+   */
+  #retires({ key, value }: LiveRecord): void {
+    const id = key.slice('retired/'.length) as OriginId;
+    this.#retired.add(id);
+    const { final, adopters } = JSON.parse(Buffer.from(value).toString()) as Retirement;
+    const lives = [...this.#lives.values()].filter((life) => !this.#retired.has(life.id));
+    if (lives.every((life) => adopters.includes(life.id))) return;
+    this.#forks.set(id, Math.min(final, this.#forks.get(id) ?? Number.POSITIVE_INFINITY));
   }
 
   /** A write that a later one of the same commit took the place of: whoever has that one has seen this. */

@@ -263,9 +263,9 @@ export function describeEvent(event: FeedEvent): string {
       return `caught up, covers ${formatVector(event.vector)}, floor ${formatVector(event.floor)}`;
     case 'resync':
       return `resync ${event.reason}`;
+    case 'opened':
+      return `opened by ${event.node.name}`;
     case 'echo':
       return `echo ${event.id}`;
-    default:
-      return event.kind;
   }
 }

@@ -98,8 +98,9 @@ export class Watcher {
 
   #changed({ key, stamp }: Change): void {
     const before = this.#latest.get(key);
-    if (before !== undefined && stamp < before && this.#options.oracles.truthOf().surviving(before) !== undefined)
-      this.#violated(`goes back on ${key} from ${before} to ${stamp}`);
+    const { oracles, namespace } = this.#options;
+    const isKept = before !== undefined && !oracles.isDead(namespace) && oracles.truthOf().surviving(before);
+    if (isKept && stamp < before) this.#violated(`goes back on ${key} from ${before} to ${stamp}`);
     this.#latest.set(key, stamp);
   }
 

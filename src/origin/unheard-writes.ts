@@ -1,0 +1,43 @@
+import type { OriginId } from '../model/position.ts';
+import type { Head, Record } from '../model/record.ts';
+import { type Stamp, stampParts } from '../model/stamp.ts';
+import { coversPosition, type VersionVector } from '../model/version-vector.ts';
+import type { ReplicationObserver } from '../replication/observer.ts';
+
+interface Overwritten {
+  readonly loser: Head;
+  readonly winner: Stamp;
+}
+
+/** Overwritten writes that wait for the end of a scan, at the most; what is more is not counted. */
+const waitingMax = 1024;
+
+/**
+ * Tells of writes that were held here and lost against a later one of the peer's, which knew nothing of them. That shows
+ * in what the peer covers once it has sent its write: what it covers, it had before, or has met since and counted itself.
+ *
+ *     here holds k at (c, 5); the peer sends a later k of its own, and then says that it covers {c: 4}: a conflict
+ */
+export class UnheardWrites {
+  readonly #observer: Pick<ReplicationObserver, 'conflictLost'>;
+  #waiting: Overwritten[] = [];
+
+  constructor(observer: Pick<ReplicationObserver, 'conflictLost'>) {
+    this.#observer = observer;
+  }
+
+  overwritten(loser: Head, { stamp: winner }: Record): void {
+    if (stampParts(loser.stamp).origin === stampParts(winner).origin) return;
+    if (this.#waiting.length < waitingMax) this.#waiting.push({ loser, winner });
+  }
+
+  /** What the peer covers, at a step or the end of a scan. */
+  heard(peer: OriginId, covered: VersionVector): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { loser, winner } of waiting) {
+      const unheard = stampParts(winner).origin === peer && !coversPosition(covered, loser.position);
+      if (unheard) this.#observer.conflictLost(winner, loser.stamp);
+    }
+  }
+}
