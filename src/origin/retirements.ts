@@ -17,6 +17,11 @@ interface OpenReport {
   readonly untilMs: number;
 }
 
+interface Reported {
+  readonly by: OriginId;
+  readonly report: Report;
+}
+
 /** Milliseconds for which a survivor that has reported to one initiator reports to no other. */
 const reportHoldsMs = 60_000;
 /** Milliseconds within which the initiator decides; past that its reports may have been given to another. */
@@ -111,10 +116,18 @@ export class Retirements {
         reason: 'retirement-late',
       });
     }
-    const final = finalSequence(reports, witness);
-    const adopters = others.map(({ id }) => id);
-    const retirement = { id: target.id, name: target.name, final, heir: self, adopters };
-    await this.#record([retirement, ...restated(membership.retirements(), reports)]);
+    const known = reports.map(({ report }) => report);
+    const final = finalSequence(known, witness);
+    const awaited = reports.filter(({ report }) => report.sequence > final).map(({ by }) => by);
+    const retirement: Retirement = {
+      id: target.id,
+      name: target.name,
+      final,
+      heir: self,
+      adopters: others.map(({ id }) => id),
+      ...(awaited.length === 0 ? {} : { awaited }),
+    };
+    await this.#record([retirement, ...restated(membership.retirements(), known)]);
     return { id: target.id, name: target.name, final, missing: missing.map((origin) => origin.name) };
   }
 
@@ -135,7 +148,7 @@ export class Retirements {
     target: OriginId,
     others: readonly RegisteredOrigin[],
     call: Call,
-  ): Promise<{ readonly reports: readonly Report[]; readonly missing: readonly RegisteredOrigin[] }> {
+  ): Promise<{ readonly reports: readonly Reported[]; readonly missing: readonly RegisteredOrigin[] }> {
     const { self, peers } = this.#options;
     const request = { origin: target, initiator: self };
     const asked = others.map(async (origin) => {
@@ -149,7 +162,10 @@ export class Retirements {
     });
     const answers = await Promise.all(asked);
     return {
-      reports: answers.filter((report) => report !== undefined),
+      reports: others.flatMap(({ id }, index) => {
+        const report = answers[index];
+        return report === undefined ? [] : [{ by: id, report }];
+      }),
       missing: others.filter((_, index) => answers[index] === undefined),
     };
   }

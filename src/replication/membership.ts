@@ -48,6 +48,8 @@ export interface Retirement {
   readonly heir: OriginId;
   /** The origins that publish an end of adoption. */
   readonly adopters: readonly OriginId[];
+  /** Those of them that reported more than is kept: the heir decides nothing before it covers what they adopt. */
+  readonly awaited?: readonly OriginId[];
 }
 
 /** Who belongs to the cluster, who has left it, and who decides: kept up from the registry's records. */
@@ -171,7 +173,7 @@ export class Membership {
     if (moved !== undefined && !coversPosition(covered, moved.position)) return false;
     let home = moved?.home ?? first;
     for (let left = this.#retired.get(home); left !== undefined; left = this.#retired.get(home)) {
-      if ((covered.get(home) ?? 0) < left.final) return false;
+      if ((covered.get(home) ?? 0) < left.final || !this.#hasTakenOver(left, covered)) return false;
       home = left.heir;
     }
     return true;
@@ -181,6 +183,15 @@ export class Membership {
   registryHome(): OriginId | undefined {
     const moved = this.#homes.get(registryNamespace);
     return moved === undefined ? undefined : this.#heirOf(moved.home);
+  }
+
+  /** True where what the retired origin decided in a life that was lost is known here, as far as anybody reported it. */
+  #hasTakenOver({ id, awaited = [] }: Retirement, covered: VersionVector): boolean {
+    return awaited.every((origin) => {
+      const sequence = this.#ends.get(id)?.get(origin);
+      if (this.#retired.has(origin)) return true;
+      return sequence !== undefined && coversPosition(covered, { origin, sequence });
+    });
   }
 
   #heirOf(home: OriginId): OriginId {

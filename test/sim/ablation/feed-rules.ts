@@ -44,7 +44,7 @@ export const feedRules: readonly RuleTakenOut[] = [
     edits: [
       {
         file: 'replication/replica',
-        from: 'return { puts, state: { highWater }, result: undefined };',
+        from: 'return { puts, state: { highWater, epochs: joinEpochs(view.state.epochs, epochs) }, result: undefined };',
         to: `return { puts, state: { highWater, covered: event.records.reduce((v, { position: { origin, sequence } }) =>
               joinVectors(v, new Map([[origin, sequence]])), view.state.covered) }, result: undefined };`,
       },
@@ -54,7 +54,7 @@ export const feedRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R6 parts: a store is kept when the filter of its part changes',
-    edits: [{ file: 'edge/edge-parts', from: 'await store.erase();', to: '{}' }],
+    edits: [{ file: 'edge/part-store', from: 'await store.erase();', to: '{}' }],
     expected: /copy/,
     seed: 5,
   },
@@ -120,9 +120,7 @@ export const feedRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'staleness: the age of a list that was asked for upstream counts from its answer',
-    edits: [
-      { file: 'edge/lists', from: 'answer.bound.boundMs + clock.monotonicMs() - sentMs', to: 'answer.bound.boundMs' },
-    ],
+    edits: [{ file: 'edge/lists', from: 'aged(answer, clock.monotonicMs() - sentMs)', to: 'answer' }],
     expected: /list .*bound/,
     seed: 8,
   },

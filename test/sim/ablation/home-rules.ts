@@ -28,9 +28,15 @@ export const homeRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'homes: an heir decides before it covers what its forerunner left',
-    edits: [{ file: 'replication/membership', from: 'if ((covered.get(home) ?? 0) < left.final)', to: 'if (false)' }],
+    edits: [{ file: 'replication/membership', from: '(covered.get(home) ?? 0) < left.final ||', to: '' }],
     expected: /was decided without/,
     history: 'an heir that has yet to hear of what was decided',
+  },
+  {
+    name: 'homes: an heir decides before it covers what others adopt of a life that was lost',
+    edits: [{ file: 'replication/membership', from: '|| !this.#hasTakenOver(left, covered)', to: '' }],
+    expected: /was decided without/,
+    history: 'a home that is rolled back',
   },
   {
     name: 'homes: nobody inherits',

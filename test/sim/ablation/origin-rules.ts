@@ -37,7 +37,7 @@ export const originRules: readonly RuleTakenOut[] = [
     name: 'R2 failed sync: a stream goes on over a store that was opened again',
     edits: [{ file: 'replication/same-life', from: 'ledger.reopenings === reopenings', to: 'true' }],
     expected: /covers|bound|session/,
-    seed: 34,
+    history: 'a store that fails beside the feed',
   },
   {
     name: 'R9 expiry in place: what has expired is deleted outright',

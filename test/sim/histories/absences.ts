@@ -128,4 +128,20 @@ export const absences = {
     await scene.createNamespace();
     await scene.converge();
   },
+
+  /** A copy's store fails under another commit than the feed's, and what the feed had brought is gone with it. */
+  'a store that fails beside the feed': async (scene: Scene) => {
+    const { copyDisk } = scene.cluster.edgeNamed('copy');
+    await scene.put('origin', 'a3', { expiresInSeconds: 1 });
+    await scene.wait(1000);
+    await scene.untilSecond(10);
+    await scene.put('origin', 'a1');
+    await scene.wait(20);
+    copyDisk.nextCommitFails = 'lost'; // Of the sweep: it is time for a3 to expire.
+    await scene.wait(150);
+    await scene.put('origin', 'a2');
+    await scene.wait(10);
+    scene.oracles.checkEdge(scene.cluster.edgeNamed('copy'));
+    await scene.converge();
+  },
 };

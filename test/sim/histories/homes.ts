@@ -72,6 +72,24 @@ export const homes = {
     await scene.converge();
   },
 
+  /** A home decides, loses that with its disk, and is removed: its heir waits for what another took over of the lost life. */
+  'a home that is rolled back': async (scene: Scene) => {
+    const image = scene.imageOf('a');
+    scene.part('a', 'b');
+    scene.path('b c').slowMs = 150;
+    await scene.wait(300);
+    await scene.put('a', 'a1', { condition: absent, durability: 'majority' });
+    scene.putBack('a', image);
+    scene.join('a', 'b');
+    await scene.done(scene.cluster.process('a').start());
+    for (let look = 0; look < 60; look++) {
+      for (const at of ['b', 'c']) await scene.put(at, 'a1', { condition: absent }).catch(() => {});
+      await scene.wait(10);
+    }
+    scene.path('b c').slowMs = 0;
+    await scene.converge();
+  },
+
   /** One title is claimed at two origins that do not reach each other. */
   'a title that is claimed twice': async (scene: Scene) => {
     for (const other of ['a', 'c']) scene.part('b', other);
