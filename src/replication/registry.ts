@@ -57,6 +57,12 @@ export class Registry {
     for (const run of [...this.#changed]) run();
   }
 
+  /** A namespace's record was lost with an origin: if it comes again, in an earlier form, that counts. */
+  unlearn(key: string): void {
+    const id = key.startsWith('namespace/') ? parseNamespaceId(key.slice('namespace/'.length)) : undefined;
+    if (id !== undefined) this.#dead.delete(id);
+  }
+
   /** Everything goes: a resync of a cache, say. */
   clear(): void {
     for (const map of [this.#records, this.#byTitle, this.#claims, this.#byId, this.#dead]) map.clear();

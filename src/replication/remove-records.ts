@@ -1,4 +1,5 @@
 import type { RecordKey } from '../model/key.ts';
+import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Head } from '../model/record.ts';
 import type { RecordRange } from '../store/store.ts';
@@ -11,7 +12,7 @@ interface RemovalOptions {
   readonly only?: (key: RecordKey) => boolean;
 }
 
-/** A stretch of one origin's log, to its end. */
+/** A stretch of one origin's log, to its end: what was lost with a life of its disk. */
 interface LogRange {
   readonly origin: OriginId;
   readonly from: number;
@@ -35,16 +36,20 @@ export async function removeRecords(
       seen += page.length;
       const keys = page.map(({ namespace, key }) => ({ namespace, key })).filter(only);
       if (keys.length === 0) continue;
-      await ledger.submit({
+      const removed = await ledger.submit({
         keys,
         sync,
         bytes: keys.length * 128,
         decide: (view) => {
           const heads = keys.filter(only).map((key) => view.head(key));
           const removals = heads.filter((head) => head !== undefined).filter((head) => isWithin(head, range));
-          return { removals, silent: true, result: undefined };
+          return { removals, silent: true, result: removals };
         },
       });
+      // Neither that it lived nor that it died is known any more.
+      for (const { namespace, key } of removed) {
+        if ('origin' in range && namespace === registryNamespace) ledger.registry.unlearn(key);
+      }
     }
     return seen;
   } finally {
