@@ -59,7 +59,7 @@ export const membershipRules: readonly RuleTakenOut[] = [
   {
     name: 'R23 beyond the final sequence: a cursor is taken, and nobody begins anew',
     edits: [
-      { file: 'edge/joining-sink', from: 'if (within)', to: 'if (true)' },
+      { file: 'edge/joining-sink', from: 'if (within && !(hasCaughtUp', to: 'if (true || !(hasCaughtUp' },
       { file: 'replication/holds-beyond-final', from: 'of registry.membership.finals', to: 'of []' },
       {
         file: 'replication/check-cursor',
