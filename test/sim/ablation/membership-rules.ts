@@ -84,4 +84,10 @@ export const membershipRules: readonly RuleTakenOut[] = [
     expected: /saved it nowhere/,
     history: 'a removed origin that comes back',
   },
+  {
+    name: 'R23 beyond the final sequence: what nobody can bring any more is waited for',
+    edits: [{ file: 'origin/retirements', from: ', ...restated(membership.retirements(), known)', to: '' }],
+    expected: /after the quiet|not converged/,
+    history: 'a removal of who was to bring what another left',
+  },
 ];
