@@ -2,6 +2,7 @@ import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
+import { withEither } from '../runtime/with-either.ts';
 
 export interface LoadPlacesOptions {
   readonly clock: Clock;
@@ -32,7 +33,9 @@ export class LoadPlaces {
     const { clock } = this.#options;
     const late = new AbortController();
     const timer = clock.timer(deadlineMs - clock.monotonicMs(), () => late.abort(this.refusal()));
-    const placed = await this.#places.acquire(AbortSignal.any([signal, late.signal])).finally(() => timer.cancel());
+    const placed = await withEither([signal, late.signal], (until) => this.#places.acquire(until)).finally(() =>
+      timer.cancel(),
+    );
     if (!placed) throw this.refusal();
     try {
       return await run();

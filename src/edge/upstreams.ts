@@ -2,6 +2,7 @@ import type { Call } from '../model/call.ts';
 import { isMeridianError, MeridianError } from '../model/errors.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { withEither } from '../runtime/with-either.ts';
 import { Rests, type RestTimes } from './rests.ts';
 
 export interface NamedUpstream {
@@ -138,7 +139,7 @@ export class Upstreams {
         reject(error);
         silence.abort(error);
       });
-      run(AbortSignal.any([signal, silence.signal]))
+      withEither([signal, silence.signal], run)
         .then(resolve, reject)
         .finally(() => timer.cancel());
     });

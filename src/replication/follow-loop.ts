@@ -90,6 +90,7 @@ export class FollowLoop {
       signal.addEventListener('abort', onAbort, { once: true });
       const onLeave = () => ending.abort(followed.leave?.reason);
       followed.leave?.addEventListener('abort', onLeave, { once: true });
+      let restMs = 0;
       try {
         await this.#followOnce(followed, ending);
         throw new MeridianError('UNAVAILABLE', `${followed.name} ended the feed`, { reason: 'feed-ended' });
@@ -102,13 +103,15 @@ export class FollowLoop {
         observer.followEnded(part, followed.name, error);
         followed.failed(error);
         const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;
-        await this.#rest(hintMs + this.#backoff.nextMs(), signal);
+        restMs = hintMs + this.#backoff.nextMs();
       } finally {
         signal.removeEventListener('abort', onAbort);
         ending.abort(new Error('the stream is over'));
+        this.#state = 'connecting';
         tracker.disconnected();
         this.#options.sink.closed?.();
       }
+      await this.#rest(restMs, signal);
     }
   }
 

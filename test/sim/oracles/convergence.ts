@@ -73,6 +73,10 @@ export class Convergence {
       const status = await node?.status();
       if (status?.ready !== true) lacking.push(`${name} is not ready: ${status?.notes.join(', ')}`);
       if (!covers(coveredBy(disk.visible), target)) lacking.push(`${name} covers less`);
+      for (const peer of status?.peers ?? []) {
+        if (peer.state !== 'live' && peer.address !== name)
+          lacking.push(`${name} does not follow ${peer.address}: ${peer.refused}`);
+      }
       lacking.push(...complaintsOfRegistry(disk.visible, isWhole).map((line) => `${name} ${line}`));
       const members = (await node?.members(call))?.filter(({ role }) => role === 'origin').map(({ id }) => id);
       if (members?.sort().join() !== ids.join()) lacking.push(`${name} knows ${members?.length} origins`);

@@ -176,7 +176,8 @@ export class Oracles {
   }
 
   partsOf({ copyDisk, cacheDisk, plan }: EdgeProcess): Array<Held & { readonly synced: Contents }> {
-    const living = this.namespaces().filter((id) => this.lives(id));
+    // Where the deletion was lost, whoever heard of it goes without the data until it hears that too.
+    const living = this.namespaces().filter((id) => this.lives(id) && !this.isDead(id));
     const part = { replicate: plan.replicate, namespaces: living };
     const copies = plan.replicate.length > 0;
     const caches = !plan.replicate.includes('*');
