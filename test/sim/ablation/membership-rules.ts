@@ -71,7 +71,7 @@ export const membershipRules: readonly RuleTakenOut[] = [
     history: 'a copy of what nobody else has',
   },
   {
-    name: 'R23 beyond the final sequence: what a write brought is kept',
+    name: 'R23 beyond the final sequence: what a load brought is kept',
     edits: [{ file: 'replication/holds-beyond-final', from: 'of registry.membership.finals', to: 'of []' }],
     expected: /after the quiet|the audit found/,
     history: 'a cache of what nobody else has',
