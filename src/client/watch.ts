@@ -34,6 +34,7 @@ export async function* watch<Metadata>(
       for await (const event of node.watch(from, signal)) {
         if (signal.aborted) return;
         context.backoff.succeeded();
+        if (event.kind === 'reset') from = anew(request);
         if (event.cursor !== undefined) from = { ...from, cursor: event.cursor };
         shown = true;
         remember(context.session, event);
@@ -46,6 +47,11 @@ export async function* watch<Metadata>(
     }
     if (await wasStopped(context, signal)) return;
   }
+}
+
+/** What came before a reset is void, the cursor too: another node might take it, and tell of nothing before it. */
+function anew({ namespace, prefix }: WatchRequest): WatchRequest {
+  return { namespace, prefix, fromStart: true };
 }
 
 /** Waits before the next attempt; true where the signal came first. */

@@ -198,7 +198,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   async #hear(told: Told): Promise<void> {
-    checkTold(told, this.ledger);
+    checkTold(told, this.ledger, false);
     await forgetLostLives(this.#cached, told.epochs);
   }
 

@@ -71,6 +71,8 @@ export interface ReportRequest {
   /** Who is being removed. */
   readonly origin: OriginId;
   readonly initiator: OriginId;
+  /** The initiator has given up: who reported to it may report to another. */
+  readonly withdraws?: boolean;
 }
 
 /** What somebody holds of an origin's log. */

@@ -3,6 +3,7 @@ import type { KnownLog, Report, ReportRequest, Retired, RetireRequest } from '..
 import { isMeridianError, MeridianError } from '../model/errors.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
+import { emptyVector } from '../model/version-vector.ts';
 import { membershipKeys, type RegisteredOrigin, type Retirement } from '../replication/membership.ts';
 import { majorityOf } from './durability.ts';
 import { type Registering, registryPuts } from './founding.ts';
@@ -26,6 +27,8 @@ interface Reported {
 const reportHoldsMs = 60_000;
 /** Milliseconds within which the initiator decides; past that its reports may have been given to another. */
 const decideMs = 30_000;
+/** Milliseconds within which the others are told that nothing is decided. */
+const withdrawMs = 5_000;
 const reportName = (origin: OriginId) => `origin/report/${origin}`;
 
 /** Removes origins for good (rule R22): collects what the survivors hold, and records the final sequence. */
@@ -62,8 +65,12 @@ export class Retirements {
   }
 
   /** What this origin holds of one that is being removed; kept on disk, so that a restart reports to the same one. */
-  async report({ origin, initiator }: ReportRequest): Promise<Report> {
+  async report({ origin, initiator, withdraws = false }: ReportRequest): Promise<Report> {
     const { ledger, self, clock } = this.#options;
+    if (withdraws) {
+      await this.#release(origin, initiator);
+      return { sequence: 0, history: [], covered: emptyVector };
+    }
     if (origin === self) throw failed('not-myself', 'an origin does not report on itself while it is up');
     const known = ledger.registry.membership.retirement(origin);
     if (known !== undefined) throw failed('retired', `${known.name} is removed already`);
@@ -93,16 +100,23 @@ export class Retirements {
     if (this.#deciding.has(target.id)) throw failed('retirement-open', `${target.name} is being removed from here`);
     this.#deciding.add(target.id);
     try {
-      return await this.#decide(target, request, call);
-    } catch (error) {
-      await this.#withdraw(target.id);
-      throw error;
+      const { retirements, retired } = await this.#decide(target, request, call).catch(async (error: unknown) => {
+        await this.#withdraw(target.id);
+        throw error;
+      });
+      // Where this fails it may be on the disk all the same: no report is given back.
+      await this.#record(retirements);
+      return retired;
     } finally {
       this.#deciding.delete(target.id);
     }
   }
 
-  async #decide(target: RegisteredOrigin, { force, witness }: RetireRequest, call: Call): Promise<Retired> {
+  async #decide(
+    target: RegisteredOrigin,
+    { force, witness }: RetireRequest,
+    call: Call,
+  ): Promise<{ readonly retirements: readonly Retirement[]; readonly retired: Retired }> {
     const { ledger, self, clock } = this.#options;
     const { membership } = ledger.registry;
     const begunMs = clock.monotonicMs();
@@ -127,17 +141,30 @@ export class Retirements {
       adopters: others.map(({ id }) => id),
       ...(awaited.length === 0 ? {} : { awaited }),
     };
-    await this.#record([retirement, ...restated(membership.retirements(), known)]);
-    return { id: target.id, name: target.name, final, missing: missing.map((origin) => origin.name) };
+    const retired = { id: target.id, name: target.name, final, missing: missing.map((origin) => origin.name) };
+    return { retirements: [retirement, ...restated(membership.retirements(), known)], retired };
   }
 
   /**
-   * Nothing will be decided by this origin's own report: another initiator may have it. Else two that each wait for the
-   * other's would renew their own for ever. Where the disk fails, the report runs out by itself.
+   * Nothing will be decided by the reports that were given here: another initiator may have them. Else two that each wait
+   * for the other's would renew their own for ever. Whoever does not hear it, or whose disk fails, waits till it runs out.
    */
   async #withdraw(origin: OriginId): Promise<void> {
+    const { self, peers, clock, ledger } = this.#options;
+    const call = { deadlineMs: clock.monotonicMs() + withdrawMs, signal: new AbortController().signal };
+    for (const { id } of ledger.registry.membership.registered()) {
+      if (id === self || id === origin) continue;
+      peers
+        .reach(id)
+        ?.report({ origin, initiator: self, withdraws: true }, call)
+        .catch(() => {});
+    }
+    await this.#release(origin, self);
+  }
+
+  async #release(origin: OriginId, initiator: OriginId): Promise<void> {
     const open = await this.#open(origin).catch(() => undefined);
-    if (open?.initiator !== this.#options.self) return;
+    if (open?.initiator !== initiator) return;
     this.#reported.delete(origin);
     const meta = new Map([[reportName(origin), undefined]]);
     const withdrawn = { keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) };

@@ -5,6 +5,12 @@ import type { OriginId } from '../model/position.ts';
 import type { LedgerState } from './ledger-state.ts';
 import type { Membership } from './membership.ts';
 
+interface Judging {
+  readonly self: OriginId | undefined;
+  readonly membership: Membership;
+  readonly isPeer: boolean;
+}
+
 /**
  * Why a delta from this cursor would not be whole, or undefined where it is (rules R8, R16, R23). `self` is the origin whose
  * own log this store holds: a follower that has more of it than it was ever given met another life of this disk.
@@ -12,8 +18,7 @@ import type { Membership } from './membership.ts';
 export function cursorRefused(
   cursor: Cursor,
   state: LedgerState,
-  self: OriginId | undefined,
-  membership: Membership,
+  { self, membership, isPeer }: Judging,
 ): Resync['reason'] | undefined {
   for (const [origin, { sequence }] of cursor) {
     if (membership.isBeyondFinal({ origin, sequence })) return 'retired';
@@ -24,20 +29,22 @@ export function cursorRefused(
   for (const [origin, { sequence }] of cursor) {
     if (origin === self && sequence > (state.covered.get(origin) ?? 0)) return 'unknown-epoch';
   }
-  return unknownOpening(cursor, state, membership) === undefined ? undefined : 'unknown-epoch';
+  const settled = isPeer ? membership : undefined;
+  return unknownOpening(cursor, state, settled) === undefined ? undefined : 'unknown-epoch';
 }
 
 /**
  * An origin of which the cursor and this node know different lives (rule R16): its sequence is known here from another
- * opening. What is left of a removed origin is the same for all up to its final sequence.
+ * opening. Between origins, a removed one is past that, by `settled`: its final sequence tells them apart, and who knew
+ * another life than those that reported must hear of it to begin with.
  */
 export function unknownOpening(
   cursor: Cursor,
   { epochs, covered }: Pick<LedgerState, 'epochs' | 'covered'>,
-  membership: Membership,
+  settled?: Membership,
 ): OriginId | undefined {
   for (const [origin, { sequence, epoch }] of cursor) {
-    if (membership.retirement(origin) !== undefined || epoch === undefined) continue;
+    if (settled?.retirement(origin) !== undefined || epoch === undefined) continue;
     const history = epochs.get(origin);
     if (wasTakenOver(history, epoch, sequence)) return origin;
     // Beyond what this node covers there may be openings that it has not heard of.

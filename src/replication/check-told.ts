@@ -23,12 +23,16 @@ export function toldBy(event: Changes | CaughtUp): Told {
  * another life of a disk than what it covers is from: joined, the openings would vouch for what was lost (rule R16). Its
  * next stream is told to resync. @throws UNAVAILABLE
  */
-export function checkTold({ vector, epochs }: Told, { registry, state }: Pick<Ledger, 'registry' | 'state'>): void {
+export function checkTold(
+  { vector, epochs }: Told,
+  { registry, state }: Pick<Ledger, 'registry' | 'state'>,
+  isOrigin: boolean,
+): void {
   if (vector !== undefined) registry.membership.checkHeard(vector);
   if (epochs.size === 0) return;
   const covered = cursorOf(state.covered, state.epochs);
   // What the server covers says nothing here: its openings may be older than ours.
-  const torn = unknownOpening(covered, { epochs, covered: new Map() }, registry.membership);
+  const torn = unknownOpening(covered, { epochs, covered: new Map() }, isOrigin ? registry.membership : undefined);
   if (torn === undefined) return;
   throw new MeridianError('UNAVAILABLE', `what is held of origin ${torn} is from a life of its disk that was lost`, {
     reason: 'begins-anew',

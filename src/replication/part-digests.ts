@@ -77,7 +77,7 @@ async function ofStretch(
 ): Promise<RangeDigest> {
   const { snapshot, state } = ledger.instant();
   try {
-    const torn = unknownOpening(cursor, state, ledger.registry.membership);
+    const torn = unknownOpening(cursor, state);
     if (torn !== undefined) {
       throw new MeridianError('FAILED_PRECONDITION', `another life of the disk of origin ${torn} is known here`, {
         reason: 'unknown-epoch',

@@ -140,7 +140,7 @@ export class Replica implements FeedSink {
   /** Rule R16: what is held from a life of a disk that was lost is adopted by an origin; a copy begins anew. */
   async #hear(told: Told): Promise<void> {
     const { ledger, peering } = this.#options;
-    checkTold(told, ledger);
+    checkTold(told, ledger, peering !== undefined);
     const lost = await heldLostLives(ledger, told.epochs);
     if (lost.length === 0) return;
     if (peering !== undefined) return peering.adopt(lost);

@@ -177,8 +177,10 @@ export class Subscription {
 
   /** A peer that has not heard of a retirement takes what it lacks, and with it the word; it sweeps nothing (rule R23). */
   #refusal(cursor: Cursor, state: LedgerState, self: OriginId | undefined): Resync['reason'] | undefined {
-    const refused = cursorRefused(cursor, state, self, this.#server.options.ledger.registry.membership);
-    return refused === 'retired' && this.#open.role === 'peer' ? undefined : refused;
+    const isPeer = this.#open.role === 'peer';
+    const { membership } = this.#server.options.ledger.registry;
+    const refused = cursorRefused(cursor, state, { self, membership, isPeer });
+    return refused === 'retired' && isPeer ? undefined : refused;
   }
 
   /** A cache holds nothing that was not asked for: of everything it is sent the registry. */

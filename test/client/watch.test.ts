@@ -57,6 +57,16 @@ describe('watching', () => {
     expect(node.watches[0]?.cursor).toBe('s');
   });
 
+  test('a reset voids the cursor that it was given: what follows is not gone behind at another node', async () => {
+    const nodes = [new FakeNode(), new FakeNode()] as const;
+    nodes[0].watchScripts = [[{ kind: 'reset' }, put('a', 1), lost]];
+    nodes[1].watchScripts = [[put('a', 1), { kind: 'caught-up', cursor: 'c1' }]];
+    const flags = fakeCluster(nodes).cluster.namespace('flags');
+    const seen = await take(flags.watch({ since: 's' }), 5);
+    expect(seen).toEqual(['reset', 'put a', 'reset', 'put a', 'caught-up']);
+    expect(nodes[1].watches[0]).toEqual({ namespace: 'flags', prefix: '', fromStart: true });
+  });
+
   test('what no retry mends is thrown', async () => {
     const { cluster, node } = fakeCluster();
     node.watchScripts = [[new MeridianError('NOT_FOUND', 'no such namespace', { reason: 'unknown-namespace' })]];

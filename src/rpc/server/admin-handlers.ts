@@ -49,8 +49,8 @@ export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServ
     Retire: unary(timing, ({ witness, ...request }: WireRetire, call) =>
       upstream.retire({ ...request, ...(witness ? { witness } : {}) }, call),
     ),
-    Report: unary(timing, async ({ origin, initiator }: ReportRequest, call) => {
-      const request = { origin: decodeOrigin(origin), initiator: decodeOrigin(initiator) };
+    Report: unary(timing, async ({ origin, initiator, withdraws = false }: ReportRequest, call) => {
+      const request = { origin: decodeOrigin(origin), initiator: decodeOrigin(initiator), withdraws };
       const { covered, ...report } = await upstream.report(request, call);
       return { ...report, covered: encodeVector(covered) };
     }),

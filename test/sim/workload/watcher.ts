@@ -29,6 +29,8 @@ export class Watcher {
   readonly #latest = new Map<string, Stamp>();
   readonly #epochs = new WatchEpochs();
   #cursor: Cursor | undefined;
+  /** A reset makes even a watch from now begin with all records. */
+  #from: WatcherOptions['from'];
   /** Up to here what was not shown may have been purged, or was before the watch. Undefined until it has caught up. */
   #base: VersionVector | undefined;
   /** What the last consistent step covered. */
@@ -38,6 +40,7 @@ export class Watcher {
 
   constructor(options: WatcherOptions) {
     this.#options = options;
+    this.#from = options.from;
   }
 
   stop(): void {
@@ -59,10 +62,11 @@ export class Watcher {
   }
 
   #open(): FollowOpen {
-    const { namespace, from, name } = this.#options;
+    const { namespace, name } = this.#options;
     // The client says that all of it comes anew.
     if (this.#cursor === undefined) this.#latest.clear();
-    const start: FollowStart = this.#cursor === undefined ? { kind: from } : { kind: 'cursor', cursor: this.#cursor };
+    const start: FollowStart =
+      this.#cursor === undefined ? { kind: this.#from } : { kind: 'cursor', cursor: this.#cursor };
     return {
       protocol: 1,
       node: { name, role: 'edge', id: 'w'.repeat(16), region: 'r' },
@@ -79,6 +83,8 @@ export class Watcher {
     switch (event.kind) {
       case 'resync':
         this.resets++;
+        this.#cursor = undefined;
+        this.#from = 'nothing';
         // What it was shown may have been lost with an origin.
         if (this.#options.oracles.history !== undefined) this.#latest.clear();
         this.#base = undefined;
@@ -106,7 +112,7 @@ export class Watcher {
 
   /** Everything that the step covers was told, or need not be. */
   #step(step: Step): void {
-    const { oracles, namespace, time, from } = this.#options;
+    const { oracles, namespace, time } = this.#options;
     this.#cursor = this.#epochs.cursor(step);
     this.covered = step.vector;
     if (oracles.isDead(namespace)) return;
@@ -121,7 +127,7 @@ export class Watcher {
       const before = latest.some((stamp) => stamp >= required.record.stamp);
       if (
         before &&
-        (from === 'now' || truth.versions(namespace, key).some(({ record }) => mayBeAbsent(record, time.nowMs)))
+        (this.#from === 'now' || truth.versions(namespace, key).some(({ record }) => mayBeAbsent(record, time.nowMs)))
       ) {
         continue;
       }
