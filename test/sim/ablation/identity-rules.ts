@@ -74,4 +74,13 @@ export const identityRules: readonly RuleTakenOut[] = [
     expected: /which was let in, shows/,
     history: 'an origin that is let in and hears slowly',
   },
+  {
+    name: 'R16 identity: an origin takes a connection to itself for a copy of its disk',
+    edits: [
+      { file: 'origin/admission', from: 'if (nonce === this.#options.nonce)', to: 'if (false)' },
+      { file: 'origin/peers', from: 'if (nonce === ownNonce)', to: 'if (false)' },
+    ],
+    expected: /not every part is live|not converged|broke off/,
+    history: 'an origin that is its own peer',
+  },
 ];

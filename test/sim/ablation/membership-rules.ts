@@ -59,7 +59,7 @@ export const membershipRules: readonly RuleTakenOut[] = [
   {
     name: 'R23 beyond the final sequence: a cursor is taken, and nobody begins anew',
     edits: [
-      { file: 'edge/joining-sink', from: 'if (within && ', to: 'if (true || ' },
+      { file: 'edge/joining-sink', from: 'if (within && !(hasCaughtUp', to: 'if (true || !(hasCaughtUp' },
       { file: 'replication/holds-beyond-final', from: 'of registry.membership.finals', to: 'of []' },
       {
         file: 'replication/check-cursor',
@@ -71,7 +71,7 @@ export const membershipRules: readonly RuleTakenOut[] = [
     history: 'a copy of what nobody else has',
   },
   {
-    name: 'R23 beyond the final sequence: what a write brought is kept',
+    name: 'R23 beyond the final sequence: what a load brought is kept',
     edits: [{ file: 'replication/holds-beyond-final', from: 'of registry.membership.finals', to: 'of []' }],
     expected: /after the quiet|the audit found/,
     history: 'a cache of what nobody else has',
@@ -83,5 +83,11 @@ export const membershipRules: readonly RuleTakenOut[] = [
     ],
     expected: /saved it nowhere/,
     history: 'a removed origin that comes back',
+  },
+  {
+    name: 'R23 beyond the final sequence: what nobody can bring any more is waited for',
+    edits: [{ file: 'origin/retirements', from: ', ...restated(membership.retirements(), known)', to: '' }],
+    expected: /after the quiet|not converged/,
+    history: 'a removal of who was to bring what another left',
   },
 ];

@@ -1,15 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RuleTakenOut } from './rule-taken-out.ts';
-import { rulesTakenOut } from './rules-taken-out.ts';
+import { ruleGroups, rulesTakenOut } from './rules-taken-out.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
-/** Those of a scripted history take as long as that does; `npm run sim -- --rules` looks for a seed for the others too. */
-const cheap = rulesTakenOut.filter(({ history }) => history !== undefined);
+/** One of each group, as they take a process each; `npm run sim -- --rules` takes out all, and looks for seeds too. */
+const sample = ruleGroups.flatMap((rules) => rules.filter(({ history }) => history !== undefined).slice(0, 1));
 
 describe('code from which a rule was taken out', { timeout: 240_000 }, () => {
   let built = '';
@@ -36,7 +36,14 @@ describe('code from which a rule was taken out', { timeout: 240_000 }, () => {
     return new Promise((done) => child.on('exit', (code) => done({ code, output })));
   };
 
-  it.each(cheap.map((rule) => [rule.name, rule] as const))('violates a promise: %s', async (_, rule) => {
+  it.each(rulesTakenOut.map((rule) => [rule.name, rule] as const))('still has the lines of: %s', (_, { edits }) => {
+    for (const { file, from } of edits) {
+      const source = readFileSync(join(built, 'src', `${file}.js`), 'utf8');
+      expect(source.split(from).length - 1, `src/${file}: "${from}"`).toBe(1);
+    }
+  });
+
+  it.each(sample.map((rule) => [rule.name, rule] as const))('violates a promise: %s', async (_, rule) => {
     const { code, output } = await run(rule);
     expect(code, output).toBe(1);
     expect(output, 'the code ran').not.toContain('Error');

@@ -44,4 +44,27 @@ export const sessionRules: readonly RuleTakenOut[] = [
     expected: /who saw/,
     history: 'an absence that is asked for again where the key still is',
   },
+  {
+    name: 'R14 sessions: a list brings nothing into the session',
+    edits: [{ file: 'client/session-keeper', from: 'sawList(answer) {', to: 'sawList(answer) { return;' }],
+    expected: /user who saw/,
+    seed: 25,
+  },
+  {
+    name: 'R14 sessions: what was shown brings nothing into the session',
+    edits: [
+      {
+        file: 'client/session-keeper',
+        from: 'sawRecord(position, stamp) {',
+        to: 'sawRecord(position, stamp) { return;',
+      },
+    ],
+    expected: /user who saw/,
+  },
+  {
+    name: 'R14 sessions: any record that is held stands in for what is not covered',
+    edits: [{ file: 'edge/reads', from: 'position.sequence >= (session.get(position.origin) ?? 0)', to: 'true' }],
+    expected: /session|user who saw/,
+    topology: 'several',
+  },
 ];

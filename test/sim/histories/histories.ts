@@ -1,7 +1,8 @@
 import { oneOrigin, severalOrigins, type Topology } from '../nodes/topology.ts';
 import { absences } from './absences.ts';
 import { homes } from './homes.ts';
-import { identities, strangers } from './identities.ts';
+import { identities, selves, strangers } from './identities.ts';
+import { mirror } from './mirror.ts';
 import { originLives } from './origin-lives.ts';
 import { peers } from './peers.ts';
 import { relayChain } from './relay-chain.ts';
@@ -20,6 +21,7 @@ const groups: ReadonlyArray<readonly [Topology, Histories]> = [
   [oneOrigin, { ...absences, ...watches, ...staleness, ...originLives }],
   [severalOrigins, { ...peers, ...sessions, ...homes, ...retirements, ...identities }],
   [twoClusters, strangers],
+  [mirror, selves],
   [relayChain, { ...relays }],
 ];
 

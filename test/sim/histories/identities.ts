@@ -86,3 +86,13 @@ export const strangers = {
     }
   },
 };
+
+/** See `mirror`. */
+export const selves = {
+  /** It meets its own id at the address of a peer, and is no copy of itself. */
+  'an origin that is its own peer': async (scene: Scene) => {
+    for (const at of ['a', 'b']) await scene.put(at, 'a1');
+    await scene.wait(500);
+    await scene.converge();
+  },
+};

@@ -71,6 +71,27 @@ export const retirements = {
     await scene.converge(user.current);
   },
 
+  /** C alone could bring what was agreed to be left of A, and is lost with its disk before it did. */
+  'a removal of who was to bring what another left': async (scene: Scene) => {
+    const [a, c] = [scene.id('a'), scene.id('c')];
+    for (const other of ['a', 'c']) scene.part('b', other);
+    await scene.put('a', 'a1', { durability: 'majority' });
+    scene.wipe('a');
+    await scene.wait(20);
+    scene.path('b c').slowMs = 150;
+    scene.join('b', 'c');
+    await scene.untilAnswered('b', 'c');
+    await scene.retire('b', a);
+    scene.wipe('c');
+    scene.path('b c').slowMs = 0;
+    await scene.wait(100);
+    await scene.retire('b', c);
+    scene.join('a', 'b');
+    for (const name of ['a', 'c']) await scene.done(scene.cluster.process(name).start());
+    await scene.wait(1000);
+    await scene.converge();
+  },
+
   /** An edge alone had heard of a write when the disk that had it was lost. */
   'a copy of what nobody else has': async (scene: Scene) => {
     const a = scene.id('a');

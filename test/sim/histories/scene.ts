@@ -1,12 +1,5 @@
 import type { Retired } from '../../../src/model/cluster.ts';
-import type {
-  Condition,
-  GetAnswer,
-  GetRequest,
-  Mutation,
-  WriteAnswer,
-  WriteRequest,
-} from '../../../src/model/key-value.ts';
+import type { GetAnswer, GetRequest, Mutation, WriteAnswer } from '../../../src/model/key-value.ts';
 import type { OriginId } from '../../../src/model/position.ts';
 import { emptySession, type Session } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
@@ -28,36 +21,14 @@ import { coveredBy, title } from '../oracles/disks.ts';
 import { idOf, Oracles } from '../oracles/oracles.ts';
 import { noSignal } from '../workload/no-signal.ts';
 import { Watcher } from '../workload/watcher.ts';
-
-/** As tiny as the bounds of random runs are, and always the same. */
-const parameters: Parameters = {
-  ringCommitsMax: 3,
-  scanRecordsMax: 2,
-  scansMax: 2,
-  scanStallMs: 500,
-  sweepIntervalMs: 50,
-  clockSkewMsMax: 60,
-  tombstoneRetentionMs: 100,
-  syncMsMax: 1,
-  cacheMemoryBytesMax: 1_000_000,
-  cacheDiskBytesMax: 1_000_000,
-  inlineBytesMax: 10,
-};
+import { fixedParameters } from './fixed-parameters.ts';
+import type { PutWishes, WriteWishes } from './write-wishes.ts';
 
 /** Milliseconds after which a tombstone written now is purged everywhere: whole seconds, its retention, and a sweep. */
 export const purgedAfterMs = 2500;
 const callMs = 400;
 /** Within which everything has caught up for the first time. */
 const startMsMax = 8000;
-
-type WriteWishes = Partial<Pick<WriteRequest, 'session' | 'durability' | 'durabilityTimeoutMs'>> & {
-  readonly condition?: Condition;
-};
-
-interface PutWishes extends WriteWishes {
-  readonly bytes?: number;
-  readonly expiresInSeconds?: number;
-}
 
 /** A cluster whose history is written by hand; judged by the same oracles as random ones. */
 export class Scene {
@@ -75,7 +46,7 @@ export class Scene {
     this.cluster = new Cluster(
       topology,
       { time: this.time, random: this.#random },
-      { ...parameters, ...more },
+      { ...fixedParameters, ...more },
       this.coverage,
     );
     this.oracles = new Oracles(this.cluster, this.time, true);

@@ -47,7 +47,8 @@ export class Cluster {
     }
     for (const near of this.origins) {
       for (const { name } of this.origins) {
-        if (name !== near.name) between.set(`${near.name} ${name}`, this.#link(near, name, world, paths));
+        if (name !== near.name || near.peers.includes(name))
+          between.set(`${near.name} ${name}`, this.#link(near, name, world, paths));
       }
     }
   }

@@ -74,7 +74,8 @@ export class Convergence {
       if (status?.ready !== true) lacking.push(`${name} is not ready: ${status?.notes.join(', ')}`);
       if (!covers(coveredBy(disk.visible), target)) lacking.push(`${name} covers less`);
       for (const peer of status?.peers ?? []) {
-        if (peer.state !== 'live') lacking.push(`${name} does not follow ${peer.address}: ${peer.refused}`);
+        if (peer.state !== 'live' && peer.address !== name)
+          lacking.push(`${name} does not follow ${peer.address}: ${peer.refused}`);
       }
       lacking.push(...complaintsOfRegistry(disk.visible, isWhole).map((line) => `${name} ${line}`));
       const members = (await node?.members(call))?.filter(({ role }) => role === 'origin').map(({ id }) => id);

@@ -1,0 +1,16 @@
+import type { Parameters } from '../nodes/parameters.ts';
+
+/** As tiny as the bounds of random runs are, and always the same. */
+export const fixedParameters: Parameters = {
+  ringCommitsMax: 3,
+  scanRecordsMax: 2,
+  scansMax: 2,
+  scanStallMs: 500,
+  sweepIntervalMs: 50,
+  clockSkewMsMax: 60,
+  tombstoneRetentionMs: 100,
+  syncMsMax: 1,
+  cacheMemoryBytesMax: 1_000_000,
+  cacheDiskBytesMax: 1_000_000,
+  inlineBytesMax: 10,
+};
