@@ -1,4 +1,5 @@
 import type { NodeIdentity } from '../model/cluster.ts';
+import type { Epochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
@@ -29,6 +30,7 @@ export interface PeerSinkOptions {
   readonly adopt: (lost: readonly LostLife[]) => Promise<void>;
   /** Asked before each commit: whether anything may be taken from this peer (rule R22). Throws FAILED_PRECONDITION. */
   readonly mayTake: (peer: OriginId) => void;
+  readonly self: () => NodeIdentity;
   /** Judges what the other end knows of this origin's own log (rule R16). */
   readonly inspect: (step: Pick<CaughtUp, 'vector' | 'epochs'>) => void;
 }
@@ -99,6 +101,7 @@ export class PeerSink implements FeedSink {
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     const peer = this.#peer?.id as OriginId | undefined;
     const step = event.kind === 'caught-up' ? event : event.kind === 'changes' ? event.step : undefined;
+    if (event.kind === 'changes' && event.epochs !== undefined) this.#inspectOpenings(event.epochs);
     if (peer !== undefined && step !== undefined) {
       this.#options.inspect(step);
       this.#options.settlement.heard(peer, step.vector);
@@ -110,8 +113,15 @@ export class PeerSink implements FeedSink {
         retryAfterMs: 500,
       });
     }
-    await this.#replica.apply(event);
+    await this.#replica.apply(withoutOpenings(event, this.#options.self().id as OriginId));
     if (peer !== undefined && step !== undefined) this.#unheard.heard(peer, step.vector);
+  }
+
+  /** The latest opening of this origin's own store that the peer knows must be one of this disk. */
+  #inspectOpenings(epochs: Epochs): void {
+    const own = this.#options.self().id as OriginId;
+    const latest = epochs.get(own)?.at(-1);
+    if (latest !== undefined) this.#options.inspect({ vector: new Map([[own, latest.first]]), epochs });
   }
 
   /** What is synced here: an origin commits its peers' changes no other way. */
@@ -140,6 +150,15 @@ export class PeerSink implements FeedSink {
     if (record.stamp <= ledger.state.highWater || aheadMs <= 2 * clockSkewMsMax) return;
     throw clocksDiffer(this.#peer?.name, aheadMs, 2 * clockSkewMsMax);
   }
+}
+
+/** What an origin knows of its own openings nobody else tells it: a peer's may be of a life that this disk has lost. */
+function withoutOpenings<E extends Resync | Changes | CaughtUp>(event: E, own: OriginId): E {
+  if (event.kind === 'resync') return event;
+  const less = (epochs: Epochs) => new Map([...epochs].filter(([origin]) => origin !== own));
+  const told = event.epochs === undefined ? event : { ...event, epochs: less(event.epochs) };
+  if (told.kind !== 'changes' || told.step?.epochs === undefined) return told;
+  return { ...told, step: { ...told.step, epochs: less(told.step.epochs) } };
 }
 
 export function clocksDiffer(peer: string | undefined, skewMs: number, limitMs: number): MeridianError {
