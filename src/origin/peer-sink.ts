@@ -1,11 +1,12 @@
 import type { NodeIdentity } from '../model/cluster.ts';
-import type { Epochs } from '../model/epoch.ts';
+import { cursorOf, type Epochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import type { OriginId } from '../model/position.ts';
 import { stampWallMs } from '../model/stamp.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
+import { unknownOpening } from '../replication/check-cursor.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { LostLife } from '../replication/lost-lives.ts';
@@ -113,8 +114,23 @@ export class PeerSink implements FeedSink {
         retryAfterMs: 500,
       });
     }
-    await this.#replica.apply(withoutOpenings(event, this.#options.self().id as OriginId));
+    await this.#replica.apply(withoutOpenings(event, (epochs) => this.#believed(epochs, step !== undefined)));
     if (peer !== undefined && step !== undefined) this.#unheard.heard(peer, step.vector);
+  }
+
+  /**
+   * What an origin knows of its own openings nobody else tells it: a peer's may be of a life that this disk has lost. And
+   * where the peer knows another life of a third one than is covered here, its steps are refused, but what it scans is
+   * heard without that: the removal which tells the lives apart may be among it.
+   */
+  #believed(told: Epochs, closesStep: boolean): Epochs {
+    const { state, registry } = this.#options.ledger;
+    const believed = new Map(told);
+    believed.delete(this.#options.self().id as OriginId);
+    const covered = cursorOf(state.covered, state.epochs);
+    const torn = () => unknownOpening(covered, { epochs: believed, covered: emptyVector }, registry.membership);
+    for (let origin = torn(); origin !== undefined && !closesStep; origin = torn()) believed.delete(origin);
+    return believed;
   }
 
   /** The latest opening of this origin's own store that the peer knows must be one of this disk. */
@@ -152,13 +168,11 @@ export class PeerSink implements FeedSink {
   }
 }
 
-/** What an origin knows of its own openings nobody else tells it: a peer's may be of a life that this disk has lost. */
-function withoutOpenings<E extends Resync | Changes | CaughtUp>(event: E, own: OriginId): E {
+function withoutOpenings<E extends Resync | Changes | CaughtUp>(event: E, believed: (told: Epochs) => Epochs): E {
   if (event.kind === 'resync') return event;
-  const less = (epochs: Epochs) => new Map([...epochs].filter(([origin]) => origin !== own));
-  const told = event.epochs === undefined ? event : { ...event, epochs: less(event.epochs) };
+  const told = event.epochs === undefined ? event : { ...event, epochs: believed(event.epochs) };
   if (told.kind !== 'changes' || told.step?.epochs === undefined) return told;
-  return { ...told, step: { ...told.step, epochs: less(told.step.epochs) } };
+  return { ...told, step: { ...told.step, epochs: believed(told.step.epochs) } };
 }
 
 export function clocksDiffer(peer: string | undefined, skewMs: number, limitMs: number): MeridianError {
