@@ -31,6 +31,11 @@ await runBench('Unary Get at an edge (copy) beside a bare grpc-js echo of the sa
         figures.add(`${name}, ${inFlight} in flight, p50`, 'ms', driven.p50);
       }
     }
+    for (const [name, call] of [['edge', atEdge] as const, ['bare echo', atEcho] as const]) {
+      const paced = await drive(call, { inFlight: 64, durationMs, rate: 1000 });
+      figures.add(`${name}, 1,000 gets/s, p50`, 'ms', paced.p50);
+      figures.add(`${name}, 1,000 gets/s, p99`, 'ms', paced.p99);
+    }
   }
   figures.print();
   for (const inFlight of [1, 16, 64]) {

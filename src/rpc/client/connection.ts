@@ -29,6 +29,7 @@ export class Connection {
       // Nodes at one address are different processes over time; nothing is shared between two connections.
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_retries': 0,
+      'grpc.enable_channelz': 0,
     });
   }
 
