@@ -21,12 +21,14 @@ export interface WatcherOptions {
 
 /**
  * A client's watch, as the RPC's handler and client make it: it resumes from the cursor of its last consistent step, and
- * judges what it is told: per key later and later, no gap at any step, and nothing missing after a reset.
+ * judges what it is told: per key later and later from cursor to cursor, no gap at any step, and nothing missing after a reset.
  */
 export class Watcher {
   readonly #options: WatcherOptions;
   readonly #stopping = new AbortController();
   readonly #latest = new Map<string, Stamp>();
+  /** Of these, what was told up to the cursor. */
+  #settled: ReadonlyMap<string, Stamp> = new Map();
   readonly #epochs = new WatchEpochs();
   #cursor: Cursor | undefined;
   /** A reset makes even a watch from now begin with all records. */
@@ -63,8 +65,9 @@ export class Watcher {
 
   #open(): FollowOpen {
     const { namespace, name } = this.#options;
-    // The client says that all of it comes anew.
-    if (this.#cursor === undefined) this.#latest.clear();
+    // What came behind the cursor comes again, maybe from who has not heard of all of it. Without one, all comes anew.
+    this.#latest.clear();
+    if (this.#cursor !== undefined) for (const [key, stamp] of this.#settled) this.#latest.set(key, stamp);
     const start: FollowStart =
       this.#cursor === undefined ? { kind: this.#from } : { kind: 'cursor', cursor: this.#cursor };
     return {
@@ -114,6 +117,7 @@ export class Watcher {
   #step(step: Step): void {
     const { oracles, namespace, time } = this.#options;
     this.#cursor = this.#epochs.cursor(step);
+    this.#settled = new Map(this.#latest);
     this.covered = step.vector;
     if (oracles.isDead(namespace)) return;
     const truth = oracles.truthOf();
