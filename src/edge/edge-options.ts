@@ -6,7 +6,7 @@ import type { ReplicationObserver } from '../replication/observer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Store } from '../store/store.ts';
-import type { AuditBounds } from './audit/audit.ts';
+import type { AuditBounds } from './audit/audit-options.ts';
 import type { FailBackTimes } from './fail-back.ts';
 import type { EdgeObserver } from './observer.ts';
 import type { NamedUpstream } from './upstreams.ts';

@@ -1,5 +1,5 @@
 import type { Call } from '../../model/call.ts';
-import type { AuditOptions } from './audit.ts';
+import type { AuditOptions } from './audit-options.ts';
 
 /** Of one comparison, with all that it waits for. */
 export function auditCall({ clock, audit }: AuditOptions, signal: AbortSignal): Call {

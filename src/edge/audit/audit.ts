@@ -1,38 +1,13 @@
 import type { RecordKey } from '../../model/key.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { emptySession } from '../../model/session.ts';
-import { type Clock, sleep } from '../../runtime/clock.ts';
-import type { EdgeObserver } from '../observer.ts';
+import { sleep } from '../../runtime/clock.ts';
 import type { Part } from '../part.ts';
-import type { Upstreams } from '../upstreams.ts';
 import { auditCall } from './audit-call.ts';
+import type { AuditOptions } from './audit-options.ts';
 import { auditedRanges } from './audited-ranges.ts';
 import { compareKey } from './compare-key.ts';
 import { RangeAudit } from './range-audit.ts';
-
-export interface AuditBounds {
-  /** Milliseconds between two looks. */
-  readonly everyMs: number;
-  /** Keys that one look compares, of each part: held ones, and of a copy as many that the upstream lists. */
-  readonly keysMax: number;
-  /** Records, tombstones too, of the stretch of a copy that one look digests. */
-  readonly rangeRecordsMax: number;
-  /** Bytes of values of that stretch; the value that passes it is the last. */
-  readonly rangeBytesMax: number;
-  /** Keys that one look compares because digests differ. */
-  readonly suspectsMax: number;
-  /** Milliseconds that one comparison may take, the wait for what the upstream covered included. */
-  readonly patienceMs: number;
-}
-
-export interface AuditOptions {
-  readonly audit: AuditBounds;
-  readonly upstreams: Upstreams;
-  readonly clock: Clock;
-  readonly clockSkewMsMax: number;
-  readonly edgeObserver: EdgeObserver;
-  readonly parts: () => readonly Part[];
-}
 
 /** Where the audit of one part stands. */
 interface Hand {

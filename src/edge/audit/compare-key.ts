@@ -5,8 +5,8 @@ import { emptySession } from '../../model/session.ts';
 import { covers, coversPosition } from '../../model/version-vector.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
 import { beginning, type Part } from '../part.ts';
-import type { AuditOptions } from './audit.ts';
 import { auditCall } from './audit-call.ts';
+import type { AuditOptions } from './audit-options.ts';
 import { confirmed } from './confirmed.ts';
 import { differs } from './differs.ts';
 

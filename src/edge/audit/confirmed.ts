@@ -6,7 +6,7 @@ import type { Record } from '../../model/record.ts';
 import { covers, type VersionVector } from '../../model/version-vector.ts';
 import { markOf } from '../../replication/stretch-digest.ts';
 import type { Part } from '../part.ts';
-import type { AuditOptions } from './audit.ts';
+import type { AuditOptions } from './audit-options.ts';
 
 /**
  * True where the upstream holds the record that was found still, and knows the same lives of origins' disks as this part.

@@ -7,8 +7,8 @@ import { digestStretch, type StretchDigest } from '../../replication/stretch-dig
 import { waitUntil } from '../../runtime/wait-until.ts';
 import type { RangeOutcome } from '../observer.ts';
 import type { Part } from '../part.ts';
-import type { AuditOptions } from './audit.ts';
 import { auditCall } from './audit-call.ts';
+import type { AuditOptions } from './audit-options.ts';
 import { auditedRanges } from './audited-ranges.ts';
 import { compareKey } from './compare-key.ts';
 import { cursorNow } from './confirmed.ts';

@@ -1,0 +1,28 @@
+import type { Clock } from '../../runtime/clock.ts';
+import type { EdgeObserver } from '../observer.ts';
+import type { Part } from '../part.ts';
+import type { Upstreams } from '../upstreams.ts';
+
+export interface AuditBounds {
+  /** Milliseconds between two looks. */
+  readonly everyMs: number;
+  /** Keys that one look compares, of each part: held ones, and of a copy as many that the upstream lists. */
+  readonly keysMax: number;
+  /** Records, tombstones too, of the stretch of a copy that one look digests. */
+  readonly rangeRecordsMax: number;
+  /** Bytes of values of that stretch; the value that passes it is the last. */
+  readonly rangeBytesMax: number;
+  /** Keys that one look compares because digests differ. */
+  readonly suspectsMax: number;
+  /** Milliseconds that one comparison may take, the wait for what the upstream covered included. */
+  readonly patienceMs: number;
+}
+
+export interface AuditOptions {
+  readonly audit: AuditBounds;
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+  readonly clockSkewMsMax: number;
+  readonly edgeObserver: EdgeObserver;
+  readonly parts: () => readonly Part[];
+}
