@@ -83,6 +83,8 @@ export class Loss {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, lost, ledger } = this.#options;
     while (!signal.aborted) {
+      const woken = new AbortController();
+      this.#wake = () => woken.abort();
       if (this.#found === 'rolled-back' && this.#final === undefined) this.#final = await this.#removed(signal);
       if (this.#found !== undefined && this.#final !== undefined) {
         const kept = await keepLoss(ledger, { why: this.#found, final: this.#final, peers: this.#addresses() });
@@ -91,8 +93,6 @@ export class Loss {
           return;
         }
       }
-      const woken = new AbortController();
-      this.#wake = () => woken.abort();
       await withEither([signal, woken.signal], (until) => sleep(clock, retryMs, until)).catch(() => {});
     }
   }

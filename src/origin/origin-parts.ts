@@ -175,13 +175,14 @@ export class OriginParts {
     registry.onChange(look, signal);
     look();
     while (!signal.aborted) {
+      // Before the look: what changes during it is looked at at once.
+      const woken = new AbortController();
+      wake = () => woken.abort();
       // Where the disk fails meanwhile, the ledger has told of it and opens it again: what is left is taken up next time.
       const left = await this.#adoption.left().catch(() => []);
       if (left.length > 0) this.feed.suspend(adopting);
       for (const retirement of left) await this.#adoption.adopt(retirement, signal).catch(() => {});
       this.#serveFeed();
-      const woken = new AbortController();
-      wake = () => woken.abort();
       const rest = (until: AbortSignal) => sleep(this.#options.clock, adoptionLookMs, until);
       await withEither([signal, woken.signal], rest).catch(() => {});
     }

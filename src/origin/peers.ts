@@ -45,10 +45,11 @@ export class Peers {
     ledger.registry.onChange(() => this.#wake(), signal);
     try {
       while (!signal.aborted) {
-        // A disk that fails is opened again by the ledger, which has told of it; whom to follow is looked at again.
-        await this.#reconcile().catch(() => {});
+        // Before the look: what changes during it is looked at at once.
         const woken = new AbortController();
         this.#wake = () => woken.abort();
+        // A disk that fails is opened again by the ledger, which has told of it; whom to follow is looked at again.
+        await this.#reconcile().catch(() => {});
         await withEither([signal, woken.signal], (until) => sleep(clock, lookIntervalMs, until)).catch(() => {});
       }
     } finally {

@@ -201,23 +201,26 @@ export class Ledger {
     this.#reopenings++;
     await this.store.reopen();
     this.#state = decodeLedgerState(await this.store.meta(ledgerStateName));
-    this.registry.clear();
     await this.#loadRegistry();
     this.#broken = false;
   }
 
+  /** All at once: half a registry would not know namespaces, or who belongs to the cluster. */
   async #loadRegistry(): Promise<void> {
     const snapshot = this.store.snapshot();
+    const records: Record[] = [];
     try {
       for await (const page of snapshot.records({ namespace: registryNamespace })) {
         for (const stored of page) {
           const record = await snapshot.read(stored);
-          if (record !== undefined) this.registry.apply(record);
+          if (record !== undefined) records.push(record);
         }
       }
     } finally {
       await snapshot.close();
     }
+    this.registry.clear();
+    for (const record of records) this.registry.apply(record);
   }
 }
 

@@ -46,6 +46,11 @@ export class Faults {
     ];
   }
 
+  /** What was asked of the cluster and has yet to be done. */
+  get underWay(): number {
+    return this.#ofOrigins.removalsUnderWay;
+  }
+
   inject(): void {
     this.#stage.random.pick(this.#kinds)();
   }

@@ -14,6 +14,8 @@ export class OriginFaults {
   readonly #stage: Stage;
   #lossHappened = false;
   #over = false;
+  /** Removals that an operator has not been told of as done. */
+  #asked = 0;
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -23,6 +25,10 @@ export class OriginFaults {
     if (this.#stage.cluster.origins.length < 2) return [];
     const loss = () => this.#loseOne();
     return [() => this.#leave(), () => this.#cutOff(), () => this.#part(), loss];
+  }
+
+  get removalsUnderWay(): number {
+    return this.#asked;
   }
 
   end(): void {
@@ -112,6 +118,7 @@ export class OriginFaults {
 
   async #retire(id: OriginId | undefined, except: OriginProcess): Promise<void> {
     const { random, cluster, time, oracles } = this.#stage;
+    this.#asked++;
     for (let removed = id === undefined; !removed; ) {
       const at = random.pick(cluster.origins.filter((origin) => origin !== except));
       const call = { deadlineMs: time.nowMs + askMs, signal: noSignal };
@@ -128,6 +135,7 @@ export class OriginFaults {
       if (removed) oracles.trace.note(() => `operator: ${at.name} removed ${id}`);
       await time.wait(retryMs);
     }
+    this.#asked--;
   }
 
   #lasts(line: string, counted: string, lastsMs: number, mend: () => void): void {

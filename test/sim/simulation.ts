@@ -79,7 +79,8 @@ export class Simulation {
     }
     faults.end();
     const { sessions } = workload;
-    await new Convergence({ time, cluster, oracles, coverage, keys, watchers: this.#watchers, sessions }).reach();
+    const watchers = this.#watchers;
+    await new Convergence({ time, cluster, oracles, coverage, keys, watchers, sessions, faults }).reach();
     for (const process of cluster.processes) process.crash();
     const { violations, lines } = oracles.trace;
     return { seed: this.#seed, violations, trace: lines };

@@ -5,6 +5,7 @@ import { covers, emptyVector, joinVectors } from '../../../src/model/version-vec
 import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Coverage } from '../coverage.ts';
+import type { Faults } from '../faults.ts';
 import type { Cluster } from '../nodes/cluster.ts';
 import type { OriginProcess } from '../nodes/origin-process.ts';
 import type { Process } from '../nodes/process.ts';
@@ -24,6 +25,7 @@ export interface ConvergenceOptions {
   readonly watchers: readonly Watcher[];
   /** Of users: each is to be met wherever they ask. */
   readonly sessions: readonly Session[];
+  readonly faults?: Pick<Faults, 'underWay'>;
 }
 
 /** Milliseconds of quiet within which everything is the same everywhere, and between two looks. */
@@ -65,6 +67,8 @@ export class Convergence {
     const covered = cluster.origins.map(({ disk }) => coveredBy(disk.visible));
     const target = covered.reduce(joinVectors, emptyVector);
     for (const { name, node } of cluster.processes) if (node === undefined) lacking.push(`${name} is down`);
+    if ((this.#options.faults?.underWay ?? 0) > 0)
+      lacking.push('an operator has yet to be told that an origin is removed');
     // Forwarded: what it knows by itself, without asking the others.
     const call = { deadlineMs: time.nowMs, signal: noSignal, forwarded: true as const };
     const ids = cluster.origins.map(({ id }) => id).sort();
