@@ -21,8 +21,13 @@ interface WrittenToken {
   readonly l?: [string, string];
 }
 
+/** Where the log scan goes on, or closes a scan in record order. */
+export function startOf(token: ScanToken): Cursor {
+  return token.kind === 'records' ? token.from : token.cursor;
+}
+
 export function encodeToken(token: ScanToken, generation: string): string {
-  const cursor = token.kind === 'records' ? token.from : token.cursor;
+  const cursor = startOf(token);
   const written: WrittenToken = {
     g: generation,
     c: [...cursor].map(([origin, { sequence, epoch }]) => [origin, sequence, epoch ?? null]),

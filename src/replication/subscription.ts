@@ -12,7 +12,7 @@ import { cursorIn, type Place, placeOf } from './follower-place.ts';
 import type { LedgerState } from './ledger-state.ts';
 import { shapeEntry } from './part-shape.ts';
 import { type Scanning, scanLog, scanRecords } from './scan.ts';
-import { decodeToken } from './scan-token.ts';
+import { decodeToken, type ScanToken, startOf } from './scan-token.ts';
 
 interface PendingEcho {
   readonly probe: Probe;
@@ -150,8 +150,8 @@ export class Subscription {
     const { observer, self } = this.#server.options;
     const generation = this.#server.options.generation();
     const scanning: Scanning = { snapshot, state, shape: this.#part.shape, generation, bounds: this.#server.options };
-    const token = place.kind === 'token' ? decodeToken(place.token, generation) : undefined;
-    const cursor = token?.kind === 'log' ? token.cursor : token?.kind === 'records' ? token.from : cursorIn(place);
+    const token = this.#tokenIn(place, state);
+    const cursor = token === undefined ? cursorIn(place) : startOf(token);
     if (place.kind === 'now') {
       // What this node holds beyond what it covers was shown to those that follow already (rule R5).
       yield* scanLog(scanning, this.#server.cursor(state.covered));
@@ -173,6 +173,14 @@ export class Subscription {
       }
       yield* this.#counted('log', scanLog(scanning, cursor));
     }
+  }
+
+  /** How far an earlier scan came, where that is still worth something: else the follower goes on from what it covers. */
+  #tokenIn(place: Place, state: LedgerState): ScanToken | undefined {
+    const { self, generation } = this.#server.options;
+    const token = place.kind === 'token' ? decodeToken(place.token, generation()) : undefined;
+    if (token === undefined || cursorIn(place) === undefined) return token;
+    return this.#refusal(startOf(token), state, self) === undefined ? token : undefined;
   }
 
   /** A peer that has not heard of a retirement takes what it lacks, and with it the word; it sweeps nothing (rule R23). */
