@@ -167,6 +167,8 @@ export class Convergence {
     for (const line of differences(held, this.#originContents(), time.nowMs)) wrong(line);
     for (const line of oracles.lost(origin)) wrong(line);
     for (const { record } of oracles.history?.left(origin.name) ?? []) {
+      // A deletion may be purged where it stands, while the origin waits to be let in again.
+      if (record.kind === 'tombstone') continue;
       // It may have deleted the namespace itself, and given that up too.
       if (
         oracles.isDead(record.namespace) ||
