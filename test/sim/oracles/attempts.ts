@@ -32,8 +32,11 @@ export class Attempts {
     return this.#attempts[number ?? -1]?.mutations[index ?? -1]?.condition;
   }
 
-  /** What an origin itself wrote in one commit: nobody made a value up, batches are whole, conditions held. */
-  checkCommit(records: readonly Record[], truth: Truth, trace: Trace, nowMs: number): void {
+  /**
+   * What an origin itself wrote in one commit: nobody made a value up, batches are whole, conditions held. In `all` of the
+   * commit a peer's later write may stand in for one of a batch.
+   */
+  checkCommit(records: readonly Record[], truth: Truth, trace: Trace, nowMs: number, all = records): void {
     const isWhole = this.#follows(records);
     for (const record of records) {
       if (record.namespace === registryNamespace || record.kind !== 'live') continue;
@@ -44,7 +47,7 @@ export class Attempts {
         trace.violated(`${record.key}: nobody wrote ${record.stamp}`);
         continue;
       }
-      const whole = attempt.mutations.every(({ key }) => records.some((other) => other.key === key));
+      const whole = attempt.mutations.every(({ key }) => all.some((other) => other.key === key));
       if (!whole) trace.violated(`batch ${attempt.number} reached the disk in part`);
       const held = truth.heldBefore(record);
       const right = held.some((version) => mayHold(mutation.condition, version?.record, nowMs));

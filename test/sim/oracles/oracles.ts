@@ -223,7 +223,7 @@ export class Oracles {
     const highest = history.highest(name, id);
     const fresh = records.filter((record) => history.committed(name, id, record, atMs));
     const own = fresh.filter(({ position, stamp }) => position.origin === id && stampParts(stamp).origin === id);
-    attempts.checkCommit(own, view, trace, atMs);
+    attempts.checkCommit(own, view, trace, atMs, records);
     for (const { key, stamp } of own) {
       if (stamp < highest) trace.violated(`${name}: ${key} was written at ${stamp}, which had ${highest} before`);
     }
