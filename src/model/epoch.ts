@@ -51,6 +51,12 @@ export function joinEpochs(a: Epochs, b: Epochs): Epochs {
   return longer.length === 0 ? a : new Map([...a, ...longer]);
 }
 
+/** What a follower knows once it was told: where it claims nothing, what is told counts, be it of another life. */
+export function heardEpochs(known: Epochs, told: Epochs | undefined, claims: boolean): Epochs {
+  if (told === undefined) return known;
+  return claims ? joinEpochs(known, told) : new Map([...known, ...told]);
+}
+
 /** The first sequence of the openings that are told and not known, where both speak of the same life until then. */
 export function firstUnheard(known: EpochHistory | undefined, told: EpochHistory): number | undefined {
   const shared = told.findLastIndex(({ epoch }) => known?.some((start) => start.epoch === epoch));

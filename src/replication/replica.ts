@@ -1,5 +1,5 @@
 import { assert, unreachable } from '../model/assert.ts';
-import { cursorOf, joinEpochs } from '../model/epoch.ts';
+import { cursorOf, heardEpochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
@@ -186,8 +186,8 @@ export class Replica implements FeedSink {
     });
     const highWater = puts.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
     if (event.step === undefined) {
-      const { epochs = new Map() } = event;
-      return { puts, state: { highWater, epochs: joinEpochs(view.state.epochs, epochs) }, result: undefined };
+      const epochs = heardEpochs(view.state.epochs, event.epochs, this.hasCaughtUp || !!this.#options.peering);
+      return { puts, state: { highWater, epochs }, result: undefined };
     }
     return { puts, state: { highWater, ...this.#stateAfter(event.step, view) }, result: undefined };
   }
