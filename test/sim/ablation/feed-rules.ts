@@ -44,7 +44,7 @@ export const feedRules: readonly RuleTakenOut[] = [
     edits: [
       {
         file: 'replication/replica',
-        from: 'return { puts, state: { highWater, epochs: joinEpochs(view.state.epochs, epochs) }, result: undefined };',
+        from: 'return { puts, state: { highWater, epochs }, result: undefined };',
         to: `return { puts, state: { highWater, covered: event.records.reduce((v, { position: { origin, sequence } }) =>
               joinVectors(v, new Map([[origin, sequence]])), view.state.covered) }, result: undefined };`,
       },
