@@ -14,6 +14,7 @@ import { parseExpiration, wholeNumber } from './expiration.ts';
 import { checkedKey, checkedPrefix, decodeKey } from './key-in-path.ts';
 import { LargeValues } from './large-values.ts';
 import { checkMetadata, metadataFromHeader, metadataToHeader } from './metadata-text.ts';
+import { putMutation } from './put-mutation.ts';
 import { withBody } from './read-body.ts';
 import { Refusal, sendReason } from './refusal.ts';
 import { sendRecord } from './send-record.ts';
@@ -122,13 +123,7 @@ export class BindingSurface implements HttpSurface {
       signal: call.signal,
     };
     await withBody(request, options, (value) => {
-      const put = {
-        kind: 'put' as const,
-        key,
-        value,
-        ...(metadata === undefined ? {} : { metadata }),
-        ...(expiry === undefined ? {} : { expiry }),
-      };
+      const put = putMutation(key, value, { metadata, expiry });
       return this.#upstream.write({ namespace, mutations: [put], session: emptySession }, call);
     });
     response.end();

@@ -6,6 +6,7 @@ import { sendResult, sendResultText } from './envelope.ts';
 import { parseExpiration } from './expiration.ts';
 import { checkedKey } from './key-in-path.ts';
 import { checkMetadata } from './metadata-text.ts';
+import { putMutation } from './put-mutation.ts';
 import { Refusal } from './refusal.ts';
 import { type RestExchange, withRestJson } from './rest-exchange.ts';
 
@@ -53,13 +54,7 @@ function parsePair(pair: unknown, nowMs: number): PutMutation {
   }
   const expiry = parseExpiration({ expiration: textOf(expiration), ttl: textOf(expiration_ttl) }, nowMs);
   const text = checkMetadata(metadata === undefined ? undefined : JSON.stringify(metadata));
-  return {
-    kind: 'put',
-    key: checkedKey(typeof key === 'string' ? key : ''),
-    value: bytes,
-    ...(text === undefined ? {} : { metadata: text }),
-    ...(expiry === undefined ? {} : { expiry }),
-  };
+  return putMutation(checkedKey(typeof key === 'string' ? key : ''), bytes, { metadata: text, expiry });
 }
 
 /** Node skips what is no base64 without a word, so that a wrong value would be stored. */

@@ -6,6 +6,7 @@ import { sendResult, sendResultText } from './envelope.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
 import { metadataOfForm } from './form-metadata.ts';
 import { checkMetadata } from './metadata-text.ts';
+import { putMutation } from './put-mutation.ts';
 import { Refusal } from './refusal.ts';
 import { type RestExchange, withRestBody } from './rest-exchange.ts';
 import { sendRecord } from './send-record.ts';
@@ -61,13 +62,7 @@ export async function putValue(exchange: RestExchange, id: string, key: string):
   const expiry = parseExpiration(times, clock.wallMs());
   await withPut(exchange, async ({ value, metadata }) => {
     if (value.byteLength > limits.valueBytesMax) throw valueTooLong(value.byteLength);
-    const put = {
-      kind: 'put' as const,
-      key,
-      value,
-      ...(metadata === undefined ? {} : { metadata }),
-      ...(expiry === undefined ? {} : { expiry }),
-    };
+    const put = putMutation(key, value, { metadata, expiry });
     await upstream.write({ namespace: id, mutations: [put], session: emptySession }, call);
   });
   sendResult(response, null);
