@@ -2,6 +2,7 @@ import type { Condition, Mutation } from '../../../src/model/key-value.ts';
 import { registryNamespace } from '../../../src/model/namespace.ts';
 import type { OriginId } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
+import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Trace } from './trace.ts';
 import { mayBeAbsent, mayBeReadable, type Truth } from './truth.ts';
 
@@ -16,6 +17,8 @@ export class Attempts {
   readonly #attempts: Attempt[] = [];
   /** By origin. */
   readonly #lastSequences = new Map<OriginId, number>();
+  /** Written by commits of which every write is on a disk. */
+  readonly #ofWholeCommits = new Set<Stamp>();
 
   /** `draw` is given the number, and writes it into the values with `signedValue`. */
   add(draw: (number: number) => readonly Mutation[]): Attempt {
@@ -32,6 +35,11 @@ export class Attempts {
     return this.#attempts[number ?? -1]?.mutations[index ?? -1]?.condition;
   }
 
+  /** False where it may have been decided on a write of its own commit that never was on a disk. */
+  isOfWholeCommit(stamp: Stamp): boolean {
+    return this.#ofWholeCommits.has(stamp);
+  }
+
   /**
    * What an origin itself wrote in one commit: nobody made a value up, batches are whole, conditions held. In `all` of the
    * commit a peer's later write may stand in for one of a batch.
@@ -39,6 +47,7 @@ export class Attempts {
   checkCommit(records: readonly Record[], truth: Truth, trace: Trace, nowMs: number, all = records): void {
     const isWhole = this.#follows(records);
     for (const record of records) {
+      if (isWhole) this.#ofWholeCommits.add(record.stamp);
       if (record.namespace === registryNamespace || record.kind !== 'live') continue;
       const [number, index] = Buffer.from(record.value).toString().split('.').map(Number.parseFloat);
       const attempt = this.#attempts[number ?? -1];

@@ -134,7 +134,7 @@ export class Oracles {
       }
     });
     this.#checkDurable(answer);
-    const complaints = complaintsOfWrite(request, answer, this.truthOf(), this.#time.nowMs);
+    const complaints = complaintsOfWrite(request, answer, this.truthOf(), this.attempts, this.#time.nowMs);
     for (const line of complaints) this.trace.violated(line);
   }
 
