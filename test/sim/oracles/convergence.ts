@@ -15,6 +15,7 @@ import { complaintsOfGet } from './answers.ts';
 import { signedValue } from './attempts.ts';
 import { complaintsOfRegistry, coveredBy, differences, hasCaughtUp, title } from './disks.ts';
 import type { Oracles } from './oracles.ts';
+import { mayBeAbsent } from './truth.ts';
 
 export interface ConvergenceOptions {
   readonly time: VirtualTime;
@@ -167,8 +168,8 @@ export class Convergence {
     for (const line of differences(held, this.#originContents(), time.nowMs)) wrong(line);
     for (const line of oracles.lost(origin)) wrong(line);
     for (const { record } of oracles.history?.left(origin.name) ?? []) {
-      // A deletion may be purged where it stands, while the origin waits to be let in again.
-      if (record.kind === 'tombstone') continue;
+      // An end may be purged where it stands, while the origin waits to be let in again.
+      if (mayBeAbsent(record, time.nowMs)) continue;
       // It may have deleted the namespace itself, and given that up too.
       if (
         oracles.isDead(record.namespace) ||
