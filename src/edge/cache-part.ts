@@ -12,8 +12,8 @@ import type { FeedSink } from '../replication/feed-sink.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { CommitView } from '../replication/proposal.ts';
-import { checkSameLife } from '../replication/same-life.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
+import { StoreLife } from '../replication/store-life.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { decideCaughtUp, decideChanges } from './cache-changes.ts';
 import { type Cached, forgetAll, forgetLostLives } from './cache-forgetting.ts';
@@ -54,14 +54,14 @@ export class CachePart implements FeedSink, Part {
   #generation = 0;
   /** What the disk holds is vouched for by nothing: a first scan or a forgetting was broken off. It goes first. */
   #unvouched: boolean;
-  /** Of the ledger, when the stream that is applied began. */
-  #reopenings: number;
+  /** In which the stream that is applied began. */
+  readonly #life: StoreLife;
 
   private constructor(options: CachePartOptions, caughtUpBefore: boolean) {
     const { ledger, edgeObserver, cacheMemoryBytesMax, cacheDiskBytesMax } = options;
     this.#options = options;
     this.ledger = ledger;
-    this.#reopenings = ledger.reopenings;
+    this.#life = new StoreLife(ledger);
     const isVoid = ({ position }: Record) => ledger.registry.membership.isBeyondFinal(position);
     this.#memory = new MemoryCache(cacheMemoryBytesMax, (n) => edgeObserver.evicted('memory', n), isVoid);
     this.#disk = new DiskBound(ledger, cacheDiskBytesMax, (name) => this.#memory.has(name), edgeObserver);
@@ -82,9 +82,8 @@ export class CachePart implements FeedSink, Part {
 
   async start(): Promise<FollowStart> {
     if (this.#unvouched || (await holdsBeyondFinal(this.ledger))) await this.#forgetAll();
-    if (this.#reopenings !== this.ledger.reopenings) {
+    if (this.#life.renew()) {
       // What was proven spoke of commits that may be gone.
-      this.#reopenings = this.ledger.reopenings;
       this.#options.tracker.reset();
       await this.#disk.measure(); // What was counted may be gone.
     }
@@ -100,7 +99,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   checkStore(): void {
-    checkSameLife(this.ledger, this.#reopenings);
+    this.#life.check();
   }
 
   shown(): VersionVector {
@@ -112,7 +111,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   bound(): Bound | undefined {
-    return this.#caughtUpNow && this.#reopenings === this.ledger.reopenings ? this.#options.tracker.bound() : undefined;
+    return this.#caughtUpNow && this.#life.isCurrent ? this.#options.tracker.bound() : undefined;
   }
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {

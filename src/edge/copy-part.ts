@@ -9,7 +9,6 @@ import { emptyVector, joinVectors, type VersionVector, withPosition } from '../m
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { Replica, type ReplicaOptions } from '../replication/replica.ts';
-import { checkSameLife } from '../replication/same-life.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Overlay } from './overlay.ts';
@@ -34,7 +33,6 @@ export class CopyPart implements FeedSink, Part {
   readonly #overlay: Overlay;
   #shown: VersionVector = emptyVector;
   #generation = 0;
-  #reopenings: number;
 
   private constructor(options: CopyPartOptions, replica: Replica) {
     this.ledger = options.ledger;
@@ -43,7 +41,6 @@ export class CopyPart implements FeedSink, Part {
     this.#clock = options.clock;
     this.#replica = replica;
     this.#overlay = new Overlay(options.ledger, overlayBytesMax);
-    this.#reopenings = options.ledger.reopenings;
   }
 
   static async open(options: CopyPartOptions): Promise<CopyPart> {
@@ -62,11 +59,8 @@ export class CopyPart implements FeedSink, Part {
   }
 
   start(): Promise<FollowStart> {
-    if (this.#reopenings !== this.ledger.reopenings) {
-      // What was proven spoke of commits that may be gone.
-      this.#reopenings = this.ledger.reopenings;
-      this.#tracker.reset();
-    }
+    // What was proven spoke of commits that may be gone.
+    if (!this.#replica.isCurrent) this.#tracker.reset();
     return this.#replica.start();
   }
 
@@ -79,7 +73,7 @@ export class CopyPart implements FeedSink, Part {
   }
 
   checkStore(): void {
-    checkSameLife(this.ledger, this.#reopenings);
+    this.#replica.checkStore();
   }
 
   shown(): VersionVector {
@@ -91,7 +85,7 @@ export class CopyPart implements FeedSink, Part {
   }
 
   bound(): Bound | undefined {
-    return this.hasCaughtUp && this.#reopenings === this.ledger.reopenings ? this.#tracker.bound() : undefined;
+    return this.hasCaughtUp && this.#replica.isCurrent ? this.#tracker.bound() : undefined;
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {

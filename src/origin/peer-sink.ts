@@ -12,7 +12,6 @@ import type { Ledger } from '../replication/ledger.ts';
 import type { LostLife } from '../replication/lost-lives.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
 import { Replica } from '../replication/replica.ts';
-import { checkSameLife } from '../replication/same-life.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ResyncMark } from './resync-mark.ts';
 import type { Settlement } from './settlement.ts';
@@ -48,8 +47,6 @@ export class PeerSink implements FeedSink {
   readonly #replica: Replica;
   readonly #unheard: UnheardWrites;
   #peer: NodeIdentity | undefined;
-  /** Of the ledger, when the stream began. */
-  #reopenings = 0;
 
   private constructor(options: PeerSinkOptions, replica: Replica) {
     this.#options = options;
@@ -88,13 +85,12 @@ export class PeerSink implements FeedSink {
   }
 
   start(): Promise<FollowStart> {
-    this.#reopenings = this.#options.ledger.reopenings;
     return this.#replica.start();
   }
 
   /** Else a stream would be found to be over by the first change that comes, and what needs the peer then be refused. */
   checkStore(): void {
-    checkSameLife(this.#options.ledger, this.#reopenings);
+    this.#replica.checkStore();
   }
 
   async opened(event: Opened): Promise<void> {

@@ -1,3 +1,5 @@
+import { unreachable } from '../model/assert.ts';
+import type { Changes } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Store } from '../store/store.ts';
 
@@ -23,4 +25,18 @@ export type Progress =
 export async function readProgress(store: Pick<Store, 'meta'>, name: string): Promise<Progress> {
   const stored = await store.meta(name);
   return stored === undefined ? { kind: 'nothing' } : (JSON.parse(Buffer.from(stored).toString()) as Progress);
+}
+
+/** Where a feed stands once these changes are applied: the token of the page names what follows it. */
+export function progressAfter(progress: Progress, { token }: Pick<Changes, 'token'>): Progress {
+  switch (progress.kind) {
+    case 'nothing':
+      return { kind: 'scan', ...(token === undefined ? {} : { token }) };
+    case 'scan':
+      return token === undefined ? progress : { ...progress, token };
+    case 'covered':
+      return { kind: 'covered', ...(token === undefined ? {} : { token }) };
+    default:
+      return unreachable(progress);
+  }
 }

@@ -24,8 +24,8 @@ import type { ReplicationObserver } from './observer.ts';
 import type { Peering } from './peering.ts';
 import type { CommitView, Decision } from './proposal.ts';
 import { removeRecords } from './remove-records.ts';
-import { type Progress, readProgress, replicaProgressName } from './replica-progress.ts';
-import { checkSameLife } from './same-life.ts';
+import { type Progress, progressAfter, readProgress, replicaProgressName } from './replica-progress.ts';
+import { StoreLife } from './store-life.ts';
 import { isForgotten, isRewritten, registryOf, type Sweep } from './sweep.ts';
 
 export interface ReplicaOptions {
@@ -48,8 +48,8 @@ export interface ReplicaOptions {
 export class Replica implements FeedSink {
   readonly #options: ReplicaOptions;
   #progress: Progress;
-  /** Of the ledger, when the progress was read. */
-  #reopenings: number;
+  /** In which the progress was read. */
+  readonly #life: StoreLife;
   /** The origin that a copy follows, where it is one. */
   #server: OriginId | undefined;
   #beginsAnew = false;
@@ -57,7 +57,7 @@ export class Replica implements FeedSink {
   private constructor(options: ReplicaOptions, progress: Progress) {
     this.#options = options;
     this.#progress = progress;
-    this.#reopenings = options.ledger.reopenings;
+    this.#life = new StoreLife(options.ledger);
   }
 
   static async open(options: ReplicaOptions): Promise<Replica> {
@@ -76,10 +76,7 @@ export class Replica implements FeedSink {
 
   async start(): Promise<FollowStart> {
     const { ledger, peering } = this.#options;
-    if (this.#reopenings !== ledger.reopenings) {
-      this.#reopenings = ledger.reopenings;
-      this.#progress = await readProgress(ledger.store, progressNameOf(this.#options));
-    }
+    if (this.#life.renew()) this.#progress = await readProgress(ledger.store, progressNameOf(this.#options));
     const { state } = ledger;
     const mustBeginAnew = peering?.mustBeginAnew() ?? (this.hasCaughtUp && (await holdsBeyondFinal(ledger)));
     if (mustBeginAnew || this.#beginsAnew) return { kind: 'partial', token: 'none' };
@@ -129,6 +126,15 @@ export class Replica implements FeedSink {
     this.#beginsAnew = false;
   }
 
+  /** False once the store was opened again since the stream began. */
+  get isCurrent(): boolean {
+    return this.#life.isCurrent;
+  }
+
+  checkStore(): void {
+    this.#life.check();
+  }
+
   get #membership(): Membership {
     return this.#options.ledger.registry.membership;
   }
@@ -171,7 +177,7 @@ export class Replica implements FeedSink {
         const heads = unshown.map((held) => view.head(held)).filter((head) => head !== undefined);
         return { ...decision, removals: heads.filter((head) => isForgotten(head, sweep)) };
       },
-      this.#progressAfter(event),
+      progressAfter(this.#progress, event),
       event.records.reduce((sum, record) => sum + changeBytes(record), 0),
     );
     if (event.committedAtMs !== undefined && event.records.length > 0) {
@@ -257,20 +263,6 @@ export class Replica implements FeedSink {
     if (sweep !== undefined) this.#options.peering?.onSwept();
   }
 
-  #progressAfter(event: Changes): Progress {
-    const { token } = event;
-    switch (this.#progress.kind) {
-      case 'nothing':
-        return { kind: 'scan', ...(token === undefined ? {} : { token }) };
-      case 'scan':
-        return token === undefined ? this.#progress : { ...this.#progress, token };
-      case 'covered':
-        return { kind: 'covered', ...(token === undefined ? {} : { token }) };
-      default:
-        return unreachable(this.#progress);
-    }
-  }
-
   /** One batch: what was decided and where the feed stands after it. */
   async #commit(
     keys: readonly RecordKey[],
@@ -286,7 +278,7 @@ export class Replica implements FeedSink {
       sync,
       bytes,
       decide: (view) => {
-        checkSameLife(this.#options.ledger, this.#reopenings);
+        this.checkStore();
         this.#options.peering?.mayTake();
         return { ...decide(view), meta };
       },

@@ -35,7 +35,7 @@ export const originRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R2 failed sync: a stream goes on over a store that was opened again',
-    edits: [{ file: 'replication/same-life', from: 'ledger.reopenings === reopenings', to: 'true' }],
+    edits: [{ file: 'replication/store-life', from: 'this.#ledger.reopenings === this.#reopenings', to: 'true' }],
     expected: /covers|bound|session/,
     history: 'a store that fails beside the feed',
   },
