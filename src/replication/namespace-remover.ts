@@ -18,7 +18,8 @@ export interface NamespaceRemoverOptions {
  */
 export class NamespaceRemover {
   readonly #options: NamespaceRemoverOptions;
-  readonly #removed = new Set<NamespaceId>();
+  /** The burials after which nothing was left. */
+  readonly #removed = new Map<NamespaceId, number>();
 
   constructor(options: NamespaceRemoverOptions) {
     this.#options = options;
@@ -26,7 +27,8 @@ export class NamespaceRemover {
 
   /** True once this node holds nothing of it any more: only then its tombstone may go. */
   hasRemoved(id: NamespaceId): boolean {
-    return this.#removed.has(id);
+    const burial = this.#removed.get(id);
+    return burial !== undefined && burial === this.#options.ledger.registry.burial(id);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -39,15 +41,16 @@ export class NamespaceRemover {
   /** Once over every dead namespace that is not done with. */
   async remove(signal: AbortSignal): Promise<void> {
     const { registry } = this.#options.ledger;
-    for (const id of this.#removed) if (!registry.isDead(id)) this.#removed.delete(id);
+    for (const id of this.#removed.keys()) if (!registry.isDead(id)) this.#removed.delete(id);
     for (const id of registry.dead()) {
-      if (this.#removed.has(id)) continue;
+      const burial = registry.burial(id);
+      if (burial === undefined || this.hasRemoved(id)) continue;
       // The deletion may turn out to be lost with an origin, while this goes on.
-      const only = () => registry.isDead(id);
+      const only = () => registry.burial(id) === burial;
       const seen = await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal, only });
       // A write that was decided in the same commit as the deletion may still come: done is what was empty at a look.
       if (seen > 0) continue;
-      this.#removed.add(id);
+      this.#removed.set(id, burial);
       await this.#options.ledger.store.reclaim(id);
     }
   }

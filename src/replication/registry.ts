@@ -28,7 +28,9 @@ export class Registry {
   /** What the titles' own records say. */
   readonly #claims = new Map<string, NamespaceId>();
   readonly #byId = new Map<NamespaceId, NamespaceInfo>();
-  readonly #dead = new Set<NamespaceId>();
+  /** The number of the burial, by namespace. */
+  readonly #dead = new Map<NamespaceId, number>();
+  #burials = 0;
   readonly #changed = new Set<() => void>();
 
   /**
@@ -98,7 +100,12 @@ export class Registry {
   }
 
   dead(): readonly NamespaceId[] {
-    return [...this.#dead];
+    return [...this.#dead.keys()];
+  }
+
+  /** Another one where the namespace lived in between, its deletion having been lost; undefined while it is not dead. */
+  burial(id: NamespaceId): number | undefined {
+    return this.#dead.get(id);
   }
 
   /** All living namespaces, by title. */
@@ -156,7 +163,7 @@ export class Registry {
     if (id === undefined) return;
     this.#untitle(id);
     this.#byId.delete(id);
-    this.#dead.add(id);
+    if (!this.#dead.has(id)) this.#dead.set(id, ++this.#burials);
   }
 
   #untitle(id: NamespaceId): void {

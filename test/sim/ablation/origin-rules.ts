@@ -65,7 +65,7 @@ export const originRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R18 dead namespaces: the namespace goes, its data stay',
-    edits: [{ file: 'replication/namespace-remover', from: 'if (this.#removed.has(id))', to: 'if (true)' }],
+    edits: [{ file: 'replication/namespace-remover', from: 'burial === undefined || this.hasRemoved(id)', to: 'true' }],
     expected: /still holds/,
     seed: 3,
   },
@@ -86,6 +86,19 @@ export const originRules: readonly RuleTakenOut[] = [
     edits: [{ file: 'replication/namespace-remover', from: 'sync: true', to: 'sync: false' }],
     expected: /still holds/,
     seed: 239,
+  },
+  {
+    name: 'R18 dead namespaces: one that lived again between two deletions counts as taken away',
+    edits: [
+      {
+        file: 'replication/namespace-remover',
+        from: 'burial === this.#options.ledger.registry.burial(id)',
+        to: 'true',
+      },
+    ],
+    expected: /still holds/,
+    seed: 2_001_359,
+    topology: 'relays',
   },
   {
     name: 'R18 dead namespaces: one that a sweep took lives on in memory',
