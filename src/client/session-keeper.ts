@@ -1,9 +1,15 @@
 import { MeridianError } from '../model/errors.ts';
 import type { GetAnswer, ListAnswer, WriteAnswer } from '../model/key-value.ts';
 import { type OriginId, type Position, parseOriginId } from '../model/position.ts';
-import { emptySession, type Session, sessionAfterAbsence, sessionAfterRecord } from '../model/session.ts';
-import { laterStamp, parseStamp, type Stamp } from '../model/stamp.ts';
-import { joinVectors } from '../model/version-vector.ts';
+import {
+  emptySession,
+  joinSessions,
+  type Session,
+  sessionAfterAbsence,
+  sessionAfterPage,
+  sessionAfterRecord,
+} from '../model/session.ts';
+import { parseStamp, type Stamp } from '../model/stamp.ts';
 
 /**
  * What this client wrote and saw (rule R14). It goes with each request, so that an answer reflects at least that,
@@ -27,7 +33,7 @@ export class SessionKeeper {
   }
 
   sawList(answer: ListAnswer): void {
-    this.#keep(sessionAfterAbsence(this.#session, answer.covered));
+    this.#keep(sessionAfterPage(this.#session, answer.covered, answer.seen));
   }
 
   sawRecord(position: Position, stamp: Stamp): void {
@@ -39,10 +45,7 @@ export class SessionKeeper {
   }
 
   join(other: Session): void {
-    this.#keep({
-      vector: joinVectors(this.#session.vector, other.vector),
-      stamp: laterStamp(this.#session.stamp, other.stamp),
-    });
+    this.#keep(joinSessions(this.#session, other));
   }
 
   /** A text to hand to another process, which then sees what this one did. */

@@ -100,7 +100,7 @@ export class Lists {
     const bound = copy.bound();
     try {
       const range = { namespace: namespace.id, prefix, limit, ...(after === undefined ? {} : { after }) };
-      const page = await listPage(snapshot, range, clock.wallMs());
+      const page = await listPage(snapshot, range, state.covered, clock.wallMs());
       const past = bound === undefined || bound.boundMs > facts.maxStalenessMs;
       const provenance = { namespace: namespace.id, source: 'copy' as const, past, covered: state.covered, responder };
       return { ...page, ...provenance, ...(bound === undefined ? {} : { bound }) };

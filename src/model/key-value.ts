@@ -83,6 +83,8 @@ export interface ListAnswer extends Provenance {
   readonly keys: readonly ListedKey[];
   /** Unset exactly where the list is complete. An empty page with a cursor is possible. */
   readonly cursor?: string;
+  /** What the page shows, ends of keys included: positions beyond `covered`, and the highest stamp (rule R14). */
+  readonly seen: Session;
 }
 
 /** A version never matches a tombstone or an expired record. */

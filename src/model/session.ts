@@ -21,8 +21,17 @@ export function sessionAfterRecord(session: Session, position: Position, stamp: 
   return vector === session.vector && latest === session.stamp ? session : { vector, stamp: latest };
 }
 
-/** The session after an answer of absence without a tombstone, or a list: its responder's covered vector counts. */
+/** The session after an answer of absence without a tombstone: its responder's covered vector counts. */
 export function sessionAfterAbsence(session: Session, covered: VersionVector): Session {
   const vector = joinVectors(session.vector, covered);
   return vector === session.vector ? session : { vector, stamp: session.stamp };
+}
+
+/** The session after a page of a list, which may show more than its responder covers. */
+export function sessionAfterPage(session: Session, covered: VersionVector, seen: Session): Session {
+  return joinSessions(sessionAfterAbsence(session, covered), seen);
+}
+
+export function joinSessions(a: Session, b: Session): Session {
+  return { vector: joinVectors(a.vector, b.vector), stamp: laterStamp(a.stamp, b.stamp) };
 }

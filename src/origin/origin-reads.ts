@@ -54,7 +54,7 @@ export class OriginReads {
       const { snapshot, state } = ledger.instant();
       try {
         const range = { namespace, prefix, limit, ...(after === undefined ? {} : { after }) };
-        const page = await listPage(snapshot, range, clock.wallMs());
+        const page = await listPage(snapshot, range, state.covered, clock.wallMs());
         return { ...page, ...this.#provenance(namespace, state.covered) };
       } finally {
         await snapshot.close();

@@ -2,24 +2,40 @@ import type { ListedKey } from '../model/key-value.ts';
 import { encodeListCursor } from '../model/list-cursor.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import { isReadable } from '../model/record.ts';
+import { emptySession, type Session, sessionAfterRecord } from '../model/session.ts';
+import { laterStamp } from '../model/stamp.ts';
+import { coversPosition, type VersionVector } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
 
 export interface ListPage {
   readonly keys: readonly ListedKey[];
   readonly cursor?: string;
+  readonly seen: Session;
+}
+
+export interface ListRange {
+  readonly namespace: NamespaceId;
+  readonly prefix: string;
+  readonly after?: string;
+  readonly limit: number;
 }
 
 /** Heads that one page may pass over (tombstones, expired records) before it ends early with a cursor. */
 const headsMax = 20_000;
 
-/** One page of the readable keys of a store. The page may be short, even empty, where many dead records lie between. */
+/**
+ * One page of the readable keys of a store that covers this. The page may be short, even empty, where many dead records
+ * lie between.
+ */
 export async function listPage(
   snapshot: Snapshot,
-  { namespace, prefix, after, limit }: { namespace: NamespaceId; prefix: string; after?: string; limit: number },
+  { namespace, prefix, after, limit }: ListRange,
+  covered: VersionVector,
   nowMs: number,
 ): Promise<ListPage> {
   const keys: ListedKey[] = [];
-  let seen = 0;
+  let seen = emptySession;
+  let passed = 0;
   let last: string | undefined;
   const range = {
     namespace,
@@ -29,11 +45,16 @@ export async function listPage(
   };
   for await (const page of snapshot.records(range)) {
     for (const head of page) {
-      if (last !== undefined && (keys.length >= limit || seen >= headsMax)) {
-        return { keys, cursor: encodeListCursor(namespace, prefix, last) };
+      if (last !== undefined && (keys.length >= limit || passed >= headsMax)) {
+        return { keys, seen, cursor: encodeListCursor(namespace, prefix, last) };
       }
-      seen++;
+      passed++;
       last = head.key;
+      // A scan or an unfinished step may have brought it before the covered vector tells of it.
+      const isAhead = !coversPosition(covered, head.position);
+      seen = isAhead
+        ? sessionAfterRecord(seen, head.position, head.stamp)
+        : { vector: seen.vector, stamp: laterStamp(seen.stamp, head.stamp) };
       if (!isReadable(head, nowMs)) continue;
       const { key, stamp, metadata, expiresAt, valueBytes } = head;
       keys.push({
@@ -45,5 +66,5 @@ export async function listPage(
       });
     }
   }
-  return { keys };
+  return { keys, seen };
 }

@@ -66,6 +66,7 @@ export class FakeNode implements RemoteNode {
     return {
       ...this.#provenance(),
       keys: page.map(({ value, ...head }) => ({ ...head, valueBytes: value.byteLength })),
+      seen: emptySession,
       ...(last !== undefined && live.length > limit ? { cursor: last.key } : {}),
     };
   }

@@ -67,6 +67,7 @@ export interface WireListResponse {
   }>;
   readonly cursor: string;
   readonly provenance: WireProvenance | null;
+  readonly seen: WireSession | null;
 }
 
 const noBytes = new Uint8Array();
@@ -173,10 +174,11 @@ export function encodeListAnswer(answer: ListAnswer): WireListResponse {
     keys: answer.keys.map(({ stamp, ...rest }) => ({ ...rest, version: stamp })),
     cursor: answer.cursor ?? '',
     provenance: encodeProvenance(answer),
+    seen: encodeSession(answer.seen),
   };
 }
 
-export function decodeListAnswer({ keys, cursor, provenance }: WireListResponse): ListAnswer {
+export function decodeListAnswer({ keys, cursor, provenance, seen }: WireListResponse): ListAnswer {
   return {
     ...decodeProvenance(provenance),
     keys: keys.map(({ key, version, metadata, expiresAt, valueBytes }) => ({
@@ -186,6 +188,7 @@ export function decodeListAnswer({ keys, cursor, provenance }: WireListResponse)
       ...optional('metadata', metadata),
       ...optional('expiresAt', expiresAt),
     })),
+    seen: decodeSession(seen),
     ...(cursor === '' ? {} : { cursor }),
   };
 }

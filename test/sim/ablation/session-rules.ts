@@ -51,6 +51,19 @@ export const sessionRules: readonly RuleTakenOut[] = [
     seed: 25,
   },
   {
+    name: 'R14 sessions: a page that shows more than its responder covers brings that alone',
+    edits: [
+      {
+        file: 'client/session-keeper',
+        from: 'sessionAfterPage(this.#session, answer.covered, answer.seen)',
+        to: 'sessionAfterAbsence(this.#session, answer.covered)',
+      },
+    ],
+    expected: /user who saw/,
+    seed: 2_001_699,
+    topology: 'relays',
+  },
+  {
     name: 'R14 sessions: what was shown brings nothing into the session',
     edits: [
       {

@@ -1,5 +1,6 @@
 import { SessionKeeper } from '../../../src/client/session-keeper.ts';
 import { MeridianError } from '../../../src/model/errors.ts';
+import { mapKey } from '../../../src/model/key.ts';
 import type {
   Condition,
   GetAnswer,
@@ -20,7 +21,7 @@ import type { Cluster } from '../nodes/cluster.ts';
 import { complaintsOfGet, complaintsOfList, keysOfPage } from '../oracles/answers.ts';
 import { type Attempt, mayRefuse, signedValue } from '../oracles/attempts.ts';
 import { title } from '../oracles/disks.ts';
-import { Memory } from '../oracles/memory.ts';
+import { Memory, type Remembered } from '../oracles/memory.ts';
 import type { Oracles } from '../oracles/oracles.ts';
 import { noSignal } from './no-signal.ts';
 
@@ -153,6 +154,7 @@ export class Workload {
   async #write(node: Upstream, name: string, { keeper, memory }: User, random: SeededRandom): Promise<void> {
     const { time, oracles, coverage } = this.#options;
     const startMs = time.nowMs;
+    const remembered = memory.remembered();
     const attempt = oracles.attempts.add((number) => this.#mutations(number, random));
     const request = {
       namespace: title,
@@ -166,7 +168,7 @@ export class Workload {
       throw error;
     });
     oracles.trace.note(() => `${name} writes ${attempt.mutations.map(({ kind, key }) => `${kind} ${key}`).join()}`);
-    this.#checkWritten(request, answer, name);
+    this.#checkWritten(request, answer, name, remembered);
     if (request.durability !== undefined) coverage.count(`durable ${answer.durability}`);
     keeper.wrote(answer);
     memory.wrote(attempt, answer);
@@ -204,8 +206,8 @@ export class Workload {
     });
   }
 
-  /** Acknowledged means on disk. */
-  #checkWritten(request: WriteRequest, answer: WriteAnswer, name: string): void {
+  /** Acknowledged means on disk, and later than what its user knew of the key. */
+  #checkWritten(request: WriteRequest, answer: WriteAnswer, name: string, remembered: Remembered): void {
     const { oracles } = this.#options;
     const { mutations } = request;
     oracles.acknowledged(request, answer);
@@ -213,6 +215,10 @@ export class Workload {
       const stamp = answer.written[index]?.stamp;
       if (stamp !== undefined && oracles.truthOf().written(stamp) === undefined) {
         oracles.trace.violated(`${name} acknowledged ${key} at ${stamp}, which no disk has`);
+      }
+      const known = remembered.get(mapKey(answer.namespace, key));
+      if (stamp !== undefined && known !== undefined && stamp <= known) {
+        oracles.trace.violated(`${name} wrote ${key} at ${stamp} for a user who saw ${known}`);
       }
     });
   }
