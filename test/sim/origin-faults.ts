@@ -1,4 +1,5 @@
 import { isMeridianError } from '../../src/model/errors.ts';
+import { registryNamespace } from '../../src/model/namespace.ts';
 import type { OriginId } from '../../src/model/position.ts';
 import type { Stage } from './faults.ts';
 import type { OriginProcess } from './nodes/origin-process.ts';
@@ -118,6 +119,11 @@ export class OriginFaults {
 
   async #retire(id: OriginId | undefined, except: OriginProcess): Promise<void> {
     const { random, cluster, time, oracles } = this.#stage;
+    const { history } = oracles;
+    const isKnown = () => {
+      const isRetired = id !== undefined && history?.isRetired(id) === true;
+      return !isRetired && history?.latest(registryNamespace, `origin/${id}`) !== undefined;
+    };
     this.#asked++;
     for (let removed = id === undefined; !removed; ) {
       const at = random.pick(cluster.origins.filter((origin) => origin !== except));
@@ -129,7 +135,8 @@ export class OriginFaults {
         (done) => done !== undefined,
         (error: Error) => {
           oracles.trace.note(() => `operator: ${at.name} does not remove ${id}: ${error.message}`);
-          return isMeridianError(error, 'NOT_FOUND');
+          // Who has not heard of an origin knows none of that name: another one is asked, while any has.
+          return isMeridianError(error, 'NOT_FOUND') && !isKnown();
         },
       );
       if (removed) oracles.trace.note(() => `operator: ${at.name} removed ${id}`);
