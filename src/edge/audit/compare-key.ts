@@ -47,7 +47,10 @@ export async function compareKey(
   edgeObserver.auditDiffered({ part: part.kind, key, held: now, found, responder: answer.responder, mended });
 }
 
-/** False where what is held here came by a write or a load that the responder may not have heard of. */
+/**
+ * False where what is held here came by a write or a load that the responder may not have heard of: so may any absence
+ * of which no write is known.
+ */
 function spokenOf({ covered }: GetAnswer, held: Record | undefined): boolean {
-  return held === undefined || held.position.sequence === 0 || coversPosition(covered, held.position);
+  return held === undefined || (held.position.sequence > 0 && coversPosition(covered, held.position));
 }
