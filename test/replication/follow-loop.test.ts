@@ -7,7 +7,7 @@ import { FollowLoop } from '../../src/replication/follow-loop.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { StalenessTracker } from '../../src/replication/staleness-tracker.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
-import { systemRandom } from '../../src/runtime/random.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
 
 const node = { name: 'u', role: 'origin' as const, id: parseOriginId('1'.repeat(16)) ?? '', region: 'r' };
@@ -40,7 +40,7 @@ async function followed(makeFeed: (clock: Clock) => Feed, probeIntervalMs: numbe
     tracker: new StalenessTracker(clock, 1000),
     open: () => ({ protocol: 1, node, nonce: 'f', role: 'copy', filter: part, values: { kind: 'all' } }),
     clock,
-    random: systemRandom,
+    random: new SeededRandom(1),
     observer: {
       ...silentReplicationObserver,
       followCaughtUp: (of, upstream) => told.push([of, upstream]),
