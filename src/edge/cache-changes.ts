@@ -1,7 +1,7 @@
 import { joinEpochs } from '../model/epoch.ts';
 import type { CaughtUp, Changes } from '../model/feed.ts';
 import { mapKey } from '../model/key.ts';
-import { merge, replaces } from '../model/merge.ts';
+import { merge, movesTo, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
 import { joinVectors } from '../model/version-vector.ts';
@@ -25,7 +25,8 @@ export function decideChanges(
   for (const change of records) {
     const held = view.head(change);
     if (change.namespace === registryNamespace) {
-      if (change.kind !== 'announcement' && replaces(change, held)) puts.push(change);
+      if (change.kind === 'announcement') continue;
+      if (replaces(change, held) || (held !== undefined && movesTo(change, held))) puts.push(change);
       continue;
     }
     const name = mapKey(change.namespace, change.key);

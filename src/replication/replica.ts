@@ -4,7 +4,7 @@ import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
-import { inPlaceOf, replaces } from '../model/merge.ts';
+import { inPlaceOf, movesTo, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
@@ -223,9 +223,10 @@ export class Replica implements FeedSink {
       const superseded = meant && coversPosition(view.state.covered, record.position);
       return superseded ? [] : [record];
     }
-    // It was adopted by another origin, and has its place there from now on (rule R23).
-    const adopted = record.stamp === held.stamp && this.#membership.isBeyondFinal(held.position);
-    if (adopted && (record.kind === 'live' || held.kind === 'tombstone')) return [record];
+    if (movesTo(record, held)) return [record];
+    // What adopted it was removed as well.
+    const left = record.stamp === held.stamp && this.#membership.isBeyondFinal(held.position);
+    if (left && (record.kind === 'live' || held.kind === 'tombstone')) return [record];
     if (!replaces(record, held)) {
       const conflict = record.stamp < held.stamp && stampParts(record.stamp).origin !== stampParts(held.stamp).origin;
       if (conflict) observer.conflictLost(held.stamp, record.stamp);
