@@ -87,7 +87,7 @@ export class OriginParts {
       },
     });
     this.feed.suspend('this origin has not caught up yet');
-    this.mark = new ResyncMark((sweeping) => this.#swept(sweeping));
+    this.mark = new ResyncMark(options.clock, (sweeping) => this.#swept(sweeping));
     const { role: _role, ...described } = this.identity;
     this.standing = new Standing({
       ...registering,

@@ -25,6 +25,8 @@ export interface PeerSinkOptions {
   readonly settlement: Settlement;
   readonly mark: ResyncMark;
   readonly clockSkewMsMax: number;
+  /** Milliseconds after which a peer that says nothing is given up, and so is its sweep. */
+  readonly silenceMsMax: number;
   /** Judges who is at the other end, and whether this origin may follow it. Throws FAILED_PRECONDITION. */
   readonly meet: (opened: Opened) => Promise<void>;
   /** Gives what was lost with another origin's disk a place in this origin's log. */
@@ -91,6 +93,12 @@ export class PeerSink implements FeedSink {
   /** Else a stream would be found to be over by the first change that comes, and what needs the peer then be refused. */
   checkStore(): void {
     this.#replica.checkStore();
+    // This stream may go on for ever, and is the only one that could take the sweep over.
+    const { mark, silenceMsMax } = this.#options;
+    if (mark.abandonedMs <= silenceMsMax || this.#replica.isSweeping) return;
+    throw new MeridianError('UNAVAILABLE', 'this peer takes over the sweep that another one left', {
+      reason: 'begins-anew',
+    });
   }
 
   async opened(event: Opened): Promise<void> {
