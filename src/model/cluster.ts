@@ -71,6 +71,8 @@ export interface ReportRequest {
   /** Who is being removed. */
   readonly origin: OriginId;
   readonly initiator: OriginId;
+  /** Who is asked: another one may be reached there by now. */
+  readonly reporter: OriginId;
   /** The initiator has given up: who reported to it may report to another. */
   readonly withdraws?: boolean;
 }

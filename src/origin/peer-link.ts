@@ -122,6 +122,11 @@ export class PeerLink {
     return known?.id as OriginId | undefined;
   }
 
+  /** True where somebody answers who was never met. */
+  get answersUnmet(): boolean {
+    return this.#answers && this.known === undefined;
+  }
+
   /** Who was met there last. */
   get known(): NodeIdentity | undefined {
     return this.peer ?? this.#known;

@@ -66,9 +66,15 @@ export class Peers {
     this.#wake();
   }
 
-  /** The peer as an Upstream, while it answers. */
+  /**
+   * The peer as an Upstream, while it answers. One that refuses to be followed from the first may be met by its address
+   * alone: then another one may be there by now.
+   */
   reach(id: OriginId): Upstream | undefined {
-    return [...this.#links.values()].find((link) => link.answering === id)?.upstream;
+    const met = [...this.#links.values()].find((link) => link.answering === id);
+    if (met !== undefined) return met.upstream;
+    const link = this.#links.get(this.#learnt().get(id) ?? '');
+    return link?.answersUnmet === true ? link.upstream : undefined;
   }
 
   /** Every address that is followed or tried, as an Upstream. */
@@ -105,6 +111,15 @@ export class Peers {
     }
   }
 
+  /** Where each origin says that it is reached, to this one or to the registry. */
+  #learnt(): ReadonlyMap<OriginId, string> {
+    const learnt = new Map(this.#called);
+    for (const { id, address } of this.#options.ledger.registry.membership.registered()) {
+      if (address !== undefined && !learnt.has(id)) learnt.set(id, address);
+    }
+    return learnt;
+  }
+
   #wanted(): ReadonlySet<string> {
     const { ledger, peers, remembered, self } = this.#options;
     const { id: own, address: ownAddress } = self();
@@ -112,11 +127,7 @@ export class Peers {
     const told = [...peers, ...remembered()];
     const wanted = new Set(told);
     const met = new Set(told.map((address) => this.#links.get(address)?.known?.id));
-    const learnt = new Map(this.#called);
-    for (const { id, address } of membership.registered()) {
-      if (address !== undefined && !learnt.has(id)) learnt.set(id, address);
-    }
-    for (const [id, address] of learnt) {
+    for (const [id, address] of this.#learnt()) {
       const gone = membership.retirement(id) !== undefined;
       if (id !== own && address !== ownAddress && !met.has(id) && !gone) wanted.add(address);
     }

@@ -65,8 +65,11 @@ export class Retirements {
   }
 
   /** What this origin holds of one that is being removed; kept on disk, so that a restart reports to the same one. */
-  async report({ origin, initiator, withdraws = false }: ReportRequest): Promise<Report> {
+  async report({ origin, initiator, reporter, withdraws = false }: ReportRequest): Promise<Report> {
     const { ledger, self, clock } = this.#options;
+    if (reporter !== self) {
+      throw new MeridianError('UNAVAILABLE', `this is origin ${self}, not ${reporter}`, { reason: 'another-origin' });
+    }
     if (withdraws) {
       await this.#release(origin, initiator);
       return { sequence: 0, history: [], covered: emptyVector };
@@ -156,7 +159,7 @@ export class Retirements {
       if (id === self || id === origin) continue;
       peers
         .reach(id)
-        ?.report({ origin, initiator: self, withdraws: true }, call)
+        ?.report({ origin, initiator: self, reporter: id, withdraws: true }, call)
         .catch(() => {});
     }
     await this.#release(origin, self);
@@ -177,8 +180,8 @@ export class Retirements {
     call: Call,
   ): Promise<{ readonly reports: readonly Reported[]; readonly missing: readonly RegisteredOrigin[] }> {
     const { self, peers } = this.#options;
-    const request = { origin: target, initiator: self };
     const asked = others.map(async (origin) => {
+      const request = { origin: target, initiator: self, reporter: origin.id };
       if (origin.id === self) return this.report(request);
       const peer = peers.reach(origin.id);
       return peer?.report(request, call).catch((error: unknown) => {

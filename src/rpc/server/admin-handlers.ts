@@ -49,8 +49,13 @@ export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServ
     Retire: unary(timing, ({ witness, ...request }: WireRetire, call) =>
       upstream.retire({ ...request, ...(witness ? { witness } : {}) }, call),
     ),
-    Report: unary(timing, async ({ origin, initiator, withdraws = false }: ReportRequest, call) => {
-      const request = { origin: decodeOrigin(origin), initiator: decodeOrigin(initiator), withdraws };
+    Report: unary(timing, async ({ origin, initiator, reporter, withdraws = false }: ReportRequest, call) => {
+      const request = {
+        origin: decodeOrigin(origin),
+        initiator: decodeOrigin(initiator),
+        reporter: decodeOrigin(reporter),
+        withdraws,
+      };
       const { covered, ...report } = await upstream.report(request, call);
       return { ...report, covered: encodeVector(covered) };
     }),

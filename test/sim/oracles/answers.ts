@@ -82,7 +82,9 @@ function complaintsOfKey(key: string, shown: Shown, answer: Provenance, asked: A
   // Whoever answers may have heard of the deletion before the origin by which the answer is dated.
   const gone = isDead(asked.truthOf(undefined), namespace, nowMs);
   const said = shown === undefined ? 'nothing' : `${shown.kind} ${shown.stamp}`;
-  if (shown === undefined && covered.size === 0) complaints.push('shows nothing, and covers nothing');
+  // What a later stamp superseded covers nothing any more; it was true as long ago as the bound says.
+  if (shown === undefined && covered.size === 0 && bound === undefined)
+    complaints.push('shows nothing, and covers nothing');
   if (bound !== undefined) {
     const fromMs = nowMs - bound.boundMs - roundingMs;
     const possible = truth.between(namespace, key, fromMs, nowMs);
