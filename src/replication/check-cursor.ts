@@ -13,7 +13,8 @@ interface Judging {
 
 /**
  * Why a delta from this cursor would not be whole, or undefined where it is (rules R8, R16, R23). `self` is the origin whose
- * own log this store holds: a follower that has more of it than it was ever given met another life of this disk.
+ * own log this store holds: a follower that has more of it than it was ever given met another life of this disk. A peer
+ * that has not heard of a removal takes what it lacks, and with it the word.
  */
 export function cursorRefused(
   cursor: Cursor,
@@ -21,7 +22,7 @@ export function cursorRefused(
   { self, membership, isPeer }: Judging,
 ): Resync['reason'] | undefined {
   for (const [origin, { sequence }] of cursor) {
-    if (membership.isBeyondFinal({ origin, sequence })) return 'retired';
+    if (!isPeer && membership.isBeyondFinal({ origin, sequence })) return 'retired';
   }
   for (const [origin, purged] of state.floor) {
     if ((cursor.get(origin)?.sequence ?? 0) < purged) return 'below-floor';

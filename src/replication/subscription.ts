@@ -183,12 +183,10 @@ export class Subscription {
     return this.#refusal(startOf(token), state, self) === undefined ? token : undefined;
   }
 
-  /** A peer that has not heard of a retirement takes what it lacks, and with it the word; it sweeps nothing (rule R23). */
   #refusal(cursor: Cursor, state: LedgerState, self: OriginId | undefined): Resync['reason'] | undefined {
     const isPeer = this.#open.role === 'peer';
     const { membership } = this.#server.options.ledger.registry;
-    const refused = cursorRefused(cursor, state, { self, membership, isPeer });
-    return refused === 'retired' && isPeer ? undefined : refused;
+    return cursorRefused(cursor, state, { self, membership, isPeer });
   }
 
   /** A cache holds nothing that was not asked for: of everything it is sent the registry. */

@@ -63,7 +63,7 @@ export const membershipRules: readonly RuleTakenOut[] = [
       { file: 'replication/holds-beyond-final', from: 'of registry.membership.finals', to: 'of []' },
       {
         file: 'replication/check-cursor',
-        from: 'if (membership.isBeyondFinal({ origin, sequence }))',
+        from: 'if (!isPeer && membership.isBeyondFinal({ origin, sequence }))',
         to: 'if (false)',
       },
     ],
