@@ -175,11 +175,12 @@ export class History {
 
   /**
    * False also where it was written in a life of a disk that was rolled back behind it: the same sequence means another
-   * write since, and sessions count in sequences. Until the origin notices, what others have of it stands in no order.
+   * write since, and sessions count in sequences. Until the origin notices, what others have of it stands in no order. Nor
+   * where another one adopted it since: who saw it before that knows it by the place that means nothing any more.
    */
   isPromised(version: Happened): boolean {
     const isOfThisLife = ({ origin, sequence }: Position) => sequence <= (this.#forks.get(origin) ?? sequence);
-    return this.survives(version) && version.positions.some(isOfThisLife);
+    return this.survives(version) && version.positions.every(isOfThisLife);
   }
 
   /** What an origin wrote and only lives that were given up on this disk have, of each key the latest (rule R23). */
