@@ -182,10 +182,17 @@ export class OriginParts {
       const left = await this.#adoption.left().catch(() => []);
       if (left.length > 0) this.feed.suspend(adopting);
       for (const retirement of left) await this.#adoption.adopt(retirement, signal).catch(() => {});
+      if (this.#isAlone) this.mark.endAll();
       this.#serveFeed();
       const rest = (until: AbortSignal) => sleep(this.#options.clock, adoptionLookMs, until);
       await withEither([signal, woken.signal], rest).catch(() => {});
     }
+  }
+
+  /** True where every other origin was removed, or has yet to catch up with this one for the first time. */
+  get #isAlone(): boolean {
+    const others = this.#ledger.registry.membership.registered().filter(({ id }) => id !== this.identity.id);
+    return this.standing.serves && others.every(({ epochs }) => epochs.length === 0);
   }
 
   #swept(sweeping: boolean): void {

@@ -37,6 +37,14 @@ export class ResyncMark {
     if (!this.active) this.#changed(false);
   }
 
+  /** There is nobody any more to end a sweep with: what this origin holds is all that there is. */
+  endAll(): void {
+    const was = this.active;
+    this.#sweeping.clear();
+    this.#look();
+    if (was) this.#changed(false);
+  }
+
   connected(address: string): void {
     this.#connected.add(address);
     this.#look();
