@@ -1,9 +1,10 @@
 import type { Call } from '../model/call.ts';
-import { MeridianError, toMeridianError } from '../model/errors.ts';
+import { toMeridianError } from '../model/errors.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
 import { emptyVector, missingOrigins, type VersionVector } from '../model/version-vector.ts';
+import { unknownNamespace } from '../replication/registry.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { judged } from './answer-age.ts';
 import type { EdgeBounds } from './edge-options.ts';
@@ -91,7 +92,7 @@ export class Reads {
   async #look({ namespace: name, key }: GetRequest): Promise<Looked | undefined> {
     const parts = this.#options.parts();
     if (parts?.resolve(name) === 'deleted') {
-      throw new MeridianError('NOT_FOUND', `unknown namespace: ${name}`, { reason: 'unknown-namespace' });
+      throw unknownNamespace(name);
     }
     const located = parts?.locate(name, key);
     if (located === undefined) return undefined;

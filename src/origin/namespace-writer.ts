@@ -8,7 +8,7 @@ import { emptySession, sessionAfterRecord } from '../model/session.ts';
 import { bottomStamp } from '../model/stamp.ts';
 import { membershipKeys } from '../replication/membership.ts';
 import type { CommitView } from '../replication/proposal.ts';
-import { type Registry, registryKeys } from '../replication/registry.ts';
+import { type Registry, registryKeys, unknownNamespace } from '../replication/registry.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Homes } from './homes.ts';
 import type { Draft, Writer } from './writer.ts';
@@ -118,5 +118,5 @@ function checkFree(title: string, view: CommitView): void {
 
 function checkAlive({ id, title }: NamespaceInfo, view: CommitView): void {
   if (isReadable(view.head({ namespace: registryNamespace, key: registryKeys.namespace(id) }), 0)) return;
-  throw new MeridianError('NOT_FOUND', `unknown namespace: ${title}`, { reason: 'unknown-namespace' });
+  throw unknownNamespace(title);
 }

@@ -1,12 +1,13 @@
 import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Condition, Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
-import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
+import { type NamespaceId, type NamespaceInfo, namespaceKey, registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { type Head, headOf, isReadable, type Record } from '../model/record.ts';
 import { laterStamp } from '../model/stamp.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { CommitView, Decision } from '../replication/proposal.ts';
+import { unknownNamespace } from '../replication/registry.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { checkMutations, expiresAtSeconds } from './check-mutations.ts';
 import { hasCondition } from './has-condition.ts';
@@ -44,7 +45,10 @@ export class Writer {
     checkMutations(request.mutations, clock.wallMs());
     const namespace = ledger.registry.require(request.namespace).id;
     const drafts = request.mutations.map((mutation) => ({ namespace, mutation }));
-    const written = await this.commit(drafts, request.session.stamp, () => {
+    const written = await this.commit(drafts, request.session.stamp, (view) => {
+      // It may be deleted by a proposal of the same commit.
+      const isGone = view.head({ namespace: registryNamespace, key: namespaceKey(namespace) })?.kind === 'tombstone';
+      if (isGone) throw unknownNamespace(request.namespace);
       const now = ledger.registry.require(request.namespace).id;
       if (now !== namespace) {
         throw new MeridianError('UNAVAILABLE', `the title ${request.namespace} moved meanwhile; ask again`, {

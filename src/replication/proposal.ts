@@ -16,6 +16,7 @@ export interface Proposal<T> {
 
 /** What is held once all proposals before this one are committed. */
 export interface CommitView {
+  /** Of a key that no proposal of the commit named, only what the commit itself makes of it. */
   head(key: RecordKey): Head | undefined;
   readonly state: LedgerState;
 }

@@ -90,7 +90,7 @@ export class Registry {
   require(name: string): NamespaceInfo {
     const found = this.resolve(name);
     if (found === undefined || found === 'deleted') {
-      throw new MeridianError('NOT_FOUND', `unknown namespace: ${name}`, { reason: 'unknown-namespace' });
+      throw unknownNamespace(name);
     }
     return found;
   }
@@ -170,6 +170,10 @@ export class Registry {
     const before = this.#byId.get(id);
     if (before !== undefined && this.#byTitle.get(before.title) === id) this.#byTitle.delete(before.title);
   }
+}
+
+export function unknownNamespace(name: string): MeridianError {
+  return new MeridianError('NOT_FOUND', `unknown namespace: ${name}`, { reason: 'unknown-namespace' });
 }
 
 export function jsonOf(record: Record): unknown {
