@@ -77,6 +77,15 @@ export class Peers {
     return link?.answersUnmet === true ? link.upstream : undefined;
   }
 
+  /** With whom a sweep of this origin's store did not end, as far as that is known. */
+  sweptFrom(): readonly OriginId[] {
+    const learnt = [...this.#learnt()];
+    return [...this.#options.mark.sweeping].flatMap((address) => {
+      const known = this.#links.get(address)?.known?.id as OriginId | undefined;
+      return known !== undefined ? [known] : learnt.filter(([, at]) => at === address).map(([id]) => id);
+    });
+  }
+
   /** Every address that is followed or tried, as an Upstream. */
   all(): readonly Upstream[] {
     return [...this.#links.values()].map((link) => link.upstream);

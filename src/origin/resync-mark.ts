@@ -23,6 +23,11 @@ export class ResyncMark {
     return this.#sweeping.size > 0;
   }
 
+  /** Where those peers are reached with whom a sweep did not end. */
+  get sweeping(): ReadonlySet<string> {
+    return this.#sweeping;
+  }
+
   begin(address: string): void {
     const was = this.active;
     this.#sweeping.add(address);

@@ -10,7 +10,7 @@ import { type Registering, registryPuts } from './founding.ts';
 import type { Peers } from './peers.ts';
 
 export interface RetirementsOptions extends Registering {
-  readonly peers: Pick<Peers, 'reach'>;
+  readonly peers: Pick<Peers, 'reach' | 'sweptFrom'>;
 }
 
 interface OpenReport {
@@ -101,6 +101,7 @@ export class Retirements {
     const target = named(request.name, ledger.registry.membership.registered());
     if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
     if (this.#deciding.has(target.id)) throw failed('retirement-open', `${target.name} is being removed from here`);
+    this.#checkSweeps(target);
     this.#deciding.add(target.id);
     try {
       const { retirements, retired } = await this.#decide(target, request, call).catch(async (error: unknown) => {
@@ -113,6 +114,18 @@ export class Retirements {
     } finally {
       this.#deciding.delete(target.id);
     }
+  }
+
+  /** Who is swept from is followed no more until it has heard of the removal, and is served nothing until then (R21). */
+  #checkSweeps(target: RegisteredOrigin): void {
+    const { peers, ledger } = this.#options;
+    const [from] = peers.sweptFrom().filter((id) => id !== target.id);
+    if (from === undefined) return;
+    const name = ledger.registry.membership.origin(from)?.name ?? from;
+    throw new MeridianError('UNAVAILABLE', `this origin takes over what it missed from ${name}; ask again after that`, {
+      reason: 'sweep-open',
+      retryAfterMs: 1000,
+    });
   }
 
   async #decide(

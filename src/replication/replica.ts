@@ -80,21 +80,15 @@ export class Replica implements FeedSink {
     const { state } = ledger;
     const mustBeginAnew = peering?.mustBeginAnew() ?? (this.hasCaughtUp && (await holdsBeyondFinal(ledger)));
     if (mustBeginAnew || this.#beginsAnew) return { kind: 'partial', token: 'none' };
-    switch (this.#progress.kind) {
-      case 'nothing':
-        // An origin that covers something goes on from there with a peer whom it never followed.
-        if (peering === undefined || state.covered.size === 0) return { kind: 'nothing' };
-        return { kind: 'cursor', cursor: cursorOf(state.covered, state.epochs) };
-      case 'scan':
-        return { kind: 'partial', token: this.#progress.token ?? 'none' };
-      case 'covered': {
-        const { token } = this.#progress;
-        const cursor = cursorOf(state.covered, state.epochs);
-        return { kind: 'cursor', cursor, ...(token === undefined ? {} : { token }) };
-      }
-      default:
-        return unreachable(this.#progress);
+    const progress = this.#progress;
+    // An origin that covers something goes on from there, also with a peer whom it never followed, or not to the end.
+    const goesOn = peering !== undefined && state.covered.size > 0 && !this.isSweeping;
+    if (progress.kind === 'covered' || goesOn) {
+      const token = progress.kind === 'nothing' ? undefined : progress.token;
+      const cursor = cursorOf(state.covered, state.epochs);
+      return { kind: 'cursor', cursor, ...(token === undefined ? {} : { token }) };
     }
+    return progress.kind === 'nothing' ? progress : { kind: 'partial', token: progress.token ?? 'none' };
   }
 
   async opened({ node: { role, id } }: Opened): Promise<void> {
