@@ -48,9 +48,9 @@ export class Upstreams {
     return chosen;
   }
 
-  /** True where none is known to be down. */
+  /** False while each is passed over because it failed. Past that one is tried again: else nobody would hear that it is back. */
   get reachable(): boolean {
-    return this.list.some(({ name }) => !this.#rests.hasFailed(name));
+    return this.list.some((named) => !this.#rests.hasFailed(named.name) || !this.isResting(named));
   }
 
   isResting({ name }: NamedUpstream): boolean {
