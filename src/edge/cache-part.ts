@@ -247,10 +247,10 @@ export class CachePart implements FeedSink, Part {
       const record = entry?.record ?? (await this.ledger.store.read(change));
       if (record === undefined || record.stamp >= change.stamp) continue;
       const bound = this.#options.tracker.bound();
-      const asOfMs = bound === undefined ? undefined : this.#options.clock.monotonicMs() - bound.boundMs;
+      const proven = bound && { asOfMs: this.#options.clock.monotonicMs() - bound.boundMs, root: bound.root };
       this.#memory.set(name, {
         record,
-        superseded: { by: change.stamp, asOfMs: entry?.superseded === undefined ? asOfMs : entry.superseded.asOfMs },
+        superseded: { by: change.stamp, proven: entry?.superseded === undefined ? proven : entry.superseded.proven },
       });
     }
   }
@@ -287,11 +287,9 @@ export class CachePart implements FeedSink, Part {
   #held(entry: CacheEntry): HeldRecord {
     const bound = this.bound();
     if (entry.superseded === undefined) return { record: entry.record, superseded: false, bound };
-    const { asOfMs } = entry.superseded;
-    const aged =
-      asOfMs === undefined || bound === undefined
-        ? undefined
-        : { boundMs: this.#options.clock.monotonicMs() - asOfMs, root: bound.root };
+    // Whatever the feed's root is by now: it was proven against the one that it had then.
+    const { proven } = entry.superseded;
+    const aged = proven && bound && { boundMs: this.#options.clock.monotonicMs() - proven.asOfMs, root: proven.root };
     return { record: entry.record, superseded: true, bound: aged };
   }
 }

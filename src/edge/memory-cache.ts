@@ -1,10 +1,17 @@
+import type { OriginId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import type { Stamp } from '../model/stamp.ts';
 
 export interface CacheEntry {
   readonly record: Record;
-  /** The feed has named a later stamp, without its value: `asOfMs` is the monotonic time up to which this was proven. */
-  readonly superseded?: { readonly by: Stamp; readonly asOfMs: number | undefined };
+  /** The feed has named a later stamp, without its value. */
+  readonly superseded?: { readonly by: Stamp; readonly proven: Proven | undefined };
+}
+
+/** Until when something was known to be so: what the root origin had by this monotonic time. */
+export interface Proven {
+  readonly asOfMs: number;
+  readonly root: OriginId;
 }
 
 /** Bytes that an entry costs besides its key, value and metadata, about. */
