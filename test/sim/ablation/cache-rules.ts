@@ -55,4 +55,11 @@ export const cacheRules: readonly RuleTakenOut[] = [
     expected: /cache covers/,
     history: 'a cache refilled from a lagging upstream',
   },
+  {
+    name: 'the audit: an absence that a load brought is compared',
+    edits: [{ file: 'edge/audit/compare-key', from: 'held.position.sequence > 0 && ', to: '' }],
+    expected: /the audit of a cache/,
+    seed: 2_001_688,
+    topology: 'relays',
+  },
 ];

@@ -190,4 +190,27 @@ export const peerRules: readonly RuleTakenOut[] = [
     expected: /after the quiet|covers/,
     history: 'an origin that resyncs',
   },
+  {
+    name: 'R8 floor: a peer that has not heard of a removal is sent a delta from below it',
+    edits: [
+      {
+        file: 'replication/check-cursor',
+        from: "if (!isPeer && membership.isBeyondFinal({ origin, sequence }))\n            return 'retired';",
+        to: "if (membership.isBeyondFinal({ origin, sequence })) return isPeer ? undefined : 'retired';",
+      },
+    ],
+    expected: /not converged/,
+    seed: 2_006_996,
+    topology: 'several',
+  },
+  {
+    name: 'R16 identity: what another origin adopted keeps its place of a life that was lost',
+    edits: [
+      { file: 'replication/replica', from: 'if (movesTo(record, held))', to: 'if (false)' },
+      { file: 'edge/cache-changes', from: 'held !== undefined && movesTo(change, held)', to: 'false' },
+    ],
+    expected: /and holds/,
+    seed: 1_005_603,
+    topology: 'relays',
+  },
 ];

@@ -8,6 +8,7 @@ import { peerRules } from './peer-rules.ts';
 import { relayRules } from './relay-rules.ts';
 import type { RuleTakenOut } from './rule-taken-out.ts';
 import { sessionRules } from './session-rules.ts';
+import { standstillRules } from './standstill-rules.ts';
 
 /** By what they are about. */
 export const ruleGroups: ReadonlyArray<readonly RuleTakenOut[]> = [
@@ -20,6 +21,7 @@ export const ruleGroups: ReadonlyArray<readonly RuleTakenOut[]> = [
   homeRules,
   membershipRules,
   identityRules,
+  standstillRules,
 ];
 
 /** Every rule of the architecture, each taken out in turn. */

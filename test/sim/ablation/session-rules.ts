@@ -80,4 +80,11 @@ export const sessionRules: readonly RuleTakenOut[] = [
     expected: /session|user who saw/,
     topology: 'several',
   },
+  {
+    name: 'R14 sessions: a write is decided behind the deletion of its namespace',
+    edits: [{ file: 'origin/writer', from: 'if (isGone)', to: 'if (false)' }],
+    expected: /session that saw the deletion/,
+    seed: 1_005_468,
+    topology: 'relays',
+  },
 ];

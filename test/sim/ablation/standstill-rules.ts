@@ -1,0 +1,33 @@
+import type { RuleTakenOut } from './rule-taken-out.ts';
+
+/** What keeps origins that take over, are removed or join anew from waiting for each other for ever. */
+export const standstillRules: readonly RuleTakenOut[] = [
+  {
+    name: 'R21 resync is private: a sweep whose peer stays away is taken over by nobody',
+    edits: [{ file: 'origin/peer-sink', from: 'mark.abandonedMs <= silenceMsMax', to: 'true' }],
+    expected: /not converged/,
+    seed: 2_005_633,
+    topology: 'several',
+  },
+  {
+    name: 'R21 resync is private: a sweep that nobody is left for goes on',
+    edits: [{ file: 'origin/origin-parts', from: 'if (this.#isAlone)', to: 'if (false)' }],
+    expected: /not converged/,
+    seed: 2_010_095,
+    topology: 'relays',
+  },
+  {
+    name: 'R21 resync is private: an origin is removed in the midst of a sweep',
+    edits: [{ file: 'origin/retirements', from: 'this.#checkSweeps(target);', to: '' }],
+    expected: /not converged/,
+    seed: 1_010_438,
+    topology: 'relays',
+  },
+  {
+    name: 'R22 retirement: an origin that was never met is not asked',
+    edits: [{ file: 'origin/peers', from: 'link?.answersUnmet === true', to: 'false' }],
+    expected: /not converged/,
+    seed: 2_006_183,
+    topology: 'several',
+  },
+];
