@@ -213,7 +213,9 @@ export class Replica implements FeedSink {
     const held = view.head(record);
     if (this.#options.peering === undefined && isRewritten(record, held, this.#sweep)) return [record];
     if (held === undefined) {
-      const meant = this.hasCaughtUp || this.#options.peering !== undefined;
+      // The end of a namespace counts again: data may have come since, of who had lost it with a part of its disk (R18).
+      const isEnd = record.kind === 'tombstone' && record.namespace === registryNamespace;
+      const meant = !isEnd && (this.hasCaughtUp || this.#options.peering !== undefined);
       const superseded = meant && coversPosition(view.state.covered, record.position);
       return superseded ? [] : [record];
     }

@@ -124,4 +124,11 @@ export const originRules: readonly RuleTakenOut[] = [
     expected: /condition of \d+ did not hold/,
     seed: 2,
   },
+  {
+    name: 'R18 dead namespaces: an end that was purged here is not taken again',
+    edits: [{ file: 'replication/replica', from: '!isEnd && ', to: '' }],
+    expected: /still holds/,
+    seed: 2_021_204,
+    topology: 'relays',
+  },
 ];
