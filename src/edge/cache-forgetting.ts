@@ -1,4 +1,7 @@
 import type { Epochs } from '../model/epoch.ts';
+import type { RecordKey } from '../model/key.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import { holdsFrom } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
 import { lostLives } from '../replication/lost-lives.ts';
@@ -27,18 +30,26 @@ export async function forgetAll({ ledger, memory, disk }: Cached, vouching: stri
 
 /**
  * What a load or a write brought from a life of an origin's disk that was lost goes before the new one is heard of (R16).
- * So does what it brought of an origin of which no opening was heard before: nobody knows which life it is from.
+ * So does what it brought of an origin of which no opening was heard before: nobody knows which life it is from. False
+ * where nothing was forgotten, because a part of the registry would go with it: what that took the place of is held no
+ * more, so that the registry has to be taken anew.
  */
-export async function forgetLostLives({ ledger, memory, disk }: Cached, told: Epochs): Promise<void> {
+export async function forgetLostLives({ ledger, memory, disk }: Cached, told: Epochs): Promise<boolean> {
   const { covered, epochs } = ledger.state;
   const unheard = [...told.keys()].filter((origin) => !epochs.has(origin));
   const unknown = unheard.map((origin) => ({ origin, from: (covered.get(origin) ?? 0) + 1 }));
   const lost = [...lostLives(ledger.state, told), ...unknown];
-  if (lost.length === 0) return;
+  for (const life of lost) if (await holdsFrom(ledger.store, life, isOfRegistry)) return false;
+  if (lost.length === 0) return true;
   let gone = 0;
   for (const life of lost) gone += await removeRecords(ledger, life, { sync: true });
   memory.deleteWhere(({ position }) =>
     lost.some(({ origin, from }) => position.origin === origin && position.sequence >= from),
   );
   if (gone > 0) await disk.measure();
+  return true;
+}
+
+function isOfRegistry({ namespace }: RecordKey): boolean {
+  return namespace === registryNamespace;
 }

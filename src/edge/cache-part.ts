@@ -1,6 +1,7 @@
 import { unreachable } from '../model/assert.ts';
 import type { PartStatus } from '../model/cluster.ts';
 import { cursorOf } from '../model/epoch.ts';
+import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { replaces } from '../model/merge.ts';
@@ -198,7 +199,11 @@ export class CachePart implements FeedSink, Part {
 
   async #hear(told: Told): Promise<void> {
     checkTold(told, this.ledger, false);
-    await forgetLostLives(this.#cached, told.epochs);
+    if (await forgetLostLives(this.#cached, told.epochs)) return;
+    await this.#forgetAll();
+    throw new MeridianError('UNAVAILABLE', 'a part of the registry that is held was lost with the disk of an origin', {
+      reason: 'begins-anew',
+    });
   }
 
   async #changes(event: Changes): Promise<void> {

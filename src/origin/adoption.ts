@@ -1,6 +1,6 @@
 import { registryNamespace } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { LostLife } from '../replication/lost-lives.ts';
 import { type Membership, membershipKeys, type Retirement } from '../replication/membership.ts';
@@ -28,9 +28,10 @@ export class Adoption {
    * heard of the retirement.
    */
   open(): readonly Retirement[] {
-    const { covered } = this.#registering.ledger.state;
+    const { covered, floor } = this.#registering.ledger.state;
     return this.#membership.retirements().filter((retirement) => {
-      return this.#mustPublish(retirement) || (covered.get(retirement.id) ?? 0) > retirement.final;
+      const claims = (covered.get(retirement.id) ?? 0) > retirement.final;
+      return claims || this.#mustPublish(retirement) || hasPurgedBeyond(retirement, floor);
     });
   }
 
@@ -44,7 +45,8 @@ export class Adoption {
   async adopt(retirement: Retirement, signal: AbortSignal): Promise<void> {
     await this.#lower();
     await this.#takeAll({ origin: retirement.id, from: retirement.final + 1 }, signal);
-    if (this.#mustPublish(retirement)) await this.#publish(retirement.id);
+    const { floor } = this.#registering.ledger.state;
+    if (this.#mustPublish(retirement) || hasPurgedBeyond(retirement, floor)) await this.#publish(retirement);
   }
 
   /** What is held from a life of another origin's disk that was lost: that origin goes on, and writes in its places. */
@@ -75,8 +77,8 @@ export class Adoption {
       keys: [],
       sync: true,
       bytes: 0,
-      decide: ({ state: { covered, floor, settled } }) => ({
-        state: { covered: within(covered), floor: within(floor), settled: within(settled) },
+      decide: ({ state: { covered, settled } }) => ({
+        state: { covered: within(covered), settled: within(settled) },
         result: undefined,
       }),
     });
@@ -124,17 +126,28 @@ export class Adoption {
     });
   }
 
-  async #publish(retired: OriginId): Promise<void> {
+  /**
+   * What was purged beyond the final sequence nobody can be told of any more: from the end of the adoption on, whoever
+   * does not cover that takes everything anew (rule R8).
+   */
+  async #publish(retirement: Retirement): Promise<void> {
     const { ledger, self } = this.#registering;
-    const key = membershipKeys.adopted(retired, self);
+    const key = membershipKeys.adopted(retirement.id, self);
     await ledger.submit({
       keys: [{ namespace: registryNamespace, key }],
       sync: true,
       bytes: 256,
       decide: (view) => {
         const end = (view.state.covered.get(self) ?? 0) + 1;
-        return { ...registryPuts(this.#registering, [[key, { end }]], view), result: undefined };
+        const decided = registryPuts(this.#registering, [[key, { end }]], view);
+        if (!hasPurgedBeyond(retirement, view.state.floor)) return { ...decided, result: undefined };
+        const floor = new Map(view.state.floor).set(retirement.id, retirement.final).set(self, end);
+        return { ...decided, state: { ...decided.state, floor }, result: undefined };
       },
     });
   }
+}
+
+function hasPurgedBeyond({ id, final }: Retirement, floor: VersionVector): boolean {
+  return (floor.get(id) ?? 0) > final;
 }

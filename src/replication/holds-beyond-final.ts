@@ -1,3 +1,4 @@
+import type { RecordKey } from '../model/key.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Store } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
@@ -13,14 +14,15 @@ export async function holdsBeyondFinal({ registry, store }: Pick<Ledger, 'regist
   return false;
 }
 
-/** True where the store has something of an origin's log at this sequence or behind it. */
+/** True where the store has something like this of an origin's log at this sequence or behind it. Default: anything. */
 export async function holdsFrom(
   store: Pick<Store, 'snapshot'>,
   { origin, from }: { readonly origin: OriginId; readonly from: number },
+  isMeant: (head: RecordKey) => boolean = () => true,
 ): Promise<boolean> {
   const snapshot = store.snapshot();
   try {
-    for await (const page of snapshot.log(origin, from)) if (page.length > 0) return true;
+    for await (const page of snapshot.log(origin, from)) if (page.some(isMeant)) return true;
     return false;
   } finally {
     await snapshot.close();

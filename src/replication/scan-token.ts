@@ -8,17 +8,19 @@ import type { OriginId } from '../model/position.ts';
  * in any other generation of this one (rule R4).
  * - `records`: in record order, up to `last`; `from` is what the server covered when the scan began, where the log scan
  *   that closes it must start.
- * - `log`: in the order of sequences, up to `cursor`.
+ * - `log`: in the order of sequences, up to `cursor`; `covered` is what the server covered. Where its disk is rolled back
+ *   behind that, what had moved on in the log stands in its earlier places again, which the scan may have passed.
  */
 export type ScanToken =
   | { readonly kind: 'records'; readonly from: Cursor; readonly last: RecordKey }
-  | { readonly kind: 'log'; readonly cursor: Cursor };
+  | { readonly kind: 'log'; readonly cursor: Cursor; readonly covered: Cursor };
 
 type WrittenCursor = Array<[string, number, number | null]>;
 interface WrittenToken {
   readonly g: string;
   readonly c: WrittenCursor;
   readonly l?: [string, string];
+  readonly v?: WrittenCursor;
 }
 
 /** Where the log scan goes on, or closes a scan in record order. */
@@ -30,8 +32,8 @@ export function encodeToken(token: ScanToken, generation: string): string {
   const cursor = startOf(token);
   const written: WrittenToken = {
     g: generation,
-    c: [...cursor].map(([origin, { sequence, epoch }]) => [origin, sequence, epoch ?? null]),
-    ...(token.kind === 'records' ? { l: [token.last.namespace, token.last.key] } : {}),
+    c: writtenOf(cursor),
+    ...(token.kind === 'records' ? { l: [token.last.namespace, token.last.key] } : { v: writtenOf(token.covered) }),
   };
   return Buffer.from(JSON.stringify(written)).toString('base64url');
 }
@@ -41,12 +43,20 @@ export function decodeToken(text: string, generation: string): ScanToken | undef
   try {
     const written = JSON.parse(Buffer.from(text, 'base64url').toString()) as WrittenToken;
     if (written.g !== generation) return undefined;
-    const cursor: Cursor = new Map(
-      written.c.map(([origin, sequence, epoch]) => [origin as OriginId, { sequence, epoch: epoch ?? undefined }]),
-    );
-    if (written.l === undefined) return { kind: 'log', cursor };
+    const cursor = cursorFrom(written.c);
+    if (written.l === undefined) return { kind: 'log', cursor, covered: cursorFrom(written.v ?? []) };
     return { kind: 'records', from: cursor, last: { namespace: written.l[0] as NamespaceId, key: written.l[1] } };
   } catch {
     return undefined; // What a follower kept is not this server's writing: void, as if it had none.
   }
+}
+
+function writtenOf(cursor: Cursor): WrittenCursor {
+  return [...cursor].map(([origin, { sequence, epoch }]) => [origin, sequence, epoch ?? null]);
+}
+
+function cursorFrom(written: WrittenCursor): Cursor {
+  return new Map(
+    written.map(([origin, sequence, epoch]) => [origin as OriginId, { sequence, epoch: epoch ?? undefined }]),
+  );
 }

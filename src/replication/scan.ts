@@ -1,4 +1,4 @@
-import { type Cursor, type Epochs, epochOf } from '../model/epoch.ts';
+import { type Cursor, cursorOf, type Epochs, epochOf } from '../model/epoch.ts';
 import type { Change, Changes, ScanRange } from '../model/feed.ts';
 import { type KeyRange, matches, rangesOf } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
@@ -49,12 +49,13 @@ class Page {
 export async function* scanLog(scanning: Scanning, cursor: Cursor): AsyncGenerator<Changes> {
   const { snapshot, state, generation, bounds } = scanning;
   const reached = new Map(cursor);
+  const covered = cursorOf(state.covered, state.epochs);
   for (const origin of await snapshot.logOrigins()) {
     let page = new Page(bounds);
     let last = 0;
     const flush = (): Changes => {
       reached.set(origin, componentAt(origin, Math.min(last, state.covered.get(origin) ?? 0), cursor, state.epochs));
-      const token = encodeToken({ kind: 'log', cursor: reached }, generation);
+      const token = encodeToken({ kind: 'log', cursor: reached, covered }, generation);
       const event: Changes = { kind: 'changes', records: page.records, token };
       page = new Page(bounds);
       return event;

@@ -6,10 +6,11 @@ import type { OriginId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
-import { checkCoversWatch, cursorRefused } from './check-cursor.ts';
+import { checkCoversWatch, cursorRefused, unknownOpening } from './check-cursor.ts';
 import type { FeedServer, FollowerView } from './feed-server.ts';
 import { cursorIn, type Place, placeOf } from './follower-place.ts';
 import type { LedgerState } from './ledger-state.ts';
+import type { Membership } from './membership.ts';
 import { shapeEntry } from './part-shape.ts';
 import { type Scanning, scanLog, scanRecords } from './scan.ts';
 import { decodeToken, type ScanToken, startOf } from './scan-token.ts';
@@ -179,14 +180,19 @@ export class Subscription {
   #tokenIn(place: Place, state: LedgerState): ScanToken | undefined {
     const { self, generation } = this.#server.options;
     const token = place.kind === 'token' ? decodeToken(place.token, generation()) : undefined;
+    if (token?.kind === 'log' && unknownOpening(token.covered, state, this.#settled) !== undefined) return undefined;
     if (token === undefined || cursorIn(place) === undefined) return token;
     return this.#refusal(startOf(token), state, self) === undefined ? token : undefined;
   }
 
   #refusal(cursor: Cursor, state: LedgerState, self: OriginId | undefined): Resync['reason'] | undefined {
-    const isPeer = this.#open.role === 'peer';
     const { membership } = this.#server.options.ledger.registry;
-    return cursorRefused(cursor, state, { self, membership, isPeer });
+    return cursorRefused(cursor, state, { self, membership, isPeer: this.#open.role === 'peer' });
+  }
+
+  /** Between origins, removed ones are told apart by their final sequences. */
+  get #settled(): Membership | undefined {
+    return this.#open.role === 'peer' ? this.#server.options.ledger.registry.membership : undefined;
   }
 
   /** A cache holds nothing that was not asked for: of everything it is sent the registry. */
