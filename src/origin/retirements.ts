@@ -119,13 +119,20 @@ export class Retirements {
   /** Who is swept from is followed no more until it has heard of the removal, and is served nothing until then (R21). */
   #checkSweeps(target: RegisteredOrigin): void {
     const { peers, ledger } = this.#options;
-    const [from] = peers.sweptFrom().filter((id) => id !== target.id);
+    // Who has yet to catch up for the first time has served no feed.
+    const serving = ledger.registry.membership
+      .registered()
+      .filter(({ id, epochs }) => id !== target.id && epochs.length > 0);
+    const from = serving.find(({ id }) => peers.sweptFrom().includes(id));
     if (from === undefined) return;
-    const name = ledger.registry.membership.origin(from)?.name ?? from;
-    throw new MeridianError('UNAVAILABLE', `this origin takes over what it missed from ${name}; ask again after that`, {
-      reason: 'sweep-open',
-      retryAfterMs: 1000,
-    });
+    throw new MeridianError(
+      'UNAVAILABLE',
+      `this origin takes over what it missed from ${from.name}; ask again after that`,
+      {
+        reason: 'sweep-open',
+        retryAfterMs: 1000,
+      },
+    );
   }
 
   async #decide(
