@@ -191,8 +191,9 @@ export class OriginParts {
 
   /** True where every other origin was removed, or has yet to catch up with this one for the first time. */
   get #isAlone(): boolean {
-    const others = this.#ledger.registry.membership.registered().filter(({ id }) => id !== this.identity.id);
-    return this.standing.serves && others.every(({ epochs }) => epochs.length === 0);
+    return (
+      this.standing.serves && this.#ledger.registry.membership.members().every(({ id }) => id === this.identity.id)
+    );
   }
 
   #swept(sweeping: boolean): void {

@@ -224,7 +224,7 @@ export class Origin implements Upstream {
 
   async report(request: ReportRequest, _call?: Call): Promise<Report> {
     const { standing, retirements } = this.#parts;
-    standing.check();
+    standing.checkIdentity();
     return retirements.report(request);
   }
 

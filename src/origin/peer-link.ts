@@ -77,7 +77,7 @@ export class PeerLink {
         failed: (error) => {
           this.#refused = (error as Error).message;
           if (!isMeridianError(error)) return;
-          this.#answers = error.code !== 'UNAVAILABLE';
+          this.#answers = error.code !== 'UNAVAILABLE' || error.details.reason === 'joining';
           this.#clocksDiffer = error.details.reason === 'clock-skew';
           const { reason, limit, seen } = error.details;
           if (reason === 'retired' && limit !== undefined) options.retired(limit, seen);

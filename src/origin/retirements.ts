@@ -120,19 +120,11 @@ export class Retirements {
   #checkSweeps(target: RegisteredOrigin): void {
     const { peers, ledger } = this.#options;
     // Who has yet to catch up for the first time has served no feed.
-    const serving = ledger.registry.membership
-      .registered()
-      .filter(({ id, epochs }) => id !== target.id && epochs.length > 0);
-    const from = serving.find(({ id }) => peers.sweptFrom().includes(id));
+    const swept = peers.sweptFrom().filter((id) => id !== target.id);
+    const from = ledger.registry.membership.members().find(({ id }) => swept.includes(id));
     if (from === undefined) return;
-    throw new MeridianError(
-      'UNAVAILABLE',
-      `this origin takes over what it missed from ${from.name}; ask again after that`,
-      {
-        reason: 'sweep-open',
-        retryAfterMs: 1000,
-      },
-    );
+    const message = `this origin takes over what it missed from ${from.name}; ask again after that`;
+    throw new MeridianError('UNAVAILABLE', message, { reason: 'sweep-open', retryAfterMs: 1000 });
   }
 
   async #decide(

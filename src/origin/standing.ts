@@ -52,9 +52,14 @@ export class Standing {
       : 'admitted to the cluster, and catching up';
   }
 
+  /** One that is joining has an identity, and what it holds counts. @throws UNAVAILABLE where it lost it */
+  checkIdentity(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
   /** @throws UNAVAILABLE */
   check(): void {
-    if (this.#ended !== undefined) throw this.#ended;
+    this.checkIdentity();
     if (this.#serves) return;
     throw new MeridianError('UNAVAILABLE', `this origin does not serve yet: ${this.reason}`, {
       reason: 'joining',
