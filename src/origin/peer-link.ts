@@ -118,13 +118,13 @@ export class PeerLink {
 
   /** Who answers calls there, also where its feed is not followed now. */
   get answering(): OriginId | undefined {
-    const known = this.peer ?? (this.#answers ? this.#known : undefined);
+    const known = this.answers ? this.known : undefined;
     return known?.id as OriginId | undefined;
   }
 
-  /** True where somebody answers who was never met. */
-  get answersUnmet(): boolean {
-    return this.#answers && this.known === undefined;
+  /** True where somebody answers calls there, met or not. */
+  get answers(): boolean {
+    return this.peer !== undefined || this.#answers;
   }
 
   /** Who was met there last. */

@@ -67,14 +67,14 @@ export class Peers {
   }
 
   /**
-   * The peer as an Upstream, while it answers. One that refuses to be followed from the first may be met by its address
-   * alone: then another one may be there by now.
+   * The peer as an Upstream, while it answers. One that refuses to be followed from the first is known by its address
+   * alone: another one may be there by now.
    */
   reach(id: OriginId): Upstream | undefined {
     const met = [...this.#links.values()].find((link) => link.answering === id);
     if (met !== undefined) return met.upstream;
     const link = this.#links.get(this.#learnt().get(id) ?? '');
-    return link?.answersUnmet === true ? link.upstream : undefined;
+    return link?.answers === true ? link.upstream : undefined;
   }
 
   /** With whom a sweep of this origin's store did not end, as far as that is known. */

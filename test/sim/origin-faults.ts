@@ -71,18 +71,9 @@ export class OriginFaults {
   #loseOne(): void {
     const { random, cluster } = this.#stage;
     const origin = random.pick(cluster.origins);
-    if (this.#lossHappened || !cluster.origins.every((one) => one.node?.serves === true && this.#knowsAll(one))) return;
+    if (this.#lossHappened || !cluster.origins.every(({ node }) => node?.serves)) return;
     this.#lossHappened = true;
     random.pick([() => this.#wipe(origin), () => this.#remove(origin), () => this.#rollBack(origin)])();
-  }
-
-  /**
-   * True where the origin has heard of all others. Who let one in and is lost before that is a loss beyond what is
-   * promised: what the new one takes until the others hear of it may come back after they purged its end (R19).
-   */
-  #knowsAll({ id }: OriginProcess): boolean {
-    const { cluster, oracles, time } = this.#stage;
-    return id !== undefined && oracles.history?.membersKnownTo(id, time.nowMs) === cluster.origins.length;
   }
 
   /** It joins as a new one; the old one is removed by an operator after a while. */

@@ -25,7 +25,7 @@ export const standstillRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R22 retirement: an origin that was never met is not asked',
-    edits: [{ file: 'origin/peers', from: 'link?.answersUnmet === true', to: 'false' }],
+    edits: [{ file: 'origin/peers', from: 'link?.answers === true', to: 'false' }],
     expected: /not converged/,
     seed: 2_006_183,
     topology: 'several',
