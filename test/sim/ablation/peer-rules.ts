@@ -203,14 +203,4 @@ export const peerRules: readonly RuleTakenOut[] = [
     seed: 2_006_996,
     topology: 'several',
   },
-  {
-    name: 'R16 identity: what another origin adopted keeps its place of a life that was lost',
-    edits: [
-      { file: 'replication/replica', from: 'if (movesTo(record, held))', to: 'if (false)' },
-      { file: 'edge/cache-changes', from: 'held !== undefined && movesTo(change, held)', to: 'false' },
-    ],
-    expected: /and holds/,
-    seed: 1_005_603,
-    topology: 'relays',
-  },
 ];

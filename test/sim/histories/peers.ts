@@ -1,3 +1,4 @@
+import type { Path } from '../network/path.ts';
 import { purgedAfterMs, type Scene } from './scene.ts';
 
 /** Origins that follow each other, and lose each other from sight. */
@@ -65,8 +66,8 @@ export const peers = {
   },
 
   /**
-   * C is let in, and its scan of A breaks off; it goes on with B. When it comes back to A, that has purged what lies
-   * behind the place where the scan began: C takes everything anew, and keeps what it wrote meanwhile.
+   * C asks A for what it lacks, and is heard late: by then A has purged what lies behind that. C takes everything anew,
+   * and keeps what it wrote meanwhile.
    */
   'an origin that resyncs': async (scene: Scene) => {
     await resyncC(scene);
@@ -77,10 +78,29 @@ export const peers = {
     scene.expect('c was made to resync', (scene.coverage.counts.get('resync below-floor') ?? 0) > 0);
   },
 
+  /** A is away before C has taken over what it missed from there, and C follows B all the while: B stands in for A. */
+  'an origin whose sweep is left': async (scene: Scene) => {
+    const up = await askLate(scene);
+    up.slowMs = 30;
+    up.mend();
+    await scene.wait(60);
+    scene.part('c', 'a');
+    up.slowMs = 0;
+    await scene.wait(2000);
+    const { notes } = await scene.node('c').status(scene.call());
+    scene.expect(`c goes on waiting: ${notes.join(', ')}`, !notes.some((note) => note.startsWith('takes over')));
+    scene.join('c', 'a');
+    await scene.converge();
+    scene.expect('c was made to resync', (scene.coverage.counts.get('resync below-floor') ?? 0) > 0);
+  },
+
   /** The floor that C raised by that gives no leave to purge: B is away, with a write that loses against a deletion. */
   'a deletion below the floor of an origin that resynced': async (scene: Scene) => {
     await resyncC(scene);
     await scene.wait(purgedAfterMs);
+    // Something more is settled, so that what waits is looked at again.
+    await scene.put('c', 'b7');
+    await scene.wait(200);
     scene.join('c', 'a');
     for (const other of ['a', 'c']) scene.join('b', other);
     await scene.converge();
@@ -151,30 +171,30 @@ export const peers = {
   },
 };
 
+/** C has asked A for what it lacks, and A has yet to hear that: it has purged an end that C heard of from B meanwhile. */
+async function askLate(scene: Scene): Promise<Path> {
+  for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) await scene.put('a', key);
+  const up = scene.path('c a');
+  await scene.untilSecond(955);
+  up.cut(['there', 'back'], 'reset');
+  await scene.wait(5);
+  up.mend();
+  up.cut(['there']);
+  await scene.wait(20);
+  await scene.delete('a', 'a2');
+  await scene.untilSecond(160);
+  return up;
+}
+
 /** Up to where C scans A again, which it alone follows. B has written `b1`, which A has deleted since; C has written `b9`. */
 async function resyncC(scene: Scene): Promise<void> {
-  const c = scene.id('c');
-  scene.wipe('c');
-  for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) await scene.put('a', key);
-  await scene.wait(50);
-  await scene.retire('b', c);
-  await scene.wait(300);
-  const [up, down] = [scene.path('c a'), scene.path('a c')];
-  scene.part('c', 'b');
-  up.slowMs = 100;
-  await scene.done(scene.cluster.process('c').start());
-  await scene.wait(350);
-  up.cut(['there', 'back'], 'reset');
-  up.slowMs = 0;
-  scene.join('c', 'b');
-  await scene.wait(2500);
-  await scene.delete('a', 'a2');
-  await scene.wait(purgedAfterMs);
+  const up = await askLate(scene);
+  const down = scene.path('a c');
   for (const other of ['a', 'c']) scene.part('b', other);
   down.cut(['there', 'back'], 'reset');
   await scene.put('b', 'b1');
   await scene.put('c', 'b9');
-  await scene.wait(20);
+  await scene.wait(10);
   await scene.delete('a', 'b1');
   up.mend();
 }
