@@ -82,12 +82,6 @@ export const originRules: readonly RuleTakenOut[] = [
     history: 'data that come late for a dead namespace',
   },
   {
-    name: 'R18 dead namespaces: a removal that a failed commit took back is not done again',
-    edits: [{ file: 'replication/namespace-remover', from: 'sync: true', to: 'sync: false' }],
-    expected: /still holds/,
-    seed: 239,
-  },
-  {
     name: 'R18 dead namespaces: one that lived again between two deletions counts as taken away',
     edits: [
       {
