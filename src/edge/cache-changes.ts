@@ -25,8 +25,7 @@ export function decideChanges(
   for (const change of records) {
     const held = view.head(change);
     if (change.namespace === registryNamespace) {
-      if (change.kind === 'announcement') continue;
-      if (replaces(change, held) || (held !== undefined && movesTo(change, held))) puts.push(change);
+      if (change.kind !== 'announcement' && (replaces(change, held) || movesTo(change, held))) puts.push(change);
       continue;
     }
     const name = mapKey(change.namespace, change.key);

@@ -19,9 +19,13 @@ export function replaces(incoming: Mergeable, held: Mergeable | undefined): bool
  * True where another origin has adopted the write that is held, in the same form or a fuller one: it has its place there
  * from now on (rules R16, R23).
  */
-export function movesTo(incoming: Placed, held: Placed): boolean {
-  if (incoming.stamp !== held.stamp || !isAdopted(incoming) || isAdopted(held)) return false;
-  return incoming.kind === 'live' || held.kind === 'tombstone';
+export function movesTo(incoming: Placed, held: Placed | undefined): boolean {
+  return held !== undefined && isAdopted(incoming) && !isAdopted(held) && isSameOrFuller(incoming, held);
+}
+
+/** True where both are one write, and the incoming form drops no value that is held. */
+export function isSameOrFuller(incoming: Mergeable, held: Mergeable): boolean {
+  return incoming.stamp === held.stamp && (incoming.kind === 'live' || held.kind === 'tombstone');
 }
 
 /** A write stands in the log of the origin that stamped it until another one adopts it. */

@@ -4,7 +4,7 @@ import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
 import { type Filter, matches } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
-import { inPlaceOf, movesTo, replaces } from '../model/merge.ts';
+import { inPlaceOf, isSameOrFuller, movesTo, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
@@ -213,16 +213,15 @@ export class Replica implements FeedSink {
     const held = view.head(record);
     if (this.#options.peering === undefined && isRewritten(record, held, this.#sweep)) return [record];
     if (held === undefined) {
-      // The end of a namespace counts again: data may have come since, of who had lost it with a part of its disk (R18).
+      // An end in the registry counts again: data of a namespace may have come since, of who had lost that it ended (R18).
       const isEnd = record.kind === 'tombstone' && record.namespace === registryNamespace;
       const meant = !isEnd && (this.hasCaughtUp || this.#options.peering !== undefined);
       const superseded = meant && coversPosition(view.state.covered, record.position);
       return superseded ? [] : [record];
     }
-    if (movesTo(record, held)) return [record];
-    // What adopted it was removed as well.
-    const left = record.stamp === held.stamp && this.#membership.isBeyondFinal(held.position);
-    if (left && (record.kind === 'live' || held.kind === 'tombstone')) return [record];
+    // Where its place is beyond a final sequence, whoever adopted it may have been removed as well (rule R23).
+    const isLeft = isSameOrFuller(record, held) && this.#membership.isBeyondFinal(held.position);
+    if (isLeft || movesTo(record, held)) return [record];
     if (!replaces(record, held)) {
       const conflict = record.stamp < held.stamp && stampParts(record.stamp).origin !== stampParts(held.stamp).origin;
       if (conflict) observer.conflictLost(held.stamp, record.stamp);
