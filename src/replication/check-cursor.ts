@@ -5,7 +5,8 @@ import type { OriginId } from '../model/position.ts';
 import type { LedgerState } from './ledger-state.ts';
 import type { Membership } from './membership.ts';
 
-interface Judging {
+/** Who judges a cursor, and whose it is. */
+export interface Judging {
   readonly self: OriginId | undefined;
   readonly membership: Membership;
   readonly isPeer: boolean;
@@ -30,8 +31,16 @@ export function cursorRefused(
   for (const [origin, { sequence }] of cursor) {
     if (origin === self && sequence > (state.covered.get(origin) ?? 0)) return 'unknown-epoch';
   }
-  const settled = isPeer ? membership : undefined;
-  return unknownOpening(cursor, state, settled) === undefined ? undefined : 'unknown-epoch';
+  return isOfAnotherLife(cursor, state, { membership, isPeer }) ? 'unknown-epoch' : undefined;
+}
+
+/** True where the cursor is from a life of some disk that this node knows another one of (rule R16). */
+export function isOfAnotherLife(
+  cursor: Cursor,
+  state: LedgerState,
+  { membership, isPeer }: Pick<Judging, 'membership' | 'isPeer'>,
+): boolean {
+  return unknownOpening(cursor, state, isPeer ? membership : undefined) !== undefined;
 }
 
 /**

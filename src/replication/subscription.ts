@@ -1,16 +1,13 @@
-import type { Cursor } from '../model/epoch.ts';
 import { toMeridianError } from '../model/errors.ts';
 import type { Changes, FeedEvent, FollowerMessage, FollowOpen, Probe, Resync } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
-import { checkCoversWatch, cursorRefused, unknownOpening } from './check-cursor.ts';
+import { checkCoversWatch, cursorRefused, isOfAnotherLife, type Judging } from './check-cursor.ts';
 import type { FeedServer, FollowerView } from './feed-server.ts';
 import { cursorIn, type Place, placeOf } from './follower-place.ts';
 import type { LedgerState } from './ledger-state.ts';
-import type { Membership } from './membership.ts';
 import { shapeEntry } from './part-shape.ts';
 import { type Scanning, scanLog, scanRecords } from './scan.ts';
 import { decodeToken, type ScanToken, startOf } from './scan-token.ts';
@@ -148,7 +145,7 @@ export class Subscription {
   }
 
   async *#scan(place: Place, snapshot: Snapshot, state: LedgerState): AsyncGenerator<Resync | Changes> {
-    const { observer, self } = this.#server.options;
+    const { observer } = this.#server.options;
     const generation = this.#server.options.generation();
     const scanning: Scanning = { snapshot, state, shape: this.#part.shape, generation, bounds: this.#server.options };
     const token = this.#tokenIn(place, state);
@@ -158,7 +155,7 @@ export class Subscription {
       yield* scanLog(scanning, this.#server.cursor(state.covered));
       return;
     }
-    let refused = cursor === undefined ? undefined : this.#refusal(cursor, state, self);
+    let refused = cursor === undefined ? undefined : cursorRefused(cursor, state, this.#judging);
     if (place.kind === 'token' && token === undefined && place.cursor === undefined) refused = 'void-progress';
     if (refused === undefined && cursor !== undefined && this.#open.role === 'watch') checkCoversWatch(cursor, state);
     if (refused !== undefined) {
@@ -178,21 +175,16 @@ export class Subscription {
 
   /** How far an earlier scan came, where that is still worth something: else the follower goes on from what it covers. */
   #tokenIn(place: Place, state: LedgerState): ScanToken | undefined {
-    const { self, generation } = this.#server.options;
-    const token = place.kind === 'token' ? decodeToken(place.token, generation()) : undefined;
-    if (token?.kind === 'log' && unknownOpening(token.covered, state, this.#settled) !== undefined) return undefined;
+    const token = place.kind === 'token' ? decodeToken(place.token, this.#server.options.generation()) : undefined;
+    if (token?.kind === 'log' && isOfAnotherLife(token.covered, state, this.#judging)) return undefined;
     if (token === undefined || cursorIn(place) === undefined) return token;
-    return this.#refusal(startOf(token), state, self) === undefined ? token : undefined;
+    return cursorRefused(startOf(token), state, this.#judging) === undefined ? token : undefined;
   }
 
-  #refusal(cursor: Cursor, state: LedgerState, self: OriginId | undefined): Resync['reason'] | undefined {
-    const { membership } = this.#server.options.ledger.registry;
-    return cursorRefused(cursor, state, { self, membership, isPeer: this.#open.role === 'peer' });
-  }
-
-  /** Between origins, removed ones are told apart by their final sequences. */
-  get #settled(): Membership | undefined {
-    return this.#open.role === 'peer' ? this.#server.options.ledger.registry.membership : undefined;
+  /** By what this follower's cursors are judged. */
+  get #judging(): Judging {
+    const { self, ledger } = this.#server.options;
+    return { self, membership: ledger.registry.membership, isPeer: this.#open.role === 'peer' };
   }
 
   /** A cache holds nothing that was not asked for: of everything it is sent the registry. */
