@@ -29,35 +29,27 @@ export class ResyncMark {
   }
 
   begin(address: string): void {
-    const was = this.active;
-    this.#sweeping.add(address);
-    this.#look();
-    if (!was) this.#changed(true);
+    this.#change(() => this.#sweeping.add(address));
   }
 
   end(address: string): void {
-    if (!this.#sweeping.delete(address)) return;
-    for (const other of this.#sweeping) if (!this.#connected.has(other)) this.#sweeping.delete(other);
-    this.#look();
-    if (!this.active) this.#changed(false);
+    this.#change(() => {
+      if (!this.#sweeping.delete(address)) return;
+      for (const other of this.#sweeping) if (!this.#connected.has(other)) this.#sweeping.delete(other);
+    });
   }
 
   /** There is nobody any more to end a sweep with: what this origin holds is all that there is. */
   endAll(): void {
-    const was = this.active;
-    this.#sweeping.clear();
-    this.#look();
-    if (was) this.#changed(false);
+    this.#change(() => this.#sweeping.clear());
   }
 
   connected(address: string): void {
-    this.#connected.add(address);
-    this.#look();
+    this.#change(() => this.#connected.add(address));
   }
 
   disconnected(address: string): void {
-    this.#connected.delete(address);
-    this.#look();
+    this.#change(() => this.#connected.delete(address));
   }
 
   /** Milliseconds for which no sweep that did not end has had a peer to go on with. */
@@ -70,8 +62,11 @@ export class ResyncMark {
     return [...this.#sweeping].some((sweeping) => sweeping === address || !this.#connected.has(sweeping));
   }
 
-  #look(): void {
+  #change(change: () => void): void {
+    const was = this.active;
+    change();
     const abandoned = this.active && [...this.#sweeping].every((address) => !this.#connected.has(address));
     this.#abandonedAtMs = abandoned ? (this.#abandonedAtMs ?? this.#clock.monotonicMs()) : undefined;
+    if (was !== this.active) this.#changed(this.active);
   }
 }
