@@ -39,8 +39,8 @@ export async function forgetLostLives({ ledger, memory, disk }: Cached, told: Ep
   const unheard = [...told.keys()].filter((origin) => !epochs.has(origin));
   const unknown = unheard.map((origin) => ({ origin, from: (covered.get(origin) ?? 0) + 1 }));
   const lost = [...lostLives(ledger.state, told), ...unknown];
-  for (const life of lost) if (await holdsFrom(ledger.store, life, isOfRegistry)) return false;
   if (lost.length === 0) return true;
+  for (const life of lost) if (await holdsFrom(ledger.store, life, isOfRegistry)) return false;
   let gone = 0;
   for (const life of lost) gone += await removeRecords(ledger, life, { sync: true });
   memory.deleteWhere(({ position }) =>

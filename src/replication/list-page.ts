@@ -2,9 +2,9 @@ import type { ListedKey } from '../model/key-value.ts';
 import { encodeListCursor } from '../model/list-cursor.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import { isReadable } from '../model/record.ts';
-import { emptySession, type Session, sessionAfterRecord } from '../model/session.ts';
+import { emptySession, type Session } from '../model/session.ts';
 import { laterStamp } from '../model/stamp.ts';
-import { coversPosition, type VersionVector } from '../model/version-vector.ts';
+import { coversPosition, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
 
 export interface ListPage {
@@ -34,7 +34,7 @@ export async function listPage(
   nowMs: number,
 ): Promise<ListPage> {
   const keys: ListedKey[] = [];
-  let seen = emptySession;
+  let { vector, stamp: highest } = emptySession;
   let passed = 0;
   let last: string | undefined;
   const range = {
@@ -46,15 +46,13 @@ export async function listPage(
   for await (const page of snapshot.records(range)) {
     for (const head of page) {
       if (last !== undefined && (keys.length >= limit || passed >= headsMax)) {
-        return { keys, seen, cursor: encodeListCursor(namespace, prefix, last) };
+        return { keys, seen: { vector, stamp: highest }, cursor: encodeListCursor(namespace, prefix, last) };
       }
       passed++;
       last = head.key;
+      highest = laterStamp(highest, head.stamp);
       // A scan or an unfinished step may have brought it before the covered vector tells of it.
-      const isAhead = !coversPosition(covered, head.position);
-      seen = isAhead
-        ? sessionAfterRecord(seen, head.position, head.stamp)
-        : { vector: seen.vector, stamp: laterStamp(seen.stamp, head.stamp) };
+      if (!coversPosition(covered, head.position)) vector = withPosition(vector, head.position);
       if (!isReadable(head, nowMs)) continue;
       const { key, stamp, metadata, expiresAt, valueBytes } = head;
       keys.push({
@@ -66,5 +64,5 @@ export async function listPage(
       });
     }
   }
-  return { keys, seen };
+  return { keys, seen: { vector, stamp: highest } };
 }

@@ -44,8 +44,10 @@ export function decodeToken(text: string, generation: string): ScanToken | undef
     const written = JSON.parse(Buffer.from(text, 'base64url').toString()) as WrittenToken;
     if (written.g !== generation) return undefined;
     const cursor = cursorFrom(written.c);
-    if (written.l === undefined) return { kind: 'log', cursor, covered: cursorFrom(written.v ?? []) };
-    return { kind: 'records', from: cursor, last: { namespace: written.l[0] as NamespaceId, key: written.l[1] } };
+    if (written.l !== undefined) {
+      return { kind: 'records', from: cursor, last: { namespace: written.l[0] as NamespaceId, key: written.l[1] } };
+    }
+    return written.v && { kind: 'log', cursor, covered: cursorFrom(written.v) };
   } catch {
     return undefined; // What a follower kept is not this server's writing: void, as if it had none.
   }
