@@ -1,4 +1,3 @@
-import { unreachable } from '../model/assert.ts';
 import type { PartStatus } from '../model/cluster.ts';
 import { cursorOf } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
@@ -8,7 +7,7 @@ import { replaces } from '../model/merge.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
-import { checkTold, type Told, toldBy } from '../replication/check-told.ts';
+import { Telling, type Told } from '../replication/check-told.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -57,12 +56,14 @@ export class CachePart implements FeedSink, Part {
   #unvouched: boolean;
   /** In which the stream that is applied began. */
   readonly #life: StoreLife;
+  readonly #telling: Telling;
 
   private constructor(options: CachePartOptions, caughtUpBefore: boolean) {
     const { ledger, edgeObserver, cacheMemoryBytesMax, cacheDiskBytesMax } = options;
     this.#options = options;
     this.ledger = ledger;
     this.#life = new StoreLife(ledger);
+    this.#telling = new Telling(ledger, false);
     const isVoid = ({ position }: Record) => ledger.registry.membership.isBeyondFinal(position);
     this.#memory = new MemoryCache(cacheMemoryBytesMax, (n) => edgeObserver.evicted('memory', n), isVoid);
     this.#disk = new DiskBound(ledger, cacheDiskBytesMax, (name) => this.#memory.has(name), edgeObserver);
@@ -93,7 +94,9 @@ export class CachePart implements FeedSink, Part {
     return { kind: 'cursor', cursor: cursorOf(covered, epochs) };
   }
 
-  async opened(_event: Opened): Promise<void> {}
+  async opened(_event: Opened): Promise<void> {
+    this.#telling.opened();
+  }
 
   durable(): VersionVector {
     return emptyVector;
@@ -160,18 +163,9 @@ export class CachePart implements FeedSink, Part {
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
-    switch (event.kind) {
-      case 'resync':
-        return this.#forgetAll();
-      case 'changes':
-        await this.#hear(toldBy(event));
-        return this.#changes(event);
-      case 'caught-up':
-        await this.#hear(toldBy(event));
-        return this.#caughtUp(event);
-      default:
-        return unreachable(event);
-    }
+    if (event.kind === 'resync') return this.#forgetAll();
+    await this.#hear(this.#telling.check(event));
+    return event.kind === 'changes' ? this.#changes(event) : this.#caughtUp(event);
   }
 
   mend(key: RecordKey, held: Record | undefined): Promise<boolean> {
@@ -197,9 +191,8 @@ export class CachePart implements FeedSink, Part {
     return { ledger: this.ledger, memory: this.#memory, disk: this.#disk };
   }
 
-  async #hear(told: Told): Promise<void> {
-    checkTold(told, this.ledger, false);
-    if (await forgetLostLives(this.#cached, told.epochs)) return;
+  async #hear({ epochs }: Told): Promise<void> {
+    if (await forgetLostLives(this.#cached, epochs)) return;
     await this.#forgetAll();
     throw new MeridianError('UNAVAILABLE', 'a part of the registry that is held was lost with the disk of an origin', {
       reason: 'begins-anew',
@@ -218,8 +211,7 @@ export class CachePart implements FeedSink, Part {
       bytes: event.records.length * 256,
       decide: (view) => {
         this.checkStore();
-        const { registry } = this.ledger;
-        return decideChanges(event, view, { memory: this.#memory, disk: this.#disk, registry });
+        return decideChanges(event, view, { ...this.#cached, registry: this.ledger.registry });
       },
     });
     // A look at the disk that began before this commit has seen what was there before it.
@@ -268,8 +260,7 @@ export class CachePart implements FeedSink, Part {
       bytes: 0,
       decide: (view) => {
         this.checkStore();
-        const meta = new Map([[caughtUpName, Buffer.from('1')]]);
-        return { ...decideCaughtUp(event, view), meta };
+        return { ...decideCaughtUp(event, view), meta: new Map([[caughtUpName, Buffer.from('1')]]) };
       },
     });
     // A cache that starts from nothing is not shown what was written before: no load that began earlier may be kept.

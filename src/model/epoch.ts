@@ -28,9 +28,14 @@ export function epochOf(history: EpochHistory | undefined, sequence: number): Ep
  * sequence of this epoch has it from a life of the disk that was lost.
  */
 export function wasTakenOver(history: EpochHistory | undefined, epoch: Epoch, sequence: number): boolean {
+  const next = openingAfter(history, epoch);
+  return next !== undefined && next <= sequence;
+}
+
+/** The first sequence of the opening that followed this one; undefined where the history names none, or not this one. */
+export function openingAfter(history: EpochHistory | undefined, epoch: Epoch | undefined): number | undefined {
   const index = history?.findIndex((start) => start.epoch === epoch) ?? -1;
-  const next = index < 0 ? undefined : history?.[index + 1];
-  return next !== undefined && next.first <= sequence;
+  return index < 0 ? undefined : history?.[index + 1]?.first;
 }
 
 export function cursorOf(vector: VersionVector, epochs: Epochs): Cursor {

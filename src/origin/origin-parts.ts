@@ -28,6 +28,9 @@ import { Writer } from './writer.ts';
 /** Milliseconds between looks for what is to be adopted; a change of the registry is noticed at once. */
 const adoptionLookMs = 1000;
 const adopting = 'this origin adopts what a removed one left';
+const sweeping = 'this origin takes over what it missed while it was away';
+/** For how many times as long as a silent peer is waited for, a sweep must have had nobody to go on with. */
+const sweepsWaitSilences = 2;
 const generationName = 'origin/generation';
 
 /** What an origin is made of, wired together over one ledger. */
@@ -87,7 +90,7 @@ export class OriginParts {
       },
     });
     this.feed.suspend('this origin has not caught up yet');
-    this.mark = new ResyncMark(options.clock, (sweeping) => this.#swept(sweeping));
+    this.mark = new ResyncMark(options.clock, (begun) => this.#swept(begun));
     const { role: _role, ...described } = this.identity;
     this.standing = new Standing({
       ...registering,
@@ -159,9 +162,12 @@ export class OriginParts {
     return this.#sweeper?.waiting ?? 0;
   }
 
+  /** Or says why it does not, where this origin answers at all. */
   #serveFeed(): void {
-    const ready = this.standing.serves && !this.mark.active && this.#adoption.open().length === 0;
-    if (ready) this.feed.resume();
+    if (!this.standing.serves) return;
+    if (this.mark.active) this.feed.suspend(sweeping, 'feed-sweeping');
+    else if (this.#adoption.open().length > 0) this.feed.suspend(adopting);
+    else this.feed.resume();
   }
 
   /** Adopts what retired origins left before anything more is served (rule R23). */
@@ -169,7 +175,7 @@ export class OriginParts {
     const { registry } = this.#ledger;
     let wake = () => {};
     const look = () => {
-      if (this.#adoption.open().length > 0) this.feed.suspend(adopting);
+      if (this.#adoption.open().length > 0) this.#serveFeed();
       if (registry.membership.retirements().length > 0) wake();
     };
     registry.onChange(look, signal);
@@ -180,24 +186,31 @@ export class OriginParts {
       wake = () => woken.abort();
       // Where the disk fails meanwhile, the ledger has told of it and opens it again: what is left is taken up next time.
       const left = await this.#adoption.left().catch(() => []);
-      if (left.length > 0) this.feed.suspend(adopting);
+      if (left.length > 0 && !this.mark.active) this.feed.suspend(adopting);
       for (const retirement of left) await this.#adoption.adopt(retirement, signal).catch(() => {});
-      if (this.#isAlone) this.mark.endAll();
+      if (this.#isLeftToItself) this.mark.endAll();
       this.#serveFeed();
       const rest = (until: AbortSignal) => sleep(this.#options.clock, adoptionLookMs, until);
       await withEither([signal, woken.signal], rest).catch(() => {});
     }
   }
 
-  /** True where every other origin was removed, or has yet to catch up with this one for the first time. */
-  get #isAlone(): boolean {
-    return (
-      this.standing.serves && this.#ledger.registry.membership.members().every(({ id }) => id === this.identity.id)
-    );
+  /**
+   * True where every other origin was removed, or has yet to catch up with this one for the first time. And where all that
+   * answer sweep as well, so that each waits for another: one of them must be the first to serve. What it holds counts, as
+   * no registered origin has purged anything that it had yet to hear of (rule R19).
+   */
+  get #isLeftToItself(): boolean {
+    const { id: self } = this.identity;
+    const others = this.#ledger.registry.membership.members().filter(({ id }) => id !== self);
+    if (!this.standing.serves || others.length === 0) return this.standing.serves;
+    if (this.mark.abandonedMs <= sweepsWaitSilences * this.#options.silenceMsMax) return false;
+    const waiting = this.peers.sweepers();
+    return waiting.length > 0 && this.peers.answering().length === 0 && waiting.every((id) => self < id);
   }
 
-  #swept(sweeping: boolean): void {
-    if (!sweeping) {
+  #swept(begun: boolean): void {
+    if (!begun) {
       this.#serveFeed();
       return;
     }
@@ -207,6 +220,6 @@ export class OriginParts {
     this.#ledger
       .submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) })
       .catch((error: unknown) => this.#options.observer.commitFailed(error));
-    this.feed.suspend('this origin takes over what it missed while it was away');
+    this.#serveFeed();
   }
 }

@@ -53,6 +53,7 @@ export class PeerLink {
   readonly #stop = new AbortController();
   #refused: string | undefined;
   #answers = false;
+  #sweeps = false;
   #clocksDiffer = false;
   #running: Promise<void> | undefined;
   /** Who answered there last, also while it is away. */
@@ -72,10 +73,12 @@ export class PeerLink {
         succeeded: () => {
           this.#clocksDiffer = false;
           this.#answers = true;
+          this.#sweeps = false;
           this.#refused = undefined;
         },
         failed: (error) => {
           this.#refused = (error as Error).message;
+          this.#sweeps = isMeridianError(error) && error.details.reason === 'feed-sweeping';
           if (!isMeridianError(error)) return;
           this.#answers = error.code !== 'UNAVAILABLE' || error.details.reason === 'joining';
           this.#clocksDiffer = error.details.reason === 'clock-skew';
@@ -125,6 +128,11 @@ export class PeerLink {
   /** True where somebody answers calls there, met or not. */
   get answers(): boolean {
     return this.peer !== undefined || this.#answers;
+  }
+
+  /** True where the peer serves no feed because it sweeps itself. */
+  get sweeps(): boolean {
+    return this.#sweeps;
   }
 
   /** Who was met there last. */

@@ -103,6 +103,7 @@ export class PeerSink implements FeedSink {
 
   async opened(event: Opened): Promise<void> {
     await this.#options.meet(event);
+    await this.#replica.opened(event);
     this.#peer = event.node;
     this.#options.mark.connected(this.#options.address);
   }

@@ -79,11 +79,13 @@ export class Peers {
 
   /** With whom a sweep of this origin's store did not end, as far as that is known. */
   sweptFrom(): readonly OriginId[] {
-    const learnt = [...this.#learnt()];
-    return [...this.#options.mark.sweeping].flatMap((address) => {
-      const known = this.#links.get(address)?.known?.id as OriginId | undefined;
-      return known !== undefined ? [known] : learnt.filter(([, at]) => at === address).map(([id]) => id);
-    });
+    return [...this.#options.mark.sweeping].flatMap((address) => this.#whoIsAt(address));
+  }
+
+  /** Those that serve nobody because they sweep themselves. */
+  sweepers(): readonly OriginId[] {
+    const links = [...this.#links.values()].filter((link) => link.sweeps);
+    return links.flatMap(({ address }) => this.#whoIsAt(address));
   }
 
   /** Every address that is followed or tried, as an Upstream. */
@@ -127,6 +129,13 @@ export class Peers {
       if (address !== undefined && !learnt.has(id)) learnt.set(id, address);
     }
     return learnt;
+  }
+
+  /** Who was met there last, or says to be reached there. */
+  #whoIsAt(address: string): readonly OriginId[] {
+    const met = this.#links.get(address)?.known?.id as OriginId | undefined;
+    if (met !== undefined) return [met];
+    return [...this.#learnt()].filter(([, at]) => at === address).map(([id]) => id);
   }
 
   #wanted(): ReadonlySet<string> {

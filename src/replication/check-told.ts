@@ -1,7 +1,8 @@
-import { cursorOf, type Epochs } from '../model/epoch.ts';
+import { cursorOf, type Epochs, openingAfter } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes } from '../model/feed.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import type { OriginId } from '../model/position.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { unknownOpening } from './check-cursor.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -19,22 +20,78 @@ export function toldBy(event: Changes | CaughtUp): Told {
 }
 
 /**
- * A follower takes nothing of a server that has yet to hear of a removal that it knows (rule R23), nor of one that tells of
- * another life of a disk than what it covers is from: joined, the openings would vouch for what was lost (rule R16). Its
- * next stream is told to resync. @throws UNAVAILABLE
+ * What the server of one stream told of openings, judged against what is known here. A follower takes nothing of a server
+ * that has yet to hear of a removal that it knows (rule R23), nor of one that tells of another life of a disk than what it
+ * covers is from, nor, where the server is the one that has yet to hear of an opening, what that one took the place of:
+ * joined, the openings would vouch for what was lost (rule R16).
  */
-export function checkTold(
-  { vector, epochs }: Told,
-  { registry, state }: Pick<Ledger, 'registry' | 'state'>,
-  isOrigin: boolean,
-): void {
-  if (vector !== undefined) registry.membership.checkHeard(vector);
-  if (epochs.size === 0) return;
-  const covered = cursorOf(state.covered, state.epochs);
-  // What the server covers says nothing here: its openings may be older than ours.
-  const torn = unknownOpening(covered, { epochs, covered: new Map() }, isOrigin ? registry.membership : undefined);
-  if (torn === undefined) return;
-  throw new MeridianError('UNAVAILABLE', `what is held of origin ${torn} is from a life of its disk that was lost`, {
-    reason: 'begins-anew',
+export class Telling {
+  readonly #ledger: Pick<Ledger, 'registry' | 'state'>;
+  readonly #isOrigin: boolean;
+  #epochs: Epochs = new Map();
+  #lost: { readonly known: Epochs; readonly from: VersionVector } | undefined;
+
+  constructor(ledger: Pick<Ledger, 'registry' | 'state'>, isOrigin: boolean) {
+    this.#ledger = ledger;
+    this.#isOrigin = isOrigin;
+  }
+
+  /** A stream begins. */
+  opened(): void {
+    this.#epochs = new Map();
+    this.#lost = undefined;
+  }
+
+  /** To be asked before the event is applied. @throws UNAVAILABLE */
+  check(event: Changes | CaughtUp): Told {
+    const { registry, state } = this.#ledger;
+    const told = toldBy(event);
+    if (told.vector !== undefined) registry.membership.checkHeard(told.vector);
+    if (told.epochs.size > 0) {
+      const covered = cursorOf(state.covered, state.epochs);
+      // What the server covers says nothing here: its openings may be older than ours.
+      const torn = unknownOpening(covered, { epochs: told.epochs, covered: emptyVector }, this.#settled);
+      // The next stream is told to resync.
+      if (torn !== undefined) throw lostLife(torn, 'what is held', 'begins-anew');
+      this.#epochs = new Map([...this.#epochs, ...told.epochs]);
+      this.#lost = undefined;
+    }
+    const lost = this.#lostFrom();
+    for (const [origin, from] of lost) {
+      const covers = (told.vector?.get(origin) ?? 0) >= from;
+      const records = event.kind === 'changes' ? event.records : [];
+      const shows = records.some(({ position }) => position.origin === origin && position.sequence >= from);
+      // The next stream is with a server that knows better, or with this one once it does.
+      if (covers || shows) throw lostLife(origin, 'what the upstream holds', 'lost-life');
+    }
+    return told;
+  }
+
+  get #settled() {
+    return this.#isOrigin ? this.#ledger.registry.membership : undefined;
+  }
+
+  /** For each origin of which the server lacks an opening that is known here: the first sequence of that. */
+  #lostFrom(): VersionVector {
+    const known = this.#ledger.state.epochs;
+    if (this.#lost?.known !== known) this.#lost = { known, from: this.#compared(known) };
+    return this.#lost.from;
+  }
+
+  #compared(known: Epochs): VersionVector {
+    const from = new Map<OriginId, number>();
+    for (const [origin, told] of this.#epochs) {
+      if (this.#settled?.retirement(origin) !== undefined) continue;
+      const history = known.get(origin);
+      const first = openingAfter(history, told.at(-1)?.epoch);
+      if (first !== undefined) from.set(origin, first);
+    }
+    return from;
+  }
+}
+
+function lostLife(origin: OriginId, whose: string, reason: string): MeridianError {
+  return new MeridianError('UNAVAILABLE', `${whose} of origin ${origin} is from a life of its disk that was lost`, {
+    reason,
   });
 }

@@ -71,15 +71,11 @@ export class FeedServer {
     return role === 'peer' ? this.#peerScans : this.#scans;
   }
 
-  /** Ends every stream and serves none until `resume` (rules R17, R21). */
-  suspend(reason: string): void {
-    if (this.#serving.signal.aborted) return;
-    this.#serving.abort(
-      new MeridianError('UNAVAILABLE', `this node serves no feed now: ${reason}`, {
-        reason: 'feed-suspended',
-        retryAfterMs: 200,
-      }),
-    );
+  /** Ends every stream and serves none until `resume` (rules R17, R21). Where it serves none already, says why from now on. */
+  suspend(why: string, reason: 'feed-suspended' | 'feed-sweeping' = 'feed-suspended'): void {
+    if (this.#serving.signal.aborted) this.#serving = new AbortController();
+    const message = `this node serves no feed now: ${why}`;
+    this.#serving.abort(new MeridianError('UNAVAILABLE', message, { reason, retryAfterMs: 200 }));
   }
 
   resume(): void {

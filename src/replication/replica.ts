@@ -1,4 +1,4 @@
-import { assert, unreachable } from '../model/assert.ts';
+import { assert } from '../model/assert.ts';
 import { cursorOf, heardEpochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
@@ -12,7 +12,7 @@ import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { changeBytes } from './change-bytes.ts';
-import { checkTold, type Told, toldBy } from './check-told.ts';
+import { Telling, type Told } from './check-told.ts';
 import type { FeedSink } from './feed-sink.ts';
 import { heldUnshown } from './held-unshown.ts';
 import { holdsBeyondFinal } from './holds-beyond-final.ts';
@@ -50,6 +50,7 @@ export class Replica implements FeedSink {
   #progress: Progress;
   /** In which the progress was read. */
   readonly #life: StoreLife;
+  readonly #telling: Telling;
   /** The origin that a copy follows, where it is one. */
   #server: OriginId | undefined;
   #beginsAnew = false;
@@ -58,6 +59,7 @@ export class Replica implements FeedSink {
     this.#options = options;
     this.#progress = progress;
     this.#life = new StoreLife(options.ledger);
+    this.#telling = new Telling(options.ledger, options.peering !== undefined);
   }
 
   static async open(options: ReplicaOptions): Promise<Replica> {
@@ -92,22 +94,14 @@ export class Replica implements FeedSink {
   }
 
   async opened({ node: { role, id } }: Opened): Promise<void> {
+    this.#telling.opened();
     this.#server = role === 'origin' ? (id as OriginId) : undefined;
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
-    switch (event.kind) {
-      case 'resync':
-        return this.#resync(event);
-      case 'changes':
-        await this.#hear(toldBy(event));
-        return this.#changes(event);
-      case 'caught-up':
-        await this.#hear(toldBy(event));
-        return this.#caughtUp(event);
-      default:
-        return unreachable(event);
-    }
+    if (event.kind === 'resync') return this.#resync(event);
+    await this.#hear(this.#telling.check(event));
+    return event.kind === 'changes' ? this.#changes(event) : this.#caughtUp(event);
   }
 
   /** A copy claims nothing any more until it has caught up; an origin goes on covering what it covers by itself. */
@@ -140,7 +134,6 @@ export class Replica implements FeedSink {
   /** Rule R16: what is held from a life of a disk that was lost is adopted by an origin; a copy begins anew. */
   async #hear(told: Told): Promise<void> {
     const { ledger, peering } = this.#options;
-    checkTold(told, ledger, peering !== undefined);
     const lost = await heldLostLives(ledger, told.epochs);
     if (lost.length === 0) return;
     if (peering !== undefined) return peering.adopt(lost);

@@ -26,6 +26,13 @@ export const identityRules: readonly RuleTakenOut[] = [
     history: 'a disk that is rolled back under a running cluster',
   },
   {
+    name: 'R16 identity: a follower takes what a server holds of a life that was lost, where it knows that and the server does not',
+    edits: [{ file: 'replication/check-told', from: 'if (covers || shows)', to: 'if (false)' }],
+    expected: /the copy holds/,
+    seed: 4_000_391,
+    topology: 'relays',
+  },
+  {
     name: 'R16 identity: a second node with the same id goes on',
     edits: [
       {
