@@ -63,7 +63,9 @@ export class CachePart implements FeedSink, Part {
     this.#options = options;
     this.ledger = ledger;
     this.#life = new StoreLife(ledger);
-    this.#telling = new Telling(ledger, false);
+    this.#telling = new Telling(ledger, false, () => {
+      this.#unvouched = true;
+    });
     const isVoid = ({ position }: Record) => ledger.registry.membership.isBeyondFinal(position);
     this.#memory = new MemoryCache(cacheMemoryBytesMax, (n) => edgeObserver.evicted('memory', n), isVoid);
     this.#disk = new DiskBound(ledger, cacheDiskBytesMax, (name) => this.#memory.has(name), edgeObserver);

@@ -88,6 +88,8 @@ export interface KnownLog {
 export interface Report extends KnownLog {
   /** Of every log: what an origin that was removed earlier left may be out of reach with this one. */
   readonly covered: VersionVector;
+  /** Whom the reporter counts to the cluster: the initiator may have yet to hear of one that it let in (rule R19). */
+  readonly registered: readonly OriginId[];
 }
 
 export type Role = 'origin' | 'edge';

@@ -62,6 +62,16 @@ export function heardEpochs(known: Epochs, told: Epochs | undefined, claims: boo
   return claims ? joinEpochs(known, told) : new Map([...known, ...told]);
 }
 
+/**
+ * Where two histories go on after the last opening that they share: the first sequence of what follows in each. One of two
+ * that follow is of a life that was lost: a disk is put back to an earlier image, so it is the one that begins later.
+ */
+export function partedAt(known: EpochHistory, told: EpochHistory): { readonly known?: number; readonly told?: number } {
+  const shared = known.findLast(({ epoch }) => told.some((start) => start.epoch === epoch))?.epoch;
+  const [ours, theirs] = [openingAfter(known, shared), openingAfter(told, shared)];
+  return { ...(ours === undefined ? {} : { known: ours }), ...(theirs === undefined ? {} : { told: theirs }) };
+}
+
 /** The first sequence of the openings that are told and not known, where both speak of the same life until then. */
 export function firstUnheard(known: EpochHistory | undefined, told: EpochHistory): number | undefined {
   const shared = told.findLastIndex(({ epoch }) => known?.some((start) => start.epoch === epoch));

@@ -63,6 +63,13 @@ export class Admission {
     if (membership.origin(id) === undefined) await this.#register(id, node);
   }
 
+  /** Who is registered, without whom a new one at this address takes the place of: that one's disk is lost. */
+  #others(address: string | undefined): OriginId[] {
+    const registered = this.#options.ledger.registry.membership.registered();
+    const others = registered.filter((origin) => address === undefined || origin.address !== address);
+    return others.map(({ id }) => id);
+  }
+
   async #register(id: OriginId, { name, region, location, address }: NodeIdentity): Promise<void> {
     const key = membershipKeys.origin(id);
     await this.#options.ledger.submit({
@@ -78,7 +85,12 @@ export class Admission {
           region,
           ...(location === undefined ? {} : { location }),
           ...(address === undefined ? {} : { address }),
-          admitted: { by: self, sequence: (covered.get(self) ?? 0) + 1, covered: [...covered] },
+          admitted: {
+            by: self,
+            sequence: (covered.get(self) ?? 0) + 1,
+            covered: [...covered],
+            among: this.#others(address).filter((other) => other !== id),
+          },
           epochs: [],
         };
         return { ...registryPuts(this.#options, [[key, registered]], view), result: undefined };

@@ -9,6 +9,7 @@ import { type Membership, membershipKeys, type RegisteredOrigin } from '../repli
 import type { CommitView } from '../replication/proposal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { majorityOf } from './durability.ts';
 import type { Settlement } from './settlement.ts';
 import { nextStamp } from './stamp-clock.ts';
 
@@ -73,6 +74,19 @@ export function mayServe(self: OriginId, membership: Membership, covered: Versio
     (coversPosition(covered, record) || membership.isBeyondFinal(record)) &&
     covers(covered, membership.withinFinal(new Map(admitted.covered)))
   );
+}
+
+/**
+ * Who has yet to serve its feed to this origin before that may count; empty once a majority has, of those who were
+ * registered when it was let in. Whoever serves it knows of it first, and covered no more then than what it told since. So
+ * who has not heard of this origin, and purges what all those cover that it knows, purges nothing that is not covered here,
+ * also where who let it in was removed meanwhile (rules R19, R22).
+ */
+export function unheardOf(self: OriginId, membership: Membership, settlement: Pick<Settlement, 'of'>): OriginId[] {
+  const { by, among = [] } = membership.origin(self)?.admitted ?? {};
+  const asked = among.filter((id) => id !== self && membership.retirement(id) === undefined);
+  const unheard = asked.filter((id) => id !== by && settlement.of(id) === undefined);
+  return asked.length - unheard.length >= majorityOf(asked.length) ? [] : unheard;
 }
 
 /** What an origin writes of itself; its admission stays what it was. */

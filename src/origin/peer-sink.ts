@@ -1,12 +1,12 @@
 import type { NodeIdentity } from '../model/cluster.ts';
-import { cursorOf, type Epochs } from '../model/epoch.ts';
+import type { Epochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import type { OriginId } from '../model/position.ts';
 import { stampWallMs } from '../model/stamp.ts';
-import { emptyVector, type VersionVector } from '../model/version-vector.ts';
-import { unknownOpening } from '../replication/check-cursor.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import { lostBy } from '../replication/check-told.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { LostLife } from '../replication/lost-lives.ts';
@@ -141,8 +141,7 @@ export class PeerSink implements FeedSink {
     const { state, registry } = this.#options.ledger;
     const believed = new Map(told);
     believed.delete(this.#options.self().id as OriginId);
-    const covered = cursorOf(state.covered, state.epochs);
-    const torn = () => unknownOpening(covered, { epochs: believed, covered: emptyVector }, registry.membership);
+    const torn = () => lostBy(state, believed, registry.membership);
     for (let origin = torn(); origin !== undefined && !closesStep; origin = torn()) believed.delete(origin);
     return believed;
   }

@@ -1,11 +1,12 @@
 import type { Call } from '../model/call.ts';
-import type { KnownLog, Report, ReportRequest, Retired, RetireRequest } from '../model/cluster.ts';
+import type { Report, ReportRequest, Retired, RetireRequest } from '../model/cluster.ts';
 import { isMeridianError, MeridianError } from '../model/errors.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { emptyVector } from '../model/version-vector.ts';
-import { membershipKeys, type RegisteredOrigin, type Retirement } from '../replication/membership.ts';
+import { type Membership, membershipKeys, type RegisteredOrigin, type Retirement } from '../replication/membership.ts';
 import { majorityOf } from './durability.ts';
+import { finalSequence, restated } from './final-sequence.ts';
 import { type Registering, registryPuts } from './founding.ts';
 import type { Peers } from './peers.ts';
 
@@ -17,6 +18,9 @@ interface OpenReport {
   readonly initiator: OriginId;
   readonly untilMs: number;
 }
+
+/** Who is removed, or asked. */
+type Target = Pick<RegisteredOrigin, 'id' | 'name'>;
 
 interface Reported {
   readonly by: OriginId;
@@ -72,7 +76,7 @@ export class Retirements {
     }
     if (withdraws) {
       await this.#release(origin, initiator);
-      return { sequence: 0, history: [], covered: emptyVector };
+      return { sequence: 0, history: [], covered: emptyVector, registered: [] };
     }
     if (origin === self) throw failed('not-myself', 'an origin does not report on itself while it is up');
     const known = ledger.registry.membership.retirement(origin);
@@ -91,20 +95,29 @@ export class Retirements {
         // From here on, in the order of commits: where this one fails, a report too much runs out by itself.
         this.#reported.set(origin, report);
         const { covered, epochs } = state;
-        return { meta, result: { sequence: covered.get(origin) ?? 0, history: epochs.get(origin) ?? [], covered } };
+        const registered = [...ledger.registry.membership.counted()];
+        const held = { sequence: covered.get(origin) ?? 0, history: epochs.get(origin) ?? [] };
+        return { meta, result: { ...held, covered, registered } };
       },
     });
   }
 
   async retire(request: RetireRequest, call: Call): Promise<Retired> {
     const { ledger, self } = this.#options;
-    const target = named(request.name, ledger.registry.membership.registered());
+    const target = named(request.name, ledger.registry.membership);
     if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
     if (this.#deciding.has(target.id)) throw failed('retirement-open', `${target.name} is being removed from here`);
     this.#checkSweeps(target);
     this.#deciding.add(target.id);
     try {
-      const { retirements, retired } = await this.#decide(target, request, call).catch(async (error: unknown) => {
+      // Its own first: where that is refused, nobody else is kept from reporting to who is removing it already.
+      const own = await this.report({ origin: target.id, initiator: self, reporter: self }).catch(
+        async (error: unknown) => {
+          await this.#release(target.id, self);
+          throw error;
+        },
+      );
+      const { retirements, retired } = await this.#decide(target, own, request, call).catch(async (error: unknown) => {
         await this.#withdraw(target.id);
         throw error;
       });
@@ -117,7 +130,7 @@ export class Retirements {
   }
 
   /** Who is swept from is followed no more until it has heard of the removal, and is served nothing until then (R21). */
-  #checkSweeps(target: RegisteredOrigin): void {
+  #checkSweeps(target: Target): void {
     const { peers, ledger } = this.#options;
     // Who has yet to catch up for the first time has served no feed.
     const swept = peers.sweptFrom().filter((id) => id !== target.id);
@@ -128,16 +141,23 @@ export class Retirements {
   }
 
   async #decide(
-    target: RegisteredOrigin,
+    target: Target,
+    own: Report,
     { force, witness }: RetireRequest,
     call: Call,
   ): Promise<{ readonly retirements: readonly Retirement[]; readonly retired: Retired }> {
     const { ledger, self, clock } = this.#options;
     const { membership } = ledger.registry;
     const begunMs = clock.monotonicMs();
-    const others = membership.registered().filter(({ id }) => id !== target.id);
-    const { reports, missing } = await this.#reports(target.id, others, call);
-    const members = membership.registered().length;
+    const known = membership.registered().filter(({ id }) => id !== target.id);
+    const { reports, missing: away } = await this.#reports(target.id, own, known, call);
+    // Whom only survivors know yet counts as well: it was let in by who is removed, perhaps, and all hear of it by this.
+    const named = new Set([...membership.counted(), ...reports.flatMap(({ report }) => report.registered)]);
+    const heardOf = [...named].filter((id) => id !== target.id && membership.retirement(id) === undefined);
+    const unmet = heardOf.filter((id) => !known.some((origin) => origin.id === id)).map((id) => ({ id, name: id }));
+    const others = [...known, ...unmet];
+    const missing = [...away, ...unmet];
+    const members = others.length + 1;
     const needed = members - majorityOf(members) + 1;
     if (reports.length < needed && !force) throw tooFew(target, reports.length, needed, missing);
     if (clock.monotonicMs() - begunMs > decideMs) {
@@ -145,8 +165,8 @@ export class Retirements {
         reason: 'retirement-late',
       });
     }
-    const known = reports.map(({ report }) => report);
-    const final = finalSequence(known, witness);
+    const held = reports.map(({ report }) => report);
+    const final = finalSequence(held, witness);
     const awaited = reports.filter(({ report }) => report.sequence > final).map(({ by }) => by);
     const retirement: Retirement = {
       id: target.id,
@@ -157,7 +177,7 @@ export class Retirements {
       ...(awaited.length === 0 ? {} : { awaited }),
     };
     const retired = { id: target.id, name: target.name, final, missing: missing.map((origin) => origin.name) };
-    return { retirements: [retirement, ...restated(membership.retirements(), known)], retired };
+    return { retirements: [retirement, ...restated(membership.retirements(), held)], retired };
   }
 
   /**
@@ -188,21 +208,23 @@ export class Retirements {
 
   async #reports(
     target: OriginId,
+    own: Report,
     others: readonly RegisteredOrigin[],
     call: Call,
   ): Promise<{ readonly reports: readonly Reported[]; readonly missing: readonly RegisteredOrigin[] }> {
     const { self, peers } = this.#options;
-    const asked = others.map(async (origin) => {
-      const request = { origin: target, initiator: self, reporter: origin.id };
-      if (origin.id === self) return this.report(request);
-      const peer = peers.reach(origin.id);
-      return peer?.report(request, call).catch((error: unknown) => {
-        // Somebody else is removing it, or has: that is for the caller to know.
-        if (isMeridianError(error, 'FAILED_PRECONDITION')) throw error;
-        return undefined;
-      });
+    const asked = others.map(async ({ id }) => {
+      if (id === self) return own;
+      return peers.reach(id)?.report({ origin: target, initiator: self, reporter: id }, call);
     });
-    const answers = await Promise.all(asked);
+    // All are waited for: a report that came behind its withdrawal would be open till it runs out.
+    const answered = await Promise.allSettled(asked);
+    const answers = answered.map((answer) => {
+      if (answer.status === 'fulfilled') return answer.value;
+      // Somebody else is removing it, or has: that is for the caller to know.
+      if (isMeridianError(answer.reason, 'FAILED_PRECONDITION')) throw answer.reason;
+      return undefined;
+    });
     return {
       reports: others.flatMap(({ id }, index) => {
         const report = answers[index];
@@ -228,42 +250,10 @@ export class Retirements {
   }
 }
 
-/**
- * The highest that a survivor covers; or, where they know different lives of its disk, the last that the lives share. What
- * the witness, the origin itself, holds beyond all survivors goes with it: it tells of its lives alone.
- */
-export function finalSequence(survivors: readonly KnownLog[], witness?: KnownLog): number {
-  let final = Math.max(0, ...survivors.map(({ sequence }) => sequence));
-  const reports = witness === undefined ? survivors : [...survivors, witness];
-  for (const a of reports) for (const b of reports) final = Math.min(final, forkOf(a, b));
-  return final;
-}
-
-/**
- * The earlier removals whose final sequence nobody covers who is left, at what those do cover: who was to bring the rest is
- * being removed, and homes and sessions would wait for it for ever (rule R23).
- */
-export function restated(earlier: readonly Retirement[], reports: readonly Pick<Report, 'covered'>[]): Retirement[] {
-  return earlier.flatMap((retirement) => {
-    const held = Math.max(0, ...reports.map(({ covered }) => covered.get(retirement.id) ?? 0));
-    return held < retirement.final ? [{ ...retirement, final: held }] : [];
-  });
-}
-
-/** Where `b` covers sequences of an opening that only `a` knows, it knows them from another life of the disk (rule R16). */
-function forkOf(a: KnownLog, b: KnownLog): number {
-  const shared = a.history.findLastIndex(({ epoch, first }) =>
-    b.history.some((other) => other.epoch === epoch && other.first === first),
-  );
-  const unshared = a.history[shared + 1];
-  const known = a.history.length > 0 && b.history.length > 0;
-  return known && unshared !== undefined && b.sequence >= unshared.first
-    ? unshared.first - 1
-    : Number.POSITIVE_INFINITY;
-}
-
-function named(name: string, registered: readonly RegisteredOrigin[]): RegisteredOrigin {
-  const found = registered.filter((origin) => origin.id === name || origin.name === name);
+/** One that is known by a removal alone has no name here but its id. */
+function named(name: string, membership: Membership): Target {
+  const counted = [...membership.counted()].map((id) => membership.origin(id) ?? { id, name: id });
+  const found = counted.filter((origin) => origin.id === name || origin.name === name);
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
   const ids = found.map(({ id }) => id).join(', ');
@@ -276,12 +266,7 @@ function named(name: string, registered: readonly RegisteredOrigin[]): Registere
   );
 }
 
-function tooFew(
-  target: RegisteredOrigin,
-  seen: number,
-  limit: number,
-  missing: readonly RegisteredOrigin[],
-): MeridianError {
+function tooFew(target: Target, seen: number, limit: number, missing: readonly Target[]): MeridianError {
   const away = missing.map(({ name }) => name).join(', ');
   return new MeridianError(
     'FAILED_PRECONDITION',

@@ -22,10 +22,15 @@ export class Settlement {
     this.#heard.set(origin, covered);
   }
 
+  /** What an origin said last to cover; unset = nothing since this start. */
+  of(origin: OriginId): VersionVector | undefined {
+    return this.#heard.get(origin);
+  }
+
   /** The settled vector of a node that covers this. It never falls: who is admitted later covers the admission first. */
   after(covered: VersionVector, before: VersionVector): VersionVector {
     let met = covered;
-    for (const { id } of this.#membership.registered()) {
+    for (const id of this.#membership.counted()) {
       if (id !== this.#self) met = meetVectors(met, this.#heard.get(id) ?? emptyVector);
     }
     return joinVectors(before, met);

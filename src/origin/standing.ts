@@ -1,4 +1,5 @@
 import { MeridianError } from '../model/errors.ts';
+import type { OriginId } from '../model/position.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -9,6 +10,7 @@ import {
   type OriginIdentity,
   type Registering,
   type SelfDescription,
+  unheardOf,
 } from './founding.ts';
 
 export interface StandingOptions extends Registering {
@@ -47,9 +49,10 @@ export class Standing {
   get reason(): string | undefined {
     if (this.#ended !== undefined) return this.#ended.message;
     if (this.#serves) return undefined;
-    return this.clusterId === undefined
-      ? 'waiting for an origin of the cluster to admit this one'
-      : 'admitted to the cluster, and catching up';
+    if (this.clusterId === undefined) return 'waiting for an origin of the cluster to admit this one';
+    const names = this.#unheard.map((id) => this.#options.ledger.registry.membership.origin(id)?.name ?? id);
+    const waits = names.length === 0 ? '' : `; a majority must let it follow them, not yet: ${names.join(', ')}`;
+    return `admitted to the cluster, and catching up${waits}`;
   }
 
   /** One that is joining has an identity, and what it holds counts. @throws UNAVAILABLE where it lost it */
@@ -96,11 +99,17 @@ export class Standing {
   async run(signal: AbortSignal): Promise<void> {
     const { ledger, clock, self } = this.#options;
     while (!this.#serves && !signal.aborted) {
-      const may = mayServe(self, ledger.registry.membership, ledger.state.covered);
+      const { membership } = ledger.registry;
+      const may = mayServe(self, membership, ledger.state.covered) && this.#unheard.length === 0;
       // A disk that fails is opened again by the ledger, which has told of it; this is tried again.
       if (may) await this.#begin().catch(() => {});
       if (!this.#serves) await sleep(clock, lookIntervalMs, signal).catch(() => {});
     }
+  }
+
+  get #unheard(): readonly OriginId[] {
+    const { ledger, self, settlement } = this.#options;
+    return unheardOf(self, ledger.registry.membership, settlement);
   }
 
   async #begin(): Promise<void> {

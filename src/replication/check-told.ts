@@ -1,10 +1,12 @@
-import { cursorOf, type Epochs, openingAfter } from '../model/epoch.ts';
+import { cursorOf, type Epochs, partedAt } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { unknownOpening } from './check-cursor.ts';
 import type { Ledger } from './ledger.ts';
+import type { LedgerState } from './ledger-state.ts';
+import type { Membership } from './membership.ts';
 
 /** What an event tells of its server besides records. */
 export interface Told {
@@ -20,6 +22,26 @@ export function toldBy(event: Changes | CaughtUp): Told {
 }
 
 /**
+ * An origin of which what is covered here is from a life that was lost, as these openings tell: another one took over at or
+ * below it, also where that is told by who has never heard of the opening that it was written in.
+ */
+export function lostBy(
+  { covered, epochs }: Pick<LedgerState, 'covered' | 'epochs'>,
+  told: Epochs,
+  settled?: Membership,
+): OriginId | undefined {
+  // What the server covers says nothing here: its openings may be older than ours.
+  const torn = unknownOpening(cursorOf(covered, epochs), { epochs: told, covered: emptyVector }, settled);
+  if (torn !== undefined) return torn;
+  for (const [origin, history] of told) {
+    const parted = partedAt(epochs.get(origin) ?? [], history);
+    if (parted.known === undefined || parted.told === undefined || settled?.retirement(origin) !== undefined) continue;
+    if (parted.told <= parted.known && (covered.get(origin) ?? 0) >= parted.known) return origin;
+  }
+  return undefined;
+}
+
+/**
  * What the server of one stream told of openings, judged against what is known here. A follower takes nothing of a server
  * that has yet to hear of a removal that it knows (rule R23), nor of one that tells of another life of a disk than what it
  * covers is from, nor, where the server is the one that has yet to hear of an opening, what that one took the place of:
@@ -28,12 +50,15 @@ export function toldBy(event: Changes | CaughtUp): Told {
 export class Telling {
   readonly #ledger: Pick<Ledger, 'registry' | 'state'>;
   readonly #isOrigin: boolean;
+  readonly #beginAnew: () => void;
   #epochs: Epochs = new Map();
   #lost: { readonly known: Epochs; readonly from: VersionVector } | undefined;
 
-  constructor(ledger: Pick<Ledger, 'registry' | 'state'>, isOrigin: boolean) {
+  /** `beginAnew` is called where the next stream is to begin with nothing, whatever its server says to the cursor. */
+  constructor(ledger: Pick<Ledger, 'registry' | 'state'>, isOrigin: boolean, beginAnew: () => void) {
     this.#ledger = ledger;
     this.#isOrigin = isOrigin;
+    this.#beginAnew = beginAnew;
   }
 
   /** A stream begins. */
@@ -48,11 +73,11 @@ export class Telling {
     const told = toldBy(event);
     if (told.vector !== undefined) registry.membership.checkHeard(told.vector);
     if (told.epochs.size > 0) {
-      const covered = cursorOf(state.covered, state.epochs);
-      // What the server covers says nothing here: its openings may be older than ours.
-      const torn = unknownOpening(covered, { epochs: told.epochs, covered: emptyVector }, this.#settled);
-      // The next stream is told to resync.
-      if (torn !== undefined) throw lostLife(torn, 'what is held', 'begins-anew');
+      const torn = lostBy(state, told.epochs, this.#settled);
+      if (torn !== undefined) {
+        this.#beginAnew();
+        throw lostLife(torn, 'what is held', 'begins-anew');
+      }
       this.#epochs = new Map([...this.#epochs, ...told.epochs]);
       this.#lost = undefined;
     }
@@ -71,7 +96,7 @@ export class Telling {
     return this.#isOrigin ? this.#ledger.registry.membership : undefined;
   }
 
-  /** For each origin of which the server lacks an opening that is known here: the first sequence of that. */
+  /** For each origin of whose life the server knows one that was lost: the first sequence of what took its place. */
   #lostFrom(): VersionVector {
     const known = this.#ledger.state.epochs;
     if (this.#lost?.known !== known) this.#lost = { known, from: this.#compared(known) };
@@ -82,9 +107,9 @@ export class Telling {
     const from = new Map<OriginId, number>();
     for (const [origin, told] of this.#epochs) {
       if (this.#settled?.retirement(origin) !== undefined) continue;
-      const history = known.get(origin);
-      const first = openingAfter(history, told.at(-1)?.epoch);
-      if (first !== undefined) from.set(origin, first);
+      const parted = partedAt(known.get(origin) ?? [], told);
+      const isBehind = parted.told === undefined || parted.told > (parted.known ?? 0);
+      if (parted.known !== undefined && isBehind) from.set(origin, parted.known);
     }
     return from;
   }

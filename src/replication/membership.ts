@@ -22,6 +22,8 @@ export interface Admission {
   readonly sequence: number;
   /** What `by` covered then. */
   readonly covered: ReadonlyArray<readonly [OriginId, number]>;
+  /** Those that were registered then, as far as `by` knew: a majority of them must serve it first. */
+  readonly among: readonly OriginId[];
 }
 
 /** An origin as its registry record tells. */
@@ -88,6 +90,15 @@ export class Membership {
   /** All that are admitted and not retired, also those that are still catching up. */
   registered(): readonly RegisteredOrigin[] {
     return [...this.#origins.values()].filter(({ id }) => !this.#retired.has(id));
+  }
+
+  /**
+   * All whose coverage counts before anything is purged (rule R19): also those of which only the survivors of a removal
+   * knew, which are heard of with that.
+   */
+  counted(): ReadonlySet<OriginId> {
+    const heardOf = [...this.#retired.values()].flatMap(({ adopters }) => adopters);
+    return new Set([...this.#origins.keys(), ...heardOf].filter((id) => !this.#retired.has(id)));
   }
 
   /** Those that count in a majority. */

@@ -7,7 +7,7 @@ import type { RecordKey } from '../model/key.ts';
 import { inPlaceOf, isSameOrFuller, movesTo, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
-import type { Record } from '../model/record.ts';
+import type { Head, Record } from '../model/record.ts';
 import { laterStamp, stampParts } from '../model/stamp.ts';
 import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -26,7 +26,7 @@ import type { CommitView, Decision } from './proposal.ts';
 import { removeRecords } from './remove-records.ts';
 import { type Progress, progressAfter, readProgress, replicaProgressName } from './replica-progress.ts';
 import { StoreLife } from './store-life.ts';
-import { isForgotten, isRewritten, registryOf, type Sweep } from './sweep.ts';
+import { isForgotten, isRewritten, lostOf, registryOf, type Sweep } from './sweep.ts';
 
 export interface ReplicaOptions {
   readonly ledger: Ledger;
@@ -59,7 +59,9 @@ export class Replica implements FeedSink {
     this.#options = options;
     this.#progress = progress;
     this.#life = new StoreLife(options.ledger);
-    this.#telling = new Telling(options.ledger, options.peering !== undefined);
+    this.#telling = new Telling(options.ledger, options.peering !== undefined, () => {
+      this.#beginsAnew = options.peering === undefined;
+    });
   }
 
   static async open(options: ReplicaOptions): Promise<Replica> {
@@ -155,6 +157,7 @@ export class Replica implements FeedSink {
       this.#membership.checkHeardOf(record.position);
       this.#options.peering?.check(record);
     }
+    let removals: readonly Head[] = [];
     await this.#commit(
       [...event.records, ...unshown],
       this.#mustSync,
@@ -162,11 +165,13 @@ export class Replica implements FeedSink {
         const decision = this.#merged(event, view);
         if (sweep === undefined) return decision;
         const heads = unshown.map((held) => view.head(held)).filter((head) => head !== undefined);
-        return { ...decision, removals: heads.filter((head) => isForgotten(head, sweep)) };
+        removals = heads.filter((head) => isForgotten(head, sweep));
+        return { ...decision, removals };
       },
       progressAfter(this.#progress, event),
       event.records.reduce((sum, record) => sum + changeBytes(record), 0),
     );
+    if (sweep !== undefined) for (const key of lostOf(removals, sweep)) this.#options.ledger.registry.unlearn(key);
     if (event.committedAtMs !== undefined && event.records.length > 0) {
       observer.propagated(part, clock.wallMs() - event.committedAtMs);
     }

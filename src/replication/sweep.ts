@@ -25,6 +25,15 @@ export function isForgotten({ position }: Pick<Head, 'position'>, { vector, serv
 }
 
 /**
+ * The keys of the registry among what a sweep removed that the server may have yet to hear of: who adopted it may bring it
+ * again, so that a namespace which went is not known to be dead.
+ */
+export function lostOf(removed: readonly Head[], { vector }: Sweep): string[] {
+  const lost = removed.filter(({ position }) => !coversPosition(vector, position));
+  return lost.filter(({ namespace }) => namespace === registryNamespace).map(({ key }) => key);
+}
+
+/**
  * True where the server shows an older record than it must have had: a part of its history was rolled back, and what
  * it shows now counts (rule R16). Its live steps bring again what was written since the scan's snapshot.
  */

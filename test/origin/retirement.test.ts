@@ -1,7 +1,8 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { OriginId } from '../../src/model/position.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
+import { finalSequence } from '../../src/origin/final-sequence.ts';
 import { sharedUpTo } from '../../src/origin/loss.ts';
-import { finalSequence } from '../../src/origin/retirements.ts';
 import { OriginGroup } from './origin-group.ts';
 
 describe('an origin that is gone for good', () => {
@@ -162,6 +163,38 @@ describe('an origin that is gone for good', () => {
     await alike(['a', 'b', 'c'], 'k', 'after the snapshot');
     await group.put('a', 'l', 'from its new life');
     await alike(['a', 'b', 'c'], 'l', 'from its new life');
+  });
+
+  it('is removed by one at a time: who may not decide asks nobody else', async () => {
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => group.at(name).identity.id as OriginId) as [
+      OriginId,
+      OriginId,
+      OriginId,
+    ];
+    group.crash('a');
+    await group.until(group.at('c').report({ origin: a, initiator: b, reporter: c }));
+    const asked = vi.spyOn(group.at('b'), 'report');
+    await expect(retire('c', 'a')).rejects.toMatchObject({ details: { reason: 'retirement-open' } });
+    expect(asked).not.toHaveBeenCalled();
+    expect((await retire('b', 'a')).missing).toEqual([]);
+  });
+
+  it('leaves who it let in, whom only a survivor knows, to be reckoned with by all', async () => {
+    const unmet = 'dddddddddddddddd' as OriginId;
+    const b = group.at('b');
+    const report = b.report.bind(b);
+    vi.spyOn(b, 'report').mockImplementation(async (request, call) => {
+      const told = await report(request, call);
+      return { ...told, registered: [...told.registered, unmet] };
+    });
+    group.crash('a');
+    expect((await retire('c', 'a')).missing).toEqual([unmet]);
+    vi.restoreAllMocks();
+    // Soon b knows it by that removal alone, and it can be removed as well.
+    await group.untilHolds(
+      async () => !(await b.members({ ...group.call(), forwarded: true })).some(({ name }) => name === 'a'),
+    );
+    expect((await retire('b', unmet)).missing).toEqual([]);
   });
 
   it('is told apart by the fork where two lives of its disk are known', () => {

@@ -42,6 +42,27 @@ describe('several origins', () => {
     ]);
   });
 
+  it('lets a new one serve once a majority has let it follow them, of those whose disks are not known to be lost', async () => {
+    await group.open('b', ['a']);
+    await group.ready('b');
+    group.cut('a', 'b');
+    group.cut('b', 'c');
+    const c = await group.open('c', ['a']);
+    await group.pass(2000);
+    const waiting = await c.status();
+    expect(waiting.ready).toBe(false);
+    expect(waiting.notes.join()).toContain('a majority must let it follow them, not yet: b');
+    group.mend('a', 'b');
+    group.mend('b', 'c');
+    await group.ready('c');
+    for (const name of ['a', 'b']) group.crash(name);
+    group.wipe('b');
+    await group.open('a');
+    // It takes the place of who was reached there: nobody waits for that one.
+    await group.open('b', ['a']);
+    await group.ready('b');
+  });
+
   it('never founds a second cluster where a peer is named, however long that is away', async () => {
     const lonely = new OriginGroup();
     const d = await lonely.open('d', ['nobody']);

@@ -31,11 +31,13 @@ import {
   decodeDigest,
   decodeMember,
   decodeNamespace,
+  decodeReport,
   decodeStatus,
   type WireDigest,
   type WireMember,
   type WireNamespace,
   type WireNamespaceChange,
+  type WireReport,
   type WireStatus,
 } from '../codec/cluster-codec.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
@@ -51,7 +53,7 @@ import {
   type WireListResponse,
 } from '../codec/kv-codec.ts';
 import { decodeRangeDigest, encodeRangeRequest, type WireRangeDigest } from '../codec/range-digest-codec.ts';
-import { decodeOrigin, decodeVector, malformed, type WireVector } from '../codec/record-codec.ts';
+import { decodeOrigin, malformed } from '../codec/record-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { Connection, metadataOf } from './connection.ts';
@@ -239,9 +241,7 @@ export class RemoteUpstream implements Upstream {
   }
 
   async report(request: ReportRequest, call: Call): Promise<Report> {
-    type WireReport = Omit<Report, 'covered'> & { readonly covered: WireVector | null };
-    const { covered, ...report } = await this.#connection.unary<unknown, WireReport>(methods.report, request, call);
-    return { ...report, covered: decodeVector(covered) };
+    return decodeReport(await this.#connection.unary<unknown, WireReport>(methods.report, request, call));
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import type {
   PartDigest,
   PartStatus,
   PeerStatus,
+  Report,
   Role,
 } from '../../model/cluster.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
@@ -169,4 +170,17 @@ export function encodeMember({ connected, ...node }: Member): WireMember {
 
 export function decodeMember({ node, connected }: WireMember): Member {
   return { ...decodeIdentity(node), connected };
+}
+
+export type WireReport = Omit<Report, 'covered' | 'registered'> & {
+  readonly covered: WireVector | null;
+  readonly registered: readonly string[];
+};
+
+export function encodeReport({ covered, ...report }: Report): WireReport {
+  return { ...report, covered: encodeVector(covered) };
+}
+
+export function decodeReport({ covered, registered, ...log }: WireReport): Report {
+  return { ...log, covered: decodeVector(covered), registered: registered.map(decodeOrigin) };
 }

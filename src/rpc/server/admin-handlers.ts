@@ -1,9 +1,9 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { DigestRequest, KnownLog, ReportRequest, RetireRequest } from '../../model/cluster.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import { encodeChange, encodeDigest, encodeMember, encodeStatus } from '../codec/cluster-codec.ts';
+import { encodeChange, encodeDigest, encodeMember, encodeReport, encodeStatus } from '../codec/cluster-codec.ts';
 import { decodeRangeRequest, encodeRangeDigest, type WireRangeRequest } from '../codec/range-digest-codec.ts';
-import { decodeOrigin, encodeVector } from '../codec/record-codec.ts';
+import { decodeOrigin } from '../codec/record-codec.ts';
 import type { Timing } from './call-of.ts';
 import { unary } from './unary.ts';
 
@@ -56,8 +56,7 @@ export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServ
         reporter: decodeOrigin(reporter),
         withdraws,
       };
-      const { covered, ...report } = await upstream.report(request, call);
-      return { ...report, covered: encodeVector(covered) };
+      return encodeReport(await upstream.report(request, call));
     }),
   };
 }

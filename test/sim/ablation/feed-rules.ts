@@ -63,8 +63,8 @@ export const feedRules: readonly RuleTakenOut[] = [
     edits: [
       {
         file: 'replication/replica',
-        from: 'return { ...decision, removals: heads.filter((head) => isForgotten(head, sweep)) };',
-        to: 'return decision;',
+        from: 'removals = heads.filter((head) => isForgotten(head, sweep));',
+        to: '',
       },
     ],
     expected: /./,

@@ -33,6 +33,13 @@ export const identityRules: readonly RuleTakenOut[] = [
     topology: 'relays',
   },
   {
+    name: 'R16 identity: a follower goes on from a life that was lost, where the server has never heard of that',
+    edits: [{ file: 'replication/check-told', from: 'if (parted.told <= parted.known &&', to: 'if (false &&' }],
+    expected: /the copy holds/,
+    seed: 5_002_945,
+    topology: 'relays',
+  },
+  {
     name: 'R16 identity: a second node with the same id goes on',
     edits: [
       {
@@ -68,6 +75,13 @@ export const identityRules: readonly RuleTakenOut[] = [
     ],
     expected: /follows another cluster/,
     history: 'an edge between two clusters',
+  },
+  {
+    name: 'R19 admission: an origin serves before a majority has let it follow them',
+    edits: [{ file: 'origin/standing', from: '&& this.#unheard.length === 0', to: '' }],
+    expected: /covers .* and holds/,
+    seed: 1_031_724,
+    topology: 'several',
   },
   {
     name: 'R19 admission: an origin serves as soon as it is registered',

@@ -86,7 +86,7 @@ export const membershipRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R23 beyond the final sequence: what nobody can bring any more is waited for',
-    edits: [{ file: 'origin/retirements', from: ', ...restated(membership.retirements(), known)', to: '' }],
+    edits: [{ file: 'origin/retirements', from: ', ...restated(membership.retirements(), held)', to: '' }],
     expected: /after the quiet|not converged/,
     history: 'a removal of who was to bring what another left',
   },

@@ -10,7 +10,7 @@ export const standstillRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R21 resync is private: a sweep that nobody is left for goes on',
-    edits: [{ file: 'origin/origin-parts', from: 'if (this.#isAlone)', to: 'if (false)' }],
+    edits: [{ file: 'origin/origin-parts', from: 'if (this.#isLeftToItself)', to: 'if (false)' }],
     expected: /not converged/,
     seed: 2_010_095,
     topology: 'relays',

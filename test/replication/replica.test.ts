@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import type { Epochs } from '../../src/model/epoch.ts';
+import { everything } from '../../src/model/filter.ts';
+import { namespaceKey, registryNamespace } from '../../src/model/namespace.ts';
+import type { OriginId } from '../../src/model/position.ts';
+import type { Record } from '../../src/model/record.ts';
+import { originDefaults } from '../../src/origin/origin-options.ts';
+import { Ledger } from '../../src/replication/ledger.ts';
+import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import { Replica } from '../../src/replication/replica.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+import { live, namespaceA } from '../contract/sample-records.ts';
+import { MemoryDisk } from '../support/memory-store.ts';
+
+const lost = 'aaaaaaaaaaaaaaaa' as OriginId;
+const heir = 'bbbbbbbbbbbbbbbb' as OriginId;
+
+function at(record: Record, origin: OriginId, sequence: number): Record {
+  return { ...record, position: { origin, sequence } };
+}
+
+function vector(components: { readonly [origin: string]: number }): ReadonlyMap<OriginId, number> {
+  return new Map(Object.entries(components) as Array<[OriginId, number]>);
+}
+
+function step(components: { readonly [origin: string]: number }, epochs?: Epochs) {
+  const none = vector({});
+  return { vector: vector(components), floor: none, settled: none, ...(epochs === undefined ? {} : { epochs }) };
+}
+
+const opened = {
+  kind: 'opened',
+  node: { name: 'server', role: 'edge', id: 'cccccccccccccccc', region: 'r' },
+  nonce: 'n',
+  clusterId: 'c',
+  generation: 'g',
+  wallMs: 0,
+} as const;
+
+async function copy() {
+  const store = new MemoryDisk().open();
+  const clock = systemClock;
+  const observer = silentReplicationObserver;
+  const ledger = await Ledger.open({ ...originDefaults, store, clock, observer });
+  const replica = await Replica.open({ ledger, clock, observer, part: 'copy', filter: everything, onResync: () => {} });
+  await replica.start();
+  await replica.opened(opened);
+  const held = async (key: string) => (await store.read({ namespace: namespaceA, key }))?.position;
+  return { ledger, replica, held };
+}
+
+describe('a copy', () => {
+  const titled = { title: 'ns', home: lost };
+  const namespace = live({
+    namespace: registryNamespace,
+    key: namespaceKey(namespaceA),
+    sequence: 1,
+    value: Buffer.from(JSON.stringify(titled)),
+  });
+
+  it('does not take a namespace for dead of which a sweep removed what was adopted elsewhere', async () => {
+    const { replica, held, ledger } = await copy();
+    await replica.apply({ kind: 'changes', records: [at(namespace, lost, 19)] });
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 19 }) });
+    // At a server that knows of the removal, but not yet of what others adopted.
+    await replica.apply({
+      kind: 'resync',
+      reason: 'retired',
+      vector: vector({ [lost]: 16 }),
+      finals: vector({ [lost]: 16 }),
+    });
+    await replica.apply({ kind: 'changes', records: [], range: {} });
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 16 }) });
+    expect(ledger.registry.isDead(namespaceA)).toBe(false);
+    const data = at(live({ key: 'k', sequence: 2 }), heir, 2);
+    const records = [at(namespace, heir, 1), data];
+    await replica.apply({ kind: 'changes', records, step: step({ [lost]: 16, [heir]: 2 }) });
+    expect(await held('k')).toEqual(data.position);
+  });
+
+  it('takes a namespace for dead that a sweep removed and the server had known', async () => {
+    const { replica, ledger } = await copy();
+    await replica.apply({ kind: 'changes', records: [at(namespace, lost, 15)] });
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 15 }) });
+    await replica.apply({ kind: 'resync', reason: 'below-floor', vector: vector({ [lost]: 16 }), finals: vector({}) });
+    await replica.apply({ kind: 'changes', records: [], range: {} });
+    expect(ledger.registry.isDead(namespaceA)).toBe(true);
+  });
+
+  const first = { epoch: 1, first: 1 };
+
+  it('takes nothing of a life that was lost, from a server that has yet to hear of the opening behind it', async () => {
+    const { replica, held } = await copy();
+    const openings = new Map([[lost, [first, { epoch: 2, first: 21 }]]]);
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 8 }, openings) });
+    await replica.opened(opened);
+    const behind = new Map([[lost, [first]]]);
+    const before = at(live({ key: 'before', sequence: 2 }), lost, 20);
+    await replica.apply({ kind: 'changes', records: [before], epochs: behind });
+    const after = { kind: 'changes', records: [at(live({ key: 'after', sequence: 3 }), lost, 21)] } as const;
+    await expect(replica.apply(after)).rejects.toMatchObject({ details: { reason: 'lost-life' } });
+    const covering = { kind: 'caught-up', ...step({ [lost]: 25 }, behind) } as const;
+    await expect(replica.apply(covering)).rejects.toMatchObject({ details: { reason: 'lost-life' } });
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 20 }, behind) });
+    expect(await held('before')).toEqual(before.position);
+  });
+
+  it('begins anew where the server knows how the log went on, and never heard of what is covered here', async () => {
+    const { replica } = await copy();
+    const ours = new Map([[lost, [first, { epoch: 2, first: 29 }]]]);
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 32 }, ours) });
+    await replica.opened(opened);
+    const theirs = new Map([[lost, [first, { epoch: 3, first: 21 }]]]);
+    const told = { kind: 'changes', records: [], epochs: theirs } as const;
+    await expect(replica.apply(told)).rejects.toMatchObject({ details: { reason: 'begins-anew' } });
+    expect(await replica.start()).toEqual({ kind: 'partial', token: 'none' });
+  });
+});
