@@ -63,8 +63,12 @@ export class CachePart implements FeedSink, Part {
     this.#options = options;
     this.ledger = ledger;
     this.#life = new StoreLife(ledger);
-    this.#telling = new Telling(ledger, false, () => {
-      this.#unvouched = true;
+    this.#telling = new Telling(ledger, {
+      isOrigin: false,
+      claims: () => this.#caughtUpBefore,
+      beginAnew: () => {
+        this.#unvouched = true;
+      },
     });
     const isVoid = ({ position }: Record) => ledger.registry.membership.isBeyondFinal(position);
     this.#memory = new MemoryCache(cacheMemoryBytesMax, (n) => edgeObserver.evicted('memory', n), isVoid);
@@ -166,8 +170,9 @@ export class CachePart implements FeedSink, Part {
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') return this.#forgetAll();
-    await this.#hear(this.#telling.check(event));
-    return event.kind === 'changes' ? this.#changes(event) : this.#caughtUp(event);
+    const { told, taken } = this.#telling.check(event);
+    await this.#hear(told);
+    return taken.kind === 'changes' ? this.#changes(taken) : this.#caughtUp(taken);
   }
 
   mend(key: RecordKey, held: Record | undefined): Promise<boolean> {

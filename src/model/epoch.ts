@@ -64,7 +64,7 @@ export function heardEpochs(known: Epochs, told: Epochs | undefined, claims: boo
 
 /**
  * Where two histories go on after the last opening that they share: the first sequence of what follows in each. One of two
- * that follow is of a life that was lost: a disk is put back to an earlier image, so it is the one that begins later.
+ * that follow is of a life that was lost; most likely the one that begins later, as a disk is put back to an earlier image.
  */
 export function partedAt(known: EpochHistory, told: EpochHistory): { readonly known?: number; readonly told?: number } {
   const shared = known.findLast(({ epoch }) => told.some((start) => start.epoch === epoch))?.epoch;

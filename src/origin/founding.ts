@@ -1,4 +1,4 @@
-import type { Epoch } from '../model/epoch.ts';
+import type { Epoch, EpochHistory } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type OriginId, parseOriginId } from '../model/position.ts';
@@ -117,12 +117,7 @@ export async function beginEpoch(registering: Registering, self: SelfDescription
       const first = (view.state.covered.get(self.id) ?? 0) + 1;
       const history = [...(view.state.epochs.get(self.id) ?? []), { epoch, first }].slice(-epochsMax);
       const admitted = membership.origin(self.id)?.admitted;
-      const registered: RegisteredOrigin = {
-        ...self,
-        ...(admitted === undefined ? {} : { admitted }),
-        epochs: history,
-      };
-      const values: Array<[string, unknown]> = [[membershipKeys.origin(self.id), registered]];
+      const values: Array<[string, unknown]> = [registration(membership, self, history)];
       const founds = admitted === undefined && membership.registryHome() === undefined;
       if (founds) values.push([membershipKeys.home(registryNamespace), { home: self.id }]);
       const { puts, state } = registryPuts(registering, values, view);
@@ -130,6 +125,28 @@ export async function beginEpoch(registering: Registering, self: SelfDescription
       return { puts, state: { ...state, epochs }, result: undefined };
     },
   });
+}
+
+/**
+ * Registers an origin that serves again, as it is: who had yet to hear of it, and let it in anew, wrote that it has not begun.
+ */
+export async function registerAgain(registering: Registering, self: SelfDescription): Promise<void> {
+  const { ledger } = registering;
+  await ledger.submit({
+    keys: [{ namespace: registryNamespace, key: membershipKeys.origin(self.id) }],
+    sync: true,
+    bytes: 256,
+    decide: (view) => {
+      const history = view.state.epochs.get(self.id) ?? [];
+      const values = [registration(ledger.registry.membership, self, history)];
+      return { ...registryPuts(registering, values, view), result: undefined };
+    },
+  });
+}
+
+function registration(membership: Membership, self: SelfDescription, epochs: EpochHistory): [string, RegisteredOrigin] {
+  const admitted = membership.origin(self.id)?.admitted;
+  return [membershipKeys.origin(self.id), { ...self, ...(admitted === undefined ? {} : { admitted }), epochs }];
 }
 
 /** Records of the registry by this origin, and the state after them. */

@@ -196,9 +196,9 @@ export class OriginParts {
   }
 
   /**
-   * True where every other origin was removed, or has yet to catch up with this one for the first time. And where all that
-   * answer sweep as well, so that each waits for another: one of them must be the first to serve. What it holds counts, as
-   * no registered origin has purged anything that it had yet to hear of (rule R19).
+   * True where every other origin was removed, or has yet to catch up with this one for the first time. And where nobody
+   * can be followed, and others sweep as well, so that each waits for another: one of them must be the first to serve. What
+   * it holds counts, as no registered origin has purged anything that it had yet to hear of (rule R19).
    */
   get #isLeftToItself(): boolean {
     const { id: self } = this.identity;
@@ -206,7 +206,7 @@ export class OriginParts {
     if (!this.standing.serves || others.length === 0) return this.standing.serves;
     if (this.mark.abandonedMs <= sweepsWaitSilences * this.#options.silenceMsMax) return false;
     const waiting = this.peers.sweepers();
-    return waiting.length > 0 && this.peers.answering().length === 0 && waiting.every((id) => self < id);
+    return waiting.length > 0 && !this.peers.followsAny && waiting.every((id) => self < id);
   }
 
   #swept(begun: boolean): void {

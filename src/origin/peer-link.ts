@@ -1,6 +1,6 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import type { Epoch } from '../model/epoch.ts';
-import { isMeridianError } from '../model/errors.ts';
+import { isMeridianError, type MeridianError } from '../model/errors.ts';
 import { everything } from '../model/filter.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Upstream } from '../model/upstream.ts';
@@ -80,7 +80,7 @@ export class PeerLink {
           this.#refused = (error as Error).message;
           this.#sweeps = isMeridianError(error) && error.details.reason === 'feed-sweeping';
           if (!isMeridianError(error)) return;
-          this.#answers = error.code !== 'UNAVAILABLE' || error.details.reason === 'joining';
+          this.#answers = error.code !== 'UNAVAILABLE' || isOfOneThatAnswers(error);
           this.#clocksDiffer = error.details.reason === 'clock-skew';
           const { reason, limit, seen } = error.details;
           if (reason === 'retired' && limit !== undefined) options.retired(limit, seen);
@@ -174,3 +174,8 @@ export class PeerLink {
 }
 
 const values = { kind: 'all' } as const;
+
+/** True where what ended the feed says nothing against calls to the peer. */
+function isOfOneThatAnswers({ details: { reason } }: MeridianError): boolean {
+  return reason === 'joining' || reason === 'lost-life' || reason === 'begins-anew' || reason === 'retirement-unheard';
+}

@@ -82,6 +82,11 @@ export class Peers {
     return [...this.#options.mark.sweeping].flatMap((address) => this.#whoIsAt(address));
   }
 
+  /** True while any feed is open. */
+  get followsAny(): boolean {
+    return [...this.#links.values()].some((link) => link.peer !== undefined);
+  }
+
   /** Those that serve nobody because they sweep themselves. */
   sweepers(): readonly OriginId[] {
     const links = [...this.#links.values()].filter((link) => link.sweeps);

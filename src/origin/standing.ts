@@ -9,6 +9,7 @@ import {
   mayServe,
   type OriginIdentity,
   type Registering,
+  registerAgain,
   type SelfDescription,
   unheardOf,
 } from './founding.ts';
@@ -50,8 +51,12 @@ export class Standing {
     if (this.#ended !== undefined) return this.#ended.message;
     if (this.#serves) return undefined;
     if (this.clusterId === undefined) return 'waiting for an origin of the cluster to admit this one';
-    const names = this.#unheard.map((id) => this.#options.ledger.registry.membership.origin(id)?.name ?? id);
-    const waits = names.length === 0 ? '' : `; a majority must let it follow them, not yet: ${names.join(', ')}`;
+    const { membership } = this.#options.ledger.registry;
+    const unheard = this.#unheard.map((id) => {
+      const { name, address } = membership.origin(id) ?? {};
+      return `${name} (${id}, ${address === undefined ? 'no address known: name it with --peer' : `at ${address}`})`;
+    });
+    const waits = unheard.length === 0 ? '' : `; a majority must let it follow them, not yet: ${unheard.join(', ')}`;
     return `admitted to the cluster, and catching up${waits}`;
   }
 
@@ -95,15 +100,23 @@ export class Standing {
     if (this.#identity.begun || this.#identity.founds) await this.#begin();
   }
 
-  /** Waits until this origin was admitted and covers what it must, then begins (rule R19). */
+  /** Waits until this origin was admitted and covers what it must, then begins (rule R19), and stays registered so. */
   async run(signal: AbortSignal): Promise<void> {
-    const { ledger, clock, self } = this.#options;
-    while (!this.#serves && !signal.aborted) {
-      const { membership } = ledger.registry;
-      const may = mayServe(self, membership, ledger.state.covered) && this.#unheard.length === 0;
+    while (!signal.aborted) {
       // A disk that fails is opened again by the ledger, which has told of it; this is tried again.
-      if (may) await this.#begin().catch(() => {});
-      if (!this.#serves) await sleep(clock, lookIntervalMs, signal).catch(() => {});
+      await this.#look().catch(() => {});
+      await sleep(this.#options.clock, lookIntervalMs, signal).catch(() => {});
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { ledger, self, describe } = this.#options;
+    const { membership } = ledger.registry;
+    if (!this.#serves) {
+      const may = mayServe(self, membership, ledger.state.covered) && this.#unheard.length === 0;
+      if (may) await this.#begin();
+    } else if (this.#ended === undefined && membership.origin(self)?.epochs.length === 0) {
+      await registerAgain(this.#options, describe());
     }
   }
 

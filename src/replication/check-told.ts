@@ -1,6 +1,6 @@
 import { cursorOf, type Epochs, partedAt } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
-import type { CaughtUp, Changes } from '../model/feed.ts';
+import type { CaughtUp, Change, Changes } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { unknownOpening } from './check-cursor.ts';
@@ -41,72 +41,89 @@ export function lostBy(
   return undefined;
 }
 
+export interface Follower {
+  readonly isOrigin: boolean;
+  /** Whether what it covers means anything. Where it does not, what it is told counts. */
+  readonly claims: () => boolean;
+  /** Called where the next stream is to begin with nothing, whatever its server says to the cursor. */
+  readonly beginAnew: () => void;
+}
+
 /**
  * What the server of one stream told of openings, judged against what is known here. A follower takes nothing of a server
  * that has yet to hear of a removal that it knows (rule R23), nor of one that tells of another life of a disk than what it
  * covers is from, nor, where the server is the one that has yet to hear of an opening, what that one took the place of:
- * joined, the openings would vouch for what was lost (rule R16).
+ * joined, the openings would vouch for what was lost (rule R16). Of a scan it takes the rest: the word of a removal, by
+ * which the lives are told apart, may be among it.
  */
 export class Telling {
   readonly #ledger: Pick<Ledger, 'registry' | 'state'>;
-  readonly #isOrigin: boolean;
-  readonly #beginAnew: () => void;
+  readonly #follower: Follower;
   #epochs: Epochs = new Map();
   #lost: { readonly known: Epochs; readonly from: VersionVector } | undefined;
+  /** Of which something was left out of what this stream scanned. */
+  #leftOut: OriginId | undefined;
 
-  /** `beginAnew` is called where the next stream is to begin with nothing, whatever its server says to the cursor. */
-  constructor(ledger: Pick<Ledger, 'registry' | 'state'>, isOrigin: boolean, beginAnew: () => void) {
+  constructor(ledger: Pick<Ledger, 'registry' | 'state'>, follower: Follower) {
     this.#ledger = ledger;
-    this.#isOrigin = isOrigin;
-    this.#beginAnew = beginAnew;
+    this.#follower = follower;
   }
 
   /** A stream begins. */
   opened(): void {
     this.#epochs = new Map();
     this.#lost = undefined;
+    this.#leftOut = undefined;
   }
 
-  /** To be asked before the event is applied. @throws UNAVAILABLE */
-  check(event: Changes | CaughtUp): Told {
+  /** What is to be applied of the event, and what it told. @throws UNAVAILABLE */
+  check<E extends Changes | CaughtUp>(event: E): { readonly taken: E; readonly told: Told } {
     const { registry, state } = this.#ledger;
     const told = toldBy(event);
     if (told.vector !== undefined) registry.membership.checkHeard(told.vector);
     if (told.epochs.size > 0) {
-      const torn = lostBy(state, told.epochs, this.#settled);
+      const settled = this.#follower.isOrigin ? registry.membership : undefined;
+      const torn = lostBy(state, told.epochs, settled);
       if (torn !== undefined) {
-        this.#beginAnew();
+        this.#follower.beginAnew();
         throw lostLife(torn, 'what is held', 'begins-anew');
       }
       this.#epochs = new Map([...this.#epochs, ...told.epochs]);
       this.#lost = undefined;
     }
-    const lost = this.#lostFrom();
-    for (const [origin, from] of lost) {
-      const covers = (told.vector?.get(origin) ?? 0) >= from;
-      const records = event.kind === 'changes' ? event.records : [];
-      const shows = records.some(({ position }) => position.origin === origin && position.sequence >= from);
-      // The next stream is with a server that knows better, or with this one once it does.
-      if (covers || shows) throw lostLife(origin, 'what the upstream holds', 'lost-life');
-    }
-    return told;
+    return { taken: this.#without(event, told.vector), told };
   }
 
-  get #settled() {
-    return this.#isOrigin ? this.#ledger.registry.membership : undefined;
+  /** The event without what is of a life that was lost; a consistent step is refused, its server being none to go on with. */
+  #without<E extends Changes | CaughtUp>(event: E, vector: VersionVector | undefined): E {
+    const lost = this.#lostFrom();
+    if (vector !== undefined) {
+      const refused = this.#leftOut ?? [...lost].find(([origin, from]) => (vector.get(origin) ?? 0) >= from)?.[0];
+      if (refused !== undefined) throw lostLife(refused, 'what the upstream holds', 'lost-life');
+    }
+    if (event.kind !== 'changes') return event;
+    const isLost = ({ position: { origin, sequence } }: Change) => sequence >= (lost.get(origin) ?? Infinity);
+    this.#leftOut ??= event.records.find(isLost)?.position.origin;
+    if (this.#leftOut === undefined) return event;
+    // What was left out must come again: the scan has got no further, as far as this node is concerned.
+    const { token: _token, range: _range, ...shown } = event;
+    return { ...(shown as E), records: event.records.filter((record) => !isLost(record)) };
   }
 
   /** For each origin of whose life the server knows one that was lost: the first sequence of what took its place. */
   #lostFrom(): VersionVector {
-    const known = this.#ledger.state.epochs;
-    if (this.#lost?.known !== known) this.#lost = { known, from: this.#compared(known) };
-    return this.#lost.from;
+    const { state, registry } = this.#ledger;
+    if (!this.#follower.claims()) return emptyVector;
+    if (this.#lost?.known !== state.epochs) this.#lost = { known: state.epochs, from: this.#compared(state.epochs) };
+    const { from } = this.#lost;
+    // A removal tells the lives apart by its final sequence.
+    const isOpen = ([origin]: readonly [OriginId, number]) => registry.membership.retirement(origin) === undefined;
+    return from.size === 0 ? from : new Map([...from].filter(isOpen));
   }
 
   #compared(known: Epochs): VersionVector {
     const from = new Map<OriginId, number>();
     for (const [origin, told] of this.#epochs) {
-      if (this.#settled?.retirement(origin) !== undefined) continue;
       const parted = partedAt(known.get(origin) ?? [], told);
       const isBehind = parted.told === undefined || parted.told > (parted.known ?? 0);
       if (parted.known !== undefined && isBehind) from.set(origin, parted.known);

@@ -60,6 +60,7 @@ export class Membership {
   readonly #retired = new Map<OriginId, Retirement>();
   readonly #homes = new Map<NamespaceId, { readonly home: OriginId; readonly position: Position }>();
   readonly #ends = new Map<OriginId, Map<OriginId, number>>();
+  #counted: ReadonlySet<OriginId> | undefined;
 
   /** Takes in a record that won its merge. */
   apply(record: Record): void {
@@ -71,6 +72,7 @@ export class Membership {
       this.#homes.set(name as NamespaceId, { home: (value as { home: OriginId }).home, position: record.position });
     }
     if (origin === undefined) return;
+    this.#counted = undefined;
     if (kind === 'origin') this.#origins.set(origin, value as RegisteredOrigin);
     if (kind === 'retired') this.#retired.set(origin, value as Retirement);
     if (kind === 'adopted') {
@@ -81,6 +83,7 @@ export class Membership {
 
   clear(): void {
     for (const map of [this.#origins, this.#retired, this.#homes, this.#ends]) map.clear();
+    this.#counted = undefined;
   }
 
   origin(id: OriginId): RegisteredOrigin | undefined {
@@ -97,6 +100,11 @@ export class Membership {
    * knew, which are heard of with that.
    */
   counted(): ReadonlySet<OriginId> {
+    this.#counted ??= this.#all();
+    return this.#counted;
+  }
+
+  #all(): ReadonlySet<OriginId> {
     const heardOf = [...this.#retired.values()].flatMap(({ adopters }) => adopters);
     return new Set([...this.#origins.keys(), ...heardOf].filter((id) => !this.#retired.has(id)));
   }

@@ -59,8 +59,12 @@ export class Replica implements FeedSink {
     this.#options = options;
     this.#progress = progress;
     this.#life = new StoreLife(options.ledger);
-    this.#telling = new Telling(options.ledger, options.peering !== undefined, () => {
-      this.#beginsAnew = options.peering === undefined;
+    this.#telling = new Telling(options.ledger, {
+      isOrigin: options.peering !== undefined,
+      claims: () => this.hasCaughtUp || options.peering !== undefined,
+      beginAnew: () => {
+        this.#beginsAnew = options.peering === undefined;
+      },
     });
   }
 
@@ -102,8 +106,9 @@ export class Replica implements FeedSink {
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') return this.#resync(event);
-    await this.#hear(this.#telling.check(event));
-    return event.kind === 'changes' ? this.#changes(event) : this.#caughtUp(event);
+    const { told, taken } = this.#telling.check(event);
+    await this.#hear(told);
+    return taken.kind === 'changes' ? this.#changes(taken) : this.#caughtUp(taken);
   }
 
   /** A copy claims nothing any more until it has caught up; an origin goes on covering what it covers by itself. */

@@ -51,7 +51,7 @@ describe('several origins', () => {
     await group.pass(2000);
     const waiting = await c.status();
     expect(waiting.ready).toBe(false);
-    expect(waiting.notes.join()).toContain('a majority must let it follow them, not yet: b');
+    expect(waiting.notes.join()).toContain('a majority must let it follow them, not yet: b (');
     group.mend('a', 'b');
     group.mend('b', 'c');
     await group.ready('c');
@@ -61,6 +61,20 @@ describe('several origins', () => {
     // It takes the place of who was reached there: nobody waits for that one.
     await group.open('b', ['a']);
     await group.ready('b');
+  });
+
+  it('counts also where one that had yet to hear of it let it in once more', async () => {
+    await three();
+    for (const name of ['a', 'b', 'd']) group.cut(name, 'c');
+    await group.open('d', ['a']);
+    await group.ready('d');
+    for (const name of ['a', 'b']) group.cut(name, 'd');
+    group.mend('c', 'd');
+    await group.untilHolds(async () => ((await group.at('c').status()).peers ?? []).some(({ name }) => name === 'd'));
+    for (const name of ['a', 'b']) for (const other of ['c', 'd']) group.mend(name, other);
+    await group.pass(1000);
+    const moved = await group.until(group.at('a').moveHome('ns', 'd', group.call()));
+    expect(moved.namespace.home).toBe(group.at('d').identity.id);
   });
 
   it('never founds a second cluster where a peer is named, however long that is away', async () => {

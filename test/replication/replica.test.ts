@@ -97,12 +97,35 @@ describe('a copy', () => {
     const behind = new Map([[lost, [first]]]);
     const before = at(live({ key: 'before', sequence: 2 }), lost, 20);
     await replica.apply({ kind: 'changes', records: [before], epochs: behind });
-    const after = { kind: 'changes', records: [at(live({ key: 'after', sequence: 3 }), lost, 21)] } as const;
-    await expect(replica.apply(after)).rejects.toMatchObject({ details: { reason: 'lost-life' } });
+    const after = at(live({ key: 'after', sequence: 3 }), lost, 21);
+    await replica.apply({ kind: 'changes', records: [after], token: 'passed' });
+    await expect(replica.apply({ kind: 'caught-up', ...step({ [lost]: 20 }, behind) })).rejects.toMatchObject({
+      details: { reason: 'lost-life' },
+    });
+    expect(await held('after')).toBe(undefined);
+    // What was left out is asked for again.
+    expect(await replica.start()).not.toHaveProperty('token');
+    await replica.opened(opened);
     const covering = { kind: 'caught-up', ...step({ [lost]: 25 }, behind) } as const;
     await expect(replica.apply(covering)).rejects.toMatchObject({ details: { reason: 'lost-life' } });
+    await replica.opened(opened);
     await replica.apply({ kind: 'caught-up', ...step({ [lost]: 20 }, behind) });
     expect(await held('before')).toEqual(before.position);
+  });
+
+  it('takes what is shown while it claims nothing, whatever openings it knew', async () => {
+    const { replica, held } = await copy();
+    const ours = new Map([[lost, [first, { epoch: 2, first: 101 }]]]);
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 101 }, ours) });
+    await replica.opened(opened);
+    const vectors = { vector: vector({ [lost]: 201 }), finals: vector({}) };
+    await replica.apply({ kind: 'resync', reason: 'unknown-epoch', ...vectors });
+    // A later image of the disk was put back than the one before.
+    const theirs = new Map([[lost, [first, { epoch: 3, first: 201 }]]]);
+    const shown = at(live({ key: 'shown', sequence: 4 }), lost, 150);
+    await replica.apply({ kind: 'changes', records: [shown], epochs: theirs });
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 201 }, theirs) });
+    expect(await held('shown')).toEqual(shown.position);
   });
 
   it('begins anew where the server knows how the log went on, and never heard of what is covered here', async () => {
