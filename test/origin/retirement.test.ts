@@ -3,6 +3,7 @@ import type { OriginId } from '../../src/model/position.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import { finalSequence } from '../../src/origin/final-sequence.ts';
 import { sharedUpTo } from '../../src/origin/loss.ts';
+import type { VirtualClock } from '../support/virtual-time.ts';
 import { OriginGroup } from './origin-group.ts';
 
 describe('an origin that is gone for good', () => {
@@ -176,6 +177,18 @@ describe('an origin that is gone for good', () => {
     const asked = vi.spyOn(group.at('b'), 'report');
     await expect(retire('c', 'a')).rejects.toMatchObject({ details: { reason: 'retirement-open' } });
     expect(asked).not.toHaveBeenCalled();
+    expect((await retire('b', 'a')).missing).toEqual([]);
+  });
+
+  it('is reported on also by an origin that cannot be followed, and was never met since a restart', async () => {
+    group.crash('b');
+    await group.open('b', [], {}, async ({ clock }) => {
+      (clock as VirtualClock).skewMs = -500;
+    });
+    await group.pass(200);
+    group.crash('a');
+    const { peers = [] } = await group.at('b').status();
+    expect(peers.map(({ address, id }) => [address, id])).toContainEqual(['c', '']);
     expect((await retire('b', 'a')).missing).toEqual([]);
   });
 

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
+import { Ledger } from '../../src/replication/ledger.ts';
+import type { CommitView } from '../../src/replication/proposal.ts';
 import { OriginGroup } from './origin-group.ts';
 
 describe('several origins', () => {
@@ -75,6 +77,38 @@ describe('several origins', () => {
     await group.pass(1000);
     const moved = await group.until(group.at('a').moveHome('ns', 'd', group.call()));
     expect(moved.namespace.home).toBe(group.at('d').identity.id);
+  });
+
+  it('waits for nobody where each has to take over from the others: one of them serves what it holds', async () => {
+    await three();
+    const names = ['a', 'b', 'c'];
+    for (const [one, other] of [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['a', 'c'],
+    ] as const)
+      group.cut(one, other);
+    for (const name of names) await group.put(name, name, `at ${name}`);
+    for (const name of names) group.crash(name);
+    for (const name of names) {
+      // As if each had purged, of its own log, what the others have yet to hear of: no delta from below that (rule R8).
+      await group.open(name, [], {}, async (opened) => {
+        const ledger = await Ledger.open(opened);
+        const decide = ({ state: { covered } }: CommitView) => ({ state: { floor: covered }, result: undefined });
+        await ledger.submit({ keys: [], sync: true, bytes: 0, decide });
+        await ledger.close();
+      });
+    }
+    for (const [one, other] of [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['a', 'c'],
+    ] as const)
+      group.mend(one, other);
+    await group.untilHolds(async () => {
+      const texts = await Promise.all(names.flatMap((at) => names.map((key) => group.text(at, key))));
+      return texts.join() === names.flatMap(() => names.map((key) => `at ${key}`)).join();
+    });
   });
 
   it('never founds a second cluster where a peer is named, however long that is away', async () => {

@@ -190,17 +190,4 @@ export const peerRules: readonly RuleTakenOut[] = [
     expected: /after the quiet|covers/,
     history: 'an origin that resyncs',
   },
-  {
-    name: 'R8 floor: a peer that has not heard of a removal is sent a delta from below it',
-    edits: [
-      {
-        file: 'replication/check-cursor',
-        from: "if (!isPeer && membership.isBeyondFinal({ origin, sequence }))\n            return 'retired';",
-        to: "if (membership.isBeyondFinal({ origin, sequence })) return isPeer ? undefined : 'retired';",
-      },
-    ],
-    expected: /not converged/,
-    seed: 2_006_996,
-    topology: 'several',
-  },
 ];

@@ -15,18 +15,4 @@ export const standstillRules: readonly RuleTakenOut[] = [
     seed: 2_010_095,
     topology: 'relays',
   },
-  {
-    name: 'R21 resync is private: origins that all sweep wait for each other',
-    edits: [{ file: 'origin/origin-parts', from: 'waiting.every((id) => self < id)', to: 'false' }],
-    expected: /not converged/,
-    seed: 5_000_584,
-    topology: 'several',
-  },
-  {
-    name: 'R22 retirement: an origin that was never met is not asked',
-    edits: [{ file: 'origin/peers', from: 'link?.answers === true', to: 'false' }],
-    expected: /not converged/,
-    seed: 2_006_183,
-    topology: 'several',
-  },
 ];
