@@ -134,7 +134,7 @@ export class OriginParts {
     });
     const { registry } = ledger;
     this.namespaces = new NamespaceWriter({ writer: this.writer, homes: this.homes, registry, random, self });
-    this.reads = new OriginReads({ ...options, ledger, self, name });
+    this.reads = new OriginReads({ ...options, ledger, self, name, check: () => this.standing.check() });
   }
 
   async start(): Promise<void> {

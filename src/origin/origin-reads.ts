@@ -21,6 +21,8 @@ export interface OriginReadsOptions {
   readonly self: OriginId;
   /** The node's label, which answers name. */
   readonly name: string;
+  /** Whether this origin answers still. Throws UNAVAILABLE. */
+  readonly check: () => void;
 }
 
 /** Reads from an origin's own store. */
@@ -62,16 +64,21 @@ export class OriginReads {
     });
   }
 
-  /** Waits for what the session saw (rule R14). @throws UNAVAILABLE naming the origins that are missing */
+  /**
+   * Waits for what the session saw (rule R14). @throws UNAVAILABLE naming the origins that are missing, or where this one
+   * lost its id meanwhile (rule R16): what it covers since then means nothing
+   */
   async covering(vector: VersionVector, call: Call): Promise<void> {
-    const { ledger, clock } = this.#options;
+    const { ledger, clock, check } = this.#options;
     const covered = () => {
       const required = ledger.registry.membership.requiredBy(vector);
       return required !== undefined && covers(ledger.state.covered, required);
     };
     if (covered()) return;
     const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
-    if (await waitUntil(covered, (run) => ledger.ring.onceChanged(run), wait)) return;
+    const isCovered = await waitUntil(covered, (run) => ledger.ring.onceChanged(run), wait);
+    check();
+    if (isCovered) return;
     const missing = missingOrigins(ledger.state.covered, vector);
     throw new MeridianError('UNAVAILABLE', `the session saw writes of ${missing.join(', ')} that are not here yet`, {
       reason: 'session-not-covered',

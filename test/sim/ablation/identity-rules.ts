@@ -40,6 +40,13 @@ export const identityRules: readonly RuleTakenOut[] = [
     topology: 'relays',
   },
   {
+    name: 'R16 identity: who waited for its session is answered by an origin that lost its id meanwhile',
+    edits: [{ file: 'origin/origin-reads', from: 'check();', to: '' }],
+    expected: /is shown/,
+    seed: 11_001_888,
+    topology: 'relays',
+  },
+  {
     name: 'R16 identity: a second node with the same id goes on',
     edits: [
       {
