@@ -5,7 +5,7 @@ import type { NamespaceChange } from '../model/namespaces.ts';
 import type { OriginId } from '../model/position.ts';
 import { isReadable } from '../model/record.ts';
 import { emptySession, sessionAfterRecord } from '../model/session.ts';
-import { bottomStamp } from '../model/stamp.ts';
+import { bottomStamp, type Stamp } from '../model/stamp.ts';
 import { membershipKeys } from '../replication/membership.ts';
 import type { CommitView } from '../replication/proposal.ts';
 import { type Registry, registryKeys, unknownNamespace } from '../replication/registry.ts';
@@ -37,22 +37,30 @@ export class NamespaceWriter {
 
   rename(name: string, title: string): Promise<NamespaceChange> {
     checkTitle(title);
-    const before = this.#options.registry.require(name);
-    if (before.title === title) return this.#commit(before, [describe(before)], (view) => checkAlive(before, view));
+    const { before, check } = this.#asKnown(name);
+    if (before.title === title) return this.#commit(before, [describe(before)], check);
     const namespace = { ...before, title };
     return this.#commit(namespace, [release(before), claim(namespace), describe(namespace)], (view) => {
-      checkAlive(before, view);
+      check(view);
       checkFree(title, view);
     });
   }
 
   remove(name: string): Promise<NamespaceChange> {
-    const namespace = this.#options.registry.require(name);
+    const { before, check } = this.#asKnown(name);
     const gone: Draft = {
       namespace: registryNamespace,
-      mutation: { kind: 'delete', key: registryKeys.namespace(namespace.id) },
+      mutation: { kind: 'delete', key: registryKeys.namespace(before.id) },
     };
-    return this.#commit(namespace, [release(namespace), gone], (view) => checkAlive(namespace, view));
+    return this.#commit(before, [release(before), gone], check);
+  }
+
+  /** A namespace as it is known before the commit, and whether it still is that in the commit. @throws NOT_FOUND */
+  #asKnown(name: string): { readonly before: NamespaceInfo; readonly check: (view: CommitView) => void } {
+    const { registry } = this.#options;
+    const before = registry.require(name);
+    const stamp = registry.stampOf(before.id);
+    return { before, check: (view) => checkUnchanged(before, stamp, view) };
   }
 
   /** Moves where a namespace's conditional writes are decided. It is to be asked at the home that it has. */
@@ -116,7 +124,13 @@ function checkFree(title: string, view: CommitView): void {
   });
 }
 
-function checkAlive({ id, title }: NamespaceInfo, view: CommitView): void {
-  if (isReadable(view.head({ namespace: registryNamespace, key: registryKeys.namespace(id) }), 0)) return;
-  throw unknownNamespace(title);
+/** Another change of the same group may have given it another title, which is the one to be released then. */
+function checkUnchanged({ id, title }: NamespaceInfo, known: Stamp | undefined, view: CommitView): void {
+  const held = view.head({ namespace: registryNamespace, key: registryKeys.namespace(id) });
+  if (!isReadable(held, 0)) throw unknownNamespace(title);
+  if (held.stamp === known) return;
+  throw new MeridianError('UNAVAILABLE', `the namespace ${title} was changed meanwhile; ask again`, {
+    reason: 'namespace-moved',
+    retryAfterMs: 0,
+  });
 }

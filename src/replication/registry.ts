@@ -8,6 +8,7 @@ import {
 } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { isReadable, type Record } from '../model/record.ts';
+import type { Stamp } from '../model/stamp.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Membership } from './membership.ts';
 
@@ -84,6 +85,11 @@ export class Registry {
     const found = this.#byId.get(id);
     if (found === undefined) return this.#dead.has(id) ? 'deleted' : undefined;
     return this.#asOfNow(found);
+  }
+
+  /** Of what is known of a namespace now: whoever decides by that finds the same in the commit, or asks again. */
+  stampOf(id: NamespaceId): Stamp | undefined {
+    return this.#records.get(registryKeys.namespace(id))?.stamp;
   }
 
   /** @throws NOT_FOUND */
