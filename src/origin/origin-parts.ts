@@ -85,8 +85,10 @@ export class OriginParts {
       self,
       generation: () => this.#generation,
       bound: () => ({ boundMs: 0, root: self }),
-      acknowledged: (node, role, durable) => {
-        if (role === 'peer') this.durability.acknowledged(node.id as OriginId, durable);
+      acknowledged: (node, role, durable, said) => {
+        if (role !== 'peer') return;
+        this.loss.inspect(new Map([[self, { sequence: said.get(self) ?? 0, epoch: undefined }]]));
+        this.durability.acknowledged(node.id as OriginId, durable);
       },
     });
     this.feed.suspend('this origin has not caught up yet');

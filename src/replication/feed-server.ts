@@ -36,8 +36,15 @@ export interface FeedServerOptions extends ScanBounds {
   readonly scanStallMs: number;
   /** Followers at once; one more is refused. */
   readonly followersMax: number;
-  /** A follower has this on disk. Default: nobody listens. */
-  readonly acknowledged?: (follower: NodeIdentity, role: FollowOpen['role'], durable: VersionVector) => void;
+  /**
+   * A follower has this on disk, of what its stream has sent; `said` is all that it says to have. Default: nobody listens.
+   */
+  readonly acknowledged?: (
+    follower: NodeIdentity,
+    role: FollowOpen['role'],
+    durable: VersionVector,
+    said: VersionVector,
+  ) => void;
 }
 
 /** One follower as the server sees it. */

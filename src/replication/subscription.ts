@@ -2,7 +2,7 @@ import { toMeridianError } from '../model/errors.ts';
 import type { Changes, FeedEvent, FollowerMessage, FollowOpen, Probe, Resync } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Bound } from '../model/staleness.ts';
-import { emptyVector, type VersionVector } from '../model/version-vector.ts';
+import { emptyVector, meetVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
 import { checkCoversWatch, cursorRefused, isOfAnotherLife, type Judging } from './check-cursor.ts';
 import type { FeedServer, FollowerView } from './feed-server.ts';
@@ -59,7 +59,9 @@ export class Subscription {
         const { ledger, clock, observer, bound } = this.#server.options;
         observer.clockSkew(this.#open.node.name, probe.wallMs - clock.wallMs());
         this.#durable = probe.durable;
-        this.#server.options.acknowledged?.(this.#open.node, this.#open.role, probe.durable);
+        // Of what this stream has yet to send the follower has another life, or somebody else's word.
+        const acknowledged = meetVectors(probe.durable, this.#sent);
+        this.#server.options.acknowledged?.(this.#open.node, this.#open.role, acknowledged, probe.durable);
         if (this.#echoes.length >= echoesMax) this.#echoes.shift();
         this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end });
         this.#wake?.();

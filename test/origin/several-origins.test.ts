@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { everything } from '../../src/model/filter.ts';
+import type { OriginId } from '../../src/model/position.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
 import type { CommitView } from '../../src/replication/proposal.ts';
@@ -109,6 +111,36 @@ describe('several origins', () => {
       const texts = await Promise.all(names.flatMap((at) => names.map((key) => group.text(at, key))));
       return texts.join() === names.flatMap(() => names.map((key) => `at ${key}`)).join();
     });
+  });
+
+  it('counts nothing that a peer says to have of it beyond what it wrote: its disk was rolled back', async () => {
+    await three();
+    const origin = group.at('a');
+    const durable = new Map([[origin.identity.id as OriginId, 1000]]);
+    const ended = new AbortController();
+    const stream = origin.follow(
+      {
+        protocol: 1,
+        node: group.at('b').identity,
+        nonce: 'another',
+        clusterId: origin.clusterId,
+        role: 'peer',
+        filter: everything,
+        values: { kind: 'all' },
+        // It begins anew, so that its cursor shows nothing.
+        start: { kind: 'partial', token: 'none' },
+      },
+      (async function* () {
+        yield { kind: 'probe', id: 1, durable, wallMs: group.clock('b').wallMs() } as const;
+      })(),
+      ended.signal,
+    );
+    await group.until(stream.next()).catch(() => {}); // The stream ends with it.
+    await group.untilHolds(() => group.lost('a') !== undefined);
+    await expect(group.put('a', 'k', 'of a life that ends')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    ended.abort();
+    await group.reopen('a');
+    await group.ready('a');
   });
 
   it('never founds a second cluster where a peer is named, however long that is away', async () => {

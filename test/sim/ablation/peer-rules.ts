@@ -111,8 +111,8 @@ export const peerRules: readonly RuleTakenOut[] = [
     edits: [
       {
         file: 'origin/origin-parts',
-        from: "if (role === 'peer')\n",
-        to: "if (role === 'peer') settlement.heard(node.id, durable);\n                if (role === 'peer')\n",
+        from: 'this.durability.acknowledged(node.id, durable);',
+        to: 'this.durability.acknowledged(node.id, durable); settlement.heard(node.id, said);',
       },
     ],
     expected: /after the quiet|covers|bound/,
