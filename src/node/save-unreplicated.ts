@@ -35,12 +35,23 @@ export async function saveUnreplicated(
     await file.close();
   }
   await rename(`${path}.part`, path);
+  await syncFolder(folder);
   logger.log('error', 'this origin lost its id; what only it held is saved, and it begins empty under a new id', {
     id,
     why,
     records: saved,
     path,
   });
+}
+
+/** A name is on disk once its folder is; what it names is erased from the store next. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 function line(record: Record): string {
