@@ -112,7 +112,10 @@ export class OriginParts {
       join: (id) => this.standing.join(id),
       cloned,
       adopt: (lost) => this.#adoption.takeLost(lost),
-      mayTake: (peer) => this.retirements.mayTake(peer),
+      mayTake: (peer) => {
+        this.standing.checkIdentity();
+        this.retirements.mayTake(peer);
+      },
       inspect: ({ vector, epochs }) => this.loss.inspect(cursorOf(vector, epochs ?? ledger.state.epochs)),
       retired: (final, epoch) => this.loss.retired(final, epoch),
       rolledBack: (why) => this.loss.rolledBack(why),

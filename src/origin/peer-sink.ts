@@ -49,6 +49,8 @@ export class PeerSink implements FeedSink {
   readonly #replica: Replica;
   readonly #unheard: UnheardWrites;
   #peer: NodeIdentity | undefined;
+  /** What the peer covered that makes this origin begin anew by the stream that is open. */
+  #sweptBy: VersionVector | undefined;
 
   private constructor(options: PeerSinkOptions, replica: Replica) {
     this.#options = options;
@@ -105,6 +107,7 @@ export class PeerSink implements FeedSink {
     await this.#options.meet(event);
     await this.#replica.opened(event);
     this.#peer = event.node;
+    this.#sweptBy = undefined;
     this.#options.mark.connected(this.#options.address);
   }
 
@@ -116,6 +119,7 @@ export class PeerSink implements FeedSink {
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     const peer = this.#peer?.id as OriginId | undefined;
     const step = event.kind === 'caught-up' ? event : event.kind === 'changes' ? event.step : undefined;
+    if (event.kind === 'resync') this.#sweptBy = event.vector;
     if (event.kind === 'changes' && event.epochs !== undefined) this.#inspectOpenings(event.epochs);
     if (peer !== undefined && step !== undefined) {
       this.#options.inspect(step);
@@ -146,11 +150,13 @@ export class PeerSink implements FeedSink {
     return believed;
   }
 
-  /** The latest opening of this origin's own store that the peer knows must be one of this disk. */
+  /** What the peer knows of this origin's own log must be of this disk: its latest opening, and all that it covers. */
   #inspectOpenings(epochs: Epochs): void {
     const own = this.#options.self().id as OriginId;
     const latest = epochs.get(own)?.at(-1);
     if (latest !== undefined) this.#options.inspect({ vector: new Map([[own, latest.first]]), epochs });
+    // Before anything is swept: what only this disk holds of its own log would go as well, and be saved by nobody.
+    if (this.#sweptBy !== undefined) this.#options.inspect({ vector: this.#sweptBy, epochs });
   }
 
   /** What is synced here: an origin commits its peers' changes no other way. */

@@ -47,6 +47,16 @@ export const identityRules: readonly RuleTakenOut[] = [
     topology: 'relays',
   },
   {
+    name: 'R16 identity: an origin that lost its id goes on taking from others, and sweeps what only it holds',
+    edits: [
+      { file: 'origin/origin-parts', from: 'this.standing.checkIdentity();', to: '' },
+      { file: 'origin/peer-sink', from: 'if (this.#sweptBy !== undefined)', to: 'if (false)' },
+    ],
+    expected: /saved it nowhere/,
+    seed: 23_001_353,
+    topology: 'relays',
+  },
+  {
     name: 'R16 identity: a second node with the same id goes on',
     edits: [
       {
