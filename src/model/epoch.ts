@@ -66,14 +66,10 @@ export function heardEpochs(known: Epochs, told: Epochs | undefined, claims: boo
  * Where two histories go on after the last opening that they share: the first sequence of what follows in each. One of two
  * that follow is of a life that was lost; most likely the one that begins later, as a disk is put back to an earlier image.
  */
-export function partedAt(known: EpochHistory, told: EpochHistory): { readonly known?: number; readonly told?: number } {
+export function partedAt(
+  known: EpochHistory = [],
+  told: EpochHistory = [],
+): { readonly known: number | undefined; readonly told: number | undefined } {
   const shared = known.findLast(({ epoch }) => told.some((start) => start.epoch === epoch))?.epoch;
-  const [ours, theirs] = [openingAfter(known, shared), openingAfter(told, shared)];
-  return { ...(ours === undefined ? {} : { known: ours }), ...(theirs === undefined ? {} : { told: theirs }) };
-}
-
-/** The first sequence of the openings that are told and not known, where both speak of the same life until then. */
-export function firstUnheard(known: EpochHistory | undefined, told: EpochHistory): number | undefined {
-  const shared = told.findLastIndex(({ epoch }) => known?.some((start) => start.epoch === epoch));
-  return shared < 0 ? undefined : told[shared + 1]?.first;
+  return { known: openingAfter(known, shared), told: openingAfter(told, shared) };
 }

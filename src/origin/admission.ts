@@ -89,7 +89,7 @@ export class Admission {
             by: self,
             sequence: (covered.get(self) ?? 0) + 1,
             covered: [...covered],
-            among: this.#others(address).filter((other) => other !== id),
+            among: this.#others(address),
           },
           epochs: [],
         };

@@ -215,16 +215,16 @@ export class OriginParts {
   }
 
   #swept(begun: boolean): void {
-    if (!begun) {
-      this.#serveFeed();
-      return;
-    }
+    if (begun) this.#beginGeneration();
+    this.#serveFeed();
+  }
+
+  #beginGeneration(): void {
     this.#generation = this.#options.random.hex(8);
     const meta = new Map([[generationName, Buffer.from(this.#generation)]]);
     // Before any commit of the sweep, by the order of the queue; where it fails, so does the sweep.
     this.#ledger
       .submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) })
       .catch((error: unknown) => this.#options.observer.commitFailed(error));
-    this.#serveFeed();
   }
 }

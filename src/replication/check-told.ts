@@ -16,7 +16,7 @@ export interface Told {
   readonly epochs: Epochs;
 }
 
-export function toldBy(event: Changes | CaughtUp): Told {
+function toldBy(event: Changes | CaughtUp): Told {
   if (event.kind === 'caught-up') return { vector: event.vector, epochs: event.epochs ?? new Map() };
   return { vector: event.step?.vector, epochs: event.epochs ?? event.step?.epochs ?? new Map() };
 }
@@ -34,7 +34,7 @@ export function lostBy(
   const torn = unknownOpening(cursorOf(covered, epochs), { epochs: told, covered: emptyVector }, settled);
   if (torn !== undefined) return torn;
   for (const [origin, history] of told) {
-    const parted = partedAt(epochs.get(origin) ?? [], history);
+    const parted = partedAt(epochs.get(origin), history);
     if (parted.known === undefined || parted.told === undefined || settled?.retirement(origin) !== undefined) continue;
     if (parted.told <= parted.known && (covered.get(origin) ?? 0) >= parted.known) return origin;
   }
@@ -101,7 +101,7 @@ export class Telling {
       const refused = this.#leftOut ?? [...lost].find(([origin, from]) => (vector.get(origin) ?? 0) >= from)?.[0];
       if (refused !== undefined) throw lostLife(refused, 'what the upstream holds', 'lost-life');
     }
-    if (event.kind !== 'changes') return event;
+    if (event.kind !== 'changes' || (lost.size === 0 && this.#leftOut === undefined)) return event;
     const isLost = ({ position: { origin, sequence } }: Change) => sequence >= (lost.get(origin) ?? Infinity);
     this.#leftOut ??= event.records.find(isLost)?.position.origin;
     if (this.#leftOut === undefined) return event;
@@ -124,7 +124,7 @@ export class Telling {
   #compared(known: Epochs): VersionVector {
     const from = new Map<OriginId, number>();
     for (const [origin, told] of this.#epochs) {
-      const parted = partedAt(known.get(origin) ?? [], told);
+      const parted = partedAt(known.get(origin), told);
       const isBehind = parted.told === undefined || parted.told > (parted.known ?? 0);
       if (parted.known !== undefined && isBehind) from.set(origin, parted.known);
     }

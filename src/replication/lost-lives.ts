@@ -1,4 +1,4 @@
-import { type Epochs, firstUnheard } from '../model/epoch.ts';
+import { type Epochs, partedAt } from '../model/epoch.ts';
 import type { OriginId } from '../model/position.ts';
 import { holdsFrom } from './holds-beyond-final.ts';
 import type { Ledger } from './ledger.ts';
@@ -19,7 +19,7 @@ export interface LostLife {
  */
 export function lostLives({ covered, epochs }: Pick<LedgerState, 'covered' | 'epochs'>, told: Epochs): LostLife[] {
   return [...told].flatMap(([origin, history]) => {
-    const first = firstUnheard(epochs.get(origin), history);
+    const first = partedAt(epochs.get(origin), history).told;
     return first === undefined ? [] : [{ origin, from: Math.max(first, (covered.get(origin) ?? 0) + 1) }];
   });
 }

@@ -84,12 +84,12 @@ describe('several origins', () => {
   it('waits for nobody where each has to take over from the others: one of them serves what it holds', async () => {
     await three();
     const names = ['a', 'b', 'c'];
-    for (const [one, other] of [
+    const pairs = [
       ['a', 'b'],
       ['b', 'c'],
       ['a', 'c'],
-    ] as const)
-      group.cut(one, other);
+    ] as const;
+    for (const [one, other] of pairs) group.cut(one, other);
     for (const name of names) await group.put(name, name, `at ${name}`);
     for (const name of names) group.crash(name);
     for (const name of names) {
@@ -101,12 +101,7 @@ describe('several origins', () => {
         await ledger.close();
       });
     }
-    for (const [one, other] of [
-      ['a', 'b'],
-      ['b', 'c'],
-      ['a', 'c'],
-    ] as const)
-      group.mend(one, other);
+    for (const [one, other] of pairs) group.mend(one, other);
     await group.untilHolds(async () => {
       const texts = await Promise.all(names.flatMap((at) => names.map((key) => group.text(at, key))));
       return texts.join() === names.flatMap(() => names.map((key) => `at ${key}`)).join();
