@@ -11,6 +11,31 @@ import type { Registry } from '../replication/registry.ts';
 import type { DiskBound } from './disk-bound.ts';
 import type { MemoryCache } from './memory-cache.ts';
 
+export interface Kept {
+  readonly memory: MemoryCache;
+  readonly disk: DiskBound;
+  readonly registry: Registry;
+}
+
+/** What a cache makes of what a load or a write brought: nothing where it is dead, or something later is known. */
+export function decideInstall(record: Record, view: CommitView, { memory, disk, registry }: Kept): Decision<undefined> {
+  if (registry.isDead(record.namespace) || registry.membership.isBeyondFinal(record.position)) {
+    return { result: undefined };
+  }
+  const name = mapKey(record.namespace, record.key);
+  const inMemory = memory.get(name);
+  const superseded = inMemory?.superseded;
+  if (superseded !== undefined && record.stamp < superseded.by) return { result: undefined };
+  if (superseded === undefined && inMemory !== undefined && record.stamp < inMemory.record.stamp) {
+    return { result: undefined };
+  }
+  const held = view.head(record);
+  if (held !== undefined && !replaces(record, held) && superseded === undefined) return { result: undefined };
+  memory.set(name, { record });
+  disk.replaced(held, record);
+  return { puts: [record], meta: disk.meta(), silent: true, result: undefined };
+}
+
 /**
  * What a cache makes of changes: the registry is kept whole, a held key takes the new value or goes, and other keys are
  * nothing to it. The cursor moves in the same batch (rule R3).
@@ -18,7 +43,7 @@ import type { MemoryCache } from './memory-cache.ts';
 export function decideChanges(
   { records, step, epochs }: Changes,
   view: CommitView,
-  { memory, disk, registry }: { readonly memory: MemoryCache; readonly disk: DiskBound; readonly registry: Registry },
+  { memory, disk, registry }: Kept,
 ): Decision<undefined> {
   const puts: Record[] = [];
   const removals: Head[] = [];

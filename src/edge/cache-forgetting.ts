@@ -4,7 +4,7 @@ import { registryNamespace } from '../model/namespace.ts';
 import { holdsFrom } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
-import { lostLives } from '../replication/lost-lives.ts';
+import { type LostLife, lostLives } from '../replication/lost-lives.ts';
 import { removeRecords } from '../replication/remove-records.ts';
 import type { DiskBound } from './disk-bound.ts';
 import type { MemoryCache } from './memory-cache.ts';
@@ -29,17 +29,22 @@ export async function forgetAll({ ledger, memory, disk }: Cached, vouching: stri
 }
 
 /**
- * What a load or a write brought from a life of an origin's disk that was lost goes before the new one is heard of (R16).
- * So does what it brought of an origin of which no opening was heard before: nobody knows which life it is from. False
- * where nothing was forgotten, because a part of the registry would go with it: what that took the place of is held no
- * more, so that the registry has to be taken anew.
+ * What a load or a write brought, if anything, from a life of an origin's disk that was lost (R16); and what it brought of
+ * an origin of which no opening was heard before: nobody knows which life it is from.
  */
-export async function forgetLostLives({ ledger, memory, disk }: Cached, told: Epochs): Promise<boolean> {
-  const { covered, epochs } = ledger.state;
-  const unheard = [...told.keys()].filter((origin) => !epochs.has(origin));
-  const unknown = unheard.map((origin) => ({ origin, from: (covered.get(origin) ?? 0) + 1 }));
-  const lost = [...lostLives(ledger.state, told), ...unknown];
-  if (lost.length === 0) return true;
+export function livesToForget({ state }: Pick<Ledger, 'state'>, told: Epochs): readonly LostLife[] {
+  const unheard = [...told.keys()].filter((origin) => !state.epochs.has(origin));
+  const unknown = unheard.map((origin) => ({ origin, from: (state.covered.get(origin) ?? 0) + 1 }));
+  return [...lostLives(state, told), ...unknown];
+}
+
+/**
+ * They go before the new ones are heard of. False where nothing was forgotten, because a part of the registry would go
+ * with it: what that took the place of is held no more, so that the registry has to be taken anew.
+ */
+export async function forgetLives({ ledger, memory, disk }: Cached, lost: readonly LostLife[]): Promise<boolean> {
+  // What was installed before is on disk by then.
+  await ledger.submit({ keys: [], sync: false, bytes: 0, decide: () => ({ result: undefined }) });
   for (const life of lost) if (await holdsFrom(ledger.store, life, isOfRegistry)) return false;
   let gone = 0;
   for (const life of lost) gone += await removeRecords(ledger, life, { sync: true });

@@ -3,7 +3,6 @@ import { cursorOf } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
-import { replaces } from '../model/merge.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
@@ -15,8 +14,8 @@ import type { CommitView } from '../replication/proposal.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import { StoreLife } from '../replication/store-life.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { decideCaughtUp, decideChanges } from './cache-changes.ts';
-import { type Cached, forgetAll, forgetLostLives } from './cache-forgetting.ts';
+import { decideCaughtUp, decideChanges, decideInstall } from './cache-changes.ts';
+import { type Cached, forgetAll, forgetLives, livesToForget } from './cache-forgetting.ts';
 import { DiskBound } from './disk-bound.ts';
 import { type CacheEntry, MemoryCache } from './memory-cache.ts';
 import type { EdgeObserver } from './observer.ts';
@@ -52,6 +51,8 @@ export class CachePart implements FeedSink, Part {
   #caughtUpNow = false;
   #shown: VersionVector = emptyVector;
   #generation = 0;
+  /** Until the openings are heard of that took the place of what goes. */
+  #isForgetting = false;
   /** What the disk holds is vouched for by nothing: a first scan or a forgetting was broken off. It goes first. */
   #unvouched: boolean;
   /** In which the stream that is applied began. */
@@ -86,6 +87,10 @@ export class CachePart implements FeedSink, Part {
 
   get hasCaughtUp(): boolean {
     return this.#caughtUpBefore;
+  }
+
+  get mayInstall(): boolean {
+    return this.#caughtUpBefore && !this.#isForgetting;
   }
 
   async start(): Promise<FollowStart> {
@@ -148,21 +153,8 @@ export class CachePart implements FeedSink, Part {
       sync: false,
       bytes: 256 + (record.kind === 'live' ? record.value.byteLength : 0),
       decide: (view) => {
-        const { membership } = this.ledger.registry;
-        const dead = this.ledger.registry.isDead(record.namespace) || membership.isBeyondFinal(record.position);
-        if (dead || generation !== this.#generation) return { result: undefined };
-        const name = mapKey(record.namespace, record.key);
-        const inMemory = this.#memory.get(name);
-        const superseded = inMemory?.superseded;
-        if (superseded !== undefined && record.stamp < superseded.by) return { result: undefined };
-        if (superseded === undefined && inMemory !== undefined && record.stamp < inMemory.record.stamp) {
-          return { result: undefined };
-        }
-        const held = view.head(record);
-        if (held !== undefined && !replaces(record, held) && superseded === undefined) return { result: undefined };
-        this.#memory.set(name, { record });
-        this.#disk.replaced(held, record);
-        return { puts: [record], meta: this.#disk.meta(), silent: true, result: undefined };
+        if (generation !== this.#generation) return { result: undefined };
+        return decideInstall(record, view, { ...this.#cached, registry: this.ledger.registry });
       },
     });
     await this.#disk.trim();
@@ -171,8 +163,12 @@ export class CachePart implements FeedSink, Part {
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') return this.#forgetAll();
     const { told, taken } = this.#telling.check(event);
-    await this.#hear(told);
-    return taken.kind === 'changes' ? this.#changes(taken) : this.#caughtUp(taken);
+    try {
+      await this.#hear(told);
+      await (taken.kind === 'changes' ? this.#changes(taken) : this.#caughtUp(taken));
+    } finally {
+      this.#isForgetting = false;
+    }
   }
 
   mend(key: RecordKey, held: Record | undefined): Promise<boolean> {
@@ -199,7 +195,11 @@ export class CachePart implements FeedSink, Part {
   }
 
   async #hear({ epochs }: Told): Promise<void> {
-    if (await forgetLostLives(this.#cached, epochs)) return;
+    const lost = livesToForget(this.ledger, epochs);
+    if (lost.length === 0) return;
+    this.#generation++;
+    this.#isForgetting = true;
+    if (await forgetLives(this.#cached, lost)) return;
     await this.#forgetAll();
     throw new MeridianError('UNAVAILABLE', 'a part of the registry that is held was lost with the disk of an origin', {
       reason: 'begins-anew',

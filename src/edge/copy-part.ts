@@ -58,6 +58,11 @@ export class CopyPart implements FeedSink, Part {
     return this.#replica.hasCaughtUp;
   }
 
+  /** What is ahead of the feed goes with the openings that were known when it came. */
+  get mayInstall(): boolean {
+    return this.hasCaughtUp;
+  }
+
   start(): Promise<FollowStart> {
     // What was proven spoke of commits that may be gone.
     if (!this.#replica.isCurrent) this.#tracker.reset();

@@ -136,7 +136,7 @@ export class Loads {
           return { answer: { ...rest, past: true }, atMs, kept: false };
         }
         const keep =
-          mayKeep(part, begun, answer) &&
+          mayKeep(part, begun, answer, answer.record?.position) &&
           answer.namespace === key.namespace &&
           (flight.latest === undefined || stamp >= flight.latest);
         if (!keep) return { answer, atMs, kept: false };

@@ -1,11 +1,12 @@
 import type { PartStatus } from '../model/cluster.ts';
-import type { Epochs } from '../model/epoch.ts';
+import { agreesOn, type Epochs, type Openings } from '../model/epoch.ts';
 import type { Filter } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
+import type { Position } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
 import type { Stamp } from '../model/stamp.ts';
-import { covers, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import { covers, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
 
 /** What a part holds of a key. */
@@ -24,11 +25,13 @@ export interface Part {
   readonly filter?: Filter;
   /** False until the feed has caught up for the first time: nothing that is held means anything before. */
   readonly hasCaughtUp: boolean;
+  /** False also while it takes in that lives of a disk were lost: what ends meanwhile may be of them (rule R16). */
+  readonly mayInstall: boolean;
   /** Undefined where nothing is known. */
   lookup(key: RecordKey): Promise<HeldRecord | undefined>;
   /** What the feed has shown, covered or not (rule R13). */
   shown(): VersionVector;
-  /** Grows with each resync (rule R13). */
+  /** Grows with each resync, and with each life of a disk that is found to be lost (rules R13, R16). */
   generation(): number;
   bound(): Bound | undefined;
   /** Merges what a load or a write brought. */
@@ -98,12 +101,27 @@ export function beginning(part: Part): Beginning {
   return { known: joinVectors(covered, part.shown()), generation: part.generation(), epochs };
 }
 
-/** What is asked of any answer before it is kept: nothing began anew meanwhile, and the responder covers what was known. */
-export function mayKeep(part: Part, begun: Beginning, { covered }: { readonly covered: VersionVector }): boolean {
+/** What an answer tells of its responder. */
+interface Answered {
+  readonly covered: VersionVector;
+  readonly openings: Openings;
+}
+
+/**
+ * What is asked of any answer before what was written at `position` is kept of it: nothing began anew meanwhile, the
+ * responder covers what was known, and it has that, and what is kept, from the lives of the disks that are known here.
+ */
+export function mayKeep(
+  part: Part,
+  begun: Beginning,
+  { covered, openings }: Answered,
+  position: Position | undefined,
+): boolean {
   return (
-    part.hasCaughtUp &&
+    part.mayInstall &&
     part.generation() === begun.generation &&
     part.ledger.state.epochs === begun.epochs &&
-    covers(covered, begun.known)
+    covers(covered, begun.known) &&
+    agreesOn(withPosition(covered, position), openings, begun.epochs)
   );
 }

@@ -1,9 +1,11 @@
 import type { Call } from '../model/call.ts';
+import { openingsOf } from '../model/epoch.ts';
 import { toMeridianError } from '../model/errors.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
-import { emptyVector, missingOrigins, type VersionVector } from '../model/version-vector.ts';
+import { emptyVector, missingOrigins, type VersionVector, withPosition } from '../model/version-vector.ts';
+import type { LedgerState } from '../replication/ledger-state.ts';
 import { unknownNamespace } from '../replication/registry.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { judged } from './answer-age.ts';
@@ -31,7 +33,8 @@ interface Looked {
   readonly part: Part;
   readonly key: RecordKey;
   readonly held: HeldRecord | undefined;
-  readonly covered: VersionVector;
+  /** Before the look. */
+  readonly state: Pick<LedgerState, 'covered' | 'epochs'>;
 }
 
 /** Reads of one key: look, decide, serve or load, and where the load fails decide again. */
@@ -82,7 +85,7 @@ export class Reads {
       const later = await this.#look(request);
       const laterFacts = this.#facts(request, later);
       if (later?.held === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') {
-        throw inTermsOfSession(error, request.session.vector, later?.covered ?? emptyVector);
+        throw inTermsOfSession(error, request.session.vector, later?.state.covered ?? emptyVector);
       }
       return { answer: this.#answer(later, later.held, laterFacts), hit: true };
     }
@@ -97,9 +100,9 @@ export class Reads {
     const located = parts?.locate(name, key);
     if (located === undefined) return undefined;
     const { part, namespace } = located;
-    const { covered } = part.ledger.state;
+    const { state } = part.ledger;
     const recordKey = { namespace: namespace.id, key };
-    return { part, key: recordKey, held: await part.lookup(recordKey), covered };
+    return { part, key: recordKey, held: await part.lookup(recordKey), state };
   }
 
   #facts(request: GetRequest, looked: Looked | undefined): Omit<ReadCase, 'loadFailed'> {
@@ -112,18 +115,20 @@ export class Reads {
   }
 
   #answer(
-    { part, key, covered }: Looked,
+    { part, key, state }: Looked,
     { record, bound, superseded }: HeldRecord,
     facts: Omit<ReadCase, 'loadFailed'>,
   ): GetAnswer {
     const past = superseded || bound === undefined || bound.boundMs > facts.maxStalenessMs;
+    // What was superseded is not what this edge covers: an edge below that kept it would keep it for good (rule R13).
+    const covered = part.hasCaughtUp && !superseded ? state.covered : emptyVector;
     return {
       record: this.#asRead(record),
+      openings: openingsOf(withPosition(covered, record?.position), state.epochs),
       namespace: key.namespace,
       source: part.kind,
       past,
-      // What was superseded is not what this edge covers: an edge below that kept it would keep it for good (rule R13).
-      covered: part.hasCaughtUp && !superseded ? covered : emptyVector,
+      covered,
       responder: this.#options.responder,
       ...(bound === undefined ? {} : { bound }),
     };
@@ -152,7 +157,7 @@ export class Reads {
 }
 
 /** Rule R14: covered, or all but the component of which the held record itself is far enough. */
-function meets(session: VersionVector, { held, covered, part }: Looked): boolean {
+function meets(session: VersionVector, { held, state: { covered }, part }: Looked): boolean {
   if (session.size === 0) return true;
   if (held === undefined || held.superseded || !part.hasCaughtUp) return false;
   const missing = missingOrigins(covered, session);

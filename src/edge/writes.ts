@@ -77,7 +77,7 @@ export class Writes {
       if (written === undefined || flown === undefined) return;
       const { part, begun, flight } = flown;
       const keep =
-        mayKeep(part, begun, answer) &&
+        mayKeep(part, begun, answer, written.position) &&
         flown.namespace === answer.namespace &&
         (flight.latest === undefined || written.stamp >= flight.latest);
       if (keep) await part.install(recordOf(mutation, answer.namespace, written));

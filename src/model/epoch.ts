@@ -15,6 +15,9 @@ export interface EpochStart {
 /** What a node knows of every origin's openings. */
 export type Epochs = ReadonlyMap<OriginId, EpochHistory>;
 
+/** For each origin: the opening in which the last was written of what somebody speaks of. */
+export type Openings = ReadonlyMap<OriginId, Epoch>;
+
 /** A vector from which a follower resumes. Each component names the epoch of its sequence, where that is known. */
 export type Cursor = ReadonlyMap<OriginId, { readonly sequence: number; readonly epoch: Epoch | undefined }>;
 
@@ -36,6 +39,21 @@ export function wasTakenOver(history: EpochHistory | undefined, epoch: Epoch, se
 export function openingAfter(history: EpochHistory | undefined, epoch: Epoch | undefined): number | undefined {
   const index = history?.findIndex((start) => start.epoch === epoch) ?? -1;
   return index < 0 ? undefined : history?.[index + 1]?.first;
+}
+
+/** The openings in which the sequences of this vector were written, where they are known. */
+export function openingsOf(vector: VersionVector, epochs: Epochs): Openings {
+  const openings = new Map<OriginId, Epoch>();
+  for (const [origin, sequence] of vector) {
+    const epoch = epochOf(epochs.get(origin), sequence);
+    if (epoch !== undefined) openings.set(origin, epoch);
+  }
+  return openings;
+}
+
+/** True where everything of this vector whose opening is known here was written in that one as they say too (rule R16). */
+export function agreesOn(vector: VersionVector, openings: Openings, known: Epochs): boolean {
+  return [...openingsOf(vector, known)].every(([origin, epoch]) => openings.get(origin) === epoch);
 }
 
 export function cursorOf(vector: VersionVector, epochs: Epochs): Cursor {

@@ -1,4 +1,5 @@
 import type { Call } from './call.ts';
+import type { Openings } from './epoch.ts';
 import type { NamespaceId } from './namespace.ts';
 import type { OriginId, Position } from './position.ts';
 import type { Record } from './record.ts';
@@ -61,6 +62,8 @@ export interface GetAnswer extends Provenance {
    * for an absence of which no write is known. Only a live record is found.
    */
   readonly record: Record | undefined;
+  /** In which the last of `covered`, and the record, were written, as the responder knows (rule R16). */
+  readonly openings: Openings;
 }
 
 export interface ListRequest extends ReadOptions {
@@ -144,4 +147,6 @@ export interface WriteAnswer {
   readonly durability: Durability;
   /** The origin's covered vector after the write. */
   readonly covered: VersionVector;
+  /** In which the last of `covered` was written, as the origin knows (rule R16). */
+  readonly openings: Openings;
 }

@@ -37,7 +37,10 @@ export function meetVectors(a: VersionVector, b: VersionVector): VersionVector {
   return met;
 }
 
-export function withPosition(vector: VersionVector, { origin, sequence }: Position): VersionVector {
+/** The vector, and this position where there is one. */
+export function withPosition(vector: VersionVector, position: Position | undefined): VersionVector {
+  if (position === undefined) return vector;
+  const { origin, sequence } = position;
   if (sequence === 0 || (vector.get(origin) ?? 0) >= sequence) return vector;
   return new Map(vector).set(origin, sequence);
 }

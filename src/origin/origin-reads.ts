@@ -1,4 +1,5 @@
 import type { Call } from '../model/call.ts';
+import { openingsOf } from '../model/epoch.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import { checkKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance } from '../model/key-value.ts';
@@ -7,7 +8,7 @@ import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
-import { covers, missingOrigins, type VersionVector } from '../model/version-vector.ts';
+import { covers, missingOrigins, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { listPage } from '../replication/list-page.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -39,9 +40,10 @@ export class OriginReads {
       await this.covering(request.session.vector, call);
       const { ledger } = this.#options;
       const namespace = ledger.registry.require(request.namespace).id;
-      const { covered } = ledger.state;
+      const { covered, epochs } = ledger.state;
       const record = await ledger.store.read({ namespace, key: request.key });
-      return { record: this.#asRead(record), ...this.#provenance(namespace, covered) };
+      const openings = openingsOf(withPosition(covered, record?.position), epochs);
+      return { record: this.#asRead(record), openings, ...this.#provenance(namespace, covered) };
     });
   }
 

@@ -1,3 +1,4 @@
+import { openingsOf } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Condition, Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
@@ -58,7 +59,8 @@ export class Writer {
       }
       if (hasCondition(request)) checkAtHome(ledger.registry.require(namespace));
     });
-    return { namespace, origin: this.#options.self, written, covered: ledger.state.covered };
+    const { covered, epochs } = ledger.state;
+    return { namespace, origin: this.#options.self, written, covered, openings: openingsOf(covered, epochs) };
   }
 
   /** Commits drafts; `check` runs when they are decided and may refuse them. */

@@ -75,7 +75,14 @@ export class FakeNode implements RemoteNode {
     this.#enter(request.session, call);
     this.writes.push(request);
     const written = request.mutations.map((mutation) => this.#apply(mutation));
-    return { namespace, origin: fakeOrigin, written, durability: 'local', covered: this.#covered() };
+    return {
+      namespace,
+      origin: fakeOrigin,
+      written,
+      durability: 'local',
+      covered: this.#covered(),
+      openings: new Map(),
+    };
   }
 
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
@@ -199,7 +206,7 @@ export class FakeNode implements RemoteNode {
   }
 
   #answer(key: string): GetAnswer {
-    return { ...this.#provenance(), record: this.records.get(key) };
+    return { ...this.#provenance(), record: this.records.get(key), openings: new Map() };
   }
 
   #provenance() {

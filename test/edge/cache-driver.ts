@@ -63,6 +63,8 @@ interface DriverOptions extends Partial<Pick<LoadPlacesOptions, 'loadsMax' | 'lo
 /** A cached part with its loads, whose feed and upstream the test plays. */
 export class CacheDriver {
   readonly clock = new FakeClock();
+  /** The opening that the upstream says its answers to be from. */
+  epoch: number | undefined;
   readonly asked: Asked[] = [];
   readonly tracker: StalenessTracker;
   readonly part: CachePart;
@@ -188,6 +190,7 @@ export class CacheDriver {
             past: false,
             covered: vector(covered),
             responder: 'u',
+            openings: new Map(this.epoch === undefined ? [] : [[origin, this.epoch]]),
           }),
         fail: reject,
       });

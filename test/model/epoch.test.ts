@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cursorOf, type EpochHistory, epochOf, vectorOf } from '../../src/model/epoch.ts';
+import { agreesOn, cursorOf, type EpochHistory, epochOf, openingsOf, vectorOf } from '../../src/model/epoch.ts';
+import type { OriginId } from '../../src/model/position.ts';
 import { equalVectors } from '../../src/model/version-vector.ts';
 import { anyVector, origins } from './arbitraries.ts';
 
@@ -57,6 +58,33 @@ describe('a cursor', () => {
         expect(vectorOf(cursor)).toEqual(vector);
         expect(equalVectors(vectorOf(cursor), vector)).toBe(true);
         for (const [origin, { sequence, epoch }] of cursor) expect(epoch).toBe(epochOf(epochs.get(origin), sequence));
+      }),
+    );
+  });
+
+  it('agree on a vector where every opening that is known of it is named, and is the same', () => {
+    const [a, b] = origins as [OriginId, OriginId];
+    const known = new Map([
+      [
+        a,
+        [
+          { epoch: 7, first: 1 },
+          { epoch: 8, first: 5 },
+        ],
+      ],
+    ]);
+    const at = (sequence: number) => new Map([[a, sequence]]);
+    expect(agreesOn(at(4), new Map([[a, 7]]), known)).toBe(true);
+    expect(agreesOn(at(5), new Map([[a, 8]]), known)).toBe(true);
+    expect(agreesOn(at(5), new Map([[a, 7]]), known)).toBe(false);
+    expect(agreesOn(at(5), new Map(), known)).toBe(false);
+    expect(agreesOn(new Map([[b, 5]]), new Map([[b, 9]]), known), 'nothing is known of it').toBe(true);
+  });
+
+  it('agree with themselves', () => {
+    fc.assert(
+      fc.property(anyVector, anyEpochs, (vector, epochs) => {
+        expect(agreesOn(vector, openingsOf(vector, epochs), epochs)).toBe(true);
       }),
     );
   });

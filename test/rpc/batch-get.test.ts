@@ -14,6 +14,7 @@ function answer(key: string, valueBytes: number): GetAnswer {
     past: false,
     covered: new Map(),
     responder: 'o',
+    openings: new Map(),
   };
 }
 

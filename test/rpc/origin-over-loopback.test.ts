@@ -48,6 +48,8 @@ describe('an origin over gRPC', () => {
     const here = await origin.get({ ...common, key: 'whole' }, aCall());
     const there = await get('whole');
     expect(there).toEqual({ ...here, record: { ...here.record, value: Buffer.from('text') } });
+    expect([...there.openings.keys()], 'and names its opening').toEqual([...there.covered.keys()]);
+    expect((await put('whole', 'again')).openings).toEqual(here.openings);
     expect(there.record).toMatchObject({ kind: 'live', metadata: '{"a":1}', expiresAt: 4_000_000_000 });
   });
 

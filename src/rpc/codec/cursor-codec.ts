@@ -1,4 +1,4 @@
-import type { Cursor } from '../../model/epoch.ts';
+import type { Cursor, Openings } from '../../model/epoch.ts';
 import { decodeOrigin } from './record-codec.ts';
 
 export interface WireCursor {
@@ -16,4 +16,14 @@ export function decodeCursor(wire: WireCursor | null | undefined): Cursor {
       { sequence, epoch: epoch ?? undefined },
     ]),
   );
+}
+
+export type WireOpenings = Readonly<Record<string, number>>;
+
+export function encodeOpenings(openings: Openings): WireOpenings {
+  return Object.fromEntries(openings);
+}
+
+export function decodeOpenings(wire: WireOpenings | null | undefined): Openings {
+  return new Map(Object.entries(wire ?? {}).map(([origin, epoch]) => [decodeOrigin(origin), epoch]));
 }

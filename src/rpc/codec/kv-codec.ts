@@ -1,6 +1,7 @@
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance, Source } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { Record as StoredRecord } from '../../model/record.ts';
+import { decodeOpenings, encodeOpenings, type WireOpenings } from './cursor-codec.ts';
 import {
   decodeBound,
   decodeNamespaceId,
@@ -49,6 +50,7 @@ export interface WireGetResponse {
   readonly position: WirePosition | null;
   readonly provenance: WireProvenance | null;
   readonly valueBytes: number;
+  readonly openings?: WireOpenings | null;
 }
 
 export interface WireListRequest extends Omit<WireGetRequest, 'key'> {
@@ -134,12 +136,14 @@ export function encodeGetAnswer(answer: GetAnswer, { value }: { readonly value: 
     position: record?.position ?? null,
     provenance: encodeProvenance(answer),
     valueBytes: live?.value.byteLength ?? 0,
+    openings: encodeOpenings(answer.openings),
   };
 }
 
 export function decodeGetAnswer(wire: WireGetResponse, key: string, value: Uint8Array = wire.value): GetAnswer {
   const provenance = decodeProvenance(wire.provenance);
-  if (wire.version === '') return { ...provenance, record: undefined };
+  const openings = decodeOpenings(wire.openings);
+  if (wire.version === '') return { ...provenance, openings, record: undefined };
   const written = {
     namespace: provenance.namespace,
     key,
@@ -150,7 +154,7 @@ export function decodeGetAnswer(wire: WireGetResponse, key: string, value: Uint8
   const record: StoredRecord = wire.found
     ? { kind: 'live', ...written, value, ...optional('metadata', wire.metadata) }
     : { kind: 'tombstone', ...written };
-  return { ...provenance, record };
+  return { ...provenance, openings, record };
 }
 
 export function encodeList(request: ListRequest): WireListRequest {

@@ -1,4 +1,5 @@
 import type { Condition, Durability, Expiry, Mutation, WriteAnswer, WriteRequest } from '../../model/key-value.ts';
+import { decodeOpenings, encodeOpenings, type WireOpenings } from './cursor-codec.ts';
 import {
   decodeNamespaceId,
   decodeOrigin,
@@ -35,6 +36,7 @@ export interface WireWriteResponse {
   readonly covered: WireVector | null;
   readonly namespaceId: string;
   readonly origin: string;
+  readonly openings?: WireOpenings | null;
 }
 
 export function encodeCondition(condition: Condition | undefined): WireCondition | null {
@@ -119,6 +121,7 @@ export function encodeWriteAnswer(answer: WriteAnswer): WireWriteResponse {
     covered: encodeVector(answer.covered),
     namespaceId: answer.namespace,
     origin: answer.origin,
+    openings: encodeOpenings(answer.openings),
   };
 }
 
@@ -133,5 +136,6 @@ export function decodeWriteAnswer(wire: WireWriteResponse): WriteAnswer {
     })),
     durability: durabilities.get(wire.durability) ?? 'local',
     covered: decodeVector(wire.covered),
+    openings: decodeOpenings(wire.openings),
   };
 }

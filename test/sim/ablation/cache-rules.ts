@@ -13,7 +13,7 @@ export const cacheRules: readonly RuleTakenOut[] = [
     edits: [
       { file: 'edge/part', from: 'part.generation() === begun.generation &&', to: '' },
       { file: 'edge/part', from: 'part.ledger.state.epochs === begun.epochs &&', to: '' },
-      { file: 'edge/cache-part', from: 'dead || generation !== this.#generation', to: 'dead' },
+      { file: 'edge/cache-part', from: 'if (generation !== this.#generation)', to: 'if (false)' },
     ],
     expected: /./,
     history: 'a load across a resync',
@@ -54,6 +54,15 @@ export const cacheRules: readonly RuleTakenOut[] = [
     edits: [{ file: 'edge/part', from: 'covers(covered, begun.known)', to: 'true' }],
     expected: /cache covers/,
     history: 'a cache refilled from a lagging upstream',
+  },
+  {
+    name: 'R16 epochs: what an upstream that lives in a lost life answered is kept',
+    edits: [
+      { file: 'edge/part', from: 'agreesOn(withPosition(covered, position), openings, begun.epochs)', to: 'true' },
+    ],
+    expected: /./,
+    seed: 24_000_086,
+    topology: 'relays',
   },
   {
     name: 'the audit: an absence that a load brought is compared',
