@@ -71,7 +71,10 @@ export class PeerSink implements FeedSink {
         progressName: peerProgressName(address),
         mustBeginAnew: () => mark.concerns(address),
         onSwept: () => mark.end(address),
-        settled: (covered, before) => settlement.after(covered, before),
+        settled: (covered, before, { vector }) => {
+          if (sink.#peer !== undefined) settlement.heard(sink.#peer.id as OriginId, vector);
+          return settlement.after(covered, before);
+        },
         adopt: options.adopt,
         overwritten: (held, record) => sink.#unheard.overwritten(held, record),
         check: (record) => sink.#check(record),
@@ -121,10 +124,7 @@ export class PeerSink implements FeedSink {
     const step = event.kind === 'caught-up' ? event : event.kind === 'changes' ? event.step : undefined;
     if (event.kind === 'resync') this.#sweptBy = event.vector;
     if (event.kind === 'changes' && event.epochs !== undefined) this.#inspectOpenings(event.epochs);
-    if (peer !== undefined && step !== undefined) {
-      this.#options.inspect(step);
-      this.#options.settlement.heard(peer, step.vector);
-    }
+    if (peer !== undefined && step !== undefined) this.#options.inspect(step);
     if (event.kind === 'resync' && event.reason === 'unknown-epoch') {
       // A sweep would take what only this origin holds of its own log, or of one whose lives have yet to be told apart.
       throw new MeridianError('FAILED_PRECONDITION', `${this.#peer?.name} knows another life of an origin's disk`, {

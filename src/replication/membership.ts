@@ -3,7 +3,7 @@ import { MeridianError } from '../model/errors.ts';
 import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
 import { type OriginId, type Position, parseOriginId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
-import { coversPosition, type VersionVector, withPosition } from '../model/version-vector.ts';
+import { covers, coversPosition, type VersionVector, withPosition } from '../model/version-vector.ts';
 
 /** The registry's keys that speak of origins and homes. */
 export const membershipKeys = {
@@ -156,13 +156,16 @@ export class Membership {
   requiredBy(session: VersionVector): VersionVector | undefined {
     let required = this.withinFinal(session);
     if (required === session) return session;
-    for (const { id, final, adopters } of this.#retired.values()) {
-      if ((session.get(id) ?? 0) <= final) continue;
+    const left = new Set([...this.#retired.values()].filter(({ id, final }) => (session.get(id) ?? 0) > final));
+    for (const { id, adopters } of left) {
       for (const adopter of adopters) {
         const end = this.#ends.get(id)?.get(adopter);
+        const removed = this.#retired.get(adopter);
         if (end !== undefined) required = withPosition(required, { origin: adopter, sequence: end });
         // An adopter that was itself removed before it published has left what it held to those that removed it.
-        else if (!this.#retired.has(adopter)) return undefined;
+        else if (removed === undefined) return undefined;
+        // What it had published, and nobody covers, was adopted in its turn.
+        if (end !== undefined && removed !== undefined && end > removed.final) left.add(removed);
       }
     }
     return this.withinFinal(required);
@@ -208,8 +211,9 @@ export class Membership {
   #hasTakenOver({ id, awaited = [] }: Retirement, covered: VersionVector): boolean {
     return awaited.every((origin) => {
       const sequence = this.#ends.get(id)?.get(origin);
-      if (this.#retired.has(origin)) return true;
-      return sequence !== undefined && coversPosition(covered, { origin, sequence });
+      if (sequence === undefined) return this.#retired.has(origin);
+      const required = this.requiredBy(new Map([[origin, sequence]]));
+      return required !== undefined && covers(covered, required);
     });
   }
 

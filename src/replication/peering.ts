@@ -1,4 +1,4 @@
-import type { Change } from '../model/feed.ts';
+import type { Change, Step } from '../model/feed.ts';
 import type { Head, Record } from '../model/record.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { LostLife } from './lost-lives.ts';
@@ -11,8 +11,8 @@ export interface Peering {
   readonly mustBeginAnew: () => boolean;
   /** A sweep has ended with its caught-up. */
   readonly onSwept: () => void;
-  /** What every registered origin covers, once this node covers `covered` (rule R19). */
-  readonly settled: (covered: VersionVector, before: VersionVector) => VersionVector;
+  /** What every registered origin covers, once this node covers `covered`, and the peer what its step says (rule R19). */
+  readonly settled: (covered: VersionVector, before: VersionVector, step: Step) => VersionVector;
   /** Gives what was lost with another origin's disk, and is held here, a place in this origin's log. */
   readonly adopt: (lost: readonly LostLife[]) => Promise<void>;
   /** What was held lost against a later record. */

@@ -88,9 +88,11 @@ export class Replica implements FeedSink {
     const { state } = ledger;
     const mustBeginAnew = peering?.mustBeginAnew() ?? (this.hasCaughtUp && (await holdsBeyondFinal(ledger)));
     if (mustBeginAnew || this.#beginsAnew) return { kind: 'partial', token: 'none' };
+    // Another sweep stood in for this one: what it would go on to remove, unmarked, is not to go without a trace.
+    if (peering !== undefined && this.isSweeping) this.#progress = { kind: 'nothing' };
     const progress = this.#progress;
     // An origin that covers something goes on from there, also with a peer whom it never followed, or not to the end.
-    const goesOn = peering !== undefined && state.covered.size > 0 && !this.isSweeping;
+    const goesOn = peering !== undefined && state.covered.size > 0;
     if (progress.kind === 'covered' || goesOn) {
       const token = progress.kind === 'nothing' ? undefined : progress.token;
       const cursor = cursorOf(state.covered, state.epochs);
@@ -198,7 +200,7 @@ export class Replica implements FeedSink {
   #stateAfter(step: Step, { state }: CommitView): Partial<LedgerState> {
     const after = stateAfter(state, step);
     const { peering } = this.#options;
-    return peering === undefined ? after : { ...after, settled: peering.settled(after.covered, state.settled) };
+    return peering === undefined ? after : { ...after, settled: peering.settled(after.covered, state.settled, step) };
   }
 
   /** Nothing leaves an origin before it is synced (rule R1): what a peer sent goes on to this origin's followers. */

@@ -7,6 +7,7 @@ import type { Record } from '../../src/model/record.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import type { Peering } from '../../src/replication/peering.ts';
 import { Replica } from '../../src/replication/replica.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { live, namespaceA } from '../contract/sample-records.ts';
@@ -47,6 +48,38 @@ async function copy() {
   await replica.opened(opened);
   const held = async (key: string) => (await store.read({ namespace: namespaceA, key }))?.position;
   return { ledger, replica, held };
+}
+
+async function peer(mustBeginAnew: () => boolean, heard: Array<ReadonlyMap<OriginId, number>> = []) {
+  const store = new MemoryDisk().open();
+  const observer = silentReplicationObserver;
+  const ledger = await Ledger.open({ ...originDefaults, store, clock: systemClock, observer });
+  const peering: Peering = {
+    progressName: 'peer',
+    mustBeginAnew,
+    onSwept: () => {},
+    settled: (_covered, before, { vector: theirs }) => {
+      heard.push(theirs);
+      return before;
+    },
+    adopt: async () => {},
+    overwritten: () => {},
+    check: () => {},
+    mayTake: () => {},
+  };
+  const options = {
+    ledger,
+    clock: systemClock,
+    observer,
+    part: 'peer',
+    filter: everything,
+    onResync: () => {},
+    peering,
+  };
+  const replica = await Replica.open(options);
+  await replica.start();
+  await replica.opened(opened);
+  return { replica };
 }
 
 describe('a copy', () => {
@@ -137,5 +170,39 @@ describe('a copy', () => {
     const told = { kind: 'changes', records: [], epochs: theirs } as const;
     await expect(replica.apply(told)).rejects.toMatchObject({ details: { reason: 'begins-anew' } });
     expect(await replica.start()).toEqual({ kind: 'partial', token: 'none' });
+  });
+});
+
+describe('an origin that follows another', () => {
+  it('goes on from what it covers where another sweep stood in for the one that broke off (R21)', async () => {
+    const marked = { sweep: true };
+    const { replica } = await peer(() => marked.sweep);
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 5 }) });
+    await replica.apply({ kind: 'resync', reason: 'below-floor', vector: vector({ [lost]: 9 }), finals: vector({}) });
+    await replica.apply({ kind: 'changes', records: [], token: 'half' });
+    expect(replica.isSweeping).toBe(true);
+    expect(await replica.start()).toEqual({ kind: 'partial', token: 'none' });
+    marked.sweep = false;
+    const cursor = new Map([[lost, { sequence: 5, epoch: undefined }]]);
+    expect(await replica.start()).toEqual({ kind: 'cursor', cursor });
+    expect(replica.isSweeping).toBe(false);
+  });
+
+  it('counts what a step says of the peer once it takes the step, not before (R19)', async () => {
+    const heard: Array<ReadonlyMap<OriginId, number>> = [];
+    const { replica } = await peer(() => false, heard);
+    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 5 }, new Map([[lost, [{ epoch: 1, first: 1 }]]])) });
+    const other = new Map([
+      [
+        lost,
+        [
+          { epoch: 1, first: 1 },
+          { epoch: 2, first: 3 },
+        ],
+      ],
+    ]);
+    const refused = replica.apply({ kind: 'caught-up', ...step({ [lost]: 7 }, other) });
+    await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(heard).toEqual([vector({ [lost]: 5 })]);
   });
 });
