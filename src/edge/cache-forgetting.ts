@@ -48,8 +48,11 @@ export async function forgetLives({ ledger, memory, disk }: Cached, lost: readon
   for (const life of lost) if (await holdsFrom(ledger.store, life, isOfRegistry)) return false;
   let gone = 0;
   for (const life of lost) gone += await removeRecords(ledger, life, { sync: true });
-  memory.deleteWhere(({ position }) =>
-    lost.some(({ origin, from }) => position.origin === origin && position.sequence >= from),
+  // What superseded an entry may have been of them too: what it took the place of would be refused for good.
+  memory.deleteWhere(
+    ({ record: { position }, superseded }) =>
+      superseded !== undefined ||
+      lost.some(({ origin, from }) => position.origin === origin && position.sequence >= from),
   );
   if (gone > 0) await disk.measure();
   return true;

@@ -10,6 +10,7 @@ import { Telling, type Told } from '../replication/check-told.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import { lostLives, withoutLives } from '../replication/lost-lives.ts';
 import type { CommitView } from '../replication/proposal.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import { StoreLife } from '../replication/store-life.ts';
@@ -79,8 +80,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   static async open(options: CachePartOptions): Promise<CachePart> {
-    const before = (await options.ledger.store.meta(caughtUpName)) !== undefined;
-    const part = new CachePart(options, before);
+    const part = new CachePart(options, (await options.ledger.store.meta(caughtUpName)) !== undefined);
     await part.#disk.open();
     return part;
   }
@@ -105,8 +105,8 @@ export class CachePart implements FeedSink, Part {
     return { kind: 'cursor', cursor: cursorOf(covered, epochs) };
   }
 
-  async opened(_event: Opened): Promise<void> {
-    this.#telling.opened();
+  async opened({ node }: Opened): Promise<void> {
+    this.#telling.opened(node);
   }
 
   durable(): VersionVector {
@@ -118,7 +118,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   shown(): VersionVector {
-    return this.#shown;
+    return this.ledger.registry.membership.withinFinal(this.#shown);
   }
 
   generation(): number {
@@ -140,7 +140,7 @@ export class CachePart implements FeedSink, Part {
     // While the disk was read the feed may have spoken: what it left in memory is later.
     const meanwhile = this.#memory.get(name);
     if (meanwhile !== undefined) return this.#held(meanwhile);
-    if (record === undefined || generation !== this.#generation) return undefined;
+    if (record === undefined || generation !== this.#generation || this.#isForgetting) return undefined;
     if (flight.latest !== undefined && record.stamp < flight.latest) return undefined;
     this.#memory.set(name, { record });
     return this.#held({ record });
@@ -199,11 +199,12 @@ export class CachePart implements FeedSink, Part {
     if (lost.length === 0) return;
     this.#generation++;
     this.#isForgetting = true;
-    if (await forgetLives(this.#cached, lost)) return;
+    const forgotten = await forgetLives(this.#cached, lost);
+    this.#generation++; // A look that began meanwhile may have seen what is gone by now.
+    this.#shown = withoutLives(this.#shown, lostLives(this.ledger.state, epochs));
+    if (forgotten) return;
     await this.#forgetAll();
-    throw new MeridianError('UNAVAILABLE', 'a part of the registry that is held was lost with the disk of an origin', {
-      reason: 'begins-anew',
-    });
+    throw new MeridianError('UNAVAILABLE', 'a part of the registry was lost with a disk', { reason: 'begins-anew' });
   }
 
   async #changes(event: Changes): Promise<void> {

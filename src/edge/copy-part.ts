@@ -50,6 +50,7 @@ export class CopyPart implements FeedSink, Part {
     resynced.count = () => {
       part.#generation++;
       part.#overlay.clear();
+      part.#shown = emptyVector;
     };
     return part;
   }
@@ -82,7 +83,7 @@ export class CopyPart implements FeedSink, Part {
   }
 
   shown(): VersionVector {
-    return this.#shown;
+    return this.ledger.registry.membership.withinFinal(this.#shown);
   }
 
   generation(): number {

@@ -83,8 +83,8 @@ export class MemoryCache {
     this.#bytes -= bytesOf(name, entry);
   }
 
-  deleteWhere(isMeant: (record: Record) => boolean): void {
-    for (const [name, { record }] of this.#entries) if (isMeant(record)) this.delete(name);
+  deleteWhere(isMeant: (entry: CacheEntry) => boolean): void {
+    for (const [name, entry] of this.#entries) if (isMeant(entry)) this.delete(name);
   }
 
   clear(): void {

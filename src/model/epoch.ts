@@ -66,12 +66,27 @@ export function vectorOf(cursor: Cursor): VersionVector {
   return new Map([...cursor].map(([origin, { sequence }]) => [origin, sequence]));
 }
 
-/** Everything that either knows: of each origin the longer history, judged by its latest opening. `a` itself where `b` adds nothing. */
-export function joinEpochs(a: Epochs, b: Epochs): Epochs {
-  const longer = [...b].filter(([origin, history]) => {
-    return (a.get(origin)?.at(-1)?.first ?? 0) < (history.at(-1)?.first ?? 0);
-  });
-  return longer.length === 0 ? a : new Map([...a, ...longer]);
+/**
+ * Everything that either knows, `known` itself where `told` adds nothing. Where two histories part, the one counts whose
+ * next opening begins earlier: it is what took the place of the other. What is told counts where they begin at the same.
+ */
+export function joinEpochs(known: Epochs, told: Epochs): Epochs {
+  const later = [...told].filter(([origin, history]) => goesOn(history, known.get(origin)));
+  return later.length === 0 ? known : new Map([...known, ...later]);
+}
+
+function goesOn(told: EpochHistory, known: EpochHistory | undefined): boolean {
+  if (takenOverAt(known, told) !== undefined) return true;
+  // They share the last of what was told, or nothing at all.
+  const { known: ahead } = partedAt(known, told);
+  return ahead === undefined && (known?.at(-1)?.first ?? 0) < (told.at(-1)?.first ?? 0);
+}
+
+/** Where an opening begins that is told and counts, and is not known: what is known of there and behind is lost. */
+export function takenOverAt(known: EpochHistory | undefined, told: EpochHistory | undefined): number | undefined {
+  const parted = partedAt(known, told);
+  const counts = parted.told !== undefined && parted.told <= (parted.known ?? Number.POSITIVE_INFINITY);
+  return counts ? parted.told : undefined;
 }
 
 /** What a follower knows once it was told: where it claims nothing, what is told counts, be it of another life. */

@@ -1,3 +1,4 @@
+import type { NodeIdentity } from '../model/cluster.ts';
 import { cursorOf, type Epochs, partedAt } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Change, Changes } from '../model/feed.ts';
@@ -59,6 +60,7 @@ export interface Follower {
 export class Telling {
   readonly #ledger: Pick<Ledger, 'registry' | 'state'>;
   readonly #follower: Follower;
+  #server: string | undefined;
   #epochs: Epochs = new Map();
   #lost: { readonly known: Epochs; readonly from: VersionVector } | undefined;
   /** Of which something was left out of what this stream scanned. */
@@ -69,8 +71,9 @@ export class Telling {
     this.#follower = follower;
   }
 
-  /** A stream begins. */
-  opened(): void {
+  /** A stream of this server begins. */
+  opened({ id }: Pick<NodeIdentity, 'id'>): void {
+    this.#server = id;
     this.#epochs = new Map();
     this.#lost = undefined;
     this.#leftOut = undefined;
@@ -99,6 +102,11 @@ export class Telling {
     const lost = this.#lostFrom();
     if (vector !== undefined) {
       const refused = this.#leftOut ?? [...lost].find(([origin, from]) => (vector.get(origin) ?? 0) >= from)?.[0];
+      if (refused !== undefined && refused === this.#server && !this.#follower.isOrigin) {
+        // Nobody knows better of its own log than an origin: what was heard here is of a life that it has lost.
+        this.#follower.beginAnew();
+        throw lostLife(refused, 'what was heard', 'begins-anew');
+      }
       if (refused !== undefined) throw lostLife(refused, 'what the upstream holds', 'lost-life');
     }
     if (event.kind !== 'changes' || (lost.size === 0 && this.#leftOut === undefined)) return event;

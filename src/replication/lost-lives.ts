@@ -1,5 +1,6 @@
-import { type Epochs, partedAt } from '../model/epoch.ts';
+import { type EpochHistory, type Epochs, partedAt, takenOverAt } from '../model/epoch.ts';
 import type { OriginId } from '../model/position.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import { holdsFrom } from './holds-beyond-final.ts';
 import type { Ledger } from './ledger.ts';
 import type { LedgerState } from './ledger-state.ts';
@@ -16,17 +17,37 @@ export interface LostLife {
  * written in them, so it cannot be from the new one.
  *
  *     covered: 5     held: 6 7 8     told: another opening begins at 6   →   6 7 8 are of nobody any more
+ *
+ * Who claims nothing of what it holds goes by what it is told, also by one that knows less.
  */
-export function lostLives({ covered, epochs }: Pick<LedgerState, 'covered' | 'epochs'>, told: Epochs): LostLife[] {
+export function lostLives(
+  { covered, epochs }: Pick<LedgerState, 'covered' | 'epochs'>,
+  told: Epochs,
+  claims = true,
+): LostLife[] {
   return [...told].flatMap(([origin, history]) => {
-    const first = partedAt(epochs.get(origin), history).told;
+    const first = (claims ? takenOverAt : eitherAt)(epochs.get(origin), history);
     return first === undefined ? [] : [{ origin, from: Math.max(first, (covered.get(origin) ?? 0) + 1) }];
   });
 }
 
+function eitherAt(known: EpochHistory | undefined, history: EpochHistory): number | undefined {
+  const { known: ours = Number.POSITIVE_INFINITY, told } = partedAt(known, history);
+  return told === undefined ? undefined : Math.min(ours, told);
+}
+
+/** The vector up to where these lives began. */
+export function withoutLives(vector: VersionVector, lost: readonly LostLife[]): VersionVector {
+  const ends = lost.map(({ origin, from }): [OriginId, number] => [
+    origin,
+    Math.min(vector.get(origin) ?? 0, from - 1),
+  ]);
+  return lost.length === 0 ? vector : new Map([...vector, ...ends]);
+}
+
 /** Those of which something is held. */
-export async function heldLostLives({ state, store }: Pick<Ledger, 'state' | 'store'>, told: Epochs) {
+export async function heldLostLives({ state, store }: Pick<Ledger, 'state' | 'store'>, told: Epochs, claims: boolean) {
   const held: LostLife[] = [];
-  for (const life of lostLives(state, told)) if (await holdsFrom(store, life)) held.push(life);
+  for (const life of lostLives(state, told, claims)) if (await holdsFrom(store, life)) held.push(life);
   return held;
 }

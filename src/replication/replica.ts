@@ -61,7 +61,7 @@ export class Replica implements FeedSink {
     this.#life = new StoreLife(options.ledger);
     this.#telling = new Telling(options.ledger, {
       isOrigin: options.peering !== undefined,
-      claims: () => this.hasCaughtUp || options.peering !== undefined,
+      claims: () => this.#claims,
       beginAnew: () => {
         this.#beginsAnew = options.peering === undefined;
       },
@@ -75,6 +75,11 @@ export class Replica implements FeedSink {
   /** True once all records of the part were received, at some time: from then on the covered vector means something. */
   get hasCaughtUp(): boolean {
     return this.#progress.kind === 'covered';
+  }
+
+  /** Whether what it covers means anything. */
+  get #claims(): boolean {
+    return this.hasCaughtUp || this.#options.peering !== undefined;
   }
 
   /** True while a scan that sweeps is under way, or was interrupted. */
@@ -101,8 +106,9 @@ export class Replica implements FeedSink {
     return progress.kind === 'nothing' ? progress : { kind: 'partial', token: progress.token ?? 'none' };
   }
 
-  async opened({ node: { role, id } }: Opened): Promise<void> {
-    this.#telling.opened();
+  async opened({ node }: Opened): Promise<void> {
+    const { role, id } = node;
+    this.#telling.opened(node);
     this.#server = role === 'origin' ? (id as OriginId) : undefined;
   }
 
@@ -143,7 +149,7 @@ export class Replica implements FeedSink {
   /** Rule R16: what is held from a life of a disk that was lost is adopted by an origin; a copy begins anew. */
   async #hear(told: Told): Promise<void> {
     const { ledger, peering } = this.#options;
-    const lost = await heldLostLives(ledger, told.epochs);
+    const lost = await heldLostLives(ledger, told.epochs, this.#claims);
     if (lost.length === 0) return;
     if (peering !== undefined) return peering.adopt(lost);
     // While nothing is claimed it can go: the scan that follows shows what it took the place of.
@@ -191,7 +197,7 @@ export class Replica implements FeedSink {
     });
     const highWater = puts.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
     if (event.step === undefined) {
-      const epochs = heardEpochs(view.state.epochs, event.epochs, this.hasCaughtUp || !!this.#options.peering);
+      const epochs = heardEpochs(view.state.epochs, event.epochs, this.#claims);
       return { puts, state: { highWater, epochs }, result: undefined };
     }
     return { puts, state: { highWater, ...this.#stateAfter(event.step, view) }, result: undefined };
@@ -220,7 +226,7 @@ export class Replica implements FeedSink {
     if (held === undefined) {
       // An end in the registry counts again: data of a namespace may have come since, of who had lost that it ended (R18).
       const isEnd = record.kind === 'tombstone' && record.namespace === registryNamespace;
-      const meant = !isEnd && (this.hasCaughtUp || this.#options.peering !== undefined);
+      const meant = !isEnd && this.#claims;
       const superseded = meant && coversPosition(view.state.covered, record.position);
       return superseded ? [] : [record];
     }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EdgeObserver, silentEdgeObserver } from '../../src/edge/observer.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
-import { announced, CacheDriver, namespace, origin, vector, written } from './cache-driver.ts';
+import { announced, CacheDriver, namespace, vector, written } from './cache-driver.ts';
 
 let cache: CacheDriver;
 beforeEach(async () => {
@@ -36,62 +36,6 @@ describe('what a cache keeps of a load', () => {
     (await cache.nextAsked()).answer(written(4), 4);
     expect(text(await loading)).toBe('4');
     expect(await cache.held()).toBeUndefined();
-  });
-
-  it('forgets what is ahead of the feed of an origin whose openings it hears of for the first time (R16)', async () => {
-    await cache.caughtUp(1);
-    await cache.keep(written(4), 4);
-    const openings = [
-      { epoch: 1, first: 1 },
-      { epoch: 2, first: 4 },
-    ];
-    const epochs = new Map([[written(4).position.origin, openings]]);
-    await cache.part.apply({ kind: 'changes', records: [], epochs });
-    expect(await cache.held()).toBeUndefined();
-    cache.epoch = 2;
-    await cache.keep(written(5), 5);
-    await cache.part.apply({ kind: 'changes', records: [], epochs });
-    expect(await cache.held()).toBe('5');
-  });
-
-  it('keeps nothing of another life of a disk than the one that it knows, or of nobody knows which (R16)', async () => {
-    await cache.caughtUp(1);
-    const history = [
-      { epoch: 1, first: 1 },
-      { epoch: 2, first: 4 },
-    ];
-    await cache.part.apply({ kind: 'changes', records: [], epochs: new Map([[origin, history]]) });
-    for (const epoch of [1, 3, undefined]) {
-      cache.epoch = epoch;
-      await cache.keep(written(5), 4);
-      expect(await cache.held(), `of opening ${epoch}`).toBeUndefined();
-    }
-    cache.epoch = 1;
-    await cache.keep(written(3), 3);
-    expect(await cache.held(), 'from before they parted').toBe('3');
-  });
-
-  it('keeps nothing that was loaded, or looked for, while it hears that a life of a disk was lost (R16)', async () => {
-    await cache.caughtUp(1);
-    const heard = [{ epoch: 1, first: 1 }];
-    await cache.part.apply({ kind: 'changes', records: [], epochs: new Map([[origin, heard]]) });
-    cache.epoch = 1;
-    const loading = cache.load();
-    const asked = await cache.nextAsked();
-    const before = cache.part.generation();
-    const hearing = cache.part.apply({
-      kind: 'changes',
-      records: [],
-      epochs: new Map([[origin, [...heard, { epoch: 2, first: 4 }]]]),
-    });
-    expect(cache.part.generation(), 'a look under way is void').toBe(before + 1);
-    expect(cache.part.mayInstall, 'and what ends meanwhile is').toBe(false);
-    asked.answer(written(4), 4);
-    await cache.keep(written(5, 'j'), 5);
-    await Promise.all([loading, hearing]);
-    expect(cache.part.mayInstall).toBe(true);
-    expect(await cache.held()).toBeUndefined();
-    expect(await cache.held('j')).toBeUndefined();
   });
 
   it('loads again what is older than the feed named meanwhile (R12)', async () => {

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { agreesOn, cursorOf, type EpochHistory, epochOf, openingsOf, vectorOf } from '../../src/model/epoch.ts';
+import {
+  agreesOn,
+  cursorOf,
+  type EpochHistory,
+  epochOf,
+  joinEpochs,
+  openingsOf,
+  vectorOf,
+} from '../../src/model/epoch.ts';
 import type { OriginId } from '../../src/model/position.ts';
 import { equalVectors } from '../../src/model/version-vector.ts';
 import { anyVector, origins } from './arbitraries.ts';
@@ -85,6 +93,32 @@ describe('a cursor', () => {
     fc.assert(
       fc.property(anyVector, anyEpochs, (vector, epochs) => {
         expect(agreesOn(vector, openingsOf(vector, epochs), epochs)).toBe(true);
+      }),
+    );
+  });
+
+  it('are joined by what goes on, and where two part by the one that begins earlier', () => {
+    const [a] = origins as [OriginId];
+    const told = (...starts: Array<readonly [number, number]>) =>
+      new Map([[a, starts.map(([epoch, first]) => ({ epoch, first }))]]);
+    const one = told([1, 1]);
+    const later = told([1, 1], [2, 21]);
+    const putBack = told([1, 1], [3, 11]);
+    expect(joinEpochs(one, later)).toEqual(later);
+    expect(joinEpochs(later, one)).toBe(later);
+    expect(joinEpochs(later, putBack)).toEqual(putBack);
+    expect(joinEpochs(putBack, later)).toBe(putBack);
+    expect(joinEpochs(told([1, 1], [2, 11]), putBack), 'told last').toEqual(putBack);
+    expect(joinEpochs(told([7, 3]), told([8, 5])), 'nothing shared').toEqual(told([8, 5]));
+  });
+
+  it('stay as they are where they are told again, or a part of them', () => {
+    fc.assert(
+      fc.property(anyEpochs, fc.nat({ max: 5 }), (epochs, length) => {
+        for (const history of epochs.values())
+          fc.pre(new Set(history.map(({ epoch }) => epoch)).size === history.length);
+        const part = new Map([...epochs].map(([origin, history]) => [origin, history.slice(0, length)]));
+        expect(joinEpochs(epochs, part)).toBe(epochs);
       }),
     );
   });
