@@ -1,4 +1,5 @@
 import type { PartStatus } from '../model/cluster.ts';
+import type { Epochs } from '../model/epoch.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import type { Filter } from '../model/filter.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
@@ -8,13 +9,14 @@ import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import { lostLives, withoutLives } from '../replication/lost-lives.ts';
 import { Replica, type ReplicaOptions } from '../replication/replica.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Overlay } from './overlay.ts';
 import { Flights, type HeldRecord, type Part, partStatus } from './part.ts';
 
-export interface CopyPartOptions extends Omit<ReplicaOptions, 'part' | 'onResync'> {
+export interface CopyPartOptions extends Omit<ReplicaOptions, 'part' | 'onResync' | 'onTaken'> {
   readonly tracker: StalenessTracker;
 }
 
@@ -44,14 +46,13 @@ export class CopyPart implements FeedSink, Part {
   }
 
   static async open(options: CopyPartOptions): Promise<CopyPart> {
-    const resynced = { count: () => {} };
-    const replica = await Replica.open({ ...options, part: 'copy', onResync: () => resynced.count() });
+    const replica = await Replica.open({
+      ...options,
+      part: 'copy',
+      onResync: () => part.#resynced(),
+      onTaken: (event, { epochs }) => part.#taken(event, epochs),
+    });
     const part = new CopyPart(options, replica);
-    resynced.count = () => {
-      part.#generation++;
-      part.#overlay.clear();
-      part.#shown = emptyVector;
-    };
     return part;
   }
 
@@ -94,15 +95,24 @@ export class CopyPart implements FeedSink, Part {
     return this.hasCaughtUp && this.#replica.isCurrent ? this.#tracker.bound() : undefined;
   }
 
-  async apply(event: Resync | Changes | CaughtUp): Promise<void> {
-    if (event.kind === 'changes') {
-      for (const { namespace, key, stamp, position } of event.records) {
-        this.#shown = withPosition(this.#shown, position);
-        this.flights.named(mapKey(namespace, key), stamp);
-      }
-      if (event.step !== undefined) this.#shown = joinVectors(this.#shown, event.step.vector);
+  apply(event: Resync | Changes | CaughtUp): Promise<void> {
+    return this.#replica.apply(event);
+  }
+
+  #resynced(): void {
+    this.#generation++;
+    this.#overlay.clear();
+    this.#shown = emptyVector;
+  }
+
+  #taken(event: Changes | CaughtUp, epochs: Epochs): void {
+    this.#shown = withoutLives(this.#shown, lostLives(this.ledger.state, epochs));
+    if (event.kind !== 'changes') return;
+    for (const { namespace, key, stamp, position } of event.records) {
+      this.#shown = withPosition(this.#shown, position);
+      this.flights.named(mapKey(namespace, key), stamp);
     }
-    await this.#replica.apply(event);
+    if (event.step !== undefined) this.#shown = joinVectors(this.#shown, event.step.vector);
   }
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {

@@ -66,20 +66,24 @@ export function vectorOf(cursor: Cursor): VersionVector {
   return new Map([...cursor].map(([origin, { sequence }]) => [origin, sequence]));
 }
 
+/** Who hears of openings: an origin from another, or an edge, which may claim nothing yet of what it holds. */
+export type Hearer = 'origin' | 'edge' | 'claims-nothing';
+
 /**
  * Everything that either knows, `known` itself where `told` adds nothing. Where two histories part, the one counts whose
- * next opening begins earlier: it is what took the place of the other. What is told counts where they begin at the same.
+ * next opening begins earlier: it is what took the place of the other. Where they begin at the same, an edge goes by what
+ * it is told; origins, which tell each other, would swap the two.
  */
-export function joinEpochs(known: Epochs, told: Epochs): Epochs {
-  const later = [...told].filter(([origin, history]) => goesOn(history, known.get(origin)));
+export function joinEpochs(known: Epochs, told: Epochs, hearer: Hearer = 'edge'): Epochs {
+  const later = [...told].filter(([origin, history]) => goesOn(known.get(origin), history, hearer));
   return later.length === 0 ? known : new Map([...known, ...later]);
 }
 
-function goesOn(told: EpochHistory, known: EpochHistory | undefined): boolean {
-  if (takenOverAt(known, told) !== undefined) return true;
+function goesOn(known: EpochHistory | undefined, told: EpochHistory, hearer: Hearer): boolean {
+  const parted = partedAt(known, told);
+  if (takenOverAt(known, told) !== undefined) return hearer !== 'origin' || parted.told !== parted.known;
   // They share the last of what was told, or nothing at all.
-  const { known: ahead } = partedAt(known, told);
-  return ahead === undefined && (known?.at(-1)?.first ?? 0) < (told.at(-1)?.first ?? 0);
+  return parted.known === undefined && (known?.at(-1)?.first ?? 0) < (told.at(-1)?.first ?? 0);
 }
 
 /** Where an opening begins that is told and counts, and is not known: what is known of there and behind is lost. */
@@ -90,9 +94,9 @@ export function takenOverAt(known: EpochHistory | undefined, told: EpochHistory 
 }
 
 /** What a follower knows once it was told: where it claims nothing, what is told counts, be it of another life. */
-export function heardEpochs(known: Epochs, told: Epochs | undefined, claims: boolean): Epochs {
+export function heardEpochs(known: Epochs, told: Epochs | undefined, hearer: Hearer): Epochs {
   if (told === undefined) return known;
-  return claims ? joinEpochs(known, told) : new Map([...known, ...told]);
+  return hearer === 'claims-nothing' ? new Map([...known, ...told]) : joinEpochs(known, told, hearer);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { NodeIdentity } from '../model/cluster.ts';
-import { type Epochs, partedAt } from '../model/epoch.ts';
+import type { Epochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
@@ -147,12 +147,6 @@ export class PeerSink implements FeedSink {
     believed.delete(this.#options.self().id as OriginId);
     const torn = () => lostBy(state, believed, registry.membership);
     for (let origin = torn(); origin !== undefined && !closesStep; origin = torn()) believed.delete(origin);
-    if (torn() !== undefined) return believed;
-    // Where nothing tells which of two openings took over, each origin keeps what it knows, or they would swap them.
-    for (const [origin, history] of believed) {
-      const { known, told: first } = partedAt(state.epochs.get(origin), history);
-      if (first !== undefined && first === known) believed.delete(origin);
-    }
     return believed;
   }
 

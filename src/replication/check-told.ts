@@ -140,8 +140,15 @@ export class Telling {
   }
 }
 
-function lostLife(origin: OriginId, whose: string, reason: string): MeridianError {
+export function lostLife(origin: OriginId, whose: string, reason: string): MeridianError {
   return new MeridianError('UNAVAILABLE', `${whose} of origin ${origin} is from a life of its disk that was lost`, {
     reason,
   });
+}
+
+/** Another feed told of openings since an event was judged, perhaps of what took the place of what it shows. */
+export class HeardMeanwhile extends MeridianError {
+  constructor() {
+    super('UNAVAILABLE', 'openings of an origin were heard of meanwhile', { reason: 'openings-heard' });
+  }
 }

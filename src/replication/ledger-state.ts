@@ -1,4 +1,4 @@
-import { type EpochStart, type Epochs, joinEpochs } from '../model/epoch.ts';
+import { type EpochStart, type Epochs, type Hearer, joinEpochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Step } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
@@ -30,11 +30,12 @@ export const emptyLedgerState: LedgerState = {
 export function stateAfter(
   { covered, settled, epochs }: LedgerState,
   step: Step,
+  hearer?: Hearer,
 ): Pick<LedgerState, 'covered' | 'settled'> & Partial<Pick<LedgerState, 'epochs'>> {
   return {
     covered: joinVectors(covered, step.vector),
     settled: joinVectors(settled, step.settled),
-    ...(step.epochs === undefined ? {} : { epochs: joinEpochs(epochs, step.epochs) }),
+    ...(step.epochs === undefined ? {} : { epochs: joinEpochs(epochs, step.epochs, hearer) }),
   };
 }
 

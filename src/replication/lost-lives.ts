@@ -1,8 +1,8 @@
-import { type EpochHistory, type Epochs, partedAt, takenOverAt } from '../model/epoch.ts';
+import { type EpochHistory, type Epochs, type Hearer, partedAt, takenOverAt } from '../model/epoch.ts';
 import type { OriginId } from '../model/position.ts';
 import type { VersionVector } from '../model/version-vector.ts';
+import type { Store } from '../store/store.ts';
 import { holdsFrom } from './holds-beyond-final.ts';
-import type { Ledger } from './ledger.ts';
 import type { LedgerState } from './ledger-state.ts';
 
 /** From this sequence on, what is held of the origin's log was written in a life of its disk that is no more. */
@@ -18,22 +18,30 @@ export interface LostLife {
  *
  *     covered: 5     held: 6 7 8     told: another opening begins at 6   →   6 7 8 are of nobody any more
  *
- * Who claims nothing of what it holds goes by what it is told, also by one that knows less.
+ * Who claims nothing of what it holds goes by what it is told, also by one that knows less. An origin loses nothing by that:
+ * it gives what it holds a place of its own.
  */
 export function lostLives(
   { covered, epochs }: Pick<LedgerState, 'covered' | 'epochs'>,
   told: Epochs,
-  claims = true,
+  hearer: Hearer = 'edge',
 ): LostLife[] {
-  return [...told].flatMap(([origin, history]) => {
-    const first = (claims ? takenOverAt : eitherAt)(epochs.get(origin), history);
-    return first === undefined ? [] : [{ origin, from: Math.max(first, (covered.get(origin) ?? 0) + 1) }];
+  const lives = [...told].flatMap(([origin, history]) => {
+    const from = lostFrom(epochs.get(origin), history, hearer);
+    return from === undefined ? [] : [{ origin, from }];
   });
+  return beyond(lives, covered);
 }
 
-function eitherAt(known: EpochHistory | undefined, history: EpochHistory): number | undefined {
+/** What of these lives is not covered. */
+export function beyond(lives: readonly LostLife[], covered: VersionVector): LostLife[] {
+  return lives.map(({ origin, from }) => ({ origin, from: Math.max(from, (covered.get(origin) ?? 0) + 1) }));
+}
+
+function lostFrom(known: EpochHistory | undefined, history: EpochHistory, hearer: Hearer): number | undefined {
+  if (hearer === 'edge') return takenOverAt(known, history);
   const { known: ours = Number.POSITIVE_INFINITY, told } = partedAt(known, history);
-  return told === undefined ? undefined : Math.min(ours, told);
+  return told === undefined || hearer === 'origin' ? told : Math.min(ours, told);
 }
 
 /** The vector up to where these lives began. */
@@ -46,8 +54,8 @@ export function withoutLives(vector: VersionVector, lost: readonly LostLife[]): 
 }
 
 /** Those of which something is held. */
-export async function heldLostLives({ state, store }: Pick<Ledger, 'state' | 'store'>, told: Epochs, claims: boolean) {
+export async function heldOf(store: Pick<Store, 'snapshot'>, lives: readonly LostLife[]): Promise<LostLife[]> {
   const held: LostLife[] = [];
-  for (const life of lostLives(state, told, claims)) if (await holdsFrom(store, life)) held.push(life);
+  for (const life of lives) if (await holdsFrom(store, life)) held.push(life);
   return held;
 }

@@ -2,6 +2,7 @@ import { unreachable } from '../model/assert.ts';
 import type { Changes } from '../model/feed.ts';
 import type { OriginId } from '../model/position.ts';
 import type { Store } from '../store/store.ts';
+import type { Ledger } from './ledger.ts';
 
 /** Named state of the store: where a scan stands, and whether it is one with a sweep. */
 export const replicaProgressName = 'replica/progress';
@@ -25,6 +26,13 @@ export type Progress =
 export async function readProgress(store: Pick<Store, 'meta'>, name: string): Promise<Progress> {
   const stored = await store.meta(name);
   return stored === undefined ? { kind: 'nothing' } : (JSON.parse(Buffer.from(stored).toString()) as Progress);
+}
+
+/** A scan that broke off goes on no more, also after a restart. */
+export async function forgetProgress(ledger: Pick<Ledger, 'submit'>, name: string): Promise<Progress> {
+  const decide = () => ({ meta: new Map([[name, undefined]]), result: undefined });
+  await ledger.submit({ keys: [], sync: true, bytes: 0, decide });
+  return { kind: 'nothing' };
 }
 
 /** Where a feed stands once these changes are applied: the token of the page names what follows it. */

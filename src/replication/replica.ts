@@ -1,32 +1,29 @@
 import { assert } from '../model/assert.ts';
-import { cursorOf, heardEpochs } from '../model/epoch.ts';
-import { MeridianError } from '../model/errors.ts';
+import { cursorOf, type Epochs, type Hearer, heardEpochs, joinEpochs } from '../model/epoch.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
-import { type Filter, matches } from '../model/filter.ts';
+import type { Filter } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
-import { inPlaceOf, isSameOrFuller, movesTo, replaces } from '../model/merge.ts';
-import { registryNamespace } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
-import type { Head, Record } from '../model/record.ts';
-import { laterStamp, stampParts } from '../model/stamp.ts';
-import { coversPosition, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import type { Head } from '../model/record.ts';
+import { laterStamp } from '../model/stamp.ts';
+import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { accepted } from './accepted.ts';
 import { changeBytes } from './change-bytes.ts';
-import { Telling, type Told } from './check-told.ts';
+import { HeardMeanwhile, lostLife, Telling, type Told } from './check-told.ts';
 import type { FeedSink } from './feed-sink.ts';
+import { hearOfLost } from './hear-of-lost.ts';
 import { heldUnshown } from './held-unshown.ts';
 import { holdsBeyondFinal } from './holds-beyond-final.ts';
 import type { Ledger } from './ledger.ts';
 import { type LedgerState, stateAfter } from './ledger-state.ts';
-import { heldLostLives } from './lost-lives.ts';
 import type { Membership } from './membership.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { Peering } from './peering.ts';
 import type { CommitView, Decision } from './proposal.ts';
-import { removeRecords } from './remove-records.ts';
-import { type Progress, progressAfter, readProgress, replicaProgressName } from './replica-progress.ts';
+import { forgetProgress, type Progress, progressAfter, readProgress, replicaProgressName } from './replica-progress.ts';
 import { StoreLife } from './store-life.ts';
-import { isForgotten, isRewritten, lostOf, registryOf, type Sweep } from './sweep.ts';
+import { isForgotten, lostOf, registryOf, type Sweep } from './sweep.ts';
 
 export interface ReplicaOptions {
   readonly ledger: Ledger;
@@ -37,9 +34,14 @@ export interface ReplicaOptions {
   readonly filter: Filter;
   /** Called where the server makes the replica begin anew: the bound is void, and followers of this node must go (R21). */
   readonly onResync: () => void;
+  /** Called with what is taken of each event, before anything is awaited. */
+  readonly onTaken?: (taken: Changes | CaughtUp, told: Told) => void;
   /** Set at an origin, which follows several others into one store that has a covered vector of its own. */
   readonly peering?: Peering;
 }
+
+/** Judgings of one event, where openings are heard of by another feed meanwhile. */
+const judgingsMax = 4;
 
 /**
  * The following side of a copy: events in, merged records and the cursor that they advance in the same batch (R3).
@@ -54,6 +56,8 @@ export class Replica implements FeedSink {
   /** The origin that a copy follows, where it is one. */
   #server: OriginId | undefined;
   #beginsAnew = false;
+  /** The openings that were known when the changes that are applied were judged; unset at a resync, which shows none. */
+  #judgedBy: Epochs | undefined;
 
   private constructor(options: ReplicaOptions, progress: Progress) {
     this.#options = options;
@@ -61,7 +65,7 @@ export class Replica implements FeedSink {
     this.#life = new StoreLife(options.ledger);
     this.#telling = new Telling(options.ledger, {
       isOrigin: options.peering !== undefined,
-      claims: () => this.#claims,
+      claims: () => this.#hearer !== 'claims-nothing',
       beginAnew: () => {
         this.#beginsAnew = options.peering === undefined;
       },
@@ -77,9 +81,9 @@ export class Replica implements FeedSink {
     return this.#progress.kind === 'covered';
   }
 
-  /** Whether what it covers means anything. */
-  get #claims(): boolean {
-    return this.hasCaughtUp || this.#options.peering !== undefined;
+  get #hearer(): Hearer {
+    if (this.#options.peering !== undefined) return 'origin';
+    return this.hasCaughtUp ? 'edge' : 'claims-nothing';
   }
 
   /** True while a scan that sweeps is under way, or was interrupted. */
@@ -94,7 +98,7 @@ export class Replica implements FeedSink {
     const mustBeginAnew = peering?.mustBeginAnew() ?? (this.hasCaughtUp && (await holdsBeyondFinal(ledger)));
     if (mustBeginAnew || this.#beginsAnew) return { kind: 'partial', token: 'none' };
     // Another sweep stood in for this one: what it would go on to remove, unmarked, is not to go without a trace.
-    if (peering !== undefined && this.isSweeping) this.#progress = { kind: 'nothing' };
+    if (peering !== undefined && this.isSweeping) this.#progress = await forgetProgress(ledger, peering.progressName);
     const progress = this.#progress;
     // An origin that covers something goes on from there, also with a peer whom it never followed, or not to the end.
     const goesOn = peering !== undefined && state.covered.size > 0;
@@ -114,14 +118,23 @@ export class Replica implements FeedSink {
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') return this.#resync(event);
-    const { told, taken } = this.#telling.check(event);
-    await this.#hear(told);
-    return taken.kind === 'changes' ? this.#changes(taken) : this.#caughtUp(taken);
+    for (let attempt = 1; ; attempt++) {
+      if (this.#options.peering !== undefined) this.#judgedBy = this.#options.ledger.state.epochs;
+      const { told, taken } = this.#telling.check(event);
+      this.#options.onTaken?.(taken, told);
+      try {
+        await this.#hear(told);
+        return await (taken.kind === 'changes' ? this.#changes(taken) : this.#caughtUp(taken));
+      } catch (error) {
+        if (!(error instanceof HeardMeanwhile) || attempt === judgingsMax) throw error;
+      }
+    }
   }
 
   /** A copy claims nothing any more until it has caught up; an origin goes on covering what it covers by itself. */
   async #resync({ vector, finals }: Resync): Promise<void> {
     this.#membership.checkHeard(vector); // Before the first step of a sweep that could not end.
+    this.#judgedBy = undefined;
     this.#options.onResync();
     const state = this.#options.peering === undefined ? { covered: emptyVector } : {};
     const progress: Progress = { kind: 'scan', sweep: [...vector], finals: [...finals] };
@@ -146,18 +159,20 @@ export class Replica implements FeedSink {
     return this.hasCaughtUp ? this.#options.ledger.state.covered : emptyVector;
   }
 
-  /** Rule R16: what is held from a life of a disk that was lost is adopted by an origin; a copy begins anew. */
-  async #hear(told: Told): Promise<void> {
-    const { ledger, peering } = this.#options;
-    const lost = await heldLostLives(ledger, told.epochs, this.#claims);
-    if (lost.length === 0) return;
-    if (peering !== undefined) return peering.adopt(lost);
-    // While nothing is claimed it can go: the scan that follows shows what it took the place of.
-    if (!this.hasCaughtUp) for (const life of lost) await removeRecords(ledger, life, { sync: true });
+  async #hear({ epochs }: Told): Promise<void> {
+    const know = (told: Epochs) => this.#know(told);
+    const lost = await hearOfLost(epochs, { ...this.#options, hearer: this.#hearer, know });
+    if (lost === undefined) return;
     this.#beginsAnew = true;
-    throw new MeridianError('UNAVAILABLE', `what is held of origin ${lost[0]?.origin} was lost with its disk`, {
-      reason: 'begins-anew',
-    });
+    throw lostLife(lost, 'what is held', 'begins-anew');
+  }
+
+  #know(told: Epochs): Promise<void> {
+    const decide = ({ state }: CommitView) => {
+      this.#judgedBy = joinEpochs(state.epochs, told, 'origin');
+      return { state: { epochs: this.#judgedBy }, result: undefined };
+    };
+    return this.#commit([], true, decide, this.#progress);
   }
 
   async #changes(event: Changes): Promise<void> {
@@ -191,21 +206,30 @@ export class Replica implements FeedSink {
   }
 
   #merged(event: Changes, view: CommitView): Decision<undefined> {
+    const { peering } = this.#options;
+    const { registry } = this.#options.ledger;
+    const accepting = {
+      ...this.#options,
+      registry,
+      peering,
+      sweep: this.#sweep,
+      claims: this.#hearer !== 'claims-nothing',
+    };
     const puts = event.records.flatMap((change) => {
       assert(change.kind !== 'announcement', 'a copy is sent every value');
-      return this.#accepted(change, view);
+      return accepted(change, view, accepting);
     });
     const highWater = puts.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
     if (event.step === undefined) {
-      const epochs = heardEpochs(view.state.epochs, event.epochs, this.#claims);
+      const epochs = heardEpochs(view.state.epochs, event.epochs, this.#hearer);
       return { puts, state: { highWater, epochs }, result: undefined };
     }
     return { puts, state: { highWater, ...this.#stateAfter(event.step, view) }, result: undefined };
   }
 
   #stateAfter(step: Step, { state }: CommitView): Partial<LedgerState> {
-    const after = stateAfter(state, step);
     const { peering } = this.#options;
+    const after = stateAfter(state, step, this.#hearer);
     return peering === undefined ? after : { ...after, settled: peering.settled(after.covered, state.settled, step) };
   }
 
@@ -213,33 +237,6 @@ export class Replica implements FeedSink {
   get #mustSync(): boolean {
     const { peering, ledger } = this.#options;
     return peering !== undefined && ledger.state.covered.size > 0;
-  }
-
-  /** The rules by which a record gets in: R18 (dead namespaces), R20 (already covered), then the merge rule. */
-  #accepted(record: Record, view: CommitView): Record[] {
-    const { registry } = this.#options.ledger;
-    const { observer, filter } = this.#options;
-    if (!matches(filter, record.namespace, record.key)) return [];
-    if (record.namespace !== registryNamespace && registry.isDead(record.namespace)) return [];
-    const held = view.head(record);
-    if (this.#options.peering === undefined && isRewritten(record, held, this.#sweep)) return [record];
-    if (held === undefined) {
-      // An end in the registry counts again: data of a namespace may have come since, of who had lost that it ended (R18).
-      const isEnd = record.kind === 'tombstone' && record.namespace === registryNamespace;
-      const meant = !isEnd && this.#claims;
-      const superseded = meant && coversPosition(view.state.covered, record.position);
-      return superseded ? [] : [record];
-    }
-    // Where its place is beyond a final sequence, whoever adopted it may have been removed as well (rule R23).
-    const isLeft = isSameOrFuller(record, held) && this.#membership.isBeyondFinal(held.position);
-    if (isLeft || movesTo(record, held)) return [record];
-    if (!replaces(record, held)) {
-      const conflict = record.stamp < held.stamp && stampParts(record.stamp).origin !== stampParts(held.stamp).origin;
-      if (conflict) observer.conflictLost(held.stamp, record.stamp);
-      return [];
-    }
-    if (record.stamp !== held.stamp) this.#options.peering?.overwritten(held, record);
-    return [inPlaceOf(held, record)];
   }
 
   get #sweep(): Sweep | undefined {
@@ -287,6 +284,8 @@ export class Replica implements FeedSink {
       decide: (view) => {
         this.checkStore();
         this.#options.peering?.mayTake();
+        // By another peer's feed, perhaps of what took the place of what this one shows.
+        if (this.#judgedBy !== undefined && view.state.epochs !== this.#judgedBy) throw new HeardMeanwhile();
         return { ...decide(view), meta };
       },
     });

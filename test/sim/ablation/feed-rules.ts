@@ -137,7 +137,7 @@ export const feedRules: readonly RuleTakenOut[] = [
     name: 'R16 identity: what a rolled back origin shows loses against what it has forgotten',
     edits: [
       { file: 'replication/sweep', from: 'return isForgotten(held, sweep);', to: 'return false;' },
-      { file: 'replication/lost-lives', from: 'return first === undefined ? []', to: 'return true ? []' },
+      { file: 'replication/lost-lives', from: 'return from === undefined ? []', to: 'return true ? []' },
     ],
     expected: /after the quiet|the audit found/,
     history: 'a revision going back after a restore',

@@ -73,7 +73,7 @@ export const originRules: readonly RuleTakenOut[] = [
     name: 'R18 dead namespaces: what comes late for one is taken in',
     edits: [
       {
-        file: 'replication/replica',
+        file: 'replication/accepted',
         from: 'if (record.namespace !== registryNamespace && registry.isDead(record.namespace))',
         to: 'if (false)',
       },
@@ -120,7 +120,7 @@ export const originRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R18 dead namespaces: an end that was purged here is not taken again',
-    edits: [{ file: 'replication/replica', from: '!isEnd && ', to: '' }],
+    edits: [{ file: 'replication/accepted', from: '!isEnd && ', to: '' }],
     expected: /still holds/,
     seed: 2_021_204,
     topology: 'relays',

@@ -58,7 +58,7 @@ export const peerRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R11 one commit queue: what a peer sends takes the place of what is held',
-    edits: [{ file: 'replication/replica', from: 'if (!replaces(record, held)) {', to: 'if (false) {' }],
+    edits: [{ file: 'replication/accepted', from: 'if (!replaces(record, held)) {', to: 'if (false) {' }],
     expected: /covers|bound|session|lost/,
     topology: 'several',
   },

@@ -70,7 +70,7 @@ export const relayRules: readonly RuleTakenOut[] = [
   },
   {
     name: 'R20 already covered: what was purged here is taken again',
-    edits: [{ file: 'replication/replica', from: 'return superseded ? [] : [record];', to: 'return [record];' }],
+    edits: [{ file: 'replication/accepted', from: 'return superseded ? [] : [record];', to: 'return [record];' }],
     expected: /covers/,
     history: 'a relay that lags behind its follower',
   },
