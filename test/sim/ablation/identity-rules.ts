@@ -40,13 +40,6 @@ export const identityRules: readonly RuleTakenOut[] = [
     topology: 'relays',
   },
   {
-    name: 'R16 identity: who waited for its session is answered by an origin that lost its id meanwhile',
-    edits: [{ file: 'origin/origin-reads', from: 'check();', to: '' }],
-    expected: /is shown/,
-    seed: 11_001_888,
-    topology: 'relays',
-  },
-  {
     name: 'R16 identity: an origin that lost its id goes on taking from others, and sweeps what only it holds',
     edits: [
       { file: 'origin/origin-parts', from: 'this.standing.checkIdentity();', to: '' },
