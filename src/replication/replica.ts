@@ -131,12 +131,12 @@ export class Replica implements FeedSink {
     }
   }
 
-  /** A copy claims nothing any more until it has caught up; an origin goes on covering what it covers by itself. */
+  /** A copy claims nothing any more, nor for others, until it has caught up; an origin covers what it covers by itself. */
   async #resync({ vector, finals }: Resync): Promise<void> {
     this.#membership.checkHeard(vector); // Before the first step of a sweep that could not end.
     this.#judgedBy = undefined;
     this.#options.onResync();
-    const state = this.#options.peering === undefined ? { covered: emptyVector } : {};
+    const state = this.#options.peering === undefined ? { covered: emptyVector, settled: emptyVector } : {};
     const progress: Progress = { kind: 'scan', sweep: [...vector], finals: [...finals] };
     await this.#commit([], true, () => ({ state, result: undefined }), progress);
     this.#beginsAnew = false;

@@ -86,4 +86,11 @@ export const relayRules: readonly RuleTakenOut[] = [
     expected: /after the quiet|the audit found/,
     history: 'a relay that resyncs under its followers',
   },
+  {
+    name: 'R19 purge by proof: what all covered of a life that was lost is settled still',
+    edits: [{ file: 'replication/replica', from: ', settled: emptyVector }', to: ' }' }],
+    expected: /the copy holds/,
+    seed: 40_071_207,
+    topology: 'relays',
+  },
 ];
