@@ -1,6 +1,7 @@
 import { type Cursor, cursorOf, type Epochs } from '../../model/epoch.ts';
-import type { Step } from '../../model/feed.ts';
+import type { FeedEvent, FollowStart } from '../../model/feed.ts';
 import type { NamespaceId } from '../../model/namespace.ts';
+import { covers, emptyVector, type VersionVector, withPosition } from '../../model/version-vector.ts';
 import { decodeNamespaceId, decodeOrigin, malformed } from '../codec/record-codec.ts';
 
 interface Scope {
@@ -38,13 +39,35 @@ export function decodeWatchCursor(text: string, scope: Scope): Cursor {
   );
 }
 
-/** The epochs that a watch has heard of: steps tell them only where they changed. */
-export class WatchEpochs {
+/**
+ * From where a watch may resume. A node shows also what it holds and does not cover yet: behind that no cursor is given,
+ * until a step covers it, as another node may have yet to hear of it, and would go back to an earlier record.
+ *
+ *     a {o: 5}  step {o: 5}  cursor   ·   b {p: 9}  step {o: 5}  none   ·   c {o: 6}  step {o: 6, p: 9}  cursor
+ */
+export class WatchCursors {
+  /** Steps tell them only where they changed. */
   #epochs: Epochs = new Map();
+  #shown: VersionVector = emptyVector;
+  #given: boolean;
 
-  cursor({ vector, epochs }: Step): Cursor {
-    if (epochs !== undefined) this.#epochs = epochs;
-    return cursorOf(vector, this.#epochs);
+  /** A watch from now on must be given one at once: it could not tell what it missed else. */
+  constructor(start: FollowStart['kind']) {
+    this.#given = start !== 'now';
+  }
+
+  /** The cursor behind this event; undefined where it is none to resume at. */
+  after(event: FeedEvent): Cursor | undefined {
+    if (event.kind === 'resync') this.#shown = emptyVector;
+    if (event.kind === 'changes') {
+      for (const { position } of event.records) this.#shown = withPosition(this.#shown, position);
+    }
+    const step = event.kind === 'caught-up' ? event : event.kind === 'changes' ? event.step : undefined;
+    if (step === undefined) return undefined;
+    if (step.epochs !== undefined) this.#epochs = step.epochs;
+    if (this.#given && !covers(step.vector, this.#shown)) return undefined;
+    this.#given = true;
+    return cursorOf(step.vector, this.#epochs);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Cursor } from '../../model/epoch.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type { Change, FeedEvent, FollowStart, Step } from '../../model/feed.ts';
+import type { Change, FeedEvent, FollowStart } from '../../model/feed.ts';
 import { type NamespaceInfo, namespaceKey, registryNamespace } from '../../model/namespace.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -9,7 +9,7 @@ import { optional } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { endlessStream, writeTo } from './unary.ts';
-import { decodeWatchCursor, encodeWatchCursor, WatchEpochs } from './watch-cursor.ts';
+import { decodeWatchCursor, encodeWatchCursor, WatchCursors } from './watch-cursor.ts';
 
 interface WireWatchRequest {
   readonly namespace: string;
@@ -62,10 +62,11 @@ export function watchHandlers(
       values: { kind: 'inline' as const, bytesMax: pieceBytesMax },
       start,
     };
-    const epochs = new WatchEpochs();
+    const cursors = new WatchCursors(start.kind);
     for await (const event of upstream.follow(open, silence(signal), signal)) {
       refuseDeleted(event, namespace);
-      for (const response of responses(event, (step) => encodeWatchCursor(epochs.cursor(step), scope))) {
+      const behind = cursors.after(event);
+      for (const response of responses(event, behind === undefined ? '' : encodeWatchCursor(behind, scope))) {
         await writeTo(served, response, signal);
       }
     }
@@ -110,17 +111,16 @@ async function* silence(signal: AbortSignal): AsyncGenerator<never> {
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-function* responses(event: FeedEvent, cursorAt: (step: Step) => string): Generator<WireWatchResponse> {
+function* responses(event: FeedEvent, cursor: string): Generator<WireWatchResponse> {
   switch (event.kind) {
     case 'resync':
       yield { reset: true, cursor: '' };
       return;
     case 'caught-up':
-      yield { caughtUp: true, cursor: cursorAt(event) };
+      yield { caughtUp: true, cursor };
       return;
     case 'changes': {
       const records = event.records.filter(({ namespace }) => namespace !== registryNamespace);
-      const cursor = event.step === undefined ? '' : cursorAt(event.step);
       for (const [index, record] of records.entries()) {
         yield { change: changeOf(record), cursor: index === records.length - 1 ? cursor : '' };
       }

@@ -87,4 +87,11 @@ export const sessionRules: readonly RuleTakenOut[] = [
     seed: 1_005_468,
     topology: 'relays',
   },
+  {
+    name: 'watches: a cursor is given behind what is shown and not covered',
+    edits: [{ file: 'rpc/server/watch-cursor', from: 'this.#given && !covers(step.vector, this.#shown)', to: 'false' }],
+    expected: /goes back/,
+    seed: 40_088_443,
+    topology: 'several',
+  },
 ];

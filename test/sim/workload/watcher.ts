@@ -4,7 +4,7 @@ import type { NamespaceId } from '../../../src/model/namespace.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import { coversPosition, emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
-import { WatchEpochs } from '../../../src/rpc/server/watch-cursor.ts';
+import { WatchCursors } from '../../../src/rpc/server/watch-cursor.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import { describeEvent, type Oracles } from '../oracles/oracles.ts';
 import { mayBeAbsent } from '../oracles/truth.ts';
@@ -29,7 +29,7 @@ export class Watcher {
   readonly #latest = new Map<string, Stamp>();
   /** Of these, what was told up to the cursor. */
   #settled: ReadonlyMap<string, Stamp> = new Map();
-  readonly #epochs = new WatchEpochs();
+  #cursors = new WatchCursors('nothing');
   #cursor: Cursor | undefined;
   /** A reset makes even a watch from now begin with all records. */
   #from: WatcherOptions['from'];
@@ -70,6 +70,7 @@ export class Watcher {
     if (this.#cursor !== undefined) for (const [key, stamp] of this.#settled) this.#latest.set(key, stamp);
     const start: FollowStart =
       this.#cursor === undefined ? { kind: this.#from } : { kind: 'cursor', cursor: this.#cursor };
+    this.#cursors = new WatchCursors(start.kind);
     return {
       protocol: 1,
       node: { name, role: 'edge', id: 'w'.repeat(16), region: 'r' },
@@ -83,6 +84,7 @@ export class Watcher {
 
   #take(event: FeedEvent): void {
     this.#options.oracles.trace.note(() => `→ watch ${this.#options.name} ${describeEvent(event)}`);
+    const behind = this.#cursors.after(event);
     switch (event.kind) {
       case 'resync':
         this.resets++;
@@ -94,11 +96,11 @@ export class Watcher {
         return;
       case 'caught-up':
         this.#base ??= event.vector;
-        this.#step(event);
+        this.#step(event, behind);
         return;
       case 'changes':
         for (const change of event.records) this.#changed(change);
-        if (event.step !== undefined) this.#step(event.step);
+        if (event.step !== undefined) this.#step(event.step, behind);
         return;
       default:
         return;
@@ -114,10 +116,12 @@ export class Watcher {
   }
 
   /** Everything that the step covers was told, or need not be. */
-  #step(step: Step): void {
+  #step(step: Step, behind: Cursor | undefined): void {
     const { oracles, namespace, time } = this.#options;
-    this.#cursor = this.#epochs.cursor(step);
-    this.#settled = new Map(this.#latest);
+    if (behind !== undefined) {
+      this.#cursor = behind;
+      this.#settled = new Map(this.#latest);
+    }
     this.covered = step.vector;
     if (oracles.isDead(namespace)) return;
     const truth = oracles.truthOf();
