@@ -68,6 +68,7 @@ export class Watcher {
     // What came behind the cursor comes again, maybe from who has not heard of all of it. Without one, all comes anew.
     this.#latest.clear();
     if (this.#cursor !== undefined) for (const [key, stamp] of this.#settled) this.#latest.set(key, stamp);
+    else this.#base = undefined;
     const start: FollowStart =
       this.#cursor === undefined ? { kind: this.#from } : { kind: 'cursor', cursor: this.#cursor };
     this.#cursors = new WatchCursors(start.kind);
