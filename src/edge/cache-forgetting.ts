@@ -3,8 +3,8 @@ import type { RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { holdsFrom } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
-import { emptyLedgerState } from '../replication/ledger-state.ts';
-import { type LostLife, lostLives } from '../replication/lost-lives.ts';
+import { emptyLedgerState, type LedgerState } from '../replication/ledger-state.ts';
+import { beyond, isOf, type LostLife } from '../replication/lost-lives.ts';
 import { removeRecords } from '../replication/remove-records.ts';
 import type { DiskBound } from './disk-bound.ts';
 import type { MemoryCache } from './memory-cache.ts';
@@ -28,19 +28,19 @@ export async function forgetAll({ ledger, memory, disk }: Cached, vouching: stri
   await disk.measure();
 }
 
-/**
- * What a load or a write brought, if anything, from a life of an origin's disk that was lost (R16); and what it brought of
- * an origin of which no opening was heard before: nobody knows which life it is from.
- */
-export function livesToForget({ state }: Pick<Ledger, 'state'>, told: Epochs): readonly LostLife[] {
-  const unheard = [...told.keys()].filter((origin) => !state.epochs.has(origin));
-  const unknown = unheard.map((origin) => ({ origin, from: (state.covered.get(origin) ?? 0) + 1 }));
-  return [...lostLives(state, told), ...unknown];
+/** Of origins of which no opening was heard before: nobody knows which life what a load or a write brought is from. */
+export function livesUnheard({ covered, epochs }: Pick<LedgerState, 'covered' | 'epochs'>, told: Epochs): LostLife[] {
+  const unheard = [...told.keys()].filter((origin) => !epochs.has(origin));
+  return beyond(
+    unheard.map((origin) => ({ origin, from: 1 })),
+    covered,
+  );
 }
 
 /**
- * They go before the new ones are heard of. False where nothing was forgotten, because a part of the registry would go
- * with it: what that took the place of is held no more, so that the registry has to be taken anew.
+ * What a load or a write brought of these lives goes before the new ones are heard of (R16). False where nothing was
+ * forgotten, because a part of the registry would go with it: what that took the place of is held no more, so that the
+ * registry has to be taken anew.
  */
 export async function forgetLives({ ledger, memory, disk }: Cached, lost: readonly LostLife[]): Promise<boolean> {
   // What was installed before is on disk by then.
@@ -50,9 +50,7 @@ export async function forgetLives({ ledger, memory, disk }: Cached, lost: readon
   for (const life of lost) gone += await removeRecords(ledger, life, { sync: true });
   // What superseded an entry may have been of them too: what it took the place of would be refused for good.
   memory.deleteWhere(
-    ({ record: { position }, superseded }) =>
-      superseded !== undefined ||
-      lost.some(({ origin, from }) => position.origin === origin && position.sequence >= from),
+    ({ record: { position }, superseded }) => superseded !== undefined || lost.some((life) => isOf(life, position)),
   );
   if (gone > 0) await disk.measure();
   return true;

@@ -5,22 +5,23 @@ import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
-import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { Telling, type Told } from '../replication/check-told.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { holdsBeyondFinal } from '../replication/holds-beyond-final.ts';
 import type { Ledger } from '../replication/ledger.ts';
-import { lostLives, withoutLives } from '../replication/lost-lives.ts';
+import { lostLives } from '../replication/lost-lives.ts';
 import type { CommitView } from '../replication/proposal.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import { StoreLife } from '../replication/store-life.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { decideCaughtUp, decideChanges, decideInstall } from './cache-changes.ts';
-import { type Cached, forgetAll, forgetLives, livesToForget } from './cache-forgetting.ts';
+import { type Cached, forgetAll, forgetLives, livesUnheard } from './cache-forgetting.ts';
 import { DiskBound } from './disk-bound.ts';
 import { type CacheEntry, MemoryCache } from './memory-cache.ts';
 import type { EdgeObserver } from './observer.ts';
 import { Flights, type HeldRecord, type Part, partStatus } from './part.ts';
+import { Shown } from './shown.ts';
 
 export interface CachePartOptions {
   readonly ledger: Ledger;
@@ -50,7 +51,7 @@ export class CachePart implements FeedSink, Part {
   readonly #disk: DiskBound;
   #caughtUpBefore: boolean;
   #caughtUpNow = false;
-  #shown: VersionVector = emptyVector;
+  readonly #shown: Shown;
   #generation = 0;
   /** Until the openings are heard of that took the place of what goes. */
   #isForgetting = false;
@@ -65,6 +66,7 @@ export class CachePart implements FeedSink, Part {
     this.#options = options;
     this.ledger = ledger;
     this.#life = new StoreLife(ledger);
+    this.#shown = new Shown(ledger, this.flights);
     this.#telling = new Telling(ledger, {
       isOrigin: false,
       claims: () => this.#caughtUpBefore,
@@ -118,7 +120,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   shown(): VersionVector {
-    return this.ledger.registry.membership.withinFinal(this.#shown);
+    return this.#shown.vector;
   }
 
   generation(): number {
@@ -195,13 +197,14 @@ export class CachePart implements FeedSink, Part {
   }
 
   async #hear({ epochs }: Told): Promise<void> {
-    const lost = livesToForget(this.ledger, epochs);
-    if (lost.length === 0) return;
+    const lost = lostLives(this.ledger.state, epochs);
+    const lives = [...lost, ...livesUnheard(this.ledger.state, epochs)];
+    if (lives.length === 0) return;
     this.#generation++;
     this.#isForgetting = true;
-    const forgotten = await forgetLives(this.#cached, lost);
+    const forgotten = await forgetLives(this.#cached, lives);
     this.#generation++; // A look that began meanwhile may have seen what is gone by now.
-    this.#shown = withoutLives(this.#shown, lostLives(this.ledger.state, epochs));
+    this.#shown.lose(lost);
     if (forgotten) return;
     await this.#forgetAll();
     throw new MeridianError('UNAVAILABLE', 'a part of the registry was lost with a disk', { reason: 'begins-anew' });
@@ -209,8 +212,7 @@ export class CachePart implements FeedSink, Part {
 
   async #changes(event: Changes): Promise<void> {
     // Told before anything is awaited, so that no load that ends meanwhile is taken for the latest.
-    for (const change of event.records) this.#show(change);
-    if (event.step !== undefined) this.#shown = joinVectors(this.#shown, event.step.vector);
+    this.#shown.show(event);
     this.#unvouched ||= !this.#caughtUpBefore;
     await this.#fetchSuperseded(event.records);
     await this.ledger.submit({
@@ -227,11 +229,6 @@ export class CachePart implements FeedSink, Part {
     if (event.committedAtMs !== undefined && event.records.length > 0) {
       this.#options.observer.propagated('cache', this.#options.clock.wallMs() - event.committedAtMs);
     }
-  }
-
-  #show(change: Change): void {
-    this.#shown = withPosition(this.#shown, change.position);
-    this.flights.named(mapKey(change.namespace, change.key), change.stamp);
   }
 
   #outdate(change: Change): void {
@@ -261,7 +258,7 @@ export class CachePart implements FeedSink, Part {
   }
 
   async #caughtUp(event: CaughtUp): Promise<void> {
-    this.#shown = joinVectors(this.#shown, event.vector);
+    this.#shown.join(event.vector);
     await this.ledger.submit({
       keys: [],
       sync: true,
@@ -284,7 +281,7 @@ export class CachePart implements FeedSink, Part {
     this.#caughtUpNow = false;
     this.#generation++;
     await forgetAll(this.#cached, caughtUpName);
-    this.#shown = emptyVector;
+    this.#shown.clear();
     this.#unvouched = false;
   }
 

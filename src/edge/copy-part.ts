@@ -2,19 +2,20 @@ import type { PartStatus } from '../model/cluster.ts';
 import type { Epochs } from '../model/epoch.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import type { Filter } from '../model/filter.ts';
-import { mapKey, type RecordKey } from '../model/key.ts';
+import type { RecordKey } from '../model/key.ts';
 import { replaces } from '../model/merge.ts';
 import type { Record } from '../model/record.ts';
 import type { Bound } from '../model/staleness.ts';
-import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import type { Ledger } from '../replication/ledger.ts';
-import { lostLives, withoutLives } from '../replication/lost-lives.ts';
+import { lostLives } from '../replication/lost-lives.ts';
 import { Replica, type ReplicaOptions } from '../replication/replica.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Overlay } from './overlay.ts';
 import { Flights, type HeldRecord, type Part, partStatus } from './part.ts';
+import { Shown } from './shown.ts';
 
 export interface CopyPartOptions extends Omit<ReplicaOptions, 'part' | 'onResync' | 'onTaken'> {
   readonly tracker: StalenessTracker;
@@ -33,7 +34,7 @@ export class CopyPart implements FeedSink, Part {
   readonly #clock: Clock;
   readonly #replica: Replica;
   readonly #overlay: Overlay;
-  #shown: VersionVector = emptyVector;
+  readonly #shown: Shown;
   #generation = 0;
 
   private constructor(options: CopyPartOptions, replica: Replica) {
@@ -43,6 +44,7 @@ export class CopyPart implements FeedSink, Part {
     this.#clock = options.clock;
     this.#replica = replica;
     this.#overlay = new Overlay(options.ledger, overlayBytesMax);
+    this.#shown = new Shown(options.ledger, this.flights);
   }
 
   static async open(options: CopyPartOptions): Promise<CopyPart> {
@@ -84,7 +86,7 @@ export class CopyPart implements FeedSink, Part {
   }
 
   shown(): VersionVector {
-    return this.ledger.registry.membership.withinFinal(this.#shown);
+    return this.#shown.vector;
   }
 
   generation(): number {
@@ -102,17 +104,12 @@ export class CopyPart implements FeedSink, Part {
   #resynced(): void {
     this.#generation++;
     this.#overlay.clear();
-    this.#shown = emptyVector;
+    this.#shown.clear();
   }
 
   #taken(event: Changes | CaughtUp, epochs: Epochs): void {
-    this.#shown = withoutLives(this.#shown, lostLives(this.ledger.state, epochs));
-    if (event.kind !== 'changes') return;
-    for (const { namespace, key, stamp, position } of event.records) {
-      this.#shown = withPosition(this.#shown, position);
-      this.flights.named(mapKey(namespace, key), stamp);
-    }
-    if (event.step !== undefined) this.#shown = joinVectors(this.#shown, event.step.vector);
+    this.#shown.lose(lostLives(this.ledger.state, epochs));
+    if (event.kind === 'changes') this.#shown.show(event);
   }
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {

@@ -80,10 +80,10 @@ export function joinEpochs(known: Epochs, told: Epochs, hearer: Hearer = 'edge')
 }
 
 function goesOn(known: EpochHistory | undefined, told: EpochHistory, hearer: Hearer): boolean {
-  const parted = partedAt(known, told);
-  if (takenOverAt(known, told) !== undefined) return hearer !== 'origin' || parted.told !== parted.known;
+  const { known: ours, told: theirs } = partedAt(known, told);
   // They share the last of what was told, or nothing at all.
-  return parted.known === undefined && (known?.at(-1)?.first ?? 0) < (told.at(-1)?.first ?? 0);
+  if (theirs === undefined) return ours === undefined && (known?.at(-1)?.first ?? 0) < (told.at(-1)?.first ?? 0);
+  return ours === undefined || theirs < ours || (theirs === ours && hearer !== 'origin');
 }
 
 /** Where an opening begins that is told and counts, and is not known: what is known of there and behind is lost. */

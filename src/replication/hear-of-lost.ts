@@ -15,8 +15,9 @@ export interface Hearing {
 }
 
 /**
- * Rule R16: what is held from a life of a disk that was lost is adopted by an origin; a copy begins anew, as the origin
- * says that is returned, and while it claims nothing it lets that go: the scan that follows shows what took its place.
+ * Rule R16: what is held from a life of a disk that was lost is adopted by an origin. A copy has to begin anew where an
+ * origin is returned: something of its log is held. While it claims nothing it lets that go first: the scan that follows
+ * shows what took its place.
  */
 export async function hearOfLost(
   told: Epochs,

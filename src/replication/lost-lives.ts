@@ -1,5 +1,5 @@
 import { type EpochHistory, type Epochs, type Hearer, partedAt, takenOverAt } from '../model/epoch.ts';
-import type { OriginId } from '../model/position.ts';
+import type { OriginId, Position } from '../model/position.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Store } from '../store/store.ts';
 import { holdsFrom } from './holds-beyond-final.ts';
@@ -42,6 +42,11 @@ function lostFrom(known: EpochHistory | undefined, history: EpochHistory, hearer
   if (hearer === 'edge') return takenOverAt(known, history);
   const { known: ours = Number.POSITIVE_INFINITY, told } = partedAt(known, history);
   return told === undefined || hearer === 'origin' ? told : Math.min(ours, told);
+}
+
+/** True for a place in this life. */
+export function isOf({ origin, from }: LostLife, position: Position): boolean {
+  return position.origin === origin && position.sequence >= from;
 }
 
 /** The vector up to where these lives began. */

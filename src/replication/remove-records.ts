@@ -1,9 +1,9 @@
 import type { RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
 import type { Head } from '../model/record.ts';
 import type { RecordRange } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
+import { isOf, type LostLife } from './lost-lives.ts';
 
 interface RemovalOptions {
   readonly sync?: boolean;
@@ -12,19 +12,13 @@ interface RemovalOptions {
   readonly only?: (key: RecordKey) => boolean;
 }
 
-/** A stretch of one origin's log, to its end: what was lost with a life of its disk. */
-interface LogRange {
-  readonly origin: OriginId;
-  readonly from: number;
-}
-
 /**
  * Removes records of a range without a trace, page by page, in the ledger's order, and with `sync` for good: else
  * a failed commit may bring them back (rule R2). Returns how many it saw.
  */
 export async function removeRecords(
   ledger: Ledger,
-  range: RecordRange | LogRange,
+  range: RecordRange | LostLife,
   { sync = false, signal, only = () => true }: RemovalOptions = {},
 ): Promise<number> {
   const { snapshot } = ledger.instant();
@@ -58,6 +52,6 @@ export async function removeRecords(
 }
 
 /** What was written since the look has a place of its own, and stays. */
-function isWithin({ position }: Head, range: RecordRange | LogRange): boolean {
-  return !('origin' in range) || (position.origin === range.origin && position.sequence >= range.from);
+function isWithin({ position }: Head, range: RecordRange | LostLife): boolean {
+  return !('origin' in range) || isOf(range, position);
 }
