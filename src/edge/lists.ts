@@ -98,12 +98,14 @@ export class Lists {
     const after = cursor === undefined ? undefined : decodeListCursor(cursor, namespace.id, prefix);
     const { snapshot, state } = copy.ledger.instant();
     const bound = copy.bound();
+    const lookedMs = clock.monotonicMs();
     try {
       const range = { namespace: namespace.id, prefix, limit, ...(after === undefined ? {} : { after }) };
       const page = await listPage(snapshot, range, state.covered, clock.wallMs());
-      const past = bound === undefined || bound.boundMs > facts.maxStalenessMs;
-      const provenance = { namespace: namespace.id, source: 'copy' as const, past, covered: state.covered, responder };
-      return { ...page, ...provenance, ...(bound === undefined ? {} : { bound }) };
+      const provenance = { namespace: namespace.id, source: 'copy' as const, covered: state.covered, responder };
+      const known = { ...page, ...provenance, past: false, ...(bound === undefined ? {} : { bound }) };
+      const answer = aged(known, clock.monotonicMs() - lookedMs);
+      return { ...answer, past: answer.bound === undefined || answer.bound.boundMs > facts.maxStalenessMs };
     } finally {
       await snapshot.close();
     }
