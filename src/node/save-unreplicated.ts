@@ -8,20 +8,22 @@ interface Where {
   readonly folder: string;
   /** Of the origin that lost its id. */
   readonly id: string;
+  /** Of this loss: a disk that was restored twice may be lost twice under one id. */
+  readonly loss: string;
   readonly why: string;
   readonly logger: Logger;
 }
 
 /**
- * Writes what only this origin holds into `unreplicated-ID.ndjson` in its data folder, one JSON object a line: namespace
+ * Writes what only this origin holds into `unreplicated-ID-LOSS.ndjson` in its data folder, one JSON object a line: namespace
  * (its id), key, version, and value in base64 with metadata and expiration, or `deleted`. On disk when it resolves; a
- * file that is complete is never written again.
+ * file that is complete is never written again, for then a crash came between saving and erasing.
  */
 export async function saveUnreplicated(
-  { folder, id, why, logger }: Where,
+  { folder, id, loss, why, logger }: Where,
   records: AsyncIterable<Record>,
 ): Promise<void> {
-  const path = join(folder, `unreplicated-${id}.ndjson`);
+  const path = join(folder, `unreplicated-${id}-${loss}.ndjson`);
   if (existsSync(path)) return;
   const file = await open(`${path}.part`, 'w');
   let saved = 0;

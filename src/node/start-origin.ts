@@ -58,7 +58,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
         return { upstream, close: () => upstream.close() };
       },
       ...advertisedAddress(config),
-      saveUnreplicated: (id, why, records) => saveUnreplicated({ folder: config.data, id, why, logger }, records),
+      saveUnreplicated: (lost, records) => saveUnreplicated({ folder: config.data, logger, ...lost }, records),
       lost: (why) => {
         logger.log('error', 'this origin lost its id and begins anew', { why });
         mustReopen.abort();

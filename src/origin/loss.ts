@@ -9,7 +9,6 @@ import { sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { withEither } from '../runtime/with-either.ts';
 import { identityRow, type OriginIdentity, type Registering } from './founding.ts';
-import { peerProgressName } from './peer-sink.ts';
 import type { Peers } from './peers.ts';
 import type { Standing } from './standing.ts';
 
@@ -25,11 +24,14 @@ interface Lost {
   readonly final: number;
   /** Where the others were reached. */
   readonly peers: readonly string[];
+  /** Of this loss alone: the same id may be lost again, by another restore of its disk. */
+  readonly loss: string;
 }
 
 export interface LossOptions extends Registering {
   readonly peers: Pick<Peers, 'views' | 'all'>;
   readonly standing: Standing;
+  readonly random: Random;
   /** It must not serve any more, from this moment on. */
   readonly ended: () => void;
   /** The store is marked: opened again it saves what only it holds, and begins empty under a new id. */
@@ -87,7 +89,12 @@ export class Loss {
       this.#wake = () => woken.abort();
       if (this.#found === 'rolled-back' && this.#final === undefined) this.#final = await this.#removed(signal);
       if (this.#found !== undefined && this.#final !== undefined) {
-        const kept = await keepLoss(ledger, { why: this.#found, final: this.#final, peers: this.#addresses() });
+        const kept = await keepLoss(ledger, {
+          why: this.#found,
+          final: this.#final,
+          peers: this.#addresses(),
+          loss: this.#options.random.hex(4),
+        });
         if (kept) {
           lost(this.#options.standing.reason ?? this.#found);
           return;
@@ -150,12 +157,19 @@ function keepLoss(ledger: Ledger, loss: Lost): Promise<boolean> {
   return kept.catch(() => false);
 }
 
-/** Where what only this store holds is saved before it is erased. Resolves once that is on disk. */
-export type SaveUnreplicated = (id: string, why: string, records: AsyncIterable<Record>) => Promise<void>;
+/**
+ * Where what only this store holds is saved before it is erased, under its id and the loss's own. Resolves once that is on
+ * disk; is asked again, with the same, after a crash.
+ */
+export type SaveUnreplicated = (
+  lost: { readonly id: string; readonly loss: string; readonly why: string },
+  records: AsyncIterable<Record>,
+) => Promise<void>;
 
 /**
  * Empties the store of an origin that lost its id, after what nobody else holds of its log was saved (rule R23), and
- * gives it a new id of no cluster. True where it did. The mark goes with the last commit, so that it never founds one.
+ * gives it a new id of no cluster. True where it did. The mark goes with the last commit, so that it never founds one,
+ * and so does all that was noted under the old id: how far peers were heard, what made the tokens of this store valid.
  */
 export async function recoverFromLoss(
   ledger: Ledger,
@@ -165,12 +179,12 @@ export async function recoverFromLoss(
 ): Promise<boolean> {
   const stored = await ledger.store.meta(lossName);
   if (stored === undefined) return false;
-  const { why, final, peers } = JSON.parse(Buffer.from(stored).toString()) as Lost;
-  await save(identity.id, why, ownRecords(ledger, identity, final));
+  const { why, final, peers, loss } = JSON.parse(Buffer.from(stored).toString()) as Lost;
+  await save({ id: identity.id, loss, why }, ownRecords(ledger, identity, final));
   await removeRecords(ledger, {});
-  const forgotten = peers.map((address): [string, undefined] => [peerProgressName(address), undefined]);
+  const forgotten = (await ledger.store.metaNames()).map((name): [string, undefined] => [name, undefined]);
   const anew: OriginIdentity = { id: random.hex(8) as OriginIdentity['id'], peers };
-  const meta = new Map<string, Uint8Array | undefined>([[lossName, undefined], identityRow(anew), ...forgotten]);
+  const meta = new Map<string, Uint8Array | undefined>([...forgotten, identityRow(anew)]);
   await ledger.submit({
     keys: [],
     sync: true,

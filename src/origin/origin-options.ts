@@ -41,7 +41,7 @@ export const originDefaults = {
   ...replicationDefaults,
   peers: [] as readonly string[],
   /** A node that keeps no files has nowhere to save it, so that it does not begin anew. */
-  saveUnreplicated: async (id: string): Promise<void> => {
+  saveUnreplicated: async ({ id }: { readonly id: string }): Promise<void> => {
     throw new MeridianError('FAILED_PRECONDITION', `origin ${id} lost its id and has nowhere to save what it holds`, {
       reason: 'identity-lost',
     });

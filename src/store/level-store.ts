@@ -5,7 +5,7 @@ import type { NamespaceId } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
 import { type Database, eraseAll, openDatabase } from './level/level-database.ts';
 import { closed, failed, storeError } from './level/level-errors.ts';
-import { metaKey, namespaceRanges } from './level/level-keys.ts';
+import { metaKey, metaNameIn, metaTable, namespaceRanges, tableBounds } from './level/level-keys.ts';
 import { addOperations } from './level/level-operations.ts';
 import type { LevelOptions } from './level/level-options.ts';
 import { readHeads, readRecord } from './level/level-reader.ts';
@@ -55,6 +55,10 @@ class LevelStore implements Store {
 
   meta(name: string): Promise<Uint8Array | undefined> {
     return this.#read(async (database) => database.getSync(metaKey(name)));
+  }
+
+  metaNames(): Promise<readonly string[]> {
+    return this.#read(async (database) => (await database.keys(tableBounds(metaTable)).all()).map(metaNameIn));
   }
 
   commit(batch: CommitBatch): Promise<void> {

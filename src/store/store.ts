@@ -13,6 +13,8 @@ export interface Store {
   read(key: RecordKey): Promise<Record | undefined>;
   /** Named state, by the names that earlier batches gave it. */
   meta(name: string): Promise<Uint8Array | undefined>;
+  /** The names of all named state, sorted. */
+  metaNames(): Promise<readonly string[]>;
   /**
    * All or nothing, in the order of the calls. Resolves once the batch is visible and, with `sync`, on disk together
    * with every batch before it. After a rejection the store takes nothing more until `reopen` (rule R2).

@@ -203,6 +203,7 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
         await reopened();
         const found = await Promise.all(['a', 'a/b', 'ä\0', 'format', '', 'never'].map((n) => metaText(store, n)));
         expect(found).toEqual(['', undefined, '3', 'mine', 'nameless', undefined]);
+        expect(await store.metaNames()).toEqual(['', 'a', 'format', 'ä\0']);
       });
     });
 

@@ -26,7 +26,7 @@ export class OriginGroup {
   readonly time = new VirtualTime();
   readonly random = new SeededRandom(1);
   /** What origins that lost their ids saved. */
-  readonly saved: Array<{ readonly id: string; readonly why: string; readonly record: Record }> = [];
+  readonly saved: Array<{ readonly id: string; readonly loss: string; readonly record: Record }> = [];
   readonly #members = new Map<string, Member>();
   readonly #cut = new Set<string>();
   readonly #options: Partial<OriginOptions>;
@@ -57,6 +57,7 @@ export class OriginGroup {
       clockSkewMsMax: 60,
       ringCommitsMax: 4,
       scanRecordsMax: 2,
+      durability: 'local',
       ...this.#options,
       ...options,
       store,
@@ -67,10 +68,9 @@ export class OriginGroup {
       address: name,
       region: 'r',
       version: 'test',
-      durability: 'local',
       peers,
-      saveUnreplicated: async (id, why, records) => {
-        for await (const record of records) this.saved.push({ id, why, record });
+      saveUnreplicated: async (lost, records) => {
+        for await (const record of records) this.saved.push({ ...lost, record });
       },
       lost: (why) => {
         member.lost = why;
@@ -92,6 +92,22 @@ export class OriginGroup {
     const member = this.#members.get(name);
     if (member === undefined) throw new Error(`${name} was never opened`);
     return member.disk;
+  }
+
+  /** Sets named state of its store. */
+  async note(name: string, ...names: readonly string[]): Promise<void> {
+    const meta = new Map(names.map((noted) => [noted, Buffer.from('x')]));
+    await this.until(this.#storeOf(name).commit({ puts: [], removals: [], meta, sync: true }));
+  }
+
+  metaNames(name: string): Promise<readonly string[]> {
+    return this.until(this.#storeOf(name).metaNames());
+  }
+
+  #storeOf(name: string): MemoryStore {
+    const store = this.#members.get(name)?.store;
+    if (store === undefined) throw new Error(`${name} is not open`);
+    return store;
   }
 
   clock(name: string): VirtualClock {

@@ -133,6 +133,7 @@ describe('an origin that is gone for good', () => {
     await group.pass(50);
     await group.put('a', 'mine', 'seen by nobody');
     const before = group.at('a').identity.id;
+    await group.note('a', 'origin/generation', 'noted');
     await retire('b', 'a');
     await alike(['c'], 'mine', null as unknown as string);
     group.mend('a', 'b');
@@ -143,6 +144,9 @@ describe('an origin that is gone for good', () => {
     await group.ready('a');
     expect(group.at('a').identity.id).not.toBe(before);
     expect(group.saved.map(({ id, record }) => [id, record.key])).toContainEqual([before, 'mine']);
+    // Nothing that was noted under the old id: what tokens or peers' progress meant, they no longer do.
+    const names = await group.metaNames('a');
+    expect(names.filter((name) => name === 'origin/generation' || name === 'noted')).toEqual([]);
     await group.put('b', 'k', 'after');
     await alike(['a', 'b', 'c'], 'k', 'after');
     expect(await group.text('a', 'mine')).toBe(null);

@@ -81,6 +81,11 @@ export class MemoryStore implements Store {
     return this.#contents.meta.get(name);
   }
 
+  async metaNames(): Promise<readonly string[]> {
+    await this.#usable();
+    return [...this.#contents.meta.keys()].sort();
+  }
+
   commit(batch: CommitBatch): Promise<void> {
     const committed = this.#commits.then(() => this.#commit(batch));
     this.#commits = committed.catch(() => {});

@@ -37,6 +37,10 @@ export function metaKey(name: string): string {
   return metaTable + name;
 }
 
+export function metaNameIn(key: string): string {
+  return key.slice(metaTable.length);
+}
+
 export function recordKey({ namespace, key }: RecordKey): string {
   return `r${namespace}${key}`;
 }

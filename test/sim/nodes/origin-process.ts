@@ -71,7 +71,7 @@ export class OriginProcess extends Process<Origin> {
       probeIntervalMs: 50,
       silenceMsMax: 400,
       backoff: { firstMs: 5, mostMs: 80 },
-      saveUnreplicated: async (_id, _why, records) => {
+      saveUnreplicated: async (_lost, records) => {
         for await (const { stamp } of records) this.saved.push(stamp);
       },
       lost: (why) => this.#beginAnew(why),
