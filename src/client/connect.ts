@@ -14,6 +14,7 @@ export type { Change, WatchOptions } from './change.ts';
 export type { ClusterHandle } from './cluster-handle.ts';
 export type { Entry, Key, ListOptions, ListResult } from './listing.ts';
 export type { GetOptions, Namespace, PrefixOptions } from './namespace.ts';
+export type { ChangedNamespace } from './namespace-admin.ts';
 export type { ValueBody } from './value-body.ts';
 
 export interface ConnectOptions {

@@ -1,9 +1,13 @@
 import type { Call } from '../model/call.ts';
+import type { Durability } from '../model/key-value.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import { type ClientContext, inCall } from './call-frame.ts';
 import type { CallOptions } from './call-options.ts';
 import type { RemoteNode } from './remote-node.ts';
+
+/** A namespace as a change left it, and the level that the change reached before the call's deadline. */
+export type ChangedNamespace = NamespaceInfo & { readonly durability: Durability };
 
 /** Makes, finds, renames and deletes namespaces. Names are titles or ids; titles are unique. */
 export class NamespaceAdmin {
@@ -14,13 +18,13 @@ export class NamespaceAdmin {
   }
 
   /** @throws ALREADY_EXISTS where the title is taken; INVALID_ARGUMENT unless it has 1 to 512 bytes */
-  create(title: string, options: CallOptions = {}): Promise<NamespaceInfo> {
+  create(title: string, options: CallOptions = {}): Promise<ChangedNamespace> {
     return this.#change(options, (node, call) => node.create(title, call));
   }
 
   /** @throws NOT_FOUND */
   get(name: string, options: CallOptions = {}): Promise<NamespaceInfo> {
-    return this.#ask(options, (node, call) => node.find(name, call));
+    return this.#ask(options, (node, call) => node.find(name, call, this.#context.session.namespaces));
   }
 
   /** All of them, by title. */
@@ -29,30 +33,30 @@ export class NamespaceAdmin {
   }
 
   /** @throws NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT */
-  rename(name: string, title: string, options: CallOptions = {}): Promise<NamespaceInfo> {
+  rename(name: string, title: string, options: CallOptions = {}): Promise<ChangedNamespace> {
     return this.#change(options, (node, call) => node.rename(name, title, call));
   }
 
   /** The title is free at once; the data go away in the background. @throws NOT_FOUND */
-  delete(name: string, options: CallOptions = {}): Promise<NamespaceInfo> {
+  delete(name: string, options: CallOptions = {}): Promise<ChangedNamespace> {
     return this.#change(options, (node, call) => node.remove(name, call));
   }
 
   /** Moves where conditional writes are decided to the origin of this name or id. @throws NOT_FOUND, UNAVAILABLE */
-  moveHome(name: string, origin: string, options: CallOptions = {}): Promise<NamespaceInfo> {
+  moveHome(name: string, origin: string, options: CallOptions = {}): Promise<ChangedNamespace> {
     return this.#change(options, (node, call) => node.moveHome(name, origin, call));
   }
 
   async #change(
     options: CallOptions,
     ask: (node: RemoteNode, call: Call) => Promise<NamespaceChange>,
-  ): Promise<NamespaceInfo> {
+  ): Promise<ChangedNamespace> {
     const { endpoints } = this.#context;
-    const { namespace, session } = await inCall(this.#context, options, (call) => {
+    const { namespace, session, durability } = await inCall(this.#context, options, (call) => {
       return endpoints.write((node) => ask(node, call));
     });
-    this.#context.session.join(session);
-    return namespace;
+    this.#context.session.changed(session);
+    return { ...namespace, durability };
   }
 
   async #ask<T>(options: CallOptions, ask: (node: RemoteNode, call: Call) => Promise<T>): Promise<T> {

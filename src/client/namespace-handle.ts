@@ -84,8 +84,8 @@ export class NamespaceHandle implements Namespace {
     const request = { namespace: this.name, prefix, fromStart, ...(since === undefined ? {} : { cursor: since }) };
     const { closing } = this.#context;
     const backoff = new Backoff({ firstMs: 100, mostMs: 5000 }, this.#random);
-    const stop = signal === undefined ? closing : AbortSignal.any([closing, signal]);
-    return watch<Metadata>({ ...this.#context, backoff }, request, stop);
+    const signals = signal === undefined ? [closing] : [closing, signal];
+    return watch<Metadata>({ ...this.#context, backoff }, request, signals);
   }
 
   async #answers(

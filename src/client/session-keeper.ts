@@ -17,6 +17,7 @@ import { parseStamp, type Stamp } from '../model/stamp.ts';
  */
 export class SessionKeeper {
   #session: Session = emptySession;
+  #namespaces: Session = emptySession;
   readonly #enabled: boolean;
 
   constructor(enabled: boolean) {
@@ -25,6 +26,11 @@ export class SessionKeeper {
 
   get current(): Session {
     return this.#session;
+  }
+
+  /** What this client did to namespaces: where that is known, names mean what it made them mean. */
+  get namespaces(): Session {
+    return this.#namespaces;
   }
 
   sawAnswer(answer: GetAnswer): void {
@@ -44,8 +50,10 @@ export class SessionKeeper {
     for (const { position, stamp } of answer.written) this.sawRecord(position, stamp);
   }
 
-  join(other: Session): void {
-    this.#keep(joinSessions(this.#session, other));
+  /** A namespace was made, renamed, moved or deleted. */
+  changed(change: Session): void {
+    this.#keep(joinSessions(this.#session, change));
+    if (this.#enabled) this.#namespaces = joinSessions(this.#namespaces, change);
   }
 
   /** A text to hand to another process, which then sees what this one did. */
@@ -59,12 +67,13 @@ export class SessionKeeper {
     if (session === undefined) {
       throw new MeridianError('INVALID_ARGUMENT', 'this is no exported session', { reason: 'bad-session' });
     }
-    this.join(session);
+    this.changed(session); // What of it was done to namespaces it does not say.
   }
 
   /** Forgets. Reads may then show older states than before: the way on when a session can no longer be met. */
   reset(): void {
     this.#session = emptySession;
+    this.#namespaces = emptySession;
   }
 
   #keep(session: Session): void {

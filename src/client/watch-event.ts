@@ -1,4 +1,5 @@
 import type { Position } from '../model/position.ts';
+import type { Session } from '../model/session.ts';
 import type { Stamp } from '../model/stamp.ts';
 
 export interface WatchRequest {
@@ -9,6 +10,8 @@ export interface WatchRequest {
   readonly cursor?: string;
   /** Without a cursor: begin with all records there are. */
   readonly fromStart: boolean;
+  /** Changes of namespaces that the title is to be understood by; default none. */
+  readonly session?: Session;
 }
 
 /** What a node's watch tells. Where `cursor` is set, a watch may resume behind the event. */
@@ -36,4 +39,6 @@ export type WatchEvent =
   /** Everything seen so far is void; all records follow. */
   | { readonly kind: 'reset'; readonly cursor?: string }
   /** The watch has reached the present. */
-  | { readonly kind: 'caught-up'; readonly cursor?: string };
+  | { readonly kind: 'caught-up'; readonly cursor?: string }
+  /** Only the cursor goes on. */
+  | { readonly kind: 'progress'; readonly cursor?: string };

@@ -1,6 +1,7 @@
 import { MeridianError } from '../model/errors.ts';
 import type { Backoff } from '../runtime/backoff.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
+import { either } from '../runtime/with-either.ts';
 import { parseMetadata } from './answer.ts';
 import type { Change } from './change.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -14,28 +15,48 @@ export interface WatchContext {
   readonly backoff: Backoff;
 }
 
+/** What is watched; the session is the client's own at each attempt. */
+type Watched = Omit<WatchRequest, 'session'>;
+
 /**
- * Watches for as long as the signal lets it: whenever the stream ends or breaks, it backs off and goes on behind the
+ * Watches until one of the signals is aborted: whenever the stream ends or breaks, it backs off and goes on behind the
  * last cursor, at the next endpoint where this one failed. What no retry can mend is thrown.
  */
 export async function* watch<Metadata>(
   context: WatchContext,
-  request: WatchRequest,
+  request: Watched,
+  signals: readonly AbortSignal[],
+): AsyncGenerator<Change<Metadata>, void, undefined> {
+  const stop = either(signals);
+  try {
+    yield* watchUntil<Metadata>(context, request, stop.signal);
+  } finally {
+    stop.release();
+  }
+}
+
+async function* watchUntil<Metadata>(
+  context: WatchContext,
+  request: Watched,
   signal: AbortSignal,
 ): AsyncGenerator<Change<Metadata>, void, undefined> {
   let from = request;
   let shown = false;
   while (!signal.aborted) {
     const node = context.endpoints.current;
-    // It broke off before there was anything to go on from: all records come again, and another node may be behind.
-    if (shown && from.cursor === undefined && from.fromStart) yield { kind: 'reset' };
+    // It broke off before there was anything to go on from: all records come (again), and another node may be behind.
+    if (shown && from.cursor === undefined) {
+      from = anew(request);
+      yield { kind: 'reset' };
+    }
     shown = false;
     try {
-      for await (const event of node.watch(from, signal)) {
+      for await (const event of node.watch({ ...from, session: context.session.namespaces }, signal)) {
         if (signal.aborted) return;
         context.backoff.succeeded();
         if (event.kind === 'reset') from = anew(request);
         if (event.cursor !== undefined) from = { ...from, cursor: event.cursor };
+        if (event.kind === 'progress') continue;
         shown = true;
         remember(context.session, event);
         yield toChange<Metadata>(event);
@@ -50,7 +71,7 @@ export async function* watch<Metadata>(
 }
 
 /** What came before a reset is void, the cursor too: another node might take it, and tell of nothing before it. */
-function anew({ namespace, prefix }: WatchRequest): WatchRequest {
+function anew({ namespace, prefix }: Watched): Watched {
   return { namespace, prefix, fromStart: true };
 }
 
@@ -80,7 +101,7 @@ function remember(session: SessionKeeper, event: WatchEvent): void {
   if (event.kind === 'put' || event.kind === 'delete') session.sawRecord(event.position, event.stamp);
 }
 
-function toChange<Metadata>(event: WatchEvent): Change<Metadata> {
+function toChange<Metadata>(event: Exclude<WatchEvent, { kind: 'progress' }>): Change<Metadata> {
   const cursor = event.cursor === undefined ? {} : { cursor: event.cursor };
   if (event.kind === 'delete') return { kind: 'delete', key: event.key, version: event.stamp, ...cursor };
   if (event.kind !== 'put') return { kind: event.kind, ...cursor };

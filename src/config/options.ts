@@ -236,7 +236,7 @@ export const options = {
     targets: nodes,
     default: '8',
     group: 'Feed',
-    help: 'Followers that catch up from the store at once; others queue. More finishes many sooner and slows the rest of the origin.',
+    help: 'Followers of a kind (origins, edges, watches) that catch up from the store at once; others queue. More finishes many sooner and slows the rest of the origin.',
   },
   scanStallMs: {
     flag: 'scan-stall',
@@ -244,7 +244,7 @@ export const options = {
     targets: nodes,
     default: '10s',
     group: 'Feed',
-    help: 'A follower that reads nothing of its scan for so long gives up its place and queues again from where it was.',
+    help: 'A follower that reads nothing of its scan for so long, or a watch that makes it wait so long in all, gives up its place and queues again from where it was.',
   },
   endpoints: {
     flag: 'endpoint',

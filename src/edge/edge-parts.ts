@@ -2,6 +2,7 @@ import type { NodeIdentity } from '../model/cluster.ts';
 import type { FollowOpen } from '../model/feed.ts';
 import { type Filter, filterKey, matches } from '../model/filter.ts';
 import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
+import { covers, emptyVector, type VersionVector } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { FollowLoop } from '../replication/follow-loop.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
@@ -107,10 +108,11 @@ export class EdgeParts {
     return undefined;
   }
 
-  /** What any part's registry knows of a name. */
-  resolve(name: string): NamespaceInfo | 'deleted' | undefined {
+  /** What any part's registry knows of a name, of those that cover the vector. */
+  resolve(name: string, vector: VersionVector = emptyVector): NamespaceInfo | 'deleted' | undefined {
     let found: NamespaceInfo | 'deleted' | undefined;
     for (const { part } of this.all) {
+      if (!covers(part.ledger.state.covered, vector)) continue;
       const here = part.ledger.registry.resolve(name);
       if (here === 'deleted') return here;
       found ??= here;
@@ -206,7 +208,7 @@ function startLoops({ part, loop }: Running, loops: Lifecycle, options: EdgeOpti
   const sweeper = new Sweeper({
     ...options,
     ledger,
-    mayPurge: ({ key }) => !key.startsWith('namespace/') || remover.hasRemoved(key.slice(10) as NamespaceId),
+    mayPurge: (head) => remover.mayPurge(head),
   });
   loops.run(`${part.kind} feed`, (signal) => loop.run(signal));
   loops.run(`${part.kind} sweeper`, (signal) => sweeper.run(signal));

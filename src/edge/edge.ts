@@ -17,13 +17,16 @@ import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, Write
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
+import { emptySession } from '../model/session.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { PartDigests } from '../replication/part-digests.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
+import { either, withEither } from '../runtime/with-either.ts';
 import { Audit } from './audit/audit.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { EdgeParts } from './edge-parts.ts';
+import { edgeStatus } from './edge-status.ts';
 import { FailBack } from './fail-back.ts';
 import { Lists } from './lists.ts';
 import { LoadPlaces } from './load-places.ts';
@@ -125,21 +128,23 @@ export class Edge implements Upstream {
     messages: AsyncIterable<FollowerMessage>,
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
-    const ending = AbortSignal.any([signal, this.#loops.signal]);
-    const { clusterId } = this.#nodeState;
-    const watch = clusterId === undefined ? open : { ...open, clusterId };
-    if (open.role === 'watch') yield* this.#upstreams.current().upstream.follow(watch, messages, ending);
-    else yield* this.#relayFor(open, this.#parts?.copy?.relay).follow(open, messages, ending);
+    const ending = either([signal, this.#loops.signal]);
+    try {
+      if (open.role === 'watch') yield* this.#upstreams.watch(open, this.#nodeState.clusterId, messages, ending.signal);
+      else yield* this.#relayFor(open, this.#parts?.copy?.relay).follow(open, messages, ending.signal);
+    } finally {
+      ending.release();
+    }
   }
 
   create(title: string, call: Call): Promise<NamespaceChange> {
     return this.#upstreams.call(call, (upstream, passed) => upstream.create(title, passed));
   }
 
-  async find(name: string, call: Call): Promise<NamespaceInfo> {
-    const known = this.#parts?.resolve(name);
+  async find(name: string, call: Call, session = emptySession): Promise<NamespaceInfo> {
+    const known = this.#parts?.resolve(name, session.vector);
     if (known !== undefined && known !== 'deleted') return known;
-    return this.#upstreams.ask(call, (upstream, asked) => upstream.find(name, asked));
+    return this.#upstreams.ask(call, (upstream, asked) => upstream.find(name, asked, session));
   }
 
   async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
@@ -164,37 +169,18 @@ export class Edge implements Upstream {
     return this.#upstreams.call(call, (upstream, passed) => upstream.moveHome(name, origin, passed));
   }
 
-  async status(): Promise<NodeStatus> {
-    const open = this.#parts; // They may be closed and opened anew while they are asked.
-    const parts = await Promise.all(
-      (open?.all ?? []).map(async ({ part, loop }) => ({
-        ...(await part.status()),
-        includes: part.kind === 'copy' ? this.#options.replicate : ['*'],
-        state: loop.state,
-        ...(loop.upstreamName === undefined ? {} : { upstream: loop.upstreamName }),
-      })),
-    );
-    const ready = this.ready();
-    const unknown = open?.filters.unknown ?? [];
-    const { hitRate } = this.#reads;
-    return {
+  status(): Promise<NodeStatus> {
+    const { clock, version, replicate } = this.#options;
+    return edgeStatus({
       node: this.identity,
-      clusterId: this.#nodeState.clusterId ?? '',
-      version: this.#options.version,
-      ready,
-      notes: [
-        ...(ready ? [] : ['no upstream is reached and nothing has caught up yet']),
-        ...unknown.map((pattern) => `--replicate ${pattern} names no namespace yet`),
-        ...(open?.all ?? []).flatMap(({ part, loop: { trouble } }) => {
-          return trouble === undefined ? [] : [`the ${part.kind} hears nothing new: ${trouble}`];
-        }),
-      ],
-      uptimeMs: this.#options.clock.monotonicMs() - this.#startedMs,
-      parts,
-      followers: open?.copy?.relay.followers() ?? [],
-      readOnly: false,
-      ...(hitRate === undefined ? {} : { hitRate }),
-    };
+      clusterId: this.#nodeState.clusterId,
+      version,
+      ready: this.ready(),
+      uptimeMs: clock.monotonicMs() - this.#startedMs,
+      parts: this.#parts,
+      replicate,
+      hitRate: this.#reads.hitRate,
+    });
   }
 
   /** As its upstream sees the cluster, and who follows this edge. */
@@ -229,14 +215,16 @@ export class Edge implements Upstream {
   async digest(request: DigestRequest, { signal }: Call): Promise<readonly PartDigest[]> {
     const copy = this.#parts?.copy?.part;
     const held = copy?.hasCaughtUp ? [{ part: 'copy', ledger: copy.ledger, filter: copy.filter } as const] : [];
-    return this.#digests.of(held, request, AbortSignal.any([signal, this.#loops.signal]));
+    return withEither([signal, this.#loops.signal], (ending) => this.#digests.of(held, request, ending));
   }
 
   /** Of a copy that holds the stretch whole; all else the upstream digests. */
   async digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest> {
     const copy = this.#parts?.copy?.part;
     if (copy?.hasCaughtUp && containsRange(copy.filter, request)) {
-      return this.#digests.ofStretch(copy.ledger, request, AbortSignal.any([call.signal, this.#loops.signal]));
+      return withEither([call.signal, this.#loops.signal], (ending) => {
+        return this.#digests.ofStretch(copy.ledger, request, ending);
+      });
     }
     return this.#upstreams.ask(call, (upstream, asked) => upstream.digestRange(request, asked));
   }

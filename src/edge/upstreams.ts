@@ -1,5 +1,6 @@
 import type { Call } from '../model/call.ts';
 import { isMeridianError, MeridianError } from '../model/errors.ts';
+import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withEither } from '../runtime/with-either.ts';
@@ -120,6 +121,17 @@ export class Upstreams {
     }
   }
 
+  /** A client's watch, at the current upstream. @throws UNAVAILABLE (`too-many-hops`) */
+  watch(
+    open: FollowOpen,
+    clusterId: string | undefined,
+    messages: AsyncIterable<FollowerMessage>,
+    signal: AbortSignal,
+  ): AsyncIterable<FeedEvent> {
+    const passed = passedOn(clusterId === undefined ? open : { ...open, clusterId });
+    return this.current().upstream.follow(passed, messages, signal);
+  }
+
   #best(list: readonly NamedUpstream[], restsUntilMs: (name: string) => number): NamedUpstream | undefined {
     const nowMs = this.#clock.monotonicMs();
     const resting = list.map((named) => {
@@ -162,7 +174,7 @@ export class Upstreams {
   }
 }
 
-function passedOn(call: Call): Call {
+function passedOn<C extends Pick<Call, 'hops'>>(call: C): C {
   const { hops = 0 } = call;
   if (hops < hopsMax) return { ...call, hops: hops + 1 };
   throw new MeridianError('UNAVAILABLE', `the call was passed up by ${hops} edges; are they each other's upstreams?`, {

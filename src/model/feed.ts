@@ -54,6 +54,8 @@ export interface FollowOpen {
   readonly filter: Filter;
   readonly values: ValueMode;
   readonly start: FollowStart;
+  /** A watch: edges that have passed it up; default 0. */
+  readonly hops?: number;
 }
 
 export type FollowerMessage = Probe;

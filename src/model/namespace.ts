@@ -12,8 +12,15 @@ export const registryNamespace: NamespaceId = '0'.repeat(32) as NamespaceId;
 const pattern = /^[0-9a-f]{32}$/;
 
 /** The registry's key of what is known of a namespace; a tombstone there says that it was deleted. */
+const namespacePrefix = 'namespace/';
+
 export function namespaceKey(id: NamespaceId): string {
-  return `namespace/${id}`;
+  return namespacePrefix + id;
+}
+
+/** The namespace that this key of the registry describes; undefined where it describes none. */
+export function namespaceIdIn(key: string): NamespaceId | undefined {
+  return key.startsWith(namespacePrefix) ? parseNamespaceId(key.slice(namespacePrefix.length)) : undefined;
 }
 
 export function parseNamespaceId(text: string): NamespaceId | undefined {

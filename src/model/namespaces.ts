@@ -1,4 +1,5 @@
 import type { Call } from './call.ts';
+import type { Durability } from './key-value.ts';
 import type { NamespaceInfo } from './namespace.ts';
 import type { Session } from './session.ts';
 
@@ -6,8 +7,11 @@ import type { Session } from './session.ts';
 export interface Namespaces {
   /** @throws ALREADY_EXISTS where the title is taken; INVALID_ARGUMENT */
   create(title: string, call: Call): Promise<NamespaceChange>;
-  /** @throws NOT_FOUND */
-  find(name: string, call: Call): Promise<NamespaceInfo>;
+  /**
+   * What the name means in a state that covers the session (default: whatever is known).
+   * @throws NOT_FOUND; UNAVAILABLE where no such state is reached in time
+   */
+  find(name: string, call: Call, session?: Session): Promise<NamespaceInfo>;
   /** All of them, by title. */
   namespaces(call: Call): Promise<readonly NamespaceInfo[]>;
   /** @throws NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT */
@@ -25,4 +29,6 @@ export interface Namespaces {
 export interface NamespaceChange {
   readonly namespace: NamespaceInfo;
   readonly session: Session;
+  /** Level reached before the deadline; less than the cluster's own where too few origins had it by then. */
+  readonly durability: Durability;
 }

@@ -21,6 +21,9 @@ export interface NamespaceWriterOptions {
   readonly self: OriginId;
 }
 
+/** On this origin's disk. */
+export type CommittedChange = Omit<NamespaceChange, 'durability'>;
+
 /** Creates, renames and removes namespaces: batches of the registry whose conditions keep titles unique. */
 export class NamespaceWriter {
   readonly #options: NamespaceWriterOptions;
@@ -29,13 +32,13 @@ export class NamespaceWriter {
     this.#options = options;
   }
 
-  create(title: string): Promise<NamespaceChange> {
+  create(title: string): Promise<CommittedChange> {
     checkTitle(title);
     const namespace = { id: this.#options.random.hex(16) as NamespaceId, title, home: this.#options.self };
     return this.#commit(namespace, [claim(namespace), describe(namespace)], (view) => checkFree(title, view));
   }
 
-  rename(name: string, title: string): Promise<NamespaceChange> {
+  rename(name: string, title: string): Promise<CommittedChange> {
     checkTitle(title);
     const { before, check } = this.#asKnown(name);
     if (before.title === title) return this.#commit(before, [describe(before)], check);
@@ -46,7 +49,7 @@ export class NamespaceWriter {
     });
   }
 
-  remove(name: string): Promise<NamespaceChange> {
+  remove(name: string): Promise<CommittedChange> {
     const { before, check } = this.#asKnown(name);
     const gone: Draft = {
       namespace: registryNamespace,
@@ -64,7 +67,7 @@ export class NamespaceWriter {
   }
 
   /** Moves where a namespace's conditional writes are decided. It is to be asked at the home that it has. */
-  move(name: string, home: OriginId): Promise<NamespaceChange> {
+  move(name: string, home: OriginId): Promise<CommittedChange> {
     const { homes, registry, writer } = this.#options;
     const before = registry.require(name);
     const drafts = [put(membershipKeys.home(before.id), { home })];
@@ -81,7 +84,7 @@ export class NamespaceWriter {
     namespace: NamespaceInfo,
     drafts: readonly Draft[],
     check: (view: CommitView) => void,
-  ): Promise<NamespaceChange> {
+  ): Promise<CommittedChange> {
     const { writer, homes } = this.#options;
     const written = await writer.commit(drafts, bottomStamp, (view) => {
       homes.checkAtRegistryHome();
@@ -91,7 +94,7 @@ export class NamespaceWriter {
   }
 }
 
-function changed(namespace: NamespaceInfo, written: readonly Written[]): NamespaceChange {
+function changed(namespace: NamespaceInfo, written: readonly Written[]): CommittedChange {
   const session = written.reduce((s, { position, stamp }) => sessionAfterRecord(s, position, stamp), emptySession);
   return { namespace, session };
 }

@@ -1,6 +1,5 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import { cursorOf } from '../model/epoch.ts';
-import type { NamespaceId } from '../model/namespace.ts';
 import type { OriginId } from '../model/position.ts';
 import { FeedServer } from '../replication/feed-server.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -15,6 +14,7 @@ import { Durability } from './durability.ts';
 import type { OriginIdentity } from './founding.ts';
 import { Homes } from './homes.ts';
 import { Loss } from './loss.ts';
+import { NamespaceChanges } from './namespace-changes.ts';
 import { NamespaceWriter } from './namespace-writer.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { OriginReads } from './origin-reads.ts';
@@ -38,7 +38,7 @@ export class OriginParts {
   readonly feed: FeedServer;
   readonly reads: OriginReads;
   readonly writer: Writer;
-  readonly namespaces: NamespaceWriter;
+  readonly namespaceChanges: NamespaceChanges;
   readonly homes: Homes;
   readonly peers: Peers;
   readonly admission: Admission;
@@ -138,8 +138,18 @@ export class OriginParts {
       checkAtHome: (namespace) => this.homes.checkAtHome(namespace),
     });
     const { registry } = ledger;
-    this.namespaces = new NamespaceWriter({ writer: this.writer, homes: this.homes, registry, random, self });
-    this.reads = new OriginReads({ ...options, ledger, self, name, check: () => this.standing.check() });
+    const { writer, homes, standing, durability } = this;
+    this.reads = new OriginReads({ ...options, ledger, self, name, check: () => standing.check() });
+    this.namespaceChanges = new NamespaceChanges({
+      self,
+      registry,
+      writer: new NamespaceWriter({ writer, homes, registry, random, self }),
+      homes,
+      standing,
+      reads: this.reads,
+      durability,
+      level: options.durability,
+    });
   }
 
   async start(): Promise<void> {
@@ -151,7 +161,7 @@ export class OriginParts {
     const remover = new NamespaceRemover(options);
     this.#sweeper = new Sweeper({
       ...options,
-      mayPurge: ({ key }) => !key.startsWith('namespace/') || remover.hasRemoved(key.slice(10) as NamespaceId),
+      mayPurge: (head) => remover.mayPurge(head),
     });
     const sweeper = this.#sweeper;
     this.loops.run('sweeper', (signal) => sweeper.run(signal));

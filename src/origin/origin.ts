@@ -10,18 +10,19 @@ import type {
   Retired,
   RetireRequest,
 } from '../model/cluster.ts';
-import { MeridianError, toMeridianError } from '../model/errors.ts';
+import { toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
-import type { OriginId } from '../model/position.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
+import { emptySession } from '../model/session.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Ledger } from '../replication/ledger.ts';
 import { PartDigests } from '../replication/part-digests.ts';
+import { either, withEither } from '../runtime/with-either.ts';
 import { type OriginIdentity, readOrFound } from './founding.ts';
 import { hasCondition } from './has-condition.ts';
 import { recoverFromLoss } from './loss.ts';
@@ -129,20 +130,22 @@ export class Origin implements Upstream {
       await admission.admit(open);
       peers.called(open.node);
     }
-    yield* feed.follow(open, messages, AbortSignal.any([signal, loops.signal]));
+    const ending = either([signal, loops.signal]);
+    try {
+      yield* feed.follow(open, messages, ending.signal);
+    } finally {
+      ending.release();
+    }
   }
 
   async create(title: string, call = this.#patient()): Promise<NamespaceChange> {
-    const { namespaces } = this.#parts;
-    return this.#changed(
-      call,
-      () => namespaces.create(title),
-      (home, passed) => home.create(title, passed),
-    );
+    return this.#parts.namespaceChanges.create(title, call);
   }
 
-  async find(name: string, _call?: Call): Promise<NamespaceInfo> {
-    this.#parts.standing.check();
+  async find(name: string, call = this.#patient(), session = emptySession): Promise<NamespaceInfo> {
+    const { standing, reads } = this.#parts;
+    standing.check();
+    await reads.covering(session.vector, call);
     return this.#ledger.registry.require(name);
   }
 
@@ -152,36 +155,15 @@ export class Origin implements Upstream {
   }
 
   async rename(name: string, title: string, call = this.#patient()): Promise<NamespaceChange> {
-    const { namespaces } = this.#parts;
-    return this.#changed(
-      call,
-      () => namespaces.rename(name, title),
-      (home, passed) => home.rename(name, title, passed),
-    );
+    return this.#parts.namespaceChanges.rename(name, title, call);
   }
 
   async remove(name: string, call = this.#patient()): Promise<NamespaceChange> {
-    const { namespaces } = this.#parts;
-    return this.#changed(
-      call,
-      () => namespaces.remove(name),
-      (home, passed) => home.remove(name, passed),
-    );
+    return this.#parts.namespaceChanges.remove(name, call);
   }
 
   async moveHome(name: string, origin: string, call = this.#patient()): Promise<NamespaceChange> {
-    const { standing, homes, namespaces, reads } = this.#parts;
-    standing.check();
-    const namespace = this.#ledger.registry.require(name);
-    const to = this.#originNamed(origin);
-    const moved = await homes.atHomeOf(
-      namespace,
-      call,
-      () => namespaces.move(name, to),
-      (home, passed) => home.moveHome(name, to, passed),
-    );
-    await reads.covering(moved.session.vector, call);
-    return moved;
+    return this.#parts.namespaceChanges.move(name, origin, call);
   }
 
   async status(_call?: Call): Promise<NodeStatus> {
@@ -214,12 +196,14 @@ export class Origin implements Upstream {
   async digest(request: DigestRequest, { signal }: Call): Promise<readonly PartDigest[]> {
     this.#parts.standing.check();
     const all = { part: 'all', ledger: this.#ledger, filter: everything } as const;
-    return this.#digests.of([all], request, AbortSignal.any([signal, this.#parts.loops.signal]));
+    return withEither([signal, this.#parts.loops.signal], (ending) => this.#digests.of([all], request, ending));
   }
 
   async digestRange(request: RangeDigestRequest, { signal }: Call): Promise<RangeDigest> {
     this.#parts.standing.check();
-    return this.#digests.ofStretch(this.#ledger, request, AbortSignal.any([signal, this.#parts.loops.signal]));
+    return withEither([signal, this.#parts.loops.signal], (ending) => {
+      return this.#digests.ofStretch(this.#ledger, request, ending);
+    });
   }
 
   async report(request: ReportRequest, _call?: Call): Promise<Report> {
@@ -253,40 +237,8 @@ export class Origin implements Upstream {
     return { ...written, durability };
   }
 
-  /** A change of the registry, decided at its home and seen here before it is answered. */
-  async #changed(
-    call: Call,
-    here: () => Promise<NamespaceChange>,
-    there: (home: Upstream, call: Call) => Promise<NamespaceChange>,
-  ): Promise<NamespaceChange> {
-    const { standing, homes, reads, durability } = this.#parts;
-    standing.check();
-    const change = await homes.atRegistryHome(call, here, there);
-    await reads.covering(change.session.vector, call);
-    const own = change.session.vector.get(this.identity.id as OriginId);
-    const level = this.#options.durability;
-    if (own !== undefined && level !== 'local') await durability.reach(own, level, { timeoutMs: undefined, ...call });
-    return change;
-  }
-
   /** Of a caller in this process that set no deadline. */
   #patient(): Call {
     return { deadlineMs: this.#options.clock.monotonicMs() + patienceMs, signal: this.#parts.loops.signal };
-  }
-
-  /** @throws NOT_FOUND */
-  #originNamed(name: string): OriginId {
-    const found = this.#ledger.registry.membership
-      .members()
-      .filter((origin) => origin.id === name || origin.name === name);
-    const [only] = found;
-    if (only !== undefined && found.length === 1) return only.id;
-    throw new MeridianError(
-      'NOT_FOUND',
-      found.length === 0
-        ? `no origin is called ${name}`
-        : `${found.length} origins are called ${name}; name one by its id`,
-      { reason: 'unknown-origin' },
-    );
   }
 }

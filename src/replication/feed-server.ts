@@ -8,6 +8,7 @@ import type { Bound } from '../model/staleness.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
+import { either } from '../runtime/with-either.ts';
 import type { Ledger } from './ledger.ts';
 import type { ReplicationObserver } from './observer.ts';
 import { PartShapes } from './part-shape.ts';
@@ -30,9 +31,12 @@ export interface FeedServerOptions extends ScanBounds {
   readonly generation: () => string;
   /** This node's own bound now; unset = unknown. */
   readonly bound: () => Bound | undefined;
-  /** Scans at once; the rest wait in the order of coming. */
+  /** Scans at once, of each of peers, edges and watches; the rest wait in the order of coming. */
   readonly scansMax: number;
-  /** Milliseconds without a read by its follower after which a scan gives up its place and its snapshot. */
+  /**
+   * Milliseconds that its follower lets a scan wait with one event, or a watch's client with all of them, after which it
+   * gives up its place and its snapshot, and stands in line again to go on.
+   */
   readonly scanStallMs: number;
   /** Followers at once; one more is refused. */
   readonly followersMax: number;
@@ -62,20 +66,20 @@ export interface FollowerView {
 export class FeedServer {
   readonly options: FeedServerOptions;
   readonly shapes = new PartShapes();
-  readonly #scans: Semaphore;
-  /** Peers have places of their own: a crowd of edges does not keep origins from each other. */
-  readonly #peerScans: Semaphore;
+  /** Peers have places of their own, and so have watches: a crowd of one kind does not keep the others waiting. */
+  readonly #scans: { readonly peers: Semaphore; readonly edges: Semaphore; readonly watches: Semaphore };
   readonly #subscriptions = new Set<Subscription>();
   #serving = new AbortController();
 
   constructor(options: FeedServerOptions) {
     this.options = options;
-    this.#scans = new Semaphore(options.scansMax);
-    this.#peerScans = new Semaphore(options.scansMax);
+    const places = () => new Semaphore(options.scansMax);
+    this.#scans = { peers: places(), edges: places(), watches: places() };
   }
 
   scansOf(role: FollowOpen['role']): Semaphore {
-    return role === 'peer' ? this.#peerScans : this.#scans;
+    if (role === 'peer') return this.#scans.peers;
+    return role === 'watch' ? this.#scans.watches : this.#scans.edges;
   }
 
   /** Ends every stream and serves none until `resume` (rules R17, R21). Where it serves none already, says why from now on. */
@@ -96,7 +100,8 @@ export class FeedServer {
   ): AsyncGenerator<FeedEvent> {
     this.#admit(open);
     const serving = this.#serving.signal;
-    const subscription = new Subscription(this, open, AbortSignal.any([signal, serving]));
+    const ending = either([signal, serving]);
+    const subscription = new Subscription(this, open, ending.signal);
     this.#subscriptions.add(subscription);
     try {
       subscription.listen(messages);
@@ -106,6 +111,7 @@ export class FeedServer {
         yield event;
       }
     } finally {
+      ending.release();
       this.#subscriptions.delete(subscription);
       await subscription.close();
     }

@@ -1,4 +1,5 @@
-import type { NamespaceId } from '../model/namespace.ts';
+import type { RecordKey } from '../model/key.ts';
+import { type NamespaceId, namespaceIdIn, registryNamespace } from '../model/namespace.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Ledger } from './ledger.ts';
 import type { ReplicationObserver } from './observer.ts';
@@ -25,7 +26,13 @@ export class NamespaceRemover {
     this.#options = options;
   }
 
-  /** True once this node holds nothing of it any more: only then its tombstone may go. */
+  /** A dead namespace's tombstone goes only once this node holds nothing of it any more: else its records would stay. */
+  mayPurge({ namespace, key }: RecordKey): boolean {
+    const id = namespace === registryNamespace ? namespaceIdIn(key) : undefined;
+    return id === undefined || this.hasRemoved(id);
+  }
+
+  /** True once this node holds nothing of it any more. */
   hasRemoved(id: NamespaceId): boolean {
     const burial = this.#removed.get(id);
     return burial !== undefined && burial === this.#options.ledger.registry.burial(id);

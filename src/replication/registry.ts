@@ -2,6 +2,7 @@ import { MeridianError } from '../model/errors.ts';
 import {
   type NamespaceId,
   type NamespaceInfo,
+  namespaceIdIn,
   namespaceKey,
   parseNamespaceId,
   registryNamespace,
@@ -42,7 +43,7 @@ export class Registry {
     if (record.namespace !== registryNamespace) return;
     const known = this.#records.get(record.key);
     this.#records.set(record.key, record);
-    if (record.key.startsWith('namespace/')) this.#applyNamespace(record, known);
+    if (namespaceIdIn(record.key) !== undefined) this.#applyNamespace(record, known);
     else if (record.key.startsWith('title/')) this.#claim(record.key, record);
     else this.membership.apply(record);
     for (const run of [...this.#changed]) run();
@@ -55,14 +56,14 @@ export class Registry {
   forget(key: string): void {
     const record = this.#records.get(key);
     this.#records.delete(key);
-    if (record?.kind === 'live' && key.startsWith('namespace/')) this.#bury(key);
+    if (record?.kind === 'live') this.#bury(key);
     if (key.startsWith('title/')) this.#claim(key, undefined);
     for (const run of [...this.#changed]) run();
   }
 
   /** A namespace's record was lost with an origin: if it comes again, in an earlier form, that counts. */
   unlearn(key: string): void {
-    const id = key.startsWith('namespace/') ? parseNamespaceId(key.slice('namespace/'.length)) : undefined;
+    const id = namespaceIdIn(key);
     if (id !== undefined) this.#dead.delete(id);
   }
 
@@ -151,7 +152,7 @@ export class Registry {
   }
 
   #applyNamespace(record: Record, known: Record | undefined): void {
-    const id = parseNamespaceId(record.key.slice('namespace/'.length));
+    const id = namespaceIdIn(record.key);
     if (id === undefined) return;
     if (known !== undefined && record.stamp < known.stamp) this.#dead.delete(id);
     if (!isReadable(record, 0) || this.#dead.has(id)) {
@@ -165,7 +166,7 @@ export class Registry {
   }
 
   #bury(key: string): void {
-    const id = parseNamespaceId(key.slice('namespace/'.length));
+    const id = namespaceIdIn(key);
     if (id === undefined) return;
     this.#untitle(id);
     this.#byId.delete(id);

@@ -7,6 +7,7 @@ import type { Snapshot } from '../store/store.ts';
 import { checkCoversWatch, cursorRefused, isOfAnotherLife, type Judging } from './check-cursor.ts';
 import type { FeedServer, FollowerView } from './feed-server.ts';
 import { cursorIn, type Place, placeOf } from './follower-place.ts';
+import type { Ledger } from './ledger.ts';
 import type { LedgerState } from './ledger-state.ts';
 import { shapeEntry } from './part-shape.ts';
 import { type Scanning, scanLog, scanRecords } from './scan.ts';
@@ -110,40 +111,45 @@ export class Subscription {
       release = () => {};
       scans.release();
     };
-    let snapshot: Snapshot | undefined;
+    let instant: ReturnType<Ledger['instant']> | undefined;
     try {
-      const instant = ledger.instant();
-      snapshot = instant.snapshot;
+      instant = ledger.instant();
+      const { snapshot, state } = instant;
       this.#state = 'scanning';
       this.#place = instant.place;
       let progress = place;
       let shows = false;
-      for await (const event of this.#scan(place, instant.snapshot, instant.state)) {
+      // For how long it may keep others waiting by reading slowly: with one event or, as a watch's client is anybody, in all.
+      let patienceMs = scanStallMs;
+      for await (const event of this.#scan(place, snapshot, state)) {
         if (event.kind === 'resync') progress = { kind: 'token', token: 'none' };
         let stalled = false;
-        const timer = clock.timer(scanStallMs, () => {
+        const timer = clock.timer(patienceMs, () => {
           stalled = true;
           release();
-          void instant.snapshot.close();
+          void snapshot.close();
         });
-        yield event.kind === 'changes' && !shows ? { ...event, epochs: instant.state.epochs } : event;
+        const askedMs = clock.monotonicMs();
+        yield event.kind === 'changes' && !shows ? { ...event, epochs: state.epochs } : event;
         shows ||= event.kind === 'changes';
         timer.cancel();
+        if (this.#open.role === 'watch') patienceMs = Math.max(0, patienceMs - (clock.monotonicMs() - askedMs));
         if (event.kind === 'changes' && event.token !== undefined) {
           const cursor = cursorIn(place);
           progress = { kind: 'token', token: event.token, ...(cursor === undefined ? {} : { cursor }) };
         }
         if (stalled) return progress;
       }
-      const { covered, floor, settled, epochs } = instant.state;
-      yield { kind: 'caught-up', vector: covered, floor, settled, epochs };
-      this.#sent = covered;
-      this.#state = 'live';
-      return undefined;
     } finally {
       release();
-      await snapshot?.close();
+      await instant?.snapshot.close();
     }
+    // However long this one takes to be read, nobody waits for the place.
+    const { covered, floor, settled, epochs } = instant.state;
+    yield { kind: 'caught-up', vector: covered, floor, settled, epochs };
+    this.#sent = covered;
+    this.#state = 'live';
+    return undefined;
   }
 
   async *#scan(place: Place, snapshot: Snapshot, state: LedgerState): AsyncGenerator<Resync | Changes> {

@@ -112,8 +112,9 @@ export class Sweeper {
         const due = heads.map((head) => unchanged(head, view.head(head))).filter((head) => head?.kind === 'tombstone');
         const settled = due.filter((head) => coversPosition(view.state.settled, head.position));
         const removals = settled.filter((head) => mayPurge(head));
-        const floor = joinVectors(view.state.floor, highest(removals));
         const result = { purged: removals.length, waiting: due.length - settled.length };
+        if (removals.length === 0) return { result };
+        const floor = joinVectors(view.state.floor, highest(removals));
         return { removals, state: { floor }, silent: true, result };
       },
     });

@@ -1,14 +1,17 @@
 import { setMaxListeners } from 'node:events';
 
+/** A signal that is aborted with the first of others. Once it is no longer needed, `release` must be called. */
+export interface Either {
+  readonly signal: AbortSignal;
+  release(): void;
+}
+
 /**
- * Runs with a signal that is aborted with the first of the given ones, for its reason, and lets go of them when it is
- * done. `AbortSignal.any` leaves something behind in each of its sources for as long as that lives (Node.js 20): joined
- * with one that lives as long as the process, a request at a time, that fills the memory.
+ * Aborted with the first of the given signals, for its reason. `AbortSignal.any` leaves something behind in each of its
+ * sources for as long as that lives (Node.js 20): joined with one that lives as long as the process, a request at a
+ * time, that fills the memory.
  */
-export async function withEither<T>(
-  signals: readonly AbortSignal[],
-  run: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
+export function either(signals: readonly AbortSignal[]): Either {
   const joined = new AbortController();
   const look = () => {
     const first = signals.find(({ aborted }) => aborted);
@@ -18,9 +21,23 @@ export async function withEither<T>(
   setMaxListeners(0, ...signals);
   for (const signal of signals) signal.addEventListener('abort', look, { once: true });
   look();
+  return {
+    signal: joined.signal,
+    release: () => {
+      for (const signal of signals) signal.removeEventListener('abort', look);
+    },
+  };
+}
+
+/** Runs with a signal that is aborted with the first of the given ones, and lets go of them when it is done. */
+export async function withEither<T>(
+  signals: readonly AbortSignal[],
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const joined = either(signals);
   try {
     return await run(joined.signal);
   } finally {
-    for (const signal of signals) signal.removeEventListener('abort', look);
+    joined.release();
   }
 }

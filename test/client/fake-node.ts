@@ -220,6 +220,6 @@ export class FakeNode implements RemoteNode {
 
   #change(title: string): NamespaceChange {
     const session = { vector: new Map([[fakeOrigin, 99]]), stamp: emptySession.stamp };
-    return { namespace: { id: namespace, title, home: fakeOrigin }, session };
+    return { namespace: { id: namespace, title, home: fakeOrigin }, session, durability: 'local' };
   }
 }

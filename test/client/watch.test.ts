@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Change } from '../../src/client/change.ts';
 import type { WatchEvent } from '../../src/client/watch-event.ts';
 import { MeridianError } from '../../src/model/errors.ts';
+import { emptySession } from '../../src/model/session.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
 import { fakeCluster } from './fake-cluster.ts';
 import { FakeNode, fakeOrigin } from './fake-node.ts';
@@ -30,7 +31,7 @@ describe('watching', () => {
     nodes[1].watchScripts = [[put('b', 2, 'c2'), put('c', 3, 'c3')]];
     const flags = fakeCluster(nodes).cluster.namespace('flags');
     expect(await take(flags.watch({ prefix: 'p' }), 4)).toEqual(['put a', 'put b', 'put b', 'put c']);
-    expect(nodes[0].watches[0]).toEqual({ namespace: 'flags', prefix: 'p', fromStart: false });
+    expect(nodes[0].watches[0]).toEqual({ namespace: 'flags', prefix: 'p', fromStart: false, session: emptySession });
     expect(nodes[1].watches[0]).toMatchObject({ cursor: 'c1' });
   });
 
@@ -50,6 +51,33 @@ describe('watching', () => {
     expect(await take(changes, 4)).toEqual(['put a', 'reset', 'put a', 'caught-up']);
   });
 
+  test('one from now that was told something and given no cursor begins anew: it does not know what it missed', async () => {
+    const nodes = [new FakeNode(), new FakeNode()] as const;
+    nodes[0].watchScripts = [[put('a', 2), lost]];
+    nodes[1].watchScripts = [[put('b', 1), { kind: 'caught-up', cursor: 'c1' }]];
+    const flags = fakeCluster(nodes).cluster.namespace('flags');
+    expect(await take(flags.watch(), 4)).toEqual(['put a', 'reset', 'put b', 'caught-up']);
+    expect(nodes[1].watches[0]).toMatchObject({ fromStart: true });
+  });
+
+  test('a cursor that comes alone is gone on from, and told to nobody', async () => {
+    const { cluster, node } = fakeCluster();
+    node.watchScripts = [
+      [{ kind: 'caught-up', cursor: 'c1' }, { kind: 'progress', cursor: 'c2' }, lost],
+      [put('a', 3)],
+    ];
+    expect(await take(cluster.namespace('flags').watch(), 2)).toEqual(['caught-up', 'put a']);
+    expect(node.watches.map(({ cursor }) => cursor)).toEqual([undefined, 'c2']);
+  });
+
+  test('it names what this client did to namespaces, and nothing else', async () => {
+    const { cluster, node } = fakeCluster();
+    node.watchScripts = [[put('a', 1, 'c1')], [put('b', 2)], [put('c', 3)]];
+    await cluster.namespaces.create('flags');
+    await take(cluster.namespace('flags').watch(), 3);
+    expect(node.watches.map(({ session }) => session?.vector)).toEqual(Array(3).fill(new Map([[fakeOrigin, 99]])));
+  });
+
   test('it begins behind the cursor that it is given, and tells resets', async () => {
     const { cluster, node } = fakeCluster();
     node.watchScripts = [[{ kind: 'reset' }, put('a', 1), { kind: 'caught-up', cursor: 'c' }]];
@@ -64,7 +92,7 @@ describe('watching', () => {
     const flags = fakeCluster(nodes).cluster.namespace('flags');
     const seen = await take(flags.watch({ since: 's' }), 5);
     expect(seen).toEqual(['reset', 'put a', 'reset', 'put a', 'caught-up']);
-    expect(nodes[1].watches[0]).toEqual({ namespace: 'flags', prefix: '', fromStart: true });
+    expect(nodes[1].watches[0]).toEqual({ namespace: 'flags', prefix: '', fromStart: true, session: emptySession });
   });
 
   test('what no retry mends is thrown', async () => {

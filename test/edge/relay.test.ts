@@ -214,6 +214,8 @@ describe('a relay', () => {
     await expect(get(a, 'k', { atOrigin: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(get(b, 'k', { namespace: 'unknown' })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(toA.called.filter((name) => name === 'get').length).toBeLessThanOrEqual(10);
+    const watch = { role: 'watch', filter: everything, start: { kind: 'now' } } as const;
+    await expect(follow(a, watch, 'opened')).rejects.toMatchObject({ details: { reason: 'too-many-hops', limit: 8 } });
   });
 
   it('has a watch answered by the origin, whose records are synced before anybody is told of them', async () => {

@@ -39,3 +39,44 @@ describe('changes of namespaces that meet in one commit', () => {
     await expect(group.until(origin.create('old', group.call()))).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
   });
 });
+
+describe('changes of namespaces in a cluster at majority', () => {
+  let group: OriginGroup;
+
+  beforeEach(async () => {
+    group = new OriginGroup({ durability: 'majority' });
+    await group.open('a');
+    await group.open('b', ['a']);
+    await group.open('c', ['a']);
+    await group.ready('b', 'c');
+  });
+
+  const make = async (at: string) => {
+    const { durability, namespace } = await group.until(group.at(at).create('ns', group.call()));
+    return [durability, namespace.id] as const;
+  };
+
+  it('are on the disks of a majority when they are answered, wherever they are asked for', async () => {
+    const [durability, id] = await make('b');
+    expect(durability).toBe('majority');
+    const moved = await group.until(group.at('c').moveHome(id, 'b', group.call()));
+    expect(moved.durability).toBe('majority');
+    group.crash('a');
+    group.wipe('a');
+    await group.until(group.at('b').retire({ name: 'a', force: false }, group.call(5000)));
+    for (const name of ['b', 'c']) {
+      await group.untilHolds(async () => (await group.at(name).find(id)).home === group.at('b').identity.id);
+    }
+  });
+
+  it('say so where too few had them in time', async () => {
+    const [, id] = await make('a');
+    group.cut('a', 'b');
+    group.cut('a', 'c');
+    const from = group.time.nowMs;
+    expect(await group.until(group.at('a').create('other', group.call()))).toMatchObject({ durability: 'local' });
+    const moved = await group.until(group.at('a').moveHome(id, 'b', group.call()));
+    expect(moved.durability).toBe('local');
+    expect(group.time.nowMs - from).toBeLessThan(2 * 1000);
+  });
+});

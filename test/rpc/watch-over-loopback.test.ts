@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { emptySession } from '../../src/model/session.ts';
+import type { Upstream } from '../../src/model/upstream.ts';
 import type { Origin } from '../../src/origin/origin.ts';
 import type { WatchEvent, WatchRequest } from '../../src/rpc/client/watch-events.ts';
 import { aCall, type Loopback, openOrigin, overLoopback } from './loopback.ts';
@@ -136,6 +137,32 @@ describe('a watch over gRPC', () => {
       code: 'NOT_FOUND',
       details: { reason: 'namespace-deleted' },
     });
+  });
+
+  it('does not wait for ever where its name was looked up in a state that is past: the namespace is dead', async () => {
+    const before = await origin.find('books');
+    await origin.remove('books', aCall());
+    await origin.create('books');
+    const stale = await overLoopback(
+      new Proxy(origin as Upstream, {
+        get: (target, name: keyof Upstream) => {
+          const find: Upstream['find'] = async (named, call, session = emptySession) => {
+            return session.vector.size === 0 ? before : target.find(named, call, session);
+          };
+          return name === 'find' ? find : (target[name] as (...args: unknown[]) => unknown).bind(target);
+        },
+      }),
+    );
+    closing.push(() => stale.close());
+    const watching = (more: Partial<WatchRequest>) => {
+      const request = { namespace: 'books', prefix: '', fromStart: false, ...more };
+      return stale.remote.watch(request, new AbortController().signal)[Symbol.asyncIterator]();
+    };
+    await expect(watching({}).next()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const { session } = await origin.rename('books', 'books', aCall());
+    const named = watching({ session });
+    closing.push(async () => void (await named.return?.(undefined)));
+    expect((await named.next()).value).toMatchObject({ kind: 'caught-up' });
   });
 
   it('is refused beyond the number that the node answers at once, until one ends', async () => {

@@ -24,6 +24,7 @@ import type {
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import type { NamespaceChange } from '../../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../../model/range-digest.ts';
+import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import {
@@ -53,7 +54,7 @@ import {
   type WireListResponse,
 } from '../codec/kv-codec.ts';
 import { decodeRangeDigest, encodeRangeRequest, type WireRangeDigest } from '../codec/range-digest-codec.ts';
-import { decodeOrigin, malformed } from '../codec/record-codec.ts';
+import { decodeOrigin, encodeSession, malformed } from '../codec/record-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { Connection, metadataOf } from './connection.ts';
@@ -183,8 +184,9 @@ export class RemoteUpstream implements Upstream {
   }
 
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
-    const { namespace, prefix, cursor = '', fromStart } = request;
-    const stream = this.#stream(methods.watch, { namespace, prefix, cursor, fromStart }, {});
+    const { namespace, prefix, cursor = '', fromStart, session = emptySession } = request;
+    const wire = { namespace, prefix, cursor, fromStart, session: encodeSession(session) };
+    const stream = this.#stream(methods.watch, wire, {});
     yield* watchEvents(this.#connection.messages(stream, signal));
   }
 
@@ -192,8 +194,9 @@ export class RemoteUpstream implements Upstream {
     return decodeChange(await this.#connection.unary<unknown, WireNamespaceChange>(methods.create, { title }, call));
   }
 
-  async find(name: string, call: Call): Promise<NamespaceInfo> {
-    return decodeNamespace(await this.#connection.unary<unknown, WireNamespace>(methods.find, { name }, call));
+  async find(name: string, call: Call, session = emptySession): Promise<NamespaceInfo> {
+    const request = { name, session: encodeSession(session) };
+    return decodeNamespace(await this.#connection.unary<unknown, WireNamespace>(methods.find, request, call));
   }
 
   async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {

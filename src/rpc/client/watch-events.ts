@@ -1,7 +1,8 @@
 import type { Position } from '../../model/position.ts';
+import type { Session } from '../../model/session.ts';
 import type { Stamp } from '../../model/stamp.ts';
 import { decodePosition, decodeStamp, optional } from '../codec/record-codec.ts';
-import type { WireWatchResponse } from '../server/watch-handler.ts';
+import type { WireWatchResponse } from '../server/watch-messages.ts';
 
 export interface WatchRequest {
   /** Title or id. */
@@ -10,6 +11,8 @@ export interface WatchRequest {
   readonly cursor?: string;
   /** Without a cursor: begin with all records there are. */
   readonly fromStart: boolean;
+  /** Changes of namespaces that the title is to be understood by; default none. */
+  readonly session?: Session;
 }
 
 interface Written {
@@ -29,6 +32,7 @@ export type WatchEvent = (
   | ({ readonly kind: 'delete' } & Written)
   | { readonly kind: 'reset' }
   | { readonly kind: 'caught-up' }
+  | { readonly kind: 'progress' }
 ) & { readonly cursor?: string };
 
 export async function* watchEvents(messages: AsyncIterable<WireWatchResponse>): AsyncGenerator<WatchEvent> {
@@ -36,7 +40,8 @@ export async function* watchEvents(messages: AsyncIterable<WireWatchResponse>): 
     const at = message.cursor === '' ? {} : { cursor: message.cursor };
     if (message.change) yield { ...changeOf(message.change), ...at };
     else if (message.reset === true) yield { kind: 'reset', ...at };
-    else yield { kind: 'caught-up', ...at };
+    else if (message.caughtUp === true) yield { kind: 'caught-up', ...at };
+    else yield { kind: 'progress', ...at };
   }
 }
 

@@ -23,6 +23,7 @@ import {
   type WireSession,
   type WireVector,
 } from './record-codec.ts';
+import { decodeDurability, encodeDurability } from './write-codec.ts';
 
 export interface WireIdentity {
   readonly name: string;
@@ -42,6 +43,7 @@ export interface WireNamespace {
 export interface WireNamespaceChange {
   readonly namespace: WireNamespace | null;
   readonly session: WireSession | null;
+  readonly durability: string;
 }
 
 type WirePart = Omit<PartStatus, 'covered' | 'floor' | 'settled' | 'root'> & {
@@ -78,12 +80,16 @@ export function decodeNamespace(wire: WireNamespace | null): NamespaceInfo {
   return { id: decodeNamespaceId(wire.id), title: wire.title, home: wire.home };
 }
 
-export function encodeChange({ namespace, session }: NamespaceChange): WireNamespaceChange {
-  return { namespace, session: encodeSession(session) };
+export function encodeChange({ namespace, session, durability }: NamespaceChange): WireNamespaceChange {
+  return { namespace, session: encodeSession(session), durability: encodeDurability(durability) };
 }
 
-export function decodeChange({ namespace, session }: WireNamespaceChange): NamespaceChange {
-  return { namespace: decodeNamespace(namespace), session: decodeSession(session) };
+export function decodeChange({ namespace, session, durability }: WireNamespaceChange): NamespaceChange {
+  return {
+    namespace: decodeNamespace(namespace),
+    session: decodeSession(session),
+    durability: decodeDurability(durability),
+  };
 }
 
 export function encodeStatus({ node, parts, ...rest }: NodeStatus): WireStatus {

@@ -19,6 +19,7 @@ interface WireOpen {
   readonly partial?: string;
   readonly cursor?: WireCursor | null;
   readonly token: string;
+  readonly hops?: number;
 }
 
 export interface WireFollowRequest {
@@ -27,10 +28,10 @@ export interface WireFollowRequest {
 }
 
 export function encodeOpen(open: FollowOpen): WireFollowRequest {
-  const { protocol, node, nonce, clusterId = '', role, filter, values, start } = open;
+  const { protocol, node, nonce, clusterId = '', role, filter, values, start, hops = 0 } = open;
   const token = start.kind === 'cursor' ? (start.token ?? '') : '';
   const bytesMax = values.kind === 'inline' ? values.bytesMax : 0;
-  const head = { protocol, node: encodeIdentity(node), nonce, clusterId, role, filter, token };
+  const head = { protocol, node: encodeIdentity(node), nonce, clusterId, role, filter, token, hops };
   return { open: { ...head, values: { kind: values.kind, bytesMax }, ...encodeStart(start) } };
 }
 
@@ -67,6 +68,7 @@ export function decodeOpen(wire: WireOpen): FollowOpen {
     filter: decodeFilter(wire.filter),
     values: decodeValues(wire.values),
     start: decodeStart(wire),
+    ...(wire.hops ? { hops: wire.hops } : {}),
   };
 }
 

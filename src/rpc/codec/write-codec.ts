@@ -90,6 +90,15 @@ const durabilities = new Map<string, Durability>([
 ]);
 const unspecified = 'DURABILITY_UNSPECIFIED';
 
+export function encodeDurability(reached: Durability): string {
+  return reached.toUpperCase();
+}
+
+/** Of a level that a later version reached nothing is known but that it was synced. */
+export function decodeDurability(reached: string): Durability {
+  return durabilities.get(reached) ?? 'local';
+}
+
 export function encodeWriteOptions({ durability, durabilityTimeoutMs }: WriteRequest): WireWriteOptions {
   return {
     durability: durability?.toUpperCase() ?? unspecified,
@@ -117,7 +126,7 @@ export function encodeWriteAnswer(answer: WriteAnswer): WireWriteResponse {
       position,
       ...optional('expiresAt', expiresAt),
     })),
-    durability: answer.durability.toUpperCase(),
+    durability: encodeDurability(answer.durability),
     covered: encodeVector(answer.covered),
     namespaceId: answer.namespace,
     origin: answer.origin,
@@ -134,7 +143,7 @@ export function decodeWriteAnswer(wire: WireWriteResponse): WriteAnswer {
       position: decodePosition(position),
       ...optional('expiresAt', expiresAt),
     })),
-    durability: durabilities.get(wire.durability) ?? 'local',
+    durability: decodeDurability(wire.durability),
     covered: decodeVector(wire.covered),
     openings: decodeOpenings(wire.openings),
   };

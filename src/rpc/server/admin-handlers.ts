@@ -3,7 +3,7 @@ import type { DigestRequest, KnownLog, ReportRequest, RetireRequest } from '../.
 import type { Upstream } from '../../model/upstream.ts';
 import { encodeChange, encodeDigest, encodeMember, encodeReport, encodeStatus } from '../codec/cluster-codec.ts';
 import { decodeRangeRequest, encodeRangeDigest, type WireRangeRequest } from '../codec/range-digest-codec.ts';
-import { decodeOrigin } from '../codec/record-codec.ts';
+import { decodeOrigin, decodeSession, type WireSession } from '../codec/record-codec.ts';
 import type { Timing } from './call-of.ts';
 import { unary } from './unary.ts';
 
@@ -20,7 +20,9 @@ interface Titled {
 export function namespaceHandlers(upstream: Upstream, timing: Timing): UntypedServiceImplementation {
   return {
     Create: unary(timing, async ({ title }: Titled, call) => encodeChange(await upstream.create(title, call))),
-    Get: unary(timing, ({ name }: Named, call) => upstream.find(name, call)),
+    Get: unary(timing, ({ name, session = null }: Named & { readonly session?: WireSession | null }, call) =>
+      upstream.find(name, call, decodeSession(session)),
+    ),
     List: unary(timing, async (_: unknown, call) => ({ namespaces: await upstream.namespaces(call) })),
     Rename: unary(timing, async ({ name, title }: Named & Titled, call) =>
       encodeChange(await upstream.rename(name, title, call)),

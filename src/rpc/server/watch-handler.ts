@@ -1,38 +1,24 @@
 import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Cursor } from '../../model/epoch.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type { Change, FeedEvent, FollowStart } from '../../model/feed.ts';
+import type { FeedEvent, FollowStart } from '../../model/feed.ts';
 import { type NamespaceInfo, namespaceKey, registryNamespace } from '../../model/namespace.ts';
+import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Random } from '../../runtime/random.ts';
-import { optional } from '../codec/record-codec.ts';
+import { decodeSession, type WireSession } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { endlessStream, writeTo } from './unary.ts';
 import { decodeWatchCursor, encodeWatchCursor, WatchCursors } from './watch-cursor.ts';
+import { WatchMessages, type WireWatchResponse } from './watch-messages.ts';
 
 interface WireWatchRequest {
   readonly namespace: string;
   readonly prefix: string;
   readonly cursor: string;
   readonly fromStart: boolean;
-}
-
-export interface WireWatchResponse {
-  readonly event?: 'change' | 'reset' | 'caughtUp';
-  readonly change?: {
-    readonly key: string;
-    readonly found: boolean;
-    readonly value: Uint8Array;
-    readonly valueOmitted: boolean;
-    readonly metadata?: string | null;
-    readonly expiresAt?: number | null;
-    readonly version: string;
-    readonly position: { readonly origin: string; readonly sequence: number } | null;
-  } | null;
-  readonly reset?: boolean;
-  readonly caughtUp?: boolean;
-  readonly cursor: string;
+  readonly session: WireSession | null;
 }
 
 type Served = ServerWritableStream<WireWatchRequest, WireWatchResponse>;
@@ -48,9 +34,9 @@ export function watchHandlers(
 ): UntypedServiceImplementation {
   let watching = 0;
   const watch = async (served: Served, signal: AbortSignal) => {
-    const { namespace: name, prefix, cursor, fromStart } = served.request;
+    const { namespace: name, prefix, cursor, fromStart, session } = served.request;
     const { deadlineMs } = callOf(served, timing);
-    const namespace = await upstream.find(name, { deadlineMs, signal });
+    const namespace = await upstream.find(name, { deadlineMs, signal }, decodeSession(session));
     const scope = { namespace: namespace.id, prefix };
     const start = startOf(cursor === '' ? undefined : decodeWatchCursor(cursor, scope), fromStart);
     const open = {
@@ -63,11 +49,19 @@ export function watchHandlers(
       start,
     };
     const cursors = new WatchCursors(start.kind);
+    const messages = new WatchMessages(timing.clock);
+    let checked = false;
     for await (const event of upstream.follow(open, silence(signal), signal)) {
       refuseDeleted(event, namespace);
+      if (event.kind === 'caught-up' && !checked) {
+        // The name may have been looked up where a deletion was not known yet that those who are followed show no more.
+        const asked = { deadlineMs: timing.clock.monotonicMs() + timing.requestTimeoutMs, signal };
+        await upstream.find(namespace.id, asked, { ...emptySession, vector: event.vector });
+        checked = true;
+      }
       const behind = cursors.after(event);
-      for (const response of responses(event, behind === undefined ? '' : encodeWatchCursor(behind, scope))) {
-        await writeTo(served, response, signal);
+      for (const message of messages.of(event, behind && (() => encodeWatchCursor(behind, scope)))) {
+        await writeTo(served, message, signal);
       }
     }
   };
@@ -109,39 +103,4 @@ function startOf(cursor: Cursor | undefined, fromStart: boolean): FollowStart {
 /** A watch sends no probes; its messages end when it does. */
 async function* silence(signal: AbortSignal): AsyncGenerator<never> {
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-function* responses(event: FeedEvent, cursor: string): Generator<WireWatchResponse> {
-  switch (event.kind) {
-    case 'resync':
-      yield { reset: true, cursor: '' };
-      return;
-    case 'caught-up':
-      yield { caughtUp: true, cursor };
-      return;
-    case 'changes': {
-      const records = event.records.filter(({ namespace }) => namespace !== registryNamespace);
-      for (const [index, record] of records.entries()) {
-        yield { change: changeOf(record), cursor: index === records.length - 1 ? cursor : '' };
-      }
-      return;
-    }
-    case 'opened':
-    case 'echo':
-      return;
-  }
-}
-
-function changeOf(record: Change): NonNullable<WireWatchResponse['change']> {
-  const { key, stamp, position, expiresAt } = record;
-  return {
-    key,
-    found: record.kind !== 'tombstone',
-    value: record.kind === 'live' ? record.value : new Uint8Array(),
-    valueOmitted: record.kind === 'announcement',
-    ...optional('metadata', record.kind === 'tombstone' ? undefined : record.metadata),
-    ...optional('expiresAt', expiresAt),
-    version: stamp,
-    position,
-  };
 }

@@ -255,7 +255,7 @@ export class Workload {
   async #replaceNamespace(node: Upstream, name: string, keeper: SessionKeeper, random: SeededRandom): Promise<void> {
     const { time, oracles, coverage, cluster } = this.#options;
     const removed = await node.remove(title, this.#call());
-    keeper.join(removed.session);
+    keeper.changed(removed.session);
     oracles.trace.note(() => `${name} deletes the namespace ${removed.namespace.id}`);
     coverage.count('namespaces deleted');
     for (;;) {
@@ -264,7 +264,7 @@ export class Workload {
       const created = await again?.create(title, this.#call()).catch((error: MeridianError) => error);
       if (created instanceof MeridianError ? created.code !== 'ALREADY_EXISTS' : created === undefined) continue;
       if (created instanceof MeridianError || created === undefined) return;
-      keeper.join(created.session);
+      keeper.changed(created.session);
       oracles.trace.note(() => `${name} creates the namespace ${created.namespace.id}`);
       return;
     }

@@ -1,0 +1,114 @@
+import type { Call } from '../model/call.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { Durability as Level } from '../model/key-value.ts';
+import type { NamespaceChange } from '../model/namespaces.ts';
+import type { OriginId } from '../model/position.ts';
+import type { Upstream } from '../model/upstream.ts';
+import type { Registry } from '../replication/registry.ts';
+import type { Durability } from './durability.ts';
+import type { Homes } from './homes.ts';
+import type { CommittedChange, NamespaceWriter } from './namespace-writer.ts';
+import type { OriginReads } from './origin-reads.ts';
+import type { Standing } from './standing.ts';
+
+export interface NamespaceChangesOptions {
+  readonly self: OriginId;
+  readonly registry: Registry;
+  readonly writer: NamespaceWriter;
+  readonly homes: Homes;
+  readonly standing: Standing;
+  readonly reads: OriginReads;
+  readonly durability: Durability;
+  /** The cluster's own level, which every change of the registry is to reach. */
+  readonly level: Level;
+}
+
+/** Changes of namespaces from any origin: each decided at its home, seen here, and durable, before it is answered. */
+export class NamespaceChanges {
+  readonly #options: NamespaceChangesOptions;
+
+  constructor(options: NamespaceChangesOptions) {
+    this.#options = options;
+  }
+
+  create(title: string, call: Call): Promise<NamespaceChange> {
+    const { writer } = this.#options;
+    return this.#atRegistryHome(
+      call,
+      () => writer.create(title),
+      (home, passed) => home.create(title, passed),
+    );
+  }
+
+  rename(name: string, title: string, call: Call): Promise<NamespaceChange> {
+    const { writer } = this.#options;
+    return this.#atRegistryHome(
+      call,
+      () => writer.rename(name, title),
+      (home, passed) => home.rename(name, title, passed),
+    );
+  }
+
+  remove(name: string, call: Call): Promise<NamespaceChange> {
+    const { writer } = this.#options;
+    return this.#atRegistryHome(
+      call,
+      () => writer.remove(name),
+      (home, passed) => home.remove(name, passed),
+    );
+  }
+
+  /** Decided at the home that the namespace has. */
+  async move(name: string, origin: string, call: Call): Promise<NamespaceChange> {
+    const { standing, homes, registry, writer } = this.#options;
+    standing.check();
+    const namespace = registry.require(name);
+    const to = this.#originNamed(origin);
+    const moved = await homes.atHomeOf(
+      namespace,
+      call,
+      async () => this.#durably(await writer.move(name, to), call),
+      (home, passed) => home.moveHome(name, to, passed),
+    );
+    return this.#seenHere(moved, call);
+  }
+
+  async #atRegistryHome(
+    call: Call,
+    here: () => Promise<CommittedChange>,
+    there: (home: Upstream, call: Call) => Promise<NamespaceChange>,
+  ): Promise<NamespaceChange> {
+    const { standing, homes } = this.#options;
+    standing.check();
+    const change = await homes.atRegistryHome(call, async () => this.#durably(await here(), call), there);
+    return this.#seenHere(change, call);
+  }
+
+  async #seenHere(change: NamespaceChange, call: Call): Promise<NamespaceChange> {
+    await this.#options.reads.covering(change.session.vector, call);
+    return change;
+  }
+
+  /** It is synced here; the answer tells on how many origins' disks it was in time. */
+  async #durably(change: CommittedChange, call: Call): Promise<NamespaceChange> {
+    const { self, level, durability } = this.#options;
+    const own = change.session.vector.get(self) ?? 0;
+    return { ...change, durability: await durability.reach(own, level, { timeoutMs: undefined, ...call }) };
+  }
+
+  /** @throws NOT_FOUND */
+  #originNamed(name: string): OriginId {
+    const found = this.#options.registry.membership
+      .members()
+      .filter((origin) => origin.id === name || origin.name === name);
+    const [only] = found;
+    if (only !== undefined && found.length === 1) return only.id;
+    throw new MeridianError(
+      'NOT_FOUND',
+      found.length === 0
+        ? `no origin is called ${name}`
+        : `${found.length} origins are called ${name}; name one by its id`,
+      { reason: 'unknown-origin' },
+    );
+  }
+}
