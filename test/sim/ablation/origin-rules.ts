@@ -99,7 +99,7 @@ export const originRules: readonly RuleTakenOut[] = [
     edits: [
       {
         file: 'replication/registry',
-        from: "if (record?.kind === 'live' && key.startsWith('namespace/'))",
+        from: "if (record?.kind === 'live')",
         to: 'if (false)',
       },
     ],
