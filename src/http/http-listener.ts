@@ -29,6 +29,8 @@ const bounds = {
   headerBytesMax: 64 * 1024,
   connectionsMax: 1024,
   requestsASocketMax: 100_000,
+  /** For an answer that is ready when an exchange's time is over to reach its client, or for a refused one to hang up. */
+  lingerMs: 1000,
 } as const;
 
 /** A node's one HTTP port: routes each request to the surface that it belongs to, within bounds, and drains when stopped. */
@@ -96,9 +98,17 @@ export class HttpListener {
     const ending = new AbortController();
     let surfaceName = 'none';
     this.#underWay.set(response, ending);
+    // Whoever does not take his answer holds memory and a connection.
+    const late = clock.timer(this.#options.exchangeMs + bounds.lingerMs, () => response.destroy());
+    let isTaken = false;
+    // It also finishes where the connection was cut: what is left goes nowhere then.
+    response.once('finish', () => {
+      isTaken = !request.socket.destroyed;
+    });
     response.once('close', () => {
+      late.cancel();
       this.#underWay.delete(response);
-      const statusCode = response.writableFinished ? response.statusCode : 0;
+      const statusCode = isTaken ? response.statusCode : 0;
       if (statusCode === 0) ending.abort(clientGone());
       observer.answered(surfaceName, statusCode, clock.monotonicMs() - beganMs);
     });
@@ -130,7 +140,10 @@ export class HttpListener {
 
   #malformed(error: Error & { code?: string }, socket: Socket): void {
     this.#options.observer.rejected('malformed');
-    if (!socket.writable || error.code === 'ECONNRESET') {
+    const isAnswered = [...this.#underWay.keys()].some(
+      (response) => response.socket === socket && response.headersSent,
+    );
+    if (!socket.writable || isAnswered || error.code === 'ECONNRESET') {
       socket.destroy();
       return;
     }
@@ -138,6 +151,9 @@ export class HttpListener {
     const body = `${JSON.stringify({ code: 'INVALID_ARGUMENT', message, reason: 'malformed' })}\n`;
     const headers = `connection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}`;
     socket.end(`HTTP/1.1 ${line}\r\n${headers}\r\n\r\n${body}`);
+    // Half closed it would count as a connection for as long as the other side likes.
+    const cut = this.#options.clock.timer(bounds.lingerMs, () => socket.destroy());
+    socket.resume().once('close', () => cut.cancel());
   }
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -129,6 +130,42 @@ describe('the HTTP listener of a node', () => {
     let seen = '';
     for await (const chunk of socket) seen += chunk;
     expect(seen).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
+
+  it('lets go of a connection that sent no request and does not hang up', async () => {
+    const { hostname, port } = new URL(base);
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    socket.on('error', () => {});
+    const ends = () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
+    socket.write('no request\r\n\r\n');
+    let seen = '';
+    socket.on('data', (chunk) => {
+      seen += chunk;
+    });
+    await once(socket, 'end');
+    expect(seen).toMatch(/^HTTP\/1\.1 400 Bad Request/);
+    // Of this process are both ends; this one stays.
+    const before = ends();
+    await expect.poll(ends, { timeout: 10_000 }).toBe(before - 1);
+    expect(socket.destroyed).toBe(false);
+    socket.destroy();
+  });
+
+  it('cuts an answer that is not taken once the time of its exchange is over', async () => {
+    const large: HttpSurface = {
+      matches: () => true,
+      handle: async (_, response) => void response.end(Buffer.alloc(64 * 1024 * 1024)),
+    };
+    const [clock, statuses] = [systemClock, [] as number[]];
+    const observer = { answered: (_: string, code: number) => void statuses.push(code), rejected: () => {} };
+    const surfaces = [{ name: 'large', surface: large }];
+    const strict = new HttpListener({ surfaces, clock, logger: silentLogger, observer, exchangeMs: 100 });
+    const { hostname, port } = new URL(`http://${await strict.start('127.0.0.1', 0)}`);
+    const socket = connect(Number(port), hostname, () => socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'));
+    socket.on('error', () => {}).pause();
+    await expect.poll(() => statuses, { timeout: 10_000 }).toEqual([0]);
+    socket.destroy();
+    await strict.stop(100);
   });
 
   it('is alive but not ready while it drains', async () => {

@@ -11,7 +11,8 @@ export type KeyvNamespace = Pick<Namespace, 'get' | 'put' | 'write' | 'keys' | '
 /**
  * A storage adapter for Keyv 5 over a namespace: `new Keyv({ store: new KeyvStore(cluster.namespace('cache')) })`.
  * Values are what Keyv serialised, up to 25 MiB; keys with Keyv's prefix up to 512 bytes. A ttl is rounded up to whole
- * seconds here, while Keyv itself looks at the milliseconds. The cluster handle stays the caller's, to be closed by him.
+ * seconds here, while Keyv itself looks at the milliseconds. Keyv's `useKeyPrefix` stays true: without prefixes its
+ * namespaces would share their keys, and `clear` would find none. The cluster handle stays the caller's, to be closed by him.
  * Each method rejects with the errors of `Namespace`.
  */
 export class KeyvStore extends EventEmitter {

@@ -37,7 +37,7 @@ const batchKeysMax = 1000;
 
 /**
  * A driver for unstorage over a namespace: `createStorage({ driver: unstorageDriver({ namespace }) })`. Its `watch` is
- * pushed by the cluster; `setItems` writes all or none. The cluster handle stays the caller's. Each method rejects with
+ * pushed by the cluster until it is stopped or the storage disposed of; `setItems` writes all or none. The cluster handle stays the caller's. Each method rejects with
  * the errors of `Namespace`.
  */
 export function unstorageDriver(options: UnstorageDriverOptions): UnstorageDriver {
@@ -50,6 +50,7 @@ export class UnstorageDriver {
   readonly options: UnstorageDriverOptions;
   readonly flags = { ttl: true };
   readonly #prefix: string;
+  readonly #watches = new Set<AbortController>();
 
   constructor(options: UnstorageDriverOptions) {
     this.options = options;
@@ -134,10 +135,21 @@ export class UnstorageDriver {
   readonly watch = (tell: (event: 'update' | 'remove', key: string) => unknown): (() => void) => {
     const { onWatchError = (error) => process.emitWarning(error) } = this.options;
     const stop = new AbortController();
+    this.#watches.add(stop);
     this.#tellAll(tell, stop.signal).catch((error: Error) => {
+      this.#watches.delete(stop);
       if (!stop.signal.aborted) onWatchError(error);
     });
-    return () => stop.abort();
+    return () => {
+      this.#watches.delete(stop);
+      stop.abort();
+    };
+  };
+
+  /** Ends every watch. The cluster handle stays open: it is its maker's. */
+  readonly dispose = (): void => {
+    for (const stop of this.#watches) stop.abort();
+    this.#watches.clear();
   };
 
   async #tellAll(tell: (event: 'update' | 'remove', key: string) => unknown, signal: AbortSignal): Promise<void> {

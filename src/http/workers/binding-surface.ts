@@ -18,6 +18,7 @@ import { putMutation } from './put-mutation.ts';
 import { withBody } from './read-body.ts';
 import { Refusal, sendReason } from './refusal.ts';
 import { sendRecord } from './send-record.ts';
+import { sendText } from './send-text.ts';
 import { parseTarget, type Target } from './target.ts';
 import { withinDeadline } from './within-deadline.ts';
 
@@ -161,7 +162,12 @@ export class BindingSurface implements HttpSurface {
     };
     const bulk = await withBody(request, options, async (body) => parseBulkGet(parseJson(body)));
     const { session: _, ...read } = readOptions(namespace, bulk.cacheTtl ?? null);
-    sendJsonText(response, await readBulk(this.#upstream, bulk, { ...read, withExpiration: false }, call));
+    await sendText({
+      response,
+      signal: call.signal,
+      underWay: this.#large,
+      read: () => readBulk(this.#upstream, bulk, { ...read, withExpiration: false }, call),
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { checkedKey } from './key-in-path.ts';
 import { Refusal } from './refusal.ts';
+import { scalarText } from './scalar-text.ts';
 
 /** Bytes of all values of one bulk get. */
 const totalBytesMax = limits.valueBytesMax;
@@ -26,13 +27,13 @@ export function parseBulkGet(body: unknown): BulkGet {
     throw new Refusal(400, `You can request a maximum of ${limits.batchGetKeysMax} keys`);
   }
   if (type !== undefined && type !== 'text' && type !== 'json') {
-    throw new Refusal(400, `"${String(type)}" is not a valid type. Use "json" or "text"`);
+    throw new Refusal(400, `"${scalarText(type)}" is not a valid type. Use "json" or "text"`);
   }
   return {
     keys: [...new Set(keys.map((key: unknown) => checkedKey(typeof key === 'string' ? key : '')))],
     type: type ?? 'text',
     withMetadata: withMetadata === true || withMetadata === 'true',
-    ...(cacheTtl === undefined || cacheTtl === null ? {} : { cacheTtl: String(cacheTtl) }),
+    ...(cacheTtl === undefined || cacheTtl === null ? {} : { cacheTtl: scalarText(cacheTtl) }),
   };
 }
 

@@ -28,8 +28,13 @@ export function sendResult(response: ServerResponse, result: unknown, info?: unk
 
 /** The same for a result that is JSON text already. */
 export function sendResultText(response: ServerResponse, result: string, info?: unknown): void {
+  sendEnvelope(response, 200, resultText(result, info));
+}
+
+/** The envelope around a result that is JSON text. */
+export function resultText(result: string, info?: unknown): string {
   const more = info === undefined ? '' : `,"result_info":${JSON.stringify(info)}`;
-  sendEnvelope(response, 200, `{"success":true,"errors":[],"messages":[],"result":${result}${more}}`);
+  return `{"success":true,"errors":[],"messages":[],"result":${result}${more}}`;
 }
 
 /** Answers the failure; its message has the form `operation: 'reason'`. What is no error of ours is thrown on. */

@@ -1,3 +1,4 @@
+import { MeridianError } from '../../model/errors.ts';
 import { ByteBudget } from './byte-budget.ts';
 
 const bounds = {
@@ -25,9 +26,13 @@ export class LargeValues {
     return this.#bytesByName.size === 0 ? undefined : this.#bytesByName.get(name.join('\0'));
   }
 
+  isLarge(bytes: number): boolean {
+    return bytes >= bounds.largeBytesMin;
+  }
+
   /** Whether a value of so many bytes is large; remembers it for the name. */
   note(name: readonly [string, string], bytes: number): boolean {
-    const large = bytes >= bounds.largeBytesMin;
+    const large = this.isLarge(bytes);
     if (!large && this.#bytesByName.size === 0) return false;
     const joined = name.join('\0');
     this.#bytesByName.delete(joined);
@@ -41,4 +46,12 @@ export class LargeValues {
     }
     return true;
   }
+}
+
+/** Of those that wait for room there are as many as may. */
+export function tooManyValues(): MeridianError {
+  return new MeridianError('RESOURCE_EXHAUSTED', 'too many large values under way', {
+    reason: 'values-under-way',
+    retryAfterMs: 1000,
+  });
 }

@@ -2,13 +2,16 @@ import type { Mutation, PutMutation } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import { emptySession } from '../../model/session.ts';
 import { parseBulkGet, readBulk } from './bulk-get.ts';
-import { sendResult, sendResultText } from './envelope.ts';
+import { checkBulkText } from './bulk-text.ts';
+import { resultText, sendResult } from './envelope.ts';
 import { parseExpiration } from './expiration.ts';
 import { checkedKey } from './key-in-path.ts';
 import { checkMetadata } from './metadata-text.ts';
 import { putMutation } from './put-mutation.ts';
 import { Refusal } from './refusal.ts';
 import { type RestExchange, withRestJson } from './rest-exchange.ts';
+import { scalarText } from './scalar-text.ts';
+import { sendText } from './send-text.ts';
 
 /** Bytes of a bulk get's request: 100 keys of 512 bytes, each byte escaped. */
 const bulkGetBytesMax = 1024 * 1024;
@@ -23,25 +26,33 @@ export async function bulkDelete(exchange: RestExchange, id: string): Promise<vo
 }
 
 export async function bulkGet(exchange: RestExchange, id: string): Promise<void> {
-  const bulk = await withRestJson(exchange, bulkGetBytesMax, async (body) => parseBulkGet(body));
-  const values = await readBulk(exchange.upstream, bulk, { namespace: id, withExpiration: true }, exchange.call);
-  sendResultText(exchange.response, `{"values":${values}}`);
+  const bulk = await withRestJson(exchange, { bytesMax: bulkGetBytesMax }, async (body) => parseBulkGet(body));
+  const { upstream, call, response, large } = exchange;
+  const read = async () => {
+    const values = await readBulk(upstream, bulk, { namespace: id, withExpiration: true }, call);
+    return resultText(`{"values":${values}}`);
+  };
+  await sendText({ response, signal: call.signal, underWay: large, read });
 }
 
 /** All in one batch: all are written or none. */
 async function writeAll(exchange: RestExchange, id: string, parse: (item: unknown) => Mutation): Promise<void> {
   const { upstream, call, response } = exchange;
-  const count = await withRestJson(exchange, limits.batchBytesMax, async (items) => {
-    if (!Array.isArray(items)) throw new Refusal(400, 'the request body must be a JSON array', 10001);
-    if (items.length > limits.batchMutationsMax) {
-      throw new Refusal(413, `${items.length} keys exceed limit of ${limits.batchMutationsMax}`, 10024);
-    }
-    const mutations = items.map(parse);
-    // Nothing to write is a success too, but only in a namespace that is there.
-    if (mutations.length === 0) await upstream.find(id, call);
-    else await upstream.write({ namespace: id, mutations, session: emptySession }, call);
-    return mutations.length;
-  });
+  const count = await withRestJson(
+    exchange,
+    { bytesMax: limits.batchBytesMax, check: checkBulkText },
+    async (items) => {
+      if (!Array.isArray(items)) throw new Refusal(400, 'the request body must be a JSON array', 10001);
+      if (items.length > limits.batchMutationsMax) {
+        throw new Refusal(413, `${items.length} keys exceed limit of ${limits.batchMutationsMax}`, 10024);
+      }
+      const mutations = items.map(parse);
+      // Nothing to write is a success too, but only in a namespace that is there.
+      if (mutations.length === 0) await upstream.find(id, call);
+      else await upstream.write({ namespace: id, mutations, session: emptySession }, call);
+      return mutations.length;
+    },
+  );
   sendResult(response, { successful_key_count: count, unsuccessful_keys: [] });
 }
 
@@ -59,10 +70,13 @@ function parsePair(pair: unknown, nowMs: number): PutMutation {
 
 /** Node skips what is no base64 without a word, so that a wrong value would be stored. */
 function fromBase64(text: string): Buffer {
-  if (!/^[\w+/\r\n-]*={0,2}\s*$/.test(text)) {
+  const digits = text.replace(/\s+/g, '');
+  const [data = ''] = /^[\w+/-]*(?=={0,2}$)/.exec(digits) ?? [];
+  // Four digits are three bytes, and one alone is none.
+  if ((data === '' && digits !== '') || data.length % 4 === 1) {
     throw new Refusal(400, 'a value that is said to be base64 is not', 10012);
   }
-  return Buffer.from(text, 'base64');
+  return Buffer.from(data, 'base64');
 }
 
 type Pair = Partial<Record<'key' | 'value' | 'base64' | 'expiration' | 'expiration_ttl' | 'metadata', unknown>>;
@@ -73,5 +87,5 @@ function asObject(pair: unknown): Pair {
 }
 
 function textOf(value: unknown): string | undefined {
-  return value === undefined || value === null ? undefined : String(value);
+  return value === undefined || value === null ? undefined : scalarText(value);
 }

@@ -31,13 +31,16 @@ export function withRestBody<T>(
   return withBody(request, { bytesMax, tooLong, places, signal: call.signal }, use);
 }
 
-/** The same with the body as parsed JSON. @throws Refusal */
+/** The same with the body as parsed JSON; `check` looks at it before. @throws Refusal */
 export function withRestJson<T>(
   exchange: RestExchange,
-  bytesMax: number,
+  { bytesMax, check = () => {} }: { readonly bytesMax: number; readonly check?: (body: Buffer) => void },
   use: (body: unknown) => Promise<T>,
 ): Promise<T> {
-  return withRestBody(exchange, bytesMax, (body) => use(parseJson(body)));
+  return withRestBody(exchange, bytesMax, async (body) => {
+    check(body);
+    return use(parseJson(body));
+  });
 }
 
 function parseJson(body: Buffer): unknown {

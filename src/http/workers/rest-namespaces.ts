@@ -49,7 +49,7 @@ function shown({ id, title }: NamespaceInfo): unknown {
 }
 
 function readTitle(exchange: RestExchange): Promise<string> {
-  return withRestJson(exchange, titleRequestBytesMax, async (body) => {
+  return withRestJson(exchange, { bytesMax: titleRequestBytesMax }, async (body) => {
     const title = typeof body === 'object' && body !== null && 'title' in body ? body.title : undefined;
     if (typeof title !== 'string' || title === '') throw new Refusal(400, 'missing title', 10019);
     return title;

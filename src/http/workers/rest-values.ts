@@ -5,6 +5,7 @@ import { emptySession } from '../../model/session.ts';
 import { sendResult, sendResultText } from './envelope.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
 import { metadataOfForm } from './form-metadata.ts';
+import { valueBeginsWithMark } from './form-value.ts';
 import { checkMetadata } from './metadata-text.ts';
 import { putMutation } from './put-mutation.ts';
 import { Refusal } from './refusal.ts';
@@ -103,7 +104,10 @@ async function parsePut(body: Buffer, type: string): Promise<PutBody> {
     throw new Refusal(400, 'a value that is not UTF-8 must be sent as a file', 10012);
   }
   return {
-    value: typeof value === 'string' ? Buffer.from(value) : new Uint8Array(await value.arrayBuffer()),
+    value:
+      typeof value === 'string'
+        ? Buffer.from(valueBeginsWithMark(body, type) ? `\ufeff${value}` : value)
+        : new Uint8Array(await value.arrayBuffer()),
     metadata: checkMetadata(await metadataOfForm(form)),
   };
 }

@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { MeridianError } from '../../model/errors.ts';
 import type { LiveRecord } from '../../model/record.ts';
-import type { LargeValues } from './large-values.ts';
+import { type LargeValues, tooManyValues } from './large-values.ts';
 import { sendValue } from './send-value.ts';
 
 export interface RecordAnswer {
@@ -26,12 +25,7 @@ export async function sendRecord(answer: RecordAnswer): Promise<void> {
   const { underWay, name, signal } = answer;
   const wanted = underWay.expected(name) ?? (await sendIfRoom(answer));
   if (wanted === undefined) return;
-  if (!(await underWay.budget.take(wanted, signal))) {
-    throw new MeridianError('RESOURCE_EXHAUSTED', 'too many large values under way', {
-      reason: 'values-under-way',
-      retryAfterMs: 1000,
-    });
-  }
+  if (!(await underWay.budget.take(wanted, signal))) throw tooManyValues();
   try {
     const record = await answer.read().catch((error: unknown) => {
       // It may be gone, and whoever asks for what is gone need not wait.

@@ -93,6 +93,22 @@ describe('unstorage over a namespace', () => {
     await unwatch();
   });
 
+  it('ends its watches when its storage is disposed of', async () => {
+    const watching = createStorage({ driver: unstorageDriver({ namespace: served.namespace }) });
+    const told: string[] = [];
+    await watching.watch((_, key) => told.push(key));
+    const put = async (key: string) => {
+      await served.namespace.put(key, 'x');
+      return told;
+    };
+    await expect.poll(() => put('before'), { timeout: 20_000 }).toContain('before');
+    await watching.dispose();
+    told.length = 0;
+    await put('after');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(told).toEqual([]);
+  });
+
   it('is a driver by its type', () => {
     expectTypeOf<Driver>(unstorageDriver({ namespace: served.namespace }));
     expectTypeOf<UnstorageDriver['getItem']>().returns.resolves.toEqualTypeOf<string | null>();

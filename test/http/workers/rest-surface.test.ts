@@ -201,6 +201,14 @@ describe('the REST API refuses', () => {
     ['PUT', 'bulk', '[{"key":"..","value":""}]', 400, 10001],
     ['PUT', 'bulk', '[{"key":"k","value":"no base64!","base64":true}]', 400, 10012],
     ['PUT', 'bulk', `[{"key":"k","value":"","metadata":"${'m'.repeat(1023)}"}]`, 413, 10024],
+    ['PUT', 'bulk', '[{"key":"k","value":"abcde","base64":true}]', 400, 10012],
+    ['PUT', 'bulk', '[{"key":"k","value":"=","base64":true}]', 400, 10012],
+    ['PUT', 'bulk', `[{"key":"k","value":"${'\\n'.repeat(500_000)}!","base64":true}]`, 400, 10012],
+    ['PUT', 'bulk', '[{"key":"k","value":"","expiration_ttl":{"toString":1,"valueOf":1}}]', 400, 10033],
+    ['PUT', 'bulk', `[{"key":"k","value":"","metadata":${'['.repeat(20_000)}${']'.repeat(20_000)}}]`, 413, 10024],
+    ['PUT', 'bulk', `[${'{},'.repeat(10_000)}{}]`, 413, 10024],
+    ['PUT', 'bulk', `[{"key":"k","value":"","metadata":[${'0,'.repeat(4_000_000)}0]}]`, 413, 10024],
+    ['POST', 'bulk/get', '{"keys":["a"],"type":{"toString":1}}', 400, 10001],
     ['POST', 'bulk/get', '{"keys":[]}', 400, 10001],
     ['POST', 'bulk/get', '{"keys":["a"],"type":"stream"}', 400, 10001],
     ['PUT', `values/${'k'.repeat(513)}`, 'x', 414, 10001],
@@ -212,6 +220,32 @@ describe('the REST API refuses', () => {
 });
 
 describe('the REST API keeps', () => {
+  it('what a form’s value begins with, a byte order mark too', async () => {
+    const mark = Buffer.from([0xef, 0xbb, 0xbf]);
+    const part = (name: string, text: string | Buffer) => [
+      Buffer.from(`--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n`),
+      Buffer.from(text),
+      Buffer.from('\r\n'),
+    ];
+    const put = async (...parts: Buffer[]) => {
+      const headers = { 'content-type': 'multipart/form-data; boundary=b' };
+      const body = Buffer.concat([...parts, Buffer.from('--b--\r\n')]);
+      expect((await send(value('marked'), { method: 'PUT', headers, body })).status).toBe(200);
+      return (await send(value('marked'))).body;
+    };
+    const marked = Buffer.concat([mark, Buffer.from('hello')]);
+    expect(await put(...part('value', marked))).toEqual(marked);
+    expect(await put(...part('metadata', '"name=\\"value\\""'), ...part('value', marked))).toEqual(marked);
+    expect(await put(...part('value', 'hello'), ...part('metadata', '1'))).toEqual(Buffer.from('hello'));
+    expect(await put(...part('value', ''), ...part('metadata', '1'))).toEqual(Buffer.alloc(0));
+  });
+
+  it('white space within base64 out of its value', async () => {
+    const body = '[{"key":"spaced","value":" aGV\\r\\n sbG8 =\\n","base64":true}]';
+    expect((await send(`/${id}/bulk`, { method: 'PUT', body })).status).toBe(200);
+    expect((await send(value('spaced'))).body.toString()).toBe('hello');
+  });
+
   it.each(['a/b', '../up', './a', 'values/x', 'metadata', 'ü %?#&=+', '日本語', 'a%2Fb', ' ', '%', '/lead', 'trail/'])(
     'the key %j apart from every other',
     async (key) => {

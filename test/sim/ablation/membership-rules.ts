@@ -79,7 +79,11 @@ export const membershipRules: readonly RuleTakenOut[] = [
   {
     name: 'R23 beyond the final sequence: a removed origin saves nothing',
     edits: [
-      { file: 'origin/loss', from: 'await save({ id: identity.id, loss, why }, ownRecords(ledger, identity, final));', to: '' },
+      {
+        file: 'origin/loss',
+        from: 'await save({ id: identity.id, loss, why }, ownRecords(ledger, identity, final));',
+        to: '',
+      },
     ],
     expected: /saved it nowhere/,
     history: 'a removed origin that comes back',
