@@ -1,12 +1,26 @@
+import { MeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { stopSignal } from './stop-signal.ts';
 import type { Terminal } from './terminal.ts';
+
+/** What is typed or piped in, until the signal: then whoever waits for more is told so. */
+async function* untilStopped(input: NodeJS.ReadStream, stopped: AbortSignal): AsyncGenerator<Uint8Array> {
+  const stop = () => input.destroy(new MeridianError('CANCELLED', 'stopped', { reason: 'stopped' }));
+  if (stopped.aborted) stop();
+  stopped.addEventListener('abort', stop, { once: true });
+  try {
+    yield* input;
+  } finally {
+    stopped.removeEventListener('abort', stop);
+  }
+}
 
 /** The terminal of this process. */
 export function processTerminal(clock: Clock): Terminal {
   // A reader that has seen enough, such as head, closes the pipe: the end of the output, and no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   process.stderr.on('error', () => {});
+  const stopped = stopSignal(process, clock);
   return {
     write: (chunk) =>
       new Promise((resolve) => {
@@ -14,10 +28,10 @@ export function processTerminal(clock: Clock): Terminal {
         else process.stdout.once('drain', resolve);
       }),
     note: (line) => void process.stderr.write(`${line}\n`),
-    input: process.stdin,
+    input: untilStopped(process.stdin, stopped),
     environment: process.env,
     interactive: process.stderr.isTTY === true,
     inputIsKeyboard: process.stdin.isTTY === true,
-    stopped: stopSignal(process, clock),
+    stopped,
   };
 }

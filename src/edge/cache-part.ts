@@ -162,6 +162,10 @@ export class CachePart implements FeedSink, Part {
     await this.#disk.trim();
   }
 
+  keepDiskBound(everyMs: number, signal: AbortSignal): Promise<void> {
+    return this.#disk.run(this.#options.clock, everyMs, signal);
+  }
+
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') return this.#forgetAll();
     const { told, taken } = this.#telling.check(event);

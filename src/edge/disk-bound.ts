@@ -2,13 +2,14 @@ import { mapKey, type RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import type { EdgeObserver } from './observer.ts';
 
 /** Bytes that an entry costs on disk besides its key, value and metadata, about. */
 const overheadBytes = 120;
 
 /** Named state of the store. */
-const sizeName = 'cache/size';
+const sizeName = 'cache/sizes';
 
 /**
  * Keeps a cache on disk within its bytes: a hand goes round the key space and takes what is not in memory, where the
@@ -65,15 +66,23 @@ export class DiskBound {
     if (record !== undefined) this.#add(headOf(record), 1);
   }
 
-  async trim(): Promise<void> {
+  /** Trims from time to time: what the feed brings makes entries larger too. A failed disk is told of where it fails. */
+  async run(clock: Clock, everyMs: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(clock, everyMs, signal);
+      await this.trim(signal).catch(() => {});
+    }
+  }
+
+  async trim(signal?: AbortSignal): Promise<void> {
     if (this.bytes <= this.#bytesMax) return;
-    this.#trimming ??= this.#trim().finally(() => {
+    this.#trimming ??= this.#trim(signal).finally(() => {
       this.#trimming = undefined;
     });
     await this.#trimming;
   }
 
-  async #trim(): Promise<void> {
+  async #trim(signal: AbortSignal | undefined): Promise<void> {
     // Two rounds at the most: the second takes hot entries too.
     for (let round = 0; round < 2 && this.bytes > this.#bytesMax; round++) {
       const snapshot = this.#ledger.store.snapshot();
@@ -84,6 +93,7 @@ export class DiskBound {
           const victims = page
             .filter(({ namespace, key }) => round > 0 || !this.#isHot(mapKey(namespace, key)))
             .filter(({ namespace }) => namespace !== registryNamespace);
+          if (signal?.aborted) return;
           if (victims.length > 0) await this.#remove(victims);
           const last = page.at(-1);
           if (this.bytes > this.#bytesMax * 0.9 || last === undefined) continue;
@@ -115,6 +125,7 @@ export class DiskBound {
   #add(head: Head, sign: 1 | -1): void {
     if (head.namespace === registryNamespace) return;
     this.entries += sign;
-    this.bytes += sign * (overheadBytes + head.key.length * 2 + (head.kind === 'live' ? head.valueBytes : 0));
+    const content = head.kind === 'live' ? head.valueBytes + Buffer.byteLength(head.metadata ?? '') : 0;
+    this.bytes += sign * (overheadBytes + head.key.length * 2 + content);
   }
 }

@@ -212,5 +212,8 @@ function startLoops({ part, loop }: Running, loops: Lifecycle, options: EdgeOpti
   });
   loops.run(`${part.kind} feed`, (signal) => loop.run(signal));
   loops.run(`${part.kind} sweeper`, (signal) => sweeper.run(signal));
+  if (part instanceof CachePart) {
+    loops.run('cache disk', (signal) => part.keepDiskBound(options.sweepIntervalMs, signal));
+  }
   loops.run(`${part.kind} namespace remover`, (signal) => remover.run(signal));
 }

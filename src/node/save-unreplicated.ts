@@ -29,7 +29,7 @@ export async function saveUnreplicated(
   let saved = 0;
   try {
     for await (const record of records) {
-      await file.write(`${line(record)}\n`);
+      await file.appendFile(`${line(record)}\n`); // Unlike `write`, all of it or an error: the disk may be full.
       saved++;
     }
     await file.sync();

@@ -198,6 +198,26 @@ describe('the bound of a cache on disk', () => {
     for (let i = 1; i <= 40; i++) await cache.show(100 + i, announced(100 + i, `key-${i}`));
     expect((await cache.part.status()).bytes).toBe(0);
   });
+
+  it('counts metadata, and is kept without a miss where the feed makes entries larger', async () => {
+    await cache.close();
+    cache = await CacheDriver.open({ memoryBytesMax: 1000, diskBytesMax: 8000 });
+    await cache.caughtUp(1);
+    const described = { ...written(1, 'described'), metadata: JSON.stringify('m'.repeat(1000)) };
+    await cache.keep(described, 1);
+    expect((await cache.part.status()).bytes).toBeGreaterThan(1000);
+    for (let i = 2; i <= 20; i++) await cache.keep(written(i, `key-${i}`), i);
+    for (let i = 2; i <= 20; i++) {
+      await cache.show(100 + i, { ...written(100 + i, `key-${i}`), value: Buffer.alloc(1000) });
+    }
+    expect((await cache.part.status()).bytes).toBeGreaterThan(8000);
+    const stopping = new AbortController();
+    const keeping = cache.part.keepDiskBound(1000, stopping.signal);
+    cache.clock.advance(1000);
+    await expect.poll(async () => (await cache.part.status()).bytes, { timeout: 20_000 }).toBeLessThanOrEqual(8000);
+    stopping.abort(new Error('the test is over'));
+    await expect(keeping).rejects.toThrow('the test is over');
+  });
 });
 
 describe('loads', () => {

@@ -102,6 +102,7 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
   if (skip > 0) terminal.note(`going on behind record ${skip}, where the last import stopped`);
   const progress = showProgress(terminal, `import ${words.namespace}`, run.bytes);
   let acknowledged = skip;
+  let expired = 0;
   const input = counted(words.file === '-' ? terminal.input : createReadStream(words.file), (read) =>
     progress.at(read, acknowledged),
   );
@@ -109,12 +110,15 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
     const records = await importRecords(reader(run, input), {
       ...{ skip, clock, random, concurrency: run.concurrency, retryMs: run.retryMs, signal: terminal.stopped },
       write: (mutations, signal) => namespace.write(mutations, { signal }),
+      leftOut: (count) => {
+        expired += count;
+      },
       advanced: async (count) => {
         acknowledged = count;
         await checkpoint?.save({ records: count });
       },
     });
-    await finish(run, progress, records, checkpoint);
+    await finish(run, progress, { records, expired }, checkpoint);
     return exitCodes.done;
   } catch (error) {
     progress.stop();
@@ -128,12 +132,15 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
 async function finish(
   { words, context }: ImportRun,
   progress: Progress,
-  records: number,
+  counts: { readonly records: number; readonly expired: number },
   checkpoint: Checkpoint | undefined,
 ): Promise<void> {
   progress.stop();
   await checkpoint?.remove();
-  await context.terminal.write(words.json ? `${JSON.stringify({ records })}\n` : `${records} records imported\n`);
+  const { records, expired } = counts;
+  const left = expired === 0 ? '' : `, ${expired} of them left out, as they had expired`;
+  const json = JSON.stringify({ records, ...(expired === 0 ? {} : { expired }) });
+  await context.terminal.write(words.json ? `${json}\n` : `${records} records imported${left}\n`);
 }
 
 /** Standard input cannot be read again, so nothing is remembered of it. */
@@ -141,7 +148,9 @@ async function checkpointOf({ words, cluster, format }: ImportRun): Promise<Chec
   const { id } = await cluster.namespaces.get(words.namespace);
   if (words.file === '-') return undefined;
   const path = words.checkpoint ?? `${words.file}.meridian-import`;
-  return new Checkpoint(path, { file: await fileIdentity(words.file), format, namespace: id });
+  // What the columns mean is what the records are.
+  const columns = format === 'csv' ? JSON.stringify([words['key-column'], words['value-column'], words.columns]) : '';
+  return new Checkpoint(path, { file: await fileIdentity(words.file), format, columns, namespace: id });
 }
 
 function reader({ words, format }: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable<ImportRecord> {

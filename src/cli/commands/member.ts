@@ -18,7 +18,7 @@ const listCommand: Command<ClientWords> = {
   build: withClientOptions,
   run: (words, context) =>
     withCluster(words, context, async (cluster) => {
-      const members = await cluster.members();
+      const members = await cluster.members({ signal: context.terminal.stopped });
       if (words.json) for (const member of members) await context.terminal.write(`${JSON.stringify(member)}\n`);
       else {
         const rows = members.map(({ name, role, region, id, connected, address }) => [
@@ -57,7 +57,7 @@ const removeCommand: Command<RemoveWords> = {
     const { origin: name, force, yes } = words;
     if (!yes) await confirm(`Remove origin ${name} for good? It cannot come back under its id.`, context.terminal);
     return withCluster(words, context, async (cluster) => {
-      const removed = await cluster.retire({ name, force });
+      const removed = await cluster.retire({ name, force }, { signal: context.terminal.stopped });
       const { final, missing } = removed;
       const away = missing.length === 0 ? '' : `; not heard: ${missing.join(', ')}`;
       const text = `${removed.name} (${removed.id}) is removed at its write ${final}${away}`;

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import type { CallOptions } from '../../client/call-options.ts';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import { limits } from '../../model/limits.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
@@ -24,7 +25,7 @@ const createCommand: Command<TitleWords> = {
   usage: 'create <title>',
   describe: 'Make a namespace; prints its id',
   build: (parser) => withTitle(withClientOptions(parser)) as Argv<TitleWords>,
-  run: (words, context) => change(words, context, (cluster) => cluster.namespaces.create(words.title)),
+  run: (words, context) => change(words, context, ({ namespaces }, asked) => namespaces.create(words.title, asked)),
 };
 
 const listCommand: Command<ClientWords> = {
@@ -33,7 +34,7 @@ const listCommand: Command<ClientWords> = {
   build: withClientOptions,
   run: (words, context) =>
     withCluster(words, context, async (cluster) => {
-      for (const info of await cluster.namespaces.list()) {
+      for (const info of await cluster.namespaces.list({ signal: context.terminal.stopped })) {
         await context.terminal.write(words.json ? `${JSON.stringify(info)}\n` : `${info.id}\t${info.title}\n`);
       }
       return exitCodes.done;
@@ -44,14 +45,17 @@ const renameCommand: Command<RenameWords> = {
   usage: 'rename <namespace> <title>',
   describe: 'Give a namespace another title; its id and data stay',
   build: (parser) => withTitle(withName(withClientOptions(parser))) as Argv<RenameWords>,
-  run: (words, context) => change(words, context, (cluster) => cluster.namespaces.rename(words.namespace, words.title)),
+  run: (words, context) =>
+    change(words, context, ({ namespaces }, asked) => {
+      return namespaces.rename(words.namespace, words.title, asked);
+    }),
 };
 
 const deleteCommand: Command<NameWords> = {
   usage: 'delete <namespace>',
   describe: 'Delete a namespace with all its data, for good',
   build: (parser) => withName(withClientOptions(parser)) as Argv<NameWords>,
-  run: (words, context) => change(words, context, (cluster) => cluster.namespaces.delete(words.namespace)),
+  run: (words, context) => change(words, context, ({ namespaces }, asked) => namespaces.delete(words.namespace, asked)),
 };
 
 const homeCommand: Command<HomeWords> = {
@@ -65,7 +69,10 @@ const homeCommand: Command<HomeWords> = {
   run: (words, context) =>
     withCluster(words, context, async ({ namespaces }) => {
       const { namespace, origin } = words;
-      const info = await (origin === undefined ? namespaces.get(namespace) : namespaces.moveHome(namespace, origin));
+      const asked = { signal: context.terminal.stopped };
+      const info = await (origin === undefined
+        ? namespaces.get(namespace, asked)
+        : namespaces.moveHome(namespace, origin, asked));
       await context.terminal.write(`${words.json ? JSON.stringify(info) : info.home}\n`);
       return exitCodes.done;
     }),
@@ -100,10 +107,10 @@ function withName(parser: Argv<ClientWords>): Argv<ClientWords> {
 function change(
   words: ClientWords,
   context: CommandContext,
-  make: (cluster: ClusterHandle) => Promise<NamespaceInfo>,
+  make: (cluster: ClusterHandle, asked: CallOptions) => Promise<NamespaceInfo>,
 ): Promise<ExitCode> {
   return withCluster(words, context, async (cluster) => {
-    const info = await make(cluster);
+    const info = await make(cluster, { signal: context.terminal.stopped });
     await context.terminal.write(`${words.json ? JSON.stringify(info) : info.id}\n`);
     return exitCodes.done;
   });

@@ -30,17 +30,19 @@ export const statusCommand: Command<StatusWords> = {
     withCluster(words, context, async (cluster) => {
       const config = readConfig('client', words as unknown as Words, context.terminal.environment);
       const second = words.digest ? Math.floor(systemClock.wallMs() / 1000) : undefined;
-      const status = await cluster.status();
+      const asked = { signal: context.terminal.stopped };
+      const status = await cluster.status(asked);
       const own: NodeView = {
         member: { ...status.node, connected: true },
         status,
-        ...(second === undefined ? {} : { digests: await cluster.digest({ second }) }),
+        ...(second === undefined ? {} : { digests: await cluster.digest({ second }, asked) }),
       };
       const looking: Looking = {
         second,
+        signal: context.terminal.stopped,
         reach: (address) => context.connect({ ...config, endpoints: [address] }),
       };
-      const members = status.node.role === 'origin' ? await cluster.members() : [];
+      const members = status.node.role === 'origin' ? await cluster.members(asked) : [];
       const others = members.filter(({ id }) => id !== status.node.id);
       const views = [own, ...(await Promise.all(others.map((member) => viewOf(member, looking))))];
       await context.terminal.write(words.json ? jsonOf(views) : textOf(own, views, words.digest));

@@ -4,7 +4,7 @@ import { type ImportRecord, recordOfObject } from './import-record.ts';
 /** Bytes of one object's text: a value of 25 MiB in base64, or escaped throughout, with what stands around it. */
 const objectBytesMax = 160 * 1024 * 1024;
 
-const byte = { quote: 0x22, backslash: 0x5c, open: 0x7b, close: 0x7d } as const;
+const byte = { quote: 0x22, backslash: 0x5c, open: 0x7b, close: 0x7d, openArray: 0x5b, closeArray: 0x5d } as const;
 /** Space, tab, line feed, carriage return, comma and the brackets of the array. */
 const between = new Set([0x20, 0x09, 0x0a, 0x0d, 0x2c, 0x5b, 0x5d]);
 const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
@@ -24,6 +24,7 @@ export async function* readObjects(chunks: AsyncIterable<Uint8Array>): AsyncGene
     }
   }
   if (cutter.inside) throw new UsageError(`the file ends within record ${number + 1}`);
+  if (cutter.openArrays > 0) throw new UsageError(`the file ends within its array, behind record ${number}`);
 }
 
 function parse(text: string, place: string): unknown {
@@ -41,6 +42,9 @@ class ObjectCutter {
   #seenBytes = 0;
   readonly #pieces: Uint8Array[] = [];
   #pieceBytes = 0;
+
+  /** Arrays of objects that have begun and not ended. */
+  openArrays = 0;
 
   get inside(): boolean {
     return this.#depth > 0;
@@ -80,6 +84,8 @@ class ObjectCutter {
   }
 
   #checkBetween(unit: number, offset: number): void {
+    if (unit === byte.openArray) this.openArrays++;
+    if (unit === byte.closeArray) this.openArrays--;
     if (between.has(unit) || unit === byteOrderMark[offset]) return;
     throw new UsageError(`byte ${offset + 1} stands between objects: this is neither NDJSON nor an array of objects`);
   }

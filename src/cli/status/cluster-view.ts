@@ -18,6 +18,7 @@ export interface NodeView {
 export interface Looking {
   /** The second of the digests; unset = none are asked for. */
   readonly second: number | undefined;
+  readonly signal: AbortSignal;
   /** A handle on the node at that address. */
   readonly reach: (address: Address) => ClusterHandle;
 }
@@ -26,15 +27,19 @@ export interface Looking {
 const statusMs = 3_000;
 
 /** Asks a member where it says that it is reached. */
-export async function viewOf(member: Member, { second, reach }: Looking): Promise<NodeView> {
+export async function viewOf(member: Member, { second, signal, reach }: Looking): Promise<NodeView> {
   const address = member.address === undefined ? undefined : parseAddress(member.address);
   if (address === undefined) return { member, error: 'says no address' };
   const cluster = reach(address);
   try {
-    const status = await cluster.status({ timeoutMs: statusMs });
+    const status = await cluster.status({ timeoutMs: statusMs, signal });
     // An origin that began anew on the same machine, say, whose old id was not removed yet.
     if (status.node.id !== member.id) return { member, error: `${status.node.name} ${status.node.id} answers there` };
-    return { member, status, ...(second === undefined ? {} : { digests: await cluster.digest({ second }) }) };
+    return {
+      member,
+      status,
+      ...(second === undefined ? {} : { digests: await cluster.digest({ second }, { signal }) }),
+    };
   } catch (error) {
     return { member, error: toMeridianError(error).message };
   } finally {

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Entry } from '../../client/listing.ts';
 import type { FileFormat } from '../formats/file-format.ts';
 import { closingText, recordText } from '../formats/write-records.ts';
@@ -35,7 +35,7 @@ export async function exportFile(plan: ExportPlan): Promise<number> {
     let piece = '';
     const flush = async () => {
       const data = Buffer.from(piece);
-      await file.write(data, 0, data.length, bytes);
+      await writeWhole(file, data, bytes);
       bytes += data.length;
       piece = '';
     };
@@ -43,14 +43,25 @@ export async function exportFile(plan: ExportPlan): Promise<number> {
       piece += recordText(format, entry, records === 0);
       plan.progress(++records);
       if (piece.length >= pieceBytesMax || entry.cursor !== undefined) await flush();
-      if (entry.cursor !== undefined) await checkpoint.save({ records, bytes, cursor: entry.cursor });
+      if (entry.cursor === undefined) continue;
+      await file.datasync(); // A checkpoint never says more than what a crash leaves.
+      await checkpoint.save({ records, bytes, cursor: entry.cursor });
     }
     piece += closingText(format, records);
     await flush();
+    await file.sync();
     await checkpoint.remove();
     return records;
   } finally {
     await file.close();
+  }
+}
+
+/** A write may end early, where the disk is nearly full, say; the next one tells why. */
+async function writeWhole(file: FileHandle, data: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    const { bytesWritten } = await file.write(data, done, data.length - done, at + done);
+    done += bytesWritten;
   }
 }
 

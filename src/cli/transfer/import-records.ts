@@ -22,6 +22,8 @@ export interface ImportOptions {
   readonly random: Random;
   readonly signal: AbortSignal;
   readonly write: (mutations: readonly BatchMutation[], signal: AbortSignal) => Promise<BatchResult>;
+  /** So many records were left out, for they had expired. Counted as done. */
+  readonly leftOut: (records: number) => void;
   /** The number of leading records that are acknowledged has grown to this. Not called again before it resolves. */
   readonly advanced: (records: number) => Promise<void>;
 }
@@ -44,6 +46,7 @@ export async function importRecords(records: AsyncIterable<ImportRecord>, option
   setMaxListeners(0, signal);
   const prefix = new AcknowledgedPrefix(options.skip, options.advanced);
   const running = new Set<Promise<void>>();
+  const underWay = new Set<string>();
   const send = async (batch: Batch) => {
     try {
       await writeWithRetry(batch, options, signal);
@@ -57,8 +60,14 @@ export async function importRecords(records: AsyncIterable<ImportRecord>, option
   try {
     for await (const batch of batches(records, options.skip)) {
       await places.acquire(signal);
+      // Of two records of one key the later one in the file is to win.
+      if (batch.mutations.some(({ key }) => underWay.has(key))) await Promise.all(running);
       prefix.sent(batch.end);
-      const sending = send(batch).finally(() => running.delete(sending));
+      for (const { key } of batch.mutations) underWay.add(key);
+      const sending = send(batch).finally(() => {
+        for (const { key } of batch.mutations) underWay.delete(key);
+        running.delete(sending);
+      });
       running.add(sending);
     }
   } finally {
@@ -88,15 +97,28 @@ async function* batches(records: AsyncIterable<ImportRecord>, skip: number): Asy
   if (mutations.length > 0) yield { mutations, end: count };
 }
 
-async function writeWithRetry({ mutations }: Batch, options: ImportOptions, signal: AbortSignal): Promise<void> {
-  const { clock, random, retryMs } = options;
+/** What expired before it could be written would refuse its batch: a file is often older than what it holds. */
+async function writeWithRetry({ mutations: all }: Batch, options: ImportOptions, signal: AbortSignal): Promise<void> {
+  const { clock, random, retryMs, leftOut } = options;
+  let mutations = all;
+  const leaveOut = (throughSeconds: number): boolean => {
+    const left = mutations.filter((put) => !(put.kind === 'put' && (put.expiration ?? Infinity) <= throughSeconds));
+    const isLess = left.length < mutations.length;
+    if (isLess) leftOut(mutations.length - left.length);
+    mutations = left;
+    return isLess;
+  };
+  leaveOut(clock.wallMs() / 1000);
   const backoff = new Backoff({ firstMs: 200, mostMs: 5000 }, random);
   const giveUpMs = clock.monotonicMs() + retryMs;
   for (;;) {
     try {
-      await options.write(mutations, signal);
+      if (mutations.length > 0) await options.write(mutations, signal);
       return;
     } catch (error) {
+      // The origin's clock decides.
+      if (isMeridianError(error) && error.details.reason === 'expiry-past' && leaveOut(error.details.limit ?? 0))
+        continue;
       // Writing the same values once more does no harm, so an unknown outcome is no reason to stop.
       const mayPass =
         isMeridianError(error, 'UNAVAILABLE') ||

@@ -97,6 +97,13 @@ test('what is no record is refused with its place', async () => {
   await expect(read('csv', 'a,b\n1,2\n')).rejects.toThrow('no column "key"');
 });
 
+test('an array that does not end is cut off, and is not taken for whole', async () => {
+  const one = '{"key":"a","value":"1"}';
+  await expect(read('workers-kv', `[${one},\n${one}`)).rejects.toThrow('ends within its array, behind record 2');
+  expect(await read('workers-kv', `[${one},\n${one}]`)).toHaveLength(2);
+  expect(await read('ndjson', `${one}\n${one}`)).toHaveLength(2);
+});
+
 test('a CSV row without a value column is imported whole, as JSON', async () => {
   const chunks = chunksOf(Buffer.from('1.0.0.0,1.0.0.255,AU\n'), 5);
   const [first] = await all(readCsv(chunks, { columns: ['start', 'end', 'country'], keyColumn: 'start' }));

@@ -1,7 +1,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import type { FileFormat } from '../../../src/cli/formats/file-format.ts';
 import { Checkpoint } from '../../../src/cli/transfer/checkpoint.ts';
 import { exportFile } from '../../../src/cli/transfer/export-file.ts';
@@ -54,6 +55,20 @@ test.each(['ndjson', 'csv', 'workers-kv'] as const)(
     }
   },
 );
+
+test('what the disk takes a part of at a time is written whole', async () => {
+  const handle = await open(join(folder, 'any'), 'w');
+  const prototype = Object.getPrototypeOf(handle) as { write: (...args: unknown[]) => Promise<unknown> };
+  const whole = prototype.write;
+  const short = vi.spyOn(prototype, 'write').mockImplementation(function (this: unknown, data, from, length, at) {
+    return whole.call(this, data, from, Math.min(length as number, 7), at);
+  });
+  const path = join(folder, 'pieces.ndjson');
+  expect(await run(path, 'ndjson', -1).exported).toBe(10);
+  short.mockRestore();
+  await handle.close();
+  expect(readFileSync(path, 'utf8')).toBe(readFileSync(join(folder, 'whole.ndjson'), 'utf8'));
+});
 
 test('a file that is shorter than its checkpoint says is written anew', async () => {
   const path = join(folder, 'cut.ndjson');

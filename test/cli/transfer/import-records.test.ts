@@ -20,6 +20,7 @@ function options(changes: Partial<ImportOptions>): ImportOptions {
     random: { fraction: () => 0.5, hex: () => '' },
     signal: new AbortController().signal,
     write: async () => result,
+    leftOut: () => {},
     advanced: async () => {},
     ...changes,
   };
@@ -123,6 +124,54 @@ describe('importing', () => {
       throw unavailable();
     };
     await expect(importRecords(records(10), options({ write: never }))).rejects.toThrow('away');
+  });
+
+  test('what had expired is left out and counted, by this clock and by the origin’s', async () => {
+    async function* aging(): AsyncGenerator<ImportRecord> {
+      for (const expiration of [1, 50, 200, 300])
+        yield { key: `until ${expiration}`, value: Buffer.from('v'), expiration };
+      yield { key: 'for ever', value: Buffer.from('v') };
+    }
+    const clock = { ...leapingClock(), wallMs: () => 100_000 };
+    const written: string[][] = [];
+    let expired = 0;
+    const write = async (mutations: readonly BatchMutation[]) => {
+      written.push(keysOf(mutations));
+      if (written.length > 1) return result;
+      throw new MeridianError('INVALID_ARGUMENT', 'past', { reason: 'expiry-past', limit: 250, seen: 200 });
+    };
+    const leftOut = (records: number) => {
+      expired += records;
+    };
+    expect(await importRecords(aging(), options({ clock, write, leftOut }))).toBe(5);
+    expect(written).toEqual([
+      ['until 200', 'until 300', 'for ever'],
+      ['until 300', 'for ever'],
+    ]);
+    expect(expired).toBe(3);
+  });
+
+  test('a batch waits for those before it that write one of its keys: the last line of a key wins', async () => {
+    async function* twice(): AsyncGenerator<ImportRecord> {
+      for (const value of ['old', 'new']) {
+        for (let i = 0; i < 500; i++) yield { key: `k${i}`, value: Buffer.from(value) };
+      }
+    }
+    const [begun, ends] = [[] as string[], [] as Array<() => void>];
+    const write = (mutations: readonly BatchMutation[]) => {
+      const [put] = mutations;
+      begun.push(put?.kind === 'put' ? String(put.value) : '');
+      return new Promise<BatchResult>((resolve) => ends.push(() => resolve(result)));
+    };
+    const importing = importRecords(twice(), options({ write }));
+    await expect.poll(() => ends.length).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(begun).toEqual(['old']);
+    ends[0]?.();
+    await expect.poll(() => ends.length).toBe(2);
+    ends[1]?.();
+    expect(await importing).toBe(1000);
+    expect(begun).toEqual(['old', 'new']);
   });
 
   test('a refusal is not tried again', async () => {
