@@ -56,15 +56,6 @@ export const cacheRules: readonly RuleTakenOut[] = [
     history: 'a cache refilled from a lagging upstream',
   },
   {
-    name: 'R16 epochs: what an upstream that lives in a lost life answered is kept',
-    edits: [
-      { file: 'edge/part', from: 'agreesOn(withPosition(covered, position), openings, begun.epochs)', to: 'true' },
-    ],
-    expected: /./,
-    seed: 24_000_086,
-    topology: 'relays',
-  },
-  {
     name: 'the audit: an absence that a load brought is compared',
     edits: [{ file: 'edge/audit/compare-key', from: 'held.position.sequence > 0 && ', to: '' }],
     expected: /the audit of a cache/,

@@ -33,7 +33,7 @@ export const feedRules: readonly RuleTakenOut[] = [
         file: 'edge/cache-part',
         from: 'await this.#fetchSuperseded(event.records);',
         to: `if (event.step !== undefined) await this.ledger.submit({ keys: [], sync: true, bytes: 0,
-              decide: (view) => ({ state: { covered: joinVectors(view.state.covered, event.step.vector) }, silent: true, result: undefined }) });
+              decide: (view) => ({ state: { covered: new Map([...view.state.covered, ...event.step.vector]) }, silent: true, result: undefined }) });
             await this.#fetchSuperseded(event.records);`,
       },
     ],

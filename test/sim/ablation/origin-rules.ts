@@ -82,19 +82,6 @@ export const originRules: readonly RuleTakenOut[] = [
     history: 'data that come late for a dead namespace',
   },
   {
-    name: 'R18 dead namespaces: one that lived again between two deletions counts as taken away',
-    edits: [
-      {
-        file: 'replication/namespace-remover',
-        from: 'burial === this.#options.ledger.registry.burial(id)',
-        to: 'true',
-      },
-    ],
-    expected: /still holds/,
-    seed: 2_001_359,
-    topology: 'relays',
-  },
-  {
     name: 'R18 dead namespaces: one that a sweep took lives on in memory',
     edits: [
       {

@@ -8,11 +8,4 @@ export const standstillRules: readonly RuleTakenOut[] = [
     expected: /goes on waiting/,
     history: 'an origin whose sweep is left',
   },
-  {
-    name: 'R21 resync is private: a sweep that nobody is left for goes on',
-    edits: [{ file: 'origin/origin-parts', from: 'if (this.#isLeftToItself)', to: 'if (false)' }],
-    expected: /not converged/,
-    seed: 2_010_095,
-    topology: 'relays',
-  },
 ];

@@ -149,7 +149,7 @@ export const relays = {
     whole.crash();
     for (const disk of whole.disks) disk.wipe();
     await scene.done(whole.start());
-    await scene.wait(300);
+    await scene.wait(100); // Before an audit would mend it.
     scene.oracles.checkEdge(scene.cluster.edgeNamed('whole'));
     await scene.converge();
   },
