@@ -214,8 +214,23 @@ describe('a relay', () => {
     await expect(get(a, 'k', { atOrigin: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(get(b, 'k', { namespace: 'unknown' })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(toA.called.filter((name) => name === 'get').length).toBeLessThanOrEqual(10);
+  });
+
+  it('in a ring without an origin passes no watch on for ever', async () => {
+    const late: { upstream: Upstream } = { upstream: origin };
+    let followed = 0;
+    const second = new Proxy(origin as Upstream, {
+      get: (_, name: keyof Upstream) => {
+        if (name === 'follow') followed++;
+        const method = late.upstream[name] as (...args: unknown[]) => unknown;
+        return method.bind(late.upstream);
+      },
+    });
+    const a = await chain.edge('a', [second]);
+    late.upstream = await chain.edge('b', [a]);
     const watch = { role: 'watch', filter: everything, start: { kind: 'now' } } as const;
     await expect(follow(a, watch, 'opened')).rejects.toMatchObject({ details: { reason: 'too-many-hops', limit: 8 } });
+    expect(followed).toBeGreaterThan(3);
   });
 
   it('has a watch answered by the origin, whose records are synced before anybody is told of them', async () => {
