@@ -39,7 +39,7 @@ export interface PeerSinkOptions {
 }
 
 /** The name of a peer's progress in the store. */
-export function peerProgressName(address: string): string {
+function peerProgressName(address: string): string {
   return `peer/${address}`;
 }
 

@@ -43,9 +43,6 @@ async function writeAll(exchange: RestExchange, id: string, parse: (item: unknow
     { bytesMax: limits.batchBytesMax, check: checkBulkText },
     async (items) => {
       if (!Array.isArray(items)) throw new Refusal(400, 'the request body must be a JSON array', 10001);
-      if (items.length > limits.batchMutationsMax) {
-        throw new Refusal(413, `${items.length} keys exceed limit of ${limits.batchMutationsMax}`, 10024);
-      }
       const mutations = items.map(parse);
       // Nothing to write is a success too, but only in a namespace that is there.
       if (mutations.length === 0) await upstream.find(id, call);
