@@ -1,7 +1,6 @@
 import type { Call } from './call.ts';
-import type { EpochHistory } from './epoch.ts';
 import type { NamespaceId } from './namespace.ts';
-import type { OriginId } from './position.ts';
+import type { LogId, MemberId } from './position.ts';
 import type { RangeDigest, RangeDigestRequest } from './range-digest.ts';
 import type { VersionVector } from './version-vector.ts';
 
@@ -10,23 +9,26 @@ export interface Cluster {
   status(call: Call): Promise<NodeStatus>;
   members(call: Call): Promise<readonly Member[]>;
   /**
-   * Removes an origin for good (rule R22), by its id or by a name that is unique. With `force` also where too few of the
-   * others can report what they hold of it: then acknowledged writes may be lost.
+   * Removes an origin for good (rule R22), by its id or by a name that is unique: its logs are sealed for it. With `force`
+   * also where too few of the others can report what they hold of it: then acknowledged writes may be lost.
    * @throws NOT_FOUND, FAILED_PRECONDITION (too few reports: says who is missing), UNAVAILABLE
    */
-  retire(request: RetireRequest, call: Call): Promise<Retired>;
+  removeMember(request: RemoveMemberRequest, call: Call): Promise<RemovedMember>;
   /**
    * Of everything that the node holds whole: an origin all, an edge its copies. Reads all of it, one request at a time.
    * @throws RESOURCE_EXHAUSTED where too many wait
    */
-  digest(request: DigestRequest, call: Call): Promise<readonly PartDigest[]>;
+  digest(request: DigestRequest, call: Call): Promise<readonly ScopeDigest[]>;
   /**
-   * Of one stretch, or of as much of its beginning as one request may read.
-   * @throws NOT_FOUND, FAILED_PRECONDITION (the cursor is of another life of an origin's disk), RESOURCE_EXHAUSTED where
-   * too many wait, UNIMPLEMENTED by nodes of an earlier version
+   * Of one range of keys, or of as much of its beginning as one request may read.
+   * @throws NOT_FOUND; RESOURCE_EXHAUSTED where too many wait; UNIMPLEMENTED by nodes of an earlier version
    */
   digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest>;
-  /** One origin tells another what it holds of a third that is being removed. @throws FAILED_PRECONDITION */
+}
+
+/** What one origin tells another. */
+export interface Reports {
+  /** What it covers, of a member that is being removed among others. From then on it takes nothing more of that member. */
   report(request: ReportRequest, call: Call): Promise<Report>;
 }
 
@@ -36,8 +38,8 @@ export interface DigestRequest {
 }
 
 /** Two that cover the same vector, of the same prefixes at the same second, are equal exactly when their records are. */
-export interface PartDigest {
-  readonly part: 'all' | 'copy';
+export interface ScopeDigest {
+  readonly scope: 'all' | 'copy';
   readonly namespace: NamespaceId;
   readonly title: string;
   /** What of the namespace is held; the empty prefix is all of it. */
@@ -51,45 +53,42 @@ export interface PartDigest {
   readonly digest: string;
 }
 
-export interface RetireRequest {
+export interface RemoveMemberRequest {
+  /** A member's id, or a name that is unique. */
   readonly name: string;
   readonly force: boolean;
-  /** What the origin itself holds, where it asks to be removed because its disk was rolled back (rule R16). */
-  readonly witness?: KnownLog;
 }
 
-export interface Retired {
-  readonly id: OriginId;
+export interface RemovedMember {
+  readonly id: MemberId;
   readonly name: string;
-  /** What all keep of its log, as it was; what is held beyond is adopted. */
-  readonly final: number;
-  /** Names of the origins that could not report. */
+  /** Its logs, and where each was sealed. */
+  readonly logs: readonly SealedLog[];
+  /** Names of the members that could not report. */
   readonly missing: readonly string[];
+}
+
+export interface SealedLog {
+  readonly log: LogId;
+  /** The last sequence that counts. */
+  readonly final: number;
 }
 
 export interface ReportRequest {
   /** Who is being removed. */
-  readonly origin: OriginId;
-  readonly initiator: OriginId;
+  readonly member: MemberId;
+  readonly initiator: MemberId;
   /** Who is asked: another one may be reached there by now. */
-  readonly reporter: OriginId;
+  readonly reporter: MemberId;
   /** The initiator has given up: who reported to it may report to another. */
   readonly withdraws?: boolean;
 }
 
-/** What somebody holds of an origin's log. */
-export interface KnownLog {
-  /** What is covered of it, on disk. */
-  readonly sequence: number;
-  /** The openings of its store that are known. */
-  readonly history: EpochHistory;
-}
-
-export interface Report extends KnownLog {
-  /** Of every log: what an origin that was removed earlier left may be out of reach with this one. */
+export interface Report {
+  /** Of every log, sealed ones too. */
   readonly covered: VersionVector;
   /** Whom the reporter counts to the cluster: the initiator may have yet to hear of one that it let in (rule R19). */
-  readonly registered: readonly OriginId[];
+  readonly registered: readonly MemberId[];
 }
 
 export type Role = 'origin' | 'edge';
@@ -99,7 +98,7 @@ export interface NodeIdentity {
   /** The operator's label. */
   readonly name: string;
   readonly role: Role;
-  /** An origin's id; an edge's is drawn likewise and kept with its data. */
+  /** A member's id; an edge's is drawn likewise and kept with its data. */
   readonly id: string;
   readonly region: string;
   /** Degrees north, degrees east; unset = unknown. */
@@ -111,22 +110,33 @@ export interface NodeIdentity {
 export interface Member extends NodeIdentity {
   /** True while a connection to it is up, as seen by the node asked. */
   readonly connected: boolean;
+  /** Of an origin: what it wrote in, oldest first, as the node asked knows. */
+  readonly logs?: readonly MemberLog[];
 }
 
-/** One part that a node holds or follows. */
-export interface PartStatus {
+export interface MemberLog {
+  readonly log: LogId;
+  /** When its store was opened, by its own clock: milliseconds since 1970. */
+  readonly openedMs: number;
+  /** The last sequence that counts; unset while it is not sealed. */
+  readonly final?: number;
+}
+
+/** One range of keys that a node holds or follows. */
+export interface ScopeStatus {
   /** `all` at an origin; `copy`, `cache` at an edge. */
-  readonly part: 'all' | 'copy' | 'cache';
-  readonly includes: readonly string[];
+  readonly kind: 'all' | 'copy' | 'cache';
+  /** Titles with prefixes, as configured. */
+  readonly filter: readonly string[];
   /** Of the feed that fills it; an origin's is `live`. */
   readonly state: 'starting' | 'connecting' | 'scanning' | 'live' | 'resyncing';
   readonly upstream?: string;
   readonly covered: VersionVector;
   readonly floor: VersionVector;
-  readonly settled: VersionVector;
+  readonly stable: VersionVector;
   /** Unset = unknown. */
   readonly boundMs?: number;
-  readonly root?: OriginId;
+  readonly rootLog?: LogId;
   readonly records?: number;
   readonly bytes?: number;
 }
@@ -135,7 +145,7 @@ export interface FollowerStatus {
   readonly name: string;
   readonly role: Role;
   readonly id: string;
-  readonly part: string;
+  readonly scope: string;
   readonly state: 'waiting' | 'scanning' | 'live';
   /** Commits between what was last sent and the newest; unset while scanning. */
   readonly behindCommits?: number;
@@ -158,6 +168,13 @@ export interface PeerStatus {
   readonly refused?: string;
 }
 
+/** A log of a member's past that is not sealed yet (rule R22). */
+export interface UnsealedLog {
+  readonly log: LogId;
+  /** Names of the members that have yet to tell what they cover of it. */
+  readonly waitsFor: readonly string[];
+}
+
 export interface NodeStatus {
   readonly node: NodeIdentity;
   readonly clusterId: string;
@@ -166,7 +183,11 @@ export interface NodeStatus {
   /** Why not, where it is not ready; warnings besides. */
   readonly notes: readonly string[];
   readonly uptimeMs: number;
-  readonly parts: readonly PartStatus[];
+  /** Of an origin: the log that it writes in. */
+  readonly log?: LogId;
+  /** Of an origin: its past logs that wait. */
+  readonly unsealed?: readonly UnsealedLog[];
+  readonly scopes: readonly ScopeStatus[];
   readonly followers: readonly FollowerStatus[];
   /** Of an origin. */
   readonly peers?: readonly PeerStatus[];

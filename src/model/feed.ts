@@ -1,15 +1,16 @@
 import type { NodeIdentity } from './cluster.ts';
-import type { Cursor, Epochs } from './epoch.ts';
 import type { Filter } from './filter.ts';
 import type { RecordKey } from './key.ts';
+import type { LogId } from './position.ts';
 import type { LiveHead, Record } from './record.ts';
+import type { Stamp } from './stamp.ts';
 import type { Bound } from './staleness.ts';
 import type { VersionVector } from './version-vector.ts';
 
 /**
- * Follow all changes of one part from a version vector on.
+ * Follow all changes of one scope from a version vector on.
  *
- * One call is one stream for one part: the follower sends `open`, then probes and acks for as long as it likes; the server sends
+ * One call is one stream for one scope: the follower sends `open`, then probes for as long as it likes; the server sends
  * `opened`, then `resync` where it must, then `changes` of a scan up to `caught-up`, then live `changes`, with echoes
  * between. A follower that falls behind is put back into a scan, which ends with another `caught-up`; it sees no more
  * of that than changes that carry no vector.
@@ -17,7 +18,8 @@ import type { VersionVector } from './version-vector.ts';
 export interface Feed {
   /**
    * The iterator ends or throws when the stream is over; `signal` gives it up. Consumption is back-pressure.
-   * @throws FAILED_PRECONDITION (another cluster, a clock too far off, a part that is not served whole), UNAVAILABLE
+   * @throws FAILED_PRECONDITION (another cluster, a clock too far off, a scope that is not served whole, a member that was
+   * removed or is below this node's floor), UNAVAILABLE
    */
   follow(open: FollowOpen, messages: AsyncIterable<FollowerMessage>, signal: AbortSignal): AsyncIterable<FeedEvent>;
 }
@@ -30,30 +32,44 @@ export type ValueMode =
 
 /**
  * Where the follower stands:
- * - `nothing`: it holds no record of the part. A copy is sent every record; a cache (whose misses load) the registry alone.
+ * - `nothing`: it holds no record of the scope. A copy is sent every record; a cache (whose misses load) the registry alone.
  * - `now`: it wants what comes from now on (a watch).
+ * - `resync`: what it holds is void. It asks for every record, which takes the place of what is held (rule R7).
  * - `partial`: a scan of every record broke off; the token is the server's own, and void at any other.
- * - `cursor`: it covers the cursor; `token` may spare it what a broken scan had sent already.
+ * - `cursor`: it covers the cursor; `token` may spare it what a broken scan had sent already. A copy's cursor names every
+ *   log, also those that are sealed: the server may not know the seal yet. A watch's cursor is folded.
  */
 export type FollowStart =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'now' }
+  | { readonly kind: 'resync' }
   | { readonly kind: 'partial'; readonly token: string }
-  | { readonly kind: 'cursor'; readonly cursor: Cursor; readonly token?: string };
+  | { readonly kind: 'cursor'; readonly cursor: VersionVector; readonly token?: string };
+
+/** Which opening of its store a member runs in. Of two openings of one member the later one counts (rule R16). */
+export interface Opening {
+  readonly log: LogId;
+  /** The stamp of the record that opened the log. */
+  readonly opened: Stamp;
+}
 
 export interface FollowOpen {
-  /** Version of this protocol: 1. */
+  /** Version of this protocol: 2. */
   readonly protocol: number;
   readonly node: NodeIdentity;
   /** Drawn at each start of a process, so that a connection to oneself is noticed. */
   readonly nonce: string;
   /** Unset while the follower belongs to no cluster yet. */
   readonly clusterId?: string;
-  /** `watch` is a client's: its reset sends every record, and the registry is not added to its part. */
+  /** `watch` is a client's: its reset sends every record, and the registry is not added to its scope. */
   readonly role: 'copy' | 'cache' | 'watch' | 'peer';
   readonly filter: Filter;
   readonly values: ValueMode;
   readonly start: FollowStart;
+  /** Of a peer that has opened its log. */
+  readonly opening?: Opening;
+  /** Of a peer: the highest purged sequence of each log there. A server below it has had its disk put back (rule R8). */
+  readonly floor?: VersionVector;
   /** A watch: edges that have passed it up; default 0. */
   readonly hops?: number;
 }
@@ -78,21 +94,20 @@ export interface Opened {
   readonly node: NodeIdentity;
   readonly nonce: string;
   readonly clusterId: string;
-  /** Changes whenever the server's own store begins anew (rule R21); tokens hold for one generation. */
+  /** Changes whenever the server's own store begins anew or is opened again (rules R4, R21); tokens hold for one generation. */
   readonly generation: string;
+  /** Of a server that is a member. */
+  readonly opening?: Opening;
   readonly wallMs: number;
 }
 
 /**
- * The cursor lies below what the server knows, or beyond what it keeps of a retired origin (rules R8, R16, R23): a cache forgets all it holds, a copy takes the scan that
- * follows with its sweep (rule R7), judging by `vector`, the server's covered vector of the scan's snapshot.
+ * No delta from the follower's cursor would be whole (rules R8, R22, R23), or it asked for everything: a cache forgets all
+ * it holds; a copy takes the scan that follows in place of what it holds (rule R7).
  */
 export interface Resync {
   readonly kind: 'resync';
-  readonly vector: VersionVector;
-  /** The final sequences of the origins that were removed, as the server knows them: nothing beyond one is kept. */
-  readonly finals: VersionVector;
-  readonly reason: 'below-floor' | 'unknown-epoch' | 'void-progress' | 'retired';
+  readonly reason: 'below-floor' | 'beyond-seal' | 'void-log' | 'void-progress' | 'asked';
 }
 
 /** A record whose value stays behind (mode `none`, or larger than `inline` allows): it invalidates what is older. */
@@ -109,9 +124,7 @@ export interface Changes {
   readonly step?: Step;
   /** Set in scans: what the follower stores in the same batch, so that a broken scan goes on. */
   readonly token?: string;
-  /** Set in the first event of a scan: the openings that the server knows. Heard of before what was written in them. */
-  readonly epochs?: Epochs;
-  /** Set in scans in record order: the event shows all records of the part after `after` up to and with `through`. */
+  /** Set in scans in record order: the event shows all records of the scope after `after` up to and with `through`. */
   readonly range?: ScanRange;
   /** Wall time of the commit at its origin, for propagation metrics; live steps alone. */
   readonly committedAtMs?: number;
@@ -125,16 +138,17 @@ export interface ScanRange {
 
 /** What the server knows at the end of a consistent step. */
 export interface Step {
+  /** What the server covers, folded. */
   readonly vector: VersionVector;
-  readonly floor: VersionVector;
-  readonly settled: VersionVector;
-  /** The epochs of every origin, sent where they changed since the stream's last step. */
-  readonly epochs?: Epochs;
+  /** What every member covers, folded (rule R19). */
+  readonly stable: VersionVector;
 }
 
 /** The scan is done: the follower covers `vector`; from here on events follow the server's own order of commits. */
 export interface CaughtUp extends Step {
   readonly kind: 'caught-up';
+  /** The highest purged sequence of each log (rule R8). */
+  readonly floor: VersionVector;
 }
 
 /** Stands behind everything that was committed before its probe arrived (rule R10). */

@@ -1,7 +1,6 @@
 import type { Call } from './call.ts';
-import type { Openings } from './epoch.ts';
 import type { NamespaceId } from './namespace.ts';
-import type { OriginId, Position } from './position.ts';
+import type { MemberId, Position } from './position.ts';
 import type { Record } from './record.ts';
 import type { Session } from './session.ts';
 import type { Bound } from './staleness.ts';
@@ -54,6 +53,8 @@ export interface Provenance {
   readonly covered: VersionVector;
   /** The origin or edge whose answer it is. */
   readonly responder: string;
+  /** The request's session and what the answer shows: what to carry from here on (rule R14). */
+  readonly session: Session;
 }
 
 export interface GetAnswer extends Provenance {
@@ -62,8 +63,6 @@ export interface GetAnswer extends Provenance {
    * for an absence of which no write is known. Only a live record is found.
    */
   readonly record: Record | undefined;
-  /** In which the last of `covered`, and the record, were written, as the responder knows (rule R16). */
-  readonly openings: Openings;
 }
 
 export interface ListRequest extends ReadOptions {
@@ -86,8 +85,6 @@ export interface ListAnswer extends Provenance {
   readonly keys: readonly ListedKey[];
   /** Unset exactly where the list is complete. An empty page with a cursor is possible. */
   readonly cursor?: string;
-  /** What the page shows, ends of keys included: positions beyond `covered`, and the highest stamp (rule R14). */
-  readonly seen: Session;
 }
 
 /** A version never matches a tombstone or an expired record. */
@@ -140,13 +137,14 @@ export interface Written {
 
 export interface WriteAnswer {
   readonly namespace: NamespaceId;
-  readonly origin: OriginId;
+  /** The member that took the write. */
+  readonly origin: MemberId;
   /** One for each mutation, in their order. */
   readonly written: readonly Written[];
   /** The level that was reached. */
   readonly durability: Durability;
   /** The origin's covered vector after the write. */
   readonly covered: VersionVector;
-  /** In which the last of `covered` was written, as the origin knows (rule R16). */
-  readonly openings: Openings;
+  /** The request's session and what was written: what to carry from here on (rule R14). */
+  readonly session: Session;
 }

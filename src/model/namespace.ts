@@ -1,5 +1,6 @@
 import { MeridianError } from './errors.ts';
 import { limits } from './limits.ts';
+import type { MemberId } from './position.ts';
 
 declare const brand: unique symbol;
 
@@ -31,8 +32,8 @@ export function parseNamespaceId(text: string): NamespaceId | undefined {
 export interface NamespaceInfo {
   readonly id: NamespaceId;
   readonly title: string;
-  /** The id of the origin at which conditional writes are decided. */
-  readonly home: string;
+  /** The member at which conditional writes are decided. */
+  readonly home: MemberId;
 }
 
 /** Throws INVALID_ARGUMENT unless the title is well-formed, 1 to 500 bytes, without control characters, and no id. */

@@ -3,8 +3,9 @@ import { bottomStamp, laterStamp, type Stamp } from './stamp.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from './version-vector.ts';
 
 /**
- * What a client wrote and saw (rule R14). Every request carries it; whoever answers either covers it or asks further.
- * Gives read-your-writes, monotonic reads and writes-follow-reads (Terry et al., "Session Guarantees", 1994).
+ * What a client wrote and saw (rule R14). Every request carries it; whoever answers either covers it or asks further, and
+ * every answer names the session that goes on from there. Gives read-your-writes, monotonic reads and
+ * writes-follow-reads (Terry et al., "Session Guarantees", 1994).
  */
 export interface Session {
   readonly vector: VersionVector;
@@ -27,11 +28,26 @@ export function sessionAfterAbsence(session: Session, covered: VersionVector): S
   return vector === session.vector ? session : { vector, stamp: session.stamp };
 }
 
-/** The session after a page of a list, which may show more than its responder covers. */
-export function sessionAfterPage(session: Session, covered: VersionVector, seen: Session): Session {
-  return joinSessions(sessionAfterAbsence(session, covered), seen);
+export function joinSessions(a: Session, b: Session): Session {
+  const vector = joinVectors(a.vector, b.vector);
+  const stamp = laterStamp(a.stamp, b.stamp);
+  return vector === a.vector && stamp === a.stamp ? a : { vector, stamp };
 }
 
-export function joinSessions(a: Session, b: Session): Session {
-  return { vector: joinVectors(a.vector, b.vector), stamp: laterStamp(a.stamp, b.stamp) };
+/**
+ * What a client keeps once a request is answered. A component that the request carried and the answer leaves out is of a
+ * sealed log that the rest implies, or of a log that nobody knows any more: it goes, unless it has grown meanwhile. So a
+ * session stays as small as the cluster.
+ *
+ *     kept {a: 5, b: 2}, asked with {a: 5}, answered {c: 7}   →   {b: 2, c: 7}
+ */
+export function sessionAfterAnswer(kept: Session, asked: Session, answered: Session): Session {
+  let { vector } = kept;
+  for (const [log, sequence] of asked.vector) {
+    if (answered.vector.has(log) || vector.get(log) !== sequence) continue;
+    const smaller = new Map(vector);
+    smaller.delete(log);
+    vector = smaller;
+  }
+  return joinSessions(vector === kept.vector ? kept : { vector, stamp: kept.stamp }, answered);
 }

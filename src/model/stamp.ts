@@ -1,11 +1,11 @@
 import { assert } from './assert.ts';
-import type { OriginId } from './position.ts';
+import type { LogId } from './position.ts';
 
 declare const brand: unique symbol;
 
 /**
  * A hybrid logical clock's reading (Kulkarni et al., "Logical Physical Clocks", 2014), and the version that users see:
- * 32 lower-case hex digits, namely wall milliseconds (48 bits), counter (16 bits), origin id (64 bits).
+ * 32 lower-case hex digits, namely wall milliseconds (48 bits), counter (16 bits), log id (64 bits).
  * The order of the strings, `<`, is the order of the stamps; it is total.
  */
 export type Stamp = string & { readonly [brand]: 'stamp' };
@@ -13,7 +13,7 @@ export type Stamp = string & { readonly [brand]: 'stamp' };
 export interface StampParts {
   readonly wallMs: number;
   readonly counter: number;
-  readonly origin: OriginId;
+  readonly log: LogId;
 }
 
 const pattern = /^[0-9a-f]{32}$/;
@@ -23,17 +23,17 @@ const wallMsMax = 2 ** 48 - 1;
 /** Before every stamp: what an absence that nobody wrote carries. It is the identity of the merge rule. */
 export const bottomStamp: Stamp = '0'.repeat(32) as Stamp;
 
-export function makeStamp({ wallMs, counter, origin }: StampParts): Stamp {
+export function makeStamp({ wallMs, counter, log }: StampParts): Stamp {
   assert(Number.isInteger(wallMs) && wallMs >= 0 && wallMs <= wallMsMax, `stamp's wall time ${wallMs}`);
   assert(Number.isInteger(counter) && counter >= 0 && counter <= counterMax, `stamp's counter ${counter}`);
-  return (wallMs.toString(16).padStart(12, '0') + counter.toString(16).padStart(4, '0') + origin) as Stamp;
+  return (wallMs.toString(16).padStart(12, '0') + counter.toString(16).padStart(4, '0') + log) as Stamp;
 }
 
 export function stampParts(stamp: Stamp): StampParts {
   return {
     wallMs: stampWallMs(stamp),
     counter: Number.parseInt(stamp.slice(12, 16), 16),
-    origin: stamp.slice(16) as OriginId,
+    log: stamp.slice(16) as LogId,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Cluster } from './cluster.ts';
+import type { Cluster, Reports } from './cluster.ts';
 import type { Feed } from './feed.ts';
 import type { KeyValue } from './key-value.ts';
 import type { Namespaces } from './namespaces.ts';
@@ -8,3 +8,6 @@ import type { Namespaces } from './namespaces.ts';
  * over a copy or cache and another Upstream, the RPC client over a connection, the simulator's link over a fake network.
  */
 export interface Upstream extends KeyValue, Feed, Namespaces, Cluster {}
+
+/** What origins are to each other: an Upstream that also reports on a member that is being removed. */
+export interface Peer extends Upstream, Reports {}

@@ -1,18 +1,21 @@
-import type { OriginId, Position } from './position.ts';
+import type { LogId, Position } from './position.ts';
 
-/** Origin id → sequence, absent = 0. What each vector of the system claims is said where it is held. */
-export type VersionVector = ReadonlyMap<OriginId, number>;
+/**
+ * Log id → sequence, absent = 0. What each vector of the system claims is said where it is held. These functions compare
+ * component by component; what a sealed log implies only a node's knowledge of logs can tell (src/replication/logs.ts).
+ */
+export type VersionVector = ReadonlyMap<LogId, number>;
 
 export const emptyVector: VersionVector = new Map();
 
 /** True where `a` reaches at least as far as `b` in every component. */
 export function covers(a: VersionVector, b: VersionVector): boolean {
-  for (const [origin, sequence] of b) if ((a.get(origin) ?? 0) < sequence) return false;
+  for (const [log, sequence] of b) if ((a.get(log) ?? 0) < sequence) return false;
   return true;
 }
 
 export function coversPosition(a: VersionVector, position: Position): boolean {
-  return (a.get(position.origin) ?? 0) >= position.sequence;
+  return (a.get(position.log) ?? 0) >= position.sequence;
 }
 
 export function equalVectors(a: VersionVector, b: VersionVector): boolean {
@@ -23,16 +26,16 @@ export function equalVectors(a: VersionVector, b: VersionVector): boolean {
 export function joinVectors(a: VersionVector, b: VersionVector): VersionVector {
   if (covers(a, b)) return a;
   const joined = new Map(a);
-  for (const [origin, sequence] of b) if ((joined.get(origin) ?? 0) < sequence) joined.set(origin, sequence);
+  for (const [log, sequence] of b) if ((joined.get(log) ?? 0) < sequence) joined.set(log, sequence);
   return joined;
 }
 
 /** The component-wise minimum; a component that either lacks is 0 and left out. */
 export function meetVectors(a: VersionVector, b: VersionVector): VersionVector {
-  const met = new Map<OriginId, number>();
-  for (const [origin, sequence] of a) {
-    const least = Math.min(sequence, b.get(origin) ?? 0);
-    if (least > 0) met.set(origin, least);
+  const met = new Map<LogId, number>();
+  for (const [log, sequence] of a) {
+    const least = Math.min(sequence, b.get(log) ?? 0);
+    if (least > 0) met.set(log, least);
   }
   return met;
 }
@@ -40,20 +43,15 @@ export function meetVectors(a: VersionVector, b: VersionVector): VersionVector {
 /** The vector, and this position where there is one. */
 export function withPosition(vector: VersionVector, position: Position | undefined): VersionVector {
   if (position === undefined) return vector;
-  const { origin, sequence } = position;
-  if (sequence === 0 || (vector.get(origin) ?? 0) >= sequence) return vector;
-  return new Map(vector).set(origin, sequence);
+  const { log, sequence } = position;
+  if (sequence === 0 || (vector.get(log) ?? 0) >= sequence) return vector;
+  return new Map(vector).set(log, sequence);
 }
 
-/** The components in which `a` falls short of `b`. */
-export function missingOrigins(a: VersionVector, b: VersionVector): OriginId[] {
-  return [...b].filter(([origin, sequence]) => (a.get(origin) ?? 0) < sequence).map(([origin]) => origin);
-}
-
-/** `origin:sequence,…` in the order of origins: for logs, status and digests. */
+/** `log:sequence,…` in the order of logs: for log lines, status and digests. */
 export function formatVector(vector: VersionVector): string {
   return [...vector]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([origin, sequence]) => `${origin}:${sequence}`)
+    .map(([log, sequence]) => `${log}:${sequence}`)
     .join(',');
 }

@@ -1,13 +1,13 @@
 import type { Durability as Level } from '../model/key-value.ts';
-import type { OriginId } from '../model/position.ts';
+import type { MemberId, Position } from '../model/position.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import type { Membership } from '../replication/membership.ts';
+import type { Registry } from '../replication/registry.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { waitUntil } from '../runtime/wait-until.ts';
 
 export interface DurabilityOptions {
-  readonly self: OriginId;
-  readonly membership: Membership;
+  readonly self: MemberId;
+  readonly registry: Pick<Registry, 'members' | 'logs'>;
   readonly clock: Clock;
 }
 
@@ -19,14 +19,14 @@ const answerMsMax = 1000;
 export class Durability {
   readonly #options: DurabilityOptions;
   /** What each peer said to have on disk. */
-  readonly #durable = new Map<OriginId, VersionVector>();
+  readonly #durable = new Map<MemberId, VersionVector>();
   #waiting = new Set<() => void>();
 
   constructor(options: DurabilityOptions) {
     this.#options = options;
   }
 
-  acknowledged(peer: OriginId, durable: VersionVector): void {
+  acknowledged(peer: MemberId, durable: VersionVector): void {
     this.#durable.set(peer, durable);
     const waiting = this.#waiting;
     this.#waiting = new Set();
@@ -34,21 +34,21 @@ export class Durability {
   }
 
   /** What a peer said last; unset = nothing yet. */
-  of(peer: OriginId): VersionVector | undefined {
+  of(peer: MemberId): VersionVector | undefined {
     return this.#durable.get(peer);
   }
 
   /**
-   * Waits until the write that ends at this sequence has reached the level, at most `timeoutMs` and not so long that the
+   * Waits until the write at this position has reached the level, at most `timeoutMs` and not so long that the
    * answer would miss the deadline. Returns the level asked for, or the lower one that was reached meanwhile.
    */
   async reach(
-    sequence: number,
+    position: Position,
     level: Level,
     { timeoutMs, deadlineMs, signal }: { timeoutMs: number | undefined; deadlineMs: number; signal: AbortSignal },
   ): Promise<Level> {
     const { clock } = this.#options;
-    if (this.#reached(sequence, level)) return level;
+    if (this.#reached(position, level)) return level;
     const leftMs = deadlineMs - clock.monotonicMs();
     const waitMs = Math.min(timeoutMs ?? leftMs, leftMs - Math.min(answerMsMax, Math.max(answerMsMin, leftMs / 10)));
     const until = { clock, deadlineMs: clock.monotonicMs() + Math.max(0, waitMs), signal };
@@ -56,16 +56,19 @@ export class Durability {
       this.#waiting.add(run);
       return () => this.#waiting.delete(run);
     };
-    if (await waitUntil(() => this.#reached(sequence, level), onAcknowledged, until)) return level;
-    return level === 'all' && this.#reached(sequence, 'majority') ? 'majority' : 'local';
+    if (await waitUntil(() => this.#reached(position, level), onAcknowledged, until)) return level;
+    return level === 'all' && this.#reached(position, 'majority') ? 'majority' : 'local';
   }
 
-  #reached(sequence: number, level: Level): boolean {
+  #reached(position: Position, level: Level): boolean {
     if (level === 'local') return true;
-    const { self, membership } = this.#options;
-    // Also those that are still catching up: they count as soon as they have begun, which this origin hears of later.
-    const members = membership.registered();
-    const having = members.filter(({ id }) => id === self || (this.#durable.get(id)?.get(self) ?? 0) >= sequence);
+    const { self, registry } = this.#options;
+    // Also those that are still catching up: they count as soon as they serve, which this origin hears of later.
+    const members = registry.members.registered();
+    const having = members.filter(({ id }) => {
+      const durable = this.#durable.get(id);
+      return id === self || (durable !== undefined && registry.logs.coversPosition(durable, position));
+    });
     return having.length >= (level === 'all' ? members.length : majorityOf(members.length));
   }
 }

@@ -1,14 +1,14 @@
 import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import { type NamespaceInfo, registryNamespace } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
+import type { MemberId } from '../model/position.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { Peers } from './peers.ts';
 
 export interface HomesOptions {
   readonly ledger: Ledger;
-  readonly self: OriginId;
+  readonly self: MemberId;
   readonly peers: Peers;
 }
 
@@ -32,12 +32,12 @@ export class Homes {
     here: () => Promise<T>,
     there: (home: Upstream, call: Call) => Promise<T>,
   ): Promise<T> {
-    return this.#decided(`namespace ${namespace.title}`, namespace.home as OriginId, call, here, there);
+    return this.#decided(`namespace ${namespace.title}`, namespace.home, call, here, there);
   }
 
   /** The same for creating, renaming and removing namespaces. */
   atRegistryHome<T>(call: Call, here: () => Promise<T>, there: (home: Upstream, call: Call) => Promise<T>): Promise<T> {
-    const home = this.#options.ledger.registry.membership.registryHome();
+    const home = this.#options.ledger.registry.members.registryHome();
     return this.#decided('the registry of namespaces', home, call, here, there);
   }
 
@@ -51,10 +51,10 @@ export class Homes {
 
   checkAtRegistryHome(): void {
     const { ledger, self } = this.#options;
-    const { membership } = ledger.registry;
-    const home = membership.registryHome();
+    const { members } = ledger.registry;
+    const home = members.registryHome();
     // Its first home is named by a record, as each later one is.
-    if (home === self && membership.mayDecide(registryNamespace, self, ledger.state.covered)) return;
+    if (home === self && members.mayDecide(registryNamespace, self, ledger.state.covered)) return;
     throw moved('the registry of namespaces');
   }
 
@@ -70,7 +70,7 @@ export class Homes {
 
   async #decided<T>(
     what: string,
-    home: OriginId | undefined,
+    home: MemberId | undefined,
     call: Call,
     here: () => Promise<T>,
     there: (home: Upstream, call: Call) => Promise<T>,
@@ -80,7 +80,7 @@ export class Homes {
     if (call.forwarded) throw moved(what);
     const upstream = home === undefined ? undefined : peers.reach(home);
     if (upstream !== undefined) return there(upstream, { ...call, forwarded: true });
-    const name = home === undefined ? 'an origin' : (ledger.registry.membership.origin(home)?.name ?? home);
+    const name = home === undefined ? 'an origin' : ledger.registry.members.nameOf(home);
     throw new MeridianError('UNAVAILABLE', `${what} is decided at ${name}, which is not reached from here`, {
       reason: 'home-away',
       retryAfterMs: 1000,

@@ -2,21 +2,20 @@ import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Durability as Level } from '../model/key-value.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
-import type { OriginId } from '../model/position.ts';
+import type { MemberId } from '../model/position.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Registry } from '../replication/registry.ts';
 import type { Durability } from './durability.ts';
 import type { Homes } from './homes.ts';
 import type { CommittedChange, NamespaceWriter } from './namespace-writer.ts';
 import type { OriginReads } from './origin-reads.ts';
-import type { Standing } from './standing.ts';
+import type { Membership } from './membership/membership.ts';
 
 export interface NamespaceChangesOptions {
-  readonly self: OriginId;
   readonly registry: Registry;
   readonly writer: NamespaceWriter;
   readonly homes: Homes;
-  readonly standing: Standing;
+  readonly membership: Membership;
   readonly reads: OriginReads;
   readonly durability: Durability;
   /** The cluster's own level, which every change of the registry is to reach. */
@@ -60,8 +59,8 @@ export class NamespaceChanges {
 
   /** Decided at the home that the namespace has. */
   async move(name: string, origin: string, call: Call): Promise<NamespaceChange> {
-    const { standing, homes, registry, writer } = this.#options;
-    standing.check();
+    const { membership, homes, registry, writer } = this.#options;
+    membership.check();
     const namespace = registry.require(name);
     const to = this.#originNamed(origin);
     const moved = await homes.atHomeOf(
@@ -78,8 +77,8 @@ export class NamespaceChanges {
     here: () => Promise<CommittedChange>,
     there: (home: Upstream, call: Call) => Promise<NamespaceChange>,
   ): Promise<NamespaceChange> {
-    const { standing, homes } = this.#options;
-    standing.check();
+    const { membership, homes } = this.#options;
+    membership.check();
     const change = await homes.atRegistryHome(call, async () => this.#durably(await here(), call), there);
     return this.#seenHere(change, call);
   }
@@ -90,16 +89,15 @@ export class NamespaceChanges {
   }
 
   /** It is synced here; the answer tells on how many origins' disks it was in time. */
-  async #durably(change: CommittedChange, call: Call): Promise<NamespaceChange> {
-    const { self, level, durability } = this.#options;
-    const own = change.session.vector.get(self) ?? 0;
-    return { ...change, durability: await durability.reach(own, level, { timeoutMs: undefined, ...call }) };
+  async #durably({ position, ...change }: CommittedChange, call: Call): Promise<NamespaceChange> {
+    const { level, durability } = this.#options;
+    return { ...change, durability: await durability.reach(position, level, { timeoutMs: undefined, ...call }) };
   }
 
   /** @throws NOT_FOUND */
-  #originNamed(name: string): OriginId {
-    const found = this.#options.registry.membership
-      .members()
+  #originNamed(name: string): MemberId {
+    const found = this.#options.registry.members
+      .serving()
       .filter((origin) => origin.id === name || origin.name === name);
     const [only] = found;
     if (only !== undefined && found.length === 1) return only.id;

@@ -2,12 +2,12 @@ import { MeridianError } from '../model/errors.ts';
 import type { PutMutation, Written } from '../model/key-value.ts';
 import { checkTitle, type NamespaceId, type NamespaceInfo, registryNamespace } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
-import type { OriginId } from '../model/position.ts';
+import { type MemberId, nowhere, type Position } from '../model/position.ts';
 import { isReadable } from '../model/record.ts';
 import { emptySession, sessionAfterRecord } from '../model/session.ts';
 import { bottomStamp, type Stamp } from '../model/stamp.ts';
-import { membershipKeys } from '../replication/membership.ts';
-import type { CommitView } from '../replication/proposal.ts';
+import type { CommitView } from '../replication/ledger.ts';
+import { memberKeys } from '../replication/members.ts';
 import { type Registry, registryKeys, unknownNamespace } from '../replication/registry.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Homes } from './homes.ts';
@@ -18,11 +18,14 @@ export interface NamespaceWriterOptions {
   readonly homes: Homes;
   readonly registry: Registry;
   readonly random: Random;
-  readonly self: OriginId;
+  readonly self: MemberId;
 }
 
 /** On this origin's disk. */
-export type CommittedChange = Omit<NamespaceChange, 'durability'>;
+export type CommittedChange = Omit<NamespaceChange, 'durability'> & {
+  /** Of its last write. */
+  readonly position: Position;
+};
 
 /** Creates, renames and removes namespaces: batches of the registry whose conditions keep titles unique. */
 export class NamespaceWriter {
@@ -67,10 +70,10 @@ export class NamespaceWriter {
   }
 
   /** Moves where a namespace's conditional writes are decided. It is to be asked at the home that it has. */
-  move(name: string, home: OriginId): Promise<CommittedChange> {
+  move(name: string, home: MemberId): Promise<CommittedChange> {
     const { homes, registry, writer } = this.#options;
     const before = registry.require(name);
-    const drafts = [put(membershipKeys.home(before.id), { home })];
+    const drafts = [put(memberKeys.home(before.id), { home })];
     return homes.leaving(before, async (begin) => {
       const written = await writer.commit(drafts, bottomStamp, () => {
         homes.checkAtHome(before);
@@ -96,7 +99,7 @@ export class NamespaceWriter {
 
 function changed(namespace: NamespaceInfo, written: readonly Written[]): CommittedChange {
   const session = written.reduce((s, { position, stamp }) => sessionAfterRecord(s, position, stamp), emptySession);
-  return { namespace, session };
+  return { namespace, session, position: written.at(-1)?.position ?? nowhere };
 }
 function put(key: string, value: unknown): Draft {
   const mutation: PutMutation = { kind: 'put', key, value: Buffer.from(JSON.stringify(value)) };

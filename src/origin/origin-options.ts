@@ -4,11 +4,24 @@ import { type ReplicationBounds, replicationDefaults } from '../replication/boun
 import type { LedgerOptions } from '../replication/ledger.ts';
 import type { BackoffOptions } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
-import type { SaveUnreplicated } from './loss.ts';
+import type { Record } from '../model/record.ts';
+import type { Store } from '../store/store.ts';
 import type { OriginObserver } from './observer.ts';
 import type { PeerConnection } from './peer-link.ts';
 
-export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'store' | 'clock' | 'observer'> {
+/** Where an origin keeps its data: the store that it runs over, and those that it put aside to begin anew (rule R8). */
+export interface OriginStores {
+  readonly store: Store;
+  /** Newest last. */
+  readonly aside: readonly Store[];
+  /** Closes the store and puts it aside; an empty one takes its place. */
+  putAside(): Promise<OriginStores>;
+  /** Deletes what was put aside. */
+  dropAside(): Promise<void>;
+}
+
+export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'clock' | 'observer'> {
+  readonly stores: OriginStores;
   readonly random: Random;
   readonly originObserver: OriginObserver;
   /** The operator's label. */
@@ -30,23 +43,26 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 's
   /** Milliseconds without an event after which a peer's feed is given up. */
   readonly silenceMsMax: number;
   readonly backoff: BackoffOptions;
-  /** Keeps what only this store holds, before an origin that lost its id begins anew. */
-  readonly saveUnreplicated: SaveUnreplicated;
-  /** The origin lost its id: closed and opened again, it begins empty under a new one. */
-  readonly lost: (why: string) => void;
+  /**
+   * Keeps, synced, what this origin had alone when it began anew and may not write again: its deletion may be purged (rule
+   * R8). Says where; after a crash the same come again.
+   */
+  readonly keepApart: (member: string, records: AsyncIterable<Record>) => Promise<string | undefined>;
+  /** The origin begins anew: it is to be closed and opened again over the same stores. */
+  readonly beginAnew: (why: string) => void;
+  /** A later opening of this member runs elsewhere: this one is to be closed, for good (rule R16). */
+  readonly replaced: (why: string) => void;
 }
 
 /** The bounds of an origin that is told none. */
 export const originDefaults = {
   ...replicationDefaults,
   peers: [] as readonly string[],
-  /** A node that keeps no files has nowhere to save it, so that it does not begin anew. */
-  saveUnreplicated: async ({ id }: { readonly id: string }): Promise<void> => {
-    throw new MeridianError('FAILED_PRECONDITION', `origin ${id} lost its id and has nowhere to save what it holds`, {
-      reason: 'identity-lost',
-    });
+  keepApart: async (_member: string, records: AsyncIterable<unknown>): Promise<undefined> => {
+    for await (const _record of records); // Read, so that they are counted.
   },
-  lost: (): void => {},
+  beginAnew: (): void => {},
+  replaced: (): void => {},
   connect: (address: string): PeerConnection => {
     throw new MeridianError('INTERNAL', `this origin was given no way to reach ${address}`, { reason: 'no-connect' });
   },

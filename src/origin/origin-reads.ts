@@ -1,25 +1,26 @@
 import type { Call } from '../model/call.ts';
-import { openingsOf } from '../model/epoch.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import { checkKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance } from '../model/key-value.ts';
 import { decodeListCursor } from '../model/list-cursor.ts';
 import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceId } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
+import type { LogId } from '../model/position.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
-import { covers, missingOrigins, type VersionVector, withPosition } from '../model/version-vector.ts';
+import { joinSessions, type Session } from '../model/session.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { listPage } from '../replication/list-page.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { waitUntil } from '../runtime/wait-until.ts';
 import type { OriginObserver } from './observer.ts';
+import type { OwnLog } from './own-log.ts';
 
 export interface OriginReadsOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly originObserver: OriginObserver;
-  readonly self: OriginId;
+  readonly ownLog: OwnLog;
   /** The node's label, which answers name. */
   readonly name: string;
   /** Whether this origin answers still. Throws UNAVAILABLE. */
@@ -40,10 +41,10 @@ export class OriginReads {
       await this.covering(request.session.vector, call);
       const { ledger } = this.#options;
       const namespace = ledger.registry.require(request.namespace).id;
-      const { covered, epochs } = ledger.state;
+      const { covered } = ledger.state;
       const record = await ledger.store.read({ namespace, key: request.key });
-      const openings = openingsOf(withPosition(covered, record?.position), epochs);
-      return { record: this.#asRead(record), openings, ...this.#provenance(namespace, covered) };
+      const session = ledger.registry.logs.session(request.session, record ?? { covered }, covered);
+      return { record: this.#asRead(record), ...this.#provenance(namespace, covered, session) };
     });
   }
 
@@ -58,8 +59,11 @@ export class OriginReads {
       const { snapshot, state } = ledger.instant();
       try {
         const range = { namespace, prefix, limit, ...(after === undefined ? {} : { after }) };
-        const page = await listPage(snapshot, range, state.covered, clock.wallMs());
-        return { ...page, ...this.#provenance(namespace, state.covered) };
+        const { logs } = ledger.registry;
+        const { covered } = state;
+        const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
+        const session = logs.session(joinSessions(request.session, seen), { covered }, covered);
+        return { ...page, ...this.#provenance(namespace, covered, session) };
       } finally {
         await snapshot.close();
       }
@@ -67,22 +71,20 @@ export class OriginReads {
   }
 
   /**
-   * Waits for what the session saw (rule R14). @throws UNAVAILABLE naming the origins that are missing, or where this one
-   * lost its id meanwhile (rule R16): what it covers since then means nothing
+   * Waits for what the session saw (rule R14). @throws UNAVAILABLE naming the logs that are missing, or where this origin
+   * stopped serving meanwhile
    */
   async covering(vector: VersionVector, call: Call): Promise<void> {
     const { ledger, clock, check } = this.#options;
-    const covered = () => {
-      const required = ledger.registry.membership.requiredBy(vector);
-      return required !== undefined && covers(ledger.state.covered, required);
-    };
+    const { logs } = ledger.registry;
+    const covered = () => logs.covers(ledger.state.covered, vector);
     if (covered()) return;
     const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
     const isCovered = await waitUntil(covered, (run) => ledger.ring.onceChanged(run), wait);
     check();
     if (isCovered) return;
-    const missing = missingOrigins(ledger.state.covered, vector);
-    throw new MeridianError('UNAVAILABLE', `the session saw writes of ${missing.join(', ')} that are not here yet`, {
+    const missing = logs.missing(ledger.state.covered, vector);
+    throw new MeridianError('UNAVAILABLE', `the session saw writes of ${missing.map((log) => this.#nameOf(log)).join(', ')} that are not here yet`, {
       reason: 'session-not-covered',
     });
   }
@@ -92,9 +94,17 @@ export class OriginReads {
     return expireInPlace(record);
   }
 
-  #provenance(namespace: NamespaceId, covered: VersionVector): Provenance {
-    const { self, name } = this.#options;
-    return { namespace, source: 'origin', bound: { boundMs: 0, root: self }, past: false, covered, responder: name };
+  /** The origin that wrote in the log, where that is known. */
+  #nameOf(log: LogId): string {
+    const { logs, members } = this.#options.ledger.registry;
+    const member = logs.get(log)?.member;
+    return member === undefined ? `log ${log}` : `${members.nameOf(member)} (log ${log})`;
+  }
+
+  #provenance(namespace: NamespaceId, covered: VersionVector, session: Session): Provenance {
+    const { ownLog, name } = this.#options;
+    const bound = { boundMs: 0, root: ownLog.id };
+    return { namespace, source: 'origin', bound, past: false, covered, responder: name, session };
   }
 
   async #measured<T extends GetAnswer | ListAnswer>(kind: 'get' | 'list', read: () => Promise<T>): Promise<T> {

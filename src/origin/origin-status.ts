@@ -1,8 +1,9 @@
-import type { Member, NodeStatus, PeerStatus } from '../model/cluster.ts';
-import type { OriginId } from '../model/position.ts';
+import type { Member, MemberLog, NodeStatus, PeerStatus } from '../model/cluster.ts';
+import type { MemberId } from '../model/position.ts';
 import { followerStatus } from '../replication/follower-status.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
-import type { Membership } from '../replication/membership.ts';
+import type { Registry } from '../replication/registry.ts';
+import { stampWallMs } from '../model/stamp.ts';
 import type { OriginParts } from './origin-parts.ts';
 import type { PeerView } from './peer-link.ts';
 
@@ -11,46 +12,48 @@ interface Facts {
   readonly version: string;
   readonly uptimeMs: number;
   readonly state: LedgerState;
+  readonly registry: Registry;
   readonly bytes: number;
 }
 
-export function originStatus({ parts, version, uptimeMs, state, bytes }: Facts): NodeStatus {
-  const { standing, identity, mark, feed, peers, durability } = parts;
-  const { covered, floor, settled } = state;
-  const { reason } = standing;
-  const id = identity.id as OriginId;
-  const own = covered.get(id) ?? 0;
+export function originStatus({ parts, version, uptimeMs, state, registry, bytes }: Facts): NodeStatus {
+  const { membership, identity, ownLog, sealing, feed, peers, durability } = parts;
+  const { covered, floor, stable } = state;
+  const { reason, serves } = membership;
+  const own = covered.get(ownLog.id) ?? 0;
   const views = peers.views();
   const isOdd = isClockOdd(views);
-  const peer = (view: PeerView) => peerStatus(view, own, durability.of(view.node?.id as OriginId)?.get(id));
+  const peer = (view: PeerView) => peerStatus(view, own, durability.of(view.node?.id as MemberId)?.get(ownLog.id));
   return {
     node: identity,
-    clusterId: standing.clusterId ?? '',
+    clusterId: membership.clusterId ?? '',
     version,
-    ready: standing.serves && !isOdd,
+    ready: serves && !isOdd,
     notes: [
       ...(reason === undefined ? [] : [reason]),
-      ...(mark.active ? ['takes over what it missed while it was away; serves no feed meanwhile'] : []),
       ...(isOdd ? ['its clock differs from those of most other origins: set it right'] : []),
       ...waitingNote(parts),
+      ...keptApartNote(parts),
       ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),
     ],
     uptimeMs,
-    parts: [
+    log: ownLog.id,
+    unsealed: sealing.waiting(),
+    scopes: [
       {
-        part: 'all',
-        includes: ['*'],
-        state: standing.serves ? 'live' : 'starting',
+        kind: 'all',
+        filter: ['*'],
+        state: serves ? 'live' : 'starting',
         covered,
         floor,
-        settled,
-        ...(standing.serves ? { boundMs: 0, root: id } : {}),
+        stable,
+        ...(serves ? { boundMs: 0, rootLog: ownLog.id } : {}),
         bytes,
       },
     ],
-    followers: feed.followers().map((view) => followerStatus(view, covered)),
+    followers: feed.followers().map((view) => followerStatus(view, covered, registry.logs)),
     ...(views.length === 0 ? {} : { peers: views.map(peer) }),
-    readOnly: !standing.serves,
+    readOnly: !serves,
   };
 }
 
@@ -67,11 +70,20 @@ function waitingNote({ tombstonesWaiting }: OriginParts): readonly string[] {
   ];
 }
 
+function keptApartNote({ keptApart }: OriginParts): readonly string[] {
+  if (keptApart === undefined) return [];
+  const { records, where } = keptApart;
+  return [`${records} writes that this origin had alone are older than the retention: kept in ${where}, and not written again`];
+}
+
 /** The origins of the registry, and the edges that follow this one. */
-export function originMembers({ identity, peers, feed }: OriginParts, membership: Membership): readonly Member[] {
+export function originMembers({ identity, peers, feed }: OriginParts, { members, logs }: Registry): readonly Member[] {
   const met = new Set(peers.views().flatMap(({ node, state }) => (state === 'live' ? [node?.id] : [])));
-  const origins = membership.registered().map(({ admitted: _admitted, epochs: _epochs, ...origin }): Member => {
-    return { ...origin, role: 'origin', connected: origin.id === identity.id || met.has(origin.id) };
+  const origins = members.registered().map(({ admitted: _admitted, ...origin }): Member => {
+    const written = logs.of(origin.id).map(({ log, opened, seal }): MemberLog => {
+      return { log, openedMs: stampWallMs(opened), ...(seal === undefined ? {} : { final: seal.final }) };
+    });
+    return { ...origin, role: 'origin', connected: origin.id === identity.id || met.has(origin.id), logs: written };
   });
   const edges = new Map<string, Member>();
   for (const { node } of feed.followers()) if (node.role === 'edge') edges.set(node.id, { ...node, connected: true });

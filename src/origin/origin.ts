@@ -4,11 +4,11 @@ import type {
   Member,
   NodeIdentity,
   NodeStatus,
-  PartDigest,
+  RemovedMember,
+  RemoveMemberRequest,
   Report,
   ReportRequest,
-  Retired,
-  RetireRequest,
+  ScopeDigest,
 } from '../model/cluster.ts';
 import { toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
@@ -16,18 +16,18 @@ import { everything } from '../model/filter.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
+import { nowhere } from '../model/position.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import { emptySession } from '../model/session.ts';
-import type { Upstream } from '../model/upstream.ts';
+import type { Peer } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Ledger } from '../replication/ledger.ts';
-import { PartDigests } from '../replication/part-digests.ts';
+import { Digests } from '../replication/anti-entropy/digests.ts';
 import { either, withEither } from '../runtime/with-either.ts';
-import { type OriginIdentity, readOrFound } from './founding.ts';
 import { hasCondition } from './has-condition.ts';
-import { recoverFromLoss } from './loss.ts';
+import { readIdentity, readLeaving, readOrFound } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
-import { OriginParts } from './origin-parts.ts';
+import { type OpenedOrigin, OriginParts } from './origin-parts.ts';
 import { originMembers, originStatus } from './origin-status.ts';
 
 /** Origins first. */
@@ -39,18 +39,18 @@ function byRole(a: Member, b: Member): number {
 const patienceMs = 30_000;
 
 /** The authoritative side: an Upstream over a durable store, and over the other origins of its cluster. */
-export class Origin implements Upstream {
+export class Origin implements Peer {
   readonly #options: OriginOptions;
   readonly #ledger: Ledger;
   readonly #parts: OriginParts;
   readonly #startedMs: number;
-  readonly #digests = new PartDigests();
+  readonly #digests = new Digests();
 
-  private constructor(options: OriginOptions, ledger: Ledger, self: OriginIdentity) {
+  private constructor(options: OriginOptions, opened: OpenedOrigin) {
     this.#options = options;
-    this.#ledger = ledger;
+    this.#ledger = opened.ledger;
     this.#startedMs = options.clock.monotonicMs();
-    this.#parts = new OriginParts(options, ledger, self);
+    this.#parts = new OriginParts(options, opened);
   }
 
   /**
@@ -58,14 +58,17 @@ export class Origin implements Upstream {
    * The caller closes the store afterwards.
    */
   static async open(options: OriginOptions): Promise<Origin> {
-    let ledger = await Ledger.open(options);
-    const joins = options.peers.length > 0;
-    let self = await readOrFound(ledger, options.random, joins);
-    if (await recoverFromLoss(ledger, self, options.saveUnreplicated, options.random)) {
-      ledger = await Ledger.open(options);
-      self = await readOrFound(ledger, options.random, joins);
+    let { stores } = options;
+    if ((await readLeaving(stores.store)) !== undefined) {
+      // What was taken over in part, and never served, is nobody's only copy.
+      const identity = await readIdentity(stores.store);
+      if (identity?.served === true || stores.aside.length === 0) stores = await stores.putAside();
+      else await stores.store.erase();
     }
-    const origin = new Origin(options, ledger, self);
+    const ledger = await Ledger.open({ ...options, store: stores.store });
+    const joins = options.peers.length > 0;
+    const identity = await readOrFound(ledger, options.random, { joins, aside: stores.aside.at(-1) });
+    const origin = new Origin(options, { ledger, identity, stores });
     await origin.#parts.start();
     return origin;
   }
@@ -81,12 +84,12 @@ export class Origin implements Upstream {
 
   /** True while it answers reads and takes writes. */
   get serves(): boolean {
-    return this.#parts.standing.serves;
+    return this.#parts.membership.serves;
   }
 
   /** Empty while no cluster has admitted this origin. */
   get clusterId(): string {
-    return this.#parts.standing.clusterId ?? '';
+    return this.#parts.membership.clusterId ?? '';
   }
 
   get covered(): VersionVector {
@@ -94,12 +97,12 @@ export class Origin implements Upstream {
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
-    this.#parts.standing.check();
+    this.#parts.membership.check();
     return this.#parts.reads.get(request, call);
   }
 
   async list(request: ListRequest, call: Call): Promise<ListAnswer> {
-    this.#parts.standing.check();
+    this.#parts.membership.check();
     return this.#parts.reads.list(request, call);
   }
 
@@ -123,9 +126,8 @@ export class Origin implements Upstream {
     messages: AsyncIterable<FollowerMessage>,
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
-    const { standing, admission, peers, feed, loops, loss } = this.#parts;
-    if (open.start.kind === 'cursor' && open.role !== 'watch') loss.inspect(open.start.cursor);
-    standing.check();
+    const { membership, admission, peers, feed, loops } = this.#parts;
+    membership.check();
     if (open.role === 'peer') {
       await admission.admit(open);
       peers.called(open.node);
@@ -143,14 +145,14 @@ export class Origin implements Upstream {
   }
 
   async find(name: string, call = this.#patient(), session = emptySession): Promise<NamespaceInfo> {
-    const { standing, reads } = this.#parts;
-    standing.check();
+    const { membership, reads } = this.#parts;
+    membership.check();
     await reads.covering(session.vector, call);
     return this.#ledger.registry.require(name);
   }
 
   async namespaces(_call?: Call): Promise<readonly NamespaceInfo[]> {
-    this.#parts.standing.check();
+    this.#parts.membership.check();
     return this.#ledger.registry.namespaces();
   }
 
@@ -173,13 +175,14 @@ export class Origin implements Upstream {
       version,
       uptimeMs: clock.monotonicMs() - this.#startedMs,
       state: this.#ledger.state,
+      registry: this.#ledger.registry,
       bytes: await this.#ledger.store.approximateBytes(),
     });
   }
 
   /** The registered origins, and the edges that follow any of them. */
   async members(call: Call = this.#patient()): Promise<readonly Member[]> {
-    const known = originMembers(this.#parts, this.#ledger.registry.membership);
+    const known = originMembers(this.#parts, this.#ledger.registry);
     if (call.forwarded) return known;
     const passed: Call = { ...call, forwarded: true };
     const asked = this.#parts.peers.answering().map((peer) => peer.members(passed).catch(() => []));
@@ -187,34 +190,34 @@ export class Origin implements Upstream {
     return [...new Map([...theirs, ...known].map((member) => [member.id, member])).values()].sort(byRole);
   }
 
-  async retire(request: RetireRequest, call: Call): Promise<Retired> {
-    const { standing, retirements } = this.#parts;
-    standing.check();
-    return retirements.retire(request, call);
+  async removeMember(request: RemoveMemberRequest, call: Call): Promise<RemovedMember> {
+    const { membership, removals } = this.#parts;
+    membership.check();
+    return removals.remove(request, call);
   }
 
-  async digest(request: DigestRequest, { signal }: Call): Promise<readonly PartDigest[]> {
-    this.#parts.standing.check();
-    const all = { part: 'all', ledger: this.#ledger, filter: everything } as const;
+  async digest(request: DigestRequest, { signal }: Call): Promise<readonly ScopeDigest[]> {
+    this.#parts.membership.check();
+    const all = { scope: 'all', ledger: this.#ledger, filter: everything } as const;
     return withEither([signal, this.#parts.loops.signal], (ending) => this.#digests.of([all], request, ending));
   }
 
   async digestRange(request: RangeDigestRequest, { signal }: Call): Promise<RangeDigest> {
-    this.#parts.standing.check();
+    this.#parts.membership.check();
     return withEither([signal, this.#parts.loops.signal], (ending) => {
-      return this.#digests.ofStretch(this.#ledger, request, ending);
+      return this.#digests.ofRange(this.#ledger, request, ending);
     });
   }
 
   async report(request: ReportRequest, _call?: Call): Promise<Report> {
-    const { standing, retirements } = this.#parts;
-    standing.checkIdentity();
-    return retirements.report(request);
+    const { membership, removals } = this.#parts;
+    membership.check();
+    return removals.report(request);
   }
 
   async #write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
-    const { standing, homes, reads, writer } = this.#parts;
-    standing.check();
+    const { membership, homes, reads, writer } = this.#parts;
+    membership.check();
     if (!hasCondition(request)) return this.#durably(await writer.write(request), request, call);
     await reads.covering(request.session.vector, call);
     return homes.atHomeOf(
@@ -232,7 +235,7 @@ export class Origin implements Upstream {
     { deadlineMs, signal }: Call,
   ): Promise<WriteAnswer> {
     const level = asked ?? this.#options.durability;
-    const last = written.written.at(-1)?.position.sequence ?? 0;
+    const last = written.written.at(-1)?.position ?? nowhere;
     const durability = await this.#parts.durability.reach(last, level, { timeoutMs, deadlineMs, signal });
     return { ...written, durability };
   }

@@ -1,16 +1,17 @@
 import type { NodeIdentity } from '../model/cluster.ts';
-import type { Epoch } from '../model/epoch.ts';
 import { isMeridianError, type MeridianError } from '../model/errors.ts';
+import type { Opening } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
-import type { OriginId } from '../model/position.ts';
-import type { Upstream } from '../model/upstream.ts';
+import type { MemberId } from '../model/position.ts';
+import type { Peer } from '../model/upstream.ts';
+import { feedProtocol } from '../replication/feed-server.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/follow-loop.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
 import { PeerSink, type PeerSinkOptions } from './peer-sink.ts';
 
 /** Another origin as it is reached: closed by whoever opened it. */
 export interface PeerConnection {
-  readonly upstream: Upstream;
+  readonly upstream: Peer;
   close(): void;
 }
 
@@ -21,13 +22,10 @@ export interface PeerLinkOptions
   readonly self: () => NodeIdentity;
   readonly nonce: string;
   readonly clusterId: () => string | undefined;
-  /**
-   * The peer refuses this origin because it was removed; `final` is what all keep of its log, and `epoch` the opening
-   * from which the peer knows that sequence, where it does.
-   */
-  readonly retired: (final: number, epoch: Epoch | undefined) => void;
-  /** The peer knows another life of this origin's disk. */
-  readonly rolledBack: (why: string) => void;
+  /** Of this member, once it has opened its log. */
+  readonly opening: () => Opening | undefined;
+  /** The peer refuses this member: it was removed, or its disk was put back behind a purge there (rule R8). */
+  readonly mustLeave: (as: 'same' | 'new', why: string) => void;
 }
 
 /** What an origin knows of one peer. */
@@ -53,7 +51,6 @@ export class PeerLink {
   readonly #stop = new AbortController();
   #refused: string | undefined;
   #answers = false;
-  #sweeps = false;
   #clocksDiffer = false;
   #running: Promise<void> | undefined;
   /** Who answered there last, also while it is away. */
@@ -66,25 +63,23 @@ export class PeerLink {
     this.#sink = sink;
     this.#tracker = new StalenessTracker(clock, options.clockSkewMsMax);
     this.#loop = new FollowLoop({
-      part: `peer ${address}`,
+      scope: `peer ${address}`,
       upstream: () => ({
         name: address,
         feed: connection.upstream,
         succeeded: () => {
           this.#clocksDiffer = false;
           this.#answers = true;
-          this.#sweeps = false;
           this.#refused = undefined;
         },
         failed: (error) => {
           this.#refused = (error as Error).message;
-          this.#sweeps = isMeridianError(error) && error.details.reason === 'feed-sweeping';
           if (!isMeridianError(error)) return;
           this.#answers = error.code !== 'UNAVAILABLE' || isOfOneThatAnswers(error);
           this.#clocksDiffer = error.details.reason === 'clock-skew';
-          const { reason, limit, seen } = error.details;
-          if (reason === 'retired' && limit !== undefined) options.retired(limit, seen);
-          if (reason === 'rolled-back') options.rolledBack(error.message);
+          const { reason } = error.details;
+          if (reason === 'removed') options.mustLeave('new', error.message);
+          if (reason === 'below-floor') options.mustLeave('same', error.message);
         },
       }),
       sink,
@@ -92,8 +87,18 @@ export class PeerLink {
       open: () => {
         const clusterId = options.clusterId();
         const node = options.self();
-        const belongs = clusterId === undefined ? {} : { clusterId };
-        return { protocol: 1, node, nonce: options.nonce, ...belongs, role: 'peer', filter: everything, values };
+        const opening = options.opening();
+        return {
+          protocol: feedProtocol,
+          node,
+          nonce: options.nonce,
+          ...(clusterId === undefined ? {} : { clusterId }),
+          role: 'peer',
+          filter: everything,
+          values,
+          ...(opening === undefined ? {} : { opening }),
+          floor: options.ledger.state.floor,
+        };
       },
       clock,
       random,
@@ -115,14 +120,14 @@ export class PeerLink {
     return this.#sink.peer;
   }
 
-  get peerId(): OriginId | undefined {
-    return this.peer?.id as OriginId | undefined;
+  get peerId(): MemberId | undefined {
+    return this.peer?.id as MemberId | undefined;
   }
 
   /** Who answers calls there, also where its feed is not followed now. */
-  get answering(): OriginId | undefined {
+  get answering(): MemberId | undefined {
     const known = this.answers ? this.known : undefined;
-    return known?.id as OriginId | undefined;
+    return known?.id as MemberId | undefined;
   }
 
   /** True where somebody answers calls there, met or not. */
@@ -130,17 +135,12 @@ export class PeerLink {
     return this.peer !== undefined || this.#answers;
   }
 
-  /** True where the peer serves no feed because it sweeps itself. */
-  get sweeps(): boolean {
-    return this.#sweeps;
-  }
-
   /** Who was met there last. */
   get known(): NodeIdentity | undefined {
     return this.peer ?? this.#known;
   }
 
-  get upstream(): Upstream {
+  get upstream(): Peer {
     return this.#connection.upstream;
   }
 
@@ -177,5 +177,5 @@ const values = { kind: 'all' } as const;
 
 /** True where what ended the feed says nothing against calls to the peer. */
 function isOfOneThatAnswers({ details: { reason } }: MeridianError): boolean {
-  return reason === 'joining' || reason === 'lost-life' || reason === 'begins-anew' || reason === 'retirement-unheard';
+  return reason === 'joining' || reason === 'opening-superseded';
 }

@@ -1,8 +1,8 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import { MeridianError } from '../model/errors.ts';
-import type { Opened } from '../model/feed.ts';
-import type { OriginId } from '../model/position.ts';
-import type { Upstream } from '../model/upstream.ts';
+import type { Opened, Opening } from '../model/feed.ts';
+import type { MemberId } from '../model/position.ts';
+import type { Peer, Upstream } from '../model/upstream.ts';
 import { sleep } from '../runtime/clock.ts';
 import { withEither } from '../runtime/with-either.ts';
 import { type PeerConnection, PeerLink, type PeerLinkOptions, type PeerView } from './peer-link.ts';
@@ -16,8 +16,8 @@ export interface PeersOptions extends Omit<PeerLinkOptions, 'address' | 'connect
   readonly connect: (address: string) => PeerConnection;
   /** This node learns the cluster of a peer. Throws FAILED_PRECONDITION where its data are of another one. */
   readonly join: (clusterId: string) => Promise<void>;
-  /** Somebody else answers with this origin's id: its disk was copied (rule R16). */
-  readonly cloned: () => void;
+  /** Somebody else answers as this member: its disk was copied (rule R16). */
+  readonly meetsOwnId: (node: NodeIdentity, opening: Opening | undefined) => void;
 }
 
 /** Milliseconds between looks at whom to follow; a change of the registry is noticed at once. */
@@ -33,7 +33,7 @@ export class Peers {
   readonly #options: PeersOptions;
   readonly #links = new Map<string, PeerLink>();
   /** Where those that follow this origin say that they are reached. */
-  readonly #called = new Map<OriginId, string>();
+  readonly #called = new Map<MemberId, string>();
   #wake: () => void = () => {};
 
   constructor(options: PeersOptions) {
@@ -61,8 +61,8 @@ export class Peers {
   called({ id, address }: NodeIdentity): void {
     if (address === undefined) return;
     this.#links.get(address)?.hurry();
-    if (this.#called.get(id as OriginId) === address) return;
-    this.#called.set(id as OriginId, address);
+    if (this.#called.get(id as MemberId) === address) return;
+    this.#called.set(id as MemberId, address);
     this.#wake();
   }
 
@@ -70,32 +70,16 @@ export class Peers {
    * The peer as an Upstream, while it answers. One that refuses to be followed from the first is known by its address
    * alone: another one may be there by now.
    */
-  reach(id: OriginId): Upstream | undefined {
+  reach(id: MemberId): Peer | undefined {
     const met = [...this.#links.values()].find((link) => link.answering === id);
     if (met !== undefined) return met.upstream;
     const link = this.#links.get(this.#learnt().get(id) ?? '');
     return link?.answers === true ? link.upstream : undefined;
   }
 
-  /** With whom a sweep of this origin's store did not end, as far as that is known. */
-  sweptFrom(): readonly OriginId[] {
-    return [...this.#options.mark.sweeping].flatMap((address) => this.#whoIsAt(address));
-  }
-
-  /** True while any feed is open. */
-  get followsAny(): boolean {
-    return [...this.#links.values()].some((link) => link.peer !== undefined);
-  }
-
-  /** Those that serve nobody because they sweep themselves. */
-  sweepers(): readonly OriginId[] {
-    const links = [...this.#links.values()].filter((link) => link.sweeps);
-    return links.flatMap(({ address }) => this.#whoIsAt(address));
-  }
-
-  /** Every address that is followed or tried, as an Upstream. */
-  all(): readonly Upstream[] {
-    return [...this.#links.values()].map((link) => link.upstream);
+  /** Where the others are reached, as the registry, the configuration and those that call say. */
+  addresses(): readonly string[] {
+    return [...new Set([...this.#learnt().values(), ...this.#links.keys()])];
   }
 
   /** Those that answer calls now. */
@@ -128,48 +112,41 @@ export class Peers {
   }
 
   /** Where each origin says that it is reached, to this one or to the registry. */
-  #learnt(): ReadonlyMap<OriginId, string> {
+  #learnt(): ReadonlyMap<MemberId, string> {
     const learnt = new Map(this.#called);
-    for (const { id, address } of this.#options.ledger.registry.membership.registered()) {
+    for (const { id, address } of this.#options.ledger.registry.members.registered()) {
       if (address !== undefined && !learnt.has(id)) learnt.set(id, address);
     }
     return learnt;
   }
 
-  /** Who was met there last, or says to be reached there. */
-  #whoIsAt(address: string): readonly OriginId[] {
-    const met = this.#links.get(address)?.known?.id as OriginId | undefined;
-    if (met !== undefined) return [met];
-    return [...this.#learnt()].filter(([, at]) => at === address).map(([id]) => id);
-  }
-
   #wanted(): ReadonlySet<string> {
     const { ledger, peers, remembered, self } = this.#options;
     const { id: own, address: ownAddress } = self();
-    const { membership } = ledger.registry;
+    const { members } = ledger.registry;
     const told = [...peers, ...remembered()];
     const wanted = new Set(told);
     const met = new Set(told.map((address) => this.#links.get(address)?.known?.id));
     for (const [id, address] of this.#learnt()) {
-      const gone = membership.retirement(id) !== undefined;
+      const gone = members.isRemoved(id);
       if (id !== own && address !== ownAddress && !met.has(id) && !gone) wanted.add(address);
     }
     return wanted;
   }
 
   /** The handshake, as the follower judges it. */
-  async #meet(address: string, { node, nonce, clusterId, wallMs }: Opened): Promise<void> {
-    const { nonce: ownNonce, self, ledger, clock, clockSkewMsMax, join, cloned } = this.#options;
+  async #meet(address: string, { node, nonce, clusterId, wallMs, opening }: Opened): Promise<void> {
+    const { nonce: ownNonce, self, ledger, clock, clockSkewMsMax, join, meetsOwnId } = this.#options;
     if (nonce === ownNonce) throw refused('self', `${address} is this origin itself`);
     if (node.role !== 'origin') throw refused('not-an-origin', `${node.name} at ${address} is an ${node.role}`);
     if (node.id === self().id) {
-      cloned();
-      throw refused('same-origin', `${node.name} at ${address} has this origin's id: one of them is a copy`);
+      meetsOwnId(node, opening);
+      throw refused('same-member', `${node.name} at ${address} is this member too: one of the two is a copy`);
     }
-    if (ledger.registry.membership.retirement(node.id as OriginId) !== undefined) {
-      throw refused('retired', `${node.name} at ${address} was removed from the cluster`);
+    if (ledger.registry.members.isRemoved(node.id as MemberId)) {
+      throw refused('peer-removed', `${node.name} at ${address} was removed from the cluster`);
     }
-    this.#options.mayTake(node.id as OriginId);
+    this.#options.mayTake(node.id as MemberId);
     const other = [...this.#links.values()].find((link) => link.address !== address && link.peerId === node.id);
     if (other !== undefined) throw refused('already-followed', `${node.name} is followed at ${other.address} already`);
     // It was sent before now, so it is ahead for certain by at least this much.

@@ -2,17 +2,17 @@ import { MeridianError } from '../model/errors.ts';
 import type { Opened } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import { registryNamespace } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
+import type { MemberId } from '../model/position.ts';
+import { feedProtocol } from '../replication/feed-server.ts';
 import { FollowLoop } from '../replication/follow-loop.ts';
 import { Ledger } from '../replication/ledger.ts';
-import { membershipKeys, type Retirement } from '../replication/membership.ts';
-import { Replica } from '../replication/replica.ts';
-import { replicaProgressName } from '../replication/replica-progress.ts';
+import { type LogRecord, logKeys, type Removal } from '../replication/logs.ts';
+import { copyProgressName, Replica } from '../replication/replica.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
-import { identityRow, type OriginIdentity, registryPuts } from './founding.ts';
+import { identityRow, type OriginIdentity, readIdentity } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
 import type { PeerConnection } from './peer-link.ts';
-import { Settlement } from './settlement.ts';
+import { OwnLog } from './own-log.ts';
 
 export interface RebuildOptions extends OriginOptions {
   /** A node that holds a copy of everything, and has no origin any more. */
@@ -25,12 +25,12 @@ export interface RebuildOptions extends OriginOptions {
 
 /**
  * Fills an empty store from a copy, for a cluster of which every origin's disk is lost: records keep their stamps, the
- * cluster its id, and in one act every earlier origin is retired at what the copy covers, so that none of them goes on
- * beside the new one. Afterwards the store is opened as any origin's.
+ * cluster its id, and in one act every earlier member is removed and its logs are sealed at what the copy covers, so that
+ * none of them goes on beside the new one. Afterwards the store is opened as any origin's.
  * @throws FAILED_PRECONDITION where the store is not empty, the node copies less than everything, or still follows an origin
  */
 export async function rebuildStore(options: RebuildOptions): Promise<void> {
-  const ledger = await Ledger.open(options);
+  const ledger = await Ledger.open({ ...options, store: options.stores.store });
   try {
     if (await isBegun(ledger)) return;
     await checkOrphaned(options);
@@ -43,8 +43,8 @@ export async function rebuildStore(options: RebuildOptions): Promise<void> {
 
 /** True where an earlier rebuild came to its end. An interrupted one goes on where it was. */
 async function isBegun(ledger: Ledger): Promise<boolean> {
-  if ((await ledger.store.meta('origin/identity')) !== undefined) return true;
-  const progress = await ledger.store.meta(replicaProgressName);
+  if ((await readIdentity(ledger.store)) !== undefined) return true;
+  const progress = await ledger.store.meta(copyProgressName);
   if (progress === undefined && ledger.state.covered.size > 0) {
     throw refused('store-not-empty', 'an origin is rebuilt in an empty folder, and this one holds records');
   }
@@ -54,8 +54,8 @@ async function isBegun(ledger: Ledger): Promise<boolean> {
 /** Beside an origin that lives a rebuilt one would take its place. */
 async function checkOrphaned({ source, address, clock, signal }: RebuildOptions): Promise<void> {
   const status = await source.upstream.status({ deadlineMs: clock.monotonicMs() + 10_000, signal });
-  const copy = status.parts.find(({ part }) => part === 'copy');
-  if (copy === undefined || !copy.includes.includes('*')) {
+  const copy = status.scopes.find(({ kind }) => kind === 'copy');
+  if (copy === undefined || !copy.filter.includes('*')) {
     throw refused('not-a-copy', `${status.node.name} at ${address} does not copy everything (--replicate '*')`);
   }
   if (copy.state === 'live') {
@@ -75,12 +75,11 @@ async function copyAll(ledger: Ledger, options: RebuildOptions): Promise<string>
     ledger,
     clock,
     observer,
-    part: `rebuild from ${address}`,
+    scope: `rebuild from ${address}`,
     filter: everything,
-    onResync: () => {},
   });
   const loop = new FollowLoop({
-    part: `rebuild from ${address}`,
+    scope: `rebuild from ${address}`,
     upstream: () => ({
       name: address,
       feed: source.upstream,
@@ -101,11 +100,13 @@ async function copyAll(ledger: Ledger, options: RebuildOptions): Promise<string>
         if (event.kind === 'changes') received(event.records.length);
       },
       durable: () => replica.durable(),
+      checkEcho: () => replica.checkStore(),
+      closed: () => {},
     },
     tracker: new StalenessTracker(clock, options.clockSkewMsMax),
     open: () => {
       const node = { name: options.name, role: 'edge', id: random.hex(8), region: options.region } as const;
-      return { protocol: 1, node, nonce: random.hex(8), role: 'copy', filter: everything, values: { kind: 'all' } };
+      return { protocol: feedProtocol, node, nonce: random.hex(8), role: 'copy', filter: everything, values: { kind: 'all' } };
     },
     ...options,
     observer,
@@ -116,26 +117,30 @@ async function copyAll(ledger: Ledger, options: RebuildOptions): Promise<string>
   return clusterId;
 }
 
-/** One commit: the new identity, and every earlier origin's retirement. */
+/** One commit: the new identity, every earlier member's removal, and where each of their logs ends. */
 async function found(ledger: Ledger, clusterId: string, { random, clock }: RebuildOptions): Promise<void> {
-  const id = random.hex(8) as OriginId;
+  const id = random.hex(8) as MemberId;
   const identity: OriginIdentity = { id, clusterId, founds: true };
-  const { membership } = ledger.registry;
-  const settlement = new Settlement(id, membership);
+  const { members, logs } = ledger.registry;
+  const ownLog = new OwnLog({ member: id, logs, random, clock });
+  const earlier = members.registered();
+  const open = [...logs.all()].filter(({ seal }) => seal === undefined);
+  const keys = [...open.map(({ log }) => logKeys.log(log)), ...earlier.map((member) => logKeys.removed(member.id))];
   await ledger.submit({
-    keys: membership
-      .registered()
-      .map((origin) => ({ namespace: registryNamespace, key: membershipKeys.retired(origin.id) })),
+    keys: keys.map((key) => ({ namespace: registryNamespace, key })),
     sync: true,
-    bytes: 1024,
+    bytes: 512 * keys.length,
     decide: (view) => {
-      const retired = membership.registered().map((origin): [string, Retirement] => {
-        const final = view.state.covered.get(origin.id) ?? 0;
-        const retirement = { id: origin.id, name: origin.name, final, heir: id, adopters: [id] };
-        return [membershipKeys.retired(origin.id), retirement];
-      });
-      const { puts, state } = registryPuts({ ledger, self: id, settlement, clock }, retired, view);
-      const meta = new Map<string, Uint8Array | undefined>([identityRow(identity), [replicaProgressName, undefined]]);
+      const append = ownLog.append(view);
+      for (const { log, member, opened } of open) {
+        const final = logs.reach(view.state.covered, log);
+        append.registers((): LogRecord => ({ member, opened, final }), logKeys.log(log));
+      }
+      for (const { id: gone, name } of earlier) {
+        append.registers((): Removal => ({ name, successor: id, members: [id] }), logKeys.removed(gone));
+      }
+      const meta = new Map<string, Uint8Array | undefined>([identityRow(identity), [copyProgressName, undefined]]);
+      const { puts, state } = append.decided();
       return { puts, state, meta, result: undefined };
     },
   });

@@ -1,7 +1,8 @@
-import type { OriginId } from '../model/position.ts';
+import type { MemberId } from '../model/position.ts';
 import type { Head, Record } from '../model/record.ts';
 import { type Stamp, stampParts } from '../model/stamp.ts';
-import { coversPosition, type VersionVector } from '../model/version-vector.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { Logs } from '../replication/logs.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
 
 interface Overwritten {
@@ -20,24 +21,31 @@ const waitingMax = 1024;
  */
 export class UnheardWrites {
   readonly #observer: Pick<ReplicationObserver, 'conflictLost'>;
+  readonly #logs: Logs;
   #waiting: Overwritten[] = [];
 
-  constructor(observer: Pick<ReplicationObserver, 'conflictLost'>) {
+  constructor(observer: Pick<ReplicationObserver, 'conflictLost'>, logs: Logs) {
     this.#observer = observer;
+    this.#logs = logs;
   }
 
   overwritten(loser: Head, { stamp: winner }: Record): void {
-    if (stampParts(loser.stamp).origin === stampParts(winner).origin) return;
+    if (this.#memberOf(loser.stamp) === this.#memberOf(winner)) return;
     if (this.#waiting.length < waitingMax) this.#waiting.push({ loser, winner });
   }
 
   /** What the peer covers, at a step or the end of a scan. */
-  heard(peer: OriginId, covered: VersionVector): void {
+  heard(peer: MemberId, covered: VersionVector): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { loser, winner } of waiting) {
-      const unheard = stampParts(winner).origin === peer && !coversPosition(covered, loser.position);
+      const unheard = this.#memberOf(winner) === peer && !this.#logs.coversPosition(covered, loser.position);
       if (unheard) this.#observer.conflictLost(winner, loser.stamp);
     }
+  }
+
+  #memberOf(stamp: Stamp): string {
+    const { log } = stampParts(stamp);
+    return this.#logs.get(log)?.member ?? log;
   }
 }

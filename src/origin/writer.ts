@@ -1,27 +1,22 @@
-import { openingsOf } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Condition, Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
 import { type NamespaceId, type NamespaceInfo, namespaceKey, registryNamespace } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
 import { type Head, headOf, isReadable, type Record } from '../model/record.ts';
-import { laterStamp } from '../model/stamp.ts';
-import type { Ledger } from '../replication/ledger.ts';
-import type { CommitView, Decision } from '../replication/proposal.ts';
+import type { Stamp } from '../model/stamp.ts';
+import type { CommitView, Decision, Ledger } from '../replication/ledger.ts';
 import { unknownNamespace } from '../replication/registry.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { checkMutations, expiresAtSeconds } from './check-mutations.ts';
 import { hasCondition } from './has-condition.ts';
-import type { Settlement } from './settlement.ts';
-import { checkSessionStamp, nextStamp } from './stamp-clock.ts';
+import { checkSessionStamp, type OwnLog } from './own-log.ts';
 
 export interface WriterOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
-  readonly self: OriginId;
+  readonly ownLog: OwnLog;
   /** Milliseconds by which a session's stamp may be ahead of this origin's clock. */
   readonly clockSkewMsMax: number;
-  readonly settlement: Settlement;
   /** Throws where this origin must not decide conditions of the namespace. */
   readonly checkAtHome: (namespace: NamespaceInfo) => void;
 }
@@ -59,14 +54,17 @@ export class Writer {
       }
       if (hasCondition(request)) checkAtHome(ledger.registry.require(namespace));
     });
-    const { covered, epochs } = ledger.state;
-    return { namespace, origin: this.#options.self, written, covered, openings: openingsOf(covered, epochs) };
+    const { covered } = ledger.state;
+    const last = written.at(-1);
+    const { session: asked } = request;
+    const session = last === undefined ? asked : ledger.registry.logs.session(asked, last, covered);
+    return { namespace, origin: this.#options.ownLog.member, written, covered, session };
   }
 
   /** Commits drafts; `check` runs when they are decided and may refuse them. */
   commit(
     drafts: readonly Draft[],
-    sessionStamp: string,
+    sessionStamp: Stamp,
     check: (view: CommitView) => void,
   ): Promise<readonly Written[]> {
     return this.#options.ledger.submit({
@@ -80,13 +78,12 @@ export class Writer {
     });
   }
 
-  #decide(drafts: readonly Draft[], sessionStamp: string, view: CommitView): Decision<readonly Written[]> {
-    const { clock, self, clockSkewMsMax, settlement } = this.#options;
+  #decide(drafts: readonly Draft[], session: Stamp, view: CommitView): Decision<readonly Written[]> {
+    const { clock, ownLog, clockSkewMsMax } = this.#options;
     const nowMs = clock.wallMs();
-    const session = sessionStamp as typeof view.state.highWater;
     checkSessionStamp(session, view.state.highWater, nowMs, clockSkewMsMax);
-    let highWater = laterStamp(view.state.highWater, session);
-    let sequence = view.state.covered.get(self) ?? 0;
+    const append = ownLog.append(view);
+    append.raise(session);
     const batch = new Map<string, Record>();
     const written: Written[] = [];
     for (const { namespace, mutation } of drafts) {
@@ -94,19 +91,13 @@ export class Writer {
       const earlier = batch.get(name);
       const held = earlier === undefined ? view.head({ namespace, key: mutation.key }) : headOf(earlier);
       checkCondition(mutation.condition, held, mutation.key, nowMs);
-      highWater = nextStamp(highWater, nowMs, self);
-      sequence++;
-      const record = recordOf(mutation, { namespace, key: mutation.key }, nowMs, {
-        stamp: highWater,
-        position: { origin: self, sequence },
-      });
+      const record = recordOf(mutation, { namespace, key: mutation.key }, nowMs, append.next());
       batch.set(name, record);
+      append.write(record);
       const { stamp, position, expiresAt } = record;
       written.push({ stamp, position, ...(expiresAt === undefined ? {} : { expiresAt }) });
     }
-    const covered = new Map(view.state.covered).set(self, sequence);
-    const settled = settlement.after(covered, view.state.settled);
-    return { puts: [...batch.values()], state: { covered, settled, highWater }, result: written };
+    return { ...append.decided(), result: written };
   }
 }
 

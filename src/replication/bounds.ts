@@ -1,6 +1,6 @@
+import type { GarbageOptions } from './expiry.ts';
 import type { FeedServerOptions } from './feed-server.ts';
 import type { LedgerOptions } from './ledger.ts';
-import type { SweeperOptions } from './sweeper.ts';
 
 /** What bounds the replication of any node, an origin's as an edge's. */
 export interface ReplicationBounds
@@ -9,7 +9,7 @@ export interface ReplicationBounds
       'ringCommitsMax' | 'ringBytesMax' | 'proposalsMax' | 'proposalBytesMax' | 'commitBytesMax'
     >,
     Pick<FeedServerOptions, 'scanRecordsMax' | 'scanBytesMax' | 'scansMax' | 'scanStallMs' | 'followersMax'>,
-    Pick<SweeperOptions, 'sweepIntervalMs' | 'clockSkewMsMax' | 'tombstoneRetentionMs'> {}
+    Pick<GarbageOptions, 'garbageIntervalMs' | 'clockSkewMsMax' | 'tombstoneRetentionMs'> {}
 
 export const replicationDefaults: ReplicationBounds = {
   ringCommitsMax: 65_536,
@@ -22,7 +22,7 @@ export const replicationDefaults: ReplicationBounds = {
   scansMax: 4,
   scanStallMs: 10_000,
   followersMax: 4096,
-  sweepIntervalMs: 1000,
+  garbageIntervalMs: 1000,
   clockSkewMsMax: 500,
   tombstoneRetentionMs: 24 * 60 * 60 * 1000,
 };

@@ -2,11 +2,11 @@ import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/fe
 import type { VersionVector } from '../model/version-vector.ts';
 
 /**
- * What a followed part flows into: a copy's store or a cache. The follow loop asks it where to go on each time it
+ * What a followed scope flows into: a store's copy or a cache. The follow loop asks it where to go on each time it
  * connects, and hands it the events of one stream in order, one at a time.
  */
 export interface FeedSink {
-  /** Where the part stands, read from what is stored, never remembered. */
+  /** Where the scope stands, read from what is stored, never remembered. */
   start(): Promise<FollowStart>;
   /** A stream is open. Throws FAILED_PRECONDITION where it must not be followed. */
   opened(event: Opened): Promise<void>;
@@ -14,10 +14,11 @@ export interface FeedSink {
   apply(event: Resync | Changes | CaughtUp): Promise<void>;
   /** What is synced to disk here, for acknowledgements. */
   durable(): VersionVector;
-  /** Looked at with each echo. Throws where the store was opened again meanwhile, so that the stream begins anew (R2). */
-  checkStore?(): void;
-  /** An echo tells the server's wall clock as it was within the round trip that ends now. Throws to end the stream. */
-  checkClock?(serverWallMs: number, roundTripMs: number): void;
+  /**
+   * An echo, whose predecessors are applied: the server's wall clock as it was within the round trip that ends now. Throws
+   * to end the stream: where the store was opened again meanwhile (rule R2), say, or clocks differ too much.
+   */
+  checkEcho(serverWallMs: number, roundTripMs: number): void;
   /** The stream is over. */
-  closed?(): void;
+  closed(): void;
 }

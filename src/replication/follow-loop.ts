@@ -24,7 +24,7 @@ export interface FollowedUpstream {
 
 export interface FollowLoopOptions {
   /** For metrics: `copy`, `cache`, or a peer's name. */
-  readonly part: string;
+  readonly scope: string;
   readonly upstream: () => FollowedUpstream;
   readonly sink: FeedSink;
   readonly tracker: StalenessTracker;
@@ -46,7 +46,7 @@ export interface FollowLoopOptions {
 const probesUnheardMax = 3;
 
 /**
- * Follows one part for as long as the signal lets it: reads its place from the sink, follows from there, applies, and
+ * Follows one scope for as long as the signal lets it: reads its place from the sink, follows from there, applies, and
  * on any end backs off and goes again.
  */
 export class FollowLoop {
@@ -80,7 +80,7 @@ export class FollowLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { upstream, observer, part, tracker } = this.#options;
+    const { upstream, observer, scope, tracker } = this.#options;
     while (!signal.aborted) {
       const followed = upstream();
       this.#upstreamName = followed.name;
@@ -100,7 +100,7 @@ export class FollowLoop {
         // A stream that was given up says so in the words of its transport.
         const error = ending.signal.aborted ? ending.signal.reason : thrown;
         this.#trouble = error instanceof Error ? error.message : String(error);
-        observer.followEnded(part, followed.name, error);
+        observer.followEnded(scope, followed.name, error);
         followed.failed(error);
         const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;
         restMs = hintMs + this.#backoff.nextMs();
@@ -109,7 +109,7 @@ export class FollowLoop {
         ending.abort(new Error('the stream is over'));
         this.#state = 'connecting';
         tracker.disconnected();
-        this.#options.sink.closed?.();
+        this.#options.sink.closed();
       }
       await this.#rest(restMs, signal);
     }
@@ -178,8 +178,8 @@ export class FollowLoop {
   }
 
   async #take(event: FeedEvent, followed: FollowedUpstream): Promise<void> {
-    const { sink, tracker, observer, part, clock } = this.#options;
-    observer.eventReceived(part, event.kind, event.kind === 'changes' ? event.records.length : 0);
+    const { sink, tracker, observer, scope, clock } = this.#options;
+    observer.eventReceived(scope, event.kind, event.kind === 'changes' ? event.records.length : 0);
     switch (event.kind) {
       case 'opened':
         observer.clockSkew(event.node.name, event.wallMs - clock.wallMs());
@@ -198,14 +198,14 @@ export class FollowLoop {
         this.#trouble = undefined;
         this.#backoff.succeeded();
         followed.succeeded();
-        observer.followCaughtUp(part, followed.name);
+        observer.followCaughtUp(scope, followed.name);
         return;
       case 'echo': {
-        sink.checkStore?.();
-        const roundTripMs = tracker.echoed(event);
-        if (roundTripMs !== undefined) sink.checkClock?.(event.wallMs, roundTripMs);
+        const roundTripMs = tracker.roundTripMs(event);
+        if (roundTripMs !== undefined) sink.checkEcho(event.wallMs, roundTripMs);
+        tracker.echoed(event);
         if (roundTripMs !== undefined && event.bound !== undefined) {
-          observer.echoed(part, event.bound.root, roundTripMs);
+          observer.echoed(scope, event.bound.root, roundTripMs);
         }
       }
     }

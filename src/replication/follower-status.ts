@@ -1,27 +1,29 @@
 import type { FollowerStatus } from '../model/cluster.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import type { FollowerView } from './feed-server.ts';
+import type { Logs } from './logs.ts';
+import type { FollowerView } from './subscription.ts';
 
 /** A follower as the status of a node tells of it that covers this. */
 export function followerStatus(
   { node, role, state, behindCommits, durable }: FollowerView,
   covered: VersionVector,
+  logs: Logs,
 ): FollowerStatus {
   const { name, id } = node;
   return {
     name,
     role: node.role,
     id,
-    part: role,
+    scope: role,
     state,
     ...(behindCommits === undefined ? {} : { behindCommits }),
     // Who acknowledges nothing (a cache, a watch, a copy that has never caught up) is not behind by a number.
-    ...(durable.size === 0 ? {} : { unacknowledged: gap(covered, durable) }),
+    ...(durable.size === 0 ? {} : { unacknowledged: gap(covered, durable, logs) }),
   };
 }
 
-function gap(covered: VersionVector, durable: VersionVector): number {
+function gap(covered: VersionVector, durable: VersionVector, logs: Logs): number {
   let sum = 0;
-  for (const [origin, sequence] of covered) sum += Math.max(0, sequence - (durable.get(origin) ?? 0));
+  for (const [log, sequence] of covered) sum += Math.max(0, sequence - logs.reach(durable, log));
   return sum;
 }

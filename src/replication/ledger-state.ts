@@ -1,19 +1,16 @@
-import { type EpochStart, type Epochs, type Hearer, joinEpochs } from '../model/epoch.ts';
 import { MeridianError } from '../model/errors.ts';
-import type { Step } from '../model/feed.ts';
-import type { OriginId } from '../model/position.ts';
+import type { LogId } from '../model/position.ts';
 import { bottomStamp, type Stamp } from '../model/stamp.ts';
-import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 
 /** What a node's store claims of itself. It changes in the same batch as the records that it speaks of (rule R3). */
 export interface LedgerState {
-  /** The covering property (architecture §2) holds up to here. */
+  /** The covering property (architecture §2) holds up to here. Folded. */
   readonly covered: VersionVector;
-  /** The highest purged sequence of each origin: no delta from below (rule R8). */
+  /** The highest purged sequence of each log: no delta from below (rule R8). Never folded: what is implied was not told. */
   readonly floor: VersionVector;
-  /** What every registered origin covers: tombstones up to here may be purged (rule R19). */
-  readonly settled: VersionVector;
-  readonly epochs: Epochs;
+  /** What every registered member covers: tombstones up to here may be purged (rule R19). Folded. */
+  readonly stable: VersionVector;
   /** The highest stamp issued or seen (rule R15). */
   readonly highWater: Stamp;
 }
@@ -21,32 +18,17 @@ export interface LedgerState {
 export const emptyLedgerState: LedgerState = {
   covered: emptyVector,
   floor: emptyVector,
-  settled: emptyVector,
-  epochs: new Map(),
+  stable: emptyVector,
   highWater: bottomStamp,
 };
-
-/** What a follower's step adds to a state: its coverage, what is settled, and the openings it tells of. */
-export function stateAfter(
-  { covered, settled, epochs }: LedgerState,
-  step: Step,
-  hearer?: Hearer,
-): Pick<LedgerState, 'covered' | 'settled'> & Partial<Pick<LedgerState, 'epochs'>> {
-  return {
-    covered: joinVectors(covered, step.vector),
-    settled: joinVectors(settled, step.settled),
-    ...(step.epochs === undefined ? {} : { epochs: joinEpochs(epochs, step.epochs, hearer) }),
-  };
-}
 
 /** The name under which the store keeps it. */
 export const ledgerStateName = 'ledger';
 
 interface Written {
-  readonly covered: Array<[OriginId, number]>;
-  readonly floor: Array<[OriginId, number]>;
-  readonly settled: Array<[OriginId, number]>;
-  readonly epochs: Array<[OriginId, EpochStart[]]>;
+  readonly covered: Array<[LogId, number]>;
+  readonly floor: Array<[LogId, number]>;
+  readonly stable: Array<[LogId, number]>;
   readonly highWater: Stamp;
 }
 
@@ -54,8 +36,7 @@ export function encodeLedgerState(state: LedgerState): Uint8Array {
   const written: Written = {
     covered: [...state.covered],
     floor: [...state.floor],
-    settled: [...state.settled],
-    epochs: [...state.epochs].map(([origin, history]) => [origin, [...history]]),
+    stable: [...state.stable],
     highWater: state.highWater,
   };
   return Buffer.from(JSON.stringify(written));
@@ -69,8 +50,7 @@ export function decodeLedgerState(bytes: Uint8Array | undefined): LedgerState {
     return {
       covered: new Map(written.covered),
       floor: new Map(written.floor),
-      settled: new Map(written.settled),
-      epochs: new Map(written.epochs),
+      stable: new Map(written.stable),
       highWater: written.highWater,
     };
   } catch (cause) {

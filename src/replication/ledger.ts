@@ -2,11 +2,11 @@ import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Snapshot, Store } from '../store/store.ts';
 import { decodeLedgerState, encodeLedgerState, type LedgerState, ledgerStateName } from './ledger-state.ts';
 import type { ReplicationObserver } from './observer.ts';
-import type { CommitView, Decision, Proposal } from './proposal.ts';
 import { Registry } from './registry.ts';
 import { Ring, type RingBounds } from './ring.ts';
 
@@ -20,6 +20,36 @@ export interface LedgerOptions extends RingBounds {
   readonly proposalBytesMax: number;
   /** Bytes of proposals that one commit takes, at the most; a larger single one goes alone. */
   readonly commitBytesMax: number;
+}
+
+/** A change that asks to be committed. Proposals are decided one after another, in the order of asking (rule R11). */
+export interface Proposal<T> {
+  /** Every key whose head `decide` looks at, or that it puts or removes. */
+  readonly keys: readonly RecordKey[];
+  /** The result counts once it is on disk. */
+  readonly sync: boolean;
+  /** Bytes, about: a group of proposals is bounded. */
+  readonly bytes: number;
+  /** Synchronous. What it throws refuses this proposal alone, which then changes nothing. */
+  decide(view: CommitView): Decision<T>;
+}
+
+/** What is held once all proposals before this one are committed. */
+export interface CommitView {
+  /** Of a key that no proposal of the commit named, only what the commit itself makes of it. */
+  head(key: RecordKey): Head | undefined;
+  readonly state: LedgerState;
+}
+
+export interface Decision<T> {
+  readonly puts?: readonly Record[];
+  readonly removals?: readonly Head[];
+  /** What changes of the state. */
+  readonly state?: Partial<LedgerState>;
+  readonly meta?: ReadonlyMap<string, Uint8Array | undefined>;
+  /** True for what every node does alone (expiry, purge): no follower is told. */
+  readonly silent?: boolean;
+  readonly result: T;
 }
 
 interface Waiting {
@@ -56,6 +86,8 @@ export class Ledger {
   #broken = false;
   #reopenings = 0;
   #closed = false;
+  /** Called when the store was opened again, before another proposal is decided: a member then begins a new log (rule R2). */
+  onReopened: () => void = () => {};
 
   private constructor(options: LedgerOptions, state: LedgerState) {
     this.store = options.store;
@@ -67,6 +99,7 @@ export class Ledger {
   static async open(options: LedgerOptions): Promise<Ledger> {
     const ledger = new Ledger(options, decodeLedgerState(await options.store.meta(ledgerStateName)));
     await ledger.#loadRegistry();
+    ledger.#state = ledger.#normalized(ledger.#state);
     return ledger;
   }
 
@@ -180,29 +213,37 @@ export class Ledger {
 
   #publish(group: Group): void {
     const before = this.#state;
-    this.#state = group.state;
     for (const head of group.removals.values()) {
       if (head.namespace === registryNamespace) this.registry.forget(head.key);
     }
     for (const record of group.puts.values()) this.registry.apply(record);
-    // Openings are told as soon as they are known, before what was written in them.
-    if (group.shown.size > 0 || before.covered !== group.state.covered || before.epochs !== group.state.epochs) {
-      const { covered, floor, settled, epochs } = group.state;
-      this.ring.append({
-        records: [...group.shown.values()],
-        step: { vector: covered, floor, settled, ...(before.epochs === epochs ? {} : { epochs }) },
-        committedAtMs: this.#options.clock.wallMs(),
-      });
-    }
+    this.#state = this.#normalized(group.state);
+    const { covered, stable } = this.#state;
+    if (group.shown.size === 0 && before.covered === covered && before.stable === stable) return;
+    this.ring.append({
+      records: [...group.shown.values()],
+      step: { vector: covered, stable },
+      committedAtMs: this.#options.clock.wallMs(),
+    });
+  }
+
+  /** Vectors at rest are folded; a member also lowers what it covers to the seals that it knows (rule R23). */
+  #normalized(state: LedgerState): LedgerState {
+    const { logs } = this.registry;
+    const normal = (vector: VersionVector) => (logs.self === undefined ? logs.fold(vector) : logs.clip(vector));
+    const [covered, stable] = [normal(state.covered), normal(state.stable)];
+    return covered === state.covered && stable === state.stable ? state : { ...state, covered, stable };
   }
 
   /** Rule R2: nobody knows what reached the disk, so it is read again. */
   async #reopen(): Promise<void> {
     this.#reopenings++;
     await this.store.reopen();
-    this.#state = decodeLedgerState(await this.store.meta(ledgerStateName));
+    const state = decodeLedgerState(await this.store.meta(ledgerStateName));
     await this.#loadRegistry();
+    this.#state = this.#normalized(state);
     this.#broken = false;
+    this.onReopened();
   }
 
   /** All at once: half a registry would not know namespaces, or who belongs to the cluster. */

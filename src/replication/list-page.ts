@@ -4,12 +4,14 @@ import type { NamespaceId } from '../model/namespace.ts';
 import { isReadable } from '../model/record.ts';
 import { emptySession, type Session } from '../model/session.ts';
 import { laterStamp } from '../model/stamp.ts';
-import { coversPosition, type VersionVector, withPosition } from '../model/version-vector.ts';
+import { type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
+import type { Logs } from './logs.ts';
 
 export interface ListPage {
   readonly keys: readonly ListedKey[];
   readonly cursor?: string;
+  /** What the page shows, tombstones too: positions beyond `covered`, and the highest stamp (rule R14). */
   readonly seen: Session;
 }
 
@@ -30,7 +32,7 @@ const headsMax = 20_000;
 export async function listPage(
   snapshot: Snapshot,
   { namespace, prefix, after, limit }: ListRange,
-  covered: VersionVector,
+  { covered, logs }: { readonly covered: VersionVector; readonly logs: Logs },
   nowMs: number,
 ): Promise<ListPage> {
   const keys: ListedKey[] = [];
@@ -52,7 +54,7 @@ export async function listPage(
       last = head.key;
       highest = laterStamp(highest, head.stamp);
       // A scan or an unfinished step may have brought it before the covered vector tells of it.
-      if (!coversPosition(covered, head.position)) vector = withPosition(vector, head.position);
+      if (!logs.coversPosition(covered, head.position)) vector = withPosition(vector, head.position);
       if (!isReadable(head, nowMs)) continue;
       const { key, stamp, metadata, expiresAt, valueBytes } = head;
       keys.push({

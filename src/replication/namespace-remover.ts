@@ -10,7 +10,7 @@ export interface NamespaceRemoverOptions {
   readonly clock: Clock;
   readonly observer: ReplicationObserver;
   /** Milliseconds between looks; a deletion is also noticed at once. */
-  readonly sweepIntervalMs: number;
+  readonly garbageIntervalMs: number;
 }
 
 /**
@@ -41,7 +41,7 @@ export class NamespaceRemover {
   async run(signal: AbortSignal): Promise<void> {
     for (;;) {
       await this.remove(signal).catch((error: unknown) => this.#options.observer.commitFailed(error));
-      await sleep(this.#options.clock, this.#options.sweepIntervalMs, signal);
+      await sleep(this.#options.clock, this.#options.garbageIntervalMs, signal);
     }
   }
 

@@ -7,11 +7,12 @@ import {
   parseNamespaceId,
   registryNamespace,
 } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
+import type { MemberId } from '../model/position.ts';
 import { isReadable, type Record } from '../model/record.ts';
 import type { Stamp } from '../model/stamp.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import { Membership } from './membership.ts';
+import { Logs } from './logs.ts';
+import { Members } from './members.ts';
 
 /** The registry's keys: each an own record, so that they replicate like data. */
 export const registryKeys = {
@@ -23,8 +24,8 @@ export const registryKeys = {
  * The registry in memory, kept up by every commit. A deleted namespace stays deleted, whatever comes (rule R18).
  */
 export class Registry {
-  /** Its origins and homes. */
-  readonly membership = new Membership();
+  readonly logs = new Logs();
+  readonly members = new Members(this.logs);
   readonly #records = new Map<string, Record>();
   readonly #byTitle = new Map<string, NamespaceId>();
   /** What the titles' own records say. */
@@ -37,7 +38,7 @@ export class Registry {
 
   /**
    * Takes in one record of the registry, as the store now has it; others are ignored. One that is older than what was
-   * known means that the later one was lost with an origin (rules R16, R23), a deletion included.
+   * known means that the later one is void: a resync replaced it (rule R7), a deletion included.
    */
   apply(record: Record): void {
     if (record.namespace !== registryNamespace) return;
@@ -45,13 +46,13 @@ export class Registry {
     this.#records.set(record.key, record);
     if (namespaceIdIn(record.key) !== undefined) this.#applyNamespace(record, known);
     else if (record.key.startsWith('title/')) this.#claim(record.key, record);
-    else this.membership.apply(record);
+    else if (!this.logs.apply(record)) this.members.apply(record);
     for (const run of [...this.#changed]) run();
   }
 
   /**
-   * Forgets a record that was purged or swept. A live namespace that a sweep takes was deleted while this node was
-   * away, so it is dead; dead ones stay known until a restart.
+   * Forgets a record that was purged, or that a resync did not show. A live namespace that goes so was deleted while this
+   * node was away, so it is dead; dead ones stay known until a restart.
    */
   forget(key: string): void {
     const record = this.#records.get(key);
@@ -61,16 +62,11 @@ export class Registry {
     for (const run of [...this.#changed]) run();
   }
 
-  /** A namespace's record was lost with an origin: if it comes again, in an earlier form, that counts. */
-  unlearn(key: string): void {
-    const id = namespaceIdIn(key);
-    if (id !== undefined) this.#dead.delete(id);
-  }
-
   /** Everything goes: a resync of a cache, say. */
   clear(): void {
     for (const map of [this.#records, this.#byTitle, this.#claims, this.#byId, this.#dead]) map.clear();
-    this.membership.clear();
+    this.logs.clear();
+    this.members.clear();
   }
 
   /** Calls after each change, until the signal is aborted. */
@@ -124,16 +120,16 @@ export class Registry {
   /** True where the namespace's home, once it covers this, may decide (see `Membership.mayDecide`). */
   mayDecide(id: NamespaceId, covered: VersionVector): boolean {
     const first = this.#byId.get(id)?.home;
-    return first !== undefined && this.membership.mayDecide(id, first as OriginId, covered);
+    return first !== undefined && this.members.mayDecide(id, first, covered);
   }
 
   /**
    * As it is now: the stored record names the first home. And a title means one namespace: where half of a deletion or
-   * renaming was lost with an origin, so that two have one title, the title's own record decides, and the other goes by
+   * renaming was lost with a disk, so that two have one title, the title's own record decides, and the other goes by
    * its id.
    */
   #asOfNow(namespace: NamespaceInfo): NamespaceInfo {
-    const home = this.membership.home(namespace.id, namespace.home as OriginId);
+    const home = this.members.home(namespace.id, namespace.home);
     const title = (this.#claimant(namespace.title) ?? namespace.id) === namespace.id ? namespace.title : namespace.id;
     return home === namespace.home && title === namespace.title ? namespace : { ...namespace, home, title };
   }
@@ -160,7 +156,7 @@ export class Registry {
       return;
     }
     this.#untitle(id);
-    const { title, home } = jsonOf(record) as { title: string; home: string };
+    const { title, home } = jsonOf(record) as { title: string; home: MemberId };
     this.#byId.set(id, { id, title, home });
     this.#byTitle.set(title, id);
   }

@@ -1,9 +1,6 @@
 import type { RecordKey } from '../model/key.ts';
-import { registryNamespace } from '../model/namespace.ts';
-import type { Head } from '../model/record.ts';
 import type { RecordRange } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
-import { isOf, type LostLife } from './lost-lives.ts';
 
 interface RemovalOptions {
   readonly sync?: boolean;
@@ -18,40 +15,29 @@ interface RemovalOptions {
  */
 export async function removeRecords(
   ledger: Ledger,
-  range: RecordRange | LostLife,
+  range: RecordRange,
   { sync = false, signal, only = () => true }: RemovalOptions = {},
 ): Promise<number> {
   const { snapshot } = ledger.instant();
   let seen = 0;
   try {
-    const pages = 'origin' in range ? snapshot.log(range.origin, range.from) : snapshot.records(range);
-    for await (const page of pages) {
+    for await (const page of snapshot.records(range)) {
       signal?.throwIfAborted();
       seen += page.length;
       const keys = page.map(({ namespace, key }) => ({ namespace, key })).filter(only);
       if (keys.length === 0) continue;
-      const removed = await ledger.submit({
+      await ledger.submit({
         keys,
         sync,
         bytes: keys.length * 128,
         decide: (view) => {
           const heads = keys.filter(only).map((key) => view.head(key));
-          const removals = heads.filter((head) => head !== undefined).filter((head) => isWithin(head, range));
-          return { removals, silent: true, result: removals };
+          return { removals: heads.filter((head) => head !== undefined), silent: true, result: undefined };
         },
       });
-      // Neither that it lived nor that it died is known any more.
-      for (const { namespace, key } of removed) {
-        if ('origin' in range && namespace === registryNamespace) ledger.registry.unlearn(key);
-      }
     }
     return seen;
   } finally {
     await snapshot.close();
   }
-}
-
-/** What was written since the look has a place of its own, and stays. */
-function isWithin({ position }: Head, range: RecordRange | LostLife): boolean {
-  return !('origin' in range) || isOf(range, position);
 }

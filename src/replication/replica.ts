@@ -1,270 +1,314 @@
-import { assert } from '../model/assert.ts';
-import { cursorOf, type Epochs, type Hearer, heardEpochs, joinEpochs } from '../model/epoch.ts';
-import type { CaughtUp, Changes, FollowStart, Opened, Resync, Step } from '../model/feed.ts';
-import type { Filter } from '../model/filter.ts';
-import type { RecordKey } from '../model/key.ts';
-import type { OriginId } from '../model/position.ts';
-import type { Head } from '../model/record.ts';
-import { laterStamp } from '../model/stamp.ts';
+import { assert, unreachable } from '../model/assert.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Resync, ScanRange, Step } from '../model/feed.ts';
+import { type Filter, matches } from '../model/filter.ts';
+import { compareRecordKeys, type RecordKey } from '../model/key.ts';
+import { inPlaceOf, replaces } from '../model/merge.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { Head, Record } from '../model/record.ts';
+import { laterStamp, stampParts } from '../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { accepted } from './accepted.ts';
-import { changeBytes } from './change-bytes.ts';
-import { HeardMeanwhile, lostLife, Telling, type Told } from './check-told.ts';
-import type { FeedSink } from './feed-sink.ts';
-import { hearOfLost } from './hear-of-lost.ts';
-import { heldUnshown } from './held-unshown.ts';
-import { holdsBeyondFinal } from './holds-beyond-final.ts';
-import type { Ledger } from './ledger.ts';
-import { type LedgerState, stateAfter } from './ledger-state.ts';
-import type { Membership } from './membership.ts';
+import type { Store } from '../store/store.ts';
+import type { CommitView, Decision, Ledger } from './ledger.ts';
+import type { LedgerState } from './ledger-state.ts';
 import type { ReplicationObserver } from './observer.ts';
-import type { Peering } from './peering.ts';
-import type { CommitView, Decision } from './proposal.ts';
-import { forgetProgress, type Progress, progressAfter, readProgress, replicaProgressName } from './replica-progress.ts';
-import { StoreLife } from './store-life.ts';
-import { isForgotten, lostOf, registryOf, type Sweep } from './sweep.ts';
+import { VoidCheck } from './void-check.ts';
+
+/*
+ * The following side of a feed: events in, merged records and the cursor that they advance in the same batch (rule R3).
+ *
+ *     scan      a, b, c        held, and counted as progress: what this server need not send again
+ *     caught-up {l: 9}         from here on this store covers {l: 9}; nothing that was scanned was promised before
+ *     live      d, step {l: 10}
+ *
+ * A copy may be told to resync (rule R7): what its scan shows then takes the place of what is held, whatever the stamps,
+ * range by range, and what a range does not show goes. Until the next caught-up it covers nothing. A member never resyncs:
+ * what it holds counts, and where no delta can be whole for it, it begins anew with an empty store (rule R8).
+ */
 
 export interface ReplicaOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly observer: ReplicationObserver;
   /** For metrics. */
-  readonly part: string;
+  readonly scope: string;
   readonly filter: Filter;
-  /** Called where the server makes the replica begin anew: the bound is void, and followers of this node must go (R21). */
-  readonly onResync: () => void;
-  /** Called with what is taken of each event, before anything is awaited. */
-  readonly onTaken?: (taken: Changes | CaughtUp, told: Told) => void;
-  /** Set at an origin, which follows several others into one store that has a covered vector of its own. */
-  readonly peering?: Peering;
+  /** The name of its progress in the store: a member has one for each peer. Default: a copy's. */
+  readonly progressName?: string;
+  /** Set at a member, which follows several others into one store that has a covered vector of its own. */
+  readonly member?: MemberReplica;
 }
 
-/** Judgings of one event, where openings are heard of by another feed meanwhile. */
-const judgingsMax = 4;
+/** What is different where the node is a member itself. */
+export interface MemberReplica {
+  /** Refuses whatever comes from this peer now, by throwing, where it is about to be committed (rule R22). */
+  readonly mayTake: () => void;
+  /** Refuses a record that must not be taken from anybody, by throwing (rule R15). */
+  readonly check: (record: Change) => void;
+  /** What was held lost against a later record. */
+  readonly overwritten: (held: Head, record: Record) => void;
+  /** The peer closed a consistent step: what it covers, behind all that it sent before (rules R19, R22). */
+  readonly told: (vector: VersionVector, kind: 'caught-up' | 'step') => void;
+}
 
-/**
- * The following side of a copy: events in, merged records and the cursor that they advance in the same batch (R3).
- * It holds every record of its part once it has caught up.
- */
-export class Replica implements FeedSink {
+export const copyProgressName = 'replica/progress';
+
+type Progress =
+  /** Nothing was ever received. */
+  | { readonly kind: 'nothing' }
+  /** What is held is void: the next stream begins with a resync (rules R7, R21). */
+  | { readonly kind: 'void' }
+  /** A scan of every record is under way; `resyncs` where it takes the place of what is held. */
+  | { readonly kind: 'scan'; readonly token?: string; readonly resyncs?: true }
+  /** Caught up once; `token` is of a log scan that broke off. */
+  | { readonly kind: 'covered'; readonly token?: string };
+
+export class Replica {
   readonly #options: ReplicaOptions;
   #progress: Progress;
-  /** In which the progress was read. */
-  readonly #life: StoreLife;
-  readonly #telling: Telling;
-  /** The origin that a copy follows, where it is one. */
-  #server: OriginId | undefined;
-  #beginsAnew = false;
-  /** The openings that were known when the changes that are applied were judged; unset at a resync, which shows none. */
-  #judgedBy: Epochs | undefined;
+  /** How often the store had been opened again when the progress was read (rule R2). */
+  #reopenings: number;
+  readonly #voidCheck: VoidCheck;
 
   private constructor(options: ReplicaOptions, progress: Progress) {
     this.#options = options;
     this.#progress = progress;
-    this.#life = new StoreLife(options.ledger);
-    this.#telling = new Telling(options.ledger, {
-      isOrigin: options.peering !== undefined,
-      claims: () => this.#hearer !== 'claims-nothing',
-      beginAnew: () => {
-        this.#beginsAnew = options.peering === undefined;
-      },
-    });
+    this.#reopenings = options.ledger.reopenings;
+    this.#voidCheck = new VoidCheck(options.ledger);
   }
 
   static async open(options: ReplicaOptions): Promise<Replica> {
     return new Replica(options, await readProgress(options.ledger.store, progressNameOf(options)));
   }
 
-  /** True once all records of the part were received, at some time: from then on the covered vector means something. */
+  /** True once all records of the scope were received, at some time: from then on the covered vector means something. */
   get hasCaughtUp(): boolean {
     return this.#progress.kind === 'covered';
   }
 
-  get #hearer(): Hearer {
-    if (this.#options.peering !== undefined) return 'origin';
-    return this.hasCaughtUp ? 'edge' : 'claims-nothing';
-  }
-
-  /** True while a scan that sweeps is under way, or was interrupted. */
-  get isSweeping(): boolean {
-    return this.#progress.kind === 'scan' && this.#progress.sweep !== undefined;
+  /** False once the store was opened again since the stream began: commits that were not synced may be gone (rule R2). */
+  get isCurrent(): boolean {
+    return this.#options.ledger.reopenings === this.#reopenings;
   }
 
   async start(): Promise<FollowStart> {
-    const { ledger, peering } = this.#options;
-    if (this.#life.renew()) this.#progress = await readProgress(ledger.store, progressNameOf(this.#options));
-    const { state } = ledger;
-    const mustBeginAnew = peering?.mustBeginAnew() ?? (this.hasCaughtUp && (await holdsBeyondFinal(ledger)));
-    if (mustBeginAnew || this.#beginsAnew) return { kind: 'partial', token: 'none' };
-    // Another sweep stood in for this one: what it would go on to remove, unmarked, is not to go without a trace.
-    if (peering !== undefined && this.isSweeping) this.#progress = await forgetProgress(ledger, peering.progressName);
+    const { ledger, member } = this.#options;
+    if (!this.isCurrent) {
+      this.#reopenings = ledger.reopenings;
+      this.#progress = await readProgress(ledger.store, progressNameOf(this.#options));
+    }
     const progress = this.#progress;
-    // An origin that covers something goes on from there, also with a peer whom it never followed, or not to the end.
-    const goesOn = peering !== undefined && state.covered.size > 0;
-    if (progress.kind === 'covered' || goesOn) {
-      const token = progress.kind === 'nothing' ? undefined : progress.token;
-      const cursor = cursorOf(state.covered, state.epochs);
+    const { covered } = ledger.state;
+    // A member that covers something goes on from there, also with a peer whom it never followed, or not to the end.
+    if (progress.kind === 'covered' || (member !== undefined && covered.size > 0)) {
+      const token = progress.kind === 'covered' || progress.kind === 'scan' ? progress.token : undefined;
+      const cursor = ledger.registry.logs.unfold(covered);
       return { kind: 'cursor', cursor, ...(token === undefined ? {} : { token }) };
     }
-    return progress.kind === 'nothing' ? progress : { kind: 'partial', token: progress.token ?? 'none' };
-  }
-
-  async opened({ node }: Opened): Promise<void> {
-    const { role, id } = node;
-    this.#telling.opened(node);
-    this.#server = role === 'origin' ? (id as OriginId) : undefined;
+    switch (progress.kind) {
+      case 'nothing':
+        return progress;
+      case 'void':
+        return { kind: 'resync' };
+      case 'scan':
+        if (progress.token !== undefined) return { kind: 'partial', token: progress.token };
+        return progress.resyncs === true ? { kind: 'resync' } : { kind: 'partial', token: 'none' };
+      default:
+        return unreachable(progress);
+    }
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
-    if (event.kind === 'resync') return this.#resync(event);
-    for (let attempt = 1; ; attempt++) {
-      if (this.#options.peering !== undefined) this.#judgedBy = this.#options.ledger.state.epochs;
-      const { told, taken } = this.#telling.check(event);
-      this.#options.onTaken?.(taken, told);
-      try {
-        await this.#hear(told);
-        return await (taken.kind === 'changes' ? this.#changes(taken) : this.#caughtUp(taken));
-      } catch (error) {
-        if (!(error instanceof HeardMeanwhile) || attempt === judgingsMax) throw error;
-      }
+    switch (event.kind) {
+      case 'resync':
+        return this.#resync();
+      case 'changes':
+        this.#checkSeals(event.records, event.step?.vector);
+        return this.#changes(event);
+      case 'caught-up':
+        this.#checkSeals([], event.vector);
+        return this.#caughtUp(event);
+      default:
+        return unreachable(event);
     }
   }
 
-  /** A copy claims nothing any more, nor for others, until it has caught up; an origin covers what it covers by itself. */
-  async #resync({ vector, finals }: Resync): Promise<void> {
-    this.#membership.checkHeard(vector); // Before the first step of a sweep that could not end.
-    this.#judgedBy = undefined;
-    this.#options.onResync();
-    const state = this.#options.peering === undefined ? { covered: emptyVector, settled: emptyVector } : {};
-    const progress: Progress = { kind: 'scan', sweep: [...vector], finals: [...finals] };
-    await this.#commit([], true, () => ({ state, result: undefined }), progress);
-    this.#beginsAnew = false;
+  /**
+   * What this copy covers or holds is beyond a seal that it has heard of, or of a void log (rule R23): it covers nothing any
+   * more, and its next stream begins with a resync. True where that is so.
+   */
+  async beginAnewWhereVoid(): Promise<boolean> {
+    const { ledger } = this.#options;
+    if (!this.hasCaughtUp || !(await this.#voidCheck.holdsAny())) return false;
+    const state = { covered: emptyVector, stable: emptyVector };
+    await ledger.submit({
+      keys: [],
+      sync: true,
+      bytes: 0,
+      decide: () => ({ state, meta: this.#progressMeta({ kind: 'void' }), result: undefined }),
+    });
+    this.#progress = { kind: 'void' };
+    this.#voidCheck.reset();
+    return true;
   }
 
-  /** False once the store was opened again since the stream began. */
-  get isCurrent(): boolean {
-    return this.#life.isCurrent;
-  }
-
-  checkStore(): void {
-    this.#life.check();
-  }
-
-  get #membership(): Membership {
-    return this.#options.ledger.registry.membership;
-  }
-
+  /** What is synced here, once that means something. */
   durable(): VersionVector {
     return this.hasCaughtUp ? this.#options.ledger.state.covered : emptyVector;
   }
 
-  async #hear({ epochs }: Told): Promise<void> {
-    const know = (told: Epochs) => this.#know(told);
-    const lost = await hearOfLost(epochs, { ...this.#options, hearer: this.#hearer, know });
-    if (lost === undefined) return;
-    this.#beginsAnew = true;
-    throw lostLife(lost, 'what is held', 'begins-anew');
+  /**
+   * Ends a stream that was begun before the store was opened again: its next step would claim to cover what went with
+   * the commits that were not synced. @throws UNAVAILABLE
+   */
+  checkStore(): void {
+    if (this.isCurrent) return;
+    throw new MeridianError('UNAVAILABLE', 'the store was opened again; the stream begins anew from what it holds', {
+      reason: 'store-failed',
+    });
   }
 
-  #know(told: Epochs): Promise<void> {
-    const decide = ({ state }: CommitView) => {
-      this.#judgedBy = joinEpochs(state.epochs, told, 'origin');
-      return { state: { epochs: this.#judgedBy }, result: undefined };
-    };
-    return this.#commit([], true, decide, this.#progress);
+  async #resync(): Promise<void> {
+    const { ledger, member } = this.#options;
+    assert(member === undefined, 'members do not resync');
+    const state = { covered: emptyVector, stable: emptyVector };
+    await this.#commit([], true, () => ({ state, result: undefined }), { kind: 'scan', resyncs: true });
+    // Of what is void nobody is judged by: seals too come anew, first of all that the scan shows.
+    ledger.registry.clear();
+    this.#voidCheck.reset();
+  }
+
+  /**
+   * Rule R23: a server that claims or sends what lies beyond a seal has not heard of the seal yet. A copy hangs up; a member
+   * takes the record, and its ledger lowers the claim. @throws UNAVAILABLE
+   */
+  #checkSeals(records: readonly Change[], vector: VersionVector = emptyVector): void {
+    if (this.#options.member !== undefined) return;
+    const { logs } = this.#options.ledger.registry;
+    const beyond = logs.beyondIn(vector) ?? records.find(({ position }) => logs.isBeyond(position))?.position.log;
+    if (beyond === undefined) return;
+    throw new MeridianError('UNAVAILABLE', `the upstream has not heard yet where the log ${beyond} ends`, {
+      reason: 'seal-unheard',
+      retryAfterMs: 200,
+    });
   }
 
   async #changes(event: Changes): Promise<void> {
-    const { observer, clock, part } = this.#options;
-    const [sweep, range] = [this.#sweep, event.range];
-    const first = sweep && registryOf(event);
-    if (first !== undefined) await this.#changes(first);
-    const unshown = sweep && range ? await heldUnshown(this.#options.ledger, range, event) : [];
-    for (const record of event.records) {
-      this.#membership.checkHeardOf(record.position);
-      this.#options.peering?.check(record);
-    }
-    let removals: readonly Head[] = [];
+    const { observer, clock, scope, member } = this.#options;
+    const { range } = event;
+    const replacesHeld = range !== undefined && this.#progress.kind === 'scan' && this.#progress.resyncs === true;
+    const unshown = replacesHeld ? await this.#unshown(range, event) : [];
+    for (const record of event.records) member?.check(record);
     await this.#commit(
       [...event.records, ...unshown],
       this.#mustSync,
       (view) => {
-        const decision = this.#merged(event, view);
-        if (sweep === undefined) return decision;
-        const heads = unshown.map((held) => view.head(held)).filter((head) => head !== undefined);
-        removals = heads.filter((head) => isForgotten(head, sweep));
+        const decision = this.#merged(event, view, replacesHeld);
+        const removals = unshown.map((held) => view.head(held)).filter((head) => head !== undefined);
         return { ...decision, removals };
       },
       progressAfter(this.#progress, event),
       event.records.reduce((sum, record) => sum + changeBytes(record), 0),
     );
-    if (sweep !== undefined) for (const key of lostOf(removals, sweep)) this.#options.ledger.registry.unlearn(key);
+    this.#voidCheck.arrived(event.records);
+    if (event.step !== undefined) member?.told(event.step.vector, 'step');
     if (event.committedAtMs !== undefined && event.records.length > 0) {
-      observer.propagated(part, clock.wallMs() - event.committedAtMs);
+      observer.propagated(scope, clock.wallMs() - event.committedAtMs);
     }
   }
 
-  #merged(event: Changes, view: CommitView): Decision<undefined> {
-    const { peering } = this.#options;
-    const { registry } = this.#options.ledger;
-    const accepting = {
-      ...this.#options,
-      registry,
-      peering,
-      sweep: this.#sweep,
-      claims: this.#hearer !== 'claims-nothing',
-    };
+  #merged(event: Changes, view: CommitView, replacesHeld: boolean): Decision<undefined> {
     const puts = event.records.flatMap((change) => {
       assert(change.kind !== 'announcement', 'a copy is sent every value');
-      return accepted(change, view, accepting);
+      return this.#accepted(change, view, replacesHeld);
     });
     const highWater = puts.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
-    if (event.step === undefined) {
-      const epochs = heardEpochs(view.state.epochs, event.epochs, this.#hearer);
-      return { puts, state: { highWater, epochs }, result: undefined };
+    const state = event.step === undefined ? {} : this.#stateAfter(event.step, view.state);
+    return { puts, state: { ...state, highWater }, result: undefined };
+  }
+
+  /** The rules by which a record gets in: R7 (a resync), R18 (dead namespaces), R20 (already covered), then the merge rule. */
+  #accepted(record: Record, view: CommitView, replacesHeld: boolean): Record[] {
+    const { filter, ledger, member } = this.#options;
+    const { registry } = ledger;
+    if (!matches(filter, record.namespace, record.key)) return [];
+    if (record.namespace !== registryNamespace && registry.isDead(record.namespace)) return [];
+    if (replacesHeld) return [record];
+    const held = view.head(record);
+    if (held === undefined) {
+      // A namespace's tombstone counts again: data of it may have come since, of who had lost that it was deleted (R18).
+      const isEnd = record.kind === 'tombstone' && record.namespace === registryNamespace;
+      const claims = member !== undefined || this.hasCaughtUp;
+      const isSuperseded = !isEnd && claims && registry.logs.coversPosition(view.state.covered, record.position);
+      return isSuperseded ? [] : [record];
     }
-    return { puts, state: { highWater, ...this.#stateAfter(event.step, view) }, result: undefined };
+    if (!replaces(record, held)) {
+      if (record.stamp < held.stamp) this.#lost(held, record);
+      return [];
+    }
+    if (record.stamp !== held.stamp) member?.overwritten(held, record);
+    return [inPlaceOf(held, record)];
   }
 
-  #stateAfter(step: Step, { state }: CommitView): Partial<LedgerState> {
-    const { peering } = this.#options;
-    const after = stateAfter(state, step, this.#hearer);
-    return peering === undefined ? after : { ...after, settled: peering.settled(after.covered, state.settled, step) };
+  /** A write that its member made without knowing of the later one of another. */
+  #lost(winner: Head, loser: Record): void {
+    const { logs } = this.#options.ledger.registry;
+    const memberOf = ({ stamp }: Pick<Head, 'stamp'>) => {
+      const { log } = stampParts(stamp);
+      return logs.get(log)?.member ?? log;
+    };
+    if (memberOf(winner) !== memberOf(loser)) this.#options.observer.conflictLost(winner.stamp, loser.stamp);
   }
 
-  /** Nothing leaves an origin before it is synced (rule R1): what a peer sent goes on to this origin's followers. */
+  /** Held records of the range that the event does not show: during a resync they go (rule R7). */
+  async #unshown({ after, through }: ScanRange, event: Changes): Promise<RecordKey[]> {
+    const shown = new Set(event.records.map((record) => record.namespace + record.key));
+    const held: RecordKey[] = [];
+    const snapshot = this.#options.ledger.store.snapshot();
+    try {
+      for await (const page of snapshot.records(after === undefined ? {} : { after })) {
+        for (const head of page) {
+          if (through !== undefined && compareRecordKeys(head, through) > 0) return held;
+          if (!shown.has(head.namespace + head.key)) held.push({ namespace: head.namespace, key: head.key });
+        }
+      }
+      return held;
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  /** A member reckons itself what is stable, by what each other one tells it. */
+  #stateAfter(step: Step, { covered, stable }: LedgerState): Partial<LedgerState> {
+    const after = { covered: joinVectors(covered, step.vector) };
+    return this.#options.member === undefined ? { ...after, stable: joinVectors(stable, step.stable) } : after;
+  }
+
+  /** Nothing leaves a member before it is synced (rule R1): what a peer sent goes on to this member's followers. */
   get #mustSync(): boolean {
-    const { peering, ledger } = this.#options;
-    return peering !== undefined && ledger.state.covered.size > 0;
-  }
-
-  get #sweep(): Sweep | undefined {
-    if (this.#progress.kind !== 'scan' || this.#progress.sweep === undefined) return undefined;
-    const { sweep, finals = [] } = this.#progress;
-    const vector = new Map(sweep);
-    if (this.#options.peering !== undefined) return { vector, server: undefined, finals: emptyVector };
-    return { vector, server: this.#server, finals: new Map([...this.#membership.finals, ...finals]) };
+    const { member, ledger } = this.#options;
+    return member !== undefined && ledger.state.covered.size > 0;
   }
 
   async #caughtUp(event: CaughtUp): Promise<void> {
-    const sweep = this.#sweep;
+    const { member, ledger } = this.#options;
+    const { logs } = ledger.registry;
+    const resynced = this.#progress.kind === 'scan' && this.#progress.resyncs === true;
     await this.#commit(
       [],
       true,
-      (view) => ({
+      ({ state }) => ({
         state: {
-          ...this.#stateAfter(event, view),
-          // After a sweep nobody here knows what was purged before it (rule R8).
-          floor: this.#membership.withinFinal(
-            joinVectors(view.state.floor, sweep === undefined ? event.floor : event.vector),
-          ),
+          ...this.#stateAfter(event, state),
+          // After a resync nobody here knows what was purged before it (rule R8).
+          floor: joinVectors(joinVectors(state.floor, event.floor), resynced ? logs.unfold(event.vector) : emptyVector),
         },
         result: undefined,
       }),
       { kind: 'covered' },
     );
-    if (sweep !== undefined) this.#options.peering?.onSwept();
+    member?.told(event.vector, 'caught-up');
   }
 
   /** One batch: what was decided and where the feed stands after it. */
@@ -276,23 +320,51 @@ export class Replica implements FeedSink {
     bytes = 0,
   ): Promise<void> {
     const changed = JSON.stringify(progress) !== JSON.stringify(this.#progress);
-    const meta = new Map(changed ? [[progressNameOf(this.#options), Buffer.from(JSON.stringify(progress))]] : []);
+    const meta = changed ? this.#progressMeta(progress) : new Map<string, Uint8Array>();
     await this.#options.ledger.submit({
       keys,
       sync,
       bytes,
       decide: (view) => {
         this.checkStore();
-        this.#options.peering?.mayTake();
-        // By another peer's feed, perhaps of what took the place of what this one shows.
-        if (this.#judgedBy !== undefined && view.state.epochs !== this.#judgedBy) throw new HeardMeanwhile();
+        this.#options.member?.mayTake();
         return { ...decide(view), meta };
       },
     });
     this.#progress = progress;
   }
+
+  #progressMeta(progress: Progress): ReadonlyMap<string, Uint8Array> {
+    return new Map([[progressNameOf(this.#options), Buffer.from(JSON.stringify(progress))]]);
+  }
 }
 
-function progressNameOf({ peering }: ReplicaOptions): string {
-  return peering?.progressName ?? replicaProgressName;
+function progressNameOf({ progressName = copyProgressName }: ReplicaOptions): string {
+  return progressName;
+}
+
+async function readProgress(store: Pick<Store, 'meta'>, name: string): Promise<Progress> {
+  const stored = await store.meta(name);
+  return stored === undefined ? { kind: 'nothing' } : (JSON.parse(Buffer.from(stored).toString()) as Progress);
+}
+
+/** Where a feed stands once these changes are applied: the token of the page names what follows it. */
+function progressAfter(progress: Progress, { token }: Pick<Changes, 'token'>): Progress {
+  switch (progress.kind) {
+    case 'nothing':
+    case 'void':
+      return { kind: 'scan', ...(token === undefined ? {} : { token }) };
+    case 'scan':
+      return token === undefined ? progress : { ...progress, token };
+    case 'covered':
+      return { kind: 'covered', ...(token === undefined ? {} : { token }) };
+    default:
+      return unreachable(progress);
+  }
+}
+
+/** What a change adds to a commit, about. */
+function changeBytes(record: Change): number {
+  const value = record.kind === 'live' ? record.value.byteLength : record.kind === 'announcement' ? record.valueBytes : 0;
+  return 128 + record.key.length + value;
 }

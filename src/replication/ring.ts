@@ -15,17 +15,22 @@ export interface RingBounds {
   readonly ringBytesMax: number;
 }
 
+/** Slots that an empty ring has; it doubles as it fills, up to its bound. */
+const slotsMin = 64;
+
 /**
- * The newest commits of a node, shared by all its followers. A place is the number of the next commit to read:
+ * The newest commits of a node, shared by all its followers. A place is the number of the next commit to read, and stands
+ * in the slot of that number modulo the slots, so that a commit costs the same however many are kept:
  *
  *     commits   …  41  42  43  44 │      base = 41, end = 45
  *     a follower at place 45 is live and waits; one at 43 reads on; one at 40 has fallen out and goes back to a scan.
  */
 export class Ring {
   readonly #bounds: RingBounds;
-  #entries: RingEntry[] = [];
+  #slots: Array<RingEntry | undefined> = new Array<RingEntry | undefined>(slotsMin);
   #bytes = 0;
   #base = 0;
+  #end = 0;
   #waiting = new Set<() => void>();
 
   constructor(bounds: RingBounds) {
@@ -34,7 +39,7 @@ export class Ring {
 
   /** The place behind the newest commit. */
   get end(): number {
-    return this.#base + this.#entries.length;
+    return this.#end;
   }
 
   get bytes(): number {
@@ -42,25 +47,22 @@ export class Ring {
   }
 
   append(entry: RingEntry): void {
-    this.#entries.push(entry);
+    if (this.#end - this.#base === this.#slots.length) this.#grow();
+    this.#slots[this.#end % this.#slots.length] = entry;
+    this.#end++;
     this.#bytes += entryBytes(entry);
-    let dropped = 0;
-    while (this.#entries.length - dropped > this.#bounds.ringCommitsMax || this.#bytes > this.#bounds.ringBytesMax) {
-      const oldest = this.#entries[dropped];
-      if (oldest === undefined) break;
-      this.#bytes -= entryBytes(oldest);
-      dropped++;
+    const { ringCommitsMax, ringBytesMax } = this.#bounds;
+    while (this.#base < this.#end && (this.#end - this.#base > ringCommitsMax || this.#bytes > ringBytesMax)) {
+      this.#dropOldest();
     }
-    if (dropped > 0) this.#entries = this.#entries.slice(dropped);
-    this.#base += dropped;
     this.#wake();
   }
 
-  /** Everyone goes back to a scan (rule R2). */
+  /** Everyone goes back to a scan (rule R2), who is at the end too. */
   clear(): void {
-    this.#base = this.end + 1;
-    this.#entries = [];
-    this.#bytes = 0;
+    while (this.#base < this.#end) this.#dropOldest();
+    this.#end++;
+    this.#base = this.#end;
     this.#wake();
   }
 
@@ -69,13 +71,30 @@ export class Ring {
   }
 
   at(place: number): RingEntry | undefined {
-    return this.#entries[place - this.#base];
+    return place >= this.#base && place < this.#end ? this.#slots[place % this.#slots.length] : undefined;
   }
 
   /** Calls once when something was appended or the ring was cleared. Returns how to take that back. */
   onceChanged(run: () => void): () => void {
     this.#waiting.add(run);
     return () => this.#waiting.delete(run);
+  }
+
+  #dropOldest(): void {
+    const slot = this.#base % this.#slots.length;
+    const oldest = this.#slots[slot];
+    if (oldest !== undefined) this.#bytes -= entryBytes(oldest);
+    this.#slots[slot] = undefined;
+    this.#base++;
+  }
+
+  /** Each commit moves to its slot among twice as many. */
+  #grow(): void {
+    const before = this.#slots;
+    this.#slots = new Array<RingEntry | undefined>(before.length * 2);
+    for (let place = this.#base; place < this.#end; place++) {
+      this.#slots[place % this.#slots.length] = before[place % before.length];
+    }
   }
 
   #wake(): void {

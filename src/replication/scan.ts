@@ -1,13 +1,24 @@
-import { type Cursor, cursorOf, type Epochs, epochOf } from '../model/epoch.ts';
-import type { Change, Changes, ScanRange } from '../model/feed.ts';
+import { unreachable } from '../model/assert.ts';
+import type { Change, Changes, FollowStart, ScanRange } from '../model/feed.ts';
 import { type KeyRange, matches, rangesOf } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
 import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
+import type { LogId } from '../model/position.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import type { Snapshot, Stored } from '../store/store.ts';
 import type { LedgerState } from './ledger-state.ts';
-import { type PartShape, shapeRecord } from './part-shape.ts';
-import { encodeToken } from './scan-token.ts';
+import type { Logs } from './logs.ts';
+import { type ScopeShape, shapeRecord } from './scope-shape.ts';
+
+/*
+ * What a follower is sent of a snapshot, in one of two orders:
+ *
+ *     log scan       each log from the cursor on, by sequence: what changed since the cursor, however long ago that is
+ *     record scan    every record, in record order: several times faster, for whoever holds nothing that counts
+ *
+ * Each event carries a token that says how far the scan got. A record scan that broke off goes on behind its last key, and
+ * is closed by a log scan from what the server covered when it began: that shows what changed behind the key meanwhile.
+ */
 
 export interface ScanBounds {
   /** Records of one event. */
@@ -20,9 +31,107 @@ export interface Scanning {
   readonly snapshot: Snapshot;
   /** Of the snapshot's instant. */
   readonly state: LedgerState;
-  readonly shape: PartShape;
+  readonly logs: Logs;
+  readonly shape: ScopeShape;
   readonly generation: string;
   readonly bounds: ScanBounds;
+}
+
+/**
+ * How far a scan got, as its server writes it for itself; followers keep it unread. It is void at any other server and
+ * in any other generation of this one (rule R4).
+ * - `records`: in record order, up to `last`; `cursor` is what the server covered when the scan began.
+ * - `log`: in the order of sequences, up to `cursor`.
+ */
+export interface ScanToken {
+  readonly kind: 'records' | 'log';
+  /** Where the log scan goes on, or closes a record scan. It names every log. */
+  readonly cursor: VersionVector;
+  /** Of a record scan. */
+  readonly last?: RecordKey;
+}
+
+/** Where a follower stands, as far as its stream knows. */
+export type Place =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'now' }
+  | { readonly kind: 'resync' }
+  | { readonly kind: 'token'; readonly token: string; readonly cursor?: VersionVector }
+  | { readonly kind: 'cursor'; readonly cursor: VersionVector };
+
+export function placeOf(start: FollowStart): Place {
+  switch (start.kind) {
+    case 'nothing':
+    case 'now':
+    case 'resync':
+      return start;
+    case 'partial':
+      return { kind: 'token', token: start.token };
+    case 'cursor':
+      if (start.token === undefined) return { kind: 'cursor', cursor: start.cursor };
+      return { kind: 'token', token: start.token, cursor: start.cursor };
+    default:
+      return unreachable(start);
+  }
+}
+
+/** What the follower covers, where it covers anything. */
+export function cursorIn(place: Place): VersionVector | undefined {
+  return place.kind === 'cursor' || place.kind === 'token' ? place.cursor : undefined;
+}
+
+/** All that each log holds from the cursor on. The cursor is above the floor. */
+export async function* scanLog(scanning: Scanning, cursor: VersionVector): AsyncGenerator<Changes> {
+  const { snapshot, state, logs, generation, bounds } = scanning;
+  const reached = new Map(cursor);
+  for (const log of await snapshot.logs()) {
+    const covered = logs.reach(state.covered, log);
+    let page = new Page(bounds);
+    let last = 0;
+    const flush = (): Changes => {
+      // Rule R4: progress never exceeds what the server covered.
+      reached.set(log, Math.max(cursor.get(log) ?? 0, Math.min(last, covered)));
+      const token = encodeToken({ kind: 'log', cursor: reached }, generation);
+      const event: Changes = { kind: 'changes', records: page.records, token };
+      page = new Page(bounds);
+      return event;
+    };
+    for await (const stored of flatten(snapshot.log(log, (cursor.get(log) ?? 0) + 1))) {
+      const change = await changeOf(stored, scanning);
+      last = stored.position.sequence;
+      if (change !== undefined) page.add(change);
+      if (page.full) yield flush();
+    }
+    if (page.records.length > 0) yield flush();
+  }
+}
+
+/** All records in record order, behind `after`, of one namespace or of all. Each event tells the range that it shows. */
+export async function* scanRecords(
+  scanning: Scanning,
+  cursor: VersionVector,
+  { after, namespace }: { readonly after?: RecordKey; readonly namespace?: NamespaceId },
+): AsyncGenerator<Changes> {
+  const { shape, generation, bounds } = scanning;
+  let page = new Page(bounds);
+  let begin = after;
+  const ranges = namespace === undefined ? rangesOf(shape.filter) : [{ namespace, prefix: '' }];
+  for await (const stored of recordsIn(ranges, scanning, after)) {
+    const change = await changeOf(stored, scanning);
+    if (change === undefined) continue;
+    page.add(change);
+    if (!page.full) continue;
+    const last = { namespace: stored.namespace, key: stored.key };
+    yield {
+      kind: 'changes',
+      records: page.records,
+      range: openRange(begin, last),
+      token: encodeToken({ kind: 'records', cursor, last }, generation),
+    };
+    begin = last;
+    page = new Page(bounds);
+  }
+  yield { kind: 'changes', records: page.records, range: openRange(begin, undefined) };
 }
 
 /** Collects changes up to the bounds of one event. */
@@ -45,60 +154,7 @@ class Page {
   }
 }
 
-/** All that each origin's log holds from the cursor on. The cursor is above the floor. */
-export async function* scanLog(scanning: Scanning, cursor: Cursor): AsyncGenerator<Changes> {
-  const { snapshot, state, generation, bounds } = scanning;
-  const reached = new Map(cursor);
-  const covered = cursorOf(state.covered, state.epochs);
-  for (const origin of await snapshot.logOrigins()) {
-    let page = new Page(bounds);
-    let last = 0;
-    const flush = (): Changes => {
-      reached.set(origin, componentAt(origin, Math.min(last, state.covered.get(origin) ?? 0), cursor, state.epochs));
-      const token = encodeToken({ kind: 'log', cursor: reached, covered }, generation);
-      const event: Changes = { kind: 'changes', records: page.records, token };
-      page = new Page(bounds);
-      return event;
-    };
-    for await (const stored of flatten(snapshot.log(origin, (cursor.get(origin)?.sequence ?? 0) + 1))) {
-      const change = await changeOf(stored, scanning);
-      last = stored.position.sequence;
-      if (change !== undefined) page.add(change);
-      if (page.full) yield flush();
-    }
-    if (page.records.length > 0) yield flush();
-  }
-}
-
-/** All records in record order, behind `after`, of one namespace or of all. Each event tells the range that it shows. */
-export async function* scanRecords(
-  scanning: Scanning,
-  from: Cursor,
-  { after, namespace }: { readonly after?: RecordKey; readonly namespace?: NamespaceId },
-): AsyncGenerator<Changes> {
-  const { shape, generation, bounds } = scanning;
-  let page = new Page(bounds);
-  let begin = after;
-  const ranges = namespace === undefined ? rangesOf(shape.filter) : [{ namespace, prefix: '' }];
-  for await (const stored of recordsIn(ranges, scanning, after)) {
-    const change = await changeOf(stored, scanning);
-    if (change === undefined) continue;
-    page.add(change);
-    if (!page.full) continue;
-    const last = { namespace: stored.namespace, key: stored.key };
-    yield {
-      kind: 'changes',
-      records: page.records,
-      range: openRange(begin, last),
-      token: encodeToken({ kind: 'records', from, last }, generation),
-    };
-    begin = last;
-    page = new Page(bounds);
-  }
-  yield { kind: 'changes', records: page.records, range: openRange(begin, undefined) };
-}
-
-/** What lies between the ranges is not read: a small part of a large store costs as much as it is large. */
+/** What lies between the ranges is not read: a small scope of a large store costs as much as it is large. */
 async function* recordsIn(
   ranges: readonly KeyRange[],
   { snapshot }: Scanning,
@@ -114,17 +170,11 @@ function openRange(after: RecordKey | undefined, through: RecordKey | undefined)
   return { ...(after === undefined ? {} : { after }), ...(through === undefined ? {} : { through }) };
 }
 
-function componentAt(origin: OriginId, sequence: number, cursor: Cursor, epochs: Epochs) {
-  const begun = cursor.get(origin);
-  if (begun !== undefined && begun.sequence >= sequence) return begun;
-  return { sequence, epoch: epochOf(epochs.get(origin), sequence) };
-}
-
 async function* flatten(pages: AsyncIterable<readonly Stored[]>): AsyncGenerator<Stored> {
   for await (const page of pages) yield* page;
 }
 
-/** The record as the part is sent it, its value fetched where that is needed; undefined where it is not of the part. */
+/** The record as the scope is sent it, its value fetched where that is needed; undefined where it is not of the scope. */
 async function changeOf(stored: Stored, { snapshot, shape }: Scanning): Promise<Change | undefined> {
   if (!matches(shape.filter, stored.namespace, stored.key)) return undefined;
   if (stored.kind === 'tombstone') return stored;
@@ -136,4 +186,32 @@ async function changeOf(stored: Stored, { snapshot, shape }: Scanning): Promise<
     stored.namespace === registryNamespace ||
     (values.kind === 'inline' && valueBytes <= values.bytesMax);
   return wanted ? snapshot.read(stored) : { ...head, kind: 'announcement', valueBytes };
+}
+
+interface WrittenToken {
+  readonly g: string;
+  readonly c: Array<[string, number]>;
+  readonly l?: [string, string];
+}
+
+export function encodeToken({ cursor, last }: ScanToken, generation: string): string {
+  const written: WrittenToken = {
+    g: generation,
+    c: [...cursor],
+    ...(last === undefined ? {} : { l: [last.namespace, last.key] }),
+  };
+  return Buffer.from(JSON.stringify(written)).toString('base64url');
+}
+
+/** Undefined where the token is another server's, another generation's, or no token at all. */
+export function decodeToken(text: string, generation: string): ScanToken | undefined {
+  try {
+    const { g, c, l } = JSON.parse(Buffer.from(text, 'base64url').toString()) as WrittenToken;
+    if (g !== generation) return undefined;
+    const cursor = new Map(c.map(([log, sequence]) => [log as LogId, sequence]));
+    if (l === undefined) return { kind: 'log', cursor };
+    return { kind: 'records', cursor, last: { namespace: l[0] as NamespaceId, key: l[1] } };
+  } catch {
+    return undefined; // What a follower kept is not this server's writing: void, as if it had none.
+  }
 }

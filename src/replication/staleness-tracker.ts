@@ -1,10 +1,10 @@
 import type { Echo } from '../model/feed.ts';
-import type { OriginId } from '../model/position.ts';
+import type { LogId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /**
- * Proves how old a part may be, by one clock only (architecture §3).
+ * Proves how old a scope may be, by one clock only (architecture §3).
  *
  *     follower            server
  *     t=0   probe 7 ───▶
@@ -21,7 +21,7 @@ export class StalenessTracker {
   readonly #suspendedMsMax: number;
   readonly #sent = new Map<number, number>();
   #nextId = 1;
-  #proven: { readonly asOfMs: number; readonly root: OriginId; readonly wallMinusMonotonicMs: number } | undefined;
+  #proven: { readonly asOfMs: number; readonly root: LogId; readonly wallMinusMonotonicMs: number } | undefined;
 
   /** `suspendedMsMax`: milliseconds by which the wall clock may outrun the monotonic one before the bound is unknown. */
   constructor(clock: Clock, suspendedMsMax: number) {
@@ -38,21 +38,26 @@ export class StalenessTracker {
     return id;
   }
 
-  /** An echo whose predecessors are all applied. Returns the round trip in milliseconds; undefined for an unknown probe. */
-  echoed({ id, bound }: Pick<Echo, 'id' | 'bound'>): number | undefined {
+  /** Milliseconds since the probe of this echo was sent; undefined for an unknown probe. */
+  roundTripMs({ id }: Pick<Echo, 'id'>): number | undefined {
     const sentMs = this.#sent.get(id);
-    if (sentMs === undefined) return undefined;
+    return sentMs === undefined ? undefined : this.#clock.monotonicMs() - sentMs;
+  }
+
+  /** An echo whose predecessors are all applied. */
+  echoed({ id, bound }: Pick<Echo, 'id' | 'bound'>): void {
+    const sentMs = this.#sent.get(id);
+    if (sentMs === undefined) return;
     for (const earlier of this.#sent.keys()) if (earlier <= id) this.#sent.delete(earlier);
     if (bound === undefined) {
       this.reset();
-      return this.#clock.monotonicMs() - sentMs;
+      return;
     }
     const asOfMs = sentMs - bound.boundMs;
     // Another server may know less: its echo must not take back what was proven against the same root.
     if (this.bound()?.root !== bound.root || asOfMs > (this.#proven?.asOfMs ?? Number.NEGATIVE_INFINITY)) {
       this.#proven = { asOfMs, root: bound.root, wallMinusMonotonicMs: this.#drift() };
     }
-    return this.#clock.monotonicMs() - sentMs;
   }
 
   /** The stream is over: its probes will not come back. What was proven goes on ageing. */

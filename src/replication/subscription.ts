@@ -1,17 +1,62 @@
-import { toMeridianError } from '../model/errors.ts';
-import type { Changes, FeedEvent, FollowerMessage, FollowOpen, Probe, Resync } from '../model/feed.ts';
+import type { NodeIdentity } from '../model/cluster.ts';
+import { MeridianError, toMeridianError } from '../model/errors.ts';
+import type { Changes, FeedEvent, FollowerMessage, FollowOpen, Opening, Probe, Resync } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Bound } from '../model/staleness.ts';
-import { emptyVector, meetVectors, type VersionVector } from '../model/version-vector.ts';
+import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Semaphore } from '../runtime/semaphore.ts';
 import type { Snapshot } from '../store/store.ts';
-import { checkCoversWatch, cursorRefused, isOfAnotherLife, type Judging } from './check-cursor.ts';
-import type { FeedServer, FollowerView } from './feed-server.ts';
-import { cursorIn, type Place, placeOf } from './follower-place.ts';
 import type { Ledger } from './ledger.ts';
 import type { LedgerState } from './ledger-state.ts';
-import { shapeEntry } from './part-shape.ts';
-import { type Scanning, scanLog, scanRecords } from './scan.ts';
-import { decodeToken, type ScanToken, startOf } from './scan-token.ts';
+import type { ReplicationObserver } from './observer.ts';
+import {
+  cursorIn,
+  decodeToken,
+  type Place,
+  placeOf,
+  type ScanBounds,
+  type Scanning,
+  type ScanToken,
+  scanLog,
+  scanRecords,
+} from './scan.ts';
+import { type ScopeShape, shapeEntry } from './scope-shape.ts';
+
+/** What a subscription needs of the node that serves it. */
+export interface Serving extends ScanBounds {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly observer: ReplicationObserver;
+  readonly identity: NodeIdentity;
+  /** Undefined while the node belongs to none yet: then it serves nobody. */
+  readonly clusterId: () => string | undefined;
+  readonly nonce: string;
+  /** Changes whenever the store begins anew, or a member opens a new log (rules R4, R21); tokens hold for one. */
+  readonly generation: () => string;
+  /** Of a member that has opened its log. */
+  readonly opening?: () => Opening | undefined;
+  /** This node's own bound now; unset = unknown. */
+  readonly bound: () => Bound | undefined;
+  /**
+   * Milliseconds that its follower lets a scan wait with one event, or a watch's client with all of them, after which it
+   * gives up its permit and its snapshot, and stands in line again to go on.
+   */
+  readonly scanStallMs: number;
+  /** A follower has this on disk. Default: nobody listens. */
+  readonly acknowledged?: (follower: NodeIdentity, role: FollowOpen['role'], durable: VersionVector) => void;
+}
+
+/** One follower as the server sees it. */
+export interface FollowerView {
+  readonly node: NodeIdentity;
+  readonly role: FollowOpen['role'];
+  readonly state: 'waiting' | 'scanning' | 'live';
+  /** Commits that wait for it, where it is live. */
+  readonly behindCommits?: number;
+  /** What it last said to have on disk. */
+  readonly durable: VersionVector;
+}
 
 interface PendingEcho {
   readonly probe: Probe;
@@ -31,25 +76,32 @@ const echoesMax = 64;
  * Nothing is buffered for a follower: its reading pulls the events. Echoes stand in the live order (rule R10).
  */
 export class Subscription {
-  readonly #server: FeedServer;
+  readonly #serving: Serving;
   readonly #open: FollowOpen;
   readonly #signal: AbortSignal;
-  readonly #part: ReturnType<FeedServer['shapes']['use']>;
+  readonly #shape: ScopeShape;
+  /** Permits of scans for followers of this kind. */
+  readonly #scans: Semaphore;
   readonly #echoes: PendingEcho[] = [];
   #state: FollowerView['state'] = 'waiting';
   #place = 0;
-  /** What the follower covers by what this stream sent. */
+  /** What the follower covers by what this stream sent, folded. */
   #sent: VersionVector = emptyVector;
   #durable: VersionVector = emptyVector;
   #wake: (() => void) | undefined;
   #messagesFailed: unknown;
   #closed = false;
 
-  constructor(server: FeedServer, open: FollowOpen, signal: AbortSignal) {
-    this.#server = server;
+  constructor(
+    serving: Serving,
+    open: FollowOpen,
+    { shape, scans, signal }: { readonly shape: ScopeShape; readonly scans: Semaphore; readonly signal: AbortSignal },
+  ) {
+    this.#serving = serving;
     this.#open = open;
+    this.#shape = shape;
+    this.#scans = scans;
     this.#signal = signal;
-    this.#part = server.shapes.use(open);
   }
 
   /** Takes in the follower's probes until they end. */
@@ -57,12 +109,10 @@ export class Subscription {
     const take = async () => {
       for await (const probe of messages) {
         if (this.#closed) return;
-        const { ledger, clock, observer, bound } = this.#server.options;
+        const { ledger, clock, observer, bound, acknowledged } = this.#serving;
         observer.clockSkew(this.#open.node.name, probe.wallMs - clock.wallMs());
         this.#durable = probe.durable;
-        // Of what this stream has yet to send the follower has another life, or somebody else's word.
-        const acknowledged = meetVectors(probe.durable, this.#sent);
-        this.#server.options.acknowledged?.(this.#open.node, this.#open.role, acknowledged, probe.durable);
+        acknowledged?.(this.#open.node, this.#open.role, probe.durable);
         if (this.#echoes.length >= echoesMax) this.#echoes.shift();
         this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end });
         this.#wake?.();
@@ -75,7 +125,7 @@ export class Subscription {
   }
 
   view(): FollowerView {
-    const behind = this.#server.options.ledger.ring.end - this.#place;
+    const behind = this.#serving.ledger.ring.end - this.#place;
     return {
       node: this.#open.node,
       role: this.#open.role,
@@ -85,31 +135,37 @@ export class Subscription {
     };
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
-    this.#part.release();
   }
 
   async *events(): AsyncGenerator<FeedEvent> {
-    const { identity, nonce, clusterId, generation, clock } = this.#server.options;
-    const known = { clusterId: clusterId() ?? '', generation: generation() };
-    yield { kind: 'opened', node: identity, nonce, ...known, wallMs: clock.wallMs() };
+    const { identity, nonce, clusterId, generation, opening, clock } = this.#serving;
+    const opened = opening?.();
+    yield {
+      kind: 'opened',
+      node: identity,
+      nonce,
+      clusterId: clusterId() ?? '',
+      generation: generation(),
+      ...(opened === undefined ? {} : { opening: opened }),
+      wallMs: clock.wallMs(),
+    };
     let place: Place = placeOf(this.#open.start);
     for (;;) {
       const stalledAt = yield* this.#catchUp(place);
-      place = stalledAt ?? (yield* this.#live());
+      place = stalledAt ?? (yield* this.#live(cursorIn(place)));
     }
   }
 
   /** Ends with a caught-up; or, where the follower stalled, with the place to go on from. */
   async *#catchUp(place: Place): AsyncGenerator<FeedEvent, Place | undefined> {
-    const { ledger, clock, scanStallMs } = this.#server.options;
+    const { ledger, clock, scanStallMs } = this.#serving;
     this.#state = 'waiting';
-    const scans = this.#server.scansOf(this.#open.role);
-    await scans.acquire(this.#signal);
+    await this.#scans.acquire(this.#signal);
     let release = (): void => {
       release = () => {};
-      scans.release();
+      this.#scans.release();
     };
     let instant: ReturnType<Ledger['instant']> | undefined;
     try {
@@ -118,11 +174,10 @@ export class Subscription {
       this.#state = 'scanning';
       this.#place = instant.place;
       let progress = place;
-      let shows = false;
       // For how long it may keep others waiting by reading slowly: with one event or, as a watch's client is anybody, in all.
       let patienceMs = scanStallMs;
       for await (const event of this.#scan(place, snapshot, state)) {
-        if (event.kind === 'resync') progress = { kind: 'token', token: 'none' };
+        if (event.kind === 'resync') progress = { kind: 'resync' };
         let stalled = false;
         const timer = clock.timer(patienceMs, () => {
           stalled = true;
@@ -130,12 +185,11 @@ export class Subscription {
           void snapshot.close();
         });
         const askedMs = clock.monotonicMs();
-        yield event.kind === 'changes' && !shows ? { ...event, epochs: state.epochs } : event;
-        shows ||= event.kind === 'changes';
+        yield event;
         timer.cancel();
         if (this.#open.role === 'watch') patienceMs = Math.max(0, patienceMs - (clock.monotonicMs() - askedMs));
         if (event.kind === 'changes' && event.token !== undefined) {
-          const cursor = cursorIn(place);
+          const cursor = progress.kind === 'resync' ? undefined : cursorIn(place);
           progress = { kind: 'token', token: event.token, ...(cursor === undefined ? {} : { cursor }) };
         }
         if (stalled) return progress;
@@ -144,65 +198,90 @@ export class Subscription {
       release();
       await instant?.snapshot.close();
     }
-    // However long this one takes to be read, nobody waits for the place.
-    const { covered, floor, settled, epochs } = instant.state;
-    yield { kind: 'caught-up', vector: covered, floor, settled, epochs };
+    // However long this one takes to be read, nobody waits for the permit.
+    const { covered, floor, stable } = instant.state;
+    yield { kind: 'caught-up', vector: covered, floor, stable };
     this.#sent = covered;
     this.#state = 'live';
     return undefined;
   }
 
   async *#scan(place: Place, snapshot: Snapshot, state: LedgerState): AsyncGenerator<Resync | Changes> {
-    const { observer } = this.#server.options;
-    const generation = this.#server.options.generation();
-    const scanning: Scanning = { snapshot, state, shape: this.#part.shape, generation, bounds: this.#server.options };
-    const token = this.#tokenIn(place, state);
-    const cursor = token === undefined ? cursorIn(place) : startOf(token);
+    const { observer, ledger } = this.#serving;
+    const { logs } = ledger.registry;
+    const generation = this.#serving.generation();
+    const scanning: Scanning = { snapshot, state, logs, shape: this.#shape, generation, bounds: this.#serving };
     if (place.kind === 'now') {
       // What this node holds beyond what it covers was shown to those that follow already (rule R5).
-      yield* scanLog(scanning, this.#server.cursor(state.covered));
+      yield* scanLog(scanning, logs.unfold(state.covered));
       return;
     }
-    let refused = cursor === undefined ? undefined : cursorRefused(cursor, state, this.#judging);
-    if (place.kind === 'token' && token === undefined && place.cursor === undefined) refused = 'void-progress';
-    if (refused === undefined && cursor !== undefined && this.#open.role === 'watch') checkCoversWatch(cursor, state);
-    if (refused !== undefined) {
+    const token = this.#tokenIn(place, state);
+    const cursor = token?.cursor ?? this.#cursorIn(place, state);
+    const refused = this.#refused(place, cursor, state);
+    if (refused !== undefined && this.#open.role === 'peer' && refused !== 'void-progress') throw belowFloor();
+    // A member that broke off its first scan takes everything again: it has purged nothing meanwhile.
+    if (refused !== undefined && this.#open.role !== 'peer') {
       observer.resyncSent(refused);
-      const { finals } = this.#server.options.ledger.registry.membership;
-      yield { kind: 'resync', vector: state.covered, finals, reason: refused };
+      yield { kind: 'resync', reason: refused };
     }
     if (refused !== undefined || cursor === undefined) {
       yield* this.#counted('records', this.#everything(scanning));
     } else {
-      if (token?.kind === 'records') {
-        yield* this.#counted('records', scanRecords(scanning, token.from, { after: token.last }));
+      if (token?.last !== undefined) {
+        yield* this.#counted('records', scanRecords(scanning, token.cursor, { after: token.last }));
       }
       yield* this.#counted('log', scanLog(scanning, cursor));
     }
   }
 
-  /** How far an earlier scan came, where that is still worth something: else the follower goes on from what it covers. */
-  #tokenIn(place: Place, state: LedgerState): ScanToken | undefined {
-    const token = place.kind === 'token' ? decodeToken(place.token, this.#server.options.generation()) : undefined;
-    if (token?.kind === 'log' && isOfAnotherLife(token.covered, state, this.#judging)) return undefined;
-    if (token === undefined || cursorIn(place) === undefined) return token;
-    return cursorRefused(startOf(token), state, this.#judging) === undefined ? token : undefined;
+  /** Why no delta is sent to this place; undefined where one is, or the follower holds nothing. */
+  #refused(place: Place, cursor: VersionVector | undefined, state: LedgerState): Resync['reason'] | undefined {
+    if (place.kind === 'resync') return 'asked';
+    if (cursor !== undefined) return this.#cursorRefused(cursor, state);
+    return place.kind === 'token' ? 'void-progress' : undefined;
   }
 
-  /** By what this follower's cursors are judged. */
-  get #judging(): Judging {
-    const { self, ledger } = this.#server.options;
-    return { self, membership: ledger.registry.membership, isPeer: this.#open.role === 'peer' };
+  /**
+   * Why a delta from this cursor would not be whole (rules R8, R22, R23); undefined where it is. A member is given what it
+   * lacks, also of logs that it knows beyond their seals: it hears of the seals by that.
+   */
+  #cursorRefused(cursor: VersionVector, { floor, covered }: LedgerState): Resync['reason'] | undefined {
+    const { logs } = this.#serving.ledger.registry;
+    for (const [log, purged] of floor) if ((cursor.get(log) ?? 0) < purged) return 'below-floor';
+    if (this.#open.role === 'peer') return undefined;
+    if (logs.beyondIn(cursor) !== undefined) return 'beyond-seal';
+    for (const log of cursor.keys()) if (logs.isVoid(log, covered)) return 'void-log';
+    return undefined;
+  }
+
+  /** How far an earlier scan came, where that is still worth something: else the follower goes on from what it covers. */
+  #tokenIn(place: Place, state: LedgerState): ScanToken | undefined {
+    const token = place.kind === 'token' ? decodeToken(place.token, this.#serving.generation()) : undefined;
+    if (token === undefined || cursorIn(place) === undefined) return token;
+    return this.#cursorRefused(token.cursor, state) === undefined ? token : undefined;
+  }
+
+  /** A watch's cursor is folded: it is one that this node covers, so it names no log that is not known here. */
+  #cursorIn(place: Place, { covered, floor }: LedgerState): VersionVector | undefined {
+    const cursor = cursorIn(place);
+    if (cursor === undefined || this.#open.role !== 'watch') return cursor;
+    const { logs } = this.#serving.ledger.registry;
+    const unfolded = logs.unfold(cursor);
+    const missing = logs.missing(covered, cursor);
+    const isVoid = this.#cursorRefused(unfolded, { ...this.#serving.ledger.state, covered, floor }) !== undefined;
+    if (missing.length > 0 && !isVoid) throw watchAhead(missing);
+    return unfolded;
   }
 
   /** A cache holds nothing that was not asked for: of everything it is sent the registry. */
   #everything(scanning: Scanning): AsyncGenerator<Changes> {
-    const from = this.#server.cursor(scanning.state.covered);
+    const from = scanning.logs.unfold(scanning.state.covered);
     return scanRecords(scanning, from, this.#open.role === 'cache' ? { namespace: registryNamespace } : {});
   }
 
   async *#counted(kind: 'log' | 'records', scan: AsyncGenerator<Changes>): AsyncGenerator<Changes> {
-    const { observer } = this.#server.options;
+    const { observer } = this.#serving;
     let records = 0;
     observer.scanStarted(kind);
     try {
@@ -216,8 +295,8 @@ export class Subscription {
   }
 
   /** Ends where the follower fell out of the ring, with its cursor. */
-  async *#live(): AsyncGenerator<FeedEvent, Place> {
-    const { ledger, observer } = this.#server.options;
+  async *#live(begun: VersionVector | undefined): AsyncGenerator<FeedEvent, Place> {
+    const { ledger, observer } = this.#serving;
     let unsent: Changes | undefined;
     for (;;) {
       this.#signal.throwIfAborted();
@@ -232,15 +311,16 @@ export class Subscription {
         yield echo;
       } else if (!ledger.ring.has(this.#place)) {
         observer.followerFellBehind();
-        return { kind: 'cursor', cursor: this.#server.cursor(this.#sent) };
+        const sent = ledger.registry.logs.unfold(this.#sent);
+        return { kind: 'cursor', cursor: begun === undefined ? sent : joinVectors(begun, sent) };
       } else if (entry === undefined) {
         await this.#more();
       } else {
         this.#place++;
         this.#sent = entry.step.vector;
-        const changes = shapeEntry(entry, this.#part.shape, observer);
-        // A step that changes nothing of this part still moves the cursor; a row of them is told once.
-        if (changes.records.length === 0 && entry.step.epochs === undefined) unsent = changes;
+        const changes = shapeEntry(entry, this.#shape, observer);
+        // A step that changes nothing of this scope still moves the cursor; a row of them is told once.
+        if (changes.records.length === 0) unsent = changes;
         else {
           unsent = undefined;
           yield changes;
@@ -254,7 +334,7 @@ export class Subscription {
     const pending = this.#echoes[0];
     if (pending === undefined || pending.place > this.#place) return undefined;
     const { probe, bound } = pending;
-    const wallMs = this.#server.options.clock.wallMs();
+    const wallMs = this.#serving.clock.wallMs();
     return { kind: 'echo', id: probe.id, wallMs, ...(bound === undefined ? {} : { bound }) };
   }
 
@@ -267,9 +347,27 @@ export class Subscription {
         this.#signal.removeEventListener('abort', done);
         resolve();
       };
-      const forget = this.#server.options.ledger.ring.onceChanged(done);
+      const forget = this.#serving.ledger.ring.onceChanged(done);
       this.#wake = done;
       this.#signal.addEventListener('abort', done, { once: true });
     });
   }
+}
+
+/** Rule R8: its disk was put back behind a purge. It begins anew, and keeps what only it has. */
+function belowFloor(): MeridianError {
+  return new MeridianError('FAILED_PRECONDITION', 'what this member missed was purged here meanwhile: it begins anew', {
+    reason: 'below-floor',
+  });
+}
+
+/**
+ * A watch that was shown more than is here waits, or goes elsewhere: of a key that it was shown it would be told an
+ * earlier record, which what is still to come has long superseded.
+ */
+function watchAhead(logs: readonly string[]): MeridianError {
+  return new MeridianError('UNAVAILABLE', `the watch was shown writes of ${logs.join(', ')} that are not here yet`, {
+    reason: 'session-not-covered',
+    retryAfterMs: 200,
+  });
 }

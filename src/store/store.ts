@@ -1,6 +1,6 @@
 import type { RecordKey } from '../model/key.ts';
 import type { NamespaceId } from '../model/namespace.ts';
-import type { OriginId } from '../model/position.ts';
+import type { LogId } from '../model/position.ts';
 import type { Head, LiveHead, Record, Tombstone } from '../model/record.ts';
 
 /**
@@ -61,12 +61,12 @@ export interface Snapshot {
   read(key: RecordKey): Promise<Record | undefined>;
   /** In record order (namespace, then the key's UTF-8 bytes). */
   records(range: RecordRange): AsyncIterable<readonly Stored[]>;
-  /** The records whose position is of this origin, from the sequence on, in the order of sequences. */
-  log(origin: OriginId, fromSequence: number): AsyncIterable<readonly Stored[]>;
+  /** The records whose position is of this log, from the sequence on, in the order of sequences. */
+  log(log: LogId, fromSequence: number): AsyncIterable<readonly Stored[]>;
   /** Live records that expire, or tombstones, that ended at or before this second, oldest first. */
   ended(kind: 'live' | 'tombstone', throughSeconds: number): AsyncIterable<readonly Head[]>;
-  /** The origins that stand in the log. */
-  logOrigins(): Promise<readonly OriginId[]>;
+  /** The logs that some record stands in. */
+  logs(): Promise<readonly LogId[]>;
   /** Idempotent. Iterations under way end with an error. */
   close(): Promise<void>;
 }

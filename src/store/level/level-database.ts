@@ -69,6 +69,11 @@ async function checkFormat(database: Database, directory: string): Promise<void>
   }
   const version = Number(found.toString());
   if (!Number.isInteger(version) || version < 1) throw damaged(`its format version reads ${found.toString('hex')}`);
+  if (version < formatVersion) {
+    throw unknownFormat(
+      `the store in ${directory} has format ${version} of an earlier version of Meridian; this one reads format ${formatVersion} alone`,
+    );
+  }
   if (version > formatVersion) {
     throw unknownFormat(
       `the store in ${directory} has format ${version}, and this version of Meridian knows formats up to ${formatVersion}: start a later version`,

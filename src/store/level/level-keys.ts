@@ -1,7 +1,7 @@
 import { assert } from '../../model/assert.ts';
 import { compareKeys, type RecordKey } from '../../model/key.ts';
 import type { NamespaceId } from '../../model/namespace.ts';
-import type { OriginId, Position } from '../../model/position.ts';
+import type { LogId, Position } from '../../model/position.ts';
 import { type Head, headOf, type Record } from '../../model/record.ts';
 import type { Stamp } from '../../model/stamp.ts';
 import type { RecordRange } from '../store.ts';
@@ -17,7 +17,7 @@ import { endedAtSeconds } from '../store.ts';
  *   m <name>                                       named state of the store's user
  *   r <namespace 32> <key>                         record row, with the value where it is small
  *   v <namespace 32> <key> <stamp 32> <chunk 4>    a chunk of a large value
- *   l <origin 16> <sequence 12>                    → namespace and key
+ *   l <log 16>    <sequence 12>                    → namespace and key
  *   e <seconds 10> <namespace 32> <key>            live records that expire
  *   g <seconds 10> <namespace 32> <key>            tombstones ("graves"), by when they ended
  */
@@ -54,12 +54,12 @@ export function chunkKey({ namespace, key }: RecordKey, stamp: Stamp, chunk: num
   return `v${namespace}${key}${stamp}${hex(chunk, 4)}`;
 }
 
-export function logKey({ origin, sequence }: Position): string {
-  return `l${origin}${hex(sequence, sequenceDigits)}`;
+export function logKey({ log, sequence }: Position): string {
+  return `l${log}${hex(sequence, sequenceDigits)}`;
 }
 
 export function parseLogKey(text: string): Position {
-  return { origin: text.slice(1, 17) as OriginId, sequence: Number.parseInt(text.slice(17), 16) };
+  return { log: text.slice(1, 17) as LogId, sequence: Number.parseInt(text.slice(17), 16) };
 }
 
 /** Where the record stands in the index behind `Snapshot.ended`, if it does. */
@@ -97,8 +97,8 @@ export function namespaceRanges(namespace: NamespaceId): ReadonlyArray<readonly 
   return ['r', 'v'].map((table) => [table + namespace, afterPrefix(table + namespace)]);
 }
 
-export function logBounds(origin: OriginId, fromSequence: number): KeyBounds {
-  return { gte: logKey({ origin, sequence: Math.max(0, fromSequence) }), lt: afterPrefix(`l${origin}`) };
+export function logBounds(log: LogId, fromSequence: number): KeyBounds {
+  return { gte: logKey({ log, sequence: Math.max(0, fromSequence) }), lt: afterPrefix(`l${log}`) };
 }
 
 /** What ended at or before that second, which is not negative. */

@@ -14,7 +14,7 @@ export interface LevelBatch {
 const nothing = new Uint8Array(0);
 
 /** The version of this layout, kept under `formatKey`. A store with a later one is not opened. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 export function formatRow(): Uint8Array {
   return Buffer.from(String(formatVersion));

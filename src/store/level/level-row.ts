@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { assert } from '../../model/assert.ts';
 import type { RecordKey } from '../../model/key.ts';
-import type { OriginId } from '../../model/position.ts';
+import type { LogId } from '../../model/position.ts';
 import type { Head, LiveHead, Record, Tombstone } from '../../model/record.ts';
 import type { Stamp } from '../../model/stamp.ts';
 import { damaged } from './level-errors.ts';
@@ -9,17 +9,17 @@ import { damaged } from './level-errors.ts';
 /*
  * The row of a record:
  *
- *   checksum 4 | flags 1 | stamp 16 | sequence 6 | [origin 8] | [expiry 6] | [metadata length 2, metadata]
+ *   checksum 4 | flags 1 | stamp 16 | sequence 6 | [log 8] | [expiry 6] | [metadata length 2, metadata]
  *   | the value, or where that is large, its length 4 and checksum 4
  *
- * The position's origin is left out where it is the stamp's. LevelDB's binding does not verify block checksums, so rows
+ * The position's log is left out where it is the stamp's. LevelDB's binding does not verify block checksums, so rows
  * carry their own (CRC-32 of all that follows): damage is told, and not served.
  */
 
 /** A value of more bytes is kept apart from its row. It is part of the format. */
 export const inlineBytesMax = 4096;
 
-const flag = { tombstone: 1, metadata: 2, expiry: 4, apart: 8, origin: 16 } as const;
+const flag = { tombstone: 1, metadata: 2, expiry: 4, apart: 8, log: 16 } as const;
 const flagsAt = 4;
 const stampAt = 5;
 const sequenceAt = 21;
@@ -45,7 +45,7 @@ export function encodeRow(record: Record): Uint8Array {
   const metadata = record.kind === 'live' ? record.metadata : undefined;
   const value = record.kind === 'live' ? record.value : undefined;
   const apart = value !== undefined && value.byteLength > inlineBytesMax;
-  const foreign = stamp.slice(16) !== position.origin;
+  const foreign = stamp.slice(16) !== position.log;
   const metadataBytes = metadata === undefined ? 0 : Buffer.byteLength(metadata);
   assert(metadataBytes <= 0xffff, `metadata of ${metadataBytes} bytes`);
   const row = Buffer.allocUnsafe(
@@ -60,11 +60,11 @@ export function encodeRow(record: Record): Uint8Array {
     (metadata === undefined ? 0 : flag.metadata) |
     (expiresAt === undefined ? 0 : flag.expiry) |
     (apart ? flag.apart : 0) |
-    (foreign ? flag.origin : 0);
+    (foreign ? flag.log : 0);
   row.write(stamp, stampAt, 16, 'hex');
   row.writeUIntBE(position.sequence, sequenceAt, 6);
   let at = optionalAt;
-  if (foreign) at += row.write(position.origin, at, 8, 'hex');
+  if (foreign) at += row.write(position.log, at, 8, 'hex');
   if (expiresAt !== undefined) at = row.writeUIntBE(expiresAt, at, 6);
   if (metadata !== undefined) {
     at = row.writeUInt16BE(metadataBytes, at);
@@ -85,9 +85,9 @@ export function decodeRow({ namespace, key }: RecordKey, row: Buffer): Row {
   const stamp = row.toString('hex', stampAt, sequenceAt) as Stamp;
   const sequence = row.readUIntBE(sequenceAt, 6);
   let at = optionalAt;
-  let origin = stamp.slice(16) as OriginId;
-  if ((flags & flag.origin) !== 0) {
-    origin = row.toString('hex', at, at + 8) as OriginId;
+  let log = stamp.slice(16) as LogId;
+  if ((flags & flag.log) !== 0) {
+    log = row.toString('hex', at, at + 8) as LogId;
     at += 8;
   }
   let expiresAt: number | undefined;
@@ -95,7 +95,7 @@ export function decodeRow({ namespace, key }: RecordKey, row: Buffer): Row {
     expiresAt = row.readUIntBE(at, 6);
     at += 6;
   }
-  const position = { origin, sequence };
+  const position = { log, sequence };
   // Absent fields are left out, and present ones set one by one: a spread here would halve the speed of scans.
   if ((flags & flag.tombstone) !== 0) {
     const head: Mutable<Tombstone> = { kind: 'tombstone', namespace, key, stamp, position };

@@ -1,6 +1,6 @@
 import type { Snapshot as LevelView } from 'classic-level';
 import type { RecordKey } from '../../model/key.ts';
-import type { OriginId } from '../../model/position.ts';
+import type { LogId } from '../../model/position.ts';
 import type { Head, Record } from '../../model/record.ts';
 import type { RecordRange, Snapshot, Stored } from '../store.ts';
 import type { Database } from './level-database.ts';
@@ -50,8 +50,8 @@ export class LevelSnapshot implements Snapshot {
     }
   }
 
-  async *log(origin: OriginId, fromSequence: number): AsyncGenerator<readonly Stored[]> {
-    const rows = this.#indexed(logBounds(origin, fromSequence), ([, value]) => parseRecordKey(value.toString(), 0));
+  async *log(log: LogId, fromSequence: number): AsyncGenerator<readonly Stored[]> {
+    const rows = this.#indexed(logBounds(log, fromSequence), ([, value]) => parseRecordKey(value.toString(), 0));
     for await (const page of readAhead(rows)) {
       yield page.map(([[name], row]) => {
         if (row.head.position.sequence !== parseLogKey(name).sequence) throw damaged(`log entry ${name}`);
@@ -67,17 +67,17 @@ export class LevelSnapshot implements Snapshot {
     for await (const page of rows) yield page.map(([, row]) => row.head);
   }
 
-  async logOrigins(): Promise<readonly OriginId[]> {
-    const origins: OriginId[] = [];
+  async logs(): Promise<readonly LogId[]> {
+    const logs: LogId[] = [];
     let bounds = tableBounds('l');
     for (;;) {
       const [name] = await this.#guard(() =>
         this.#database.keys({ ...bounds, limit: 1, snapshot: this.#snapshot }).all(),
       );
-      if (name === undefined) return origins;
-      const { origin } = parseLogKey(name);
-      origins.push(origin);
-      bounds = { gte: logBounds(origin, 0).lt, lt: bounds.lt };
+      if (name === undefined) return logs;
+      const { log } = parseLogKey(name);
+      logs.push(log);
+      bounds = { gte: logBounds(log, 0).lt, lt: bounds.lt };
     }
   }
 

@@ -5,14 +5,14 @@ import type { Record } from '../model/record.ts';
 import type { ReplicationObserver } from './observer.ts';
 import type { RingEntry } from './ring.ts';
 
-/** One kind of part: followers whose filter and values are alike share what is laid out, and so encoded, for them. */
-export interface PartShape {
+/** One kind of scope: followers whose filter and values are alike share what is laid out, and so encoded, for them. */
+export interface ScopeShape {
   readonly filter: Filter;
   readonly values: ValueMode;
   readonly laidOut: WeakMap<RingEntry, Changes>;
 }
 
-/** The part's form of a record: values that stay behind become announcements. The registry always travels whole. */
+/** The scope's form of a record: values that stay behind become announcements. The registry always travels whole. */
 export function shapeRecord(record: Record, values: ValueMode): Change {
   if (record.kind === 'tombstone' || values.kind === 'all' || record.namespace === registryNamespace) return record;
   if (values.kind === 'inline' && record.value.byteLength <= values.bytesMax) return record;
@@ -20,8 +20,8 @@ export function shapeRecord(record: Record, values: ValueMode): Change {
   return { ...rest, kind: 'announcement', valueBytes: value.byteLength };
 }
 
-/** The live step of a commit, laid out once for all followers of a like part. */
-export function shapeEntry(entry: RingEntry, shape: PartShape, observer: ReplicationObserver): Changes {
+/** The live step of a commit, laid out once for all followers of a like scope. */
+export function shapeEntry(entry: RingEntry, shape: ScopeShape, observer: ReplicationObserver): Changes {
   const known = shape.laidOut.get(entry);
   if (known !== undefined) return known;
   const records = entry.records
@@ -34,10 +34,10 @@ export function shapeEntry(entry: RingEntry, shape: PartShape, observer: Replica
 }
 
 /** The shapes in use, so that followers find each other's. A shape lives as long as one of its followers. */
-export class PartShapes {
-  readonly #shapes = new Map<string, { readonly shape: PartShape; users: number }>();
+export class ScopeShapes {
+  readonly #shapes = new Map<string, { readonly shape: ScopeShape; users: number }>();
 
-  use(open: Pick<FollowOpen, 'filter' | 'values'>): { readonly shape: PartShape; release(): void } {
+  use(open: Pick<FollowOpen, 'filter' | 'values'>): { readonly shape: ScopeShape; release(): void } {
     const name = `${filterKey(open.filter)}${JSON.stringify(open.values)}`;
     const entry = this.#shapes.get(name) ?? {
       shape: { filter: open.filter, values: open.values, laidOut: new WeakMap() },

@@ -1,6 +1,6 @@
 import type { Hash } from 'node:crypto';
-import { isReadable, type LiveRecord } from '../model/record.ts';
-import type { Snapshot, Stored } from '../store/store.ts';
+import { isReadable, type LiveRecord } from '../../model/record.ts';
+import type { Snapshot, Stored } from '../../store/store.ts';
 
 /**
  * What digests are made of: key, stamp, metadata, expiry and value of a live record, and not the position, which differs

@@ -1,0 +1,97 @@
+import type { NodeIdentity } from '../../model/cluster.ts';
+import { MeridianError } from '../../model/errors.ts';
+import type { FollowOpen, Opening } from '../../model/feed.ts';
+import { registryNamespace } from '../../model/namespace.ts';
+import { type MemberId, parseMemberId } from '../../model/position.ts';
+import type { Ledger } from '../../replication/ledger.ts';
+import { memberKeys, type RegisteredMember } from '../../replication/members.ts';
+import type { OwnLog } from '../own-log.ts';
+import type { Membership } from './membership.ts';
+
+export interface AdmissionOptions {
+  readonly ledger: Ledger;
+  readonly ownLog: OwnLog;
+  readonly membership: Pick<Membership, 'clusterId' | 'leave' | 'replace'>;
+  readonly nonce: string;
+}
+
+/** The handshake with a peer that follows this origin, and the record that lets a new one in (rules R8, R16, R19). */
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sees to it that the peer is registered before it is served anything, so that from here on nothing is purged that it
+   * has yet to hear of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster)
+   */
+  async admit({ node, nonce, clusterId, opening, floor }: FollowOpen): Promise<void> {
+    const { ledger, ownLog, membership } = this.#options;
+    const id = parseMemberId(node.id);
+    if (node.role !== 'origin' || id === undefined) throw refused('not-an-origin', `${node.name} is no origin`);
+    if (nonce === this.#options.nonce) throw refused('self', 'an origin does not follow itself');
+    if (id === ownLog.member) {
+      this.meetsOwnId(node, opening);
+      throw refused('same-member', `${node.name} is this member too: one of the two is a copy`);
+    }
+    const own = membership.clusterId;
+    if (clusterId !== undefined && clusterId !== own) {
+      throw refused('other-cluster', `${node.name} belongs to cluster ${clusterId}, this origin to ${own}`);
+    }
+    const { members, logs } = ledger.registry;
+    if (members.isRemoved(id)) throw refused('removed', `${node.name} was removed from the cluster`);
+    for (const [log, purged] of floor ?? []) {
+      if (logs.reach(ledger.state.covered, log) >= purged) continue;
+      membership.leave('same', `${node.name} has purged what this disk, put back to an older image, has yet to hear of`);
+      throw refused('leaving', 'this origin begins anew');
+    }
+    if (members.member(id) === undefined) await this.#register(id, node);
+  }
+
+  /** Somebody else runs as this member. Of the two the later opening goes on (rule R16). */
+  meetsOwnId({ name }: NodeIdentity, theirs: Opening | undefined): void {
+    const { ownLog, membership } = this.#options;
+    const mine = ownLog.opening;
+    if (theirs === undefined || mine === undefined || theirs.opened <= mine.opened) return;
+    membership.replace(`${name} runs this member too, from a later opening of its store: one of the two is a copy`);
+  }
+
+  /** Who is registered, without whom a new one at this address takes the place of: that one's disk is lost. */
+  #others(address: string | undefined): MemberId[] {
+    const registered = this.#options.ledger.registry.members.registered();
+    const others = registered.filter((member) => address === undefined || member.address !== address);
+    return others.map(({ id }) => id);
+  }
+
+  async #register(id: MemberId, { name, region, location, address }: NodeIdentity): Promise<void> {
+    const { ledger, ownLog } = this.#options;
+    const key = memberKeys.member(id);
+    await ledger.submit({
+      keys: [{ namespace: registryNamespace, key }],
+      sync: true,
+      bytes: 256,
+      decide: (view) => {
+        const append = ownLog.append(view);
+        const covered = [...ledger.registry.logs.unfold(view.state.covered)];
+        append.registers(
+          (_stamp, at): RegisteredMember => ({
+            id,
+            name,
+            region,
+            ...(location === undefined ? {} : { location }),
+            ...(address === undefined ? {} : { address }),
+            admitted: { by: ownLog.member, at, covered, among: this.#others(address) },
+          }),
+          key,
+        );
+        return { ...append.decided(), result: undefined };
+      },
+    });
+  }
+}
+
+function refused(reason: string, message: string): MeridianError {
+  return new MeridianError('FAILED_PRECONDITION', message, { reason });
+}

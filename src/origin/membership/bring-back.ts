@@ -1,0 +1,101 @@
+import { replaces } from '../../model/merge.ts';
+import { headOf, type Record } from '../../model/record.ts';
+import { stampWallMs } from '../../model/stamp.ts';
+import type { CommitView, Ledger } from '../../replication/ledger.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Store } from '../../store/store.ts';
+import type { OriginStores } from '../origin-options.ts';
+import type { OwnLog } from '../own-log.ts';
+import { isOfLogs, rewrite } from './rewrite.ts';
+
+export interface BringBackOptions {
+  readonly ledger: Ledger;
+  readonly ownLog: OwnLog;
+  readonly stores: OriginStores;
+  readonly clock: Clock;
+  readonly tombstoneRetentionMs: number;
+  readonly clockSkewMsMax: number;
+  /** Keeps, synced, what may not be written again; says where. The same records come again after a crash. */
+  readonly keepApart: (member: string, records: AsyncIterable<Record>) => Promise<string | undefined>;
+}
+
+/** What was kept apart when this origin began anew, for status. */
+export interface KeptApart {
+  readonly records: number;
+  readonly where: string;
+}
+
+const keptName = 'origin/kept-apart';
+const pageRecords = 256;
+
+/**
+ * The last part of rejoining (rule R8). The store that was put aside holds what only this disk had: its peers do not cover
+ * it. What is younger than the retention is written again, the stamp kept, where nothing later is held: whatever deleted it
+ * would still be there. Of older records the deletion may be purged: they stay in a file. Then what was put aside goes.
+ */
+export async function bringBack(options: BringBackOptions): Promise<void> {
+  const { stores, ledger, ownLog, keepApart } = options;
+  let apart: KeptApart | undefined;
+  for (const aside of stores.aside) {
+    await rewriteYoung(aside, options);
+    let records = 0;
+    const counted = async function* (): AsyncGenerator<Record> {
+      for await (const record of unheld(aside, options)) {
+        records++;
+        yield record;
+      }
+    };
+    const where = await keepApart(ownLog.member, counted());
+    if (records > 0) apart = { records: (apart?.records ?? 0) + records, where: where ?? 'nowhere' };
+  }
+  if (apart !== undefined) {
+    const meta = new Map([[keptName, Buffer.from(JSON.stringify(apart))]]);
+    await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
+  }
+  await stores.dropAside();
+}
+
+export async function readKeptApart(store: Pick<Store, 'meta'>): Promise<KeptApart | undefined> {
+  const stored = await store.meta(keptName);
+  return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as KeptApart);
+}
+
+async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<void> {
+  const { registry } = options.ledger;
+  const brings = (record: Record, view: CommitView) =>
+    replaces(record, view.head(record)) && !registry.isDead(record.namespace);
+  let page: Record[] = [];
+  for await (const record of unheld(aside, options)) {
+    if (!isYoung(record, options)) continue;
+    page.push(record);
+    if (page.length < pageRecords) continue;
+    await rewrite(page, options, brings);
+    page = [];
+  }
+  if (page.length > 0) await rewrite(page, options, brings);
+}
+
+/** What only the store that was put aside has: no member covers it, and nothing later of its key is held. */
+async function* unheld(aside: Store, { ledger }: BringBackOptions): AsyncGenerator<Record> {
+  const snapshot = aside.snapshot();
+  try {
+    for await (const stored of snapshot.records({})) {
+      const { logs } = ledger.registry;
+      const missing = stored.filter(
+        (record) => !isOfLogs(record) && !logs.coversPosition(ledger.state.covered, record.position),
+      );
+      const held = await ledger.store.heads(missing);
+      for (const [index, key] of missing.entries()) {
+        const record = await snapshot.read(key);
+        if (record !== undefined && replaces(headOf(record), held[index])) yield record;
+      }
+    }
+  } finally {
+    await snapshot.close();
+  }
+}
+
+/** Younger than the retention by every clock that is permitted. */
+function isYoung({ stamp }: Record, { clock, tombstoneRetentionMs, clockSkewMsMax }: BringBackOptions): boolean {
+  return clock.wallMs() - stampWallMs(stamp) < tombstoneRetentionMs - 2 * clockSkewMsMax;
+}

@@ -1,0 +1,107 @@
+import { MeridianError } from '../../model/errors.ts';
+import { type MemberId, parseMemberId } from '../../model/position.ts';
+import { decodeLedgerState, ledgerStateName } from '../../replication/ledger-state.ts';
+import type { Ledger } from '../../replication/ledger.ts';
+import type { Random } from '../../runtime/random.ts';
+import type { Store } from '../../store/store.ts';
+
+/** Who an origin is: kept in its store, drawn when that is made. */
+export interface OriginIdentity {
+  readonly id: MemberId;
+  /** Unset while no origin of a cluster has admitted it. */
+  readonly clusterId?: string;
+  /** True for the store that founded the cluster. */
+  readonly founds?: boolean;
+  /** True once it has served: what it covers since then is whole. */
+  readonly served?: boolean;
+  /** True where it was registered before its store was emptied (rule R8). */
+  readonly rejoins?: boolean;
+  /** Where the others were reached before that. */
+  readonly peers?: readonly string[];
+}
+
+const identityName = 'origin/identity';
+const leavingName = 'origin/leaving';
+
+/** The mark of a store that its origin may not go on with: it is put aside, and the origin begins anew beside it. */
+export interface Leaving {
+  /** `same`: below a peer's floor (rule R8). `new`: it was removed, and comes back as another member. */
+  readonly as: 'same' | 'new';
+  readonly why: string;
+  /** Where the others are reached. */
+  readonly peers: readonly string[];
+}
+
+/** @throws DATA_LOSS */
+export async function readIdentity(store: Pick<Store, 'meta'>): Promise<OriginIdentity | undefined> {
+  const stored = await store.meta(identityName);
+  if (stored === undefined) return undefined;
+  const identity = JSON.parse(Buffer.from(stored).toString()) as { id: string };
+  const id = parseMemberId(identity.id);
+  if (id === undefined) throw new MeridianError('DATA_LOSS', "the origin's identity is damaged", { reason: 'identity' });
+  return { ...identity, id };
+}
+
+/**
+ * The identity in the store. An empty one is given one: beside a store that was put aside it goes on as its mark says; with
+ * peers it waits to be admitted to their cluster, without it founds a new one (rule R16). @throws DATA_LOSS
+ */
+export async function readOrFound(
+  ledger: Ledger,
+  random: Random,
+  { joins, aside }: { readonly joins: boolean; readonly aside: Store | undefined },
+): Promise<OriginIdentity> {
+  const stored = await readIdentity(ledger.store);
+  if (stored !== undefined) return stored;
+  if (ledger.state.covered.size > 0) {
+    throw new MeridianError('DATA_LOSS', 'the data directory holds records but no origin: is it an edge’s?', {
+      reason: 'identity',
+    });
+  }
+  const id = random.hex(8) as MemberId;
+  if (aside !== undefined) return comeBack(ledger, id, aside);
+  const identity: OriginIdentity = joins ? { id } : { id, clusterId: random.hex(16), founds: true };
+  await keepIdentity(ledger, identity);
+  return identity;
+}
+
+/** Beside the store that was put aside: its clock is kept, and its id where the mark says so (rules R8, R15). */
+async function comeBack(ledger: Ledger, fresh: MemberId, aside: Store): Promise<OriginIdentity> {
+  const before = await readIdentity(aside);
+  const leaving = await readLeaving(aside);
+  const id = leaving?.as === 'same' && before !== undefined ? before.id : fresh;
+  const { highWater } = decodeLedgerState(await aside.meta(ledgerStateName));
+  const identity: OriginIdentity = {
+    id,
+    ...(before?.clusterId === undefined ? {} : { clusterId: before.clusterId }),
+    rejoins: id === before?.id,
+    peers: leaving?.peers ?? [],
+  };
+  const meta = new Map([identityRow(identity)]);
+  await ledger.submit({
+    keys: [],
+    sync: true,
+    bytes: 0,
+    decide: () => ({ state: { highWater }, meta, result: undefined }),
+  });
+  return identity;
+}
+
+export function identityRow(identity: OriginIdentity): [string, Uint8Array] {
+  return [identityName, Buffer.from(JSON.stringify(identity))];
+}
+
+export async function keepIdentity(ledger: Ledger, identity: OriginIdentity): Promise<void> {
+  const meta = new Map([identityRow(identity)]);
+  await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
+}
+
+export async function readLeaving(store: Pick<Store, 'meta'>): Promise<Leaving | undefined> {
+  const stored = await store.meta(leavingName);
+  return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as Leaving);
+}
+
+export async function keepLeaving(ledger: Ledger, leaving: Leaving): Promise<void> {
+  const meta = new Map([[leavingName, Buffer.from(JSON.stringify(leaving))]]);
+  await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
+}

@@ -1,0 +1,261 @@
+import { unreachable } from '../../model/assert.ts';
+import { MeridianError } from '../../model/errors.ts';
+import { registryNamespace } from '../../model/namespace.ts';
+import type { MemberId } from '../../model/position.ts';
+import type { Ledger } from '../../replication/ledger.ts';
+import { type Members, memberKeys, type RegisteredMember } from '../../replication/members.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import { Notice } from '../../runtime/notice.ts';
+import { withEither } from '../../runtime/with-either.ts';
+import { majorityOf } from '../durability.ts';
+import type { OwnLog } from '../own-log.ts';
+import type { Stability } from '../stability.ts';
+import { keepIdentity, keepLeaving, type Leaving, type OriginIdentity } from './identity.ts';
+
+/*
+ * What an origin is to its cluster, and what it may do therefore:
+ *
+ *     joining ──▶ serving ──▶ leaving       removed, or below a peer's floor: the store is put aside, and it joins anew
+ *        │           └──────▶ replaced      a later opening of this member runs elsewhere: the process stops
+ *        └─────────▶ leaving
+ *
+ *     joining     answers nobody and writes nothing; follows its peers until it has caught up (rule R19)
+ *     serving     has opened its log
+ */
+type State =
+  | { readonly kind: 'joining' }
+  | { readonly kind: 'serving' }
+  | { readonly kind: 'leaving'; readonly leaving: Omit<Leaving, 'peers'> }
+  | { readonly kind: 'replaced'; readonly why: string };
+
+/** What an origin writes of itself; its admission stays what it was. */
+export type SelfDescription = Pick<RegisteredMember, 'id' | 'name' | 'region' | 'location' | 'address'>;
+
+export interface MembershipOptions {
+  readonly ledger: Ledger;
+  readonly ownLog: OwnLog;
+  readonly stability: Stability;
+  readonly clock: Clock;
+  readonly identity: OriginIdentity;
+  readonly self: SelfDescription;
+  /** Where the others are reached. */
+  readonly addresses: () => readonly string[];
+  /** From now on it answers, writes, and serves its feed. */
+  readonly begun: () => void;
+  /** From now on it does not. */
+  readonly ended: (why: string) => void;
+  /** Its store is marked: opened again, it is put aside and the origin begins anew. */
+  readonly beginAnew: (why: string) => void;
+  /** Another process runs a later opening of this member: this one is to stop (rule R16). */
+  readonly replaced: (why: string) => void;
+}
+
+/** Milliseconds between looks; a change of the registry is noticed at once. */
+const lookIntervalMs = 200;
+
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #changed = new Notice();
+  #identity: OriginIdentity;
+  #state: State = { kind: 'joining' };
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#identity = options.identity;
+  }
+
+  get clusterId(): string | undefined {
+    return this.#identity.clusterId;
+  }
+
+  get serves(): boolean {
+    return this.#state.kind === 'serving';
+  }
+
+  /** Why it does not serve; unset while it does. */
+  get reason(): string | undefined {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'serving':
+        return undefined;
+      case 'joining':
+        return this.#whyJoining();
+      case 'leaving':
+        return `this origin begins anew: ${state.leaving.why}`;
+      case 'replaced':
+        return state.why;
+      default:
+        return unreachable(state);
+    }
+  }
+
+  /** @throws UNAVAILABLE where it takes nothing from anybody any more */
+  checkTakes(): void {
+    if (this.#state.kind === 'joining' || this.serves) return;
+    throw new MeridianError('UNAVAILABLE', this.reason ?? '', { reason: this.#state.kind, retryAfterMs: 1000 });
+  }
+
+  /** @throws UNAVAILABLE where it answers nobody */
+  check(): void {
+    if (this.serves) return;
+    const message = `this origin does not serve: ${this.reason}`;
+    throw new MeridianError('UNAVAILABLE', message, { reason: this.#state.kind, retryAfterMs: 1000 });
+  }
+
+  /** A peer told its cluster. @throws FAILED_PRECONDITION where this origin's data are of another one */
+  async join(clusterId: string): Promise<void> {
+    if (clusterId === '')
+      throw new MeridianError('UNAVAILABLE', 'the peer is of no cluster yet', { reason: 'no-cluster' });
+    if (this.clusterId === clusterId) return;
+    if (this.clusterId !== undefined) {
+      throw new MeridianError(
+        'FAILED_PRECONDITION',
+        `this origin's data are of cluster ${this.clusterId}, the peer is of ${clusterId}`,
+        { reason: 'other-cluster' },
+      );
+    }
+    await this.#keep({ ...this.#identity, clusterId });
+  }
+
+  /**
+   * Its disk was put back behind a purge of a peer (`same`, rule R8), or it was removed (`new`): what it holds may not be
+   * mixed with what the others hold. It begins anew, and brings what only it has.
+   */
+  leave(as: Leaving['as'], why: string): void {
+    if (this.#state.kind !== 'joining' && this.#state.kind !== 'serving') return;
+    this.#state = { kind: 'leaving', leaving: { as, why } };
+    this.#options.ended(why);
+    this.#changed.give();
+  }
+
+  /** Rule R16: a later opening of this member is known: its disk was copied, or the member was started elsewhere. */
+  replace(why: string): void {
+    if (this.#state.kind === 'replaced') return;
+    this.#state = { kind: 'replaced', why };
+    this.#options.ended(why);
+    this.#options.replaced(why);
+  }
+
+  /** Begins at once where the store has served before, or founds a cluster. */
+  async start(): Promise<void> {
+    if (this.#identity.served || this.#identity.founds) await this.#begin();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, ledger } = this.#options;
+    ledger.registry.onChange(() => this.#changed.give(), signal);
+    while (!signal.aborted) {
+      const woken = new AbortController();
+      const noticed = this.#changed.next(signal).then(() => woken.abort());
+      // A disk that fails is opened again by the ledger, which has told of it; this is tried again.
+      await this.#look().catch(() => {});
+      if (this.#state.kind === 'leaving' && (await this.#marked(this.#state.leaving))) return;
+      await withEither([signal, woken.signal], (until) => sleep(clock, lookIntervalMs, until)).catch(() => {});
+      this.#changed.give();
+      await noticed;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { ledger, ownLog, self } = this.#options;
+    const { logs } = ledger.registry;
+    if (logs.removal(self.id) !== undefined) this.leave('new', 'it was removed from the cluster');
+    const newest = logs.newest(self.id);
+    const { opening } = ownLog;
+    if (opening !== undefined && newest !== undefined && newest.opened > opening.opened) {
+      this.replace(`this origin's store was opened a second time, in the log ${newest.log}: one of the two is a copy`);
+    }
+    if (this.#state.kind === 'joining' && this.#mayServe()) await this.#begin();
+    // The store was opened again after a failed commit, and a new log with it.
+    else if (this.serves && opening === undefined) await this.#openLog();
+  }
+
+  async #marked(leaving: Omit<Leaving, 'peers'>): Promise<boolean> {
+    const { ledger, addresses, beginAnew } = this.#options;
+    try {
+      await keepLeaving(ledger, { ...leaving, peers: addresses() });
+    } catch {
+      return false; // The ledger has told of it.
+    }
+    beginAnew(leaving.why);
+    return true;
+  }
+
+  /**
+   * True once it holds what it must before it counts (rule R19). One that was let in covers the record that admitted it, and
+   * what its admitter covered then; and a majority of those that were registered then have served it: whoever purges
+   * without knowing of this member purges only what that majority covers. One that rejoins was registered all the time.
+   */
+  #mayServe(): boolean {
+    const { ledger, self, stability } = this.#options;
+    const { members, logs } = ledger.registry;
+    const registered = members.member(self.id);
+    if (registered === undefined || stability.others().every((id) => stability.told(id) === undefined)) return false;
+    const { admitted } = registered;
+    if (this.#identity.rejoins === true || admitted === undefined) return true;
+    const { covered } = ledger.state;
+    const holds =
+      (logs.coversPosition(covered, admitted.at) || logs.isBeyond(admitted.at)) &&
+      logs.covers(covered, new Map(admitted.covered));
+    return holds && this.#unheard(registered, members).length === 0;
+  }
+
+  /** Who has yet to serve its feed to this origin before that may count; empty once a majority has. */
+  #unheard({ admitted }: RegisteredMember, members: Members): MemberId[] {
+    const { self, stability } = this.#options;
+    const { by, among = [] } = admitted ?? {};
+    const asked = among.filter((id) => id !== self.id && !members.isRemoved(id));
+    const unheard = asked.filter((id) => id !== by && stability.told(id) === undefined);
+    return asked.length - unheard.length >= majorityOf(asked.length) ? [] : unheard;
+  }
+
+  #whyJoining(): string {
+    const { members } = this.#options.ledger.registry;
+    const registered = members.member(this.#options.self.id);
+    if (registered === undefined) return 'waiting for an origin of the cluster to admit this one';
+    const unheard = this.#unheard(registered, members).map((id) => {
+      const { name = id, address } = members.member(id) ?? {};
+      return `${name} (${id}, ${address === undefined ? 'no address known: name it with --peer' : `at ${address}`})`;
+    });
+    const waits = unheard.length === 0 ? '' : `; a majority must let it follow them, not yet: ${unheard.join(', ')}`;
+    return `admitted to the cluster, and catching up${waits}`;
+  }
+
+  async #begin(): Promise<void> {
+    await this.#openLog();
+    if (!this.#identity.served) {
+      const { rejoins: _rejoins, ...identity } = this.#identity;
+      await this.#keep({ ...identity, served: true });
+    }
+    if (this.#state.kind !== 'joining') return;
+    this.#state = { kind: 'serving' };
+    this.#options.begun();
+  }
+
+  /** The first record of the log registers it; the member's own record is written where it says something new. */
+  async #openLog(): Promise<void> {
+    const { ledger, ownLog, self } = this.#options;
+    const { members } = ledger.registry;
+    const [memberKey, homeKey] = [memberKeys.member(self.id), memberKeys.home(registryNamespace)];
+    await ledger.submit({
+      keys: [memberKey, homeKey].map((key) => ({ namespace: registryNamespace, key })),
+      sync: true,
+      bytes: 512,
+      decide: (view) => {
+        const append = ownLog.append(view);
+        const known = members.member(self.id);
+        const { admitted } = known ?? {};
+        const registered: RegisteredMember = { ...self, ...(admitted === undefined ? {} : { admitted }) };
+        if (JSON.stringify(known) !== JSON.stringify(registered)) append.registers(() => registered, memberKey);
+        const founds = admitted === undefined && members.registryHome() === undefined;
+        if (founds) append.registers(() => ({ home: self.id }), homeKey);
+        return { ...append.decided(), result: undefined };
+      },
+    });
+  }
+
+  async #keep(identity: OriginIdentity): Promise<void> {
+    await keepIdentity(this.#options.ledger, identity);
+    this.#identity = identity;
+  }
+}

@@ -1,0 +1,301 @@
+import type { Call } from '../../model/call.ts';
+import type { RemovedMember, RemoveMemberRequest, Report, ReportRequest } from '../../model/cluster.ts';
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import { registryNamespace } from '../../model/namespace.ts';
+import type { MemberId } from '../../model/position.ts';
+import { emptyVector, joinVectors, type VersionVector } from '../../model/version-vector.ts';
+import type { Ledger } from '../../replication/ledger.ts';
+import { type LogRecord, logKeys, type Removal } from '../../replication/logs.ts';
+import type { Members } from '../../replication/members.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { waitUntil } from '../../runtime/wait-until.ts';
+import { majorityOf } from '../durability.ts';
+import type { OwnLog } from '../own-log.ts';
+import type { Peers } from '../peers.ts';
+
+/*
+ * Removing a member for good is sealing its logs for it (rule R22).
+ *
+ *     report     each survivor says what it covers, and takes nothing more of the member from then on
+ *     cover      the initiator waits until it covers all that was reported, by the other survivors' feeds
+ *     seal       one batch: where each log of the member ends, and that it is removed; the initiator takes over its homes
+ *
+ * n − majority + 1 reports meet every majority: what was acknowledged at majority is among them.
+ */
+
+export interface RemovalsOptions {
+  readonly ledger: Ledger;
+  readonly ownLog: OwnLog;
+  readonly clock: Clock;
+  readonly peers: Pick<Peers, 'reach'>;
+}
+
+interface OpenReport {
+  readonly initiator: MemberId;
+  readonly untilMs: number;
+}
+
+/** Who is removed, or asked. */
+interface Target {
+  readonly id: MemberId;
+  readonly name: string;
+}
+
+/** Milliseconds for which a survivor that has reported to one initiator reports to no other. */
+const reportHoldsMs = 60_000;
+/** Milliseconds within which the initiator decides; past that its reports may have been given to another. */
+const decideMs = 30_000;
+/** Milliseconds within which the others are told that nothing is decided. */
+const withdrawMs = 5_000;
+const reportName = (member: MemberId) => `origin/report/${member}`;
+
+export class Removals {
+  readonly #options: RemovalsOptions;
+  /** What is being removed from here now: once at a time, so that a failure withdraws its own report alone. */
+  readonly #deciding = new Set<MemberId>();
+  /** What this origin reported, as on disk. */
+  readonly #reported = new Map<MemberId, OpenReport>();
+
+  constructor(options: RemovalsOptions) {
+    this.#options = options;
+  }
+
+  /** Reads what was reported before a restart. */
+  async start(): Promise<void> {
+    for (const { id } of this.#options.ledger.registry.members.registered()) {
+      const open = await this.#open(id);
+      if (open !== undefined) this.#reported.set(id, open);
+    }
+  }
+
+  /**
+   * Whoever has reported takes nothing more of that member, and so acknowledges nothing more to it: what it has
+   * acknowledged at majority, its successor knows. @throws FAILED_PRECONDITION while a removal may be decided
+   */
+  mayTake(member: MemberId): void {
+    const open = this.#reported.get(member);
+    if (open === undefined || open.untilMs <= this.#options.clock.wallMs()) return;
+    throw new MeridianError('FAILED_PRECONDITION', `${open.initiator} is removing ${member}: it is not followed`, {
+      reason: 'removal-open',
+      retryAfterMs: 1000,
+    });
+  }
+
+  /** What this origin covers, kept on disk as reported, so that a restart reports to the same initiator. */
+  async report({ member, initiator, reporter, withdraws = false }: ReportRequest): Promise<Report> {
+    const { ledger, ownLog, clock } = this.#options;
+    const self = ownLog.member;
+    if (reporter !== self) {
+      throw new MeridianError('UNAVAILABLE', `this is origin ${self}, not ${reporter}`, { reason: 'another-origin' });
+    }
+    if (withdraws) {
+      await this.#release(member, initiator);
+      return { covered: emptyVector, registered: [] };
+    }
+    if (member === self) throw failed('not-myself', 'an origin does not report on itself while it is up');
+    const { members, logs } = ledger.registry;
+    if (members.isRemoved(member)) throw failed('removed', `${members.nameOf(member)} is removed already`);
+    const open = await this.#open(member);
+    const taken = open !== undefined && open.untilMs > clock.wallMs() && open.initiator !== initiator;
+    if (taken) throw failed('removal-open', `${open.initiator} is removing ${member} already; ask again in a minute`);
+    const report: OpenReport = { initiator, untilMs: clock.wallMs() + reportHoldsMs };
+    const meta = new Map([[reportName(member), Buffer.from(JSON.stringify(report))]]);
+    return ledger.submit({
+      keys: [],
+      sync: true,
+      bytes: 0,
+      decide: ({ state }) => {
+        // From here on, in the order of commits: where this one fails, a report too much runs out by itself.
+        this.#reported.set(member, report);
+        return { meta, result: { covered: logs.unfold(state.covered), registered: [...members.counted()] } };
+      },
+    });
+  }
+
+  async remove(request: RemoveMemberRequest, call: Call): Promise<RemovedMember> {
+    const { ledger, ownLog } = this.#options;
+    const target = named(request.name, ledger.registry.members);
+    const self = ownLog.member;
+    if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
+    if (this.#deciding.has(target.id)) throw failed('removal-open', `${target.name} is being removed from here`);
+    this.#deciding.add(target.id);
+    try {
+      // Its own first: where that is refused, nobody else is kept from reporting to who is removing it already.
+      const own = await this.report({ member: target.id, initiator: self, reporter: self }).catch(
+        async (error: unknown) => {
+          await this.#release(target.id, self);
+          throw error;
+        },
+      );
+      const { removal, missing } = await this.#decide(target, own, request, call).catch(async (error: unknown) => {
+        await this.#withdraw(target.id);
+        throw error;
+      });
+      // Where this fails it may be on the disk all the same: no report is given back.
+      const logs = await this.#seal(target.id, removal);
+      return { ...target, logs, missing };
+    } finally {
+      this.#deciding.delete(target.id);
+    }
+  }
+
+  async #decide(
+    target: Target,
+    own: Report,
+    { force }: RemoveMemberRequest,
+    call: Call,
+  ): Promise<{ readonly removal: Removal; readonly missing: readonly string[] }> {
+    const { ledger, ownLog, clock } = this.#options;
+    const { members } = ledger.registry;
+    const begunMs = clock.monotonicMs();
+    const known = members.registered().filter(({ id }) => id !== target.id);
+    const { reports, missing: away } = await this.#reports(target.id, own, known, call);
+    // Whom only survivors know yet counts as well: it was let in by who is removed, perhaps, and all hear of it by this.
+    const heardOf = new Set([...members.counted(), ...reports.flatMap(({ registered }) => registered)]);
+    const others = [...heardOf].filter((id) => id !== target.id && !members.isRemoved(id));
+    const unmet = others.filter((id) => !known.some((member) => member.id === id));
+    const missing = [...away.map(({ name }) => name), ...unmet];
+    const count = others.length + 1;
+    const needed = count - majorityOf(count) + 1;
+    if (reports.length < needed && !force) throw tooFew(target, reports.length, needed, missing);
+    await this.#cover(target, reports, call);
+    if (clock.monotonicMs() - begunMs > decideMs) {
+      throw new MeridianError('UNAVAILABLE', 'the survivors took too long to report; ask again', {
+        reason: 'removal-late',
+      });
+    }
+    return { removal: { name: target.name, successor: ownLog.member, members: others }, missing };
+  }
+
+  /** Waits for what was reported of the member's logs. @throws UNAVAILABLE where it does not come in time */
+  async #cover(target: Target, reports: readonly Report[], call: Call): Promise<void> {
+    const { ledger, clock } = this.#options;
+    const { logs } = ledger.registry;
+    const reported = reports.reduce((joined, { covered }) => joinVectors(joined, covered), emptyVector);
+    const isCovered = () => {
+      const ofTarget = logs.of(target.id).map(({ log }) => [log, reported.get(log) ?? 0] as const);
+      return logs.covers(ledger.state.covered, new Map(ofTarget)) && this.#knowsAll(reported);
+    };
+    const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
+    if (await waitUntil(isCovered, (run) => ledger.ring.onceChanged(run), wait)) return;
+    throw new MeridianError('UNAVAILABLE', `what others have of ${target.name} has not come here yet; ask again`, {
+      reason: 'removal-behind',
+      retryAfterMs: 1000,
+    });
+  }
+
+  /** A log that was reported and is not known here may be the target's. */
+  #knowsAll(reported: VersionVector): boolean {
+    const { logs } = this.#options.ledger.registry;
+    return [...reported.keys()].every((log) => logs.get(log) !== undefined);
+  }
+
+  async #seal(target: MemberId, removal: Removal): Promise<RemovedMember['logs']> {
+    const { ledger, ownLog } = this.#options;
+    const { logs } = ledger.registry;
+    const open = logs.of(target).filter(({ seal }) => seal === undefined);
+    const keys = [...open.map(({ log }) => logKeys.log(log)), logKeys.removed(target)];
+    await ledger.submit({
+      keys: keys.map((key) => ({ namespace: registryNamespace, key })),
+      sync: true,
+      bytes: 512 * keys.length,
+      decide: (view) => {
+        const append = ownLog.append(view);
+        for (const { log, member, opened } of open) {
+          const final = logs.reach(view.state.covered, log);
+          append.registers((): LogRecord => ({ member, opened, final }), logKeys.log(log));
+        }
+        append.registers(() => removal, logKeys.removed(target));
+        return { ...append.decided(), result: undefined };
+      },
+    });
+    return logs.of(target).flatMap(({ log, seal }) => (seal === undefined ? [] : [{ log, final: seal.final }]));
+  }
+
+  /**
+   * Nothing will be decided by the reports that were given here: another initiator may have them. Else two that each wait
+   * for the other's would renew their own for ever. Whoever does not hear it, or whose disk fails, waits till it runs out.
+   */
+  async #withdraw(member: MemberId): Promise<void> {
+    const { ownLog, peers, clock, ledger } = this.#options;
+    const initiator = ownLog.member;
+    const call = { deadlineMs: clock.monotonicMs() + withdrawMs, signal: new AbortController().signal };
+    for (const { id } of ledger.registry.members.registered()) {
+      if (id === initiator || id === member) continue;
+      peers
+        .reach(id)
+        ?.report({ member, initiator, reporter: id, withdraws: true }, call)
+        .catch(() => {});
+    }
+    await this.#release(member, initiator);
+  }
+
+  async #release(member: MemberId, initiator: MemberId): Promise<void> {
+    const open = await this.#open(member).catch(() => undefined);
+    if (open?.initiator !== initiator) return;
+    this.#reported.delete(member);
+    const meta = new Map([[reportName(member), undefined]]);
+    const withdrawn = { keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) };
+    await this.#options.ledger.submit(withdrawn).catch(() => {});
+  }
+
+  async #reports(
+    target: MemberId,
+    own: Report,
+    others: readonly Target[],
+    call: Call,
+  ): Promise<{ readonly reports: readonly Report[]; readonly missing: readonly Target[] }> {
+    const { ownLog, peers } = this.#options;
+    const initiator = ownLog.member;
+    const asked = others.map(async ({ id }) => {
+      if (id === initiator) return own;
+      return peers.reach(id)?.report({ member: target, initiator, reporter: id }, call);
+    });
+    // All are waited for: a report that came behind its withdrawal would be open till it runs out.
+    const answered = await Promise.allSettled(asked);
+    const answers = answered.map((answer) => {
+      if (answer.status === 'fulfilled') return answer.value;
+      // Somebody else is removing it, or has: that is for the caller to know.
+      if (isMeridianError(answer.reason, 'FAILED_PRECONDITION')) throw answer.reason;
+      return undefined;
+    });
+    return {
+      reports: answers.filter((report) => report !== undefined),
+      missing: others.filter((_, index) => answers[index] === undefined),
+    };
+  }
+
+  async #open(member: MemberId): Promise<OpenReport | undefined> {
+    const stored = await this.#options.ledger.store.meta(reportName(member));
+    return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as OpenReport);
+  }
+}
+
+/** One that is known by a removal alone has no name here but its id. */
+function named(name: string, members: Members): Target {
+  const counted = [...members.counted()].map((id): Target => members.member(id) ?? { id, name: id });
+  const found = counted.filter((member) => member.id === name || member.name === name);
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return { id: only.id, name: only.name };
+  const ids = found.map(({ id }) => id).join(', ');
+  throw new MeridianError(
+    'NOT_FOUND',
+    only === undefined
+      ? `no origin is called ${name}`
+      : `several origins are called ${name}; name one by its id: ${ids}`,
+    { reason: 'unknown-origin' },
+  );
+}
+
+function tooFew(target: Target, seen: number, limit: number, missing: readonly string[]): MeridianError {
+  return new MeridianError(
+    'FAILED_PRECONDITION',
+    `${limit} of the other origins must report what they hold of ${target.name}, ${seen} did; away: ${missing.join(', ')}. ` +
+      'Forced, writes that only it and they hold are lost, acknowledged at majority or not.',
+    { reason: 'too-few-reports', limit, seen },
+  );
+}
+
+function failed(reason: string, message: string): MeridianError {
+  return new MeridianError('FAILED_PRECONDITION', message, { reason });
+}

@@ -1,0 +1,133 @@
+import { registryNamespace } from '../../model/namespace.ts';
+import type { LogId } from '../../model/position.ts';
+import type { Record } from '../../model/record.ts';
+import type { CommitView, Decision, Ledger } from '../../replication/ledger.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import { Notice } from '../../runtime/notice.ts';
+import { withEither } from '../../runtime/with-either.ts';
+import type { OwnLog } from '../own-log.ts';
+import type { Sealing } from './sealing.ts';
+
+export interface RewriteOptions {
+  readonly ledger: Ledger;
+  readonly ownLog: OwnLog;
+  readonly sealing: Pick<Sealing, 'isComplete'>;
+  readonly clock: Clock;
+}
+
+/** Records of one commit, and bytes of their values: whichever is reached first ends it. */
+const pageRecords = 256;
+const pageBytes = 4 * 1024 * 1024;
+/** Milliseconds between looks; a change of the registry, or of what is taken, is noticed at once. */
+const lookIntervalMs = 1000;
+
+/**
+ * Gives what this member holds beyond a seal a position in its own log, the stamps kept (rule R23): a peer that was away, or
+ * whose disk was put back, brought it, and at its old position nobody counts it. It waits until this opening has sealed its
+ * own past: only then does a position here stay.
+ */
+export class Rewrite {
+  readonly #options: RewriteOptions;
+  readonly #noticed = new Notice();
+  /** What was known of logs when nothing was left. */
+  #cleanAt: { readonly version: number; readonly taken: number } | undefined;
+  #taken = 0;
+
+  constructor(options: RewriteOptions) {
+    this.#options = options;
+  }
+
+  /** Records came that lie beyond a seal. */
+  notice(): void {
+    this.#taken++;
+    this.#noticed.give();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, ledger } = this.#options;
+    ledger.registry.onChange(() => this.#noticed.give(), signal);
+    while (!signal.aborted) {
+      const woken = new AbortController();
+      const noticed = this.#noticed.next(signal).then(() => woken.abort());
+      // Where the disk fails, the ledger has told of it; this is tried again.
+      await this.look().catch(() => {});
+      await withEither([signal, woken.signal], (until) => sleep(clock, lookIntervalMs, until)).catch(() => {});
+      this.#noticed.give();
+      await noticed;
+    }
+  }
+
+  async look(): Promise<void> {
+    const { ledger, sealing } = this.#options;
+    const { logs } = ledger.registry;
+    const now = { version: logs.version, taken: this.#taken };
+    if (!sealing.isComplete || (this.#cleanAt?.version === now.version && this.#cleanAt.taken === now.taken)) return;
+    for (const { log, seal } of [...logs.all()]) {
+      if (seal === undefined) continue;
+      for (let page = await this.#beyond(log, seal.final); page.length > 0; page = await this.#beyond(log, seal.final)) {
+        await rewrite(page, this.#options);
+      }
+    }
+    this.#cleanAt = now;
+  }
+
+  async #beyond(log: LogId, final: number): Promise<readonly Record[]> {
+    const { snapshot } = this.#options.ledger.instant();
+    const records: Record[] = [];
+    let bytes = 0;
+    try {
+      for await (const page of snapshot.log(log, final + 1)) {
+        for (const stored of page) {
+          const record = isOfLogs(stored) ? undefined : await snapshot.read(stored);
+          if (record === undefined) continue;
+          records.push(record);
+          bytes += record.kind === 'live' ? record.value.byteLength : 0;
+          if (records.length >= pageRecords || bytes >= pageBytes) return records;
+        }
+      }
+      return records;
+    } finally {
+      await snapshot.close();
+    }
+  }
+}
+
+/** What the registry says of logs is not written again: who it speaks of says it anew (rule R22). */
+export function isOfLogs({ namespace, key }: Pick<Record, 'namespace' | 'key'>): boolean {
+  return namespace === registryNamespace && /^(log|current|removed)\//.test(key);
+}
+
+/**
+ * Writes records again, their stamps kept: those that are held as they were read, or, with `brings`, those of which nothing
+ * later is held.
+ */
+export async function rewrite(
+  records: readonly Record[],
+  { ledger, ownLog }: Pick<RewriteOptions, 'ledger' | 'ownLog'>,
+  brings: (record: Record, view: CommitView) => boolean = isStillHeld,
+): Promise<void> {
+  await ledger.submit({
+    keys: records,
+    sync: true,
+    bytes: records.reduce((sum, record) => sum + 128 + (record.kind === 'live' ? record.value.byteLength : 0), 0),
+    decide: (view): Decision<undefined> => {
+      const wanted = records.filter((record) => brings(record, view));
+      if (wanted.length === 0) return { result: undefined };
+      const append = ownLog.append(view);
+      for (const record of wanted) append.adopt(record);
+      return { ...append.decided(), result: undefined };
+    },
+  });
+}
+
+/** It may have been overwritten, or have expired, since it was read. */
+function isStillHeld(record: Record, view: CommitView): boolean {
+  const held = view.head(record);
+  const { log, sequence } = record.position;
+  return (
+    held?.stamp === record.stamp &&
+    held.kind === record.kind &&
+    held.position.log === log &&
+    held.position.sequence === sequence
+  );
+}

@@ -1,0 +1,205 @@
+import type { UnsealedLog } from '../../model/cluster.ts';
+import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
+import type { LogId, MemberId, Position } from '../../model/position.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import type { CommitView, Ledger } from '../../replication/ledger.ts';
+import { type KnownLog, type LogRecord, logKeys } from '../../replication/logs.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import { Notice } from '../../runtime/notice.ts';
+import { withEither } from '../../runtime/with-either.ts';
+import type { Append, OwnLog } from '../own-log.ts';
+import type { Stability } from '../stability.ts';
+import type { Membership } from './membership.ts';
+
+/*
+ * Sealing the logs of past openings (rule R22). A log gets no more writes once its store was opened again; where it ends
+ * is known when nobody can have more of it:
+ *
+ *     a wrote in l1, and opens its store again: from now on it writes in l2
+ *     (l2, 1)          registers l2
+ *     b tells {l1: 7, l2: 1}: it heard of l2, so it takes nothing more of l1 from a, and it has 7 of it
+ *     a covers 7       of l1, from its own disk or from b's feed
+ *     (l2, 2)          "l1 ends at 7"
+ *     (l2, 3)          "l2 is current": all logs of a are known, so any other that is not sealed was never seen by a member
+ */
+
+export interface SealingOptions {
+  readonly ledger: Ledger;
+  readonly ownLog: OwnLog;
+  readonly stability: Stability;
+  readonly membership: Pick<Membership, 'serves'>;
+  readonly clock: Clock;
+}
+
+/** Milliseconds between looks; what is told, or changes in the registry, is noticed at once. */
+const lookIntervalMs = 1000;
+
+/** What this opening waits for before it seals its past. */
+interface Asked {
+  readonly log: LogId;
+  /** What each other member told, behind this opening's first record. */
+  readonly pinned: Map<MemberId, VersionVector>;
+  /** It has sealed by that. */
+  sealed: boolean;
+}
+
+export class Sealing {
+  readonly #options: SealingOptions;
+  readonly #changed = new Notice();
+  #asked: Asked;
+
+  constructor(options: SealingOptions) {
+    this.#options = options;
+    this.#asked = this.#askAll();
+  }
+
+  /** True once this opening has sealed its past, and no log of it has come to light since. */
+  get isComplete(): boolean {
+    return this.#asked.sealed && this.#asked.log === this.#options.ownLog.id && this.#unsealed().length === 0;
+  }
+
+  /** The logs of this member's past that wait, and for whom. */
+  waiting(): readonly UnsealedLog[] {
+    const { members } = this.#options.ledger.registry;
+    const waitsFor = this.#unheard().map((id) => members.nameOf(id));
+    return this.#unsealed().map(({ log }) => ({ log, waitsFor }));
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, ledger, stability } = this.#options;
+    ledger.registry.onChange(() => this.#changed.give(), signal);
+    stability.onChange(() => this.#changed.give(), signal);
+    while (!signal.aborted) {
+      const woken = new AbortController();
+      const noticed = this.#changed.next(signal).then(() => woken.abort());
+      // Where the disk fails, the ledger has told of it; this is tried again.
+      await this.look().catch(() => {});
+      await withEither([signal, woken.signal], (until) => sleep(clock, lookIntervalMs, until)).catch(() => {});
+      this.#changed.give();
+      await noticed;
+    }
+  }
+
+  async look(): Promise<void> {
+    const { membership, ownLog } = this.#options;
+    if (!membership.serves || ownLog.opening === undefined) return;
+    const isOther = this.#asked.log !== ownLog.id;
+    // A peer's disk, put back, may bring a log of this member that nobody knew any more: all are asked again.
+    if (isOther || (this.#asked.sealed && this.#unsealed().length > 0)) this.#asked = this.#askAll();
+    this.#pin();
+    if (!this.#asked.sealed && this.#unheard().length === 0 && this.#coversPinned()) await this.#seal();
+    await this.#sealForRemoved();
+  }
+
+  #askAll(): Asked {
+    return { log: this.#options.ownLog.id, pinned: new Map(), sealed: false };
+  }
+
+  /** Who tells that it has heard of this opening takes nothing more of the earlier ones from anybody's stream. */
+  #pin(): void {
+    const { ledger, stability } = this.#options;
+    const { log, pinned } = this.#asked;
+    for (const id of this.#unheard()) {
+      const told = stability.told(id);
+      if (told !== undefined && ledger.registry.logs.coversPosition(told, { log, sequence: 1 })) pinned.set(id, told);
+    }
+  }
+
+  /** Whom this opening has yet to hear of, behind its first record. */
+  #unheard(): MemberId[] {
+    return this.#options.stability.others().filter((id) => !this.#asked.pinned.has(id));
+  }
+
+  #coversPinned(covered: VersionVector = this.#options.ledger.state.covered): boolean {
+    const { ledger, stability } = this.#options;
+    const others = new Set(stability.others());
+    return [...this.#asked.pinned].every(([id, told]) => !others.has(id) || ledger.registry.logs.covers(covered, told));
+  }
+
+  #unsealed(): readonly KnownLog[] {
+    const { ledger, ownLog } = this.#options;
+    const past = ledger.registry.logs.of(ownLog.member).filter(({ log }) => log !== ownLog.id);
+    return past.filter(({ seal }) => seal === undefined || this.#isVoid(seal.at));
+  }
+
+  /** One batch: where each past log ends, and last of all that this one is current. */
+  async #seal(): Promise<void> {
+    const { ledger, ownLog } = this.#options;
+    const unsealed = this.#unsealed();
+    const currentKey = logKeys.current(ownLog.member);
+    await ledger.submit({
+      keys: [...unsealed.map(({ log }) => logKeys.log(log)), currentKey].map(registryKey),
+      sync: true,
+      bytes: 256 * (unsealed.length + 1),
+      decide: (view) => {
+        const append = ownLog.append(view);
+        for (const known of unsealed) this.#writeSeal(known, append, view);
+        append.registers(() => ({ log: ownLog.id }), currentKey);
+        return { ...append.decided(), result: undefined };
+      },
+    });
+    this.#asked.sealed = true;
+  }
+
+  #writeSeal({ log, member, opened }: KnownLog, append: Append, { state }: CommitView): void {
+    const final = this.#options.ledger.registry.logs.reach(state.covered, log);
+    append.registers((): LogRecord => ({ member, opened, final }), logKeys.log(log));
+  }
+
+  /**
+   * A log of a member that was removed came to light later, or its seal was lost: who took over from that member seals it,
+   * once it covers all that the others cover.
+   */
+  async #sealForRemoved(): Promise<void> {
+    const { ledger, ownLog, stability } = this.#options;
+    const { logs, members } = ledger.registry;
+    const mine = [...logs.removals()].filter(([, { successor }]) => members.home(noNamespace, successor) === ownLog.member);
+    const open = mine.flatMap(([member]) =>
+      logs.of(member).filter(({ seal }) => seal === undefined || this.#isVoid(seal.at)),
+    );
+    if (open.length === 0) return;
+    const coversAll = (covered: VersionVector) =>
+      stability.others().every((id) => {
+        const told = stability.told(id);
+        return told !== undefined && logs.covers(covered, told);
+      });
+    if (!coversAll(ledger.state.covered)) return;
+    await ledger.submit({
+      keys: open.map(({ log }) => registryKey(logKeys.log(log))),
+      sync: true,
+      bytes: 256 * open.length,
+      decide: (view) => {
+        if (!coversAll(view.state.covered)) return { result: undefined };
+        const append = ownLog.append(view);
+        for (const known of open) this.#writeSeal(known, append, view);
+        return { ...append.decided(), result: undefined };
+      },
+    });
+  }
+
+  /** A seal counts no more where its own position lies beyond the end of its log, or beyond the end that the log gets now. */
+  #isVoid({ log, sequence }: Position): boolean {
+    return sequence > this.#endOf(log, new Set());
+  }
+
+  #endOf(log: LogId, seen: Set<LogId>): number {
+    const { ledger, ownLog } = this.#options;
+    const { logs } = ledger.registry;
+    const known = logs.get(log);
+    if (known === undefined || log === ownLog.id) return Number.POSITIVE_INFINITY;
+    const { seal, member } = known;
+    if (member !== ownLog.member) {
+      if (seal !== undefined) return seal.final;
+      return logs.isVoid(log, ledger.state.covered) ? 0 : Number.POSITIVE_INFINITY;
+    }
+    const isSealed = seal !== undefined && !seen.has(log) && this.#endOf(seal.at.log, seen.add(log)) >= seal.at.sequence;
+    return isSealed ? seal.final : logs.reach(ledger.state.covered, log);
+  }
+}
+
+/** A namespace whose home never moved: its home is who took over from its first one. */
+const noNamespace = '' as NamespaceId;
+
+function registryKey(key: string) {
+  return { namespace: registryNamespace, key };
+}

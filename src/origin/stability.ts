@@ -1,0 +1,69 @@
+import type { LogId, MemberId } from '../model/position.ts';
+import { covers, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import type { Ledger } from '../replication/ledger.ts';
+
+/**
+ * What the other members told that they cover, each in its own feed, so behind all that it sent before; and from that the
+ * stable vector, which all of them cover (rule R19). What a member that is away covers is what it said last; one that was
+ * never heard of since this start covers nothing, as far as is known, and purging waits for it.
+ */
+export class Stability {
+  readonly #ledger: Ledger;
+  readonly #self: MemberId;
+  readonly #told = new Map<MemberId, VersionVector>();
+  readonly #changed = new Set<() => void>();
+
+  constructor(ledger: Ledger, self: MemberId) {
+    this.#ledger = ledger;
+    this.#self = self;
+  }
+
+  /** A step of this member's own feed said so; what a scan ends with counts alone, as its disk may have been put back. */
+  tell(member: MemberId, vector: VersionVector, kind: 'caught-up' | 'step'): void {
+    const before = kind === 'step' ? (this.#told.get(member) ?? emptyVector) : emptyVector;
+    this.#told.set(member, joinVectors(before, vector));
+    for (const run of this.#changed) run();
+  }
+
+  /** What a member said last to cover; unset = nothing since this start. */
+  told(member: MemberId): VersionVector | undefined {
+    return this.#told.get(member);
+  }
+
+  /** Calls after each thing that is told, until the signal is aborted. */
+  onChange(run: () => void, signal: AbortSignal): void {
+    this.#changed.add(run);
+    signal.addEventListener('abort', () => this.#changed.delete(run), { once: true });
+  }
+
+  /** The members that are registered, but for this one. */
+  others(): MemberId[] {
+    return [...this.#ledger.registry.members.counted()].filter((id) => id !== this.#self);
+  }
+
+  /** Brings the stable vector up to what was told. It never falls: who is admitted later covers the admission first. */
+  async refresh(): Promise<void> {
+    const { state } = this.#ledger;
+    if (covers(state.stable, this.#met(state.covered))) return;
+    await this.#ledger.submit({
+      keys: [],
+      sync: false,
+      bytes: 0,
+      decide: (view) => ({
+        state: { stable: joinVectors(view.state.stable, this.#met(view.state.covered)) },
+        result: undefined,
+      }),
+    });
+  }
+
+  #met(covered: VersionVector): VersionVector {
+    const { logs } = this.#ledger.registry;
+    const told = this.others().map((id) => this.#told.get(id) ?? emptyVector);
+    const met = new Map<LogId, number>();
+    for (const [log, sequence] of logs.unfold(covered)) {
+      const least = told.reduce((least, vector) => Math.min(least, logs.reach(vector, log)), sequence);
+      if (least > 0) met.set(log, least);
+    }
+    return logs.fold(met);
+  }
+}

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import type { DigestRequest, ScopeDigest } from '../../model/cluster.ts';
+import { MeridianError } from '../../model/errors.ts';
+import { type Filter, matches, prefixesOf } from '../../model/filter.ts';
+import type { NamespaceId } from '../../model/namespace.ts';
+import type { RangeDigest, RangeDigestRequest } from '../../model/range-digest.ts';
+import { Semaphore } from '../../runtime/semaphore.ts';
+import type { Snapshot } from '../../store/store.ts';
+import type { Ledger } from '../ledger.ts';
+import { digestTaken, takeRange } from './range.ts';
+import { addRecord, liveAt } from './record-hash.ts';
+
+/** A scope that is held whole. */
+export interface DigestedScope {
+  readonly scope: ScopeDigest['scope'];
+  readonly ledger: Ledger;
+  readonly filter: Filter;
+}
+
+/** Digests under way and waiting; one more is refused, for each reads everything. */
+const waitingMax = 4;
+/** Digests of ranges that wait for the one under way. Whoever is refused audits something else, later. */
+const rangesWaitingMax = 64;
+/** What one request digests of a range, at the most: its hashes fit into a message. */
+const rangeBounds = { recordsMax: 2048, bytesMax: 4 * 1024 * 1024 };
+
+/** Computes the digests of a node, one after another: a whole one reads all that the node holds. */
+export class Digests {
+  readonly #permits = new Semaphore(1, waitingMax);
+  readonly #rangePermits = new Semaphore(1, rangesWaitingMax);
+
+  /**
+   * Of every living namespace as far as it is of a scope, all of a scope at one instant of its store.
+   * @throws RESOURCE_EXHAUSTED where too many wait already
+   */
+  async of(
+    scopes: readonly DigestedScope[],
+    { second }: DigestRequest,
+    signal: AbortSignal,
+  ): Promise<readonly ScopeDigest[]> {
+    if (!(await this.#permits.acquire(signal))) throw tooMany(waitingMax);
+    try {
+      const digests: ScopeDigest[] = [];
+      for (const scope of scopes) digests.push(...(await ofScope(scope, second, signal)));
+      return digests;
+    } finally {
+      this.#permits.release();
+    }
+  }
+
+  /**
+   * Of a range that the ledger's store holds whole, or of its beginning.
+   * @throws NOT_FOUND; RESOURCE_EXHAUSTED where too many wait already
+   */
+  async ofRange(ledger: Ledger, request: RangeDigestRequest, signal: AbortSignal): Promise<RangeDigest> {
+    ledger.registry.require(request.namespace);
+    if (!(await this.#rangePermits.acquire(signal))) throw tooMany(rangesWaitingMax);
+    try {
+      return await ofRange(ledger, request, signal);
+    } finally {
+      this.#rangePermits.release();
+    }
+  }
+}
+
+function tooMany(limit: number): MeridianError {
+  return new MeridianError('RESOURCE_EXHAUSTED', `${limit} digests wait already`, {
+    reason: 'too-many-digests',
+    limit,
+    retryAfterMs: 5000,
+  });
+}
+
+async function ofRange(
+  ledger: Ledger,
+  { second, hashes: wanted, ...range }: RangeDigestRequest,
+  signal: AbortSignal,
+): Promise<RangeDigest> {
+  const { snapshot, state } = ledger.instant();
+  try {
+    const taken = await takeRange(snapshot, range, rangeBounds);
+    const { records, digest, hashes } = await digestTaken(taken, snapshot, second, signal);
+    const { through } = taken.range;
+    return {
+      vector: state.covered,
+      ...(through === undefined ? {} : { through }),
+      records,
+      digest,
+      hashes: wanted ? hashes.map(({ key, hash }) => ({ key, hash })) : [],
+    };
+  } finally {
+    await snapshot.close();
+  }
+}
+
+async function ofScope(
+  { scope, ledger, filter }: DigestedScope,
+  second: number,
+  signal: AbortSignal,
+): Promise<readonly ScopeDigest[]> {
+  const { snapshot, state } = ledger.instant();
+  const namespaces = ledger.registry.namespaces();
+  try {
+    const digests: ScopeDigest[] = [];
+    for (const { id: namespace, title } of namespaces) {
+      const prefixes = prefixesOf(filter, namespace);
+      if (prefixes.length === 0) continue;
+      const found = await digestNamespace(snapshot, namespace, filter, { second, signal });
+      digests.push({ scope, namespace, title, prefixes, vector: state.covered, second, ...found });
+    }
+    return digests;
+  } finally {
+    await snapshot.close();
+  }
+}
+
+/**
+ * Of the live records of one namespace, in record order. Equal exactly when these are (SHA-256). What has expired by the
+ * second is left out, wherever its value still is.
+ */
+async function digestNamespace(
+  snapshot: Snapshot,
+  namespace: NamespaceId,
+  filter: Filter,
+  { second, signal }: { readonly second: number; readonly signal: AbortSignal },
+): Promise<{ readonly digest: string; readonly records: number }> {
+  const hash = createHash('sha256');
+  let records = 0;
+  for await (const page of snapshot.records({ namespace })) {
+    signal.throwIfAborted();
+    for (const stored of page) {
+      if (!matches(filter, namespace, stored.key)) continue;
+      const record = await liveAt(second, stored, snapshot);
+      if (record === undefined) continue;
+      addRecord(hash, record);
+      records++;
+    }
+  }
+  return { digest: hash.digest('hex'), records };
+}

@@ -1,0 +1,307 @@
+import { registryNamespace } from '../model/namespace.ts';
+import { type LogId, type MemberId, type Position, parseLogId, parseMemberId } from '../model/position.ts';
+import type { Record } from '../model/record.ts';
+import { type Session, sessionAfterAbsence, sessionAfterRecord } from '../model/session.ts';
+import type { Stamp } from '../model/stamp.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+
+/*
+ * What a node knows of logs, from the registry's records, and what that makes of version vectors.
+ *
+ * A member opens a new log each time its store opens, and its earlier logs are then sealed (rule R22): a record says where
+ * each of them ends. Whoever writes that record covers the log up to there, and vectors are only ever joined whole. So a
+ * vector that reaches the seal's own position covers the sealed log, and needs no component for it:
+ *
+ *     log a: 1 2 3 4 5        seal of a: final 5, written at (b, 2)
+ *     log b: 1 2 3            {a: 5, b: 3} folds to {b: 3}, which reaches 5 in a
+ *                             {b: 1} reaches nothing in a; {a: 3, b: 1} reaches 3
+ *
+ * The position of a seal may lie in a log that is sealed itself, and so on: after a hundred restarts the first log is
+ * reached through a chain of ninety-nine.
+ */
+
+/** The registry's keys that speak of logs: each an own record, so that they replicate like data. */
+export const logKeys = {
+  log: (log: LogId) => `log/${log}`,
+  /** The log in which a member last said that it knows all its logs. */
+  current: (member: MemberId) => `current/${member}`,
+  /** A key of its own: a member that was removed while it lives may go on to write what it likes. */
+  removed: (member: MemberId) => `removed/${member}`,
+} as const;
+
+/** The value of `log/<log>`. */
+export interface LogRecord {
+  readonly member: MemberId;
+  /** The stamp of the first record of the log: of two logs of one member the one with the later stamp was opened later. */
+  readonly opened: Stamp;
+  /** The last sequence that counts; unset while the log is not sealed. */
+  readonly final?: number;
+}
+
+/** The value of `current/<member>`. */
+export interface CurrentRecord {
+  readonly log: LogId;
+}
+
+/** The value of `removed/<member>`: it is gone for good. */
+export interface Removal {
+  readonly name: string;
+  /** Takes over every home that it had. */
+  readonly successor: MemberId;
+  /** Who counted to the cluster then, as far as the survivors knew. */
+  readonly members: readonly MemberId[];
+}
+
+export interface Seal {
+  readonly final: number;
+  /** Of the record that says so. */
+  readonly at: Position;
+}
+
+export interface KnownLog {
+  readonly log: LogId;
+  readonly member: MemberId;
+  readonly opened: Stamp;
+  readonly seal?: Seal;
+}
+
+/** What a record of the registry says, and its position. */
+interface Said<T> {
+  readonly value: T;
+  readonly at: Position;
+}
+
+/** Who this node is, where it is a member: of its own logs it knows which one it writes in. */
+export interface SelfInLogs {
+  readonly member: MemberId;
+  readonly log: () => LogId;
+}
+
+export class Logs {
+  readonly #logs = new Map<LogId, KnownLog>();
+  readonly #currents = new Map<MemberId, Said<CurrentRecord>>();
+  readonly #removals = new Map<MemberId, Said<Removal>>();
+  #version = 0;
+  /** Set at an origin. */
+  self: SelfInLogs | undefined;
+
+  /** Grows with each change of what is known. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Takes in a record of the registry, as the store now has it; true where it is one of logs. */
+  apply(record: Record): boolean {
+    const [kind = '', name = ''] = record.key.split('/');
+    if (record.namespace !== registryNamespace || record.kind !== 'live') return false;
+    if (!['log', 'current', 'removed'].includes(kind)) return false;
+    const value: unknown = JSON.parse(Buffer.from(record.value).toString());
+    const at = record.position;
+    const [log, member] = [parseLogId(name), parseMemberId(name)];
+    if (kind === 'log' && log !== undefined) {
+      const { member: owner, opened, final } = value as LogRecord;
+      this.#logs.set(log, { log, member: owner, opened, ...(final === undefined ? {} : { seal: { final, at } }) });
+    }
+    if (kind === 'current' && member !== undefined) this.#currents.set(member, { value: value as CurrentRecord, at });
+    if (kind === 'removed' && member !== undefined) this.#removals.set(member, { value: value as Removal, at });
+    this.#version++;
+    return true;
+  }
+
+  clear(): void {
+    for (const map of [this.#logs, this.#currents, this.#removals]) map.clear();
+    this.#version++;
+  }
+
+  get(log: LogId): KnownLog | undefined {
+    return this.#logs.get(log);
+  }
+
+  all(): Iterable<KnownLog> {
+    return this.#logs.values();
+  }
+
+  /** Oldest first. */
+  of(member: MemberId): readonly KnownLog[] {
+    const own = [...this.#logs.values()].filter((known) => known.member === member);
+    return own.sort((a, b) => (a.opened < b.opened ? -1 : 1));
+  }
+
+  /** The log that the member opened last, as far as is known. */
+  newest(member: MemberId): KnownLog | undefined {
+    let newest: KnownLog | undefined;
+    for (const known of this.#logs.values()) {
+      if (known.member === member && (newest === undefined || known.opened > newest.opened)) newest = known;
+    }
+    return newest;
+  }
+
+  removal(member: MemberId): Removal | undefined {
+    return this.#removals.get(member)?.value;
+  }
+
+  /** The position of the record that says so. */
+  removalAt(member: MemberId): Position | undefined {
+    return this.#removals.get(member)?.at;
+  }
+
+  removals(): ReadonlyMap<MemberId, Removal> {
+    return new Map([...this.#removals].map(([member, { value }]) => [member, value]));
+  }
+
+  /** The log in which the member last said that it knows all its logs. */
+  current(member: MemberId): LogId | undefined {
+    return this.#currents.get(member)?.value.log;
+  }
+
+  /** The positions of the records that make logs void once they are covered. */
+  verdicts(): readonly Position[] {
+    return [...this.#currents.values(), ...this.#removals.values()].map(({ at }) => at);
+  }
+
+  /** How far the vector covers the log: its own component, or all up to a seal that it implies. */
+  reach(vector: VersionVector, log: LogId): number {
+    const own = vector.get(log) ?? 0;
+    const seal = this.#logs.get(log)?.seal;
+    if (seal === undefined || own >= seal.final || seal.at.log === log) return own;
+    return this.coversPosition(vector, seal.at) ? seal.final : own;
+  }
+
+  coversPosition(vector: VersionVector, position: Position): boolean {
+    let { log, sequence } = position;
+    for (let hops = 0; hops <= this.#logs.size; hops++) {
+      if ((vector.get(log) ?? 0) >= sequence) return true;
+      const seal = this.#logs.get(log)?.seal;
+      if (seal === undefined || sequence > seal.final) return false;
+      ({ log, sequence } = seal.at);
+    }
+    return false; // Seals that name each other's logs in a ring imply nothing.
+  }
+
+  /** True for a place beyond the end of a sealed log. */
+  isBeyond({ log, sequence }: Position): boolean {
+    const seal = this.#logs.get(log)?.seal;
+    return seal !== undefined && sequence > seal.final;
+  }
+
+  /** A log in which the vector goes beyond the seal. */
+  beyondIn(vector: VersionVector): LogId | undefined {
+    for (const [log, sequence] of vector) if (this.isBeyond({ log, sequence })) return log;
+    return undefined;
+  }
+
+  /**
+   * True for a log that no member ever saw (rule R22): its member, having heard of all its logs, did not seal it, and went
+   * on in a later one. `covered` is what this node covers: it must know all that the member said before.
+   */
+  isVoid(log: LogId, covered: VersionVector): boolean {
+    const known = this.#logs.get(log);
+    if (known === undefined || known.seal !== undefined) return false;
+    const removal = this.#removals.get(known.member);
+    if (removal !== undefined && this.coversPosition(covered, removal.at)) return true;
+    const current = this.#currents.get(known.member);
+    if (current === undefined || !this.coversPosition(covered, current.at)) return false;
+    const { log: named } = current.value;
+    if (log === named) return false;
+    if (this.self?.member === known.member) return named === this.self.log();
+    return known.opened < (this.#logs.get(named)?.opened ?? '');
+  }
+
+  /** How much of a component counts: up to the seal of its log; nothing where the log is void. */
+  counting(log: LogId, sequence: number, covered: VersionVector): number {
+    const seal = this.#logs.get(log)?.seal;
+    if (seal !== undefined) return Math.min(sequence, seal.final);
+    return this.isVoid(log, covered) ? 0 : sequence;
+  }
+
+  /** The logs of which `vector` covers less than `required` counts for, at a node that covers `covered`. */
+  missing(vector: VersionVector, required: VersionVector, covered: VersionVector = vector): LogId[] {
+    const missing: LogId[] = [];
+    for (const [log, sequence] of required) {
+      if ((vector.get(log) ?? 0) >= sequence) continue;
+      if (this.reach(vector, log) < this.counting(log, sequence, covered)) missing.push(log);
+    }
+    return missing;
+  }
+
+  covers(vector: VersionVector, required: VersionVector, covered: VersionVector = vector): boolean {
+    return this.missing(vector, required, covered).length === 0;
+  }
+
+  /** The vector without the components of sealed logs that the rest implies. */
+  fold(vector: VersionVector): VersionVector {
+    let folded: Map<LogId, number> | undefined;
+    for (const [log, sequence] of vector) {
+      const seal = this.#logs.get(log)?.seal;
+      if (seal === undefined || sequence > seal.final || seal.at.log === log) continue;
+      if (!this.coversPosition(vector, seal.at)) continue;
+      folded ??= new Map(vector);
+      folded.delete(log);
+    }
+    return folded ?? vector;
+  }
+
+  /** The vector with a component for each log that it covers something of, for who may not know the seals yet. */
+  unfold(vector: VersionVector): VersionVector {
+    const unfolded = new Map(vector);
+    for (const log of this.#logs.keys()) {
+      const reached = this.reach(vector, log);
+      if (reached > 0) unfolded.set(log, reached);
+    }
+    return unfolded;
+  }
+
+  /** The vector with each component lowered to the seal of its log (rule R23), folded. */
+  clip(vector: VersionVector): VersionVector {
+    if (this.beyondIn(vector) === undefined) return this.fold(vector);
+    // What was implied through the component that is lowered now is still covered.
+    const clipped = new Map<LogId, number>();
+    for (const [log, sequence] of this.unfold(vector)) {
+      const final = this.#logs.get(log)?.seal?.final ?? sequence;
+      if (Math.min(sequence, final) > 0) clipped.set(log, Math.min(sequence, final));
+    }
+    return this.fold(clipped);
+  }
+
+  /**
+   * The session that goes on from an answer of this node (rule R14): as small as the cluster, and what it leaves out the
+   * rest implies, or nobody will ever have.
+   */
+  session(asked: Session, seen: SeenBySession, covered: VersionVector): Session {
+    const after =
+      'covered' in seen
+        ? sessionAfterAbsence(asked, seen.covered)
+        : sessionAfterRecord(asked, seen.position, seen.stamp);
+    return { vector: this.#sessionVector(after.vector, covered), stamp: after.stamp };
+  }
+
+  #sessionVector(vector: VersionVector, covered: VersionVector): VersionVector {
+    let smaller: Map<LogId, number> | undefined;
+    for (const log of vector.keys()) {
+      const seal = this.#logs.get(log)?.seal;
+      const isImplied = seal !== undefined && seal.at.log !== log && this.coversPosition(covered, seal.at);
+      if (!isImplied && !(seal === undefined && this.isVoid(log, covered))) continue;
+      smaller ??= new Map(vector);
+      smaller.delete(log);
+      // The last seal of the chain lies in a log that goes on.
+      const at = seal && this.#lastSeal(seal);
+      if (at !== undefined && (smaller.get(at.log) ?? 0) < at.sequence) smaller.set(at.log, at.sequence);
+    }
+    return smaller ?? vector;
+  }
+
+  #lastSeal(seal: Seal): Position {
+    let { at } = seal;
+    for (let hops = 0; hops < this.#logs.size; hops++) {
+      const next = this.#logs.get(at.log)?.seal;
+      if (next === undefined || next.at.log === at.log || at.sequence > next.final) return at;
+      ({ at } = next);
+    }
+    return at;
+  }
+}
+
+/** What an answer shows a session: a record, or an absence (or a page) of which its responder's covered vector speaks. */
+export type SeenBySession =
+  | { readonly position: Position; readonly stamp: Stamp }
+  | { readonly covered: VersionVector };

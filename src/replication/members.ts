@@ -1,0 +1,135 @@
+import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
+import { type LogId, type MemberId, type Position, parseMemberId } from '../model/position.ts';
+import type { Record } from '../model/record.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { Logs } from './logs.ts';
+
+/** The registry's keys that speak of members and homes. */
+export const memberKeys = {
+  member: (id: MemberId) => `member/${id}`,
+  /** Where conditional writes of a namespace are decided, once that has moved from the member that created it. */
+  home: (id: NamespaceId) => `home/${id}`,
+} as const;
+
+/** By whom a member was let in, and what it must cover before it counts (rule R19). */
+export interface Admission {
+  readonly by: MemberId;
+  /** Of the record that admitted it. */
+  readonly at: Position;
+  /** What `by` covered then. */
+  readonly covered: ReadonlyArray<readonly [LogId, number]>;
+  /** Those that were registered then, as far as `by` knew: a majority of them must serve it first. */
+  readonly among: readonly MemberId[];
+}
+
+/** A member as its registry record tells. */
+export interface RegisteredMember {
+  readonly id: MemberId;
+  readonly name: string;
+  readonly region: string;
+  readonly location?: readonly [number, number];
+  /** Where the other origins reach it; unset = they must be told. */
+  readonly address?: string;
+  /** Unset for the founder. */
+  readonly admitted?: Admission;
+}
+
+/** Who belongs to the cluster, and who decides: kept up from the registry's records. Who has left it stands in the logs. */
+export class Members {
+  readonly #logs: Logs;
+  readonly #members = new Map<MemberId, RegisteredMember>();
+  readonly #homes = new Map<NamespaceId, { readonly home: MemberId; readonly at: Position }>();
+
+  constructor(logs: Logs) {
+    this.#logs = logs;
+  }
+
+  /** Takes in a record of the registry, as the store now has it. */
+  apply(record: Record): void {
+    const [kind, name = ''] = record.key.split('/');
+    if (record.kind !== 'live' || (kind !== 'home' && kind !== 'member')) return;
+    const value: unknown = JSON.parse(Buffer.from(record.value).toString());
+    if (kind === 'home') {
+      this.#homes.set(name as NamespaceId, { home: (value as { home: MemberId }).home, at: record.position });
+    }
+    const id = parseMemberId(name);
+    if (kind === 'member' && id !== undefined) this.#members.set(id, value as RegisteredMember);
+  }
+
+  clear(): void {
+    this.#members.clear();
+    this.#homes.clear();
+  }
+
+  /** Undefined also for one that was removed. */
+  member(id: MemberId): RegisteredMember | undefined {
+    return this.isRemoved(id) ? undefined : this.#members.get(id);
+  }
+
+  /** The operator's label of any member that was ever heard of, or its id. */
+  nameOf(id: MemberId): string {
+    return this.#members.get(id)?.name ?? this.#logs.removal(id)?.name ?? id;
+  }
+
+  isRemoved(id: MemberId): boolean {
+    return this.#logs.removal(id) !== undefined;
+  }
+
+  /** All that are admitted and not removed, also those that are still catching up. */
+  registered(): readonly RegisteredMember[] {
+    return [...this.#members.values()].filter(({ id }) => !this.isRemoved(id));
+  }
+
+  /**
+   * All whose coverage counts before anything is purged (rule R19): also those of which only the survivors of a removal
+   * knew, which are heard of with that.
+   */
+  counted(): ReadonlySet<MemberId> {
+    const heardOf = [...this.#logs.removals().values()].flatMap(({ members }) => members);
+    return new Set([...this.#members.keys(), ...heardOf].filter((id) => !this.isRemoved(id)));
+  }
+
+  /** Those that have caught up and count in a majority: they have opened a log. */
+  serving(): readonly RegisteredMember[] {
+    return this.registered().filter(({ id }) => this.#logs.newest(id) !== undefined);
+  }
+
+  /** The member that decides conditional writes of a namespace whose creator was `first`. */
+  home(namespace: NamespaceId, first: MemberId): MemberId {
+    return this.#successorOf(this.#homes.get(namespace)?.home ?? first);
+  }
+
+  /**
+   * True where this node may decide as the home: it covers the record that made it that, and the removals that passed the
+   * home on. Who removes a member covers all that the survivors have of it.
+   */
+  mayDecide(namespace: NamespaceId, first: MemberId, covered: VersionVector): boolean {
+    const moved = this.#homes.get(namespace);
+    if (moved !== undefined && !this.#logs.coversPosition(covered, moved.at)) return false;
+    let home = moved?.home ?? first;
+    for (let hops = 0; hops <= this.#members.size; hops++) {
+      const removal = this.#logs.removal(home);
+      const at = this.#logs.removalAt(home);
+      if (removal === undefined || at === undefined) return true;
+      if (!this.#logs.coversPosition(covered, at)) return false;
+      home = removal.successor;
+    }
+    return false;
+  }
+
+  /** The home of the registry itself, at which titles are decided; undefined before it is known. */
+  registryHome(): MemberId | undefined {
+    const moved = this.#homes.get(registryNamespace);
+    return moved === undefined ? undefined : this.#successorOf(moved.home);
+  }
+
+  #successorOf(home: MemberId): MemberId {
+    let successor = home;
+    for (let hops = 0; hops <= this.#members.size; hops++) {
+      const removal = this.#logs.removal(successor);
+      if (removal === undefined) return successor;
+      successor = removal.successor;
+    }
+    return successor; // Two that removed each other while they were parted: nobody is the home.
+  }
+}

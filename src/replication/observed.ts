@@ -1,0 +1,71 @@
+import type { CaughtUp, Changes } from '../model/feed.ts';
+import { mapKey } from '../model/key.ts';
+import type { Stamp } from '../model/stamp.ts';
+import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
+import type { Logs } from './logs.ts';
+
+/** A load, a write or a look at the disk that is under way. */
+export interface InFlight {
+  /** The latest stamp that the feed has named for its key meanwhile. */
+  latest: Stamp | undefined;
+}
+
+/**
+ * What the feed of a scope has shown, covered or not (rule R13), and what it names to whatever is under way (rule R12).
+ * An answer is judged by both before it is kept.
+ */
+export class Observed {
+  readonly #logs: Logs;
+  readonly #inFlight = new Map<string, Set<InFlight>>();
+  #vector: VersionVector = emptyVector;
+
+  constructor(logs: Logs) {
+    this.#logs = logs;
+  }
+
+  get vector(): VersionVector {
+    return this.#vector;
+  }
+
+  /** An event, before anything is awaited: no load that ends meanwhile may be taken for the latest. */
+  show(event: Changes | CaughtUp): void {
+    if (event.kind === 'caught-up') {
+      this.#join(event.vector);
+      return;
+    }
+    for (const { namespace, key, stamp, position } of event.records) {
+      this.#vector = withPosition(this.#vector, position);
+      this.name(mapKey(namespace, key), stamp);
+    }
+    if (event.step !== undefined) this.#join(event.step.vector);
+  }
+
+  /** The feed names a stamp for a key. */
+  name(name: string, stamp: Stamp): void {
+    for (const inFlight of this.#inFlight.get(name) ?? []) {
+      if (inFlight.latest === undefined || inFlight.latest < stamp) inFlight.latest = stamp;
+    }
+  }
+
+  begin(name: string): InFlight {
+    const inFlight: InFlight = { latest: undefined };
+    const others = this.#inFlight.get(name) ?? new Set();
+    this.#inFlight.set(name, others.add(inFlight));
+    return inFlight;
+  }
+
+  end(name: string, inFlight: InFlight): void {
+    const others = this.#inFlight.get(name);
+    others?.delete(inFlight);
+    if (others?.size === 0) this.#inFlight.delete(name);
+  }
+
+  /** A resync: what was shown is void. */
+  clear(): void {
+    this.#vector = emptyVector;
+  }
+
+  #join(vector: VersionVector): void {
+    this.#vector = this.#logs.fold(joinVectors(this.#vector, vector));
+  }
+}

@@ -1,0 +1,63 @@
+import type { Change } from '../model/feed.ts';
+import type { LogId } from '../model/position.ts';
+import type { Store } from '../store/store.ts';
+import type { Ledger } from './ledger.ts';
+
+/**
+ * Tells an edge whether it covers or holds anything beyond a seal, or of a void log (rule R23): it came before the seal was
+ * heard of, and nobody else keeps it there. Each ended log is looked at once: what comes beyond a seal later is refused.
+ */
+export class VoidCheck {
+  readonly #ledger: Ledger;
+  /** Ended logs of which nothing is held beyond this sequence. */
+  readonly #clean = new Map<LogId, number>();
+  #version = -1;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** Everything is held anew. */
+  reset(): void {
+    this.#clean.clear();
+    this.#version = -1;
+  }
+
+  /** Records were taken in: a server that has not heard of what makes a log void may still send of it. */
+  arrived(records: readonly Pick<Change, 'position'>[]): void {
+    for (const { position } of records) {
+      if (this.#clean.delete(position.log)) this.#version = -1;
+    }
+  }
+
+  async holdsAny(): Promise<boolean> {
+    const { store, state, registry } = this.#ledger;
+    const { logs } = registry;
+    const { covered } = state;
+    if (logs.beyondIn(covered) !== undefined) return true;
+    const { version } = logs;
+    if (this.#version === version) return false;
+    // What makes a log void counts once it is covered: until then all is looked at again.
+    const waits = logs.verdicts().some((at) => !logs.coversPosition(covered, at));
+    for (const { log, seal } of [...logs.all()]) {
+      const isVoid = seal === undefined && logs.isVoid(log, covered);
+      const end = seal?.final ?? (isVoid ? 0 : Number.POSITIVE_INFINITY);
+      if (end === Number.POSITIVE_INFINITY || (this.#clean.get(log) ?? Number.POSITIVE_INFINITY) <= end) continue;
+      if (isVoid && covered.has(log)) return true;
+      if (await holdsFrom(store, log, end + 1)) return true;
+      this.#clean.set(log, end);
+    }
+    if (!waits) this.#version = version;
+    return false;
+  }
+}
+
+async function holdsFrom(store: Pick<Store, 'snapshot'>, log: LogId, from: number): Promise<boolean> {
+  const snapshot = store.snapshot();
+  try {
+    for await (const page of snapshot.log(log, from)) if (page.length > 0) return true;
+    return false;
+  } finally {
+    await snapshot.close();
+  }
+}
