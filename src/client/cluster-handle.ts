@@ -1,5 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import type { DigestRequest, Member, NodeStatus, PartDigest, Retired, RetireRequest } from '../model/cluster.ts';
+import type {
+  DigestRequest,
+  Member,
+  NodeStatus,
+  RemovedMember,
+  RemoveMemberRequest,
+  ScopeDigest,
+} from '../model/cluster.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type ClientContext, inCall } from './call-frame.ts';
@@ -44,14 +51,14 @@ export class ClusterHandle {
   }
 
   /** Removes an origin for good. @throws NOT_FOUND, FAILED_PRECONDITION where too few of the others can report */
-  async retire(request: RetireRequest, options: CallOptions = {}): Promise<Retired> {
+  async removeMember(request: RemoveMemberRequest, options: CallOptions = {}): Promise<RemovedMember> {
     return inCall(this.#context, options, (call) =>
-      this.#context.endpoints.write((node) => node.retire(request, call)),
+      this.#context.endpoints.write((node) => node.removeMember(request, call)),
     );
   }
 
   /** Of all that the node in use holds whole, without what has expired by this second since 1970. */
-  async digest(request: DigestRequest, options: CallOptions = {}): Promise<readonly PartDigest[]> {
+  async digest(request: DigestRequest, options: CallOptions = {}): Promise<readonly ScopeDigest[]> {
     return inCall(this.#context, options, (call) => this.#context.endpoints.read((node) => node.digest(request, call)));
   }
 

@@ -49,17 +49,18 @@ export class NamespaceHandle implements Namespace {
   async write(mutations: readonly BatchMutation[], options: WriteOptions = {}): Promise<BatchResult> {
     const { endpoints, session } = this.#context;
     const { durability, durabilityTimeoutMs } = options;
+    const asked = session.current;
     const answer = await inCall(this.#context, options, async (call) => {
       const request = {
         namespace: this.name,
         mutations: await Promise.all(mutations.map(toMutation)),
-        session: session.current,
+        session: asked,
         ...(durability === undefined ? {} : { durability }),
         ...(durabilityTimeoutMs === undefined ? {} : { durabilityTimeoutMs }),
       };
       return endpoints.write((node) => node.write(request, call));
     });
-    session.wrote(answer);
+    session.answered(asked, answer.session);
     return {
       written: answer.written.map(({ stamp, expiresAt }) => ({ version: stamp, expiration: expiresAt ?? null })),
       durability: answer.durability,

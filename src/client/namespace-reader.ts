@@ -22,7 +22,7 @@ export class NamespaceReader {
   async one(key: string, options: ReadOptions): Promise<GetAnswer> {
     const request = { key, ...toReadOptions(this.#context, this.#name, options) };
     const answer = await this.#read(options, (node, call) => node.get(request, call));
-    this.#context.session.sawAnswer(answer);
+    this.#context.session.answered(request.session, answer.session);
     return answer;
   }
 
@@ -31,7 +31,7 @@ export class NamespaceReader {
     checkKeyCount(keys.length);
     const request = { keys, ...toReadOptions(this.#context, this.#name, options) };
     const answers = await this.#read(options, (node, call) => node.getMany(request, call));
-    for (const answer of answers) this.#context.session.sawAnswer(answer);
+    for (const answer of answers) this.#context.session.answered(request.session, answer.session);
     return answers.map((answer, i) => [keys[i] ?? '', answer] as const);
   }
 
@@ -44,7 +44,7 @@ export class NamespaceReader {
       ...(cursor === undefined || cursor === null ? {} : { cursor }),
     };
     const answer = await this.#read(options, (node, call) => node.list(request, call));
-    this.#context.session.sawList(answer);
+    this.#context.session.answered(request.session, answer.session);
     return toListResult(answer);
   }
 

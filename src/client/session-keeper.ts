@@ -1,14 +1,6 @@
 import { MeridianError } from '../model/errors.ts';
-import type { GetAnswer, ListAnswer, WriteAnswer } from '../model/key-value.ts';
-import { type OriginId, type Position, parseOriginId } from '../model/position.ts';
-import {
-  emptySession,
-  joinSessions,
-  type Session,
-  sessionAfterAbsence,
-  sessionAfterPage,
-  sessionAfterRecord,
-} from '../model/session.ts';
+import { type LogId, type Position, parseLogId } from '../model/position.ts';
+import { emptySession, joinSessions, type Session, sessionAfterAnswer, sessionAfterRecord } from '../model/session.ts';
 import { parseStamp, type Stamp } from '../model/stamp.ts';
 
 /**
@@ -33,27 +25,21 @@ export class SessionKeeper {
     return this.#namespaces;
   }
 
-  sawAnswer(answer: GetAnswer): void {
-    if (answer.record !== undefined) this.sawRecord(answer.record.position, answer.record.stamp);
-    else this.#keep(sessionAfterAbsence(this.#session, answer.covered));
+  /** A request that was sent with `asked` was answered. */
+  answered(asked: Session, answered: Session): void {
+    if (this.#enabled) this.#session = sessionAfterAnswer(this.#session, asked, answered);
   }
 
-  sawList(answer: ListAnswer): void {
-    this.#keep(sessionAfterPage(this.#session, answer.covered, answer.seen));
-  }
-
+  /** A watch showed a record. */
   sawRecord(position: Position, stamp: Stamp): void {
-    this.#keep(sessionAfterRecord(this.#session, position, stamp));
-  }
-
-  wrote(answer: WriteAnswer): void {
-    for (const { position, stamp } of answer.written) this.sawRecord(position, stamp);
+    if (this.#enabled) this.#session = sessionAfterRecord(this.#session, position, stamp);
   }
 
   /** A namespace was made, renamed, moved or deleted. */
   changed(change: Session): void {
-    this.#keep(joinSessions(this.#session, change));
-    if (this.#enabled) this.#namespaces = joinSessions(this.#namespaces, change);
+    if (!this.#enabled) return;
+    this.#session = joinSessions(this.#session, change);
+    this.#namespaces = joinSessions(this.#namespaces, change);
   }
 
   /** A text to hand to another process, which then sees what this one did. */
@@ -75,10 +61,6 @@ export class SessionKeeper {
     this.#session = emptySession;
     this.#namespaces = emptySession;
   }
-
-  #keep(session: Session): void {
-    if (this.#enabled) this.#session = session;
-  }
 }
 
 function parseSession(text: string): Session | undefined {
@@ -87,10 +69,10 @@ function parseSession(text: string): Session | undefined {
   const { vector, stamp } = content as { readonly vector?: unknown; readonly stamp?: unknown };
   if (typeof vector !== 'object' || vector === null || typeof stamp !== 'string') return undefined;
   const latest = parseStamp(stamp);
-  const entries = Object.entries(vector).map(([origin, sequence]) => [parseOriginId(origin), sequence] as const);
-  const sound = entries.every(([origin, n]) => origin !== undefined && Number.isSafeInteger(n) && n >= 0);
+  const entries = Object.entries(vector).map(([log, sequence]) => [parseLogId(log), sequence] as const);
+  const sound = entries.every(([log, n]) => log !== undefined && Number.isSafeInteger(n) && n >= 0);
   return sound && latest !== undefined
-    ? { vector: new Map(entries as Array<[OriginId, number]>), stamp: latest }
+    ? { vector: new Map(entries as Array<[LogId, number]>), stamp: latest }
     : undefined;
 }
 

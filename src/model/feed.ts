@@ -3,8 +3,8 @@ import type { Filter } from './filter.ts';
 import type { RecordKey } from './key.ts';
 import type { LogId } from './position.ts';
 import type { LiveHead, Record } from './record.ts';
-import type { Stamp } from './stamp.ts';
 import type { Bound } from './staleness.ts';
+import type { Stamp } from './stamp.ts';
 import type { VersionVector } from './version-vector.ts';
 
 /**
@@ -23,6 +23,9 @@ export interface Feed {
    */
   follow(open: FollowOpen, messages: AsyncIterable<FollowerMessage>, signal: AbortSignal): AsyncIterable<FeedEvent>;
 }
+
+/** Version of this protocol. */
+export const feedProtocol = 2;
 
 /** How values travel: whole, up to a number of bytes, or not at all (then a change is an invalidation). */
 export type ValueMode =
@@ -54,7 +57,7 @@ export interface Opening {
 }
 
 export interface FollowOpen {
-  /** Version of this protocol: 2. */
+  /** The version that the follower speaks: `feedProtocol`. */
   readonly protocol: number;
   readonly node: NodeIdentity;
   /** Drawn at each start of a process, so that a connection to oneself is noticed. */

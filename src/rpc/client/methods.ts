@@ -22,7 +22,7 @@ export const methods = {
   members: method(services.cluster, 'Members'),
   digest: method(services.cluster, 'Digest'),
   digestRange: method(services.cluster, 'DigestRange'),
-  retire: method(services.cluster, 'Retire'),
+  removeMember: method(services.cluster, 'RemoveMember'),
   report: method(services.cluster, 'Report'),
   follow: method(services.feed, 'Follow'),
 } as const;

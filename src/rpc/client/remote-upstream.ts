@@ -5,11 +5,11 @@ import type {
   DigestRequest,
   Member,
   NodeStatus,
-  PartDigest,
+  RemovedMember,
+  RemoveMemberRequest,
   Report,
   ReportRequest,
-  Retired,
-  RetireRequest,
+  ScopeDigest,
 } from '../../model/cluster.ts';
 import { isMeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
@@ -25,19 +25,21 @@ import type { NamespaceInfo } from '../../model/namespace.ts';
 import type { NamespaceChange } from '../../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../../model/range-digest.ts';
 import { emptySession } from '../../model/session.ts';
-import type { Upstream } from '../../model/upstream.ts';
+import type { Peer } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import {
   decodeChange,
   decodeDigest,
   decodeMember,
   decodeNamespace,
+  decodeRemovedMember,
   decodeReport,
   decodeStatus,
   type WireDigest,
   type WireMember,
   type WireNamespace,
   type WireNamespaceChange,
+  type WireRemovedMember,
   type WireReport,
   type WireStatus,
 } from '../codec/cluster-codec.ts';
@@ -53,8 +55,8 @@ import {
   type WireGetResponse,
   type WireListResponse,
 } from '../codec/kv-codec.ts';
-import { decodeRangeDigest, encodeRangeRequest, type WireRangeDigest } from '../codec/range-digest-codec.ts';
-import { decodeOrigin, encodeSession, malformed } from '../codec/record-codec.ts';
+import { decodeRangeDigest, type WireRangeDigest } from '../codec/range-digest-codec.ts';
+import { encodeSession, malformed } from '../codec/record-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { Connection, metadataOf } from './connection.ts';
@@ -79,8 +81,8 @@ interface WireBatchGetResponse {
   readonly answers: ReadonlyArray<{ readonly key: string; readonly answer: WireGetResponse | null }>;
 }
 
-/** Another node as an Upstream. Connects when it is first used, and again whenever the connection is lost. */
-export class RemoteUpstream implements Upstream {
+/** Another node as an Upstream; an origin reports too. Connects when it is first used, and again whenever the connection is lost. */
+export class RemoteUpstream implements Peer {
   readonly address: string;
   readonly #connection: Connection;
   readonly #observer: RpcObserver;
@@ -228,19 +230,21 @@ export class RemoteUpstream implements Upstream {
     return answer.members.map(decodeMember);
   }
 
-  async retire(request: RetireRequest, call: Call): Promise<Retired> {
-    const { id, ...rest } = await this.#connection.unary<unknown, Retired>(methods.retire, request, call);
-    return { ...rest, id: decodeOrigin(id) };
+  async removeMember(request: RemoveMemberRequest, call: Call): Promise<RemovedMember> {
+    return decodeRemovedMember(
+      await this.#connection.unary<unknown, WireRemovedMember>(methods.removeMember, request, call),
+    );
   }
 
-  async digest(request: DigestRequest, call: Call): Promise<readonly PartDigest[]> {
+  async digest(request: DigestRequest, call: Call): Promise<readonly ScopeDigest[]> {
     const wire = await this.#connection.unary<unknown, { digests: WireDigest[] }>(methods.digest, request, call);
     return wire.digests.map(decodeDigest);
   }
 
   async digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest> {
-    const wire = encodeRangeRequest(request);
-    return decodeRangeDigest(await this.#connection.unary<unknown, WireRangeDigest>(methods.digestRange, wire, call));
+    return decodeRangeDigest(
+      await this.#connection.unary<unknown, WireRangeDigest>(methods.digestRange, request, call),
+    );
   }
 
   async report(request: ReportRequest, call: Call): Promise<Report> {

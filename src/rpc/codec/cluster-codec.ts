@@ -1,19 +1,24 @@
 import type {
   FollowerStatus,
   Member,
+  MemberLog,
   NodeIdentity,
   NodeStatus,
-  PartDigest,
-  PartStatus,
   PeerStatus,
+  RemovedMember,
   Report,
+  ReportRequest,
   Role,
+  ScopeDigest,
+  ScopeStatus,
+  UnsealedLog,
 } from '../../model/cluster.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import type { NamespaceChange } from '../../model/namespaces.ts';
 import {
+  decodeLog,
+  decodeMemberId,
   decodeNamespaceId,
-  decodeOrigin,
   decodeSession,
   decodeVector,
   encodeSession,
@@ -46,21 +51,30 @@ export interface WireNamespaceChange {
   readonly durability: string;
 }
 
-type WirePart = Omit<PartStatus, 'covered' | 'floor' | 'settled' | 'root'> & {
+type WireScope = Omit<ScopeStatus, 'covered' | 'floor' | 'stable' | 'rootLog'> & {
   readonly covered: WireVector | null;
   readonly floor: WireVector | null;
-  readonly settled: WireVector | null;
-  readonly rootOrigin?: string | null;
+  readonly stable: WireVector | null;
+  readonly rootLog?: string | null;
 };
 
-export type WireStatus = Omit<NodeStatus, 'node' | 'parts'> & {
+export type WireStatus = Omit<NodeStatus, 'node' | 'scopes' | 'log' | 'unsealed'> & {
   readonly node: WireIdentity | null;
-  readonly parts: readonly WirePart[];
+  readonly scopes: readonly WireScope[];
+  readonly log?: string | null;
+  readonly unsealed: ReadonlyArray<{ readonly log: string; readonly waitsFor: readonly string[] }>;
 };
+
+interface WireMemberLog {
+  readonly log: string;
+  readonly openedMs: number;
+  readonly final?: number | null;
+}
 
 export interface WireMember {
   readonly node: WireIdentity | null;
   readonly connected: boolean;
+  readonly logs: readonly WireMemberLog[];
 }
 
 export function encodeIdentity({ location, ...rest }: NodeIdentity): WireIdentity {
@@ -77,7 +91,7 @@ export function decodeIdentity(wire: WireIdentity | null): NodeIdentity {
 
 export function decodeNamespace(wire: WireNamespace | null): NamespaceInfo {
   if (wire === null) throw malformed('a namespace', 'none');
-  return { id: decodeNamespaceId(wire.id), title: wire.title, home: wire.home };
+  return { id: decodeNamespaceId(wire.id), title: wire.title, home: decodeMemberId(wire.home) };
 }
 
 export function encodeChange({ namespace, session, durability }: NamespaceChange): WireNamespaceChange {
@@ -92,24 +106,25 @@ export function decodeChange({ namespace, session, durability }: WireNamespaceCh
   };
 }
 
-export function encodeStatus({ node, parts, ...rest }: NodeStatus): WireStatus {
+export function encodeStatus({ node, scopes, unsealed = [], ...rest }: NodeStatus): WireStatus {
   return {
     ...rest,
     node: encodeIdentity(node),
-    parts: parts.map(({ covered, floor, settled, root, ...part }) => ({
-      ...part,
+    unsealed,
+    scopes: scopes.map(({ covered, floor, stable, ...scope }) => ({
+      ...scope,
       covered: encodeVector(covered),
       floor: encodeVector(floor),
-      settled: encodeVector(settled),
-      ...optional('rootOrigin', root),
+      stable: encodeVector(stable),
     })),
   };
 }
 
 export function decodeStatus(wire: WireStatus): NodeStatus {
   const { clusterId, version, ready, notes, uptimeMs, readOnly } = wire;
+  const node = decodeIdentity(wire.node);
   return {
-    node: decodeIdentity(wire.node),
+    node,
     clusterId,
     version,
     ready,
@@ -117,17 +132,27 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
     uptimeMs,
     readOnly,
     ...optional('hitRate', wire.hitRate),
-    parts: wire.parts.map(decodePart),
+    ...(wire.log ? { log: decodeLog(wire.log) } : {}),
+    ...(node.role === 'origin' ? { unsealed: wire.unsealed.map(decodeUnsealed) } : {}),
+    scopes: wire.scopes.map(decodeScope),
     ...(wire.peers === undefined || wire.peers.length === 0 ? {} : { peers: wire.peers.map(decodePeer) }),
-    followers: wire.followers.map(({ behindCommits, unacknowledged, name, role, id, part, state }: FollowerStatus) => ({
-      name,
-      role,
-      id,
-      part,
-      state,
-      ...optional('behindCommits', behindCommits),
-      ...optional('unacknowledged', unacknowledged),
-    })),
+    followers: wire.followers.map(decodeFollower),
+  };
+}
+
+function decodeUnsealed({ log, waitsFor }: WireStatus['unsealed'][number]): UnsealedLog {
+  return { log: decodeLog(log), waitsFor };
+}
+
+function decodeFollower({ name, role, id, scope, state, ...rest }: FollowerStatus): FollowerStatus {
+  return {
+    name,
+    role,
+    id,
+    scope,
+    state,
+    ...optional('behindCommits', rest.behindCommits),
+    ...optional('unacknowledged', rest.unacknowledged),
   };
 }
 
@@ -143,50 +168,81 @@ function decodePeer({ name, id, address, state, ...rest }: PeerStatus): PeerStat
   };
 }
 
-function decodePart(wire: WirePart): PartStatus {
+function decodeScope(wire: WireScope): ScopeStatus {
   return {
-    part: wire.part,
-    includes: wire.includes,
+    kind: wire.kind,
+    filter: wire.filter,
     state: wire.state,
     covered: decodeVector(wire.covered),
     floor: decodeVector(wire.floor),
-    settled: decodeVector(wire.settled),
+    stable: decodeVector(wire.stable),
     ...optional('upstream', wire.upstream),
     ...optional('boundMs', wire.boundMs),
-    ...optional('root', wire.rootOrigin ? decodeOrigin(wire.rootOrigin) : undefined),
+    ...optional('rootLog', wire.rootLog ? decodeLog(wire.rootLog) : undefined),
     ...optional('records', wire.records),
     ...optional('bytes', wire.bytes),
   };
 }
 
-export type WireDigest = Omit<PartDigest, 'vector'> & { readonly vector: WireVector | null };
+export type WireDigest = Omit<ScopeDigest, 'vector'> & { readonly vector: WireVector | null };
 
-export function encodeDigest({ vector, ...rest }: PartDigest): WireDigest {
+export function encodeDigest({ vector, ...rest }: ScopeDigest): WireDigest {
   return { ...rest, vector: encodeVector(vector) };
 }
 
-export function decodeDigest({ part, title, prefixes, second, records, digest, ...rest }: WireDigest): PartDigest {
+export function decodeDigest({ scope, title, prefixes, second, records, digest, ...rest }: WireDigest): ScopeDigest {
   const namespace = decodeNamespaceId(rest.namespace);
-  return { part, namespace, title, prefixes, vector: decodeVector(rest.vector), second, records, digest };
+  return { scope, namespace, title, prefixes, vector: decodeVector(rest.vector), second, records, digest };
 }
 
-export function encodeMember({ connected, ...node }: Member): WireMember {
-  return { node: encodeIdentity(node), connected };
+export function encodeMember({ connected, logs = [], ...node }: Member): WireMember {
+  return { node: encodeIdentity(node), connected, logs };
 }
 
-export function decodeMember({ node, connected }: WireMember): Member {
-  return { ...decodeIdentity(node), connected };
+export function decodeMember({ node, connected, logs }: WireMember): Member {
+  const written = logs.map(({ log, openedMs, final }): MemberLog => {
+    return { log: decodeLog(log), openedMs, ...optional('final', final) };
+  });
+  return { ...decodeIdentity(node), connected, ...(written.length === 0 ? {} : { logs: written }) };
 }
 
-export type WireReport = Omit<Report, 'covered' | 'registered'> & {
+export interface WireRemovedMember {
+  readonly id: string;
+  readonly name: string;
+  readonly logs: ReadonlyArray<{ readonly log: string; readonly final: number }>;
+  readonly missing: readonly string[];
+}
+
+export function decodeRemovedMember({ id, name, logs, missing }: WireRemovedMember): RemovedMember {
+  const sealed = logs.map(({ log, final }) => ({ log: decodeLog(log), final }));
+  return { id: decodeMemberId(id), name, logs: sealed, missing };
+}
+
+export interface WireReportRequest {
+  readonly member: string;
+  readonly initiator: string;
+  readonly reporter: string;
+  readonly withdraws?: boolean;
+}
+
+export function decodeReportRequest(wire: WireReportRequest): ReportRequest {
+  return {
+    member: decodeMemberId(wire.member),
+    initiator: decodeMemberId(wire.initiator),
+    reporter: decodeMemberId(wire.reporter),
+    ...(wire.withdraws === true ? { withdraws: true } : {}),
+  };
+}
+
+export interface WireReport {
   readonly covered: WireVector | null;
   readonly registered: readonly string[];
-};
-
-export function encodeReport({ covered, ...report }: Report): WireReport {
-  return { ...report, covered: encodeVector(covered) };
 }
 
-export function decodeReport({ covered, registered, ...log }: WireReport): Report {
-  return { ...log, covered: decodeVector(covered), registered: registered.map(decodeOrigin) };
+export function encodeReport({ covered, registered }: Report): WireReport {
+  return { covered: encodeVector(covered), registered };
+}
+
+export function decodeReport({ covered, registered }: WireReport): Report {
+  return { covered: decodeVector(covered), registered: registered.map(decodeMemberId) };
 }

@@ -1,10 +1,9 @@
-import type { Epochs } from '../../model/epoch.ts';
 import type { CaughtUp, Change, Changes, FeedEvent, Opened, ScanRange, Step } from '../../model/feed.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
+import { decodeOpening, type WireOpening } from './follow-codec.ts';
 import {
   decodeBound,
   decodeNamespaceId,
-  decodeOrigin,
   decodePosition,
   decodeStamp,
   decodeVector,
@@ -19,13 +18,7 @@ import {
 
 interface WireStep {
   readonly vector: WireVector | null;
-  readonly floor: WireVector | null;
-  readonly settled: WireVector | null;
-  readonly epochs?: WireEpochs | null;
-}
-
-interface WireEpochs {
-  readonly origins: ReadonlyArray<{ origin: string; starts: ReadonlyArray<{ epoch: number; first: number }> }>;
+  readonly stable: WireVector | null;
 }
 
 export interface WireChange {
@@ -48,7 +41,6 @@ export interface WireChanges {
   readonly token?: string | null;
   readonly range?: { readonly after?: WireKey | null; readonly through?: WireKey | null } | null;
   readonly committedAtMs?: number | null;
-  readonly epochs?: WireEpochs | null;
   readonly unfinished: boolean;
 }
 
@@ -59,14 +51,15 @@ interface WireKey {
 
 export interface WireFollowResponse {
   readonly event?: string;
-  readonly opened?: (Omit<Opened, 'kind' | 'node'> & { readonly node: WireIdentity | null }) | null;
-  readonly resync?: {
-    readonly vector: WireVector | null;
-    readonly finals: WireVector | null;
-    readonly reason: string;
-  } | null;
+  readonly opened?:
+    | (Omit<Opened, 'kind' | 'node' | 'opening'> & {
+        readonly node: WireIdentity | null;
+        readonly opening?: WireOpening | null;
+      })
+    | null;
+  readonly resync?: { readonly reason: string } | null;
   readonly changes?: WireChanges | null;
-  readonly caughtUp?: { readonly step: WireStep | null } | null;
+  readonly caughtUp?: { readonly step: WireStep | null; readonly floor: WireVector | null } | null;
   readonly echo?: {
     readonly id: number;
     readonly bound?: WireBound | null | undefined;
@@ -75,27 +68,14 @@ export interface WireFollowResponse {
   readonly more?: Uint8Array;
 }
 
-const resyncReasons = ['below-floor', 'unknown-epoch', 'void-progress', 'retired'] as const;
+const resyncReasons = ['below-floor', 'beyond-seal', 'void-log', 'void-progress', 'asked'] as const;
 
-function encodeStep({ vector, floor, settled, epochs }: Step): WireStep {
-  const wire = { vector: encodeVector(vector), floor: encodeVector(floor), settled: encodeVector(settled) };
-  if (epochs === undefined) return wire;
-  return { ...wire, epochs: encodeEpochs(epochs) };
+function encodeStep({ vector, stable }: Step): WireStep {
+  return { vector: encodeVector(vector), stable: encodeVector(stable) };
 }
 
-function decodeStep(wire: WireStep): Step {
-  const { vector, floor, settled, epochs } = wire;
-  const step = { vector: decodeVector(vector), floor: decodeVector(floor), settled: decodeVector(settled) };
-  if (epochs === null || epochs === undefined) return step;
-  return { ...step, epochs: decodeEpochs(epochs) };
-}
-
-function encodeEpochs(epochs: Epochs): WireEpochs {
-  return { origins: [...epochs].map(([origin, starts]) => ({ origin, starts })) };
-}
-
-function decodeEpochs({ origins }: WireEpochs): Epochs {
-  return new Map(origins.map(({ origin, starts }) => [decodeOrigin(origin), starts]));
+function decodeStep({ vector, stable }: WireStep): Step {
+  return { vector: decodeVector(vector), stable: decodeVector(stable) };
 }
 
 /** A change with at most `bytesMax` bytes of its value; the rest travels in pieces. */
@@ -123,15 +103,9 @@ export function decodeChange(wire: WireChange): Change {
 }
 
 /** What closes a changes event. */
-export function encodeClosing({
-  step,
-  token,
-  range,
-  committedAtMs,
-  epochs,
-}: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
+export function encodeClosing(event: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
+  const { step, token, range, committedAtMs } = event;
   return {
-    ...(epochs === undefined ? {} : { epochs: encodeEpochs(epochs) }),
     ...(step === undefined ? {} : { step: encodeStep(step) }),
     ...optional('token', token),
     ...optional('range', range),
@@ -140,9 +114,8 @@ export function encodeClosing({
 }
 
 export function decodeClosing(wire: WireChanges): Omit<Changes, 'kind' | 'records'> {
-  const { step, token, range, committedAtMs, epochs } = wire;
+  const { step, token, range, committedAtMs } = wire;
   return {
-    ...(epochs === null || epochs === undefined ? {} : { epochs: decodeEpochs(epochs) }),
     ...(step === null || step === undefined ? {} : { step: decodeStep(step) }),
     ...optional('token', token),
     ...(range === null || range === undefined ? {} : { range: decodeRange(range) }),
@@ -159,15 +132,13 @@ function decodeRange({ after, through }: NonNullable<WireChanges['range']>): Sca
 export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollowResponse {
   switch (event.kind) {
     case 'opened': {
-      const { node, nonce, clusterId, generation, wallMs } = event;
-      return { opened: { node: encodeIdentity(node), nonce, clusterId, generation, wallMs } };
+      const { kind: _kind, node, ...rest } = event;
+      return { opened: { ...rest, node: encodeIdentity(node) } };
     }
     case 'resync':
-      return {
-        resync: { vector: encodeVector(event.vector), finals: encodeVector(event.finals), reason: event.reason },
-      };
+      return { resync: { reason: event.reason } };
     case 'caught-up':
-      return { caughtUp: { step: encodeStep(event) } };
+      return { caughtUp: { step: encodeStep(event), floor: encodeVector(event.floor) } };
     case 'echo':
       return { echo: { id: event.id, bound: encodeBound(event.bound), wallMs: event.wallMs } };
   }
@@ -175,15 +146,18 @@ export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollow
 
 export function decodeSmallEvent(wire: WireFollowResponse): Exclude<FeedEvent, Changes> {
   if (wire.opened) {
-    const { node, nonce, clusterId, generation, wallMs } = wire.opened;
-    return { kind: 'opened', node: decodeIdentity(node), nonce, clusterId, generation, wallMs };
+    const { node, nonce, clusterId, generation, wallMs, opening } = wire.opened;
+    const said = { node: decodeIdentity(node), nonce, clusterId, generation, wallMs };
+    return { kind: 'opened', ...said, ...decodeOpening(opening) };
   }
   if (wire.resync) {
-    const { vector, finals } = wire.resync;
     const reason = resyncReasons.find((each) => each === wire.resync?.reason) ?? 'void-progress';
-    return { kind: 'resync', vector: decodeVector(vector), finals: decodeVector(finals), reason };
+    return { kind: 'resync', reason };
   }
-  if (wire.caughtUp?.step) return { kind: 'caught-up', ...decodeStep(wire.caughtUp.step) } satisfies CaughtUp;
+  if (wire.caughtUp?.step) {
+    const { step, floor } = wire.caughtUp;
+    return { kind: 'caught-up', ...decodeStep(step), floor: decodeVector(floor) } satisfies CaughtUp;
+  }
   if (wire.echo) return { kind: 'echo', id: wire.echo.id, wallMs: wire.echo.wallMs, ...decodeBound(wire.echo.bound) };
   throw malformed('an event of the feed', wire.event);
 }

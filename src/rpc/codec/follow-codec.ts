@@ -1,9 +1,21 @@
-import type { FollowerMessage, FollowOpen, FollowStart, ValueMode } from '../../model/feed.ts';
+import type { FollowerMessage, FollowOpen, FollowStart, Opening, ValueMode } from '../../model/feed.ts';
 import type { Filter, KeyRange } from '../../model/filter.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
-import { decodeCursor, encodeCursor, type WireCursor } from './cursor-codec.ts';
 import { checkOpenBounds } from './open-bounds.ts';
-import { decodeNamespaceId, decodeVector, encodeVector, malformed, type WireVector } from './record-codec.ts';
+import {
+  decodeLog,
+  decodeNamespaceId,
+  decodeStamp,
+  decodeVector,
+  encodeVector,
+  malformed,
+  type WireVector,
+} from './record-codec.ts';
+
+export interface WireOpening {
+  readonly log: string;
+  readonly opened: string;
+}
 
 interface WireOpen {
   readonly protocol: number;
@@ -17,9 +29,12 @@ interface WireOpen {
   readonly nothing?: boolean;
   readonly now?: boolean;
   readonly partial?: string;
-  readonly cursor?: WireCursor | null;
+  readonly cursor?: WireVector | null;
+  readonly resync?: boolean;
   readonly token: string;
   readonly hops?: number;
+  readonly opening?: WireOpening | null;
+  readonly floor?: WireVector | null;
 }
 
 export interface WireFollowRequest {
@@ -28,14 +43,23 @@ export interface WireFollowRequest {
 }
 
 export function encodeOpen(open: FollowOpen): WireFollowRequest {
-  const { protocol, node, nonce, clusterId = '', role, filter, values, start, hops = 0 } = open;
+  const { protocol, node, nonce, clusterId = '', role, filter, values, start, hops = 0, opening, floor } = open;
   const token = start.kind === 'cursor' ? (start.token ?? '') : '';
   const bytesMax = values.kind === 'inline' ? values.bytesMax : 0;
   const head = { protocol, node: encodeIdentity(node), nonce, clusterId, role, filter, token, hops };
-  return { open: { ...head, values: { kind: values.kind, bytesMax }, ...encodeStart(start) } };
+  const ofPeer = {
+    ...(opening === undefined ? {} : { opening }),
+    ...(floor === undefined ? {} : { floor: encodeVector(floor) }),
+  };
+  return { open: { ...head, values: { kind: values.kind, bytesMax }, ...encodeStart(start), ...ofPeer } };
 }
 
-function encodeStart(start: FollowStart): Pick<WireOpen, 'nothing' | 'now' | 'partial' | 'cursor'> {
+export function decodeOpening(wire: WireOpening | null | undefined): { readonly opening?: Opening } {
+  if (wire === null || wire === undefined) return {};
+  return { opening: { log: decodeLog(wire.log), opened: decodeStamp(wire.opened) } };
+}
+
+function encodeStart(start: FollowStart): Pick<WireOpen, 'nothing' | 'now' | 'partial' | 'cursor' | 'resync'> {
   switch (start.kind) {
     case 'nothing':
       return { nothing: true };
@@ -44,7 +68,9 @@ function encodeStart(start: FollowStart): Pick<WireOpen, 'nothing' | 'now' | 'pa
     case 'partial':
       return { partial: start.token };
     case 'cursor':
-      return { cursor: encodeCursor(start.cursor) };
+      return { cursor: encodeVector(start.cursor) };
+    case 'resync':
+      return { resync: true };
   }
 }
 
@@ -69,6 +95,8 @@ export function decodeOpen(wire: WireOpen): FollowOpen {
     values: decodeValues(wire.values),
     start: decodeStart(wire),
     ...(wire.hops ? { hops: wire.hops } : {}),
+    ...decodeOpening(wire.opening),
+    ...(wire.floor ? { floor: decodeVector(wire.floor) } : {}),
   };
 }
 
@@ -96,9 +124,11 @@ function decodeStart(wire: WireOpen): FollowStart {
     case 'partial':
       return { kind: 'partial', token: wire.partial ?? '' };
     case 'cursor': {
-      const cursor = decodeCursor(wire.cursor);
+      const cursor = decodeVector(wire.cursor);
       return { kind: 'cursor', cursor, ...(wire.token === '' ? {} : { token: wire.token }) };
     }
+    case 'resync':
+      return { kind: 'resync' };
     default:
       throw malformed('where to start', wire.start);
   }

@@ -1,7 +1,6 @@
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance, Source } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { Record as StoredRecord } from '../../model/record.ts';
-import { decodeOpenings, encodeOpenings, type WireOpenings } from './cursor-codec.ts';
 import {
   decodeBound,
   decodeNamespaceId,
@@ -50,7 +49,7 @@ export interface WireGetResponse {
   readonly position: WirePosition | null;
   readonly provenance: WireProvenance | null;
   readonly valueBytes: number;
-  readonly openings?: WireOpenings | null;
+  readonly session: WireSession | null;
 }
 
 export interface WireListRequest extends Omit<WireGetRequest, 'key'> {
@@ -69,7 +68,7 @@ export interface WireListResponse {
   }>;
   readonly cursor: string;
   readonly provenance: WireProvenance | null;
-  readonly seen: WireSession | null;
+  readonly session: WireSession | null;
 }
 
 const noBytes = new Uint8Array();
@@ -110,7 +109,7 @@ const sources = new Map<string, Source>([
   ['CACHE', 'cache'],
 ]);
 
-function decodeProvenance(wire: WireProvenance | null): Provenance {
+function decodeProvenance(wire: WireProvenance | null, session: WireSession | null): Provenance {
   const source = sources.get(wire?.source ?? '');
   if (wire === null || source === undefined) throw malformed('the provenance of an answer', wire?.source);
   return {
@@ -119,6 +118,7 @@ function decodeProvenance(wire: WireProvenance | null): Provenance {
     past: wire.past,
     covered: decodeVector(wire.covered),
     responder: wire.responder,
+    session: decodeSession(session),
     ...decodeBound(wire.bound),
   };
 }
@@ -136,14 +136,13 @@ export function encodeGetAnswer(answer: GetAnswer, { value }: { readonly value: 
     position: record?.position ?? null,
     provenance: encodeProvenance(answer),
     valueBytes: live?.value.byteLength ?? 0,
-    openings: encodeOpenings(answer.openings),
+    session: encodeSession(answer.session),
   };
 }
 
 export function decodeGetAnswer(wire: WireGetResponse, key: string, value: Uint8Array = wire.value): GetAnswer {
-  const provenance = decodeProvenance(wire.provenance);
-  const openings = decodeOpenings(wire.openings);
-  if (wire.version === '') return { ...provenance, openings, record: undefined };
+  const provenance = decodeProvenance(wire.provenance, wire.session);
+  if (wire.version === '') return { ...provenance, record: undefined };
   const written = {
     namespace: provenance.namespace,
     key,
@@ -154,7 +153,7 @@ export function decodeGetAnswer(wire: WireGetResponse, key: string, value: Uint8
   const record: StoredRecord = wire.found
     ? { kind: 'live', ...written, value, ...optional('metadata', wire.metadata) }
     : { kind: 'tombstone', ...written };
-  return { ...provenance, openings, record };
+  return { ...provenance, record };
 }
 
 export function encodeList(request: ListRequest): WireListRequest {
@@ -178,13 +177,13 @@ export function encodeListAnswer(answer: ListAnswer): WireListResponse {
     keys: answer.keys.map(({ stamp, ...rest }) => ({ ...rest, version: stamp })),
     cursor: answer.cursor ?? '',
     provenance: encodeProvenance(answer),
-    seen: encodeSession(answer.seen),
+    session: encodeSession(answer.session),
   };
 }
 
-export function decodeListAnswer({ keys, cursor, provenance, seen }: WireListResponse): ListAnswer {
+export function decodeListAnswer({ keys, cursor, provenance, session }: WireListResponse): ListAnswer {
   return {
-    ...decodeProvenance(provenance),
+    ...decodeProvenance(provenance, session),
     keys: keys.map(({ key, version, metadata, expiresAt, valueBytes }) => ({
       key,
       stamp: decodeStamp(version),
@@ -192,7 +191,6 @@ export function decodeListAnswer({ keys, cursor, provenance, seen }: WireListRes
       ...optional('metadata', metadata),
       ...optional('expiresAt', expiresAt),
     })),
-    seen: decodeSession(seen),
     ...(cursor === '' ? {} : { cursor }),
   };
 }

@@ -1,9 +1,10 @@
 import { MeridianError } from '../../model/errors.ts';
 import { limits } from '../../model/limits.ts';
+import type { WireVector } from './record-codec.ts';
 
 /** What a follower may say when it opens a stream; nodes keep it for as long as the stream lives. */
 const bounds = {
-  /** Ranges of its part, included and excluded. */
+  /** Ranges of its scope, included and excluded. */
   ranges: 1024,
   /** UTF-8 bytes of a name, a region, an id, an address or a nonce. */
   labelBytes: 512,
@@ -11,7 +12,7 @@ const bounds = {
   tokenBytes: 256 * 1024,
 } as const;
 
-interface Opening {
+interface Said {
   readonly node: object | null;
   readonly nonce: string;
   readonly clusterId: string;
@@ -20,19 +21,23 @@ interface Opening {
     readonly excludes: ReadonlyArray<{ readonly prefix: string }>;
   } | null;
   readonly partial?: string;
-  readonly cursor?: { readonly components: Readonly<Record<string, unknown>> } | null;
+  readonly role: string;
+  readonly cursor?: WireVector | null;
   readonly token: string;
 }
 
 /** @throws INVALID_ARGUMENT where a follower says more than any follower has to say */
-export function checkOpenBounds({ node, nonce, clusterId, filter, partial = '', cursor, token }: Opening): void {
+export function checkOpenBounds(said: Said): void {
+  const { node, nonce, clusterId, filter, partial = '', role, cursor, token } = said;
   const ranges = [...(filter?.includes ?? []), ...(filter?.excludes ?? [])];
-  check('ranges of a part', bounds.ranges, ranges.length);
+  check('ranges of a scope', bounds.ranges, ranges.length);
   for (const { prefix } of ranges) check('bytes of a prefix', limits.keyBytesMax, Buffer.byteLength(prefix));
   const labels = [nonce, clusterId, ...Object.values(node ?? {})].filter((label) => typeof label === 'string');
   for (const label of labels) check('bytes of a label', bounds.labelBytes, Buffer.byteLength(label));
   for (const text of [partial, token]) check('bytes of a token', bounds.tokenBytes, Buffer.byteLength(text));
-  check('components of a cursor', limits.vectorComponentsMax, Object.keys(cursor?.components ?? {}).length);
+  // A client's watch comes with a folded one; a node's names every log (its bound is the one of vectors between nodes).
+  if (role !== 'watch') return;
+  check('components of a cursor', limits.vectorComponentsMax, Object.keys(cursor?.sequences ?? {}).length);
 }
 
 function check(what: string, limit: number, seen: number): void {

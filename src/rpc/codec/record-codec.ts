@@ -1,14 +1,14 @@
 import { MeridianError } from '../../model/errors.ts';
 import { limits } from '../../model/limits.ts';
 import { type NamespaceId, parseNamespaceId } from '../../model/namespace.ts';
-import { type OriginId, type Position, parseOriginId } from '../../model/position.ts';
+import { type LogId, type MemberId, type Position, parseLogId, parseMemberId } from '../../model/position.ts';
 import { emptySession, type Session } from '../../model/session.ts';
 import type { Bound } from '../../model/staleness.ts';
 import { bottomStamp, parseStamp, type Stamp } from '../../model/stamp.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 
 export interface WirePosition {
-  readonly origin: string;
+  readonly log: string;
   readonly sequence: number;
 }
 
@@ -23,7 +23,7 @@ export interface WireSession {
 
 export interface WireBound {
   readonly stalenessMs: number;
-  readonly rootOrigin: string;
+  readonly rootLog: string;
 }
 
 export function malformed(what: string, seen: unknown): MeridianError {
@@ -32,10 +32,16 @@ export function malformed(what: string, seen: unknown): MeridianError {
   });
 }
 
-export function decodeOrigin(text: string): OriginId {
-  const origin = parseOriginId(text);
-  if (origin === undefined) throw malformed('an origin id (16 hex digits)', text);
-  return origin;
+export function decodeMemberId(text: string): MemberId {
+  const member = parseMemberId(text);
+  if (member === undefined) throw malformed("a member's id (16 hex digits)", text);
+  return member;
+}
+
+export function decodeLog(text: string): LogId {
+  const log = parseLogId(text);
+  if (log === undefined) throw malformed("a log's id (16 hex digits)", text);
+  return log;
 }
 
 export function decodeStamp(text: string): Stamp {
@@ -52,44 +58,51 @@ export function decodeNamespaceId(text: string): NamespaceId {
 
 export function decodePosition(position: WirePosition | null): Position {
   if (position === null) throw malformed('a position', 'none');
-  return { origin: decodeOrigin(position.origin), sequence: position.sequence };
+  return { log: decodeLog(position.log), sequence: position.sequence };
 }
 
 export function encodeVector(vector: VersionVector): WireVector {
   return { sequences: Object.fromEntries(vector) };
 }
 
-export function decodeVector(vector: WireVector | null | undefined): VersionVector {
+/** Components of a vector between nodes. Cursors, floors and reports name every log that there ever was. */
+export const nodeVectorComponentsMax = 1_000_000;
+
+export function decodeVector(
+  vector: WireVector | null | undefined,
+  componentsMax = nodeVectorComponentsMax,
+): VersionVector {
   const entries = Object.entries(vector?.sequences ?? {});
-  if (entries.length > limits.vectorComponentsMax) {
+  if (entries.length > componentsMax) {
     throw new MeridianError(
       'INVALID_ARGUMENT',
-      `a vector has at most ${limits.vectorComponentsMax} components; this one has ${entries.length}`,
-      { reason: 'vector-too-long', limit: limits.vectorComponentsMax, seen: entries.length },
+      `a vector has at most ${componentsMax} components; this one has ${entries.length}`,
+      { reason: 'vector-too-long', limit: componentsMax, seen: entries.length },
     );
   }
-  return new Map(entries.map(([origin, sequence]) => [decodeOrigin(origin), sequence]));
+  return new Map(entries.map(([log, sequence]) => [decodeLog(log), sequence]));
 }
 
 export function encodeSession({ vector, stamp }: Session): WireSession {
   return { vector: encodeVector(vector), stamp: stamp === bottomStamp ? '' : stamp };
 }
 
-export function decodeSession(session: WireSession | null): Session {
-  if (session === null) return emptySession;
+/** Of a request or an answer: as small as the cluster. */
+export function decodeSession(session: WireSession | null | undefined): Session {
+  if (session === null || session === undefined) return emptySession;
   return {
-    vector: decodeVector(session.vector),
+    vector: decodeVector(session.vector, limits.vectorComponentsMax),
     stamp: session.stamp === '' ? bottomStamp : decodeStamp(session.stamp),
   };
 }
 
 export function encodeBound(bound: Bound | undefined): WireBound | undefined {
-  return bound === undefined ? undefined : { stalenessMs: bound.boundMs, rootOrigin: bound.root };
+  return bound === undefined ? undefined : { stalenessMs: bound.boundMs, rootLog: bound.root };
 }
 
 export function decodeBound(bound: WireBound | null | undefined): { readonly bound?: Bound } {
   if (bound === null || bound === undefined) return {};
-  return { bound: { boundMs: bound.stalenessMs, root: decodeOrigin(bound.rootOrigin) } };
+  return { bound: { boundMs: bound.stalenessMs, root: decodeLog(bound.rootLog) } };
 }
 
 /** `{ [name]: value }`, or nothing where the value is unset: proto3's optional fields. */

@@ -1,15 +1,17 @@
 import type { Condition, Durability, Expiry, Mutation, WriteAnswer, WriteRequest } from '../../model/key-value.ts';
-import { decodeOpenings, encodeOpenings, type WireOpenings } from './cursor-codec.ts';
 import {
+  decodeMemberId,
   decodeNamespaceId,
-  decodeOrigin,
   decodePosition,
+  decodeSession,
   decodeStamp,
   decodeVector,
+  encodeSession,
   encodeVector,
   malformed,
   optional,
   type WirePosition,
+  type WireSession,
   type WireVector,
 } from './record-codec.ts';
 
@@ -36,7 +38,7 @@ export interface WireWriteResponse {
   readonly covered: WireVector | null;
   readonly namespaceId: string;
   readonly origin: string;
-  readonly openings?: WireOpenings | null;
+  readonly session: WireSession | null;
 }
 
 export function encodeCondition(condition: Condition | undefined): WireCondition | null {
@@ -130,14 +132,14 @@ export function encodeWriteAnswer(answer: WriteAnswer): WireWriteResponse {
     covered: encodeVector(answer.covered),
     namespaceId: answer.namespace,
     origin: answer.origin,
-    openings: encodeOpenings(answer.openings),
+    session: encodeSession(answer.session),
   };
 }
 
 export function decodeWriteAnswer(wire: WireWriteResponse): WriteAnswer {
   return {
     namespace: decodeNamespaceId(wire.namespaceId),
-    origin: decodeOrigin(wire.origin),
+    origin: decodeMemberId(wire.origin),
     written: wire.written.map(({ version, position, expiresAt }) => ({
       stamp: decodeStamp(version),
       position: decodePosition(position),
@@ -145,6 +147,6 @@ export function decodeWriteAnswer(wire: WireWriteResponse): WriteAnswer {
     })),
     durability: decodeDurability(wire.durability),
     covered: decodeVector(wire.covered),
-    openings: decodeOpenings(wire.openings),
+    session: decodeSession(wire.session),
   };
 }

@@ -1,17 +1,24 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { DigestRequest, KnownLog, ReportRequest, RetireRequest } from '../../model/cluster.ts';
-import type { Upstream } from '../../model/upstream.ts';
-import { encodeChange, encodeDigest, encodeMember, encodeReport, encodeStatus } from '../codec/cluster-codec.ts';
+import type { DigestRequest, RemoveMemberRequest } from '../../model/cluster.ts';
+import { MeridianError } from '../../model/errors.ts';
+import type { Peer, Upstream } from '../../model/upstream.ts';
+import {
+  decodeReportRequest,
+  encodeChange,
+  encodeDigest,
+  encodeMember,
+  encodeReport,
+  encodeStatus,
+  type WireReportRequest,
+} from '../codec/cluster-codec.ts';
 import { decodeRangeRequest, encodeRangeDigest, type WireRangeRequest } from '../codec/range-digest-codec.ts';
-import { decodeOrigin, decodeSession, type WireSession } from '../codec/record-codec.ts';
+import { decodeSession, type WireSession } from '../codec/record-codec.ts';
 import type { Timing } from './call-of.ts';
 import { unary } from './unary.ts';
 
 interface Named {
   readonly name: string;
 }
-
-type WireRetire = Omit<RetireRequest, 'witness'> & { readonly witness?: KnownLog | null };
 
 interface Titled {
   readonly title: string;
@@ -34,7 +41,7 @@ export function namespaceHandlers(upstream: Upstream, timing: Timing): UntypedSe
   };
 }
 
-export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServiceImplementation {
+export function clusterHandlers(upstream: Upstream | Peer, timing: Timing): UntypedServiceImplementation {
   return {
     Status: unary(timing, async (_: unknown, call) => encodeStatus(await upstream.status(call))),
     Members: unary(timing, async (_: unknown, call) => {
@@ -48,17 +55,16 @@ export function clusterHandlers(upstream: Upstream, timing: Timing): UntypedServ
     DigestRange: unary(timing, async (request: WireRangeRequest, call) =>
       encodeRangeDigest(await upstream.digestRange(decodeRangeRequest(request), call)),
     ),
-    Retire: unary(timing, ({ witness, ...request }: WireRetire, call) =>
-      upstream.retire({ ...request, ...(witness ? { witness } : {}) }, call),
-    ),
-    Report: unary(timing, async ({ origin, initiator, reporter, withdraws = false }: ReportRequest, call) => {
-      const request = {
-        origin: decodeOrigin(origin),
-        initiator: decodeOrigin(initiator),
-        reporter: decodeOrigin(reporter),
-        withdraws,
-      };
-      return encodeReport(await upstream.report(request, call));
+    RemoveMember: unary(timing, (request: RemoveMemberRequest, call) => upstream.removeMember(request, call)),
+    Report: unary(timing, async (wire: WireReportRequest, call) => {
+      if (!('report' in upstream)) throw notAnOrigin();
+      return encodeReport(await upstream.report(decodeReportRequest(wire), call));
     }),
   };
+}
+
+function notAnOrigin(): MeridianError {
+  return new MeridianError('UNIMPLEMENTED', 'this node is no origin: it has nothing to report', {
+    reason: 'no-origin',
+  });
 }

@@ -21,7 +21,7 @@ export interface FeedHandlerOptions extends Timing {
 }
 
 /**
- * Serves the feed. An event that goes to many followers is one object (they share their part's shape), so its bytes are
+ * Serves the feed. An event that goes to many followers is one object (they share their scope's shape), so its bytes are
  * made once and kept beside it for as long as anybody holds it.
  */
 export class FeedHandler {

@@ -1,29 +1,25 @@
-import { type Cursor, cursorOf, type Epochs } from '../../model/epoch.ts';
 import type { FeedEvent, FollowStart } from '../../model/feed.ts';
-import type { NamespaceId } from '../../model/namespace.ts';
-import { covers, emptyVector, type VersionVector, withPosition } from '../../model/version-vector.ts';
-import { decodeNamespaceId, decodeOrigin, malformed } from '../codec/record-codec.ts';
+import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
+import { type LogId, type Position, parseLogId } from '../../model/position.ts';
+import type { Record } from '../../model/record.ts';
+import { emptyVector, type VersionVector, withPosition } from '../../model/version-vector.ts';
+import { decodeLog, decodeNamespaceId, malformed } from '../codec/record-codec.ts';
 
 interface Scope {
   readonly namespace: NamespaceId;
   readonly prefix: string;
 }
 
-type Written = [version: 1, namespace: string, prefix: string, components: Array<[string, number, number | null]>];
+type Written = [version: 2, namespace: string, prefix: string, components: Array<[string, number]>];
 
 /** Opaque to clients; a cursor resumes the watch of the same namespace and prefix, at any node. */
-export function encodeWatchCursor(cursor: Cursor, { namespace, prefix }: Scope): string {
-  const components = [...cursor].map(([origin, { sequence, epoch }]): Written[3][number] => [
-    origin,
-    sequence,
-    epoch ?? null,
-  ]);
-  const written: Written = [1, namespace, prefix, components];
+export function encodeWatchCursor(cursor: VersionVector, { namespace, prefix }: Scope): string {
+  const written: Written = [2, namespace, prefix, [...cursor]];
   return Buffer.from(JSON.stringify(written)).toString('base64url');
 }
 
 /** @throws INVALID_ARGUMENT where it is no cursor of a watch, or of another one */
-export function decodeWatchCursor(text: string, scope: Scope): Cursor {
+export function decodeWatchCursor(text: string, scope: Scope): VersionVector {
   const bad = () => malformed('the cursor of a watch of this namespace and prefix', text);
   let written: unknown;
   try {
@@ -34,9 +30,16 @@ export function decodeWatchCursor(text: string, scope: Scope): Cursor {
   if (!isWritten(written)) throw bad();
   const [, namespace, prefix, components] = written;
   if (decodeNamespaceId(namespace) !== scope.namespace || prefix !== scope.prefix) throw bad();
-  return new Map(
-    components.map(([origin, sequence, epoch]) => [decodeOrigin(origin), { sequence, epoch: epoch ?? undefined }]),
-  );
+  return new Map(components.map(([log, sequence]) => [decodeLog(log), sequence]));
+}
+
+/** What a watch follows besides its own range: the seals tell whether a step covers what was shown. */
+export const sealsRange = { namespace: registryNamespace, prefix: 'log/' } as const;
+
+/** Where a log ends, and the position of the record that says so. */
+interface Seal {
+  readonly final: number;
+  readonly at: Position;
 }
 
 /**
@@ -44,10 +47,12 @@ export function decodeWatchCursor(text: string, scope: Scope): Cursor {
  * until a step covers it, as another node may have yet to hear of it, and would go back to an earlier record.
  *
  *     a {o: 5}  step {o: 5}  cursor   ·   b {p: 9}  step {o: 5}  none   ·   c {o: 6}  step {o: 6, p: 9}  cursor
+ *
+ * Steps leave out the components of sealed logs, so the seals are followed too (`sealsRange`): whoever covers the position
+ * of a seal covers the log up to it.
  */
 export class WatchCursors {
-  /** Steps tell them only where they changed. */
-  #epochs: Epochs = new Map();
+  readonly #seals = new Map<LogId, Seal>();
   #shown: VersionVector = emptyVector;
   #given: boolean;
 
@@ -57,32 +62,54 @@ export class WatchCursors {
   }
 
   /** The cursor behind this event; undefined where it is none to resume at. */
-  after(event: FeedEvent): Cursor | undefined {
+  after(event: FeedEvent): VersionVector | undefined {
     if (event.kind === 'resync') this.#shown = emptyVector;
     if (event.kind === 'changes') {
-      for (const { position } of event.records) this.#shown = withPosition(this.#shown, position);
+      for (const record of event.records) {
+        if (record.kind === 'live') this.#hearSeal(record);
+        this.#shown = withPosition(this.#shown, record.position);
+      }
     }
     const step = event.kind === 'caught-up' ? event : event.kind === 'changes' ? event.step : undefined;
     if (step === undefined) return undefined;
-    if (step.epochs !== undefined) this.#epochs = step.epochs;
-    if (this.#given && !covers(step.vector, this.#shown)) return undefined;
+    const isCovered = this.#coversShown(step.vector);
+    if (isCovered) this.#shown = emptyVector; // Later steps cover it too.
+    if (this.#given && !isCovered) return undefined;
     this.#given = true;
-    return cursorOf(step.vector, this.#epochs);
+    return step.vector;
+  }
+
+  #hearSeal({ namespace, key, value, position }: Record & { readonly kind: 'live' }): void {
+    const log = parseLogId(key.slice(sealsRange.prefix.length));
+    if (namespace !== sealsRange.namespace || !key.startsWith(sealsRange.prefix) || log === undefined) return;
+    const { final } = JSON.parse(Buffer.from(value).toString()) as { readonly final?: number };
+    if (final !== undefined) this.#seals.set(log, { final, at: position });
+  }
+
+  #coversShown(vector: VersionVector): boolean {
+    for (const [log, sequence] of this.#shown) if (!this.#covers(vector, { log, sequence })) return false;
+    return true;
+  }
+
+  /** A seal may lie in a log that is sealed itself, and so on. */
+  #covers(vector: VersionVector, position: Position): boolean {
+    let { log, sequence } = position;
+    for (let hops = 0; hops <= this.#seals.size; hops++) {
+      if ((vector.get(log) ?? 0) >= sequence) return true;
+      const seal = this.#seals.get(log);
+      if (seal === undefined || sequence > seal.final) return false;
+      ({ log, sequence } = seal.at);
+    }
+    return false;
   }
 }
 
 function isWritten(value: unknown): value is Written {
-  if (!Array.isArray(value) || value[0] !== 1 || typeof value[1] !== 'string' || typeof value[2] !== 'string')
+  if (!Array.isArray(value) || value[0] !== 2 || typeof value[1] !== 'string' || typeof value[2] !== 'string')
     return false;
   const components: unknown = value[3];
   return (
     Array.isArray(components) &&
-    components.every(
-      (c: unknown) =>
-        Array.isArray(c) &&
-        typeof c[0] === 'string' &&
-        Number.isSafeInteger(c[1]) &&
-        (c[2] === null || Number.isInteger(c[2])),
-    )
+    components.every((c: unknown) => Array.isArray(c) && typeof c[0] === 'string' && Number.isSafeInteger(c[1]))
   );
 }

@@ -1,16 +1,16 @@
 import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { Cursor } from '../../model/epoch.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type { FeedEvent, FollowStart } from '../../model/feed.ts';
+import { type FeedEvent, type FollowOpen, type FollowStart, feedProtocol } from '../../model/feed.ts';
 import { type NamespaceInfo, namespaceKey, registryNamespace } from '../../model/namespace.ts';
 import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
 import type { Random } from '../../runtime/random.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { endlessStream, writeTo } from './unary.ts';
-import { decodeWatchCursor, encodeWatchCursor, WatchCursors } from './watch-cursor.ts';
+import { decodeWatchCursor, encodeWatchCursor, sealsRange, WatchCursors } from './watch-cursor.ts';
 import { WatchMessages, type WireWatchResponse } from './watch-messages.ts';
 
 interface WireWatchRequest {
@@ -39,13 +39,14 @@ export function watchHandlers(
     const namespace = await upstream.find(name, { deadlineMs, signal }, decodeSession(session));
     const scope = { namespace: namespace.id, prefix };
     const start = startOf(cursor === '' ? undefined : decodeWatchCursor(cursor, scope), fromStart);
-    const open = {
-      protocol: 1,
-      node: { name: 'watch', role: 'edge' as const, id: random.hex(8), region: '' },
+    const end = { namespace: registryNamespace, prefix: namespaceKey(namespace.id) };
+    const open: FollowOpen = {
+      protocol: feedProtocol,
+      node: { name: 'watch', role: 'edge', id: random.hex(8), region: '' },
       nonce: random.hex(8),
-      role: 'watch' as const,
-      filter: { includes: [scope, { namespace: registryNamespace, prefix: namespaceKey(namespace.id) }], excludes: [] },
-      values: { kind: 'inline' as const, bytesMax: pieceBytesMax },
+      role: 'watch',
+      filter: { includes: [scope, end, sealsRange], excludes: [] },
+      values: { kind: 'inline', bytesMax: pieceBytesMax },
       start,
     };
     const cursors = new WatchCursors(start.kind);
@@ -95,7 +96,7 @@ function tooManyWatchers(most: number): MeridianError {
   });
 }
 
-function startOf(cursor: Cursor | undefined, fromStart: boolean): FollowStart {
+function startOf(cursor: VersionVector | undefined, fromStart: boolean): FollowStart {
   if (cursor !== undefined) return { kind: 'cursor', cursor };
   return { kind: fromStart ? 'nothing' : 'now' };
 }

@@ -1,7 +1,7 @@
 import type { Change, FeedEvent } from '../../model/feed.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { optional } from '../codec/record-codec.ts';
+import { optional, type WirePosition } from '../codec/record-codec.ts';
 
 export interface WireWatchResponse {
   readonly event?: 'change' | 'reset' | 'caughtUp';
@@ -13,7 +13,7 @@ export interface WireWatchResponse {
     readonly metadata?: string | null;
     readonly expiresAt?: number | null;
     readonly version: string;
-    readonly position: { readonly origin: string; readonly sequence: number } | null;
+    readonly position: WirePosition | null;
   } | null;
   readonly reset?: boolean;
   readonly caughtUp?: boolean;
