@@ -1,47 +1,49 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { registryNamespace as namespace } from '../../src/model/namespace.ts';
+import { nowhere as position } from '../../src/model/position.ts';
 import type { Record } from '../../src/model/record.ts';
-import { saveUnreplicated } from '../../src/node/save-unreplicated.ts';
+import { bottomStamp as stamp } from '../../src/model/stamp.ts';
+import { keepApart } from '../../src/node/kept-apart.ts';
 import { silentLogger as logger } from '../../src/runtime/logger.ts';
-import { live } from '../contract/sample-records.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'meridian-save-'));
+  folder = await mkdtemp(join(tmpdir(), 'meridian-kept-'));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function* only(...records: Record[]): AsyncGenerator<Record> {
-  yield* records;
+async function* records(keys: readonly string[]): AsyncGenerator<Record> {
+  for (const key of keys) yield { kind: 'live', namespace, key, stamp, position, value: Buffer.from('v') };
 }
 
-function save(loss: string, ...keys: string[]): Promise<void> {
-  const records = only(...keys.map((key, index) => live({ key, sequence: index + 1 })));
-  return saveUnreplicated({ folder, id: 'x', loss, why: 'retired', logger }, records);
+function keep(...keys: string[]): Promise<string | undefined> {
+  return keepApart({ folder, member: 'm', logger }, records(keys));
 }
 
-async function saved(): Promise<Array<readonly [name: string, keys: readonly string[]]>> {
-  const names = (await readdir(folder)).sort();
-  const keysOf = async (name: string) => {
-    const lines = (await readFile(join(folder, name), 'utf8')).split('\n').slice(0, -1);
-    return lines.map((line) => (JSON.parse(line) as { key: string }).key);
-  };
-  return Promise.all(names.map(async (name) => [name, await keysOf(name)] as const));
+async function keysIn(path: string | undefined): Promise<readonly string[]> {
+  const lines = (await readFile(path ?? '', 'utf8')).split('\n').slice(0, -1);
+  return lines.map((line) => (JSON.parse(line) as { key: string }).key);
 }
 
-it('an id that is lost again, by another restore of its disk, has what it then held saved beside the first', async () => {
-  await save('1');
-  await save('2', 'a', 'b');
-  expect(await saved()).toEqual([
-    ['unreplicated-x-1.ndjson', []],
-    ['unreplicated-x-2.ndjson', ['a', 'b']],
-  ]);
+it('nothing is written where there is nothing to keep', async () => {
+  expect(await keep()).toBeUndefined();
+  expect(await readdir(folder)).toEqual([]);
 });
 
-it('what is saved stays as it is when a crash has the same loss saved again', async () => {
-  await save('1', 'a');
-  await save('1');
-  expect(await saved()).toEqual([['unreplicated-x-1.ndjson', ['a']]]);
+it('what is kept again after a crash stands there once', async () => {
+  await writeFile(join(folder, 'kept-apart-m.part'), 'cut off');
+  const path = await keep('a', 'b');
+  expect(await keep('a', 'b')).toBe(path);
+  expect(await keysIn(path)).toEqual(['a', 'b']);
+  expect(await readdir(folder)).toHaveLength(1);
+});
+
+it('a member that begins anew once more has what it then had alone kept beside the first', async () => {
+  const first = await keep('a');
+  const second = await keep('b');
+  expect([await keysIn(first), await keysIn(second)]).toEqual([['a'], ['b']]);
+  expect(first).toMatch(/kept-apart-m-[0-9a-f]{16}\.ndjson$/);
 });
