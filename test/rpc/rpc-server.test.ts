@@ -220,7 +220,12 @@ describe('the gRPC server', () => {
     const asked = { member, initiator, reporter, withdraws: true };
     const report = { covered: new Map([['7'.repeat(16) as LogId, 8]]), registered: [initiator, reporter] };
     const seen: object[] = [];
-    const atOrigin = await serve({ report: async (request) => (seen.push(request), report) });
+    const atOrigin = await serve({
+      report: async (request) => {
+        seen.push(request);
+        return report;
+      },
+    });
     expect(await atOrigin.remote.report(asked, aCall())).toEqual(report);
     expect(seen).toEqual([asked]);
     const atEdge = await serve({});
