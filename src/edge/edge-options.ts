@@ -23,7 +23,7 @@ export interface EdgeBounds
   readonly cacheDiskBytesMax: number;
   /** Loads and lists under way to the upstreams at once. */
   readonly loadsMax: number;
-  /** Those that wait for a place, within their deadline. */
+  /** Those that wait for a permit, within their deadline. */
   readonly loadsWaitingMax: number;
   readonly loadTimeoutMs: number;
   readonly failBack: FailBackTimes;

@@ -1,5 +1,5 @@
 import type { NodeIdentity, NodeStatus } from '../model/cluster.ts';
-import type { EdgeParts } from './edge-parts.ts';
+import type { EdgeScopes } from './edge-scopes.ts';
 
 interface Seen {
   readonly node: NodeIdentity;
@@ -8,7 +8,7 @@ interface Seen {
   readonly ready: boolean;
   readonly uptimeMs: number;
   /** Undefined while they are opened anew. */
-  readonly parts: EdgeParts | undefined;
+  readonly scopes: EdgeScopes | undefined;
   /** The patterns of what is copied. */
   readonly replicate: readonly string[];
   readonly hitRate: number | undefined;
@@ -16,17 +16,17 @@ interface Seen {
 
 /** An edge as `meridian status` shows it. */
 export async function edgeStatus({
-  parts: open,
+  scopes: open,
   replicate,
   hitRate,
   clusterId = '',
   ...seen
 }: Seen): Promise<NodeStatus> {
   // They may be closed and opened anew while they are asked.
-  const parts = await Promise.all(
-    (open?.all ?? []).map(async ({ part, loop }) => ({
-      ...(await part.status()),
-      includes: part.kind === 'copy' ? replicate : ['*'],
+  const scopes = await Promise.all(
+    (open?.all ?? []).map(async ({ scope, loop }) => ({
+      ...(await scope.status()),
+      filter: scope.kind === 'copy' ? replicate : ['*'],
       state: loop.state,
       ...(loop.upstreamName === undefined ? {} : { upstream: loop.upstreamName }),
     })),
@@ -38,11 +38,11 @@ export async function edgeStatus({
     notes: [
       ...(seen.ready ? [] : ['no upstream is reached and nothing has caught up yet']),
       ...unknown.map((pattern) => `--replicate ${pattern} names no namespace yet`),
-      ...(open?.all ?? []).flatMap(({ part, loop: { trouble } }) => {
-        return trouble === undefined ? [] : [`the ${part.kind} hears nothing new: ${trouble}`];
+      ...(open?.all ?? []).flatMap(({ scope, loop: { trouble } }) => {
+        return trouble === undefined ? [] : [`the ${scope.kind} hears nothing new: ${trouble}`];
       }),
     ],
-    parts,
+    scopes,
     followers: open?.copy?.relay.followers() ?? [],
     readOnly: false,
     ...(hitRate === undefined ? {} : { hitRate }),

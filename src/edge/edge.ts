@@ -4,10 +4,9 @@ import type {
   Member,
   NodeIdentity,
   NodeStatus,
-  PartDigest,
-  Report,
-  Retired,
-  RetireRequest,
+  ScopeDigest,
+  RemovedMember,
+  RemoveMemberRequest,
 } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
@@ -19,17 +18,17 @@ import type { NamespaceChange } from '../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import { emptySession } from '../model/session.ts';
 import type { Upstream } from '../model/upstream.ts';
-import { PartDigests } from '../replication/part-digests.ts';
+import { Digests } from '../replication/anti-entropy/digests.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { Audit } from './audit/audit.ts';
 import type { EdgeOptions } from './edge-options.ts';
-import { EdgeParts } from './edge-parts.ts';
+import { EdgeScopes } from './edge-scopes.ts';
 import { edgeStatus } from './edge-status.ts';
 import { FailBack } from './fail-back.ts';
 import { Lists } from './lists.ts';
-import { LoadPlaces } from './load-places.ts';
+import { LoadPermits } from './load-permits.ts';
 import { Loads } from './loads.ts';
 import { NodeState } from './node-state.ts';
 import { Reads } from './reads.ts';
@@ -49,11 +48,11 @@ export class Edge implements Upstream {
   readonly #loops: Lifecycle;
   readonly #failBack: FailBack;
   readonly #startedMs: number;
-  readonly #digests = new PartDigests();
+  readonly #digests = new Digests();
   readonly #nodeState: NodeState;
   /** Of this process, so that a connection to oneself is noticed. */
   readonly #nonce: string;
-  #parts: EdgeParts | undefined;
+  #scopes: EdgeScopes | undefined;
 
   private constructor(options: EdgeOptions, nodeState: NodeState) {
     const { clock, identity } = options;
@@ -62,13 +61,13 @@ export class Edge implements Upstream {
     this.#nonce = options.random.hex(8);
     this.identity = { ...identity, role: 'edge', id: nodeState.id };
     this.#upstreams = new Upstreams(options.upstreams, clock, options.backoff);
-    const places = new LoadPlaces(options);
-    const loads = new Loads({ ...options, places, upstreams: this.#upstreams });
-    const parts = () => this.#parts;
+    const permits = new LoadPermits(options);
+    const loads = new Loads({ ...options, permits, upstreams: this.#upstreams });
+    const scopes = () => this.#scopes;
     const responder = this.identity.name;
-    this.#reads = new Reads({ ...options, loads, parts, responder, upstreams: this.#upstreams });
-    this.#lists = new Lists({ ...options, places, parts, responder, upstreams: this.#upstreams });
-    this.#writes = new Writes({ ...options, parts, upstreams: this.#upstreams });
+    this.#reads = new Reads({ ...options, loads, scopes, responder, upstreams: this.#upstreams });
+    this.#lists = new Lists({ ...options, permits, scopes, responder, upstreams: this.#upstreams });
+    this.#writes = new Writes({ ...options, scopes, upstreams: this.#upstreams });
     this.#loops = new Lifecycle((name, error) => {
       options.observer.commitFailed(new Error(`${name} ended`, { cause: error }));
     });
@@ -76,7 +75,7 @@ export class Edge implements Upstream {
       ...options.failBack,
       upstreams: this.#upstreams,
       clock,
-      routes: () => this.#parts?.liveRoutes() ?? [],
+      routes: () => this.#scopes?.liveRoutes() ?? [],
     });
     this.#startedMs = clock.monotonicMs();
   }
@@ -86,9 +85,9 @@ export class Edge implements Upstream {
     const nodeState = await NodeState.open(options.cacheStore, options.random);
     const edge = new Edge(options, nodeState);
     // The registry that an earlier run left resolves the patterns until the feed tells more.
-    edge.#parts = await edge.#openParts(nodeState.namespaces());
-    const parts = () => edge.#parts?.all.map(({ part }) => part) ?? [];
-    const audit = new Audit({ ...options, upstreams: edge.#upstreams, parts });
+    edge.#scopes = await edge.#openScopes(nodeState.namespaces());
+    const scopes = () => edge.#scopes?.all.map(({ scope }) => scope) ?? [];
+    const audit = new Audit({ ...options, upstreams: edge.#upstreams, scopes });
     edge.#loops.run('audit', (signal) => audit.run(signal));
     edge.#loops.run('fail-back', (signal) => edge.#failBack.run(signal));
     edge.#loops.run('patterns', (signal) => edge.#followPatterns(signal));
@@ -97,13 +96,13 @@ export class Edge implements Upstream {
 
   async close(): Promise<void> {
     await this.#loops.stop();
-    await this.#parts?.close();
+    await this.#scopes?.close();
   }
 
   /** True once it can answer truthfully: caught up, or able to load. */
   ready(): boolean {
-    const parts = this.#parts?.all ?? [];
-    return this.#upstreams.reachable || (parts.length > 0 && parts.every(({ part }) => part.hasCaughtUp));
+    const scopes = this.#scopes?.all ?? [];
+    return this.#upstreams.reachable || (scopes.length > 0 && scopes.every(({ scope }) => scope.hasCaughtUp));
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
@@ -131,7 +130,7 @@ export class Edge implements Upstream {
     const ending = either([signal, this.#loops.signal]);
     try {
       if (open.role === 'watch') yield* this.#upstreams.watch(open, this.#nodeState.clusterId, messages, ending.signal);
-      else yield* this.#relayFor(open, this.#parts?.copy?.relay).follow(open, messages, ending.signal);
+      else yield* this.#relayFor(open, this.#scopes?.copy?.relay).follow(open, messages, ending.signal);
     } finally {
       ending.release();
     }
@@ -142,7 +141,7 @@ export class Edge implements Upstream {
   }
 
   async find(name: string, call: Call, session = emptySession): Promise<NamespaceInfo> {
-    const known = this.#parts?.resolve(name, session.vector);
+    const known = this.#scopes?.resolve(name, session.vector);
     if (known !== undefined && known !== 'deleted') return known;
     return this.#upstreams.ask(call, (upstream, asked) => upstream.find(name, asked, session));
   }
@@ -151,9 +150,9 @@ export class Edge implements Upstream {
     return this.#upstreams
       .ask(call, (upstream, asked) => upstream.namespaces(asked))
       .catch((error: unknown) => {
-        const held = this.#parts?.all.find(({ part }) => part.hasCaughtUp);
+        const held = this.#scopes?.all.find(({ scope }) => scope.hasCaughtUp);
         if (held === undefined || toMeridianError(error).code !== 'UNAVAILABLE') throw error;
-        return held.part.ledger.registry.namespaces();
+        return held.scope.ledger.registry.namespaces();
       });
   }
 
@@ -177,7 +176,7 @@ export class Edge implements Upstream {
       version,
       ready: this.ready(),
       uptimeMs: clock.monotonicMs() - this.#startedMs,
-      parts: this.#parts,
+      scopes: this.#scopes,
       replicate,
       hitRate: this.#reads.hitRate,
     });
@@ -187,11 +186,11 @@ export class Edge implements Upstream {
   async members(call: Call): Promise<readonly Member[]> {
     const members = await this.#upstreams.ask(call, (upstream, asked) => upstream.members(asked));
     const all = new Map(members.map((member) => [member.id, member]));
-    for (const node of this.#parts?.copy?.relay.nodes() ?? []) all.set(node.id, { ...node, connected: true });
+    for (const node of this.#scopes?.copy?.relay.nodes() ?? []) all.set(node.id, { ...node, connected: true });
     return [...all.values()];
   }
 
-  /** @throws FAILED_PRECONDITION where this edge is no relay, or follows itself; UNAVAILABLE while its parts are opened */
+  /** @throws FAILED_PRECONDITION where this edge is no relay, or follows itself; UNAVAILABLE while its scopes are opened */
   #relayFor({ role, nonce }: FollowOpen, relay: Relay | undefined): Relay {
     if (nonce === this.#nonce) {
       throw new MeridianError('FAILED_PRECONDITION', 'this edge is its own upstream', { reason: 'follows-itself' });
@@ -201,40 +200,36 @@ export class Edge implements Upstream {
       throw new MeridianError('FAILED_PRECONDITION', `${this.identity.name} ${what}`, { reason: 'not-a-relay' });
     }
     if (relay !== undefined) return relay;
-    throw new MeridianError('UNAVAILABLE', 'the parts of this edge are being opened', {
+    throw new MeridianError('UNAVAILABLE', 'the scopes of this edge are being opened', {
       reason: 'feed-suspended',
       retryAfterMs: 1000,
     });
   }
 
-  retire(request: RetireRequest, call: Call): Promise<Retired> {
-    return this.#upstreams.call(call, (upstream, passed) => upstream.retire(request, passed));
+  removeMember(request: RemoveMemberRequest, call: Call): Promise<RemovedMember> {
+    return this.#upstreams.call(call, (upstream, passed) => upstream.removeMember(request, passed));
   }
 
   /** Of what is copied, once it has caught up. */
-  async digest(request: DigestRequest, { signal }: Call): Promise<readonly PartDigest[]> {
-    const copy = this.#parts?.copy?.part;
-    const held = copy?.hasCaughtUp ? [{ part: 'copy', ledger: copy.ledger, filter: copy.filter } as const] : [];
+  async digest(request: DigestRequest, { signal }: Call): Promise<readonly ScopeDigest[]> {
+    const copy = this.#scopes?.copy?.scope;
+    const held = copy?.hasCaughtUp ? [{ scope: 'copy', ledger: copy.ledger, filter: copy.filter } as const] : [];
     return withEither([signal, this.#loops.signal], (ending) => this.#digests.of(held, request, ending));
   }
 
   /** Of a copy that holds the stretch whole; all else the upstream digests. */
   async digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest> {
-    const copy = this.#parts?.copy?.part;
+    const copy = this.#scopes?.copy?.scope;
     if (copy?.hasCaughtUp && containsRange(copy.filter, request)) {
       return withEither([call.signal, this.#loops.signal], (ending) => {
-        return this.#digests.ofStretch(copy.ledger, request, ending);
+        return this.#digests.ofRange(copy.ledger, request, ending);
       });
     }
     return this.#upstreams.ask(call, (upstream, asked) => upstream.digestRange(request, asked));
   }
 
-  async report(): Promise<Report> {
-    throw new MeridianError('FAILED_PRECONDITION', 'this is an edge; origins report', { reason: 'not-an-origin' });
-  }
-
-  async #openParts(known: (name: string) => NamespaceInfo | undefined): Promise<EdgeParts> {
-    const parts = await EdgeParts.open(resolvePatterns(this.#options.replicate, known), {
+  async #openScopes(known: (name: string) => NamespaceInfo | undefined): Promise<EdgeScopes> {
+    const scopes = await EdgeScopes.open(resolvePatterns(this.#options.replicate, known), {
       options: this.#options,
       upstreams: this.#upstreams,
       identity: this.identity,
@@ -245,38 +240,38 @@ export class Edge implements Upstream {
     try {
       await this.#nodeState.keep(); // A store that was erased has forgotten it.
     } catch (error) {
-      await parts.close(); // Or they would go on beside those that are opened next.
+      await scopes.close(); // Or they would go on beside those that are opened next.
       throw error;
     }
-    return parts;
+    return scopes;
   }
 
-  /** Opens the parts anew whenever the registry makes the patterns mean something else. */
+  /** Opens the scopes anew whenever the registry makes the patterns mean something else. */
   async #followPatterns(signal: AbortSignal): Promise<void> {
     if (this.#options.replicate.length === 0 || this.#options.replicate.includes('*')) return;
     while (!signal.aborted) {
-      const parts = this.#parts;
-      if (parts === undefined) return;
-      await parts.filtersChanged(this.#options.replicate, signal);
+      const scopes = this.#scopes;
+      if (scopes === undefined) return;
+      await scopes.filtersChanged(this.#options.replicate, signal);
       if (signal.aborted) return;
-      const resolve = parts.resolver();
-      const resolved = new Map(parts.namespaces().map((namespace) => [namespace.id, namespace]));
-      this.#parts = undefined; // Meanwhile everything is loaded.
-      await parts.close();
+      const resolve = scopes.resolver();
+      const resolved = new Map(scopes.namespaces().map((namespace) => [namespace.id, namespace]));
+      this.#scopes = undefined; // Meanwhile everything is loaded.
+      await scopes.close();
       this.#nodeState.rememberNamespaces([...resolved.values()]);
-      this.#parts = await this.#openAgain(resolve, signal);
+      this.#scopes = await this.#openAgain(resolve, signal);
     }
   }
 
-  /** Tries until the stores let it: an edge without parts would go on loading everything. */
+  /** Tries until the stores let it: an edge without scopes would go on loading everything. */
   async #openAgain(
     resolve: (name: string) => NamespaceInfo | undefined,
     signal: AbortSignal,
-  ): Promise<EdgeParts | undefined> {
+  ): Promise<EdgeScopes | undefined> {
     const { clock, backoff, observer, copyStore, cacheStore } = this.#options;
     while (!signal.aborted) {
       try {
-        return await this.#openParts(resolve);
+        return await this.#openScopes(resolve);
       } catch (error) {
         observer.commitFailed(error);
         await sleep(clock, backoff.mostMs, signal).catch(() => {});

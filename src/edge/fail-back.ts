@@ -5,7 +5,7 @@ import type { NamedUpstream, Upstreams } from './upstreams.ts';
 export interface FailBackTimes {
   /** Milliseconds between looks at the upstreams that are preferred to the one followed. */
   readonly lookMs: number;
-  /** Milliseconds for which one must have been ready at every look before parts go back to it. */
+  /** Milliseconds for which one must have been ready at every look before scopes go back to it. */
   readonly steadyMs: number;
   /** The same, at the most: it doubles each time that one is lost again soon after. */
   readonly steadyMsMax: number;
@@ -14,19 +14,19 @@ export interface FailBackTimes {
 export interface FailBackOptions extends FailBackTimes {
   readonly upstreams: Upstreams;
   readonly clock: Clock;
-  /** The routes of the parts that are live. One that is scanning is left where it is: its progress holds there alone. */
+  /** The routes of the scopes that are live. One that is scanning is left where it is: its progress holds there alone. */
   readonly routes: () => readonly FeedRoute[];
 }
 
 /**
- * Brings parts back to an upstream that the list prefers, once that is up again and stays so. The cursor is a vector over
- * origins, so the part goes on there from what it covers: nothing is scanned again.
+ * Brings scopes back to an upstream that the list prefers, once that is up again and stays so. The cursor is a vector over
+ * origins, so the scope goes on there from what it covers: nothing is scanned again.
  */
 export class FailBack {
   readonly #options: FailBackOptions;
   readonly #readySinceMs = new Map<string, number>();
   readonly #steadyMs = new Map<string, number>();
-  /** When parts last went back to it; taken away when it was lost since. */
+  /** When scopes last went back to it; taken away when it was lost since. */
   readonly #wentBackMs = new Map<string, number>();
 
   constructor(options: FailBackOptions) {
@@ -40,7 +40,7 @@ export class FailBack {
     }
   }
 
-  /** Once over the upstreams that some part would rather follow. */
+  /** Once over the upstreams that some scope would rather follow. */
   async look(signal: AbortSignal): Promise<void> {
     const { upstreams, routes, clock, steadyMs } = this.#options;
     for (const candidate of upstreams.list) {
@@ -50,7 +50,7 @@ export class FailBack {
         continue;
       }
       this.#countLoss(name);
-      if (upstreams.isResting(candidate) || !(await this.#isReady(candidate, signal))) {
+      if (upstreams.isCoolingDown(candidate) || !(await this.#isReady(candidate, signal))) {
         this.#readySinceMs.delete(name);
         continue;
       }

@@ -1,25 +1,25 @@
 import { isMeridianError } from '../model/errors.ts';
 import type { FollowedUpstream } from '../replication/follow-loop.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { Rests } from './rests.ts';
+import { Cooldowns } from './cooldowns.ts';
 import type { NamedUpstream, Upstreams } from './upstreams.ts';
 
 /** Milliseconds for which an upstream is not followed that serves no feed just now. */
 const suspendedMs = { firstMs: 500, mostMs: 30_000 };
-/** Milliseconds for which a relay is not asked again for a part that its copy does not include. */
+/** Milliseconds for which a relay is not asked again for a scope that its copy does not include. */
 const notServedMs = 10 * 60_000;
 
 /** Reasons that speak of the feed alone: whoever gives one may well answer loads. */
 const feedOnly = new Set(['feed-suspended', 'feed-sweeping', 'no-cluster', 'too-many-followers']);
 
 /**
- * Whom one part follows: the first upstream of the list that is up and serves this part. A relay that refuses a part is
- * passed over for it alone; loads and other parts go there as before.
+ * Whom one scope follows: the first upstream of the list that is up and serves this scope. A relay that refuses a scope is
+ * passed over for it alone; loads and other scopes go there as before.
  */
 export class FeedRoute {
   readonly #upstreams: Upstreams;
   readonly #clock: Clock;
-  readonly #suspended: Rests;
+  readonly #suspended: Cooldowns;
   readonly #notServedUntilMs = new Map<string, number>();
   #followed: NamedUpstream | undefined;
   #leaving = new AbortController();
@@ -27,12 +27,12 @@ export class FeedRoute {
   constructor(upstreams: Upstreams, clock: Clock) {
     this.#upstreams = upstreams;
     this.#clock = clock;
-    this.#suspended = new Rests(clock, suspendedMs);
+    this.#suspended = new Cooldowns(clock, suspendedMs);
   }
 
   /** For the follow loop, at each new stream. */
   next(): FollowedUpstream {
-    const named = this.#upstreams.current((name) => this.#restsUntilMs(name));
+    const named = this.#upstreams.current((name) => this.#coolsUntilMs(name));
     this.#followed = named;
     this.#leaving = new AbortController();
     return {
@@ -52,7 +52,7 @@ export class FeedRoute {
   prefers(candidate: NamedUpstream): boolean {
     const { list } = this.#upstreams;
     if (this.#followed === undefined || list.indexOf(candidate) >= list.indexOf(this.#followed)) return false;
-    return this.#restsUntilMs(candidate.name) <= this.#clock.monotonicMs();
+    return this.#coolsUntilMs(candidate.name) <= this.#clock.monotonicMs();
   }
 
   /** Ends the stream that is open, so that the loop chooses again. */
@@ -60,14 +60,14 @@ export class FeedRoute {
     this.#leaving.abort(new Error('an upstream that is preferred is back'));
   }
 
-  #restsUntilMs(name: string): number {
+  #coolsUntilMs(name: string): number {
     return Math.max(this.#suspended.untilMs(name), this.#notServedUntilMs.get(name) ?? Number.NEGATIVE_INFINITY);
   }
 
   #failed(named: NamedUpstream, error: unknown): void {
     const reason = isMeridianError(error) ? error.details.reason : undefined;
     if (reason === 'begins-anew') return; // It was this edge's own doing.
-    if (reason === 'part-not-served' || reason === 'not-a-relay') {
+    if (reason === 'scope-not-served' || reason === 'not-a-relay') {
       this.#notServedUntilMs.set(named.name, this.#clock.monotonicMs() + notServedMs);
     } else if (isMeridianError(error) && reason === 'other-cluster') this.#upstreams.foreign(named, error.message);
     else if (reason !== undefined && feedOnly.has(reason)) this.#suspended.failed(named.name);

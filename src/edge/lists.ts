@@ -5,20 +5,20 @@ import type { ListAnswer, ListRequest } from '../model/key-value.ts';
 import { decodeListCursor } from '../model/list-cursor.ts';
 import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
-import { covers, emptyVector } from '../model/version-vector.ts';
+import { joinSessions } from '../model/session.ts';
 import { listPage } from '../replication/list-page.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { aged, judged } from './answer-age.ts';
-import type { CopyPart } from './copy-part.ts';
-import type { EdgeParts } from './edge-parts.ts';
-import type { LoadPlaces } from './load-places.ts';
+import type { CopyScope } from './copy-scope.ts';
+import type { EdgeScopes } from './edge-scopes.ts';
+import type { LoadPermits } from './load-permits.ts';
 import type { EdgeObserver } from './observer.ts';
 import { decideRead, type ReadCase } from './read-decision.ts';
 import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
 
 export interface ListsOptions extends ReadTermsOptions {
-  readonly parts: () => EdgeParts | undefined;
-  readonly places: LoadPlaces;
+  readonly scopes: () => EdgeScopes | undefined;
+  readonly permits: LoadPermits;
   readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
   readonly responder: string;
@@ -59,7 +59,7 @@ export class Lists {
       const later = this.#copyOf(request);
       const laterFacts = this.#facts(request, later?.copy);
       if (later === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') {
-        throw inTermsOfSession(error, request.session.vector, later?.copy.ledger.state.covered ?? emptyVector);
+        throw inTermsOfSession(error, request.session.vector, later?.copy.ledger);
       }
       return this.#fromCopy(later, request, laterFacts);
     }
@@ -67,31 +67,31 @@ export class Lists {
 
   /** The answer's age counts from when it was asked for. */
   async #ask(request: ListRequest, call: Call): Promise<ListAnswer> {
-    const { clock, upstreams, places } = this.#options;
+    const { clock, upstreams, permits } = this.#options;
     const sentMs = clock.monotonicMs();
-    const answer = await places.run(call, () => upstreams.ask(call, (upstream, to) => upstream.list(request, to)));
+    const answer = await permits.run(call, () => upstreams.ask(call, (upstream, to) => upstream.list(request, to)));
     return judged(aged(answer, clock.monotonicMs() - sentMs), request.maxStalenessMs);
   }
 
   #copyOf({ namespace: name, prefix }: ListRequest) {
-    const parts = this.#options.parts();
-    const copy = parts?.copy?.part;
+    const scopes = this.#options.scopes();
+    const copy = scopes?.copy?.scope;
     const namespace = copy?.ledger.registry.resolve(name);
     if (copy === undefined || namespace === undefined || namespace === 'deleted') return undefined;
     return containsRange(copy.filter, { namespace: namespace.id, prefix }) ? { copy, namespace } : undefined;
   }
 
-  #facts(request: ListRequest, copy: CopyPart | undefined): Omit<ReadCase, 'loadFailed'> {
+  #facts(request: ListRequest, copy: CopyScope | undefined): Omit<ReadCase, 'loadFailed'> {
     return readFacts(request, this.#options, {
       held: copy?.hasCaughtUp === true ? 'valid' : 'nothing',
       boundMs: copy?.bound()?.boundMs,
-      sessionCovered: copy !== undefined && covers(copy.ledger.state.covered, request.session.vector),
+      sessionCovered: copy !== undefined && copy.ledger.registry.logs.covers(copy.ledger.state.covered, request.session.vector),
     });
   }
 
   async #fromCopy(
-    { copy, namespace }: { readonly copy: CopyPart; readonly namespace: NamespaceInfo },
-    { prefix, limit, cursor }: ListRequest,
+    { copy, namespace }: { readonly copy: CopyScope; readonly namespace: NamespaceInfo },
+    { prefix, limit, cursor, session: asked }: ListRequest,
     facts: Omit<ReadCase, 'loadFailed'>,
   ): Promise<ListAnswer> {
     const { clock, responder } = this.#options;
@@ -101,8 +101,11 @@ export class Lists {
     const lookedMs = clock.monotonicMs();
     try {
       const range = { namespace: namespace.id, prefix, limit, ...(after === undefined ? {} : { after }) };
-      const page = await listPage(snapshot, range, state.covered, clock.wallMs());
-      const provenance = { namespace: namespace.id, source: 'copy' as const, covered: state.covered, responder };
+      const { logs } = copy.ledger.registry;
+      const { covered } = state;
+      const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
+      const session = logs.session(joinSessions(asked, seen), { covered }, covered);
+      const provenance = { namespace: namespace.id, source: 'copy' as const, covered, responder, session };
       const known = { ...page, ...provenance, past: false, ...(bound === undefined ? {} : { bound }) };
       const answer = aged(known, clock.monotonicMs() - lookedMs);
       return { ...answer, past: answer.bound === undefined || answer.bound.boundMs > facts.maxStalenessMs };

@@ -4,19 +4,20 @@ import { mapKey, type RecordKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import { absence } from '../model/record.ts';
 import { bottomStamp } from '../model/stamp.ts';
-import { covers, formatVector } from '../model/version-vector.ts';
+import { formatVector } from '../model/version-vector.ts';
+import type { InFlight } from '../replication/observed.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { aged } from './answer-age.ts';
-import type { LoadPlaces } from './load-places.ts';
+import type { LoadPermits } from './load-permits.ts';
 import type { EdgeObserver } from './observer.ts';
-import { beginning, mayKeep, type Part } from './part.ts';
+import { beginning, mayKeep, type Scope } from './scope.ts';
 import type { Upstreams } from './upstreams.ts';
 
 export interface LoadsOptions {
   readonly upstreams: Upstreams;
   readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
-  readonly places: LoadPlaces;
+  readonly permits: LoadPermits;
   /** Milliseconds that one load may take. */
   readonly loadTimeoutMs: number;
 }
@@ -35,7 +36,7 @@ interface SharedLoad {
   readonly answer: Promise<Loaded>;
   readonly controller: AbortController;
   waiters: number;
-  /** False while it waits for a place. */
+  /** False while it waits for a permit. */
   begun: boolean;
 }
 
@@ -58,14 +59,14 @@ export class Loads {
   }
 
   /** Many who miss the same key, with the same wishes, share one load. @throws what the upstream throws */
-  async load(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, call: Call): Promise<GetAnswer> {
+  async load(scope: Scope | undefined, key: RecordKey | undefined, request: GetRequest, call: Call): Promise<GetAnswer> {
     // Who asks the origin is not served by what the origin said before the question.
     const asksOrigin = request.atOrigin === true || request.maxStalenessMs === 0;
     // Nor does who was passed on by others wait for a load that may have been passed on to them.
-    const name = asksOrigin ? `origin ${this.#unshared++}` : `${call.hops ?? 0} ${flightName(request)}`;
-    const flying = this.#loads.get(name);
-    if (flying !== undefined) this.#options.edgeObserver.loadJoined();
-    const load = flying ?? this.#begin(name, part, key, request, call);
+    const name = asksOrigin ? `origin ${this.#unshared++}` : `${call.hops ?? 0} ${loadName(request)}`;
+    const underWay = this.#loads.get(name);
+    if (underWay !== undefined) this.#options.edgeObserver.loadJoined();
+    const load = underWay ?? this.#begin(name, scope, key, request, call);
     load.waiters++;
     try {
       const { answer, atMs } = await this.#waitFor(load, call);
@@ -82,21 +83,21 @@ export class Loads {
 
   #begin(
     name: string,
-    part: Part | undefined,
+    scope: Scope | undefined,
     key: RecordKey | undefined,
     request: GetRequest,
     first: Call,
   ): SharedLoad {
-    const { clock, loadTimeoutMs, places } = this.#options;
+    const { clock, loadTimeoutMs, permits } = this.#options;
     const controller = new AbortController();
     const { signal } = controller;
     const nowMs = clock.monotonicMs();
     // Who joins it later may wait for longer; where one upstream is silent, the first reader is to have an answer too.
     const patienceMs = Math.min(loadTimeoutMs, first.deadlineMs - nowMs);
-    const answer = places
+    const answer = permits
       .run({ deadlineMs: nowMs + loadTimeoutMs, signal }, () => {
         load.begun = true;
-        return this.#start(part, key, request, { patienceMs, signal, hops: first.hops ?? 0 });
+        return this.#start(scope, key, request, { patienceMs, signal, hops: first.hops ?? 0 });
       })
       .finally(() => this.#forget(name, load));
     const load: SharedLoad = { answer, controller, waiters: 0, begun: false };
@@ -108,12 +109,12 @@ export class Loads {
     if (this.#loads.get(name) === load) this.#loads.delete(name);
   }
 
-  async #start(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, asking: Asking) {
+  async #start(scope: Scope | undefined, key: RecordKey | undefined, request: GetRequest, asking: Asking) {
     const { edgeObserver } = this.#options;
     edgeObserver.loadStarted();
     let outcome: 'kept' | 'passed-on' | 'failed' = 'failed';
     try {
-      const { kept, ...loaded } = await this.#loadAndKeep(part, key, request, asking);
+      const { kept, ...loaded } = await this.#loadAndKeep(scope, key, request, asking);
       outcome = kept ? 'kept' : 'passed-on';
       return loaded;
     } finally {
@@ -121,35 +122,50 @@ export class Loads {
     }
   }
 
-  async #loadAndKeep(part: Part | undefined, key: RecordKey | undefined, request: GetRequest, asking: Asking) {
-    if (part === undefined || key === undefined) return { ...(await this.#ask(request, asking)), kept: false };
+  async #loadAndKeep(scope: Scope | undefined, key: RecordKey | undefined, request: GetRequest, asking: Asking) {
+    if (scope === undefined || key === undefined) return { ...(await this.#ask(request, asking)), kept: false };
     const name = mapKey(key.namespace, key.key);
-    const flight = part.flights.begin(name);
+    const inFlight = scope.observed.begin(name);
     try {
       for (let attempt = 1; ; attempt++) {
-        const begun = beginning(part);
+        const begun = beginning(scope);
         const { answer, atMs } = await this.#ask(request, asking);
-        const stamp = answer.record?.stamp ?? bottomStamp;
-        if (flight.latest !== undefined && stamp < flight.latest && !covers(answer.covered, part.shown())) {
-          if (attempt < triesMax) continue;
+        const verdict = this.#verdict(scope, answer, inFlight);
+        if (verdict !== 'true' && attempt < triesMax) continue;
+        if (verdict === 'seal-unheard') throw sealUnheard(answer.responder);
+        if (verdict === 'older') {
           const { bound: _bound, ...rest } = answer;
           return { answer: { ...rest, past: true }, atMs, kept: false };
         }
+        const stamp = answer.record?.stamp ?? bottomStamp;
         const keep =
-          mayKeep(part, begun, answer, answer.record?.position) &&
+          mayKeep(scope, begun, answer.covered, answer.record?.position) &&
           answer.namespace === key.namespace &&
-          (flight.latest === undefined || stamp >= flight.latest);
+          (inFlight.latest === undefined || stamp >= inFlight.latest);
         if (!keep) return { answer, atMs, kept: false };
         // The answer is true whether or not there is room to keep it.
-        const installed = part.install(answer.record ?? absence(key.namespace, key.key)).then(
+        const installed = scope.install(answer.record ?? absence(key.namespace, key.key)).then(
           () => true,
           () => false,
         );
         return { answer, atMs, kept: await installed };
       }
     } finally {
-      part.flights.end(name, flight);
+      scope.observed.end(name, inFlight);
     }
+  }
+
+  /**
+   * `older`: the feed has named a later stamp than the answer shows (rule R12). `seal-unheard`: its responder claims or shows
+   * what lies beyond a seal that is known here, so it has yet to hear that nobody keeps that (rule R23).
+   */
+  #verdict({ ledger, observed }: Scope, { record, covered }: GetAnswer, inFlight: InFlight) {
+    const { logs } = ledger.registry;
+    const isBeyond = logs.beyondIn(covered) !== undefined || (record !== undefined && logs.isBeyond(record.position));
+    if (isBeyond) return 'seal-unheard';
+    const stamp = record?.stamp ?? bottomStamp;
+    const isOlder = inFlight.latest !== undefined && stamp < inFlight.latest;
+    return isOlder && !logs.covers(covered, observed.vector, ledger.state.covered) ? 'older' : 'true';
   }
 
   /** The answer's age counts from when it was asked for. */
@@ -164,11 +180,11 @@ export class Loads {
 
   /** The waiter's own deadline and signal; the load goes on for the others. */
   #waitFor(load: SharedLoad, { deadlineMs, signal }: Call): Promise<Loaded> {
-    const { clock, places } = this.#options;
+    const { clock, permits } = this.#options;
     return new Promise((resolve, reject) => {
       const timer = clock.timer(deadlineMs - clock.monotonicMs(), () => {
         settle();
-        reject(load.begun ? tooLate() : places.refusal());
+        reject(load.begun ? tooLate() : permits.refusal());
       });
       const onAbort = () => {
         settle();
@@ -193,10 +209,17 @@ export class Loads {
   }
 }
 
+function sealUnheard(responder: string): MeridianError {
+  return new MeridianError('UNAVAILABLE', `${responder} has not heard yet where a log ends`, {
+    reason: 'seal-unheard',
+    retryAfterMs: 200,
+  });
+}
+
 function tooLate(): MeridianError {
   return new MeridianError('DEADLINE_EXCEEDED', 'the deadline passed while loading', { reason: 'deadline' });
 }
 
-function flightName({ namespace, key, session, maxStalenessMs, atOrigin }: GetRequest): string {
+function loadName({ namespace, key, session, maxStalenessMs, atOrigin }: GetRequest): string {
   return JSON.stringify([namespace, key, formatVector(session.vector), session.stamp, maxStalenessMs, atOrigin]);
 }

@@ -1,4 +1,4 @@
-import type { OriginId } from '../model/position.ts';
+import type { LogId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import type { Stamp } from '../model/stamp.ts';
 
@@ -11,7 +11,7 @@ export interface CacheEntry {
 /** Until when something was known to be so: what the root origin had by this monotonic time. */
 export interface Proven {
   readonly asOfMs: number;
-  readonly root: OriginId;
+  readonly root: LogId;
 }
 
 /** Bytes that an entry costs besides its key, value and metadata, about. */
@@ -22,14 +22,11 @@ export class MemoryCache {
   readonly #entries = new Map<string, CacheEntry>();
   readonly #bytesMax: number;
   readonly #evicted: (entries: number) => void;
-  readonly #isVoid: (record: Record) => boolean;
   #bytes = 0;
 
-  /** @param isVoid true for what nobody may hold any more, since it was put here: it is as if it were not here */
-  constructor(bytesMax: number, evicted: (entries: number) => void, isVoid: (record: Record) => boolean) {
+  constructor(bytesMax: number, evicted: (entries: number) => void) {
     this.#bytesMax = bytesMax;
     this.#evicted = evicted;
-    this.#isVoid = isVoid;
   }
 
   get size(): number {
@@ -47,10 +44,7 @@ export class MemoryCache {
 
   /** Without counting as a use. */
   peek(name: string): CacheEntry | undefined {
-    const entry = this.#entries.get(name);
-    if (entry === undefined || !this.#isVoid(entry.record)) return entry;
-    this.delete(name);
-    return undefined;
+    return this.#entries.get(name);
   }
 
   get(name: string): CacheEntry | undefined {
@@ -81,10 +75,6 @@ export class MemoryCache {
     if (entry === undefined) return;
     this.#entries.delete(name);
     this.#bytes -= bytesOf(name, entry);
-  }
-
-  deleteWhere(isMeant: (entry: CacheEntry) => boolean): void {
-    for (const [name, entry] of this.#entries) if (isMeant(entry)) this.delete(name);
   }
 
   clear(): void {

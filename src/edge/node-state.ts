@@ -2,7 +2,7 @@ import { MeridianError } from '../model/errors.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Store } from '../store/store.ts';
-import { resolverOf } from './edge-parts.ts';
+import { resolverOf } from './edge-scopes.ts';
 
 const stateName = 'edge/node';
 

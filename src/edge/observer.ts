@@ -1,21 +1,21 @@
 import type { RecordKey } from '../model/key.ts';
 import type { Record } from '../model/record.ts';
 
-/** How a load ended: kept in the part, passed on to its readers alone (rules R12, R13), or failed. */
+/** How a load ended: kept in the scope, passed on to its readers alone (rules R12, R13), or failed. */
 export type LoadOutcome = 'kept' | 'passed-on' | 'failed';
 
 /** Two nodes that cover the same writes of a key hold different things. */
 export interface AuditDifference {
-  readonly part: 'copy' | 'cache';
+  readonly scope: 'copy' | 'cache';
   readonly key: RecordKey;
   readonly held: Record | undefined;
   readonly found: Record | undefined;
   /** Whose answer `found` is. */
   readonly responder: string;
-  readonly mended: boolean;
+  readonly repaired: boolean;
 }
 
-/** How the comparison of a stretch ended: with equal digests, with keys to compare, or with nothing concluded. */
+/** How the comparison of a range ended: with equal digests, with keys to compare, or with nothing concluded. */
 export type RangeOutcome = 'equal' | 'suspect' | 'open';
 
 /** What an edge tells whoever measures. Every method returns at once and throws nothing. */
@@ -31,8 +31,8 @@ export interface EdgeObserver {
   evicted(from: 'memory' | 'disk', entries: number): void;
   cacheSized(at: 'memory' | 'disk', entries: number, bytes: number): void;
   /** A key was compared with the upstream's. */
-  audited(part: 'copy' | 'cache'): void;
-  /** A stretch of a copy was compared with the upstream's, with so many live records. */
+  audited(scope: 'copy' | 'cache'): void;
+  /** A range of a copy was compared with the upstream's, with so many live records. */
   rangeAudited(outcome: RangeOutcome, records: number): void;
   auditDiffered(difference: AuditDifference): void;
 }

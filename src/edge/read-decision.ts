@@ -2,7 +2,7 @@
 export interface ReadCase {
   /**
    * `valid`: an entry (an absence too) that the feed has named no later stamp of. `superseded`: one that it has; it keeps
-   * its value for stale-if-error alone. `nothing`: not held, or held by a part that never caught up.
+   * its value for stale-if-error alone. `nothing`: not held, or held by a scope that never caught up.
    */
   readonly held: 'nothing' | 'valid' | 'superseded';
   /** Milliseconds; unset = unknown, which is not zero. */

@@ -1,6 +1,7 @@
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { ReadOptions } from '../model/key-value.ts';
-import { missingOrigins, type VersionVector } from '../model/version-vector.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { Ledger } from '../replication/ledger.ts';
 import type { EdgeBounds } from './edge-options.ts';
 import type { ReadCase } from './read-decision.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -34,10 +35,10 @@ export function isTrouble(error: unknown): boolean {
 
 /**
  * What a load failed with, to a reader whose session is not covered here: where time ran out, that is why, and the
- * answer names the origins whose writes are missing (rule R14).
+ * answer names the logs whose writes are missing (rule R14).
  */
-export function inTermsOfSession(error: unknown, session: VersionVector, covered: VersionVector): unknown {
-  const missing = missingOrigins(covered, session);
+export function inTermsOfSession(error: unknown, session: VersionVector, ledger: Ledger | undefined): unknown {
+  const missing = ledger?.registry.logs.missing(ledger.state.covered, session) ?? [...session.keys()];
   if (missing.length === 0 || toMeridianError(error).code !== 'DEADLINE_EXCEEDED') return error;
   const message = `the session saw writes of ${missing.join(', ')} that did not come here in time`;
   return new MeridianError('UNAVAILABLE', message, { reason: 'session-not-covered', cause: error });

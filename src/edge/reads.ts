@@ -1,25 +1,24 @@
 import type { Call } from '../model/call.ts';
-import { openingsOf } from '../model/epoch.ts';
 import { toMeridianError } from '../model/errors.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
-import { emptyVector, missingOrigins, type VersionVector, withPosition } from '../model/version-vector.ts';
-import type { LedgerState } from '../replication/ledger-state.ts';
+import type { Session } from '../model/session.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { unknownNamespace } from '../replication/registry.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { judged } from './answer-age.ts';
 import type { EdgeBounds } from './edge-options.ts';
-import type { EdgeParts } from './edge-parts.ts';
+import type { EdgeScopes } from './edge-scopes.ts';
 import type { Loads } from './loads.ts';
 import type { EdgeObserver } from './observer.ts';
-import type { HeldRecord, Part } from './part.ts';
+import type { HeldRecord, Scope } from './scope.ts';
 import { decideRead, mayServeStale, type ReadCase } from './read-decision.ts';
 import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
 
 export interface ReadsOptions extends ReadTermsOptions, Pick<EdgeBounds, 'loadTimeoutMs'> {
   readonly loads: Loads;
-  readonly parts: () => EdgeParts | undefined;
+  readonly scopes: () => EdgeScopes | undefined;
   readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
   /** This edge's name, for answers from what it holds. */
@@ -30,11 +29,11 @@ export interface ReadsOptions extends ReadTermsOptions, Pick<EdgeBounds, 'loadTi
 const patientShare = 0.8;
 
 interface Looked {
-  readonly part: Part;
+  readonly scope: Scope;
   readonly key: RecordKey;
   readonly held: HeldRecord | undefined;
   /** Before the look. */
-  readonly state: Pick<LedgerState, 'covered' | 'epochs'>;
+  readonly covered: VersionVector;
 }
 
 /** Reads of one key: look, decide, serve or load, and where the load fails decide again. */
@@ -47,7 +46,7 @@ export class Reads {
     this.#options = options;
   }
 
-  /** Of the reads answered so far, the part that needed no load; undefined before the first. */
+  /** Of the reads answered so far, the scope that needed no load; undefined before the first. */
   get hitRate(): number | undefined {
     return this.#answered === 0 ? undefined : this.#hits / this.#answered;
   }
@@ -75,34 +74,34 @@ export class Reads {
     const decision = decideRead({ ...facts, loadFailed: false });
     if (looked?.held !== undefined && decision !== 'load' && decision !== 'refuse') {
       if (decision === 'serve-and-refresh') this.#refresh(looked, request);
-      return { answer: this.#answer(looked, looked.held, facts), hit: true };
+      return { answer: this.#answer(looked, looked.held, facts, request.session), hit: true };
     }
     try {
-      const answer = await this.#options.loads.load(looked?.part, looked?.key, request, this.#patience(facts, call));
+      const answer = await this.#options.loads.load(looked?.scope, looked?.key, request, this.#patience(facts, call));
       return { answer: judged(answer, request.maxStalenessMs), hit: false };
     } catch (error) {
       if (!isTrouble(error) || call.signal.aborted) throw error;
       const later = await this.#look(request);
       const laterFacts = this.#facts(request, later);
       if (later?.held === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') {
-        throw inTermsOfSession(error, request.session.vector, later?.state.covered ?? emptyVector);
+        throw inTermsOfSession(error, request.session.vector, later?.scope.ledger);
       }
-      return { answer: this.#answer(later, later.held, laterFacts), hit: true };
+      return { answer: this.#answer(later, later.held, laterFacts, request.session), hit: true };
     }
   }
 
   /** What is held of the key. Undefined where the name is not known here: then the upstream decides what it means. */
   async #look({ namespace: name, key }: GetRequest): Promise<Looked | undefined> {
-    const parts = this.#options.parts();
-    if (parts?.resolve(name) === 'deleted') {
+    const scopes = this.#options.scopes();
+    if (scopes?.resolve(name) === 'deleted') {
       throw unknownNamespace(name);
     }
-    const located = parts?.locate(name, key);
+    const located = scopes?.locate(name, key);
     if (located === undefined) return undefined;
-    const { part, namespace } = located;
-    const { state } = part.ledger;
+    const { scope, namespace } = located;
+    const { covered } = scope.ledger.state;
     const recordKey = { namespace: namespace.id, key };
-    return { part, key: recordKey, held: await part.lookup(recordKey), state };
+    return { scope, key: recordKey, held: await scope.lookup(recordKey), covered };
   }
 
   #facts(request: GetRequest, looked: Looked | undefined): Omit<ReadCase, 'loadFailed'> {
@@ -115,18 +114,20 @@ export class Reads {
   }
 
   #answer(
-    { part, key, state }: Looked,
+    { scope, key, covered: before }: Looked,
     { record, bound, superseded }: HeldRecord,
     facts: Omit<ReadCase, 'loadFailed'>,
+    asked: Session,
   ): GetAnswer {
     const past = superseded || bound === undefined || bound.boundMs > facts.maxStalenessMs;
     // What was superseded is not what this edge covers: an edge below that kept it would keep it for good (rule R13).
-    const covered = part.hasCaughtUp && !superseded ? state.covered : emptyVector;
+    const covered = scope.hasCaughtUp && !superseded ? before : emptyVector;
+    const shown = this.#asRead(record);
     return {
-      record: this.#asRead(record),
-      openings: openingsOf(withPosition(covered, record?.position), state.epochs),
+      record: shown,
+      session: scope.ledger.registry.logs.session(asked, shown ?? { covered }, before),
       namespace: key.namespace,
-      source: part.kind,
+      source: scope.kind,
       past,
       covered,
       responder: this.#options.responder,
@@ -148,26 +149,26 @@ export class Reads {
     return { ...call, deadlineMs: nowMs + (call.deadlineMs - nowMs) * patientShare };
   }
 
-  #refresh({ part, key }: Looked, request: GetRequest): void {
+  #refresh({ scope, key }: Looked, request: GetRequest): void {
     const { clock, loads, loadTimeoutMs } = this.#options;
     const call = { deadlineMs: clock.monotonicMs() + loadTimeoutMs, signal: new AbortController().signal };
     // Its reader was served; a failure is counted by the load and shows in the bound of the next read.
-    loads.load(part, key, request, call).catch(() => {});
+    loads.load(scope, key, request, call).catch(() => {});
   }
 }
 
 /** Rule R14: covered, or all but the component of which the held record itself is far enough. */
-function meets(session: VersionVector, { held, state: { covered }, part }: Looked): boolean {
+function meets(session: VersionVector, { held, covered, scope }: Looked): boolean {
   if (session.size === 0) return true;
-  if (held === undefined || held.superseded || !part.hasCaughtUp) return false;
-  const missing = missingOrigins(covered, session);
+  if (held === undefined || held.superseded || !scope.hasCaughtUp) return false;
+  const missing = scope.ledger.registry.logs.missing(covered, session);
   if (missing.length === 0) return true;
   const position = held.record?.position;
   const [only] = missing;
   return (
     missing.length === 1 &&
     position !== undefined &&
-    position.origin === only &&
-    position.sequence >= (session.get(position.origin) ?? 0)
+    position.log === only &&
+    position.sequence >= (session.get(position.log) ?? 0)
   );
 }

@@ -1,10 +1,9 @@
 import type { FollowerStatus, NodeIdentity } from '../model/cluster.ts';
-import type { CaughtUp, Changes, FeedEvent, FollowerMessage, FollowOpen, Resync } from '../model/feed.ts';
+import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import { FeedServer, type FeedServerOptions } from '../replication/feed-server.ts';
-import type { FeedSink } from '../replication/feed-sink.ts';
 import { followerStatus } from '../replication/follower-status.ts';
 import type { Random } from '../runtime/random.ts';
-import type { CopyPart } from './copy-part.ts';
+import type { CopyScope } from './copy-scope.ts';
 
 export interface RelayOptions
   extends Pick<
@@ -32,48 +31,38 @@ const generationName = 'relay/generation';
  *     echo: 0 ms        echo: 40 ms            bound: 40 ms + its own round trip
  *
  * Its events carry what the copy covers (rule R5) and its echoes the bound of the copy as it was when the probe came. It
- * serves nobody before the copy has caught up for the first time (rule R17) nor while it resyncs (rule R21): what a sweep
+ * serves nobody before the copy has caught up for the first time (rule R17) nor while it resyncs (rule R21): what a resync
  * removes goes without a trace, so nobody may follow meanwhile, nor go on from a scan that was begun before.
  */
 export class Relay {
-  readonly #part: CopyPart;
+  readonly #copy: CopyScope;
   readonly #random: Random;
   readonly #feed: FeedServer;
   #generation: string;
 
-  private constructor(part: CopyPart, options: RelayOptions, generation: string) {
-    this.#part = part;
+  private constructor(copy: CopyScope, options: RelayOptions, generation: string) {
+    this.#copy = copy;
     this.#random = options.random;
     this.#generation = generation;
     this.#feed = new FeedServer({
       ...options,
-      ledger: part.ledger,
-      serves: part.filter,
+      ledger: copy.ledger,
+      serves: copy.filter,
       generation: () => this.#generation,
-      bound: () => part.bound(),
+      bound: () => copy.bound(),
     });
-    if (!part.hasCaughtUp) this.#feed.suspend('its copy has not caught up yet');
+    if (!copy.hasCaughtUp) this.#feed.suspend('its copy has not caught up yet');
+    copy.followers = { voided: () => this.#voided(), caughtUp: () => this.#feed.resume() };
   }
 
-  static async open(part: CopyPart, options: RelayOptions): Promise<Relay> {
-    const stored = await part.ledger.store.meta(generationName);
-    const relay = new Relay(part, options, stored === undefined ? '' : Buffer.from(stored).toString());
+  static async open(copy: CopyScope, options: RelayOptions): Promise<Relay> {
+    const stored = await copy.ledger.store.meta(generationName);
+    const relay = new Relay(copy, options, stored === undefined ? '' : Buffer.from(stored).toString());
     if (stored === undefined) await relay.#beginGeneration();
     return relay;
   }
 
-  /** The copy's side of the feed that it follows, told here what that means for those who follow this node. */
-  sink(sink: FeedSink): FeedSink {
-    return {
-      start: () => sink.start(),
-      opened: (event) => sink.opened(event),
-      apply: (event) => this.#apply(sink, event),
-      durable: () => sink.durable(),
-      checkStore: () => sink.checkStore?.(),
-    };
-  }
-
-  /** @throws FAILED_PRECONDITION where the copy does not hold the part whole; UNAVAILABLE while it serves nobody */
+  /** @throws FAILED_PRECONDITION where the copy does not hold the scope whole; UNAVAILABLE while it serves nobody */
   follow(
     open: FollowOpen,
     messages: AsyncIterable<FollowerMessage>,
@@ -83,33 +72,29 @@ export class Relay {
   }
 
   followers(): readonly FollowerStatus[] {
-    const { covered } = this.#part.ledger.state;
-    return this.#feed.followers().map((view) => followerStatus(view, covered));
+    const { state, registry } = this.#copy.ledger;
+    return this.#feed.followers().map((view) => followerStatus(view, state.covered, registry.logs));
   }
 
-  /** The edges that follow this one, each once for each of its parts. */
+  /** The edges that follow this one, each once for each of its scopes. */
   nodes(): readonly NodeIdentity[] {
     return this.#feed.followers().map(({ node }) => node);
   }
 
   /** Ends every follower's stream; the copy is being closed. */
   close(): void {
-    this.#feed.suspend('its parts are opened anew');
+    this.#feed.suspend('its scopes are opened anew');
   }
 
-  async #apply(sink: FeedSink, event: Resync | Changes | CaughtUp): Promise<void> {
-    if (event.kind === 'resync') {
-      this.#feed.suspend('its copy is taken over anew');
-      await this.#beginGeneration();
-    }
-    await sink.apply(event);
-    if (event.kind === 'caught-up') this.#feed.resume();
+  async #voided(): Promise<void> {
+    this.#feed.suspend('its copy is taken anew');
+    await this.#beginGeneration();
   }
 
   /** Tokens of scans that were begun before are void from now on. */
   async #beginGeneration(): Promise<void> {
     this.#generation = this.#random.hex(8);
     const meta = new Map([[generationName, Buffer.from(this.#generation)]]);
-    await this.#part.ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
+    await this.#copy.ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
   }
 }

@@ -13,7 +13,7 @@ export interface ReplicatedFilter {
 
 /**
  * Resolves patterns: `*` is everything, `title` a namespace, `title/prefix*` the keys of it that start with the prefix.
- * Each part includes the registry (architecture §3).
+ * Each scope includes the registry (architecture §3).
  */
 export function resolvePatterns(
   patterns: readonly string[],

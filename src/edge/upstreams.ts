@@ -4,7 +4,7 @@ import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withEither } from '../runtime/with-either.ts';
-import { Rests, type RestTimes } from './rests.ts';
+import { Cooldowns, type CooldownTimes } from './cooldowns.ts';
 
 export interface NamedUpstream {
   /** For status and logs: its address. */
@@ -25,7 +25,7 @@ const hopsMax = 8;
 export class Upstreams {
   /** In the order of preference. */
   readonly list: readonly NamedUpstream[];
-  readonly #rests: Rests;
+  readonly #cooldowns: Cooldowns;
   readonly #clock: Clock;
   /** Those of another cluster, with what told so. */
   readonly #foreign = new Map<string, string>();
@@ -33,37 +33,37 @@ export class Upstreams {
     return this.#foreign.has(name) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   };
 
-  constructor(list: readonly NamedUpstream[], clock: Clock, times: RestTimes) {
+  constructor(list: readonly NamedUpstream[], clock: Clock, times: CooldownTimes) {
     this.list = list;
     this.#clock = clock;
-    this.#rests = new Rests(clock, times);
+    this.#cooldowns = new Cooldowns(clock, times);
   }
 
   /**
-   * Whom to turn to now. `restsUntilMs` adds reasons of one purpose to pass an upstream over; without it, whatever is of
+   * Whom to turn to now. `coolsUntilMs` adds reasons of one purpose to pass an upstream over; without it, whatever is of
    * another cluster is passed over. (The feed does not: its handshake is what finds out.)
    */
-  current(restsUntilMs: (name: string) => number = this.#foreignUntilMs): NamedUpstream {
-    const chosen = this.#best(this.list, restsUntilMs);
+  current(coolsUntilMs: (name: string) => number = this.#foreignUntilMs): NamedUpstream {
+    const chosen = this.#best(this.list, coolsUntilMs);
     if (chosen === undefined) throw new Error('an edge has at least one upstream');
     return chosen;
   }
 
   /** False while each is passed over because it failed. Past that one is tried again: else nobody would hear that it is back. */
   get reachable(): boolean {
-    return this.list.some((named) => !this.#rests.hasFailed(named.name) || !this.isResting(named));
+    return this.list.some((named) => !this.#cooldowns.hasFailed(named.name) || !this.isCoolingDown(named));
   }
 
-  isResting({ name }: NamedUpstream): boolean {
-    return this.#rests.untilMs(name) > this.#clock.monotonicMs();
+  isCoolingDown({ name }: NamedUpstream): boolean {
+    return this.#cooldowns.untilMs(name) > this.#clock.monotonicMs();
   }
 
   succeeded({ name }: NamedUpstream): void {
-    this.#rests.succeeded(name);
+    this.#cooldowns.succeeded(name);
   }
 
   failed({ name }: NamedUpstream): void {
-    this.#rests.failed(name);
+    this.#cooldowns.failed(name);
   }
 
   /** It belongs to another cluster: nothing is read or written there until it is known to be of ours. */
@@ -132,10 +132,10 @@ export class Upstreams {
     return this.current().upstream.follow(passed, messages, signal);
   }
 
-  #best(list: readonly NamedUpstream[], restsUntilMs: (name: string) => number): NamedUpstream | undefined {
+  #best(list: readonly NamedUpstream[], coolsUntilMs: (name: string) => number): NamedUpstream | undefined {
     const nowMs = this.#clock.monotonicMs();
     const resting = list.map((named) => {
-      return { named, untilMs: Math.max(this.#rests.untilMs(named.name), restsUntilMs(named.name)) };
+      return { named, untilMs: Math.max(this.#cooldowns.untilMs(named.name), coolsUntilMs(named.name)) };
     });
     const ready = resting.find(({ untilMs }) => untilMs <= nowMs);
     return (ready ?? resting.toSorted((a, b) => a.untilMs - b.untilMs)[0])?.named;

@@ -4,26 +4,27 @@ import { mapKey } from '../model/key.ts';
 import type { Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { Record } from '../model/record.ts';
+import type { InFlight } from '../replication/observed.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { EdgeParts } from './edge-parts.ts';
+import type { EdgeScopes } from './edge-scopes.ts';
 import type { EdgeObserver } from './observer.ts';
-import { type Beginning, beginning, type Flight, mayKeep, type Part } from './part.ts';
+import { type Beginning, beginning, mayKeep, type Scope } from './scope.ts';
 import type { Upstreams } from './upstreams.ts';
 
 export interface WritesOptions {
-  readonly parts: () => EdgeParts | undefined;
+  readonly scopes: () => EdgeScopes | undefined;
   readonly upstreams: Upstreams;
   readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
 }
 
 interface Watched {
-  readonly part: Part;
+  readonly scope: Scope;
   /** As the title was understood here when the write was sent. */
   readonly namespace: NamespaceId;
   readonly begun: Beginning;
   readonly name: string;
-  readonly flight: Flight;
+  readonly inFlight: InFlight;
 }
 
 /**
@@ -50,18 +51,18 @@ export class Writes {
       edgeObserver.written(toMeridianError(error).code, clock.monotonicMs() - startedMs);
       throw error;
     } finally {
-      for (const flown of watched) flown?.part.flights.end(flown.name, flown.flight);
+      for (const watching of watched) watching?.scope.observed.end(watching.name, watching.inFlight);
     }
   }
 
   #watch({ namespace: title, mutations }: WriteRequest): ReadonlyArray<Watched | undefined> {
-    const parts = this.#options.parts();
+    const scopes = this.#options.scopes();
     return mutations.map(({ key }) => {
-      const located = parts?.locate(title, key);
+      const located = scopes?.locate(title, key);
       if (located === undefined) return undefined;
-      const { part, namespace } = located;
+      const { scope, namespace } = located;
       const name = mapKey(namespace.id, key);
-      return { part, namespace: namespace.id, begun: beginning(part), name, flight: part.flights.begin(name) };
+      return { scope, namespace: namespace.id, begun: beginning(scope), name, inFlight: scope.observed.begin(name) };
     });
   }
 
@@ -73,14 +74,14 @@ export class Writes {
   ): Promise<void> {
     const installs = mutations.map(async (mutation, index) => {
       const written = answer.written[index];
-      const flown = watched[index];
-      if (written === undefined || flown === undefined) return;
-      const { part, begun, flight } = flown;
+      const watching = watched[index];
+      if (written === undefined || watching === undefined) return;
+      const { scope, begun, inFlight } = watching;
       const keep =
-        mayKeep(part, begun, answer, written.position) &&
-        flown.namespace === answer.namespace &&
-        (flight.latest === undefined || written.stamp >= flight.latest);
-      if (keep) await part.install(recordOf(mutation, answer.namespace, written));
+        mayKeep(scope, begun, answer.covered, written.position) &&
+        watching.namespace === answer.namespace &&
+        (inFlight.latest === undefined || written.stamp >= inFlight.latest);
+      if (keep) await scope.install(recordOf(mutation, answer.namespace, written));
     });
     await Promise.allSettled(installs);
   }

@@ -145,6 +145,8 @@ export interface Step {
   readonly vector: VersionVector;
   /** What every member covers, folded (rule R19). */
   readonly stable: VersionVector;
+  /** Of a watch: it was shown records that the vector does not reach, so it may not resume from there. */
+  readonly behind?: true;
 }
 
 /** The scan is done: the follower covers `vector`; from here on events follow the server's own order of commits. */

@@ -16,7 +16,7 @@ import { everything } from '../model/filter.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
-import { nowhere } from '../model/position.ts';
+import { type LogId, nowhere } from '../model/position.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import { emptySession } from '../model/session.ts';
 import type { Peer } from '../model/upstream.ts';
@@ -85,6 +85,11 @@ export class Origin implements Peer {
   /** True while it answers reads and takes writes. */
   get serves(): boolean {
     return this.#parts.membership.serves;
+  }
+
+  /** The log that it writes in. */
+  get log(): LogId {
+    return this.#parts.ownLog.id;
   }
 
   /** Empty while no cluster has admitted this origin. */

@@ -18,6 +18,7 @@ export class Observed {
   readonly #logs: Logs;
   readonly #inFlight = new Map<string, Set<InFlight>>();
   #vector: VersionVector = emptyVector;
+  #generation = 0;
 
   constructor(logs: Logs) {
     this.#logs = logs;
@@ -25,6 +26,11 @@ export class Observed {
 
   get vector(): VersionVector {
     return this.#vector;
+  }
+
+  /** Grows with each resync: a load or write that began before is not kept. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** An event, before anything is awaited: no load that ends meanwhile may be taken for the latest. */
@@ -63,6 +69,12 @@ export class Observed {
   /** A resync: what was shown is void. */
   clear(): void {
     this.#vector = emptyVector;
+    this.void();
+  }
+
+  /** Nothing that is under way may be kept. */
+  void(): void {
+    this.#generation++;
   }
 
   #join(vector: VersionVector): void {

@@ -36,6 +36,8 @@ export interface ReplicaOptions {
   readonly filter: Filter;
   /** The name of its progress in the store: a member has one for each peer. Default: a copy's. */
   readonly progressName?: string;
+  /** Called with each event that is taken, before anything is awaited. */
+  readonly taken?: (event: Changes | CaughtUp) => void;
   /** Set at a member, which follows several others into one store that has a covered vector of its own. */
   readonly member?: MemberReplica;
 }
@@ -125,32 +127,30 @@ export class Replica {
         return this.#resync();
       case 'changes':
         this.#checkSeals(event.records, event.step?.vector);
+        this.#options.taken?.(event);
         return this.#changes(event);
       case 'caught-up':
         this.#checkSeals([], event.vector);
+        this.#options.taken?.(event);
         return this.#caughtUp(event);
       default:
         return unreachable(event);
     }
   }
 
-  /**
-   * What this copy covers or holds is beyond a seal that it has heard of, or of a void log (rule R23): it covers nothing any
-   * more, and its next stream begins with a resync. True where that is so.
-   */
-  async beginAnewWhereVoid(): Promise<boolean> {
-    const { ledger } = this.#options;
-    if (!this.hasCaughtUp || !(await this.#voidCheck.holdsAny())) return false;
+  /** True where this copy covers or holds anything beyond a seal that it has heard of, or of a void log (rule R23). */
+  async holdsVoid(): Promise<boolean> {
+    return this.hasCaughtUp && this.#voidCheck.holdsAny();
+  }
+
+  /** This copy covers nothing any more, and its next stream begins with a resync, also after a restart (rule R21). */
+  async becomeVoid(): Promise<void> {
     const state = { covered: emptyVector, stable: emptyVector };
-    await ledger.submit({
-      keys: [],
-      sync: true,
-      bytes: 0,
-      decide: () => ({ state, meta: this.#progressMeta({ kind: 'void' }), result: undefined }),
-    });
+    const meta = this.#progressMeta({ kind: 'void' });
+    const decide = () => ({ state, meta, result: undefined });
+    await this.#options.ledger.submit({ keys: [], sync: true, bytes: 0, decide });
     this.#progress = { kind: 'void' };
     this.#voidCheck.reset();
-    return true;
   }
 
   /** What is synced here, once that means something. */

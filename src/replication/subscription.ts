@@ -1,9 +1,9 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
-import type { Changes, FeedEvent, FollowerMessage, FollowOpen, Opening, Probe, Resync } from '../model/feed.ts';
+import type { CaughtUp, Changes, FeedEvent, FollowerMessage, FollowOpen, Opening, Probe, Resync } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Bound } from '../model/staleness.ts';
-import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Semaphore } from '../runtime/semaphore.ts';
 import type { Snapshot } from '../store/store.ts';
@@ -88,6 +88,8 @@ export class Subscription {
   /** What the follower covers by what this stream sent, folded. */
   #sent: VersionVector = emptyVector;
   #durable: VersionVector = emptyVector;
+  /** Of a watch: what it was shown and the last step did not reach. */
+  #shown: VersionVector = emptyVector;
   #wake: (() => void) | undefined;
   #messagesFailed: unknown;
   #closed = false;
@@ -158,6 +160,27 @@ export class Subscription {
     }
   }
 
+  /**
+   * A node shows also what it holds and does not cover yet. A watch that resumes elsewhere from a step before that would be
+   * told an earlier record again; only this side knows what of sealed logs a step implies.
+   */
+  #watched<E extends Changes | CaughtUp>(event: E): E {
+    if (this.#open.role !== 'watch') return event;
+    const { logs } = this.#serving.ledger.registry;
+    if (event.kind === 'changes') {
+      for (const { position } of event.records) this.#shown = withPosition(this.#shown, position);
+    }
+    const vector = event.kind === 'changes' ? event.step?.vector : event.vector;
+    if (vector === undefined) return event;
+    if (logs.covers(vector, this.#shown)) {
+      this.#shown = emptyVector; // Later steps reach it too.
+      return event;
+    }
+    const behind = { behind: true as const };
+    if (event.kind === 'caught-up') return { ...event, ...behind };
+    return event.step === undefined ? event : { ...event, step: { ...event.step, ...behind } };
+  }
+
   /** Ends with a caught-up; or, where the follower stalled, with the place to go on from. */
   async *#catchUp(place: Place): AsyncGenerator<FeedEvent, Place | undefined> {
     const { ledger, clock, scanStallMs } = this.#serving;
@@ -185,7 +208,7 @@ export class Subscription {
           void snapshot.close();
         });
         const askedMs = clock.monotonicMs();
-        yield event;
+        yield event.kind === 'changes' ? this.#watched(event) : event;
         timer.cancel();
         if (this.#open.role === 'watch') patienceMs = Math.max(0, patienceMs - (clock.monotonicMs() - askedMs));
         if (event.kind === 'changes' && event.token !== undefined) {
@@ -200,7 +223,7 @@ export class Subscription {
     }
     // However long this one takes to be read, nobody waits for the permit.
     const { covered, floor, stable } = instant.state;
-    yield { kind: 'caught-up', vector: covered, floor, stable };
+    yield this.#watched({ kind: 'caught-up', vector: covered, floor, stable });
     this.#sent = covered;
     this.#state = 'live';
     return undefined;
@@ -223,6 +246,7 @@ export class Subscription {
     // A member that broke off its first scan takes everything again: it has purged nothing meanwhile.
     if (refused !== undefined && this.#open.role !== 'peer') {
       observer.resyncSent(refused);
+      this.#shown = emptyVector;
       yield { kind: 'resync', reason: refused };
     }
     if (refused !== undefined || cursor === undefined) {
@@ -318,7 +342,7 @@ export class Subscription {
       } else {
         this.#place++;
         this.#sent = entry.step.vector;
-        const changes = shapeEntry(entry, this.#shape, observer);
+        const changes = this.#watched(shapeEntry(entry, this.#shape, observer));
         // A step that changes nothing of this scope still moves the cursor; a row of them is told once.
         if (changes.records.length === 0) unsent = changes;
         else {

@@ -49,8 +49,8 @@ export class Coverage {
       loadEnded: (outcome) => this.count(`load ${outcome}`),
       loadJoined: () => this.count('load joined'),
       evicted: (from, entries) => this.count(`evicted from ${from}`, entries),
-      audited: (part) => this.count(`audited in a ${part}`),
-      rangeAudited: (outcome) => this.count(`audited a stretch: ${outcome}`),
+      audited: (scope) => this.count(`audited in a ${scope}`),
+      rangeAudited: (outcome) => this.count(`audited a range: ${outcome}`),
       auditDiffered: (difference) => {
         this.count(auditDifference);
         this.onDifference(difference);

@@ -51,7 +51,13 @@ export class Faults {
     return this.#ofOrigins.removalsUnderWay;
   }
 
+  /** Origins restart so often within so many milliseconds, besides what is injected. */
+  restartOrigins(times: number, withinMs: number): void {
+    this.#ofOrigins.restart(times, withinMs);
+  }
+
   inject(): void {
+    this.#ofOrigins.takeImages();
     this.#stage.random.pick(this.#kinds)();
   }
 

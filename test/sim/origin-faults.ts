@@ -1,18 +1,31 @@
 import { isMeridianError } from '../../src/model/errors.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { MemberId } from '../../src/model/position.ts';
+import { memberKeys } from '../../src/replication/members.ts';
+import type { DiskImage } from '../support/memory-origin-stores.ts';
 import type { Stage } from './faults.ts';
 import type { OriginProcess } from './nodes/origin-process.ts';
-import { coveredBy } from './oracles/disks.ts';
 import { noSignal } from './workload/no-signal.ts';
 
 /** Milliseconds between an operator's tries to remove an origin, and for one of them. */
 const retryMs = 100;
 const askMs = 1000;
+/** Images that are kept of each origin's disk. */
+const imagesMax = 6;
 
-/** What happens where there are several origins: long absences, and in each history the loss of one disk or identity. */
+/** An image of an origin's disk, and whose it is. */
+interface Taken {
+  readonly image: DiskImage;
+  readonly id: MemberId;
+}
+
+/**
+ * What happens to origins: they restart again and again, are away for long, or find an older image on their disk; and where
+ * there are several, one loses its disk, is removed while it lives, or is copied.
+ */
 export class OriginFaults {
   readonly #stage: Stage;
+  readonly #images = new Map<string, Taken[]>();
   #lossHappened = false;
   #over = false;
   /** Removals that an operator has not been told of as done. */
@@ -23,13 +36,41 @@ export class OriginFaults {
   }
 
   get kinds(): ReadonlyArray<() => void> {
-    if (this.#stage.cluster.origins.length < 2) return [];
+    const rollBack = () => this.#rollBackOne();
+    if (this.#stage.cluster.origins.length < 2) return [rollBack];
     const loss = () => this.#loseOne();
-    return [() => this.#leave(), () => this.#cutOff(), () => this.#part(), loss];
+    return [() => this.#leave(), () => this.#cutOff(), () => this.#part(), loss, rollBack, () => this.#rollBackTwo()];
   }
 
   get removalsUnderWay(): number {
     return this.#asked;
+  }
+
+  /** Every origin is restarted so often within so many milliseconds, whatever else happens. */
+  restart(times: number, withinMs: number): void {
+    const { random, cluster, time, coverage } = this.#stage;
+    for (const origin of cluster.origins) {
+      for (let restart = 0; restart < times; restart++) {
+        time.at(random.between(0, withinMs), () => {
+          if (this.#over || origin.node === undefined) return;
+          origin.crash(random.chance(0.7) ? 'process' : 'power');
+          coverage.count('fault: origin restarted');
+          time.at(random.between(1, 15), () => void origin.start());
+        });
+      }
+    }
+  }
+
+  /** Somebody takes an image of each disk now and then. */
+  takeImages(): void {
+    const { random, cluster } = this.#stage;
+    for (const { name, id, stores } of cluster.origins) {
+      if (id === undefined || random.chance(0.6)) continue;
+      const images = this.#images.get(name) ?? [];
+      images.push({ image: stores.image(), id });
+      if (images.length > imagesMax) images.splice(random.between(0, imagesMax - 1), 1);
+      this.#images.set(name, images);
+    }
   }
 
   end(): void {
@@ -71,21 +112,36 @@ export class OriginFaults {
   #loseOne(): void {
     const { random, cluster } = this.#stage;
     const origin = random.pick(cluster.origins);
-    if (this.#lossHappened || !cluster.origins.every(({ node }) => node?.serves)) return;
+    if (this.#lossHappened || !this.#allServe) return;
     this.#lossHappened = true;
-    random.pick([() => this.#wipe(origin), () => this.#remove(origin), () => this.#rollBack(origin)])();
+    random.pick([
+      () => this.#wipe(origin),
+      () => this.#remove(origin),
+      () => this.#removeWhileAway(origin),
+      () => this.#copy(origin),
+    ])();
+  }
+
+  get #allServe(): boolean {
+    return this.#stage.cluster.origins.every(({ node }) => node?.serves);
   }
 
   /** It joins as a new one; the old one is removed by an operator after a while. */
   #wipe(origin: OriginProcess): void {
-    const { random, cluster, oracles } = this.#stage;
+    const { random, time } = this.#stage;
     const { id } = origin;
-    origin.crash('power');
-    origin.disk.wipe();
-    oracles.history?.put(origin.name);
-    origin.peers = cluster.origins.map(({ name }) => name).filter((name) => name !== origin.name);
+    this.#empty(origin);
     this.#lasts(`${origin.name} is wiped`, 'origin wiped', random.between(20, 500), () => void origin.start());
-    this.#stage.time.at(random.between(50, 900), () => void this.#retire(id, origin));
+    time.at(random.between(50, 900), () => void this.#removeFromCluster(id, origin));
+  }
+
+  /** The process ends, and nothing is left of its disk. */
+  #empty(origin: OriginProcess): void {
+    const { cluster, oracles } = this.#stage;
+    origin.crash('power');
+    origin.stores.wipe();
+    oracles.put(origin.name);
+    origin.peers = cluster.origins.map(({ name }) => name).filter((name) => name !== origin.name);
   }
 
   /** It is cut off, and removed while it lives. */
@@ -96,39 +152,87 @@ export class OriginFaults {
     this.#lasts(`${origin.name} is cut off, and removed`, 'origin removed', random.between(300, 1500), () => {
       for (const path of paths) path.mend();
     });
-    time.at(random.between(20, 290), () => void this.#retire(origin.id, origin));
+    time.at(random.between(20, 290), () => void this.#removeFromCluster(origin.id, origin));
   }
 
-  /** An image that was taken of its disk is put back. */
+  /** It is lost for good, and removed while another one is away. */
+  #removeWhileAway(origin: OriginProcess): void {
+    const { random, cluster } = this.#stage;
+    const away = cluster.origins.find(({ name }) => name !== origin.name);
+    if (cluster.origins.length > 2 && away !== undefined) {
+      away.crash('power');
+      const lastsMs = random.between(100, 1200);
+      this.#lasts(`${away.name} is away`, 'origin away during a removal', lastsMs, () => void away.start());
+    }
+    this.#wipe(origin);
+  }
+
+  /**
+   * An image of one origin's disk is started in the place of another, under the same id. Whoever finds out stops; the
+   * operator then takes the copy away, and what it had taken the place of.
+   */
+  #copy(origin: OriginProcess): void {
+    const { random, cluster, oracles, time } = this.#stage;
+    const images = this.#images.get(origin.name)?.filter(({ id }) => id === origin.id) ?? [];
+    const others = cluster.origins.filter(({ name }) => name !== origin.name);
+    if (images.length === 0) return;
+    const { image } = random.pick(images);
+    const copy = random.pick(others);
+    const { id } = copy;
+    copy.crash('power');
+    copy.stores.putBack(image);
+    oracles.put(copy.name, image);
+    let isThere = true;
+    const takeAway = () => {
+      if (!isThere) return;
+      isThere = false;
+      oracles.trace.note(() => `operator: takes the copy at ${copy.name} away`);
+      this.#empty(copy);
+      time.at(20, () => void copy.start());
+    };
+    for (const process of [origin, copy]) process.onReplaced = takeAway;
+    const line = `${copy.name} is started as a copy of ${origin.name}`;
+    this.#lasts(line, 'origin copied', random.between(10, 300), () => void copy.start());
+    time.at(random.between(50, 900), () => void this.#removeFromCluster(id, copy));
+  }
+
+  #rollBackOne(): void {
+    this.#rollBack(this.#stage.random.pick(this.#stage.cluster.origins));
+  }
+
+  #rollBackTwo(): void {
+    const { random, cluster } = this.#stage;
+    const one = random.pick(cluster.origins);
+    const other = random.pick(cluster.origins.filter(({ name }) => name !== one.name));
+    for (const origin of [one, other]) this.#rollBack(origin);
+  }
+
+  /** Any image that was taken of its disk is put back, also one of a member that the cluster has removed since. */
   #rollBack(origin: OriginProcess): void {
     const { random, oracles, time } = this.#stage;
-    const { id, disk } = origin;
-    const image = disk.synced;
-    time.at(random.between(50, 800), () => {
-      if (this.#over || id === undefined || origin.id !== id) return;
-      origin.crash('power');
-      disk.synced = image;
-      disk.visible = image;
-      const sequence = coveredBy(image).get(id) ?? 0;
-      oracles.history?.put(origin.name, { records: image.records.values(), sequence });
-      this.#lasts(`${origin.name} is rolled back to ${sequence}`, 'origin rolled back', random.between(10, 300), () => {
-        void origin.start();
-      });
-    });
+    const images = this.#images.get(origin.name) ?? [];
+    const { id } = origin;
+    if (images.length === 0 || id === undefined || !this.#allServe) return;
+    const { image, id: before } = random.pick(images);
+    origin.crash('power');
+    origin.stores.putBack(image);
+    oracles.put(origin.name, image);
+    if (before !== id) time.at(random.between(50, 300), () => void this.#removeFromCluster(id, origin));
+    this.#lasts(`${origin.name} is put back`, 'origin put back', random.between(10, 300), () => void origin.start());
   }
 
-  async #retire(id: OriginId | undefined, except: OriginProcess): Promise<void> {
+  async #removeFromCluster(id: MemberId | undefined, except: OriginProcess): Promise<void> {
     const { random, cluster, time, oracles } = this.#stage;
     const { history } = oracles;
     const isKnown = () => {
-      const isRetired = id !== undefined && history?.isRetired(id) === true;
-      return !isRetired && history?.latest(registryNamespace, `origin/${id}`) !== undefined;
+      if (id === undefined || history.isRemoved(id)) return false;
+      return history.latest(registryNamespace, memberKeys.member(id)) !== undefined;
     };
     this.#asked++;
     for (let removed = id === undefined; !removed; ) {
       const at = random.pick(cluster.origins.filter((origin) => origin !== except));
       const call = { deadlineMs: time.nowMs + askMs, signal: noSignal };
-      const asked = at.node?.retire({ name: id ?? '', force: false }, call);
+      const asked = at.node?.removeMember({ name: id ?? '', force: false }, call);
       // Whoever is asked may crash, and never answer.
       const late = time.wait(askMs + retryMs).then(() => undefined);
       removed = await Promise.race([asked ?? Promise.resolve(undefined), late]).then(

@@ -49,14 +49,14 @@ export class Simulation {
     this.random = new SeededRandom(seed);
     this.cluster = new Cluster(topology, this, drawParameters(this.random.fork()), this.coverage);
     this.oracles = new Oracles(this.cluster, this.time, detailed);
-    this.coverage.onDifference = ({ part, key: { key }, held, found, responder }) => {
-      // Of what was written in a life of a disk that was rolled back, whoever has not heard of that yet still holds it.
+    this.coverage.onDifference = ({ scope, key: { key }, held, found, responder }) => {
+      // What was lost with a disk, whoever has not heard of that yet still holds.
       const truth = this.oracles.truthOf();
       const isLost = (record: Record | undefined) =>
         record !== undefined && record.position.sequence > 0 && truth.surviving(record.stamp) === undefined;
       if (isLost(held) || isLost(found)) return;
       const shown = (record: Record | undefined) => `${record?.kind} ${record?.stamp}`;
-      this.oracles.trace.violated(`the audit of a ${part}: ${key} is ${shown(held)}, ${responder} has ${shown(found)}`);
+      this.oracles.trace.violated(`the audit of a ${scope}: ${key} is ${shown(held)}, ${responder} has ${shown(found)}`);
     };
   }
 
@@ -68,6 +68,7 @@ export class Simulation {
     void this.#begin();
     await time.runUntil(firstOpMs);
     let faultAtMs = firstOpMs;
+    faults.restartOrigins(random.pick([0, 3, 20]), busyMs - firstOpMs);
     for (let nowMs = firstOpMs; nowMs < busyMs; nowMs += opIntervalMs) {
       if (nowMs >= faultAtMs) {
         faults.inject();

@@ -1,6 +1,6 @@
 import { MeridianError } from '../../src/model/errors.ts';
 import { compareRecordKeys, mapKey, type RecordKey } from '../../src/model/key.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import { type Head, headOf, type Record } from '../../src/model/record.ts';
 import {
   type CommitBatch,
@@ -172,6 +172,11 @@ export class MemoryStore implements Store {
     this.#snapshots.clear();
   }
 
+  /** True once its process is gone. */
+  get crashed(): boolean {
+    return this.#state === 'crashed';
+  }
+
   async #usable(): Promise<void> {
     if (this.#state === 'crashed') await new Promise(() => {});
     if (this.#state === 'closed') throw closedError();
@@ -201,8 +206,8 @@ class MemorySnapshot implements Snapshot {
     return this.#pages(() => this.#where(inside).sort(compareRecordKeys).map(storedOf), pageRecordsMax);
   }
 
-  log(origin: OriginId, fromSequence: number): AsyncIterable<readonly Stored[]> {
-    const inside = ({ position }: Record) => position.origin === origin && position.sequence >= fromSequence;
+  log(log: LogId, fromSequence: number): AsyncIterable<readonly Stored[]> {
+    const inside = ({ position }: Record) => position.log === log && position.sequence >= fromSequence;
     return this.#pages(() =>
       this.#where(inside)
         .sort((a, b) => a.position.sequence - b.position.sequence)
@@ -220,9 +225,9 @@ class MemorySnapshot implements Snapshot {
     );
   }
 
-  async logOrigins(): Promise<readonly OriginId[]> {
+  async logs(): Promise<readonly LogId[]> {
     this.#check();
-    return [...new Set(this.#where(() => true).map(({ position }) => position.origin))].sort();
+    return [...new Set(this.#where(() => true).map(({ position }) => position.log))].sort();
   }
 
   async close(): Promise<void> {

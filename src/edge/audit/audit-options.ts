@@ -1,16 +1,16 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { EdgeObserver } from '../observer.ts';
-import type { Part } from '../part.ts';
+import type { Scope } from '../scope.ts';
 import type { Upstreams } from '../upstreams.ts';
 
 export interface AuditBounds {
   /** Milliseconds between two looks. */
   readonly everyMs: number;
-  /** Keys that one look compares, of each part: held ones, and of a copy as many that the upstream lists. */
+  /** Keys that one look compares, of each scope: held ones, and of a copy as many that the upstream lists. */
   readonly keysMax: number;
-  /** Records, tombstones too, of the stretch of a copy that one look digests. */
+  /** Records, tombstones too, of the range of a copy that one look digests. */
   readonly rangeRecordsMax: number;
-  /** Bytes of values of that stretch; the value that passes it is the last. */
+  /** Bytes of values of that range; the value that passes it is the last. */
   readonly rangeBytesMax: number;
   /** Keys that one look compares because digests differ. */
   readonly suspectsMax: number;
@@ -24,5 +24,5 @@ export interface AuditOptions {
   readonly clock: Clock;
   readonly clockSkewMsMax: number;
   readonly edgeObserver: EdgeObserver;
-  readonly parts: () => readonly Part[];
+  readonly scopes: () => readonly Scope[];
 }

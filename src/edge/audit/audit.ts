@@ -2,14 +2,14 @@ import type { RecordKey } from '../../model/key.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { emptySession } from '../../model/session.ts';
 import { sleep } from '../../runtime/clock.ts';
-import type { Part } from '../part.ts';
+import type { Scope } from '../scope.ts';
 import { auditCall } from './audit-call.ts';
 import type { AuditOptions } from './audit-options.ts';
 import { auditedRanges } from './audited-ranges.ts';
 import { compareKey } from './compare-key.ts';
 import { RangeAudit } from './range-audit.ts';
 
-/** Where the audit of one part stands. */
+/** Where the audit of one scope stands. */
 interface Hand {
   held: RecordKey | undefined;
   range: number;
@@ -18,13 +18,13 @@ interface Hand {
 
 /**
  * Compares what an edge holds with what its upstream holds at a known vector, at a low and bounded rate: bits rot, and
- * code has bugs. Some keys of each part are compared by themselves, and all of a copy by digests of stretches; what
- * differs there is compared by itself too. A difference is mended through the commit queue (rule R11): a copy takes what
+ * code has bugs. Some keys of each scope are compared by themselves, and all of a copy by digests of rangees; what
+ * differs there is compared by itself too. A difference is repaired through the commit queue (rule R11): a copy takes what
  * the upstream holds, a cache forgets.
  */
 export class Audit {
   readonly #options: AuditOptions;
-  readonly #hands = new WeakMap<Part, Hand>();
+  readonly #hands = new WeakMap<Scope, Hand>();
   readonly #ranges: RangeAudit;
 
   constructor(options: AuditOptions) {
@@ -39,27 +39,27 @@ export class Audit {
     }
   }
 
-  /** Once over the next few keys of each part, and the next stretch of a copy. What cannot be compared is left to later. */
+  /** Once over the next few keys of each scope, and the next range of a copy. What cannot be compared is left to later. */
   async look(signal: AbortSignal): Promise<void> {
-    for (const part of this.#options.parts()) {
-      if (!part.hasCaughtUp || part.bound() === undefined) continue;
-      const hand = this.#hands.get(part) ?? { held: undefined, range: 0, cursor: undefined };
-      this.#hands.set(part, hand);
-      // The upstream may be away, the store be opened again, or the part be closed: then there is nothing to learn.
-      const held = await this.#held(part, hand).catch(() => []);
-      const keys = [...held, ...(await this.#listed(part, hand, signal).catch(() => []))];
+    for (const scope of this.#options.scopes()) {
+      if (!scope.hasCaughtUp || scope.bound() === undefined) continue;
+      const hand = this.#hands.get(scope) ?? { held: undefined, range: 0, cursor: undefined };
+      this.#hands.set(scope, hand);
+      // The upstream may be away, the store be opened again, or the scope be closed: then there is nothing to learn.
+      const held = await this.#held(scope, hand).catch(() => []);
+      const keys = [...held, ...(await this.#listed(scope, hand, signal).catch(() => []))];
       for (const key of keys) {
-        await compareKey(part, key, this.#options, signal).catch(() => {});
+        await compareKey(scope, key, this.#options, signal).catch(() => {});
         signal.throwIfAborted();
       }
-      await this.#ranges.look(part, signal).catch(() => {});
+      await this.#ranges.look(scope, signal).catch(() => {});
       signal.throwIfAborted();
     }
   }
 
-  async #held(part: Part, hand: Hand): Promise<readonly RecordKey[]> {
+  async #held(scope: Scope, hand: Hand): Promise<readonly RecordKey[]> {
     const { keysMax } = this.#options.audit;
-    const { snapshot } = part.ledger.instant();
+    const { snapshot } = scope.ledger.instant();
     try {
       for await (const page of snapshot.records(hand.held === undefined ? {} : { after: hand.held })) {
         const keys = page.filter(({ namespace }) => namespace !== registryNamespace).slice(0, keysMax);
@@ -75,8 +75,8 @@ export class Audit {
   }
 
   /** Keys that a copy lacks although the upstream lists them. */
-  async #listed(part: Part, hand: Hand, signal: AbortSignal): Promise<readonly RecordKey[]> {
-    const ranges = auditedRanges(part);
+  async #listed(scope: Scope, hand: Hand, signal: AbortSignal): Promise<readonly RecordKey[]> {
+    const ranges = auditedRanges(scope);
     const range = ranges[hand.range % Math.max(1, ranges.length)];
     if (range === undefined) return [];
     const { keysMax } = this.#options.audit;
@@ -93,7 +93,7 @@ export class Audit {
     if (next === undefined) hand.range++;
     hand.cursor = next;
     const { namespace } = range;
-    const heads = await part.ledger.store.heads(keys.map(({ key }) => ({ namespace, key })));
+    const heads = await scope.ledger.store.heads(keys.map(({ key }) => ({ namespace, key })));
     return keys.filter((_, index) => heads[index] === undefined).map(({ key }) => ({ namespace, key }));
   }
 }

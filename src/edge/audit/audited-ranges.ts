@@ -1,13 +1,13 @@
 import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
-import type { Part } from '../part.ts';
+import type { Scope } from '../scope.ts';
 
 interface AuditedRange {
   readonly namespace: NamespaceId;
   readonly prefix: string;
 }
 
-/** What a part holds whole, namespace by namespace; nothing of a cache. The registry has no titles to be asked by. */
-export function auditedRanges({ filter, ledger }: Part): readonly AuditedRange[] {
+/** What a scope holds whole, namespace by namespace; nothing of a cache. The registry has no titles to be asked by. */
+export function auditedRanges({ filter, ledger }: Scope): readonly AuditedRange[] {
   return (filter?.includes ?? []).flatMap(({ namespace, prefix }) => {
     if (namespace === registryNamespace) return [];
     if (namespace !== '*') return [{ namespace, prefix }];

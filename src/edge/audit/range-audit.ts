@@ -1,106 +1,104 @@
 import type { Call } from '../../model/call.ts';
 import { compareKeys } from '../../model/key.ts';
-import type { Mark, RangeDigest, RangeDigestRequest, Stretch } from '../../model/range-digest.ts';
-import { covers, coversPosition } from '../../model/version-vector.ts';
-import { takeStretch } from '../../replication/stretch.ts';
-import { digestStretch, type StretchDigest } from '../../replication/stretch-digest.ts';
+import type { DigestedRange, KeyHash, RangeDigest, RangeDigestRequest } from '../../model/range-digest.ts';
+import { digestTaken, type HeldDigest, takeRange } from '../../replication/anti-entropy/range.ts';
+import type { Logs } from '../../replication/logs.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
 import type { RangeOutcome } from '../observer.ts';
-import type { Part } from '../part.ts';
+import type { Scope } from '../scope.ts';
 import { auditCall } from './audit-call.ts';
 import type { AuditOptions } from './audit-options.ts';
 import { auditedRanges } from './audited-ranges.ts';
 import { compareKey } from './compare-key.ts';
-import { cursorNow } from './confirmed.ts';
 import { expiryMarginMs } from './differs.ts';
 
-/** Where the audit of one part stands: the range, and the key behind which it goes on. */
+/** Where the audit of one scope stands: the range, and the key behind which it goes on. */
 interface Hand {
   readonly range: number;
   readonly after: string | undefined;
 }
 
-/** Both sides of one stretch. */
+/** Both sides of one range. */
 interface Sides {
   readonly theirs: RangeDigest;
-  readonly ours: StretchDigest;
+  readonly ours: HeldDigest;
 }
 
 interface Found {
   readonly outcome: RangeOutcome;
-  /** Live records of the stretch. */
+  /** Live records of the range. */
   readonly records: number;
   readonly through: string | undefined;
   readonly suspects: readonly string[];
 }
 
 /**
- * Compares all that a copy holds with its upstream, a stretch after the other, by one digest for each:
+ * Compares all that a copy holds with its upstream, a range after the other, by one digest for each:
  *
  *     the copy takes its next 512 records: those behind `c`, up to `m`
  *     the upstream digests what it holds behind `c` up to `m`: 7f3a…, at the vector {o: 90}
  *     the copy, once it covers {o: 90}, digests the same: 7f3a…
  *
- * Both name the stretch by its ends and judge expiry at one second, far enough from now for every clock to call alive
+ * Both name the range by its ends and judge expiry at one second, far enough from now for every clock to call alive
  * what is digested. Equal digests are equal records. Digests that differ prove nothing: either side may hold what was
- * written since. So the stretch is asked for again with a mark of each record, and every key whose mark differs, unless
+ * written since. So the range is asked for again with a hash of each record, and every key whose hash differs, unless
  * the upstream has yet to hear of it, is compared by itself, which alone concludes anything.
  */
 export class RangeAudit {
   readonly #options: AuditOptions;
-  readonly #hands = new WeakMap<Part, Hand>();
+  readonly #hands = new WeakMap<Scope, Hand>();
 
   constructor(options: AuditOptions) {
     this.#options = options;
   }
 
-  /** Once over the next stretch. What cannot be compared now is passed over, until the next time round. */
-  async look(part: Part, signal: AbortSignal): Promise<void> {
-    const hand = this.#hands.get(part) ?? { range: 0, after: undefined };
-    const ranges = auditedRanges(part);
+  /** Once over the next range. What cannot be compared now is passed over, until the next time round. */
+  async look(scope: Scope, signal: AbortSignal): Promise<void> {
+    const hand = this.#hands.get(scope) ?? { range: 0, after: undefined };
+    const ranges = auditedRanges(scope);
     const range = ranges[hand.range % Math.max(1, ranges.length)];
     if (range === undefined) return;
-    const stretch = await this.#next(part, { ...range, ...(hand.after === undefined ? {} : { after: hand.after }) });
-    this.#goOn(part, hand, stretch.through);
-    const found = await this.#compared(part, stretch, auditCall(this.#options, signal)).catch(() => undefined);
+    const next = await this.#next(scope, { ...range, ...(hand.after === undefined ? {} : { after: hand.after }) });
+    this.#goOn(scope, hand, next.through);
+    const found = await this.#compared(scope, next, auditCall(this.#options, signal)).catch(() => undefined);
     this.#options.edgeObserver.rangeAudited(found?.outcome ?? 'open', found?.records ?? 0);
     if (found === undefined) return;
     const taken = found.suspects.slice(0, this.#options.audit.suspectsMax);
     // Where there are more, the next look begins behind the last one that is compared now.
-    this.#goOn(part, hand, taken.length < found.suspects.length ? taken.at(-1) : found.through);
+    this.#goOn(scope, hand, taken.length < found.suspects.length ? taken.at(-1) : found.through);
     for (const key of taken) {
-      await compareKey(part, { namespace: range.namespace, key }, this.#options, signal).catch(() => {});
+      await compareKey(scope, { namespace: range.namespace, key }, this.#options, signal).catch(() => {});
       signal.throwIfAborted();
     }
   }
 
-  async #next(part: Part, from: Stretch): Promise<Stretch> {
+  async #next(scope: Scope, from: DigestedRange): Promise<DigestedRange> {
     const { rangeRecordsMax: recordsMax, rangeBytesMax: bytesMax } = this.#options.audit;
-    const { snapshot } = part.ledger.instant();
+    const { snapshot } = scope.ledger.instant();
     try {
-      return (await takeStretch(snapshot, from, { recordsMax, bytesMax })).stretch;
+      return (await takeRange(snapshot, from, { recordsMax, bytesMax })).range;
     } finally {
       await snapshot.close();
     }
   }
 
-  #goOn(part: Part, { range }: Hand, after: string | undefined): void {
-    this.#hands.set(part, { range: after === undefined ? range + 1 : range, after });
+  #goOn(scope: Scope, { range }: Hand, after: string | undefined): void {
+    this.#hands.set(scope, { range: after === undefined ? range + 1 : range, after });
   }
 
-  async #compared(part: Part, stretch: Stretch, call: Call): Promise<Found | undefined> {
-    const [second, cursor] = [this.#second(), cursorNow(part)];
-    const sides = await this.#sidesOf(part, { ...stretch, second, marks: false, cursor }, call);
+  async #compared(scope: Scope, range: DigestedRange, call: Call): Promise<Found | undefined> {
+    const second = this.#second();
+    const sides = await this.#sidesOf(scope, { ...range, second, hashes: false }, call);
     if (sides === undefined) return undefined;
     const { theirs, ours } = sides;
     const end = { through: theirs.through, records: ours.records };
     if (ours.digest === theirs.digest) return { ...end, outcome: 'equal', suspects: [] };
-    const marked = await this.#sidesOf(
-      part,
-      { ...endingAt(stretch, theirs.through), second, marks: true, cursor },
+    const hashed = await this.#sidesOf(
+      scope,
+      { ...endingAt(range, theirs.through), second, hashes: true },
       call,
     );
-    const suspects = marked === undefined ? [] : suspectsOf(marked);
+    const suspects = hashed === undefined ? [] : suspectsOf(hashed, scope.ledger.registry.logs);
     return { ...end, outcome: suspects.length > 0 ? 'suspect' : 'open', suspects };
   }
 
@@ -111,26 +109,27 @@ export class RangeAudit {
   }
 
   /** Undefined where the upstream is not caught up with in time, or so much came meanwhile that the ends differ. */
-  async #sidesOf(part: Part, request: RangeDigestRequest, call: Call): Promise<Sides | undefined> {
+  async #sidesOf(scope: Scope, request: RangeDigestRequest, call: Call): Promise<Sides | undefined> {
     const { upstreams, clock, audit } = this.#options;
     const theirs = await upstreams.ask(call, (upstream, asked) => upstream.digestRange(request, asked));
-    const { ledger } = part;
-    const caughtUp = () => covers(ledger.state.covered, theirs.vector);
+    const { ledger } = scope;
+    const { logs } = ledger.registry;
+    const caughtUp = () => logs.covers(ledger.state.covered, theirs.vector);
     if (!(await waitUntil(caughtUp, (run) => ledger.ring.onceChanged(run), { clock, ...call }))) return undefined;
     const { snapshot } = ledger.instant();
     try {
-      // Room for what has come since the stretch was chosen.
+      // Room for what has come since the range was chosen.
       const bounds = { recordsMax: 2 * audit.rangeRecordsMax, bytesMax: 2 * audit.rangeBytesMax };
-      const taken = await takeStretch(snapshot, endingAt(request, theirs.through), bounds);
-      if (taken.stretch.through !== theirs.through) return undefined;
-      return { theirs, ours: await digestStretch(taken, snapshot, request.second, call.signal) };
+      const taken = await takeRange(snapshot, endingAt(request, theirs.through), bounds);
+      if (taken.range.through !== theirs.through) return undefined;
+      return { theirs, ours: await digestTaken(taken, snapshot, request.second, call.signal) };
     } finally {
       await snapshot.close();
     }
   }
 }
 
-function endingAt({ namespace, prefix, after }: Stretch, through: string | undefined): Stretch {
+function endingAt({ namespace, prefix, after }: DigestedRange, through: string | undefined): DigestedRange {
   return {
     namespace,
     prefix,
@@ -140,14 +139,14 @@ function endingAt({ namespace, prefix, after }: Stretch, through: string | undef
 }
 
 /** The keys of which the two sides do not hold the same, in record order, less those that the upstream has yet to hear of. */
-function suspectsOf({ theirs, ours }: Sides): readonly string[] {
+function suspectsOf({ theirs, ours }: Sides, logs: Logs): readonly string[] {
   const unheard = new Set<string>();
-  for (const { key, position } of ours.marks) if (!coversPosition(theirs.vector, position)) unheard.add(key);
-  const [held, found] = [hashesOf(ours.marks), hashesOf(theirs.marks)];
+  for (const { key, position } of ours.hashes) if (!logs.coversPosition(theirs.vector, position)) unheard.add(key);
+  const [held, found] = [byKey(ours.hashes), byKey(theirs.hashes)];
   const unlike = [...new Set([...held.keys(), ...found.keys()])].filter((key) => held.get(key) !== found.get(key));
   return unlike.filter((key) => !unheard.has(key)).sort(compareKeys);
 }
 
-function hashesOf(marks: readonly Mark[]): ReadonlyMap<string, string> {
-  return new Map(marks.map(({ key, hash }) => [key, hash]));
+function byKey(hashes: readonly KeyHash[]): ReadonlyMap<string, string> {
+  return new Map(hashes.map(({ key, hash }) => [key, hash]));
 }

@@ -19,6 +19,7 @@ import {
 interface WireStep {
   readonly vector: WireVector | null;
   readonly stable: WireVector | null;
+  readonly behind?: boolean;
 }
 
 export interface WireChange {
@@ -70,12 +71,16 @@ export interface WireFollowResponse {
 
 const resyncReasons = ['below-floor', 'beyond-seal', 'void-log', 'void-progress', 'asked'] as const;
 
-function encodeStep({ vector, stable }: Step): WireStep {
-  return { vector: encodeVector(vector), stable: encodeVector(stable) };
+function encodeStep({ vector, stable, behind }: Step): WireStep {
+  return { vector: encodeVector(vector), stable: encodeVector(stable), behind: behind === true };
 }
 
-function decodeStep({ vector, stable }: WireStep): Step {
-  return { vector: decodeVector(vector), stable: decodeVector(stable) };
+function decodeStep({ vector, stable, behind }: WireStep): Step {
+  return {
+    vector: decodeVector(vector),
+    stable: decodeVector(stable),
+    ...(behind === true ? { behind } : {}),
+  };
 }
 
 /** A change with at most `bytesMax` bytes of its value; the rest travels in pieces. */

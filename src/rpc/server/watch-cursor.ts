@@ -1,8 +1,6 @@
 import type { FeedEvent, FollowStart } from '../../model/feed.ts';
-import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
-import { type LogId, type Position, parseLogId } from '../../model/position.ts';
-import type { Record } from '../../model/record.ts';
-import { emptyVector, type VersionVector, withPosition } from '../../model/version-vector.ts';
+import type { NamespaceId } from '../../model/namespace.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
 import { decodeLog, decodeNamespaceId, malformed } from '../codec/record-codec.ts';
 
 interface Scope {
@@ -33,27 +31,13 @@ export function decodeWatchCursor(text: string, scope: Scope): VersionVector {
   return new Map(components.map(([log, sequence]) => [decodeLog(log), sequence]));
 }
 
-/** What a watch follows besides its own range: the seals tell whether a step covers what was shown. */
-export const sealsRange = { namespace: registryNamespace, prefix: 'log/' } as const;
-
-/** Where a log ends, and the position of the record that says so. */
-interface Seal {
-  readonly final: number;
-  readonly at: Position;
-}
-
 /**
  * From where a watch may resume. A node shows also what it holds and does not cover yet: behind that no cursor is given,
  * until a step covers it, as another node may have yet to hear of it, and would go back to an earlier record.
  *
  *     a {o: 5}  step {o: 5}  cursor   ·   b {p: 9}  step {o: 5}  none   ·   c {o: 6}  step {o: 6, p: 9}  cursor
- *
- * Steps leave out the components of sealed logs, so the seals are followed too (`sealsRange`): whoever covers the position
- * of a seal covers the log up to it.
  */
 export class WatchCursors {
-  readonly #seals = new Map<LogId, Seal>();
-  #shown: VersionVector = emptyVector;
   #given: boolean;
 
   /** A watch from now on must be given one at once: it could not tell what it missed else. */
@@ -63,44 +47,10 @@ export class WatchCursors {
 
   /** The cursor behind this event; undefined where it is none to resume at. */
   after(event: FeedEvent): VersionVector | undefined {
-    if (event.kind === 'resync') this.#shown = emptyVector;
-    if (event.kind === 'changes') {
-      for (const record of event.records) {
-        if (record.kind === 'live') this.#hearSeal(record);
-        this.#shown = withPosition(this.#shown, record.position);
-      }
-    }
     const step = event.kind === 'caught-up' ? event : event.kind === 'changes' ? event.step : undefined;
-    if (step === undefined) return undefined;
-    const isCovered = this.#coversShown(step.vector);
-    if (isCovered) this.#shown = emptyVector; // Later steps cover it too.
-    if (this.#given && !isCovered) return undefined;
+    if (step === undefined || (this.#given && step.behind === true)) return undefined;
     this.#given = true;
     return step.vector;
-  }
-
-  #hearSeal({ namespace, key, value, position }: Record & { readonly kind: 'live' }): void {
-    const log = parseLogId(key.slice(sealsRange.prefix.length));
-    if (namespace !== sealsRange.namespace || !key.startsWith(sealsRange.prefix) || log === undefined) return;
-    const { final } = JSON.parse(Buffer.from(value).toString()) as { readonly final?: number };
-    if (final !== undefined) this.#seals.set(log, { final, at: position });
-  }
-
-  #coversShown(vector: VersionVector): boolean {
-    for (const [log, sequence] of this.#shown) if (!this.#covers(vector, { log, sequence })) return false;
-    return true;
-  }
-
-  /** A seal may lie in a log that is sealed itself, and so on. */
-  #covers(vector: VersionVector, position: Position): boolean {
-    let { log, sequence } = position;
-    for (let hops = 0; hops <= this.#seals.size; hops++) {
-      if ((vector.get(log) ?? 0) >= sequence) return true;
-      const seal = this.#seals.get(log);
-      if (seal === undefined || sequence > seal.final) return false;
-      ({ log, sequence } = seal.at);
-    }
-    return false;
   }
 }
 

@@ -10,7 +10,7 @@ import { decodeSession, type WireSession } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { endlessStream, writeTo } from './unary.ts';
-import { decodeWatchCursor, encodeWatchCursor, sealsRange, WatchCursors } from './watch-cursor.ts';
+import { decodeWatchCursor, encodeWatchCursor, WatchCursors } from './watch-cursor.ts';
 import { WatchMessages, type WireWatchResponse } from './watch-messages.ts';
 
 interface WireWatchRequest {
@@ -45,7 +45,7 @@ export function watchHandlers(
       node: { name: 'watch', role: 'edge', id: random.hex(8), region: '' },
       nonce: random.hex(8),
       role: 'watch',
-      filter: { includes: [scope, end, sealsRange], excludes: [] },
+      filter: { includes: [scope, end], excludes: [] },
       values: { kind: 'inline', bytesMax: pieceBytesMax },
       start,
     };

@@ -6,7 +6,7 @@ export const fixedParameters: Parameters = {
   scanRecordsMax: 2,
   scansMax: 2,
   scanStallMs: 500,
-  sweepIntervalMs: 50,
+  garbageIntervalMs: 50,
   clockSkewMsMax: 60,
   tombstoneRetentionMs: 100,
   syncMsMax: 1,

@@ -61,7 +61,7 @@ export const homes = {
     scene.path('b c').slowMs = 150;
     scene.join('b', 'c');
     await scene.untilAnswered('b', 'c');
-    await scene.retire('b', a);
+    await scene.remove('b', a);
     for (let look = 0; look < 20; look++) {
       await scene.put('b', 'a1', { condition: absent }).catch(() => {});
       await scene.wait(10);

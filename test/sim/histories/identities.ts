@@ -22,7 +22,7 @@ export const identities = {
     const c = scene.id('c');
     scene.wipe('c');
     await scene.wait(50);
-    await scene.retire('b', c);
+    await scene.remove('b', c);
     await scene.put('a', 'a1');
     await scene.wait(200);
     scene.putBack('c', scene.imageOf('a'));
@@ -41,7 +41,7 @@ export const identities = {
     scene.wipe('c');
     for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) await scene.put('a', key);
     await scene.wait(50);
-    await scene.retire('b', c);
+    await scene.remove('b', c);
     for (const peer of ['a', 'b']) scene.path(`c ${peer}`).slowMs = 100;
     await scene.done(scene.cluster.process('c').start());
     for (let look = 0; look < 60; look++) {
@@ -58,7 +58,7 @@ export const identities = {
     const c = scene.id('c');
     scene.wipe('c');
     await scene.wait(50);
-    await scene.retire('b', c);
+    await scene.remove('b', c);
     for (const peer of ['a', 'b']) scene.part('c', peer);
     await scene.done(scene.cluster.process('c').start());
     await scene.wait(1000);
@@ -79,9 +79,9 @@ export const strangers = {
     for (const name of ['copy', 'cache']) scene.part(name, 'mine');
     await scene.wait(1500);
     for (const name of ['copy', 'cache']) {
-      const { parts = [], clusterId } = (await scene.node(name).status(scene.call())) ?? {};
+      const { scopes = [], clusterId } = (await scene.node(name).status(scene.call())) ?? {};
       const stranger = (await scene.node('theirs').status(scene.call())).clusterId;
-      const live = parts.some(({ state }) => state === 'live');
+      const live = scopes.some(({ state }) => state === 'live');
       scene.expect(`${name} follows another cluster`, !live && clusterId !== stranger);
     }
   },

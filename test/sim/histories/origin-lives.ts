@@ -19,21 +19,16 @@ export const originLives = {
 
   /** An older image of the origin's disk is put back: who has seen more must not take the new writes for the old ones. */
   'a revision going back after a restore': async (scene: Scene) => {
-    const origin = scene.cluster.process('origin');
-    const [disk] = origin.disks;
-    if (disk === undefined) throw new Error('the origin has a disk');
     await scene.put('origin', 'a1');
     await scene.put('origin', 'b1');
-    const image = disk.synced;
+    const image = scene.imageOf('origin');
     await scene.put('origin', 'a1');
     await scene.put('origin', 'b1');
     await scene.put('origin', 'a2');
     await scene.wait(100);
     for (const key of ['b1', 'a2']) await scene.get('cache', key);
-    origin.crash();
-    disk.synced = image;
-    scene.oracles.rolledBack();
-    await scene.done(origin.start());
+    scene.putBack('origin', image);
+    await scene.done(scene.cluster.process('origin').start());
     for (const key of ['b3', 'b5', 'b7', 'b9']) await scene.put('origin', key);
     await scene.wait(300);
     await scene.converge();

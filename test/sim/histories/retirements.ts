@@ -11,11 +11,11 @@ export const retirements = {
     for (const other of ['a', 'c']) scene.part('b', other);
     await scene.put('a', 'a1', { condition: absent, durability: 'majority' });
     scene.wipe('a');
-    await scene.retire('b', a).catch(() => {});
+    await scene.remove('b', a).catch(() => {});
     await scene.put('b', 'a1', { condition: absent }).catch(() => {});
     for (const other of ['a', 'c']) scene.join('b', other);
     await scene.wait(300);
-    await scene.retire('c', a).catch(() => {});
+    await scene.remove('c', a).catch(() => {});
     await scene.done(scene.cluster.process('a').start());
     await scene.converge();
   },
@@ -26,7 +26,7 @@ export const retirements = {
     scene.part('a', 'b');
     scene.path('b c').slowMs = 150;
     await scene.wait(300);
-    const removed = scene.retire('b', a);
+    const removed = scene.remove('b', a);
     await scene.wait(scene.path('b c').latencyMs * 1.5);
     const wishes = { condition: absent, durability: 'majority', durabilityTimeoutMs: 100 } as const;
     const decided = scene.put('a', 'a1', wishes);
@@ -43,11 +43,11 @@ export const retirements = {
     const a = scene.id('a');
     scene.wipe('a');
     await scene.wait(50);
-    const removals = ['b', 'c'].map((at) => scene.retire(at, a).catch(() => undefined));
+    const removals = ['b', 'c'].map((at) => scene.remove(at, a).catch(() => undefined));
     await Promise.all(removals);
     await Promise.all(['b', 'c'].map((at) => scene.put(at, 'a1', { condition: absent }).catch(() => undefined)));
     await scene.wait(100);
-    await scene.retire('b', a).catch(() => {});
+    await scene.remove('b', a).catch(() => {});
     await scene.done(scene.cluster.process('a').start());
     await scene.converge();
   },
@@ -57,10 +57,10 @@ export const retirements = {
     const user = new SessionKeeper(true);
     const a = scene.id('a');
     for (const other of ['a', 'c']) scene.part('b', other);
-    user.wrote(await scene.put('a', 'a1', { durability: 'majority' }));
+    user.answered(user.current, (await scene.put('a', 'a1', { durability: 'majority' })).session);
     scene.wipe('a');
     await scene.wait(20);
-    await scene.retire('b', a, true);
+    await scene.remove('b', a, true);
     const early = await scene.shows('b', 'a1', { session: user.current });
     scene.expect(`b answers ${early}`, early === 'UNAVAILABLE');
     for (const other of ['a', 'c']) scene.join('b', other);
@@ -81,11 +81,11 @@ export const retirements = {
     scene.path('b c').slowMs = 150;
     scene.join('b', 'c');
     await scene.untilAnswered('b', 'c');
-    await scene.retire('b', a);
+    await scene.remove('b', a);
     scene.wipe('c');
     scene.path('b c').slowMs = 0;
     await scene.wait(100);
-    await scene.retire('b', c);
+    await scene.remove('b', c);
     scene.join('a', 'b');
     for (const name of ['a', 'c']) await scene.done(scene.cluster.process(name).start());
     await scene.wait(1000);
@@ -101,7 +101,7 @@ export const retirements = {
     await scene.wait(50);
     scene.wipe('a');
     await scene.wait(50);
-    await scene.retire('b', a);
+    await scene.remove('b', a);
     await scene.put('b', 'a2');
     for (const other of ['b', 'c']) scene.join('a', other);
     await scene.done(scene.cluster.process('a').start());
@@ -121,7 +121,7 @@ export const retirements = {
     scene.part('cache', 'a');
     scene.wipe('a');
     await scene.wait(50);
-    await scene.retire('b', a);
+    await scene.remove('b', a);
     scene.path('cache a').slowMs = 0;
     for (const other of ['a', 'c']) scene.join('cache', other);
     for (const other of ['b', 'c']) scene.join('a', other);
@@ -137,7 +137,7 @@ export const retirements = {
     for (const other of ['b', 'c']) scene.part('a', other);
     await scene.put('a', 'a1');
     await scene.put('a', 'a2');
-    await scene.retire('b', a);
+    await scene.remove('b', a);
     await scene.wait(purgedAfterMs);
     for (const other of ['b', 'c']) scene.join('a', other);
     await scene.wait(500);

@@ -1,10 +1,10 @@
-import type { Retired } from '../../../src/model/cluster.ts';
+import type { RemovedMember } from '../../../src/model/cluster.ts';
 import type { GetAnswer, GetRequest, Mutation, WriteAnswer } from '../../../src/model/key-value.ts';
-import type { OriginId } from '../../../src/model/position.ts';
+import type { LogId, MemberId } from '../../../src/model/position.ts';
 import { emptySession, type Session } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
-import type { Contents } from '../../support/memory-store.ts';
+import type { DiskImage } from '../../support/memory-origin-stores.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { VirtualTime } from '../../support/virtual-time.ts';
 import { auditDifference, Coverage } from '../coverage.ts';
@@ -17,8 +17,8 @@ import { oneOrigin, type Topology } from '../nodes/topology.ts';
 import { complaintsOfGet } from '../oracles/answers.ts';
 import { signedValue } from '../oracles/attempts.ts';
 import { Convergence } from '../oracles/convergence.ts';
-import { coveredBy, title } from '../oracles/disks.ts';
-import { idOf, Oracles } from '../oracles/oracles.ts';
+import { title } from '../oracles/disks.ts';
+import { Oracles } from '../oracles/oracles.ts';
 import { noSignal } from '../workload/no-signal.ts';
 import { Watcher } from '../workload/watcher.ts';
 import { fixedParameters } from './fixed-parameters.ts';
@@ -75,7 +75,7 @@ export class Scene {
 
   async #allLive(): Promise<boolean> {
     const statuses = await Promise.all(this.cluster.processes.map(({ node }) => node?.status(this.call())));
-    return statuses.every((status) => status?.ready === true && status.parts.every(({ state }) => state === 'live'));
+    return statuses.every((status) => status?.ready === true && status.scopes.every(({ state }) => state === 'live'));
   }
 
   async createNamespace(at = this.#first, name = title): Promise<void> {
@@ -165,39 +165,43 @@ export class Scene {
     for (const path of this.between(one, other)) path.mend();
   }
 
-  id(origin: string): OriginId {
+  id(origin: string): MemberId {
     const found = this.#origin(origin).id;
     if (found === undefined) throw new Error(`${origin} is no origin with an id`);
     return found;
+  }
+
+  /** The log that an origin writes in. */
+  log(origin: string): LogId {
+    const { log } = this.#origin(origin);
+    if (log === undefined) throw new Error(`${origin} is down`);
+    return log;
   }
 
   /** An origin's disk is lost; it joins again as a new one when it is started. */
   wipe(name: string): void {
     const origin = this.#origin(name);
     origin.crash('power');
-    origin.disk.wipe();
-    this.oracles.history?.put(name);
+    origin.stores.wipe();
+    this.oracles.put(name);
     origin.peers = this.cluster.origins.map((one) => one.name).filter((one) => one !== name);
   }
 
-  imageOf(name: string): Contents {
-    return this.#origin(name).disk.synced;
+  imageOf(name: string): DiskImage {
+    return this.#origin(name).stores.image();
   }
 
   /** The origin is down, and its disk is what some origin's was at some time. */
-  putBack(name: string, image: Contents): void {
+  putBack(name: string, image: DiskImage): void {
     const origin = this.#origin(name);
     origin.crash('power');
-    origin.disk.synced = image;
-    origin.disk.visible = image;
-    const id = idOf(origin.disk);
-    const sequence = id === undefined ? 0 : (coveredBy(image).get(id) ?? 0);
-    this.oracles.history?.put(name, { records: image.records.values(), sequence });
+    origin.stores.putBack(image);
+    this.oracles.put(name, image);
   }
 
   /** Removes an origin for good. */
-  retire(at: string, id: OriginId, force = false): Promise<Retired> {
-    return this.done(this.node(at).retire({ name: id, force }, this.call()));
+  remove(at: string, id: MemberId, force = false): Promise<RemovedMember> {
+    return this.done(this.node(at).removeMember({ name: id, force }, this.call()));
   }
 
   /** Waits until one origin has heard of another again, which it had lost from sight. */

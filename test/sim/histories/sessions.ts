@@ -13,7 +13,7 @@ export const sessions = {
     await scene.put('a', 'a1');
     await scene.wait(100);
     for (const other of ['a', 'b']) scene.part('c', other);
-    user.wrote(await scene.put('a', 'a1'));
+    user.answered(user.current, (await scene.put('a', 'a1')).session);
     const shown = await scene.shows('c', 'a1', { session: user.current });
     scene.expect(`c answers ${shown}`, shown === 'UNAVAILABLE');
     for (const other of ['a', 'b']) scene.join('c', other);
@@ -26,7 +26,7 @@ export const sessions = {
     for (const origin of scene.cluster.origins) origin.stepClock(origin.name === 'c' ? -25 : 25);
     await scene.wait(100);
     for (const other of ['a', 'b']) scene.part('c', other);
-    user.wrote(await scene.put('a', 'a1'));
+    user.answered(user.current, (await scene.put('a', 'a1')).session);
     await scene.put('c', 'a1', { session: user.current });
     for (const other of ['a', 'b']) scene.join('c', other);
     await scene.converge();
@@ -35,7 +35,7 @@ export const sessions = {
   /** No session raises an origin's clock beyond what clocks may differ by. */
   'a session from the future': async (scene: Scene) => {
     const wallMs = wallAtStartMs + scene.time.nowMs + 5000;
-    const stamp = makeStamp({ wallMs, counter: 0, origin: scene.id('b') });
+    const stamp = makeStamp({ wallMs, counter: 0, log: scene.log('b') });
     const refusal = await scene.put('a', 'a1', { session: { ...emptySession, stamp } }).catch((error) => error);
     const refused = isMeridianError(refusal) && refusal.details.reason === 'session-ahead';
     scene.expect('a takes a stamp from the future', refused);
@@ -48,7 +48,7 @@ export const sessions = {
     const { written } = await scene.put('a', 'a1');
     await scene.wait(100);
     for (const other of ['b', 'c']) scene.part('a', other);
-    user.wrote(await scene.put('b', 'a1'));
+    user.answered(user.current, (await scene.put('b', 'a1')).session);
     const version = written[0]?.stamp;
     if (version === undefined) throw new Error('a put has a version');
     const condition = { kind: 'version', version } as const;
@@ -66,7 +66,7 @@ export const sessions = {
     for (const upstream of ['b', 'c']) scene.path(`copy ${upstream}`).cut(['there', 'back'], 'reset');
     await scene.delete('a', 'a1');
     await scene.wait(purgedAfterMs);
-    user.sawAnswer(await scene.get('a', 'a1'));
+    user.answered(user.current, (await scene.get('a', 'a1')).session);
     const shown = await scene.shows('copy', 'a1', { session: user.current });
     scene.expect(`who saw that a1 is gone is shown ${shown}`, shown === 'UNAVAILABLE');
     for (const upstream of ['a', 'b', 'c']) scene.path(`copy ${upstream}`).mend();

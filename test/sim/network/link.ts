@@ -1,7 +1,7 @@
 import type { Call } from '../../../src/model/call.ts';
 import { MeridianError } from '../../../src/model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../../src/model/feed.ts';
-import type { Upstream } from '../../../src/model/upstream.ts';
+import type { Peer, Upstream } from '../../../src/model/upstream.ts';
 import type { Connection } from './connection.ts';
 import { lost, type Path } from './path.ts';
 import { Pipe } from './pipe.ts';
@@ -18,14 +18,14 @@ export interface LinkOptions {
 
 const methods = [
   ...['get', 'list', 'write', 'create', 'find', 'namespaces', 'rename', 'remove', 'moveHome'],
-  ...['status', 'members', 'retire', 'report', 'digestRange'],
+  ...['status', 'members', 'removeMember', 'report', 'digestRange'],
 ];
 
 /** A node as it is reached over a path: the simulator's form of an Upstream over a connection. */
-export function linkTo(options: LinkOptions): Upstream {
+export function linkTo(options: LinkOptions): Peer {
   const link = new Link(options);
   const called = methods.map((name) => [name, (...args: unknown[]) => link.call(name as keyof Upstream, args)]);
-  return { ...Object.fromEntries(called), follow: link.follow.bind(link) } as Upstream;
+  return { ...Object.fromEntries(called), follow: link.follow.bind(link) } as Peer;
 }
 
 class Link {

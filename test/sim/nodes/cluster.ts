@@ -1,5 +1,5 @@
 import type { FeedEvent, FollowOpen } from '../../../src/model/feed.ts';
-import type { Upstream } from '../../../src/model/upstream.ts';
+import type { Peer, Upstream } from '../../../src/model/upstream.ts';
 import type { Coverage } from '../coverage.ts';
 import { linkTo } from '../network/link.ts';
 import { Path } from '../network/path.ts';
@@ -28,7 +28,7 @@ export class Cluster {
   constructor(topology: Topology, world: World, parameters: Parameters, coverage: Coverage) {
     const paths: NamedPath[] = [];
     this.paths = paths;
-    const between = new Map<string, Upstream>();
+    const between = new Map<string, Peer>();
     this.origins = topology.origins.map(
       (plan) =>
         new OriginProcess(plan, world, {
@@ -75,7 +75,7 @@ export class Cluster {
   }
 
   /** The node as another one, or a client, reaches it. */
-  #link(near: Process<Upstream>, farName: string, { time, random }: World, paths: NamedPath[]): Upstream {
+  #link(near: Process<Upstream>, farName: string, { time, random }: World, paths: NamedPath[]): Peer {
     const far = this.process(farName);
     const path = new Path({ time, random: random.fork(), near, far });
     paths.push({ name: `${near.name} ${far.name}`, near: near.name, path });

@@ -1,7 +1,7 @@
 import { Edge } from '../../../src/edge/edge.ts';
 import { edgeDefaults } from '../../../src/edge/edge-options.ts';
 import type { NamedUpstream } from '../../../src/edge/upstreams.ts';
-import type { MemoryDisk, MemoryStore } from '../../support/memory-store.ts';
+import type { MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualClock } from '../../support/virtual-time.ts';
 import type { Coverage } from '../coverage.ts';
 import type { Parameters } from './parameters.ts';
@@ -35,8 +35,8 @@ export class EdgeProcess extends Process<Edge> {
     return this.#disk(1);
   }
 
-  protected open(clock: VirtualClock, [copyStore, cacheStore]: readonly MemoryStore[]): Promise<Edge> {
-    if (copyStore === undefined || cacheStore === undefined) throw new Error('an edge has two disks');
+  protected open(clock: VirtualClock): Promise<Edge> {
+    const [copyStore, cacheStore] = [this.openStore(this.copyDisk), this.openStore(this.cacheDisk)];
     return Edge.open({
       ...edgeDefaults,
       ...this.#parameters,

@@ -1,37 +1,45 @@
-import { type OriginId, parseOriginId } from '../../../src/model/position.ts';
+import { type LogId, type MemberId, parseMemberId } from '../../../src/model/position.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
-import type { Upstream } from '../../../src/model/upstream.ts';
+import type { Peer } from '../../../src/model/upstream.ts';
 import { Origin } from '../../../src/origin/origin.ts';
 import { originDefaults } from '../../../src/origin/origin-options.ts';
-import type { MemoryDisk, MemoryStore } from '../../support/memory-store.ts';
+import { OriginDisks } from '../../support/memory-origin-stores.ts';
+import type { MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualClock } from '../../support/virtual-time.ts';
 import type { Coverage } from '../coverage.ts';
 import type { Parameters } from './parameters.ts';
 import { Process, type World } from './process.ts';
 import type { OriginPlan } from './topology.ts';
 
+/** Milliseconds after which whoever runs the processes starts one again that stopped by itself. */
+const supervisedMs = 40;
+
 export class OriginProcess extends Process<Origin> {
   readonly #parameters: Parameters;
   readonly #coverage: Coverage;
-  readonly #connect: (address: string) => Upstream;
-  #id: OriginId | undefined;
+  readonly #connect: (address: string) => Peer;
+  #id: MemberId | undefined;
   #hasServed = false;
   /** By name; an origin whose disk was wiped is told of others, or it would found a cluster of its own. */
   peers: readonly string[];
-  /** The stamps of what it saved before it began anew. */
-  readonly saved: Stamp[] = [];
+  readonly stores = new OriginDisks();
+  /** The stamps of what it kept apart when it began anew. */
+  readonly keptApart: Stamp[] = [];
+  /** Told when it stops by itself: another process runs a later opening of its member. */
+  onReplaced: () => void = () => {};
 
   /** @param more `connect` reaches another origin by its name */
   constructor(
     { name, peers = [] }: OriginPlan,
     world: World,
-    more: { parameters: Parameters; coverage: Coverage; connect: (address: string) => Upstream },
+    more: { parameters: Parameters; coverage: Coverage; connect: (address: string) => Peer },
   ) {
-    super(name, world, { disks: 1, syncMsMax: more.parameters.syncMsMax });
+    super(name, world, { disks: 0, syncMsMax: more.parameters.syncMsMax });
     this.#parameters = more.parameters;
     this.#coverage = more.coverage;
     this.#connect = more.connect;
     this.peers = peers;
+    this.disks = [this.stores.present];
   }
 
   /** True once it was ready in some life. */
@@ -41,22 +49,25 @@ export class OriginProcess extends Process<Origin> {
   }
 
   get disk(): MemoryDisk {
-    const [disk] = this.disks;
-    if (disk === undefined) throw new Error('an origin has a disk');
-    return disk;
+    return this.stores.present;
   }
 
-  /** Of its last life; undefined before the first. */
-  get id(): OriginId | undefined {
+  /** Of its last run; undefined before the first. */
+  get id(): MemberId | undefined {
     return this.#id;
   }
 
-  protected async open(clock: VirtualClock, [store]: readonly MemoryStore[]): Promise<Origin> {
-    if (store === undefined) throw new Error('an origin has a disk');
+  /** The log that it writes in; undefined while it is down. */
+  get log(): LogId | undefined {
+    return this.node?.log;
+  }
+
+  protected async open(clock: VirtualClock): Promise<Origin> {
+    const stores = await this.stores.open((disk) => this.openStore(disk));
     const origin = await Origin.open({
       ...originDefaults,
       ...this.#parameters,
-      store,
+      stores,
       clock,
       random: this.random,
       observer: this.#coverage.replication('origin'),
@@ -71,21 +82,29 @@ export class OriginProcess extends Process<Origin> {
       probeIntervalMs: 50,
       silenceMsMax: 400,
       backoff: { firstMs: 5, mostMs: 80 },
-      saveUnreplicated: async (_lost, records) => {
-        for await (const { stamp } of records) this.saved.push(stamp);
+      keepApart: async (_member, records) => {
+        for await (const { stamp } of records) this.keptApart.push(stamp);
+        return 'a file';
       },
-      lost: (why) => this.#beginAnew(why),
+      beginAnew: (why) => {
+        this.#coverage.count(`begins anew: ${why.includes('removed') ? 'removed' : 'below a floor'}`);
+        this.#restart(0);
+      },
+      replaced: () => {
+        this.#coverage.count('replaced by a later opening');
+        this.onReplaced();
+        this.#restart(supervisedMs);
+      },
     });
-    this.#id = parseOriginId(origin.identity.id);
+    this.#id = parseMemberId(origin.identity.id);
     return origin;
   }
 
-  /** As its composition root does: the same process over the same disk, which is marked. */
-  #beginAnew(why: string): void {
-    this.#coverage.count(`lost its id: ${why.includes('removed') ? 'removed' : 'rolled back'}`);
+  /** The same disk, another process. */
+  #restart(afterMs: number): void {
     this.time.at(0, () => {
       this.crash();
-      void this.start();
+      this.time.at(afterMs, () => void this.start());
     });
   }
 }

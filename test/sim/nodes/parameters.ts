@@ -6,7 +6,7 @@ export interface Parameters {
   readonly scanRecordsMax: number;
   readonly scansMax: number;
   readonly scanStallMs: number;
-  readonly sweepIntervalMs: number;
+  readonly garbageIntervalMs: number;
   readonly clockSkewMsMax: number;
   readonly tombstoneRetentionMs: number;
   /** Milliseconds that a sync takes, at the most. */
@@ -23,7 +23,7 @@ export function drawParameters(random: SeededRandom): Parameters {
     scanRecordsMax: random.between(1, 3),
     scansMax: random.between(1, 2),
     scanStallMs: 100,
-    sweepIntervalMs: random.between(50, 130),
+    garbageIntervalMs: random.between(50, 130),
     clockSkewMsMax: 60,
     tombstoneRetentionMs: random.pick([100, 300, 500]),
     syncMsMax: random.pick([1, 4, 12]),

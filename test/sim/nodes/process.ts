@@ -13,7 +13,7 @@ const restartMs = 50;
 /** One process that can be crashed and started again over the same disks. */
 export abstract class Process<N> {
   readonly name: string;
-  readonly disks: readonly MemoryDisk[];
+  disks: readonly MemoryDisk[];
   /** Milliseconds by which this machine's wall clock is off; it survives restarts. */
   skewMs = 0;
   protected readonly time: VirtualTime;
@@ -22,7 +22,8 @@ export abstract class Process<N> {
   readonly #onCrash: Array<(how: 'process' | 'power') => void> = [];
   #node: N | undefined;
   #clock: VirtualClock | undefined;
-  #stores: readonly MemoryStore[] = [];
+  #stores: MemoryStore[] = [];
+  #wait: () => Promise<void> = async () => {};
   /** Rises with each start and crash, so that a start which a crash overtook is not taken for running. */
   #incarnation = 0;
 
@@ -46,9 +47,10 @@ export abstract class Process<N> {
     const clock = new VirtualClock(this.time, this.skewMs);
     const wait = () => this.time.wait(this.random.fraction() * this.#syncMsMax);
     this.#clock = clock;
-    this.#stores = this.disks.map((disk) => disk.open(wait));
+    this.#wait = wait;
+    this.#stores = [];
     try {
-      const node = await this.open(clock, this.#stores);
+      const node = await this.open(clock);
       if (!crashed()) this.#node = node;
     } catch {
       if (crashed()) return;
@@ -77,5 +79,12 @@ export abstract class Process<N> {
     if (this.#clock !== undefined) this.#clock.skewMs = skewMs;
   }
 
-  protected abstract open(clock: VirtualClock, stores: readonly MemoryStore[]): Promise<N>;
+  /** A store over a disk, for as long as the process lives. */
+  protected openStore(disk: MemoryDisk): MemoryStore {
+    const store = disk.open(this.#wait);
+    this.#stores.push(store);
+    return store;
+  }
+
+  protected abstract open(clock: VirtualClock): Promise<N>;
 }

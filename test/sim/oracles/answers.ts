@@ -3,7 +3,7 @@ import type { GetAnswer, ListAnswer, Provenance } from '../../../src/model/key-v
 import { decodeListCursor } from '../../../src/model/list-cursor.ts';
 import type { NamespaceId } from '../../../src/model/namespace.ts';
 import { registryNamespace } from '../../../src/model/namespace.ts';
-import type { OriginId } from '../../../src/model/position.ts';
+import type { LogId } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
 import type { Session } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
@@ -13,7 +13,7 @@ import { mayBeAbsent, mayBeReadable, type Truth, type Version } from './truth.ts
 
 /** One read, from the question to the answer. */
 export interface Asked {
-  readonly truthOf: (root: OriginId | undefined) => Truth;
+  readonly truthOf: (root: LogId | undefined) => Truth;
   readonly startMs: number;
   readonly nowMs: number;
   readonly session: Session;

@@ -1,6 +1,6 @@
 import type { Condition, Mutation } from '../../../src/model/key-value.ts';
 import { registryNamespace } from '../../../src/model/namespace.ts';
-import type { OriginId } from '../../../src/model/position.ts';
+import type { LogId } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Trace } from './trace.ts';
@@ -15,8 +15,7 @@ export interface Attempt {
 /** All that was ever asked to be written, against which each commit of an origin is judged. */
 export class Attempts {
   readonly #attempts: Attempt[] = [];
-  /** By origin. */
-  readonly #lastSequences = new Map<OriginId, number>();
+  readonly #lastSequences = new Map<LogId, number>();
   /** Written by commits of which every write is on a disk. */
   readonly #ofWholeCommits = new Set<Stamp>();
 
@@ -44,8 +43,23 @@ export class Attempts {
    * What an origin itself wrote in one commit: nobody made a value up, batches are whole, conditions held. In `all` of the
    * commit a peer's later write may stand in for one of a batch.
    */
-  checkCommit(records: readonly Record[], truth: Truth, trace: Trace, nowMs: number, all = records): void {
-    const isWhole = this.#follows(records);
+  checkCommit(
+    records: readonly Record[],
+    {
+      log,
+      truth,
+      trace,
+      nowMs,
+      all,
+    }: {
+      readonly log: LogId;
+      readonly truth: Truth;
+      readonly trace: Trace;
+      readonly nowMs: number;
+      readonly all: readonly Record[];
+    },
+  ): void {
+    const isWhole = this.#follows(all.filter(({ position }) => position.log === log));
     for (const record of records) {
       if (isWhole) this.#ofWholeCommits.add(record.stamp);
       if (record.namespace === registryNamespace || record.kind !== 'live') continue;
@@ -71,10 +85,10 @@ export class Attempts {
   #follows(records: readonly Record[]): boolean {
     const [first] = records;
     if (first === undefined) return true;
-    const { origin } = first.position;
+    const { log } = first.position;
     const sequences = records.map(({ position }) => position.sequence).sort((a, b) => a - b);
-    const last = this.#lastSequences.get(origin) ?? 0;
-    this.#lastSequences.set(origin, sequences.at(-1) ?? last);
+    const last = this.#lastSequences.get(log) ?? 0;
+    this.#lastSequences.set(log, sequences.at(-1) ?? last);
     return sequences.every((sequence, index) => sequence === last + index + 1);
   }
 }

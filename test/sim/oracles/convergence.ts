@@ -1,7 +1,9 @@
+import { mapKey } from '../../../src/model/key.ts';
 import { registryNamespace } from '../../../src/model/namespace.ts';
 import { emptySession, type Session } from '../../../src/model/session.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
-import { covers, emptyVector, joinVectors } from '../../../src/model/version-vector.ts';
+import { emptyVector, joinVectors, type VersionVector } from '../../../src/model/version-vector.ts';
+import { logKeys } from '../../../src/replication/logs.ts';
 import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Coverage } from '../coverage.ts';
@@ -66,36 +68,39 @@ export class Convergence {
     const { cluster, oracles, watchers, time } = this.#options;
     const lacking: string[] = [];
     const covered = cluster.origins.map(({ disk }) => coveredBy(disk.visible));
-    const target = covered.reduce(joinVectors, emptyVector);
+    const { logs } = oracles.history;
+    const target = logs.fold(covered.reduce(joinVectors, emptyVector));
+    const covers = (vector: VersionVector) => logs.covers(vector, target);
     for (const { name, node } of cluster.processes) if (node === undefined) lacking.push(`${name} is down`);
     if ((this.#options.faults?.underWay ?? 0) > 0)
       lacking.push('an operator has yet to be told that an origin is removed');
     // Forwarded: what it knows by itself, without asking the others.
     const call = { deadlineMs: time.nowMs, signal: noSignal, forwarded: true as const };
     const ids = cluster.origins.map(({ id }) => id).sort();
-    const isWhole = oracles.history?.isWhole ?? true;
+    const current = new Set(cluster.origins.flatMap(({ log }) => (log === undefined ? [] : [log])));
+    const sound = { isWhole: oracles.history.isWhole, current };
     for (const { name, node, disk } of cluster.origins) {
       const status = await node?.status();
       if (status?.ready !== true) lacking.push(`${name} is not ready: ${status?.notes.join(', ')}`);
-      if (!covers(coveredBy(disk.visible), target)) lacking.push(`${name} covers less`);
+      if (!covers(coveredBy(disk.visible))) lacking.push(`${name} covers less`);
       for (const peer of status?.peers ?? []) {
         if (peer.state !== 'live' && peer.address !== name)
           lacking.push(`${name} does not follow ${peer.address}: ${peer.refused}`);
       }
-      lacking.push(...complaintsOfRegistry(disk.visible, isWhole).map((line) => `${name} ${line}`));
+      lacking.push(...complaintsOfRegistry(disk.visible, sound).map((line) => `${name} ${line}`));
       const members = (await node?.members(call))?.filter(({ role }) => role === 'origin').map(({ id }) => id);
       if (members?.sort().join() !== ids.join()) lacking.push(`${name} knows ${members?.length} origins`);
     }
     for (const edge of cluster.edges) {
-      for (const { kind, contents } of oracles.partsOf(edge)) {
+      for (const { kind, contents } of oracles.scopesOf(edge)) {
         if (!hasCaughtUp(contents, kind)) lacking.push(`the ${kind} of ${edge.name} has not caught up`);
-        if (!covers(coveredBy(contents), target)) lacking.push(`the ${kind} of ${edge.name} covers less`);
-        lacking.push(...complaintsOfRegistry(contents, isWhole).map((line) => `the ${kind} of ${edge.name} ${line}`));
+        if (!covers(coveredBy(contents))) lacking.push(`the ${kind} of ${edge.name} covers less`);
+        lacking.push(...complaintsOfRegistry(contents, sound).map((line) => `the ${kind} of ${edge.name} ${line}`));
       }
       const status = await edge.node?.status();
-      for (const { part, boundMs } of status?.parts ?? []) {
+      for (const { kind, boundMs } of status?.scopes ?? []) {
         if (boundMs === undefined || boundMs > boundMsMax)
-          lacking.push(`the ${part} of ${edge.name} is ${boundMs} old`);
+          lacking.push(`the ${kind} of ${edge.name} is ${boundMs} old`);
       }
     }
     for (const { name, disks } of cluster.processes) {
@@ -105,7 +110,7 @@ export class Convergence {
       }
     }
     for (const watcher of watchers) {
-      if (!covers(watcher.covered, target)) lacking.push('a watch lags behind');
+      if (!covers(watcher.covered)) lacking.push('a watch lags behind');
     }
     return lacking;
   }
@@ -122,19 +127,17 @@ export class Convergence {
     const { cluster, oracles, time, keys, sessions } = this.#options;
     for (const edge of cluster.edges) {
       oracles.checkEdge(edge);
-      for (const held of oracles.partsOf(edge)) {
+      for (const held of oracles.scopesOf(edge)) {
         for (const line of differences(held, this.#originContents(), time.nowMs)) {
           oracles.trace.violated(`after the quiet ${edge.name}: the ${line}`);
         }
       }
     }
     for (const origin of cluster.origins) this.#judgeOrigin(origin);
-    for (const line of oracles.decisions?.complaintsInTheEnd() ?? []) oracles.trace.violated(`after the quiet ${line}`);
+    for (const line of oracles.decisions.complaintsInTheEnd()) oracles.trace.violated(`after the quiet ${line}`);
     for (const process of cluster.processes) {
       for (const key of keys) await this.#ask(process, key, emptySession);
-      // What was seen of a disk that was rolled back, and nobody noticed, may never be there again.
-      if (oracles.history?.wasRolledBack === true) continue;
-      for (const session of sessions) await this.#ask(process, keys[0] ?? '', session);
+      for (const session of sessions) if (this.#isKnown(session)) await this.#ask(process, keys[0] ?? '', session);
     }
     await this.#decide();
   }
@@ -167,7 +170,7 @@ export class Convergence {
     const held = { kind: 'origin' as const, replicate: ['*'], namespaces: living, contents: origin.disk.visible };
     for (const line of differences(held, this.#originContents(), time.nowMs)) wrong(line);
     for (const line of oracles.lost(origin)) wrong(line);
-    for (const { record } of oracles.history?.left(origin.name) ?? []) {
+    for (const { record } of oracles.history.leftAside(origin.name)) {
       // An end may be purged where it stands, while the origin waits to be let in again.
       if (mayBeAbsent(record, time.nowMs)) continue;
       // It may have deleted the namespace itself, and given that up too.
@@ -176,12 +179,19 @@ export class Convergence {
         (record.namespace !== registryNamespace && !oracles.lives(record.namespace))
       )
         continue;
-      if (!origin.saved.includes(record.stamp)) wrong(`gave ${record.key} at ${record.stamp} up, and saved it nowhere`);
+      if (!origin.keptApart.includes(record.stamp)) wrong(`put ${record.key} at ${record.stamp} aside, and kept it nowhere`);
     }
   }
 
+  /** What was seen in a log that went with its disk before another member heard of it nobody knows any more. */
+  #isKnown({ vector }: Session): boolean {
+    const { cluster } = this.#options;
+    const known = new Set(cluster.origins.flatMap(({ disk }) => [...disk.visible.records.keys()]));
+    return [...vector.keys()].every((log) => known.has(mapKey(registryNamespace, logKeys.log(log))));
+  }
+
   async #ask(process: Process<Upstream>, key: string, session: Session): Promise<void> {
-    const { time, oracles } = this.#options;
+    const { time, oracles, cluster } = this.#options;
     const startMs = time.nowMs;
     const wrong = (line: string) => oracles.trace.violated(`after the quiet ${process.name} ${key} ${line}`);
     if (!oracles.namespaces().some((id) => oracles.lives(id))) return;
@@ -194,6 +204,8 @@ export class Convergence {
           const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session };
           for (const line of complaintsOfGet(key, answer, asked)) wrong(line);
           if (answer.bound === undefined) wrong('has no bound');
+          const components = answer.session.vector.size;
+          if (components > cluster.origins.length) wrong(`answers with a session of ${components} components`);
         },
         (error: Error) => wrong(`fails: ${error.message}`),
       )

@@ -1,4 +1,4 @@
-import type { OriginId } from '../../../src/model/position.ts';
+import type { LogId } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
 import type { VersionVector } from '../../../src/model/version-vector.ts';
 import type { Attempts } from './attempts.ts';
@@ -21,11 +21,13 @@ export class Decisions {
   }
 
   /** Records that an origin wrote by one commit, after which it covers that; says what it should have known. */
-  complaints(records: readonly Record[], by: OriginId, covered: VersionVector): string[] {
+  complaints(records: readonly Record[], by: LogId, covered: VersionVector): string[] {
     const complaints: string[] = [];
     for (const record of records) {
       const { namespace, key } = record;
-      if (this.#history.isRetired(by) || this.#attempts.conditionOf(record) === undefined) continue;
+      const member = this.#history.logs.get(by)?.member;
+      const isRemoved = member !== undefined && this.#history.isRemoved(member);
+      if (isRemoved || this.#attempts.conditionOf(record) === undefined) continue;
       const name = `${namespace}/${key}`;
       const made = this.#made.get(name) ?? [];
       for (const earlier of made) {
@@ -46,7 +48,7 @@ export class Decisions {
 
   #survives({ stamp }: Record): boolean {
     const version = this.#history.find(stamp);
-    return version !== undefined && this.#history.survives(version);
+    return version !== undefined && this.#history.isPromised(version);
   }
 }
 

@@ -2,17 +2,18 @@ import { resolvePatterns } from '../../../src/edge/replicated-filter.ts';
 import { matches } from '../../../src/model/filter.ts';
 import { mapKey } from '../../../src/model/key.ts';
 import { type NamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
-import type { OriginId } from '../../../src/model/position.ts';
+import type { LogId, MemberId } from '../../../src/model/position.ts';
 import { isReadable, type Record } from '../../../src/model/record.ts';
 import { formatVector, type VersionVector } from '../../../src/model/version-vector.ts';
 import { decodeLedgerState, ledgerStateName } from '../../../src/replication/ledger-state.ts';
+import { Logs } from '../../../src/replication/logs.ts';
 import type { Contents } from '../../support/memory-store.ts';
 import { skewMsMax, type Truth, wallAtStartMs } from './truth.ts';
 
 /** Of every namespace of a run, one after the other. */
 export const title = 'ns';
 
-/** One part of an edge: what a process sees of its disk, or would see after a crash. */
+/** One scope of an edge: what a process sees of its disk, or would see after a crash. */
 export interface Held {
   readonly contents: Contents;
   /** An origin and a copy lack nothing that they cover; a cache holds nothing that is older than what it covers. */
@@ -23,14 +24,14 @@ export interface Held {
 }
 
 /** What is wrong with a disk, were its node to start from it now: the covering property (architecture §2), and R3. */
-export function complaintsOfPart(
+export function complaintsOfScope(
   { contents, kind, replicate, namespaces }: Held,
   truth: Truth,
   nowMs: number,
 ): string[] {
   if (!hasCaughtUp(contents, kind)) return [];
   const covered = coveredBy(contents);
-  const filter = contents.meta.get('edge/filter');
+  const filter = contents.meta.get('edge/scope-filter');
   const complaints: string[] = [];
   for (const id of [registryNamespace, ...namespaces]) {
     for (const key of truth.keys(id)) {
@@ -52,7 +53,7 @@ export function complaintsOfPart(
 /** What differs from the origin's once everything is quiet: a copy lacks nothing, a cache holds what is the origin's. */
 export function differences({ contents, kind, replicate }: Held, origin: Contents, nowMs: number): string[] {
   const complaints: string[] = [];
-  const filter = contents.meta.get('edge/filter');
+  const filter = contents.meta.get('edge/scope-filter');
   const there = kind !== 'cache' ? [...origin.records.values()] : [];
   const copied = there.filter(({ namespace, key }) => isCopied(replicate, namespace, key, filter));
   const names = new Set([...contents.records.keys(), ...copied.map(({ namespace, key }) => mapKey(namespace, key))]);
@@ -89,24 +90,29 @@ export function coveredBy({ meta }: Contents): VersionVector {
 }
 
 /**
- * What is wrong with a registry once everything is quiet: of a removed origin no more than its final sequence is covered,
- * and titles are unique. `isWhole`: nothing was lost with an origin.
+ * What is wrong with a registry once everything is quiet: every log is sealed but those that are written in, nothing is
+ * covered beyond a seal, what is covered is folded, and titles are unique. `isWhole`: nothing was lost with an origin.
  */
-export function complaintsOfRegistry(contents: Contents, isWhole: boolean): string[] {
+export function complaintsOfRegistry(
+  contents: Contents,
+  { isWhole, current }: { readonly isWhole: boolean; readonly current: ReadonlySet<LogId> },
+): string[] {
   const complaints: string[] = [];
   const titles = new Set<string>();
+  const logs = new Logs();
+  for (const record of contents.records.values()) logs.apply(record);
   const covered = coveredBy(contents);
+  const beyond = logs.beyondIn(covered);
+  if (beyond !== undefined) complaints.push(`covers ${covered.get(beyond)} of ${beyond}, beyond its seal`);
+  for (const { log, seal } of logs.all()) {
+    if (seal === undefined && !current.has(log)) complaints.push(`knows ${log}, which is not sealed`);
+  }
+  if (covered.size > current.size) complaints.push(`covers ${formatVector(covered)}: not folded`);
   for (const record of contents.records.values()) {
     if (record.namespace !== registryNamespace || record.kind !== 'live') continue;
     const [kind, id] = record.key.split('/');
-    const value = JSON.parse(Buffer.from(record.value).toString()) as {
-      readonly title: string;
-      readonly final: number;
-    };
-    if (kind === 'retired' && (covered.get(id as OriginId) ?? 0) > value.final) {
-      complaints.push(`covers ${covered.get(id as OriginId)} of ${id}, of which ${value.final} are left`);
-    }
     if (kind !== 'namespace') continue;
+    const value = JSON.parse(Buffer.from(record.value).toString()) as { readonly title: string };
     const claim = contents.records.get(mapKey(registryNamespace, `title/${value.title}`));
     const claimed =
       claim?.kind === 'live' ? (JSON.parse(Buffer.from(claim.value).toString()) as { id: string }).id : id;
@@ -117,10 +123,10 @@ export function complaintsOfRegistry(contents: Contents, isWhole: boolean): stri
   return complaints;
 }
 
-/** By the filter that the part was opened with: the patterns may have come to mean more since. */
+/** By the filter that the scope was opened with: the patterns may have come to mean more since. */
 function isCopied(replicate: readonly string[], id: NamespaceId, key: string, filter: Uint8Array | undefined): boolean {
   if (replicate.includes('*')) return true;
   if (filter === undefined || !Buffer.from(filter).toString().includes(id)) return false;
-  const { copied } = resolvePatterns(replicate, (name) => (name === title ? { id, title, home: '' } : undefined));
+  const { copied } = resolvePatterns(replicate, (name) => (name === title ? { id, title, home: '' as MemberId } : undefined));
   return copied !== undefined && matches(copied, id, key);
 }

@@ -1,62 +1,71 @@
 import { mapKey } from '../../../src/model/key.ts';
 import { type NamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
-import type { OriginId, Position } from '../../../src/model/position.ts';
-import type { LiveRecord, Record } from '../../../src/model/record.ts';
+import type { LogId, MemberId, Position } from '../../../src/model/position.ts';
+import type { Record } from '../../../src/model/record.ts';
 import { bottomStamp, laterStamp, type Stamp } from '../../../src/model/stamp.ts';
-import { coversPosition, type VersionVector } from '../../../src/model/version-vector.ts';
-import type { Retirement } from '../../../src/replication/membership.ts';
+import type { VersionVector } from '../../../src/model/version-vector.ts';
+import { Logs } from '../../../src/replication/logs.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import { Truth, type Version } from './truth.ts';
 
 /** One disk of an origin from when it was empty, or an older image was put back, until the next such moment. */
 interface Life {
   readonly disk: string;
-  readonly id: OriginId;
+  /** The log of the opening that runs over it, or did last. */
+  log: LogId | undefined;
   /** What only lives that are over hold is gone. */
   over: boolean;
-  /** True where the origin itself gave it up for another one, and had the time to save what only it held. */
-  givenUp: boolean;
+  /** True where the origin put the store aside itself, and has to bring back or keep what only that held. */
+  putAside: boolean;
   /** The highest stamp that the disk had. */
   highest: Stamp;
 }
 
 interface Happened extends Version {
-  /** Where it stands in the logs: where it was written, and where it was adopted. */
+  /** Where it stands in the logs: where it was written, and where it was written again. */
   readonly positions: Position[];
-  /** When each origin's disk got it first. */
-  readonly arrivals: Map<OriginId, number>;
+  /** When the disk of each opening had it first. */
+  readonly arrivals: Map<LogId, number>;
   readonly holders: Set<Life>;
+  /** At some moment no disk had it any more, nor a later write of its key: what was promised of it is void for good. */
+  lost: boolean;
 }
 
 /**
- * The omniscient history of several origins: every write that any of their disks ever had, in the order of stamps, and
+ * The omniscient history of a cluster's origins: every write that any of their disks ever had, in the order of stamps, and
  * which disk had it when.
  */
 export class History {
+  /** All that any disk ever said of logs. */
+  readonly logs = new Logs();
   readonly #versions = new Map<string, Happened[]>();
   readonly #byStamp = new Map<Stamp, Happened>();
   readonly #lives = new Map<string, Life>();
-  readonly #retired = new Set<OriginId>();
   #lost = false;
-  /** From these sequences on, what a position means depends on the life of the disk. */
-  readonly #forks = new Map<OriginId, number>();
 
-  /** As an answer of this origin, or one that is dated by it, is judged; of none: as everybody's. */
-  view(root?: OriginId): Truth {
+  /** As an answer that is dated by this opening of an origin is judged; of none: as everybody's. */
+  view(root?: LogId): Truth {
     return new RootedHistory(this, root);
   }
 
-  /** A disk of this origin synced a record. True where nobody had this write before. */
-  committed(disk: string, id: OriginId, record: Record, atMs: number): boolean {
-    const life = this.#lifeOf(disk, id);
+  /** A disk synced a record, in this opening. True where nobody had this write before. */
+  committed(disk: string, log: LogId, record: Record, atMs: number): boolean {
+    const life = this.#lifeOf(disk);
+    if (life.log !== log) this.#opened(life, log, atMs);
     life.highest = laterStamp(life.highest, record.stamp);
     const known = this.#byStamp.get(record.stamp);
-    const version: Happened = known ?? { record, atMs, positions: [], arrivals: new Map(), holders: new Set() };
-    const { origin, sequence } = record.position;
-    if (!version.positions.some((known) => known.origin === origin && known.sequence === sequence)) {
-      version.positions.push(record.position);
-    }
-    if (!version.arrivals.has(id)) version.arrivals.set(id, atMs);
+    const version: Happened = known ?? {
+      record,
+      atMs,
+      positions: [],
+      arrivals: new Map(),
+      holders: new Set(),
+      lost: false,
+    };
+    const { position } = record;
+    const isNew = !version.positions.some((at) => at.log === position.log && at.sequence === position.sequence);
+    if (isNew) version.positions.push(position);
+    if (!version.arrivals.has(log)) version.arrivals.set(log, atMs);
     version.holders.add(life);
     if (known !== undefined) return false;
     this.#byStamp.set(record.stamp, version);
@@ -65,23 +74,8 @@ export class History {
     const place = versions.findLastIndex((other) => other.record.stamp < record.stamp);
     versions.splice(place + 1, 0, version);
     this.#versions.set(name, versions);
-    if (record.kind === 'live' && record.namespace === registryNamespace && record.key.startsWith('retired/')) {
-      this.#retires(record);
-    }
+    if (record.namespace === registryNamespace && versions.at(-1) === version) this.logs.apply(record);
     return true;
-  }
-
-  /**
-   * Where it is removed by one that has not heard yet of an origin that the removed one let in, nobody waits for what
-   * that one holds beyond the final sequence: it is adopted, and until then sessions cannot count on it.
-   */
-  #retires({ key, value }: LiveRecord): void {
-    const id = key.slice('retired/'.length) as OriginId;
-    this.#retired.add(id);
-    const { final, adopters } = JSON.parse(Buffer.from(value).toString()) as Retirement;
-    const lives = [...this.#lives.values()].filter((life) => !this.#retired.has(life.id));
-    if (lives.every((life) => adopters.includes(life.id))) return;
-    this.#forks.set(id, Math.min(final, this.#forks.get(id) ?? Number.POSITIVE_INFINITY));
   }
 
   /** A write that a later one of the same commit took the place of: whoever has that one has seen this. */
@@ -95,51 +89,58 @@ export class History {
     this.#byStamp.set(record.stamp, version);
   }
 
-  /** The disk is empty, or holds an older image: `records`, the last of its own log being `sequence`. */
-  put(disk: string, image?: { readonly records: Iterable<Record>; readonly sequence: number }): void {
-    const before = this.#lives.get(disk);
-    if (before === undefined) return;
-    before.over = true;
-    this.#lost = true;
-    this.#lives.delete(disk);
-    if (image === undefined) return;
-    const life = this.#lifeOf(disk, before.id);
-    const kept = new Set([...image.records].map(({ stamp }) => stamp));
-    for (const version of this.#byStamp.values()) {
-      if (kept.has(version.record.stamp)) version.holders.add(life);
-      // What it superseded may have been there too; what came after the image is forgotten.
-      else if (!this.#isBefore(version, kept)) version.arrivals.delete(before.id);
+  /** The disk is empty, or holds an older image, or some other disk's. */
+  put(disk: string, image?: Iterable<Record>): void {
+    this.#end(disk, false);
+    // What was put aside there is gone too, or is another disk's.
+    for (const { holders } of this.#byStamp.values()) {
+      for (const life of holders) if (life.disk === disk) life.putAside = false;
     }
-    this.#forks.set(before.id, Math.min(image.sequence, this.#forks.get(before.id) ?? Number.POSITIVE_INFINITY));
+    if (image !== undefined) {
+      const life = this.#lifeOf(disk);
+      for (const { stamp } of image) {
+        const version = this.#byStamp.get(stamp);
+        version?.holders.add(life);
+        life.highest = laterStamp(life.highest, stamp);
+      }
+    }
+    this.#markLost();
   }
 
-  /** Of the origins that this one had heard of at that moment, those that are not removed. */
-  membersKnownTo(id: OriginId, atMs: number): number {
-    const named = this.keys(registryNamespace).filter((key) => key.startsWith('origin/'));
+  /** The origin put its store aside, and begins with an empty one. */
+  putAside(disk: string): void {
+    this.#end(disk, true);
+    this.#markLost();
+  }
+
+  /** Of the members that the disk of this opening had heard of at that moment, those that are not removed. */
+  membersKnownTo(log: LogId, atMs: number): number {
+    const named = this.keys(registryNamespace).filter((key) => key.startsWith('member/'));
     return named.filter((key) => {
       const heard = this.versions(registryNamespace, key).some(
-        ({ arrivals }) => (arrivals.get(id) ?? atMs + 1) <= atMs,
+        ({ arrivals }) => (arrivals.get(log) ?? atMs + 1) <= atMs,
       );
-      return heard && !this.#retired.has(key.slice('origin/'.length) as OriginId);
+      return heard && this.logs.removal(key.slice('member/'.length) as MemberId) === undefined;
     }).length;
   }
 
-  /** The highest stamp that this origin has on this disk by now (rule R15). */
-  highest(disk: string, id: OriginId): Stamp {
-    return this.#lifeOf(disk, id).highest;
+  /** The highest stamp that this disk has by now (rule R15). */
+  highest(disk: string): Stamp {
+    return this.#lifeOf(disk).highest;
   }
 
-  get wasRolledBack(): boolean {
-    return this.#forks.size > 0;
+  /** The log of the opening that runs over the disk, or did last. */
+  logOf(disk: string): LogId | undefined {
+    return this.#lives.get(disk)?.log;
   }
 
-  /** True where no disk was lost or rolled back, and no origin removed. */
+  /** True where no disk was lost or put back, and no origin removed. */
   get isWhole(): boolean {
-    return this.#retired.size === 0 && !this.#lost;
+    return this.logs.removals().size === 0 && !this.#lost;
   }
 
-  isRetired(id: OriginId): boolean {
-    return this.#retired.has(id);
+  isRemoved(id: MemberId): boolean {
+    return this.logs.removal(id) !== undefined;
   }
 
   written(stamp: Stamp): Version | undefined {
@@ -155,10 +156,11 @@ export class History {
     return [...this.#versions.keys()].filter((name) => name.startsWith(from)).map((name) => name.slice(from.length));
   }
 
-  /** The latest write of the key that the vector covers, of those that were not lost with a disk. */
+  /** The latest write of the key that the vector covers, of those that were never lost. */
   covered(namespace: NamespaceId, key: string, vector: VersionVector): Version | undefined {
     return this.versions(namespace, key).findLast(
-      (version) => this.survives(version) && version.positions.some((position) => this.#means(vector, position)),
+      (version) =>
+        this.isPromised(version) && version.positions.some((position) => this.logs.coversPosition(vector, position)),
     );
   }
 
@@ -167,29 +169,22 @@ export class History {
     return this.versions(namespace, key).findLast((version) => this.survives(version));
   }
 
-  /** False where only disks that are gone, and origins that were removed, ever had it. */
+  /** False where only disks that are gone ever had it. */
   survives({ holders }: Pick<Happened, 'holders'>): boolean {
-    for (const life of holders) if (!life.over && !this.#retired.has(life.id)) return true;
+    for (const life of holders) if (!life.over) return true;
     return false;
   }
 
-  /**
-   * False also where it was written in a life of a disk that was rolled back behind it: the same sequence means another
-   * write since, and sessions count in sequences. Until the origin notices, what others have of it stands in no order. Nor
-   * where another one adopted it since: who saw it before that knows it by the place that means nothing any more.
-   */
   isPromised(version: Happened): boolean {
-    const isOfThisLife = ({ origin, sequence }: Position) => sequence <= (this.#forks.get(origin) ?? sequence);
-    return this.survives(version) && version.positions.every(isOfThisLife);
+    return !version.lost && this.survives(version);
   }
 
-  /** What an origin wrote and only lives that were given up on this disk have, of each key the latest (rule R23). */
-  left(disk: string): Version[] {
+  /** What only stores that this origin put aside have, of each key the latest (rule R8). */
+  leftAside(disk: string): Version[] {
     const isLeft = (version: Happened) =>
       !this.survives(version) &&
       [...version.holders].some((life) => {
-        const own = version.positions.some(({ origin }) => origin === life.id);
-        return life.disk === disk && life.givenUp && own && !this.#buried(version.record.namespace, life);
+        return life.disk === disk && life.putAside && !this.#isBuried(version.record.namespace, life);
       });
     return [...this.#versions.values()].flatMap((versions) => {
       const last = versions.at(-1);
@@ -201,12 +196,12 @@ export class History {
     return this.#byStamp.get(stamp);
   }
 
-  /** True where the disk of this origin had this write, or a later one of its key, before it wrote that. */
-  knew(id: OriginId, { namespace, key, stamp }: Record, covered: VersionVector, wrote: Record): boolean {
+  /** True where the disk of this opening had this write, or a later one of its key, before it wrote that. */
+  knew(log: LogId, { namespace, key, stamp }: Record, covered: VersionVector, wrote: Record): boolean {
     return this.versions(namespace, key).some(({ record, arrivals, positions }) => {
       if (record.stamp < stamp || record.stamp === wrote.stamp) return false;
       // What the same commit superseded never was on the disk.
-      return arrivals.has(id) || positions.some((position) => coversPosition(covered, position));
+      return arrivals.has(log) || positions.some((position) => this.logs.coversPosition(covered, position));
     });
   }
 
@@ -222,47 +217,63 @@ export class History {
 
   /** True where every disk that an origin runs over had it by then. */
   isEverywhere(namespace: NamespaceId, key: string, atMs: number): boolean {
-    const lives = [...this.#lives.values()].filter(({ id }) => !this.#retired.has(id));
-    return lives.every(({ id }) =>
-      this.versions(namespace, key).some(({ arrivals }) => (arrivals.get(id) ?? Number.POSITIVE_INFINITY) <= atMs),
-    );
-  }
-
-  /** True where one of these is a later write of its key. */
-  #isBefore({ record: { namespace, key, stamp } }: Happened, kept: ReadonlySet<Stamp>): boolean {
-    return this.versions(namespace, key).some(({ record }) => record.stamp > stamp && kept.has(record.stamp));
+    return [...this.#lives.values()].every(({ log }) => {
+      return this.versions(namespace, key).some(
+        ({ arrivals }) => log !== undefined && (arrivals.get(log) ?? Number.POSITIVE_INFINITY) <= atMs,
+      );
+    });
   }
 
   /** True where the namespace's deletion reached this disk, be it lost since: the data went with it. */
-  #buried(namespace: NamespaceId, life: Life): boolean {
+  #isBuried(namespace: NamespaceId, life: Life): boolean {
     const versions = this.versions(registryNamespace, registryKeys.namespace(namespace));
     return versions.some(({ record, holders }) => record.kind === 'tombstone' && holders.has(life));
   }
 
-  #means(vector: VersionVector, position: Position): boolean {
-    const fork = this.#forks.get(position.origin);
-    return coversPosition(vector, position) && (fork === undefined || position.sequence <= fork);
-  }
-
-  #lifeOf(disk: string, id: OriginId): Life {
+  #lifeOf(disk: string, putAside = false): Life {
     const known = this.#lives.get(disk);
-    if (known?.id === id) return known;
-    if (known !== undefined) {
-      known.over = true;
-      known.givenUp = true;
-    }
-    const life: Life = { disk, id, over: false, givenUp: false, highest: bottomStamp };
+    if (known !== undefined) return known;
+    const life: Life = { disk, log: undefined, over: false, putAside, highest: bottomStamp };
     this.#lives.set(disk, life);
     return life;
   }
+
+  #end(disk: string, putAside: boolean): void {
+    const before = this.#lives.get(disk);
+    if (before === undefined) return;
+    this.#lives.delete(disk);
+    this.#lost = true;
+    before.over = true;
+    if (!putAside) return;
+    // What the origin did until now it did over a store that it answers for still.
+    const aside: Life = { ...before, putAside: true };
+    for (const version of this.#byStamp.values()) if (version.holders.has(before)) version.holders.add(aside);
+  }
+
+  /** A write is lost once no disk has it, nor a later one of its key, nor did and covers it. */
+  #markLost(): void {
+    for (const versions of this.#versions.values()) {
+      let isHeld = false;
+      for (const version of [...versions].reverse()) {
+        isHeld ||= this.survives(version);
+        if (!isHeld) version.lost = true;
+      }
+    }
+  }
+
+  /** All that the disk has, its new opening has from the first. */
+  #opened(life: Life, log: LogId, atMs: number): void {
+    life.log = log;
+    for (const version of this.#byStamp.values()) if (version.holders.has(life)) version.arrivals.set(log, atMs);
+  }
 }
 
-/** The history as one origin knew it at each moment; where it had more by its end than that, that is possible too. */
+/** The history as one opening of an origin knew it at each moment. */
 class RootedHistory extends Truth {
   readonly #history: History;
-  readonly #root: OriginId | undefined;
+  readonly #root: LogId | undefined;
 
-  constructor(history: History, root: OriginId | undefined) {
+  constructor(history: History, root: LogId | undefined) {
     super();
     this.#history = history;
     this.#root = root;
@@ -275,10 +286,6 @@ class RootedHistory extends Truth {
   override surviving(stamp: Stamp): Version | undefined {
     const version = this.#history.find(stamp);
     return version !== undefined && this.#history.isPromised(version) ? version : undefined;
-  }
-
-  override replaced(record: Record): void {
-    this.#history.replaced(record);
   }
 
   override versions(namespace: NamespaceId, key: string): readonly Version[] {

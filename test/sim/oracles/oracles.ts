@@ -2,11 +2,13 @@ import type { FeedEvent } from '../../../src/model/feed.ts';
 import { mapKey } from '../../../src/model/key.ts';
 import type { WriteAnswer, WriteRequest } from '../../../src/model/key-value.ts';
 import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
-import type { OriginId, Position } from '../../../src/model/position.ts';
+import type { LogId, MemberId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
 import { stampParts } from '../../../src/model/stamp.ts';
 import { formatVector } from '../../../src/model/version-vector.ts';
+import { type LogRecord, logKeys } from '../../../src/replication/logs.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
+import type { DiskImage } from '../../support/memory-origin-stores.ts';
 import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Cluster } from '../nodes/cluster.ts';
@@ -15,36 +17,34 @@ import type { OriginProcess } from '../nodes/origin-process.ts';
 import { isDead } from './answers.ts';
 import { Attempts } from './attempts.ts';
 import { Decisions } from './decisions.ts';
-import { complaintsOfPart, coveredBy, type Held } from './disks.ts';
+import { complaintsOfScope, coveredBy, type Held } from './disks.ts';
 import { History } from './history.ts';
 import { Trace } from './trace.ts';
-import { Truth } from './truth.ts';
+import type { Truth } from './truth.ts';
 import { complaintsOfWrite } from './writes.ts';
 
 /** Whoever knows everything: listens to the disks and the feeds of a cluster, and says what breaks a promise. */
 export class Oracles {
   readonly trace: Trace;
   readonly attempts = new Attempts();
-  readonly #truths = new Map<string, Truth>();
-  /** Of several origins; one alone has a truth of its own. */
-  readonly history: History | undefined;
-  readonly decisions: Decisions | undefined;
+  readonly history = new History();
+  readonly decisions = new Decisions(this.history, this.attempts);
   readonly #cluster: Cluster;
   readonly #time: VirtualTime;
+  /** Of the opening that runs over each origin's disk. */
+  readonly #logs = new Map<string, LogId>();
 
   constructor(cluster: Cluster, time: VirtualTime, detailed: boolean) {
     this.#cluster = cluster;
     this.#time = time;
     this.trace = new Trace(() => time.nowMs, detailed);
-    this.history = cluster.origins.length > 1 ? new History() : undefined;
-    this.decisions = this.history && new Decisions(this.history, this.attempts);
-    for (const { name, disk } of this.history === undefined ? [] : cluster.origins) {
+    for (const { name, disk, stores } of cluster.origins) {
       disk.onSynced = (records) => this.#happened(name, disk, records);
-    }
-    for (const { name, disks } of this.history === undefined ? cluster.origins : []) {
-      const truth = new Truth();
-      this.#truths.set(name, truth);
-      for (const disk of disks) disk.onSynced = (records) => this.#committed(name, truth, records);
+      stores.onPutAside = () => {
+        this.trace.note(() => `${name} puts its store aside`);
+        this.#logs.delete(name);
+        this.history.putAside(name);
+      };
     }
     cluster.tamper = (event, { role }, near) => {
       this.sawEvent(event, `${near} ${role}`);
@@ -55,24 +55,20 @@ export class Oracles {
     };
   }
 
-  /** An older image of the first origin's disk was put back: what it lacks was never written. */
-  rolledBack(): void {
-    const [origin] = this.#cluster.origins;
-    for (const disk of origin?.disks ?? []) this.truthOf().rolledBackTo(disk.synced.records.values());
+  /** An origin's disk is empty, or holds an image of some disk. */
+  put(name: string, image?: DiskImage): void {
+    this.#logs.delete(name);
+    this.history.put(name, image?.present.records.values());
   }
 
-  /** Of the origin with this id; where none is named, of the only one, or of all together. */
-  truthOf(root?: OriginId): Truth {
-    if (this.history !== undefined) return this.history.view(root);
-    const origin = this.#cluster.origins.find(({ id }) => id !== undefined && id === root) ?? this.#cluster.origins[0];
-    const truth = origin && this.#truths.get(origin.name);
-    if (truth === undefined) throw new Error('there is an origin');
-    return truth;
+  /** As the opening of an origin with this log knows it; where none is named, as all together. */
+  truthOf(root?: LogId): Truth {
+    return this.history.view(root);
   }
 
   /** As each origin that runs knows it. */
   truths(): Truth[] {
-    return this.#cluster.origins.map(({ id }) => this.truthOf(id));
+    return this.#cluster.origins.map(({ log }) => this.truthOf(log));
   }
 
   /** Every namespace that there ever was. */
@@ -90,26 +86,23 @@ export class Oracles {
 
   /** True where it was deleted, and that was not lost with an origin that was removed. */
   isGone(id: NamespaceId): boolean {
-    if (this.history === undefined) return this.isDead(id);
     return this.history.latest(registryNamespace, registryKeys.namespace(id))?.record.kind === 'tombstone';
   }
 
   /** True where it was created and not deleted, and neither was lost with an origin that was removed. */
   lives(id: NamespaceId): boolean {
-    if (this.history === undefined) return !this.isDead(id);
     return this.history.latest(registryNamespace, registryKeys.namespace(id))?.record.kind === 'live';
   }
 
   /** True while an origin runs that was removed and has not heard so. */
   hasRemovedOriginRunning(): boolean {
-    return this.#cluster.origins.some(({ id }) => id !== undefined && this.history?.isRetired(id) === true);
+    return this.#cluster.origins.some(({ id }) => id !== undefined && this.history.isRemoved(id));
   }
 
   /** True where the namespace was on every origin's disk, dead or alive, at that moment. */
   wasThere(id: NamespaceId, atMs: number): boolean {
     const key = registryKeys.namespace(id);
-    if (this.history !== undefined) return this.history.isEverywhere(registryNamespace, key, atMs);
-    return this.truthOf().between(registryNamespace, key, atMs, atMs)[0] !== undefined;
+    return this.history.isEverywhere(registryNamespace, key, atMs);
   }
 
   /** A write was answered: what a later one of the same commit took the place of is part of the history too. */
@@ -120,11 +113,11 @@ export class Oracles {
       const mutation = mutations[index];
       if (mutation === undefined) return;
       const place = { namespace, key: mutation.key, stamp, position };
-      if (mutation.kind === 'delete') this.truthOf().replaced({ kind: 'tombstone', ...place });
+      if (mutation.kind === 'delete') this.history.replaced({ kind: 'tombstone', ...place });
       else {
         const { value, metadata } = mutation;
         const expiry = expiresAt === undefined ? {} : { expiresAt };
-        this.truthOf().replaced({
+        this.history.replaced({
           kind: 'live',
           ...place,
           value,
@@ -142,11 +135,11 @@ export class Oracles {
   #checkDurable({ namespace, written, durability }: WriteAnswer): void {
     const { history } = this;
     // Who knows that the namespace is dead keeps nothing of it.
-    if (history === undefined || durability === 'local' || this.isDead(namespace)) return;
+    if (durability === 'local' || this.isDead(namespace)) return;
     for (const { stamp, position } of written) {
       const version = history.find(stamp);
       if (version === undefined) continue;
-      const members = history.membersKnownTo(position.origin, version.atMs);
+      const members = history.membersKnownTo(position.log, version.atMs);
       const needed = durability === 'all' ? members : Math.floor(members / 2) + 1;
       const disks = history.disksWith(version).size;
       if (disks < needed)
@@ -166,24 +159,24 @@ export class Oracles {
 
   /** The covering property of an edge, by what it sees and by what it would see after a crash. */
   checkEdge(edge: EdgeProcess): void {
-    for (const held of this.partsOf(edge)) {
+    for (const held of this.scopesOf(edge)) {
       for (const contents of [held.contents, held.synced]) {
-        const complaints = complaintsOfPart({ ...held, contents }, this.truthOf(), this.#time.nowMs);
+        const complaints = complaintsOfScope({ ...held, contents }, this.truthOf(), this.#time.nowMs);
         const when = contents === held.contents ? 'now' : 'after a crash';
         for (const line of complaints) this.trace.violated(`${edge.name} ${when}: ${line}`);
       }
     }
   }
 
-  partsOf({ copyDisk, cacheDisk, plan }: EdgeProcess): Array<Held & { readonly synced: Contents }> {
+  scopesOf({ copyDisk, cacheDisk, plan }: EdgeProcess): Array<Held & { readonly synced: Contents }> {
     // Where the deletion was lost, whoever heard of it goes without the data until it hears that too.
     const living = this.namespaces().filter((id) => this.lives(id) && !this.isDead(id));
-    const part = { replicate: plan.replicate, namespaces: living };
+    const scope = { replicate: plan.replicate, namespaces: living };
     const copies = plan.replicate.length > 0;
     const caches = !plan.replicate.includes('*');
     return [
-      ...(copies ? [{ ...part, kind: 'copy' as const, contents: copyDisk.visible, synced: copyDisk.synced }] : []),
-      ...(caches ? [{ ...part, kind: 'cache' as const, contents: cacheDisk.visible, synced: cacheDisk.synced }] : []),
+      ...(copies ? [{ ...scope, kind: 'copy' as const, contents: copyDisk.visible, synced: copyDisk.synced }] : []),
+      ...(caches ? [{ ...scope, kind: 'cache' as const, contents: cacheDisk.visible, synced: cacheDisk.synced }] : []),
     ];
   }
 
@@ -194,7 +187,7 @@ export class Oracles {
       replicate: ['*'],
       namespaces: this.namespaces().filter((id) => this.lives(id)),
     };
-    const complaints = complaintsOfPart({ ...everywhere, contents: disk.synced }, this.truthOf(), this.#time.nowMs);
+    const complaints = complaintsOfScope({ ...everywhere, contents: disk.synced }, this.truthOf(), this.#time.nowMs);
     for (const line of complaints) this.trace.violated(`${name}: ${line}`);
   }
 
@@ -202,10 +195,10 @@ export class Oracles {
   lost({ disk }: OriginProcess): string[] {
     const lost: string[] = [];
     const truth = this.truthOf();
-    for (const namespace of this.history === undefined ? [] : this.namespaces()) {
+    for (const namespace of this.namespaces()) {
       if (!this.lives(namespace)) continue;
       for (const key of truth.keys(namespace)) {
-        const latest = this.history?.latest(namespace, key);
+        const latest = this.history.latest(namespace, key);
         const held = disk.visible.records.get(mapKey(namespace, key));
         if (!truth.reflects(latest, held, this.#time.nowMs))
           lost.push(`lost ${key} ${latest?.record.stamp}, holds ${held?.stamp}`);
@@ -216,41 +209,39 @@ export class Oracles {
 
   #happened(name: string, disk: MemoryDisk, records: readonly Record[]): void {
     const { history, attempts, trace } = this;
-    const id = idOf(disk);
-    if (history === undefined || id === undefined) return;
+    const opens = records.find(({ key, position: { log, sequence } }) => sequence === 1 && key === logKeys.log(log));
+    if (opens !== undefined && ownerOf(opens) === idOf(disk)) this.#logs.set(name, opens.position.log);
+    // An origin that has yet to join writes nothing itself.
+    const log = this.#logs.get(name) ?? (`joining ${name}` as LogId);
     const atMs = this.#time.nowMs;
-    const view = history.view(id);
-    const highest = history.highest(name, id);
-    const fresh = records.filter((record) => history.committed(name, id, record, atMs));
-    const own = fresh.filter(({ position, stamp }) => position.origin === id && stampParts(stamp).origin === id);
-    attempts.checkCommit(own, view, trace, atMs, records);
+    const view = history.view(log);
+    const highest = history.highest(name);
+    const fresh = records.filter((record) => history.committed(name, log, record, atMs));
+    const own = fresh.filter(({ position, stamp }) => position.log === log && stampParts(stamp).log === log);
+    attempts.checkCommit(own, { log, truth: view, trace, nowMs: atMs, all: records });
     for (const { key, stamp } of own) {
       if (stamp < highest) trace.violated(`${name}: ${key} was written at ${stamp}, which had ${highest} before`);
     }
-    for (const line of this.decisions?.complaints(own, id, coveredBy(disk.synced)) ?? [])
-      trace.violated(`${name}: ${line}`);
+    for (const line of this.decisions.complaints(own, log, coveredBy(disk.synced))) trace.violated(`${name}: ${line}`);
     for (const { key, kind, stamp, position } of records)
       trace.note(() => `${name} has ${key} ${kind} ${stamp} ${at(position)}`);
   }
+}
 
-  #committed(name: string, truth: Truth, records: readonly Record[]): void {
-    const atMs = this.#time.nowMs;
-    const fresh = records.filter((record) => truth.committed(record, atMs));
-    this.attempts.checkCommit(fresh, truth, this.trace, atMs);
-    for (const { key, kind, stamp, position } of fresh) {
-      this.trace.note(() => `${name} has ${key} ${kind} ${stamp} (${position.sequence})`);
-    }
-  }
+/** Whose log this record opens. */
+function ownerOf(record: Record): string | undefined {
+  if (record.kind !== 'live') return undefined;
+  return (JSON.parse(Buffer.from(record.value).toString()) as LogRecord).member;
 }
 
 /** The origin that runs over this disk; undefined while it has not drawn its id. */
-export function idOf({ synced }: MemoryDisk): OriginId | undefined {
+export function idOf({ synced }: MemoryDisk): MemberId | undefined {
   const stored = synced.meta.get('origin/identity');
-  return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as { id: OriginId }).id;
+  return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as { id: MemberId }).id;
 }
 
-function at({ origin, sequence }: Position): string {
-  return `(${origin.slice(0, 2)} ${sequence})`;
+function at({ log, sequence }: Position): string {
+  return `(${log.slice(0, 3)} ${sequence})`;
 }
 
 /** For people. */

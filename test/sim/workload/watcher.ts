@@ -1,9 +1,9 @@
-import type { Cursor } from '../../../src/model/epoch.ts';
 import type { Change, FeedEvent, FollowOpen, FollowStart, Step } from '../../../src/model/feed.ts';
 import type { NamespaceId } from '../../../src/model/namespace.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
-import { coversPosition, emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
+import { emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
+import { feedProtocol } from '../../../src/replication/feed-server.ts';
 import { WatchCursors } from '../../../src/rpc/server/watch-cursor.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import { describeEvent, type Oracles } from '../oracles/oracles.ts';
@@ -30,7 +30,7 @@ export class Watcher {
   /** Of these, what was told up to the cursor. */
   #settled: ReadonlyMap<string, Stamp> = new Map();
   #cursors = new WatchCursors('nothing');
-  #cursor: Cursor | undefined;
+  #cursor: VersionVector | undefined;
   /** A reset makes even a watch from now begin with all records. */
   #from: WatcherOptions['from'];
   /** Up to here what was not shown may have been purged, or was before the watch. Undefined until it has caught up. */
@@ -73,7 +73,7 @@ export class Watcher {
       this.#cursor === undefined ? { kind: this.#from } : { kind: 'cursor', cursor: this.#cursor };
     this.#cursors = new WatchCursors(start.kind);
     return {
-      protocol: 1,
+      protocol: feedProtocol,
       node: { name, role: 'edge', id: 'w'.repeat(16), region: 'r' },
       nonce: name,
       role: 'watch',
@@ -92,7 +92,7 @@ export class Watcher {
         this.#cursor = undefined;
         this.#from = 'nothing';
         // What it was shown may have been lost with an origin.
-        if (this.#options.oracles.history !== undefined) this.#latest.clear();
+        this.#latest.clear();
         this.#base = undefined;
         return;
       case 'caught-up':
@@ -117,7 +117,7 @@ export class Watcher {
   }
 
   /** Everything that the step covers was told, or need not be. */
-  #step(step: Step, behind: Cursor | undefined): void {
+  #step(step: Step, behind: VersionVector | undefined): void {
     const { oracles, namespace, time } = this.#options;
     if (behind !== undefined) {
       this.#cursor = behind;
@@ -131,7 +131,7 @@ export class Watcher {
       const required = truth.covered(namespace, key, step.vector);
       if (required === undefined || required.record.stamp <= (this.#latest.get(key) ?? '')) continue;
       // Where it was written or adopted; also in a life of a disk that was rolled back since.
-      const known = truth.versions(namespace, key).filter(({ record }) => coversPosition(base, record.position));
+      const known = truth.versions(namespace, key).filter(({ record }) => oracles.history.logs.coversPosition(base, record.position));
       const latest = [truth.covered(namespace, key, base), ...known].map((version) => version?.record.stamp ?? '');
       const before = latest.some((stamp) => stamp >= required.record.stamp);
       if (

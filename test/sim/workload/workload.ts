@@ -114,7 +114,7 @@ export class Workload {
     for (const line of complaintsOfGet(key, answer, asked)) oracles.trace.violated(`${name} ${key} ${line}`);
     if (!isAsWished(name, answer, wishes))
       oracles.trace.violated(`${name} ${key} is not as wished: ${JSON.stringify(wishes)}`);
-    keeper.sawAnswer(answer);
+    keeper.answered(session, answer.session);
     memory.sawAnswer(key, answer, oracles.truthOf());
     const version = answer.record?.kind === 'live' ? answer.record.stamp : undefined;
     this.#versions.set(key, version === undefined ? { kind: 'absent' } : { kind: 'version', version });
@@ -143,7 +143,7 @@ export class Workload {
       for (const line of complaints) oracles.trace.violated(`${name} list ${line}`);
       if (!isAsWished(name, answer, wishes))
         oracles.trace.violated(`${name} list is not as wished: ${JSON.stringify(wishes)}`);
-      keeper.sawList(answer);
+      keeper.answered(session, answer.session);
       const truth = oracles.truthOf();
       memory.sawList(keysOfPage({ prefix, after }, answer, truth), answer, truth);
       cursor = answer.cursor;
@@ -170,7 +170,7 @@ export class Workload {
     oracles.trace.note(() => `${name} writes ${attempt.mutations.map(({ kind, key }) => `${kind} ${key}`).join()}`);
     this.#checkWritten(request, answer, name, remembered);
     if (request.durability !== undefined) coverage.count(`durable ${answer.durability}`);
-    keeper.wrote(answer);
+    keeper.answered(request.session, answer.session);
     memory.wrote(attempt, answer);
   }
 

@@ -1,18 +1,18 @@
 import type { Clock } from '../runtime/clock.ts';
 
-export interface RestTimes {
+export interface CooldownTimes {
   /** Milliseconds after the first failure; doubled by each further one in a row. */
   readonly firstMs: number;
   readonly mostMs: number;
 }
 
 /** Who is passed over for a while because it failed: for longer with each failure in a row. */
-export class Rests {
+export class Cooldowns {
   readonly #clock: Clock;
-  readonly #times: RestTimes;
+  readonly #times: CooldownTimes;
   readonly #resting = new Map<string, { failures: number; untilMs: number }>();
 
-  constructor(clock: Clock, times: RestTimes) {
+  constructor(clock: Clock, times: CooldownTimes) {
     this.#clock = clock;
     this.#times = times;
   }

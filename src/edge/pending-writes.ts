@@ -1,13 +1,10 @@
-import type { EpochHistory } from '../model/epoch.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Record } from '../model/record.ts';
-import { coversPosition } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import { hasEnded } from './scope.ts';
 
 interface Entry {
   readonly record: Record;
-  /** The openings of its origin that were known when it came. */
-  readonly history: EpochHistory | undefined;
   readonly bytes: number;
 }
 
@@ -17,15 +14,15 @@ const overheadBytes = 250;
 /**
  * What writes and loads brought to a copy ahead of its feed, in memory: whoever wrote reads it back at once. The store
  * holds what the feed brought alone, so nothing that an origin loses with its disk stays there behind the feed's back. An
- * entry goes once the feed covers it; or its origin's store was opened again or removed since, and nobody vouches for it.
+ * entry goes once the feed covers it, or once its log has ended before it.
  */
-export class Overlay {
+export class PendingWrites {
   readonly #entries = new Map<string, Entry>();
-  readonly #ledger: Pick<Ledger, 'state' | 'registry'>;
+  readonly #ledger: Ledger;
   readonly #bytesMax: number;
   #bytes = 0;
 
-  constructor(ledger: Pick<Ledger, 'state' | 'registry'>, bytesMax: number) {
+  constructor(ledger: Ledger, bytesMax: number) {
     this.#ledger = ledger;
     this.#bytesMax = bytesMax;
   }
@@ -40,8 +37,8 @@ export class Overlay {
     const known = this.get(record);
     if (known !== undefined && known.stamp >= record.stamp) return;
     this.#delete(name);
-    const entry = { record, history: this.#historyOf(record), bytes: bytesOf(record) };
-    if (!this.#isAhead(entry) || entry.bytes > this.#bytesMax) return;
+    const entry = { record, bytes: bytesOf(record) };
+    if (!this.#isPending(record) || entry.bytes > this.#bytesMax) return;
     this.#entries.set(name, entry);
     this.#bytes += entry.bytes;
     for (const oldest of this.#entries.keys()) {
@@ -54,7 +51,7 @@ export class Overlay {
     const name = mapKey(key.namespace, key.key);
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;
-    if (this.#isAhead(entry)) return entry.record;
+    if (this.#isPending(entry.record)) return entry.record;
     this.#delete(name);
     return undefined;
   }
@@ -64,14 +61,9 @@ export class Overlay {
     this.#bytes = 0;
   }
 
-  #isAhead({ record: { position }, ...entry }: Entry): boolean {
+  #isPending({ position }: Record): boolean {
     const { state, registry } = this.#ledger;
-    if (coversPosition(state.covered, position) || registry.membership.isBeyondFinal(position)) return false;
-    return this.#historyOf({ position }) === entry.history;
-  }
-
-  #historyOf({ position }: Pick<Record, 'position'>): EpochHistory | undefined {
-    return this.#ledger.state.epochs.get(position.origin);
+    return !registry.logs.coversPosition(state.covered, position) && !hasEnded(this.#ledger, position);
   }
 
   #delete(name: string): void {

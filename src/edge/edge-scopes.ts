@@ -2,33 +2,33 @@ import type { NodeIdentity } from '../model/cluster.ts';
 import type { FollowOpen } from '../model/feed.ts';
 import { type Filter, filterKey, matches } from '../model/filter.ts';
 import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
-import { covers, emptyVector, type VersionVector } from '../model/version-vector.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { FollowLoop } from '../replication/follow-loop.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
-import { Sweeper } from '../replication/sweeper.ts';
+import { GarbageCollection } from '../replication/expiry.ts';
+import { feedProtocol } from '../replication/feed-server.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { Notice } from '../runtime/notice.ts';
-import { CachePart } from './cache-part.ts';
-import { CopyPart } from './copy-part.ts';
+import { CacheScope } from './cache-scope.ts';
+import { CopyScope } from './copy-scope.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { FeedRoute } from './feed-route.ts';
-import { joiningSink } from './joining-sink.ts';
-import type { Part } from './part.ts';
-import { openPartLedger } from './part-store.ts';
+import type { Scope, ScopeListener } from './scope.ts';
+import { openScopeLedger } from './scope-store.ts';
 import { Relay } from './relay.ts';
 import { type ReplicatedFilter, resolvePatterns } from './replicated-filter.ts';
 import type { Upstreams } from './upstreams.ts';
 
 interface Running {
-  readonly part: (CopyPart | CachePart) & Part;
+  readonly scope: (CopyScope | CacheScope) & Scope;
   readonly loop: FollowLoop;
   readonly route: FeedRoute;
 }
 
 interface RunningCopy extends Running {
-  readonly part: CopyPart;
+  readonly scope: CopyScope;
   readonly relay: Relay;
 }
 
@@ -44,19 +44,19 @@ interface Opening {
   readonly heard: Notice;
 }
 
-/** An edge's parts while their filters stay the same: each a store, a follow loop, and the sweeps. */
-export class EdgeParts {
+/** An edge's scopes while their filters stay the same: each a store, a follow loop, and what time does to records. */
+export class EdgeScopes {
   readonly filters: ReplicatedFilter;
   readonly copy: RunningCopy | undefined;
-  readonly cache: (Running & { readonly part: CachePart }) | undefined;
+  readonly cache: (Running & { readonly scope: CacheScope }) | undefined;
   readonly #loops: Lifecycle;
-  /** Given when a registry changed, or a part has caught up. */
+  /** Given when a registry changed, or a scope has caught up. */
   readonly #heard: Notice;
 
   private constructor(
     filters: ReplicatedFilter,
     copy: RunningCopy | undefined,
-    cache: (Running & { readonly part: CachePart }) | undefined,
+    cache: (Running & { readonly scope: CacheScope }) | undefined,
     background: { readonly loops: Lifecycle; readonly heard: Notice },
   ) {
     this.filters = filters;
@@ -66,8 +66,8 @@ export class EdgeParts {
     this.#heard = background.heard;
   }
 
-  /** Opens the parts of these filters; a store of another part is first made into one of this (rule R6). */
-  static async open(filters: ReplicatedFilter, from: Omit<Opening, 'heard'>): Promise<EdgeParts> {
+  /** Opens the scopes of these filters; a store of another scope is first made into one of this (rule R6). */
+  static async open(filters: ReplicatedFilter, from: Omit<Opening, 'heard'>): Promise<EdgeScopes> {
     const { options } = from;
     const heard = new Notice();
     const opening: Opening = { ...from, heard };
@@ -77,43 +77,44 @@ export class EdgeParts {
     const copy = filters.copied === undefined ? undefined : await openCopy(filters.copied, opening);
     const cache = filters.cached === undefined ? undefined : await openCache(filters.cached, opening);
     for (const running of [copy, cache]) if (running !== undefined) startLoops(running, loops, options);
-    return new EdgeParts(filters, copy, cache, { loops, heard });
+    return new EdgeScopes(filters, copy, cache, { loops, heard });
   }
 
   get all(): readonly Running[] {
     return [this.copy, this.cache].filter((running) => running !== undefined);
   }
 
-  /** Of the parts that are live. */
+  /** Of the scopes that are live. */
   liveRoutes(): readonly FeedRoute[] {
     return this.all.filter(({ loop }) => loop.state === 'live').map(({ route }) => route);
   }
 
-  partOf(namespace: NamespaceId, key: string): Part | undefined {
+  scopeOf(namespace: NamespaceId, key: string): Scope | undefined {
     const { copied } = this.filters;
-    if (copied !== undefined && this.copy !== undefined && matches(copied, namespace, key)) return this.copy.part;
-    return this.cache?.part;
+    if (copied !== undefined && this.copy !== undefined && matches(copied, namespace, key)) return this.copy.scope;
+    return this.cache?.scope;
   }
 
   /**
-   * The part that a key of this name belongs to, by the part's own registry: what it proves of its age holds for the
-   * title too, and another part may lag behind it. Undefined where no part knows the name.
+   * The scope that a key of this name belongs to, by the scope's own registry: what it proves of its age holds for the
+   * title too, and another scope may lag behind it. Undefined where no scope knows the name.
    */
-  locate(name: string, key: string): { readonly part: Part; readonly namespace: NamespaceInfo } | undefined {
-    for (const { part } of this.all) {
-      const namespace = part.ledger.registry.resolve(name);
+  locate(name: string, key: string): { readonly scope: Scope; readonly namespace: NamespaceInfo } | undefined {
+    for (const { scope } of this.all) {
+      const namespace = scope.ledger.registry.resolve(name);
       if (namespace === undefined || namespace === 'deleted') continue;
-      if (this.partOf(namespace.id, key) === part) return { part, namespace };
+      if (this.scopeOf(namespace.id, key) === scope) return { scope, namespace };
     }
     return undefined;
   }
 
-  /** What any part's registry knows of a name, of those that cover the vector. */
+  /** What any scope's registry knows of a name, of those that cover the vector. */
   resolve(name: string, vector: VersionVector = emptyVector): NamespaceInfo | 'deleted' | undefined {
     let found: NamespaceInfo | 'deleted' | undefined;
-    for (const { part } of this.all) {
-      if (!covers(part.ledger.state.covered, vector)) continue;
-      const here = part.ledger.registry.resolve(name);
+    for (const { scope } of this.all) {
+      const { state, registry } = scope.ledger;
+      if (!registry.logs.covers(state.covered, vector)) continue;
+      const here = registry.resolve(name);
       if (here === 'deleted') return here;
       found ??= here;
     }
@@ -122,17 +123,17 @@ export class EdgeParts {
 
   /** The living namespaces of the registries that have caught up; one that is still being filled lacks some. */
   namespaces(): readonly NamespaceInfo[] {
-    return this.#caughtUp().flatMap(({ part }) => part.ledger.registry.namespaces());
+    return this.#caughtUp().flatMap(({ scope }) => scope.ledger.registry.namespaces());
   }
 
-  /** Looks names up in what is known now, also after these parts are closed. */
+  /** Looks names up in what is known now, also after these scopes are closed. */
   resolver(): (name: string) => NamespaceInfo | undefined {
     return resolverOf(this.namespaces());
   }
 
   /**
-   * Waits until the patterns mean something else than these parts' filters. Nothing is concluded before a registry has
-   * caught up: parts that were just opened over erased stores know no name, and would be opened anew for ever.
+   * Waits until the patterns mean something else than these scopes' filters. Nothing is concluded before a registry has
+   * caught up: scopes that were just opened over erased stores know no name, and would be opened anew for ever.
    */
   async filtersChanged(patterns: readonly string[], signal: AbortSignal): Promise<void> {
     const names = filterNames(this.filters);
@@ -142,13 +143,13 @@ export class EdgeParts {
   }
 
   #caughtUp(): readonly Running[] {
-    return this.all.filter(({ part }) => part.hasCaughtUp);
+    return this.all.filter(({ scope }) => scope.hasCaughtUp);
   }
 
   async close(): Promise<void> {
     this.copy?.relay.close();
     await this.#loops.stop();
-    for (const { part } of this.all) await part.ledger.close();
+    for (const { scope } of this.all) await scope.ledger.close();
   }
 }
 
@@ -163,57 +164,61 @@ function filterNames({ copied, cached }: ReplicatedFilter): string {
 
 async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> {
   const { options } = opening;
-  const ledger = await openPartLedger(options.copyStore, filter, options);
+  const ledger = await openScopeLedger(options.copyStore, filter, options);
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
-  const part = await CopyPart.open({ ...options, ledger, tracker, filter });
-  const relay = await Relay.open(part, { ...options, ...opening });
+  const scope = await CopyScope.open({ ...options, ledger, tracker, filter, listener: listenerOf(opening) });
+  const relay = await Relay.open(scope, { ...options, ...opening });
   const what = { role: 'copy', filter, values: { kind: 'all' } } as const;
-  return { part, relay, ...following(part, relay.sink(part), tracker, what, opening) };
+  return { scope, relay, ...following(scope, tracker, what, opening) };
 }
 
-async function openCache(filter: Filter, opening: Opening): Promise<Running & { readonly part: CachePart }> {
+async function openCache(filter: Filter, opening: Opening): Promise<Running & { readonly scope: CacheScope }> {
   const { options } = opening;
-  const ledger = await openPartLedger(options.cacheStore, filter, options);
+  const ledger = await openScopeLedger(options.cacheStore, filter, options);
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
-  const part = await CachePart.open({ ...options, ledger, tracker });
+  const scope = await CacheScope.open({ ...options, ledger, tracker, listener: listenerOf(opening) });
   const what = { role: 'cache', filter, values: options.feedValues } as const;
-  return { part, ...following(part, part, tracker, what, opening) };
+  return { scope, ...following(scope, tracker, what, opening) };
 }
 
 function following(
-  part: Part,
-  sink: FeedSink,
+  scope: Scope & FeedSink,
   tracker: StalenessTracker,
   what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
-  { options, upstreams, identity, nonce, clusterId, joined, heard }: Opening,
+  { options, upstreams, identity, nonce, clusterId }: Opening,
 ): Pick<Running, 'loop' | 'route'> {
   const route = new FeedRoute(upstreams, options.clock);
   const loop = new FollowLoop({
     ...options,
-    part: part.kind,
-    sink: joiningSink(sink, part, { joined, heard: () => heard.give() }),
+    scope: scope.kind,
+    sink: scope,
     tracker,
     upstream: () => route.next(),
     open: () => {
       const cluster = clusterId();
-      return { protocol: 1, node: identity, nonce, ...what, ...(cluster === undefined ? {} : { clusterId: cluster }) };
+      const belongs = cluster === undefined ? {} : { clusterId: cluster };
+      return { protocol: feedProtocol, node: identity, nonce, ...what, ...belongs };
     },
   });
   return { loop, route };
 }
 
-function startLoops({ part, loop }: Running, loops: Lifecycle, options: EdgeOptions): void {
-  const { ledger } = part;
+function listenerOf({ joined, heard }: Opening): ScopeListener {
+  return { joined, heard: () => heard.give() };
+}
+
+function startLoops({ scope, loop }: Running, loops: Lifecycle, options: EdgeOptions): void {
+  const { ledger } = scope;
   const remover = new NamespaceRemover({ ...options, ledger });
-  const sweeper = new Sweeper({
+  const garbage = new GarbageCollection({
     ...options,
     ledger,
     mayPurge: (head) => remover.mayPurge(head),
   });
-  loops.run(`${part.kind} feed`, (signal) => loop.run(signal));
-  loops.run(`${part.kind} sweeper`, (signal) => sweeper.run(signal));
-  if (part instanceof CachePart) {
-    loops.run('cache disk', (signal) => part.keepDiskBound(options.sweepIntervalMs, signal));
+  loops.run(`${scope.kind} feed`, (signal) => loop.run(signal));
+  loops.run(`${scope.kind} garbage collection`, (signal) => garbage.run(signal));
+  if (scope instanceof CacheScope) {
+    loops.run('cache disk', (signal) => scope.keepDiskBound(options.garbageIntervalMs, signal));
   }
-  loops.run(`${part.kind} namespace remover`, (signal) => remover.run(signal));
+  loops.run(`${scope.kind} namespace remover`, (signal) => remover.run(signal));
 }

@@ -4,14 +4,14 @@ import { removeRecords } from '../replication/remove-records.ts';
 import type { Store } from '../store/store.ts';
 import type { EdgeOptions } from './edge-options.ts';
 
-const filterName = 'edge/part-filter';
+const filterName = 'edge/scope-filter';
 
 /**
- * The ledger of a part over its store. A cursor belongs to the part that it was followed with (rule R6): what was
- * followed as a part that lies within the earlier one is covered as before, so the rest goes and this stays; any other
- * part starts from nothing.
+ * The ledger of a scope over its store. A cursor belongs to the scope that it was followed with (rule R6): what was
+ * followed as a scope that lies within the earlier one is covered as before, so the rest goes and this stays; any other
+ * scope starts from nothing.
  */
-export async function openPartLedger(store: Store, filter: Filter, options: EdgeOptions): Promise<Ledger> {
+export async function openScopeLedger(store: Store, filter: Filter, options: EdgeOptions): Promise<Ledger> {
   const stored = await store.meta(filterName);
   const earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as Filter);
   const isSame = earlier !== undefined && filterKey(earlier) === filterKey(filter);

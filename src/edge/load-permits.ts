@@ -4,11 +4,11 @@ import type { Clock } from '../runtime/clock.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
 import { withEither } from '../runtime/with-either.ts';
 
-export interface LoadPlacesOptions {
+export interface LoadPermitsOptions {
   readonly clock: Clock;
   /** Loads and lists under way at once to the upstreams. */
   readonly loadsMax: number;
-  /** Those that wait for a place; one more is refused. */
+  /** Those that wait for a permit; one more is refused. */
   readonly loadsWaitingMax: number;
 }
 
@@ -19,37 +19,37 @@ const retryAfterMs = 200;
  * Holds what an edge asks upstream to a number at once, so that cold caches that refill after an outage do not bring the
  * upstream down again. The rest wait in the order of coming, no longer than their deadline.
  */
-export class LoadPlaces {
-  readonly #options: LoadPlacesOptions;
-  readonly #places: Semaphore;
+export class LoadPermits {
+  readonly #options: LoadPermitsOptions;
+  readonly #permits: Semaphore;
 
-  constructor(options: LoadPlacesOptions) {
+  constructor(options: LoadPermitsOptions) {
     this.#options = options;
-    this.#places = new Semaphore(options.loadsMax, options.loadsWaitingMax);
+    this.#permits = new Semaphore(options.loadsMax, options.loadsWaitingMax);
   }
 
-  /** Runs once there is a place. @throws RESOURCE_EXHAUSTED where too many wait, or none became free in time */
+  /** Runs once there is a permit. @throws RESOURCE_EXHAUSTED where too many wait, or none became free in time */
   async run<T>({ deadlineMs, signal }: Call, run: () => Promise<T>): Promise<T> {
     const { clock } = this.#options;
     const late = new AbortController();
     const timer = clock.timer(deadlineMs - clock.monotonicMs(), () => late.abort(this.refusal()));
-    const placed = await withEither([signal, late.signal], (until) => this.#places.acquire(until)).finally(() =>
+    const placed = await withEither([signal, late.signal], (until) => this.#permits.acquire(until)).finally(() =>
       timer.cancel(),
     );
     if (!placed) throw this.refusal();
     try {
       return await run();
     } finally {
-      this.#places.release();
+      this.#permits.release();
     }
   }
 
   refusal(): MeridianError {
     const { loadsMax } = this.#options;
-    const waiting = this.#places.waiting;
+    const waiting = this.#permits.waiting;
     return new MeridianError(
       'RESOURCE_EXHAUSTED',
-      `${loadsMax} loads are under way and ${waiting} wait for a place; none became free in time`,
+      `${loadsMax} loads are under way and ${waiting} wait for a permit; none became free in time`,
       { reason: 'too-many-loads', limit: loadsMax, seen: loadsMax + waiting, retryAfterMs },
     );
   }

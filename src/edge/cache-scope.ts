@@ -1,0 +1,375 @@
+import type { ScopeStatus } from '../model/cluster.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
+import { mapKey, type RecordKey } from '../model/key.ts';
+import { merge, replaces } from '../model/merge.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { Head, Record } from '../model/record.ts';
+import type { Bound } from '../model/staleness.ts';
+import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import type { FeedSink } from '../replication/feed-sink.ts';
+import type { CommitView, Decision, Ledger } from '../replication/ledger.ts';
+import { emptyLedgerState } from '../replication/ledger-state.ts';
+import { Observed } from '../replication/observed.ts';
+import { removeRecords } from '../replication/remove-records.ts';
+import type { StalenessTracker } from '../replication/staleness-tracker.ts';
+import { VoidCheck } from '../replication/void-check.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { DiskBound } from './disk-bound.ts';
+import { type CacheEntry, MemoryCache } from './memory-cache.ts';
+import type { EdgeObserver } from './observer.ts';
+import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus } from './scope.ts';
+
+/*
+ * The cached scope: what was asked for, in memory over disk, kept true by the feed.
+ *
+ *     load k      k = 1 at (l, 4)     kept in memory and on disk
+ *     feed        k at (l, 9)         with its value: k = 2 takes its place; without (too large): the disk forgets it, and
+ *                                     memory keeps 1, marked as superseded, for stale-if-error alone
+ *     step        {l: 9}              the cursor moves in the same batch (rule R3): after a restart the entries on disk are
+ *                                     as good as before, once the feed has caught up from there
+ *
+ * Absences that nobody wrote are kept likewise, with the stamp that stands before all others.
+ */
+
+/** What the entries count for. */
+type State =
+  /** Nothing: what the disk still holds goes before the next stream begins. */
+  | 'void'
+  /** Nothing yet: the first scan is under way. Broken off, it begins again with an empty disk. */
+  | 'filling'
+  /** They were true when an earlier run had caught up; how old they are is unknown. */
+  | 'stored'
+  /** The feed has caught up in this run. */
+  | 'live';
+
+export interface CacheScopeOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly tracker: StalenessTracker;
+  readonly listener: ScopeListener;
+  readonly edgeObserver: EdgeObserver;
+  readonly observer: { propagated(scope: string, elapsedMs: number): void };
+  /** Bytes of entries in memory. */
+  readonly cacheMemoryBytesMax: number;
+  /** Bytes of entries on disk. */
+  readonly cacheDiskBytesMax: number;
+}
+
+const caughtUpName = 'cache/caught-up';
+
+export class CacheScope implements FeedSink, Scope {
+  readonly kind = 'cache';
+  readonly ledger: Ledger;
+  readonly observed: Observed;
+  readonly #options: CacheScopeOptions;
+  readonly #memory: MemoryCache;
+  readonly #disk: DiskBound;
+  readonly #voidCheck: VoidCheck;
+  #state: State;
+  /** How often the store had been opened again when the stream began (rule R2). */
+  #reopenings: number;
+
+  private constructor(options: CacheScopeOptions, state: State) {
+    const { ledger, edgeObserver, cacheMemoryBytesMax, cacheDiskBytesMax } = options;
+    this.#options = options;
+    this.ledger = ledger;
+    this.observed = new Observed(ledger.registry.logs);
+    this.#memory = new MemoryCache(cacheMemoryBytesMax, (n) => edgeObserver.evicted('memory', n));
+    this.#disk = new DiskBound(ledger, cacheDiskBytesMax, (name) => this.#memory.has(name), edgeObserver);
+    this.#voidCheck = new VoidCheck(ledger);
+    this.#state = state;
+    this.#reopenings = ledger.reopenings;
+  }
+
+  static async open(options: CacheScopeOptions): Promise<CacheScope> {
+    const wasCaughtUp = (await options.ledger.store.meta(caughtUpName)) !== undefined;
+    const scope = new CacheScope(options, wasCaughtUp ? 'stored' : 'void');
+    await scope.#disk.open();
+    return scope;
+  }
+
+  get hasCaughtUp(): boolean {
+    return this.#state === 'stored' || this.#state === 'live';
+  }
+
+  async start(): Promise<FollowStart> {
+    if (!this.hasCaughtUp || (await this.#voidCheck.holdsAny())) await this.#forgetAll();
+    if (this.#reopenings !== this.ledger.reopenings) {
+      this.#reopenings = this.ledger.reopenings;
+      // What was proven spoke of commits that may be gone, and so may be what was counted.
+      this.#options.tracker.reset();
+      await this.#disk.measure();
+    }
+    if (!this.hasCaughtUp) return { kind: 'nothing' };
+    return { kind: 'cursor', cursor: this.ledger.registry.logs.unfold(this.ledger.state.covered) };
+  }
+
+  opened({ clusterId }: Opened): Promise<void> {
+    return this.#options.listener.joined(clusterId);
+  }
+
+  /** A cache acknowledges nothing: what it holds it may forget. */
+  durable(): VersionVector {
+    return emptyVector;
+  }
+
+  /** @throws UNAVAILABLE where the store was opened again: the stream's next step would claim what went with that (R2) */
+  checkEcho(): void {
+    if (this.#reopenings === this.ledger.reopenings) return;
+    throw new MeridianError('UNAVAILABLE', 'the store was opened again; the stream begins anew from what it holds', {
+      reason: 'store-failed',
+    });
+  }
+
+  closed(): void {}
+
+  bound(): Bound | undefined {
+    const isCurrent = this.#reopenings === this.ledger.reopenings;
+    return this.#state === 'live' && isCurrent ? this.#options.tracker.bound() : undefined;
+  }
+
+  async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
+    if (!this.hasCaughtUp) return undefined;
+    const name = mapKey(key.namespace, key.key);
+    const entry = this.#memory.get(name);
+    if (entry !== undefined) return this.#held(entry);
+    const { generation } = this.observed;
+    const inFlight = this.observed.begin(name);
+    const record = await this.ledger.store.read(key).finally(() => this.observed.end(name, inFlight));
+    // While the disk was read the feed may have spoken: what it left in memory is later.
+    const meanwhile = this.#memory.get(name);
+    if (meanwhile !== undefined) return this.#held(meanwhile);
+    if (record === undefined || generation !== this.observed.generation) return undefined;
+    if (inFlight.latest !== undefined && record.stamp < inFlight.latest) return undefined;
+    this.#memory.set(name, { record });
+    return this.#held({ record });
+  }
+
+  async install(record: Record): Promise<void> {
+    const { generation } = this.observed;
+    await this.ledger.submit({
+      keys: [record],
+      sync: false,
+      bytes: 256 + (record.kind === 'live' ? record.value.byteLength : 0),
+      decide: (view) => {
+        if (generation !== this.observed.generation) return { result: undefined };
+        return this.#decideInstall(record, view);
+      },
+    });
+    await this.#disk.trim();
+  }
+
+  keepDiskBound(everyMs: number, signal: AbortSignal): Promise<void> {
+    return this.#disk.run(this.#options.clock, everyMs, signal);
+  }
+
+  async apply(event: Resync | Changes | CaughtUp): Promise<void> {
+    if (event.kind === 'resync') return this.#forgetAll();
+    this.#checkSeals(event);
+    // Told before anything is awaited, so that no load that ends meanwhile is taken for the latest.
+    this.observed.show(event);
+    await (event.kind === 'changes' ? this.#changes(event) : this.#caughtUp(event));
+    const isOfRegistry = event.kind === 'changes' && event.records.some(({ namespace }) => namespace === registryNamespace);
+    if (isOfRegistry || event.kind === 'caught-up') this.#options.listener.heard();
+    if (!this.hasCaughtUp || !(await this.#voidCheck.holdsAny())) return;
+    await this.#forgetAll();
+    throw new MeridianError('UNAVAILABLE', 'a log has ended before what this cache has of it: it begins anew', {
+      reason: 'begins-anew',
+    });
+  }
+
+  repair(key: RecordKey, held: Record | undefined): Promise<boolean> {
+    const decide = (view: CommitView) => {
+      const head = view.head(key);
+      if (head === undefined || head.stamp !== held?.stamp || head.kind !== held.kind) return { result: false };
+      this.#memory.delete(mapKey(key.namespace, key.key));
+      this.#disk.replaced(head, undefined);
+      return { removals: [head], meta: this.#disk.meta(), silent: true, result: true };
+    };
+    return this.ledger.submit({ keys: [key], sync: false, bytes: 0, decide });
+  }
+
+  /** Tells the sizes to whoever measures too: what they are is asked more rarely than it changes. */
+  async status(): Promise<ScopeStatus> {
+    const { edgeObserver } = this.#options;
+    edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
+    edgeObserver.cacheSized('disk', this.#disk.entries, this.#disk.bytes);
+    return { ...scopeStatus(this), records: this.#disk.entries, bytes: this.#disk.bytes };
+  }
+
+  /** Rule R23: a server that claims or sends what lies beyond a seal has not heard of the seal yet. @throws UNAVAILABLE */
+  #checkSeals(event: Changes | CaughtUp): void {
+    const { logs } = this.ledger.registry;
+    const vector = event.kind === 'changes' ? event.step?.vector : event.vector;
+    const records = event.kind === 'changes' ? event.records : [];
+    const claimed = logs.beyondIn(vector ?? emptyVector);
+    const beyond = claimed ?? records.find(({ position }) => logs.isBeyond(position))?.position.log;
+    if (beyond === undefined) return;
+    throw new MeridianError('UNAVAILABLE', `the upstream has not heard yet where the log ${beyond} ends`, {
+      reason: 'seal-unheard',
+      retryAfterMs: 200,
+    });
+  }
+
+  async #changes(event: Changes): Promise<void> {
+    if (this.#state === 'void') this.#state = 'filling';
+    await this.#fetchSuperseded(event.records);
+    await this.ledger.submit({
+      keys: event.records,
+      sync: false,
+      bytes: event.records.length * 256,
+      decide: (view) => {
+        this.checkEcho();
+        return this.#decideChanges(event, view);
+      },
+    });
+    this.#voidCheck.arrived(event.records);
+    // A look at the disk that began before this commit has seen what was there before it.
+    for (const change of event.records) this.#outdate(change);
+    if (event.committedAtMs !== undefined && event.records.length > 0) {
+      this.#options.observer.propagated('cache', this.#options.clock.wallMs() - event.committedAtMs);
+    }
+  }
+
+  #outdate(change: Change): void {
+    const name = mapKey(change.namespace, change.key);
+    this.observed.name(name, change.stamp);
+    const entry = this.#memory.peek(name);
+    if (entry !== undefined && entry.superseded === undefined && entry.record.stamp < change.stamp) {
+      this.#memory.delete(name);
+    }
+  }
+
+  /** What the feed supersedes without a value goes from disk, but its value is kept in memory for stale-if-error. */
+  async #fetchSuperseded(changes: readonly Change[]): Promise<void> {
+    for (const change of changes) {
+      if (change.kind !== 'announcement') continue;
+      const name = mapKey(change.namespace, change.key);
+      const entry = this.#memory.peek(name);
+      const record = entry?.record ?? (await this.ledger.store.read(change));
+      if (record === undefined || record.stamp >= change.stamp) continue;
+      const bound = this.#options.tracker.bound();
+      const proven = bound && { asOfMs: this.#options.clock.monotonicMs() - bound.boundMs, root: bound.root };
+      this.#memory.set(name, {
+        record,
+        superseded: { by: change.stamp, proven: entry?.superseded === undefined ? proven : entry.superseded.proven },
+      });
+    }
+  }
+
+  async #caughtUp(event: CaughtUp): Promise<void> {
+    await this.ledger.submit({
+      keys: [],
+      sync: true,
+      bytes: 0,
+      decide: ({ state }) => {
+        this.checkEcho();
+        const { covered, stable, floor } = state;
+        const after = {
+          covered: joinVectors(covered, event.vector),
+          stable: joinVectors(stable, event.stable),
+          floor: joinVectors(floor, event.floor),
+        };
+        return { state: after, meta: new Map([[caughtUpName, Buffer.from('1')]]), silent: true, result: undefined };
+      },
+    });
+    // A cache that starts from nothing is not shown what was written before: no load that began earlier may be kept.
+    if (!this.hasCaughtUp) this.observed.void();
+    this.#state = 'live';
+  }
+
+  /** Everything goes: first what vouches for it, so that a crash half-way leaves nothing that counts. */
+  async #forgetAll(): Promise<void> {
+    this.#state = 'void';
+    this.observed.clear();
+    this.#voidCheck.reset();
+    this.#memory.clear();
+    const { ledger } = this;
+    ledger.registry.clear(); // Before its records go, or each that goes would speak of a namespace's end.
+    const meta = new Map([[caughtUpName, undefined]]);
+    const decide = () => ({ state: emptyLedgerState, meta, silent: true, result: undefined });
+    await ledger.submit({ keys: [], sync: true, bytes: 0, decide });
+    await removeRecords(ledger, {}, { sync: true });
+    ledger.registry.clear();
+    await this.#disk.measure();
+    this.observed.clear(); // Of what was shown, or began, meanwhile.
+  }
+
+  #held(entry: CacheEntry): HeldRecord | undefined {
+    const { record, superseded } = entry;
+    if (record.position.sequence > 0 && hasEnded(this.ledger, record.position)) return undefined;
+    const bound = this.bound();
+    if (superseded === undefined) return { record, superseded: false, bound };
+    // Whatever the feed's root is by now: it was proven against the one that it had then.
+    const { proven } = superseded;
+    const aged = proven && bound && { boundMs: this.#options.clock.monotonicMs() - proven.asOfMs, root: proven.root };
+    return { record, superseded: true, bound: aged };
+  }
+
+  /** Nothing where the namespace is dead, or something later is known. */
+  #decideInstall(record: Record, view: CommitView): Decision<undefined> {
+    const { registry } = this.ledger;
+    const isPlaced = record.position.sequence > 0;
+    if (registry.isDead(record.namespace) || (isPlaced && hasEnded(this.ledger, record.position))) {
+      return { result: undefined };
+    }
+    const name = mapKey(record.namespace, record.key);
+    const inMemory = this.#memory.get(name);
+    const superseded = inMemory?.superseded;
+    if (superseded !== undefined && record.stamp < superseded.by) return { result: undefined };
+    if (superseded === undefined && inMemory !== undefined && record.stamp < inMemory.record.stamp) {
+      return { result: undefined };
+    }
+    const held = view.head(record);
+    if (held !== undefined && !replaces(record, held) && superseded === undefined) return { result: undefined };
+    this.#memory.set(name, { record });
+    this.#disk.replaced(held, record);
+    return { puts: [record], meta: this.#disk.meta(), silent: true, result: undefined };
+  }
+
+  /** The registry is kept whole, a held key takes the new value or goes, and other keys are nothing to a cache. */
+  #decideChanges({ records, step }: Changes, view: CommitView): Decision<undefined> {
+    const puts: Record[] = [];
+    const removals: Head[] = [];
+    for (const change of records) {
+      const held = view.head(change);
+      if (change.namespace === registryNamespace) {
+        if (change.kind !== 'announcement' && replaces(change, held)) puts.push(change);
+        continue;
+      }
+      const taken = this.#take(change, held);
+      if (taken === 'removed' && held !== undefined) removals.push(held);
+      else if (taken !== undefined && taken !== 'removed') puts.push(taken);
+    }
+    const decision = { puts, removals, meta: this.#disk.meta(), silent: true, result: undefined };
+    if (step === undefined) return decision;
+    const { covered, stable } = view.state;
+    const state = { covered: joinVectors(covered, step.vector), stable: joinVectors(stable, step.stable) };
+    return { ...decision, state };
+  }
+
+  /** What becomes of a held key: the record to keep in its place, or it goes, or it stays. */
+  #take(change: Change, held: Head | undefined): Record | 'removed' | undefined {
+    const name = mapKey(change.namespace, change.key);
+    if (this.ledger.registry.isDead(change.namespace)) {
+      this.#memory.delete(name); // A scan may show it again once it was removed here (rule R18).
+      return undefined;
+    }
+    const inMemory = this.#memory.peek(name);
+    const latest = inMemory?.superseded?.by ?? held?.stamp ?? inMemory?.record.stamp;
+    if (latest === undefined) return undefined;
+    if (change.kind === 'announcement') {
+      // Installed since its value was looked for, where memory does not know yet: it may not go on to vouch for it.
+      if (inMemory?.superseded === undefined && change.stamp > latest) this.#memory.delete(name);
+      if (held === undefined || held.stamp >= change.stamp) return undefined;
+      this.#disk.replaced(held, undefined);
+      return 'removed';
+    }
+    if (change.stamp < latest) return undefined;
+    const record = inMemory === undefined ? change : merge<Record>(change, inMemory.record);
+    this.#memory.set(name, { record });
+    this.#disk.replaced(held, record);
+    return record;
+  }
+}

@@ -1,0 +1,165 @@
+import type { ScopeStatus } from '../model/cluster.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
+import type { Filter } from '../model/filter.ts';
+import type { RecordKey } from '../model/key.ts';
+import { replaces } from '../model/merge.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { Record } from '../model/record.ts';
+import type { Bound } from '../model/staleness.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { FeedSink } from '../replication/feed-sink.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import { Observed } from '../replication/observed.ts';
+import { Replica, type ReplicaOptions } from '../replication/replica.ts';
+import type { StalenessTracker } from '../replication/staleness-tracker.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { PendingWrites } from './pending-writes.ts';
+import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus } from './scope.ts';
+
+export interface CopyScopeOptions extends Omit<ReplicaOptions, 'scope' | 'taken'> {
+  readonly tracker: StalenessTracker;
+  readonly listener: ScopeListener;
+}
+
+/** What a copy means to those that follow it. */
+export interface CopyFollowers {
+  /** It covers nothing any more: nobody is served until it has caught up, nor goes on from a scan of before (rule R21). */
+  readonly voided: () => Promise<void>;
+  readonly caughtUp: () => void;
+}
+
+/** Bytes of what is held ahead of the feed: what is written through an edge within some round trips. */
+const pendingBytesMax = 32 * 1024 * 1024;
+
+/** The copied scope: every record of the filter, once the feed has caught up. */
+export class CopyScope implements FeedSink, Scope {
+  readonly kind = 'copy';
+  readonly ledger: Ledger;
+  readonly filter: Filter;
+  readonly observed: Observed;
+  /** Set by the relay that serves it. */
+  followers: CopyFollowers = { voided: async () => {}, caughtUp: () => {} };
+  readonly #tracker: StalenessTracker;
+  readonly #clock: Clock;
+  readonly #listener: ScopeListener;
+  readonly #replica: Replica;
+  readonly #pending: PendingWrites;
+
+  private constructor({ ledger, filter, tracker, clock, listener }: CopyScopeOptions, replica: Replica) {
+    this.ledger = ledger;
+    this.filter = filter;
+    this.observed = new Observed(ledger.registry.logs);
+    this.#tracker = tracker;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#replica = replica;
+    this.#pending = new PendingWrites(ledger, pendingBytesMax);
+  }
+
+  static async open(options: CopyScopeOptions): Promise<CopyScope> {
+    const replica = await Replica.open({
+      ...options,
+      scope: 'copy',
+      taken: (event) => scope.observed.show(event),
+    });
+    const scope = new CopyScope(options, replica);
+    return scope;
+  }
+
+  get hasCaughtUp(): boolean {
+    return this.#replica.hasCaughtUp;
+  }
+
+  start(): Promise<FollowStart> {
+    // What was proven spoke of commits that may be gone.
+    if (!this.#replica.isCurrent) this.#tracker.reset();
+    return this.#replica.start();
+  }
+
+  opened({ clusterId }: Opened): Promise<void> {
+    return this.#listener.joined(clusterId);
+  }
+
+  durable(): VersionVector {
+    return this.#replica.durable();
+  }
+
+  checkEcho(): void {
+    this.#replica.checkStore();
+  }
+
+  closed(): void {}
+
+  bound(): Bound | undefined {
+    return this.hasCaughtUp && this.#replica.isCurrent ? this.#tracker.bound() : undefined;
+  }
+
+  async apply(event: Resync | Changes | CaughtUp): Promise<void> {
+    if (event.kind === 'resync') await this.#voided();
+    await this.#replica.apply(event);
+    if (event.kind === 'caught-up') this.followers.caughtUp();
+    if (event.kind !== 'changes' || event.records.some(isOfRegistry)) this.#listener.heard();
+    await this.#checkVoid();
+  }
+
+  async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
+    if (!this.hasCaughtUp) return undefined;
+    // Proven for the moment before the look, so it has aged by as long as that takes.
+    const bound = this.bound();
+    const begunMs = this.#clock.monotonicMs();
+    // Looked at first: once the feed covers it, the store has it too.
+    const pending = this.#pending.get(key);
+    const stored = await this.ledger.store.read(key);
+    const record = pending !== undefined && replaces(pending, stored) ? pending : stored;
+    if (!this.hasCaughtUp || (record !== undefined && hasEnded(this.ledger, record.position))) return undefined;
+    const aged = bound && { ...bound, boundMs: bound.boundMs + this.#clock.monotonicMs() - begunMs };
+    return { record, superseded: false, bound: aged };
+  }
+
+  /** An absence of which no write is known says nothing that a copy does not know by itself. */
+  async install(record: Record): Promise<void> {
+    const { registry } = this.ledger;
+    if (record.position.sequence > 0 && !registry.isDead(record.namespace)) this.#pending.set(record);
+  }
+
+  repair(key: RecordKey, held: Record | undefined, found: Record | undefined): Promise<boolean> {
+    return this.ledger.submit({
+      keys: [key],
+      sync: false,
+      bytes: found?.kind === 'live' ? found.value.byteLength : 0,
+      decide: (view) => {
+        const head = view.head(key);
+        const changed = head?.stamp !== held?.stamp || head?.kind !== held?.kind;
+        if (changed || this.ledger.registry.isDead(key.namespace)) return { result: false };
+        if (found !== undefined) return { puts: [found], result: true };
+        return head === undefined ? { result: false } : { removals: [head], silent: true, result: true };
+      },
+    });
+  }
+
+  async status(): Promise<ScopeStatus> {
+    return { ...scopeStatus(this), bytes: await this.ledger.store.approximateBytes() };
+  }
+
+  /** Rule R23: what is held or covered has ended before that. @throws UNAVAILABLE where it has: the next stream resyncs */
+  async #checkVoid(): Promise<void> {
+    if (!(await this.#replica.holdsVoid())) return;
+    await this.#voided();
+    await this.#replica.becomeVoid();
+    this.#tracker.reset();
+    throw new MeridianError('UNAVAILABLE', 'a log has ended before what this copy has of it: it is taken anew', {
+      reason: 'begins-anew',
+    });
+  }
+
+  async #voided(): Promise<void> {
+    await this.followers.voided();
+    this.observed.clear();
+    this.#pending.clear();
+  }
+}
+
+function isOfRegistry({ namespace }: Pick<Record, 'namespace'>): boolean {
+  return namespace === registryNamespace;
+}

@@ -1,0 +1,99 @@
+import type { ScopeStatus } from '../model/cluster.ts';
+import type { Filter } from '../model/filter.ts';
+import type { RecordKey } from '../model/key.ts';
+import type { Position } from '../model/position.ts';
+import type { Record } from '../model/record.ts';
+import type { Bound } from '../model/staleness.ts';
+import { joinVectors, type VersionVector } from '../model/version-vector.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import type { Observed } from '../replication/observed.ts';
+
+/** What a scope holds of a key. */
+export interface HeldRecord {
+  /** Undefined: a copy knows that the key was never written, or that its tombstone was purged. */
+  readonly record: Record | undefined;
+  readonly superseded: boolean;
+  readonly bound: Bound | undefined;
+}
+
+/** A range of keys as an edge holds it: a copy of all, or a cache of what was asked for. */
+export interface Scope {
+  readonly kind: 'copy' | 'cache';
+  readonly ledger: Ledger;
+  /** Of a copy: what it holds whole. */
+  readonly filter?: Filter;
+  /** What the feed has shown, and what it names to loads and writes under way (rules R12, R13). */
+  readonly observed: Observed;
+  /** False until the feed has caught up for the first time: nothing that is held means anything before. */
+  readonly hasCaughtUp: boolean;
+  /** Undefined where nothing is known. */
+  lookup(key: RecordKey): Promise<HeldRecord | undefined>;
+  bound(): Bound | undefined;
+  /** Merges what a load or a write brought. */
+  install(record: Record): Promise<void>;
+  /**
+   * Takes what the upstream was found to hold in place of what is held, if that is still the one compared (rule R11); a
+   * cache forgets it. True where it did.
+   */
+  repair(key: RecordKey, held: Record | undefined, found: Record | undefined): Promise<boolean>;
+  status(): Promise<ScopeStatus>;
+}
+
+/** Told what a scope's feed means for the rest of the edge. */
+export interface ScopeListener {
+  /** An upstream said which cluster it is of. Throws FAILED_PRECONDITION where that is another one. */
+  readonly joined: (clusterId: string) => Promise<void>;
+  /** The registry changed, or the scope has caught up: names may mean something else. */
+  readonly heard: () => void;
+}
+
+/** What every scope tells of itself. */
+export function scopeStatus(scope: Pick<Scope, 'kind' | 'ledger' | 'bound'>): ScopeStatus {
+  const { covered, floor, stable } = scope.ledger.state;
+  const bound = scope.bound();
+  return {
+    kind: scope.kind,
+    filter: [],
+    state: 'starting',
+    covered,
+    floor,
+    stable,
+    ...(bound === undefined ? {} : { boundMs: bound.boundMs, rootLog: bound.root }),
+  };
+}
+
+/** What must be known of a scope when a load or write begins, to judge its answer by (rule R13). */
+export interface Beginning {
+  readonly known: VersionVector;
+  readonly generation: number;
+}
+
+export function beginning({ ledger, observed }: Scope): Beginning {
+  return { known: joinVectors(ledger.state.covered, observed.vector), generation: observed.generation };
+}
+
+/**
+ * What is asked of any answer before what was written at `position` is kept of it: no resync came between, the responder
+ * covers what was known, and the log of the write is known and goes at least so far. Of a log that was not heard of nobody
+ * could tell later that it is void.
+ */
+export function mayKeep(
+  { hasCaughtUp, ledger, observed }: Scope,
+  begun: Beginning,
+  covered: VersionVector,
+  position: Position | undefined,
+): boolean {
+  const { logs } = ledger.registry;
+  const isKnown = position === undefined || (logs.get(position.log) !== undefined && !hasEnded(ledger, position));
+  return (
+    hasCaughtUp &&
+    observed.generation === begun.generation &&
+    logs.covers(covered, begun.known, ledger.state.covered) &&
+    isKnown
+  );
+}
+
+/** True for a place beyond a seal, or in a void log (rule R23). */
+export function hasEnded({ registry: { logs }, state }: Ledger, position: Position): boolean {
+  return logs.isBeyond(position) || logs.isVoid(position.log, state.covered);
+}
