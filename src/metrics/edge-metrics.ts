@@ -134,7 +134,7 @@ export class EdgeMetrics implements EdgeObserver {
     this.#rangeRecords.inc(records);
   }
 
-  auditDiffered({ part: scope, key, held, found, responder, mended: repaired }: AuditDifference): void {
+  auditDiffered({ scope, key, held, found, responder, repaired }: AuditDifference): void {
     this.#differences.inc({ scope, repaired: String(repaired) });
     const sides = { held: described(held), found: described(found), responder };
     const seen = { scope, ...key, ...sides, repaired };
