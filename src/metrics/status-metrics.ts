@@ -43,7 +43,7 @@ export class StatusMetrics {
       'scope',
       'log',
     );
-    this.#unsealed = gauge('log_unsealed', 'Past logs of this member that wait to be sealed.');
+    this.#unsealed = gauge('log_unsealed', 'Past logs of this member that wait to be sealed.', 'role');
     this.#records = gauge('records', 'Records held, tombstones included.', 'scope');
     this.#bytes = gauge('stored_bytes', 'Bytes held, about.', 'scope');
     this.#followers = gauge('feed_followers', 'Streams that follow this node.', 'role', 'state');
@@ -100,7 +100,7 @@ export class StatusMetrics {
     this.#readOnly.set({ role }, status.readOnly ? 1 : 0);
     this.#uptime.set({ role }, status.uptimeMs / 1000);
     if (status.hitRate !== undefined) this.#hitRatio.set({ role }, status.hitRate);
-    if (status.unsealed !== undefined) this.#unsealed.set(status.unsealed.length);
+    if (status.unsealed !== undefined) this.#unsealed.set({ role }, status.unsealed.length);
     for (const scope of status.scopes) this.#showScope(scope);
     for (const { role: followerRole, state } of status.followers) this.#followers.inc({ role: followerRole, state });
     for (const { name: follower, scope, ...rest } of status.followers.slice(0, followersNamedMax)) {

@@ -163,7 +163,7 @@ describe('the metrics of a node', () => {
   it('count the past logs of a member that wait to be sealed, and none of a node that is no member', async () => {
     const waiting = { log: '00000000000000bb' as LogId, waitsFor: ['iad'] };
     const { text } = await metrics.scrape({ ...status, log, unsealed: [waiting] });
-    expect(samplesOf(text, 'meridian_log_unsealed')).toEqual(['meridian_log_unsealed 1']);
+    expect(samplesOf(text, 'meridian_log_unsealed')).toEqual(['meridian_log_unsealed{role="edge"} 1']);
     expect(samplesOf((await metrics.scrape(status)).text, 'meridian_log_unsealed')).toEqual([]);
   });
 
