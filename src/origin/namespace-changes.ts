@@ -84,7 +84,7 @@ export class NamespaceChanges {
   }
 
   async #seenHere(change: NamespaceChange, call: Call): Promise<NamespaceChange> {
-    await this.#options.reads.covering(change.session.vector, call);
+    await this.#options.reads.covering(change.session, call);
     return change;
   }
 

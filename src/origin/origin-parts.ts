@@ -88,6 +88,7 @@ export class OriginParts {
       generation: () => ownLog.id,
       opening: () => ownLog.opening,
       bound: () => ({ boundMs: 0, root: ownLog.id }),
+      heardFromAllSince: (atMs) => this.peers.heardFromAllSince(stability.others(), atMs),
       acknowledged: (node, role, durable) => {
         if (role === 'peer') this.durability.acknowledged(node.id as MemberId, durable);
       },
@@ -105,7 +106,7 @@ export class OriginParts {
       replaced: options.replaced,
     });
     const { membership } = this;
-    this.admission = new Admission({ ...shared, membership, nonce });
+    this.admission = new Admission({ ...shared, membership, nonce, called: (node) => this.peers.called(node) });
     this.sealing = new Sealing({ ...shared, stability, membership });
     this.#rewrite = new Rewrite({ ...shared, sealing: this.sealing });
     this.peers = new Peers({
@@ -135,7 +136,8 @@ export class OriginParts {
       checkAtHome: (namespace) => homes.checkAtHome(namespace),
     });
     const { writer } = this;
-    this.reads = new OriginReads({ ...options, ...shared, name, check: () => membership.check() });
+    const heardFromAllSince = (atMs: number) => this.peers.heardFromAllSince(stability.others(), atMs);
+    this.reads = new OriginReads({ ...options, ...shared, name, heardFromAllSince, check: () => membership.check() });
     this.namespaceChanges = new NamespaceChanges({
       registry,
       writer: new NamespaceWriter({ writer, homes, registry, random, self }),

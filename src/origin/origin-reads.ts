@@ -23,9 +23,14 @@ export interface OriginReadsOptions {
   readonly ownLog: OwnLog;
   /** The node's label, which answers name. */
   readonly name: string;
+  /** True once all that every other member had at this monotonic time is here. */
+  readonly heardFromAllSince: (atMs: number) => boolean;
   /** Whether this origin answers still. Throws UNAVAILABLE. */
   readonly check: () => void;
 }
+
+/** Milliseconds between looks at what a session waits for; commits are noticed at once. */
+const lookIntervalMs = 25;
 
 /** Reads from an origin's own store. */
 export class OriginReads {
@@ -38,12 +43,12 @@ export class OriginReads {
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     return this.#measured('get', async () => {
       checkKey(request.key);
-      await this.covering(request.session.vector, call);
+      const asked = await this.covering(request.session, call);
       const { ledger } = this.#options;
       const namespace = ledger.registry.require(request.namespace).id;
       const { covered } = ledger.state;
       const record = await ledger.store.read({ namespace, key: request.key });
-      const session = ledger.registry.logs.session(request.session, record ?? { covered }, covered);
+      const session = ledger.registry.logs.session(asked, record ?? { covered }, covered);
       return { record: this.#asRead(record), ...this.#provenance(namespace, covered, session) };
     });
   }
@@ -51,7 +56,7 @@ export class OriginReads {
   async list(request: ListRequest, call: Call): Promise<ListAnswer> {
     return this.#measured('list', async () => {
       checkListLimit(request.limit);
-      await this.covering(request.session.vector, call);
+      const asked = await this.covering(request.session, call);
       const { ledger, clock } = this.#options;
       const namespace = ledger.registry.require(request.namespace).id;
       const { prefix, limit, cursor } = request;
@@ -62,7 +67,7 @@ export class OriginReads {
         const { logs } = ledger.registry;
         const { covered } = state;
         const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
-        const session = logs.session(joinSessions(request.session, seen), { covered }, covered);
+        const session = logs.session(joinSessions(asked, seen), { covered }, covered);
         return { ...page, ...this.#provenance(namespace, covered, session) };
       } finally {
         await snapshot.close();
@@ -71,22 +76,52 @@ export class OriginReads {
   }
 
   /**
-   * Waits for what the session saw (rule R14). @throws UNAVAILABLE naming the logs that are missing, or where this origin
-   * stopped serving meanwhile
+   * Waits for what the session saw (rule R14), and resolves with what of it there is. @throws UNAVAILABLE naming the logs
+   * that are missing, or where this origin stopped serving meanwhile
    */
-  async covering(vector: VersionVector, call: Call): Promise<void> {
+  async covering(session: Session, call: Call): Promise<Session> {
     const { ledger, clock, check } = this.#options;
     const { logs } = ledger.registry;
-    const covered = () => logs.covers(ledger.state.covered, vector);
-    if (covered()) return;
+    const askedMs = clock.monotonicMs();
+    let { vector } = session;
+    const covered = () => {
+      vector = this.#withoutLost(vector, askedMs);
+      return logs.covers(ledger.state.covered, vector);
+    };
+    if (covered()) return vector === session.vector ? session : { ...session, vector };
     const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
-    const isCovered = await waitUntil(covered, (run) => ledger.ring.onceChanged(run), wait);
+    const isCovered = await waitUntil(covered, (run) => this.#onceHeard(run), wait);
     check();
-    if (isCovered) return;
+    if (isCovered) return vector === session.vector ? session : { ...session, vector };
     const missing = logs.missing(ledger.state.covered, vector);
-    throw new MeridianError('UNAVAILABLE', `the session saw writes of ${missing.map((log) => this.#nameOf(log)).join(', ')} that are not here yet`, {
+    const names = missing.map((log) => this.#nameOf(log)).join(', ');
+    throw new MeridianError('UNAVAILABLE', `the session saw writes of ${names} that are not here yet`, {
       reason: 'session-not-covered',
     });
+  }
+
+  /**
+   * Without the logs that went with their disk before another member heard of them. A member registers its log before it
+   * answers anybody, so a log that is not known here once all that each other member had since the question is here, nobody
+   * knows.
+   */
+  #withoutLost(vector: VersionVector, askedMs: number): VersionVector {
+    const { ledger, heardFromAllSince } = this.#options;
+    const { logs } = ledger.registry;
+    const unknown = [...vector.keys()].filter((log) => logs.get(log) === undefined);
+    if (unknown.length === 0 || !heardFromAllSince(askedMs)) return vector;
+    return new Map([...vector].filter(([log]) => !unknown.includes(log)));
+  }
+
+  /** A commit, or an echo, may have come. */
+  #onceHeard(run: () => void): () => void {
+    const { ledger, clock } = this.#options;
+    const forget = ledger.ring.onceChanged(run);
+    const timer = clock.timer(lookIntervalMs, run);
+    return () => {
+      forget();
+      timer.cancel();
+    };
   }
 
   #asRead(record: Record | undefined): Record | undefined {

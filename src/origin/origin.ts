@@ -131,12 +131,9 @@ export class Origin implements Peer {
     messages: AsyncIterable<FollowerMessage>,
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
-    const { membership, admission, peers, feed, loops } = this.#parts;
+    const { membership, admission, feed, loops } = this.#parts;
     membership.check();
-    if (open.role === 'peer') {
-      await admission.admit(open);
-      peers.called(open.node);
-    }
+    if (open.role === 'peer') await admission.admit(open);
     const ending = either([signal, loops.signal]);
     try {
       yield* feed.follow(open, messages, ending.signal);
@@ -152,7 +149,7 @@ export class Origin implements Peer {
   async find(name: string, call = this.#patient(), session = emptySession): Promise<NamespaceInfo> {
     const { membership, reads } = this.#parts;
     membership.check();
-    await reads.covering(session.vector, call);
+    await reads.covering(session, call);
     return this.#ledger.registry.require(name);
   }
 
@@ -224,12 +221,13 @@ export class Origin implements Peer {
     const { membership, homes, reads, writer } = this.#parts;
     membership.check();
     if (!hasCondition(request)) return this.#durably(await writer.write(request), request, call);
-    await reads.covering(request.session.vector, call);
+    const session = await reads.covering(request.session, call);
+    const asked = { ...request, session };
     return homes.atHomeOf(
       this.#ledger.registry.require(request.namespace),
       call,
-      async () => this.#durably(await writer.write(request), request, call),
-      (home, passed) => home.write(request, passed),
+      async () => this.#durably(await writer.write(asked), request, call),
+      (home, passed) => home.write(asked, passed),
     );
   }
 

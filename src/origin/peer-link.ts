@@ -7,6 +7,7 @@ import type { Peer } from '../model/upstream.ts';
 import { feedProtocol } from '../replication/feed-server.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/follow-loop.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { PeerSink, type PeerSinkOptions } from './peer-sink.ts';
 
 /** Another origin as it is reached: closed by whoever opened it. */
@@ -48,6 +49,7 @@ export class PeerLink {
   readonly #sink: PeerSink;
   readonly #loop: FollowLoop;
   readonly #tracker: StalenessTracker;
+  readonly #clock: Clock;
   readonly #stop = new AbortController();
   #refused: string | undefined;
   #answers = false;
@@ -59,6 +61,7 @@ export class PeerLink {
   private constructor(options: PeerLinkOptions, sink: PeerSink) {
     const { address, connection, clock, random, observer, probeIntervalMs, silenceMsMax, backoff } = options;
     this.address = address;
+    this.#clock = clock;
     this.#connection = connection;
     this.#sink = sink;
     this.#tracker = new StalenessTracker(clock, options.clockSkewMsMax);
@@ -142,6 +145,12 @@ export class PeerLink {
 
   get upstream(): Peer {
     return this.#connection.upstream;
+  }
+
+  /** By the monotonic clock: all that the peer had then is here. Unset = unknown. */
+  get heardAsOfMs(): number | undefined {
+    const bound = this.#tracker.bound();
+    return bound === undefined ? undefined : this.#clock.monotonicMs() - bound.boundMs;
   }
 
   start(): void {

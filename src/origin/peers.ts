@@ -82,6 +82,12 @@ export class Peers {
     return [...new Set([...this.#learnt().values(), ...this.#links.keys()])];
   }
 
+  /** True once all that each of these members had at this monotonic time is here. */
+  heardFromAllSince(members: readonly MemberId[], atMs: number): boolean {
+    const links = [...this.#links.values()];
+    return members.every((id) => links.some((link) => link.peerId === id && (link.heardAsOfMs ?? -1) >= atMs));
+  }
+
   /** Those that answer calls now. */
   answering(): readonly Upstream[] {
     return [...this.#links.values()].filter((link) => link.answering !== undefined).map((link) => link.upstream);

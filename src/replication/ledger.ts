@@ -183,6 +183,7 @@ export class Ledger {
     const { store, clock, observer } = this.#options;
     const held = await this.#heads(taken);
     const group = decideAll(taken, held, this.#state);
+    group.state = this.#normalized(group.state);
     const removals = [...group.removals.values()];
     if (group.puts.size > 0 || removals.length > 0 || group.meta.size > 0 || group.state !== this.#state) {
       const startedMs = clock.monotonicMs();
@@ -227,7 +228,7 @@ export class Ledger {
     });
   }
 
-  /** Vectors at rest are folded; a member also lowers what it covers to the seals that it knows (rule R23). */
+  /** Vectors are folded by what is known of logs before and after a commit; a member also lowers what it covers to the seals that it knows (rule R23). */
   #normalized(state: LedgerState): LedgerState {
     const { logs } = this.registry;
     const normal = (vector: VersionVector) => (logs.self === undefined ? logs.fold(vector) : logs.clip(vector));

@@ -2,10 +2,12 @@ import type { NodeIdentity } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, FeedEvent, FollowerMessage, FollowOpen, Opening, Probe, Resync } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
+import type { LogId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Semaphore } from '../runtime/semaphore.ts';
+import { waitUntil } from '../runtime/wait-until.ts';
 import type { Snapshot } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 import type { LedgerState } from './ledger-state.ts';
@@ -43,6 +45,8 @@ export interface Serving extends ScanBounds {
    * gives up its permit and its snapshot, and stands in line again to go on.
    */
   readonly scanStallMs: number;
+  /** True once all that every member had at this monotonic time is here. Set at a member. */
+  readonly heardFromAllSince?: (atMs: number) => boolean;
   /** A follower has this on disk. Default: nobody listens. */
   readonly acknowledged?: (follower: NodeIdentity, role: FollowOpen['role'], durable: VersionVector) => void;
 }
@@ -66,6 +70,8 @@ interface PendingEcho {
 }
 
 const echoesMax = 64;
+/** Milliseconds between looks at whether all members were heard from. */
+const echoLookMs = 25;
 
 /**
  * One follower's stream, as a loop of two states:
@@ -93,6 +99,7 @@ export class Subscription {
   #wake: (() => void) | undefined;
   #messagesFailed: unknown;
   #closed = false;
+  readonly #openedMs: number;
 
   constructor(
     serving: Serving,
@@ -104,6 +111,7 @@ export class Subscription {
     this.#shape = shape;
     this.#scans = scans;
     this.#signal = signal;
+    this.#openedMs = serving.clock.monotonicMs();
   }
 
   /** Takes in the follower's probes until they end. */
@@ -192,6 +200,7 @@ export class Subscription {
     };
     let instant: ReturnType<Ledger['instant']> | undefined;
     try {
+      await this.#knowsLogs(place);
       instant = ledger.instant();
       const { snapshot, state } = instant;
       this.#state = 'scanning';
@@ -227,6 +236,20 @@ export class Subscription {
     this.#sent = covered;
     this.#state = 'live';
     return undefined;
+  }
+
+  /** Waits a little until it is clear whether a watch's cursor names logs that nobody knows any more. */
+  async #knowsLogs(place: Place): Promise<void> {
+    const { ledger, clock, heardFromAllSince, scanStallMs } = this.#serving;
+    const { logs } = ledger.registry;
+    const unknown = [...(cursorIn(place)?.keys() ?? [])].filter((log) => logs.get(log) === undefined);
+    if (this.#open.role !== 'watch' || unknown.length === 0 || heardFromAllSince === undefined) return;
+    const isClear = () => heardFromAllSince(this.#openedMs) || unknown.every((log) => logs.get(log) !== undefined);
+    const onceHeard = (run: () => void) => {
+      const timer = clock.timer(echoLookMs, run);
+      return () => timer.cancel();
+    };
+    await waitUntil(isClear, onceHeard, { clock, deadlineMs: this.#openedMs + scanStallMs, signal: this.#signal });
   }
 
   async *#scan(place: Place, snapshot: Snapshot, state: LedgerState): AsyncGenerator<Resync | Changes> {
@@ -275,8 +298,15 @@ export class Subscription {
     for (const [log, purged] of floor) if ((cursor.get(log) ?? 0) < purged) return 'below-floor';
     if (this.#open.role === 'peer') return undefined;
     if (logs.beyondIn(cursor) !== undefined) return 'beyond-seal';
-    for (const log of cursor.keys()) if (logs.isVoid(log, covered)) return 'void-log';
+    for (const log of cursor.keys()) if (logs.isVoid(log, covered) || this.#isLost(log)) return 'void-log';
     return undefined;
+  }
+
+  /** True for a log of a watch's cursor that went with its disk before another member heard of it. */
+  #isLost(log: LogId): boolean {
+    const { ledger, heardFromAllSince } = this.#serving;
+    const isUnknown = this.#open.role === 'watch' && ledger.registry.logs.get(log) === undefined;
+    return isUnknown && heardFromAllSince?.(this.#openedMs) === true;
   }
 
   /** How far an earlier scan came, where that is still worth something: else the follower goes on from what it covers. */
@@ -286,15 +316,18 @@ export class Subscription {
     return this.#cursorRefused(token.cursor, state) === undefined ? token : undefined;
   }
 
-  /** A watch's cursor is folded: it is one that this node covers, so it names no log that is not known here. */
-  #cursorIn(place: Place, { covered, floor }: LedgerState): VersionVector | undefined {
+  /**
+   * A watch's cursor is folded, so it means something only where it is covered: else the watch would be told an earlier
+   * record of a key, which what is still to come has long superseded. @throws UNAVAILABLE where it is not
+   */
+  #cursorIn(place: Place, state: LedgerState): VersionVector | undefined {
     const cursor = cursorIn(place);
     if (cursor === undefined || this.#open.role !== 'watch') return cursor;
     const { logs } = this.#serving.ledger.registry;
-    const unfolded = logs.unfold(cursor);
-    const missing = logs.missing(covered, cursor);
-    const isVoid = this.#cursorRefused(unfolded, { ...this.#serving.ledger.state, covered, floor }) !== undefined;
-    if (missing.length > 0 && !isVoid) throw watchAhead(missing);
+    const unfolded = joinVectors(cursor, logs.unfold(cursor));
+    if (this.#cursorRefused(unfolded, state) !== undefined) return unfolded;
+    const missing = logs.missing(state.covered, cursor);
+    if (missing.length > 0) throw watchAhead(missing);
     return unfolded;
   }
 
@@ -385,10 +418,6 @@ function belowFloor(): MeridianError {
   });
 }
 
-/**
- * A watch that was shown more than is here waits, or goes elsewhere: of a key that it was shown it would be told an
- * earlier record, which what is still to come has long superseded.
- */
 function watchAhead(logs: readonly string[]): MeridianError {
   return new MeridianError('UNAVAILABLE', `the watch was shown writes of ${logs.join(', ')} that are not here yet`, {
     reason: 'session-not-covered',

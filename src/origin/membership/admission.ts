@@ -13,6 +13,8 @@ export interface AdmissionOptions {
   readonly ownLog: OwnLog;
   readonly membership: Pick<Membership, 'clusterId' | 'leave' | 'replace'>;
   readonly nonce: string;
+  /** Where the peer says that it is reached. */
+  readonly called: (node: NodeIdentity) => void;
 }
 
 /** The handshake with a peer that follows this origin, and the record that lets a new one in (rules R8, R16, R19). */
@@ -42,6 +44,7 @@ export class Admission {
     }
     const { members, logs } = ledger.registry;
     if (members.isRemoved(id)) throw refused('removed', `${node.name} was removed from the cluster`);
+    this.#options.called(node);
     for (const [log, purged] of floor ?? []) {
       if (logs.reach(ledger.state.covered, log) >= purged) continue;
       membership.leave('same', `${node.name} has purged what this disk, put back to an older image, has yet to hear of`);

@@ -1,9 +1,7 @@
-import { mapKey } from '../../../src/model/key.ts';
 import { registryNamespace } from '../../../src/model/namespace.ts';
 import { emptySession, type Session } from '../../../src/model/session.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../../../src/model/version-vector.ts';
-import { logKeys } from '../../../src/replication/logs.ts';
 import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Coverage } from '../coverage.ts';
@@ -137,7 +135,7 @@ export class Convergence {
     for (const line of oracles.decisions.complaintsInTheEnd()) oracles.trace.violated(`after the quiet ${line}`);
     for (const process of cluster.processes) {
       for (const key of keys) await this.#ask(process, key, emptySession);
-      for (const session of sessions) if (this.#isKnown(session)) await this.#ask(process, keys[0] ?? '', session);
+      for (const session of sessions) await this.#ask(process, keys[0] ?? '', session);
     }
     await this.#decide();
   }
@@ -181,13 +179,6 @@ export class Convergence {
         continue;
       if (!origin.keptApart.includes(record.stamp)) wrong(`put ${record.key} at ${record.stamp} aside, and kept it nowhere`);
     }
-  }
-
-  /** What was seen in a log that went with its disk before another member heard of it nobody knows any more. */
-  #isKnown({ vector }: Session): boolean {
-    const { cluster } = this.#options;
-    const known = new Set(cluster.origins.flatMap(({ disk }) => [...disk.visible.records.keys()]));
-    return [...vector.keys()].every((log) => known.has(mapKey(registryNamespace, logKeys.log(log))));
   }
 
   async #ask(process: Process<Upstream>, key: string, session: Session): Promise<void> {

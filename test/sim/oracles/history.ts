@@ -5,6 +5,7 @@ import type { Record } from '../../../src/model/record.ts';
 import { bottomStamp, laterStamp, type Stamp } from '../../../src/model/stamp.ts';
 import type { VersionVector } from '../../../src/model/version-vector.ts';
 import { Logs } from '../../../src/replication/logs.ts';
+import { isOfLogs } from '../../../src/origin/membership/rewrite.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import { Truth, type Version } from './truth.ts';
 
@@ -188,7 +189,7 @@ export class History {
       });
     return [...this.#versions.values()].flatMap((versions) => {
       const last = versions.at(-1);
-      return last !== undefined && isLeft(last) ? [last] : [];
+      return last !== undefined && !isOfLogs(last.record) && isLeft(last) ? [last] : [];
     });
   }
 
