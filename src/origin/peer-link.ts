@@ -1,10 +1,9 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import { isMeridianError, type MeridianError } from '../model/errors.ts';
-import type { Opening } from '../model/feed.ts';
+import { feedProtocol, type Opening } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import type { MemberId } from '../model/position.ts';
 import type { Peer } from '../model/upstream.ts';
-import { feedProtocol } from '../replication/feed-server.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/follow-loop.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
