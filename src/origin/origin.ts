@@ -132,8 +132,8 @@ export class Origin implements Peer {
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     const { membership, admission, feed, loops } = this.#parts;
-    membership.check();
     if (open.role === 'peer') await admission.admit(open);
+    else membership.check();
     const ending = either([signal, loops.signal]);
     try {
       yield* feed.follow(open, messages, ending.signal);

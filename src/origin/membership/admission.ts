@@ -11,7 +11,7 @@ import type { Membership } from './membership.ts';
 export interface AdmissionOptions {
   readonly ledger: Ledger;
   readonly ownLog: OwnLog;
-  readonly membership: Pick<Membership, 'clusterId' | 'leave' | 'replace'>;
+  readonly membership: Pick<Membership, 'check' | 'clusterId' | 'leave' | 'replace'>;
   readonly nonce: string;
   /** Where the peer says that it is reached. */
   readonly called: (node: NodeIdentity) => void;
@@ -27,7 +27,8 @@ export class Admission {
 
   /**
    * Sees to it that the peer is registered before it is served anything, so that from here on nothing is purged that it
-   * has yet to hear of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster)
+   * has yet to hear of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster); UNAVAILABLE
+   * (it serves nobody)
    */
   async admit({ node, nonce, clusterId, opening, floor }: FollowOpen): Promise<void> {
     const { ledger, ownLog, membership } = this.#options;
@@ -38,6 +39,7 @@ export class Admission {
       this.meetsOwnId(node, opening);
       throw refused('same-member', `${node.name} is this member too: one of the two is a copy`);
     }
+    membership.check();
     const own = membership.clusterId;
     if (clusterId !== undefined && clusterId !== own) {
       throw refused('other-cluster', `${node.name} belongs to cluster ${clusterId}, this origin to ${own}`);
@@ -53,11 +55,11 @@ export class Admission {
     if (members.member(id) === undefined) await this.#register(id, node);
   }
 
-  /** Somebody else runs as this member. Of the two the later opening goes on (rule R16). */
+  /** Somebody else runs as this member. Of the two the later opening goes on (rule R16); one that has yet to open never does. */
   meetsOwnId({ name }: NodeIdentity, theirs: Opening | undefined): void {
     const { ownLog, membership } = this.#options;
     const mine = ownLog.opening;
-    if (theirs === undefined || mine === undefined || theirs.opened <= mine.opened) return;
+    if (theirs === undefined || (mine !== undefined && theirs.opened <= mine.opened)) return;
     membership.replace(`${name} runs this member too, from a later opening of its store: one of the two is a copy`);
   }
 
