@@ -11,7 +11,7 @@ import type { Call } from '../../src/model/call.ts';
 import type { Change, Step } from '../../src/model/feed.ts';
 import type { GetAnswer, GetRequest } from '../../src/model/key-value.ts';
 import { parseNamespaceId, registryNamespace } from '../../src/model/namespace.ts';
-import { type OriginId, parseOriginId } from '../../src/model/position.ts';
+import { type LogId, parseLogId } from '../../src/model/position.ts';
 import { headOf, type LiveRecord, type Record } from '../../src/model/record.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
@@ -25,7 +25,7 @@ import type { Store } from '../../src/store/store.ts';
 import { FakeClock } from './fake-clock.ts';
 
 export const namespace = parseNamespaceId('a'.repeat(32)) ?? registryNamespace;
-export const origin = parseOriginId('1'.repeat(16)) as OriginId;
+export const origin = parseLogId('1'.repeat(16)) as LogId;
 
 /** The write of this sequence: its value spells the sequence. */
 export function written(sequence: number, key = 'k'): LiveRecord {

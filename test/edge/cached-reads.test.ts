@@ -124,10 +124,10 @@ describe('what the feed does to what is held', () => {
   it('keeps the value of an announced key as superseded, with a bound that grows from the last echo', async () => {
     await cache.caughtUp(1);
     await cache.keep(written(1), 1);
-    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 7, root: written(1).position.origin } });
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 7, root: written(1).position.log } });
     cache.clock.advance(10);
     await cache.show(2, announced(2));
-    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 0, root: written(1).position.origin } });
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 0, root: written(1).position.log } });
     cache.clock.advance(5);
     const found = await cache.part.lookup(written(1));
     expect(found?.superseded).toBe(true);

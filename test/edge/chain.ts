@@ -109,7 +109,7 @@ export async function until(holds: () => Promise<boolean> | boolean): Promise<vo
 /** Every part is live, its bound known. */
 export async function isLive(edge: Edge): Promise<void> {
   await until(async () => {
-    const { parts, notes } = await edge.status();
+    const { scopes, notes } = await edge.status();
     return (
       parts.length > 0 &&
       notes.length === 0 &&
@@ -121,7 +121,7 @@ export async function isLive(edge: Edge): Promise<void> {
 /** What is written here has come to every part of the edge. */
 export async function covering(edge: Edge, vector: VersionVector): Promise<void> {
   await until(async () => {
-    const { parts } = await edge.status();
+    const { scopes } = await edge.status();
     return parts.length > 0 && parts.every(({ covered }) => covers(covered, vector));
   });
 }

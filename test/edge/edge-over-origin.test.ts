@@ -90,7 +90,7 @@ async function openEdge(options: Partial<EdgeOptions> = {}): Promise<Edge> {
 /** Every part is live, and its bound is known. */
 async function isLive(edge: Edge): Promise<void> {
   for (;;) {
-    const { parts, notes } = await edge.status();
+    const { scopes, notes } = await edge.status();
     const live = parts.length > 0 && parts.every(({ state, boundMs }) => state === 'live' && boundMs !== undefined);
     if (live && notes.length === 0) return;
     await new Promise((resolve) => setImmediate(resolve));
@@ -209,7 +209,7 @@ describe('an edge that caches', () => {
     const node = { name: 'watch', role: 'edge', id: '2'.repeat(16), region: '' } as const;
     const watching = edge.follow(
       {
-        protocol: 1,
+        protocol: 2,
         node,
         nonce: 'w',
         role: 'watch',

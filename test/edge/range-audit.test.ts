@@ -33,7 +33,7 @@ beforeEach(async () => {
   compared = 0;
   outcomes = [];
   differences = [];
-  origin = await chain.origin('o', { sweepIntervalMs: 5 });
+  origin = await chain.origin('o', { garbageIntervalMs: 5 });
   namespace = (await origin.create('ns', aCall())).namespace.id;
 });
 
@@ -96,7 +96,7 @@ describe('the audit of a copy by digests of stretches', () => {
     expect(text(await store.read({ namespace, key: nameOf(1700) }))).toBe('v1700');
     await until(() => differences.length >= 3);
     expect(compared - at).toBeLessThan(fewKeys);
-    const found = differences.map(({ key, held, found, mended }) => [key.key, text(held), text(found), mended]);
+    const found = differences.map(({ key, held, found, repaired }) => [key.key, text(held), text(found), repaired]);
     expect(found.sort()).toEqual([
       [nameOf(1500), 'rot', 'v1500', true],
       [nameOf(1600), undefined, 'v1600', true],
@@ -119,7 +119,7 @@ describe('the audit of a copy by digests of stretches', () => {
     expect(differences.map(({ key }) => key.key).sort()).toEqual(
       Array.from({ length: 50 }, (_, i) => nameOf(1000 + i)),
     );
-    expect(differences.every(({ mended }) => mended)).toBe(true);
+    expect(differences.every(({ repaired }) => repaired)).toBe(true);
     outcomes = [];
     await until(() => outcomes.length >= 10);
     expect(new Set(outcomes)).toEqual(new Set(['equal']));
@@ -140,7 +140,7 @@ describe('the audit of a copy by digests of stretches', () => {
       resyncSent: () => resyncs++,
     };
     // It forgets deletions at once, so that a copy that was cut off has to begin anew.
-    origin = await chain.origin('forgetful', { sweepIntervalMs: 5, tombstoneRetentionMs: 0, observer });
+    origin = await chain.origin('forgetful', { garbageIntervalMs: 5, tombstoneRetentionMs: 0, observer });
     await origin.create('ns', aCall());
     await filled();
     const cable = new Cable(origin);

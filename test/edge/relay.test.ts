@@ -11,7 +11,7 @@ let chain: Chain;
 let origin: Origin;
 
 const open: FollowOpen = {
-  protocol: 1,
+  protocol: 2,
   node: { name: 'follower', role: 'edge', id: 'f'.repeat(16), region: 'here' },
   nonce: 'nonce-of-test',
   role: 'copy',
@@ -165,7 +165,7 @@ describe('a relay', () => {
   it('ends its followers’ streams when it is made to begin anew, and voids what they began there (R21)', async () => {
     const disk = new MemoryDisk();
     // Tombstones go at once, so that a relay that was away for one falls below the floor.
-    const purging = await chain.origin('p', { tombstoneRetentionMs: 0, sweepIntervalMs: 5 });
+    const purging = await chain.origin('p', { tombstoneRetentionMs: 0, garbageIntervalMs: 5 });
     await purging.create('ns', aCall());
     await put(purging, 'gone', 'v');
     await put(purging, 'kept', 'v');

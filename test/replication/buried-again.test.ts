@@ -12,7 +12,7 @@ import { MemoryDisk } from '../support/memory-store.ts';
 it('what a namespace holds that lived again between two deletions is looked for once more (R18)', async () => {
   const ledger = await Ledger.open({ ...edgeDefaults, store: new MemoryDisk().open(), clock, observer });
   const { registry } = ledger;
-  const remover = new NamespaceRemover({ ledger, clock, observer, sweepIntervalMs: 1000 });
+  const remover = new NamespaceRemover({ ledger, clock, observer, garbageIntervalMs: 1000 });
   const id = parseNamespaceId('d'.repeat(32));
   if (id === undefined) throw new Error('a bad sample');
   const key = registryKeys.namespace(id);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { registryNamespace } from '../../src/model/namespace.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import { Membership, membershipKeys, type Retirement } from '../../src/replication/membership.ts';
 import { live } from '../contract/sample-records.ts';
 
-const [x, y, z] = ['1', '2', '3'].map((digit) => digit.repeat(16)) as [OriginId, OriginId, OriginId];
+const [x, y, z] = ['1', '2', '3'].map((digit) => digit.repeat(16)) as [LogId, LogId, LogId];
 
 function tell(membership: Membership, key: string, value: unknown): void {
   membership.apply(live({ namespace: registryNamespace, key, sequence: 1, value: Buffer.from(JSON.stringify(value)) }));

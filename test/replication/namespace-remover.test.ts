@@ -14,7 +14,7 @@ it('a deleted namespace is given back to the disk once its last record is remove
   const reclaim = async (id: NamespaceId) => {
     reclaimed.push({ id, bytes: await store.approximateBytes() });
   };
-  const origin = await chain.origin('o', { store: Object.assign(store, { reclaim }), sweepIntervalMs: 5 });
+  const origin = await chain.origin('o', { store: Object.assign(store, { reclaim }), garbageIntervalMs: 5 });
   const call = { deadlineMs: systemClock.monotonicMs() + 20_000, signal: new AbortController().signal };
   const { id } = (await origin.create('books', call)).namespace;
   const value = Buffer.alloc(100_000);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Epochs } from '../../src/model/epoch.ts';
 import { everything } from '../../src/model/filter.ts';
 import { namespaceKey, registryNamespace } from '../../src/model/namespace.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import type { Record } from '../../src/model/record.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
@@ -13,15 +13,15 @@ import { systemClock } from '../../src/runtime/system-clock.ts';
 import { live, namespaceA } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 
-const lost = 'aaaaaaaaaaaaaaaa' as OriginId;
-const heir = 'bbbbbbbbbbbbbbbb' as OriginId;
+const lost = 'aaaaaaaaaaaaaaaa' as LogId;
+const heir = 'bbbbbbbbbbbbbbbb' as LogId;
 
-function at(record: Record, origin: OriginId, sequence: number): Record {
+function at(record: Record, origin: LogId, sequence: number): Record {
   return { ...record, position: { origin, sequence } };
 }
 
-function vector(components: { readonly [origin: string]: number }): ReadonlyMap<OriginId, number> {
-  return new Map(Object.entries(components) as Array<[OriginId, number]>);
+function vector(components: { readonly [origin: string]: number }): ReadonlyMap<LogId, number> {
+  return new Map(Object.entries(components) as Array<[LogId, number]>);
 }
 
 function step(components: { readonly [origin: string]: number }, epochs?: Epochs) {
@@ -50,7 +50,7 @@ async function copy() {
   return { ledger, replica, held };
 }
 
-async function peer(mustBeginAnew: () => boolean, heard: Array<ReadonlyMap<OriginId, number>> = []) {
+async function peer(mustBeginAnew: () => boolean, heard: Array<ReadonlyMap<LogId, number>> = []) {
   const store = new MemoryDisk().open();
   const observer = silentReplicationObserver;
   const ledger = await Ledger.open({ ...originDefaults, store, clock: systemClock, observer });
@@ -189,7 +189,7 @@ describe('an origin that follows another', () => {
   });
 
   it('counts what a step says of the peer once it takes the step, not before (R19)', async () => {
-    const heard: Array<ReadonlyMap<OriginId, number>> = [];
+    const heard: Array<ReadonlyMap<LogId, number>> = [];
     const { replica } = await peer(() => false, heard);
     await replica.apply({ kind: 'caught-up', ...step({ [lost]: 5 }, new Map([[lost, [{ epoch: 1, first: 1 }]]])) });
     const other = new Map([

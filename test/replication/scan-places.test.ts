@@ -25,7 +25,7 @@ async function aStore(clock: FakeClock, keys: number): Promise<Origin> {
 
 function follow(origin: Origin, role: FollowOpen['role']) {
   const open: FollowOpen = {
-    protocol: 1,
+    protocol: 2,
     node: { name: role, role: 'edge', id: '2'.repeat(16), region: '' },
     nonce: role,
     role,

@@ -18,7 +18,7 @@ it('purges deletions of keys that look like those of the registry, and commits n
       return commit(batch);
     },
   });
-  const origin = await chain.origin('o', { store, sweepIntervalMs: 5, tombstoneRetentionMs: 1000 });
+  const origin = await chain.origin('o', { store, garbageIntervalMs: 5, tombstoneRetentionMs: 1000 });
   await origin.create('ns', aCall());
   const keys = ['namespace/42', `namespace/${'a'.repeat(32)}`, 'title/42', 'home/42'];
   for (const key of keys) await put(origin, key, 'v');

@@ -176,7 +176,7 @@ describe('a damaged store on LevelDB', () => {
     });
     const damaged = await openLevelStore(folder.path);
     expect((await refusalOf(damaged.read(large))).details.reason).toBe('store-damaged');
-    const scan = withSnapshot(damaged, (view) => collect(view.log(large.position.origin, 1)));
+    const scan = withSnapshot(damaged, (view) => collect(view.log(large.position.log, 1)));
     expect((await refusalOf(scan)).details.reason).toBe('store-damaged');
     await damaged.close();
   });
