@@ -69,7 +69,7 @@ describe('the audit of an edge', () => {
     await until(() => differences.length > 0);
     const [difference] = differences;
     expect([text(difference?.held), text(difference?.found), difference?.repaired]).toEqual(['rot', 'true', true]);
-    expect(difference).toMatchObject({ part: 'copy', key, responder: 'o' });
+    expect(difference).toMatchObject({ scope: 'copy', key, responder: 'o' });
     expect(textOf(await get(edge, 'k'))).toBe('true');
   });
 

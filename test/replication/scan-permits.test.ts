@@ -49,7 +49,7 @@ async function until(follower: ReturnType<typeof follow>, kind: string): Promise
   return kinds;
 }
 
-describe('the place of a scan', () => {
+describe('the permit of a scan', () => {
   it('is given back before its follower reads that it has caught up, however long that takes', async () => {
     const origin = await aStore(new FakeClock(), 2);
     const [slow, next] = [follow(origin, 'copy'), follow(origin, 'copy')];
