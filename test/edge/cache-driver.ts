@@ -36,11 +36,11 @@ export function written(sequence: number, key = 'k'): LiveRecord {
   return { kind: 'live', namespace, key, stamp, position: { log, sequence }, value: Buffer.from(`${sequence}`) };
 }
 
-/** The first record of the log, as it came through another one. */
+/** Registers the log; it stands before the writes of a test. */
 export const registration = said(
   logKeys.log(log),
   { member, opened: makeStamp({ wallMs: 1, counter: 0, log }) },
-  { log: '2'.repeat(16) as LogId, sequence: 1 },
+  { log, sequence: 0 },
 );
 
 export function announced(sequence: number, key = 'k'): Change {

@@ -63,7 +63,7 @@ describe('changes of namespaces in a cluster at majority', () => {
     expect(moved.durability).toBe('majority');
     group.crash('a');
     group.wipe('a');
-    await group.until(group.at('b').retire({ name: 'a', force: false }, group.call(5000)));
+    await group.remove('b', 'a');
     for (const name of ['b', 'c']) {
       await group.untilHolds(async () => (await group.at(name).find(id)).home === group.at('b').identity.id);
     }
