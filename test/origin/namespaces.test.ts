@@ -49,6 +49,7 @@ describe('changes of namespaces in a cluster at majority', () => {
     await group.open('b', ['a']);
     await group.open('c', ['a']);
     await group.ready('b', 'c');
+    await group.settled('a', 'b', 'c');
   });
 
   const make = async (at: string) => {

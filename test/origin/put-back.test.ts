@@ -140,13 +140,21 @@ describe('an origin whose disk was put back', () => {
 });
 
 describe('an origin whose disk was copied to another machine', () => {
-  it('goes on in the later opening alone; the earlier one stops, and what it wrote stays valid', async () => {
-    const group = new OriginGroup();
+  let group: OriginGroup;
+
+  /** `a`, and a peer that was told of it by its configuration or found it by the registry. */
+  async function withPeer(peers: readonly string[]): Promise<void> {
+    group = new OriginGroup();
     await group.open('a');
     await group.until(group.at('a').create('ns', group.call()));
     await group.open('b', ['a']);
     await group.ready('b');
+    group.crash('b');
+    await group.open('b', peers);
     await group.settled('a', 'b');
+  }
+
+  async function goesOnInTheLater(): Promise<void> {
     const image = group.image('a');
     await group.put('a', 'k', 'of the earlier opening');
     await group.alike(['b'], 'k', 'of the earlier opening');
@@ -162,10 +170,15 @@ describe('an origin whose disk was copied to another machine', () => {
     await group.alike(['copy', 'b'], 'k', 'of the earlier opening');
     await group.alike(['copy', 'b'], 'l', 'of the later opening');
     await group.untilHolds(async () => (await group.at('copy').status()).unsealed?.length === 0);
+  }
+
+  it('goes on in the later opening alone; the earlier one stops, and what it wrote stays valid', async () => {
+    await withPeer([]);
+    await goesOnInTheLater();
   });
 
   it('stops the earlier opening also where the two meet each other alone', async () => {
-    const group = new OriginGroup();
+    group = new OriginGroup();
     await group.open('a');
     await group.until(group.at('a').create('ns', group.call()));
     group.putBack('copy', group.image('a'));

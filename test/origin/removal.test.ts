@@ -46,7 +46,7 @@ describe('an origin that is removed', () => {
     await group.untilHolds(() => ['b', 'c'].every((name) => !group.at(name).covered.has(log)));
   });
 
-  it('has what lies beyond its seals written again by the survivor that holds it, the stamp kept (R23)', async () => {
+  it('has what lies beyond its seals written again by a survivor that holds it, the stamp kept (R23)', async () => {
     group.cut('a', 'c');
     group.cut('b', 'c');
     const written = await group.put('a', 'k', 'at b alone');
@@ -65,7 +65,9 @@ describe('an origin that is removed', () => {
     await group.alike(['b', 'c'], 'k', 'at b alone');
     // The session's position lies beyond the seal: it counts up to there, and no longer.
     const { record } = await group.get('c', 'k', sessionAfterRecord(emptySession, first.position, first.stamp));
-    expect([record?.stamp, record?.position.log]).toEqual([first.stamp, group.at('b').log]);
+    expect(record?.stamp).toBe(first.stamp);
+    // By whoever of the two was first.
+    expect([group.at('b').log, group.at('c').log]).toContain(record?.position.log);
   });
 
   it('is waited for until what a survivor reports of it is here, and no longer', async () => {
