@@ -2,16 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMeridianError } from '../../src/model/errors.ts';
 import { headOf, type Record } from '../../src/model/record.ts';
 import type { Snapshot, Store } from '../../src/store/store.ts';
-import {
-  live,
-  namespaceA,
-  namespaceB,
-  noise,
-  logOne,
-  logTwo,
-  sampleSeconds,
-  tombstone,
-} from './sample-records.ts';
+import { live, logOne, logTwo, namespaceA, namespaceB, noise, sampleSeconds, tombstone } from './sample-records.ts';
 import { bytes, collect, commit, expectRecord, keysOf, metaText, withSnapshot } from './store-driver.ts';
 
 import { storeViews } from './store-views.ts';

@@ -96,7 +96,13 @@ export class CacheDriver {
     const upstream = { get: (_request: GetRequest, call: Call) => this.#ask(call) } as unknown as Upstream;
     const upstreams = new Upstreams([{ name: 'u', upstream }], this.clock, { firstMs: 1, mostMs: 1 });
     const permits = new LoadPermits(made.permits);
-    this.loads = new Loads({ ...edgeDefaults, permits, upstreams, clock: this.clock, edgeObserver: silentEdgeObserver });
+    this.loads = new Loads({
+      ...edgeDefaults,
+      permits,
+      upstreams,
+      clock: this.clock,
+      edgeObserver: silentEdgeObserver,
+    });
   }
 
   static async open(options: DriverOptions & { readonly folder?: string } = {}): Promise<CacheDriver> {

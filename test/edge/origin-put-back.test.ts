@@ -55,24 +55,27 @@ describe('an edge of an origin whose disk was put back', () => {
   it.each([
     ['copy', ['*']],
     ['cache', []],
-  ] as const)('forgets with its %s what the origin has lost, and goes on with what it has', async (source, replicate) => {
-    const edge = await edgeOf([group.reach('e', 'a')], replicate);
-    await shows(edge, source, 'before the image');
-    const image = group.image('a');
-    const lost = await group.put('a', 'k', 'lost with the disk');
-    await shows(edge, source, 'lost with the disk');
-    group.putBack('a', image);
-    await group.open('a');
-    await shows(edge, source, 'before the image');
-    await group.put('a', 'k', 'after');
-    await shows(edge, source, 'after');
-    // A session that saw what is lost is not held to it for ever.
-    const [first] = lost.written;
-    if (first === undefined) throw new Error('nothing was written');
-    const session = sessionAfterRecord(emptySession, first.position, first.stamp);
-    expect((await textAt(edge, session))[1]).toBe('after');
-    await group.until(edge.close());
-  });
+  ] as const)(
+    'forgets with its %s what the origin has lost, and goes on with what it has',
+    async (source, replicate) => {
+      const edge = await edgeOf([group.reach('e', 'a')], replicate);
+      await shows(edge, source, 'before the image');
+      const image = group.image('a');
+      const lost = await group.put('a', 'k', 'lost with the disk');
+      await shows(edge, source, 'lost with the disk');
+      group.putBack('a', image);
+      await group.open('a');
+      await shows(edge, source, 'before the image');
+      await group.put('a', 'k', 'after');
+      await shows(edge, source, 'after');
+      // A session that saw what is lost is not held to it for ever.
+      const [first] = lost.written;
+      if (first === undefined) throw new Error('nothing was written');
+      const session = sessionAfterRecord(emptySession, first.position, first.stamp);
+      expect((await textAt(edge, session))[1]).toBe('after');
+      await group.until(edge.close());
+    },
+  );
 
   it('below a relay begins anew as the relay does', async () => {
     const relay = await edgeOf([group.reach('e', 'a')], ['*']);

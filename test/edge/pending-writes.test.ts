@@ -15,7 +15,12 @@ const write = (key: string, sequence: number, valueBytes = 1) =>
 async function pending(bytesMax = 10_000) {
   const ledger = await Ledger.open({ ...edgeDefaults, store: new MemoryDisk().open(), clock, observer });
   const covers = (covered: ReturnType<typeof vector>, ...puts: Record[]) =>
-    ledger.submit({ keys: puts, sync: true, bytes: 0, decide: () => ({ puts, state: { covered }, result: undefined }) });
+    ledger.submit({
+      keys: puts,
+      sync: true,
+      bytes: 0,
+      decide: () => ({ puts, state: { covered }, result: undefined }),
+    });
   return { writes: new PendingWrites(ledger, bytesMax), covers };
 }
 

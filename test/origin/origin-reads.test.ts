@@ -35,21 +35,24 @@ async function readsOver(more: { check?: () => void; heardFromAllSince?: () => b
 const session = { vector: new Map([[other, 7]]), stamp: bottomStamp };
 const call = () => ({ deadlineMs: clock.monotonicMs() + 5000, signal: new AbortController().signal });
 
-it.each([false, true])('an origin that stops serving while a session is waited for (%s) does not answer it', async (stops) => {
-  let stopped = false;
-  const check = () => {
-    if (stopped) throw new MeridianError('UNAVAILABLE', 'this origin begins anew', { reason: 'leaving' });
-  };
-  const { ledger, reads } = await readsOver({ check });
-  const answered = reads.get({ namespace: registryNamespace, key: 'k', session }, call()).then(
-    () => 'answered',
-    (error: MeridianError) => error.details.reason,
-  );
-  stopped = stops;
-  const decide = () => ({ state: { covered: session.vector }, result: undefined });
-  await ledger.submit({ keys: [], sync: true, bytes: 0, decide });
-  expect(await answered).toBe(stops ? 'leaving' : 'unknown-namespace');
-});
+it.each([false, true])(
+  'an origin that stops serving while a session is waited for (%s) does not answer it',
+  async (stops) => {
+    let stopped = false;
+    const check = () => {
+      if (stopped) throw new MeridianError('UNAVAILABLE', 'this origin begins anew', { reason: 'leaving' });
+    };
+    const { ledger, reads } = await readsOver({ check });
+    const answered = reads.get({ namespace: registryNamespace, key: 'k', session }, call()).then(
+      () => 'answered',
+      (error: MeridianError) => error.details.reason,
+    );
+    stopped = stops;
+    const decide = () => ({ state: { covered: session.vector }, result: undefined });
+    await ledger.submit({ keys: [], sync: true, bytes: 0, decide });
+    expect(await answered).toBe(stops ? 'leaving' : 'unknown-namespace');
+  },
+);
 
 it('a session is not held to a log that no member knows, once all of them were heard of since the question', async () => {
   let heard = false;

@@ -24,7 +24,9 @@ describe('an origin rebuilt from a copy', () => {
     await group.put('a', 'k', 'v');
     await group.put('a', 'gone', 'x');
     await group.write('a', { kind: 'delete', key: 'gone' });
-    await group.untilHolds(async () => equalVectors((await edge.status()).scopes[0]?.covered ?? new Map(), group.at('a').covered));
+    await group.untilHolds(async () =>
+      equalVectors((await edge.status()).scopes[0]?.covered ?? new Map(), group.at('a').covered),
+    );
   });
 
   function openEdge(replicate: readonly string[]): Promise<Edge> {

@@ -142,7 +142,9 @@ describe('an origin that is removed', () => {
   it('is removed once where two ask for that at the same time, and both know who took over', async () => {
     group.crash('a');
     await group.pass(100);
-    const removing = ['b', 'c'].map((name) => group.at(name).removeMember({ name: 'a', force: false }, group.call(5000)));
+    const removing = ['b', 'c'].map((name) =>
+      group.at(name).removeMember({ name: 'a', force: false }, group.call(5000)),
+    );
     const outcomes = await group.until(Promise.allSettled(removing));
     expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1);
     // Whoever was refused may ask again: until somebody has removed it.
