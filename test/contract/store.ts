@@ -56,7 +56,7 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
         live({ key: '\ufeff\ue000\u{10ffff}', sequence: 12 }),
         live({ key: 'k'.repeat(512), sequence: 13 }),
         live({ key: 'plain', namespace: namespaceB, sequence: 14 }),
-        live({ key: 'adopted', sequence: 2 ** 48 - 1, log: logTwo, stamp: live({ key: '', sequence: 3 }).stamp }),
+        live({ key: 'written again', sequence: 2 ** 48 - 1, log: logTwo, stamp: live({ key: '', sequence: 3 }).stamp }),
       ];
 
       it('gives back every kind of record as it was written, also after it was closed and opened', async () => {

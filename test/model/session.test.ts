@@ -91,14 +91,14 @@ describe('a session that an answer carries on', () => {
       ...emptySession,
       vector: new Map(components),
     });
-    const after = (kept: Session) => new Map(sessionAfterAnswer(kept, asked, answered).vector);
-    expect(after(keeping([a, 5], [b, 2]))).toEqual(
+    const carriedOn = (kept: Session) => new Map(sessionAfterAnswer(kept, asked, answered).vector);
+    expect(carriedOn(keeping([a, 5], [b, 2]))).toEqual(
       new Map([
         [b, 2],
         [c, 7],
       ]),
     );
-    expect(after(keeping([a, 6]))).toEqual(
+    expect(carriedOn(keeping([a, 6]))).toEqual(
       new Map([
         [a, 6],
         [c, 7],
