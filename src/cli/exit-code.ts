@@ -1,7 +1,15 @@
 import { type ErrorCode, toMeridianError } from '../model/errors.ts';
 import { UsageError } from './usage-error.ts';
 
-export const exitCodes = { done: 0, failed: 1, usage: 2, missing: 3, stopped: 130 } as const;
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  missing: 3,
+  /** This origin's member runs elsewhere, from a later opening of its store: to start it again would only stop that one. */
+  replaced: 4,
+  stopped: 130,
+} as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
@@ -31,5 +39,5 @@ export function describeFailure(error: unknown, json: boolean): { readonly exitC
   }
   const { code, message, details } = toMeridianError(error);
   const line = json ? JSON.stringify({ error: { code, message, ...details } }) : `meridian: ${code}: ${message}`;
-  return { exitCode: byError[code], line };
+  return { exitCode: details.reason === 'member-replaced' ? exitCodes.replaced : byError[code], line };
 }

@@ -201,7 +201,7 @@ export const options = {
     targets: edges,
     default: 'inline:1KiB',
     group: 'Reads',
-    help: 'How values reach the cached part with the feed: all, inline:SIZE (larger ones are invalidations alone), or none. More saves loads and costs bandwidth for keys that nobody here reads.',
+    help: 'How values reach the cached scope with the feed: all, inline:SIZE (larger ones are invalidations alone), or none. More saves loads and costs bandwidth for keys that nobody here reads.',
   },
   loadsMax: {
     flag: 'loads-max',

@@ -1,5 +1,5 @@
 import type { NodeIdentity } from '../model/cluster.ts';
-import type { FollowOpen } from '../model/feed.ts';
+import { type FollowOpen, feedProtocol } from '../model/feed.ts';
 import { type Filter, filterKey, matches } from '../model/filter.ts';
 import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
@@ -8,7 +8,6 @@ import { FollowLoop } from '../replication/follow-loop.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
 import { GarbageCollection } from '../replication/expiry.ts';
-import { feedProtocol } from '../replication/feed-server.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { Notice } from '../runtime/notice.ts';
 import { CacheScope } from './cache-scope.ts';

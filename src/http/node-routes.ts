@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
 import { MeridianError } from '../model/errors.ts';
+import { statusJson } from '../model/status-json.ts';
 import { sendJson, sendText } from './send.ts';
-import { statusJson } from './status-json.ts';
 import type { HttpSurface } from './surface.ts';
 
 /** What a node tells over HTTP about itself. */

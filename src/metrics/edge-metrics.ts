@@ -27,27 +27,27 @@ export class EdgeMetrics implements EdgeObserver {
     this.#audited = new Counter({
       name: 'meridian_audit_compared_total',
       help: 'Keys held here that were compared with what the upstream holds.',
-      labelNames: ['part'],
+      labelNames: ['scope'],
       registers,
     });
     this.#rangesAudited = new Counter({
       name: 'meridian_audit_ranges_total',
-      help: 'Stretches of the copy whose digest was compared with the upstream’s: equal, suspect (then keys are compared), or open where nothing could be concluded.',
+      help: 'Ranges of the copy whose digest was compared with the upstream’s: equal, suspect (then keys are compared), or open where nothing could be concluded.',
       labelNames: ['outcome'],
       registers,
     });
     this.#rangeRecords = new Counter({
       name: 'meridian_audit_range_records_total',
-      help: 'Live records of these stretches.',
+      help: 'Live records of these ranges.',
       registers,
     });
     this.#differences = new Counter({
       name: 'meridian_audit_differences_total',
-      help: 'Keys that differed from the upstream although both cover the same writes; mended or not.',
-      labelNames: ['part', 'mended'],
+      help: 'Keys that differed from the upstream although both cover the same writes; repaired or not.',
+      labelNames: ['scope', 'repaired'],
       registers,
     });
-    for (const part of ['copy', 'cache']) this.#differences.inc({ part, mended: 'true' }, 0);
+    for (const scope of ['copy', 'cache']) this.#differences.inc({ scope, repaired: 'true' }, 0);
     this.#lookups = new Counter({
       name: 'meridian_cache_lookups_total',
       help: 'Reads answered without the upstream (hit) or not (miss).',
@@ -125,8 +125,8 @@ export class EdgeMetrics implements EdgeObserver {
     this.#bytes.set({ at }, bytes);
   }
 
-  audited(part: 'copy' | 'cache'): void {
-    this.#audited.inc({ part });
+  audited(scope: 'copy' | 'cache'): void {
+    this.#audited.inc({ scope });
   }
 
   rangeAudited(outcome: RangeOutcome, records: number): void {
@@ -134,10 +134,11 @@ export class EdgeMetrics implements EdgeObserver {
     this.#rangeRecords.inc(records);
   }
 
-  auditDiffered({ part, key, held, found, responder, mended }: AuditDifference): void {
-    this.#differences.inc({ part, mended: String(mended) });
+  auditDiffered({ scope, key, held, found, responder, repaired }: AuditDifference): void {
+    this.#differences.inc({ scope, repaired: String(repaired) });
     const sides = { held: described(held), found: described(found), responder };
-    this.#logger.log('error', 'what is held differs from what the upstream holds', { part, ...key, ...sides, mended });
+    const seen = { scope, ...key, ...sides, repaired };
+    this.#logger.log('error', 'what is held differs from what the upstream holds', seen);
   }
 }
 
@@ -145,5 +146,5 @@ function described(record: Record | undefined): string {
   if (record === undefined) return 'nothing';
   const { kind, stamp, position } = record;
   const bytes = record.kind === 'live' ? `, ${record.value.byteLength} bytes` : '';
-  return `${kind} ${stamp} at ${position.origin}:${position.sequence}${bytes}`;
+  return `${kind} ${stamp} at ${position.log}:${position.sequence}${bytes}`;
 }

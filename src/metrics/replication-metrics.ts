@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { isMeridianError } from '../model/errors.ts';
-import type { OriginId } from '../model/position.ts';
+import type { LogId } from '../model/position.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { countBuckets, latencyBuckets } from './buckets.ts';
@@ -44,25 +44,30 @@ export class ReplicationMetrics implements ReplicationObserver {
     this.#sentRecords = counter('feed_records_sent_total', 'Records in feed events that left for followers.', 'kind');
     this.#shaped = counter(
       'feed_steps_shaped_total',
-      'Commits laid out for one kind of part; followers of a like part share them.',
+      'Commits laid out for one kind of scope; followers of a like scope share them.',
     );
     this.#scans = gauge('feed_scans_running', 'Followers that catch up from the store now.', 'kind');
     this.#scansTotal = counter('feed_scans_total', 'Scans for followers begun.', 'kind');
     this.#scannedRecords = counter('feed_scanned_records_total', 'Records sent by scans that ended.', 'kind');
     this.#fellBehind = counter('feed_fell_behind_total', 'Followers that fell out of the ring into a scan.');
     this.#resyncs = counter('feed_resyncs_sent_total', 'Resyncs sent to followers.', 'reason');
-    this.#received = counter('feed_events_received_total', 'Feed events received.', 'part', 'kind');
-    this.#receivedRecords = counter('feed_records_received_total', 'Records in feed events received.', 'part', 'kind');
+    this.#received = counter('feed_events_received_total', 'Feed events received.', 'scope', 'kind');
+    this.#receivedRecords = counter('feed_records_received_total', 'Records in feed events received.', 'scope', 'kind');
     this.#propagation = histogram(
       'propagation_seconds',
       'Commit at the origin to applied here, by two clocks and corrected for nothing.',
       latencyBuckets,
-      'part',
+      'scope',
     );
-    this.#followsEnded = counter('feed_follows_ended_total', 'Feed streams that ended, by error code.', 'part', 'code');
+    this.#followsEnded = counter(
+      'feed_follows_ended_total',
+      'Feed streams that ended, by error code.',
+      'scope',
+      'code',
+    );
     this.#conflicts = counter(
       'conflicts_lost_total',
-      'Records, held or offered, that lost against a later stamp of another origin.',
+      'Records, held or offered, that lost against a later stamp of another member.',
     );
     this.#commitSeconds = histogram(
       'commit_seconds',
@@ -76,10 +81,10 @@ export class ReplicationMetrics implements ReplicationObserver {
     this.#purged = counter('purged_records_total', 'Tombstones purged after their retention.');
     this.#purgeWaits = gauge(
       'tombstones_waiting',
-      'Tombstones past their retention that wait for an origin that is away.',
+      'Tombstones past their retention that wait for a member that is away.',
     );
     this.#clockSkew = gauge('clock_skew_seconds', 'Wall clock here less the one of the other node.', 'peer');
-    this.#roundTrip = histogram('probe_round_trip_seconds', 'Probe sent to echo processed.', latencyBuckets, 'part');
+    this.#roundTrip = histogram('probe_round_trip_seconds', 'Probe sent to echo processed.', latencyBuckets, 'scope');
   }
 
   eventSent(kind: string, records: number): void {
@@ -109,25 +114,25 @@ export class ReplicationMetrics implements ReplicationObserver {
     this.#resyncs.inc({ reason });
   }
 
-  eventReceived(part: string, kind: string, records: number): void {
-    this.#received.inc({ part, kind });
-    if (records > 0) this.#receivedRecords.inc({ part, kind }, records);
+  eventReceived(scope: string, kind: string, records: number): void {
+    this.#received.inc({ scope, kind });
+    if (records > 0) this.#receivedRecords.inc({ scope, kind }, records);
   }
 
-  propagated(part: string, elapsedMs: number): void {
+  propagated(scope: string, elapsedMs: number): void {
     // Clocks differ: a negative time is one of clocks and not of the network.
-    this.#propagation.observe({ part }, Math.max(0, elapsedMs) / 1000);
+    this.#propagation.observe({ scope }, Math.max(0, elapsedMs) / 1000);
   }
 
-  followCaughtUp(part: string, upstream: string): void {
-    this.#logger.log('info', 'a feed has caught up', { part, upstream });
+  followCaughtUp(scope: string, upstream: string): void {
+    this.#logger.log('info', 'a feed has caught up', { scope, upstream });
   }
 
-  followEnded(part: string, upstream: string, error: unknown): void {
+  followEnded(scope: string, upstream: string, error: unknown): void {
     const code = error === undefined ? 'OK' : isMeridianError(error) ? error.code : 'INTERNAL';
-    this.#followsEnded.inc({ part, code });
+    this.#followsEnded.inc({ scope, code });
     const text = error instanceof Error ? error.message : error === undefined ? undefined : String(error);
-    this.#logger.log('warn', 'a feed ended', { part, upstream, code, error: text });
+    this.#logger.log('warn', 'a feed ended', { scope, upstream, code, error: text });
   }
 
   conflictLost(winner: string, loser: string): void {
@@ -156,7 +161,7 @@ export class ReplicationMetrics implements ReplicationObserver {
   purgeWaits(records: number): void {
     this.#purgeWaits.set(records);
     if (records > 0 && this.#waited === 0) {
-      this.#logger.log('warn', 'deletions wait to be forgotten until every origin has heard of them', { records });
+      this.#logger.log('warn', 'deletions wait to be forgotten until every member has heard of them', { records });
     }
     this.#waited = records;
   }
@@ -165,7 +170,7 @@ export class ReplicationMetrics implements ReplicationObserver {
     this.#clockSkew.set({ peer }, skewMs / 1000);
   }
 
-  echoed(part: string, _root: OriginId, roundTripMs: number): void {
-    this.#roundTrip.observe({ part }, roundTripMs / 1000);
+  echoed(scope: string, _root: LogId, roundTripMs: number): void {
+    this.#roundTrip.observe({ scope }, roundTripMs / 1000);
   }
 }

@@ -1,6 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { NodeStatus, PartStatus } from '../model/cluster.ts';
-import type { OriginId } from '../model/position.ts';
+import type { NodeStatus, ScopeStatus } from '../model/cluster.ts';
 
 /** Followers that get a series of their own; the rest is counted all the same. */
 const followersNamedMax = 100;
@@ -15,6 +14,7 @@ export class StatusMetrics {
   readonly #staleness: Gauge;
   readonly #state: Gauge;
   readonly #covered: Gauge;
+  readonly #unsealed: Gauge;
   readonly #records: Gauge;
   readonly #bytes: Gauge;
   readonly #followers: Gauge;
@@ -33,29 +33,35 @@ export class StatusMetrics {
     this.#uptime = gauge('uptime_seconds', 'Since the node was opened.', 'role');
     this.#staleness = gauge(
       'staleness_seconds',
-      'Proven upper bound on the age of what the part shows; no series while unknown.',
-      'part',
+      'Proven upper bound on the age of what the scope shows; no series while unknown.',
+      'scope',
     );
-    this.#state = gauge('part_state', '1 for the state that the part is in.', 'part', 'state');
-    this.#covered = gauge('covered_sequence', 'Covered vector of the part, by origin.', 'part', 'origin');
-    this.#records = gauge('records', 'Records held, tombstones included.', 'part');
-    this.#bytes = gauge('stored_bytes', 'Bytes held, about.', 'part');
+    this.#state = gauge('scope_state', '1 for the state that the scope is in.', 'scope', 'state');
+    this.#covered = gauge(
+      'covered_sequence',
+      'Covered vector of the scope, by log; logs of the past go once they are sealed.',
+      'scope',
+      'log',
+    );
+    this.#unsealed = gauge('log_unsealed', 'Past logs of this member that wait to be sealed.', 'role');
+    this.#records = gauge('records', 'Records held, tombstones included.', 'scope');
+    this.#bytes = gauge('stored_bytes', 'Bytes held, about.', 'scope');
     this.#followers = gauge('feed_followers', 'Streams that follow this node.', 'role', 'state');
     this.#behind = gauge(
       'feed_follower_behind_commits',
       'Commits that a live follower has yet to be sent.',
       'follower',
-      'part',
+      'scope',
     );
     this.#unacknowledged = gauge(
       'feed_follower_unacknowledged',
       'Writes that this node covers and the follower has not said to have on disk.',
       'follower',
-      'part',
+      'scope',
     );
     this.#peerAcknowledged = gauge(
       'peer_acknowledged_sequence',
-      "The last of this origin's own writes that the peer has said to have on disk.",
+      "The last of this origin's own writes, in its present log, that the peer has said to have on disk.",
       'peer',
     );
     this.#peerUnacknowledged = gauge(
@@ -72,6 +78,7 @@ export class StatusMetrics {
       this.#staleness,
       this.#state,
       this.#covered,
+      this.#unsealed,
       this.#records,
       this.#bytes,
       this.#followers,
@@ -93,20 +100,19 @@ export class StatusMetrics {
     this.#readOnly.set({ role }, status.readOnly ? 1 : 0);
     this.#uptime.set({ role }, status.uptimeMs / 1000);
     if (status.hitRate !== undefined) this.#hitRatio.set({ role }, status.hitRate);
-    for (const part of status.parts) this.#showPart(part);
+    if (status.unsealed !== undefined) this.#unsealed.set({ role }, status.unsealed.length);
+    for (const scope of status.scopes) this.#showScope(scope);
     for (const { role: followerRole, state } of status.followers) this.#followers.inc({ role: followerRole, state });
-    for (const { name: follower, part, behindCommits, unacknowledged } of status.followers.slice(
-      0,
-      followersNamedMax,
-    )) {
-      if (behindCommits !== undefined) this.#behind.set({ follower, part }, behindCommits);
-      if (unacknowledged !== undefined) this.#unacknowledged.set({ follower, part }, unacknowledged);
+    for (const { name: follower, scope, ...rest } of status.followers.slice(0, followersNamedMax)) {
+      const { behindCommits, unacknowledged } = rest;
+      if (behindCommits !== undefined) this.#behind.set({ follower, scope }, behindCommits);
+      if (unacknowledged !== undefined) this.#unacknowledged.set({ follower, scope }, unacknowledged);
     }
     this.#showPeers(status);
   }
 
-  #showPeers({ node, parts, peers = [] }: NodeStatus): void {
-    const own = parts[0]?.covered.get(node.id as OriginId) ?? 0;
+  #showPeers({ log, scopes, peers = [] }: NodeStatus): void {
+    const own = (log && scopes[0]?.covered.get(log)) ?? 0;
     for (const { name, id, unacknowledged } of peers) {
       if (unacknowledged === undefined) continue;
       const peer = name === '' ? id : name;
@@ -115,11 +121,11 @@ export class StatusMetrics {
     }
   }
 
-  #showPart({ part, state, boundMs, covered, records, bytes }: PartStatus): void {
-    this.#state.set({ part, state }, 1);
-    if (boundMs !== undefined) this.#staleness.set({ part }, boundMs / 1000);
-    if (records !== undefined) this.#records.set({ part }, records);
-    if (bytes !== undefined) this.#bytes.set({ part }, bytes);
-    for (const [origin, sequence] of covered) this.#covered.set({ part, origin }, sequence);
+  #showScope({ kind: scope, state, boundMs, covered, records, bytes }: ScopeStatus): void {
+    this.#state.set({ scope, state }, 1);
+    if (boundMs !== undefined) this.#staleness.set({ scope }, boundMs / 1000);
+    if (records !== undefined) this.#records.set({ scope }, records);
+    if (bytes !== undefined) this.#bytes.set({ scope }, bytes);
+    for (const [log, sequence] of covered) this.#covered.set({ scope, log }, sequence);
   }
 }

@@ -1,3 +1,4 @@
+import { MeridianError } from '../model/errors.ts';
 import { quietGrpc } from '../rpc/quiet.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import { type Outside, processOutside } from './outside.ts';
@@ -6,7 +7,7 @@ import type { RunningNode } from './running-node.ts';
 /**
  * Runs a node as what its process is for: starts it, says in the log where it serves, and stops it when told. A defect
  * that nothing caught is logged and ends the process with 1: what it left in memory cannot be trusted, the disk can.
- * @throws what the start throws
+ * @throws what the start throws; FAILED_PRECONDITION (`member-replaced`) where a later opening of its member runs elsewhere
  */
 export async function runNode(
   start: (outside: Outside) => Promise<RunningNode>,
@@ -27,12 +28,19 @@ export async function runNode(
     const node = await start(outside);
     logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress });
     // A signal alone keeps no process alive: the listeners do.
-    const { mustReopen } = node;
-    await aborted(mustReopen === undefined ? stopped : AbortSignal.any([stopped, mustReopen]));
+    const { mustReopen, replaced } = node;
+    await aborted(AbortSignal.any([stopped, mustReopen, replaced].filter((signal) => signal !== undefined)));
     logger.log('info', 'stopping');
     await node.stop();
     logger.log('info', 'stopped');
+    if (replaced?.aborted) throw replacedElsewhere(String(replaced.reason));
   }
+}
+
+function replacedElsewhere(why: string): MeridianError {
+  return new MeridianError('FAILED_PRECONDITION', `this origin's member runs elsewhere: ${why}`, {
+    reason: 'member-replaced',
+  });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

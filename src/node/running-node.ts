@@ -4,8 +4,10 @@ export interface RunningNode {
   readonly grpcAddress: string;
   /** `host:port` of the HTTP listener. */
   readonly httpAddress: string;
-  /** Aborted where the node is to be stopped and started again: an origin that lost its id. Unset = never. */
+  /** Aborted where the node is to be stopped and started again: an origin that begins anew. Unset = never. */
   readonly mustReopen?: AbortSignal;
+  /** Aborted, with a text that says why, where the node is to be stopped for good: a later opening of its member runs. */
+  readonly replaced?: AbortSignal;
   /** Asks the node whether it can answer reads truthfully. */
   ready(): Promise<boolean>;
   /**

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { OriginConfig } from '../config/config.ts';
 import { formatAddress } from '../config/parse-address.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
@@ -6,21 +5,21 @@ import { Origin } from '../origin/origin.ts';
 import { type OriginOptions, originDefaults } from '../origin/origin-options.ts';
 import { rebuildStore } from '../origin/rebuild.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
-import { openLevelStore } from '../store/level-store.ts';
 import { advertisedAddress } from './advertised-address.ts';
 import { Closing } from './closing.ts';
+import { keepApart } from './kept-apart.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
+import { OriginFolder } from './origin-stores.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
-import { saveUnreplicated } from './save-unreplicated.ts';
 import { softwareVersion } from './software-version.ts';
 
 /** Records between two lines of the log. */
 const rebuildTold = 100_000;
 
 /**
- * Opens the origin's store, founding a cluster in an empty folder, and serves it.
+ * Opens the origin's stores, founding a cluster in an empty folder, and serves.
  * @throws INVALID_ARGUMENT (a listener that others reach), UNAVAILABLE (an address or the store is taken), DATA_LOSS
  */
 export async function startOrigin(config: OriginConfig, outside: Outside): Promise<RunningNode> {
@@ -36,13 +35,14 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
   return closing.orClose(async () => {
     const metrics = new NodeMetrics(logger);
     closing.add('metrics', async () => metrics.stop());
-    const store = await openLevelStore(join(config.data, 'store'));
-    closing.add('store', () => store.close());
+    const stores = await OriginFolder.open(config.data);
+    closing.add('stores', () => stores.close());
     const mustReopen = new AbortController();
+    const replaced = new AbortController();
     const { name, region, location, durability } = config;
     const options: OriginOptions = {
       ...originDefaults,
-      store,
+      stores,
       clock,
       random,
       observer: metrics.replication,
@@ -58,10 +58,14 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
         return { upstream, close: () => upstream.close() };
       },
       ...advertisedAddress(config),
-      saveUnreplicated: (lost, records) => saveUnreplicated({ folder: config.data, logger, ...lost }, records),
-      lost: (why) => {
-        logger.log('error', 'this origin lost its id and begins anew', { why });
+      keepApart: (member, records) => keepApart({ folder: config.data, member, logger }, records),
+      beginAnew: (why) => {
+        logger.log('error', 'this origin puts its store aside and begins anew', { why });
         mustReopen.abort();
+      },
+      replaced: (why) => {
+        logger.log('error', "this origin's member runs elsewhere: it ends", { why });
+        replaced.abort(why);
       },
       tombstoneRetentionMs: config.tombstoneRetentionMs,
       clockSkewMsMax: config.clockSkewMaxMs,
@@ -73,7 +77,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     const origin = await Origin.open(options);
     closing.add('origin', () => origin.close());
     const node = await hostNode(origin, { ...config, outside, metrics, closing });
-    return { ...node, mustReopen: mustReopen.signal };
+    return { ...node, mustReopen: mustReopen.signal, replaced: replaced.signal };
   });
 }
 

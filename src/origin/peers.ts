@@ -79,7 +79,9 @@ export class Peers {
 
   /** Where the others are reached, as the registry, the configuration and those that call say. */
   addresses(): readonly string[] {
-    return [...new Set([...this.#learnt().values(), ...this.#links.keys()])];
+    const { id, address: own } = this.#options.self();
+    const learnt = [...this.#learnt()].filter(([member]) => member !== id).map(([, address]) => address);
+    return [...new Set([...learnt, ...this.#links.keys()])].filter((address) => address !== own);
   }
 
   /** True once all that each of these members had at this monotonic time is here. */
@@ -106,15 +108,20 @@ export class Peers {
     }
     for (const address of wanted) {
       if (this.#links.has(address) || this.#links.size >= linksMax) continue;
-      const connection = this.#options.connect(address);
-      const meet = (opened: Opened) => this.#meet(address, opened);
-      const link = await PeerLink.open({ ...this.#options, address, connection, meet }).catch((error: unknown) => {
-        connection.close();
-        throw error;
-      });
-      this.#links.set(address, link);
-      link.start();
+      // One that cannot be opened now is tried again at the next look, and keeps no other one waiting.
+      await this.#open(address).catch(() => {});
     }
+  }
+
+  async #open(address: string): Promise<void> {
+    const connection = this.#options.connect(address);
+    const meet = (opened: Opened) => this.#meet(address, opened);
+    const link = await PeerLink.open({ ...this.#options, address, connection, meet }).catch((error: unknown) => {
+      connection.close();
+      throw error;
+    });
+    this.#links.set(address, link);
+    link.start();
   }
 
   /** Where each origin says that it is reached, to this one or to the registry. */

@@ -1,9 +1,8 @@
 import { MeridianError } from '../model/errors.ts';
-import type { Opened } from '../model/feed.ts';
+import { feedProtocol, type Opened } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { MemberId } from '../model/position.ts';
-import { feedProtocol } from '../replication/feed-server.ts';
 import { FollowLoop } from '../replication/follow-loop.ts';
 import { Ledger } from '../replication/ledger.ts';
 import { type LogRecord, logKeys, type Removal } from '../replication/logs.ts';

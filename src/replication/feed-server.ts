@@ -1,13 +1,10 @@
 import { MeridianError } from '../model/errors.ts';
-import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
+import { type FeedEvent, type FollowerMessage, type FollowOpen, feedProtocol } from '../model/feed.ts';
 import { containsFilter, type Filter } from '../model/filter.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
 import { either } from '../runtime/with-either.ts';
 import { ScopeShapes } from './scope-shape.ts';
 import { type FollowerView, type Serving, Subscription } from './subscription.ts';
-
-/** The version of the feed's protocol. */
-export const feedProtocol = 2;
 
 export interface FeedServerOptions extends Serving {
   /** What this store holds whole; a follower of more is refused. Default: everything. */

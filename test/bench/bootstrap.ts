@@ -64,8 +64,8 @@ async function bootstrap(run: BenchRun, origin: ChildNode, round: number): Promi
   let polls = 0;
   await until(async () => {
     if (polls++ % 10 === 0) most = Math.max(most, await resident(origin));
-    const { parts } = await status.status();
-    return parts.length > 0 && parts.every(({ boundMs }) => boundMs !== undefined);
+    const { scopes } = await status.status();
+    return scopes.length > 0 && scopes.every(({ boundMs }) => boundMs !== undefined);
   }, 'the edge has caught up');
   figures.add('records/s', 'records/s', (records * 1000) / (performance.now() - startedMs));
   figures.add('origin grows by', 'MiB', (most - before) / mebibyte);

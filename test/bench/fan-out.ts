@@ -88,7 +88,7 @@ function follower(origin: ChildNode, id: number): ClientHttp2Session {
   stream.resume();
   const bytes = follow.requestSerialize(
     encodeOpen({
-      protocol: 1,
+      protocol: 2,
       node: { name: `follower-${id}`, role: 'edge', id: id.toString(16).padStart(16, '0'), region: '' },
       nonce: `follower-${id}`,
       role: 'copy',

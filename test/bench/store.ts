@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NamespaceId } from '../../src/model/namespace.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import type { LiveRecord } from '../../src/model/record.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
 import { openLevelStore } from '../../src/store/level-store.ts';
@@ -17,7 +17,7 @@ import type { Store } from '../../src/store/store.ts';
 const records = Number(process.argv[2] ?? 200_000);
 const runs = Number(process.argv[3] ?? 5);
 const namespace = 'ab'.repeat(16) as NamespaceId;
-const origin = 'cd'.repeat(8) as OriginId;
+const log = 'cd'.repeat(8) as LogId;
 
 /** Keys in an order of their own, so that the log does not happen to be in record order. */
 function recordAt(index: number): LiveRecord {
@@ -26,8 +26,8 @@ function recordAt(index: number): LiveRecord {
     namespace,
     key: `user/${String((index * 7919) % records).padStart(9, '0')}`,
     value: new Uint8Array(100).fill(index & 0xff),
-    stamp: makeStamp({ wallMs: 1_700_000_000_000 + index, counter: 0, origin }),
-    position: { origin, sequence: index + 1 },
+    stamp: makeStamp({ wallMs: 1_700_000_000_000 + index, counter: 0, log }),
+    position: { log, sequence: index + 1 },
   };
 }
 
@@ -84,7 +84,7 @@ async function runOnce(): Promise<void> {
     });
     const snapshot = store.snapshot();
     await measure('records/s, scan in record order', records, () => drain(snapshot.records({})));
-    await measure('records/s, scan of the log', records, () => drain(snapshot.log(origin, 1)));
+    await measure('records/s, scan of the log', records, () => drain(snapshot.log(log, 1)));
     await snapshot.close();
   });
   await rm(folder, { recursive: true });

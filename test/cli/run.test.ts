@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
-import { fakeOrigin } from '../client/fake-node.ts';
+import { fakeLog } from '../client/fake-node.ts';
 import { commandLine } from './fake-terminal.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'meridian-cli-'));
@@ -258,8 +258,8 @@ describe('import and export', () => {
 });
 
 test('a watch prints one line a change, with cursors in JSON, and ends when told', async () => {
-  const stamp = makeStamp({ wallMs: 1, counter: 0, origin: fakeOrigin });
-  const event = { stamp, position: { origin: fakeOrigin, sequence: 1 } };
+  const stamp = makeStamp({ wallMs: 1, counter: 0, log: fakeLog });
+  const event = { stamp, position: { log: fakeLog, sequence: 1 } };
   const script = [
     { kind: 'put', key: 'a', value: Buffer.from('on'), cursor: 'c1', ...event },
     { kind: 'delete', key: 'a', ...event },
@@ -298,7 +298,18 @@ test('namespaces, status and members are printed for a person and for a program'
   expect(status.output).toContain('origin fake');
   expect(status.output).toContain('in test at 38.9,-77.4,');
   expect(status.output).toContain('note: a note');
-  expect(JSON.parse((await run('status --json')).output)).toMatchObject({ parts: [{ part: 'all', covered: {} }] });
-  expect((await run('member list')).output).toContain('connected');
+  expect(status.output).toContain(`writes in log ${fakeLog}`);
+  expect(status.output).toContain('log 0000000000000009 of its past is not sealed yet: waits for iad');
+  expect(JSON.parse((await run('status --json')).output)).toMatchObject({
+    name: 'fake',
+    cluster: 'c',
+    uptimeSeconds: 1,
+    log: fakeLog,
+    unsealed: [{ log: '0000000000000009', waitsFor: ['iad'] }],
+    scopes: [{ kind: 'all', filter: ['*'], covered: {} }],
+  });
+  const members = (await run('member list')).output;
+  expect(members).toContain('connected');
+  expect(members).toMatch(new RegExp(`2 \\(1 not sealed\\) +${fakeLog}`));
   expect(JSON.parse((await run('member list --json')).output)).toMatchObject({ name: 'fake' });
 });

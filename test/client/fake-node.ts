@@ -16,12 +16,13 @@ import type {
 } from '../../src/model/key-value.ts';
 import type { NamespaceId, NamespaceInfo } from '../../src/model/namespace.ts';
 import type { NamespaceChange } from '../../src/model/namespaces.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId, MemberId } from '../../src/model/position.ts';
 import type { LiveRecord, Record } from '../../src/model/record.ts';
-import { emptySession, type Session } from '../../src/model/session.ts';
+import { emptySession, type Session, sessionAfterAbsence, sessionAfterRecord } from '../../src/model/session.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
 
-export const fakeOrigin = 'aaaaaaaaaaaaaaaa' as OriginId;
+export const fakeOrigin = 'aaaaaaaaaaaaaaaa' as MemberId;
+export const fakeLog = '1000000000000001' as LogId;
 const namespace = '1'.repeat(32) as NamespaceId;
 
 /** One node in memory with one namespace, which answers, fails and watches as a test tells it. */
@@ -46,12 +47,12 @@ export class FakeNode implements RemoteNode {
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     this.#enter(request.session, call);
     this.gets.push(request);
-    return this.#answer(request.key);
+    return this.#answer(request.key, request.session);
   }
 
   async getMany(request: GetManyRequest, call: Call): Promise<readonly GetAnswer[]> {
     this.#enter(request.session, call);
-    return request.keys.map((key) => this.#answer(key));
+    return request.keys.map((key) => this.#answer(key, request.session));
   }
 
   async list(request: ListRequest, call: Call): Promise<ListAnswer> {
@@ -65,8 +66,8 @@ export class FakeNode implements RemoteNode {
     const last = page.at(-1);
     return {
       ...this.#provenance(),
+      session: sessionAfterAbsence(request.session, this.#covered()),
       keys: page.map(({ value, ...head }) => ({ ...head, valueBytes: value.byteLength })),
-      seen: emptySession,
       ...(last !== undefined && live.length > limit ? { cursor: last.key } : {}),
     };
   }
@@ -81,7 +82,9 @@ export class FakeNode implements RemoteNode {
       written,
       durability: 'local',
       covered: this.#covered(),
-      openings: new Map(),
+      session: written.reduce((after, { position, stamp }) => {
+        return sessionAfterRecord(after, position, stamp);
+      }, request.session),
     };
   }
 
@@ -131,7 +134,7 @@ export class FakeNode implements RemoteNode {
     return this.#change(name);
   }
 
-  async retire(): Promise<never> {
+  async removeMember(): Promise<never> {
     throw new Error('not part of these tests');
   }
 
@@ -140,10 +143,6 @@ export class FakeNode implements RemoteNode {
   }
 
   async digestRange(): Promise<never> {
-    throw new Error('not part of these tests');
-  }
-
-  async report(): Promise<never> {
     throw new Error('not part of these tests');
   }
 
@@ -156,14 +155,16 @@ export class FakeNode implements RemoteNode {
       ready: true,
       notes: ['a note'],
       uptimeMs: 1000,
-      parts: [
+      log: fakeLog,
+      unsealed: [{ log: '0000000000000009' as LogId, waitsFor: ['iad'] }],
+      scopes: [
         {
-          part: 'all',
-          includes: ['*'],
+          kind: 'all',
+          filter: ['*'],
           state: 'live',
           covered: this.#covered(),
           floor: new Map(),
-          settled: new Map(),
+          stable: new Map(),
           boundMs: 0,
         },
       ],
@@ -174,7 +175,12 @@ export class FakeNode implements RemoteNode {
 
   async members(call: Call): Promise<readonly Member[]> {
     this.#enter(emptySession, call);
-    return [{ name: 'fake', role: 'origin', id: fakeOrigin, region: 'test', connected: true }, ...this.otherMembers];
+    const logs = [
+      { log: '0000000000000009' as LogId, openedMs: 1 },
+      { log: fakeLog, openedMs: 2 },
+    ];
+    const self: Member = { name: 'fake', role: 'origin', id: fakeOrigin, region: 'test', connected: true, logs };
+    return [self, ...this.otherMembers];
   }
 
   close(): void {
@@ -194,8 +200,8 @@ export class FakeNode implements RemoteNode {
       throw new MeridianError('FAILED_PRECONDITION', 'there is a value', details);
     }
     const sequence = ++this.#sequence;
-    const stamp = makeStamp({ wallMs: sequence, counter: 0, origin: fakeOrigin });
-    const head = { namespace, key: mutation.key, stamp, position: { origin: fakeOrigin, sequence } };
+    const stamp = makeStamp({ wallMs: sequence, counter: 0, log: fakeLog });
+    const head = { namespace, key: mutation.key, stamp, position: { log: fakeLog, sequence } };
     if (mutation.kind === 'delete') this.records.set(mutation.key, { kind: 'tombstone', ...head });
     else {
       const { value, metadata, expiry } = mutation;
@@ -205,21 +211,25 @@ export class FakeNode implements RemoteNode {
     return { stamp, position: head.position };
   }
 
-  #answer(key: string): GetAnswer {
-    return { ...this.#provenance(), record: this.records.get(key), openings: new Map() };
+  #answer(key: string, asked: Session): GetAnswer {
+    const record = this.records.get(key);
+    const session = record
+      ? sessionAfterRecord(asked, record.position, record.stamp)
+      : sessionAfterAbsence(asked, this.#covered());
+    return { ...this.#provenance(), session, record };
   }
 
   #provenance() {
-    const bound = { boundMs: 120, root: fakeOrigin };
+    const bound = { boundMs: 120, root: fakeLog };
     return { namespace, source: 'cache', bound, past: this.past, covered: this.#covered(), responder: 'fake' } as const;
   }
 
   #covered() {
-    return new Map(this.#sequence === 0 ? [] : [[fakeOrigin, this.#sequence]]);
+    return new Map(this.#sequence === 0 ? [] : [[fakeLog, this.#sequence]]);
   }
 
   #change(title: string): NamespaceChange {
-    const session = { vector: new Map([[fakeOrigin, 99]]), stamp: emptySession.stamp };
+    const session = { vector: new Map([[fakeLog, 99]]), stamp: emptySession.stamp };
     return { namespace: { id: namespace, title, home: fakeOrigin }, session, durability: 'local' };
   }
 }

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { SessionKeeper } from '../../src/client/session-keeper.ts';
+import type { LogId } from '../../src/model/position.ts';
+import { emptySession } from '../../src/model/session.ts';
 import { fakeCluster } from './fake-cluster.ts';
-import { FakeNode, fakeOrigin } from './fake-node.ts';
+import { FakeNode, fakeLog } from './fake-node.ts';
 
 describe('a session', () => {
   test('a write goes with each later request, as position and stamp', async () => {
@@ -9,7 +12,7 @@ describe('a session', () => {
     const { written } = await flags.write([{ kind: 'put', key: 'a', value: '' }]);
     await flags.get('b');
     expect(node.sessions[0]?.vector.size).toBe(0);
-    expect(node.sessions[1]?.vector.get(fakeOrigin)).toBe(1);
+    expect(node.sessions[1]?.vector.get(fakeLog)).toBe(1);
     expect(node.sessions[1]?.stamp).toBe(written[0]?.version);
   });
 
@@ -21,7 +24,7 @@ describe('a session', () => {
     const read = async (see: (flags: typeof writer) => Promise<unknown>) => {
       const { cluster } = fakeCluster([node]);
       await see(cluster.namespace('flags'));
-      return JSON.parse(cluster.session.export()).vector[fakeOrigin];
+      return JSON.parse(cluster.session.export()).vector[fakeLog];
     };
     expect(await read((flags) => flags.get('a'))).toBe(1);
     expect(await read((flags) => flags.get(['a', 'b']))).toBe(2);
@@ -33,7 +36,21 @@ describe('a session', () => {
     const { cluster, node } = fakeCluster();
     await cluster.namespaces.create('new');
     await cluster.namespace('new').get('k');
-    expect(node.sessions.at(-1)?.vector.get(fakeOrigin)).toBe(99);
+    expect(node.sessions.at(-1)?.vector.get(fakeLog)).toBe(99);
+  });
+
+  test('a log of the past that an answer leaves out is carried no further, unless it grew meanwhile', () => {
+    const [a, b, c] = ['a', 'b', 'c'].map((digit) => digit.repeat(16)) as [LogId, LogId, LogId];
+    const session = (...entries: Array<[LogId, number]>) => ({ ...emptySession, vector: new Map(entries) });
+    const keeper = new SessionKeeper(true);
+    keeper.answered(emptySession, session([a, 5], [b, 2]));
+    const asked = keeper.current;
+    keeper.answered(emptySession, session([b, 3]));
+    keeper.answered(asked, session([c, 7]));
+    expect([...keeper.current.vector].sort()).toEqual([
+      [b, 3],
+      [c, 7],
+    ]);
   });
 
   test('exported, it binds another client; reset, it binds nobody', async () => {
@@ -42,7 +59,7 @@ describe('a session', () => {
     const other = fakeCluster();
     other.cluster.session.import(cluster.session.export());
     await other.cluster.namespace('flags').get('a');
-    expect(other.node.sessions[0]?.vector.get(fakeOrigin)).toBe(1);
+    expect(other.node.sessions[0]?.vector.get(fakeLog)).toBe(1);
     other.cluster.session.reset();
     await other.cluster.namespace('flags').put('b', '');
     expect(other.node.sessions[1]?.vector.size).toBe(0);

@@ -5,13 +5,13 @@ import { MeridianError } from '../../src/model/errors.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
 import { fakeCluster } from './fake-cluster.ts';
-import { FakeNode, fakeOrigin } from './fake-node.ts';
+import { FakeNode, fakeLog } from './fake-node.ts';
 
 const lost = new MeridianError('UNAVAILABLE', 'connection lost', { reason: 'connection-lost' });
 
 function put(key: string, sequence: number, cursor?: string): WatchEvent {
-  const stamp = makeStamp({ wallMs: sequence, counter: 0, origin: fakeOrigin });
-  const position = { origin: fakeOrigin, sequence };
+  const stamp = makeStamp({ wallMs: sequence, counter: 0, log: fakeLog });
+  const position = { log: fakeLog, sequence };
   return { kind: 'put', key, value: Buffer.from(key), stamp, position, ...(cursor === undefined ? {} : { cursor }) };
 }
 
@@ -75,7 +75,7 @@ describe('watching', () => {
     node.watchScripts = [[put('a', 1, 'c1')], [put('b', 2)], [put('c', 3)]];
     await cluster.namespaces.create('flags');
     await take(cluster.namespace('flags').watch(), 3);
-    expect(node.watches.map(({ session }) => session?.vector)).toEqual(Array(3).fill(new Map([[fakeOrigin, 99]])));
+    expect(node.watches.map(({ session }) => session?.vector)).toEqual(Array(3).fill(new Map([[fakeLog, 99]])));
   });
 
   test('it begins behind the cursor that it is given, and tells resets', async () => {
@@ -117,6 +117,6 @@ describe('watching', () => {
     node.watchScripts = [[put('a', 7, 'c')]];
     await take(cluster.namespace('flags').watch(), 1);
     await cluster.namespace('flags').get('a');
-    expect(node.sessions.at(-1)?.vector.get(fakeOrigin)).toBe(7);
+    expect(node.sessions.at(-1)?.vector.get(fakeLog)).toBe(7);
   });
 });

@@ -8,11 +8,11 @@ import { sendText } from '../../src/http/send.ts';
 import type { HttpSurface } from '../../src/http/surface.ts';
 import type { NodeStatus } from '../../src/model/cluster.ts';
 import { MeridianError } from '../../src/model/errors.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 
-const origin = '00000000000000aa' as OriginId;
+const log = '00000000000000aa' as LogId;
 
 const readyStatus: NodeStatus = {
   node: { name: 'fra', role: 'edge', id: 'e1', region: 'eu' },
@@ -21,14 +21,14 @@ const readyStatus: NodeStatus = {
   ready: true,
   notes: [],
   uptimeMs: 5,
-  parts: [
+  scopes: [
     {
-      part: 'cache',
-      includes: ['*'],
+      kind: 'cache',
+      filter: ['*'],
       state: 'live',
-      covered: new Map([[origin, 7]]),
+      covered: new Map([[log, 7]]),
       floor: new Map(),
-      settled: new Map(),
+      stable: new Map(),
     },
   ],
   followers: [],
@@ -174,10 +174,11 @@ describe('the HTTP listener of a node', () => {
     expect((await fetch(`${base}/livez`)).status).toBe(200);
   });
 
-  it('writes vectors as objects and leaves what is unknown out of the status', async () => {
-    const body = (await (await fetch(`${base}/status?x=1`)).json()) as { parts: Array<Record<string, unknown>> };
-    expect(body.parts[0]?.['covered']).toEqual({ [origin]: 7 });
-    expect(body.parts[0]).not.toHaveProperty('boundMs');
+  it('tells its status by the names that its users know, vectors as objects, and leaves out what is unknown', async () => {
+    const body = (await (await fetch(`${base}/status?x=1`)).json()) as { scopes: Array<Record<string, unknown>> };
+    expect(body).toMatchObject({ name: 'fra', role: 'edge', cluster: 'c1', uptimeSeconds: 0.005 });
+    expect(body.scopes[0]?.['covered']).toEqual({ [log]: 7 });
+    expect(body.scopes[0]).not.toHaveProperty('boundMs');
   });
 
   it('refuses other methods than GET and HEAD', async () => {

@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts';
-import type { NodeStatus, PartStatus } from '../../src/model/cluster.ts';
+import type { NodeStatus, ScopeStatus } from '../../src/model/cluster.ts';
 import { MeridianError } from '../../src/model/errors.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 
-const origin = '00000000000000aa' as OriginId;
+const log = '00000000000000aa' as LogId;
 
-const part: PartStatus = {
-  part: 'copy',
-  includes: ['*'],
+const scope: ScopeStatus = {
+  kind: 'copy',
+  filter: ['*'],
   state: 'live',
-  covered: new Map([[origin, 41]]),
+  covered: new Map([[log, 41]]),
   floor: new Map(),
-  settled: new Map(),
+  stable: new Map(),
   boundMs: 250,
   records: 12,
 };
@@ -25,7 +25,7 @@ const status: NodeStatus = {
   ready: true,
   notes: [],
   uptimeMs: 5_000,
-  parts: [part],
+  scopes: [scope],
   followers: [],
   readOnly: false,
 };
@@ -45,16 +45,16 @@ describe('the metrics of a node', () => {
 
   it('show the proven bound in seconds', async () => {
     const { text } = await metrics.scrape(status);
-    expect(samplesOf(text, 'meridian_staleness_seconds')).toEqual(['meridian_staleness_seconds{part="copy"} 0.25']);
+    expect(samplesOf(text, 'meridian_staleness_seconds')).toEqual(['meridian_staleness_seconds{scope="copy"} 0.25']);
   });
 
   it('have no series for a bound or hit ratio that is unknown, also after one was known', async () => {
     await metrics.scrape({ ...status, hitRate: 0.5 });
-    const { boundMs: _, ...unknown } = part;
-    const { text } = await metrics.scrape({ ...status, parts: [unknown] });
+    const { boundMs: _, ...unknown } = scope;
+    const { text } = await metrics.scrape({ ...status, scopes: [unknown] });
     expect(samplesOf(text, 'meridian_staleness_seconds')).toEqual([]);
     expect(samplesOf(text, 'meridian_hit_ratio')).toEqual([]);
-    expect(samplesOf(text, 'meridian_records')).toEqual(['meridian_records{part="copy"} 12']);
+    expect(samplesOf(text, 'meridian_records')).toEqual(['meridian_records{scope="copy"} 12']);
   });
 
   it('show nothing of an earlier status where the node could not say', async () => {
@@ -70,7 +70,7 @@ describe('the metrics of a node', () => {
       name: 'a',
       role: 'edge' as const,
       id: '1',
-      part: 'copy',
+      scope: 'copy',
       state: 'live' as const,
       behindCommits: 3,
     };
@@ -84,7 +84,7 @@ describe('the metrics of a node', () => {
       name: `f${i}`,
       role: 'edge' as const,
       id: String(i),
-      part: 'copy',
+      scope: 'copy',
       state: 'live' as const,
       behindCommits: 0,
     }));
@@ -110,7 +110,7 @@ describe('the metrics of a node', () => {
     const { text } = await metrics.scrape(status);
     expect(samplesOf(text, 'meridian_commit_seconds_sum')).toEqual(['meridian_commit_seconds_sum{synced="true"} 0.02']);
     expect(samplesOf(text, 'meridian_propagation_seconds_sum')).toEqual([
-      'meridian_propagation_seconds_sum{part="copy"} 0',
+      'meridian_propagation_seconds_sum{scope="copy"} 0',
     ]);
   });
 
@@ -119,8 +119,8 @@ describe('the metrics of a node', () => {
     metrics.replication.followEnded('copy', 'a:1', new Error('odd'));
     const { text } = await metrics.scrape(status);
     expect(samplesOf(text, 'meridian_feed_follows_ended_total')).toEqual([
-      'meridian_feed_follows_ended_total{part="copy",code="UNAVAILABLE"} 1',
-      'meridian_feed_follows_ended_total{part="copy",code="INTERNAL"} 1',
+      'meridian_feed_follows_ended_total{scope="copy",code="UNAVAILABLE"} 1',
+      'meridian_feed_follows_ended_total{scope="copy",code="INTERNAL"} 1',
     ]);
   });
 
@@ -140,24 +140,31 @@ describe('the metrics of a node', () => {
   });
 
   it('show what each peer and follower has yet to acknowledge, and nothing of one that keeps nothing', async () => {
-    const id = '00000000000000aa';
-    const follower = { role: 'edge', id: 'f', part: 'copy', state: 'live' } as const;
+    const follower = { role: 'edge', id: 'f', scope: 'copy', state: 'live' } as const;
     const { text } = await metrics.scrape({
       ...status,
-      node: { ...status.node, role: 'origin', id },
+      node: { ...status.node, role: 'origin' },
+      log,
       followers: [
         { ...follower, name: 'ber', unacknowledged: 3 },
-        { ...follower, name: 'par', part: 'cache' },
+        { ...follower, name: 'par', scope: 'cache' },
       ],
       peers: [{ name: 'iad', id: 'p', address: 'x:1', state: 'live', unacknowledged: 5 }],
     });
     expect(samplesOf(text, 'meridian_feed_follower_unacknowledged')).toEqual([
-      'meridian_feed_follower_unacknowledged{follower="ber",part="copy"} 3',
+      'meridian_feed_follower_unacknowledged{follower="ber",scope="copy"} 3',
     ]);
     expect(samplesOf(text, 'meridian_peer_unacknowledged')).toEqual(['meridian_peer_unacknowledged{peer="iad"} 5']);
     expect(samplesOf(text, 'meridian_peer_acknowledged_sequence')).toEqual([
       'meridian_peer_acknowledged_sequence{peer="iad"} 36',
     ]);
+  });
+
+  it('count the past logs of a member that wait to be sealed, and none of a node that is no member', async () => {
+    const waiting = { log: '00000000000000bb' as LogId, waitsFor: ['iad'] };
+    const { text } = await metrics.scrape({ ...status, log, unsealed: [waiting] });
+    expect(samplesOf(text, 'meridian_log_unsealed')).toEqual(['meridian_log_unsealed{role="edge"} 1']);
+    expect(samplesOf((await metrics.scrape(status)).text, 'meridian_log_unsealed')).toEqual([]);
   });
 
   it('tell refused calls by their reason, of which there is a bounded number', async () => {

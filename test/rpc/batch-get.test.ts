@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { GetAnswer } from '../../src/model/key-value.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
 import { nowhere } from '../../src/model/position.ts';
+import { emptySession } from '../../src/model/session.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
 import { packGets } from '../../src/rpc/server/batch-get.ts';
 
@@ -14,7 +15,7 @@ function answer(key: string, valueBytes: number): GetAnswer {
     past: false,
     covered: new Map(),
     responder: 'o',
-    openings: new Map(),
+    session: emptySession,
   };
 }
 

@@ -2,15 +2,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
-import { parseOriginId } from '../../src/model/position.ts';
+import { parseLogId } from '../../src/model/position.ts';
 import { parseStamp } from '../../src/model/stamp.ts';
 import { windowBytes } from '../../src/rpc/proto.ts';
 import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { aCall, type Loopback, overLoopback, upstreamWith } from './loopback.ts';
 
-const origin = parseOriginId('1'.repeat(16));
+const log = parseLogId('1'.repeat(16));
 const stamp = parseStamp(`${'0'.repeat(16)}${'1'.repeat(16)}`);
-if (origin === undefined || stamp === undefined) throw new Error('a bad sample');
+if (log === undefined || stamp === undefined) throw new Error('a bad sample');
 
 const eventBytes = 256 * 1024;
 /** Some times more than what the connection, both its ends and their buffers may hold. */
@@ -24,14 +24,14 @@ const event: FeedEvent = {
       namespace: registryNamespace,
       key: 'k',
       stamp,
-      position: { origin, sequence: 1 },
+      position: { log, sequence: 1 },
       value: Buffer.alloc(eventBytes),
     },
   ],
 };
 
 const open: FollowOpen = {
-  protocol: 1,
+  protocol: 2,
   node: { name: 'slow', role: 'edge', id: '2'.repeat(16), region: '' },
   nonce: 'x',
   role: 'copy',

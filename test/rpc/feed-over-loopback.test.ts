@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 const open: FollowOpen = {
-  protocol: 1,
+  protocol: 2,
   node: { name: 'follower', role: 'edge', id: 'f'.repeat(16), region: 'here', location: [52.5, 13.4] },
   nonce: 'nonce-of-test',
   role: 'copy',
@@ -112,10 +112,10 @@ describe('the feed over gRPC', () => {
     await follower.until(isCaughtUp);
     follower.probes.push({ kind: 'probe', id: 7, durable: emptyVector, wallMs: 1 });
     const [echo] = (await follower.until(({ kind }) => kind === 'echo')).slice(-1);
-    expect(echo).toMatchObject({ id: 7, bound: { boundMs: 0, root: origin.identity.id } });
+    expect(echo).toMatchObject({ id: 7, bound: { boundMs: 0, root: (await origin.status()).log } });
   });
 
-  it('encodes a commit once for all followers of a like part', async () => {
+  it('encodes a commit once for all followers of a like scope', async () => {
     const followers = [follow(), follow(), follow(), follow(), follow()];
     for (const follower of followers) await follower.until(isCaughtUp);
     const before = loopback.server.feed.encodes;

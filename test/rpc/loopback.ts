@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Call } from '../../src/model/call.ts';
 import { MeridianError } from '../../src/model/errors.ts';
-import type { Upstream } from '../../src/model/upstream.ts';
+import type { Peer, Upstream } from '../../src/model/upstream.ts';
+import { OriginFolder } from '../../src/node/origin-stores.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { Origin } from '../../src/origin/origin.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
@@ -13,7 +14,6 @@ import { RpcServer, type RpcServerOptions } from '../../src/rpc/server/rpc-serve
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
-import { openLevelStore } from '../../src/store/level-store.ts';
 
 /** An Upstream behind a server on a port of this machine, and a client of it. */
 export interface Loopback {
@@ -43,10 +43,10 @@ export async function overLoopback(upstream: Upstream, options: Partial<RpcServe
 /** A new origin over a store of its own; `close` takes both away. */
 export async function openOrigin(): Promise<{ readonly origin: Origin; close(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'meridian-rpc-'));
-  const store = await openLevelStore(folder);
+  const stores = await OriginFolder.open(folder);
   const origin = await Origin.open({
     ...originDefaults,
-    store,
+    stores,
     clock: systemClock,
     random: systemRandom,
     observer: silentReplicationObserver,
@@ -60,7 +60,7 @@ export async function openOrigin(): Promise<{ readonly origin: Origin; close(): 
     origin,
     close: async () => {
       await origin.close();
-      await store.close();
+      await stores.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -75,8 +75,8 @@ const refuse = async (): Promise<never> => {
   throw new MeridianError('UNIMPLEMENTED', 'not part of this test', { reason: 'not-part-of-test' });
 };
 
-/** An Upstream of which a test implements what it looks at; all else is refused. */
-export function upstreamWith(parts: Partial<Upstream>): Upstream {
+/** An Upstream of which a test implements what it looks at; all else is refused. With `report` it is an origin. */
+export function upstreamWith(parts: Partial<Peer>): Upstream {
   const refused: Upstream = {
     get: refuse,
     list: refuse,
@@ -92,8 +92,7 @@ export function upstreamWith(parts: Partial<Upstream>): Upstream {
     moveHome: refuse,
     status: refuse,
     members: refuse,
-    retire: refuse,
-    report: refuse,
+    removeMember: refuse,
     digest: refuse,
     digestRange: refuse,
   };

@@ -10,6 +10,7 @@ import type { FeedEvent, FollowerMessage, FollowOpen } from '../../src/model/fee
 import { everything } from '../../src/model/filter.ts';
 import type { GetAnswer } from '../../src/model/key-value.ts';
 import type { NamespaceId, NamespaceInfo } from '../../src/model/namespace.ts';
+import type { LogId, MemberId } from '../../src/model/position.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { services } from '../../src/rpc/proto.ts';
 import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
@@ -35,15 +36,16 @@ const status = (ready: boolean): NodeStatus => ({
   ready,
   notes: [],
   uptimeMs: 1,
-  parts: [],
+  unsealed: [],
+  scopes: [],
   followers: [],
   readOnly: false,
 });
 
-const books: NamespaceInfo = { id: '3'.repeat(32) as NamespaceId, title: 'books', home: '1'.repeat(16) };
+const books: NamespaceInfo = { id: '3'.repeat(32) as NamespaceId, title: 'books', home: '1'.repeat(16) as MemberId };
 
 const open: FollowOpen = {
-  protocol: 1,
+  protocol: 2,
   node: { name: 'f', role: 'edge', id: '2'.repeat(16), region: '' },
   nonce: 'x',
   role: 'cache',
@@ -209,6 +211,51 @@ describe('the gRPC server', () => {
     }
   });
 
+  it('passes a report on where an origin is served, and says that it has none where an edge is', async () => {
+    const [member, initiator, reporter] = ['4', '5', '6'].map((digit) => digit.repeat(16)) as [
+      MemberId,
+      MemberId,
+      MemberId,
+    ];
+    const asked = { member, initiator, reporter, withdraws: true };
+    const report = { covered: new Map([['7'.repeat(16) as LogId, 8]]), registered: [initiator, reporter] };
+    const seen: object[] = [];
+    const atOrigin = await serve({
+      report: async (request) => {
+        seen.push(request);
+        return report;
+      },
+    });
+    expect(await atOrigin.remote.report(asked, aCall())).toEqual(report);
+    expect(seen).toEqual([asked]);
+    const atEdge = await serve({});
+    await expect(atEdge.remote.report(asked, aCall())).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+  });
+
+  it('tells the logs of members, and where those of a removed one were sealed, as they were', async () => {
+    const [closed, log] = ['8', '9'].map((digit) => digit.repeat(16)) as [LogId, LogId];
+    const logs = [
+      { log: closed, openedMs: 1, final: 7 },
+      { log, openedMs: 2 },
+    ];
+    const member = { ...status(true).node, connected: true, logs };
+    const removed = {
+      id: '4'.repeat(16) as MemberId,
+      name: 'fra',
+      logs: [{ log: closed, final: 7 }],
+      missing: ['iad'],
+    };
+    const unsealed = [{ log: closed, waitsFor: ['iad'] }];
+    const { remote } = await serve({
+      members: async () => [member],
+      removeMember: async () => removed,
+      status: async () => ({ ...status(true), log, unsealed }),
+    });
+    expect(await remote.members(aCall())).toEqual([member]);
+    expect(await remote.removeMember({ name: 'fra', force: false }, aCall())).toEqual(removed);
+    expect(await remote.status(aCall())).toMatchObject({ log, unsealed });
+  });
+
   it('says over grpc.health.v1 whether the node is ready', async () => {
     for (const [ready, expected] of [
       [true, 'SERVING'],
@@ -284,7 +331,7 @@ describe('the gRPC server', () => {
       find: async () => books,
       async *follow(_open, _messages, signal) {
         yield opened as FeedEvent;
-        yield { kind: 'caught-up', vector: new Map(), floor: new Map(), settled: new Map() } as FeedEvent;
+        yield { kind: 'caught-up', vector: new Map(), floor: new Map(), stable: new Map() } as FeedEvent;
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       },
     });

@@ -15,8 +15,7 @@ const caughtUp: FeedEvent = {
   kind: 'caught-up',
   vector: new Map(),
   floor: new Map(),
-  settled: new Map(),
-  epochs: new Map(),
+  stable: new Map(),
 };
 
 test('a cursor that could not be given with what was told comes as soon as it can', () => {

@@ -106,7 +106,7 @@ describe('nodes as processes', () => {
     expect((await fetch(`${base}/livez`)).status).toBe(200);
     expect((await fetch(`${base}/readyz`)).status).toBe(200);
     expect(await (await fetch(`${base}/metrics`)).text()).toContain('meridian_ready{role="origin"} 1');
-    expect(await (await fetch(`${base}/status`)).json()).toMatchObject({ node: { name: 'iad', role: 'origin' } });
+    expect(await (await fetch(`${base}/status`)).json()).toMatchObject({ name: 'iad', role: 'origin' });
   });
 
   it('go on after garbage on the gRPC port', async () => {

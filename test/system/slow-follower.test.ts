@@ -54,7 +54,7 @@ class RawFollower {
     }
     const name = `slow-${id}`;
     const open = encodeOpen({
-      protocol: 1,
+      protocol: 2,
       node: { name, role: 'edge', id: id.toString(16).padStart(16, '0'), region: '' },
       nonce: name,
       role: 'copy',

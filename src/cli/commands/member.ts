@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import type { Member, RemovedMember } from '../../model/cluster.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import { type Choose, type Command, install } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -21,15 +22,8 @@ const listCommand: Command<ClientWords> = {
       const members = await cluster.members({ signal: context.terminal.stopped });
       if (words.json) for (const member of members) await context.terminal.write(`${JSON.stringify(member)}\n`);
       else {
-        const rows = members.map(({ name, role, region, id, connected, address }) => [
-          name,
-          role,
-          region,
-          id,
-          connected ? 'connected' : 'away',
-          address ?? '',
-        ]);
-        await context.terminal.write(table(['name', 'role', 'region', 'id', 'state', 'address'], rows));
+        const headings = ['name', 'role', 'region', 'id', 'state', 'address', 'logs', 'newest log'];
+        await context.terminal.write(table(headings, members.map(memberRow)));
       }
       return exitCodes.done;
     }),
@@ -37,7 +31,7 @@ const listCommand: Command<ClientWords> = {
 
 const removeCommand: Command<RemoveWords> = {
   usage: 'remove <origin>',
-  describe: 'Remove an origin for good; what the others hold of it stays',
+  describe: 'Remove an origin for good: its logs are sealed at what the others hold of them',
   build: (parser) =>
     withClientOptions(parser)
       .positional('origin', {
@@ -57,15 +51,26 @@ const removeCommand: Command<RemoveWords> = {
     const { origin: name, force, yes } = words;
     if (!yes) await confirm(`Remove origin ${name} for good? It cannot come back under its id.`, context.terminal);
     return withCluster(words, context, async (cluster) => {
-      const removed = await cluster.retire({ name, force }, { signal: context.terminal.stopped });
-      const { final, missing } = removed;
-      const away = missing.length === 0 ? '' : `; not heard: ${missing.join(', ')}`;
-      const text = `${removed.name} (${removed.id}) is removed at its write ${final}${away}`;
-      await context.terminal.write(`${words.json ? JSON.stringify(removed) : text}\n`);
+      const removed = await cluster.removeMember({ name, force }, { signal: context.terminal.stopped });
+      await context.terminal.write(`${words.json ? JSON.stringify(removed) : describeRemoved(removed)}\n`);
       return exitCodes.done;
     });
   },
 };
+
+function memberRow({ name, role, region, id, connected, address, logs = [] }: Member): string[] {
+  const { length } = logs;
+  const waiting = logs.slice(0, -1).filter(({ final }) => final === undefined).length;
+  const count = `${length}${waiting === 0 ? '' : ` (${waiting} not sealed)`}`;
+  const state = connected ? 'connected' : 'away';
+  return [name, role, region, id, state, address ?? '', length === 0 ? '' : count, logs.at(-1)?.log ?? ''];
+}
+
+function describeRemoved({ id, name, logs, missing }: RemovedMember): string {
+  const sealed = logs.map(({ log, final }) => `log ${log} is sealed at its write ${final}`);
+  const away = missing.length === 0 ? [] : [`not heard: ${missing.join(', ')}`];
+  return [`${name} (${id}) is removed`, ...sealed, ...away].join('\n');
+}
 
 /** Asks on standard error and reads one line. @throws UsageError where nobody is there to ask, or the answer is no */
 async function confirm(question: string, { note, input, inputIsKeyboard }: Terminal): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
-import type { VersionVector } from '../../model/version-vector.ts';
+import type { ScopeDigest } from '../../model/cluster.ts';
+import { statusJson } from '../../model/status-json.ts';
 import { systemClock } from '../../runtime/system-clock.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
@@ -14,7 +15,7 @@ interface StatusWords extends ClientWords {
 
 export const statusCommand: Command<StatusWords> = {
   usage: 'status',
-  describe: 'What a node says of itself: parts, vectors, proven age, followers; from an origin, of the whole cluster',
+  describe: 'What a node says of itself: scopes, vectors, proven age, followers; from an origin, of the whole cluster',
   build: (parser) =>
     withClientOptions(parser)
       .option('digest', {
@@ -59,16 +60,18 @@ function textOf(own: NodeView, views: readonly NodeView[], digest: boolean): str
 
 /** The node asked, with its digests, and the others of the cluster beside it. */
 function jsonOf([own, ...others]: readonly NodeView[]): string {
-  const node = { ...own?.status, ...(own?.digests === undefined ? {} : { digests: own.digests }) };
-  const members = others.map(({ member, status, digests, error }) => ({
-    node: member,
-    ...status,
-    ...(digests === undefined ? {} : { digests }),
-    ...(error === undefined ? {} : { error }),
-  }));
-  return `${JSON.stringify({ ...node, ...(others.length === 0 ? {} : { members }) }, vectors)}\n`;
+  const members = others.map(viewJson);
+  return `${JSON.stringify({ ...(own && viewJson(own)), ...(members.length === 0 ? {} : { members }) })}\n`;
 }
 
-function vectors(_key: string, value: unknown): unknown {
-  return value instanceof Map ? Object.fromEntries(value as VersionVector) : value;
+function viewJson({ member, status, digests, error }: NodeView): object {
+  return {
+    ...(status === undefined ? member : { connected: member.connected, ...statusJson(status) }),
+    ...(digests === undefined ? {} : { digests: digests.map(digestJson) }),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+function digestJson({ vector, ...rest }: ScopeDigest): object {
+  return { ...rest, vector: Object.fromEntries(vector) };
 }

@@ -50,7 +50,7 @@ async function comeBack(stage: Stage): Promise<void> {
   await claim(stage, 'every region proves its staleness again', await provenAgain(stage));
 }
 
-/** Each part of each edge follows by itself, and comes back after a back-off of its own. */
+/** Each scope of each edge follows by itself, and comes back after a back-off of its own. */
 async function provenAgain(stage: Stage): Promise<boolean> {
   const { cluster, clock, signal } = stage;
   const deadlineMs = clock.monotonicMs() + backWithinMs;

@@ -8,7 +8,7 @@ export interface RegionFigures {
   coldMs: readonly number[];
   originMs: readonly number[];
   propagationMs: readonly number[];
-  /** Of the part that is proven least; unset = unknown. */
+  /** Of the scope that is proven least; unset = unknown. */
   boundMs: number | undefined;
   /** Unset where no read has been answered yet. */
   hitRate: number | undefined;

@@ -50,7 +50,7 @@ export async function refreshStatus(stage: Stage): Promise<void> {
   await Promise.all(
     stage.cluster.regions.map(async (region) => {
       const status = await region.atEdge.status({ timeoutMs: 2_000 }).catch(() => undefined);
-      const bounds = status?.parts.map(({ boundMs }) => boundMs) ?? [undefined];
+      const bounds = status?.scopes.map(({ boundMs }) => boundMs) ?? [undefined];
       const figures = figuresOf(stage, region);
       figures.boundMs = bounds.some((bound) => bound === undefined)
         ? undefined

@@ -1,7 +1,7 @@
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import type { Address } from '../../config/option.ts';
 import { parseAddress } from '../../config/parse-address.ts';
-import type { Member, NodeStatus, PartDigest } from '../../model/cluster.ts';
+import type { Member, NodeStatus, ScopeDigest } from '../../model/cluster.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import { formatVector } from '../../model/version-vector.ts';
 import { table } from '../table.ts';
@@ -11,7 +11,7 @@ import { ageOf } from './describe-node.ts';
 export interface NodeView {
   readonly member: Member;
   readonly status?: NodeStatus;
-  readonly digests?: readonly PartDigest[];
+  readonly digests?: readonly ScopeDigest[];
   readonly error?: string;
 }
 
@@ -52,21 +52,21 @@ export function describeCluster(views: readonly NodeView[]): string {
   const rows = views.flatMap(({ member: { name, role, region }, status, error }): string[][] => {
     if (status === undefined) return [[name, role, region, `unknown: ${error}`, '', '', '', '']];
     const state = status.ready ? 'ready' : 'NOT READY';
-    return status.parts.map(({ part, boundMs, bytes, covered }) => {
+    return status.scopes.map(({ kind, boundMs, bytes, covered }) => {
       const hitRate = status.hitRate === undefined ? '' : `${(status.hitRate * 100).toFixed(1)} %`;
-      return [name, role, region, state, part, ageOf(boundMs), hitRate, bytes?.toString() ?? '', formatVector(covered)];
+      return [name, role, region, state, kind, ageOf(boundMs), hitRate, bytes?.toString() ?? '', formatVector(covered)];
     });
   });
-  return table(['node', 'role', 'region', 'state', 'part', 'proven age', 'hit rate', 'bytes', 'covered'], rows);
+  return table(['node', 'role', 'region', 'state', 'scope', 'proven age', 'hit rate', 'bytes', 'covered'], rows);
 }
 
-/** One line for each namespace of each part: equal lines hold equal records. */
+/** One line for each namespace of each scope: equal lines hold equal records. */
 export function describeDigests(views: readonly NodeView[]): string {
   const rows = views.flatMap(({ member, digests = [] }) =>
-    digests.map(({ title, prefixes, part, records, digest, vector, second }) => {
+    digests.map(({ title, prefixes, scope, records, digest, vector, second }) => {
       const holds = prefixes.map((prefix) => (prefix === '' ? title : `${title}/${prefix}*`)).join(' ');
-      return [member.name, part, holds, String(records), digest, formatVector(vector), String(second)];
+      return [member.name, scope, holds, String(records), digest, formatVector(vector), String(second)];
     }),
   );
-  return table(['node', 'part', 'holds', 'records', 'digest', 'covered', 'second'], rows);
+  return table(['node', 'scope', 'holds', 'records', 'digest', 'covered', 'second'], rows);
 }

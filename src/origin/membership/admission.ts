@@ -11,11 +11,14 @@ import type { Membership } from './membership.ts';
 export interface AdmissionOptions {
   readonly ledger: Ledger;
   readonly ownLog: OwnLog;
-  readonly membership: Pick<Membership, 'clusterId' | 'leave' | 'replace'>;
+  readonly membership: Pick<Membership, 'check' | 'clusterId' | 'leave' | 'replace'>;
   readonly nonce: string;
   /** Where the peer says that it is reached. */
   readonly called: (node: NodeIdentity) => void;
 }
+
+/** The reason of a refusal: the follower runs as the member that refuses it, from an earlier opening. It is to stop. */
+export const openedLater = 'opened-later';
 
 /** The handshake with a peer that follows this origin, and the record that lets a new one in (rules R8, R16, R19). */
 export class Admission {
@@ -27,7 +30,8 @@ export class Admission {
 
   /**
    * Sees to it that the peer is registered before it is served anything, so that from here on nothing is purged that it
-   * has yet to hear of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster)
+   * has yet to hear of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster); UNAVAILABLE
+   * (it serves nobody)
    */
   async admit({ node, nonce, clusterId, opening, floor }: FollowOpen): Promise<void> {
     const { ledger, ownLog, membership } = this.#options;
@@ -36,8 +40,11 @@ export class Admission {
     if (nonce === this.#options.nonce) throw refused('self', 'an origin does not follow itself');
     if (id === ownLog.member) {
       this.meetsOwnId(node, opening);
-      throw refused('same-member', `${node.name} is this member too: one of the two is a copy`);
+      const isLater = ownLog.opening !== undefined && (opening === undefined || opening.opened < ownLog.opening.opened);
+      const message = `${node.name} is this member too: one of the two is a copy`;
+      throw isLater ? refused(openedLater, `${message}, and this one was opened later`) : refused('same-member', message);
     }
+    membership.check();
     const own = membership.clusterId;
     if (clusterId !== undefined && clusterId !== own) {
       throw refused('other-cluster', `${node.name} belongs to cluster ${clusterId}, this origin to ${own}`);
@@ -53,11 +60,11 @@ export class Admission {
     if (members.member(id) === undefined) await this.#register(id, node);
   }
 
-  /** Somebody else runs as this member. Of the two the later opening goes on (rule R16). */
+  /** Somebody else runs as this member. Of the two the later opening goes on (rule R16); one that has yet to open never does. */
   meetsOwnId({ name }: NodeIdentity, theirs: Opening | undefined): void {
     const { ownLog, membership } = this.#options;
     const mine = ownLog.opening;
-    if (theirs === undefined || mine === undefined || theirs.opened <= mine.opened) return;
+    if (theirs === undefined || (mine !== undefined && theirs.opened <= mine.opened)) return;
     membership.replace(`${name} runs this member too, from a later opening of its store: one of the two is a copy`);
   }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { FollowOpen } from '../../../src/model/feed.ts';
 import { registryNamespace } from '../../../src/model/namespace.ts';
-import type { OriginId } from '../../../src/model/position.ts';
+import type { LogId } from '../../../src/model/position.ts';
 import { decodeOpen, encodeOpen } from '../../../src/rpc/codec/follow-codec.ts';
 
 const range = { namespace: registryNamespace, prefix: 'a' };
 const open: FollowOpen = {
-  protocol: 1,
+  protocol: 2,
   node: { name: 'edge', role: 'edge', id: 'e1', region: 'here' },
   nonce: 'n',
   clusterId: 'c',
@@ -24,13 +24,20 @@ function decoded(message: FollowOpen): FollowOpen {
 }
 
 const manyRanges = Array.from({ length: 1025 }, () => range);
-const manyComponents = Array.from({ length: 1025 }, (_, index) => {
-  return [index.toString(16).padStart(16, '0') as OriginId, { sequence: 1, epoch: undefined }] as const;
+const components = Array.from({ length: 1025 }, (_, index) => {
+  return [index.toString(16).padStart(16, '0') as LogId, 1] as const;
 });
+
+const manyLogs = { kind: 'cursor', cursor: new Map(components) } as const;
 
 describe('what a follower says when it opens a stream', () => {
   it('is read as it was written', () => {
     expect(decoded(open)).toEqual(open);
+  });
+
+  it('may name every log that there ever was, where it is a node', () => {
+    const copy = { ...open, start: manyLogs, floor: manyLogs.cursor };
+    expect(decoded(copy)).toEqual(copy);
   });
 
   it.each<[string, FollowOpen]>([
@@ -40,7 +47,7 @@ describe('what a follower says when it opens a stream', () => {
     ['bytes in its name', { ...open, node: { ...open.node, name: 'n'.repeat(513) } }],
     ['bytes in its nonce', { ...open, nonce: 'n'.repeat(513) }],
     ['bytes in a token', { ...open, start: { kind: 'partial', token: 't'.repeat(256 * 1024 + 1) } }],
-    ['components in its cursor', { ...open, start: { kind: 'cursor', cursor: new Map(manyComponents) } }],
+    ['components in the cursor of its watch', { ...open, role: 'watch', start: manyLogs }],
   ])('is refused where it has too many %s', (_, message) => {
     expect(() => decoded(message)).toThrowError(
       expect.objectContaining({

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Changes, FeedEvent, FollowOpen } from '../../../src/model/feed.ts';
 import { parseNamespaceId } from '../../../src/model/namespace.ts';
-import { parseOriginId } from '../../../src/model/position.ts';
+import { parseLogId } from '../../../src/model/position.ts';
 import { parseStamp } from '../../../src/model/stamp.ts';
 import type { WireFollowResponse } from '../../../src/rpc/codec/feed-codec.ts';
 import { EventAssembler, eventMessages } from '../../../src/rpc/codec/feed-messages.ts';
@@ -20,31 +20,26 @@ function hex<T>(bytes: number, parse: (text: string) => T | undefined): fc.Arbit
   });
 }
 
-const origin = hex(8, parseOriginId);
+const log = hex(8, parseLogId);
 const namespace = hex(16, parseNamespaceId);
 const stamp = hex(16, parseStamp);
 const sequence = fc.maxSafeNat();
 const key = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
-const vector = fc.array(fc.tuple(origin, sequence), { maxLength: 4 }).map((entries) => new Map(entries));
-const epoch = fc.nat(0xffff_ffff);
-const starts = fc.array(fc.record({ epoch, first: sequence }), { minLength: 1, maxLength: 3 });
-const epochs = fc.array(fc.tuple(origin, starts), { maxLength: 3 }).map((entries) => new Map(entries));
-const step = fc.record(
-  { vector, floor: vector, settled: vector, epochs },
-  { requiredKeys: ['vector', 'floor', 'settled'] },
-);
+const vector = fc.array(fc.tuple(log, sequence), { maxLength: 4 }).map((entries) => new Map(entries));
+const step = fc.record({ vector, stable: vector });
+const opening = fc.record({ log, opened: stamp });
 const node = fc.record(
   {
     name: fc.string(),
     role: fc.constantFrom('origin' as const, 'edge' as const),
-    id: origin,
+    id: log,
     region: fc.string(),
     location: fc.tuple(fc.double({ noNaN: true }), fc.double({ noNaN: true })),
   },
   { requiredKeys: ['name', 'role', 'id', 'region'] },
 );
 
-const written = { namespace, key, stamp, position: fc.record({ origin, sequence }), expiresAt: fc.nat(4_000_000_000) };
+const written = { namespace, key, stamp, position: fc.record({ log, sequence }), expiresAt: fc.nat(4_000_000_000) };
 const must = ['kind', 'namespace', 'key', 'stamp', 'position'] as const;
 const metadata = fc.json({ maxDepth: 1 });
 const value = fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes));
@@ -58,21 +53,23 @@ const change = fc.oneof(
 );
 const recordKey = fc.record({ namespace, key });
 
+const reasons = ['below-floor', 'beyond-seal', 'void-log', 'void-progress', 'asked'] as const;
+const reason = fc.constantFrom(...reasons);
+
 const event: fc.Arbitrary<FeedEvent> = fc.oneof(
-  fc.record({
-    kind: fc.constant('opened' as const),
-    node,
-    nonce: fc.string(),
-    clusterId: fc.string(),
-    generation: fc.string(),
-    wallMs: fc.nat(),
-  }),
-  fc.record({
-    kind: fc.constant('resync' as const),
-    vector,
-    finals: vector,
-    reason: fc.constantFrom('below-floor' as const, 'unknown-epoch' as const, 'void-progress' as const),
-  }),
+  fc.record(
+    {
+      kind: fc.constant('opened' as const),
+      node,
+      nonce: fc.string(),
+      clusterId: fc.string(),
+      generation: fc.string(),
+      opening,
+      wallMs: fc.nat(),
+    },
+    { requiredKeys: ['kind', 'node', 'nonce', 'clusterId', 'generation', 'wallMs'] },
+  ),
+  fc.record({ kind: fc.constant('resync' as const), reason }),
   fc.record(
     {
       kind: fc.constant('changes' as const),
@@ -84,13 +81,13 @@ const event: fc.Arbitrary<FeedEvent> = fc.oneof(
     },
     { requiredKeys: ['kind', 'records'] },
   ),
-  step.map((closing) => ({ kind: 'caught-up' as const, ...closing })),
+  fc.record({ kind: fc.constant('caught-up' as const), vector, stable: vector, floor: vector }),
   fc.record(
     {
       kind: fc.constant('echo' as const),
       id: fc.nat(),
       wallMs: fc.nat(),
-      bound: fc.record({ boundMs: fc.nat(), root: origin }),
+      bound: fc.record({ boundMs: fc.nat(), root: log }),
     },
     { requiredKeys: ['kind', 'id', 'wallMs'] },
   ),
@@ -111,7 +108,7 @@ function overTheWire(sent: FeedEvent): { readonly received: FeedEvent | undefine
 
 function liveOf(sizes: readonly number[]): Changes {
   const id = parseNamespaceId('a'.repeat(32));
-  const from = parseOriginId('b'.repeat(16));
+  const from = parseLogId('b'.repeat(16));
   const version = parseStamp('c'.repeat(32));
   if (id === undefined || from === undefined || version === undefined) throw new Error('hex digits are refused');
   const records = sizes.map((size, index) => ({
@@ -119,7 +116,7 @@ function liveOf(sizes: readonly number[]): Changes {
     namespace: id,
     key: `k${index}`,
     stamp: version,
-    position: { origin: from, sequence: index + 1 },
+    position: { log: from, sequence: index + 1 },
     value: Buffer.alloc(size, `${index}`),
   }));
   return { kind: 'changes', records, token: 'closes the event' };
@@ -169,9 +166,6 @@ describe('the messages of the feed', () => {
   });
 
   it('carry where a follower stands as it said', () => {
-    const cursor = fc
-      .array(fc.tuple(origin, fc.record({ sequence, epoch: fc.option(epoch, { nil: undefined }) })), { maxLength: 4 })
-      .map((entries) => new Map(entries));
     const range = fc.oneof(
       fc.record({ namespace, prefix: fc.string() }),
       fc.constant({ namespace: '*' as const, prefix: '' }),
@@ -179,7 +173,7 @@ describe('the messages of the feed', () => {
     const ranges = fc.array(range, { maxLength: 3 });
     const open: fc.Arbitrary<FollowOpen> = fc.record(
       {
-        protocol: fc.constant(1),
+        protocol: fc.constant(2),
         node,
         nonce: fc.string(),
         clusterId: fc.string({ minLength: 1 }),
@@ -190,13 +184,15 @@ describe('the messages of the feed', () => {
           fc.record({ kind: fc.constant('inline' as const), bytesMax: fc.nat() }),
         ),
         start: fc.oneof(
-          fc.constantFrom({ kind: 'nothing' as const }, { kind: 'now' as const }),
+          fc.constantFrom({ kind: 'nothing' as const }, { kind: 'now' as const }, { kind: 'resync' as const }),
           fc.record({ kind: fc.constant('partial' as const), token: fc.string() }),
           fc.record(
-            { kind: fc.constant('cursor' as const), cursor, token: fc.string({ minLength: 1 }) },
+            { kind: fc.constant('cursor' as const), cursor: vector, token: fc.string({ minLength: 1 }) },
             { requiredKeys: ['kind', 'cursor'] },
           ),
         ),
+        opening,
+        floor: vector,
       },
       { requiredKeys: ['protocol', 'node', 'nonce', 'role', 'filter', 'values', 'start'] },
     );

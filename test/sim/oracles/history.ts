@@ -75,7 +75,9 @@ export class History {
     const place = versions.findLastIndex((other) => other.record.stamp < record.stamp);
     versions.splice(place + 1, 0, version);
     this.#versions.set(name, versions);
-    if (record.namespace === registryNamespace && versions.at(-1) === version) this.logs.apply(record);
+    if (record.namespace !== registryNamespace || versions.at(-1) !== version) return true;
+    this.logs.apply(record);
+    if (record.key.startsWith('removed/')) this.#markLost();
     return true;
   }
 
@@ -170,9 +172,9 @@ export class History {
     return this.versions(namespace, key).findLast((version) => this.survives(version));
   }
 
-  /** False where only disks that are gone ever had it. */
+  /** False where only disks that are gone, of removed members, or of one that runs twice, ever had it. */
   survives({ holders }: Pick<Happened, 'holders'>): boolean {
-    for (const life of holders) if (!life.over) return true;
+    for (const life of holders) if (!life.over && this.#counts(life)) return true;
     return false;
   }
 
@@ -229,6 +231,18 @@ export class History {
   #isBuried(namespace: NamespaceId, life: Life): boolean {
     const versions = this.versions(registryNamespace, registryKeys.namespace(namespace));
     return versions.some(({ record, holders }) => record.kind === 'tombstone' && holders.has(life));
+  }
+
+  /** While two disks run as one member nobody knows which of them goes on. */
+  #counts(life: Life): boolean {
+    const member = this.#memberOf(life);
+    if (member === undefined) return true;
+    const twins = [...this.#lives.values()].filter((other) => this.#memberOf(other) === member);
+    return !this.isRemoved(member) && twins.length < 2;
+  }
+
+  #memberOf({ log }: Life): MemberId | undefined {
+    return log === undefined ? undefined : this.logs.get(log)?.member;
   }
 
   #lifeOf(disk: string, putAside = false): Life {

@@ -1,9 +1,9 @@
-import type { Change, FeedEvent, FollowOpen, FollowStart, Step } from '../../../src/model/feed.ts';
+import { type Change, type FeedEvent, type FollowOpen, type FollowStart, feedProtocol, type Step } from '../../../src/model/feed.ts';
 import type { NamespaceId } from '../../../src/model/namespace.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import { emptyVector, type VersionVector } from '../../../src/model/version-vector.ts';
-import { feedProtocol } from '../../../src/replication/feed-server.ts';
+
 import { WatchCursors } from '../../../src/rpc/server/watch-cursor.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import { describeEvent, type Oracles } from '../oracles/oracles.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterHandle } from '../../../../src/client/cluster-handle.ts';
-import type { PartDigest } from '../../../../src/model/cluster.ts';
+import type { ScopeDigest } from '../../../../src/model/cluster.ts';
 import { formatVector } from '../../../../src/model/version-vector.ts';
 import { SeededRandom } from '../../../support/seeded-random.ts';
 import { ChaosCluster, type Plan } from './chaos-cluster.ts';
@@ -114,7 +114,7 @@ describe.skipIf(seconds === 0)(
         copies.map(async (name): Promise<string> => {
           const handle = cluster.connect(name, 10_000);
           try {
-            const [only] = (await handle.digest({ second })) as readonly PartDigest[];
+            const [only] = (await handle.digest({ second })) as readonly ScopeDigest[];
             return only === undefined ? `${name}: nothing` : `${only.digest} ${formatVector(only.vector)}`;
           } catch (error) {
             return `${name}: ${(error as Error).message}`;

@@ -1,0 +1,104 @@
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { OriginStores } from '../origin/origin-options.ts';
+import { openLevelStore } from '../store/level-store.ts';
+import type { Store } from '../store/store.ts';
+import { syncFolder } from './sync-folder.ts';
+
+interface Aside {
+  readonly number: number;
+  readonly store: Store;
+}
+
+/**
+ * An origin's data folder. `store` is what it runs over; `aside-1`, `aside-2`, … are stores that it put aside to begin
+ * anew. A crash between any two steps leaves what the next opening goes on from:
+ *
+ *     store                    putAside: renamed
+ *     aside-1                  a crash here: an empty store is made beside it
+ *     aside-1  store           dropAside: renamed first, as a store that is half deleted cannot be opened
+ *     dropped-1  store         a crash here: the next opening deletes it
+ *     store
+ */
+export class OriginFolder implements OriginStores {
+  readonly #folder: string;
+  #store: Store;
+  #aside: readonly Aside[];
+
+  private constructor(folder: string, store: Store, aside: readonly Aside[]) {
+    this.#folder = folder;
+    this.#store = store;
+    this.#aside = aside;
+  }
+
+  /** @throws UNAVAILABLE (another process holds it), DATA_LOSS */
+  static async open(folder: string): Promise<OriginFolder> {
+    await mkdir(folder, { recursive: true });
+    const opened: Store[] = [];
+    const openOne = async (name: string): Promise<Store> => {
+      const store = await openLevelStore(join(folder, name));
+      opened.push(store);
+      return store;
+    };
+    try {
+      // First of all: it is what keeps a second process out.
+      const store = await openOne('store');
+      const names = await readdir(folder);
+      for (const number of numbered(names, 'dropped')) await removeFolder(join(folder, `dropped-${number}`));
+      const aside: Aside[] = [];
+      for (const number of numbered(names, 'aside')) aside.push({ number, store: await openOne(`aside-${number}`) });
+      return new OriginFolder(folder, store, aside);
+    } catch (error) {
+      for (const store of opened) await store.close();
+      throw error;
+    }
+  }
+
+  get store(): Store {
+    return this.#store;
+  }
+
+  get aside(): readonly Store[] {
+    return this.#aside.map(({ store }) => store);
+  }
+
+  async putAside(): Promise<OriginStores> {
+    const number = (this.#aside.at(-1)?.number ?? 0) + 1;
+    await this.#store.close();
+    await rename(join(this.#folder, 'store'), join(this.#folder, `aside-${number}`));
+    await syncFolder(this.#folder);
+    this.#store = await openLevelStore(join(this.#folder, 'store'));
+    this.#aside = [...this.#aside, { number, store: await openLevelStore(join(this.#folder, `aside-${number}`)) }];
+    return this;
+  }
+
+  async dropAside(): Promise<void> {
+    const dropped = this.#aside;
+    this.#aside = [];
+    for (const { number, store } of dropped) {
+      await store.close();
+      await rename(join(this.#folder, `aside-${number}`), join(this.#folder, `dropped-${number}`));
+    }
+    await syncFolder(this.#folder);
+    for (const { number } of dropped) await removeFolder(join(this.#folder, `dropped-${number}`));
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    await this.#store.close();
+    for (const { store } of this.#aside) await store.close();
+  }
+}
+
+/** The numbers behind that word, lowest first. */
+function numbered(names: readonly string[], word: string): readonly number[] {
+  const pattern = new RegExp(`^${word}-([1-9][0-9]*)$`);
+  return names
+    .map((name) => Number(pattern.exec(name)?.[1] ?? 0))
+    .filter((number) => number > 0)
+    .sort((a, b) => a - b);
+}
+
+async function removeFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}

@@ -1,0 +1,64 @@
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { describeFailure, exitCodes } from '../../src/cli/exit-code.ts';
+import { runNode } from '../../src/node/run-node.ts';
+import type { RunningNode } from '../../src/node/running-node.ts';
+
+/** A node that only starts and stops. */
+function fakeNode(
+  signals: Pick<RunningNode, 'mustReopen' | 'replaced'>,
+): RunningNode & { readonly stopped: () => number } {
+  const stop = vi.fn(async () => {});
+  return {
+    grpcAddress: '',
+    httpAddress: '',
+    ready: async () => true,
+    stop,
+    stopped: () => stop.mock.calls.length,
+    ...signals,
+  };
+}
+
+function run(start: () => Promise<RunningNode>, stopped: AbortSignal): Promise<void> {
+  const before = ['uncaughtException', 'unhandledRejection'].map(
+    (name) => [name, process.listeners(name as 'exit')] as const,
+  );
+  onTestFinished(() => {
+    for (const [name, listeners] of before) {
+      for (const listener of process.listeners(name as 'exit')) {
+        if (!listeners.includes(listener)) process.off(name, listener);
+      }
+    }
+  });
+  return runNode(start, 'error', stopped);
+}
+
+it('a node that begins anew is stopped and started again in the same process', async () => {
+  const stop = new AbortController();
+  const mustReopen = new AbortController();
+  const nodes = [fakeNode({ mustReopen: mustReopen.signal }), fakeNode({})] as const;
+  let started = 0;
+  const running = run(async () => {
+    if (started === 1) stop.abort();
+    else mustReopen.abort();
+    return nodes[started++] ?? nodes[1];
+  }, stop.signal);
+  await running;
+  expect([started, ...nodes.map((node) => node.stopped())]).toEqual([2, 1, 1]);
+});
+
+it('a node whose member runs elsewhere is stopped and not started again, and the process ends with a code of its own', async () => {
+  const replaced = new AbortController();
+  const node = fakeNode({ replaced: replaced.signal });
+  let started = 0;
+  const running = run(async () => {
+    started++;
+    replaced.abort('log 2 was opened later');
+    return node;
+  }, new AbortController().signal);
+  const error = await running.catch((thrown: unknown) => thrown);
+  expect(describeFailure(error, false)).toEqual({
+    exitCode: exitCodes.replaced,
+    line: expect.stringContaining('log 2 was opened later'),
+  });
+  expect([started, node.stopped(), exitCodes.replaced]).toEqual([1, 1, 4]);
+});
