@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Edge } from '../../src/edge/edge.ts';
 import { type EdgeOptions, edgeDefaults } from '../../src/edge/edge-options.ts';
 import { silentEdgeObserver } from '../../src/edge/observer.ts';
-import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
+import type { WriteAnswer } from '../../src/model/key-value.ts';
+import { emptySession, type Session, sessionAfterAnswer, sessionAfterRecord } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { OriginGroup } from '../origin/origin-group.ts';
@@ -109,6 +110,35 @@ describe('an edge of an origin whose disk was put back', () => {
     await group.settled('a');
     await group.untilHolds(async () => (await edge.status()).scopes.every(({ covered }) => covered.size === 1));
     expect(resyncs).toEqual([]);
+    await group.until(edge.close());
+  });
+
+  it.each([
+    ['copy', ['*']],
+    ['cache', []],
+  ] as const)('by its %s keeps a session small and true over many openings of the origin', async (_, replicate) => {
+    const edge = await edgeOf([group.reach('e', 'a')], replicate);
+    await group.untilHolds(async () => (await edge.status()).scopes.every(({ state }) => state === 'live'));
+    let session: Session = emptySession;
+    for (let round = 0; round < 20; round++) {
+      group.crash('a');
+      await group.open('a');
+      const asked = session;
+      const mutations = [{ kind: 'put' as const, key: 'k', value: Buffer.from(`${round}`) }];
+      const writing = () => edge.write({ namespace: 'ns', mutations, session: asked }, group.call());
+      let put: WriteAnswer | undefined;
+      await group.untilHolds(async () => {
+        put = await group.until(writing()).catch(() => undefined);
+        return put !== undefined;
+      });
+      session = sessionAfterAnswer(session, asked, put?.session ?? emptySession);
+      for (const key of ['k', 'absent']) {
+        const got = await group.until(edge.get({ namespace: 'ns', key, session }, group.call()));
+        if (key === 'k') expect(got.record?.stamp).toBe(put?.written[0]?.stamp);
+        session = sessionAfterAnswer(session, session, got.session);
+      }
+      expect(session.vector.size).toBeLessThanOrEqual(2);
+    }
     await group.until(edge.close());
   });
 });
