@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMeridianError } from '../../src/model/errors.ts';
+import type { RecordKey } from '../../src/model/key.ts';
 import { headOf, type Record } from '../../src/model/record.ts';
 import type { Snapshot, Store } from '../../src/store/store.ts';
 import {
@@ -12,18 +13,20 @@ import {
   sampleSeconds,
   tombstone,
 } from './sample-records.ts';
+import { storeDamage } from './store-damage.ts';
 import { bytes, collect, commit, expectRecord, keysOf, metaText, withSnapshot } from './store-driver.ts';
-
 import { storeViews } from './store-views.ts';
 
 export interface StoreHarness {
   /** Opens the one store of this harness. After `close`, a second opening shows what was committed. */
   open(): Promise<Store>;
+  /** Damages the record of that key on the disk of a store that is closed. */
+  damage(key: RecordKey): Promise<void>;
   /** Takes away all that the store left; every store is closed by then. */
   remove(): Promise<void>;
 }
 
-/** What every `Store` does. Run it from a test file: `storeContract('memory', async () => ({ open, remove }))`. */
+/** What every `Store` does. Run it from a test file: `storeContract('memory', async () => ({ open, damage, remove }))`. */
 export function storeContract(name: string, makeHarness: () => Promise<StoreHarness>): void {
   describe(`a store (${name})`, () => {
     let harness: StoreHarness;
@@ -210,6 +213,17 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
     storeViews({
       get store() {
         return store;
+      },
+    });
+
+    storeDamage({
+      get store() {
+        return store;
+      },
+      damage: async (key) => {
+        await store.close();
+        await harness.damage(key);
+        store = await harness.open();
       },
     });
 

@@ -6,7 +6,11 @@ import { MemoryDisk } from './memory-store.ts';
 
 storeContract('memory', async () => {
   const disk = new MemoryDisk();
-  return { open: async () => disk.open(), remove: async () => disk.wipe() };
+  return {
+    open: async () => disk.open(),
+    damage: async (key) => disk.damage(key),
+    remove: async () => disk.wipe(),
+  };
 });
 
 it('loses in a crash what was not synced, and nothing else', async () => {
