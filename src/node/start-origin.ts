@@ -6,11 +6,11 @@ import { Origin } from '../origin/origin.ts';
 import { type OriginOptions, originDefaults } from '../origin/origin-options.ts';
 import { rebuildStore } from '../origin/rebuild.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
-import { openLevelStore } from '../store/level-store.ts';
 import { advertisedAddress } from './advertised-address.ts';
 import { Closing } from './closing.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
+import { openNodeStore } from './open-store.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { saveUnreplicated } from './save-unreplicated.ts';
@@ -36,8 +36,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
   return closing.orClose(async () => {
     const metrics = new NodeMetrics(logger);
     closing.add('metrics', async () => metrics.stop());
-    const store = await openLevelStore(join(config.data, 'store'));
-    closing.add('store', () => store.close());
+    const store = await openNodeStore(join(config.data, 'store'), { ...config, outside, closing, name: 'store' });
     const mustReopen = new AbortController();
     const { name, region, location, durability } = config;
     const options: OriginOptions = {

@@ -13,6 +13,7 @@ import { addOperations } from './level/level-operations.ts';
 import { type LevelOptions, levelDefaults } from './level/level-options.ts';
 import { readHeads, readRecord } from './level/level-reader.ts';
 import { LevelSnapshot } from './level/level-snapshot.ts';
+import { Scrub, type ScrubStep } from './level/scrub.ts';
 import { syncLogs } from './level/sync-logs.ts';
 import type { CommitBatch, Damaged, OnDamaged, Snapshot, Store, StoreCondition } from './store.ts';
 
@@ -20,17 +21,29 @@ import type { CommitBatch, Damaged, OnDamaged, Snapshot, Store, StoreCondition }
  * A store in a folder of its own, made where it is absent. One process has it open at a time.
  * @throws UNAVAILABLE (`store-locked`) where another one has; DATA_LOSS where it is damaged or of a later format
  */
-export async function openLevelStore(directory: string, options: LevelOptions = {}): Promise<Store> {
+export async function openLevelStore(directory: string, options: LevelOptions = {}): Promise<ScrubbedStore> {
   const opened = await openDatabase(directory, options);
   return new LevelStore(directory, options, opened, await KnownDamage.load(opened.database));
 }
 
+/** A store that can be verified while it is used. */
+export interface ScrubbedStore extends Store {
+  /**
+   * Verifies the next of its tables. Where that is damaged, the store is closed, its damage is quarantined, and it is
+   * opened again: reads and commits wait, open snapshots end with an error. @throws DATA_LOSS where it is beyond that
+   */
+  scrub(): Promise<ScrubStep>;
+}
+
 type State =
   /** `readable`: a commit failed, and there is no room to open the store again. What was held before is read still. */
-  { readonly kind: 'open' | 'readable' | 'closed' } | { readonly kind: 'failed'; readonly cause: unknown };
+  | { readonly kind: 'open' | 'readable' | 'closed' }
+  /** Closed and opened again in between; reads wait. */
+  | { readonly kind: 'reopening'; readonly done: Promise<void> }
+  | { readonly kind: 'failed'; readonly cause: unknown };
 
 /** The store on LevelDB. What changes it runs one after the other, in the order of the calls; reads run beside that. */
-class LevelStore implements Store {
+class LevelStore implements ScrubbedStore {
   readonly #directory: string;
   readonly #options: LevelOptions;
   #database: Database;
@@ -44,6 +57,7 @@ class LevelStore implements Store {
   /** Ends, and never rejects, when everything that was asked for so far is done. */
   #last: Promise<void> = Promise.resolve();
   #unsynced = false;
+  readonly #scrub: Scrub;
 
   constructor(directory: string, options: LevelOptions, opened: Opened, damage: KnownDamage) {
     this.#directory = directory;
@@ -53,6 +67,7 @@ class LevelStore implements Store {
     this.#commits = opened.commits;
     this.#acceptedLoss = opened.acceptedLoss;
     this.#damage = damage;
+    this.#scrub = new Scrub(directory);
   }
 
   heads(keys: readonly RecordKey[], onDamaged?: OnDamaged): Promise<ReadonlyArray<Head | undefined>> {
@@ -128,22 +143,43 @@ class LevelStore implements Store {
     return this.#queue(async () => {
       if (this.#state.kind === 'closed') throw closed();
       this.#checkRoomToOpen();
-      this.#state = { kind: 'failed', cause: new Error('the store is being opened again') };
-      try {
-        this.#acknowledged.close(false);
-        await this.#database.close();
-        const opened = await openDatabase(this.#directory, { ...this.#options, acceptLoss: false });
-        this.#database = opened.database;
-        this.#acknowledged = opened.acknowledged;
-        this.#commits = opened.commits;
-        this.#damage = await KnownDamage.load(opened.database);
-        this.#state = { kind: 'open' };
-        this.#unsynced = false; // Opening turns logs into synced tables.
-      } catch (error) {
-        this.#state = { kind: 'failed', cause: error };
-        throw storeError(error);
-      }
+      await this.#openAgain(this.#options);
     });
+  }
+
+  async scrub(): Promise<ScrubStep> {
+    const step = await this.#read(() => this.#scrub.step());
+    if (step.damage !== undefined) {
+      await this.#queue(async () => {
+        if (this.#state.kind === 'open')
+          await this.#openAgain({ ...this.#options, verifyBytes: Number.POSITIVE_INFINITY });
+      });
+    }
+    return step;
+  }
+
+  async #openAgain(options: LevelOptions): Promise<void> {
+    let done = () => {};
+    const reopened = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    this.#state = { kind: 'reopening', done: reopened };
+    try {
+      this.#acknowledged.close(false);
+      await this.#database.close();
+      const opened = await openDatabase(this.#directory, { ...options, acceptLoss: false });
+      this.#database = opened.database;
+      this.#acknowledged = opened.acknowledged;
+      this.#commits = opened.commits;
+      this.#damage = await KnownDamage.load(opened.database);
+      this.#state = { kind: 'open' };
+      this.#unsynced = false; // Opening turns logs into synced tables.
+    } catch (error) {
+      this.#state = { kind: 'failed', cause: error };
+      throw storeError(error);
+    } finally {
+      done();
+    }
   }
 
   /** LevelDB keeps what was deleted until it happens to merge the tables that hold it: on a quiet disk that is never. */
@@ -172,7 +208,7 @@ class LevelStore implements Store {
     return this.#queue(async () => {
       const { kind } = this.#state;
       this.#state = { kind: 'closed' };
-      if (kind !== 'closed') this.#acknowledged.close(kind === 'open');
+      this.#acknowledged.close(kind === 'open');
       await this.#database.close();
     });
   }
@@ -180,6 +216,7 @@ class LevelStore implements Store {
   #check(): void {
     if (this.#state.kind === 'closed') throw closed();
     if (this.#state.kind === 'failed') throw failed(this.#state.cause);
+    if (this.#state.kind === 'reopening') throw failed(new Error('the store is being opened again'));
   }
 
   #checkRoom(batch: CommitBatch): void {
@@ -210,6 +247,7 @@ class LevelStore implements Store {
   }
 
   async #read<T>(run: (database: Database) => Promise<T>): Promise<T> {
+    if (this.#state.kind === 'reopening') await this.#state.done;
     this.#check();
     try {
       return await run(this.#database);

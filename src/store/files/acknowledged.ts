@@ -15,6 +15,7 @@ import { crc32 } from 'node:zlib';
 export class Acknowledged {
   readonly #file: number;
   #commits: number;
+  #closed = false;
 
   private constructor(file: number, commits: number) {
     this.#file = file;
@@ -48,8 +49,10 @@ export class Acknowledged {
     fdatasyncSync(this.#file);
   }
 
-  /** @param well false where the store broke: then the next opening verifies all of it, as after a crash */
+  /** Idempotent. @param well false where the store broke: then the next opening verifies all of it, as after a crash */
   close(well: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
     if (well) writeSync(this.#file, Buffer.from([unused]), 0, 1, useAt);
     fdatasyncSync(this.#file);
     closeSync(this.#file);

@@ -43,7 +43,7 @@ interface BlockHandle {
 const footerBytes = 48;
 const trailerBytes = 5;
 const magic = Buffer.from('57fb808b247547db', 'hex');
-const readBytes = 1024 * 1024;
+const pieceBytes = 256 * 1024;
 
 /**
  * Verifies every block of a table. @param bytes its length as the MANIFEST has it
@@ -58,9 +58,10 @@ export async function checkTable(path: string, bytes: number, smallest: Buffer):
     return { bytes: 0, damaged: [], unreadable: 'it is missing' };
   }
   try {
-    const whole = await readWhole(file, bytes);
-    if (whole === undefined) return { bytes: 0, damaged: [], unreadable: 'it is shorter than it was' };
-    return checkBlocks(whole, smallest);
+    return await checkBlocks(new Window(file, bytes), smallest);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { bytes: 0, damaged: [], unreadable: error.message };
   } finally {
     await file.close();
   }
@@ -81,67 +82,93 @@ export async function blankBlocks(path: string, blocks: readonly DamagedBlock[])
   }
 }
 
-async function readWhole(file: FileHandle, bytes: number): Promise<Buffer | undefined> {
-  const whole = Buffer.allocUnsafe(bytes);
-  for (let at = 0; at < bytes; ) {
-    const { bytesRead } = await file.read(whole, at, Math.min(readBytes, bytes - at), at);
-    if (bytesRead === 0) return undefined;
-    at += bytesRead;
+/** @throws RangeError where nothing in the table can be found */
+async function checkBlocks(table: Window, smallest: Buffer): Promise<TableCheck> {
+  const footer = await table.read(table.bytes - footerBytes, footerBytes);
+  if (!footer.subarray(-8).equals(magic)) throw new RangeError('its footer is damaged');
+  const reader = new ByteReader(footer);
+  const metaindex = handleFrom(reader);
+  const index = handleFrom(reader);
+  const damaged: DamagedBlock[] = [];
+  // A filter that lost a bit denies keys that are there: without one LevelDB looks into the blocks themselves.
+  if (!(await areFiltersSound(table, metaindex))) damaged.push(metaindex);
+  const entries = await contentsOf(table, index);
+  if (entries === undefined) throw new RangeError('its index is damaged');
+  let from = smallest;
+  for (const [key, value] of entriesOf(entries)) {
+    const to = key.subarray(0, -internalSuffixBytes);
+    const block = handleFrom(new ByteReader(value));
+    if (!isSound(await blockAt(table, block))) damaged.push({ ...block, keys: { from, to } });
+    from = to;
   }
-  return whole;
+  return { bytes: table.bytes, damaged };
 }
 
-function checkBlocks(table: Buffer, smallest: Buffer): TableCheck {
-  const bytes = table.length;
-  const footer = bytes < footerBytes ? undefined : table.subarray(bytes - footerBytes);
-  if (footer === undefined || !footer.subarray(-8).equals(magic)) {
-    return { bytes, damaged: [], unreadable: 'its footer is damaged' };
+async function areFiltersSound(table: Window, metaindex: BlockHandle): Promise<boolean> {
+  const contents = await contentsOf(table, metaindex);
+  if (contents === undefined) return false;
+  for (const [, value] of entriesOf(contents)) {
+    if (!isSound(await blockAt(table, handleFrom(new ByteReader(value))))) return false;
   }
-  try {
-    const reader = new ByteReader(footer);
-    const metaindex = handleFrom(reader);
-    const index = handleFrom(reader);
-    if (!isSound(table, index)) return { bytes, damaged: [], unreadable: 'its index is damaged' };
-    const damaged: DamagedBlock[] = [];
-    let from = smallest;
-    for (const [key, value] of entriesOf(contentsOf(table, index))) {
-      const to = key.subarray(0, -internalSuffixBytes);
-      const block = handleFrom(new ByteReader(value));
-      if (!isSound(table, block)) damaged.push({ ...block, keys: { from, to } });
-      from = to;
-    }
-    // A filter that lost a bit denies keys that are there: without one LevelDB looks into the blocks themselves.
-    if (!isSound(table, metaindex) || !filtersSound(table, metaindex)) damaged.push(metaindex);
-    return { bytes, damaged };
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return { bytes, damaged: [], unreadable: `its index cannot be read (${error.message})` };
-  }
-}
-
-function filtersSound(table: Buffer, metaindex: BlockHandle): boolean {
-  return [...entriesOf(contentsOf(table, metaindex))].every(([, value]) =>
-    isSound(table, handleFrom(new ByteReader(value))),
-  );
+  return true;
 }
 
 function handleFrom(reader: ByteReader): BlockHandle {
   return { at: reader.varint(), bytes: reader.varint() };
 }
 
-function isSound(table: Buffer, { at, bytes }: BlockHandle): boolean {
-  const end = at + bytes + 1;
-  if (end + 4 > table.length) throw new RangeError(`a block ends at ${end + 4} of ${table.length} bytes`);
-  return table.readUInt32LE(end) === maskedCrc32c(table.subarray(at, end));
+/** A block with its kind and checksum. */
+function blockAt(table: Window, { at, bytes }: BlockHandle): Promise<Buffer> {
+  return table.read(at, bytes + trailerBytes);
 }
 
-function contentsOf(table: Buffer, { at, bytes }: BlockHandle): Buffer {
-  const block = table.subarray(at, at + bytes);
-  return table[at + bytes] === 1 ? unpackSnappy(block) : block;
+function isSound(block: Buffer): boolean {
+  return block.readUInt32LE(block.length - 4) === maskedCrc32c(block.subarray(0, -4));
+}
+
+/** Undefined where the block is damaged. */
+async function contentsOf(table: Window, handle: BlockHandle): Promise<Buffer | undefined> {
+  const block = await blockAt(table, handle);
+  if (!isSound(block)) return undefined;
+  const contents = Buffer.from(block.subarray(0, -trailerBytes));
+  return block[handle.bytes] === 1 ? unpackSnappy(contents) : contents;
+}
+
+/**
+ * Reads a file a piece at a time: neighbours come from one piece, and between pieces the event loop goes on, which the
+ * checksums of a whole table would hold for 10 ms.
+ */
+class Window {
+  readonly #file: FileHandle;
+  readonly bytes: number;
+  #piece = Buffer.alloc(0);
+  #at = 0;
+
+  constructor(file: FileHandle, bytes: number) {
+    this.#file = file;
+    this.bytes = bytes;
+  }
+
+  /** Valid until the next call. @throws RangeError where the file does not reach so far */
+  async read(at: number, length: number): Promise<Buffer> {
+    if (at < 0 || at + length > this.bytes) throw new RangeError(`${at + length} is not within ${this.bytes} bytes`);
+    if (at < this.#at || at + length > this.#at + this.#piece.length) {
+      const piece = Buffer.allocUnsafe(Math.min(Math.max(pieceBytes, length), this.bytes - at));
+      for (let filled = 0; filled < piece.length; ) {
+        const { bytesRead } = await this.#file.read(piece, filled, piece.length - filled, at + filled);
+        if (bytesRead === 0) throw new RangeError('it is shorter than it was');
+        filled += bytesRead;
+      }
+      this.#piece = piece;
+      this.#at = at;
+    }
+    return this.#piece.subarray(at - this.#at, at - this.#at + length);
+  }
 }
 
 /** Entries of a block: bytes shared with the key before, further bytes, length of the value; the restarts at the end. */
 function* entriesOf(block: Buffer): Generator<readonly [key: Buffer, value: Buffer]> {
+  if (block.length < 4) throw new RangeError('a block without an end');
   const restarts = block.readUInt32LE(block.length - 4);
   if (restarts === 0) return; // As LevelDB reads it: a blank block.
   const reader = new ByteReader(block.subarray(0, block.length - 4 * (restarts + 1)));

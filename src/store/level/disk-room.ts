@@ -12,8 +12,9 @@ import type { CommitBatch } from '../store.ts';
 const forCompactionsPart = 1 / 4;
 const retryAfterMs = 1000;
 
-/** @throws RESOURCE_EXHAUSTED (`disk-full`) where there is no room for this batch */
+/** @throws RESOURCE_EXHAUSTED (`disk-full`) where there is no room for this batch; never without a reserve */
 export function checkRoom(directory: string, { puts }: CommitBatch, reserveBytes: number): void {
+  if (reserveBytes === 0) return;
   let bytes = 0;
   for (const { record } of puts) bytes += record.kind === 'live' ? record.value.byteLength : 0;
   const adds = puts.some(({ record }) => record.kind === 'live');

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
+import { appendFile, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMeridianError } from '../../../src/model/errors.ts';
 import { openLevelStore } from '../../../src/store/level-store.ts';
-import { live, noise, originOne } from '../../contract/sample-records.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { live, noise, originOne, tombstone } from '../../contract/sample-records.ts';
 import { collect, commit, expectRecord, withSnapshot } from '../../contract/store-driver.ts';
 
 const mountBytes = 48 * 1024 * 1024;
@@ -35,7 +37,8 @@ describe.runIf(mountable())('a store on a disk that is full', () => {
   it('rejects the commit, takes nothing more, and has every acknowledged write once there is room', async () => {
     const ballast = join(folder, 'ballast');
     await writeFile(ballast, Buffer.alloc(ballastBytes, 1));
-    const store = await openLevelStore(join(folder, 'store'), { writeBufferBytes: 1024 * 1024 });
+    // Without a reserve, so that the disk fills up under LevelDB.
+    const store = await openLevelStore(join(folder, 'store'), { writeBufferBytes: 1024 * 1024, reserveBytes: 0 });
     const put = (n: number) => live({ key: `k${n}`, sequence: n, value: noise(200_000, n) });
     let acknowledged = 0;
     let refusal: unknown;
@@ -61,6 +64,69 @@ describe.runIf(mountable())('a store on a disk that is full', () => {
     expect(logged).toHaveLength(last);
     await commit(store, { puts: [put(last + 1)], sync: true });
     expectRecord(await store.read(put(last + 1)), put(last + 1));
+    await store.close();
+  });
+
+  it('refuses values at once while a reserve is left, reads and deletes on, and takes them again by itself', async () => {
+    const ballast = join(folder, 'ballast');
+    await writeFile(ballast, Buffer.alloc(ballastBytes, 1));
+    const settings = { writeBufferBytes: 1024 * 1024, reserveBytes: 8 * 1024 * 1024 };
+    const store = await openLevelStore(join(folder, 'store'), settings);
+    const put = (n: number) => live({ key: `k${n}`, sequence: n, value: noise(200_000, n) });
+    let held = 0;
+    const fill = async (store: Store) => {
+      for (;;) {
+        try {
+          await commit(store, { puts: [put(held + 1)], sync: true });
+          held++;
+        } catch (error) {
+          return error;
+        }
+      }
+    };
+    const refusal = await fill(store);
+    expect(isMeridianError(refusal, 'RESOURCE_EXHAUSTED'), `${refusal}`).toBe(true);
+    expect(store.condition().full).toBe(true);
+    for (let n = 1; n <= held; n++) expectRecord(await store.read(put(n)), put(n));
+    await store.close();
+    const again = await openLevelStore(join(folder, 'store'), settings);
+    // A start turns logs into tables, which may leave some room.
+    expect(isMeridianError(await fill(again), 'RESOURCE_EXHAUSTED')).toBe(true);
+    for (let n = 1; n <= 3; n++)
+      await commit(again, { puts: [tombstone({ key: `k${n}`, sequence: 1000 + n })], sync: true });
+    expect((await again.read(put(1)))?.kind).toBe('tombstone');
+    await rm(ballast);
+    await commit(again, { puts: [put(held + 1)], sync: true });
+    expect(again.condition().full).toBe(false);
+    expectRecord(await again.read(put(held + 1)), put(held + 1));
+    await again.close();
+  });
+
+  it('reads on where a commit failed for want of room and there is none to open it again, until there is', async () => {
+    const ballast = join(folder, 'ballast');
+    await writeFile(ballast, Buffer.alloc(ballastBytes, 1));
+    const reserveBytes = 2 * 1024 * 1024;
+    const store = await openLevelStore(join(folder, 'store'), { writeBufferBytes: 1024 * 1024, reserveBytes });
+    const kept = live({ key: 'kept', sequence: 1 });
+    await commit(store, { puts: [kept], sync: true });
+    // Deletions as large as values are not refused by the reserve, so their log fills what is left.
+    const filler = join(folder, 'filler');
+    await writeFile(filler, '');
+    let failure: unknown;
+    for (let n = 2; failure === undefined && n < 5000; n++) {
+      const { bavail, bsize } = statfsSync(folder);
+      if (bavail * bsize > reserveBytes) await appendFile(filler, Buffer.alloc(bavail * bsize - reserveBytes + 4096));
+      await commit(store, { meta: { n: 'x'.repeat(100_000) }, sync: true }).catch((error: unknown) => {
+        failure = error;
+      });
+    }
+    expect(isMeridianError(failure, 'RESOURCE_EXHAUSTED'), `${failure}`).toBe(true);
+    await expect(store.reopen()).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expectRecord(await store.read(kept), kept);
+    await rm(ballast);
+    await store.reopen();
+    expectRecord(await store.read(kept), kept);
+    await commit(store, { puts: [live({ key: 'later', sequence: 2 })], sync: true });
     await store.close();
   });
 });
