@@ -35,6 +35,12 @@ export interface TableCheck {
   readonly unreadable?: string;
 }
 
+export interface TableEntry {
+  readonly key: Buffer;
+  readonly sequence: number;
+  readonly value?: Buffer;
+}
+
 interface BlockHandle {
   readonly at: number;
   readonly bytes: number;
@@ -67,6 +73,25 @@ export async function checkTable(path: string, bytes: number, smallest: Buffer):
   }
 }
 
+/**
+ * What the sound blocks of a table hold: user key, LevelDB's number of the change, and the value, or none where it is a
+ * deletion. @throws RangeError where nothing in the table can be found; what the file system throws
+ */
+export async function* readTable(path: string, bytes: number): AsyncGenerator<TableEntry> {
+  const file = await open(path, 'r');
+  try {
+    const table = new Window(file, bytes);
+    const entries = await contentsOf(table, (await footerOf(table)).index);
+    if (entries === undefined) throw new RangeError('its index is damaged');
+    for (const [, handle] of entriesOf(entries)) {
+      const contents = await contentsOf(table, handleFrom(new ByteReader(handle)));
+      if (contents !== undefined) for (const [key, value] of entriesOf(contents)) yield entryOf(key, value);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
 /** Makes blocks of a table empty, in place and synced. */
 export async function blankBlocks(path: string, blocks: readonly DamagedBlock[]): Promise<void> {
   const file = await open(path, 'r+');
@@ -84,11 +109,7 @@ export async function blankBlocks(path: string, blocks: readonly DamagedBlock[])
 
 /** @throws RangeError where nothing in the table can be found */
 async function checkBlocks(table: Window, smallest: Buffer): Promise<TableCheck> {
-  const footer = await table.read(table.bytes - footerBytes, footerBytes);
-  if (!footer.subarray(-8).equals(magic)) throw new RangeError('its footer is damaged');
-  const reader = new ByteReader(footer);
-  const metaindex = handleFrom(reader);
-  const index = handleFrom(reader);
+  const { metaindex, index } = await footerOf(table);
   const damaged: DamagedBlock[] = [];
   // A filter that lost a bit denies keys that are there: without one LevelDB looks into the blocks themselves.
   if (!(await areFiltersSound(table, metaindex))) damaged.push(metaindex);
@@ -102,6 +123,21 @@ async function checkBlocks(table: Window, smallest: Buffer): Promise<TableCheck>
     from = to;
   }
   return { bytes: table.bytes, damaged };
+}
+
+async function footerOf(table: Window): Promise<{ readonly metaindex: BlockHandle; readonly index: BlockHandle }> {
+  const footer = await table.read(table.bytes - footerBytes, footerBytes);
+  if (!footer.subarray(-8).equals(magic)) throw new RangeError('its footer is damaged');
+  const reader = new ByteReader(footer);
+  return { metaindex: handleFrom(reader), index: handleFrom(reader) };
+}
+
+/** A key ends in its kind (0 = deletion) and number, 8 bytes, least first. */
+function entryOf(internal: Buffer, value: Buffer): TableEntry {
+  const at = internal.length - internalSuffixBytes;
+  const key = internal.subarray(0, at);
+  const sequence = internal.readUIntLE(at + 1, 6) + (internal[at + 7] ?? 0) * 2 ** 48;
+  return internal[at] === 0 ? { key, sequence } : { key, sequence, value };
 }
 
 async function areFiltersSound(table: Window, metaindex: BlockHandle): Promise<boolean> {
