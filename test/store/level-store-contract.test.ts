@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import { openLevelStore } from '../../src/store/level-store.ts';
 import { storeContract } from '../contract/store.ts';
@@ -7,6 +8,10 @@ storeContract('LevelDB', async () => {
   const folder = await makeFolder();
   return {
     open: () => openLevelStore(folder.path),
+    openFull: async () => {
+      const { bavail, bsize } = await statfs(folder.path);
+      return openLevelStore(folder.path, { reserveBytes: 2 * bavail * bsize });
+    },
     damage: async ({ namespace, key }) => {
       const raw = new ClassicLevel<string, Buffer>(folder.path, { valueEncoding: 'buffer' });
       const row = await raw.get(`r${namespace}${key}`);

@@ -6,8 +6,13 @@ import { MemoryDisk } from './memory-store.ts';
 
 storeContract('memory', async () => {
   const disk = new MemoryDisk();
+  const open = async (full: boolean) => {
+    disk.full = full;
+    return disk.open();
+  };
   return {
-    open: async () => disk.open(),
+    open: () => open(false),
+    openFull: () => open(true),
     damage: async (key) => disk.damage(key),
     remove: async () => disk.wipe(),
   };

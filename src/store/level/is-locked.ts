@@ -8,10 +8,18 @@ import { join } from 'node:path';
  */
 export async function isLocked(directory: string): Promise<boolean> {
   try {
-    const { ino } = await stat(join(directory, 'LOCK'));
+    const { dev, ino } = await stat(join(directory, 'LOCK'));
     const locks = await readFile('/proc/locks', 'utf8');
-    return locks.split('\n').some((line) => line.includes(' WRITE ') && line.includes(`:${ino} `));
+    return locks.split('\n').some((line) => line.includes(` WRITE `) && line.includes(` ${deviceName(dev)}:${ino} `));
   } catch {
     return false; // No lock, or no such list.
   }
+}
+
+/** Major and minor number as Linux packs them into one, as the list writes them. */
+function deviceName(dev: number): string {
+  const low = dev % 2 ** 32;
+  const major = (low >>> 8) & 0xfff;
+  const minor = (low & 0xff) | ((low >>> 12) & 0xfff00);
+  return [major, minor].map((number) => number.toString(16).padStart(2, '0')).join(':');
 }
