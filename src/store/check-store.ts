@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { MeridianError } from '../model/errors.ts';
 import { readAcknowledged } from './files/acknowledged.ts';
 import { readManifest } from './files/manifest.ts';
-import { checkLogs, type LogPlace } from './level/check-logs.ts';
-import { checkTables, type DamagedTable } from './level/check-tables.ts';
-import { isLocked } from './level/is-locked.ts';
+import { checkLogs, type LogPlace } from './integrity/check-logs.ts';
+import { checkTables, type DamagedTable } from './integrity/check-tables.ts';
+import { isLocked } from './integrity/is-locked.ts';
 
 export interface StoreReport {
   readonly directory: string;

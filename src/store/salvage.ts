@@ -8,7 +8,7 @@ import { walkLog } from './files/log-file.ts';
 import { readManifest } from './files/manifest.ts';
 import { readTable, type TableEntry } from './files/table-file.ts';
 import { parseWriteBatch } from './files/write-batch.ts';
-import { pathOf } from './level/check-tables.ts';
+import { pathOf } from './integrity/check-tables.ts';
 import { logKey, parseRecordKey, tableBounds } from './level/level-keys.ts';
 import { decodeRow, isDamaged, parseRow } from './level/level-row.ts';
 import { assemble, chunkKeys, withValue } from './level/level-value.ts';

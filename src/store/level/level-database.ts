@@ -2,14 +2,14 @@ import { readdir } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import { Acknowledged } from '../files/acknowledged.ts';
-import { type BeforeOpening, beforeOpening, commitsMissing } from './before-opening.ts';
-import { commitsKey, decodeCommitCount } from './commit-count.ts';
-import { rangesIn } from './key-range.ts';
+import { type BeforeOpening, beforeOpening, commitsMissing } from '../integrity/before-opening.ts';
+import { commitsKey, decodeCommitCount } from '../integrity/commit-count.ts';
+import { rangesIn } from '../integrity/key-range.ts';
+import { forgetPending, settleDamage } from '../integrity/quarantine.ts';
 import { damaged, storeError } from './level-errors.ts';
 import { dataTables, erasingKey, formatKey, metaTable, tableBounds } from './level-keys.ts';
 import { formatRow, formatVersion } from './level-operations.ts';
 import { type LevelOptions, levelDefaults } from './level-options.ts';
-import { forgetPending, settleDamage } from './quarantine.ts';
 
 /** LevelDB as the store uses it: keys are text, rows are bytes. */
 export type Database = ClassicLevel<string, Buffer>;

@@ -1,7 +1,7 @@
 import { mapKey } from '../../model/key.ts';
 import type { Head, Record } from '../../model/record.ts';
+import { type CommitCount, commitsKey, encodeCommitCount } from '../integrity/commit-count.ts';
 import type { CommitBatch, Damaged } from '../store.ts';
-import { type CommitCount, commitsKey, encodeCommitCount } from './commit-count.ts';
 import { damageKey, endedKey, logKey, metaKey, recordKey } from './level-keys.ts';
 import { encodeRow, inlineBytesMax, isApart } from './level-row.ts';
 import { chunkKeys, chunksOf } from './level-value.ts';

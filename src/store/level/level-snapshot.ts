@@ -2,8 +2,8 @@ import type { Snapshot as LevelView } from 'classic-level';
 import type { RecordKey } from '../../model/key.ts';
 import type { OriginId, Position } from '../../model/position.ts';
 import type { Head, Record } from '../../model/record.ts';
+import type { KnownDamage } from '../integrity/known-damage.ts';
 import type { Damaged, OnDamaged, RecordRange, Snapshot, Stored } from '../store.ts';
-import type { KnownDamage } from './known-damage.ts';
 import type { Database } from './level-database.ts';
 import { closed, damaged, storeError } from './level-errors.ts';
 import {

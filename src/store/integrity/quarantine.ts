@@ -2,11 +2,19 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapKey } from '../../model/key.ts';
 import { syncFile } from '../files/sync-file.ts';
+import type { Database } from '../level/level-database.ts';
+import { damaged } from '../level/level-errors.ts';
+import {
+  damageKey,
+  doubtsKey,
+  endedKey,
+  logKey,
+  parseLogKey,
+  parseRecordKey,
+  tableBounds,
+} from '../level/level-keys.ts';
+import { encodeDamagedRow, isDamaged, parseRow } from '../level/level-row.ts';
 import { decodeRanges, encodeRanges, isWithin, type KeyRange, rangesIn } from './key-range.ts';
-import type { Database } from './level-database.ts';
-import { damaged } from './level-errors.ts';
-import { damageKey, doubtsKey, endedKey, logKey, parseLogKey, parseRecordKey, tableBounds } from './level-keys.ts';
-import { encodeDamagedRow, isDamaged, parseRow } from './level-row.ts';
 
 /*
  * What a damaged block held is gone (table-file.ts), and LevelDB answers as though it never was: with nothing, or with

@@ -1,11 +1,11 @@
 import { mapKey, type RecordKey } from '../../model/key.ts';
 import type { Position } from '../../model/position.ts';
+import type { Database } from '../level/level-database.ts';
+import { damaged } from '../level/level-errors.ts';
+import { parseLogKey, parseRecordKey, recordKey, tableBounds } from '../level/level-keys.ts';
+import { isDamaged, parseRow } from '../level/level-row.ts';
 import type { CommitBatch, Damaged } from '../store.ts';
 import { isWithin, type KeyRange } from './key-range.ts';
-import type { Database } from './level-database.ts';
-import { damaged } from './level-errors.ts';
-import { parseLogKey, parseRecordKey, recordKey, tableBounds } from './level-keys.ts';
-import { isDamaged, parseRow } from './level-row.ts';
 import { readDoubts } from './quarantine.ts';
 
 /**
