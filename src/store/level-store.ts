@@ -4,7 +4,7 @@ import type { RecordKey } from '../model/key.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
 import type { Acknowledged } from './files/acknowledged.ts';
-import { checkRoom, checkRoomToOpen } from './integrity/disk-room.ts';
+import { addsValue, checkRoom, checkRoomToOpen, isFull } from './integrity/disk-room.ts';
 import { KnownDamage } from './integrity/known-damage.ts';
 import { Scrub, type ScrubStep } from './integrity/scrub.ts';
 import { type Database, eraseAll, type Opened, openDatabase } from './level/level-database.ts';
@@ -52,7 +52,8 @@ class LevelStore implements ScrubbedStore {
   /** Number of the last commit. */
   #commits: number;
   #acceptedLoss: number;
-  #full = false;
+  /** The last commit of a value was refused for want of room. */
+  #refused = false;
   #state: State = { kind: 'open' };
   /** Ends, and never rejects, when everything that was asked for so far is done. */
   #last: Promise<void> = Promise.resolve();
@@ -191,7 +192,8 @@ class LevelStore implements ScrubbedStore {
 
   condition(): StoreCondition {
     const { records: damagedRecords, absenceUncertain } = this.#damage;
-    return { damagedRecords, absenceUncertain, full: this.#full, acceptedLoss: this.#acceptedLoss };
+    const full = this.#refused || this.#state.kind === 'readable' || isFull(this.#directory, this.#reserveBytes);
+    return { damagedRecords, absenceUncertain, full, acceptedLoss: this.#acceptedLoss };
   }
 
   /** Tables as LevelDB counts them, and the logs that are no tables yet. */
@@ -222,20 +224,27 @@ class LevelStore implements ScrubbedStore {
   #checkRoom(batch: CommitBatch): void {
     if (this.#state.kind === 'readable')
       throw failed(new Error('the disk was full when the store was to be opened again'));
-    this.#full = true;
-    checkRoom(this.#directory, batch, this.#options.reserveBytes ?? levelDefaults.reserveBytes);
-    this.#full = false;
+    try {
+      checkRoom(this.#directory, batch, this.#reserveBytes);
+    } catch (error) {
+      this.#refused = true;
+      throw error;
+    }
+    if (addsValue(batch)) this.#refused = false;
   }
 
   /** While there is no room, what LevelDB has open serves reads: nothing in it was not acknowledged or may not be. */
   #checkRoomToOpen(): void {
     try {
-      checkRoomToOpen(this.#directory, this.#options.reserveBytes ?? levelDefaults.reserveBytes);
+      checkRoomToOpen(this.#directory, this.#reserveBytes);
     } catch (error) {
-      this.#full = true;
       this.#state = { kind: 'readable' };
       throw storeError(error);
     }
+  }
+
+  get #reserveBytes(): number {
+    return this.#options.reserveBytes ?? levelDefaults.reserveBytes;
   }
 
   #tellDoubts(keys: readonly RecordKey[], heads: ReadonlyArray<Head | undefined>, onDamaged?: OnDamaged): void {

@@ -33,7 +33,7 @@ export interface Store {
    * `close` and `reopen` wait for it.
    */
   reclaim(namespace: NamespaceId): Promise<void>;
-  /** How the disk is, as far as it is known without a look at it now. */
+  /** How the store and its disk are now. A few microseconds. */
   condition(): StoreCondition;
   /** Bytes on disk, about. */
   approximateBytes(): Promise<number>;
@@ -57,7 +57,7 @@ export interface StoreCondition {
   readonly damagedRecords: number;
   /** More may have been lost than `damagedRecords` tells: within some ranges an absent key reads as DATA_LOSS. */
   readonly absenceUncertain: boolean;
-  /** The last commit was refused for want of room. */
+  /** There is no room for values, or the last that was written was refused for want of it. */
   readonly full: boolean;
   /** Commits that were acknowledged and that the operator gave up at this opening. */
   readonly acceptedLoss: number;

@@ -13,12 +13,12 @@ const forCompactionsPart = 1 / 4;
 const retryAfterMs = 1000;
 
 /** @throws RESOURCE_EXHAUSTED (`disk-full`) where there is no room for this batch; never without a reserve */
-export function checkRoom(directory: string, { puts }: CommitBatch, reserveBytes: number): void {
+export function checkRoom(directory: string, batch: CommitBatch, reserveBytes: number): void {
   if (reserveBytes === 0) return;
+  const { puts } = batch;
   let bytes = 0;
   for (const { record } of puts) bytes += record.kind === 'live' ? record.value.byteLength : 0;
-  const adds = puts.some(({ record }) => record.kind === 'live');
-  const least = adds ? reserveBytes + bytes : reserveBytes * forCompactionsPart;
+  const least = addsValue(batch) ? reserveBytes + bytes : reserveBytes * forCompactionsPart;
   const free = freeBytes(directory);
   if (free < least) throw diskFull(free, least);
 }
@@ -28,6 +28,15 @@ export function checkRoomToOpen(directory: string, reserveBytes: number): void {
   const least = reserveBytes * forCompactionsPart;
   const free = freeBytes(directory);
   if (free < least) throw diskFull(free, least);
+}
+
+export function addsValue({ puts }: CommitBatch): boolean {
+  return puts.some(({ record }) => record.kind === 'live');
+}
+
+/** Whether the reserve is touched now. */
+export function isFull(directory: string, reserveBytes: number): boolean {
+  return freeBytes(directory) < reserveBytes;
 }
 
 /** Where that cannot be told, the commit itself finds out. */
