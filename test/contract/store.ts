@@ -8,8 +8,8 @@ import {
   namespaceA,
   namespaceB,
   noise,
-  originOne,
-  originTwo,
+  logOne,
+  logTwo,
   sampleSeconds,
   tombstone,
 } from './sample-records.ts';
@@ -48,7 +48,7 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
       await store.close();
       store = await harness.open();
     };
-    const logOf = (origin = originOne, from = 0) => withSnapshot(store, (view) => collect(view.log(origin, from)));
+    const logOf = (log = logOne, from = 0) => withSnapshot(store, (view) => collect(view.log(log, from)));
     const endedOf = (kind: 'live' | 'tombstone', through: number) =>
       withSnapshot(store, (view) => collect(view.ended(kind, through)));
     const all = (range = {}) => withSnapshot(store, (view) => collect(view.records(range)));
@@ -70,7 +70,7 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
         live({ key: '\ufeff\ue000\u{10ffff}', sequence: 12 }),
         live({ key: 'k'.repeat(512), sequence: 13 }),
         live({ key: 'plain', namespace: namespaceB, sequence: 14 }),
-        live({ key: 'adopted', sequence: 2 ** 48 - 1, origin: originTwo, stamp: live({ key: '', sequence: 3 }).stamp }),
+        live({ key: 'adopted', sequence: 2 ** 48 - 1, log: logTwo, stamp: live({ key: '', sequence: 3 }).stamp }),
       ];
 
       it('gives back every kind of record as it was written, also after it was closed and opened', async () => {

@@ -53,7 +53,7 @@ export class OriginGroup {
       probeIntervalMs: 20,
       silenceMsMax: 300,
       backoff: { firstMs: 5, mostMs: 50 },
-      sweepIntervalMs: 50,
+      garbageIntervalMs: 50,
       clockSkewMsMax: 60,
       ringCommitsMax: 4,
       scanRecordsMax: 2,

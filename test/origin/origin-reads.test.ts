@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
@@ -11,7 +11,7 @@ import { silentReplicationObserver as observer } from '../../src/replication/obs
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 
-const [self, other] = ['a', 'b'].map((digit) => digit.repeat(16)) as [OriginId, OriginId];
+const [self, other] = ['a', 'b'].map((digit) => digit.repeat(16)) as [LogId, LogId];
 
 it.each([false, true])(
   'an origin that lost its id while a session was waited for (%s) does not answer it',

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import { finalSequence } from '../../src/origin/final-sequence.ts';
 import { sharedUpTo } from '../../src/origin/loss.ts';
@@ -71,7 +71,7 @@ describe('an origin that is gone for good', () => {
     if (first === undefined) throw new Error('nothing was written');
     const { record } = await group.get('c', 'k', sessionAfterRecord(emptySession, first.position, first.stamp));
     expect(record?.stamp).toBe(first.stamp);
-    expect(record?.position.origin).toBe(group.at('b').identity.id);
+    expect(record?.position.log).toBe(group.at('b').identity.id);
   });
 
   it('is waited for no longer than there is somebody who holds what it left', async () => {
@@ -92,7 +92,7 @@ describe('an origin that is gone for good', () => {
     }
     group.crash('c');
     await retire('b', 'c');
-    const { parts } = await group.at('b').status();
+    const { scopes } = await group.at('b').status();
     const kept = group.at('b').identity.id;
     expect([...(parts[0]?.covered ?? [])].find(([id]) => id !== kept)?.[1]).toBeLessThan(left);
     // Its home passed on: who decides now waits for nothing that is gone.
@@ -171,10 +171,10 @@ describe('an origin that is gone for good', () => {
   });
 
   it('is removed by one at a time: who may not decide asks nobody else', async () => {
-    const [a, b, c] = ['a', 'b', 'c'].map((name) => group.at(name).identity.id as OriginId) as [
-      OriginId,
-      OriginId,
-      OriginId,
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => group.at(name).identity.id as LogId) as [
+      LogId,
+      LogId,
+      LogId,
     ];
     group.crash('a');
     await group.until(group.at('c').report({ origin: a, initiator: b, reporter: c }));
@@ -197,7 +197,7 @@ describe('an origin that is gone for good', () => {
   });
 
   it('leaves who it let in, whom only a survivor knows, to be reckoned with by all', async () => {
-    const unmet = 'dddddddddddddddd' as OriginId;
+    const unmet = 'dddddddddddddddd' as LogId;
     const b = group.at('b');
     const report = b.report.bind(b);
     vi.spyOn(b, 'report').mockImplementation(async (request, call) => {

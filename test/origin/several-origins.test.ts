@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { everything } from '../../src/model/filter.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
 import type { CommitView } from '../../src/replication/proposal.ts';
@@ -111,11 +111,11 @@ describe('several origins', () => {
   it('counts nothing that a peer says to have of it beyond what it wrote: its disk was rolled back', async () => {
     await three();
     const origin = group.at('a');
-    const durable = new Map([[origin.identity.id as OriginId, 1000]]);
+    const durable = new Map([[origin.identity.id as LogId, 1000]]);
     const ended = new AbortController();
     const stream = origin.follow(
       {
-        protocol: 1,
+        protocol: 2,
         node: group.at('b').identity,
         nonce: 'another',
         clusterId: origin.clusterId,

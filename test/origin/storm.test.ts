@@ -42,7 +42,7 @@ describe('a storm of followers that all come back at once', () => {
     async function untilCaughtUp(i: number): Promise<void> {
       const ended = new AbortController();
       const open: FollowOpen = {
-        protocol: 1,
+        protocol: 2,
         node: { name: `e${i}`, role: 'edge', id: `${i}`, region: 'r' },
         nonce: `${i}`,
         role: 'copy',
