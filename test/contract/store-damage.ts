@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordKey } from '../../src/model/key.ts';
 import { headOf } from '../../src/model/record.ts';
 import type { Damaged, Store } from '../../src/store/store.ts';
-import { live, namespaceA, noise, originOne, sampleSeconds, tombstone } from './sample-records.ts';
+import { live, logOne, namespaceA, noise, sampleSeconds, tombstone } from './sample-records.ts';
 import { collect, commit, expectRecord, keysOf, withSnapshot } from './store-driver.ts';
 
 /** The part of a store's contract that is about records that cannot be read; `storeContract` runs it with the rest. */
@@ -18,7 +18,7 @@ export function storeDamage(test: { readonly store: Store; damage(key: RecordKey
     const heads = await test.store.heads(records, (found) => told[0]?.push(found));
     return withSnapshot(test.store, async (view) => {
       const inOrder = await collect(view.records({}, (found) => told[1]?.push(found)));
-      const logged = await collect(view.log(originOne, 0, (found) => told[2]?.push(found)));
+      const logged = await collect(view.log(logOne, 0, (found) => told[2]?.push(found)));
       const shown = [heads.filter((head) => head !== undefined), inOrder, logged];
       return shown.map((list, index) => ({ shown: keysOf(list).sort(), damaged: keysOf(told[index] ?? []) }));
     });
@@ -41,7 +41,7 @@ export function storeDamage(test: { readonly store: Store; damage(key: RecordKey
       await expect(test.store.heads(records)).rejects.toMatchObject({ code: 'DATA_LOSS' });
       for (const scan of ['records', 'log'] as const) {
         const read = withSnapshot(test.store, (view) =>
-          collect(scan === 'log' ? view.log(originOne, 0) : view.records({})),
+          collect(scan === 'log' ? view.log(logOne, 0) : view.records({})),
         );
         await expect(read).rejects.toMatchObject({ code: 'DATA_LOSS' });
       }

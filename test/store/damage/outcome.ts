@@ -4,7 +4,7 @@ import { mapKey, type RecordKey } from '../../../src/model/key.ts';
 import { type Head, headOf, type Record } from '../../../src/model/record.ts';
 import { openLevelStore } from '../../../src/store/level-store.ts';
 import { type Damaged, endedAtSeconds, type Store } from '../../../src/store/store.ts';
-import { live, namespaceA, originOne, tombstone } from '../../contract/sample-records.ts';
+import { live, logOne, namespaceA, tombstone } from '../../contract/sample-records.ts';
 import { collect, expectRecord, headWithoutValue, withSnapshot } from '../../contract/store-driver.ts';
 import { keyOf, type Sample, smallTables } from './damaged-copy.ts';
 
@@ -73,7 +73,7 @@ async function checkViews(store: Store, records: Records, lost: ReadonlySet<stri
     const scans: ReadonlyArray<readonly Head[]> = [
       [...shown.values()],
       (await collect(view.records({}, note))).map(headWithoutValue),
-      (await collect(view.log(originOne, 0, note))).map(headWithoutValue),
+      (await collect(view.log(logOne, 0, note))).map(headWithoutValue),
     ];
     for (const name of damaged) expect(lost.has(name), `${name} reads, and is told to be damaged`).toBe(true);
     const sound = held.filter(([name]) => !damaged.has(name));
