@@ -1,5 +1,5 @@
 import type { ScopeStatus } from '../model/cluster.ts';
-import { MeridianError } from '../model/errors.ts';
+import { isMeridianError, MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import type { Filter } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
@@ -110,7 +110,8 @@ export class CopyScope implements FeedSink, Scope {
     const begunMs = this.#clock.monotonicMs();
     // Looked at first: once the feed covers it, the store has it too.
     const pending = this.#pending.get(key);
-    const stored = await this.ledger.store.read(key);
+    const stored = await this.ledger.store.read(key).catch(unlessDamaged);
+    if (stored === 'damaged') return undefined; // The upstream knows, and mending.ts asks it.
     const record = pending !== undefined && replaces(pending, stored) ? pending : stored;
     if (!this.hasCaughtUp || (record !== undefined && hasEnded(this.ledger, record.position))) return undefined;
     const aged = bound && { ...bound, boundMs: bound.boundMs + this.#clock.monotonicMs() - begunMs };
@@ -158,6 +159,11 @@ export class CopyScope implements FeedSink, Scope {
     this.observed.clear();
     this.#pending.clear();
   }
+}
+
+function unlessDamaged(error: unknown): 'damaged' {
+  if (isMeridianError(error, 'DATA_LOSS')) return 'damaged';
+  throw error;
 }
 
 function isOfRegistry({ namespace }: Pick<Record, 'namespace'>): boolean {

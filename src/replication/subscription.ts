@@ -1,6 +1,15 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
-import type { CaughtUp, Changes, FeedEvent, FollowerMessage, FollowOpen, Opening, Probe, Resync } from '../model/feed.ts';
+import type {
+  CaughtUp,
+  Changes,
+  FeedEvent,
+  FollowerMessage,
+  FollowOpen,
+  Opening,
+  Probe,
+  Resync,
+} from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { LogId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
@@ -201,6 +210,8 @@ export class Subscription {
     let instant: ReturnType<Ledger['instant']> | undefined;
     try {
       await this.#knowsLogs(place);
+      // Where nobody knows what was lost, no scan is whole; the operator may accept that (--accept-loss).
+      if (ledger.store.condition().absenceUncertain) throw absenceUncertain();
       instant = ledger.instant();
       const { snapshot, state } = instant;
       this.#state = 'scanning';
@@ -409,6 +420,13 @@ export class Subscription {
       this.#signal.addEventListener('abort', done, { once: true });
     });
   }
+}
+
+function absenceUncertain(): MeridianError {
+  return new MeridianError('DATA_LOSS', 'this store lost records of which nothing is known: it serves no followers', {
+    reason: 'absence-uncertain',
+    retryAfterMs: 5000,
+  });
 }
 
 /** Rule R8: its disk was put back behind a purge. It begins anew, and keeps what only it has. */

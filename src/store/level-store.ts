@@ -86,9 +86,12 @@ class LevelStore implements ScrubbedStore {
 
   read(key: RecordKey): Promise<Record | undefined> {
     return this.#read(async (database) => {
-      const record = await readRecord(database, key, {});
+      const record = await this.#damage.noting(key, () => readRecord(database, key, {}));
       if (record === undefined) return this.#damage.checkAbsence(key);
-      if (record !== 'overwritten') return record;
+      if (record !== 'overwritten') {
+        this.#damage.forget([key]); // Whatever was met of it in a snapshot is over.
+        return record;
+      }
       // Whoever overwrites it may do so again and again; a snapshot cannot be overtaken.
       const snapshot = new LevelSnapshot(database, this.#damage);
       return snapshot.read(key).finally(() => snapshot.close());
@@ -188,6 +191,10 @@ class LevelStore implements ScrubbedStore {
     for (const [first, end] of namespaceRanges(namespace)) {
       await this.#read((database) => database.compactRange(first, end));
     }
+  }
+
+  damaged(): readonly Damaged[] {
+    return this.#damage.all();
   }
 
   condition(): StoreCondition {

@@ -33,6 +33,8 @@ export interface Store {
    * `close` and `reopen` wait for it.
    */
   reclaim(namespace: NamespaceId): Promise<void>;
+  /** The damaged records that were found so far and not yet overwritten. */
+  damaged(): readonly Damaged[];
   /** How the store and its disk are now. A few microseconds. */
   condition(): StoreCondition;
   /** Bytes on disk, about. */

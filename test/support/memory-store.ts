@@ -1,10 +1,11 @@
 import { MeridianError } from '../../src/model/errors.ts';
 import { compareRecordKeys, mapKey, type RecordKey } from '../../src/model/key.ts';
-import type { NamespaceId } from '../../src/model/namespace.ts';
+import { type NamespaceId, registryNamespace } from '../../src/model/namespace.ts';
 import type { LogId } from '../../src/model/position.ts';
 import { type Head, headOf, type Record } from '../../src/model/record.ts';
 import {
   type CommitBatch,
+  type Damaged,
   endedAtSeconds,
   type OnDamaged,
   type RecordRange,
@@ -112,7 +113,10 @@ export class MemoryStore implements Store {
 
   async #commit(batch: CommitBatch): Promise<void> {
     await this.#usable();
-    if (this.#disk.full && batch.puts.some(({ record }) => record.kind === 'live')) {
+    if (
+      this.#disk.full &&
+      batch.puts.some(({ record }) => record.kind === 'live' && record.namespace !== registryNamespace)
+    ) {
       throw new MeridianError('RESOURCE_EXHAUSTED', 'the disk is full', { reason: 'disk-full', retryAfterMs: 1000 });
     }
     const outcome = this.#disk.nextCommitFails;
@@ -166,6 +170,15 @@ export class MemoryStore implements Store {
   /** Memory is given back at once. */
   async reclaim(): Promise<void> {
     await this.#usable();
+  }
+
+  damaged(): readonly Damaged[] {
+    return [...this.#contents.damaged].flatMap((name) => {
+      const record = this.#contents.records.get(name);
+      if (record === undefined) return [];
+      const { namespace, key, position } = record;
+      return [{ namespace, key, position }];
+    });
   }
 
   condition(): StoreCondition {

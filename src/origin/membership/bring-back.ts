@@ -1,3 +1,4 @@
+import { MeridianError } from '../../model/errors.ts';
 import { replaces } from '../../model/merge.ts';
 import { headOf, type Record } from '../../model/record.ts';
 import { stampWallMs } from '../../model/stamp.ts';
@@ -52,7 +53,11 @@ export async function bringBack(options: BringBackOptions): Promise<void> {
     const meta = new Map([[keptName, Buffer.from(JSON.stringify(apart))]]);
     await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
   }
-  await stores.dropAside();
+  const damaged = stores.aside.reduce((sum, aside) => sum + aside.condition().damagedRecords, 0);
+  if (damaged === 0) return stores.dropAside();
+  throw new MeridianError('DATA_LOSS', `${damaged} records of the store that was put aside are damaged: it is kept`, {
+    reason: 'store-damaged',
+  });
 }
 
 export async function readKeptApart(store: Pick<Store, 'meta'>): Promise<KeptApart | undefined> {
@@ -79,7 +84,8 @@ async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<vo
 async function* unheld(aside: Store, { ledger }: BringBackOptions): AsyncGenerator<Record> {
   const snapshot = aside.snapshot();
   try {
-    for await (const stored of snapshot.records({})) {
+    // What is damaged there is counted: the store stays where it is (see `bringBack`).
+    for await (const stored of snapshot.records({}, () => {})) {
       const { logs } = ledger.registry;
       const missing = stored.filter(
         (record) => !isOfLogs(record) && !logs.coversPosition(ledger.state.covered, record.position),

@@ -64,7 +64,11 @@ export class Rewrite {
     if (!sealing.isComplete || (this.#cleanAt?.version === now.version && this.#cleanAt.taken === now.taken)) return;
     for (const { log, seal } of [...logs.all()]) {
       if (seal === undefined) continue;
-      for (let page = await this.#beyond(log, seal.final); page.length > 0; page = await this.#beyond(log, seal.final)) {
+      for (
+        let page = await this.#beyond(log, seal.final);
+        page.length > 0;
+        page = await this.#beyond(log, seal.final)
+      ) {
         await rewrite(page, this.#options);
       }
     }
@@ -76,7 +80,8 @@ export class Rewrite {
     const records: Record[] = [];
     let bytes = 0;
     try {
-      for await (const page of snapshot.log(log, final + 1)) {
+      // A damaged one cannot be written again; its key says so until it is mended or written.
+      for await (const page of snapshot.log(log, final + 1, () => {})) {
         for (const stored of page) {
           const record = isOfLogs(stored) ? undefined : await snapshot.read(stored);
           if (record === undefined) continue;

@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { MeridianError } from '../../model/errors.ts';
+import { registryNamespace } from '../../model/namespace.ts';
 import type { CommitBatch } from '../store.ts';
 
 /*
@@ -30,8 +31,9 @@ export function checkRoomToOpen(directory: string, reserveBytes: number): void {
   if (free < least) throw diskFull(free, least);
 }
 
+/** What the registry says is small, and a deletion may have to go with it: the first of an opening registers its log. */
 export function addsValue({ puts }: CommitBatch): boolean {
-  return puts.some(({ record }) => record.kind === 'live');
+  return puts.some(({ record }) => record.kind === 'live' && record.namespace !== registryNamespace);
 }
 
 /** Whether the reserve is touched now. */

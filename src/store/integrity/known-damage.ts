@@ -1,3 +1,4 @@
+import { isMeridianError } from '../../model/errors.ts';
 import { mapKey, type RecordKey } from '../../model/key.ts';
 import type { Position } from '../../model/position.ts';
 import type { Database } from '../level/level-database.ts';
@@ -35,6 +36,10 @@ export class KnownDamage {
     return this.#records.size;
   }
 
+  all(): readonly Damaged[] {
+    return [...this.#records.values()];
+  }
+
   get absenceUncertain(): boolean {
     return this.#doubts.length > 0;
   }
@@ -44,12 +49,23 @@ export class KnownDamage {
     if (this.#records.get(name)?.position === undefined) this.#records.set(name, found);
   }
 
+  /** Reads that record; where that finds it damaged, or its value, it is known from then on. */
+  async noting<T>({ namespace, key }: RecordKey, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (isMeridianError(error, 'DATA_LOSS')) this.note({ namespace, key });
+      throw error;
+    }
+  }
+
   /** What of it this batch overwrites or discards. */
-  healedBy({ puts, discards = [] }: CommitBatch): readonly Damaged[] {
+  healedBy({ puts, removals, discards = [] }: CommitBatch): readonly Damaged[] {
     const discarded = discards.map((key) => this.#records.get(mapKey(key.namespace, key.key)) ?? key);
     if (this.#records.size === 0) return discarded;
-    const overwritten = puts.flatMap(({ record }) => this.#records.get(mapKey(record.namespace, record.key)) ?? []);
-    return [...discarded, ...overwritten];
+    const gone = [...puts.map(({ record }) => record), ...removals];
+    const healed = gone.flatMap(({ namespace, key }) => this.#records.get(mapKey(namespace, key)) ?? []);
+    return [...discarded, ...healed];
   }
 
   /**
@@ -73,7 +89,8 @@ export class KnownDamage {
     );
   }
 
-  forget(healed: readonly Damaged[]): void {
+  forget(healed: readonly RecordKey[]): void {
+    if (this.#records.size === 0) return;
     for (const { namespace, key } of healed) this.#records.delete(mapKey(namespace, key));
   }
 

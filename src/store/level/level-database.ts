@@ -7,7 +7,7 @@ import { commitsKey, decodeCommitCount } from '../integrity/commit-count.ts';
 import { rangesIn } from '../integrity/key-range.ts';
 import { forgetPending, settleDamage } from '../integrity/quarantine.ts';
 import { damaged, storeError } from './level-errors.ts';
-import { dataTables, erasingKey, formatKey, metaTable, tableBounds } from './level-keys.ts';
+import { dataTables, doubtsKey, erasingKey, formatKey, metaTable, tableBounds } from './level-keys.ts';
 import { formatRow, formatVersion } from './level-operations.ts';
 import { type LevelOptions, levelDefaults } from './level-options.ts';
 
@@ -43,6 +43,7 @@ export async function openDatabase(directory: string, options: LevelOptions): Pr
     await checkFormat(database, directory);
     if (database.getSync(erasingKey) !== undefined) await eraseData(database);
     else if (found.damaged.length > 0) await settleDamage(database, found.damaged, settings.acceptLoss);
+    if (settings.acceptLoss) await database.del(doubtsKey, { sync: true });
     await forgetPending(directory);
     return await checkCommits(database, directory, found, settings.acceptLoss);
   } catch (error) {

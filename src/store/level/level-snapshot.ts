@@ -48,9 +48,13 @@ export class LevelSnapshot implements Snapshot {
   }
 
   async read(key: RecordKey): Promise<Record | undefined> {
-    const record = await this.#guard(() => readRecord(this.#database, key, { snapshot: this.#snapshot }));
+    const look = () => readRecord(this.#database, key, { snapshot: this.#snapshot });
+    const record = await this.#guard(() => this.#damage.noting(key, look));
     if (record === undefined) return this.#damage.checkAbsence(key);
-    if (record === 'overwritten') throw damaged(`the value of ${JSON.stringify(key.key)} is missing`);
+    if (record === 'overwritten') {
+      this.#damage.note({ namespace: key.namespace, key: key.key });
+      throw damaged(`the value of ${JSON.stringify(key.key)} is missing`);
+    }
     return record;
   }
 
