@@ -17,6 +17,9 @@ export interface AdmissionOptions {
   readonly called: (node: NodeIdentity) => void;
 }
 
+/** The reason of a refusal: the follower runs as the member that refuses it, from an earlier opening. It is to stop. */
+export const openedLater = 'opened-later';
+
 /** The handshake with a peer that follows this origin, and the record that lets a new one in (rules R8, R16, R19). */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -37,19 +40,27 @@ export class Admission {
     if (nonce === this.#options.nonce) throw refused('self', 'an origin does not follow itself');
     if (id === ownLog.member) {
       this.meetsOwnId(node, opening);
-      throw refused('same-member', `${node.name} is this member too: one of the two is a copy`);
+      const isLater = ownLog.opening !== undefined && (opening === undefined || opening.opened < ownLog.opening.opened);
+      const message = `${node.name} is this member too: one of the two is a copy`;
+      throw isLater
+        ? refused(openedLater, `${message}, and this one was opened later`)
+        : refused('same-member', message);
     }
-    membership.check();
     const own = membership.clusterId;
-    if (clusterId !== undefined && clusterId !== own) {
+    if (clusterId !== undefined && own !== undefined && clusterId !== own) {
       throw refused('other-cluster', `${node.name} belongs to cluster ${clusterId}, this origin to ${own}`);
     }
     const { members, logs } = ledger.registry;
     if (members.isRemoved(id)) throw refused('removed', `${node.name} was removed from the cluster`);
-    this.#options.called(node);
+    // One that rejoins may have forgotten where some of the others are.
+    if (own !== undefined) this.#options.called(node);
+    membership.check();
     for (const [log, purged] of floor ?? []) {
       if (logs.reach(ledger.state.covered, log) >= purged) continue;
-      membership.leave('same', `${node.name} has purged what this disk, put back to an older image, has yet to hear of`);
+      membership.leave(
+        'same',
+        `${node.name} has purged what this disk, put back to an older image, has yet to hear of`,
+      );
       throw refused('leaving', 'this origin begins anew');
     }
     if (members.member(id) === undefined) await this.#register(id, node);
