@@ -1,5 +1,5 @@
 import type { ScopeStatus } from '../model/cluster.ts';
-import { isMeridianError, MeridianError } from '../model/errors.ts';
+import { MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import type { Filter } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
@@ -15,7 +15,7 @@ import { Replica, type ReplicaOptions } from '../replication/replica.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { PendingWrites } from './pending-writes.ts';
-import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus } from './scope.ts';
+import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus, unlessDamaged } from './scope.ts';
 
 export interface CopyScopeOptions extends Omit<ReplicaOptions, 'scope' | 'taken'> {
   readonly tracker: StalenessTracker;
@@ -159,11 +159,6 @@ export class CopyScope implements FeedSink, Scope {
     this.observed.clear();
     this.#pending.clear();
   }
-}
-
-function unlessDamaged(error: unknown): 'damaged' {
-  if (isMeridianError(error, 'DATA_LOSS')) return 'damaged';
-  throw error;
 }
 
 function isOfRegistry({ namespace }: Pick<Record, 'namespace'>): boolean {

@@ -198,13 +198,14 @@ export class OriginParts {
       this.#keptApart = await readKeptApart(ledger.store);
     });
   }
-  /** False where a store was being opened again meanwhile. */
+  /** False where a store was being opened again meanwhile, or a record is to be mended first. */
   #bringsBack(): Promise<boolean> {
     const { stores, ledger } = this.#opened;
     return bringBack({ ...this.#options, ledger, stores, ownLog: this.ownLog }).then(
       () => true,
       (error: unknown) => {
-        if (isMeridianError(error, 'UNAVAILABLE')) return false;
+        const waits = isMeridianError(error) && error.details.reason === 'damaged-record';
+        if (waits || isMeridianError(error, 'UNAVAILABLE')) return false;
         throw error;
       },
     );

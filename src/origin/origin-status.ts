@@ -4,6 +4,8 @@ import { stampWallMs } from '../model/stamp.ts';
 import { followerStatus } from '../replication/follower-status.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
 import type { Registry } from '../replication/registry.ts';
+import { storageNotes, storageStatus } from '../replication/storage-notes.ts';
+import type { Store } from '../store/store.ts';
 import type { OriginParts } from './origin-parts.ts';
 import type { PeerView } from './peer-link.ts';
 
@@ -14,15 +16,17 @@ interface Facts {
   readonly state: LedgerState;
   readonly registry: Registry;
   readonly bytes: number;
+  readonly stores: ReadonlyArray<Pick<Store, 'condition'>>;
 }
 
-export function originStatus({ parts, version, uptimeMs, state, registry, bytes }: Facts): NodeStatus {
+export function originStatus({ parts, version, uptimeMs, state, registry, bytes, stores }: Facts): NodeStatus {
   const { membership, identity, ownLog, sealing, feed, peers, durability } = parts;
   const { covered, floor, stable } = state;
   const { reason, serves } = membership;
   const own = covered.get(ownLog.id) ?? 0;
   const views = peers.views();
   const isOdd = isClockOdd(views);
+  const storage = storageStatus(stores);
   const peer = (view: PeerView) => peerStatus(view, own, durability.of(view.node?.id as MemberId)?.get(ownLog.id));
   return {
     node: identity,
@@ -32,6 +36,7 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes 
     notes: [
       ...(reason === undefined ? [] : [reason]),
       ...(isOdd ? ['its clock differs from those of most other origins: set it right'] : []),
+      ...storageNotes(storage),
       ...waitingNote(parts),
       ...keptApartNote(parts),
       ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),
@@ -53,7 +58,8 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes 
     ],
     followers: feed.followers().map((view) => followerStatus(view, covered, registry.logs)),
     ...(views.length === 0 ? {} : { peers: views.map(peer) }),
-    readOnly: !serves,
+    readOnly: !serves || storage.full,
+    storage,
   };
 }
 
