@@ -1,16 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { expireInPlace, headOf } from '../../src/model/record.ts';
 import type { Store } from '../../src/store/store.ts';
-import {
-  live,
-  namespaceA,
-  namespaceB,
-  noise,
-  logOne,
-  logTwo,
-  sampleSeconds,
-  tombstone,
-} from './sample-records.ts';
+import { live, logOne, logTwo, namespaceA, namespaceB, noise, sampleSeconds, tombstone } from './sample-records.ts';
 import { collect, commit, expectRecord, headWithoutValue, keysOf, withSnapshot } from './store-driver.ts';
 
 /** The part of a store's contract that is about iterations and snapshots; `storeContract` runs it with the rest. */
@@ -237,9 +228,7 @@ export function storeViews(test: { readonly store: Store }): void {
       await store.erase();
       for (const record of before) expectRecord(await view.read(record), record);
       expect((await collect(view.records({}))).length).toBe(10);
-      expect((await collect(view.log(logOne, 1))).map((r) => r.position.sequence)).toEqual(
-        before.map((_, i) => i + 1),
-      );
+      expect((await collect(view.log(logOne, 1))).map((r) => r.position.sequence)).toEqual(before.map((_, i) => i + 1));
       await view.close();
       expect(await all()).toEqual([]);
     });

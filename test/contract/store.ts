@@ -3,16 +3,7 @@ import { isMeridianError } from '../../src/model/errors.ts';
 import type { RecordKey } from '../../src/model/key.ts';
 import { headOf, type Record } from '../../src/model/record.ts';
 import type { Snapshot, Store } from '../../src/store/store.ts';
-import {
-  live,
-  namespaceA,
-  namespaceB,
-  noise,
-  logOne,
-  logTwo,
-  sampleSeconds,
-  tombstone,
-} from './sample-records.ts';
+import { live, logOne, logTwo, namespaceA, namespaceB, noise, sampleSeconds, tombstone } from './sample-records.ts';
 import { storeDamage } from './store-damage.ts';
 import { bytes, collect, commit, expectRecord, keysOf, metaText, withSnapshot } from './store-driver.ts';
 import { storeViews } from './store-views.ts';
@@ -70,7 +61,7 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
         live({ key: '\ufeff\ue000\u{10ffff}', sequence: 12 }),
         live({ key: 'k'.repeat(512), sequence: 13 }),
         live({ key: 'plain', namespace: namespaceB, sequence: 14 }),
-        live({ key: 'adopted', sequence: 2 ** 48 - 1, log: logTwo, stamp: live({ key: '', sequence: 3 }).stamp }),
+        live({ key: 'written again', sequence: 2 ** 48 - 1, log: logTwo, stamp: live({ key: '', sequence: 3 }).stamp }),
       ];
 
       it('gives back every kind of record as it was written, also after it was closed and opened', async () => {

@@ -36,11 +36,11 @@ export function written(sequence: number, key = 'k'): LiveRecord {
   return { kind: 'live', namespace, key, stamp, position: { log, sequence }, value: Buffer.from(`${sequence}`) };
 }
 
-/** The first record of the log, as it came through another one. */
+/** Registers the log; it stands before the writes of a test. */
 export const registration = said(
   logKeys.log(log),
   { member, opened: makeStamp({ wallMs: 1, counter: 0, log }) },
-  { log: '2'.repeat(16) as LogId, sequence: 1 },
+  { log, sequence: 0 },
 );
 
 export function announced(sequence: number, key = 'k'): Change {
@@ -96,7 +96,13 @@ export class CacheDriver {
     const upstream = { get: (_request: GetRequest, call: Call) => this.#ask(call) } as unknown as Upstream;
     const upstreams = new Upstreams([{ name: 'u', upstream }], this.clock, { firstMs: 1, mostMs: 1 });
     const permits = new LoadPermits(made.permits);
-    this.loads = new Loads({ ...edgeDefaults, permits, upstreams, clock: this.clock, edgeObserver: silentEdgeObserver });
+    this.loads = new Loads({
+      ...edgeDefaults,
+      permits,
+      upstreams,
+      clock: this.clock,
+      edgeObserver: silentEdgeObserver,
+    });
   }
 
   static async open(options: DriverOptions & { readonly folder?: string } = {}): Promise<CacheDriver> {

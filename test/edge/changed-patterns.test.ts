@@ -33,7 +33,9 @@ describe('an edge whose patterns come to mean something else', () => {
     await origin.remove('other', aCall());
     // The pattern names nothing any more, which status says once the scopes are opened anew.
     await until(async () => (await edge.status()).notes.some((note) => note.includes('other')));
-    await until(async () => (await edge.status()).scopes.some(({ kind, state }) => kind === 'copy' && state === 'live'));
+    await until(async () =>
+      (await edge.status()).scopes.some(({ kind, state }) => kind === 'copy' && state === 'live'),
+    );
     cable.cut = true;
     const kept = await get(edge, 'k');
     expect([kept.source, textOf(kept), await scansOfCopies(before)]).toEqual(['copy', 'v', 0]);

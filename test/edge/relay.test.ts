@@ -145,7 +145,7 @@ describe('a relay', () => {
     await expect(follow(relay, { role: 'peer' }, 'opened')).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
   });
 
-  it('that does not serve one part of an edge serves its other part and its loads', async () => {
+  it('that does not serve one scope of an edge serves its other scope and its loads', async () => {
     await put(origin, 'k', 'v');
     const relay = await chain.edge('relay', [origin], { replicate: ['ns'] });
     await isLive(relay);

@@ -87,10 +87,23 @@ describe('a session that an answer carries on', () => {
     const [a, b, c] = logs as [LogId, LogId, LogId];
     const asked: Session = { ...emptySession, vector: new Map([[a, 5]]) };
     const answered: Session = { ...emptySession, vector: new Map([[c, 7]]) };
-    const keeping = (...components: Array<[LogId, number]>): Session => ({ ...emptySession, vector: new Map(components) });
-    const after = (kept: Session) => new Map(sessionAfterAnswer(kept, asked, answered).vector);
-    expect(after(keeping([a, 5], [b, 2]))).toEqual(new Map([[b, 2], [c, 7]]));
-    expect(after(keeping([a, 6]))).toEqual(new Map([[a, 6], [c, 7]]));
+    const keeping = (...components: Array<[LogId, number]>): Session => ({
+      ...emptySession,
+      vector: new Map(components),
+    });
+    const carriedOn = (kept: Session) => new Map(sessionAfterAnswer(kept, asked, answered).vector);
+    expect(carriedOn(keeping([a, 5], [b, 2]))).toEqual(
+      new Map([
+        [b, 2],
+        [c, 7],
+      ]),
+    );
+    expect(carriedOn(keeping([a, 6]))).toEqual(
+      new Map([
+        [a, 6],
+        [c, 7],
+      ]),
+    );
   });
 
   it('joins what two answers say, in whatever order they came, where neither leaves out what it was asked with', () => {

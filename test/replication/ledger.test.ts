@@ -9,7 +9,7 @@ import { systemClock as clock } from '../../src/runtime/system-clock.ts';
 import { live, namespaceA } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
-import { log, member, registered, sealed, vector } from './registry-records.ts';
+import { type log, member, registered, sealed, vector } from './registry-records.ts';
 
 async function opened(disk = new MemoryDisk()) {
   const ledger = await Ledger.open({ ...originDefaults, store: disk.open(), clock, observer });
@@ -88,7 +88,12 @@ describe('what a ledger covers', () => {
     const { ledger, disk } = await opened();
     ledger.registry.logs.self = undefined;
     const commit = (covered: ReadonlyMap<ReturnType<typeof log>, number>, ...puts: Record[]) =>
-      ledger.submit({ keys: puts, sync: true, bytes: 0, decide: () => ({ puts, state: { covered }, result: undefined }) });
+      ledger.submit({
+        keys: puts,
+        sync: true,
+        bytes: 0,
+        decide: () => ({ puts, state: { covered }, result: undefined }),
+      });
     await commit(vector({ 1: 5 }));
     await commit(vector({ 1: 5, 2: 2 }), registered(2, 1), sealed(1, 1, 5, [2, 2]));
     expect(ledger.state.covered).toEqual(vector({ 2: 2 }));

@@ -86,21 +86,19 @@ function closesRing(n: number, seals: ReadonlyMap<number, AnySeal>): boolean {
   return false;
 }
 
-const anyLogs = fc
-  .array(fc.option(anySeal), { minLength: numbers.length, maxLength: numbers.length })
-  .map((drawn) => {
-    const seals = new Map<number, AnySeal>();
-    for (const [index, seal] of drawn.entries()) {
-      if (seal === null || seal.by === index + 1) continue;
-      seals.set(index + 1, seal);
-      if (numbers.some((n) => closesRing(n, seals))) seals.delete(index + 1);
-    }
-    const records = numbers.map((n) => {
-      const seal = seals.get(n);
-      return seal === undefined ? registered(n, n) : sealed(n, n, seal.final, [seal.by, seal.at]);
-    });
-    return knowing(...records);
+const anyLogs = fc.array(fc.option(anySeal), { minLength: numbers.length, maxLength: numbers.length }).map((drawn) => {
+  const seals = new Map<number, AnySeal>();
+  for (const [index, seal] of drawn.entries()) {
+    if (seal === null || seal.by === index + 1) continue;
+    seals.set(index + 1, seal);
+    if (numbers.some((n) => closesRing(n, seals))) seals.delete(index + 1);
+  }
+  const records = numbers.map((n) => {
+    const seal = seals.get(n);
+    return seal === undefined ? registered(n, n) : sealed(n, n, seal.final, [seal.by, seal.at]);
   });
+  return knowing(...records);
+});
 
 const anyVector: fc.Arbitrary<VersionVector> = fc
   .array(fc.tuple(fc.constantFrom(...numbers), fc.integer({ min: 1, max: 6 })), { maxLength: 6 })

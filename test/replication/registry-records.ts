@@ -52,7 +52,12 @@ export function registeredMember(of: number, at: readonly [n: number, sequence: 
   return said(memberKeys.member(member(of)), value, { log: log(at[0]), sequence: at[1] });
 }
 
-export function namespaceRecord(id: NamespaceId, title: string, home: number, at: readonly [n: number, sequence: number]) {
+export function namespaceRecord(
+  id: NamespaceId,
+  title: string,
+  home: number,
+  at: readonly [n: number, sequence: number],
+) {
   return said(registryKeys.namespace(id), { title, home: member(home) }, { log: log(at[0]), sequence: at[1] });
 }
 

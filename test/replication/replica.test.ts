@@ -12,7 +12,16 @@ import { type MemberReplica, Replica } from '../../src/replication/replica.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { live, namespaceA, stampAt, tombstone } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
-import { current, log, member, namespaceRecord, registered, registeredMember, sealed, vector } from './registry-records.ts';
+import {
+  current,
+  log,
+  member,
+  namespaceRecord,
+  registered,
+  registeredMember,
+  sealed,
+  vector,
+} from './registry-records.ts';
 
 /** A write of the key at a position; its stamp is of another sequence where that is told. */
 function write(key: string, n: number, sequence: number, stamp = sequence): Record {
@@ -143,7 +152,11 @@ describe('a copy that resyncs (R7)', () => {
     const second = await first.reopened();
     expect(await second.replica.start()).toEqual({ kind: 'resync' });
     await second.replica.apply(resync);
-    await second.replica.apply({ ...changes([]), token: 'half', range: { through: { namespace: namespaceA, key: 'm' } } });
+    await second.replica.apply({
+      ...changes([]),
+      token: 'half',
+      range: { through: { namespace: namespaceA, key: 'm' } },
+    });
     const third = await second.reopened();
     expect(await third.replica.start()).toEqual({ kind: 'partial', token: 'half' });
   });

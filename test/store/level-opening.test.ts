@@ -58,7 +58,10 @@ describe('opening a store on LevelDB', () => {
     expect(later.message).toMatch(/format 3.*up to 2.*later version/);
     await withRaw((raw) => raw.put('sformat', '1'));
     const earlier = await refusalOf(openLevelStore(folder.path));
-    expect([earlier.code, earlier.message]).toEqual(['DATA_LOSS', expect.stringMatching(/format 1 of an earlier version/)]);
+    expect([earlier.code, earlier.message]).toEqual([
+      'DATA_LOSS',
+      expect.stringMatching(/format 1 of an earlier version/),
+    ]);
     await withRaw((raw) => raw.put('sformat', '2'));
     const store = await openLevelStore(folder.path);
     expect(await metaText(store, 'n')).toBe('3');
