@@ -209,6 +209,12 @@ function listenerOf({ joined, heard }: Opening): ScopeListener {
   return { joined, heard: () => heard.give() };
 }
 
+/** One that could not be had is asked for again later. */
+async function* answers(upstreams: Upstreams, request: GetRequest, call: Call): AsyncGenerator<GetAnswer> {
+  const answer = await upstreams.ask(call, (upstream, to) => upstream.get(request, to)).catch(() => undefined);
+  if (answer !== undefined) yield answer;
+}
+
 function startLoops({ scope, loop }: Running, loops: Lifecycle, { options, upstreams }: Omit<Opening, 'heard'>): void {
   const { ledger } = scope;
   const remover = new NamespaceRemover({ ...options, ledger });
@@ -222,10 +228,7 @@ function startLoops({ scope, loop }: Running, loops: Lifecycle, { options, upstr
   if (scope instanceof CacheScope) {
     loops.run('cache disk', (signal) => scope.keepDiskBound(options.garbageIntervalMs, signal));
   } else {
-    const ask = async function* (request: GetRequest, call: Call): AsyncGenerator<GetAnswer> {
-      yield await upstreams.ask(call, (upstream, asked) => upstream.get(request, asked));
-    };
-    const mending = new Mending({ ...options, ledger, ask });
+    const mending = new Mending({ ...options, ledger, ask: (request, call) => answers(upstreams, request, call) });
     loops.run('mending', (signal) => mending.run(signal));
   }
   loops.run(`${scope.kind} namespace remover`, (signal) => remover.run(signal));

@@ -1,4 +1,4 @@
-import type { Member, MemberLog, NodeStatus, PeerStatus } from '../model/cluster.ts';
+import type { Member, MemberLog, NodeStatus, PeerStatus, StorageStatus } from '../model/cluster.ts';
 import type { MemberId } from '../model/position.ts';
 import { stampWallMs } from '../model/stamp.ts';
 import { followerStatus } from '../replication/follower-status.ts';
@@ -22,7 +22,7 @@ interface Facts {
 export function originStatus({ parts, version, uptimeMs, state, registry, bytes, stores }: Facts): NodeStatus {
   const { membership, identity, ownLog, sealing, feed, peers, durability } = parts;
   const { covered, floor, stable } = state;
-  const { reason, serves } = membership;
+  const { serves } = membership;
   const own = covered.get(ownLog.id) ?? 0;
   const views = peers.views();
   const isOdd = isClockOdd(views);
@@ -33,14 +33,7 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes,
     clusterId: membership.clusterId ?? '',
     version,
     ready: serves && !isOdd,
-    notes: [
-      ...(reason === undefined ? [] : [reason]),
-      ...(isOdd ? ['its clock differs from those of most other origins: set it right'] : []),
-      ...storageNotes(storage),
-      ...waitingNote(parts),
-      ...keptApartNote(parts),
-      ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),
-    ],
+    notes: notesOf(parts, storage),
     uptimeMs,
     log: ownLog.id,
     unsealed: sealing.waiting(),
@@ -61,6 +54,19 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes,
     readOnly: !serves || storage.full,
     storage,
   };
+}
+
+function notesOf(parts: OriginParts, storage: StorageStatus): readonly string[] {
+  const { reason } = parts.membership;
+  const views = parts.peers.views();
+  return [
+    ...(reason === undefined ? [] : [reason]),
+    ...(isClockOdd(views) ? ['its clock differs from those of most other origins: set it right'] : []),
+    ...storageNotes(storage),
+    ...waitingNote(parts),
+    ...keptApartNote(parts),
+    ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),
+  ];
 }
 
 /** The one clock that differs from more than one other, and from more than half of them, is the one that is wrong. */

@@ -109,12 +109,8 @@ export function decodeRow(key: RecordKey, bytes: Buffer): Row {
 export function parseRow({ namespace, key }: RecordKey, row: Buffer): Row | Damaged {
   if (row.byteLength < optionalAt || row.readUInt32BE(0) !== crc32(row.subarray(flagsAt))) return { namespace, key };
   const flags = row[flagsAt] ?? 0;
-  if ((flags & flag.damaged) !== 0) {
-    const log = row.toString('hex', optionalAt, optionalAt + 8) as LogId;
-    return { namespace, key, position: { log, sequence: row.readUIntBE(sequenceAt, 6) } };
-  }
+  if ((flags & flag.damaged) !== 0) return { namespace, key, position: positionOfLost(row) };
   const stamp = row.toString('hex', stampAt, sequenceAt) as Stamp;
-  const sequence = row.readUIntBE(sequenceAt, 6);
   let at = optionalAt;
   let log = stamp.slice(16) as LogId;
   if ((flags & flag.log) !== 0) {
@@ -126,7 +122,7 @@ export function parseRow({ namespace, key }: RecordKey, row: Buffer): Row | Dama
     expiresAt = row.readUIntBE(at, 6);
     at += 6;
   }
-  const position = { log, sequence };
+  const position = { log, sequence: row.readUIntBE(sequenceAt, 6) };
   // Absent fields are left out, and present ones set one by one: a spread here would halve the speed of scans.
   if ((flags & flag.tombstone) !== 0) {
     const head: Mutable<Tombstone> = { kind: 'tombstone', namespace, key, stamp, position };
@@ -149,6 +145,11 @@ export function parseRow({ namespace, key }: RecordKey, row: Buffer): Row | Dama
     value: apart ? undefined : row.subarray(at),
     checksum: apart ? row.readUInt32BE(at + 4) : 0,
   };
+}
+
+function positionOfLost(row: Buffer): Position {
+  const log = row.toString('hex', optionalAt, optionalAt + 8) as LogId;
+  return { log, sequence: row.readUIntBE(sequenceAt, 6) };
 }
 
 type Mutable<T> = { -readonly [field in keyof T]: T[field] };
