@@ -4,6 +4,7 @@ import { MeridianError } from '../model/errors.ts';
 import type { Opened, Opening } from '../model/feed.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import type { MemberId } from '../model/position.ts';
+import { holds } from '../model/rules.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
 import { sleep } from '../runtime/clock.ts';
 import { withEither } from '../runtime/with-either.ts';
@@ -166,7 +167,8 @@ export class Peers {
   /** The handshake, as the follower judges it. */
   async #meet(address: string, { node, nonce, clusterId, wallMs, opening }: Opened): Promise<void> {
     const { nonce: ownNonce, self, ledger, clock, clockSkewMsMax, join, meetsOwnId } = this.#options;
-    if (nonce === ownNonce) throw refused('self', `${address} is this origin itself`);
+    if (nonce === ownNonce && holds('R16 oneself is no copy'))
+      throw refused('self', `${address} is this origin itself`);
     if (node.role !== 'origin') throw refused('not-an-origin', `${node.name} at ${address} is an ${node.role}`);
     if (node.id === self().id) {
       meetsOwnId(node, opening);

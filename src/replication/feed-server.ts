@@ -1,6 +1,7 @@
 import { MeridianError } from '../model/errors.ts';
 import { type FeedEvent, type FollowerMessage, type FollowOpen, feedProtocol } from '../model/feed.ts';
 import { containsFilter, type Filter } from '../model/filter.ts';
+import { holds } from '../model/rules.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
 import { either } from '../runtime/with-either.ts';
 import { ScopeShapes } from './scope-shape.ts';
@@ -124,7 +125,7 @@ export class FeedServer {
     const { serves } = this.#options;
     if (serves === undefined) return;
     const lacking = includes.find((range) => !containsFilter(serves, { includes: [range], excludes }));
-    if (lacking === undefined) return;
+    if (lacking === undefined || !holds('R6 a relay serves what it holds whole')) return;
     const namespace = lacking.namespace === '*' ? 'every namespace' : `namespace ${lacking.namespace}`;
     const prefix = lacking.prefix === '' ? '' : ` with prefix ${JSON.stringify(lacking.prefix)}`;
     throw new MeridianError(

@@ -1,6 +1,7 @@
 import { registryNamespace } from '../model/namespace.ts';
 import { type LogId, type MemberId, type Position, parseLogId, parseMemberId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import { type Session, sessionAfterAbsence, sessionAfterRecord } from '../model/session.ts';
 import type { Stamp } from '../model/stamp.ts';
 import type { VersionVector } from '../model/version-vector.ts';
@@ -172,7 +173,7 @@ export class Logs {
     for (let hops = 0; hops <= this.#logs.size; hops++) {
       if ((vector.get(log) ?? 0) >= sequence) return true;
       const seal = this.#logs.get(log)?.seal;
-      if (seal === undefined || sequence > seal.final) return false;
+      if (seal === undefined || (sequence > seal.final && holds('folding: up to the seal'))) return false;
       ({ log, sequence } = seal.at);
     }
     return false; // Seals that name each other's logs in a ring imply nothing.
@@ -196,7 +197,7 @@ export class Logs {
    */
   isVoid(log: LogId, covered: VersionVector): boolean {
     const known = this.#logs.get(log);
-    if (known === undefined || known.seal !== undefined) return false;
+    if (known === undefined || known.seal !== undefined || !holds('R22 void logs')) return false;
     const removal = this.#removals.get(known.member);
     if (removal !== undefined && this.coversPosition(covered, removal.at)) return true;
     const current = this.#currents.get(known.member);
@@ -234,7 +235,7 @@ export class Logs {
     for (const [log, sequence] of vector) {
       const seal = this.#logs.get(log)?.seal;
       if (seal === undefined || sequence > seal.final || seal.at.log === log) continue;
-      if (!this.coversPosition(vector, seal.at)) continue;
+      if (!this.coversPosition(vector, seal.at) && holds('folding: by what the rest implies')) continue;
       folded ??= new Map(vector);
       folded.delete(log);
     }
@@ -270,8 +271,12 @@ export class Logs {
   session(asked: Session, seen: SeenBySession, covered: VersionVector): Session {
     const after =
       'covered' in seen
-        ? sessionAfterAbsence(asked, seen.covered)
-        : sessionAfterRecord(asked, seen.position, seen.stamp);
+        ? holds('R14 an absence counts')
+          ? sessionAfterAbsence(asked, seen.covered)
+          : asked
+        : holds('R14 what was shown counts')
+          ? sessionAfterRecord(asked, seen.position, seen.stamp)
+          : asked;
     return { vector: this.#sessionVector(after.vector, covered), stamp: after.stamp };
   }
 
@@ -280,7 +285,8 @@ export class Logs {
     for (const log of vector.keys()) {
       const seal = this.#logs.get(log)?.seal;
       const isImplied = seal !== undefined && seal.at.log !== log && this.coversPosition(covered, seal.at);
-      if (!isImplied && !(seal === undefined && this.isVoid(log, covered))) continue;
+      const isGone = seal === undefined && this.isVoid(log, covered) && holds('R14 a void log counts for nothing');
+      if (!isImplied && !isGone) continue;
       smaller ??= new Map(vector);
       smaller.delete(log);
       // The last seal of the chain lies in a log that goes on.

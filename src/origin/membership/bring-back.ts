@@ -2,6 +2,7 @@ import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import { replaces } from '../../model/merge.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { headOf, type Record } from '../../model/record.ts';
+import { holds } from '../../model/rules.ts';
 import { stampWallMs } from '../../model/stamp.ts';
 import type { CommitView, Ledger } from '../../replication/ledger.ts';
 import { damagedRecord } from '../../replication/mending.ts';
@@ -41,7 +42,7 @@ export async function bringBack(options: BringBackOptions): Promise<void> {
   const { stores, ledger, ownLog, keepApart } = options;
   let apart: KeptApart | undefined;
   for (const aside of stores.aside) {
-    await rewriteYoung(aside, options);
+    if (holds('R8 what only it has is brought back')) await rewriteYoung(aside, options);
     let records = 0;
     const counted = async function* (): AsyncGenerator<Record> {
       for await (const record of unheld(aside, options)) {
@@ -115,5 +116,6 @@ function unlessDamaged(error: unknown): undefined {
 
 /** Younger than the retention by every clock that is permitted. */
 function isYoung({ stamp }: Record, { clock, tombstoneRetentionMs, clockSkewMsMax }: BringBackOptions): boolean {
+  if (!holds('R8 what is old is kept apart')) return true;
   return clock.wallMs() - stampWallMs(stamp) < tombstoneRetentionMs - 2 * clockSkewMsMax;
 }
