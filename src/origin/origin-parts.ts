@@ -116,7 +116,13 @@ export class OriginParts {
       replaced: options.replaced,
     });
     const { membership } = this;
-    this.admission = new Admission({ ...shared, membership, nonce, called: (node) => this.peers.called(node) });
+    this.admission = new Admission({
+      ...shared,
+      membership,
+      feed: this.feed,
+      nonce,
+      called: (node) => this.peers.called(node),
+    });
     this.sealing = new Sealing({ ...shared, stability, membership });
     this.#rewrite = new Rewrite({ ...shared, sealing: this.sealing });
     this.peers = new Peers({

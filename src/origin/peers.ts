@@ -156,7 +156,8 @@ export class Peers {
     const { members } = ledger.registry;
     const told = [...peers, ...remembered()];
     const wanted = new Set(told);
-    const met = new Set(told.map((address) => this.#links.get(address)?.known?.id));
+    // One that is met where it was told of, and answers there, is not looked for where it says that it is reached.
+    const met = new Set(told.map((address) => this.#links.get(address)?.answering));
     for (const [id, address] of this.#learnt()) {
       const gone = members.isRemoved(id);
       if (id !== own && address !== ownAddress && !met.has(id) && !gone) wanted.add(address);

@@ -231,15 +231,15 @@ export class Logs {
 
   /** The vector without the components of sealed logs that the rest implies. */
   fold(vector: VersionVector): VersionVector {
-    let folded: Map<LogId, number> | undefined;
+    let folded = vector;
     for (const [log, sequence] of vector) {
       const seal = this.#logs.get(log)?.seal;
-      if (seal === undefined || sequence > seal.final || seal.at.log === log) continue;
-      if (!this.coversPosition(vector, seal.at) && holds('folding: by what the rest implies')) continue;
-      folded ??= new Map(vector);
-      folded.delete(log);
+      if (seal === undefined || sequence > seal.final) continue;
+      const rest = new Map(folded);
+      rest.delete(log);
+      if (this.coversPosition(rest, seal.at) || !holds('folding: by what the rest implies')) folded = rest;
     }
-    return folded ?? vector;
+    return folded;
   }
 
   /** The vector with a component for each log that it covers something of, for who may not know the seals yet. */
@@ -290,17 +290,18 @@ export class Logs {
       smaller ??= new Map(vector);
       smaller.delete(log);
       // The last seal of the chain lies in a log that goes on.
-      const at = seal && this.#lastSeal(seal);
+      const at = seal && this.#lastSeal(seal, covered);
       if (at !== undefined && (smaller.get(at.log) ?? 0) < at.sequence) smaller.set(at.log, at.sequence);
     }
     return smaller ?? vector;
   }
 
-  #lastSeal(seal: Seal): Position {
+  #lastSeal(seal: Seal, covered: VersionVector): Position {
     let { at } = seal;
     for (let hops = 0; hops < this.#logs.size; hops++) {
       const next = this.#logs.get(at.log)?.seal;
       if (next === undefined || next.at.log === at.log || at.sequence > next.final) return at;
+      if (!this.coversPosition(covered, next.at)) return at;
       ({ at } = next);
     }
     return at;

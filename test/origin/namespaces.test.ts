@@ -81,3 +81,18 @@ describe('changes of namespaces in a cluster at majority', () => {
     expect(group.time.nowMs - from).toBeLessThan(2 * 1000);
   });
 });
+
+it('a home does not move to a member of which the one asked has yet to hear that it serves', async () => {
+  const group = new OriginGroup();
+  await group.open('a');
+  const { namespace } = await group.until(group.at('a').create('ns', group.call()));
+  const b = await group.open('b', ['a']);
+  while (!b.serves) await group.pass(1);
+  const known = await group.until(group.at('a').members({ ...group.call(), forwarded: true }));
+  expect(known.map(({ name }) => name)).toContain('b');
+  const refused = group.until(group.at('a').moveHome(namespace.id, 'b', group.call()));
+  await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'origin-joining' } });
+  await group.settled('a', 'b');
+  const moved = await group.until(group.at('a').moveHome(namespace.id, 'b', group.call()));
+  expect(moved.namespace.home).toBe(b.identity.id);
+});

@@ -177,6 +177,11 @@ describe('an origin whose disk was copied to another machine', () => {
     await goesOnInTheLater();
   });
 
+  it('goes on in the later opening also where the peer was told of the earlier one by its configuration', async () => {
+    await withPeer(['a']);
+    await goesOnInTheLater();
+  });
+
   it('stops the earlier opening also where the two meet each other alone', async () => {
     group = new OriginGroup();
     await group.open('a');

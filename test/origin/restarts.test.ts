@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { emptySession } from '../../src/model/session.ts';
 import type { OriginOptions } from '../../src/origin/origin-options.ts';
 import { OriginGroup } from './origin-group.ts';
+
+const absent = { kind: 'put', key: 'once', value: Buffer.from('x'), condition: { kind: 'absent' } } as const;
 
 async function two(options: Partial<OriginOptions> = {}): Promise<OriginGroup> {
   const group = new OriginGroup(options);
@@ -27,6 +30,14 @@ const digestOf = ({ namespace, digest }: { readonly namespace: string; readonly 
   namespace,
   digest,
 ];
+
+/** A key that was deleted, and forgotten by both. */
+async function purged(group: OriginGroup): Promise<void> {
+  await group.put('b', 'deleted', 'v');
+  await group.alike(['a', 'b'], 'deleted', 'v');
+  await group.write('b', { kind: 'delete', key: 'deleted' });
+  await forgotten(group, ['a', 'b'], 'deleted');
+}
 
 async function forgotten(group: OriginGroup, names: readonly string[], key: string): Promise<void> {
   await group.untilHolds(async () => {
@@ -126,5 +137,26 @@ describe('origins whose disks are put back', () => {
     await group.alike(['a', 'b'], 'kept', 'v');
     await expectAlike(group, 'a', 'b');
     expect(await group.text('b', 'lost')).toBe(null);
+  });
+
+  it('bring back a namespace that only the one below the floor had, with its records and its home (R8)', async () => {
+    const group = await two({ tombstoneRetentionMs: 4000 });
+    const image = group.image('a');
+    await purged(group);
+    group.cut('a', 'b');
+    group.putBack('a', image);
+    await group.open('a');
+    await group.until(group.at('a').create('made alone', group.call()));
+    await group.put('a', 'k', 'v', { namespace: 'made alone' });
+    group.mend('a', 'b');
+    await group.beginsAnew('a');
+    const request = { namespace: 'made alone', key: 'k', session: emptySession };
+    await group.untilHolds(async () => {
+      const asked = ['a', 'b'].map((name) => group.until(group.at(name).get(request, group.call())));
+      const answers = await Promise.allSettled(asked);
+      return answers.every((answer) => answer.status === 'fulfilled' && answer.value.record?.kind === 'live');
+    });
+    expect((await group.at('b').find('made alone')).home).toBe(group.at('a').identity.id);
+    expect((await group.write('b', absent, { namespace: 'made alone' })).written).toHaveLength(1);
   });
 });

@@ -157,6 +157,13 @@ describe('folding', () => {
   });
 });
 
+describe('folding where seals name each other’s logs in a ring', () => {
+  it('leaves out what the rest implies, and not the rest with it', () => {
+    const logs = knowing(sealed(1, 1, 5, [2, 2]), sealed(2, 2, 5, [1, 2]));
+    expect(logs.fold(vector({ 1: 5, 2: 5 }))).toEqual(vector({ 2: 5 }));
+  });
+});
+
 describe('clipping', () => {
   it('never exceeds a seal, and gives up nothing else of what the vector implied', () => {
     fc.assert(
@@ -285,5 +292,12 @@ describe('the session that an answer carries on', () => {
         expect(logs.missing(carried, asked, covered)).toEqual([]);
       }),
     );
+  });
+
+  it('names no seal that its responder holds and does not cover yet', () => {
+    const logs = knowing(registered(3, 1), sealed(1, 1, 5, [2, 2]), sealed(2, 1, 4, [3, 2]));
+    const covered = vector({ 2: 3 });
+    const { vector: carried } = logs.session({ ...emptySession, vector: vector({ 1: 4 }) }, { covered }, covered);
+    expect(logs.missing(covered, carried)).toEqual([]);
   });
 });

@@ -81,10 +81,13 @@ async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<vo
   let page: Record[] = [];
   for await (const record of unheld(aside, options)) {
     if (!isYoung(record, options)) continue;
+    // The registry comes first, and says which namespaces live.
+    const isBehindRegistry = page.at(-1)?.namespace === registryNamespace && record.namespace !== registryNamespace;
+    if (page.length >= pageRecords || isBehindRegistry) {
+      await rewrite(page, options, brings);
+      page = [];
+    }
     page.push(record);
-    if (page.length < pageRecords) continue;
-    await rewrite(page, options, brings);
-    page = [];
   }
   if (page.length > 0) await rewrite(page, options, brings);
 }
