@@ -108,4 +108,33 @@ describe('an origin with a damaged record', () => {
     await group.alike(['a', 'b'], 'k', 'the last');
     await group.alike(['a', 'b'], 'new', 'v');
   });
+
+  it('loses nothing that another origin has, whoever writes meanwhile', async () => {
+    const names = ['a', 'b', 'c'];
+    for (const name of ['b', 'c']) await group.open(name, ['a']);
+    await group.ready('b', 'c');
+    await group.settled(...names);
+    const expected = new Map<string, string>();
+    const { namespace } = await group.get('a', 'k');
+    for (let round = 0; round < 24; round++) {
+      const [at = '', other = ''] = [names[round % 3], names[(round + 1) % 3]];
+      for (const key of [`k${round % 4}`, `l${round % 3}`]) {
+        await group.put(at, key, `${key} ${round}`);
+        expected.set(key, `${key} ${round}`);
+      }
+      for (const [key, text] of expected) await group.alike(names, key, text);
+      group.disk(other).damage({ namespace, key: `k${round % 4}` });
+      group.disk(other).damage({ namespace, key: `l${round % 3}` });
+      await group.reopen(other);
+      // A later write of one of the two may come from another origin before that is mended.
+      if (round % 2 === 0) await group.put(at, `k${round % 4}`, `meanwhile ${round}`);
+      if (round % 2 === 0) expected.set(`k${round % 4}`, `meanwhile ${round}`);
+    }
+    for (const [key, text] of expected) await group.alike(names, key, text);
+    await group.untilHolds(async () => {
+      const all = await Promise.all(names.map((name) => group.at(name).status()));
+      return all.every(({ storage }) => storage?.damagedRecords === 0);
+    });
+    expect(names.map((name) => group.anew(name))).toEqual([undefined, undefined, undefined]);
+  });
 });
