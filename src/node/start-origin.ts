@@ -10,6 +10,7 @@ import { Closing } from './closing.ts';
 import { keepApart } from './kept-apart.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
+import { openVerified } from './open-store.ts';
 import { OriginFolder } from './origin-stores.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
@@ -35,7 +36,9 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
   return closing.orClose(async () => {
     const metrics = new NodeMetrics(logger);
     closing.add('metrics', async () => metrics.stop());
-    const stores = await OriginFolder.open(config.data);
+    const stores = await OriginFolder.open(config.data, (path, name) =>
+      openVerified(path, { ...config, outside, name }),
+    );
     closing.add('stores', () => stores.close());
     const mustReopen = new AbortController();
     const replaced = new AbortController();

@@ -94,7 +94,8 @@ export class Rewrite {
     const records: Record[] = [];
     let bytes = 0;
     try {
-      for await (const page of snapshot.log(log, final + 1)) {
+      // A damaged one cannot be written again; its key says so until it is mended or written.
+      for await (const page of snapshot.log(log, final + 1, () => {})) {
         for (const stored of page) {
           const record = this.#isSaidAnew(stored) ? undefined : await snapshot.read(stored);
           if (record === undefined) continue;
