@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { DigestRequest, Member, NodeStatus, PartDigest, Retired, RetireRequest } from '../model/cluster.ts';
+import { checkText } from '../model/text.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type ClientContext, inCall } from './call-frame.ts';
@@ -38,13 +39,15 @@ export class ClusterHandle {
     this.namespaces = new NamespaceAdmin(this.#context);
   }
 
-  /** The namespace of that title or id. Nothing is asked before its first use. */
+  /** The namespace of that title or id. Nothing is asked before its first use. @throws INVALID_ARGUMENT where it is no UTF-8 */
   namespace(name: string): Namespace {
+    checkText(name, "a namespace's name");
     return new NamespaceHandle(this.#context, this.#random, name);
   }
 
   /** Removes an origin for good. @throws NOT_FOUND, FAILED_PRECONDITION where too few of the others can report */
   async retire(request: RetireRequest, options: CallOptions = {}): Promise<Retired> {
+    checkText(request.name, 'a name');
     return inCall(this.#context, options, (call) =>
       this.#context.endpoints.write((node) => node.retire(request, call)),
     );
