@@ -2,7 +2,7 @@ import { MeridianError } from '../model/errors.ts';
 import { checkKey } from '../model/key.ts';
 import type { Condition, Durability, Expiry, Mutation } from '../model/key-value.ts';
 import { parseStamp } from '../model/stamp.ts';
-import { named, wholePart } from './arguments.ts';
+import { named, textOf, wholePart } from './arguments.ts';
 import type { ConditionOptions, PutContent } from './call-options.ts';
 import { encodeValue, type ValueBody } from './value-body.ts';
 
@@ -46,7 +46,7 @@ async function toMutation(mutation: BatchMutation): Promise<Mutation> {
   const common = { key, ...(condition === undefined ? {} : { condition }) };
   if (mutation.kind === 'delete') return { kind: 'delete', ...common };
   const expiry = toExpiry(mutation);
-  const metadata = toMetadata(mutation.metadata);
+  const metadata = toMetadata(mutation);
   return {
     kind: 'put',
     ...common,
@@ -87,7 +87,13 @@ function wholeSeconds(what: string, given: unknown): number {
   });
 }
 
-function toMetadata(metadata: unknown): string | undefined {
+function toMetadata({ metadata, metadataText }: PutContent): string | undefined {
+  if (metadataText !== undefined) {
+    if (metadata === undefined) return textOf(metadataText, 'metadata');
+    throw new MeridianError('INVALID_ARGUMENT', 'metadata and metadataText exclude each other', {
+      reason: 'bad-metadata',
+    });
+  }
   if (metadata === undefined || metadata === null) return undefined;
   const text: unknown = JSON.stringify(metadata);
   if (typeof text === 'string') return text === 'null' ? undefined : text;

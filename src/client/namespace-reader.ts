@@ -65,7 +65,8 @@ export class NamespaceReader {
           const { value, metadata, expiration, version } = toAnswer<Uint8Array, Metadata>(answer, (bytes) => bytes);
           if (value === null || version === null) continue;
           const goOn = name === last && !page.list_complete ? { cursor: page.cursor } : {};
-          yield { name, value, metadata, expiration, version, ...goOn };
+          const metadataText = (answer.record?.kind === 'live' ? answer.record.metadata : undefined) ?? null;
+          yield { name, value, metadata, metadataText, expiration, version, ...goOn };
         }
       }
     }

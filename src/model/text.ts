@@ -20,15 +20,15 @@ export function strictText(bytes: Uint8Array, what: string): string {
   const text = textOfUtf8(bytes);
   if (text !== undefined) return text;
   const at = brokenByteAt(bytes) ?? 0;
-  throw new MeridianError('INVALID_ARGUMENT', `${what} is no UTF-8: ${describeByte(bytes, at)}`, {
+  throw new MeridianError('INVALID_ARGUMENT', `${what} is no UTF-8: ${describeByte(bytes[at], at)}`, {
     reason: 'not-utf8',
     seen: at,
   });
 }
 
-/** `byte 3 is 0xff`, counted from 1. */
-export function describeByte(bytes: Uint8Array, at: number): string {
-  return `byte ${at + 1} is 0x${(bytes[at] ?? 0).toString(16).padStart(2, '0')}`;
+/** `byte 3 is 0xff`, counted from 1; `at` counts from 0. */
+export function describeByte(byte: number | undefined, at: number): string {
+  return `byte ${at + 1} is 0x${(byte ?? 0).toString(16).padStart(2, '0')}`;
 }
 
 /**
