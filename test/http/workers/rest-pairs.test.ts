@@ -96,6 +96,12 @@ describe('a namespace over REST', () => {
   });
 });
 
+describe('a list of keys over REST', () => {
+  it.each(['x', 'AAAA', 'e30'])('is refused from the cursor %s, which is none of its own', async (cursor) => {
+    expect((await send(`/${id}/keys?cursor=${cursor}`)).status).toBe(400);
+  });
+});
+
 describe('a HEAD of a value', () => {
   it('is 200 with its headers and no body where the key is there, and 404 where it is not', async () => {
     await send(`/${id}/values/h?expiration_ttl=600`, { method: 'PUT', body: 'hello' });
