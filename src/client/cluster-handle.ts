@@ -39,7 +39,7 @@ export class ClusterHandle {
     this.namespaces = new NamespaceAdmin(this.#context);
   }
 
-  /** The namespace of that title or id. Nothing is asked before its first use. @throws INVALID_ARGUMENT where it is no UTF-8 */
+  /** The namespace of that title or id; nothing is asked before its first use. @throws INVALID_ARGUMENT for half a character */
   namespace(name: string): Namespace {
     checkText(name, "a namespace's name");
     return new NamespaceHandle(this.#context, this.#random, name);

@@ -70,9 +70,13 @@ function* tokensOf(text: string): Generator<string, void> {
 
 /** By hand, as a regular expression's stack has no room for a string of megabytes. */
 function stringEnd(text: string, from: number): number {
-  let at = from + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at + 1;
+  for (let quote = text.indexOf('"', from + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    let backslashes = 0;
+    while (text[quote - 1 - backslashes] === '\\') backslashes++;
+    // Two of them are one that is meant, and escape nothing.
+    if (backslashes % 2 === 0) return quote + 1;
+  }
+  return text.length;
 }
 
 function wordEnd(text: string, from: number): number {

@@ -28,7 +28,7 @@ export function toPut(record: ImportRecord): BatchMutation {
 export function recordOfJson(text: string, place: string): ImportRecord {
   const fields = parseObject(text, place);
   const jsonOf = jsonTexts(fields, text);
-  const key = textField('key' in fields ? 'key' : 'name', fields, place);
+  const key = textField((fields['key'] ?? null) === null ? 'name' : 'key', fields, place);
   const base64 = fields['base64'] ?? false;
   if (typeof base64 !== 'boolean') {
     throw new UsageError(`${place}: "base64" must be true or false; it is ${JSON.stringify(base64)}`);

@@ -1,91 +1,113 @@
+import { isUtf8 } from 'node:buffer';
 import { MeridianError } from '../../model/errors.ts';
 import { strictText } from '../../model/text.ts';
 import { type FieldShape, fieldType, type MessageShape, readFiles } from '../file-descriptors.ts';
 import { protoFiles } from '../proto.ts';
 
-type Field = { readonly name: string } & (
-  | { readonly kind: 'text' }
-  | { readonly kind: 'message'; readonly texts: MessageTexts }
-);
+interface Field {
+  readonly name: string;
+  /** Of a message's own fields; unset = the field is a text. */
+  readonly texts?: MessageTexts;
+}
 
 const wire = { varint: 0, eightBytes: 1, lengthDelimited: 2, groupBegins: 3, groupEnds: 4, fourBytes: 5 } as const;
 
 /**
  * Looks at the texts in a message's bytes, before it is decoded. The wire format is tags (field · 8 + wire type) with
- * their content behind them: `0a 03 63 61 66` is field 1, three bytes, `caf`. Everything else is stepped over.
+ * their content behind them: `0a 03 63 61 66` is field 1, three bytes, `caf`. Everything else is stepped over. Every
+ * request passes here, so it makes no object for a field, and decodes no text that is ASCII.
  */
 export class MessageTexts {
-  readonly #fields = new Map<number, Field>();
+  readonly #fields: Field[] = [];
 
   add(number: number, field: Field): void {
-    this.#fields.set(number, field);
+    this.#fields[number] = field;
   }
 
-  /** @throws INVALID_ARGUMENT where a field is cut short, or naming the one that is broken, as in `mutation.key is no UTF-8: byte 4 is 0xff` */
-  check(bytes: Buffer, path = ''): void {
+  /**
+   * @throws INVALID_ARGUMENT where a field is cut short, or naming the text that is broken, as in
+   * `mutation.key is no UTF-8: byte 4 is 0xff`
+   */
+  check(bytes: Buffer): void {
     const reader = new WireReader(bytes);
-    while (reader.more) {
-      const tag = reader.varint();
-      const content = reader.content(tag % 8);
-      const field = this.#fields.get(Math.floor(tag / 8));
-      if (field === undefined || content === undefined) continue;
-      if (field.kind === 'text') strictText(content, path + field.name);
-      else field.texts.check(content, `${path}${field.name}.`);
+    const path = this.#broken(reader, bytes.length);
+    if (path !== undefined) strictText(reader.broken, path);
+  }
+
+  /** The path of the first text up to there that is broken. */
+  #broken(reader: WireReader, end: number): string | undefined {
+    while (reader.at < end) {
+      const tag = reader.varint(end);
+      const contentEnd = reader.step(tag & 7, end);
+      if (contentEnd === undefined) continue;
+      const field = this.#fields[tag >>> 3];
+      if (field?.texts !== undefined) {
+        const inner = field.texts.#broken(reader, contentEnd);
+        if (inner !== undefined) return `${field.name}.${inner}`;
+      } else if (field !== undefined && !reader.isText(contentEnd)) return field.name;
+      reader.at = contentEnd;
     }
+    return undefined;
   }
 }
 
 /** Steps from tag to tag. What is no wire format ends it: the decoder will say so. */
 class WireReader {
+  at = 0;
+  /** The text that `isText` said was none. */
+  broken: Uint8Array = new Uint8Array();
   readonly #bytes: Buffer;
-  #at = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
   }
 
-  get more(): boolean {
-    return this.#at < this.#bytes.length;
-  }
-
   /** Its low 32 bits, which are all that the decoder takes of a tag or a length. */
-  varint(): number {
+  varint(end: number): number {
     let value = 0;
-    for (let shift = 0; this.more; shift += 7) {
-      const byte = this.#bytes[this.#at++] ?? 0;
+    for (let shift = 0; this.at < end; shift += 7) {
+      const byte = this.#bytes[this.at++] ?? 0;
       if (shift < 32) value |= (byte & 0x7f) << shift;
       if (byte < 0x80) break;
     }
     return value >>> 0;
   }
 
-  /** The bytes of a length-delimited field; undefined for every other. */
-  content(wireType: number): Buffer | undefined {
+  /** Goes to the content of a length-delimited field, and tells its end; over that of every other. */
+  step(wireType: number, end: number): number | undefined {
     switch (wireType) {
       case wire.varint:
-        this.varint();
+        this.varint(end);
         return undefined;
       case wire.eightBytes:
-        this.#at += 8;
+        this.at += 8;
         return undefined;
       case wire.fourBytes:
-        this.#at += 4;
+        this.at += 4;
         return undefined;
       case wire.lengthDelimited: {
-        const end = this.varint() + this.#at;
+        const contentEnd = this.varint(end) + this.at;
         // The decoder would take what there is of it, and store half a key.
-        if (end > this.#bytes.length) throw cutShort(end - this.#bytes.length);
-        const content = this.#bytes.subarray(this.#at, end);
-        this.#at = end;
-        return content;
+        if (contentEnd > end) throw cutShort(contentEnd - end);
+        return contentEnd;
       }
       case wire.groupBegins:
       case wire.groupEnds:
         return undefined;
       default:
-        this.#at = this.#bytes.length;
+        this.at = end;
         return undefined;
     }
+  }
+
+  /** Whether what lies between here and there is UTF-8. */
+  isText(end: number): boolean {
+    for (let at = this.at; at < end; at++) {
+      if ((this.#bytes[at] ?? 0) < 0x80) continue;
+      this.broken = this.#bytes.subarray(this.at, end);
+      return isUtf8(this.broken);
+    }
+    return true;
   }
 }
 
@@ -134,7 +156,7 @@ function* messagesIn(
 }
 
 function fieldOf({ name, type, typeName }: FieldShape, messages: ReadonlyMap<string, MessageTexts>): Field | undefined {
-  if (type === fieldType.string) return { name, kind: 'text' };
+  if (type === fieldType.string) return { name };
   const texts = type === fieldType.message ? messages.get(typeName ?? '') : undefined;
-  return texts === undefined ? undefined : { name, kind: 'message', texts };
+  return texts === undefined ? undefined : { name, texts };
 }

@@ -188,6 +188,7 @@ test.each([
 test('fields that are null, and cells that are empty, are left out', async () => {
   const nulls = '{"key":"a","value":"1","base64":null,"expiration":null,"expiration_ttl":null,"metadata":null}';
   const expected = [{ key: 'a', value: Buffer.from('1') }];
+  expect(await read('ndjson', '{"key":null,"name":"a","value":"1"}')).toEqual(expected);
   expect(await read('ndjson', nulls)).toEqual(expected);
   expect(await read('csv', 'key,value,base64,expiration,expiration_ttl,metadata\na,1,,,,\n')).toEqual(expected);
 });
