@@ -51,8 +51,10 @@ function kindOf(value: unknown): string {
 
 function parseObject(text: string, place: string): Readonly<Record<string, unknown>> {
   const content = parseJson(text, place);
-  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return { ...content };
-  throw new UsageError(`${place} is no object`);
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw new UsageError(`${place} is no object`);
+  }
+  return content as Readonly<Record<string, unknown>>;
 }
 
 /** @throws UsageError */
