@@ -18,6 +18,8 @@ export interface CommandContext {
   readonly random: Random;
   /** Connects as the client options say. Whoever connects closes. */
   connect(config: ClientConfig): ClusterHandle;
+  /** The process's words as bytes, each with a zero behind it; undefined where the system does not tell them. */
+  commandLine?(): Uint8Array | undefined;
 }
 
 /** One command: how it reads its words, and what it does. */

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { connect } from '../client/connect.ts';
 import { formatAddress } from '../config/parse-address.ts';
 import { systemRandom } from '../runtime/random.ts';
@@ -11,4 +12,11 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   clock: systemClock,
   random: systemRandom,
   connect: ({ endpoints, timeoutMs }) => connect({ endpoints: endpoints.map(formatAddress), timeoutMs }),
+  commandLine: () => {
+    try {
+      return readFileSync('/proc/self/cmdline');
+    } catch {
+      return undefined; // Only Linux has it.
+    }
+  },
 });

@@ -46,16 +46,23 @@ export async function inCall<T>(
 
 /** What a read request carries besides its key. */
 export function toReadOptions(context: ClientContext, namespace: string, options: ReadOptions): ModelReadOptions {
-  const seconds = options.maxStaleness ?? options.cacheTtl;
-  if (seconds !== undefined && !(seconds >= 0 && Number.isFinite(seconds))) {
-    throw new MeridianError('INVALID_ARGUMENT', `maxStaleness must be seconds, 0 or more; it is ${seconds}`, {
-      reason: 'bad-max-staleness',
-    });
-  }
+  const seconds = acceptedSeconds(options);
   return {
     namespace,
     session: context.session.current,
     ...(seconds === undefined ? {} : { maxStalenessMs: seconds * 1000 }),
     ...(options.atOrigin === true ? { atOrigin: true } : {}),
   };
+}
+
+function acceptedSeconds({ maxStaleness, cacheTtl }: ReadOptions): number | undefined {
+  const name = maxStaleness === undefined ? 'cacheTtl' : 'maxStaleness';
+  const given: unknown = maxStaleness ?? cacheTtl;
+  if (given === undefined) return undefined;
+  // As in Workers, a cacheTtl may be a text and loses its fraction.
+  const seconds = name === 'cacheTtl' && given !== null ? Math.trunc(Number(given)) : given;
+  if (typeof seconds === 'number' && seconds >= 0 && Number.isFinite(seconds)) return seconds;
+  throw new MeridianError('INVALID_ARGUMENT', `${name} must be seconds, 0 or more; it is ${String(given)}`, {
+    reason: name === 'cacheTtl' ? 'bad-cache-ttl' : 'bad-max-staleness',
+  });
 }

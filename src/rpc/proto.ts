@@ -1,22 +1,24 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type GrpcObject, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 
 const protoDirectory = fileURLToPath(new URL('../../proto', import.meta.url));
+const protoNames = ['record', 'kv', 'feed', 'cluster'].map((file) => `meridian/v1/${file}.proto`);
+
+/** The files of proto/, by the names under which they import each other. */
+export const protoFiles = protoNames.map((name) => ({ name, path: join(protoDirectory, name) }));
 
 /** The messages and services of proto/, with numbers for 64-bit integers (sequences stay below 2⁵³). */
-export const packageDefinition: PackageDefinition = loadSync(
-  ['record', 'kv', 'feed', 'cluster'].map((file) => `meridian/v1/${file}.proto`),
-  {
-    includeDirs: [protoDirectory],
-    longs: Number,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-    arrays: true,
-    objects: true,
-  },
-);
+const packageDefinition: PackageDefinition = loadSync(protoNames, {
+  includeDirs: [protoDirectory],
+  longs: Number,
+  enums: String,
+  defaults: true,
+  oneofs: true,
+  arrays: true,
+  objects: true,
+});
 
 const loaded = loadPackageDefinition(packageDefinition);
 

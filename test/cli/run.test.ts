@@ -293,7 +293,7 @@ test('namespaces, status and members are printed for a person and for a program'
   expect((await run('namespace list')).output).toMatch(/^[0-9a-f]{32}\tflags\n$/);
   expect(JSON.parse((await run('namespace rename a b --json')).output)).toMatchObject({ title: 'b' });
   expect(await run('namespace create taken')).toMatchObject({ exitCode: 1 });
-  expect((await run('namespace create --help')).output).toContain('1 to 500 bytes');
+  expect((await run('namespace create --help')).output).toContain('1 to 512 bytes');
   const status = await run('status');
   expect(status.output).toContain('origin fake');
   expect(status.output).toContain('in test at 38.9,-77.4,');

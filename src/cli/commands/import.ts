@@ -38,7 +38,8 @@ export const importCommand: Command<ImportWords> = {
         format: {
           choices: fileFormats,
           requiresArg: true,
-          describe: 'Default: as the name ends. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array',
+          describe:
+            'Of a file in UTF-8. Default: as the name ends. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array',
         },
         'key-column': { type: 'string', requiresArg: true, describe: 'CSV: column of the keys; default: key' },
         'value-column': {

@@ -20,6 +20,7 @@ import { Refusal, sendReason } from './refusal.ts';
 import { sendRecord } from './send-record.ts';
 import { sendText } from './send-text.ts';
 import { parseTarget, type Target } from './target.ts';
+import { jsonIn, textIn } from './text-in.ts';
 import { withinDeadline } from './within-deadline.ts';
 
 const namespaceHeader = 'meridian-namespace';
@@ -58,9 +59,10 @@ export class BindingSurface implements HttpSurface {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
-    const target = parseTarget(request.url);
-    const namespace = Buffer.from(String(request.headers[namespaceHeader]), 'latin1').toString('utf8');
     try {
+      const target = parseTarget(request.url);
+      const title = Buffer.from(String(request.headers[namespaceHeader]), 'latin1');
+      const namespace = textIn(title, 'the header Meridian-Namespace');
       await withinDeadline(call, this.#clock, (within) =>
         this.#route({ request, response, target, namespace, call: within }),
       );
@@ -160,7 +162,7 @@ export class BindingSurface implements HttpSurface {
       places: this.#places,
       signal: call.signal,
     };
-    const bulk = await withBody(request, options, async (body) => parseBulkGet(parseJson(body)));
+    const bulk = await withBody(request, options, async (body) => parseBulkGet(jsonIn(body)));
     const { session: _, ...read } = readOptions(namespace, bulk.cacheTtl ?? null);
     await sendText({
       response,
@@ -199,14 +201,6 @@ function listLimit(text: string | null): number {
 function cacheStatus({ source, past }: Pick<GetAnswer, 'source' | 'past'>): string {
   if (past) return 'STALE';
   return source === 'origin' ? 'MISS' : 'HIT';
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    throw new Refusal(400, 'The request body is not valid JSON');
-  }
 }
 
 function sendJsonText(response: ServerResponse, text: string): void {

@@ -3,7 +3,7 @@ import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import { checkedKey } from './key-in-path.ts';
+import { keyInJson } from './key-in-path.ts';
 import { Refusal } from './refusal.ts';
 import { scalarText } from './scalar-text.ts';
 
@@ -30,7 +30,7 @@ export function parseBulkGet(body: unknown): BulkGet {
     throw new Refusal(400, `"${scalarText(type)}" is not a valid type. Use "json" or "text"`);
   }
   return {
-    keys: [...new Set(keys.map((key: unknown) => checkedKey(typeof key === 'string' ? key : '')))],
+    keys: [...new Set(keys.map(keyInJson))],
     type: type ?? 'text',
     withMetadata: withMetadata === true || withMetadata === 'true',
     ...(cacheTtl === undefined || cacheTtl === null ? {} : { cacheTtl: scalarText(cacheTtl) }),

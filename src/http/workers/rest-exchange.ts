@@ -6,6 +6,7 @@ import type { Semaphore } from '../../runtime/semaphore.ts';
 import type { LargeValues } from './large-values.ts';
 import { withBody } from './read-body.ts';
 import { Refusal } from './refusal.ts';
+import { jsonIn } from './text-in.ts';
 
 /** One request of the REST API and what answering it needs. */
 export interface RestExchange {
@@ -31,22 +32,11 @@ export function withRestBody<T>(
   return withBody(request, { bytesMax, tooLong, places, signal: call.signal }, use);
 }
 
-/** The same with the body as parsed JSON; `check` looks at it before. @throws Refusal */
+/** The same with the body as parsed JSON. @throws Refusal */
 export function withRestJson<T>(
   exchange: RestExchange,
-  { bytesMax, check = () => {} }: { readonly bytesMax: number; readonly check?: (body: Buffer) => void },
+  bytesMax: number,
   use: (body: unknown) => Promise<T>,
 ): Promise<T> {
-  return withRestBody(exchange, bytesMax, async (body) => {
-    check(body);
-    return use(parseJson(body));
-  });
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    throw new Refusal(400, 'the request body is not valid JSON', 10001);
-  }
+  return withRestBody(exchange, bytesMax, async (body) => use(jsonIn(body)));
 }

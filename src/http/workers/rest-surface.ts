@@ -37,6 +37,8 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   ['DELETE N', { operation: 'remove namespace', run: removeNamespace }],
   ['GET N/keys', { operation: 'list keys', run: listKeys }],
   ['GET N/values/K', { operation: 'get', run: getValue }],
+  // Node leaves the body of its answer out.
+  ['HEAD N/values/K', { operation: 'get', run: getValue }],
   ['PUT N/values/K', { operation: 'put', run: putValue }],
   ['DELETE N/values/K', { operation: 'delete', run: deleteValue }],
   ['GET N/metadata/K', { operation: 'get metadata', run: getMetadata }],
@@ -63,11 +65,12 @@ export class RestSurface implements HttpSurface {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
-    const { path, query } = parseTarget(request.url);
-    const { pattern, id, encodedKey } = parsePath(path);
-    const endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;
     const [upstream, clock, places, large] = [this.#upstream, this.#clock, this.#places, this.#large];
+    let endpoint = unknownEndpoint;
     try {
+      const { path, query } = parseTarget(request.url);
+      const { pattern, id, encodedKey } = parsePath(path);
+      endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;
       await withinDeadline(call, clock, (within) => {
         if (endpoint !== unknownEndpoint && pattern !== '') checkId(id);
         const key = encodedKey === undefined ? '' : decodeKey(encodedKey);

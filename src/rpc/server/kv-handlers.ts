@@ -33,6 +33,7 @@ import { messageBytesMax, pieceBytesMax } from '../proto.ts';
 import { packGets } from './batch-get.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { movingMessages, notIdle } from './idle.ts';
+import { readable } from './strict-requests.ts';
 import { respond, stream, unary, writeTo } from './unary.ts';
 import { collectWrite, type WireWriteRequest } from './write-collector.ts';
 
@@ -99,9 +100,10 @@ export function kvHandlers(upstream: Upstream, timing: Timing): UntypedServiceIm
     }),
     Read: (served: ServerWritableStream<WireGetRequest, ReadMessage>) =>
       stream(timing, served, async () => {
-        checkNamespace(served.request.namespace);
+        const request = readable(served.request);
+        checkNamespace(request.namespace);
         const call = callOf(served, timing);
-        const answer = await upstream.get(decodeGet(served.request), call);
+        const answer = await upstream.get(decodeGet(request), call);
         const send = (message: ReadMessage) =>
           notIdle(writeTo(served, message, call.signal), 'the caller read nothing', idle);
         await send({ header: encodeGetAnswer(answer, { value: false }) });

@@ -1,6 +1,5 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { MeridianError } from '../../model/errors.ts';
 import type { Upstream } from '../../model/upstream.ts';
@@ -9,12 +8,14 @@ import type { Logger } from '../../runtime/logger.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
-import { messageBytesMax, packageDefinition, services, windowBytes } from '../proto.ts';
+import { messageBytesMax, services, windowBytes } from '../proto.ts';
 import { clusterHandlers, namespaceHandlers } from './admin-handlers.ts';
 import type { Timing } from './call-of.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
 import { FeedHandler } from './feed-handler.ts';
 import { kvHandlers } from './kv-handlers.ts';
+import { addReflection } from './reflection.ts';
+import { strictService } from './strict-requests.ts';
 import { watchHandlers } from './watch-handler.ts';
 
 export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 'stopping'> {
@@ -69,18 +70,18 @@ export class RpcServer {
     });
     const { definition, serialize } = feedDefinition();
     this.feed = new FeedHandler({ ...timing, upstream, serialize });
-    this.#server.addService(services.kv.service, {
+    this.#server.addService(strictService(services.kv.service), {
       ...kvHandlers(upstream, timing),
       ...watchHandlers(upstream, timing, {
         random: systemRandom,
         ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),
       }),
     });
-    this.#server.addService(services.namespaces.service, namespaceHandlers(upstream, timing));
-    this.#server.addService(services.cluster.service, clusterHandlers(upstream, timing));
-    this.#server.addService(definition, this.feed.handlers());
+    this.#server.addService(strictService(services.namespaces.service), namespaceHandlers(upstream, timing));
+    this.#server.addService(strictService(services.cluster.service), clusterHandlers(upstream, timing));
+    this.#server.addService(strictService(definition), this.feed.handlers());
     this.#health.addToServer(this.#server);
-    new ReflectionService(packageDefinition).addToServer(this.#server);
+    addReflection(this.#server);
   }
 
   /** Listens; port 0 takes any. Returns `host:port`. @throws UNAVAILABLE where the address is taken */

@@ -4,10 +4,11 @@ import { toMeridianError } from '../../model/errors.ts';
 import { withEither } from '../../runtime/with-either.ts';
 import { toStatus } from '../status.ts';
 import { callOf, type Served, signalOf, type Timing } from './call-of.ts';
+import { readable } from './strict-requests.ts';
 
 /** A handler that decodes, calls, encodes and translates what is thrown. */
 export function unary<Q, A>(timing: Timing, answer: (request: Q, call: Call) => Promise<A>): handleUnaryCall<Q, A> {
-  return (served, callback) => respond(timing, served, callback, (call) => answer(served.request, call));
+  return (served, callback) => respond(timing, served, callback, (call) => answer(readable(served.request), call));
 }
 
 /** Answers with one message, however many were asked with. */

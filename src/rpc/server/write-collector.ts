@@ -10,6 +10,7 @@ import {
   type WirePutBody,
   type WireWriteOptions,
 } from '../codec/write-codec.ts';
+import { readable } from './strict-requests.ts';
 
 export interface WireWriteRequest {
   readonly part?: 'header' | 'mutation' | 'more';
@@ -37,7 +38,8 @@ export async function collectWrite(
 ): Promise<WriteRequest> {
   let head: Omit<WriteRequest, 'mutations'> | undefined;
   const batch = new Batch();
-  for await (const { header, mutation, more } of stream) {
+  for await (const message of stream) {
+    const { header, mutation, more } = readable(message);
     if (header) {
       if (head !== undefined) throw malformed('a batch', 'two headers');
       const { namespace, options, session } = header;
