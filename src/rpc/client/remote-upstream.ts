@@ -11,7 +11,7 @@ import type {
   Retired,
   RetireRequest,
 } from '../../model/cluster.ts';
-import { isMeridianError } from '../../model/errors.ts';
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
 import type {
   GetAnswer,
@@ -128,8 +128,14 @@ export class RemoteUpstream implements Upstream {
 
   async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
     const single = singleWrite(request);
-    if (single === undefined) return decodeWriteAnswer(await this.#streamWrite(request, call));
-    return decodeWriteAnswer(await this.#connection.unary(methods[single.kind], single.message, call));
+    const wire = await (single === undefined
+      ? this.#streamWrite(request, call)
+      : this.#connection.unary<object, WireWriteResponse>(methods[single.kind], single.message, call));
+    const answer = decodeWriteAnswer(wire);
+    if (answer.written.length === request.mutations.length) return answer;
+    // A node of another version that passed over what it does not know, say.
+    const message = `of ${request.mutations.length} mutations ${this.address} says to have written ${answer.written.length}`;
+    throw new MeridianError('INTERNAL', message, { reason: 'written-count' });
   }
 
   #streamWrite(request: WriteRequest, call: Call): Promise<WireWriteResponse> {
