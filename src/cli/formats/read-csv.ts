@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { CsvError, type Options, parse } from 'csv-parse';
 import { UsageError } from '../usage-error.ts';
 import { type ImportRecord, recordOfObject, seconds } from './import-record.ts';
+import { orUnread, type UnreadRecord } from './unread-record.ts';
 
 export interface CsvColumns {
   /** Default: `key`. */
@@ -18,10 +19,11 @@ type Row = Readonly<Record<string, string>>;
  * The records of a CSV file (RFC 4180). Columns named `metadata` (JSON), `expiration`, `expiration_ttl` and `base64`
  * mean what they do in the bulk form, unless they are the value.
  */
-export async function* readCsv(
+export async function* readCsv<Unread = never>(
   chunks: AsyncIterable<Uint8Array>,
   columns: CsvColumns,
-): AsyncGenerator<ImportRecord, void, undefined> {
+  unread?: UnreadRecord<Unread>,
+): AsyncGenerator<ImportRecord | Unread, void, undefined> {
   const options: Options = {
     bom: true,
     columns: columns.columns === undefined ? true : [...columns.columns],
@@ -35,7 +37,8 @@ export async function* readCsv(
   try {
     for await (const row of rows as AsyncIterable<Row>) {
       number++;
-      yield recordOfRow(row, columns, `row ${number}`);
+      if (number === 1) checkColumns(row, columns);
+      yield orUnread(() => recordOfRow(row, columns, `row ${number}`), JSON.stringify(row), unread);
     }
   } catch (error) {
     if (error instanceof CsvError) throw new UsageError(`this is no sound CSV: ${error.message}`, error);
@@ -45,12 +48,16 @@ export async function* readCsv(
   }
 }
 
-function recordOfRow(row: Row, { keyColumn = 'key', valueColumn }: CsvColumns, place: string): ImportRecord {
-  const key = row[keyColumn];
-  if (key === undefined) throw new UsageError(`there is no column "${keyColumn}": give --key-column`);
+/** Each row has the columns of the first one. */
+function checkColumns(row: Row, { keyColumn = 'key', valueColumn }: CsvColumns): void {
+  if (row[keyColumn] === undefined) throw new UsageError(`there is no column "${keyColumn}": give --key-column`);
   if (valueColumn !== undefined && row[valueColumn] === undefined) {
     throw new UsageError(`there is no column "${valueColumn}": give another --value-column`);
   }
+}
+
+function recordOfRow(row: Row, { keyColumn = 'key', valueColumn }: CsvColumns, place: string): ImportRecord {
+  const key = row[keyColumn] ?? '';
   const value = row[valueColumn ?? 'value'];
   if (value === undefined) return { key, value: Buffer.from(JSON.stringify(row)) };
   const { metadata, expiration, expiration_ttl, base64 } = row;
