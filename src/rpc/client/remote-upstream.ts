@@ -103,21 +103,21 @@ export class RemoteUpstream implements Upstream {
     }
   }
 
-  /** Up to 100 keys of one namespace; what did not fit into the message is asked for one by one. */
+  /**
+   * Up to 100 keys of one namespace. What did not fit into a message is asked for in the next one; a value that came
+   * first and yet did not fit is larger than any message, and is read in pieces.
+   */
   async getMany({ keys, ...request }: GetManyRequest, call: Call): Promise<readonly GetAnswer[]> {
     const { key: _key, ...wire } = encodeGet({ ...request, key: '' });
-    const { answers } = await this.#connection.unary<unknown, WireBatchGetResponse>(
-      methods.batchGet,
-      { ...wire, keys },
-      call,
-    );
-    const found = new Map(answers.map(({ key, answer }) => [key, answer]));
-    return Promise.all(
-      keys.map((key) => {
-        const answer = found.get(key);
-        return answer ? decodeGetAnswer(answer, key) : this.get({ ...request, key }, call);
-      }),
-    );
+    const found = new Map<string, GetAnswer>();
+    for (let [first, ...rest] = new Set(keys); first !== undefined; ) {
+      const asked = { ...wire, keys: [first, ...rest] };
+      const { answers } = await this.#connection.unary<unknown, WireBatchGetResponse>(methods.batchGet, asked, call);
+      for (const { key, answer } of answers) if (answer) found.set(key, decodeGetAnswer(answer, key));
+      if (!found.has(first)) found.set(first, await this.get({ ...request, key: first }, call));
+      [first, ...rest] = rest.filter((key) => !found.has(key));
+    }
+    return keys.map((key) => found.get(key) ?? missing(key));
   }
 
   async list(request: ListRequest, call: Call): Promise<ListAnswer> {
@@ -281,4 +281,8 @@ export class RemoteUpstream implements Upstream {
       options,
     );
   }
+}
+
+function missing(key: string): never {
+  throw malformed('an answer to many keys', `nothing of ${key}`);
 }
