@@ -8,6 +8,7 @@ import { rebuildStore } from '../origin/rebuild.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { openLevelStore } from '../store/level-store.ts';
 import { advertisedAddress } from './advertised-address.ts';
+import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
@@ -21,7 +22,7 @@ const rebuildTold = 100_000;
 
 /**
  * Opens the origin's store, founding a cluster in an empty folder, and serves it.
- * @throws INVALID_ARGUMENT (a listener that others reach), UNAVAILABLE (an address or the store is taken), DATA_LOSS
+ * @throws INVALID_ARGUMENT (a listener that others reach, a folder of another role), UNAVAILABLE (an address or the store is taken), DATA_LOSS
  */
 export async function startOrigin(config: OriginConfig, outside: Outside): Promise<RunningNode> {
   const { clock, random, logger } = outside;
@@ -36,6 +37,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
   return closing.orClose(async () => {
     const metrics = new NodeMetrics(logger);
     closing.add('metrics', async () => metrics.stop());
+    await claimFolder(config.data, 'origin');
     const store = await openLevelStore(join(config.data, 'store'));
     closing.add('store', () => store.close());
     const mustReopen = new AbortController();

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -149,6 +150,15 @@ describe('nodes as processes', () => {
     );
     expect(open.status).toBe(2);
     expect(open.stderr).toMatch(/--insecure/);
+  });
+
+  it('refuse the data folder of the other role, in one line, also while a node runs there', async () => {
+    await cluster.start('origin', 'iad');
+    const flags = ['--data', join(cluster.folder, 'iad'), '--upstream', '127.0.0.1:1', ...anyPorts];
+    const edge = spawnSync(process.execPath, [meridianScript, 'edge', ...flags], { encoding: 'utf8' });
+    expect(edge.status).toBe(2);
+    expect(edge.stderr.trim().split('\n')).toEqual([expect.stringMatching(/iad is the folder of an origin; an edge/)]);
+    expect(readdirSync(join(cluster.folder, 'iad')).sort()).toEqual(['meridian-role', 'store']);
   });
 
   it('end at SIGTERM with everything on disk', async () => {
