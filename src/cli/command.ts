@@ -17,7 +17,7 @@ export interface CommandContext {
   readonly clock: Clock;
   readonly random: Random;
   /** Connects as the client options say. Whoever connects closes. */
-  connect(config: ClientConfig): ClusterHandle;
+  connect(config: ClientConfig): Promise<ClusterHandle>;
 }
 
 /** One command: how it reads its words, and what it does. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -159,6 +159,22 @@ describe('nodes as processes', () => {
     expect(edge.status).toBe(2);
     expect(edge.stderr.trim().split('\n')).toEqual([expect.stringMatching(/iad is the folder of an origin; an edge/)]);
     expect(readdirSync(join(cluster.folder, 'iad')).sort()).toEqual(['meridian-role', 'store']);
+  });
+
+  it('end at SIGHUP as at SIGTERM: drained, closed, and with exit code 0', async () => {
+    const origin = await cluster.start('origin', 'iad');
+    expect(await origin.stop('SIGHUP')).toBe(0);
+    expect(readFileSync(join(cluster.folder, 'iad.log'), 'utf8')).toContain('"message":"stopped"');
+  });
+
+  it('log with their name, and warn of a variable that no option knows', async () => {
+    await cluster.start('origin', 'iad', { env: { MERIDIAN_PEERS: 'x:1', MERIDIAN_INSECURE: '1' } });
+    const lines = readFileSync(join(cluster.folder, 'iad.log'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toMatchObject({ level: 'warn', node: 'iad', variable: 'MERIDIAN_PEERS' });
+    expect(lines.every(({ node }) => node === 'iad')).toBe(true);
   });
 
   it('end at SIGTERM with everything on disk', async () => {

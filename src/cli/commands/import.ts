@@ -139,7 +139,7 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
   const { words, context, cluster } = run;
   const { terminal, clock, random } = context;
   const namespace = cluster.namespace(words.namespace);
-  const progress = progressOf(run);
+  const progress = await progressOf(run);
   const checkpoint = await checkpointOf(run);
   const skip = (await checkpoint?.load())?.records ?? 0;
   if (skip > 0) terminal.note(`going on behind record ${skip}, where the last import stopped`);
@@ -185,7 +185,7 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
   }
 }
 
-function progressOf({ words, context: { terminal }, bytes }: ImportRun): Progress {
+function progressOf({ words, context: { terminal }, bytes }: ImportRun): Promise<Progress> {
   const title = `import ${words.namespace}`;
   return words.file === '-' ? showCount(terminal, title) : showProgress(terminal, title, bytes);
 }

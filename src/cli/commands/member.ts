@@ -1,10 +1,9 @@
 import type { Argv } from 'yargs';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import { type Choose, type Command, install } from '../command.ts';
+import { confirm, yesFlag } from '../confirm.ts';
 import { exitCodes } from '../exit-code.ts';
 import { table } from '../table.ts';
-import type { Terminal } from '../terminal.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface RemoveWords extends ClientWords {
   readonly origin: string;
@@ -45,7 +44,7 @@ const removeCommand: Command<RemoveWords> = {
         demandOption: true,
         describe: 'Id of an origin, or a name that is unique',
       })
-      .option('yes', { type: 'boolean', default: false, describe: 'Do not ask' })
+      .options(yesFlag)
       .option('force', {
         type: 'boolean',
         default: false,
@@ -66,17 +65,6 @@ const removeCommand: Command<RemoveWords> = {
     });
   },
 };
-
-/** Asks on standard error and reads one line. @throws UsageError where nobody is there to ask, or the answer is no */
-async function confirm(question: string, { note, input, inputIsKeyboard }: Terminal): Promise<void> {
-  if (!inputIsKeyboard) throw new UsageError('this cannot be undone: say --yes');
-  note(`${question} Type yes to go on:`);
-  for await (const typed of input) {
-    if (Buffer.from(typed).toString().trim() === 'yes') return;
-    break;
-  }
-  throw new UsageError('nothing was removed');
-}
 
 /** `member list|remove`. */
 export function installMemberCommands(parser: Argv, choose: Choose): Argv {

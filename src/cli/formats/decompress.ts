@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { Decompress } from 'fzstd';
 import { UsageError } from '../usage-error.ts';
 
 /** How each kind of compressed file begins. No file of UTF-8 text begins so. */
@@ -49,6 +48,7 @@ async function* gunzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
 }
 
 async function* unzstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const { Decompress } = await import('fzstd');
   let pieces: Uint8Array[] = [];
   const plain = new Decompress((piece) => pieces.push(Buffer.from(piece)));
   const push = (chunk: Uint8Array, isLast: boolean) => {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { CsvError, type Options, parse } from 'csv-parse';
+import type { Options } from 'csv-parse';
 import { UsageError } from '../usage-error.ts';
 import { type ImportRecord, recordOfObject, seconds } from './import-record.ts';
 import { orUnread, type UnreadRecord } from './unread-record.ts';
@@ -24,6 +24,7 @@ export async function* readCsv<Unread = never>(
   columns: CsvColumns,
   unread?: UnreadRecord<Unread>,
 ): AsyncGenerator<ImportRecord | Unread, void, undefined> {
+  const { CsvError, parse } = await import('csv-parse');
   const options: Options = {
     bom: true,
     columns: columns.columns === undefined ? true : [...columns.columns],

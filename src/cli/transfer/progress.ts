@@ -1,4 +1,4 @@
-import { type Options, Presets, SingleBar } from 'cli-progress';
+import type { Options, SingleBar } from 'cli-progress';
 import type { Terminal } from '../terminal.ts';
 
 /** How far something is, for a person who watches. */
@@ -12,21 +12,27 @@ export interface Progress {
 type Drawing = Pick<Options, 'stream' | 'noTTYOutput'>;
 
 /** A bar on standard error where a person sees it, else nothing: logs are not for bars. */
-export function showProgress(
+export async function showProgress(
   terminal: Pick<Terminal, 'interactive'>,
   title: string,
   total: number,
   drawing: Drawing = {},
-): Progress {
+): Promise<Progress> {
   if (!terminal.interactive) return { at: () => {}, stop: () => {} };
+  const { Presets, SingleBar } = await import('cli-progress');
   const format = `${title} {bar} {percentage} % | {records} records | {duration_formatted}`;
   const bar = new SingleBar({ format, hideCursor: true, etaBuffer: 50, ...drawing }, Presets.shades_classic);
   return drawn(bar, Math.max(1, total));
 }
 
 /** As `showProgress`, where nobody knows the end. */
-export function showCount(terminal: Pick<Terminal, 'interactive'>, title: string, drawing: Drawing = {}): Progress {
+export async function showCount(
+  terminal: Pick<Terminal, 'interactive'>,
+  title: string,
+  drawing: Drawing = {},
+): Promise<Progress> {
   if (!terminal.interactive) return { at: () => {}, stop: () => {} };
+  const { SingleBar } = await import('cli-progress');
   const format = `${title} | {records} records | {duration_formatted}`;
   return drawn(new SingleBar({ format, hideCursor: true, ...drawing }), 0);
 }

@@ -10,9 +10,9 @@ function drawing() {
 
 const person = { interactive: true };
 
-test('a bar is drawn only when there is something to show, and ends at the true count', () => {
+test('a bar is drawn only when there is something to show, and ends at the true count', async () => {
   const { drawn, options } = drawing();
-  const bar = showProgress(person, 'import flags', 200, options);
+  const bar = await showProgress(person, 'import flags', 200, options);
   expect(drawn()).toBe('');
   bar.at(100, 5);
   bar.at(200, 12);
@@ -22,20 +22,20 @@ test('a bar is drawn only when there is something to show, and ends at the true 
   expect(lines.endsWith('\n')).toBe(true);
 });
 
-test('a count without a known end counts records', () => {
+test('a count without a known end counts records', async () => {
   const { drawn, options } = drawing();
-  const count = showCount(person, 'export flags', options);
+  const count = await showCount(person, 'export flags', options);
   count.at(7, 7);
   count.at(8, 8);
   count.stop();
   expect(drawn()).toContain('export flags | 8 records');
 });
 
-test('nothing is drawn where no person sees it, or nothing happened', () => {
+test('nothing is drawn where no person sees it, or nothing happened', async () => {
   const { drawn, options } = drawing();
-  const hidden = showProgress({ interactive: false }, 'import flags', 10, options);
+  const hidden = await showProgress({ interactive: false }, 'import flags', 10, options);
   hidden.at(10, 1);
   hidden.stop();
-  showCount(person, 'export flags', options).stop();
+  (await showCount(person, 'export flags', options)).stop();
   expect(drawn()).toBe('');
 });
