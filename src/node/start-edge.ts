@@ -31,7 +31,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
   );
   const closing = new Closing(logger);
   return closing.orClose(async () => {
-    const metrics = new NodeMetrics(logger);
+    const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'edge');
     const copyStore = await openLevelStore(join(config.data, 'copy'));

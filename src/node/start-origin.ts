@@ -35,7 +35,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
   );
   const closing = new Closing(logger);
   return closing.orClose(async () => {
-    const metrics = new NodeMetrics(logger);
+    const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'origin');
     const store = await openLevelStore(join(config.data, 'store'));
