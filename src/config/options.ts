@@ -112,7 +112,7 @@ export const options = {
     targets: nodes,
     default: '10s',
     group: 'Network',
-    help: 'On SIGTERM, how long calls under way may take to end before they are cut.',
+    help: 'On SIGTERM or SIGHUP, how long calls under way may take to end before they are cut.',
   },
   logLevel: {
     flag: 'log-level',
