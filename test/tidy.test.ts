@@ -43,7 +43,7 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
   },
   cli: {
     folders: ['config', 'node', 'client', 'model', 'runtime'],
-    packages: /^(yargs(\/helpers)?|cli-progress|csv-parse(\/.*)?)$/,
+    packages: /^(yargs(\/helpers)?|cli-progress|csv-parse(\/.*)?|fzstd)$/,
   },
 };
 

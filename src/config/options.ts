@@ -39,7 +39,7 @@ export const options = {
     targets: nodes,
     default: { origin: 'data/origin', edge: 'data/edge' },
     group: 'Identity',
-    help: 'Folder of the data, made where it is missing. One process at a time. An origin whose folder is gone is a new origin; an edge fills an empty one again.',
+    help: 'Folder of the data, made where it is missing. One process at a time. It is an origin’s or an edge’s for good. An origin whose folder is gone is a new origin; an edge fills an empty one again.',
   },
   listen: {
     flag: 'listen',
@@ -112,7 +112,7 @@ export const options = {
     targets: nodes,
     default: '10s',
     group: 'Network',
-    help: 'On SIGTERM, how long calls under way may take to end before they are cut.',
+    help: 'On SIGTERM or SIGHUP, how long calls under way may take to end before they are cut.',
   },
   logLevel: {
     flag: 'log-level',

@@ -170,7 +170,8 @@ export class CacheScope implements FeedSink, Scope {
     // Told before anything is awaited, so that no load that ends meanwhile is taken for the latest.
     this.observed.show(event);
     await (event.kind === 'changes' ? this.#changes(event) : this.#caughtUp(event));
-    const isOfRegistry = event.kind === 'changes' && event.records.some(({ namespace }) => namespace === registryNamespace);
+    const isOfRegistry =
+      event.kind === 'changes' && event.records.some(({ namespace }) => namespace === registryNamespace);
     if (isOfRegistry || event.kind === 'caught-up') this.#options.listener.heard();
     if (!this.hasCaughtUp || !(await this.#voidCheck.holdsAny())) return;
     await this.#forgetAll();

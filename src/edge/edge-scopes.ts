@@ -3,21 +3,21 @@ import { type FollowOpen, feedProtocol } from '../model/feed.ts';
 import { type Filter, filterKey, matches } from '../model/filter.ts';
 import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
+import { GarbageCollection } from '../replication/expiry.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { FollowLoop } from '../replication/follow-loop.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
-import { GarbageCollection } from '../replication/expiry.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { Notice } from '../runtime/notice.ts';
 import { CacheScope } from './cache-scope.ts';
 import { CopyScope } from './copy-scope.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { FeedRoute } from './feed-route.ts';
-import type { Scope, ScopeListener } from './scope.ts';
-import { openScopeLedger } from './scope-store.ts';
 import { Relay } from './relay.ts';
 import { type ReplicatedFilter, resolvePatterns } from './replicated-filter.ts';
+import type { Scope, ScopeListener } from './scope.ts';
+import { openScopeLedger } from './scope-store.ts';
 import type { Upstreams } from './upstreams.ts';
 
 interface Running {

@@ -4,9 +4,9 @@ import type {
   Member,
   NodeIdentity,
   NodeStatus,
-  ScopeDigest,
   RemovedMember,
   RemoveMemberRequest,
+  ScopeDigest,
 } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';

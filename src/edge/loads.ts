@@ -59,7 +59,12 @@ export class Loads {
   }
 
   /** Many who miss the same key, with the same wishes, share one load. @throws what the upstream throws */
-  async load(scope: Scope | undefined, key: RecordKey | undefined, request: GetRequest, call: Call): Promise<GetAnswer> {
+  async load(
+    scope: Scope | undefined,
+    key: RecordKey | undefined,
+    request: GetRequest,
+    call: Call,
+  ): Promise<GetAnswer> {
     // Who asks the origin is not served by what the origin said before the question.
     const asksOrigin = request.atOrigin === true || request.maxStalenessMs === 0;
     // Nor does who was passed on by others wait for a load that may have been passed on to them.

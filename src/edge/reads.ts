@@ -12,9 +12,9 @@ import type { EdgeBounds } from './edge-options.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
 import type { Loads } from './loads.ts';
 import type { EdgeObserver } from './observer.ts';
-import type { HeldRecord, Scope } from './scope.ts';
 import { decideRead, mayServeStale, type ReadCase } from './read-decision.ts';
 import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
+import type { HeldRecord, Scope } from './scope.ts';
 
 export interface ReadsOptions extends ReadTermsOptions, Pick<EdgeBounds, 'loadTimeoutMs'> {
   readonly loads: Loads;

@@ -8,6 +8,7 @@ import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { openLevelStore } from '../store/level-store.ts';
 import { advertisedAddress } from './advertised-address.ts';
+import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
@@ -17,7 +18,7 @@ import { softwareVersion } from './software-version.ts';
 
 /**
  * Opens the edge's stores, begins to follow, and serves. It is there at once, also while no upstream is.
- * @throws INVALID_ARGUMENT (a listener that others reach), UNAVAILABLE (an address or a store is taken), DATA_LOSS
+ * @throws INVALID_ARGUMENT (a listener that others reach, a folder of another role), UNAVAILABLE (an address or a store is taken), DATA_LOSS
  */
 export async function startEdge(config: EdgeConfig, outside: Outside): Promise<RunningNode> {
   const { clock, random, logger } = outside;
@@ -30,8 +31,9 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
   );
   const closing = new Closing(logger);
   return closing.orClose(async () => {
-    const metrics = new NodeMetrics(logger);
+    const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
+    await claimFolder(config.data, 'edge');
     const copyStore = await openLevelStore(join(config.data, 'copy'));
     closing.add('store of the copy', () => copyStore.close());
     const cacheStore = await openLevelStore(join(config.data, 'cache'));

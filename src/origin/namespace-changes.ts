@@ -7,9 +7,9 @@ import type { Upstream } from '../model/upstream.ts';
 import type { Registry } from '../replication/registry.ts';
 import type { Durability } from './durability.ts';
 import type { Homes } from './homes.ts';
+import type { Membership } from './membership/membership.ts';
 import type { CommittedChange, NamespaceWriter } from './namespace-writer.ts';
 import type { OriginReads } from './origin-reads.ts';
-import type { Membership } from './membership/membership.ts';
 
 export interface NamespaceChangesOptions {
   readonly registry: Registry;

@@ -1,10 +1,10 @@
 import { MeridianError } from '../model/errors.ts';
 import type { Durability } from '../model/key-value.ts';
+import type { Record } from '../model/record.ts';
 import { type ReplicationBounds, replicationDefaults } from '../replication/bounds.ts';
 import type { LedgerOptions } from '../replication/ledger.ts';
 import type { BackoffOptions } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
-import type { Record } from '../model/record.ts';
 import type { Store } from '../store/store.ts';
 import type { OriginObserver } from './observer.ts';
 import type { PeerConnection } from './peer-link.ts';

@@ -1,8 +1,8 @@
 import type { NodeIdentity } from '../model/cluster.ts';
-import { FeedServer } from '../replication/feed-server.ts';
-import { GarbageCollection } from '../replication/expiry.ts';
-import type { Ledger } from '../replication/ledger.ts';
 import type { MemberId } from '../model/position.ts';
+import { GarbageCollection } from '../replication/expiry.ts';
+import { FeedServer } from '../replication/feed-server.ts';
+import type { Ledger } from '../replication/ledger.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { Durability } from './durability.ts';

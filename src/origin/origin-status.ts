@@ -1,9 +1,9 @@
 import type { Member, MemberLog, NodeStatus, PeerStatus } from '../model/cluster.ts';
 import type { MemberId } from '../model/position.ts';
+import { stampWallMs } from '../model/stamp.ts';
 import { followerStatus } from '../replication/follower-status.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
 import type { Registry } from '../replication/registry.ts';
-import { stampWallMs } from '../model/stamp.ts';
 import type { OriginParts } from './origin-parts.ts';
 import type { PeerView } from './peer-link.ts';
 
@@ -73,7 +73,9 @@ function waitingNote({ tombstonesWaiting }: OriginParts): readonly string[] {
 function keptApartNote({ keptApart }: OriginParts): readonly string[] {
   if (keptApart === undefined) return [];
   const { records, where } = keptApart;
-  return [`${records} writes that this origin had alone are older than the retention: kept in ${where}, and not written again`];
+  return [
+    `${records} writes that this origin had alone are older than the retention: kept in ${where}, and not written again`,
+  ];
 }
 
 /** The origins of the registry, and the edges that follow this one. */

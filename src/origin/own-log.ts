@@ -61,7 +61,8 @@ export class OwnLog {
     const append = new Append(state, { log: this.#log, sequence, nowMs: clock.wallMs() }, (last) => {
       this.#given = Math.max(this.#given, last);
     });
-    if (sequence === 0) append.registers((opened): LogRecord => ({ member: this.member, opened }), logKeys.log(this.#log));
+    if (sequence === 0)
+      append.registers((opened): LogRecord => ({ member: this.member, opened }), logKeys.log(this.#log));
     return append;
   }
 }

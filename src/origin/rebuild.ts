@@ -10,8 +10,8 @@ import { copyProgressName, Replica } from '../replication/replica.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
 import { identityRow, type OriginIdentity, readIdentity } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
-import type { PeerConnection } from './peer-link.ts';
 import { OwnLog } from './own-log.ts';
+import type { PeerConnection } from './peer-link.ts';
 
 export interface RebuildOptions extends OriginOptions {
   /** A node that holds a copy of everything, and has no origin any more. */
@@ -105,7 +105,14 @@ async function copyAll(ledger: Ledger, options: RebuildOptions): Promise<string>
     tracker: new StalenessTracker(clock, options.clockSkewMsMax),
     open: () => {
       const node = { name: options.name, role: 'edge', id: random.hex(8), region: options.region } as const;
-      return { protocol: feedProtocol, node, nonce: random.hex(8), role: 'copy', filter: everything, values: { kind: 'all' } };
+      return {
+        protocol: feedProtocol,
+        node,
+        nonce: random.hex(8),
+        role: 'copy',
+        filter: everything,
+        values: { kind: 'all' },
+      };
     },
     ...options,
     observer,

@@ -46,7 +46,9 @@ export class GarbageCollection {
     const { ledger, clock, clockSkewMsMax, beforeRound } = this.#options;
     await beforeRound?.();
     const nowMs = clock.wallMs();
-    await eachEnded(ledger, 'live', Math.floor((nowMs - clockSkewMsMax) / 1000), signal, (heads) => this.#expire(heads));
+    await eachEnded(ledger, 'live', Math.floor((nowMs - clockSkewMsMax) / 1000), signal, (heads) =>
+      this.#expire(heads),
+    );
     await this.#purge.round(nowMs, signal);
   }
 

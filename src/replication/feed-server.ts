@@ -91,11 +91,15 @@ export class FeedServer {
       });
     }
     if (open.protocol !== feedProtocol) {
-      throw new MeridianError('FAILED_PRECONDITION', `this node speaks version ${feedProtocol} of the feed, not ${open.protocol}`, {
-        reason: 'feed-version',
-        limit: feedProtocol,
-        seen: open.protocol,
-      });
+      throw new MeridianError(
+        'FAILED_PRECONDITION',
+        `this node speaks version ${feedProtocol} of the feed, not ${open.protocol}`,
+        {
+          reason: 'feed-version',
+          limit: feedProtocol,
+          seen: open.protocol,
+        },
+      );
     }
     if (open.clusterId !== undefined && open.clusterId !== clusterId) {
       throw new MeridianError(

@@ -66,8 +66,7 @@ export class Purge {
       decide: ({ state, head: headOf }) => {
         const due = heads.map((head) => unchanged(head, headOf(head))).filter((head) => head?.kind === 'tombstone');
         const stable = due.filter(
-          ({ position }) =>
-            logs.coversPosition(state.stable, position) && logs.coversPosition(state.covered, position),
+          ({ position }) => logs.coversPosition(state.stable, position) && logs.coversPosition(state.covered, position),
         );
         const removals = stable.filter((head) => mayPurge(head));
         const result = { purged: removals.length, waiting: due.length - stable.length };

@@ -365,6 +365,7 @@ function progressAfter(progress: Progress, { token }: Pick<Changes, 'token'>): P
 
 /** What a change adds to a commit, about. */
 function changeBytes(record: Change): number {
-  const value = record.kind === 'live' ? record.value.byteLength : record.kind === 'announcement' ? record.valueBytes : 0;
+  const value =
+    record.kind === 'live' ? record.value.byteLength : record.kind === 'announcement' ? record.valueBytes : 0;
   return 128 + record.key.length + value;
 }

@@ -1,6 +1,15 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
-import type { CaughtUp, Changes, FeedEvent, FollowerMessage, FollowOpen, Opening, Probe, Resync } from '../model/feed.ts';
+import type {
+  CaughtUp,
+  Changes,
+  FeedEvent,
+  FollowerMessage,
+  FollowOpen,
+  Opening,
+  Probe,
+  Resync,
+} from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { LogId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';

@@ -56,7 +56,9 @@ export class Simulation {
         record !== undefined && record.position.sequence > 0 && truth.surviving(record.stamp) === undefined;
       if (isLost(held) || isLost(found)) return;
       const shown = (record: Record | undefined) => `${record?.kind} ${record?.stamp}`;
-      this.oracles.trace.violated(`the audit of a ${scope}: ${key} is ${shown(held)}, ${responder} has ${shown(found)}`);
+      this.oracles.trace.violated(
+        `the audit of a ${scope}: ${key} is ${shown(held)}, ${responder} has ${shown(found)}`,
+      );
     };
   }
 

@@ -26,8 +26,24 @@ export function toPut(record: ImportRecord): BatchMutation {
  * @throws UsageError naming the place, for fields of other types and text that has no UTF-8
  */
 export function recordOfJson(text: string, place: string): ImportRecord {
+  return recordOfFields(jsonFields(text, place), place);
+}
+
+/** An object of the file. */
+export interface JsonFields {
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** The JSON text of a field, numbers with all their digits. */
+  readonly jsonOf: (name: string) => string;
+}
+
+/** @throws UsageError where the text is no object */
+export function jsonFields(text: string, place: string): JsonFields {
   const fields = parseObject(text, place);
-  const jsonOf = jsonTexts(fields, text);
+  return { fields, jsonOf: jsonTexts(fields, text) };
+}
+
+/** A record of an object in the bulk form, whose text was read. @throws UsageError as `recordOfJson` does */
+export function recordOfFields({ fields, jsonOf }: JsonFields, place: string): ImportRecord {
   const key = textField((fields['key'] ?? null) === null ? 'name' : 'key', fields, place);
   const base64 = fields['base64'] ?? false;
   if (typeof base64 !== 'boolean') {

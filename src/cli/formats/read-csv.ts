@@ -1,10 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
-import { CsvError, type Options, parse } from 'csv-parse';
+import type { Options } from 'csv-parse';
 import { exactJson } from '../../model/json-text.ts';
 import { brokenByteAt, describeByte } from '../../model/text.ts';
 import { UsageError } from '../usage-error.ts';
 import { bytesOfBase64, checkedSeconds, type ImportRecord, parseJson } from './import-record.ts';
+import { orUnread, type UnreadRecord } from './unread-record.ts';
 
 export interface CsvColumns {
   /** Default: `key`. */
@@ -59,10 +60,12 @@ function mayGoOn(bytes: Uint8Array): boolean {
  * The records of a CSV file (RFC 4180) in UTF-8. Columns named `metadata` (JSON), `expiration`, `expiration_ttl` and
  * `base64` (true, 1, false, 0) mean what they do in the bulk form, unless they are the value; empty ones are left out.
  */
-export async function* readCsv(
+export async function* readCsv<Unread = never>(
   chunks: AsyncIterable<Uint8Array>,
   columns: CsvColumns,
-): AsyncGenerator<ImportRecord, void, undefined> {
+  unread?: UnreadRecord<Unread>,
+): AsyncGenerator<ImportRecord | Unread, void, undefined> {
+  const { CsvError, parse } = await import('csv-parse');
   const options: Options = {
     bom: true,
     columns: columns.columns === undefined ? true : [...columns.columns],
@@ -78,8 +81,14 @@ export async function* readCsv(
   try {
     for await (const { record, info } of rows as AsyncIterable<{ record: Row; info: { bytes: number } }>) {
       number++;
-      gate.checkUpTo(info.bytes, `row ${number}`);
-      yield recordOfRow(record, columns, `row ${number}`);
+      const place = `row ${number}`;
+      gate.checkUpTo(info.bytes, place);
+      if (number === 1) checkColumns(record, columns);
+      yield orUnread(
+        () => recordOfRow(record, columns, place),
+        () => JSON.stringify(record),
+        unread,
+      );
     }
     gate.checkUpTo(Number.POSITIVE_INFINITY, `row ${number + 1}`);
   } catch (error) {
@@ -91,12 +100,16 @@ export async function* readCsv(
   }
 }
 
-function recordOfRow(row: Row, { keyColumn = 'key', valueColumn }: CsvColumns, place: string): ImportRecord {
-  const key = row[keyColumn];
-  if (key === undefined) throw new UsageError(`there is no column "${keyColumn}": give --key-column`);
+/** Each row has the columns of the first one. */
+function checkColumns(row: Row, { keyColumn = 'key', valueColumn }: CsvColumns): void {
+  if (row[keyColumn] === undefined) throw new UsageError(`there is no column "${keyColumn}": give --key-column`);
   if (valueColumn !== undefined && row[valueColumn] === undefined) {
     throw new UsageError(`there is no column "${valueColumn}": give another --value-column`);
   }
+}
+
+function recordOfRow(row: Row, { keyColumn = 'key', valueColumn }: CsvColumns, place: string): ImportRecord {
+  const key = row[keyColumn] ?? '';
   const value = row[valueColumn ?? 'value'];
   if (value === undefined) return { key, value: Buffer.from(JSON.stringify(row)) };
   const expiration = secondsIn(row['expiration'], 'expiration', place);

@@ -1,6 +1,7 @@
 import { brokenByteAt, describeByte, textOfUtf8 } from '../../model/text.ts';
 import { UsageError } from '../usage-error.ts';
 import { type ImportRecord, recordOfJson } from './import-record.ts';
+import { orUnread, type UnreadRecord } from './unread-record.ts';
 
 /** Bytes of one object's text: a value of 25 MiB in base64, or escaped throughout, with what stands around it. */
 const objectBytesMax = 160 * 1024 * 1024;
@@ -10,18 +11,32 @@ const byte = { quote: 0x22, backslash: 0x5c, open: 0x7b, close: 0x7d, openArray:
 const between = new Set([0x20, 0x09, 0x0a, 0x0d, 0x2c, 0x5b, 0x5d]);
 const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
 
+export interface ObjectReading<Unread> {
+  /** Makes a record of an object's text. Default: as the bulk form says. */
+  readonly recordOf?: (text: string, place: string) => ImportRecord;
+  /** What stands for an object that is no record. Default: the reading ends with the error. */
+  readonly unread?: UnreadRecord<Unread> | undefined;
+}
+
 /**
  * The records of NDJSON, and of the bulk JSON of Workers KV, which is one array. Objects are cut out of the bytes by
  * their braces, so that a file of any size takes the memory of one chunk and one object:
  * `[{"a":1},{"b":{}}]` gives `{"a":1}` and `{"b":{}}`, whatever the chunks.
  */
-export async function* readObjects(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ImportRecord, void, undefined> {
+export async function* readObjects<Unread = never>(
+  chunks: AsyncIterable<Uint8Array>,
+  { recordOf = recordOfJson, unread }: ObjectReading<Unread> = {},
+): AsyncGenerator<ImportRecord | Unread, void, undefined> {
   const cutter = new ObjectCutter();
   let number = 0;
   for await (const chunk of chunks) {
     for (const { bytes, offset } of cutter.push(chunk)) {
       const place = `record ${++number}`;
-      yield recordOfJson(textIn(bytes, offset, place), place);
+      yield orUnread(
+        () => recordOf(textIn(bytes, offset, place), place),
+        () => bytes,
+        unread,
+      );
     }
   }
   if (cutter.inside) throw new UsageError(`the file ends within record ${number + 1}`);

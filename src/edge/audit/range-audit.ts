@@ -93,11 +93,7 @@ export class RangeAudit {
     const { theirs, ours } = sides;
     const end = { through: theirs.through, records: ours.records };
     if (ours.digest === theirs.digest) return { ...end, outcome: 'equal', suspects: [] };
-    const hashed = await this.#sidesOf(
-      scope,
-      { ...endingAt(range, theirs.through), second, hashes: true },
-      call,
-    );
+    const hashed = await this.#sidesOf(scope, { ...endingAt(range, theirs.through), second, hashes: true }, call);
     const suspects = hashed === undefined ? [] : suspectsOf(hashed, scope.ledger.registry.logs);
     return { ...end, outcome: suspects.length > 0 ? 'suspect' : 'open', suspects };
   }

@@ -49,7 +49,10 @@ export class Admission {
     this.#options.called(node);
     for (const [log, purged] of floor ?? []) {
       if (logs.reach(ledger.state.covered, log) >= purged) continue;
-      membership.leave('same', `${node.name} has purged what this disk, put back to an older image, has yet to hear of`);
+      membership.leave(
+        'same',
+        `${node.name} has purged what this disk, put back to an older image, has yet to hear of`,
+      );
       throw refused('leaving', 'this origin begins anew');
     }
     if (members.member(id) === undefined) await this.#register(id, node);

@@ -1,7 +1,7 @@
 import { MeridianError } from '../../model/errors.ts';
 import { type MemberId, parseMemberId } from '../../model/position.ts';
-import { decodeLedgerState, ledgerStateName } from '../../replication/ledger-state.ts';
 import type { Ledger } from '../../replication/ledger.ts';
+import { decodeLedgerState, ledgerStateName } from '../../replication/ledger-state.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Store } from '../../store/store.ts';
 
@@ -38,7 +38,8 @@ export async function readIdentity(store: Pick<Store, 'meta'>): Promise<OriginId
   if (stored === undefined) return undefined;
   const identity = JSON.parse(Buffer.from(stored).toString()) as { id: string };
   const id = parseMemberId(identity.id);
-  if (id === undefined) throw new MeridianError('DATA_LOSS', "the origin's identity is damaged", { reason: 'identity' });
+  if (id === undefined)
+    throw new MeridianError('DATA_LOSS', "the origin's identity is damaged", { reason: 'identity' });
   return { ...identity, id };
 }
 

@@ -64,7 +64,11 @@ export class Rewrite {
     if (!sealing.isComplete || (this.#cleanAt?.version === now.version && this.#cleanAt.taken === now.taken)) return;
     for (const { log, seal } of [...logs.all()]) {
       if (seal === undefined) continue;
-      for (let page = await this.#beyond(log, seal.final); page.length > 0; page = await this.#beyond(log, seal.final)) {
+      for (
+        let page = await this.#beyond(log, seal.final);
+        page.length > 0;
+        page = await this.#beyond(log, seal.final)
+      ) {
         await rewrite(page, this.#options);
       }
     }

@@ -153,7 +153,9 @@ export class Sealing {
   async #sealForRemoved(): Promise<void> {
     const { ledger, ownLog, stability } = this.#options;
     const { logs, members } = ledger.registry;
-    const mine = [...logs.removals()].filter(([, { successor }]) => members.home(noNamespace, successor) === ownLog.member);
+    const mine = [...logs.removals()].filter(
+      ([, { successor }]) => members.home(noNamespace, successor) === ownLog.member,
+    );
     const open = mine.flatMap(([member]) =>
       logs.of(member).filter(({ seal }) => seal === undefined || this.#isVoid(seal.at)),
     );
@@ -192,7 +194,8 @@ export class Sealing {
       if (seal !== undefined) return seal.final;
       return logs.isVoid(log, ledger.state.covered) ? 0 : Number.POSITIVE_INFINITY;
     }
-    const isSealed = seal !== undefined && !seen.has(log) && this.#endOf(seal.at.log, seen.add(log)) >= seal.at.sequence;
+    const isSealed =
+      seal !== undefined && !seen.has(log) && this.#endOf(seal.at.log, seen.add(log)) >= seal.at.sequence;
     return isSealed ? seal.final : logs.reach(ledger.state.covered, log);
   }
 }

@@ -177,7 +177,8 @@ export class Convergence {
         (record.namespace !== registryNamespace && !oracles.lives(record.namespace))
       )
         continue;
-      if (!origin.keptApart.includes(record.stamp)) wrong(`put ${record.key} at ${record.stamp} aside, and kept it nowhere`);
+      if (!origin.keptApart.includes(record.stamp))
+        wrong(`put ${record.key} at ${record.stamp} aside, and kept it nowhere`);
     }
   }
 

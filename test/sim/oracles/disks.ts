@@ -127,6 +127,8 @@ export function complaintsOfRegistry(
 function isCopied(replicate: readonly string[], id: NamespaceId, key: string, filter: Uint8Array | undefined): boolean {
   if (replicate.includes('*')) return true;
   if (filter === undefined || !Buffer.from(filter).toString().includes(id)) return false;
-  const { copied } = resolvePatterns(replicate, (name) => (name === title ? { id, title, home: '' as MemberId } : undefined));
+  const { copied } = resolvePatterns(replicate, (name) =>
+    name === title ? { id, title, home: '' as MemberId } : undefined,
+  );
   return copied !== undefined && matches(copied, id, key);
 }

@@ -4,8 +4,8 @@ import type { LogId, MemberId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
 import { bottomStamp, laterStamp, type Stamp } from '../../../src/model/stamp.ts';
 import type { VersionVector } from '../../../src/model/version-vector.ts';
-import { Logs } from '../../../src/replication/logs.ts';
 import { isOfLogs } from '../../../src/origin/membership/rewrite.ts';
+import { Logs } from '../../../src/replication/logs.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import { Truth, type Version } from './truth.ts';
 

@@ -1,4 +1,11 @@
-import { type Change, type FeedEvent, type FollowOpen, type FollowStart, feedProtocol, type Step } from '../../../src/model/feed.ts';
+import {
+  type Change,
+  type FeedEvent,
+  type FollowOpen,
+  type FollowStart,
+  feedProtocol,
+  type Step,
+} from '../../../src/model/feed.ts';
 import type { NamespaceId } from '../../../src/model/namespace.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
@@ -131,7 +138,9 @@ export class Watcher {
       const required = truth.covered(namespace, key, step.vector);
       if (required === undefined || required.record.stamp <= (this.#latest.get(key) ?? '')) continue;
       // Where it was written or adopted; also in a life of a disk that was rolled back since.
-      const known = truth.versions(namespace, key).filter(({ record }) => oracles.history.logs.coversPosition(base, record.position));
+      const known = truth
+        .versions(namespace, key)
+        .filter(({ record }) => oracles.history.logs.coversPosition(base, record.position));
       const latest = [truth.covered(namespace, key, base), ...known].map((version) => version?.record.stamp ?? '');
       const before = latest.some((stamp) => stamp >= required.record.stamp);
       if (
