@@ -124,6 +124,7 @@ export class OriginParts {
         this.removals.mayTake(peer);
       },
       mustLeave: (as, why) => membership.leave(as, why),
+      mustStop: (why) => membership.replace(why),
       tookBeyond: () => this.#rewrite.notice(),
       remembered: () => stored.peers ?? [],
     });

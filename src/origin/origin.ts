@@ -59,7 +59,8 @@ export class Origin implements Peer {
    */
   static async open(options: OriginOptions): Promise<Origin> {
     let { stores } = options;
-    if ((await readLeaving(stores.store)) !== undefined) {
+    const leaving = await readLeaving(stores.store);
+    if (leaving !== undefined) {
       // What was taken over in part, and never served, is nobody's only copy.
       const identity = await readIdentity(stores.store);
       if (identity?.served === true || stores.aside.length === 0) stores = await stores.putAside();
@@ -67,7 +68,11 @@ export class Origin implements Peer {
     }
     const ledger = await Ledger.open({ ...options, store: stores.store });
     const joins = options.peers.length > 0;
-    const identity = await readOrFound(ledger, options.random, { joins, aside: stores.aside.at(-1) });
+    const identity = await readOrFound(ledger, options.random, {
+      joins,
+      aside: stores.aside.at(-1),
+      leaving,
+    });
     const origin = new Origin(options, { ledger, identity, stores });
     await origin.#parts.start();
     return origin;

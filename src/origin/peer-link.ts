@@ -7,6 +7,7 @@ import type { Peer } from '../model/upstream.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/follow-loop.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { openedLater } from './membership/admission.ts';
 import { PeerSink, type PeerSinkOptions } from './peer-sink.ts';
 
 /** Another origin as it is reached: closed by whoever opened it. */
@@ -26,6 +27,8 @@ export interface PeerLinkOptions
   readonly opening: () => Opening | undefined;
   /** The peer refuses this member: it was removed, or its disk was put back behind a purge there (rule R8). */
   readonly mustLeave: (as: 'same' | 'new', why: string) => void;
+  /** The peer runs as this member too, and was opened later (rule R16). */
+  readonly mustStop: (why: string) => void;
 }
 
 /** What an origin knows of one peer. */
@@ -82,6 +85,7 @@ export class PeerLink {
           const { reason } = error.details;
           if (reason === 'removed') options.mustLeave('new', error.message);
           if (reason === 'below-floor') options.mustLeave('same', error.message);
+          if (reason === openedLater) options.mustStop(error.message);
         },
       }),
       sink,

@@ -17,6 +17,9 @@ export interface AdmissionOptions {
   readonly called: (node: NodeIdentity) => void;
 }
 
+/** The reason of a refusal: the follower runs as the member that refuses it, from an earlier opening. It is to stop. */
+export const openedLater = 'opened-later';
+
 /** The handshake with a peer that follows this origin, and the record that lets a new one in (rules R8, R16, R19). */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -37,7 +40,9 @@ export class Admission {
     if (nonce === this.#options.nonce) throw refused('self', 'an origin does not follow itself');
     if (id === ownLog.member) {
       this.meetsOwnId(node, opening);
-      throw refused('same-member', `${node.name} is this member too: one of the two is a copy`);
+      const isLater = ownLog.opening !== undefined && (opening === undefined || opening.opened < ownLog.opening.opened);
+      const message = `${node.name} is this member too: one of the two is a copy`;
+      throw isLater ? refused(openedLater, `${message}, and this one was opened later`) : refused('same-member', message);
     }
     membership.check();
     const own = membership.clusterId;

@@ -43,15 +43,22 @@ export async function readIdentity(store: Pick<Store, 'meta'>): Promise<OriginId
   return { ...identity, id };
 }
 
+/** What a store without an identity comes after. */
+export interface Before {
+  /** Peers are configured. */
+  readonly joins: boolean;
+  /** The store that was put aside last. */
+  readonly aside: Store | undefined;
+  /** The mark of what was there until now, where it was begun beside the other and left again. */
+  readonly leaving: Leaving | undefined;
+}
+
 /**
  * The identity in the store. An empty one is given one: beside a store that was put aside it goes on as its mark says; with
  * peers it waits to be admitted to their cluster, without it founds a new one (rule R16). @throws DATA_LOSS
  */
-export async function readOrFound(
-  ledger: Ledger,
-  random: Random,
-  { joins, aside }: { readonly joins: boolean; readonly aside: Store | undefined },
-): Promise<OriginIdentity> {
+export async function readOrFound(ledger: Ledger, random: Random, before: Before): Promise<OriginIdentity> {
+  const { joins, aside } = before;
   const stored = await readIdentity(ledger.store);
   if (stored !== undefined) return stored;
   if (ledger.state.covered.size > 0) {
@@ -60,16 +67,20 @@ export async function readOrFound(
     });
   }
   const id = random.hex(8) as MemberId;
-  if (aside !== undefined) return comeBack(ledger, id, aside);
+  if (aside !== undefined) return comeBack(ledger, id, { ...before, aside });
   const identity: OriginIdentity = joins ? { id } : { id, clusterId: random.hex(16), founds: true };
   await keepIdentity(ledger, identity);
   return identity;
 }
 
 /** Beside the store that was put aside: its clock is kept, and its id where the mark says so (rules R8, R15). */
-async function comeBack(ledger: Ledger, fresh: MemberId, aside: Store): Promise<OriginIdentity> {
+async function comeBack(
+  ledger: Ledger,
+  fresh: MemberId,
+  { aside, leaving: left }: Before & { readonly aside: Store },
+): Promise<OriginIdentity> {
   const before = await readIdentity(aside);
-  const leaving = await readLeaving(aside);
+  const leaving = left ?? (await readLeaving(aside));
   const id = leaving?.as === 'same' && before !== undefined ? before.id : fresh;
   const { highWater } = decodeLedgerState(await aside.meta(ledgerStateName));
   const identity: OriginIdentity = {

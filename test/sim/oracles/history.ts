@@ -172,9 +172,9 @@ export class History {
     return this.versions(namespace, key).findLast((version) => this.survives(version));
   }
 
-  /** False where only disks that are gone, or of removed members, ever had it. */
+  /** False where only disks that are gone, of removed members, or of one that runs twice, ever had it. */
   survives({ holders }: Pick<Happened, 'holders'>): boolean {
-    for (const life of holders) if (!life.over && !this.#isOfRemoved(life)) return true;
+    for (const life of holders) if (!life.over && this.#counts(life)) return true;
     return false;
   }
 
@@ -233,9 +233,16 @@ export class History {
     return versions.some(({ record, holders }) => record.kind === 'tombstone' && holders.has(life));
   }
 
-  #isOfRemoved({ log }: Life): boolean {
-    const member = log === undefined ? undefined : this.logs.get(log)?.member;
-    return member !== undefined && this.isRemoved(member);
+  /** While two disks run as one member nobody knows which of them goes on. */
+  #counts(life: Life): boolean {
+    const member = this.#memberOf(life);
+    if (member === undefined) return true;
+    const twins = [...this.#lives.values()].filter((other) => this.#memberOf(other) === member);
+    return !this.isRemoved(member) && twins.length < 2;
+  }
+
+  #memberOf({ log }: Life): MemberId | undefined {
+    return log === undefined ? undefined : this.logs.get(log)?.member;
   }
 
   #lifeOf(disk: string, putAside = false): Life {
