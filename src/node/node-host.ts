@@ -33,16 +33,19 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
   const { clock, logger } = outside;
   const statusCall = (): Call => ({ deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted });
   const statusOrNone = (): Promise<NodeStatus | undefined> => upstream.status(statusCall()).catch(() => undefined);
-  const routes = new NodeRoutes({
-    metrics: async () => metrics.scrape(await statusOrNone()),
-    status: (call) => upstream.status(call),
-  });
+  const routes = new NodeRoutes(
+    {
+      metrics: async () => metrics.scrape(await statusOrNone()),
+      status: (call) => upstream.status(call),
+    },
+    clock,
+  );
   const listener = new HttpListener({
     surfaces: [
       // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
       { name: 'binding', surface: new BindingSurface(upstream, clock) },
       { name: 'rest', surface: new RestSurface(upstream, clock) },
-      { name: 'node', surface: routes },
+      { name: 'node', surface: routes, always: true },
     ],
     clock,
     logger,
