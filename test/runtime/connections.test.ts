@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Connections } from '../../src/http/connections.ts';
+import { Connections } from '../../src/runtime/connections.ts';
 import { FakeClock } from '../edge/fake-clock.ts';
 
 class FakeSocket extends EventEmitter {
@@ -30,11 +29,11 @@ describe('the connections of a listener', () => {
 
   function open(address: string): FakeSocket {
     const socket = new FakeSocket(address);
-    if (!connections.add(socket as unknown as Socket)) socket.destroyed = true;
+    if (!connections.add(socket)) socket.destroyed = true;
     return socket;
   }
-  const begin = (socket: FakeSocket) => connections.begin(socket as unknown as Socket);
-  const end = (socket: FakeSocket) => connections.end(socket as unknown as Socket);
+  const begin = (socket: FakeSocket) => connections.begin(socket);
+  const end = (socket: FakeSocket) => connections.end(socket);
 
   it('closes the one that has been idle for the longest when another comes', () => {
     const [first, second, third] = [open('a'), open('b'), open('c')];

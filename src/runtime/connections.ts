@@ -1,5 +1,11 @@
-import type { Socket } from 'node:net';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock } from './clock.ts';
+
+/** As much of a connection as is looked at here: a socket, or a session on one. */
+export interface Connected {
+  readonly remoteAddress?: string | undefined;
+  destroy(): unknown;
+  once(event: 'close', run: () => void): unknown;
+}
 
 export interface ConnectionLimits {
   /** Connections at once, idle ones too. */
@@ -27,10 +33,10 @@ interface Connection {
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #clock: Clock;
-  readonly #all = new Map<Socket, Connection>();
+  readonly #all = new Map<Connected, Connection>();
   readonly #perAddress = new Map<string, number>();
   /** Since when, by the monotonic clock; the longest first. A connection without a request yet is idle. */
-  readonly #idle = new Map<Socket, number>();
+  readonly #idle = new Map<Connected, number>();
   #reserved = 0;
 
   constructor(limits: ConnectionLimits, clock: Clock) {
@@ -43,7 +49,7 @@ export class Connections {
   }
 
   /** Takes the connection in. False where the reserve is full too: the caller hangs up. */
-  add(socket: Socket): boolean {
+  add(socket: Connected): boolean {
     const address = socket.remoteAddress ?? '';
     const standing = this.#hasRoom(address) ? 'served' : 'reserved';
     if (standing === 'reserved' && this.#reserved >= this.#limits.reservedMax && !this.#closeIdle(isReserved))
@@ -57,7 +63,7 @@ export class Connections {
   }
 
   /** An exchange begins. False where the connection stands in the reserve, and there is still no room for it. */
-  begin(socket: Socket): boolean {
+  begin(socket: Connected): boolean {
     this.#idle.delete(socket);
     const connection = this.#all.get(socket);
     if (connection === undefined || connection.standing === 'served') return true;
@@ -68,7 +74,7 @@ export class Connections {
   }
 
   /** The exchange is over, and none waits behind it. */
-  end(socket: Socket): void {
+  end(socket: Connected): void {
     if (this.#all.has(socket)) this.#idle.set(socket, this.#clock.monotonicMs());
   }
 
@@ -94,7 +100,7 @@ export class Connections {
   }
 
   /** Idempotent. */
-  #forget(socket: Socket): void {
+  #forget(socket: Connected): void {
     const connection = this.#all.get(socket);
     if (connection === undefined) return;
     this.#all.delete(socket);
