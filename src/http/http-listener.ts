@@ -45,7 +45,7 @@ const bounds = {
   backlogMax: 4096,
   /** Requests of one connection that wait for the one before; and of all, before the first to have more is cut. */
   waitingPerConnectionMax: 16,
-  waitingMax: 16 * 1024,
+  waitingMax: 64 * 1024,
   requestsASocketMax: 100_000,
   /** For an answer that is ready when an exchange's time is over to reach its client, or for a refused one to hang up. */
   lingerMs: 1000,

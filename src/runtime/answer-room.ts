@@ -2,7 +2,7 @@ import { type Caller, FairBudget } from './fair-budget.ts';
 import { ValueSizes } from './value-sizes.ts';
 
 export interface AnswerRoomOptions {
-  /** Bytes of large values in memory for answers: half for those on their way, half for those being read. */
+  /** Bytes of large values in memory for answers: a quarter for those being read, the rest for those on their way. */
   readonly bytesMax: number;
   /** Bytes: a smaller value goes to its reader at once, and is not counted. Default 64 KiB. */
   readonly largeBytesMin?: number;
@@ -16,7 +16,9 @@ const bounds = {
   namesMax: 10_000,
   waitingMax: 4096,
   callerWaitingMax: 1024,
-  /** One caller, that is one connection, has this part of each half. */
+  /** What part of all is for values being read: few at once, as they hold up what is read beside them. */
+  readingShare: 1 / 4,
+  /** One caller, that is one connection, has this part of each. */
   callerShare: 1 / 2,
 } as const;
 
@@ -48,16 +50,17 @@ export class AnswerRoom {
   readonly #sizes: ValueSizes;
   /** Values on their way to readers. */
   readonly #leaving: FairBudget;
-  /** Values being read of which nobody knows whether they are large. Who reads slowly holds nothing here. */
+  /** Values being read that are large, or of which nobody knows. Who reads slowly holds nothing here. */
   readonly #reading: FairBudget;
 
   constructor({ bytesMax, largeBytesMin = bounds.largeBytesMin }: AnswerRoomOptions) {
     this.#largeBytesMin = largeBytesMin;
     this.#sizes = new ValueSizes({ ...bounds, largeBytesMin });
-    const half = Math.floor(bytesMax / 2);
-    const budget = { ...bounds, bytesMax: half, callerBytesMax: half * bounds.callerShare };
-    this.#leaving = new FairBudget(budget);
-    this.#reading = new FairBudget(budget);
+    const budgetOf = (part: number) => {
+      return new FairBudget({ ...bounds, bytesMax: part, callerBytesMax: part * bounds.callerShare });
+    };
+    this.#reading = budgetOf(bytesMax * bounds.readingShare);
+    this.#leaving = budgetOf(bytesMax * (1 - bounds.readingShare));
   }
 
   /** Bytes of answers that are on their way. */
@@ -86,24 +89,29 @@ export class AnswerRoom {
    */
   async hold<A>(asked: Asked, read: () => Promise<A>, bytesOf: (answer: A) => number): Promise<Held<A> | undefined> {
     const { caller, namespace, key } = asked;
-    const known = this.#sizes.known(namespace, key);
-    if (known !== undefined && known >= this.#largeBytesMin) return this.#readInRoom(known, asked, read, bytesOf);
-    const found = await this.#readOne(asked, read, (answer) => {
-      const bytes = bytesOf(answer);
+    const isLarge = () => (this.#sizes.known(namespace, key) ?? 0) >= this.#largeBytesMin;
+    if (isLarge()) return this.#holdInRoom(asked, read, bytesOf);
+    // What another one has read while this one waited, and what finds no room to be sent, is `large` and let go.
+    let bytes = 0;
+    const readSmall = async (): Promise<A | typeof large> => {
+      if (isLarge()) return large;
+      const answer = await read();
+      bytes = bytesOf(answer);
+      if (bytes < this.#largeBytesMin || this.#leaving.tryTake(bytes, caller)) return answer;
       this.#sizes.note(namespace, key, bytes);
-      if (bytes < this.#largeBytesMin) return { answer, release: nothing };
-      // What finds no room is not returned, so that it is let go here.
-      return this.#leaving.tryTake(bytes, caller) ? { answer, release: this.#releaseOnce(bytes, caller) } : bytes;
-    });
-    return typeof found === 'number' ? this.#readInRoom(found, asked, read, bytesOf) : found;
+      return large;
+    };
+    const sizeOf = (answer: A | typeof large) => (answer === large ? (this.#sizes.known(namespace, key) ?? 0) : bytes);
+    const found = await this.#readOne(asked, readSmall, sizeOf);
+    if (found === undefined) return undefined;
+    if (found.answer === large) return this.#holdInRoom(asked, read, bytesOf);
+    const release = bytes < this.#largeBytesMin ? nothing : this.#releaseOnce(bytes, caller);
+    return { answer: found.answer, release };
   }
 
   /** Reads an answer for which its caller has room already, see `reserve`. Undefined and throws as `hold`. */
   async read<A>(asked: Asked, read: () => Promise<A>, bytesOf: (answer: A) => number): Promise<A | undefined> {
-    const found = await this.#readOne(asked, read, (answer) => {
-      this.#sizes.note(asked.namespace, asked.key, bytesOf(answer));
-      return { answer };
-    });
+    const found = await this.#readOne(asked, read, bytesOf);
     return found?.answer;
   }
 
@@ -112,37 +120,46 @@ export class AnswerRoom {
     return (await this.#leaving.take(bytes, caller, call.signal)) ? this.#releaseOnce(bytes, caller) : undefined;
   }
 
-  /** In one of the places for values that may be large, unless this one is known or expected to be small. */
-  async #readOne<A, B>(asked: Asked, read: () => Promise<A>, use: (answer: A) => B): Promise<B | undefined> {
-    const { caller, namespace, key, call, expectedBytesMin = 0 } = asked;
-    const known = this.#sizes.known(namespace, key);
-    const wanted = known ?? Math.max(this.#sizes.expected(namespace), expectedBytesMin);
-    if (wanted < this.#largeBytesMin) return use(await read());
-    if (!(await this.#reading.take(wanted, caller, call.signal))) return undefined;
-    try {
-      return use(await read());
-    } finally {
-      this.#reading.give(wanted, caller);
-    }
-  }
-
-  async #readInRoom<A>(
-    bytes: number,
-    { caller, namespace, key, call }: Asked,
+  /** Waits for room for as many bytes as the answer had before, and reads it then. */
+  async #holdInRoom<A>(
+    asked: Asked,
     read: () => Promise<A>,
     bytesOf: (answer: A) => number,
   ): Promise<Held<A> | undefined> {
+    const { caller, namespace, key, call } = asked;
+    const bytes = this.#sizes.known(namespace, key) ?? this.#sizes.expected(namespace);
     if (!(await this.#leaving.take(bytes, caller, call.signal))) return undefined;
     const release = this.#releaseOnce(bytes, caller);
     try {
-      const answer = await read();
-      this.#sizes.note(namespace, key, bytesOf(answer));
-      return { answer, release };
+      const found = await this.#readOne(asked, read, bytesOf);
+      if (found === undefined) release();
+      return found === undefined ? undefined : { answer: found.answer, release };
     } catch (error) {
       // It may be gone, and whoever asks for what is gone need not wait.
       this.#sizes.forget(namespace, key);
       release();
       throw error;
+    }
+  }
+
+  /** In one of the places for values that may be large, unless this one is known or expected to be small. */
+  async #readOne<A>(
+    { caller, namespace, key, call, expectedBytesMin = 0 }: Asked,
+    read: () => Promise<A>,
+    bytesOf: (answer: A) => number,
+  ): Promise<{ readonly answer: A } | undefined> {
+    const known = this.#sizes.known(namespace, key);
+    const wanted = known ?? Math.max(this.#sizes.expected(namespace), expectedBytesMin);
+    const isCounted = wanted >= this.#largeBytesMin;
+    if (isCounted && !(await this.#reading.take(wanted, caller, call.signal))) return undefined;
+    let bytes = 0;
+    try {
+      const answer = await read();
+      bytes = bytesOf(answer);
+      this.#sizes.note(namespace, key, bytes);
+      return { answer };
+    } finally {
+      if (isCounted) this.#reading.give(wanted, caller, bytes);
     }
   }
 
@@ -156,4 +173,5 @@ export class AnswerRoom {
   }
 }
 
+const large = Symbol('large');
 const nothing = (): void => {};

@@ -17,9 +17,14 @@ interface Waiting {
   readonly grant: () => void;
 }
 
+const givesAFading = 256;
+/** Who used less than this since the fading before used nothing. */
+const spentBytesMin = 64 * 1024;
+
 /**
  * A number of bytes that may be in use at once. They are given out in the order of asking among what one caller asks
- * for, and in turn among callers: who asks for a thousand things waits for his own, and others do not.
+ * for; among callers, first to the one who used the least lately: who asks for a thousand things waits for his own, and
+ * who asks for little is next.
  */
 export class FairBudget {
   readonly #bytesMax: number;
@@ -28,10 +33,13 @@ export class FairBudget {
   readonly #callerWaitingMax: number;
   #free: number;
   readonly #inUse = new Map<Caller, number>();
-  /** Whose turn it is stands first. Nobody stands here who does not wait. */
+  /** Bytes that each has used lately; who is not here used none. */
+  readonly #spent = new Map<Caller, number>();
+  #givenSinceFading = 0;
+  /** Nobody stands here who does not wait. */
   readonly #lines = new Map<Caller, Waiting[]>();
   #waiting = 0;
-  /** Whoever is first in turn waits for more than is free, so that nobody may take it from under him. */
+  /** Whoever is next waits for more than is free, so that nobody may take it from under him. */
   #isShort = false;
 
   constructor({ bytesMax, callerBytesMax, waitingMax, callerWaitingMax }: FairBudgetOptions) {
@@ -82,7 +90,10 @@ export class FairBudget {
     return true;
   }
 
-  give(bytes: number, caller: Caller): void {
+  /** Gives the bytes back; of them so many were used in the end. */
+  give(bytes: number, caller: Caller, usedBytes: number = bytes): void {
+    this.#spent.set(caller, (this.#spent.get(caller) ?? 0) + usedBytes);
+    this.#fade();
     const given = Math.min(bytes, this.#bytesMax);
     this.#free += given;
     const left = (this.#inUse.get(caller) ?? 0) - given;
@@ -110,29 +121,42 @@ export class FairBudget {
     if (line.length === 0) this.#lines.delete(caller);
   }
 
-  /** One each to those who wait, in turn, as far as it goes. */
+  /** What was used long ago counts for less, and then for nothing. */
+  #fade(): void {
+    if (++this.#givenSinceFading < givesAFading) return;
+    this.#givenSinceFading = 0;
+    for (const [caller, bytes] of this.#spent) {
+      if (bytes < spentBytesMin) this.#spent.delete(caller);
+      else this.#spent.set(caller, bytes / 2);
+    }
+  }
+
+  /** Whoever waits, is within his share, and used the least. */
+  #next(): readonly [Caller, Waiting] | undefined {
+    let found: readonly [Caller, Waiting] | undefined;
+    let leastBytes = Number.POSITIVE_INFINITY;
+    for (const [caller, [first]] of this.#lines) {
+      const spentBytes = this.#spent.get(caller) ?? 0;
+      if (first === undefined || spentBytes >= leastBytes || !this.#isWithinShare(first.bytes, caller)) continue;
+      leastBytes = spentBytes;
+      found = [caller, first];
+    }
+    return found;
+  }
+
   #grant(): void {
-    for (let granted = true; granted; ) {
-      granted = false;
-      this.#isShort = false;
-      for (const [caller, line] of this.#lines) {
-        const [next] = line;
-        if (next === undefined || !this.#isWithinShare(next.bytes, caller)) continue;
-        if (next.bytes > this.#free) {
-          this.#isShort = true;
-          return;
-        }
-        this.#leave(caller, next);
-        if (line.length > 0) {
-          // To the end of the turn.
-          this.#lines.delete(caller);
-          this.#lines.set(caller, line);
-        }
-        this.#use(next.bytes, caller);
-        next.grant();
-        granted = true;
-        break;
+    this.#isShort = false;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const [caller, waiting] = next;
+      if (waiting.bytes > this.#free) {
+        this.#isShort = true;
+        return;
       }
+      this.#leave(caller, waiting);
+      this.#use(waiting.bytes, caller);
+      // So that many who have used nothing take turns.
+      this.#spent.set(caller, (this.#spent.get(caller) ?? 0) + 1);
+      waiting.grant();
     }
   }
 }

@@ -4,7 +4,7 @@ import { FairBudget } from '../../src/runtime/fair-budget.ts';
 const never = new AbortController().signal;
 
 describe('a budget of bytes', () => {
-  it('gives out no more than it has, in the order of asking', async () => {
+  it('gives out no more than it has, in the order of asking where one asks', async () => {
     const budget = new FairBudget({ bytesMax: 100, waitingMax: 10 });
     const given: string[] = [];
     const take = async (name: string, bytes: number) => {
@@ -52,7 +52,7 @@ describe('a budget of bytes', () => {
     expect(await second).toBe(true);
   });
 
-  it('gives to callers in turn, however many things one of them asks for', async () => {
+  it('gives to whom has used the least, however many things another asks for', async () => {
     const budget = new FairBudget({ bytesMax: 100, waitingMax: 10 });
     const given: string[] = [];
     const take = async (caller: string) => {
@@ -62,7 +62,7 @@ describe('a budget of bytes', () => {
     const asked = ['greedy', 'greedy', 'greedy', 'modest'].map(take);
     for (let i = 0; i < 2; i++) budget.give(50, 'greedy');
     await Promise.all([asked[0], asked[3]]);
-    expect(given).toEqual(['greedy', 'modest']);
+    expect(given).toEqual(['modest', 'greedy']);
     for (const caller of ['greedy', 'modest']) budget.give(50, caller);
     await Promise.all(asked);
     expect(given).toHaveLength(4);

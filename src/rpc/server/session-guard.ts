@@ -2,6 +2,7 @@ import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2S
 import type { Clock } from '../../runtime/clock.ts';
 import { type Connected, Connections } from '../../runtime/connections.ts';
 import { connectionWindowBytes, streamWindowBytes } from '../proto.ts';
+import { FairStarts } from './fair-starts.ts';
 import { exhausted, refuseStream, type StreamHandler } from './refuse-stream.ts';
 import type { UploadGuard } from './upload-guard.ts';
 
@@ -40,10 +41,12 @@ export class SessionGuard {
   readonly #options: SessionGuardOptions;
   readonly #connections: Connections;
   readonly #sessions = new Map<ServerHttp2Session, Session>();
+  readonly #starts: FairStarts;
   #streams = 0;
 
   constructor(options: SessionGuardOptions) {
     this.#options = options;
+    this.#starts = new FairStarts(options.clock);
     const { connectionsMax, connectionsPerAddressMax: perAddressMax, clock } = options;
     this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, clock);
   }
@@ -59,9 +62,14 @@ export class SessionGuard {
     http2.on('session', (session) => this.#begin(session));
     const onStream: StreamHandler = (stream, headers, flags, rawHeaders) => {
       if (!this.#admits(stream, headers)) return;
-      for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
-      // After the library's own listeners, so that it finds the stream as it expects it.
-      this.#options.uploads.watch(stream, String(headers[':path']));
+      const run = () => {
+        for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
+        // After the library's own listeners, so that it finds the stream as it expects it.
+        this.#options.uploads.watch(stream, String(headers[':path']));
+      };
+      const { session: caller } = stream;
+      if (caller === undefined || isHealth(headers)) run();
+      else this.#starts.start(caller, run, () => stream.destroyed || stream.closed);
     };
     http2.on('stream', onStream);
   }
@@ -97,7 +105,7 @@ export class SessionGuard {
       session.streams--;
       if (session.streams === 0) this.#connections.end(session.connected);
     });
-    if (String(headers[':path']).startsWith(healthPath)) return true;
+    if (isHealth(headers)) return true;
     if (!isServed) {
       this.#refuse(stream, 'this node has as many connections as it serves', 'too-many-connections', connectionsMax);
     } else if (this.#streams > callsMax) {
@@ -110,4 +118,8 @@ export class SessionGuard {
     this.#options.rejected(reason);
     refuseStream(stream, exhausted(message, reason, limit));
   }
+}
+
+function isHealth(headers: IncomingHttpHeaders): boolean {
+  return String(headers[':path']).startsWith(healthPath);
 }

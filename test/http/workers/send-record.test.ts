@@ -31,8 +31,8 @@ function client(): { response: ServerResponse; caller: object; takeAll: () => vo
 }
 
 function roomOf(bytesMax: number): AnswerRoom {
-  // Half of it is for answers on their way, and one caller has half of that, or one answer.
-  return new AnswerRoom({ bytesMax: 2 * bytesMax });
+  // Three quarters of it are for answers on their way, and one caller has half of that, or one answer.
+  return new AnswerRoom({ bytesMax: (4 * bytesMax) / 3 });
 }
 
 function recordOf(bytes: number, expiresAt = 0): LiveRecord {

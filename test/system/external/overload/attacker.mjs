@@ -57,6 +57,16 @@ function socket(text = '') {
   return opened;
 }
 
+/** So many connections, each opened anew once it is closed. */
+function sessionsOf(many, settings) {
+  const sessions = Array.from({ length: many }, () => session(settings));
+  return (n) => {
+    const { closed, destroyed } = sessions[n % many];
+    if (closed || destroyed) sessions[n % many] = session(settings);
+    return sessions[n % many];
+  };
+}
+
 const request = (method, path, more = '') => `${method} ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
 const bound = `Meridian-Namespace: ${namespace}\r\n`;
 
@@ -81,17 +91,17 @@ function kept(many, open) {
 
 const attacks = {
   'reads that nobody reads': () => {
-    const sessions = Array.from({ length: 8 }, () => session());
+    const sessions = sessionsOf(8);
     kept(128, (n) => {
-      const stream = call(sessions[n % 8], 'KV/Read');
+      const stream = call(sessions(n), 'KV/Read');
       stream.end(frame(keyed(large(n))));
       return stream;
     });
   },
   'reads that are opened and cancelled': () => {
-    const sessions = Array.from({ length: 8 }, () => session());
+    const sessions = sessionsOf(8);
     loops(128, async (n) => {
-      const stream = call(sessions[n % 8], 'KV/Read');
+      const stream = call(sessions(n), 'KV/Read');
       stream.end(frame(keyed(large(n))));
       await delay(20);
       stream.close(constants.NGHTTP2_CANCEL);
@@ -102,9 +112,9 @@ const attacks = {
     kept(400, (n) => socket(request('GET', `/${large(n)}?urlencoded=true`, bound)).pause());
   },
   'batch gets of large values': () => {
-    const sessions = Array.from({ length: 32 }, () => session());
+    const sessions = sessionsOf(32);
     loops(32, async (n) => {
-      const stream = call(sessions[n % 32], 'KV/BatchGet');
+      const stream = call(sessions(n), 'KV/BatchGet');
       const keys = Array.from({ length: 100 }, (_, i) => field(2, large(n + i)));
       stream.end(frame(Buffer.concat([field(1, namespace), ...keys])));
       stream.resume();
@@ -118,28 +128,28 @@ const attacks = {
     kept(1, () => socket(request('GET', '/metrics').repeat(10_000)).resume());
   },
   'lists that nobody reads': () => {
-    const sessions = Array.from({ length: 8 }, () => session({ initialWindowSize: 1 }));
+    const sessions = sessionsOf(8, { initialWindowSize: 1 });
     kept(2000, (n) => {
-      const stream = call(sessions[n % 8], 'KV/List');
+      const stream = call(sessions(n), 'KV/List');
       stream.end(frame(field(1, namespace)));
       return stream;
     });
   },
   'messages that stop before their end': () => {
-    const sessions = Array.from({ length: 8 }, () => session());
+    const sessions = sessionsOf(8);
     const message = frame(Buffer.concat([keyed('stalled'), field(3, Buffer.alloc(4 * mebibyte - 4096))]));
     kept(1000, (n) => {
-      const stream = call(sessions[n % 8], 'KV/Put');
+      const stream = call(sessions(n), 'KV/Put');
       stream.write(message.subarray(0, -1));
       return stream.resume();
     });
   },
   'batches that stop before their end': () => {
-    const sessions = Array.from({ length: 8 }, () => session());
+    const sessions = sessionsOf(8);
     const put = field(2, Buffer.concat([field(1, 'stalled'), field(3, field(1, Buffer.alloc(mebibyte)))]));
     const more = frame(field(3, Buffer.alloc(mebibyte)));
     kept(100, (n) => {
-      const stream = call(sessions[n % 8], 'KV/Write');
+      const stream = call(sessions(n), 'KV/Write');
       stream.write(frame(field(1, field(1, namespace))));
       stream.write(frame(put));
       for (let i = 0; i < 23; i++) stream.write(more);
@@ -197,9 +207,9 @@ const attacks = {
     });
   },
   'streams that are opened and dropped': () => {
-    const sessions = Array.from({ length: 8 }, () => session());
+    const sessions = sessionsOf(8);
     loops(64, async (n) => {
-      const stream = call(sessions[n % 8], n % 2 === 0 ? 'KV/Watch' : 'Feed/Follow');
+      const stream = call(sessions(n), n % 2 === 0 ? 'KV/Watch' : 'Feed/Follow');
       if (n % 2 === 0) stream.end(frame(field(1, namespace)));
       await delay(10);
       stream.close(constants.NGHTTP2_CANCEL);
