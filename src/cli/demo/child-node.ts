@@ -59,6 +59,11 @@ export class ChildNode {
     }
   }
 
+  /** Of the process; 0 where it never was one. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   /** SIGTERM, and SIGKILL to one that takes too long. */
   async stop(): Promise<void> {
     this.#process.kill('SIGTERM');
