@@ -1,10 +1,14 @@
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { MeridianError } from '../../model/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { toStatus } from '../status.ts';
 
+/** Milliseconds for the answer to reach the caller before its stream is reset: a reset overtakes what waits to be sent. */
+const lingerMs = 1000;
+
 /** Answers a call with an error before, or without, its handler: an answer of trailers alone. */
-export function refuseStream(stream: ServerHttp2Stream, error: MeridianError): void {
+export function refuseStream(stream: ServerHttp2Stream, error: MeridianError, clock: Clock): void {
   if (stream.destroyed || stream.closed) return;
   if (stream.headersSent) {
     stream.close(constants.NGHTTP2_CANCEL);
@@ -22,7 +26,8 @@ export function refuseStream(stream: ServerHttp2Stream, error: MeridianError): v
   stream.respond(headers, { endStream: true });
   // What its sender still sends is read and dropped, and he is told to stop.
   stream.resume();
-  stream.close(constants.NGHTTP2_NO_ERROR);
+  const late = clock.timer(lingerMs, () => stream.close(constants.NGHTTP2_NO_ERROR));
+  stream.once('close', () => late.cancel());
 }
 
 /** A refusal for now, with the time after which to try again. */

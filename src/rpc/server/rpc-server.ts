@@ -42,7 +42,7 @@ const bounds = {
   connectionsMax: 8192,
   callsMax: 16 * 1024,
   /** Calls at once of one connection; a client lets further ones wait by itself, as HTTP/2 demands. */
-  callsPerConnectionMax: 1024,
+  callsPerConnectionMax: 4096,
 } as const;
 
 /** Milliseconds between looks at the node's readiness, for grpc.health.v1. */

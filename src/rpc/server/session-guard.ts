@@ -51,11 +51,6 @@ export class SessionGuard {
     this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, clock);
   }
 
-  /** Streams under way, of all connections. */
-  get streams(): number {
-    return this.#streams;
-  }
-
   watch(http2: Http2Server): void {
     const handlers = http2.listeners('stream') as StreamHandler[];
     http2.removeAllListeners('stream');
@@ -116,7 +111,7 @@ export class SessionGuard {
 
   #refuse(stream: ServerHttp2Stream, message: string, reason: string, limit: number): void {
     this.#options.rejected(reason);
-    refuseStream(stream, exhausted(message, reason, limit));
+    refuseStream(stream, exhausted(message, reason, limit), this.#options.clock);
   }
 }
 

@@ -127,7 +127,8 @@ export class UploadGuard {
         stream.off('close', onClose);
         upload.isWaiting = false;
         if (!isTaken) {
-          refuseStream(stream, exhausted('too many large requests under way', 'uploads-under-way', upload.bytesMax));
+          const refusal = exhausted('too many large requests under way', 'uploads-under-way', upload.bytesMax);
+          refuseStream(stream, refusal, this.#options.clock);
         } else if (stream.closed || stream.destroyed) giveBack();
         else {
           hold();
@@ -177,6 +178,7 @@ export class UploadGuard {
     refuseStream(
       upload.stream,
       new MeridianError('DEADLINE_EXCEEDED', message, { reason: 'stream-idle', limit: idleMs }),
+      this.#options.clock,
     );
   }
 }
