@@ -42,7 +42,7 @@ export class ClusterHandle {
     // Each call under way listens for the end of the handle; their number is the application's affair.
     setMaxListeners(0, this.#closing.signal);
     const endpoints = new Endpoints(nodes);
-    this.#context = { endpoints, session: this.session, clock, timeoutMs, closing: this.#closing.signal };
+    this.#context = { endpoints, session: this.session, clock, random, timeoutMs, closing: this.#closing.signal };
     this.namespaces = new NamespaceAdmin(this.#context);
   }
 

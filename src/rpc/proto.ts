@@ -41,10 +41,13 @@ export const messageBytesMax = 4 * 1024 * 1024;
 /** Bytes of one message of a stream that carries values in pieces. */
 export const pieceBytesMax = 1024 * 1024;
 /**
- * Bytes that a side lets arrive unread, HTTP/2's window. The default of 64 KiB moves 64 KiB a round trip: at 160 ms
+ * Bytes that a client lets arrive unread, HTTP/2's window. The default of 64 KiB moves 64 KiB a round trip: at 160 ms
  * that is 400 KB/s, whatever the line could carry.
  */
 export const windowBytes = 4 * 1024 * 1024;
+/** The same at a server, for one call and for one connection: less, as strangers' unread bytes are its memory. */
+export const streamWindowBytes = 1024 * 1024;
+export const connectionWindowBytes = 2 * 1024 * 1024;
 
 /** The header that says what `Call.forwarded` says. */
 export const forwardedHeader = 'meridian-forwarded';

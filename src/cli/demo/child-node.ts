@@ -59,6 +59,11 @@ export class ChildNode {
     }
   }
 
+  /** Of the process; 0 where it never was one. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   /** SIGTERM or as told, and SIGKILL to one that takes too long. Resolves with the exit code; null = killed. */
   async stop(signal: 'SIGTERM' | 'SIGHUP' = 'SIGTERM'): Promise<number | null> {
     this.#process.kill(signal);

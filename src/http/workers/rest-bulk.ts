@@ -2,7 +2,7 @@ import { exactJson, losesDigits, partsOf } from '../../model/json-text.ts';
 import type { Mutation, PutMutation } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import { emptySession } from '../../model/session.ts';
-import { parseBulkGet, readBulk } from './bulk-get.ts';
+import { keysAtOnce, parseBulkGet, readBulk } from './bulk-get.ts';
 import { checkBulkText } from './bulk-text.ts';
 import { resultText, sendResult } from './envelope.ts';
 import { numberText, parseExpiration } from './expiration.ts';
@@ -35,12 +35,22 @@ export async function bulkDelete(exchange: RestExchange, id: string): Promise<vo
 
 export async function bulkGet(exchange: RestExchange, id: string): Promise<void> {
   const bulk = await withRestJson(exchange, bulkGetBytesMax, async (body) => parseBulkGet(body));
-  const { upstream, call, response, large } = exchange;
+  const { upstream, call, request, response } = exchange;
+  const room = exchange.rooms.answers;
+  const seen = (key: string, valueBytes: number) => room.note(id, key, valueBytes);
   const read = async () => {
-    const values = await readBulk(upstream, bulk, { namespace: id, withExpiration: true }, call);
+    const values = await readBulk(upstream, bulk, { namespace: id, withExpiration: true, seen }, call);
     return resultText(`{"values":${values}}`);
   };
-  await sendText({ response, signal: call.signal, underWay: large, read });
+  await sendText({
+    response,
+    caller: request.socket,
+    signal: call.signal,
+    room,
+    namespace: id,
+    valuesAtOnce: Math.min(keysAtOnce, bulk.keys.length),
+    read,
+  });
 }
 
 /** All in one batch: all are written or none. */

@@ -40,11 +40,12 @@ export async function listKeys({ query, upstream, call, response }: RestExchange
 }
 
 export async function getValue(exchange: RestExchange, id: string, key: string): Promise<void> {
-  const { response, call, large } = exchange;
+  const { request, response, call, rooms } = exchange;
   await sendRecord({
     response,
+    caller: request.socket,
     signal: call.signal,
-    underWay: large,
+    room: rooms.answers,
     name: [id, key],
     read: () => readLive(exchange, id, key),
     head: ({ expiresAt }) => {

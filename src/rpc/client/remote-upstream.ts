@@ -208,8 +208,17 @@ export class RemoteUpstream implements Peer {
   }
 
   async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
-    const answer = await this.#connection.unary<unknown, { namespaces: WireNamespace[] }>(methods.namespaces, {}, call);
-    return answer.namespaces.map(decodeNamespace);
+    const all: NamespaceInfo[] = [];
+    let cursor = '';
+    do {
+      type Page = { readonly namespaces: readonly WireNamespace[]; readonly cursor: string };
+      const page = await this.#connection.unary<unknown, Page>(methods.namespaces, { cursor }, call);
+      // One that gives the same cursor again would be asked for ever.
+      if (page.cursor !== '' && page.cursor === cursor) throw malformed('a page of namespaces', cursor);
+      for (const namespace of page.namespaces) all.push(decodeNamespace(namespace));
+      cursor = page.cursor;
+    } while (cursor !== '');
+    return all;
   }
 
   async rename(name: string, title: string, call: Call): Promise<NamespaceChange> {
