@@ -210,7 +210,9 @@ export class Oracles {
   #happened(name: string, disk: MemoryDisk, records: readonly Record[]): void {
     const { history, attempts, trace } = this;
     const opens = records.find(({ key, position: { log, sequence } }) => sequence === 1 && key === logKeys.log(log));
-    if (opens !== undefined && ownerOf(opens) === idOf(disk)) this.#logs.set(name, opens.position.log);
+    // A disk that was put back hears of its earlier openings from its peers.
+    const isNew = opens !== undefined && history.find(opens.stamp) === undefined;
+    if (isNew && ownerOf(opens) === idOf(disk)) this.#logs.set(name, opens.position.log);
     // An origin that has yet to join writes nothing itself.
     const log = this.#logs.get(name) ?? (`joining ${name}` as LogId);
     const atMs = this.#time.nowMs;
