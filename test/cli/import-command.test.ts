@@ -61,8 +61,20 @@ describe('ordinary objects', () => {
     expect((await run('get flags Bob')).output).toBe('x/8');
   });
 
+  test('keep the digits of their numbers, in what becomes the value and in metadata', async () => {
+    const { run, runWords } = commandLine();
+    const long = '12345678901234567890';
+    const file = fileOf('long.ndjson', `{"id":7, "n": ${long}, "metadata": {"n":${long}}, "2":1.50}`);
+    await runWords(['import', 'flags', file, '--key-column', 'id']);
+    expect((await run('get flags 7')).output).toBe(`{"2":1.50,"n":${long},"metadata":{"n":${long}}}`);
+    await runWords(['import', 'flags', file, '--key-column', 'id', '--value-column', 'n']);
+    const entry = (await run('get flags 7 --json')).output;
+    expect(JSON.parse(entry)).toMatchObject({ value: long });
+  });
+
   test.each([
-    ['{"id":9007199254740993}', ['--key-column', 'id'], 'below 2^53'],
+    ['{"id":9007199254740993}', ['--key-column', 'id'], 'below 2^53 to be a key; it is 9007199254740993'],
+    ['{"id":"u:\\ud83d"}', ['--key-column', 'id'], 'record 1: "id" is no UTF-8 text'],
     ['{"id":1.5}', ['--key-column', 'id'], 'below 2^53'],
     ['{"id":null}', ['--key-column', 'id'], 'it is null'],
     ['{"id":1}', ['--key-column', 'no'], 'record 1 has no "no": give another --key-column'],
@@ -146,6 +158,24 @@ describe('a record that is refused', () => {
     const again = await runWords(['import', 'flags', file, '--on-error', 'skip', '--json', '--skipped', skipped]);
     expect(JSON.parse(again.output)).toEqual({ records: 5, skipped: 3 });
     expect(readFileSync(skipped, 'utf8').trim().split('\n')).toHaveLength(3);
+  });
+
+  test('one that is no UTF-8 is skipped too, and stands in the file byte by byte; what is refused keeps its digits', async () => {
+    const { runWords, node } = strictLine();
+    const long = '12345678901234567890';
+    const broken = Buffer.from('{"key":"caf\xe9","value":"1"}', 'latin1');
+    const refused = `{"key":"${key(600)}","value":"v","metadata":{"n":${long}}}`;
+    const file = fileOf('broken.ndjson', Buffer.concat([broken, Buffer.from(`\n${refused}\n${good('a')}\n`)]));
+    await runWords(['import', 'flags', file, '--on-error', 'skip']);
+    expect([...node.records.keys()]).toEqual(['a']);
+    const lines = readFileSync(`${file}.skipped.ndjson`, 'utf8').trim().split('\n').sort();
+    expect(JSON.parse(lines[0] ?? '')).toEqual({
+      record: 1,
+      error: 'record 1 is no UTF-8: byte 12 is 0xe9 of the file',
+      text: broken.toString('base64'),
+      base64: true,
+    });
+    expect(lines[1]).toContain(`"metadata":{"n":${long}}`);
   });
 
   test('rows of a CSV are skipped as well, but a column that is not there is a mistake', async () => {

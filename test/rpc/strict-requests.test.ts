@@ -81,9 +81,11 @@ const methods: Method[] = files.flatMap((file) =>
   ),
 );
 
+const varint = (value: number) => (value < 128 ? [value] : [(value % 128) + 128, value >>> 7]);
+
 const field = (number: number, content: Buffer) => {
   expect(content.length).toBeLessThan(128);
-  return Buffer.concat([Buffer.from([number * 8 + 2, content.length]), content]);
+  return Buffer.concat([Buffer.from([...varint(number * 8 + 2), content.length]), content]);
 };
 
 /** Every text in a message, by its path, with bytes of the message in which that text alone is broken. */
