@@ -42,16 +42,19 @@ export class Admission {
       this.meetsOwnId(node, opening);
       const isLater = ownLog.opening !== undefined && (opening === undefined || opening.opened < ownLog.opening.opened);
       const message = `${node.name} is this member too: one of the two is a copy`;
-      throw isLater ? refused(openedLater, `${message}, and this one was opened later`) : refused('same-member', message);
+      throw isLater
+        ? refused(openedLater, `${message}, and this one was opened later`)
+        : refused('same-member', message);
     }
-    membership.check();
     const own = membership.clusterId;
-    if (clusterId !== undefined && clusterId !== own) {
+    if (clusterId !== undefined && own !== undefined && clusterId !== own) {
       throw refused('other-cluster', `${node.name} belongs to cluster ${clusterId}, this origin to ${own}`);
     }
     const { members, logs } = ledger.registry;
     if (members.isRemoved(id)) throw refused('removed', `${node.name} was removed from the cluster`);
-    this.#options.called(node);
+    // One that rejoins may have forgotten where some of the others are.
+    if (own !== undefined) this.#options.called(node);
+    membership.check();
     for (const [log, purged] of floor ?? []) {
       if (logs.reach(ledger.state.covered, log) >= purged) continue;
       membership.leave(

@@ -72,7 +72,7 @@ export const homes = {
     await scene.converge();
   },
 
-  /** A home decides, loses that with its disk, and is removed: its heir waits for what another took over of the lost life. */
+  /** A home decides, and its disk is put back to before that: once it has heard of it, it decides with it again. */
   'a home that is rolled back': async (scene: Scene) => {
     const image = scene.imageOf('a');
     scene.part('a', 'b');

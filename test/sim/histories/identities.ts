@@ -17,7 +17,7 @@ export const identities = {
     await scene.converge();
   },
 
-  /** The image of one origin's disk is started at a second place, under the same id. */
+  /** The image of one origin's disk is started at a second place, under the same id: the earlier of the two stops. */
   'a disk that is copied': async (scene: Scene) => {
     const c = scene.id('c');
     scene.wipe('c');
@@ -30,7 +30,16 @@ export const identities = {
     await scene.done(scene.cluster.process('c').start());
     for (const at of ['a', 'c']) for (const key of ['a1', 'a2', 'a3']) await scene.put(at, key);
     await scene.wait(100);
+    let stopped = 0;
+    for (const { name } of scene.cluster.origins) {
+      scene.onReplaced(name, () => {
+        if (stopped++ === 0) scene.wipe('c');
+      });
+    }
     for (const peer of ['a', 'b']) scene.join('c', peer);
+    await scene.wait(500);
+    scene.expect(`${stopped} of two stopped`, stopped === 1);
+    await scene.done(scene.cluster.process('c').start());
     await scene.wait(1500);
     await scene.converge();
   },

@@ -1,4 +1,3 @@
-import type { Path } from '../network/path.ts';
 import { purgedAfterMs, type Scene } from './scene.ts';
 
 /** Origins that follow each other, and lose each other from sight. */
@@ -66,42 +65,28 @@ export const peers = {
   },
 
   /**
-   * C asks A for what it lacks, and is heard late: by then A has purged what lies behind that. C takes everything anew,
-   * and keeps what it wrote meanwhile.
+   * C's disk is put back to an image from before a deletion that all had heard of, and purged since: C begins anew, and
+   * brings what it alone has.
    */
-  'an origin that resyncs': async (scene: Scene) => {
-    await resyncC(scene);
-    await scene.wait(300);
-    scene.join('c', 'a');
-    for (const other of ['a', 'c']) scene.join('b', other);
+  'an origin that is put back behind a purge': async (scene: Scene) => {
+    await putBackBehindPurge(scene);
+    await scene.done(scene.cluster.process('c').start());
+    await scene.wait(500);
+    scene.expect('c did not begin anew', (scene.coverage.counts.get('begins anew: below a floor') ?? 0) > 0);
     await scene.converge();
-    scene.expect('c was made to resync', (scene.coverage.counts.get('resync below-floor') ?? 0) > 0);
+    const shown = await scene.shows('a', 'b9');
+    scene.expect(`what c alone had, a shows as ${shown}`, shown !== 'absent');
   },
 
-  /** A is away before C has taken over what it missed from there, and C follows B all the while: B stands in for A. */
-  'an origin whose sweep is left': async (scene: Scene) => {
-    const up = await askLate(scene);
-    up.slowMs = 30;
-    up.mend();
-    await scene.wait(60);
-    scene.part('c', 'a');
-    up.slowMs = 0;
-    await scene.wait(2000);
-    const { notes } = await scene.node('c').status(scene.call());
-    scene.expect(`c goes on waiting: ${notes.join(', ')}`, !notes.some((note) => note.startsWith('takes over')));
-    scene.join('c', 'a');
-    await scene.converge();
-    scene.expect('c was made to resync', (scene.coverage.counts.get('resync below-floor') ?? 0) > 0);
-  },
-
-  /** The floor that C raised by that gives no leave to purge: B is away, with a write that loses against a deletion. */
-  'a deletion below the floor of an origin that resynced': async (scene: Scene) => {
-    await resyncC(scene);
+  /** The same with B away, which wrote something that loses against a deletion: nobody purges that before B has heard. */
+  'a deletion while an origin begins anew': async (scene: Scene) => {
+    await putBackBehindPurge(scene);
+    for (const other of ['a', 'c']) scene.part('b', other);
+    await scene.put('b', 'b1');
+    await scene.wait(10);
+    await scene.delete('a', 'b1');
+    await scene.done(scene.cluster.process('c').start());
     await scene.wait(purgedAfterMs);
-    // Something more is settled, so that what waits is looked at again.
-    await scene.put('c', 'b7');
-    await scene.wait(200);
-    scene.join('c', 'a');
     for (const other of ['a', 'c']) scene.join('b', other);
     await scene.converge();
   },
@@ -171,32 +156,19 @@ export const peers = {
   },
 };
 
-/** C has asked A for what it lacks, and A has yet to hear that: it has purged an end that C heard of from B meanwhile. */
-async function askLate(scene: Scene): Promise<Path> {
-  for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) await scene.put('a', key);
-  const up = scene.path('c a');
-  await scene.untilSecond(955);
-  up.cut(['there', 'back'], 'reset');
-  await scene.wait(5);
-  up.mend();
-  up.cut(['there']);
-  await scene.wait(20);
-  await scene.delete('a', 'a2');
-  await scene.untilSecond(160);
-  return up;
-}
-
-/** Up to where C scans A again, which it alone follows. B has written `b1`, which A has deleted since; C has written `b9`. */
-async function resyncC(scene: Scene): Promise<void> {
-  const up = await askLate(scene);
-  const down = scene.path('a c');
-  for (const other of ['a', 'c']) scene.part('b', other);
-  down.cut(['there', 'back'], 'reset');
-  await scene.put('b', 'b1');
+/** C is down, and its disk from before a deletion that is purged by now; it alone has `b9`. */
+async function putBackBehindPurge(scene: Scene): Promise<void> {
+  for (const key of ['a1', 'a2', 'a3']) await scene.put('a', key);
+  await scene.wait(100);
+  for (const other of ['a', 'b', 'copy', 'mixed', 'cache']) scene.part('c', other);
   await scene.put('c', 'b9');
-  await scene.wait(10);
-  await scene.delete('a', 'b1');
-  up.mend();
+  const image = scene.imageOf('c');
+  scene.cluster.process('c').crash('power');
+  for (const other of ['a', 'b', 'copy', 'mixed', 'cache']) scene.join('c', other);
+  await scene.done(scene.cluster.process('c').start());
+  await scene.delete('a', 'a2');
+  await scene.wait(purgedAfterMs);
+  scene.putBack('c', image);
 }
 
 /** The covering property of these origins, and of all edges, again and again. */

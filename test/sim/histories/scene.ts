@@ -191,6 +191,11 @@ export class Scene {
     return this.#origin(name).stores.image();
   }
 
+  /** Told when this origin finds that a later opening of its member runs elsewhere. */
+  onReplaced(name: string, run: () => void): void {
+    this.#origin(name).onReplaced = run;
+  }
+
   /** The origin is down, and its disk is what some origin's was at some time. */
   putBack(name: string, image: DiskImage): void {
     const origin = this.#origin(name);

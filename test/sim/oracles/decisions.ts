@@ -6,7 +6,7 @@ import type { History } from './history.ts';
 
 /**
  * Conditions are decided at one origin at a time: whoever decides one for a key knows of every decision before it, of
- * those that were not lost with an origin.
+ * those that were not lost with an origin, and were not its own on a disk that was put back since.
  */
 export class Decisions {
   readonly #history: History;
@@ -32,6 +32,8 @@ export class Decisions {
       const made = this.#made.get(name) ?? [];
       for (const earlier of made) {
         if (this.#history.knew(by, earlier, covered, record)) continue;
+        // A home whose disk was put back serves at once, and has yet to hear what it decided since that image.
+        if (this.#history.logs.get(earlier.position.log)?.member === member) continue;
         if (this.#survives(earlier)) complaints.push(complaint(record, earlier));
         else this.#apart.push({ later: record, earlier });
       }
