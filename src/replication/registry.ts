@@ -102,6 +102,10 @@ export class Registry {
     return this.#dead.has(id);
   }
 
+  lives(id: NamespaceId): boolean {
+    return this.#byId.has(id);
+  }
+
   dead(): readonly NamespaceId[] {
     return [...this.#dead.keys()];
   }

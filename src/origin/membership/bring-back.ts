@@ -1,4 +1,5 @@
 import { replaces } from '../../model/merge.ts';
+import { registryNamespace } from '../../model/namespace.ts';
 import { headOf, type Record } from '../../model/record.ts';
 import { stampWallMs } from '../../model/stamp.ts';
 import type { CommitView, Ledger } from '../../replication/ledger.ts';
@@ -31,7 +32,8 @@ const pageRecords = 256;
 /**
  * The last part of rejoining (rule R8). The store that was put aside holds what only this disk had: its peers do not cover
  * it. What is younger than the retention is written again, the stamp kept, where nothing later is held: whatever deleted it
- * would still be there. Of older records the deletion may be purged: they stay in a file. Then what was put aside goes.
+ * would still be there. Of older records, and those of namespaces that are gone, the deletion may be purged: they stay in a
+ * file. Then what was put aside goes.
  */
 export async function bringBack(options: BringBackOptions): Promise<void> {
   const { stores, ledger, ownLog, keepApart } = options;
@@ -62,8 +64,9 @@ export async function readKeptApart(store: Pick<Store, 'meta'>): Promise<KeptApa
 
 async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<void> {
   const { registry } = options.ledger;
-  const brings = (record: Record, view: CommitView) =>
-    replaces(record, view.head(record)) && !registry.isDead(record.namespace);
+  // Of a namespace that nobody knows any more the deletion may be purged too; those that only this disk knew came first.
+  const isKnown = ({ namespace }: Record) => namespace === registryNamespace || registry.lives(namespace);
+  const brings = (record: Record, view: CommitView) => replaces(record, view.head(record)) && isKnown(record);
   let page: Record[] = [];
   for await (const record of unheld(aside, options)) {
     if (!isYoung(record, options)) continue;
