@@ -99,5 +99,4 @@ found = call("meridian.v1.KV", "Get", namespace="reflected", key="k")
 assert found.found and found.value == b"v", found
 assert before + 100 <= found.expires_at <= time.time() + 101, found
 
-session = {"vector": {"sequences": {found.position.origin: found.position.sequence}}, "stamp": found.version}
-assert call("meridian.v1.KV", "Get", namespace="reflected", key="k", session=session).version == found.version
+assert call("meridian.v1.KV", "Get", namespace="reflected", key="k", session=found.session).version == found.version
