@@ -1,9 +1,12 @@
-import { once } from 'node:events';
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { EventEmitter, once } from 'node:events';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Http2Server } from 'node:http2';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { connectionWindowBytes, services, streamWindowBytes } from '../../src/rpc/proto.ts';
 import type { RpcServerOptions } from '../../src/rpc/server/rpc-server.ts';
+import { SessionGuard } from '../../src/rpc/server/session-guard.ts';
+import { UploadGuard } from '../../src/rpc/server/upload-guard.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
 import { aCall, type Loopback, overLoopback, roomsOf, upstreamWith } from './loopback.ts';
 
 const mebibyte = 1024 * 1024;
@@ -130,5 +133,23 @@ describe('the connections of the gRPC server', () => {
     const stalled = call(await session(loopback), putPath);
     stalled.stream.write(putFrame('stalled', mebibyte).subarray(0, -1));
     expect(await stalled.status).toBe('4');
+  });
+
+  it('may be reset with any code while their calls wait for their turn', () => {
+    const http2 = new EventEmitter();
+    const begun: unknown[] = [];
+    http2.on('stream', (stream) => begun.push(stream));
+    const uploads = new UploadGuard({
+      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000 },
+      ...{ isEndless: () => true, isBatch: () => false },
+    });
+    const bounds = { connectionsMax: 1, connectionsPerAddressMax: 1, callsMax: 1 };
+    new SessionGuard({ clock: systemClock, uploads, ...bounds, rejected: () => {} }).watch(http2 as Http2Server);
+    const caller = {};
+    const streams = Array.from({ length: 100 }, () => Object.assign(new EventEmitter(), { session: caller }));
+    for (const stream of streams) http2.emit('stream', stream, { ':path': putPath });
+    expect(begun.length).toBeLessThan(streams.length);
+    // Thrown where nobody listens, as it would be for the whole process.
+    for (const stream of streams) stream.emit('error', new Error('reset'));
   });
 });

@@ -56,6 +56,8 @@ export class SessionGuard {
     http2.removeAllListeners('stream');
     http2.on('session', (session) => this.#begin(session));
     const onStream: StreamHandler = (stream, headers, flags, rawHeaders) => {
+      // While it waits for its turn nobody else listens, and a reset would end the process.
+      stream.on('error', () => {});
       if (!this.#admits(stream, headers)) return;
       const run = () => {
         for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
