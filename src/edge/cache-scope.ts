@@ -5,6 +5,7 @@ import { mapKey, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
@@ -94,7 +95,8 @@ export class CacheScope implements FeedSink, Scope {
   }
 
   async start(): Promise<FollowStart> {
-    if (!this.hasCaughtUp || (await this.#voidCheck.holdsAny())) await this.#forgetAll();
+    const isBrokenOff = !this.hasCaughtUp && holds('caches: a broken first scan is forgotten');
+    if (isBrokenOff || (await this.#voidCheck.holdsAny())) await this.#forgetAll();
     if (this.#reopenings !== this.ledger.reopenings) {
       this.#reopenings = this.ledger.reopenings;
       // What was proven spoke of commits that may be gone, and so may be what was counted.
@@ -206,7 +208,7 @@ export class CacheScope implements FeedSink, Scope {
     const records = event.kind === 'changes' ? event.records : [];
     const claimed = logs.beyondIn(vector ?? emptyVector);
     const beyond = claimed ?? records.find(({ position }) => logs.isBeyond(position))?.position.log;
-    if (beyond === undefined) return;
+    if (beyond === undefined || !holds('R23 an edge hangs up')) return;
     throw new MeridianError('UNAVAILABLE', `the upstream has not heard yet where the log ${beyond} ends`, {
       reason: 'seal-unheard',
       retryAfterMs: 200,
@@ -301,7 +303,8 @@ export class CacheScope implements FeedSink, Scope {
     const { record, superseded } = entry;
     if (record.position.sequence > 0 && hasEnded(this.ledger, record.position)) return undefined;
     const bound = this.bound();
-    if (superseded === undefined) return { record, superseded: false, bound };
+    if (superseded === undefined || !holds('caches: what is superseded is past'))
+      return { record, superseded: false, bound };
     // Whatever the feed's root is by now: it was proven against the one that it had then.
     const { proven } = superseded;
     const aged = proven && bound && { boundMs: this.#options.clock.monotonicMs() - proven.asOfMs, root: proven.root };

@@ -6,6 +6,7 @@ import type { RecordKey } from '../model/key.ts';
 import { replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
@@ -104,7 +105,7 @@ export class CopyScope implements FeedSink, Scope {
   }
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
-    if (!this.hasCaughtUp) return undefined;
+    if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
     // Proven for the moment before the look, so it has aged by as long as that takes.
     const bound = this.bound();
     const begunMs = this.#clock.monotonicMs();
@@ -112,7 +113,11 @@ export class CopyScope implements FeedSink, Scope {
     const pending = this.#pending.get(key);
     const stored = await this.ledger.store.read(key);
     const record = pending !== undefined && replaces(pending, stored) ? pending : stored;
-    if (!this.hasCaughtUp || (record !== undefined && hasEnded(this.ledger, record.position))) return undefined;
+    if (
+      (!this.hasCaughtUp && holds('R17 truth before service')) ||
+      (record !== undefined && hasEnded(this.ledger, record.position))
+    )
+      return undefined;
     const aged = bound && { ...bound, boundMs: bound.boundMs + this.#clock.monotonicMs() - begunMs };
     return { record, superseded: false, bound: aged };
   }

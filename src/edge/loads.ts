@@ -3,6 +3,7 @@ import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import { absence } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import { bottomStamp } from '../model/stamp.ts';
 import { formatVector } from '../model/version-vector.ts';
 import type { InFlight } from '../replication/observed.ts';
@@ -167,7 +168,7 @@ export class Loads {
   #verdict({ ledger, observed }: Scope, { record, covered }: GetAnswer, inFlight: InFlight) {
     const { logs } = ledger.registry;
     const isBeyond = logs.beyondIn(covered) !== undefined || (record !== undefined && logs.isBeyond(record.position));
-    if (isBeyond) return 'seal-unheard';
+    if (isBeyond && holds('R23 a load hears of seals')) return 'seal-unheard';
     const stamp = record?.stamp ?? bottomStamp;
     const isOlder = inFlight.latest !== undefined && stamp < inFlight.latest;
     return isOlder && !logs.covers(covered, observed.vector, ledger.state.covered) ? 'older' : 'true';

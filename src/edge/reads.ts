@@ -3,6 +3,7 @@ import { toMeridianError } from '../model/errors.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import type { Session } from '../model/session.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { unknownNamespace } from '../replication/registry.ts';
@@ -159,7 +160,7 @@ export class Reads {
 
 /** Rule R14: covered, or all but the component of which the held record itself is far enough. */
 function meets(session: VersionVector, { held, covered, scope }: Looked): boolean {
-  if (session.size === 0) return true;
+  if (session.size === 0 || !holds('R14 what is held answers for the session')) return true;
   if (held === undefined || held.superseded || !scope.hasCaughtUp) return false;
   const missing = scope.ledger.registry.logs.missing(covered, session);
   if (missing.length === 0) return true;
@@ -168,7 +169,7 @@ function meets(session: VersionVector, { held, covered, scope }: Looked): boolea
   return (
     missing.length === 1 &&
     position !== undefined &&
-    position.log === only &&
+    (position.log === only || !holds('R14 a record stands in for its own log')) &&
     position.sequence >= (session.get(position.log) ?? 0)
   );
 }

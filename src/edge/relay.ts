@@ -1,5 +1,6 @@
 import type { FollowerStatus, NodeIdentity } from '../model/cluster.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
+import { holds } from '../model/rules.ts';
 import { FeedServer, type FeedServerOptions } from '../replication/feed-server.ts';
 import { followerStatus } from '../replication/follower-status.ts';
 import type { Random } from '../runtime/random.ts';
@@ -51,7 +52,8 @@ export class Relay {
       generation: () => this.#generation,
       bound: () => copy.bound(),
     });
-    if (!copy.hasCaughtUp) this.#feed.suspend('its copy has not caught up yet');
+    if (!copy.hasCaughtUp && holds('R17 a relay serves once it has caught up'))
+      this.#feed.suspend('its copy has not caught up yet');
     copy.followers = { voided: () => this.#voided(), caughtUp: () => this.#feed.resume() };
   }
 
@@ -87,7 +89,7 @@ export class Relay {
   }
 
   async #voided(): Promise<void> {
-    this.#feed.suspend('its copy is taken anew');
+    if (holds('R21 resync is private')) this.#feed.suspend('its copy is taken anew');
     await this.#beginGeneration();
   }
 

@@ -1,4 +1,5 @@
 import { containsFilter, type Filter, filterKey, matches } from '../model/filter.ts';
+import { holds } from '../model/rules.ts';
 import { Ledger } from '../replication/ledger.ts';
 import { removeRecords } from '../replication/remove-records.ts';
 import type { Store } from '../store/store.ts';
@@ -16,7 +17,7 @@ export async function openScopeLedger(store: Store, filter: Filter, options: Edg
   const earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as Filter);
   const isSame = earlier !== undefined && filterKey(earlier) === filterKey(filter);
   const within = earlier !== undefined && containsFilter(earlier, filter);
-  if (earlier !== undefined && !within) await store.erase();
+  if (earlier !== undefined && !within && holds('R6 scopes')) await store.erase();
   const ledger = await Ledger.open({ ...options, store });
   if (isSame) return ledger;
   // The filter is stored once all of that is gone: broken off, it is done again.

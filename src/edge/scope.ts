@@ -3,6 +3,7 @@ import type { Filter } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { Position } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
 import { joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -87,8 +88,8 @@ export function mayKeep(
   const isKnown = position === undefined || (logs.get(position.log) !== undefined && !hasEnded(ledger, position));
   return (
     hasCaughtUp &&
-    observed.generation === begun.generation &&
-    logs.covers(covered, begun.known, ledger.state.covered) &&
+    (observed.generation === begun.generation || !holds('R13 no resync between')) &&
+    (logs.covers(covered, begun.known, ledger.state.covered) || !holds('R13 responder covers')) &&
     isKnown
   );
 }

@@ -1,5 +1,6 @@
 import type { Durability as Level } from '../model/key-value.ts';
 import type { MemberId, Position } from '../model/position.ts';
+import { holds } from '../model/rules.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Registry } from '../replication/registry.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -61,7 +62,7 @@ export class Durability {
   }
 
   #reached(position: Position, level: Level): boolean {
-    if (level === 'local') return true;
+    if (level === 'local' || !holds('durability is counted')) return true;
     const { self, registry } = this.#options;
     // Also those that are still catching up: they count as soon as they serve, which this origin hears of later.
     const members = registry.members.registered();

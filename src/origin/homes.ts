@@ -2,6 +2,7 @@ import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import { type NamespaceInfo, registryNamespace } from '../model/namespace.ts';
 import type { MemberId } from '../model/position.ts';
+import { holds } from '../model/rules.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { Peers } from './peers.ts';
@@ -45,7 +46,8 @@ export class Homes {
   checkAtHome(namespace: NamespaceInfo): void {
     const { ledger, self } = this.#options;
     const here = namespace.home === self && !this.#leaving.has(namespace.id);
-    if (here && ledger.registry.mayDecide(namespace.id, ledger.state.covered)) return;
+    const mayDecide = ledger.registry.mayDecide(namespace.id, ledger.state.covered);
+    if (here && (mayDecide || !holds('homes: the new one covers its move'))) return;
     throw moved(`namespace ${namespace.title}`);
   }
 
@@ -61,7 +63,9 @@ export class Homes {
   /** Runs the commit that moves a home away; nothing behind it in the queue is decided here. */
   async leaving<T>(namespace: NamespaceInfo, commit: (begin: () => void) => Promise<T>): Promise<T> {
     try {
-      return await commit(() => this.#leaving.add(namespace.id));
+      return await commit(() => {
+        if (holds('homes: the old one decides nothing behind the move')) this.#leaving.add(namespace.id);
+      });
     } finally {
       // By now the registry says who the home is, also where the commit failed.
       this.#leaving.delete(namespace.id);
@@ -76,7 +80,7 @@ export class Homes {
     there: (home: Upstream, call: Call) => Promise<T>,
   ): Promise<T> {
     const { self, peers, ledger } = this.#options;
-    if (home === self) return here();
+    if (home === self || !holds('homes: decided at one')) return here();
     if (call.forwarded) throw moved(what);
     const upstream = home === undefined ? undefined : peers.reach(home);
     if (upstream !== undefined) return there(upstream, { ...call, forwarded: true });

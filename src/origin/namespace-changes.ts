@@ -94,13 +94,21 @@ export class NamespaceChanges {
     return { ...change, durability: await durability.reach(position, level, { timeoutMs: undefined, ...call }) };
   }
 
-  /** @throws NOT_FOUND */
+  /** @throws NOT_FOUND; UNAVAILABLE where it is still catching up */
   #originNamed(name: string): MemberId {
-    const found = this.#options.registry.members
-      .serving()
-      .filter((origin) => origin.id === name || origin.name === name);
-    const [only] = found;
-    if (only !== undefined && found.length === 1) return only.id;
+    const { members } = this.#options.registry;
+    const isNamed = (origin: { readonly id: string; readonly name: string }) =>
+      origin.id === name || origin.name === name;
+    const found = members.registered().filter(isNamed);
+    const serving = members.serving().filter(isNamed);
+    const [only] = serving;
+    if (only !== undefined && serving.length === 1) return only.id;
+    if (found.length === 1) {
+      throw new MeridianError('UNAVAILABLE', `${name} is not known to serve yet; ask again`, {
+        reason: 'origin-joining',
+        retryAfterMs: 200,
+      });
+    }
     throw new MeridianError(
       'NOT_FOUND',
       found.length === 0

@@ -79,6 +79,10 @@ export class OriginParts {
     this.#stability = new Stability(ledger, self);
     const stability = this.#stability;
     const clusterId = () => this.membership.clusterId;
+    const startedMs = clock.monotonicMs();
+    // A disk that was put back may know fewer members than there are: those that call in time are learnt of first.
+    const heardFromAllSince = (atMs: number) =>
+      clock.monotonicMs() - startedMs >= options.silenceMsMax && this.peers.heardFromAllSince(stability.others(), atMs);
     this.feed = new FeedServer({
       ...options,
       ledger,
@@ -88,7 +92,7 @@ export class OriginParts {
       generation: () => ownLog.id,
       opening: () => ownLog.opening,
       bound: () => ({ boundMs: 0, root: ownLog.id }),
-      heardFromAllSince: (atMs) => this.peers.heardFromAllSince(stability.others(), atMs),
+      heardFromAllSince,
       acknowledged: (node, role, durable) => {
         if (role === 'peer') this.durability.acknowledged(node.id as MemberId, durable);
       },
@@ -106,7 +110,13 @@ export class OriginParts {
       replaced: options.replaced,
     });
     const { membership } = this;
-    this.admission = new Admission({ ...shared, membership, nonce, called: (node) => this.peers.called(node) });
+    this.admission = new Admission({
+      ...shared,
+      membership,
+      feed: this.feed,
+      nonce,
+      called: (node) => this.peers.called(node),
+    });
     this.sealing = new Sealing({ ...shared, stability, membership });
     this.#rewrite = new Rewrite({ ...shared, sealing: this.sealing });
     this.peers = new Peers({
@@ -137,7 +147,6 @@ export class OriginParts {
       checkAtHome: (namespace) => homes.checkAtHome(namespace),
     });
     const { writer } = this;
-    const heardFromAllSince = (atMs: number) => this.peers.heardFromAllSince(stability.others(), atMs);
     this.reads = new OriginReads({ ...options, ...shared, name, heardFromAllSince, check: () => membership.check() });
     this.namespaceChanges = new NamespaceChanges({
       registry,

@@ -7,6 +7,7 @@ import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { LogId } from '../model/position.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import { joinSessions, type Session } from '../model/session.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -88,6 +89,7 @@ export class OriginReads {
       vector = this.#withoutLost(vector, askedMs);
       return logs.covers(ledger.state.covered, vector);
     };
+    if (!holds('R14 an origin waits for the session')) return session;
     if (covered()) return vector === session.vector ? session : { ...session, vector };
     const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
     const isCovered = await waitUntil(covered, (run) => this.#onceHeard(run), wait);
@@ -109,7 +111,8 @@ export class OriginReads {
     const { ledger, heardFromAllSince } = this.#options;
     const { logs } = ledger.registry;
     const unknown = [...vector.keys()].filter((log) => logs.get(log) === undefined);
-    if (unknown.length === 0 || !heardFromAllSince(askedMs)) return vector;
+    if (unknown.length === 0) return vector;
+    if (!heardFromAllSince(askedMs) && holds('R14 a lost log by proof')) return vector;
     return new Map([...vector].filter(([log]) => !unknown.includes(log)));
   }
 

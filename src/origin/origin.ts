@@ -18,6 +18,7 @@ import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import { type LogId, nowhere } from '../model/position.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
+import { holds } from '../model/rules.ts';
 import { emptySession } from '../model/session.ts';
 import type { Peer } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
@@ -226,7 +227,9 @@ export class Origin implements Peer {
     const { membership, homes, reads, writer } = this.#parts;
     membership.check();
     if (!hasCondition(request)) return this.#durably(await writer.write(request), request, call);
-    const session = await reads.covering(request.session, call);
+    const session = holds('R14 a condition waits for its session')
+      ? await reads.covering(request.session, call)
+      : request.session;
     const asked = { ...request, session };
     return homes.atHomeOf(
       this.#ledger.registry.require(request.namespace),

@@ -4,6 +4,7 @@ import type { Opening } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { LogId, MemberId, Position } from '../model/position.ts';
 import type { LiveRecord, Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import { counterMax, laterStamp, makeStamp, type Stamp, stampParts, stampWallMs } from '../model/stamp.ts';
 import type { CommitView } from '../replication/ledger.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
@@ -141,7 +142,7 @@ export class Append {
  */
 export function nextStamp(highWater: Stamp, wallMs: number, log: LogId): Stamp {
   const { wallMs: highMs, counter } = stampParts(highWater);
-  if (wallMs > highMs) return makeStamp({ wallMs, counter: 0, log });
+  if (wallMs > highMs || !holds('R15 stamps rise')) return makeStamp({ wallMs, counter: 0, log });
   if (counter < counterMax) return makeStamp({ wallMs: highMs, counter: counter + 1, log });
   return makeStamp({ wallMs: highMs + 1, counter: 0, log });
 }
@@ -153,7 +154,7 @@ export function nextStamp(highWater: Stamp, wallMs: number, log: LogId): Stamp {
 export function checkSessionStamp(stamp: Stamp, highWater: Stamp, wallMs: number, clockSkewMsMax: number): void {
   if (stamp <= highWater) return;
   const aheadMs = stampWallMs(stamp) - wallMs;
-  if (aheadMs <= clockSkewMsMax) return;
+  if (aheadMs <= clockSkewMsMax || !holds('R14 no session from the future')) return;
   throw new MeridianError(
     'FAILED_PRECONDITION',
     `the session's stamp is ${aheadMs} ms ahead of this origin's clock; at most ${clockSkewMsMax} ms are accepted`,

@@ -2,6 +2,7 @@ import type { NodeIdentity } from '../model/cluster.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Opened, Opening } from '../model/feed.ts';
 import type { MemberId } from '../model/position.ts';
+import { holds } from '../model/rules.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
 import { sleep } from '../runtime/clock.ts';
 import { withEither } from '../runtime/with-either.ts';
@@ -139,7 +140,8 @@ export class Peers {
     const { members } = ledger.registry;
     const told = [...peers, ...remembered()];
     const wanted = new Set(told);
-    const met = new Set(told.map((address) => this.#links.get(address)?.known?.id));
+    // One that is met where it was told of, and answers there, is not looked for where it says that it is reached.
+    const met = new Set(told.map((address) => this.#links.get(address)?.answering));
     for (const [id, address] of this.#learnt()) {
       const gone = members.isRemoved(id);
       if (id !== own && address !== ownAddress && !met.has(id) && !gone) wanted.add(address);
@@ -150,7 +152,8 @@ export class Peers {
   /** The handshake, as the follower judges it. */
   async #meet(address: string, { node, nonce, clusterId, wallMs, opening }: Opened): Promise<void> {
     const { nonce: ownNonce, self, ledger, clock, clockSkewMsMax, join, meetsOwnId } = this.#options;
-    if (nonce === ownNonce) throw refused('self', `${address} is this origin itself`);
+    if (nonce === ownNonce && holds('R16 oneself is no copy'))
+      throw refused('self', `${address} is this origin itself`);
     if (node.role !== 'origin') throw refused('not-an-origin', `${node.name} at ${address} is an ${node.role}`);
     if (node.id === self().id) {
       meetsOwnId(node, opening);

@@ -1,4 +1,5 @@
 import type { LogId, MemberId } from '../model/position.ts';
+import { holds } from '../model/rules.ts';
 import { covers, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
 
@@ -58,7 +59,8 @@ export class Stability {
 
   #met(covered: VersionVector): VersionVector {
     const { logs } = this.#ledger.registry;
-    const told = this.others().map((id) => this.#told.get(id) ?? emptyVector);
+    const heard = this.others().filter((id) => this.#told.has(id) || holds('R19 who was not heard covers nothing'));
+    const told = heard.map((id) => this.#told.get(id) ?? emptyVector);
     const met = new Map<LogId, number>();
     for (const [log, sequence] of logs.unfold(covered)) {
       const least = told.reduce((least, vector) => Math.min(least, logs.reach(vector, log)), sequence);

@@ -3,6 +3,7 @@ import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Condition, Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
 import { type NamespaceId, type NamespaceInfo, namespaceKey, registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, isReadable, type Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import type { Stamp } from '../model/stamp.ts';
 import type { CommitView, Decision, Ledger } from '../replication/ledger.ts';
 import { unknownNamespace } from '../replication/registry.ts';
@@ -83,7 +84,7 @@ export class Writer {
     const nowMs = clock.wallMs();
     checkSessionStamp(session, view.state.highWater, nowMs, clockSkewMsMax);
     const append = ownLog.append(view);
-    append.raise(session);
+    if (holds('R14 later than the session')) append.raise(session);
     const batch = new Map<string, Record>();
     const written: Written[] = [];
     for (const { namespace, mutation } of drafts) {
@@ -120,7 +121,7 @@ function recordOf(
 }
 
 function checkCondition(condition: Condition | undefined, held: Head | undefined, key: string, nowMs: number): void {
-  if (condition === undefined) return;
+  if (condition === undefined || !holds('conditions are looked at')) return;
   const found = isReadable(held, nowMs) ? held.stamp : undefined;
   if (condition.kind === 'absent' ? found === undefined : found === condition.version) return;
   const wanted = condition.kind === 'absent' ? 'to be absent' : `to have version ${condition.version}`;

@@ -1,4 +1,5 @@
 import { expireInPlace, type Head, type LiveHead } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { eachEnded, unchanged } from './ended-records.ts';
 import type { ReplicationObserver } from './observer.ts';
@@ -60,6 +61,7 @@ export class GarbageCollection {
       bytes: heads.length * 128,
       decide: (view) => {
         const live = heads.map((head) => unchanged(head, view.head(head))).filter((head) => head?.kind === 'live');
+        if (!holds('R9 expiry in place')) return { removals: live as Head[], silent: true, result: live.length };
         return { puts: live.map((head) => expireInPlace(head as LiveHead)), silent: true, result: live.length };
       },
     });

@@ -1,6 +1,7 @@
 import { MeridianError } from '../model/errors.ts';
 import { type FeedEvent, type FollowerMessage, type FollowOpen, feedProtocol } from '../model/feed.ts';
 import { containsFilter, type Filter } from '../model/filter.ts';
+import { holds } from '../model/rules.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
 import { either } from '../runtime/with-either.ts';
 import { ScopeShapes } from './scope-shape.ts';
@@ -21,7 +22,8 @@ export class FeedServer {
   readonly #shapes = new ScopeShapes();
   /** Peers have permits of their own, and so have watches: a crowd of one kind does not keep the others waiting. */
   readonly #scans: { readonly peers: Semaphore; readonly edges: Semaphore; readonly watches: Semaphore };
-  readonly #subscriptions = new Set<Subscription>();
+  /** Each with what ends it. */
+  readonly #subscriptions = new Map<Subscription, { readonly open: FollowOpen; readonly ending: AbortController }>();
   #serving = new AbortController();
 
   constructor(options: FeedServerOptions) {
@@ -48,18 +50,20 @@ export class FeedServer {
   ): AsyncGenerator<FeedEvent> {
     this.#admit(open);
     const serving = this.#serving.signal;
-    const ending = either([signal, serving]);
+    const own = new AbortController();
+    const ending = either([signal, serving, own.signal]);
     const { shape, release } = this.#shapes.use(open);
     const subscription = new Subscription(this.#options, open, {
       shape,
       scans: this.#scansOf(open.role),
       signal: ending.signal,
     });
-    this.#subscriptions.add(subscription);
+    this.#subscriptions.set(subscription, { open, ending: own });
     try {
       subscription.listen(messages);
       for await (const event of subscription.events()) {
         serving.throwIfAborted();
+        own.signal.throwIfAborted();
         this.#options.observer.eventSent(event.kind, event.kind === 'changes' ? event.records.length : 0);
         yield event;
       }
@@ -71,8 +75,14 @@ export class FeedServer {
     }
   }
 
+  /** Ends the streams of these followers; they may ask again. */
+  endStreams(isEnded: (open: FollowOpen) => boolean, why: string): void {
+    const error = new MeridianError('UNAVAILABLE', why, { reason: 'stream-ended', retryAfterMs: 100 });
+    for (const { open, ending } of this.#subscriptions.values()) if (isEnded(open)) ending.abort(error);
+  }
+
   followers(): readonly FollowerView[] {
-    return [...this.#subscriptions].map((subscription) => subscription.view());
+    return [...this.#subscriptions.keys()].map((subscription) => subscription.view());
   }
 
   #scansOf(role: FollowOpen['role']): Semaphore {
@@ -124,7 +134,7 @@ export class FeedServer {
     const { serves } = this.#options;
     if (serves === undefined) return;
     const lacking = includes.find((range) => !containsFilter(serves, { includes: [range], excludes }));
-    if (lacking === undefined) return;
+    if (lacking === undefined || !holds('R6 a relay serves what it holds whole')) return;
     const namespace = lacking.namespace === '*' ? 'every namespace' : `namespace ${lacking.namespace}`;
     const prefix = lacking.prefix === '' ? '' : ` with prefix ${JSON.stringify(lacking.prefix)}`;
     throw new MeridianError(

@@ -2,6 +2,7 @@ import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Snapshot, Store } from '../store/store.ts';
@@ -189,7 +190,7 @@ export class Ledger {
       const startedMs = clock.monotonicMs();
       const puts = [...group.puts].map(([key, record]) => ({ record, held: held.get(key) }));
       const meta = new Map(group.meta).set(ledgerStateName, encodeLedgerState(group.state));
-      const sync = group.accepted.some(({ waiting }) => waiting.proposal.sync);
+      const sync = holds('R1 synced first') && group.accepted.some(({ waiting }) => waiting.proposal.sync);
       await store.commit({ puts, removals, meta, sync });
       observer.committed(puts.length + removals.length, clock.monotonicMs() - startedMs, sync);
       this.#publish(group);
@@ -220,7 +221,8 @@ export class Ledger {
     for (const record of group.puts.values()) this.registry.apply(record);
     this.#state = this.#normalized(group.state);
     const { covered, stable } = this.#state;
-    if (group.shown.size === 0 && before.covered === covered && before.stable === stable) return;
+    const advances = before.covered !== covered || before.stable !== stable;
+    if (group.shown.size === 0 && !(advances && holds('R5 each advance is a step'))) return;
     this.ring.append({
       records: [...group.shown.values()],
       step: { vector: covered, stable },
@@ -231,7 +233,8 @@ export class Ledger {
   /** Vectors are folded by what is known of logs before and after a commit; a member also lowers what it covers to the seals that it knows (rule R23). */
   #normalized(state: LedgerState): LedgerState {
     const { logs } = this.registry;
-    const normal = (vector: VersionVector) => (logs.self === undefined ? logs.fold(vector) : logs.clip(vector));
+    const normal = (vector: VersionVector) =>
+      logs.self !== undefined && holds('R23 a member lowers its claim') ? logs.clip(vector) : logs.fold(vector);
     const [covered, stable] = [normal(state.covered), normal(state.stable)];
     return covered === state.covered && stable === state.stable ? state : { ...state, covered, stable };
   }
@@ -240,9 +243,11 @@ export class Ledger {
   async #reopen(): Promise<void> {
     this.#reopenings++;
     await this.store.reopen();
-    const state = decodeLedgerState(await this.store.meta(ledgerStateName));
-    await this.#loadRegistry();
-    this.#state = this.#normalized(state);
+    if (holds('R2 the state is read again')) {
+      const state = decodeLedgerState(await this.store.meta(ledgerStateName));
+      await this.#loadRegistry();
+      this.#state = this.#normalized(state);
+    }
     this.#broken = false;
     this.onReopened();
   }

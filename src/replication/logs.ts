@@ -1,6 +1,7 @@
 import { registryNamespace } from '../model/namespace.ts';
 import { type LogId, type MemberId, type Position, parseLogId, parseMemberId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import { type Session, sessionAfterAbsence, sessionAfterRecord } from '../model/session.ts';
 import type { Stamp } from '../model/stamp.ts';
 import type { VersionVector } from '../model/version-vector.ts';
@@ -172,7 +173,7 @@ export class Logs {
     for (let hops = 0; hops <= this.#logs.size; hops++) {
       if ((vector.get(log) ?? 0) >= sequence) return true;
       const seal = this.#logs.get(log)?.seal;
-      if (seal === undefined || sequence > seal.final) return false;
+      if (seal === undefined || (sequence > seal.final && holds('folding: up to the seal'))) return false;
       ({ log, sequence } = seal.at);
     }
     return false; // Seals that name each other's logs in a ring imply nothing.
@@ -196,7 +197,7 @@ export class Logs {
    */
   isVoid(log: LogId, covered: VersionVector): boolean {
     const known = this.#logs.get(log);
-    if (known === undefined || known.seal !== undefined) return false;
+    if (known === undefined || known.seal !== undefined || !holds('R22 void logs')) return false;
     const removal = this.#removals.get(known.member);
     if (removal !== undefined && this.coversPosition(covered, removal.at)) return true;
     const current = this.#currents.get(known.member);
@@ -230,15 +231,15 @@ export class Logs {
 
   /** The vector without the components of sealed logs that the rest implies. */
   fold(vector: VersionVector): VersionVector {
-    let folded: Map<LogId, number> | undefined;
+    let folded = vector;
     for (const [log, sequence] of vector) {
       const seal = this.#logs.get(log)?.seal;
-      if (seal === undefined || sequence > seal.final || seal.at.log === log) continue;
-      if (!this.coversPosition(vector, seal.at)) continue;
-      folded ??= new Map(vector);
-      folded.delete(log);
+      if (seal === undefined || sequence > seal.final) continue;
+      const rest = new Map(folded);
+      rest.delete(log);
+      if (this.coversPosition(rest, seal.at) || !holds('folding: by what the rest implies')) folded = rest;
     }
-    return folded ?? vector;
+    return folded;
   }
 
   /** The vector with a component for each log that it covers something of, for who may not know the seals yet. */
@@ -270,8 +271,12 @@ export class Logs {
   session(asked: Session, seen: SeenBySession, covered: VersionVector): Session {
     const after =
       'covered' in seen
-        ? sessionAfterAbsence(asked, seen.covered)
-        : sessionAfterRecord(asked, seen.position, seen.stamp);
+        ? holds('R14 an absence counts')
+          ? sessionAfterAbsence(asked, seen.covered)
+          : asked
+        : holds('R14 what was shown counts')
+          ? sessionAfterRecord(asked, seen.position, seen.stamp)
+          : asked;
     return { vector: this.#sessionVector(after.vector, covered), stamp: after.stamp };
   }
 
@@ -280,21 +285,23 @@ export class Logs {
     for (const log of vector.keys()) {
       const seal = this.#logs.get(log)?.seal;
       const isImplied = seal !== undefined && seal.at.log !== log && this.coversPosition(covered, seal.at);
-      if (!isImplied && !(seal === undefined && this.isVoid(log, covered))) continue;
+      const isGone = seal === undefined && this.isVoid(log, covered) && holds('R14 a void log counts for nothing');
+      if (!isImplied && !isGone) continue;
       smaller ??= new Map(vector);
       smaller.delete(log);
       // The last seal of the chain lies in a log that goes on.
-      const at = seal && this.#lastSeal(seal);
+      const at = seal && this.#lastSeal(seal, covered);
       if (at !== undefined && (smaller.get(at.log) ?? 0) < at.sequence) smaller.set(at.log, at.sequence);
     }
     return smaller ?? vector;
   }
 
-  #lastSeal(seal: Seal): Position {
+  #lastSeal(seal: Seal, covered: VersionVector): Position {
     let { at } = seal;
     for (let hops = 0; hops < this.#logs.size; hops++) {
       const next = this.#logs.get(at.log)?.seal;
       if (next === undefined || next.at.log === at.log || at.sequence > next.final) return at;
+      if (!this.coversPosition(covered, next.at)) return at;
       ({ at } = next);
     }
     return at;

@@ -1,5 +1,6 @@
 import type { RecordKey } from '../model/key.ts';
 import { type NamespaceId, namespaceIdIn, registryNamespace } from '../model/namespace.ts';
+import { holds } from '../model/rules.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Ledger } from './ledger.ts';
 import type { ReplicationObserver } from './observer.ts';
@@ -51,7 +52,7 @@ export class NamespaceRemover {
     for (const id of this.#removed.keys()) if (!registry.isDead(id)) this.#removed.delete(id);
     for (const id of registry.dead()) {
       const burial = registry.burial(id);
-      if (burial === undefined || this.hasRemoved(id)) continue;
+      if (burial === undefined || this.hasRemoved(id) || !holds('R18 the data go')) continue;
       // The deletion may turn out to be lost with an origin, while this goes on.
       const only = () => registry.burial(id) === burial;
       const seen = await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal, only });

@@ -1,5 +1,6 @@
 import type { CaughtUp, Changes } from '../model/feed.ts';
 import { mapKey } from '../model/key.ts';
+import { holds } from '../model/rules.ts';
 import type { Stamp } from '../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { Logs } from './logs.ts';
@@ -48,6 +49,7 @@ export class Observed {
 
   /** The feed names a stamp for a key. */
   name(name: string, stamp: Stamp): void {
+    if (!holds('R12 loads listen')) return;
     for (const inFlight of this.#inFlight.get(name) ?? []) {
       if (inFlight.latest === undefined || inFlight.latest < stamp) inFlight.latest = stamp;
     }

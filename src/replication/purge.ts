@@ -1,5 +1,6 @@
 import type { LogId } from '../model/position.ts';
 import type { Head, Tombstone } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import { joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { eachEnded, unchanged } from './ended-records.ts';
@@ -66,12 +67,14 @@ export class Purge {
       decide: ({ state, head: headOf }) => {
         const due = heads.map((head) => unchanged(head, headOf(head))).filter((head) => head?.kind === 'tombstone');
         const stable = due.filter(
-          ({ position }) => logs.coversPosition(state.stable, position) && logs.coversPosition(state.covered, position),
+          ({ position }) =>
+            !holds('R19 purge by proof') ||
+            (logs.coversPosition(state.stable, position) && logs.coversPosition(state.covered, position)),
         );
         const removals = stable.filter((head) => mayPurge(head));
         const result = { purged: removals.length, waiting: due.length - stable.length };
         if (removals.length === 0) return { result };
-        const floor = joinVectors(state.floor, highest(removals));
+        const floor = holds('R8 a purge raises the floor') ? joinVectors(state.floor, highest(removals)) : state.floor;
         return { removals, state: { floor }, silent: true, result };
       },
     });

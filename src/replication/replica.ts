@@ -6,6 +6,7 @@ import { compareRecordKeys, type RecordKey } from '../model/key.ts';
 import { inPlaceOf, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import { laterStamp, stampParts } from '../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -115,7 +116,9 @@ export class Replica {
         return { kind: 'resync' };
       case 'scan':
         if (progress.token !== undefined) return { kind: 'partial', token: progress.token };
-        return progress.resyncs === true ? { kind: 'resync' } : { kind: 'partial', token: 'none' };
+        return progress.resyncs === true && holds('R21 an interrupted resync begins anew')
+          ? { kind: 'resync' }
+          : { kind: 'partial', token: 'none' };
       default:
         return unreachable(progress);
     }
@@ -163,7 +166,7 @@ export class Replica {
    * the commits that were not synced. @throws UNAVAILABLE
    */
   checkStore(): void {
-    if (this.isCurrent) return;
+    if (this.isCurrent || !holds('R2 streams begin again')) return;
     throw new MeridianError('UNAVAILABLE', 'the store was opened again; the stream begins anew from what it holds', {
       reason: 'store-failed',
     });
@@ -187,7 +190,7 @@ export class Replica {
     if (this.#options.member !== undefined) return;
     const { logs } = this.#options.ledger.registry;
     const beyond = logs.beyondIn(vector) ?? records.find(({ position }) => logs.isBeyond(position))?.position.log;
-    if (beyond === undefined) return;
+    if (beyond === undefined || !holds('R23 an edge hangs up')) return;
     throw new MeridianError('UNAVAILABLE', `the upstream has not heard yet where the log ${beyond} ends`, {
       reason: 'seal-unheard',
       retryAfterMs: 200,
@@ -198,7 +201,7 @@ export class Replica {
     const { observer, clock, scope, member } = this.#options;
     const { range } = event;
     const replacesHeld = range !== undefined && this.#progress.kind === 'scan' && this.#progress.resyncs === true;
-    const unshown = replacesHeld ? await this.#unshown(range, event) : [];
+    const unshown = replacesHeld && holds('R7 what was not shown goes') ? await this.#unshown(range, event) : [];
     for (const record of event.records) member?.check(record);
     await this.#commit(
       [...event.records, ...unshown],
@@ -223,7 +226,8 @@ export class Replica {
       assert(change.kind !== 'announcement', 'a copy is sent every value');
       return this.#accepted(change, view, replacesHeld);
     });
-    const highWater = puts.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
+    const seen = holds('R15 what was seen counts') ? puts : [];
+    const highWater = seen.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
     const state = event.step === undefined ? {} : this.#stateAfter(event.step, view.state);
     return { puts, state: { ...state, highWater }, result: undefined };
   }
@@ -233,17 +237,19 @@ export class Replica {
     const { filter, ledger, member } = this.#options;
     const { registry } = ledger;
     if (!matches(filter, record.namespace, record.key)) return [];
-    if (record.namespace !== registryNamespace && registry.isDead(record.namespace)) return [];
-    if (replacesHeld) return [record];
+    const isDead = record.namespace !== registryNamespace && registry.isDead(record.namespace);
+    if (isDead && holds('R18 nothing comes for a dead namespace')) return [];
+    if (replacesHeld && holds('R7 a resync replaces')) return [record];
     const held = view.head(record);
     if (held === undefined) {
       // A namespace's tombstone counts again: data of it may have come since, of who had lost that it was deleted (R18).
-      const isEnd = record.kind === 'tombstone' && record.namespace === registryNamespace;
+      const isEnd =
+        record.kind === 'tombstone' && record.namespace === registryNamespace && holds('R18 an end is taken again');
       const claims = member !== undefined || this.hasCaughtUp;
       const isSuperseded = !isEnd && claims && registry.logs.coversPosition(view.state.covered, record.position);
-      return isSuperseded ? [] : [record];
+      return isSuperseded && holds('R20 already covered') ? [] : [record];
     }
-    if (!replaces(record, held)) {
+    if (!replaces(record, held) && holds('R11 the merge rule')) {
       if (record.stamp < held.stamp) this.#lost(held, record);
       return [];
     }
@@ -282,7 +288,9 @@ export class Replica {
   /** A member reckons itself what is stable, by what each other one tells it. */
   #stateAfter(step: Step, { covered, stable }: LedgerState): Partial<LedgerState> {
     const after = { covered: joinVectors(covered, step.vector) };
-    return this.#options.member === undefined ? { ...after, stable: joinVectors(stable, step.stable) } : after;
+    if (this.#options.member !== undefined) return after;
+    const told = holds('R19 a copy takes what is stable') ? step.stable : step.vector;
+    return { ...after, stable: joinVectors(stable, told) };
   }
 
   /** Nothing leaves a member before it is synced (rule R1): what a peer sent goes on to this member's followers. */
@@ -302,7 +310,9 @@ export class Replica {
         state: {
           ...this.#stateAfter(event, state),
           // After a resync nobody here knows what was purged before it (rule R8).
-          floor: joinVectors(joinVectors(state.floor, event.floor), resynced ? logs.unfold(event.vector) : emptyVector),
+          floor: holds('R8 the floor is handed on')
+            ? joinVectors(joinVectors(state.floor, event.floor), resynced ? logs.unfold(event.vector) : emptyVector)
+            : state.floor,
         },
         result: undefined,
       }),

@@ -4,6 +4,7 @@ import { type KeyRange, matches, rangesOf } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
 import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
 import type { LogId } from '../model/position.ts';
+import { holds } from '../model/rules.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Snapshot, Stored } from '../store/store.ts';
 import type { LedgerState } from './ledger-state.ts';
@@ -90,7 +91,10 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
     let last = 0;
     const flush = (): Changes => {
       // Rule R4: progress never exceeds what the server covered.
-      reached.set(log, Math.max(cursor.get(log) ?? 0, Math.min(last, covered)));
+      reached.set(
+        log,
+        Math.max(cursor.get(log) ?? 0, holds('R4 progress is not coverage') ? Math.min(last, covered) : last),
+      );
       const token = encodeToken({ kind: 'log', cursor: reached }, generation);
       const event: Changes = { kind: 'changes', records: page.records, token };
       page = new Page(bounds);
@@ -98,6 +102,7 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
     };
     for await (const stored of flatten(snapshot.log(log, (cursor.get(log) ?? 0) + 1))) {
       const change = await changeOf(stored, scanning);
+      if (stored.position.sequence > covered && !holds('R5 a follower is given all')) break;
       last = stored.position.sequence;
       if (change !== undefined) page.add(change);
       if (page.full) yield flush();
@@ -207,7 +212,7 @@ export function encodeToken({ cursor, last }: ScanToken, generation: string): st
 export function decodeToken(text: string, generation: string): ScanToken | undefined {
   try {
     const { g, c, l } = JSON.parse(Buffer.from(text, 'base64url').toString()) as WrittenToken;
-    if (g !== generation) return undefined;
+    if (g !== generation && holds('R4 progress holds at its server')) return undefined;
     const cursor = new Map(c.map(([log, sequence]) => [log as LogId, sequence]));
     if (l === undefined) return { kind: 'log', cursor };
     return { kind: 'records', cursor, last: { namespace: l[0] as NamespaceId, key: l[1] } };

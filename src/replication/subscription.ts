@@ -12,6 +12,7 @@ import type {
 } from '../model/feed.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { LogId } from '../model/position.ts';
+import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -100,6 +101,8 @@ export class Subscription {
   readonly #echoes: PendingEcho[] = [];
   #state: FollowerView['state'] = 'waiting';
   #place = 0;
+  /** What the follower covered before this stream; nothing after a resync. */
+  #begun: VersionVector = emptyVector;
   /** What the follower covers by what this stream sent, folded. */
   #sent: VersionVector = emptyVector;
   #durable: VersionVector = emptyVector;
@@ -173,7 +176,7 @@ export class Subscription {
     let place: Place = placeOf(this.#open.start);
     for (;;) {
       const stalledAt = yield* this.#catchUp(place);
-      place = stalledAt ?? (yield* this.#live(cursorIn(place)));
+      place = stalledAt ?? (yield* this.#live());
     }
   }
 
@@ -189,7 +192,7 @@ export class Subscription {
     }
     const vector = event.kind === 'changes' ? event.step?.vector : event.vector;
     if (vector === undefined) return event;
-    if (logs.covers(vector, this.#shown)) {
+    if (logs.covers(vector, this.#shown) || !holds('watches: a step behind what was shown')) {
       this.#shown = emptyVector; // Later steps reach it too.
       return event;
     }
@@ -208,13 +211,13 @@ export class Subscription {
       this.#scans.release();
     };
     let instant: ReturnType<Ledger['instant']> | undefined;
+    let progress = place;
     try {
       await this.#knowsLogs(place);
       instant = ledger.instant();
       const { snapshot, state } = instant;
       this.#state = 'scanning';
       this.#place = instant.place;
-      let progress = place;
       // For how long it may keep others waiting by reading slowly: with one event or, as a watch's client is anybody, in all.
       let patienceMs = scanStallMs;
       for await (const event of this.#scan(place, snapshot, state)) {
@@ -230,7 +233,7 @@ export class Subscription {
         timer.cancel();
         if (this.#open.role === 'watch') patienceMs = Math.max(0, patienceMs - (clock.monotonicMs() - askedMs));
         if (event.kind === 'changes' && event.token !== undefined) {
-          const cursor = progress.kind === 'resync' ? undefined : cursorIn(place);
+          const cursor = cursorIn(progress);
           progress = { kind: 'token', token: event.token, ...(cursor === undefined ? {} : { cursor }) };
         }
         if (stalled) return progress;
@@ -242,6 +245,7 @@ export class Subscription {
     // However long this one takes to be read, nobody waits for the permit.
     const { covered, floor, stable } = instant.state;
     yield this.#watched({ kind: 'caught-up', vector: covered, floor, stable });
+    this.#begun = cursorIn(progress) ?? emptyVector;
     this.#sent = covered;
     this.#state = 'live';
     return undefined;
@@ -304,7 +308,9 @@ export class Subscription {
    */
   #cursorRefused(cursor: VersionVector, { floor, covered }: LedgerState): Resync['reason'] | undefined {
     const { logs } = this.#serving.ledger.registry;
-    for (const [log, purged] of floor) if ((cursor.get(log) ?? 0) < purged) return 'below-floor';
+    for (const [log, purged] of floor) {
+      if ((cursor.get(log) ?? 0) < purged && holds('R8 no delta from below the floor')) return 'below-floor';
+    }
     if (this.#open.role === 'peer') return undefined;
     if (logs.beyondIn(cursor) !== undefined) return 'beyond-seal';
     for (const log of cursor.keys()) if (logs.isVoid(log, covered) || this.#isLost(log)) return 'void-log';
@@ -361,7 +367,7 @@ export class Subscription {
   }
 
   /** Ends where the follower fell out of the ring, with its cursor. */
-  async *#live(begun: VersionVector | undefined): AsyncGenerator<FeedEvent, Place> {
+  async *#live(): AsyncGenerator<FeedEvent, Place> {
     const { ledger, observer } = this.#serving;
     let unsent: Changes | undefined;
     for (;;) {
@@ -378,7 +384,7 @@ export class Subscription {
       } else if (!ledger.ring.has(this.#place)) {
         observer.followerFellBehind();
         const sent = ledger.registry.logs.unfold(this.#sent);
-        return { kind: 'cursor', cursor: begun === undefined ? sent : joinVectors(begun, sent) };
+        return { kind: 'cursor', cursor: joinVectors(this.#begun, sent) };
       } else if (entry === undefined) {
         await this.#more();
       } else {
@@ -398,8 +404,10 @@ export class Subscription {
   /** The first echo that has everything before it sent. */
   #dueEcho(): FeedEvent | undefined {
     const pending = this.#echoes[0];
-    if (pending === undefined || pending.place > this.#place) return undefined;
-    const { probe, bound } = pending;
+    const isDue = pending !== undefined && (pending.place <= this.#place || !holds('R10 echo order'));
+    if (!isDue) return undefined;
+    const { probe } = pending;
+    const bound = holds('R10 the bound of the arrival') ? pending.bound : this.#serving.bound();
     const wallMs = this.#serving.clock.wallMs();
     return { kind: 'echo', id: probe.id, wallMs, ...(bound === undefined ? {} : { bound }) };
   }

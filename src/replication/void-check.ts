@@ -1,5 +1,6 @@
 import type { Change } from '../model/feed.ts';
 import type { LogId } from '../model/position.ts';
+import { holds } from '../model/rules.ts';
 import type { Store } from '../store/store.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -34,6 +35,7 @@ export class VoidCheck {
     const { store, state, registry } = this.#ledger;
     const { logs } = registry;
     const { covered } = state;
+    if (!holds('R23 an edge begins anew')) return false;
     if (logs.beyondIn(covered) !== undefined) return true;
     const { version } = logs;
     if (this.#version === version) return false;

@@ -1,12 +1,12 @@
 import type { NamespaceId } from '../../src/model/namespace.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import type { LogId } from '../../src/model/position.ts';
 import type { LiveRecord, Tombstone } from '../../src/model/record.ts';
 import { makeStamp, type Stamp } from '../../src/model/stamp.ts';
 
 export const namespaceA = 'a'.repeat(32) as NamespaceId;
 export const namespaceB = 'b'.repeat(32) as NamespaceId;
-export const originOne = '1'.repeat(16) as OriginId;
-export const originTwo = '2'.repeat(16) as OriginId;
+export const logOne = '1'.repeat(16) as LogId;
+export const logTwo = '2'.repeat(16) as LogId;
 
 /** A second of 2023; stamps of the samples lie in it unless told otherwise. */
 export const sampleSeconds = 1_700_000_000;
@@ -15,7 +15,7 @@ export interface Sample {
   readonly key: string;
   readonly sequence: number;
   readonly namespace?: NamespaceId;
-  readonly origin?: OriginId;
+  readonly log?: LogId;
   readonly stamp?: Stamp;
   readonly value?: Uint8Array | string;
   readonly metadata?: string;
@@ -23,8 +23,8 @@ export interface Sample {
 }
 
 /** A stamp that rises with the sequence; eight of them a millisecond. */
-export function stampAt(sequence: number, origin: OriginId = originOne): Stamp {
-  return makeStamp({ wallMs: sampleSeconds * 1000 + Math.floor(sequence / 8), counter: sequence % 8, origin });
+export function stampAt(sequence: number, log: LogId = logOne): Stamp {
+  return makeStamp({ wallMs: sampleSeconds * 1000 + Math.floor(sequence / 8), counter: sequence % 8, log });
 }
 
 export function live(sample: Sample): LiveRecord {
@@ -56,6 +56,6 @@ export function noise(bytes: number, seed: number): Uint8Array {
   return new Uint8Array(words.buffer, 0, bytes);
 }
 
-function written({ key, sequence, namespace = namespaceA, origin = originOne, stamp }: Sample) {
-  return { namespace, key, stamp: stamp ?? stampAt(sequence, origin), position: { origin, sequence } };
+function written({ key, sequence, namespace = namespaceA, log = logOne, stamp }: Sample) {
+  return { namespace, key, stamp: stamp ?? stampAt(sequence, log), position: { log, sequence } };
 }

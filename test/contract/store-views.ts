@@ -1,16 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { expireInPlace, headOf } from '../../src/model/record.ts';
 import type { Store } from '../../src/store/store.ts';
-import {
-  live,
-  namespaceA,
-  namespaceB,
-  noise,
-  originOne,
-  originTwo,
-  sampleSeconds,
-  tombstone,
-} from './sample-records.ts';
+import { live, logOne, logTwo, namespaceA, namespaceB, noise, sampleSeconds, tombstone } from './sample-records.ts';
 import { collect, commit, expectRecord, headWithoutValue, keysOf, withSnapshot } from './store-driver.ts';
 
 /** The part of a store's contract that is about iterations and snapshots; `storeContract` runs it with the rest. */
@@ -21,7 +12,7 @@ export function storeViews(test: { readonly store: Store }): void {
     store = test.store;
   });
 
-  const logOf = (origin = originOne, from = 0) => withSnapshot(store, (view) => collect(view.log(origin, from)));
+  const logOf = (log = logOne, from = 0) => withSnapshot(store, (view) => collect(view.log(log, from)));
   const endedOf = (kind: 'live' | 'tombstone', through: number) =>
     withSnapshot(store, (view) => collect(view.ended(kind, through)));
   const all = (range = {}) => withSnapshot(store, (view) => collect(view.records(range)));
@@ -107,7 +98,7 @@ export function storeViews(test: { readonly store: Store }): void {
       );
       await commit(store, { puts });
       const view = store.snapshot();
-      for (const pages of [view.records({ pageRecordsMax: 1000 }), view.log(originOne, 1)]) {
+      for (const pages of [view.records({ pageRecordsMax: 1000 }), view.log(logOne, 1)]) {
         let count = 0;
         for await (const page of pages) {
           count += page.length;
@@ -138,27 +129,27 @@ export function storeViews(test: { readonly store: Store }): void {
       expect(keysOf(await logOf())).toEqual(['a', 'c']);
     });
 
-    it('by origin, from a sequence on, in the order of sequences', async () => {
+    it('by log, from a sequence on, in the order of sequences', async () => {
       const sequences = [300, 2, 65_536, 255, 256, 1, 2 ** 40];
       const puts = sequences.map((sequence) => live({ key: `k${sequence}`, sequence }));
-      await commit(store, { puts: [...puts, live({ key: 'other', sequence: 7, origin: originTwo })] });
+      await commit(store, { puts: [...puts, live({ key: 'other', sequence: 7, log: logTwo })] });
       const sorted = [...sequences].sort((a, b) => a - b);
       expect((await logOf()).map(({ position }) => position.sequence)).toEqual(sorted);
-      expect((await logOf(originOne, 256)).map(({ position }) => position.sequence)).toEqual(sorted.slice(3));
-      expect((await logOf(originOne, 257)).map(({ position }) => position.sequence)).toEqual(sorted.slice(4));
-      expect(keysOf(await logOf(originTwo, 0))).toEqual(['other']);
-      expect(await logOf('3'.repeat(16) as typeof originOne)).toEqual([]);
+      expect((await logOf(logOne, 256)).map(({ position }) => position.sequence)).toEqual(sorted.slice(3));
+      expect((await logOf(logOne, 257)).map(({ position }) => position.sequence)).toEqual(sorted.slice(4));
+      expect(keysOf(await logOf(logTwo, 0))).toEqual(['other']);
+      expect(await logOf('3'.repeat(16) as typeof logOne)).toEqual([]);
     });
 
-    it('and tells which origins stand in it', async () => {
-      const origins = () => withSnapshot(store, (view) => view.logOrigins());
-      expect(await origins()).toEqual([]);
+    it('and tells which logs hold a record', async () => {
+      const logs = () => withSnapshot(store, (view) => view.logs());
+      expect(await logs()).toEqual([]);
       await commit(store, {
-        puts: [live({ key: 'a', sequence: 1 }), live({ key: 'b', sequence: 9, origin: originTwo })],
+        puts: [live({ key: 'a', sequence: 1 }), live({ key: 'b', sequence: 9, log: logTwo })],
       });
-      expect(await origins()).toEqual([originOne, originTwo]);
-      await commit(store, { puts: [live({ key: 'a', sequence: 10, origin: originTwo })] });
-      expect(await origins()).toEqual([originTwo]);
+      expect(await logs()).toEqual([logOne, logTwo]);
+      await commit(store, { puts: [live({ key: 'a', sequence: 10, log: logTwo })] });
+      expect(await logs()).toEqual([logTwo]);
     });
 
     it('also where a position passes from one key to another in one batch', async () => {
@@ -237,9 +228,7 @@ export function storeViews(test: { readonly store: Store }): void {
       await store.erase();
       for (const record of before) expectRecord(await view.read(record), record);
       expect((await collect(view.records({}))).length).toBe(10);
-      expect((await collect(view.log(originOne, 1))).map((r) => r.position.sequence)).toEqual(
-        before.map((_, i) => i + 1),
-      );
+      expect((await collect(view.log(logOne, 1))).map((r) => r.position.sequence)).toEqual(before.map((_, i) => i + 1));
       await view.close();
       expect(await all()).toEqual([]);
     });
@@ -276,7 +265,7 @@ export function storeViews(test: { readonly store: Store }): void {
       await view.close();
       await expect(drain(pages)).rejects.toThrow();
       await expect(view.read(at('k10'))).rejects.toThrow();
-      await expect(collect(view.log(originOne, 1))).rejects.toThrow();
+      await expect(collect(view.log(logOne, 1))).rejects.toThrow();
     });
   });
 }

@@ -2,16 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMeridianError } from '../../src/model/errors.ts';
 import { headOf, type Record } from '../../src/model/record.ts';
 import type { Snapshot, Store } from '../../src/store/store.ts';
-import {
-  live,
-  namespaceA,
-  namespaceB,
-  noise,
-  originOne,
-  originTwo,
-  sampleSeconds,
-  tombstone,
-} from './sample-records.ts';
+import { live, logOne, logTwo, namespaceA, namespaceB, noise, sampleSeconds, tombstone } from './sample-records.ts';
 import { bytes, collect, commit, expectRecord, keysOf, metaText, withSnapshot } from './store-driver.ts';
 
 import { storeViews } from './store-views.ts';
@@ -43,7 +34,7 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
       await store.close();
       store = await harness.open();
     };
-    const logOf = (origin = originOne, from = 0) => withSnapshot(store, (view) => collect(view.log(origin, from)));
+    const logOf = (log = logOne, from = 0) => withSnapshot(store, (view) => collect(view.log(log, from)));
     const endedOf = (kind: 'live' | 'tombstone', through: number) =>
       withSnapshot(store, (view) => collect(view.ended(kind, through)));
     const all = (range = {}) => withSnapshot(store, (view) => collect(view.records(range)));
@@ -65,7 +56,7 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
         live({ key: '\ufeff\ue000\u{10ffff}', sequence: 12 }),
         live({ key: 'k'.repeat(512), sequence: 13 }),
         live({ key: 'plain', namespace: namespaceB, sequence: 14 }),
-        live({ key: 'adopted', sequence: 2 ** 48 - 1, origin: originTwo, stamp: live({ key: '', sequence: 3 }).stamp }),
+        live({ key: 'written again', sequence: 2 ** 48 - 1, log: logTwo, stamp: live({ key: '', sequence: 3 }).stamp }),
       ];
 
       it('gives back every kind of record as it was written, also after it was closed and opened', async () => {

@@ -68,8 +68,8 @@ describe('the audit of an edge', () => {
     expect(textOf(await get(edge, 'k'))).toBe('rot');
     await until(() => differences.length > 0);
     const [difference] = differences;
-    expect([text(difference?.held), text(difference?.found), difference?.mended]).toEqual(['rot', 'true', true]);
-    expect(difference).toMatchObject({ part: 'copy', key, responder: 'o' });
+    expect([text(difference?.held), text(difference?.found), difference?.repaired]).toEqual(['rot', 'true', true]);
+    expect(difference).toMatchObject({ scope: 'copy', key, responder: 'o' });
     expect(textOf(await get(edge, 'k'))).toBe('true');
   });
 
@@ -101,7 +101,7 @@ describe('the audit of an edge', () => {
     await until(async () => (await get(edge, 'k')).source === 'cache');
     await corrupt(cacheStore, (record) => ({ ...record, value: Buffer.from('rot') }));
     await until(() => differences.length > 0);
-    expect([text(differences[0]?.held), differences[0]?.mended]).toEqual(['rot', true]);
+    expect([text(differences[0]?.held), differences[0]?.repaired]).toEqual(['rot', true]);
     expect(await cacheStore.read(key)).toBeUndefined();
     expect(textOf(await get(edge, 'k'))).toBe('true');
   });

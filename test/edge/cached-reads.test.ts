@@ -76,7 +76,7 @@ describe('what a cache keeps of a load', () => {
     await cache.caughtUp(1);
     const before = cache.load('k');
     const askedBefore = await cache.nextAsked();
-    await cache.resync(9);
+    await cache.resync();
     const during = cache.load('l');
     const askedDuring = await cache.nextAsked();
     await cache.caughtUp(9);
@@ -89,7 +89,7 @@ describe('what a cache keeps of a load', () => {
 
   it('holds nothing as valid that the feed supersedes while it is being installed', async () => {
     await cache.caughtUp(1);
-    await Promise.all([cache.part.install(written(3)), cache.show(4, announced(4))]);
+    await Promise.all([cache.scope.install(written(3)), cache.show(4, announced(4))]);
     expect(await cache.held()).not.toBe('3');
   });
 });
@@ -112,7 +112,7 @@ describe('what the feed does to what is held', () => {
     const { kind: _kind, value: _value, ...end } = { ...written(3), ...registered };
     await cache.show(3, { ...end, kind: 'tombstone' });
     await cache.show(4, written(4));
-    expect((await cache.part.ledger.store.read({ namespace, key: 'k' }))?.position.sequence).toBe(1);
+    expect((await cache.scope.ledger.store.read({ namespace, key: 'k' }))?.position.sequence).toBe(1);
   });
 
   it('ignores keys that nobody asked for', async () => {
@@ -124,23 +124,23 @@ describe('what the feed does to what is held', () => {
   it('keeps the value of an announced key as superseded, with a bound that grows from the last echo', async () => {
     await cache.caughtUp(1);
     await cache.keep(written(1), 1);
-    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 7, root: written(1).position.origin } });
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 7, root: written(1).position.log } });
     cache.clock.advance(10);
     await cache.show(2, announced(2));
-    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 0, root: written(1).position.origin } });
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 0, root: written(1).position.log } });
     cache.clock.advance(5);
-    const found = await cache.part.lookup(written(1));
+    const found = await cache.scope.lookup(written(1));
     expect(found?.superseded).toBe(true);
     expect(found?.bound?.boundMs).toBe(22);
-    expect(cache.part.bound()?.boundMs).toBe(5);
+    expect(cache.scope.bound()?.boundMs).toBe(5);
   });
 
   it('forgets all it holds at a resync, for good', async () => {
     await cache.caughtUp(1);
     await cache.keep(written(1), 1);
-    await cache.resync(5);
+    await cache.resync();
     expect(await cache.held()).toBeUndefined();
-    expect(await cache.part.start()).toEqual({ kind: 'nothing' });
+    expect(await cache.scope.start()).toEqual({ kind: 'nothing' });
     await cache.caughtUp(5);
     expect(await cache.held()).toBeUndefined();
     cache = await cache.reopened();
@@ -154,9 +154,9 @@ describe('a restart of a cache', () => {
     await cache.keep(written(1), 1);
     cache = await cache.reopened();
     expect(await cache.held()).toBe('1');
-    expect(cache.part.bound()).toBeUndefined();
-    const start = await cache.part.start();
-    expect(start.kind === 'cursor' && [...start.cursor.values()].map(({ sequence }) => sequence)).toEqual([1]);
+    expect(cache.scope.bound()).toBeUndefined();
+    const start = await cache.scope.start();
+    expect(start.kind === 'cursor' && [...start.cursor.values()]).toEqual([1]);
     await cache.show(2, announced(2));
     expect(await cache.held()).toBe('old 1');
   });
@@ -165,11 +165,11 @@ describe('a restart of a cache', () => {
     await cache.caughtUp(1);
     await cache.keep(written(1), 1);
     await cache.keep(written(1, 'other'), 1);
-    const { bytes } = await cache.part.status();
+    const { bytes } = await cache.scope.status();
     const told = new Map<string, readonly [number, number]>();
     const cacheSized: EdgeObserver['cacheSized'] = (at, entries, size) => told.set(at, [entries, size]);
     cache = await cache.reopened({ edgeObserver: { ...silentEdgeObserver, cacheSized } });
-    expect(await cache.part.status()).toMatchObject({ records: 2, bytes });
+    expect(await cache.scope.status()).toMatchObject({ records: 2, bytes });
     expect([...told]).toEqual([
       ['memory', [0, 0]],
       ['disk', [2, bytes]],
@@ -182,7 +182,7 @@ describe('a restart of a cache', () => {
     await cache.show(2, announced(2));
     cache = await cache.reopened();
     expect(await cache.held()).toBeUndefined();
-    expect(cache.part.ledger.state.covered).toEqual(vector(2));
+    expect(cache.scope.ledger.state.covered).toEqual(vector(2));
   });
 });
 
@@ -192,11 +192,11 @@ describe('the bound of a cache on disk', () => {
     cache = await CacheDriver.open({ memoryBytesMax: 1000, diskBytesMax: 2000 });
     await cache.caughtUp(1);
     for (let i = 1; i <= 40; i++) await cache.keep(written(i, `key-${i}`), i);
-    const { bytes } = await cache.part.status();
+    const { bytes } = await cache.scope.status();
     expect(bytes).toBeLessThanOrEqual(2000);
     expect(bytes).toBeGreaterThan(0);
     for (let i = 1; i <= 40; i++) await cache.show(100 + i, announced(100 + i, `key-${i}`));
-    expect((await cache.part.status()).bytes).toBe(0);
+    expect((await cache.scope.status()).bytes).toBe(0);
   });
 
   it('counts metadata, and is kept without a miss where the feed makes entries larger', async () => {
@@ -205,16 +205,16 @@ describe('the bound of a cache on disk', () => {
     await cache.caughtUp(1);
     const described = { ...written(1, 'described'), metadata: JSON.stringify('m'.repeat(1000)) };
     await cache.keep(described, 1);
-    expect((await cache.part.status()).bytes).toBeGreaterThan(1000);
+    expect((await cache.scope.status()).bytes).toBeGreaterThan(1000);
     for (let i = 2; i <= 20; i++) await cache.keep(written(i, `key-${i}`), i);
     for (let i = 2; i <= 20; i++) {
       await cache.show(100 + i, { ...written(100 + i, `key-${i}`), value: Buffer.alloc(1000) });
     }
-    expect((await cache.part.status()).bytes).toBeGreaterThan(8000);
+    expect((await cache.scope.status()).bytes).toBeGreaterThan(8000);
     const stopping = new AbortController();
-    const keeping = cache.part.keepDiskBound(1000, stopping.signal);
+    const keeping = cache.scope.keepDiskBound(1000, stopping.signal);
     cache.clock.advance(1000);
-    await expect.poll(async () => (await cache.part.status()).bytes, { timeout: 20_000 }).toBeLessThanOrEqual(8000);
+    await expect.poll(async () => (await cache.scope.status()).bytes, { timeout: 20_000 }).toBeLessThanOrEqual(8000);
     stopping.abort(new Error('the test is over'));
     await expect(keeping).rejects.toThrow('the test is over');
   });
@@ -279,7 +279,7 @@ describe('loads', () => {
     expect((await loading).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 
-  it('wait for a place in the order of coming where enough are under way', async () => {
+  it('wait for a permit in the order of coming where enough are under way', async () => {
     cache = await cache.reopened({ loadsMax: 1 });
     await cache.caughtUp(1);
     const loads = ['a', 'b', 'c'].map((key) => cache.load(key));
@@ -291,7 +291,7 @@ describe('loads', () => {
     expect((await Promise.all(loads)).map(({ record }) => record?.key)).toEqual(['a', 'b', 'c']);
   });
 
-  it('are refused with a retry delay where no place became free before the deadline', async () => {
+  it('are refused with a retry delay where no permit became free before the deadline', async () => {
     cache = await cache.reopened({ loadsMax: 1 });
     await cache.caughtUp(1);
     const first = cache.load('a');

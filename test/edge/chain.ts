@@ -13,6 +13,7 @@ import { type OriginOptions, originDefaults } from '../../src/origin/origin-opti
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
+import { OriginDisks } from '../support/memory-origin-stores.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 
 /** A cable between two nodes that can be cut: what travels fails, streams end. */
@@ -54,7 +55,7 @@ export class Chain {
   async origin(name: string, options: Partial<OriginOptions> = {}): Promise<Origin> {
     const origin = await Origin.open({
       ...originDefaults,
-      store: new MemoryDisk().open(),
+      stores: await new OriginDisks().open((disk) => disk.open()),
       clock: systemClock,
       random: systemRandom,
       observer: silentReplicationObserver,
@@ -106,23 +107,23 @@ export async function until(holds: () => Promise<boolean> | boolean): Promise<vo
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
-/** Every part is live, its bound known. */
+/** Every scope is live, its bound known. */
 export async function isLive(edge: Edge): Promise<void> {
   await until(async () => {
-    const { parts, notes } = await edge.status();
+    const { scopes, notes } = await edge.status();
     return (
-      parts.length > 0 &&
+      scopes.length > 0 &&
       notes.length === 0 &&
-      parts.every(({ state, boundMs }) => state === 'live' && boundMs !== undefined)
+      scopes.every(({ state, boundMs }) => state === 'live' && boundMs !== undefined)
     );
   });
 }
 
-/** What is written here has come to every part of the edge. */
+/** What is written here has come to every scope of the edge. */
 export async function covering(edge: Edge, vector: VersionVector): Promise<void> {
   await until(async () => {
-    const { parts } = await edge.status();
-    return parts.length > 0 && parts.every(({ covered }) => covers(covered, vector));
+    const { scopes } = await edge.status();
+    return scopes.length > 0 && scopes.every(({ covered }) => covers(covered, vector));
   });
 }
 

@@ -31,9 +31,11 @@ describe('an edge whose patterns come to mean something else', () => {
     await isLive(edge);
     const before = wholeScans;
     await origin.remove('other', aCall());
-    // The pattern names nothing any more, which status says once the parts are opened anew.
+    // The pattern names nothing any more, which status says once the scopes are opened anew.
     await until(async () => (await edge.status()).notes.some((note) => note.includes('other')));
-    await until(async () => (await edge.status()).parts.some(({ part, state }) => part === 'copy' && state === 'live'));
+    await until(async () =>
+      (await edge.status()).scopes.some(({ kind, state }) => kind === 'copy' && state === 'live'),
+    );
     cable.cut = true;
     const kept = await get(edge, 'k');
     expect([kept.source, textOf(kept), await scansOfCopies(before)]).toEqual(['copy', 'v', 0]);
@@ -57,7 +59,7 @@ describe('an edge whose patterns come to mean something else', () => {
   });
 });
 
-/** The cache, whose part has grown, is sent the registry alone; that is one scan of records. */
+/** The cache, whose scope has grown, is sent the registry alone; that is one scan of records. */
 async function scansOfCopies(before: number): Promise<number> {
   return Math.max(0, wholeScans - before - 1);
 }

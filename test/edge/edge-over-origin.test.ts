@@ -13,7 +13,7 @@ import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { Origin } from '../../src/origin/origin.ts';
-import { type OriginOptions, originDefaults } from '../../src/origin/origin-options.ts';
+import { type OriginOptions, type OriginStores, originDefaults } from '../../src/origin/origin-options.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
@@ -87,11 +87,17 @@ async function openEdge(options: Partial<EdgeOptions> = {}): Promise<Edge> {
   return edge;
 }
 
-/** Every part is live, and its bound is known. */
+/** An origin's store on disk; it never begins anew here. */
+async function storesOver(name: string): Promise<OriginStores> {
+  const nothing = () => Promise.reject(new Error('it does not begin anew'));
+  return { store: await store(name), aside: [], putAside: nothing, dropAside: nothing };
+}
+
+/** Every scope is live, and its bound is known. */
 async function isLive(edge: Edge): Promise<void> {
   for (;;) {
-    const { parts, notes } = await edge.status();
-    const live = parts.length > 0 && parts.every(({ state, boundMs }) => state === 'live' && boundMs !== undefined);
+    const { scopes, notes } = await edge.status();
+    const live = scopes.length > 0 && scopes.every(({ state, boundMs }) => state === 'live' && boundMs !== undefined);
     if (live && notes.length === 0) return;
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -115,7 +121,7 @@ async function reads(edge: Edge, key: string, wanted: string | undefined): Promi
   while (text(await get(edge, key)) !== wanted) await new Promise((resolve) => setImmediate(resolve));
 }
 
-const originOptions: Omit<OriginOptions, 'store'> = {
+const originOptions: Omit<OriginOptions, 'stores'> = {
   ...originDefaults,
   clock: systemClock,
   observer: silentReplicationObserver,
@@ -133,7 +139,7 @@ beforeEach(async () => {
   down = false;
   gets = 0;
   silent = false;
-  origin = await Origin.open({ ...originOptions, store: await store('origin') });
+  origin = await Origin.open({ ...originOptions, stores: await storesOver('origin') });
   closing.unshift(() => origin.close());
   await origin.create('ns');
 });
@@ -193,7 +199,7 @@ describe('an edge that caches', () => {
     const before = await openEdge({ copyStore, cacheStore, replicate: ['ns'] });
     await isLive(before);
     await before.close();
-    const other = await Origin.open({ ...originOptions, store: await store('other') });
+    const other = await Origin.open({ ...originOptions, stores: await storesOver('other') });
     closing.unshift(() => other.close());
     await other.create('ns');
     await put(other, 'k', 'theirs');
@@ -209,7 +215,7 @@ describe('an edge that caches', () => {
     const node = { name: 'watch', role: 'edge', id: '2'.repeat(16), region: '' } as const;
     const watching = edge.follow(
       {
-        protocol: 1,
+        protocol: 2,
         node,
         nonce: 'w',
         role: 'watch',

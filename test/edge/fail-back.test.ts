@@ -9,7 +9,7 @@ import { FakeClock } from './fake-clock.ts';
 
 const never = new AbortController().signal;
 
-/** Two upstreams, of which the test says whether they are ready; one part that follows, as its loop would. */
+/** Two upstreams, of which the test says whether they are ready; one scope that follows, as its loop would. */
 function opened() {
   const clock = new FakeClock();
   const ready = { first: true, second: true };
@@ -30,7 +30,7 @@ function opened() {
       followed.failed(new MeridianError('UNAVAILABLE', 'the stream ended', { reason }));
       followed = route.next();
     },
-    /** Looks once a second, so many times, and goes where the part is sent. Returns at which look it moved. */
+    /** Looks once a second, so many times, and goes where the scope is sent. Returns at which look it moved. */
     look: async (times: number): Promise<number | undefined> => {
       for (let i = 1; i <= times; i++) {
         clock.advance(1000);
@@ -44,7 +44,7 @@ function opened() {
   };
 }
 
-describe('a part that fell over to its second upstream', () => {
+describe('a scope that fell over to its second upstream', () => {
   it('goes back to the first once that was ready at every look for a while', async () => {
     const { ends, name, look } = opened();
     ends();
@@ -82,7 +82,7 @@ describe('a part that fell over to its second upstream', () => {
 
   it('is not sent back for as long to a relay that does not hold it, which goes on answering loads', async () => {
     const { ends, name, look } = opened();
-    ends('part-not-served');
+    ends('scope-not-served');
     expect(name()).toBe('second');
     expect(await look(500)).toBeUndefined();
   });

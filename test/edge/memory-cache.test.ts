@@ -26,7 +26,7 @@ describe('the memory cache', () => {
     const count = (n: number) => {
       evicted += n;
     };
-    const cache = new MemoryCache(10_000, count, () => false);
+    const cache = new MemoryCache(10_000, count);
     for (const name of ['a', 'b', 'c']) cache.set(name, entryOf(2500));
     cache.get('a');
     cache.set('d', entryOf(2500));
@@ -36,11 +36,7 @@ describe('the memory cache', () => {
   });
 
   it('counts no peek as a use', () => {
-    const cache = new MemoryCache(
-      6000,
-      () => {},
-      () => false,
-    );
+    const cache = new MemoryCache(6000, () => {});
     cache.set('a', entryOf(2500));
     cache.set('b', entryOf(2500));
     cache.peek('a');
@@ -49,28 +45,10 @@ describe('the memory cache', () => {
   });
 
   it('takes no entry that is larger than all of it, and drops the one it replaces', () => {
-    const cache = new MemoryCache(
-      1000,
-      () => {},
-      () => false,
-    );
+    const cache = new MemoryCache(1000, () => {});
     cache.set('a', entryOf(10));
     cache.set('a', entryOf(5000));
     expect(cache.has('a')).toBe(false);
-    expect(cache.bytes).toBe(0);
-  });
-
-  it('holds nothing any more that became void since it was put there', () => {
-    let isVoid = false;
-    const cache = new MemoryCache(
-      6000,
-      () => {},
-      () => isVoid,
-    );
-    cache.set('a', entryOf(10));
-    expect(cache.peek('a')).toBeDefined();
-    isVoid = true;
-    expect(cache.get('a')).toBeUndefined();
     expect(cache.bytes).toBe(0);
   });
 });

@@ -11,7 +11,7 @@ let chain: Chain;
 let origin: Origin;
 
 const open: FollowOpen = {
-  protocol: 1,
+  protocol: 2,
   node: { name: 'follower', role: 'edge', id: 'f'.repeat(16), region: 'here' },
   nonce: 'nonce-of-test',
   role: 'copy',
@@ -68,10 +68,10 @@ describe('a chain of origin, two relays and an edge', () => {
     const relay = await chain.edge('relay', [origin], { replicate: ['*'] });
     const edge = await chain.edge('edge', [relay], { replicate: ['*'] });
     await isLive(edge);
-    const [above] = (await relay.status()).parts;
-    const [below] = (await edge.status()).parts;
-    expect(below?.root).toBe(above?.root);
-    expect((await relay.status()).followers).toMatchObject([{ name: 'edge', part: 'copy' }]);
+    const [above] = (await relay.status()).scopes;
+    const [below] = (await edge.status()).scopes;
+    expect(below?.rootLog).toBe(above?.rootLog);
+    expect((await relay.status()).followers).toMatchObject([{ name: 'edge', scope: 'copy' }]);
     expect((await relay.members(aCall())).map(({ name }) => name).sort()).toEqual(['edge', 'o', 'relay']);
   });
 
@@ -82,9 +82,9 @@ describe('a chain of origin, two relays and an edge', () => {
     await isLive(edge);
     cable.cut = true;
     await put(origin, 'k', 'unseen');
-    await until(async () => ((await relay.status()).parts[0]?.boundMs ?? 0) > 60);
-    const [above] = (await relay.status()).parts;
-    const [below] = (await edge.status()).parts;
+    await until(async () => ((await relay.status()).scopes[0]?.boundMs ?? 0) > 60);
+    const [above] = (await relay.status()).scopes;
+    const [below] = (await edge.status()).scopes;
     // Nothing reaches the relay, so its bound only grows; the edge was asked later.
     expect(below?.boundMs).toBeGreaterThanOrEqual(above?.boundMs ?? Number.POSITIVE_INFINITY);
     expect(textOf(await get(edge, 'k', { maxStalenessMs: 60_000 }))).toBeUndefined();
@@ -125,14 +125,14 @@ describe('a relay', () => {
     expect((await follow(relay, {}, 'caught-up')).at(-1)).toMatchObject({ vector: origin.covered });
   });
 
-  it('refuses a part that its copy does not include whole, and names the range', async () => {
+  it('refuses a scope that its copy does not include whole, and names the range', async () => {
     const { namespace } = await origin.create('other', aCall());
     const relay = await chain.edge('relay', [origin], { replicate: ['ns'] });
     await isLive(relay);
     const filter = { includes: [{ namespace: namespace.id, prefix: 'a/' }], excludes: [] };
     await expect(follow(relay, { filter }, 'opened')).rejects.toMatchObject({
       code: 'FAILED_PRECONDITION',
-      details: { reason: 'part-not-served' },
+      details: { reason: 'scope-not-served' },
       message: expect.stringContaining(namespace.id),
     });
   });
@@ -145,7 +145,7 @@ describe('a relay', () => {
     await expect(follow(relay, { role: 'peer' }, 'opened')).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
   });
 
-  it('that does not serve one part of an edge serves its other part and its loads', async () => {
+  it('that does not serve one scope of an edge serves its other scope and its loads', async () => {
     await put(origin, 'k', 'v');
     const relay = await chain.edge('relay', [origin], { replicate: ['ns'] });
     await isLive(relay);
@@ -153,7 +153,7 @@ describe('a relay', () => {
     const toOrigin = new Cable(origin);
     const edge = await chain.edge('edge', [toRelay.upstream, toOrigin.upstream], { replicate: ['ns/k*'] });
     await isLive(edge);
-    const upstreams = (await edge.status()).parts.map(({ part, upstream }) => [part, upstream]);
+    const upstreams = (await edge.status()).scopes.map(({ kind, upstream }) => [kind, upstream]);
     expect(upstreams).toEqual([
       ['copy', 'u0'],
       ['cache', 'u1'],
@@ -165,7 +165,7 @@ describe('a relay', () => {
   it('ends its followers’ streams when it is made to begin anew, and voids what they began there (R21)', async () => {
     const disk = new MemoryDisk();
     // Tombstones go at once, so that a relay that was away for one falls below the floor.
-    const purging = await chain.origin('p', { tombstoneRetentionMs: 0, sweepIntervalMs: 5 });
+    const purging = await chain.origin('p', { tombstoneRetentionMs: 0, garbageIntervalMs: 5 });
     await purging.create('ns', aCall());
     await put(purging, 'gone', 'v');
     await put(purging, 'kept', 'v');
@@ -182,7 +182,7 @@ describe('a relay', () => {
     const deletion = { kind: 'delete' as const, key: 'gone' };
     await purging.write({ namespace: 'ns', mutations: [deletion], session: emptySession }, aCall());
     const { covered } = await put(purging, 'later', 'v');
-    await until(async () => (await purging.status()).parts.every(({ floor }) => floor.size > 0));
+    await until(async () => (await purging.status()).scopes.every(({ floor }) => floor.size > 0));
     cable.cut = false;
     await covering(relay, covered);
     await covering(edge, covered);

@@ -1,29 +1,29 @@
 import fc from 'fast-check';
 import type { NamespaceId } from '../../src/model/namespace.ts';
-import type { OriginId, Position } from '../../src/model/position.ts';
+import type { LogId, Position } from '../../src/model/position.ts';
 import type { Session } from '../../src/model/session.ts';
 import { counterMax, makeStamp, type Stamp, type StampParts } from '../../src/model/stamp.ts';
 import type { VersionVector } from '../../src/model/version-vector.ts';
 
 /** Few of each, so that what is drawn often meets its equal. */
-export const origins = ['0000000000000001', '8000000000000000', 'ffffffffffffffff'] as OriginId[];
+export const logs = ['0000000000000001', '8000000000000000', 'ffffffffffffffff'] as LogId[];
 export const namespaces = ['0'.repeat(32), 'a'.repeat(32), 'f'.repeat(32)] as NamespaceId[];
 
-export const anyOrigin: fc.Arbitrary<OriginId> = fc.constantFrom(...origins);
+export const anyLog: fc.Arbitrary<LogId> = fc.constantFrom(...logs);
 export const anyNamespace: fc.Arbitrary<NamespaceId> = fc.constantFrom(...namespaces);
 
 const sequence = fc.integer({ min: 0, max: 5 });
 
-export const anyPosition: fc.Arbitrary<Position> = fc.record({ origin: anyOrigin, sequence });
+export const anyPosition: fc.Arbitrary<Position> = fc.record({ log: anyLog, sequence });
 
 export const anyVector: fc.Arbitrary<VersionVector> = fc
-  .array(fc.tuple(anyOrigin, sequence))
+  .array(fc.tuple(anyLog, sequence))
   .map((components) => new Map(components));
 
 export const anyStampParts: fc.Arbitrary<StampParts> = fc.record({
   wallMs: fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 2 ** 48 - 1 })),
   counter: fc.oneof(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: counterMax })),
-  origin: anyOrigin,
+  log: anyLog,
 });
 
 export const anyStamp: fc.Arbitrary<Stamp> = anyStampParts.map(makeStamp);

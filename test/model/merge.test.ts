@@ -11,7 +11,7 @@ const key = 'k';
 /**
  * A world of writes of one key: a stamp names one write, so it has one kind, value and position. What is met of it is
  * the write itself, or, where it expires, also the form that dropped its value. (Of two positions for one stamp, as
- * adoption makes them, the one that is held stays: that alone depends on the order, and is tested by itself below.)
+ * a write in another log makes them, the one that is held stays: that alone depends on the order, and is tested by itself below.)
  */
 const world = fc
   .uniqueArray(fc.tuple(anyStamp, fc.constantFrom('live', 'live expiring', 'tombstone'), anyPosition), {

@@ -13,11 +13,11 @@ import {
 import { anyStamp, anyStampParts } from './arbitraries.ts';
 
 function compareParts(a: StampParts, b: StampParts): number {
-  return a.wallMs - b.wallMs || a.counter - b.counter || (a.origin < b.origin ? -1 : a.origin > b.origin ? 1 : 0);
+  return a.wallMs - b.wallMs || a.counter - b.counter || (a.log < b.log ? -1 : a.log > b.log ? 1 : 0);
 }
 
 describe('a stamp', () => {
-  it('orders as its parts do: wall time, counter, origin', () => {
+  it('orders as its parts do: wall time, counter, log', () => {
     fc.assert(
       fc.property(anyStampParts, anyStampParts, (a, b) => {
         const [x, y] = [makeStamp(a), makeStamp(b)];
@@ -56,7 +56,7 @@ describe('a stamp', () => {
   });
 
   it('is never made of parts that would not fit', () => {
-    const good = { wallMs: 1, counter: 1, origin: '0'.repeat(16) as StampParts['origin'] };
+    const good = { wallMs: 1, counter: 1, log: '0'.repeat(16) as StampParts['log'] };
     for (const bad of [
       { wallMs: 2 ** 48 },
       { wallMs: -1 },

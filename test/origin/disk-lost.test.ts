@@ -39,7 +39,7 @@ describe('a write acknowledged at majority', () => {
     }
     group.wipe(gone);
     const [asked = ''] = rest;
-    await group.until(group.at(asked).retire({ name: gone, force: false }, group.call(5000)));
+    await group.remove(asked, gone);
     for (const name of rest) {
       for (const key of kept) await group.untilHolds(async () => (await group.text(name, key)) === key);
     }

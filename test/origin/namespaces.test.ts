@@ -49,6 +49,7 @@ describe('changes of namespaces in a cluster at majority', () => {
     await group.open('b', ['a']);
     await group.open('c', ['a']);
     await group.ready('b', 'c');
+    await group.settled('a', 'b', 'c');
   });
 
   const make = async (at: string) => {
@@ -63,7 +64,7 @@ describe('changes of namespaces in a cluster at majority', () => {
     expect(moved.durability).toBe('majority');
     group.crash('a');
     group.wipe('a');
-    await group.until(group.at('b').retire({ name: 'a', force: false }, group.call(5000)));
+    await group.remove('b', 'a');
     for (const name of ['b', 'c']) {
       await group.untilHolds(async () => (await group.at(name).find(id)).home === group.at('b').identity.id);
     }
@@ -79,4 +80,19 @@ describe('changes of namespaces in a cluster at majority', () => {
     expect(moved.durability).toBe('local');
     expect(group.time.nowMs - from).toBeLessThan(2 * 1000);
   });
+});
+
+it('a home does not move to a member of which the one asked has yet to hear that it serves', async () => {
+  const group = new OriginGroup();
+  await group.open('a');
+  const { namespace } = await group.until(group.at('a').create('ns', group.call()));
+  const b = await group.open('b', ['a']);
+  while (!b.serves) await group.pass(1);
+  const known = await group.until(group.at('a').members({ ...group.call(), forwarded: true }));
+  expect(known.map(({ name }) => name)).toContain('b');
+  const refused = group.until(group.at('a').moveHome(namespace.id, 'b', group.call()));
+  await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'origin-joining' } });
+  await group.settled('a', 'b');
+  const moved = await group.until(group.at('a').moveHome(namespace.id, 'b', group.call()));
+  expect(moved.namespace.home).toBe(b.identity.id);
 });

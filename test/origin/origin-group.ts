@@ -1,32 +1,37 @@
 import type { Call } from '../../src/model/call.ts';
+import type { RemovedMember } from '../../src/model/cluster.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import type { GetAnswer, Mutation, WriteAnswer, WriteRequest } from '../../src/model/key-value.ts';
 import type { Record } from '../../src/model/record.ts';
 import { emptySession, type Session } from '../../src/model/session.ts';
-import type { Upstream } from '../../src/model/upstream.ts';
+import type { Peer } from '../../src/model/upstream.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { Origin } from '../../src/origin/origin.ts';
 import { type OriginOptions, originDefaults } from '../../src/origin/origin-options.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
-import { MemoryDisk, type MemoryStore } from '../support/memory-store.ts';
+import { type DiskImage, OriginDisks } from '../support/memory-origin-stores.ts';
+import type { MemoryDisk, MemoryStore } from '../support/memory-store.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualClock, VirtualTime } from '../support/virtual-time.ts';
 
 interface Member {
-  readonly disk: MemoryDisk;
+  readonly disks: OriginDisks;
   origin: Origin | undefined;
-  store: MemoryStore | undefined;
+  /** Those of the process that runs over the disks. */
+  stores: MemoryStore[];
   clock: VirtualClock;
-  /** Said why it lost its id. */
-  lost?: string;
+  peers: readonly string[];
+  /** Said why it begins anew, or that it was replaced. */
+  anew?: string;
+  replaced?: string;
 }
 
 /** Several origins in one process, in virtual time, over links that take a while and can be cut. */
 export class OriginGroup {
   readonly time = new VirtualTime();
   readonly random = new SeededRandom(1);
-  /** What origins that lost their ids saved. */
-  readonly saved: Array<{ readonly id: string; readonly loss: string; readonly record: Record }> = [];
+  /** What origins that began anew kept apart. */
+  readonly keptApart: Array<{ readonly member: string; readonly record: Record }> = [];
   readonly #members = new Map<string, Member>();
   readonly #cut = new Set<string>();
   readonly #options: Partial<OriginOptions>;
@@ -42,38 +47,46 @@ export class OriginGroup {
     options: Partial<OriginOptions> = {},
     before: (opened: OriginOptions) => Promise<void> = async () => {},
   ): Promise<Origin> {
-    const disk = this.#members.get(name)?.disk ?? new MemoryDisk();
-    const store = disk.open(() => this.time.wait(1));
+    const disks = this.#members.get(name)?.disks ?? new OriginDisks();
     const clock = new VirtualClock(this.time);
-    const member: Member = { disk, origin: undefined, store, clock };
+    const member: Member = { disks, origin: undefined, stores: [], clock, peers };
     this.#members.set(name, member);
+    const stores = await disks.open((disk) => {
+      const store = disk.open(() => this.time.wait(1));
+      member.stores.push(store);
+      return store;
+    });
     const opened: OriginOptions = {
       ...originDefaults,
       observer: silentReplicationObserver,
       probeIntervalMs: 20,
       silenceMsMax: 300,
       backoff: { firstMs: 5, mostMs: 50 },
-      sweepIntervalMs: 50,
+      garbageIntervalMs: 50,
       clockSkewMsMax: 60,
       ringCommitsMax: 4,
       scanRecordsMax: 2,
       durability: 'local',
+      name,
       ...this.#options,
       ...options,
-      store,
+      stores,
       clock,
       random: this.random,
       originObserver: silentOriginObserver,
-      name,
       address: name,
       region: 'r',
       version: 'test',
       peers,
-      saveUnreplicated: async (lost, records) => {
-        for await (const record of records) this.saved.push({ ...lost, record });
+      keepApart: async (of, records) => {
+        for await (const record of records) this.keptApart.push({ member: of, record });
+        return 'a file';
       },
-      lost: (why) => {
-        member.lost = why;
+      beginAnew: (why) => {
+        member.anew = why;
+      },
+      replaced: (why) => {
+        member.replaced = why;
       },
       connect: (address) => ({ upstream: this.reach(name, address), close: () => {} }),
     };
@@ -89,51 +102,62 @@ export class OriginGroup {
   }
 
   disk(name: string): MemoryDisk {
-    const member = this.#members.get(name);
-    if (member === undefined) throw new Error(`${name} was never opened`);
-    return member.disk;
+    return this.#of(name).disks.present;
   }
 
-  /** Sets named state of its store. */
-  async note(name: string, ...names: readonly string[]): Promise<void> {
-    const meta = new Map(names.map((noted) => [noted, Buffer.from('x')]));
-    await this.until(this.#storeOf(name).commit({ puts: [], removals: [], meta, sync: true }));
+  /** What its disk holds now. */
+  image(name: string): DiskImage {
+    return this.#of(name).disks.image();
   }
 
-  metaNames(name: string): Promise<readonly string[]> {
-    return this.until(this.#storeOf(name).metaNames());
-  }
-
-  #storeOf(name: string): MemoryStore {
-    const store = this.#members.get(name)?.store;
-    if (store === undefined) throw new Error(`${name} is not open`);
-    return store;
+  /** Its process goes down, and its disk, or that of a new one, is put back to an image. */
+  putBack(name: string, image: DiskImage): void {
+    this.crash(name);
+    const { disks } = this.#members.get(name) ?? { disks: new OriginDisks() };
+    disks.putBack(image);
+    this.#members.set(name, { disks, origin: undefined, stores: [], clock: new VirtualClock(this.time), peers: [] });
   }
 
   clock(name: string): VirtualClock {
-    const member = this.#members.get(name);
-    if (member === undefined) throw new Error(`${name} was never opened`);
-    return member.clock;
+    return this.#of(name).clock;
   }
 
-  /** Why the origin lost its id; undefined while it has not. */
-  lost(name: string): string | undefined {
-    return this.#members.get(name)?.lost;
+  /** Why the origin has to begin anew; undefined while it has not. */
+  anew(name: string): string | undefined {
+    return this.#of(name).anew;
+  }
+
+  /** Why the origin was replaced; undefined while it was not. */
+  replaced(name: string): string | undefined {
+    return this.#of(name).replaced;
+  }
+
+  #of(name: string): Member {
+    const member = this.#members.get(name);
+    if (member === undefined) throw new Error(`${name} was never opened`);
+    return member;
   }
 
   /** Closes it in good order and opens it again, as its composition root would. */
-  async reopen(name: string, peers: readonly string[] = []): Promise<Origin> {
-    const member = this.#members.get(name);
-    if (member?.origin !== undefined) await this.until(member.origin.close());
+  async reopen(name: string): Promise<Origin> {
+    const { origin, peers } = this.#of(name);
+    if (origin !== undefined) await this.until(origin.close());
     this.crash(name);
     return this.open(name, peers);
+  }
+
+  /** Waits until the origin asks to begin anew, does that, and waits until it serves. */
+  async beginsAnew(name: string): Promise<void> {
+    await this.untilHolds(() => this.anew(name) !== undefined);
+    await this.reopen(name);
+    await this.ready(name);
   }
 
   /** Nothing of it has an effect from now on; what it had not synced is gone. */
   crash(name: string): void {
     const member = this.#members.get(name);
     member?.clock.stop();
-    member?.store?.crash();
+    for (const store of member?.stores ?? []) store.crash();
     if (member !== undefined) member.origin = undefined;
   }
 
@@ -180,6 +204,30 @@ export class OriginGroup {
     });
   }
 
+  /** Every one of them follows all the others, and every past log is sealed. */
+  async settled(...names: string[]): Promise<void> {
+    await this.untilHolds(async () => {
+      const statuses = await Promise.all(names.map((name) => this.at(name).status()));
+      return statuses.every(
+        ({ peers = [], unsealed = [] }) =>
+          unsealed.length === 0 && peers.filter(({ state }) => state === 'live').length === names.length - 1,
+      );
+    });
+  }
+
+  /** The key reads like this at each of them. */
+  async alike(names: readonly string[], key: string, text: string | null): Promise<void> {
+    await this.untilHolds(async () => {
+      const texts = await Promise.all(names.map((name) => this.text(name, key)));
+      return texts.every((each) => each === text);
+    });
+  }
+
+  /** Takes it out for good. */
+  remove(at: string, name: string, force = false): Promise<RemovedMember> {
+    return this.until(this.at(at).removeMember({ name, force }, this.call(5000)));
+  }
+
   call(ms = 1000): Call {
     return { deadlineMs: this.time.nowMs + ms, signal: new AbortController().signal };
   }
@@ -208,12 +256,12 @@ export class OriginGroup {
   }
 
   /** One node as another reaches it. */
-  reach(from: string, to: string): Upstream {
+  reach(from: string, to: string): Peer {
     const alive = (target: Origin | undefined): target is Origin =>
       target !== undefined && this.#members.get(to)?.origin === target && !this.#cut.has([from, to].sort().join());
     const gone = () => new MeridianError('UNAVAILABLE', `${to} is not reached from ${from}`, { reason: 'connection' });
     const call =
-      (method: keyof Upstream) =>
+      (method: keyof Peer) =>
       async (...args: unknown[]): Promise<unknown> => {
         await this.time.wait(2);
         const target = this.#members.get(to)?.origin;
@@ -224,7 +272,7 @@ export class OriginGroup {
         return answer;
       };
     const group = this;
-    const follow: Upstream['follow'] = async function* (open, messages, signal) {
+    const follow: Peer['follow'] = async function* (open, messages, signal) {
       await group.time.wait(2);
       const target = group.#members.get(to)?.origin;
       if (!alive(target)) throw gone();
@@ -264,14 +312,16 @@ export class OriginGroup {
       'rename',
       'remove',
       'moveHome',
-      'retire',
+      'removeMember',
       'report',
       'status',
       'members',
+      'digest',
+      'digestRange',
     ];
     return {
-      ...Object.fromEntries(methods.map((name) => [name, call(name as keyof Upstream)])),
+      ...Object.fromEntries(methods.map((name) => [name, call(name as keyof Peer)])),
       follow,
-    } as unknown as Upstream;
+    } as unknown as Peer;
   }
 }

@@ -1,9 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { everything } from '../../src/model/filter.ts';
-import type { OriginId } from '../../src/model/position.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
-import { Ledger } from '../../src/replication/ledger.ts';
-import type { CommitView } from '../../src/replication/proposal.ts';
 import { OriginGroup } from './origin-group.ts';
 
 describe('several origins', () => {
@@ -79,63 +75,6 @@ describe('several origins', () => {
     await group.pass(1000);
     const moved = await group.until(group.at('a').moveHome('ns', 'd', group.call()));
     expect(moved.namespace.home).toBe(group.at('d').identity.id);
-  });
-
-  it('waits for nobody where each has to take over from the others: one of them serves what it holds', async () => {
-    await three();
-    const names = ['a', 'b', 'c'];
-    const pairs = [
-      ['a', 'b'],
-      ['b', 'c'],
-      ['a', 'c'],
-    ] as const;
-    for (const [one, other] of pairs) group.cut(one, other);
-    for (const name of names) await group.put(name, name, `at ${name}`);
-    for (const name of names) group.crash(name);
-    for (const name of names) {
-      // As if each had purged, of its own log, what the others have yet to hear of: no delta from below that (rule R8).
-      await group.open(name, [], {}, async (opened) => {
-        const ledger = await Ledger.open(opened);
-        const decide = ({ state: { covered } }: CommitView) => ({ state: { floor: covered }, result: undefined });
-        await ledger.submit({ keys: [], sync: true, bytes: 0, decide });
-        await ledger.close();
-      });
-    }
-    for (const [one, other] of pairs) group.mend(one, other);
-    await group.untilHolds(async () => {
-      const texts = await Promise.all(names.flatMap((at) => names.map((key) => group.text(at, key))));
-      return texts.join() === names.flatMap(() => names.map((key) => `at ${key}`)).join();
-    });
-  });
-
-  it('counts nothing that a peer says to have of it beyond what it wrote: its disk was rolled back', async () => {
-    await three();
-    const origin = group.at('a');
-    const durable = new Map([[origin.identity.id as OriginId, 1000]]);
-    const ended = new AbortController();
-    const stream = origin.follow(
-      {
-        protocol: 1,
-        node: group.at('b').identity,
-        nonce: 'another',
-        clusterId: origin.clusterId,
-        role: 'peer',
-        filter: everything,
-        values: { kind: 'all' },
-        // It begins anew, so that its cursor shows nothing.
-        start: { kind: 'partial', token: 'none' },
-      },
-      (async function* () {
-        yield { kind: 'probe', id: 1, durable, wallMs: group.clock('b').wallMs() } as const;
-      })(),
-      ended.signal,
-    );
-    await group.until(stream.next()).catch(() => {}); // The stream ends with it.
-    await group.untilHolds(() => group.lost('a') !== undefined);
-    await expect(group.put('a', 'k', 'of a life that ends')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    ended.abort();
-    await group.reopen('a');
-    await group.ready('a');
   });
 
   it('never founds a second cluster where a peer is named, however long that is away', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
 import type { Feed, FeedEvent } from '../../src/model/feed.ts';
 import type { Filter } from '../../src/model/filter.ts';
-import { parseOriginId } from '../../src/model/position.ts';
+import { parseLogId } from '../../src/model/position.ts';
 import { FollowLoop } from '../../src/replication/follow-loop.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { StalenessTracker } from '../../src/replication/staleness-tracker.ts';
@@ -10,10 +10,10 @@ import type { Clock } from '../../src/runtime/clock.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
 
-const node = { name: 'u', role: 'origin' as const, id: parseOriginId('1'.repeat(16)) ?? '', region: 'r' };
+const node = { name: 'u', role: 'origin' as const, id: parseLogId('1'.repeat(16)) ?? '', region: 'r' };
 const caughtUp: readonly FeedEvent[] = [
   { kind: 'opened', node, nonce: 'n', clusterId: 'c', generation: 'g', wallMs: 0 },
-  { kind: 'caught-up', vector: new Map(), floor: new Map(), settled: new Map() },
+  { kind: 'caught-up', vector: new Map(), floor: new Map(), stable: new Map() },
 ];
 
 /** Follows the feed for so long in virtual time; tells when it caught up, and with what each stream ended. */
@@ -27,24 +27,26 @@ async function followed(makeFeed: (clock: Clock) => Feed, probeIntervalMs: numbe
   const told: unknown[] = [];
   const ending = new AbortController();
   const feed = makeFeed(clock);
-  const part: Filter = { includes: [], excludes: [] };
+  const filter: Filter = { includes: [], excludes: [] };
   const loop = new FollowLoop({
-    part: 'copy',
+    scope: 'copy',
     upstream: () => ({ name: 'u:1', feed, succeeded: () => {}, failed: () => {} }),
     sink: {
       start: async () => ({ kind: 'nothing' }),
       opened: async () => {},
       apply: async () => {},
       durable: () => new Map(),
+      checkEcho: () => {},
+      closed: () => {},
     },
     tracker: new StalenessTracker(clock, 1000),
-    open: () => ({ protocol: 1, node, nonce: 'f', role: 'copy', filter: part, values: { kind: 'all' } }),
+    open: () => ({ protocol: 2, node, nonce: 'f', role: 'copy', filter, values: { kind: 'all' } }),
     clock,
     random: new SeededRandom(1),
     observer: {
       ...silentReplicationObserver,
       followCaughtUp: (of, upstream) => told.push([of, upstream]),
-      followEnded: (_part, _upstream, error) => told.push(error),
+      followEnded: (_scope, _upstream, error) => told.push(error),
     },
     probeIntervalMs,
     silenceMsMax: 1000,

@@ -3,6 +3,7 @@ import type { NamespaceId } from '../../src/model/namespace.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { Chain } from '../edge/chain.ts';
+import { OriginDisks } from '../support/memory-origin-stores.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 
 const chain = new Chain();
@@ -14,7 +15,8 @@ it('a deleted namespace is given back to the disk once its last record is remove
   const reclaim = async (id: NamespaceId) => {
     reclaimed.push({ id, bytes: await store.approximateBytes() });
   };
-  const origin = await chain.origin('o', { store: Object.assign(store, { reclaim }), sweepIntervalMs: 5 });
+  const stores = await new OriginDisks().open(() => Object.assign(store, { reclaim }));
+  const origin = await chain.origin('o', { stores, garbageIntervalMs: 5 });
   const call = { deadlineMs: systemClock.monotonicMs() + 20_000, signal: new AbortController().signal };
   const { id } = (await origin.create('books', call)).namespace;
   const value = Buffer.alloc(100_000);

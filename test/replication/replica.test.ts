@@ -1,208 +1,306 @@
 import { describe, expect, it } from 'vitest';
-import type { Epochs } from '../../src/model/epoch.ts';
+import { MeridianError } from '../../src/model/errors.ts';
+import type { CaughtUp, Change, Changes, Resync } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
-import { namespaceKey, registryNamespace } from '../../src/model/namespace.ts';
-import type { OriginId } from '../../src/model/position.ts';
+import { registryNamespace } from '../../src/model/namespace.ts';
 import type { Record } from '../../src/model/record.ts';
+import type { VersionVector } from '../../src/model/version-vector.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
-import type { Peering } from '../../src/replication/peering.ts';
-import { Replica } from '../../src/replication/replica.ts';
+import { type MemberReplica, Replica } from '../../src/replication/replica.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
-import { live, namespaceA } from '../contract/sample-records.ts';
+import { live, namespaceA, stampAt, tombstone } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
+import {
+  current,
+  log,
+  member,
+  namespaceRecord,
+  registered,
+  registeredMember,
+  sealed,
+  vector,
+} from './registry-records.ts';
 
-const lost = 'aaaaaaaaaaaaaaaa' as OriginId;
-const heir = 'bbbbbbbbbbbbbbbb' as OriginId;
-
-function at(record: Record, origin: OriginId, sequence: number): Record {
-  return { ...record, position: { origin, sequence } };
+/** A write of the key at a position; its stamp is of another sequence where that is told. */
+function write(key: string, n: number, sequence: number, stamp = sequence): Record {
+  return live({ key, sequence, log: log(n), stamp: stampAt(stamp, log(n)) });
 }
 
-function vector(components: { readonly [origin: string]: number }): ReadonlyMap<OriginId, number> {
-  return new Map(Object.entries(components) as Array<[OriginId, number]>);
+function changes(records: readonly Change[], step?: VersionVector): Changes {
+  return { kind: 'changes', records, ...(step === undefined ? {} : { step: { vector: step, stable: vector({}) } }) };
 }
 
-function step(components: { readonly [origin: string]: number }, epochs?: Epochs) {
-  const none = vector({});
-  return { vector: vector(components), floor: none, settled: none, ...(epochs === undefined ? {} : { epochs }) };
+function caughtUp(covered: VersionVector, floor: VersionVector = vector({})): CaughtUp {
+  return { kind: 'caught-up', vector: covered, floor, stable: vector({}) };
 }
 
-const opened = {
-  kind: 'opened',
-  node: { name: 'server', role: 'edge', id: 'cccccccccccccccc', region: 'r' },
-  nonce: 'n',
-  clusterId: 'c',
-  generation: 'g',
-  wallMs: 0,
-} as const;
+const resync: Resync = { kind: 'resync', reason: 'below-floor' };
 
-async function copy() {
-  const store = new MemoryDisk().open();
-  const clock = systemClock;
-  const observer = silentReplicationObserver;
+interface Opened {
+  readonly replica: Replica;
+  readonly ledger: Ledger;
+  /** The position that is held of a key. */
+  held(key: string): Promise<Record['position'] | undefined>;
+  reopened(): Promise<Opened>;
+}
+
+async function open(peer?: Partial<MemberReplica>, disk = new MemoryDisk()): Promise<Opened> {
+  const store = disk.open();
+  const [clock, observer] = [systemClock, silentReplicationObserver];
   const ledger = await Ledger.open({ ...originDefaults, store, clock, observer });
-  const replica = await Replica.open({ ledger, clock, observer, part: 'copy', filter: everything, onResync: () => {} });
-  await replica.start();
-  await replica.opened(opened);
-  const held = async (key: string) => (await store.read({ namespace: namespaceA, key }))?.position;
-  return { ledger, replica, held };
-}
-
-async function peer(mustBeginAnew: () => boolean, heard: Array<ReadonlyMap<OriginId, number>> = []) {
-  const store = new MemoryDisk().open();
-  const observer = silentReplicationObserver;
-  const ledger = await Ledger.open({ ...originDefaults, store, clock: systemClock, observer });
-  const peering: Peering = {
-    progressName: 'peer',
-    mustBeginAnew,
-    onSwept: () => {},
-    settled: (_covered, before, { vector: theirs }) => {
-      heard.push(theirs);
-      return before;
-    },
-    adopt: async () => {},
-    overwritten: () => {},
-    check: () => {},
-    mayTake: () => {},
-  };
-  const options = {
+  if (peer !== undefined) ledger.registry.logs.self = { member: member(9), log: () => log(9) };
+  const nothing = { mayTake: () => {}, check: () => {}, overwritten: () => {}, told: () => {} };
+  const replica = await Replica.open({
     ledger,
-    clock: systemClock,
+    clock,
     observer,
-    part: 'peer',
+    scope: 'copy',
     filter: everything,
-    onResync: () => {},
-    peering,
-  };
-  const replica = await Replica.open(options);
+    ...(peer === undefined ? {} : { member: { ...nothing, ...peer } }),
+  });
   await replica.start();
-  await replica.opened(opened);
-  return { replica };
+  return {
+    replica,
+    ledger,
+    held: async (key) => (await store.read({ namespace: namespaceA, key }))?.position,
+    reopened: async () => {
+      await ledger.close();
+      await store.close();
+      return open(peer, disk);
+    },
+  };
 }
 
 describe('a copy', () => {
-  const titled = { title: 'ns', home: lost };
-  const namespace = live({
-    namespace: registryNamespace,
-    key: namespaceKey(namespaceA),
-    sequence: 1,
-    value: Buffer.from(JSON.stringify(titled)),
+  it('covers nothing before it has caught up, however much a scan showed it, and counts that as progress (R4)', async () => {
+    const { replica, ledger } = await open();
+    await replica.apply({ ...changes([write('k', 1, 5)]), token: 'half' });
+    expect([ledger.state.covered.size, replica.durable().size]).toEqual([0, 0]);
+    expect(await replica.start()).toEqual({ kind: 'partial', token: 'half' });
+    await replica.apply(caughtUp(vector({ 1: 5 }), vector({ 1: 2 })));
+    expect([ledger.state.covered, replica.durable(), ledger.state.floor]).toEqual([
+      vector({ 1: 5 }),
+      vector({ 1: 5 }),
+      vector({ 1: 2 }),
+    ]);
+    expect(await replica.start()).toEqual({ kind: 'cursor', cursor: vector({ 1: 5 }) });
   });
 
-  it('does not take a namespace for dead of which a sweep removed what was adopted elsewhere', async () => {
-    const { replica, held, ledger } = await copy();
-    await replica.apply({ kind: 'changes', records: [at(namespace, lost, 19)] });
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 19 }) });
-    // At a server that knows of the removal, but not yet of what others adopted.
-    await replica.apply({
-      kind: 'resync',
-      reason: 'retired',
-      vector: vector({ [lost]: 16 }),
-      finals: vector({ [lost]: 16 }),
-    });
-    await replica.apply({ kind: 'changes', records: [], range: {} });
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 16 }) });
-    expect(ledger.registry.isDead(namespaceA)).toBe(false);
-    const data = at(live({ key: 'k', sequence: 2 }), heir, 2);
-    const records = [at(namespace, heir, 1), data];
-    await replica.apply({ kind: 'changes', records, step: step({ [lost]: 16, [heir]: 2 }) });
-    expect(await held('k')).toEqual(data.position);
+  it('drops a change at a position that it covers and holds nothing of: it was purged here (R20)', async () => {
+    const { replica, held } = await open();
+    await replica.apply(caughtUp(vector({ 1: 5 })));
+    await replica.apply(changes([write('old', 1, 4), write('new', 1, 6)], vector({ 1: 6 })));
+    expect([await held('old'), await held('new')]).toEqual([undefined, { log: log(1), sequence: 6 }]);
   });
 
-  it('takes a namespace for dead that a sweep removed and the server had known', async () => {
-    const { replica, ledger } = await copy();
-    await replica.apply({ kind: 'changes', records: [at(namespace, lost, 15)] });
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 15 }) });
-    await replica.apply({ kind: 'resync', reason: 'below-floor', vector: vector({ [lost]: 16 }), finals: vector({}) });
-    await replica.apply({ kind: 'changes', records: [], range: {} });
-    expect(ledger.registry.isDead(namespaceA)).toBe(true);
-  });
-
-  const first = { epoch: 1, first: 1 };
-
-  it('takes nothing of a life that was lost, from a server that has yet to hear of the opening behind it', async () => {
-    const { replica, held } = await copy();
-    const openings = new Map([[lost, [first, { epoch: 2, first: 21 }]]]);
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 8 }, openings) });
-    await replica.opened(opened);
-    const behind = new Map([[lost, [first]]]);
-    const before = at(live({ key: 'before', sequence: 2 }), lost, 20);
-    await replica.apply({ kind: 'changes', records: [before], epochs: behind });
-    const after = at(live({ key: 'after', sequence: 3 }), lost, 21);
-    await replica.apply({ kind: 'changes', records: [after], token: 'passed' });
-    await expect(replica.apply({ kind: 'caught-up', ...step({ [lost]: 20 }, behind) })).rejects.toMatchObject({
-      details: { reason: 'lost-life' },
-    });
-    expect(await held('after')).toBe(undefined);
-    // What was left out is asked for again.
-    expect(await replica.start()).not.toHaveProperty('token');
-    await replica.opened(opened);
-    const covering = { kind: 'caught-up', ...step({ [lost]: 25 }, behind) } as const;
-    await expect(replica.apply(covering)).rejects.toMatchObject({ details: { reason: 'lost-life' } });
-    await replica.opened(opened);
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 20 }, behind) });
-    expect(await held('before')).toEqual(before.position);
-  });
-
-  it('takes what is shown while it claims nothing, whatever openings it knew', async () => {
-    const { replica, held } = await copy();
-    const ours = new Map([[lost, [first, { epoch: 2, first: 101 }]]]);
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 101 }, ours) });
-    await replica.opened(opened);
-    const vectors = { vector: vector({ [lost]: 201 }), finals: vector({}) };
-    await replica.apply({ kind: 'resync', reason: 'unknown-epoch', ...vectors });
-    // A later image of the disk was put back than the one before.
-    const theirs = new Map([[lost, [first, { epoch: 3, first: 201 }]]]);
-    const shown = at(live({ key: 'shown', sequence: 4 }), lost, 150);
-    await replica.apply({ kind: 'changes', records: [shown], epochs: theirs });
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 201 }, theirs) });
-    expect(await held('shown')).toEqual(shown.position);
-  });
-
-  it('begins anew where the server knows how the log went on, and never heard of what is covered here', async () => {
-    const { replica } = await copy();
-    const ours = new Map([[lost, [first, { epoch: 2, first: 29 }]]]);
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 32 }, ours) });
-    await replica.opened(opened);
-    const theirs = new Map([[lost, [first, { epoch: 3, first: 21 }]]]);
-    const told = { kind: 'changes', records: [], epochs: theirs } as const;
-    await expect(replica.apply(told)).rejects.toMatchObject({ details: { reason: 'begins-anew' } });
-    expect(await replica.start()).toEqual({ kind: 'partial', token: 'none' });
+  it('covers a sealed log by its seal: what is purged of it is dropped, and the cursor names each log', async () => {
+    const { replica, ledger, held } = await open();
+    await replica.apply(changes([sealed(1, 1, 5, [2, 2]), registered(2, 1)]));
+    await replica.apply(caughtUp(vector({ 2: 3 })));
+    await replica.apply(changes([write('old', 1, 4)]));
+    expect(await held('old')).toBe(undefined);
+    expect(await replica.start()).toEqual({ kind: 'cursor', cursor: vector({ 1: 5, 2: 3 }) });
+    await replica.apply(changes([], vector({ 1: 5, 2: 4 })));
+    expect(ledger.state.covered, 'folded').toEqual(vector({ 2: 4 }));
   });
 });
 
-describe('an origin that follows another', () => {
-  it('goes on from what it covers where another sweep stood in for the one that broke off (R21)', async () => {
-    const marked = { sweep: true };
-    const { replica } = await peer(() => marked.sweep);
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 5 }) });
-    await replica.apply({ kind: 'resync', reason: 'below-floor', vector: vector({ [lost]: 9 }), finals: vector({}) });
-    await replica.apply({ kind: 'changes', records: [], token: 'half' });
-    expect(replica.isSweeping).toBe(true);
-    expect(await replica.start()).toEqual({ kind: 'partial', token: 'none' });
-    marked.sweep = false;
-    const cursor = new Map([[lost, { sequence: 5, epoch: undefined }]]);
-    expect(await replica.start()).toEqual({ kind: 'cursor', cursor });
-    expect(replica.isSweeping).toBe(false);
+describe('a copy that resyncs (R7)', () => {
+  it('takes what is shown in place of what it holds, whatever the stamps, and what is not shown goes', async () => {
+    const { replica, held } = await open();
+    await replica.apply(changes([write('kept', 1, 7), write('gone', 1, 8), write('live', 1, 9)]));
+    await replica.apply(caughtUp(vector({ 1: 9 })));
+    await replica.apply(resync);
+    const shown = [write('kept', 2, 3, 1), write('live', 2, 4, 2)];
+    await replica.apply({ ...changes(shown), range: {} });
+    await replica.apply(caughtUp(vector({ 2: 4 })));
+    expect([await held('kept'), await held('live'), await held('gone')]).toEqual([
+      { log: log(2), sequence: 3 },
+      { log: log(2), sequence: 4 },
+      undefined,
+    ]);
   });
 
-  it('counts what a step says of the peer once it takes the step, not before (R19)', async () => {
-    const heard: Array<ReadonlyMap<OriginId, number>> = [];
-    const { replica } = await peer(() => false, heard);
-    await replica.apply({ kind: 'caught-up', ...step({ [lost]: 5 }, new Map([[lost, [{ epoch: 1, first: 1 }]]])) });
-    const other = new Map([
-      [
-        lost,
-        [
-          { epoch: 1, first: 1 },
-          { epoch: 2, first: 3 },
-        ],
-      ],
+  it('leaves what lies behind the range that was shown until that is shown', async () => {
+    const { replica, held } = await open();
+    await replica.apply(changes([write('a', 1, 1), write('m', 1, 2), write('z', 1, 3)]));
+    await replica.apply(caughtUp(vector({ 1: 3 })));
+    await replica.apply(resync);
+    const through = { namespace: namespaceA, key: 'm' };
+    await replica.apply({ ...changes([write('b', 2, 1)]), range: { through } });
+    expect([await held('a'), await held('m')]).toEqual([undefined, undefined]);
+    expect(await held('z')).toEqual({ log: log(1), sequence: 3 });
+    await replica.apply({ ...changes([]), range: { after: through } });
+    expect(await held('z')).toBe(undefined);
+  });
+
+  it('covers nothing from its start, and then no less than the server as floor: nobody knows what was purged before', async () => {
+    const { replica, ledger } = await open();
+    await replica.apply(caughtUp(vector({ 1: 9 })));
+    await replica.apply(resync);
+    expect([ledger.state.covered.size, replica.hasCaughtUp, replica.durable().size]).toEqual([0, false, 0]);
+    await replica.apply(caughtUp(vector({ 1: 4 }), vector({ 1: 1 })));
+    expect([ledger.state.covered, ledger.state.floor]).toEqual([vector({ 1: 4 }), vector({ 1: 4 })]);
+  });
+
+  it('begins anew where that broke off before anything was shown, and goes on behind a token, also after a restart', async () => {
+    const first = await open();
+    await first.replica.apply(caughtUp(vector({ 1: 9 })));
+    await first.replica.apply(resync);
+    const second = await first.reopened();
+    expect(await second.replica.start()).toEqual({ kind: 'resync' });
+    await second.replica.apply(resync);
+    await second.replica.apply({
+      ...changes([]),
+      token: 'half',
+      range: { through: { namespace: namespaceA, key: 'm' } },
+    });
+    const third = await second.reopened();
+    expect(await third.replica.start()).toEqual({ kind: 'partial', token: 'half' });
+  });
+
+  it('takes a namespace that is not shown for unknown, not for dead: its records may come again', async () => {
+    const { replica, ledger, held } = await open();
+    await replica.apply(changes([namespaceRecord(namespaceA, 'ns', 1, [1, 1])]));
+    await replica.apply(caughtUp(vector({ 1: 1 })));
+    await replica.apply(resync);
+    await replica.apply({ ...changes([]), range: {} });
+    await replica.apply(caughtUp(vector({ 2: 1 })));
+    expect([ledger.registry.resolve('ns'), ledger.registry.isDead(namespaceA)]).toEqual([undefined, false]);
+    await replica.apply(changes([namespaceRecord(namespaceA, 'ns', 1, [2, 2]), write('k', 2, 3)], vector({ 2: 3 })));
+    expect(await held('k')).toEqual({ log: log(2), sequence: 3 });
+  });
+
+  it('forgets the deletion of a namespace that the server knows as living: a disk was put back (R18)', async () => {
+    const { replica, ledger, held } = await open();
+    const made = namespaceRecord(namespaceA, 'ns', 1, [1, 1]);
+    await replica.apply(changes([{ ...tombstone({ key: made.key, sequence: 2 }), namespace: registryNamespace }]));
+    await replica.apply(caughtUp(vector({ 1: 2 })));
+    expect(ledger.registry.isDead(namespaceA)).toBe(true);
+    await replica.apply(resync);
+    await replica.apply({ ...changes([made, write('k', 2, 1)]), range: {} });
+    expect(ledger.registry.isDead(namespaceA)).toBe(false);
+    expect(await held('k')).toEqual({ log: log(2), sequence: 1 });
+  });
+});
+
+describe('a copy that hears where a log ends (R23)', () => {
+  const seal = sealed(1, 1, 5, [2, 2]);
+
+  it('is void where it covers more of it', async () => {
+    const { replica } = await open();
+    await replica.apply(caughtUp(vector({ 1: 6 })));
+    expect(await replica.holdsVoid()).toBe(false);
+    await replica.apply(changes([seal]));
+    expect(await replica.holdsVoid()).toBe(true);
+  });
+
+  it('is void where it holds a record beyond the end that it never covered', async () => {
+    const { replica } = await open();
+    await replica.apply(caughtUp(vector({ 1: 3 })));
+    await replica.apply(changes([write('k', 1, 6)]));
+    await replica.apply(changes([registered(2, 1), seal], vector({ 1: 5, 2: 2 })));
+    expect(await replica.holdsVoid()).toBe(true);
+  });
+
+  it('is not void where it covers and holds no more than counts', async () => {
+    const { replica } = await open();
+    await replica.apply(caughtUp(vector({ 1: 5 })));
+    await replica.apply(changes([write('k', 1, 5), registered(2, 1), seal], vector({ 1: 5, 2: 2 })));
+    expect(await replica.holdsVoid()).toBe(false);
+  });
+
+  it('is void where it holds anything of a log that no member ever saw, once it covers what says so', async () => {
+    const { replica } = await open();
+    await replica.apply(changes([registered(1, 1)]));
+    await replica.apply(caughtUp(vector({ 1: 1 })));
+    await replica.apply(changes([write('k', 1, 3), registered(2, 1), current(1, 2, [2, 2])]));
+    expect(await replica.holdsVoid(), 'not covered yet').toBe(false);
+    await replica.apply(changes([], vector({ 2: 2 })));
+    expect(await replica.holdsVoid()).toBe(true);
+  });
+
+  it('begins its next stream with a resync, also after a restart', async () => {
+    const first = await open();
+    await first.replica.apply(caughtUp(vector({ 1: 6 })));
+    await first.replica.becomeVoid();
+    expect([first.replica.hasCaughtUp, first.ledger.state.covered.size]).toEqual([false, 0]);
+    expect(await (await first.reopened()).replica.start()).toEqual({ kind: 'resync' });
+  });
+
+  it.each([
+    ['claims more of it', changes([], vector({ 1: 6, 2: 2 }))],
+    ['claims more of it at the end of a scan', caughtUp(vector({ 1: 6, 2: 2 }))],
+    ['sends a record beyond the end', changes([write('late', 1, 6)])],
+  ])('hangs up on a server that %s, and takes nothing of that', async (_, event) => {
+    const { replica, ledger, held } = await open();
+    await replica.apply(changes([seal, registered(2, 1)]));
+    await replica.apply(caughtUp(vector({ 1: 5, 2: 2 })));
+    await expect(replica.apply(event)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'seal-unheard' },
+    });
+    expect(ledger.state.covered).toEqual(vector({ 2: 2 }));
+    expect(await held('late')).toBe(undefined);
+    expect(await replica.holdsVoid()).toBe(false);
+  });
+});
+
+describe('a member that follows another', () => {
+  it('takes what lies beyond a seal, and lowers what it is told to cover (R23)', async () => {
+    const { replica, ledger, held } = await open({});
+    await replica.apply(changes([sealed(1, 1, 5, [2, 2]), registered(2, 1), registeredMember(1, [2, 3])]));
+    await replica.apply(caughtUp(vector({ 1: 9, 2: 3 })));
+    await replica.apply(changes([write('late', 1, 10)], vector({ 1: 10, 2: 3 })));
+    expect(await held('late')).toEqual({ log: log(1), sequence: 10 });
+    expect(ledger.state.covered).toEqual(vector({ 2: 3 }));
+    expect(ledger.registry.logs.reach(ledger.state.covered, log(1))).toBe(5);
+  });
+
+  it('lowers what it covers in the batch that brings the seal', async () => {
+    const { replica, ledger } = await open({});
+    await replica.apply(caughtUp(vector({ 1: 9 })));
+    await replica.apply(changes([sealed(1, 1, 5, [2, 2]), registered(2, 1)], vector({ 2: 2 })));
+    expect(ledger.state.covered).toEqual(vector({ 2: 2 }));
+  });
+
+  it('is told what the other one covers once the step is on disk, not before (R19)', async () => {
+    const told: unknown[] = [];
+    const { replica, ledger } = await open({
+      told: (covered, kind) => told.push([kind, covered, ledgerCovers()]),
+    });
+    const ledgerCovers = () => ledger.state.covered;
+    await replica.apply(caughtUp(vector({ 1: 5 })));
+    await replica.apply(changes([write('k', 1, 6)], vector({ 1: 6 })));
+    expect(told).toEqual([
+      ['caught-up', vector({ 1: 5 }), vector({ 1: 5 })],
+      ['step', vector({ 1: 6 }), vector({ 1: 6 })],
     ]);
-    const refused = replica.apply({ kind: 'caught-up', ...step({ [lost]: 7 }, other) });
-    await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    expect(heard).toEqual([vector({ [lost]: 5 })]);
+  });
+
+  it('takes nothing where it may not when that is about to be committed, and is told nothing by it (R22)', async () => {
+    const told: unknown[] = [];
+    let superseded = false;
+    const { replica, ledger, held } = await open({
+      told: (covered) => told.push(covered),
+      mayTake: () => {
+        if (superseded) throw new MeridianError('UNAVAILABLE', 'a later opening is known', { reason: 'superseded' });
+      },
+    });
+    await replica.apply(caughtUp(vector({ 1: 5 })));
+    superseded = true;
+    const late = changes([write('late', 1, 6)], vector({ 1: 6 }));
+    await expect(replica.apply(late)).rejects.toMatchObject({ details: { reason: 'superseded' } });
+    expect([ledger.state.covered, await held('late'), told]).toEqual([vector({ 1: 5 }), undefined, [vector({ 1: 5 })]]);
+  });
+
+  it('goes on from all that it covers, of whomever it has that, with a component for each log', async () => {
+    const { replica, ledger } = await open({});
+    const records = [sealed(1, 1, 5, [2, 2]), registered(2, 1)];
+    const decide = () => ({ puts: records, state: { covered: vector({ 2: 2 }) }, result: undefined });
+    await ledger.submit({ keys: records, sync: true, bytes: 0, decide });
+    expect(await replica.start()).toEqual({ kind: 'cursor', cursor: vector({ 1: 5, 2: 2 }) });
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { everything, type Filter } from '../../src/model/filter.ts';
 import { emptyLedgerState } from '../../src/replication/ledger-state.ts';
+import { Logs } from '../../src/replication/logs.ts';
 import { type Scanning, scanRecords } from '../../src/replication/scan.ts';
 import type { RecordRange, Snapshot } from '../../src/store/store.ts';
 import { live, namespaceA, namespaceB } from '../contract/sample-records.ts';
@@ -33,6 +34,7 @@ async function scanned(filter: Filter, after?: { key: string; namespace: typeof 
   const scanning: Scanning = {
     snapshot,
     state: emptyLedgerState,
+    logs: new Logs(),
     shape: { filter, values: { kind: 'all' }, laidOut: new WeakMap() },
     generation: 'g',
     bounds: { scanRecordsMax: 2, scanBytesMax: 1_000_000 },
@@ -45,7 +47,7 @@ async function scanned(filter: Filter, after?: { key: string; namespace: typeof 
 }
 
 describe('a scan in record order', () => {
-  it('reads no more than what the part holds, however much else there is', async () => {
+  it('reads no more than what the scope holds, however much else there is', async () => {
     const filter = {
       includes: [
         { namespace: namespaceB, prefix: 'c' },

@@ -17,6 +17,8 @@ const imagesMax = 6;
 interface Taken {
   readonly image: DiskImage;
   readonly id: MemberId;
+  /** It had served by then: a copy of one that waits to be let in, and is told of no peer, waits for ever. */
+  readonly served: boolean;
 }
 
 /**
@@ -64,10 +66,10 @@ export class OriginFaults {
   /** Somebody takes an image of each disk now and then. */
   takeImages(): void {
     const { random, cluster } = this.#stage;
-    for (const { name, id, stores } of cluster.origins) {
+    for (const { name, id, stores, node } of cluster.origins) {
       if (id === undefined || random.chance(0.6)) continue;
       const images = this.#images.get(name) ?? [];
-      images.push({ image: stores.image(), id });
+      images.push({ image: stores.image(), id, served: node?.serves === true });
       if (images.length > imagesMax) images.splice(random.between(0, imagesMax - 1), 1);
       this.#images.set(name, images);
     }
@@ -173,7 +175,7 @@ export class OriginFaults {
    */
   #copy(origin: OriginProcess): void {
     const { random, cluster, oracles, time } = this.#stage;
-    const images = this.#images.get(origin.name)?.filter(({ id }) => id === origin.id) ?? [];
+    const images = this.#images.get(origin.name)?.filter(({ id, served }) => served && id === origin.id) ?? [];
     const others = cluster.origins.filter(({ name }) => name !== origin.name);
     if (images.length === 0) return;
     const { image } = random.pick(images);

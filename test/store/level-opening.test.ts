@@ -50,14 +50,19 @@ describe('opening a store on LevelDB', () => {
     expect(await readdir(deep)).toContain('CURRENT');
   });
 
-  it('refuses a format of a later version, saying which, and leaves the store alone', async () => {
+  it('refuses a format of a later or an earlier version, saying which, and leaves the store alone', async () => {
     await fill(3);
-    await withRaw((raw) => raw.put('sformat', '2'));
-    const error = await refusalOf(openLevelStore(folder.path));
-    expect(error.code).toBe('DATA_LOSS');
-    expect(error.details.reason).toBe('store-format-unknown');
-    expect(error.message).toMatch(/format 2.*up to 1.*later version/);
+    await withRaw((raw) => raw.put('sformat', '3'));
+    const later = await refusalOf(openLevelStore(folder.path));
+    expect([later.code, later.details.reason]).toEqual(['DATA_LOSS', 'store-format-unknown']);
+    expect(later.message).toMatch(/format 3.*up to 2.*later version/);
     await withRaw((raw) => raw.put('sformat', '1'));
+    const earlier = await refusalOf(openLevelStore(folder.path));
+    expect([earlier.code, earlier.message]).toEqual([
+      'DATA_LOSS',
+      expect.stringMatching(/format 1 of an earlier version/),
+    ]);
+    await withRaw((raw) => raw.put('sformat', '2'));
     const store = await openLevelStore(folder.path);
     expect(await metaText(store, 'n')).toBe('3');
     await store.close();
@@ -176,7 +181,7 @@ describe('a damaged store on LevelDB', () => {
     });
     const damaged = await openLevelStore(folder.path);
     expect((await refusalOf(damaged.read(large))).details.reason).toBe('store-damaged');
-    const scan = withSnapshot(damaged, (view) => collect(view.log(large.position.origin, 1)));
+    const scan = withSnapshot(damaged, (view) => collect(view.log(large.position.log, 1)));
     expect((await refusalOf(scan)).details.reason).toBe('store-damaged');
     await damaged.close();
   });

@@ -2,6 +2,7 @@ import { MeridianError } from '../../src/model/errors.ts';
 import { compareRecordKeys, mapKey, type RecordKey } from '../../src/model/key.ts';
 import type { LogId } from '../../src/model/position.ts';
 import { type Head, headOf, type Record } from '../../src/model/record.ts';
+import { holds } from '../../src/model/rules.ts';
 import {
   type CommitBatch,
   endedAtSeconds,
@@ -107,6 +108,7 @@ export class MemoryStore implements Store {
     this.#disk.visible = this.#contents;
     if (batch.sync && !this.#disk.ignoresSync) this.#synced(this.#contents, batch);
     else for (const { record } of batch.puts) this.#unsynced.push(record);
+    if (!holds('R3 one batch')) this.#disk.synced = { ...this.#disk.synced, meta: this.#contents.meta };
   }
 
   #synced(contents: Contents, batch: Pick<CommitBatch, 'puts'>): void {

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { headOf } from '../../src/model/record.ts';
 import { openLevelStore } from '../../src/store/level-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { originOne } from '../contract/sample-records.ts';
+import { logOne } from '../contract/sample-records.ts';
 import { collect, expectRecord, metaText, withSnapshot } from '../contract/store-driver.ts';
 import { makeFolder } from '../store/level-folder.ts';
 import { batchOf, keysABatch } from './store-batch.mjs';
@@ -59,7 +59,7 @@ async function expectWhole(store: Store, acknowledged: number): Promise<number> 
   for (const record of wanted) expectRecord(await store.read(record), record);
   await withSnapshot(store, async (view) => {
     expect((await collect(view.records({}))).length).toBe(wanted.length);
-    const sequences = (await collect(view.log(originOne, 0))).map(({ position }) => position.sequence);
+    const sequences = (await collect(view.log(logOne, 0))).map(({ position }) => position.sequence);
     expect(sequences).toEqual(wanted.map(({ position }) => position.sequence));
     expect(await collect(view.ended('live', Number.MAX_SAFE_INTEGER))).toEqual(wanted.map(headOf));
   });

@@ -3,6 +3,8 @@ import { MeridianError } from '../../model/errors.ts';
 import type { FollowOpen, Opening } from '../../model/feed.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { type MemberId, parseMemberId } from '../../model/position.ts';
+import { holds } from '../../model/rules.ts';
+import type { FeedServer } from '../../replication/feed-server.ts';
 import type { Ledger } from '../../replication/ledger.ts';
 import { memberKeys, type RegisteredMember } from '../../replication/members.ts';
 import type { OwnLog } from '../own-log.ts';
@@ -15,6 +17,7 @@ export interface AdmissionOptions {
   readonly nonce: string;
   /** Where the peer says that it is reached. */
   readonly called: (node: NodeIdentity) => void;
+  readonly feed: Pick<FeedServer, 'endStreams'>;
 }
 
 /** The reason of a refusal: the follower runs as the member that refuses it, from an earlier opening. It is to stop. */
@@ -23,6 +26,8 @@ export const openedLater = 'opened-later';
 /** The handshake with a peer that follows this origin, and the record that lets a new one in (rules R8, R16, R19). */
 export class Admission {
   readonly #options: AdmissionOptions;
+  /** In which opening each member called last. */
+  readonly #openings = new Map<MemberId, Opening>();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -37,7 +42,8 @@ export class Admission {
     const { ledger, ownLog, membership } = this.#options;
     const id = parseMemberId(node.id);
     if (node.role !== 'origin' || id === undefined) throw refused('not-an-origin', `${node.name} is no origin`);
-    if (nonce === this.#options.nonce) throw refused('self', 'an origin does not follow itself');
+    if (nonce === this.#options.nonce && holds('R16 oneself is no copy'))
+      throw refused('self', 'an origin does not follow itself');
     if (id === ownLog.member) {
       this.meetsOwnId(node, opening);
       const isLater = ownLog.opening !== undefined && (opening === undefined || opening.opened < ownLog.opening.opened);
@@ -52,6 +58,7 @@ export class Admission {
     }
     const { members, logs } = ledger.registry;
     if (members.isRemoved(id)) throw refused('removed', `${node.name} was removed from the cluster`);
+    this.#meets(id, node, opening);
     // One that rejoins may have forgotten where some of the others are.
     if (own !== undefined) this.#options.called(node);
     membership.check();
@@ -64,6 +71,22 @@ export class Admission {
       throw refused('leaving', 'this origin begins anew');
     }
     if (members.member(id) === undefined) await this.#register(id, node);
+  }
+
+  /** Two openings of another member may run at once: a copied disk, or a stream that outlives its process (rule R16). */
+  #meets(id: MemberId, { name }: NodeIdentity, opening: Opening | undefined): void {
+    if (opening === undefined) return;
+    const latest = this.#openings.get(id);
+    if (latest !== undefined && latest.opened > opening.opened) {
+      throw refused(
+        openedLater,
+        `${name} runs elsewhere too, from a later opening of its store: one of the two is a copy`,
+      );
+    }
+    this.#openings.set(id, opening);
+    const isEarlier = (open: FollowOpen) =>
+      open.role === 'peer' && open.node.id === id && (open.opening?.opened ?? opening.opened) < opening.opened;
+    this.#options.feed.endStreams(isEarlier, `${name} has opened its store again`);
   }
 
   /** Somebody else runs as this member. Of the two the later opening goes on (rule R16); one that has yet to open never does. */

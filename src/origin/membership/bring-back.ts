@@ -1,6 +1,7 @@
 import { replaces } from '../../model/merge.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { headOf, type Record } from '../../model/record.ts';
+import { holds } from '../../model/rules.ts';
 import { stampWallMs } from '../../model/stamp.ts';
 import type { CommitView, Ledger } from '../../replication/ledger.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -39,7 +40,7 @@ export async function bringBack(options: BringBackOptions): Promise<void> {
   const { stores, ledger, ownLog, keepApart } = options;
   let apart: KeptApart | undefined;
   for (const aside of stores.aside) {
-    await rewriteYoung(aside, options);
+    if (holds('R8 what only it has is brought back')) await rewriteYoung(aside, options);
     let records = 0;
     const counted = async function* (): AsyncGenerator<Record> {
       for await (const record of unheld(aside, options)) {
@@ -70,10 +71,13 @@ async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<vo
   let page: Record[] = [];
   for await (const record of unheld(aside, options)) {
     if (!isYoung(record, options)) continue;
+    // The registry comes first, and says which namespaces live.
+    const isBehindRegistry = page.at(-1)?.namespace === registryNamespace && record.namespace !== registryNamespace;
+    if (page.length >= pageRecords || isBehindRegistry) {
+      await rewrite(page, options, brings);
+      page = [];
+    }
     page.push(record);
-    if (page.length < pageRecords) continue;
-    await rewrite(page, options, brings);
-    page = [];
   }
   if (page.length > 0) await rewrite(page, options, brings);
 }
@@ -100,5 +104,6 @@ async function* unheld(aside: Store, { ledger }: BringBackOptions): AsyncGenerat
 
 /** Younger than the retention by every clock that is permitted. */
 function isYoung({ stamp }: Record, { clock, tombstoneRetentionMs, clockSkewMsMax }: BringBackOptions): boolean {
+  if (!holds('R8 what is old is kept apart')) return true;
   return clock.wallMs() - stampWallMs(stamp) < tombstoneRetentionMs - 2 * clockSkewMsMax;
 }

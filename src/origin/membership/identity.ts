@@ -1,5 +1,6 @@
 import { MeridianError } from '../../model/errors.ts';
 import { type MemberId, parseMemberId } from '../../model/position.ts';
+import { holds } from '../../model/rules.ts';
 import type { Ledger } from '../../replication/ledger.ts';
 import { decodeLedgerState, ledgerStateName } from '../../replication/ledger-state.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -58,7 +59,8 @@ export interface Before {
  * peers it waits to be admitted to their cluster, without it founds a new one (rule R16). @throws DATA_LOSS
  */
 export async function readOrFound(ledger: Ledger, random: Random, before: Before): Promise<OriginIdentity> {
-  const { joins, aside } = before;
+  const { aside } = before;
+  const joins = before.joins && holds('R16 one with peers never founds');
   const stored = await readIdentity(ledger.store);
   if (stored !== undefined) return stored;
   if (ledger.state.covered.size > 0) {

@@ -2,6 +2,7 @@ import { unreachable } from '../../model/assert.ts';
 import { MeridianError } from '../../model/errors.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import type { MemberId } from '../../model/position.ts';
+import { holds } from '../../model/rules.ts';
 import type { Ledger } from '../../replication/ledger.ts';
 import { type Members, memberKeys, type RegisteredMember } from '../../replication/members.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
@@ -130,7 +131,7 @@ export class Membership {
 
   /** Rule R16: a later opening of this member is known: its disk was copied, or the member was started elsewhere. */
   replace(why: string): void {
-    if (this.#state.kind === 'replaced') return;
+    if (this.#state.kind === 'replaced' || !holds('R16 a copy stops')) return;
     this.#state = { kind: 'replaced', why };
     this.#options.ended(why);
     this.#options.replaced(why);
@@ -193,11 +194,12 @@ export class Membership {
     if (registered === undefined || stability.others().every((id) => stability.told(id) === undefined)) return false;
     const { admitted } = registered;
     if (this.#identity.rejoins === true || admitted === undefined) return true;
+    if (!holds('R19 who is admitted catches up first')) return true;
     const { covered } = ledger.state;
-    const holds =
+    const coversAdmission =
       (logs.coversPosition(covered, admitted.at) || logs.isBeyond(admitted.at)) &&
       logs.covers(covered, new Map(admitted.covered));
-    return holds && this.#unheard(registered, members).length === 0;
+    return coversAdmission && this.#unheard(registered, members).length === 0;
   }
 
   /** Who has yet to serve its feed to this origin before that may count; empty once a majority has. */
@@ -206,7 +208,8 @@ export class Membership {
     const { by, among = [] } = admitted ?? {};
     const asked = among.filter((id) => id !== self.id && !members.isRemoved(id));
     const unheard = asked.filter((id) => id !== by && stability.told(id) === undefined);
-    return asked.length - unheard.length >= majorityOf(asked.length) ? [] : unheard;
+    const needed = holds('R19 a majority has served who is admitted') ? majorityOf(asked.length) : 0;
+    return asked.length - unheard.length >= needed ? [] : unheard;
   }
 
   #whyJoining(): string {

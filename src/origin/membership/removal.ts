@@ -3,6 +3,7 @@ import type { RemovedMember, RemoveMemberRequest, Report, ReportRequest } from '
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import type { MemberId } from '../../model/position.ts';
+import { holds } from '../../model/rules.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../../model/version-vector.ts';
 import type { Ledger } from '../../replication/ledger.ts';
 import { type LogRecord, logKeys, type Removal } from '../../replication/logs.ts';
@@ -75,6 +76,7 @@ export class Removals {
   mayTake(member: MemberId): void {
     const open = this.#reported.get(member);
     if (open === undefined || open.untilMs <= this.#options.clock.wallMs()) return;
+    if (!holds('R22 who reported takes nothing more')) return;
     throw new MeridianError('FAILED_PRECONDITION', `${open.initiator} is removing ${member}: it is not followed`, {
       reason: 'removal-open',
       retryAfterMs: 1000,
@@ -97,7 +99,8 @@ export class Removals {
     if (members.isRemoved(member)) throw failed('removed', `${members.nameOf(member)} is removed already`);
     const open = await this.#open(member);
     const taken = open !== undefined && open.untilMs > clock.wallMs() && open.initiator !== initiator;
-    if (taken) throw failed('removal-open', `${open.initiator} is removing ${member} already; ask again in a minute`);
+    if (taken && holds('R22 one initiator'))
+      throw failed('removal-open', `${open.initiator} is removing ${member} already; ask again in a minute`);
     const report: OpenReport = { initiator, untilMs: clock.wallMs() + reportHoldsMs };
     const meta = new Map([[reportName(member), Buffer.from(JSON.stringify(report))]]);
     return ledger.submit({
@@ -156,9 +159,9 @@ export class Removals {
     const unmet = others.filter((id) => !known.some((member) => member.id === id));
     const missing = [...away.map(({ name }) => name), ...unmet];
     const count = others.length + 1;
-    const needed = count - majorityOf(count) + 1;
+    const needed = holds('R22 enough reports') ? count - majorityOf(count) + 1 : 1;
     if (reports.length < needed && !force) throw tooFew(target, reports.length, needed, missing);
-    await this.#cover(target, reports, call);
+    if (holds('R22 what was reported is covered')) await this.#cover(target, reports, call);
     if (clock.monotonicMs() - begunMs > decideMs) {
       throw new MeridianError('UNAVAILABLE', 'the survivors took too long to report; ask again', {
         reason: 'removal-late',

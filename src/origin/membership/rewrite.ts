@@ -1,6 +1,7 @@
 import { registryNamespace } from '../../model/namespace.ts';
 import type { LogId } from '../../model/position.ts';
 import type { Record } from '../../model/record.ts';
+import { holds } from '../../model/rules.ts';
 import type { CommitView, Decision, Ledger } from '../../replication/ledger.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { Notice } from '../../runtime/notice.ts';
@@ -61,7 +62,12 @@ export class Rewrite {
     const { ledger, sealing } = this.#options;
     const { logs } = ledger.registry;
     const now = { version: logs.version, taken: this.#taken };
-    if (!sealing.isComplete || (this.#cleanAt?.version === now.version && this.#cleanAt.taken === now.taken)) return;
+    if (
+      !sealing.isComplete ||
+      !holds('R23 what lies beyond is written again') ||
+      (this.#cleanAt?.version === now.version && this.#cleanAt.taken === now.taken)
+    )
+      return;
     for (const { log, seal } of [...logs.all()]) {
       if (seal === undefined) continue;
       for (

@@ -1,6 +1,7 @@
 import type { UnsealedLog } from '../../model/cluster.ts';
 import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
 import type { LogId, MemberId, Position } from '../../model/position.ts';
+import { holds } from '../../model/rules.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { CommitView, Ledger } from '../../replication/ledger.ts';
 import { type KnownLog, type LogRecord, logKeys } from '../../replication/logs.ts';
@@ -85,7 +86,8 @@ export class Sealing {
     if (!membership.serves || ownLog.opening === undefined) return;
     const isOther = this.#asked.log !== ownLog.id;
     // A peer's disk, put back, may bring a log of this member that nobody knew any more: all are asked again.
-    if (isOther || (this.#asked.sealed && this.#unsealed().length > 0)) this.#asked = this.#askAll();
+    const comesToLight = this.#asked.sealed && this.#unsealed().length > 0 && holds('R22 all are asked again');
+    if (isOther || comesToLight) this.#asked = this.#askAll();
     this.#pin();
     if (!this.#asked.sealed && this.#unheard().length === 0 && this.#coversPinned()) await this.#seal();
     await this.#sealForRemoved();
@@ -99,20 +101,24 @@ export class Sealing {
   #pin(): void {
     const { ledger, stability } = this.#options;
     const { log, pinned } = this.#asked;
+    const isHeard = (told: VersionVector) =>
+      ledger.registry.logs.coversPosition(told, { log, sequence: 1 }) || !holds('R22 told behind the opening');
     for (const id of this.#unheard()) {
       const told = stability.told(id);
-      if (told !== undefined && ledger.registry.logs.coversPosition(told, { log, sequence: 1 })) pinned.set(id, told);
+      if (told !== undefined && isHeard(told)) pinned.set(id, told);
     }
   }
 
   /** Whom this opening has yet to hear of, behind its first record. */
   #unheard(): MemberId[] {
+    if (!holds('R22 sealing waits for all')) return [];
     return this.#options.stability.others().filter((id) => !this.#asked.pinned.has(id));
   }
 
   #coversPinned(covered: VersionVector = this.#options.ledger.state.covered): boolean {
     const { ledger, stability } = this.#options;
     const others = new Set(stability.others());
+    if (!holds('R22 sealed at what all cover')) return true;
     return [...this.#asked.pinned].every(([id, told]) => !others.has(id) || ledger.registry.logs.covers(covered, told));
   }
 
@@ -181,7 +187,7 @@ export class Sealing {
 
   /** A seal counts no more where its own position lies beyond the end of its log, or beyond the end that the log gets now. */
   #isVoid({ log, sequence }: Position): boolean {
-    return sequence > this.#endOf(log, new Set());
+    return sequence > this.#endOf(log, new Set()) && holds('R22 a void seal is made again');
   }
 
   #endOf(log: LogId, seen: Set<LogId>): number {

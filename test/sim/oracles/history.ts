@@ -6,6 +6,7 @@ import { bottomStamp, laterStamp, type Stamp } from '../../../src/model/stamp.ts
 import type { VersionVector } from '../../../src/model/version-vector.ts';
 import { isOfLogs } from '../../../src/origin/membership/rewrite.ts';
 import { Logs } from '../../../src/replication/logs.ts';
+import { memberKeys } from '../../../src/replication/members.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import { Truth, type Version } from './truth.ts';
 
@@ -20,6 +21,8 @@ interface Life {
   putAside: boolean;
   /** The highest stamp that the disk had. */
   highest: Stamp;
+  /** It began with an older image. */
+  isPutBack: boolean;
 }
 
 interface Happened extends Version {
@@ -101,6 +104,7 @@ export class History {
     }
     if (image !== undefined) {
       const life = this.#lifeOf(disk);
+      life.isPutBack = true;
       for (const { stamp } of image) {
         const version = this.#byStamp.get(stamp);
         version?.holders.add(life);
@@ -218,6 +222,15 @@ export class History {
     return disks;
   }
 
+  /** True where this opening runs over a disk that was put back to before it heard of the member that wrote in the log. */
+  hasForgotten(opening: LogId, log: LogId): boolean {
+    const member = this.logs.get(log)?.member;
+    const isPutBack = [...this.#lives.values()].some((life) => life.log === opening && life.isPutBack);
+    if (!isPutBack || member === undefined) return false;
+    const said = this.versions(registryNamespace, memberKeys.member(member));
+    return !said.some(({ arrivals }) => arrivals.has(opening));
+  }
+
   /** True where every disk that an origin runs over had it by then. */
   isEverywhere(namespace: NamespaceId, key: string, atMs: number): boolean {
     return [...this.#lives.values()].every(({ log }) => {
@@ -248,7 +261,7 @@ export class History {
   #lifeOf(disk: string, putAside = false): Life {
     const known = this.#lives.get(disk);
     if (known !== undefined) return known;
-    const life: Life = { disk, log: undefined, over: false, putAside, highest: bottomStamp };
+    const life: Life = { disk, log: undefined, over: false, putAside, highest: bottomStamp, isPutBack: false };
     this.#lives.set(disk, life);
     return life;
   }
@@ -300,7 +313,8 @@ class RootedHistory extends Truth {
 
   override surviving(stamp: Stamp): Version | undefined {
     const version = this.#history.find(stamp);
-    return version !== undefined && this.#history.isPromised(version) ? version : undefined;
+    const isPromised = version !== undefined && this.#history.isPromised(version);
+    return isPromised && !version.positions.some(({ log }) => this.#hasForgotten(log)) ? version : undefined;
   }
 
   override versions(namespace: NamespaceId, key: string): readonly Version[] {
@@ -326,7 +340,13 @@ class RootedHistory extends Truth {
   }
 
   override covered(namespace: NamespaceId, key: string, vector: VersionVector): Version | undefined {
-    return this.#history.covered(namespace, key, vector);
+    const known = [...vector].filter(([log]) => !this.#hasForgotten(log));
+    return this.#history.covered(namespace, key, new Map(known));
+  }
+
+  /** What it has never heard of nobody can ask it to wait for. */
+  #hasForgotten(log: LogId): boolean {
+    return this.#root !== undefined && this.#history.hasForgotten(this.#root, log);
   }
 
   #arrival({ atMs, arrivals }: Happened): number {

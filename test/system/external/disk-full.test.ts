@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMeridianError } from '../../../src/model/errors.ts';
 import { openLevelStore } from '../../../src/store/level-store.ts';
-import { live, noise, originOne } from '../../contract/sample-records.ts';
+import { live, noise, logOne } from '../../contract/sample-records.ts';
 import { collect, commit, expectRecord, withSnapshot } from '../../contract/store-driver.ts';
 
 const mountBytes = 48 * 1024 * 1024;
@@ -56,7 +56,7 @@ describe.runIf(mountable())('a store on a disk that is full', () => {
     await rm(ballast);
     await store.reopen();
     for (let n = 1; n <= acknowledged; n++) expectRecord(await store.read(put(n)), put(n));
-    const logged = await withSnapshot(store, (view) => collect(view.log(originOne, 1)));
+    const logged = await withSnapshot(store, (view) => collect(view.log(logOne, 1)));
     const last = Number(new TextDecoder().decode(await store.meta('n')));
     expect(logged).toHaveLength(last);
     await commit(store, { puts: [put(last + 1)], sync: true });

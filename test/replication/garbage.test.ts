@@ -1,7 +1,9 @@
 import { afterEach, expect, it } from 'vitest';
 import { emptySession } from '../../src/model/session.ts';
+import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import type { CommitBatch } from '../../src/store/store.ts';
 import { aCall, Chain, put, until } from '../edge/chain.ts';
+import { OriginDisks } from '../support/memory-origin-stores.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 
 const chain = new Chain();
@@ -9,8 +11,10 @@ afterEach(() => chain.close());
 
 it('purges deletions of keys that look like those of the registry, and commits nothing once all is purged', async () => {
   const disk = new MemoryDisk();
-  const store = disk.open();
-  let commits = 0;
+  const stores = await new OriginDisks().open(() => disk.open());
+  const { store } = stores;
+  let [commits, rounds] = [0, 0];
+  const observer = { ...silentReplicationObserver, purgeWaits: () => rounds++ };
   const commit = store.commit.bind(store);
   Object.assign(store, {
     commit: (batch: CommitBatch) => {
@@ -18,7 +22,7 @@ it('purges deletions of keys that look like those of the registry, and commits n
       return commit(batch);
     },
   });
-  const origin = await chain.origin('o', { store, sweepIntervalMs: 5, tombstoneRetentionMs: 1000 });
+  const origin = await chain.origin('o', { stores, observer, garbageIntervalMs: 5, tombstoneRetentionMs: 1000 });
   await origin.create('ns', aCall());
   const keys = ['namespace/42', `namespace/${'a'.repeat(32)}`, 'title/42', 'home/42'];
   for (const key of keys) await put(origin, key, 'v');
@@ -29,7 +33,7 @@ it('purges deletions of keys that look like those of the registry, and commits n
   const before = held();
   await until(() => held() === before - keys.length);
   for (const key of keys) expect((await store.heads([{ namespace: id, key }]))[0]).toBeUndefined();
-  const settled = commits;
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(commits).toBe(settled);
+  const [quiet, looked] = [commits, rounds];
+  await until(() => rounds > looked + 3);
+  expect(commits).toBe(quiet);
 });

@@ -25,7 +25,7 @@ async function aStore(clock: FakeClock, keys: number): Promise<Origin> {
 
 function follow(origin: Origin, role: FollowOpen['role']) {
   const open: FollowOpen = {
-    protocol: 1,
+    protocol: 2,
     node: { name: role, role: 'edge', id: '2'.repeat(16), region: '' },
     nonce: role,
     role,
@@ -49,7 +49,7 @@ async function until(follower: ReturnType<typeof follow>, kind: string): Promise
   return kinds;
 }
 
-describe('the place of a scan', () => {
+describe('the permit of a scan', () => {
   it('is given back before its follower reads that it has caught up, however long that takes', async () => {
     const origin = await aStore(new FakeClock(), 2);
     const [slow, next] = [follow(origin, 'copy'), follow(origin, 'copy')];

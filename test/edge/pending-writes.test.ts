@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest';
+import { edgeDefaults } from '../../src/edge/edge-options.ts';
+import { PendingWrites } from '../../src/edge/pending-writes.ts';
+import type { Record } from '../../src/model/record.ts';
+import { Ledger } from '../../src/replication/ledger.ts';
+import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
+import { systemClock as clock } from '../../src/runtime/system-clock.ts';
+import { live } from '../contract/sample-records.ts';
+import { current, log, registered, sealed, vector } from '../replication/registry-records.ts';
+import { MemoryDisk } from '../support/memory-store.ts';
+
+const write = (key: string, sequence: number, valueBytes = 1) =>
+  live({ key, sequence, log: log(1), value: new Uint8Array(valueBytes) });
+
+async function pending(bytesMax = 10_000) {
+  const ledger = await Ledger.open({ ...edgeDefaults, store: new MemoryDisk().open(), clock, observer });
+  const covers = (covered: ReturnType<typeof vector>, ...puts: Record[]) =>
+    ledger.submit({
+      keys: puts,
+      sync: true,
+      bytes: 0,
+      decide: () => ({ puts, state: { covered }, result: undefined }),
+    });
+  return { writes: new PendingWrites(ledger, bytesMax), covers };
+}
+
+it('a pending write is shown until the feed covers it, and an earlier one of its key stays out', async () => {
+  const { writes, covers } = await pending();
+  writes.set(write('k', 5));
+  writes.set(write('k', 4));
+  expect(writes.get(write('k', 1))?.position.sequence).toBe(5);
+  await covers(vector({ 1: 4 }));
+  expect(writes.get(write('k', 1))).toBeDefined();
+  await covers(vector({ 1: 5 }));
+  expect([writes.get(write('k', 1)), writes.bytes]).toEqual([undefined, 0]);
+  writes.set(write('k', 3));
+  expect(writes.bytes, 'covered already').toBe(0);
+});
+
+it('a pending write goes once its log is sealed before it, or is void', async () => {
+  const { writes, covers } = await pending();
+  writes.set(write('beyond', 6));
+  writes.set(write('within', 5));
+  await covers(vector({ 2: 1 }), registered(2, 1), sealed(1, 1, 5, [2, 2]));
+  expect([writes.get(write('beyond', 1)), writes.get(write('within', 1))]).toEqual([undefined, write('within', 5)]);
+  await covers(vector({ 2: 2 }));
+  expect(writes.get(write('within', 1)), 'covered by the seal').toBe(undefined);
+  const other = await pending();
+  other.writes.set(write('k', 5));
+  await other.covers(vector({ 2: 2 }), registered(1, 1), registered(2, 1), current(1, 2, [2, 2]));
+  expect(other.writes.get(write('k', 1))).toBe(undefined);
+});
+
+it('pending writes are bounded in bytes: the oldest go first, and one that is larger than all is not kept', async () => {
+  const { writes } = await pending(1500);
+  for (const [index, key] of ['a', 'b', 'c'].entries()) writes.set(write(key, index + 1, 300));
+  expect(['a', 'b', 'c'].map((key) => writes.get(write(key, 1))?.key)).toEqual([undefined, 'b', 'c']);
+  expect(writes.bytes).toBeLessThanOrEqual(1500);
+  writes.set(write('large', 9, 2000));
+  expect(writes.get(write('large', 1))).toBe(undefined);
+  writes.clear();
+  expect([writes.get(write('b', 1)), writes.bytes]).toEqual([undefined, 0]);
+});

@@ -1,0 +1,240 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { MemberId } from '../../src/model/position.ts';
+import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
+import type { VirtualClock } from '../support/virtual-time.ts';
+import { OriginGroup } from './origin-group.ts';
+
+const absent = { kind: 'put', key: 'once', value: Buffer.from('x'), condition: { kind: 'absent' } } as const;
+
+describe('an origin that is removed', () => {
+  let group: OriginGroup;
+
+  beforeEach(async () => {
+    group = new OriginGroup();
+    await group.open('a');
+    await group.until(group.at('a').create('ns', group.call()));
+    await group.open('b', ['a']);
+    await group.open('c', ['a']);
+    await group.ready('b', 'c');
+    await group.settled('a', 'b', 'c');
+  });
+
+  const idOf = (name: string) => group.at(name).identity.id as MemberId;
+
+  it('leaves what any survivor holds of it to all of them, and its homes to who removed it', async () => {
+    group.cut('a', 'c');
+    group.cut('b', 'c');
+    await group.put('a', 'k', 'at b alone');
+    await group.alike(['b'], 'k', 'at b alone');
+    const { log } = group.at('a');
+    group.crash('a');
+    group.mend('b', 'c');
+    await group.pass(100);
+    const { logs, missing } = await group.remove('c', 'a');
+    expect([missing, logs.map((sealed) => sealed.log)]).toEqual([[], [log]]);
+    await group.alike(['b', 'c'], 'k', 'at b alone');
+    await group.untilHolds(() =>
+      group.write('b', absent).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect((await group.at('c').find('ns')).home).toBe(idOf('c'));
+    await group.until(group.at('b').create('made after', group.call()));
+    expect((await group.until(group.at('b').members(group.call()))).map(({ name }) => name).sort()).toEqual(['b', 'c']);
+    // Its logs are sealed, so nobody keeps a component for them.
+    await group.untilHolds(() => ['b', 'c'].every((name) => !group.at(name).covered.has(log)));
+  });
+
+  it('has what lies beyond its seals written again by a survivor that holds it, the stamp kept (R23)', async () => {
+    group.cut('a', 'c');
+    group.cut('b', 'c');
+    const written = await group.put('a', 'k', 'at b alone');
+    await group.alike(['b'], 'k', 'at b alone');
+    const { log } = group.at('a');
+    group.crash('a');
+    const few = { details: { reason: 'too-few-reports', limit: 2, seen: 1 } };
+    await expect(group.remove('c', 'a')).rejects.toMatchObject(few);
+    const { logs, missing } = await group.remove('c', 'a', true);
+    expect(missing).toEqual(['b']);
+    const [first] = written.written;
+    if (first === undefined) throw new Error('nothing was written');
+    expect(logs.find((sealed) => sealed.log === log)?.final).toBeLessThan(first.position.sequence);
+    expect(await group.text('c', 'k'), 'forced: nobody else has it').toBe(null);
+    group.mend('b', 'c');
+    await group.alike(['b', 'c'], 'k', 'at b alone');
+    // The session's position lies beyond the seal: it counts up to there, and no longer.
+    const { record } = await group.get('c', 'k', sessionAfterRecord(emptySession, first.position, first.stamp));
+    expect(record?.stamp).toBe(first.stamp);
+    // By whoever of the two was first.
+    expect([group.at('b').log, group.at('c').log]).toContain(record?.position.log);
+  });
+
+  it('is waited for until what a survivor reports of it is here, and no longer', async () => {
+    group.cut('a', 'b');
+    group.cut('b', 'c');
+    for (let i = 0; i < 40; i++) await group.put('a', `k${i}`, 'at c alone');
+    await group.alike(['c'], 'k39', 'at c alone');
+    group.crash('a');
+    group.mend('b', 'c');
+    // As soon as c is reached: its feed has yet to bring what it reports.
+    await group.untilHolds(() =>
+      group.remove('b', 'a').then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect(await group.text('b', 'k39')).toBe('at c alone');
+    group.crash('c');
+    await group.remove('b', 'c');
+    // Its home passed on twice: who decides now waits for nothing that is gone.
+    expect((await group.write('b', absent)).written).toHaveLength(1);
+  });
+
+  it('counts in no majority any more', async () => {
+    group.crash('a');
+    group.crash('b');
+    expect((await group.put('c', 'k', '1', { durability: 'majority' })).durability).toBe('local');
+    await group.remove('c', 'a', true);
+    await group.remove('c', 'b', true);
+    expect((await group.put('c', 'k', '2', { durability: 'majority' })).durability).toBe('majority');
+  });
+
+  it('does not remove itself, and is not removed under a name that nobody has', async () => {
+    await expect(group.remove('a', 'a')).rejects.toMatchObject({ details: { reason: 'not-myself' } });
+    await expect(group.remove('a', 'nobody')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('joins as a new member when it comes back, and brings what only it had', async () => {
+    group.cut('a', 'b');
+    group.cut('a', 'c');
+    await group.pass(50);
+    const { written } = await group.put('a', 'mine', 'seen by nobody');
+    const before = idOf('a');
+    await group.remove('b', 'a');
+    await group.alike(['b', 'c'], 'mine', null);
+    group.mend('a', 'b');
+    group.mend('a', 'c');
+    await group.untilHolds(() => group.anew('a') !== undefined);
+    expect(group.anew('a')).toContain('removed');
+    await expect(group.put('a', 'k', 'refused')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await group.beginsAnew('a');
+    expect(idOf('a')).not.toBe(before);
+    await group.alike(['a', 'b', 'c'], 'mine', 'seen by nobody');
+    const { record } = await group.get('c', 'mine');
+    expect([record?.stamp, record?.position.log]).toEqual([written[0]?.stamp, group.at('a').log]);
+    await group.settled('a', 'b', 'c');
+    const members = await group.until(group.at('b').members(group.call()));
+    expect(members.map(({ name }) => name).sort()).toEqual(['a', 'b', 'c']);
+    expect(members.map(({ id }) => id)).not.toContain(before);
+  });
+
+  it('is removed by one at a time: who may not decide asks nobody else', async () => {
+    const [a, b, c] = [idOf('a'), idOf('b'), idOf('c')];
+    group.crash('a');
+    await group.until(group.at('c').report({ member: a, initiator: b, reporter: c }));
+    const asked = vi.spyOn(group.at('b'), 'report');
+    await expect(group.remove('c', 'a')).rejects.toMatchObject({ details: { reason: 'removal-open' } });
+    expect(asked).not.toHaveBeenCalled();
+    expect((await group.remove('b', 'a')).missing).toEqual([]);
+  });
+
+  it('is removed once where two ask for that at the same time, and both know who took over', async () => {
+    group.crash('a');
+    await group.pass(100);
+    const removing = ['b', 'c'].map((name) =>
+      group.at(name).removeMember({ name: 'a', force: false }, group.call(5000)),
+    );
+    const outcomes = await group.until(Promise.allSettled(removing));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1);
+    // Whoever was refused may ask again: until somebody has removed it.
+    await group.untilHolds(async () => {
+      const { status = 'fulfilled' } = (await Promise.allSettled([group.remove('b', 'a')]))[0] ?? {};
+      return status === 'fulfilled' || (await names('b')).join() === 'b,c';
+    });
+    await group.untilHolds(async () => {
+      const homes = await Promise.all(['b', 'c'].map(async (name) => (await group.at(name).find('ns')).home));
+      return homes[0] === homes[1] && homes[0] !== undefined && ['b', 'c'].map(idOf).includes(homes[0]);
+    });
+    expect([await names('b'), await names('c')]).toEqual([
+      ['b', 'c'],
+      ['b', 'c'],
+    ]);
+  });
+
+  it('leaves its homes to one that goes on where it and its successor are removed one after the other', async () => {
+    group.crash('a');
+    await group.remove('b', 'a');
+    await group.untilHolds(async () => (await group.at('c').find('ns')).home === idOf('b'));
+    group.crash('b');
+    await group.remove('c', 'b', true);
+    expect((await group.at('c').find('ns')).home).toBe(idOf('c'));
+    expect((await group.write('c', absent)).written).toHaveLength(1);
+  });
+
+  it('has nothing taken from it any more by who reported, also after a restart', async () => {
+    const [a, b, c] = [idOf('a'), idOf('b'), idOf('c')];
+    group.cut('a', 'b');
+    await group.until(group.at('c').report({ member: a, initiator: b, reporter: c }));
+    await group.put('a', 'k', 'after the report');
+    await group.pass(1000);
+    expect(await group.text('c', 'k')).toBe(null);
+    group.crash('c');
+    await group.open('c');
+    await group.pass(1000);
+    expect(await group.text('c', 'k')).toBe(null);
+    await group.until(group.at('c').report({ member: a, initiator: b, reporter: c, withdraws: true }));
+    await group.alike(['c'], 'k', 'after the report');
+  });
+
+  it('is reported on also by an origin that cannot be followed, and was never met since a restart', async () => {
+    group.crash('b');
+    await group.open('b', [], {}, async ({ clock }) => {
+      (clock as VirtualClock).skewMs = -500;
+    });
+    await group.pass(200);
+    group.crash('a');
+    const { peers = [] } = await group.at('b').status();
+    expect(peers.map(({ address, id }) => [address, id])).toContainEqual(['c', '']);
+    expect((await group.remove('b', 'a')).missing).toEqual([]);
+  });
+
+  it('leaves who it let in, whom only a survivor knows, to be reckoned with by all', async () => {
+    const unmet = 'dddddddddddddddd' as MemberId;
+    const b = group.at('b');
+    const report = b.report.bind(b);
+    const spy = vi.spyOn(b, 'report').mockImplementation(async (request, call) => {
+      const told = await report(request, call);
+      return { ...told, registered: [...told.registered, unmet] };
+    });
+    group.crash('a');
+    expect((await group.remove('c', 'a')).missing).toEqual([unmet]);
+    spy.mockRestore();
+    // Soon b knows it by that removal alone, and it can be removed as well.
+    await group.untilHolds(async () => !(await names('b')).includes('a'));
+    expect((await group.remove('b', unmet)).missing).toEqual([]);
+  });
+
+  async function names(at: string): Promise<string[]> {
+    const members = await group.until(group.at(at).members({ ...group.call(), forwarded: true }));
+    return members.map(({ name }) => name).sort();
+  }
+});
+
+it('a deletion that waited for a member is purged once that is removed (R19)', async () => {
+  const group = new OriginGroup({ tombstoneRetentionMs: 100 });
+  await group.open('a');
+  await group.until(group.at('a').create('ns', group.call()));
+  await group.open('b', ['a']);
+  await group.ready('b');
+  await group.put('a', 'k', 'v');
+  await group.alike(['b'], 'k', 'v');
+  group.crash('b');
+  await group.write('a', { kind: 'delete', key: 'k' });
+  await group.pass(3000);
+  expect((await group.get('a', 'k')).record?.kind).toBe('tombstone');
+  expect((await group.at('a').status()).notes.join()).toContain('1 deletions are past their retention');
+  await group.remove('a', 'b');
+  await group.put('a', 'other', 'x');
+  await group.untilHolds(async () => (await group.get('a', 'k')).record === undefined);
+});

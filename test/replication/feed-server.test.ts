@@ -1,0 +1,197 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { FeedEvent, FollowerMessage, FollowOpen, FollowStart } from '../../src/model/feed.ts';
+import { everything } from '../../src/model/filter.ts';
+import type { Record } from '../../src/model/record.ts';
+import type { VersionVector } from '../../src/model/version-vector.ts';
+import { originDefaults } from '../../src/origin/origin-options.ts';
+import { FeedServer } from '../../src/replication/feed-server.ts';
+import { Ledger } from '../../src/replication/ledger.ts';
+import type { LedgerState } from '../../src/replication/ledger-state.ts';
+import { logKeys } from '../../src/replication/logs.ts';
+import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
+import { systemClock as clock } from '../../src/runtime/system-clock.ts';
+import { live, namespaceA, stampAt } from '../contract/sample-records.ts';
+import { MemoryDisk } from '../support/memory-store.ts';
+import { current, log, member, openedAt, registered, said, sealed, vector } from './registry-records.ts';
+
+const identity = { name: 'server', role: 'origin', id: 'c'.repeat(16), region: 'r' } as const;
+
+let ledger: Ledger;
+let server: FeedServer;
+let generation: string;
+/** Whether all other members were heard from since the stream began. */
+let heard: boolean;
+
+beforeEach(async () => {
+  generation = 'g1';
+  heard = true;
+  ledger = await Ledger.open({ ...originDefaults, store: new MemoryDisk().open(), clock, observer });
+  server = new FeedServer({
+    ...originDefaults,
+    scanRecordsMax: 2,
+    scanStallMs: 20,
+    ledger,
+    clock,
+    observer,
+    identity,
+    clusterId: () => 'c',
+    nonce: 'n',
+    generation: () => generation,
+    bound: () => undefined,
+    heardFromAllSince: () => heard,
+  });
+  // Log 1 ended at 5 and log 2 goes on; log 3 was never seen by a member.
+  const unseen = said(logKeys.log(log(3)), { member: member(1), opened: openedAt(0) }, { log: log(3), sequence: 1 });
+  const records = [sealed(1, 1, 5, [2, 2]), registered(2, 1), current(1, 2, [2, 3]), unseen];
+  await commit([...records, write('old', 1, 4), write('new', 2, 4)], { covered: vector({ 1: 5, 2: 4 }) });
+});
+
+function write(key: string, n: number, sequence: number): Record {
+  return live({ key, sequence, log: log(n), stamp: stampAt(sequence, log(n)) });
+}
+
+function commit(puts: readonly Record[], state: Partial<LedgerState> = {}): Promise<void> {
+  return ledger.submit({ keys: puts, sync: true, bytes: 0, decide: () => ({ puts, state, result: undefined }) });
+}
+
+async function* noProbes(): AsyncGenerator<FollowerMessage> {}
+
+/** What a follower is sent up to caught-up: why it resyncs, and the keys of data. */
+async function follow(role: FollowOpen['role'], start: FollowStart) {
+  const ended = new AbortController();
+  const open: FollowOpen = {
+    protocol: 2,
+    node: { ...identity, name: 'follower', id: 'd'.repeat(16) },
+    nonce: 'f',
+    role,
+    filter: everything,
+    values: { kind: 'all' },
+    start,
+  };
+  const events: FeedEvent[] = [];
+  for await (const event of server.follow(open, noProbes(), ended.signal)) {
+    events.push(event);
+    if (event.kind === 'caught-up') break;
+  }
+  ended.abort();
+  const resync = events.find(({ kind }) => kind === 'resync');
+  const records = events.flatMap((event) => (event.kind === 'changes' ? event.records : []));
+  return {
+    events,
+    resync: resync?.kind === 'resync' ? resync.reason : undefined,
+    keys: records.filter(({ namespace }) => namespace === namespaceA).map(({ key }) => key),
+  };
+}
+
+const cursor = (of: VersionVector): FollowStart => ({ kind: 'cursor', cursor: of });
+
+describe('the cursor of an edge', () => {
+  it('is answered with what each log holds from there on, sealed ones included', async () => {
+    expect(await follow('copy', cursor(vector({ 1: 3, 2: 3 })))).toMatchObject({ keys: ['old', 'new'] });
+    expect(await follow('copy', cursor(vector({ 1: 5, 2: 3 })))).toMatchObject({ keys: ['new'] });
+    expect((await follow('copy', cursor(vector({ 1: 5, 2: 4 })))).resync).toBe(undefined);
+  });
+
+  it.each([
+    ['lies below the floor', vector({ 1: 3, 2: 4 }), 'below-floor'],
+    ['does not name a log that was purged of', vector({ 2: 4 }), 'below-floor'],
+    ['goes beyond a seal', vector({ 1: 6, 2: 4 }), 'beyond-seal'],
+    ['names a log that no member ever saw', vector({ 1: 5, 2: 4, 3: 1 }), 'void-log'],
+  ])('is answered with a resync where it %s', async (_, of, reason) => {
+    await commit([], { floor: vector({ 1: 4 }) });
+    const { resync, keys } = await follow('copy', cursor(of));
+    expect([resync, keys.sort()]).toEqual([reason, ['new', 'old']]);
+  });
+
+  it('is not compared with the floor by what its seals imply: what is implied was not told', async () => {
+    await commit([], { floor: vector({ 1: 5 }) });
+    expect((await follow('copy', cursor(vector({ 2: 4 })))).resync).toBe('below-floor');
+    expect((await follow('copy', cursor(vector({ 1: 5, 2: 4 })))).resync).toBe(undefined);
+  });
+
+  it('may name a log that is not known here: its writes may still come', async () => {
+    expect((await follow('copy', cursor(vector({ 1: 5, 2: 4, 9: 7 })))).resync).toBe(undefined);
+  });
+});
+
+describe('the cursor of a member', () => {
+  it('is served beyond a seal and of a void log: by what it lacks it hears of them', async () => {
+    const { resync, keys } = await follow('peer', cursor(vector({ 1: 9, 2: 3, 3: 1 })));
+    expect([resync, keys]).toEqual([undefined, ['new']]);
+  });
+
+  it('is refused below the floor: its disk was put back, and it begins anew (R8)', async () => {
+    await commit([], { floor: vector({ 1: 4 }) });
+    const refused = follow('peer', cursor(vector({ 1: 3, 2: 4 })));
+    await expect(refused).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', details: { reason: 'below-floor' } });
+  });
+
+  it('that broke off its first scan takes everything again, with no resync', async () => {
+    const { resync, keys } = await follow('peer', { kind: 'partial', token: 'of another generation' });
+    expect([resync, keys.sort()]).toEqual([undefined, ['new', 'old']]);
+  });
+});
+
+describe('a scan that broke off', () => {
+  /** The first page that told how far the scan got. */
+  async function firstPage(start: FollowStart) {
+    const { events } = await follow('copy', start);
+    const page = events.find((event) => event.kind === 'changes' && event.token !== undefined);
+    if (page?.kind !== 'changes' || page.token === undefined) throw new Error('no page told a token');
+    return { token: page.token, keys: page.records.map(({ key }) => key) };
+  }
+
+  it('goes on behind its token, and then shows what changed meanwhile', async () => {
+    const { token, keys: shown } = await firstPage({ kind: 'nothing' });
+    await commit([write('later', 2, 5)], { covered: vector({ 2: 5 }) });
+    const { resync, keys, events } = await follow('copy', { kind: 'partial', token });
+    expect([resync, [...new Set(keys)].sort()]).toEqual([undefined, ['later', 'new', 'old']]);
+    const again = events.flatMap((event) => (event.kind === 'changes' ? event.records.map(({ key }) => key) : []));
+    expect([shown.length, shown.filter((key) => again.includes(key))]).toEqual([2, []]);
+  });
+
+  it('begins anew with a resync in another generation of the server (R21)', async () => {
+    const { token } = await firstPage({ kind: 'nothing' });
+    generation = 'g2';
+    const { resync, keys } = await follow('copy', { kind: 'partial', token });
+    expect([resync, keys.sort()]).toEqual(['void-progress', ['new', 'old']]);
+  });
+
+  it('goes on from its cursor where its token is worth nothing any more', async () => {
+    const { token } = await firstPage(cursor(vector({ 1: 3, 2: 3 })));
+    generation = 'g2';
+    const start = { kind: 'cursor', cursor: vector({ 1: 5, 2: 3 }), token } as const;
+    expect(await follow('copy', start)).toMatchObject({ resync: undefined, keys: ['new'] });
+  });
+});
+
+describe('a watch', () => {
+  it('resumes from a folded cursor: what the seals imply it was shown', async () => {
+    await commit([write('later', 2, 5)], { covered: vector({ 2: 5 }) });
+    expect(await follow('watch', cursor(vector({ 2: 4 })))).toMatchObject({ resync: undefined, keys: ['later'] });
+  });
+
+  it('resumes from a cursor in a log that was sealed since', async () => {
+    expect(await follow('watch', cursor(vector({ 1: 4 })))).toMatchObject({ resync: undefined, keys: ['new'] });
+  });
+
+  it('is refused for now where it was shown what is not here yet', async () => {
+    await expect(follow('watch', cursor(vector({ 2: 9 })))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'session-not-covered' },
+    });
+  });
+
+  it('is reset where its cursor names a log that nobody knows any more, once all members were heard from', async () => {
+    expect((await follow('watch', cursor(vector({ 2: 4, 9: 1 })))).resync).toBe('void-log');
+    heard = false;
+    await expect(follow('watch', cursor(vector({ 2: 4, 9: 1 })))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it.each([
+    ['beyond a seal', vector({ 1: 6 }), 'beyond-seal'],
+    ['of a void log', vector({ 2: 4, 3: 1 }), 'void-log'],
+  ])('is reset where its cursor lies %s', async (_, of, reason) => {
+    expect((await follow('watch', cursor(of))).resync).toBe(reason);
+  });
+});
