@@ -10,6 +10,7 @@ import { limits } from '../model/limits.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { RpcServer } from '../rpc/server/rpc-server.ts';
 import { AnswerRoom } from '../runtime/answer-room.ts';
+import type { Rooms } from '../runtime/rooms.ts';
 import { UploadRoom } from '../runtime/upload-room.ts';
 import type { Closing } from './closing.ts';
 import type { Outside } from './outside.ts';
@@ -45,21 +46,15 @@ const neverAborted = new AbortController().signal;
 export async function hostNode(upstream: Upstream, options: NodeHostOptions): Promise<RunningNode> {
   const { outside, metrics, closing, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
   const { clock, logger } = outside;
-  const { connectionsMax, connectionsPerAddressMax: perAddress, answerMemoryBytes, uploadMemoryBytes } = options;
-  const connections = { connectionsMax, connectionsPerAddressMax: perAddress === 0 ? connectionsMax : perAddress };
-  const rooms = {
-    answers: new AnswerRoom({ bytesMax: answerMemoryBytes }),
-    uploads: new UploadRoom({ bytesMax: uploadMemoryBytes, valueBytesMax: valueRequestBytesMax }),
-  };
+  const connections = connectionsOf(options);
+  const rooms = roomsOf(options);
   const statusCall = (): Call => ({ deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted });
   const statusOrNone = (): Promise<NodeStatus | undefined> => upstream.status(statusCall()).catch(() => undefined);
-  const routes = new NodeRoutes(
-    {
-      metrics: async () => metrics.scrape(await statusOrNone()),
-      status: (call) => upstream.status(call),
-    },
-    clock,
-  );
+  const report = {
+    metrics: async () => metrics.scrape(await statusOrNone()),
+    status: (call: Call) => upstream.status(call),
+  };
+  const routes = new NodeRoutes(report, clock);
   const listener = new HttpListener({
     surfaces: [
       // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
@@ -67,21 +62,10 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
       { name: 'rest', surface: new RestSurface(upstream, clock, rooms) },
       { name: 'node', surface: routes, always: true },
     ],
-    clock,
-    logger,
-    observer: metrics.http,
-    exchangeMs: requestTimeoutMs,
-    ...connections,
+    ...{ clock, logger, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },
   });
-  const server = new RpcServer({
-    upstream,
-    clock,
-    logger,
-    requestTimeoutMs,
-    observer: metrics.rpc,
-    rooms,
-    ...connections,
-  });
+  const serving = { upstream, clock, logger, requestTimeoutMs, observer: metrics.rpc, rooms };
+  const server = new RpcServer({ ...serving, ...connections });
   // Closed in the opposite order: while gRPC drains, HTTP still tells that the node is not ready.
   const httpAddress = await listener.start(http.host, http.port);
   closing.add('HTTP listener', () => listener.stop(drainTimeoutMs));
@@ -95,5 +79,16 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
       routes.drain();
       return closing.close();
     },
+  };
+}
+
+function connectionsOf({ connectionsMax, connectionsPerAddressMax: perAddress }: NodeHostOptions) {
+  return { connectionsMax, connectionsPerAddressMax: perAddress === 0 ? connectionsMax : perAddress };
+}
+
+function roomsOf({ answerMemoryBytes, uploadMemoryBytes }: NodeHostOptions): Rooms {
+  return {
+    answers: new AnswerRoom({ bytesMax: answerMemoryBytes }),
+    uploads: new UploadRoom({ bytesMax: uploadMemoryBytes, valueBytesMax: valueRequestBytesMax }),
   };
 }

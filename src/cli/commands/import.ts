@@ -12,6 +12,7 @@ import type { ImportRecord } from '../formats/import-record.ts';
 import { readCsv } from '../formats/read-csv.ts';
 import { readObjects } from '../formats/read-objects.ts';
 import { recordOfColumns } from '../formats/record-of-columns.ts';
+import type { Terminal } from '../terminal.ts';
 import { Checkpoint, fileIdentity } from '../transfer/checkpoint.ts';
 import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
 import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
@@ -135,20 +136,23 @@ interface Counts {
   readonly expired: number;
 }
 
+interface Beginning {
+  readonly progress: Progress;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly saving: PacedCheckpoint;
+  /** Leading records that are acknowledged already. */
+  readonly skip: number;
+  readonly skipped: SkippedFile | undefined;
+}
+
 async function importFile(run: ImportRun): Promise<ExitCode> {
-  const { words, context, cluster } = run;
-  const { terminal, clock, random } = context;
-  const namespace = cluster.namespace(words.namespace);
-  const progress = await progressOf(run);
-  const checkpoint = await checkpointOf(run);
-  const skip = (await checkpoint?.load())?.records ?? 0;
-  if (skip > 0) terminal.note(`going on behind record ${skip}, where the last import stopped`);
-  const skipped = run.skippedPath === undefined ? undefined : new SkippedFile(run.skippedPath, skip > 0);
-  const saving = new PacedCheckpoint(checkpoint, clock);
+  const { terminal, clock, random } = run.context;
+  const namespace = run.cluster.namespace(run.words.namespace);
+  const { progress, checkpoint, saving, skip, skipped } = await beginning(run);
   let acknowledged = skip;
   let expired = 0;
   let read = 0;
-  const input = counted(words.file === '-' ? terminal.input : createReadStream(words.file), (bytes) => {
+  const input = inputOf(run, (bytes) => {
     read = bytes;
     progress.at(read, acknowledged);
   });
@@ -160,9 +164,9 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
         expired += count;
       },
       skipped: skipped && ((record) => skipped.add(record)),
-      advanced: async (count) => {
+      advanced: (count) => {
         acknowledged = count;
-        await saving.save({ records: count });
+        return saving.save({ records: count });
       },
     });
     progress.at(read, records);
@@ -173,16 +177,37 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
   } catch (error) {
     progress.at(read, acknowledged);
     progress.stop();
-    await saving.saveLast().catch((failure: Error) => {
-      terminal.note(`how far it came could not be saved: ${failure.message}`);
-    });
-    const goesOn = checkpoint !== undefined && acknowledged > 0;
-    terminal.note(`stopped with ${acknowledged} records acknowledged${goesOn ? '; run it again to go on' : ''}`);
+    await saveLast(saving, terminal);
+    terminal.note(stoppedWith(acknowledged, checkpoint !== undefined));
     if (terminal.stopped.aborted) return exitCodes.stopped;
     throw error;
   } finally {
     await skipped?.close();
   }
+}
+
+/** Where it begins: at the first record, or where an import before it stopped. */
+async function beginning(run: ImportRun): Promise<Beginning> {
+  const progress = await progressOf(run);
+  const checkpoint = await checkpointOf(run);
+  const saving = new PacedCheckpoint(checkpoint, run.context.clock);
+  const skip = (await checkpoint?.load())?.records ?? 0;
+  if (skip > 0) run.context.terminal.note(`going on behind record ${skip}, where the last import stopped`);
+  const skipped = run.skippedPath === undefined ? undefined : new SkippedFile(run.skippedPath, skip > 0);
+  return { progress, checkpoint, saving, skip, skipped };
+}
+
+function stoppedWith(acknowledged: number, isRemembered: boolean): string {
+  const goesOn = isRemembered && acknowledged > 0;
+  return `stopped with ${acknowledged} records acknowledged${goesOn ? '; run it again to go on' : ''}`;
+}
+
+async function saveLast(saving: PacedCheckpoint, { note }: Terminal): Promise<void> {
+  await saving.saveLast().catch((failure: Error) => note(`how far it came could not be saved: ${failure.message}`));
+}
+
+function inputOf({ words, context }: ImportRun, tell: (bytes: number) => void): AsyncIterable<Uint8Array> {
+  return counted(words.file === '-' ? context.terminal.input : createReadStream(words.file), tell);
 }
 
 function progressOf({ words, context: { terminal }, bytes }: ImportRun): Promise<Progress> {

@@ -48,16 +48,11 @@ export async function importRecords(
   const prefix = new AcknowledgedPrefix(options.skip, options.advanced, (error) => failing.abort(error));
   const running = new Set<Promise<void>>();
   const underWay = new Set<string>();
-  const send = async (batch: Batch) => {
-    try {
-      await writeBatch(batch.records, options, signal);
-      prefix.acknowledge(batch.end);
-    } catch (error) {
-      failing.abort(error);
-    } finally {
-      places.release();
-    }
-  };
+  const send = (batch: Batch) =>
+    writeBatch(batch.records, options, signal)
+      .then(() => prefix.acknowledge(batch.end))
+      .catch((error: unknown) => failing.abort(error))
+      .finally(() => places.release());
   try {
     for await (const batch of batches(records, options)) {
       await places.acquire(signal);

@@ -1,4 +1,4 @@
-import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { ServerOptions, ServiceDefinition } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { MeridianError } from '../../model/errors.ts';
@@ -46,6 +46,18 @@ const bounds = {
   callsPerConnectionMax: 4096,
 } as const;
 
+const serverOptions: ServerOptions = {
+  'grpc.max_receive_message_length': messageBytesMax,
+  'grpc.max_send_message_length': messageBytesMax,
+  'grpc.max_concurrent_streams': bounds.callsPerConnectionMax,
+  // Its bookkeeping for every call is read by nobody here.
+  'grpc.enable_channelz': 0,
+  // A half-open connection dies within half a minute, whoever of the two is gone.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_permit_without_calls': 1,
+};
+
 /** Milliseconds between looks at the node's readiness, for grpc.health.v1. */
 const healthIntervalMs = 1000;
 
@@ -76,27 +88,9 @@ export class RpcServer {
       stopping: this.#stopping.signal,
     };
     this.#options = options;
-    this.#server = new Server({
-      'grpc.max_receive_message_length': messageBytesMax,
-      'grpc.max_send_message_length': messageBytesMax,
-      'grpc.max_concurrent_streams': bounds.callsPerConnectionMax,
-      // Its bookkeeping for every call is read by nobody here.
-      'grpc.enable_channelz': 0,
-      // A half-open connection dies within half a minute, whoever of the two is gone.
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 10_000,
-      'grpc.keepalive_permit_without_calls': 1,
-    });
+    this.#server = new Server(serverOptions);
     this.#uploads = uploadGuard(options);
-    const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax = connectionsMax } = options;
-    const guard = new SessionGuard({
-      clock: options.clock,
-      uploads: this.#uploads,
-      connectionsMax,
-      connectionsPerAddressMax,
-      callsMax: options.callsMax ?? bounds.callsMax,
-      rejected: (reason) => timing.observer.answered('none', 'RESOURCE_EXHAUSTED', reason, 0),
-    });
+    const guard = sessionGuard(options, this.#uploads, timing.observer);
     if (!onHttp2Server(this.#server, (http2) => guard.watch(http2))) {
       options.logger.log('warn', 'this version of grpc-js shows no HTTP/2 server: connections are not bounded');
     }
@@ -173,6 +167,15 @@ export class RpcServer {
     this.#tellHealth(ready ? 'SERVING' : 'NOT_SERVING');
     this.#timer = clock.timer(healthIntervalMs, () => void this.#watchHealth());
   }
+}
+
+function sessionGuard(options: RpcServerOptions, uploads: UploadGuard, observer: RpcObserver): SessionGuard {
+  const { clock, callsMax = bounds.callsMax } = options;
+  const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax = connectionsMax } = options;
+  return new SessionGuard({
+    ...{ clock, uploads, connectionsMax, connectionsPerAddressMax, callsMax },
+    rejected: (reason) => observer.answered('none', 'RESOURCE_EXHAUSTED', reason, 0),
+  });
 }
 
 /** Followers, watches of health and reflection last as they like; all else is a request with an end. */
