@@ -1,7 +1,8 @@
 // Makes a fresh clone ready: installs the locked packages where any is missing, and builds dist where it is older than
-// the sources. Run by `npm test`, `npm run demo` and the like, so that each of them is one command.
+// the sources. Run by `npm test`, `npm run demo` and the like, so that each of them is one command. With --clean, before
+// a package is made, dist is built from nothing: what an earlier build left of a source that is gone would be shipped.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -36,6 +37,7 @@ if (missingPackages()) {
   process.stderr.write('installing the locked packages …\n');
   run('npm', ['ci', '--no-audit', '--no-fund']);
 }
+if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 const built = join(root, 'dist/cli/main.js');
 const stale = ['src', 'tsconfig.json', 'package-lock.json'].some(
   (path) => !existsSync(built) || newestMs(path) > statSync(built).mtimeMs,

@@ -17,7 +17,7 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
   replication: { folders: ['model', 'runtime'], types: ['store'] },
   origin: { folders: ['model', 'runtime', 'replication'], types: ['store'] },
   edge: { folders: ['model', 'runtime', 'replication'], types: ['store'] },
-  rpc: { folders: ['model', 'runtime'], packages: /^(@grpc\/|grpc-health-check$)/ },
+  rpc: { folders: ['model', 'runtime'], packages: /^(@grpc\/|grpc-health-check$|protobufjs(\/|$))/ },
   http: { folders: ['model', 'runtime'] },
   client: { folders: ['model', 'runtime', 'rpc', 'node'] },
   metrics: {
@@ -43,7 +43,7 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
   },
   cli: {
     folders: ['config', 'node', 'client', 'model', 'runtime'],
-    packages: /^(yargs(\/helpers)?|cli-progress|csv-parse(\/.*)?)$/,
+    packages: /^(yargs(\/helpers)?|cli-progress|csv-parse(\/.*)?|fzstd)$/,
   },
 };
 

@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../client/cluster-handle.ts';
+import { unknownVariables } from '../config/unknown-variables.ts';
 import type { CommandContext } from './command.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readConfig, type Words, withOptions } from './option-flags.ts';
@@ -23,7 +24,9 @@ export async function withCluster(
   context: CommandContext,
   run: (cluster: ClusterHandle) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const cluster = context.connect(readConfig('client', words as Words, context.terminal.environment));
+  const { environment, note } = context.terminal;
+  for (const name of unknownVariables(environment)) note(`no option knows the variable ${name}`);
+  const cluster = await context.connect(await readConfig('client', words as Words, environment));
   try {
     return await run(cluster);
   } finally {

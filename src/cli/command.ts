@@ -17,7 +17,9 @@ export interface CommandContext {
   readonly clock: Clock;
   readonly random: Random;
   /** Connects as the client options say. Whoever connects closes. */
-  connect(config: ClientConfig): ClusterHandle;
+  connect(config: ClientConfig): Promise<ClusterHandle>;
+  /** The process's words as bytes, each with a zero behind it; undefined where the system does not tell them. */
+  commandLine?(): Uint8Array | undefined;
 }
 
 /** One command: how it reads its words, and what it does. */

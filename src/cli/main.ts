@@ -1,14 +1,31 @@
 #!/usr/bin/env node
-import { connect } from '../client/connect.ts';
-import { formatAddress } from '../config/parse-address.ts';
-import { systemRandom } from '../runtime/random.ts';
-import { systemClock } from '../runtime/system-clock.ts';
-import { processTerminal } from './process-terminal.ts';
-import { runCommandLine } from './run.ts';
+import { readFileSync } from 'node:fs';
+import nodeModule from 'node:module';
+
+// Before anything else is loaded: from Node.js 22 on, what was compiled once is kept for the next start.
+const keepCompiled: unknown = Reflect.get(nodeModule, 'enableCompileCache');
+if (typeof keepCompiled === 'function') keepCompiled.call(nodeModule);
+
+const { formatAddress } = await import('../config/parse-address.ts');
+const { systemRandom } = await import('../runtime/random.ts');
+const { systemClock } = await import('../runtime/system-clock.ts');
+const { processTerminal } = await import('./process-terminal.ts');
+const { runCommandLine } = await import('./run.ts');
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   terminal: processTerminal(systemClock),
   clock: systemClock,
   random: systemRandom,
-  connect: ({ endpoints, timeoutMs }) => connect({ endpoints: endpoints.map(formatAddress), timeoutMs }),
+  connect: async ({ endpoints, timeoutMs }) => {
+    // Help, and whatever is refused before it begins, need no network library.
+    const { connect } = await import('../client/connect.ts');
+    return connect({ endpoints: endpoints.map(formatAddress), timeoutMs });
+  },
+  commandLine: () => {
+    try {
+      return readFileSync('/proc/self/cmdline');
+    } catch {
+      return undefined; // Only Linux has it.
+    }
+  },
 });

@@ -29,7 +29,10 @@ function flagOf(option: Option, target: Target): Options {
     : fallback === undefined || fallback === ''
       ? 'default: none'
       : `default: ${fallback}`;
-  const describe = `${option.help} [${kindName(option)}; ${shown}; ${variableOf(option)}]`;
+  const [value, variable] = [kindName(option), variableOf(option)];
+  const describe = `${option.help} [${
+    option.list ? `${value} …; ${shown}; ${variable}, by commas` : `${value}; ${shown}; ${variable}`
+  }]`;
   const group = `${option.group}:`;
   if (option.kind === 'boolean') return { type: 'boolean', describe, group };
   if (!option.list) return { type: 'string', requiresArg: true, describe, group };
@@ -39,14 +42,14 @@ function flagOf(option: Option, target: Target): Options {
 }
 
 /** @throws UsageError in one line, where a flag, variable or file is wrong */
-export function readConfig<T extends Target>(
+export async function readConfig<T extends Target>(
   target: T,
   words: Words,
   env: Readonly<Record<string, string | undefined>>,
-): ConfigOf<T> {
+): Promise<ConfigOf<T>> {
   const path = words['config'] ?? env['MERIDIAN_CONFIG'];
   try {
-    const file = typeof path === 'string' && path !== '' ? readConfigFile(path) : {};
+    const file = typeof path === 'string' && path !== '' ? await readConfigFile(path) : {};
     return resolveConfig(target, { flags: words, env, file });
   } catch (error) {
     if (isMeridianError(error, 'INVALID_ARGUMENT')) throw new UsageError(error.message, error);

@@ -32,6 +32,7 @@ export function processTerminal(clock: Clock): Terminal {
     environment: process.env,
     interactive: process.stderr.isTTY === true,
     inputIsKeyboard: process.stdin.isTTY === true,
+    outputIsScreen: process.stdout.isTTY === true,
     stopped,
   };
 }

@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 import { softwareVersion } from '../node/software-version.ts';
+import { refuseBrokenWords } from './broken-words.ts';
 import { type Choose, type CommandContext, install } from './command.ts';
 import { benchCommand } from './commands/bench.ts';
 import { checkCommand } from './commands/check.ts';
@@ -27,6 +28,7 @@ type Run = (context: CommandContext) => Promise<ExitCode>;
 export async function runCommandLine(words: readonly string[], context: CommandContext): Promise<ExitCode> {
   const { terminal } = context;
   try {
+    refuseBrokenWords(words, () => context.commandLine?.());
     const chosen = await parse(words);
     if (typeof chosen !== 'string') return await chosen(context);
     await terminal.write(`${chosen}\n`);

@@ -4,7 +4,7 @@ import { exitCodes } from './exit-code.ts';
 
 /** What of a process is looked at. */
 export interface SignalledProcess {
-  on(name: 'SIGINT' | 'SIGTERM', run: (name: NodeJS.Signals) => void): unknown;
+  on(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP', run: (name: NodeJS.Signals) => void): unknown;
   exit(code: number): void;
 }
 
@@ -29,5 +29,7 @@ export function stopSignal(signalled: SignalledProcess, clock: Clock): AbortSign
   };
   signalled.on('SIGINT', stop);
   signalled.on('SIGTERM', stop);
+  // A terminal that is closed sends it. Nothing is to be read anew: a node that is to have other options is restarted.
+  signalled.on('SIGHUP', stop);
   return stopping.signal;
 }

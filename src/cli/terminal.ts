@@ -10,6 +10,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** True where standard input is a keyboard, from which no value is awaited. */
   readonly inputIsKeyboard: boolean;
-  /** Aborted by SIGINT or SIGTERM. */
+  /** True where a person sees standard output. */
+  readonly outputIsScreen: boolean;
+  /** Aborted by SIGINT, SIGTERM or SIGHUP. */
   readonly stopped: AbortSignal;
 }

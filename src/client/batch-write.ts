@@ -1,6 +1,8 @@
 import { MeridianError } from '../model/errors.ts';
+import { checkKey } from '../model/key.ts';
 import type { Condition, Durability, Expiry, Mutation } from '../model/key-value.ts';
 import { parseStamp } from '../model/stamp.ts';
+import { named, textOf, wholePart } from './arguments.ts';
 import type { ConditionOptions, PutContent } from './call-options.ts';
 import { encodeValue, type ValueBody } from './value-body.ts';
 
@@ -23,13 +25,28 @@ export interface BatchResult {
   readonly origin: string;
 }
 
-/** A user's mutation as the model's. */
-export async function toMutation(mutation: BatchMutation): Promise<Mutation> {
+/** A user's mutations as the model's. @throws TypeError, INVALID_ARGUMENT: of several, naming the one that is refused */
+export function toMutations(mutations: readonly BatchMutation[]): Promise<readonly Mutation[]> {
+  const count = mutations.length;
+  return Promise.all(
+    mutations.map((mutation, index) =>
+      toMutation(mutation).catch((error: unknown) => {
+        throw count === 1 ? error : named(`mutation ${index} of ${count}`, error);
+      }),
+    ),
+  );
+}
+
+async function toMutation(mutation: BatchMutation): Promise<Mutation> {
+  const { kind, key }: { readonly kind: unknown; readonly key: unknown } = mutation;
+  if (kind !== 'put' && kind !== 'delete') throw new TypeError(`a mutation is a put or a delete, not ${String(kind)}`);
+  if (typeof key !== 'string') throw new TypeError(`a key must be a string, not ${String(key)}`);
+  checkKey(key);
   const condition = toCondition(mutation);
-  const common = { key: String(mutation.key), ...(condition === undefined ? {} : { condition }) };
+  const common = { key, ...(condition === undefined ? {} : { condition }) };
   if (mutation.kind === 'delete') return { kind: 'delete', ...common };
   const expiry = toExpiry(mutation);
-  const metadata = toMetadata(mutation.metadata);
+  const metadata = toMetadata(mutation);
   return {
     kind: 'put',
     ...common,
@@ -59,20 +76,28 @@ function toExpiry({ expirationTtl, expiration }: PutContent): Expiry | undefined
   return expiration === undefined ? undefined : { kind: 'at', seconds: wholeSeconds('expiration', expiration) };
 }
 
-/** The wire has no room for what is no whole number, so it is refused here. */
-function wholeSeconds(what: string, seconds: number): number {
+/** The wire has no room for what is no whole number: a fraction is left out, as in the runtime of Workers. */
+function wholeSeconds(what: string, given: unknown): number {
+  const seconds = wholePart(given, what);
   if (Number.isSafeInteger(seconds) && seconds > 0) return seconds;
-  throw new MeridianError(
-    'INVALID_ARGUMENT',
-    `${what} must be a whole number of seconds, 1 or more; it is ${seconds}`,
-    {
-      reason: 'bad-expiry',
-      limit: 1,
-      seen: seconds,
-    },
-  );
+  throw new MeridianError('INVALID_ARGUMENT', `${what} must be seconds, 1 or more; it is ${String(given)}`, {
+    reason: 'bad-expiry',
+    limit: 1,
+    seen: seconds,
+  });
 }
 
-function toMetadata(metadata: unknown): string | undefined {
-  return metadata === undefined || metadata === null ? undefined : JSON.stringify(metadata);
+function toMetadata({ metadata, metadataText }: PutContent): string | undefined {
+  if (metadataText !== undefined) {
+    if (metadata === undefined) return textOf(metadataText, 'metadata');
+    throw new MeridianError('INVALID_ARGUMENT', 'metadata and metadataText exclude each other', {
+      reason: 'bad-metadata',
+    });
+  }
+  if (metadata === undefined || metadata === null) return undefined;
+  const text: unknown = JSON.stringify(metadata);
+  if (typeof text === 'string') return text === 'null' ? undefined : text;
+  throw new MeridianError('INVALID_ARGUMENT', `metadata must be JSON, which a ${typeof metadata} is not`, {
+    reason: 'metadata-not-json',
+  });
 }

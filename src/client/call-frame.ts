@@ -1,7 +1,8 @@
 import type { Call } from '../model/call.ts';
-import { MeridianError } from '../model/errors.ts';
+import { isMeridianError, MeridianError } from '../model/errors.ts';
 import type { ReadOptions as ModelReadOptions } from '../model/key-value.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
 import { withEither } from '../runtime/with-either.ts';
 import type { CallOptions, ReadOptions } from './call-options.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -12,21 +13,27 @@ export interface ClientContext {
   readonly endpoints: Endpoints;
   readonly session: SessionKeeper;
   readonly clock: Clock;
+  readonly random: Random;
   /** Milliseconds that a call may take which names no time itself. */
   readonly timeoutMs: number;
   /** Aborted when the handle is closed. */
   readonly closing: AbortSignal;
 }
 
+/** How often a call is tried again that a node refused for now. */
+const retriesMax = 5;
+
 /**
  * Runs with the deadline and the signal of one call.
+ * A node that refuses it for now, and says when to come again, is asked again then.
  * @throws INVALID_ARGUMENT (a timeout that is none), CANCELLED (closed or aborted)
  */
 export async function inCall<T>(
-  { clock, timeoutMs, closing }: ClientContext,
+  context: ClientContext,
   options: CallOptions,
   run: (call: Call) => Promise<T>,
 ): Promise<T> {
+  const { clock, timeoutMs, closing } = context;
   const limit = options.timeoutMs ?? timeoutMs;
   if (!(limit > 0)) {
     throw new MeridianError('INVALID_ARGUMENT', `timeoutMs must be more than 0; it is ${limit}`, {
@@ -38,24 +45,52 @@ export async function inCall<T>(
       const why = closing.aborted ? 'the client is closed' : 'the call was aborted before it began';
       throw new MeridianError('CANCELLED', why, { reason: 'cancelled', cause: signal.reason });
     }
-    return run({ deadlineMs: clock.monotonicMs() + limit, signal });
+    return patiently(context, { deadlineMs: clock.monotonicMs() + limit, signal }, run);
   };
   // The common call has no signal of its own, and pays for no combination.
   return options.signal === undefined ? runUntil(closing) : withEither([closing, options.signal], runUntil);
 }
 
+/**
+ * What is refused with a delay was not begun, writes neither, so that it can be asked again. The delay doubles with each
+ * try, and is drawn from once to twice that, so that those who were refused together do not come back together.
+ */
+async function patiently<T>({ clock, random }: ClientContext, call: Call, run: (call: Call) => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await run(call);
+    } catch (error) {
+      if (!isMeridianError(error, 'RESOURCE_EXHAUSTED') || tries >= retriesMax) throw error;
+      const { retryAfterMs } = error.details;
+      if (retryAfterMs === undefined) throw error;
+      const waitMs = retryAfterMs * 2 ** tries * (1 + random.fraction());
+      if (clock.monotonicMs() + waitMs >= call.deadlineMs) throw error;
+      await sleep(clock, waitMs, call.signal).catch(() => {
+        throw new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled', cause: error });
+      });
+    }
+  }
+}
+
 /** What a read request carries besides its key. */
 export function toReadOptions(context: ClientContext, namespace: string, options: ReadOptions): ModelReadOptions {
-  const seconds = options.maxStaleness ?? options.cacheTtl;
-  if (seconds !== undefined && !(seconds >= 0 && Number.isFinite(seconds))) {
-    throw new MeridianError('INVALID_ARGUMENT', `maxStaleness must be seconds, 0 or more; it is ${seconds}`, {
-      reason: 'bad-max-staleness',
-    });
-  }
+  const seconds = acceptedSeconds(options);
   return {
     namespace,
     session: context.session.current,
     ...(seconds === undefined ? {} : { maxStalenessMs: seconds * 1000 }),
     ...(options.atOrigin === true ? { atOrigin: true } : {}),
   };
+}
+
+function acceptedSeconds({ maxStaleness, cacheTtl }: ReadOptions): number | undefined {
+  const name = maxStaleness === undefined ? 'cacheTtl' : 'maxStaleness';
+  const given: unknown = maxStaleness ?? cacheTtl;
+  if (given === undefined) return undefined;
+  // As in Workers, a cacheTtl may be a text and loses its fraction.
+  const seconds = name === 'cacheTtl' && given !== null ? Math.trunc(Number(given)) : given;
+  if (typeof seconds === 'number' && seconds >= 0 && Number.isFinite(seconds)) return seconds;
+  throw new MeridianError('INVALID_ARGUMENT', `${name} must be seconds, 0 or more; it is ${String(given)}`, {
+    reason: name === 'cacheTtl' ? 'bad-cache-ttl' : 'bad-max-staleness',
+  });
 }

@@ -41,6 +41,8 @@ export interface PutContent {
   readonly expirationTtl?: number;
   /** Any JSON value of at most 1024 bytes as text; `null` = none. */
   readonly metadata?: unknown;
+  /** The same as JSON text, which is kept as it stands: numbers beyond 2⁵³ keep their digits. Not beside `metadata`. */
+  readonly metadataText?: string;
 }
 
 export interface PutOptions extends PutContent, ConditionOptions, WriteOptions {}

@@ -7,6 +7,7 @@ import type {
   RemoveMemberRequest,
   ScopeDigest,
 } from '../model/cluster.ts';
+import { checkText } from '../model/text.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { type ClientContext, inCall } from './call-frame.ts';
@@ -41,17 +42,19 @@ export class ClusterHandle {
     // Each call under way listens for the end of the handle; their number is the application's affair.
     setMaxListeners(0, this.#closing.signal);
     const endpoints = new Endpoints(nodes);
-    this.#context = { endpoints, session: this.session, clock, timeoutMs, closing: this.#closing.signal };
+    this.#context = { endpoints, session: this.session, clock, random, timeoutMs, closing: this.#closing.signal };
     this.namespaces = new NamespaceAdmin(this.#context);
   }
 
-  /** The namespace of that title or id. Nothing is asked before its first use. */
+  /** The namespace of that title or id; nothing is asked before its first use. @throws INVALID_ARGUMENT for half a character */
   namespace(name: string): Namespace {
+    checkText(name, "a namespace's name");
     return new NamespaceHandle(this.#context, this.#random, name);
   }
 
   /** Removes an origin for good. @throws NOT_FOUND, FAILED_PRECONDITION where too few of the others can report */
   async removeMember(request: RemoveMemberRequest, options: CallOptions = {}): Promise<RemovedMember> {
+    checkText(request.name, 'a name');
     return inCall(this.#context, options, (call) =>
       this.#context.endpoints.write((node) => node.removeMember(request, call)),
     );

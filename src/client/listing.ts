@@ -24,6 +24,8 @@ export interface Entry<Metadata> {
   readonly name: string;
   readonly value: Uint8Array;
   readonly metadata: Metadata | null;
+  /** The metadata's JSON text; `null` = none. */
+  readonly metadataText: string | null;
   /** Seconds since 1970; `null` = never. */
   readonly expiration: number | null;
   readonly version: string;

@@ -2,31 +2,36 @@ import { MeridianError } from '../model/errors.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
 import { type Answer, toAnswer } from './answer.ts';
-import { type BatchMutation, type BatchResult, toMutation } from './batch-write.ts';
+import { keyOf, keysOf, needArguments, optionsOf, textOf } from './arguments.ts';
+import { type BatchMutation, type BatchResult, toMutations } from './batch-write.ts';
 import { type ClientContext, inCall } from './call-frame.ts';
 import type { DeleteOptions, PutOptions, ReadOptions, WriteOptions } from './call-options.ts';
 import type { Change, WatchOptions } from './change.ts';
 import type { Entry, Key, ListOptions, ListResult } from './listing.ts';
 import type { Namespace, PrefixOptions } from './namespace.ts';
 import { NamespaceReader } from './namespace-reader.ts';
-import type { ValueBody } from './value-body.ts';
-import { decodeValue, type ValueType } from './value-type.ts';
+import { bodyOf, type ValueBody } from './value-body.ts';
+import { checkValueType, decodeValue, type ValueType } from './value-type.ts';
 import { watch } from './watch.ts';
 
 type Keys = string | readonly string[];
-type TypeOrOptions = ValueType | (ReadOptions & { readonly type?: ValueType | undefined });
+type TypeOrOptions = ValueType | (ReadOptions & { readonly type?: ValueType | undefined }) | null;
+type ReadArguments = [keys: Keys, options?: TypeOrOptions];
 
 /** A namespace over a cluster handle. It holds nothing but its name: make as many as you like. */
 export class NamespaceHandle implements Namespace {
   readonly name: string;
   /** The overloads stand in the interface; here is the one body behind them. */
-  readonly get = (async (keys: Keys, options?: TypeOrOptions) => {
-    const answers = await this.#answers(keys, options);
+  readonly get = (async (...given: ReadArguments) => {
+    needArguments('get', given.length, 1);
+    const answers = await this.#answers(...given);
     if (!(answers instanceof Map)) return answers.value;
-    return new Map([...answers].map(([key, { value }]) => [key, value]));
+    return new Map([...answers].map(([key, answer]) => [key, answer?.value ?? null]));
   }) as Namespace['get'];
-  readonly getWithMetadata = ((keys: Keys, options?: TypeOrOptions) =>
-    this.#answers(keys, options)) as Namespace['getWithMetadata'];
+  readonly getWithMetadata = (async (...given: ReadArguments) => {
+    needArguments('getWithMetadata', given.length, 1);
+    return this.#answers(...given);
+  }) as Namespace['getWithMetadata'];
   readonly #context: ClientContext;
   readonly #random: Random;
   readonly #reader: NamespaceReader;
@@ -38,12 +43,17 @@ export class NamespaceHandle implements Namespace {
     this.#reader = new NamespaceReader(context, name);
   }
 
-  async put(key: string, value: ValueBody, options: PutOptions = {}): Promise<void> {
-    await this.write([{ ...options, kind: 'put', key, value }], options);
+  async put(...given: [key: string, value: ValueBody, options?: PutOptions | null]): Promise<void> {
+    needArguments('put', given.length, 2);
+    const [key, value] = given;
+    const options: PutOptions = optionsOf(given[2]);
+    await this.write([{ ...options, kind: 'put', key: keyOf(key), value: bodyOf(value) }], options);
   }
 
-  async delete(key: string, options: DeleteOptions = {}): Promise<void> {
-    await this.write([{ ...options, kind: 'delete', key }], options);
+  async delete(...given: [key: string, options?: DeleteOptions | null]): Promise<void> {
+    needArguments('delete', given.length, 1);
+    const options: DeleteOptions = optionsOf(given[1]);
+    await this.write([{ ...options, kind: 'delete', key: keyOf(given[0]) }], options);
   }
 
   async write(mutations: readonly BatchMutation[], options: WriteOptions = {}): Promise<BatchResult> {
@@ -53,7 +63,7 @@ export class NamespaceHandle implements Namespace {
     const answer = await inCall(this.#context, options, async (call) => {
       const request = {
         namespace: this.name,
-        mutations: await Promise.all(mutations.map(toMutation)),
+        mutations: await toMutations(mutations),
         session: asked,
         ...(durability === undefined ? {} : { durability }),
         ...(durabilityTimeoutMs === undefined ? {} : { durabilityTimeoutMs }),
@@ -68,8 +78,8 @@ export class NamespaceHandle implements Namespace {
     };
   }
 
-  list<Metadata>(options: ListOptions & ReadOptions = {}): Promise<ListResult<Metadata>> {
-    return this.#reader.page(options);
+  async list<Metadata>(options?: (ListOptions & ReadOptions) | null): Promise<ListResult<Metadata>> {
+    return this.#reader.page(optionsOf(options));
   }
 
   keys<Metadata>(options: PrefixOptions = {}): AsyncIterable<Key<Metadata>> {
@@ -81,7 +91,8 @@ export class NamespaceHandle implements Namespace {
   }
 
   watch<Metadata>(options: WatchOptions = {}): AsyncIterable<Change<Metadata>> {
-    const { prefix = '', since, fromStart = false, signal } = options;
+    const { since, fromStart = false, signal } = options;
+    const prefix = textOf(options.prefix, 'a prefix') ?? '';
     const request = { namespace: this.name, prefix, fromStart, ...(since === undefined ? {} : { cursor: since }) };
     const { closing } = this.#context;
     const backoff = new Backoff({ firstMs: 100, mostMs: 5000 }, this.#random);
@@ -89,20 +100,25 @@ export class NamespaceHandle implements Namespace {
     return watch<Metadata>({ ...this.#context, backoff }, request, signals);
   }
 
+  /** Of many keys an absent one has no answer, as the binding of Workers has none. */
   async #answers(
     keys: Keys,
-    typeOrOptions: TypeOrOptions = {},
-  ): Promise<Answer<unknown, unknown> | Map<string, Answer<unknown, unknown>>> {
-    const options = typeof typeOrOptions === 'string' ? { type: typeOrOptions } : typeOrOptions;
-    const type = options.type ?? 'text';
+    typeOrOptions?: TypeOrOptions,
+  ): Promise<Answer<unknown, unknown> | Map<string, Answer<unknown, unknown> | null>> {
+    const isOptions = typeof typeOrOptions === 'object' || typeOrOptions === undefined;
+    const options: ReadOptions & { readonly type?: ValueType | undefined } = isOptions ? optionsOf(typeOrOptions) : {};
+    const type: unknown = isOptions ? (options.type === undefined ? 'text' : options.type) : typeOrOptions;
+    checkValueType(type);
     const decode = (value: Uint8Array) => decodeValue(type, value);
-    if (typeof keys === 'string') return toAnswer(await this.#reader.one(keys, options), decode);
+    if (!Array.isArray(keys)) return toAnswer(await this.#reader.one(keyOf(keys), options), decode);
     if (type !== 'text' && type !== 'json') {
       throw new MeridianError('INVALID_ARGUMENT', `several keys are read as text or json, not as ${type}`, {
         reason: 'bad-value-type',
       });
     }
-    const answers = await this.#reader.many(keys, options);
-    return new Map(answers.map(([key, answer]) => [key, toAnswer(answer, decode)]));
+    const answers = await this.#reader.many(keysOf(keys), options);
+    return new Map(
+      answers.map(([key, answer]) => [key, answer.record?.kind === 'live' ? toAnswer(answer, decode) : null]),
+    );
   }
 }

@@ -1,8 +1,8 @@
 import type { Call } from '../model/call.ts';
-import { MeridianError } from '../model/errors.ts';
 import type { GetAnswer } from '../model/key-value.ts';
 import { limits } from '../model/limits.ts';
 import { toAnswer } from './answer.ts';
+import { textOf, wholePart } from './arguments.ts';
 import { type ClientContext, inCall, toReadOptions } from './call-frame.ts';
 import type { ReadOptions } from './call-options.ts';
 import { type Entry, type Key, type ListOptions, type ListResult, toListResult } from './listing.ts';
@@ -26,9 +26,8 @@ export class NamespaceReader {
     return answer;
   }
 
-  /** 1 to 100 keys; the answers are in their order. */
+  /** 1 to 100 keys, which were looked at before; the answers are in their order. */
   async many(keys: readonly string[], options: ReadOptions): Promise<ReadonlyArray<readonly [string, GetAnswer]>> {
-    checkKeyCount(keys.length);
     const request = { keys, ...toReadOptions(this.#context, this.#name, options) };
     const answers = await this.#read(options, (node, call) => node.getMany(request, call));
     for (const answer of answers) this.#context.session.answered(request.session, answer.session);
@@ -36,12 +35,13 @@ export class NamespaceReader {
   }
 
   async page<Metadata>(options: ListOptions & ReadOptions): Promise<ListResult<Metadata>> {
-    const { cursor } = options;
+    const cursor = textOf(options.cursor, 'a cursor');
+    const limit = wholePart(options.limit, 'limit');
     const request = {
       ...toReadOptions(this.#context, this.#name, options),
-      prefix: options.prefix ?? '',
-      limit: options.limit ?? limits.listKeysMax,
-      ...(cursor === undefined || cursor === null ? {} : { cursor }),
+      prefix: textOf(options.prefix, 'a prefix') ?? '',
+      limit: limit > 0 ? limit : limits.listKeysMax,
+      ...(cursor === undefined || cursor === '' ? {} : { cursor }),
     };
     const answer = await this.#read(options, (node, call) => node.list(request, call));
     this.#context.session.answered(request.session, answer.session);
@@ -65,7 +65,8 @@ export class NamespaceReader {
           const { value, metadata, expiration, version } = toAnswer<Uint8Array, Metadata>(answer, (bytes) => bytes);
           if (value === null || version === null) continue;
           const goOn = name === last && !page.list_complete ? { cursor: page.cursor } : {};
-          yield { name, value, metadata, expiration, version, ...goOn };
+          const metadataText = (answer.record?.kind === 'live' ? answer.record.metadata : undefined) ?? null;
+          yield { name, value, metadata, metadataText, expiration, version, ...goOn };
         }
       }
     }
@@ -79,15 +80,6 @@ export class NamespaceReader {
       cursor = page.list_complete ? undefined : page.cursor;
     } while (cursor !== undefined);
   }
-}
-
-function checkKeyCount(count: number): void {
-  if (count >= 1 && count <= limits.batchGetKeysMax) return;
-  throw new MeridianError('INVALID_ARGUMENT', `1 to ${limits.batchGetKeysMax} keys at once; these are ${count}`, {
-    reason: 'batch-too-large',
-    limit: limits.batchGetKeysMax,
-    seen: count,
-  });
 }
 
 function* slices<T>(items: readonly T[], size: number): Generator<readonly T[]> {

@@ -44,7 +44,10 @@ export interface Namespace {
     options?: GetOptions<'json'> | 'json',
   ): Promise<Map<string, Value | null>>;
 
-  /** As `get`, with metadata, expiry, version, source and proven age. */
+  /**
+   * As `get`, with metadata, expiry, version, source and proven age. Of many keys an absent one has `null`, as over the
+   * binding, whose types leave that out too.
+   */
   getWithMetadata<Metadata = unknown>(key: string, options?: TextOptions | 'text'): Promise<Answer<string, Metadata>>;
   getWithMetadata<Value = unknown, Metadata = unknown>(
     key: string,

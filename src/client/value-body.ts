@@ -1,5 +1,6 @@
 import { MeridianError } from '../model/errors.ts';
 import { limits } from '../model/limits.ts';
+import { checkText } from '../model/text.ts';
 
 /** A readable stream of bytes or texts, of whichever runtime's own type. */
 export interface ValueStream {
@@ -14,16 +15,26 @@ export interface ValueReader {
 /** What may be put as a value. */
 export type ValueBody = string | ArrayBuffer | ArrayBufferView | ValueStream;
 
+/** A value as `put` takes it: a number, say, is its text, as in the runtime of Workers. */
+export function bodyOf(value: unknown): ValueBody {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return isObject ? (value as ValueBody) : `${value}`;
+}
+
 /**
  * The value's bytes. A stream is read to its end first, and given up beyond the limit.
- * @throws TypeError for anything else than a ValueBody; INVALID_ARGUMENT where a stream is longer than 25 MiB
+ * @throws TypeError for anything else than a ValueBody; INVALID_ARGUMENT where a stream is longer than 25 MiB, or text has
+ * a lone surrogate
  */
 export async function encodeValue(body: ValueBody): Promise<Uint8Array> {
   return encodeWhole(body) ?? (await readStream(body as ValueStream));
 }
 
 function encodeWhole(body: unknown): Uint8Array | undefined {
-  if (typeof body === 'string') return Buffer.from(body);
+  if (typeof body === 'string') {
+    checkText(body, 'a value that is text');
+    return Buffer.from(body);
+  }
   if (body instanceof ArrayBuffer) return new Uint8Array(body);
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
   const isStream = typeof body === 'object' && body !== null && 'getReader' in body;

@@ -1,7 +1,15 @@
-import { MeridianError } from '../model/errors.ts';
+import { unreachable } from '../model/assert.ts';
 
 /** As what a value is wanted. */
 export type ValueType = 'text' | 'json' | 'arrayBuffer' | 'stream';
+
+const valueTypes: readonly unknown[] = ['text', 'json', 'arrayBuffer', 'stream'] satisfies ValueType[];
+
+/** @throws TypeError for anything else, also where there is no value to be read as it */
+export function checkValueType(type: unknown): asserts type is ValueType {
+  if (valueTypes.includes(type)) return;
+  throw new TypeError(`a value's type is text, json, arrayBuffer or stream, not ${String(type)}`);
+}
 
 /** The bytes as the type asked for. @throws SyntaxError for `json` where the value is none */
 export function decodeValue(type: ValueType, bytes: Uint8Array): unknown {
@@ -21,8 +29,6 @@ export function decodeValue(type: ValueType, bytes: Uint8Array): unknown {
         },
       });
     default:
-      throw new MeridianError('INVALID_ARGUMENT', `a value's type is text, json, arrayBuffer or stream, not ${type}`, {
-        reason: 'bad-value-type',
-      });
+      return unreachable(type);
   }
 }

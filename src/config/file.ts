@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { MeridianError } from '../model/errors.ts';
+import { strictText } from '../model/text.ts';
 
 /**
  * The keys of a YAML configuration file; an empty file has none.
  * @throws INVALID_ARGUMENT where it cannot be read, is no YAML, or is not a mapping
  */
-export function readConfigFile(path: string): Readonly<Record<string, unknown>> {
-  const content = reading(path, () => parse(readFileSync(path, 'utf8')) as unknown);
+export async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {
+  // Few commands are given a file, and reading YAML takes a program of its own to load.
+  const { parse } = await import('yaml');
+  const content = reading(path, () => parse(strictText(readFileSync(path), 'it')) as unknown);
   if (content === null || content === undefined) return {};
   if (typeof content === 'object' && !Array.isArray(content)) return content as Record<string, unknown>;
   throw unusable(path, 'it must be a mapping of option names to values');

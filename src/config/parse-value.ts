@@ -7,6 +7,14 @@ import { parseSize } from './parse-size.ts';
 
 type Value = KindValues[Kind];
 
+/** Container tools write switches as 1 and 0 as often as not. */
+const booleans: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
+
 /** The value that a text spells for an option, or undefined where it spells none. */
 export function parseValue(option: Option, text: string): Value | undefined {
   const { kind } = option;
@@ -16,7 +24,7 @@ export function parseValue(option: Option, text: string): Value | undefined {
     case 'path':
       return text === '' ? undefined : text;
     case 'boolean':
-      return text === 'true' ? true : text === 'false' ? false : undefined;
+      return booleans.get(text);
     case 'integer':
       return parseInteger(text, option.between);
     case 'size':
@@ -43,7 +51,7 @@ export function expectation(option: Option): string {
   const phrases: Record<Kind, string> = {
     string: 'a text that is not empty',
     path: 'a path',
-    boolean: 'true or false',
+    boolean: 'true or false, or 1 or 0',
     integer: between === undefined ? 'a whole number' : `a whole number from ${between[0]} to ${between[1]}`,
     size: 'a size such as 64MiB, 4GiB or 1000 (bytes)',
     duration: `a duration with its unit, such as 250ms, 60s, 15m or 24h${between === undefined ? '' : `, from ${between[0]} to ${between[1]} ms`}`,

@@ -89,8 +89,7 @@ export class Lists {
     return readFacts(request, this.#options, {
       held: copy?.hasCaughtUp === true ? 'valid' : 'nothing',
       boundMs: copy?.bound()?.boundMs,
-      sessionCovered:
-        copy !== undefined && copy.ledger.registry.logs.covers(copy.ledger.state.covered, request.session.vector),
+      sessionCovered: copy?.ledger.registry.logs.covers(copy.ledger.state.covered, request.session.vector) === true,
     });
   }
 

@@ -3,20 +3,29 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Call } from '../model/call.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Connections } from '../runtime/connections.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { httpStatus } from './http-status.ts';
 import type { HttpObserver } from './observer.ts';
 import { sendJson } from './send.ts';
 import type { HttpSurface } from './surface.ts';
+import { Turns } from './turns.ts';
 
 export interface HttpListenerOptions {
-  /** Asked in order; the first that matches answers. Names are labels of metrics. */
-  readonly surfaces: ReadonlyArray<{ readonly name: string; readonly surface: HttpSurface }>;
+  /**
+   * Asked in order; the first that matches answers. Names are labels of metrics. One that is `always` answers also on
+   * the connections kept in reserve.
+   */
+  readonly surfaces: ReadonlyArray<{ readonly name: string; readonly surface: HttpSurface; readonly always?: true }>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: HttpObserver;
   /** Milliseconds for one exchange, from its headers to its end. */
   readonly exchangeMs: number;
+  /** Connections at once, idle ones too. Default 8192. */
+  readonly connectionsMax?: number;
+  /** Connections at once of one remote address. Default: as many as there may be in all. */
+  readonly connectionsPerAddressMax?: number;
 }
 
 /** Bounds of the listener; those that Node enforces by itself are named as Node names them. */
@@ -27,7 +36,16 @@ const bounds = {
   keepAliveTimeoutMs: 60_000,
   /** More than a binding's metadata may be, so that it is refused in the words of its own. */
   headerBytesMax: 64 * 1024,
-  connectionsMax: 1024,
+  connectionsMax: 8192,
+  /** Connections beyond these, for health and metrics alone. */
+  reservedMax: 64,
+  /** One that was idle for less is not closed for another: its request may be on its way. */
+  idleMsMin: 1000,
+  /** Connections that the system keeps until they are accepted; it may allow less. */
+  backlogMax: 4096,
+  /** Requests of one connection that wait for the one before; and of all, before the first to have more is cut. */
+  waitingPerConnectionMax: 16,
+  waitingMax: 64 * 1024,
   requestsASocketMax: 100_000,
   /** For an answer that is ready when an exchange's time is over to reach its client, or for a refused one to hang up. */
   lingerMs: 1000,
@@ -37,6 +55,8 @@ const bounds = {
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #server: Server;
+  readonly #connections: Connections;
+  readonly #turns = new Turns(bounds);
   /** Each exchange under way, and what ends it early. */
   readonly #underWay = new Map<ServerResponse, AbortController>();
 
@@ -51,11 +71,15 @@ export class HttpListener {
         // workerd names the host in the target alone where its service is said to be a proxy; nothing here looks at it.
         requireHostHeader: false,
       },
-      (request, response) => void this.#exchange(request, response),
+      (request, response) => this.#takeTurn(request, response),
     );
-    this.#server.maxConnections = bounds.connectionsMax;
+    const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax: perAddressMax = connectionsMax } =
+      options;
+    this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, options.clock);
     this.#server.maxRequestsPerSocket = bounds.requestsASocketMax;
-    this.#server.on('drop', () => options.observer.rejected('too-many-connections'));
+    this.#server.on('connection', (socket) => {
+      if (!this.#connections.add(socket)) this.#hangUp(socket, 'too-many-connections');
+    });
     this.#server.on('clientError', (error, socket) => this.#malformed(error, socket as Socket));
   }
 
@@ -70,7 +94,7 @@ export class HttpListener {
           }),
         ),
       );
-      this.#server.listen(port, host, () => resolve());
+      this.#server.listen({ port, host, backlog: bounds.backlogMax }, () => resolve());
     });
     const address = this.#server.address() as AddressInfo;
     return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
@@ -91,7 +115,26 @@ export class HttpListener {
     cut.cancel();
   }
 
-  async #exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #takeTurn(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const isTaken = this.#turns.take(socket, () => {
+      if (socket.destroyed) return;
+      const isServed = this.#connections.begin(socket);
+      response.once('close', () => {
+        this.#connections.end(socket);
+        this.#turns.next(socket);
+      });
+      void this.#exchange(request, response, isServed);
+    });
+    if (!isTaken) this.#hangUp(socket, 'too-many-pipelined');
+  }
+
+  #hangUp(socket: Socket, reason: string): void {
+    this.#options.observer.rejected(reason);
+    socket.destroy();
+  }
+
+  async #exchange(request: IncomingMessage, response: ServerResponse, isServed: boolean): Promise<void> {
     const { clock, observer, surfaces } = this.#options;
     const beganMs = clock.monotonicMs();
     request.url = originForm(request.url ?? '/');
@@ -118,6 +161,7 @@ export class HttpListener {
       const found = surfaces.find(({ surface }) => surface.matches(request));
       if (found === undefined) throw unknownPath(request);
       surfaceName = found.name;
+      if (!isServed && found.always !== true) throw tooManyConnections(response);
       await found.surface.handle(request, response, call);
     } catch (thrown) {
       this.#refuse(response, thrown);
@@ -184,6 +228,14 @@ function originForm(url: string): string {
   if (url.startsWith('/')) return url;
   const rest = /^https?:\/\/[^/?#]*(.*)$/is.exec(url)?.[1] ?? url;
   return rest.startsWith('?') || rest === '' ? `/${rest}` : rest;
+}
+
+function tooManyConnections(response: ServerResponse): MeridianError {
+  response.setHeader('connection', 'close');
+  return new MeridianError('RESOURCE_EXHAUSTED', 'this node has as many connections as it serves', {
+    reason: 'too-many-connections',
+    retryAfterMs: 1000,
+  });
 }
 
 function unknownPath(request: IncomingMessage): MeridianError {

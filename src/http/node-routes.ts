@@ -3,6 +3,8 @@ import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
 import { MeridianError } from '../model/errors.ts';
 import { statusJson } from '../model/status-json.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Scrapes } from './scrapes.ts';
 import { sendJson, sendText } from './send.ts';
 import type { HttpSurface } from './surface.ts';
 
@@ -21,11 +23,13 @@ type Route = (response: ServerResponse, call: Call) => Promise<void>;
  */
 export class NodeRoutes implements HttpSurface {
   readonly #report: NodeReport;
+  readonly #scrapes: Scrapes<Awaited<ReturnType<NodeReport['metrics']>>>;
   readonly #routes: ReadonlyMap<string, Route>;
   #draining = false;
 
-  constructor(report: NodeReport) {
+  constructor(report: NodeReport, clock: Clock) {
     this.#report = report;
+    this.#scrapes = new Scrapes(() => report.metrics(), clock);
     this.#routes = new Map<string, Route>([
       ['/metrics', (response) => this.#metrics(response)],
       ['/livez', async (response) => sendText(response, 200, 'ok\n')],
@@ -54,7 +58,7 @@ export class NodeRoutes implements HttpSurface {
   }
 
   async #metrics(response: ServerResponse): Promise<void> {
-    const { contentType, text } = await this.#report.metrics();
+    const { contentType, text } = await this.#scrapes.get();
     response.setHeader('content-type', contentType);
     response.end(text);
   }

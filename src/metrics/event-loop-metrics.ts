@@ -14,18 +14,19 @@ export class EventLoopMetrics {
     new Gauge({
       name: 'meridian_event_loop_delay_seconds',
       help: 'Delay of the event loop beyond what was asked for, since the scrape before.',
-      labelNames: ['quantile'],
+      // Not `quantile`, which is the label of summaries alone.
+      labelNames: ['statistic'],
       registers: [registry],
       collect() {
         this.reset();
         // Without a sample the histogram's percentiles are no times at all.
         if (histogram.count === 0) return;
-        for (const [quantile, nanoseconds] of [
-          ['0.5', histogram.percentile(50)],
-          ['0.99', histogram.percentile(99)],
-          ['1', histogram.max],
+        for (const [statistic, nanoseconds] of [
+          ['p50', histogram.percentile(50)],
+          ['p99', histogram.percentile(99)],
+          ['max', histogram.max],
         ] as const) {
-          this.set({ quantile }, Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000));
+          this.set({ statistic }, Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000));
         }
         histogram.reset();
       },

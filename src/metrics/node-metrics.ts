@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { NodeStatus } from '../model/cluster.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { DiskMetrics } from './disk-metrics.ts';
 import { EdgeMetrics } from './edge-metrics.ts';
 import { EventLoopMetrics } from './event-loop-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
@@ -21,7 +22,8 @@ export class NodeMetrics {
 
   readonly #logger: Logger;
 
-  constructor(logger: Logger) {
+  /** Of a node with a data folder, with the room that is left there. */
+  constructor(logger: Logger, folder?: string) {
     this.#logger = logger;
     this.replication = new ReplicationMetrics(this.#registry, logger);
     this.http = new HttpMetrics(this.#registry);
@@ -29,6 +31,7 @@ export class NodeMetrics {
     this.readsAndWrites = new ReadWriteMetrics(this.#registry);
     this.#status = new StatusMetrics(this.#registry);
     this.#eventLoop = new EventLoopMetrics(this.#registry);
+    if (folder !== undefined) new DiskMetrics(this.#registry, folder);
     collectDefaultMetrics({ register: this.#registry });
   }
 

@@ -1,6 +1,7 @@
 import { MeridianError } from './errors.ts';
 import { limits } from './limits.ts';
 import type { NamespaceId } from './namespace.ts';
+import { checkText } from './text.ts';
 
 /** Names one record of the cluster. */
 export interface RecordKey {
@@ -23,11 +24,7 @@ export function checkKey(key: string): void {
   if (key === '.' || key === '..') {
     throw new MeridianError('INVALID_ARGUMENT', `a key must not be "${key}"`, { reason: 'key-illegal' });
   }
-  if (!key.isWellFormed()) {
-    throw new MeridianError('INVALID_ARGUMENT', 'a key must be well-formed text: it has a lone surrogate', {
-      reason: 'key-not-utf8',
-    });
-  }
+  checkText(key, 'a key', 'key-not-utf8');
 }
 
 /**

@@ -9,8 +9,8 @@ export const limits = {
   valueBytesMax: 25 * 1024 * 1024,
   /** Bytes of metadata, serialised as JSON. */
   metadataBytesMax: 1024,
-  /** UTF-8 bytes of a namespace's title; at least 1. With its prefix it is a key of the registry. */
-  titleBytesMax: 500,
+  /** UTF-8 bytes of a namespace's title; at least 1. */
+  titleBytesMax: 512,
   /** Keys a page of a list; also the default. */
   listKeysMax: 1000,
   /** Keys of one batch get. */

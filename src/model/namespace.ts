@@ -36,7 +36,7 @@ export interface NamespaceInfo {
   readonly home: MemberId;
 }
 
-/** Throws INVALID_ARGUMENT unless the title is well-formed, 1 to 500 bytes, without control characters, and no id. */
+/** Throws INVALID_ARGUMENT unless the title is well-formed, 1 to 512 bytes, without control characters, and no id. */
 export function checkTitle(title: string): void {
   const bytes = Buffer.byteLength(title);
   if (bytes === 0 || bytes > limits.titleBytesMax) {

@@ -6,8 +6,12 @@ import { RestSurface } from '../http/workers/rest-surface.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
+import { limits } from '../model/limits.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { RpcServer } from '../rpc/server/rpc-server.ts';
+import { AnswerRoom } from '../runtime/answer-room.ts';
+import type { Rooms } from '../runtime/rooms.ts';
+import { UploadRoom } from '../runtime/upload-room.ts';
 import type { Closing } from './closing.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
@@ -21,7 +25,18 @@ export interface NodeHostOptions {
   readonly http: Address;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  /** Of each listener, idle ones too. */
+  readonly connectionsMax: number;
+  /** Of each listener, of one remote address; 0 = as many as there may be. */
+  readonly connectionsPerAddressMax: number;
+  /** Bytes of large values in memory for answers, of both listeners. */
+  readonly answerMemoryBytes: number;
+  /** Bytes of large requests in memory, of both listeners. */
+  readonly uploadMemoryBytes: number;
 }
+
+/** Bytes of a request that carries one value, with what stands beside it: a form's other fields, say. */
+const valueRequestBytesMax = limits.valueBytesMax + 1024 * 1024;
 
 /** Milliseconds for a node to tell its status when it is scraped or asked whether it is ready. */
 const statusMs = 3_000;
@@ -31,25 +46,26 @@ const neverAborted = new AbortController().signal;
 export async function hostNode(upstream: Upstream, options: NodeHostOptions): Promise<RunningNode> {
   const { outside, metrics, closing, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
   const { clock, logger } = outside;
+  const connections = connectionsOf(options);
+  const rooms = roomsOf(options);
   const statusCall = (): Call => ({ deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted });
   const statusOrNone = (): Promise<NodeStatus | undefined> => upstream.status(statusCall()).catch(() => undefined);
-  const routes = new NodeRoutes({
+  const report = {
     metrics: async () => metrics.scrape(await statusOrNone()),
-    status: (call) => upstream.status(call),
-  });
+    status: (call: Call) => upstream.status(call),
+  };
+  const routes = new NodeRoutes(report, clock);
   const listener = new HttpListener({
     surfaces: [
       // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
-      { name: 'binding', surface: new BindingSurface(upstream, clock) },
-      { name: 'rest', surface: new RestSurface(upstream, clock) },
-      { name: 'node', surface: routes },
+      { name: 'binding', surface: new BindingSurface(upstream, clock, rooms) },
+      { name: 'rest', surface: new RestSurface(upstream, clock, rooms) },
+      { name: 'node', surface: routes, always: true },
     ],
-    clock,
-    logger,
-    observer: metrics.http,
-    exchangeMs: requestTimeoutMs,
+    ...{ clock, logger, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },
   });
-  const server = new RpcServer({ upstream, clock, logger, requestTimeoutMs, observer: metrics.rpc });
+  const serving = { upstream, clock, logger, requestTimeoutMs, observer: metrics.rpc, rooms };
+  const server = new RpcServer({ ...serving, ...connections });
   // Closed in the opposite order: while gRPC drains, HTTP still tells that the node is not ready.
   const httpAddress = await listener.start(http.host, http.port);
   closing.add('HTTP listener', () => listener.stop(drainTimeoutMs));
@@ -63,5 +79,16 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
       routes.drain();
       return closing.close();
     },
+  };
+}
+
+function connectionsOf({ connectionsMax, connectionsPerAddressMax: perAddress }: NodeHostOptions) {
+  return { connectionsMax, connectionsPerAddressMax: perAddress === 0 ? connectionsMax : perAddress };
+}
+
+function roomsOf({ answerMemoryBytes, uploadMemoryBytes }: NodeHostOptions): Rooms {
+  return {
+    answers: new AnswerRoom({ bytesMax: answerMemoryBytes }),
+    uploads: new UploadRoom({ bytesMax: uploadMemoryBytes, valueBytesMax: valueRequestBytesMax }),
   };
 }

@@ -4,6 +4,15 @@ import type { LogLevel } from '../runtime/logger.ts';
 import { type Outside, processOutside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 
+export interface NodeProcess {
+  /** Stands in each line of the log. */
+  readonly name: string;
+  readonly logLevel: LogLevel;
+  /** Of the environment, to be warned about. */
+  readonly unknownVariables: readonly string[];
+  readonly stopped: AbortSignal;
+}
+
 /**
  * Runs a node as what its process is for: starts it, says in the log where it serves, and stops it when told. A defect
  * that nothing caught is logged and ends the process with 1: what it left in memory cannot be trusted, the disk can.
@@ -11,12 +20,12 @@ import type { RunningNode } from './running-node.ts';
  */
 export async function runNode(
   start: (outside: Outside) => Promise<RunningNode>,
-  logLevel: LogLevel,
-  stopped: AbortSignal,
+  { name, logLevel, unknownVariables, stopped }: NodeProcess,
 ): Promise<void> {
   quietGrpc(process.env);
-  const outside = processOutside(logLevel);
+  const outside = processOutside(logLevel, name);
   const { logger } = outside;
+  for (const variable of unknownVariables) logger.log('warn', 'no option knows this variable', { variable });
   const fatal = (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     logger.log('error', 'a defect: the process ends', { error: text });

@@ -7,6 +7,7 @@ import { edgeDefaults } from '../edge/edge-options.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { advertisedAddress } from './advertised-address.ts';
+import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
@@ -17,7 +18,7 @@ import { softwareVersion } from './software-version.ts';
 
 /**
  * Opens the edge's stores, begins to follow, and serves. It is there at once, also while no upstream is.
- * @throws INVALID_ARGUMENT (a listener that others reach), UNAVAILABLE (an address or a store is taken), DATA_LOSS
+ * @throws INVALID_ARGUMENT (a listener that others reach, a folder of another role), UNAVAILABLE (an address or a store is taken), DATA_LOSS
  */
 export async function startEdge(config: EdgeConfig, outside: Outside): Promise<RunningNode> {
   const { clock, random, logger } = outside;
@@ -30,8 +31,9 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
   );
   const closing = new Closing(logger);
   return closing.orClose(async () => {
-    const metrics = new NodeMetrics(logger);
+    const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
+    await claimFolder(config.data, 'edge');
     const opened = { ...config, outside, closing };
     const copyStore = await openRefillableStore(join(config.data, 'copy'), { ...opened, name: 'store of the copy' });
     const cacheStore = await openRefillableStore(join(config.data, 'cache'), { ...opened, name: 'store of the cache' });

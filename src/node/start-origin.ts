@@ -6,6 +6,7 @@ import { type OriginOptions, originDefaults } from '../origin/origin-options.ts'
 import { rebuildStore } from '../origin/rebuild.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { advertisedAddress } from './advertised-address.ts';
+import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
 import { keepApart } from './kept-apart.ts';
 import { checkListeners } from './listen-guard.ts';
@@ -21,7 +22,8 @@ const rebuildTold = 100_000;
 
 /**
  * Opens the origin's stores, founding a cluster in an empty folder, and serves.
- * @throws INVALID_ARGUMENT (a listener that others reach), UNAVAILABLE (an address or the store is taken), DATA_LOSS
+ * @throws INVALID_ARGUMENT (a listener that others reach, a folder of another role), UNAVAILABLE (an address or the store
+ * is taken), DATA_LOSS
  */
 export async function startOrigin(config: OriginConfig, outside: Outside): Promise<RunningNode> {
   const { clock, random, logger } = outside;
@@ -34,8 +36,9 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
   );
   const closing = new Closing(logger);
   return closing.orClose(async () => {
-    const metrics = new NodeMetrics(logger);
+    const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
+    await claimFolder(config.data, 'origin');
     const stores = await OriginFolder.open(config.data, (path, name) =>
       openVerified(path, { ...config, outside, name }),
     );

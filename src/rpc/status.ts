@@ -54,9 +54,10 @@ function transportMessage(code: ErrorCode, said: string, address: string): strin
   if (code === 'DEADLINE_EXCEEDED') return `${address} gave no answer before the deadline passed`;
   if (code !== 'UNAVAILABLE') return `${address}: ${said}`;
   const why = said.replace(neverConnected, '').replace(/\. Resolution note: .*$/s, '');
+  const cause = /^(undefined|null)?$/.test(why) ? 'the transport tells no cause' : why;
   return neverConnected.test(said)
-    ? `no connection to ${address}${why === '' ? '' : `: ${why}`}`
-    : `the connection to ${address} failed: ${why}`;
+    ? `no connection to ${address}: ${cause}`
+    : `the connection to ${address} failed: ${cause}`;
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -11,12 +11,19 @@ export const silentLogger: Logger = { log: () => {} };
 
 const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
+export interface JsonLoggerOptions {
+  readonly least: LogLevel;
+  readonly nowMs: () => number;
+  /** Fields of each line. */
+  readonly always?: LogFields;
+}
+
 /** One JSON object a line, for the standard error of a server. */
-export function jsonLogger(write: (line: string) => void, least: LogLevel, nowMs: () => number): Logger {
+export function jsonLogger(write: (line: string) => void, { least, nowMs, always = {} }: JsonLoggerOptions): Logger {
   return {
     log: (level, message, fields) => {
       if (ranks[level] < ranks[least]) return;
-      write(`${JSON.stringify({ time: new Date(nowMs()).toISOString(), level, message, ...fields })}\n`);
+      write(`${JSON.stringify({ time: new Date(nowMs()).toISOString(), level, message, ...always, ...fields })}\n`);
     },
   };
 }

@@ -20,8 +20,18 @@ export interface CommandLine {
   runWords(words: readonly string[], input?: string | Uint8Array): Promise<Outcome>;
 }
 
+export interface Person {
+  /** What is given as input is typed. */
+  readonly keyboard?: boolean;
+  /** Sees standard output. */
+  readonly screen?: boolean;
+}
+
 /** The command line over one node in memory; words are parted by spaces. */
-export function commandLine(environment: Record<string, string> = {}): CommandLine {
+export function commandLine(
+  environment: Record<string, string> = {},
+  { keyboard = false, screen = false }: Person = {},
+): CommandLine {
   const node = new FakeNode();
   const connections: ClientConfig[] = [];
   const stop = new AbortController();
@@ -34,14 +44,15 @@ export function commandLine(environment: Record<string, string> = {}): CommandLi
       input: feed(input),
       environment,
       interactive: false,
-      inputIsKeyboard: input === undefined,
+      inputIsKeyboard: input === undefined || keyboard,
+      outputIsScreen: screen,
       stopped: stop.signal,
     };
     const exitCode = await runCommandLine(words, {
       terminal,
       clock: hastyClock,
       random: { fraction: () => 0, hex: () => '' },
-      connect: (config) => {
+      connect: async (config) => {
         connections.push(config);
         return fakeCluster([node]).cluster;
       },

@@ -293,7 +293,7 @@ test('namespaces, status and members are printed for a person and for a program'
   expect((await run('namespace list')).output).toMatch(/^[0-9a-f]{32}\tflags\n$/);
   expect(JSON.parse((await run('namespace rename a b --json')).output)).toMatchObject({ title: 'b' });
   expect(await run('namespace create taken')).toMatchObject({ exitCode: 1 });
-  expect((await run('namespace create --help')).output).toContain('1 to 500 bytes');
+  expect((await run('namespace create --help')).output).toContain('1 to 512 bytes');
   const status = await run('status');
   expect(status.output).toContain('origin fake');
   expect(status.output).toContain('in test at 38.9,-77.4,');
@@ -312,4 +312,59 @@ test('namespaces, status and members are printed for a person and for a program'
   expect(members).toContain('connected');
   expect(members).toMatch(new RegExp(`2 \\(1 not sealed\\) +${fakeLog}`));
   expect(JSON.parse((await run('member list --json')).output)).toMatchObject({ name: 'fake' });
+});
+
+describe('what a person or a script may expect', () => {
+  test('a namespace is deleted only by who says yes, and where nobody can be asked, by --yes', async () => {
+    const { run } = commandLine();
+    expect(await run('namespace delete flags')).toMatchObject({ exitCode: 2, output: '' });
+    expect((await run('namespace delete flags --yes')).exitCode).toBe(0);
+    const person = commandLine({}, { keyboard: true });
+    const agreed = await person.run('namespace delete flags', 'yes\n');
+    expect(agreed).toMatchObject({ exitCode: 0, notes: [expect.stringContaining('Delete namespace flags with all')] });
+    const refused = await person.run('namespace delete flags', 'y\n');
+    expect(refused.exitCode).toBe(2);
+    expect(refused.notes.at(-1)).toBe('meridian: nothing was changed');
+  });
+
+  test('on a terminal a value ends its line, and elsewhere it is its very bytes', async () => {
+    for (const [value, shown] of [
+      ['on', 'on\n'],
+      ['line\n', 'line\n'],
+    ] as const) {
+      const line = commandLine({}, { screen: true });
+      await line.runWords(['put', 'flags', 'a', value]);
+      expect((await line.run('get flags a')).output).toBe(shown);
+      expect((await line.run('get flags a --json')).output.trim().split('\n')).toHaveLength(1);
+    }
+  });
+
+  test('variables that no option knows are warned about, and the command runs all the same', async () => {
+    const { run } = commandLine({ MERIDIAN_ENDPIONT: 'a:1', MERIDIAN_ENDPOINT: 'b:1' });
+    expect(await run('put flags a 1')).toMatchObject({
+      exitCode: 0,
+      notes: ['no option knows the variable MERIDIAN_ENDPIONT'],
+    });
+  });
+
+  test('options --json tells each option of each command once', async () => {
+    const { output } = await commandLine().run('options --json');
+    const rows = output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(rows.find(({ command, flag }) => command === 'edge' && flag === 'upstream')).toEqual({
+      ...{ command: 'edge', flag: 'upstream', variable: 'MERIDIAN_UPSTREAM', value: 'host:port', list: true },
+      ...{ required: true, help: expect.any(String) },
+    });
+    expect(rows.find(({ command, flag }) => command === 'client' && flag === 'timeout')).toMatchObject({
+      default: '30s',
+    });
+    expect(new Set(rows.map(({ command, flag }) => `${command} ${flag}`)).size).toBe(rows.length);
+  });
+
+  test('help says how a list is given', async () => {
+    const help = (await commandLine().run('edge --help')).output.replaceAll(/\s+/g, ' ');
+    expect(help).toContain('MERIDIAN_REPLICATE, by commas');
+  });
 });

@@ -15,7 +15,7 @@ function started() {
 }
 
 describe('a process that is told to stop', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('stops at %s', (name) => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('stops at %s', (name) => {
     const { stopped, exits, send } = started();
     send(name);
     expect(stopped.aborted).toBe(true);

@@ -13,17 +13,17 @@ function file(text: string): string {
   return path;
 }
 
-test('a file maps option names to values, and an empty one to nothing', () => {
-  expect(readConfigFile(file('name: fra\nupstream:\n  - a:1\n  - b:2\n'))).toEqual({
+test('a file maps option names to values, and an empty one to nothing', async () => {
+  expect(await readConfigFile(file('name: fra\nupstream:\n  - a:1\n  - b:2\n'))).toEqual({
     name: 'fra',
     upstream: ['a:1', 'b:2'],
   });
-  expect(readConfigFile(file(''))).toEqual({});
+  expect(await readConfigFile(file(''))).toEqual({});
 });
 
-test('a file that is absent, no YAML or no mapping is refused in one line that names it', () => {
+test('a file that is absent, no YAML or no mapping is refused in one line that names it', async () => {
   for (const path of [join(folder, 'absent.yaml'), file('a: [')]) {
-    expect(() => readConfigFile(path)).toThrow(/^the configuration file .* cannot be used: [^\n]+$/);
+    await expect(readConfigFile(path)).rejects.toThrow(/^the configuration file .* cannot be used: [^\n]+$/);
   }
-  expect(() => readConfigFile(file('- a\n'))).toThrow('it must be a mapping');
+  await expect(readConfigFile(file('- a\n'))).rejects.toThrow('it must be a mapping');
 });

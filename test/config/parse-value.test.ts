@@ -55,3 +55,13 @@ test('how values travel is one of three modes', () => {
     ['all', 'none', 'inline:1KiB', 'inline', 'inline:x', 'some'].map((t) => parseValue(option('values'), t)),
   ).toEqual([{ kind: 'all' }, { kind: 'none' }, { kind: 'inline', bytesMax: 1024 }, undefined, undefined, undefined]);
 });
+
+test('a switch is true or false, or 1 or 0 as container tools write it', () => {
+  expect(['true', '1', 'false', '0'].map((text) => parseValue(option('boolean'), text))).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+  expect(['yes', 'TRUE', '', '2'].map((text) => parseValue(option('boolean'), text))).toEqual(Array(4).fill(undefined));
+});

@@ -63,7 +63,7 @@ describe('the HTTP listener of a node', () => {
   beforeEach(async () => {
     status = readyStatus;
     answered = [];
-    routes = new NodeRoutes(report);
+    routes = new NodeRoutes(report, systemClock);
     held = new HeldSurface();
     const failing: HttpSurface = {
       matches: (request) => request.url === '/busy',

@@ -139,6 +139,30 @@ describe('the metrics of a node', () => {
     expect(names.filter((name) => !text.includes(`# HELP ${name} `))).toEqual([]);
   });
 
+  it('leave the labels of summaries and histograms to these, as the checks of Prometheus want it', async () => {
+    metrics.forEdge();
+    const { text } = await metrics.scrape(status);
+    const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)/gm)].map((match) => [match[1], match[2]] as const));
+    const typeOf = (name: string) => types.get(name) ?? types.get(name.replace(/_(bucket|sum|count)$/, ''));
+    const samples = [...text.matchAll(/^([a-z_]+)\{([^}]*)\}/gm)].map(([, name = '', labels = '']) => ({
+      name,
+      labels,
+    }));
+    expect(samples.filter(({ name, labels }) => /\bquantile=/.test(labels) && typeOf(name) !== 'summary')).toEqual([]);
+    expect(samples.filter(({ name, labels }) => /\ble=/.test(labels) && typeOf(name) !== 'histogram')).toEqual([]);
+    const ours = [...types].filter(([name]) => name?.startsWith('meridian_'));
+    expect(ours.filter(([name, type]) => (type === 'counter') !== name?.endsWith('_total'))).toEqual([]);
+  });
+
+  it('tell the room on the disk of the data folder, and nothing of a folder that is not there', async () => {
+    const [here, nowhere] = [new NodeMetrics(silentLogger, '.'), new NodeMetrics(silentLogger, './nowhere')];
+    const texts = [(await here.scrape(status)).text, (await nowhere.scrape(status)).text];
+    for (const each of [here, nowhere]) each.stop();
+    const [sample] = samplesOf(texts[0] ?? '', 'meridian_disk_free_bytes');
+    expect(Number(sample?.split(' ')[1])).toBeGreaterThan(0);
+    expect(samplesOf(texts[1] ?? '', 'meridian_disk_free_bytes')).toEqual([]);
+  });
+
   it('show what each peer and follower has yet to acknowledge, and nothing of one that keeps nothing', async () => {
     const follower = { role: 'edge', id: 'f', scope: 'copy', state: 'live' } as const;
     const { text } = await metrics.scrape({

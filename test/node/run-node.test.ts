@@ -29,7 +29,7 @@ function run(start: () => Promise<RunningNode>, stopped: AbortSignal): Promise<v
       }
     }
   });
-  return runNode(start, 'error', stopped);
+  return runNode(start, { name: 'fra', logLevel: 'error', unknownVariables: [], stopped });
 }
 
 it('a node that begins anew is stopped and started again in the same process', async () => {

@@ -30,7 +30,7 @@ describe('a batch get', () => {
         read.push(key);
         return answer(key, 100_000);
       },
-      1_000_000,
+      { bytesMax: 1_000_000 },
     );
     expect(answers.map(({ key }) => key)).toEqual(keys.slice(0, 9));
     expect(omitted).toEqual(keys.slice(9));
@@ -48,7 +48,7 @@ describe('a batch get', () => {
         running--;
         return answer(key, 1);
       },
-      1_000_000,
+      { bytesMax: 1_000_000 },
     );
     expect(most).toBe(8);
   });
@@ -56,7 +56,20 @@ describe('a batch get', () => {
   it('goes past a value that no message holds, to the smaller ones behind it', async () => {
     const sizes = [2_000, 500_000, 3_000];
     const get = async (key: string) => answer(key, sizes[Number(key)] ?? 0);
-    const { answers, omitted } = await packGets(['0', '1', '2'], get, 100_000);
+    const { answers, omitted } = await packGets(['0', '1', '2'], get, { bytesMax: 100_000 });
     expect([answers.map(({ key }) => key), omitted]).toEqual([['0', '2'], ['1']]);
+  });
+
+  it('leaves out unread what was too large lately, but for the first key', async () => {
+    const read: string[] = [];
+    const get = async (key: string) => {
+      read.push(key);
+      return answer(key, 1000);
+    };
+    const { omitted } = await packGets(['a', 'b', 'c'], get, {
+      bytesMax: 100_000,
+      known: (key) => (key === 'c' ? 10 : 200_000),
+    });
+    expect([read, omitted]).toEqual([['a', 'c'], ['b']]);
   });
 });

@@ -6,6 +6,10 @@ import { systemClock } from '../../src/runtime/system-clock.ts';
 class FakeServed extends EventEmitter {
   cancelled = false;
 
+  getPeer(): string {
+    return '127.0.0.1:1';
+  }
+
   getPath(): string {
     return '/meridian.v1.KV/Get';
   }

@@ -11,9 +11,12 @@ import { originDefaults } from '../../src/origin/origin-options.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { RemoteUpstream } from '../../src/rpc/client/remote-upstream.ts';
 import { RpcServer, type RpcServerOptions } from '../../src/rpc/server/rpc-server.ts';
+import { AnswerRoom } from '../../src/runtime/answer-room.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
+import type { Rooms } from '../../src/runtime/rooms.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
+import { UploadRoom } from '../../src/runtime/upload-room.ts';
 
 /** An Upstream behind a server on a port of this machine, and a client of it. */
 export interface Loopback {
@@ -26,7 +29,7 @@ export interface Loopback {
 
 export async function overLoopback(upstream: Upstream, options: Partial<RpcServerOptions> = {}): Promise<Loopback> {
   const timing = { clock: systemClock, logger: silentLogger, requestTimeoutMs: 30_000 };
-  const server = new RpcServer({ upstream, ...timing, ...options });
+  const server = new RpcServer({ upstream, ...timing, rooms: roomsOf(64 * 1024 * 1024), ...options });
   const address = await server.start('127.0.0.1', 0);
   const remote = new RemoteUpstream({ address, clock: systemClock });
   return {
@@ -37,6 +40,14 @@ export async function overLoopback(upstream: Upstream, options: Partial<RpcServe
       remote.close();
       await server.stop(1000);
     },
+  };
+}
+
+/** So many bytes for answers, and as many for requests. */
+export function roomsOf(bytesMax: number): Rooms {
+  return {
+    answers: new AnswerRoom({ bytesMax }),
+    uploads: new UploadRoom({ bytesMax, valueBytesMax: 26 * 1024 * 1024 }),
   };
 }
 

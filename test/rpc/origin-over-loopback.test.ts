@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GetAnswer, PutMutation } from '../../src/model/key-value.ts';
 import { limits } from '../../src/model/limits.ts';
@@ -5,18 +6,22 @@ import { emptySession } from '../../src/model/session.ts';
 import { parseStamp } from '../../src/model/stamp.ts';
 import type { Origin } from '../../src/origin/origin.ts';
 import type { RemoteUpstream } from '../../src/rpc/client/remote-upstream.ts';
+import { silentRpcObserver } from '../../src/rpc/observer.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { aCall, openOrigin, overLoopback } from './loopback.ts';
 
 let origin: Origin;
 let remote: RemoteUpstream;
+/** The calls that the origin answered. */
+const answered: string[] = [];
 const closing: Array<() => Promise<void>> = [];
 
 beforeAll(async () => {
   const opened = await openOrigin();
   closing.push(() => opened.close());
   origin = opened.origin;
-  const loopback = await overLoopback(origin);
+  const observer = { ...silentRpcObserver, answered: (method: string) => void answered.push(method) };
+  const loopback = await overLoopback(origin, { observer });
   closing.push(() => loopback.close());
   remote = loopback.remote;
   await remote.create('books', aCall());
@@ -174,6 +179,25 @@ describe('an origin over gRPC', () => {
     const answers = await remote.getMany({ ...common, keys }, aCall());
     expect(answers.map((answer) => textOf(answer)?.slice(0, 3))).toEqual(['m/1', 'm/2', 'm/3', 'm/4', undefined]);
     expect(textOf(answers[3] ?? answers[0] ?? (await get('m/4')))).toHaveLength(mib.length + 3);
+  });
+
+  it('reads a hundred keys with large values among them in few calls, and takes its listeners back', async () => {
+    const keys = Array.from({ length: 100 }, (_, i) => `h/${String(i).padStart(2, '0')}`);
+    const large = new Set(['h/00', 'h/03', 'h/99']);
+    for (const key of keys) await put(key, large.has(key) ? Buffer.alloc(5_000_000, key) : key);
+    const stop = new AbortController();
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => void warnings.push(warning);
+    process.on('warning', warned);
+    const before = answered.length;
+    const answers = await remote.getMany({ ...common, keys }, aCall(stop.signal));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', warned);
+    expect(answers.map((answer) => textOf(answer)?.slice(0, 4))).toEqual(keys);
+    expect(answers.map((answer) => (textOf(answer)?.length ?? 0) > 4)).toEqual(keys.map((key) => large.has(key)));
+    expect(answered.length - before).toBeLessThan(12);
+    expect(warnings).toEqual([]);
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
   });
 
   it('refuses an unknown namespace as NOT_FOUND, and the registry as a namespace of keys', async () => {

@@ -56,7 +56,17 @@ describe('the status of a failed call', () => {
       `No connection established. Last error: Error: connect ECONNREFUSED ${address}. Resolution note: `,
       `no connection to ${address}: connect ECONNREFUSED ${address}`,
     ],
-    [14, 'No connection established', `no connection to ${address}`],
+    [14, 'No connection established', `no connection to ${address}: the transport tells no cause`],
+    [
+      14,
+      'No connection established. Last error: undefined. Resolution note: ',
+      `no connection to ${address}: the transport tells no cause`,
+    ],
+    [
+      14,
+      'No connection established. Last error: null. Resolution note: ',
+      `no connection to ${address}: the transport tells no cause`,
+    ],
     [
       14,
       'Name resolution failed for target dns:x',

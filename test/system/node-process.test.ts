@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -149,6 +150,31 @@ describe('nodes as processes', () => {
     );
     expect(open.status).toBe(2);
     expect(open.stderr).toMatch(/--insecure/);
+  });
+
+  it('refuse the data folder of the other role, in one line, also while a node runs there', async () => {
+    await cluster.start('origin', 'iad');
+    const flags = ['--data', join(cluster.folder, 'iad'), '--upstream', '127.0.0.1:1', ...anyPorts];
+    const edge = spawnSync(process.execPath, [meridianScript, 'edge', ...flags], { encoding: 'utf8' });
+    expect(edge.status).toBe(2);
+    expect(edge.stderr.trim().split('\n')).toEqual([expect.stringMatching(/iad is the folder of an origin; an edge/)]);
+    expect(readdirSync(join(cluster.folder, 'iad')).sort()).toEqual(['meridian-role', 'store']);
+  });
+
+  it('end at SIGHUP as at SIGTERM: drained, closed, and with exit code 0', async () => {
+    const origin = await cluster.start('origin', 'iad');
+    expect(await origin.stop('SIGHUP')).toBe(0);
+    expect(readFileSync(join(cluster.folder, 'iad.log'), 'utf8')).toContain('"message":"stopped"');
+  });
+
+  it('log with their name, and warn of a variable that no option knows', async () => {
+    await cluster.start('origin', 'iad', { env: { MERIDIAN_PEERS: 'x:1', MERIDIAN_INSECURE: '1' } });
+    const lines = readFileSync(join(cluster.folder, 'iad.log'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toMatchObject({ level: 'warn', node: 'iad', variable: 'MERIDIAN_PEERS' });
+    expect(lines.every(({ node }) => node === 'iad')).toBe(true);
   });
 
   it('end at SIGTERM with everything on disk', async () => {

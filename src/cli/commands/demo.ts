@@ -1,6 +1,5 @@
 import type { Argv } from 'yargs';
 import type { Command } from '../command.ts';
-import { runDemo } from '../demo/run-demo.ts';
 
 interface DemoWords {
   readonly once: boolean;
@@ -17,5 +16,8 @@ export const demoCommand: Command<DemoWords> = {
         describe: 'End after the tour: exit 0 if all that it claims was seen, 1 otherwise',
       })
       .example('$0 demo', 'stays up until Ctrl-C') as Argv<DemoWords>,
-  run: ({ once }, context) => runDemo(once, context),
+  run: async ({ once }, context) => {
+    const { runDemo } = await import('../demo/run-demo.ts');
+    return runDemo(once, context);
+  },
 };

@@ -16,9 +16,9 @@ export const edgeCommand: Command<Words> = {
       )
       .example("$0 edge --upstream 10.0.0.1:7100 --replicate '*'", 'a copy of everything') as Argv<Words>,
   run: async (words, { terminal }) => {
-    const config = readConfig('edge', words, terminal.environment);
+    const config = await readConfig('edge', words, terminal.environment);
     const { startEdge } = await import('../../node/start-edge.ts');
-    await runAsNode((outside) => startEdge(config, outside), config.logLevel, terminal.stopped);
+    await runAsNode((outside) => startEdge(config, outside), config, terminal);
     return exitCodes.done;
   },
 };

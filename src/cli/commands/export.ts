@@ -78,7 +78,7 @@ async function toOutput(run: ExportRun): Promise<number> {
 async function toFile(run: ExportRun, path: string): Promise<number> {
   const { words, format, cluster, terminal } = run;
   const { id } = await cluster.namespaces.get(words.namespace);
-  const progress = showCount(terminal, `export ${words.namespace}`);
+  const progress = await showCount(terminal, `export ${words.namespace}`);
   try {
     return await exportFile({
       path,

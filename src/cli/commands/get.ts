@@ -12,9 +12,11 @@ interface GetWords extends ClientWords, ReadWords {
   readonly verbose: boolean;
 }
 
+const lineFeed = 0x0a;
+
 export const getCommand: Command<GetWords> = {
   usage: 'get <namespace> <key>',
-  describe: 'Print a value, its very bytes; exit code 3 where there is none',
+  describe: 'Print a value, its very bytes (on a terminal with a line end behind); exit code 3 where there is none',
   build: (parser) =>
     withReadOptions(withClientOptions(parser))
       .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
@@ -38,6 +40,9 @@ export const getCommand: Command<GetWords> = {
       const { value: _, ...rest } = answer;
       if (words.json) await terminal.write(`${JSON.stringify({ key: words.key, ...toJsonValue(bytes), ...rest })}\n`);
       else await terminal.write(bytes);
+      // Else the prompt would stand behind the value.
+      const needsLineEnd = terminal.outputIsScreen && !words.json && bytes.at(-1) !== lineFeed;
+      if (needsLineEnd) await terminal.write('\n');
       return exitCodes.done;
     }),
 };

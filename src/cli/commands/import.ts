@@ -6,13 +6,18 @@ import { parseDuration } from '../../config/parse-duration.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { decompressed } from '../formats/decompress.ts';
 import { type FileFormat, fileFormats, formatOf } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { readCsv } from '../formats/read-csv.ts';
 import { readObjects } from '../formats/read-objects.ts';
+import { recordOfColumns } from '../formats/record-of-columns.ts';
+import type { Terminal } from '../terminal.ts';
 import { Checkpoint, fileIdentity } from '../transfer/checkpoint.ts';
-import { importRecords } from '../transfer/import-records.ts';
-import { type Progress, showProgress } from '../transfer/progress.ts';
+import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
+import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
+import { type Progress, showCount, showProgress } from '../transfer/progress.ts';
+import { SkippedFile } from '../transfer/skipped-file.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface ImportWords extends ClientWords {
@@ -25,6 +30,8 @@ interface ImportWords extends ClientWords {
   readonly concurrency: string;
   readonly checkpoint: string | undefined;
   readonly retry: string;
+  readonly 'on-error': 'stop' | 'skip';
+  readonly skipped: string | undefined;
 }
 
 export const importCommand: Command<ImportWords> = {
@@ -33,18 +40,28 @@ export const importCommand: Command<ImportWords> = {
   build: (parser) =>
     withClientOptions(parser)
       .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
-      .positional('file', { type: 'string', demandOption: true, describe: 'A path, or - for standard input' })
+      .positional('file', {
+        type: 'string',
+        demandOption: true,
+        describe: 'A path, or - for standard input; what is compressed by gzip or zstd is decompressed',
+      })
       .options({
         format: {
           choices: fileFormats,
           requiresArg: true,
-          describe: 'Default: as the name ends. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array',
+          describe:
+            'Of a file in UTF-8. Default: as the name ends, before .gz or .zst. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array',
         },
-        'key-column': { type: 'string', requiresArg: true, describe: 'CSV: column of the keys; default: key' },
+        'key-column': {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Column of a CSV, or field of JSON objects, that is the key; default: key',
+        },
         'value-column': {
           type: 'string',
           requiresArg: true,
-          describe: 'CSV: column of the values; default: value, or else the whole row as JSON',
+          describe:
+            'Column or field that is the value; default: value, or else the whole CSV row as JSON; with --key-column, the rest of a JSON object',
         },
         columns: {
           type: 'string',
@@ -54,8 +71,8 @@ export const importCommand: Command<ImportWords> = {
         concurrency: {
           type: 'string',
           requiresArg: true,
-          default: '4',
-          describe: 'Batches under way at once, 1 to 64',
+          default: '8',
+          describe: 'Batches of up to 1000 records under way at once, 1 to 64',
         },
         checkpoint: {
           type: 'string',
@@ -68,6 +85,19 @@ export const importCommand: Command<ImportWords> = {
           default: '60s',
           describe: 'For how long a batch is tried again while the cluster is away',
         },
+        'on-error': {
+          choices: ['stop', 'skip'] as const,
+          requiresArg: true,
+          default: 'stop' as const,
+          describe:
+            'At a record that is refused or cannot be read: stop there, or skip it and write it, with the reason, into the file of skipped records',
+        },
+        skipped: {
+          type: 'string',
+          requiresArg: true,
+          describe:
+            'File of skipped records, NDJSON that import reads once it is mended; default: the input’s name with .skipped.ndjson',
+        },
       })
       .example('$0 import flags flags.ndjson', 'every line {"key": …, "value": …}')
       .example(
@@ -76,9 +106,13 @@ export const importCommand: Command<ImportWords> = {
       ) as Argv<ImportWords>,
   run: async (words, context) => {
     const format = formatOf(words.format, words.file);
+    if (words.columns !== undefined && format !== 'csv') throw new UsageError('--columns is for CSV alone');
     const bounds = { concurrency: concurrencyOf(words.concurrency), retryMs: retryOf(words.retry) };
+    const skippedPath = skippedPathOf(words);
     const bytes = await sizeOf(words.file);
-    return withCluster(words, context, (cluster) => importFile({ words, context, cluster, format, bytes, ...bounds }));
+    return withCluster(words, context, (cluster) =>
+      importFile({ words, context, cluster, format, skippedPath, bytes, ...bounds }),
+    );
   },
 };
 
@@ -87,60 +121,114 @@ interface ImportRun {
   readonly context: CommandContext;
   readonly cluster: ClusterHandle;
   readonly format: FileFormat;
+  /** Unset = the first record that is refused ends the import. */
+  readonly skippedPath: string | undefined;
   /** Size of the input; 0 where it is standard input. */
   readonly bytes: number;
   readonly concurrency: number;
   readonly retryMs: number;
 }
 
+interface Counts {
+  /** Leading records of the file that are done. */
+  readonly records: number;
+  /** Of them, left out because they had expired. */
+  readonly expired: number;
+}
+
+interface Beginning {
+  readonly progress: Progress;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly saving: PacedCheckpoint;
+  /** Leading records that are acknowledged already. */
+  readonly skip: number;
+  readonly skipped: SkippedFile | undefined;
+}
+
 async function importFile(run: ImportRun): Promise<ExitCode> {
-  const { words, context, cluster } = run;
-  const { terminal, clock, random } = context;
-  const namespace = cluster.namespace(words.namespace);
-  const checkpoint = await checkpointOf(run);
-  const skip = (await checkpoint?.load())?.records ?? 0;
-  if (skip > 0) terminal.note(`going on behind record ${skip}, where the last import stopped`);
-  const progress = showProgress(terminal, `import ${words.namespace}`, run.bytes);
+  const { terminal, clock, random } = run.context;
+  const namespace = run.cluster.namespace(run.words.namespace);
+  const { progress, checkpoint, saving, skip, skipped } = await beginning(run);
   let acknowledged = skip;
   let expired = 0;
-  const input = counted(words.file === '-' ? terminal.input : createReadStream(words.file), (read) =>
-    progress.at(read, acknowledged),
-  );
+  let read = 0;
+  const input = inputOf(run, (bytes) => {
+    read = bytes;
+    progress.at(read, acknowledged);
+  });
   try {
-    const records = await importRecords(reader(run, input), {
+    const records = await importRecords(reader(run, decompressed(input)), {
       ...{ skip, clock, random, concurrency: run.concurrency, retryMs: run.retryMs, signal: terminal.stopped },
       write: (mutations, signal) => namespace.write(mutations, { signal }),
       leftOut: (count) => {
         expired += count;
       },
-      advanced: async (count) => {
+      skipped: skipped && ((record) => skipped.add(record)),
+      advanced: (count) => {
         acknowledged = count;
-        await checkpoint?.save({ records: count });
+        return saving.save({ records: count });
       },
     });
-    await finish(run, progress, { records, expired }, checkpoint);
+    progress.at(read, records);
+    progress.stop();
+    await checkpoint?.remove();
+    await report(run, { records, expired }, skipped);
     return exitCodes.done;
   } catch (error) {
+    progress.at(read, acknowledged);
     progress.stop();
-    const goesOn = checkpoint !== undefined && acknowledged > 0;
-    terminal.note(`stopped with ${acknowledged} records acknowledged${goesOn ? '; run it again to go on' : ''}`);
+    await saveLast(saving, terminal);
+    terminal.note(stoppedWith(acknowledged, checkpoint !== undefined));
     if (terminal.stopped.aborted) return exitCodes.stopped;
     throw error;
+  } finally {
+    await skipped?.close();
   }
 }
 
-async function finish(
-  { words, context }: ImportRun,
-  progress: Progress,
-  counts: { readonly records: number; readonly expired: number },
-  checkpoint: Checkpoint | undefined,
+/** Where it begins: at the first record, or where an import before it stopped. */
+async function beginning(run: ImportRun): Promise<Beginning> {
+  const progress = await progressOf(run);
+  const checkpoint = await checkpointOf(run);
+  const saving = new PacedCheckpoint(checkpoint, run.context.clock);
+  const skip = (await checkpoint?.load())?.records ?? 0;
+  if (skip > 0) run.context.terminal.note(`going on behind record ${skip}, where the last import stopped`);
+  const skipped = run.skippedPath === undefined ? undefined : new SkippedFile(run.skippedPath, skip > 0);
+  return { progress, checkpoint, saving, skip, skipped };
+}
+
+function stoppedWith(acknowledged: number, isRemembered: boolean): string {
+  const goesOn = isRemembered && acknowledged > 0;
+  return `stopped with ${acknowledged} records acknowledged${goesOn ? '; run it again to go on' : ''}`;
+}
+
+async function saveLast(saving: PacedCheckpoint, { note }: Terminal): Promise<void> {
+  await saving.saveLast().catch((failure: Error) => note(`how far it came could not be saved: ${failure.message}`));
+}
+
+function inputOf({ words, context }: ImportRun, tell: (bytes: number) => void): AsyncIterable<Uint8Array> {
+  return counted(words.file === '-' ? context.terminal.input : createReadStream(words.file), tell);
+}
+
+function progressOf({ words, context: { terminal }, bytes }: ImportRun): Promise<Progress> {
+  const title = `import ${words.namespace}`;
+  return words.file === '-' ? showCount(terminal, title) : showProgress(terminal, title, bytes);
+}
+
+async function report(
+  { words, context: { terminal } }: ImportRun,
+  { records, expired }: Counts,
+  skipped: SkippedFile | undefined,
 ): Promise<void> {
-  progress.stop();
-  await checkpoint?.remove();
-  const { records, expired } = counts;
+  const passedOver = skipped === undefined ? 0 : skipped.records;
+  if (words.json) {
+    const parts = { ...(expired === 0 ? {} : { expired }), ...(passedOver === 0 ? {} : { skipped: passedOver }) };
+    await terminal.write(`${JSON.stringify({ records, ...parts })}\n`);
+    return;
+  }
   const left = expired === 0 ? '' : `, ${expired} of them left out, as they had expired`;
-  const json = JSON.stringify({ records, ...(expired === 0 ? {} : { expired }) });
-  await context.terminal.write(words.json ? `${json}\n` : `${records} records imported${left}\n`);
+  const without = passedOver === 0 ? '' : `, ${passedOver} of them skipped, as ${skipped?.path} says`;
+  await terminal.write(`${records} records imported${left}${without}\n`);
 }
 
 /** Standard input cannot be read again, so nothing is remembered of it. */
@@ -149,17 +237,28 @@ async function checkpointOf({ words, cluster, format }: ImportRun): Promise<Chec
   if (words.file === '-') return undefined;
   const path = words.checkpoint ?? `${words.file}.meridian-import`;
   // What the columns mean is what the records are.
-  const columns = format === 'csv' ? JSON.stringify([words['key-column'], words['value-column'], words.columns]) : '';
+  const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns]);
   return new Checkpoint(path, { file: await fileIdentity(words.file), format, columns, namespace: id });
 }
 
-function reader({ words, format }: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable<ImportRecord> {
-  if (format !== 'csv') return readObjects(input);
-  return readCsv(input, {
-    keyColumn: words['key-column'],
-    valueColumn: words['value-column'],
-    columns: words.columns?.split(','),
-  });
+function reader(
+  { words, format }: ImportRun,
+  input: AsyncIterable<Uint8Array>,
+): AsyncIterable<ImportRecord | UnreadImport> {
+  const columns = { keyColumn: words['key-column'], valueColumn: words['value-column'] };
+  const unread = (why: UsageError, text: string | Uint8Array): UnreadImport => ({ unread: why, text });
+  if (format === 'csv') return readCsv(input, { ...columns, columns: words.columns?.split(',') }, unread);
+  return readObjects(input, { recordOf: (text, place) => recordOfColumns(text, columns, place), unread });
+}
+
+function skippedPathOf(words: ImportWords): string | undefined {
+  if (words['on-error'] === 'stop') {
+    if (words.skipped === undefined) return undefined;
+    throw new UsageError('--skipped is for --on-error skip');
+  }
+  if (words.skipped !== undefined) return words.skipped;
+  if (words.file === '-') throw new UsageError('--on-error skip of standard input needs --skipped');
+  return `${words.file}.skipped.ndjson`;
 }
 
 async function* counted(

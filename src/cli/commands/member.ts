@@ -2,10 +2,9 @@ import type { Argv } from 'yargs';
 import type { Member, RemovedMember } from '../../model/cluster.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import { type Choose, type Command, install } from '../command.ts';
+import { confirm, yesFlag } from '../confirm.ts';
 import { exitCodes } from '../exit-code.ts';
 import { table } from '../table.ts';
-import type { Terminal } from '../terminal.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface RemoveWords extends ClientWords {
   readonly origin: string;
@@ -39,7 +38,7 @@ const removeCommand: Command<RemoveWords> = {
         demandOption: true,
         describe: 'Id of an origin, or a name that is unique',
       })
-      .option('yes', { type: 'boolean', default: false, describe: 'Do not ask' })
+      .options(yesFlag)
       .option('force', {
         type: 'boolean',
         default: false,
@@ -70,17 +69,6 @@ function describeRemoved({ id, name, logs, missing }: RemovedMember): string {
   const sealed = logs.map(({ log, final }) => `log ${log} is sealed at its write ${final}`);
   const away = missing.length === 0 ? [] : [`not heard: ${missing.join(', ')}`];
   return [`${name} (${id}) is removed`, ...sealed, ...away].join('\n');
-}
-
-/** Asks on standard error and reads one line. @throws UsageError where nobody is there to ask, or the answer is no */
-async function confirm(question: string, { note, input, inputIsKeyboard }: Terminal): Promise<void> {
-  if (!inputIsKeyboard) throw new UsageError('this cannot be undone: say --yes');
-  note(`${question} Type yes to go on:`);
-  for await (const typed of input) {
-    if (Buffer.from(typed).toString().trim() === 'yes') return;
-    break;
-  }
-  throw new UsageError('nothing was removed');
 }
 
 /** `member list|remove`. */

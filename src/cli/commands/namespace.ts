@@ -5,6 +5,7 @@ import { limits } from '../../model/limits.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import { type Choose, type Command, type CommandContext, install } from '../command.ts';
+import { confirm, yesFlag } from '../confirm.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 
 interface TitleWords extends ClientWords {
@@ -17,6 +18,10 @@ interface NameWords extends ClientWords {
 
 interface HomeWords extends NameWords {
   readonly origin?: string;
+}
+
+interface DeleteWords extends NameWords {
+  readonly yes: boolean;
 }
 
 interface RenameWords extends NameWords, TitleWords {}
@@ -51,11 +56,15 @@ const renameCommand: Command<RenameWords> = {
     }),
 };
 
-const deleteCommand: Command<NameWords> = {
+const deleteCommand: Command<DeleteWords> = {
   usage: 'delete <namespace>',
   describe: 'Delete a namespace with all its data, for good',
-  build: (parser) => withName(withClientOptions(parser)) as Argv<NameWords>,
-  run: (words, context) => change(words, context, ({ namespaces }, asked) => namespaces.delete(words.namespace, asked)),
+  build: (parser) => withName(withClientOptions(parser)).options(yesFlag) as Argv<DeleteWords>,
+  run: async (words, context) => {
+    const { namespace, yes } = words;
+    if (!yes) await confirm(`Delete namespace ${namespace} with all its data for good?`, context.terminal);
+    return change(words, context, ({ namespaces }, asked) => namespaces.delete(namespace, asked));
+  },
 };
 
 const homeCommand: Command<HomeWords> = {

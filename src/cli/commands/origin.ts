@@ -12,9 +12,9 @@ export const originCommand: Command<Words> = {
       .example('$0 origin --name iad --data ./iad', 'the first node of a cluster')
       .example('$0 origin --config origin.yaml', 'options from a file') as Argv<Words>,
   run: async (words, { terminal }) => {
-    const config = readConfig('origin', words, terminal.environment);
+    const config = await readConfig('origin', words, terminal.environment);
     const { startOrigin } = await import('../../node/start-origin.ts');
-    await runAsNode((outside) => startOrigin(config, outside), config.logLevel, terminal.stopped);
+    await runAsNode((outside) => startOrigin(config, outside), config, terminal);
     return exitCodes.done;
   },
 };

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import type { BatchMutation } from '../../client/batch-write.ts';
 import { parseDuration } from '../../config/parse-duration.ts';
+import { exactJson } from '../../model/json-text.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -99,10 +100,10 @@ function timeSeconds(text: string): number {
   throw new UsageError(`--expires-at must be seconds since 1970 or an ISO 8601 time; it is "${text}"`);
 }
 
-function metadataOf({ metadata }: PutWords): { metadata?: unknown } {
+function metadataOf({ metadata }: PutWords): { metadataText?: string } {
   if (metadata === undefined) return {};
   try {
-    return { metadata: JSON.parse(metadata) as unknown };
+    return JSON.parse(metadata) === null ? {} : { metadataText: exactJson(metadata) };
   } catch (error) {
     throw new UsageError(`--metadata must be JSON: ${error instanceof Error ? error.message : String(error)}`, error);
   }

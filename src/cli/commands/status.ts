@@ -29,7 +29,7 @@ export const statusCommand: Command<StatusWords> = {
       .example('$0 status --endpoint 127.0.0.1:7200 --json', 'an edge, for a program') as Argv<StatusWords>,
   run: (words, context) =>
     withCluster(words, context, async (cluster) => {
-      const config = readConfig('client', words as unknown as Words, context.terminal.environment);
+      const config = await readConfig('client', words as unknown as Words, context.terminal.environment);
       const second = words.digest ? Math.floor(systemClock.wallMs() / 1000) : undefined;
       const asked = { signal: context.terminal.stopped };
       const status = await cluster.status(asked);

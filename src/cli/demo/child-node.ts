@@ -59,12 +59,18 @@ export class ChildNode {
     }
   }
 
-  /** SIGTERM, and SIGKILL to one that takes too long. */
-  async stop(): Promise<void> {
-    this.#process.kill('SIGTERM');
+  /** Of the process; 0 where it never was one. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** SIGTERM or as told, and SIGKILL to one that takes too long. Resolves with the exit code; null = killed. */
+  async stop(signal: 'SIGTERM' | 'SIGHUP' = 'SIGTERM'): Promise<number | null> {
+    this.#process.kill(signal);
     const late = this.#clock.timer(stopMsMax, () => this.#process.kill('SIGKILL'));
     await this.#exited;
     late.cancel();
+    return this.#process.exitCode;
   }
 
   /** SIGKILL: what a power cut looks like to everyone else. */

@@ -71,8 +71,8 @@ export class DemoCluster {
         ...['--region', plan.region, `--location=${plan.location}`, '--upstream', cable],
         ...['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--replicate', ...replicate],
       ]);
-      const atEdge = this.#connect(edge.grpc);
-      return { ...plan, edge, atEdge, atOrigin: this.#connect(parsePlace(cable)) };
+      const atEdge = await this.#connect(edge.grpc);
+      return { ...plan, edge, atEdge, atOrigin: await this.#connect(parsePlace(cable)) };
     });
     // One that did not start must not leave the others behind when the demo ends.
     for (const result of await Promise.allSettled(started)) {
@@ -104,8 +104,8 @@ export class DemoCluster {
     });
   }
 
-  #connect(endpoint: Address): ClusterHandle {
-    const client = this.#context.connect({ endpoints: [endpoint], timeoutMs: callTimeoutMs });
+  async #connect(endpoint: Address): Promise<ClusterHandle> {
+    const client = await this.#context.connect({ endpoints: [endpoint], timeoutMs: callTimeoutMs });
     this.#clients.push(client);
     return client;
   }

@@ -13,9 +13,10 @@ const byExtension: Readonly<Record<string, FileFormat>> = {
   '.json': 'workers-kv',
 };
 
-/** As named, else as the file's name ends. @throws UsageError where neither tells */
+/** As named, else as the file's name ends, compressed or not. @throws UsageError where neither tells */
 export function formatOf(named: FileFormat | undefined, path: string | undefined): FileFormat {
-  const format = named ?? byExtension[extname(path ?? '').toLowerCase()];
+  const plain = (path ?? '').replace(/\.(gz|zst)$/i, '');
+  const format = named ?? byExtension[extname(plain).toLowerCase()];
   if (format !== undefined) return format;
   throw new UsageError(`--format is missing: one of ${fileFormats.join(', ')}`);
 }

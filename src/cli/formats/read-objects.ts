@@ -1,5 +1,7 @@
+import { brokenByteAt, describeByte, textOfUtf8 } from '../../model/text.ts';
 import { UsageError } from '../usage-error.ts';
-import { type ImportRecord, recordOfObject } from './import-record.ts';
+import { type ImportRecord, recordOfJson } from './import-record.ts';
+import { orUnread, type UnreadRecord } from './unread-record.ts';
 
 /** Bytes of one object's text: a value of 25 MiB in base64, or escaped throughout, with what stands around it. */
 const objectBytesMax = 160 * 1024 * 1024;
@@ -9,30 +11,49 @@ const byte = { quote: 0x22, backslash: 0x5c, open: 0x7b, close: 0x7d, openArray:
 const between = new Set([0x20, 0x09, 0x0a, 0x0d, 0x2c, 0x5b, 0x5d]);
 const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
 
+export interface ObjectReading<Unread> {
+  /** Makes a record of an object's text. Default: as the bulk form says. */
+  readonly recordOf?: (text: string, place: string) => ImportRecord;
+  /** What stands for an object that is no record. Default: the reading ends with the error. */
+  readonly unread?: UnreadRecord<Unread> | undefined;
+}
+
 /**
  * The records of NDJSON, and of the bulk JSON of Workers KV, which is one array. Objects are cut out of the bytes by
  * their braces, so that a file of any size takes the memory of one chunk and one object:
  * `[{"a":1},{"b":{}}]` gives `{"a":1}` and `{"b":{}}`, whatever the chunks.
  */
-export async function* readObjects(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ImportRecord, void, undefined> {
+export async function* readObjects<Unread = never>(
+  chunks: AsyncIterable<Uint8Array>,
+  { recordOf = recordOfJson, unread }: ObjectReading<Unread> = {},
+): AsyncGenerator<ImportRecord | Unread, void, undefined> {
   const cutter = new ObjectCutter();
   let number = 0;
   for await (const chunk of chunks) {
-    for (const text of cutter.push(chunk)) {
-      number++;
-      yield recordOfObject(parse(text, `record ${number}`), `record ${number}`);
+    for (const { bytes, offset } of cutter.push(chunk)) {
+      const place = `record ${++number}`;
+      yield orUnread(
+        () => recordOf(textIn(bytes, offset, place), place),
+        () => bytes,
+        unread,
+      );
     }
   }
   if (cutter.inside) throw new UsageError(`the file ends within record ${number + 1}`);
   if (cutter.openArrays > 0) throw new UsageError(`the file ends within its array, behind record ${number}`);
 }
 
-function parse(text: string, place: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(`${place} is no JSON: ${error instanceof Error ? error.message : String(error)}`, error);
-  }
+function textIn(bytes: Uint8Array, offset: number, place: string): string {
+  const text = textOfUtf8(bytes);
+  if (text !== undefined) return text;
+  const at = brokenByteAt(bytes) ?? 0;
+  throw new UsageError(`${place} is no UTF-8: ${describeByte(bytes[at], offset + at)} of the file`);
+}
+
+interface CutObject {
+  readonly bytes: Uint8Array;
+  /** Bytes of the file before it. */
+  readonly offset: number;
 }
 
 class ObjectCutter {
@@ -40,6 +61,7 @@ class ObjectCutter {
   #inText = false;
   #escaped = false;
   #seenBytes = 0;
+  #objectOffset = 0;
   readonly #pieces: Uint8Array[] = [];
   #pieceBytes = 0;
 
@@ -50,7 +72,7 @@ class ObjectCutter {
     return this.#depth > 0;
   }
 
-  *push(chunk: Uint8Array): Generator<string> {
+  *push(chunk: Uint8Array): Generator<CutObject> {
     let start = 0;
     for (let i = 0; i < chunk.length; i++) {
       const unit = chunk[i] ?? 0;
@@ -59,10 +81,11 @@ class ObjectCutter {
         else {
           this.#depth = 1;
           start = i;
+          this.#objectOffset = this.#seenBytes + i;
         }
       } else if (this.#closes(unit)) {
         this.#keep(chunk.subarray(start, i + 1));
-        yield this.#take();
+        yield { bytes: this.#take(), offset: this.#objectOffset };
       }
     }
     if (this.#depth > 0) this.#keep(chunk.slice(start));
@@ -96,10 +119,10 @@ class ObjectCutter {
     this.#pieces.push(piece);
   }
 
-  #take(): string {
-    const text = Buffer.concat(this.#pieces).toString();
+  #take(): Uint8Array {
+    const bytes = Buffer.concat(this.#pieces);
     this.#pieces.length = 0;
     this.#pieceBytes = 0;
-    return text;
+    return bytes;
   }
 }

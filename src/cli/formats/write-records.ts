@@ -1,4 +1,5 @@
 import { unreachable } from '../../model/assert.ts';
+import { exactJson } from '../../model/json-text.ts';
 import { type JsonValue, toJsonValue } from '../json-value.ts';
 import type { FileFormat } from './file-format.ts';
 
@@ -6,7 +7,8 @@ import type { FileFormat } from './file-format.ts';
 export interface ExportRecord {
   readonly name: string;
   readonly value: Uint8Array;
-  readonly metadata: unknown;
+  /** JSON; null = none. */
+  readonly metadataText: string | null;
   readonly expiration: number | null;
 }
 
@@ -32,22 +34,20 @@ export function closingText(format: FileFormat, records: number): string {
   return format === 'csv' && records === 0 ? csvHeading : '';
 }
 
-function objectText({ name, value, metadata, expiration }: ExportRecord): string {
-  return JSON.stringify({
-    key: name,
-    ...toJsonValue(value),
-    ...(expiration === null ? {} : { expiration }),
-    ...(metadata === null ? {} : { metadata }),
-  });
+function objectText({ name, value, metadataText, expiration }: ExportRecord): string {
+  const fields = { key: name, ...toJsonValue(value), ...(expiration === null ? {} : { expiration }) };
+  const text = JSON.stringify(fields);
+  // As text, so that numbers keep their digits; on one line, as NDJSON needs it.
+  return metadataText === null ? text : `${text.slice(0, -1)},"metadata":${exactJson(metadataText)}}`;
 }
 
-function csvRow({ name, value, metadata, expiration }: ExportRecord): string {
+function csvRow({ name, value, metadataText, expiration }: ExportRecord): string {
   const json: JsonValue = toJsonValue(value);
   const cells = [
     name,
     json.value,
     json.base64 === true ? 'true' : '',
-    metadata === null ? '' : JSON.stringify(metadata),
+    metadataText === null ? '' : exactJson(metadataText),
     expiration === null ? '' : String(expiration),
   ];
   return `${cells.map(csvCell).join(',')}\r\n`;

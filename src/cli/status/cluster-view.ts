@@ -20,7 +20,7 @@ export interface Looking {
   readonly second: number | undefined;
   readonly signal: AbortSignal;
   /** A handle on the node at that address. */
-  readonly reach: (address: Address) => ClusterHandle;
+  readonly reach: (address: Address) => Promise<ClusterHandle>;
 }
 
 /** Milliseconds for a node to tell its status; digests read everything and take the client's own time. */
@@ -30,7 +30,7 @@ const statusMs = 3_000;
 export async function viewOf(member: Member, { second, signal, reach }: Looking): Promise<NodeView> {
   const address = member.address === undefined ? undefined : parseAddress(member.address);
   if (address === undefined) return { member, error: 'says no address' };
-  const cluster = reach(address);
+  const cluster = await reach(address);
   try {
     const status = await cluster.status({ timeoutMs: statusMs, signal });
     // An origin that began anew on the same machine, say, whose old id was not removed yet.

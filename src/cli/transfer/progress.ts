@@ -1,25 +1,51 @@
-import { Presets, SingleBar } from 'cli-progress';
+import type { Options, SingleBar } from 'cli-progress';
 import type { Terminal } from '../terminal.ts';
 
 /** How far something is, for a person who watches. */
 export interface Progress {
   at(done: number, records: number): void;
+  /** Leaves the bar as it stands, with the last numbers that it was told, and ends its line. */
   stop(): void;
 }
 
+/** Where a bar is drawn. Default: standard error. */
+type Drawing = Pick<Options, 'stream' | 'noTTYOutput'>;
+
 /** A bar on standard error where a person sees it, else nothing: logs are not for bars. */
-export function showProgress(terminal: Terminal, title: string, total: number): Progress {
+export async function showProgress(
+  terminal: Pick<Terminal, 'interactive'>,
+  title: string,
+  total: number,
+  drawing: Drawing = {},
+): Promise<Progress> {
   if (!terminal.interactive) return { at: () => {}, stop: () => {} };
+  const { Presets, SingleBar } = await import('cli-progress');
   const format = `${title} {bar} {percentage} % | {records} records | {duration_formatted}`;
-  const bar = new SingleBar({ format, hideCursor: true, etaBuffer: 50 }, Presets.shades_classic);
-  bar.start(Math.max(1, total), 0, { records: 0 });
-  return { at: (done, records) => bar.update(done, { records }), stop: () => bar.stop() };
+  const bar = new SingleBar({ format, hideCursor: true, etaBuffer: 50, ...drawing }, Presets.shades_classic);
+  return drawn(bar, Math.max(1, total));
 }
 
 /** As `showProgress`, where nobody knows the end. */
-export function showCount(terminal: Terminal, title: string): Progress {
+export async function showCount(
+  terminal: Pick<Terminal, 'interactive'>,
+  title: string,
+  drawing: Drawing = {},
+): Promise<Progress> {
   if (!terminal.interactive) return { at: () => {}, stop: () => {} };
-  const bar = new SingleBar({ format: `${title} | {value} records | {duration_formatted}`, hideCursor: true });
-  bar.start(0, 0);
-  return { at: (done) => bar.update(done), stop: () => bar.stop() };
+  const { SingleBar } = await import('cli-progress');
+  const format = `${title} | {records} records | {duration_formatted}`;
+  return drawn(new SingleBar({ format, hideCursor: true, ...drawing }), 0);
+}
+
+/** Drawn from when there is something to show, so that what is said before it stands on a line of its own. */
+function drawn(bar: SingleBar, total: number): Progress {
+  let isDrawn = false;
+  return {
+    at: (done, records) => {
+      if (!isDrawn) bar.start(total, 0, { records: 0 });
+      isDrawn = true;
+      bar.update(done, { records });
+    },
+    stop: () => bar.stop(),
+  };
 }

@@ -6,13 +6,12 @@ import { limits } from '../../model/limits.ts';
 import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { Semaphore } from '../../runtime/semaphore.ts';
+import type { Rooms } from '../../runtime/rooms.ts';
 import { httpStatus } from '../http-status.ts';
 import type { HttpSurface } from '../surface.ts';
-import { parseBulkGet, readBulk } from './bulk-get.ts';
+import { keysAtOnce, parseBulkGet, readBulk } from './bulk-get.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
 import { checkedKey, checkedPrefix, decodeKey } from './key-in-path.ts';
-import { LargeValues } from './large-values.ts';
 import { checkMetadata, metadataFromHeader, metadataToHeader } from './metadata-text.ts';
 import { putMutation } from './put-mutation.ts';
 import { withBody } from './read-body.ts';
@@ -20,6 +19,7 @@ import { Refusal, sendReason } from './refusal.ts';
 import { sendRecord } from './send-record.ts';
 import { sendText } from './send-text.ts';
 import { parseTarget, type Target } from './target.ts';
+import { jsonIn, textIn } from './text-in.ts';
 import { withinDeadline } from './within-deadline.ts';
 
 const namespaceHeader = 'meridian-namespace';
@@ -27,8 +27,6 @@ const namespaceHeader = 'meridian-namespace';
 const bulkRequestBytesMax = 1024 * 1024;
 /** Seconds: the original's least cacheTtl. */
 const cacheTtlSecondsMin = 30;
-/** Bodies beyond the small that are in memory at once, and those that wait for a place. */
-const bodies = { places: 8, waitingMax: 256 } as const;
 
 interface Exchange {
   readonly request: IncomingMessage;
@@ -45,10 +43,10 @@ interface Exchange {
 export class BindingSurface implements HttpSurface {
   readonly #upstream: Upstream;
   readonly #clock: Clock;
-  readonly #places = new Semaphore(bodies.places, bodies.waitingMax);
-  readonly #large = new LargeValues();
+  readonly #rooms: Rooms;
 
-  constructor(upstream: Upstream, clock: Clock) {
+  constructor(upstream: Upstream, clock: Clock, rooms: Rooms) {
+    this.#rooms = rooms;
     this.#upstream = upstream;
     this.#clock = clock;
   }
@@ -58,9 +56,10 @@ export class BindingSurface implements HttpSurface {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
-    const target = parseTarget(request.url);
-    const namespace = Buffer.from(String(request.headers[namespaceHeader]), 'latin1').toString('utf8');
     try {
+      const target = parseTarget(request.url);
+      const title = Buffer.from(String(request.headers[namespaceHeader]), 'latin1');
+      const namespace = textIn(title, 'the header Meridian-Namespace');
       await withinDeadline(call, this.#clock, (within) =>
         this.#route({ request, response, target, namespace, call: within }),
       );
@@ -87,12 +86,13 @@ export class BindingSurface implements HttpSurface {
     }
   }
 
-  #get({ response, target, namespace, call }: Exchange): Promise<void> {
+  #get({ request: { socket }, response, target, namespace, call }: Exchange): Promise<void> {
     const request = { ...readOptions(namespace, target.query.get('cache_ttl')), key: keyOf(target) };
     return sendRecord({
       response,
+      caller: socket,
       signal: call.signal,
-      underWay: this.#large,
+      room: this.#rooms.answers,
       name: [namespace, request.key],
       read: async () => {
         const answer = await this.#upstream.get(request, call);
@@ -120,7 +120,7 @@ export class BindingSurface implements HttpSurface {
       bytesMax: limits.valueBytesMax,
       tooLong: (bytes: number) =>
         new Refusal(413, `Value length of ${bytes} exceeds limit of ${limits.valueBytesMax}.`),
-      places: this.#places,
+      room: this.#rooms.uploads,
       signal: call.signal,
     };
     await withBody(request, options, (value) => {
@@ -157,16 +157,22 @@ export class BindingSurface implements HttpSurface {
     const options = {
       bytesMax: bulkRequestBytesMax,
       tooLong: () => new Refusal(413, 'The request body is too long'),
-      places: this.#places,
+      room: this.#rooms.uploads,
       signal: call.signal,
     };
-    const bulk = await withBody(request, options, async (body) => parseBulkGet(parseJson(body)));
+    const bulk = await withBody(request, options, async (body) => parseBulkGet(jsonIn(body)));
     const { session: _, ...read } = readOptions(namespace, bulk.cacheTtl ?? null);
     await sendText({
       response,
+      caller: request.socket,
       signal: call.signal,
-      underWay: this.#large,
-      read: () => readBulk(this.#upstream, bulk, { ...read, withExpiration: false }, call),
+      room: this.#rooms.answers,
+      namespace,
+      valuesAtOnce: Math.min(keysAtOnce, bulk.keys.length),
+      read: () => {
+        const seen = (key: string, valueBytes: number) => this.#rooms.answers.note(namespace, key, valueBytes);
+        return readBulk(this.#upstream, bulk, { ...read, withExpiration: false, seen }, call);
+      },
     });
   }
 }
@@ -199,14 +205,6 @@ function listLimit(text: string | null): number {
 function cacheStatus({ source, past }: Pick<GetAnswer, 'source' | 'past'>): string {
   if (past) return 'STALE';
   return source === 'origin' ? 'MISS' : 'HIT';
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    throw new Refusal(400, 'The request body is not valid JSON');
-  }
 }
 
 function sendJsonText(response: ServerResponse, text: string): void {

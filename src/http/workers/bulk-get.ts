@@ -3,14 +3,14 @@ import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import { checkedKey } from './key-in-path.ts';
+import { keyInJson } from './key-in-path.ts';
 import { Refusal } from './refusal.ts';
 import { scalarText } from './scalar-text.ts';
 
 /** Bytes of all values of one bulk get. */
 const totalBytesMax = limits.valueBytesMax;
 /** Keys asked for at once. */
-const keysAtOnce = 10;
+export const keysAtOnce = 10;
 
 export interface BulkGet {
   readonly keys: readonly string[];
@@ -30,7 +30,7 @@ export function parseBulkGet(body: unknown): BulkGet {
     throw new Refusal(400, `"${scalarText(type)}" is not a valid type. Use "json" or "text"`);
   }
   return {
-    keys: [...new Set(keys.map((key: unknown) => checkedKey(typeof key === 'string' ? key : '')))],
+    keys: [...new Set(keys.map(keyInJson))],
     type: type ?? 'text',
     withMetadata: withMetadata === true || withMetadata === 'true',
     ...(cacheTtl === undefined || cacheTtl === null ? {} : { cacheTtl: scalarText(cacheTtl) }),
@@ -42,11 +42,13 @@ export interface BulkRead {
   readonly maxStalenessMs?: number;
   /** Whether an entry with metadata tells its expiry too, as the REST API does. */
   readonly withExpiration: boolean;
+  /** Told of each value that is read. */
+  readonly seen: (key: string, valueBytes: number) => void;
 }
 
 /** The answer's JSON text: key → value, or key → {value, metadata}; null where absent. Values are embedded as they stand. */
 export async function readBulk(upstream: Upstream, bulk: BulkGet, read: BulkRead, call: Call): Promise<string> {
-  const { withExpiration, ...options } = read;
+  const { withExpiration, seen, ...options } = read;
   const entries: string[] = [];
   let bytes = 0;
   for (let from = 0; from < bulk.keys.length; from += keysAtOnce) {
@@ -56,7 +58,9 @@ export async function readBulk(upstream: Upstream, bulk: BulkGet, read: BulkRead
     );
     for (const [index, { record }] of answers.entries()) {
       const live = record?.kind === 'live' ? record : undefined;
-      bytes += live?.value.byteLength ?? 0;
+      const valueBytes = live?.value.byteLength ?? 0;
+      seen(keys[index] ?? '', valueBytes);
+      bytes += valueBytes;
       if (bytes > totalBytesMax) throw new Refusal(413, 'Total size of request exceeds the limit of 25MB', 10024);
       entries.push(`${JSON.stringify(keys[index])}:${entryJson(live, bulk, withExpiration)}`);
     }

@@ -1,5 +1,7 @@
 import { limits } from '../../model/limits.ts';
 import { Refusal } from './refusal.ts';
+import { jsonOf } from './scalar-text.ts';
+import { checkedText } from './text-in.ts';
 
 /** The key that a percent-encoded path segment spells, checked. @throws Refusal in the original's words */
 export function decodeKey(encoded: string): string {
@@ -12,12 +14,17 @@ export function decodeKey(encoded: string): string {
   return checkedKey(key);
 }
 
+/** A key of JSON, checked. @throws Refusal, for what is no string too */
+export function keyInJson(key: unknown): string {
+  if (typeof key !== 'string') throw new Refusal(400, `Key names must be strings, not ${jsonOf(key)}`);
+  return checkedKey(key);
+}
+
 /** The key itself where it keeps the original's rules. @throws Refusal */
 export function checkedKey(key: string): string {
   if (key === '') throw new Refusal(400, 'Key names must not be empty');
   if (key === '.' || key === '..') throw new Refusal(400, `Illegal key name "${key}". Please use a different name.`);
-  if (!key.isWellFormed()) throw new Refusal(400, 'Key names must be well-formed text');
-  return checkedPrefix(key);
+  return checkedPrefix(checkedText(key, 'a key'));
 }
 
 /** The prefix of keys itself where it is no longer than a key may be. @throws Refusal */

@@ -1,5 +1,6 @@
 import { limits } from '../../model/limits.ts';
 import { Refusal } from './refusal.ts';
+import { textIn } from './text-in.ts';
 
 /** Metadata's JSON text, checked. `null` is the same as none. @throws Refusal in the original's words */
 export function checkMetadata(text: string | undefined): string | undefined {
@@ -17,10 +18,10 @@ export function checkMetadata(text: string | undefined): string | undefined {
   return parsed === null ? undefined : text;
 }
 
-/** The text in a header's raw UTF-8 bytes, which Node shows as Latin-1. */
+/** The text in a header's raw UTF-8 bytes, which Node shows as Latin-1. @throws Refusal where they are none */
 export function metadataFromHeader(header: string | string[] | undefined): string | undefined {
   const joined = Array.isArray(header) ? header[0] : header;
-  return joined === undefined ? undefined : Buffer.from(joined, 'latin1').toString('utf8');
+  return joined === undefined ? undefined : textIn(Buffer.from(joined, 'latin1'), 'the header CF-KV-Metadata');
 }
 
 /**

@@ -1,22 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import { MeridianError } from '../../model/errors.ts';
-import type { Semaphore } from '../../runtime/semaphore.ts';
+import type { UploadRoom } from '../../runtime/upload-room.ts';
 
 export interface BodyOptions {
   /** Bytes of the body; one more is refused. */
   readonly bytesMax: number;
   /** What is thrown where the body is longer; `bytes` is its declared length, or what came until it was too long. */
   readonly tooLong: (bytes: number) => Error;
-  /** Places for bodies that are not small, so that bodies under way cannot fill the memory. */
-  readonly places: Semaphore;
+  /** For bodies that are not small, so that bodies under way cannot fill the memory. */
+  readonly room: UploadRoom;
   readonly signal: AbortSignal;
 }
 
-/** Bytes: a body takes a place once more of it than this has come, so that one that is slow to begin holds none. */
-const smallBytes = 64 * 1024;
-
 /**
- * Hands the whole body to `use`, never more than its bound in memory; who waits for a place is not read from meanwhile.
+ * Hands the whole body to `use`, never more than its bound in memory. It takes a place once it is not small any more, so
+ * that one that is slow to begin holds none; who waits for a place is not read from meanwhile.
  * A large one keeps its place until `use` has ended, as it is in memory for so long.
  */
 export async function withBody<T>(
@@ -24,19 +22,21 @@ export async function withBody<T>(
   options: BodyOptions,
   use: (body: Buffer) => Promise<T>,
 ): Promise<T> {
-  const { bytesMax, tooLong, places, signal } = options;
+  const { bytesMax, tooLong, room, signal } = options;
+  const smallBytes = room.smallBytesMax;
   const declared = Number(request.headers['content-length'] ?? 0);
   const chunks: Buffer[] = [];
   try {
     if (declared > bytesMax) throw tooLong(declared);
     if (await collect(request, chunks, Math.min(smallBytes, bytesMax), signal)) return await use(joined(chunks));
     if (bytesMax <= smallBytes) throw tooLong(bytesOf(chunks));
-    if (!(await places.acquire(signal))) throw tooMany();
+    const place = room.place(declared > 0 ? declared : bytesMax, request.socket);
+    if (!(await place.acquire(signal))) throw tooMany();
     try {
       if (await collect(request, chunks, bytesMax, signal)) return await use(joined(chunks));
       throw tooLong(bytesOf(chunks));
     } finally {
-      places.release();
+      place.release();
     }
   } finally {
     // What is left of a refused body is read and dropped: the connection's next request stands behind it.

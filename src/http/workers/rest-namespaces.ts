@@ -48,10 +48,19 @@ function shown({ id, title }: NamespaceInfo): unknown {
   return { id, title, supports_url_encoding: true };
 }
 
+interface TitleRequest {
+  readonly title?: unknown;
+  readonly jurisdiction?: unknown;
+}
+
 function readTitle(exchange: RestExchange): Promise<string> {
-  return withRestJson(exchange, { bytesMax: titleRequestBytesMax }, async (body) => {
-    const title = typeof body === 'object' && body !== null && 'title' in body ? body.title : undefined;
+  return withRestJson(exchange, titleRequestBytesMax, async (body) => {
+    const { title, jurisdiction } = (typeof body === 'object' && body !== null ? body : {}) as TitleRequest;
     if (typeof title !== 'string' || title === '') throw new Refusal(400, 'missing title', 10019);
+    // A promise about where data are kept, which nobody here could hold.
+    if (jurisdiction !== undefined && jurisdiction !== null) {
+      throw new Refusal(400, 'jurisdiction is not supported: data are where the nodes of this cluster are', 10001);
+    }
     return title;
   });
 }

@@ -3,11 +3,10 @@ import type { Call } from '../../model/call.ts';
 import { parseNamespaceId, registryNamespace } from '../../model/namespace.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { Semaphore } from '../../runtime/semaphore.ts';
+import type { Rooms } from '../../runtime/rooms.ts';
 import type { HttpSurface } from '../surface.ts';
 import { sendFailure } from './envelope.ts';
 import { decodeKey } from './key-in-path.ts';
-import { LargeValues } from './large-values.ts';
 import { Refusal } from './refusal.ts';
 import { bulkDelete, bulkGet, bulkPut } from './rest-bulk.ts';
 import type { RestExchange } from './rest-exchange.ts';
@@ -19,8 +18,6 @@ import { withinDeadline } from './within-deadline.ts';
 const base = '/client/v4/';
 /** After the account, of which any will do: it stands for this cluster. */
 const namespacesPath = /^\/client\/v4\/accounts\/[^/]+\/storage\/kv\/namespaces\/?(.*)$/s;
-/** Bodies beyond the small that are in memory at once, of up to 100 MB, and those that wait for a place. */
-const bodies = { places: 4, waitingMax: 256 } as const;
 
 interface Endpoint {
   /** How failure messages name it. */
@@ -37,6 +34,8 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   ['DELETE N', { operation: 'remove namespace', run: removeNamespace }],
   ['GET N/keys', { operation: 'list keys', run: listKeys }],
   ['GET N/values/K', { operation: 'get', run: getValue }],
+  // Node leaves the body of its answer out.
+  ['HEAD N/values/K', { operation: 'get', run: getValue }],
   ['PUT N/values/K', { operation: 'put', run: putValue }],
   ['DELETE N/values/K', { operation: 'delete', run: deleteValue }],
   ['GET N/metadata/K', { operation: 'get metadata', run: getMetadata }],
@@ -50,10 +49,10 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
 export class RestSurface implements HttpSurface {
   readonly #upstream: Upstream;
   readonly #clock: Clock;
-  readonly #places = new Semaphore(bodies.places, bodies.waitingMax);
-  readonly #large = new LargeValues();
+  readonly #rooms: Rooms;
 
-  constructor(upstream: Upstream, clock: Clock) {
+  constructor(upstream: Upstream, clock: Clock, rooms: Rooms) {
+    this.#rooms = rooms;
     this.#upstream = upstream;
     this.#clock = clock;
   }
@@ -63,15 +62,16 @@ export class RestSurface implements HttpSurface {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
-    const { path, query } = parseTarget(request.url);
-    const { pattern, id, encodedKey } = parsePath(path);
-    const endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;
-    const [upstream, clock, places, large] = [this.#upstream, this.#clock, this.#places, this.#large];
+    const [upstream, clock, rooms] = [this.#upstream, this.#clock, this.#rooms];
+    let endpoint = unknownEndpoint;
     try {
+      const { path, query } = parseTarget(request.url);
+      const { pattern, id, encodedKey } = parsePath(path);
+      endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;
       await withinDeadline(call, clock, (within) => {
         if (endpoint !== unknownEndpoint && pattern !== '') checkId(id);
         const key = encodedKey === undefined ? '' : decodeKey(encodedKey);
-        return endpoint.run({ request, response, query, upstream, clock, places, large, call: within }, id, key);
+        return endpoint.run({ request, response, query, upstream, clock, rooms, call: within }, id, key);
       });
     } catch (thrown) {
       sendFailure(response, endpoint.operation, thrown);

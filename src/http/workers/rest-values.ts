@@ -5,12 +5,13 @@ import { emptySession } from '../../model/session.ts';
 import { sendResult, sendResultText } from './envelope.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
 import { metadataOfForm } from './form-metadata.ts';
-import { valueBeginsWithMark } from './form-value.ts';
+import { beginsWithMark, fieldBytes } from './form-value.ts';
 import { checkMetadata } from './metadata-text.ts';
 import { putMutation } from './put-mutation.ts';
 import { Refusal } from './refusal.ts';
 import { type RestExchange, withRestBody } from './rest-exchange.ts';
 import { sendRecord } from './send-record.ts';
+import { textIn } from './text-in.ts';
 
 /** Keys a page of a list, the least that the original takes. */
 const listKeysMin = 10;
@@ -39,11 +40,12 @@ export async function listKeys({ query, upstream, call, response }: RestExchange
 }
 
 export async function getValue(exchange: RestExchange, id: string, key: string): Promise<void> {
-  const { response, call, large } = exchange;
+  const { request, response, call, rooms } = exchange;
   await sendRecord({
     response,
+    caller: request.socket,
     signal: call.signal,
-    underWay: large,
+    room: rooms.answers,
     name: [id, key],
     read: () => readLive(exchange, id, key),
     head: ({ expiresAt }) => {
@@ -103,12 +105,16 @@ async function parsePut(body: Buffer, type: string): Promise<PutBody> {
   if (typeof value === 'string' && !isUtf8(body)) {
     throw new Refusal(400, 'a value that is not UTF-8 must be sent as a file', 10012);
   }
+  const metadata = await metadataOfForm(form);
+  const field = fieldBytes(body, type, 'metadata');
+  if (field !== undefined) textIn(field, 'the field metadata');
+  else if (metadata?.includes('\ufffd') && !isUtf8(body)) throw new Refusal(400, 'metadata must be UTF-8', 10147);
   return {
     value:
       typeof value === 'string'
-        ? Buffer.from(valueBeginsWithMark(body, type) ? `\ufeff${value}` : value)
+        ? Buffer.from(beginsWithMark(fieldBytes(body, type, 'value')) ? `\ufeff${value}` : value)
         : new Uint8Array(await value.arrayBuffer()),
-    metadata: checkMetadata(await metadataOfForm(form)),
+    metadata: checkMetadata(metadata),
   };
 }
 

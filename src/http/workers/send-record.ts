@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http';
+import { MeridianError } from '../../model/errors.ts';
 import type { LiveRecord } from '../../model/record.ts';
-import { type LargeValues, tooManyValues } from './large-values.ts';
+import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import { sendValue } from './send-value.ts';
 
 export interface RecordAnswer {
   readonly response: ServerResponse;
+  /** Whose share of the room it takes: the connection. */
+  readonly caller: object;
   readonly signal: AbortSignal;
-  /** Those that are on their way to clients. */
-  readonly underWay: LargeValues;
+  readonly room: AnswerRoom;
   /** Namespace, as the request names it, and key. */
   readonly name: readonly [string, string];
   /** Throws where the record is absent. May be called twice. */
@@ -16,48 +18,28 @@ export interface RecordAnswer {
   readonly head: (record: LiveRecord) => void;
 }
 
-/**
- * Reads a record and sends its value. Large values under way are bounded in sum, so that those who wait, or read
- * slowly, do not fill the memory: one that was large before waits for room before it is read; one that turns out to be
- * large and finds no room is let go, waits, and is read again.
- */
+/** Reads a record where there is room for it, and sends its value. It keeps its room until the client has it. */
 export async function sendRecord(answer: RecordAnswer): Promise<void> {
-  const { underWay, name, signal } = answer;
-  const wanted = underWay.expected(name) ?? (await sendIfRoom(answer));
-  if (wanted === undefined) return;
-  if (!(await underWay.budget.take(wanted, signal))) throw tooManyValues();
-  try {
-    const record = await answer.read().catch((error: unknown) => {
-      // It may be gone, and whoever asks for what is gone need not wait.
-      underWay.note(name, 0);
-      throw error;
-    });
-    underWay.note(name, record.value.byteLength);
-    await send(answer, record);
-  } finally {
-    underWay.budget.give(wanted);
-  }
+  const { response, caller, signal, room, read, head } = answer;
+  const [namespace, key] = answer.name;
+  const asked = { caller, namespace, key, call: answer };
+  const held = await room.hold(asked, read, ({ value }) => value.byteLength);
+  if (held === undefined) throw tooManyValues();
+  releaseOnceClosed(response, held.release);
+  head(held.answer);
+  await sendValue(response, held.answer.value, signal);
 }
 
-/** Undefined once it is sent; its bytes where there is no room for it. */
-async function sendIfRoom(answer: RecordAnswer): Promise<number | undefined> {
-  const { underWay, name } = answer;
-  const record = await answer.read();
-  const bytes = record.value.byteLength;
-  if (!underWay.note(name, bytes)) {
-    await send(answer, record);
-    return undefined;
-  }
-  if (!underWay.budget.tryTake(bytes)) return bytes;
-  try {
-    await send(answer, record);
-  } finally {
-    underWay.budget.give(bytes);
-  }
-  return undefined;
+/** Also where it is closed already. */
+export function releaseOnceClosed(response: ServerResponse, release: () => void): void {
+  if (response.closed || response.destroyed) release();
+  else response.once('close', release);
 }
 
-function send({ response, signal, head }: RecordAnswer, record: LiveRecord): Promise<void> {
-  head(record);
-  return sendValue(response, record.value, signal);
+/** Of those that wait for room there are as many as may. */
+export function tooManyValues(): MeridianError {
+  return new MeridianError('RESOURCE_EXHAUSTED', 'too many large values under way', {
+    reason: 'values-under-way',
+    retryAfterMs: 1000,
+  });
 }

@@ -1,37 +1,37 @@
 import type { ServerResponse } from 'node:http';
-import { type LargeValues, tooManyValues } from './large-values.ts';
+import type { AnswerRoom } from '../../runtime/answer-room.ts';
+import { releaseOnceClosed, tooManyValues } from './send-record.ts';
 import { sendValue } from './send-value.ts';
 
 export interface TextAnswer {
   readonly response: ServerResponse;
+  /** Whose share of the room it takes: the connection. */
+  readonly caller: object;
   readonly signal: AbortSignal;
-  /** Those that are on their way to clients. */
-  readonly underWay: LargeValues;
+  readonly room: AnswerRoom;
+  /** As the request names it. */
+  readonly namespace: string;
+  /** Values that `read` reads at once. */
+  readonly valuesAtOnce: number;
   /** May be called twice. */
   readonly read: () => Promise<string>;
 }
 
-/**
- * Sends a JSON text of values as records are sent: one that is large, and finds no room among those under way, is let go,
- * waits, and is read again. It keeps its room until the client has it.
- */
-export async function sendText({ response, signal, underWay, read }: TextAnswer): Promise<void> {
-  let bytes: Uint8Array = Buffer.from(await read());
-  const wanted = bytes.byteLength;
-  if (!underWay.isLarge(wanted)) return send(response, bytes, signal);
-  if (!underWay.budget.tryTake(wanted)) {
-    bytes = new Uint8Array();
-    if (!(await underWay.budget.take(wanted, signal))) throw tooManyValues();
-  }
-  try {
-    if (bytes.byteLength === 0) bytes = Buffer.from(await read());
-    await send(response, bytes, signal);
-  } finally {
-    underWay.budget.give(wanted);
-  }
-}
+/** No key begins with it: what all texts of a namespace's values are remembered under. */
+const textKey = '\0text';
 
-function send(response: ServerResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+/** Sends a JSON text of values where there is room for it, as records are sent. */
+export async function sendText(answer: TextAnswer): Promise<void> {
+  const { response, caller, signal, room, namespace, valuesAtOnce, read } = answer;
+  const expectedBytesMin = valuesAtOnce * room.expected(namespace);
+  const asked = { caller, namespace, key: textKey, call: answer, expectedBytesMin };
+  const held = await room.hold(
+    asked,
+    async () => Buffer.from(await read()),
+    ({ byteLength }) => byteLength,
+  );
+  if (held === undefined) throw tooManyValues();
+  releaseOnceClosed(response, held.release);
   response.setHeader('content-type', 'application/json');
-  return sendValue(response, bytes, signal);
+  await sendValue(response, held.answer, signal);
 }

@@ -29,6 +29,8 @@ export class Connection {
       // Nodes at one address are different processes over time; nothing is shared between two connections.
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_retries': 0,
+      // A proxy that the environment names is for the web: it would stand between a node and its neighbour, loopback included.
+      'grpc.enable_http_proxy': 0,
       'grpc.enable_channelz': 0,
     });
   }

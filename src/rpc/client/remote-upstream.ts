@@ -11,7 +11,7 @@ import type {
   ReportRequest,
   ScopeDigest,
 } from '../../model/cluster.ts';
-import { isMeridianError } from '../../model/errors.ts';
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
 import type {
   GetAnswer,
@@ -105,21 +105,21 @@ export class RemoteUpstream implements Peer {
     }
   }
 
-  /** Up to 100 keys of one namespace; what did not fit into the message is asked for one by one. */
+  /**
+   * Up to 100 keys of one namespace. What did not fit into a message is asked for in the next one; a value that came
+   * first and yet did not fit is larger than any message, and is read in pieces.
+   */
   async getMany({ keys, ...request }: GetManyRequest, call: Call): Promise<readonly GetAnswer[]> {
     const { key: _key, ...wire } = encodeGet({ ...request, key: '' });
-    const { answers } = await this.#connection.unary<unknown, WireBatchGetResponse>(
-      methods.batchGet,
-      { ...wire, keys },
-      call,
-    );
-    const found = new Map(answers.map(({ key, answer }) => [key, answer]));
-    return Promise.all(
-      keys.map((key) => {
-        const answer = found.get(key);
-        return answer ? decodeGetAnswer(answer, key) : this.get({ ...request, key }, call);
-      }),
-    );
+    const found = new Map<string, GetAnswer>();
+    for (let [first, ...rest] = new Set(keys); first !== undefined; ) {
+      const asked = { ...wire, keys: [first, ...rest] };
+      const { answers } = await this.#connection.unary<unknown, WireBatchGetResponse>(methods.batchGet, asked, call);
+      for (const { key, answer } of answers) if (answer) found.set(key, decodeGetAnswer(answer, key));
+      if (!found.has(first)) found.set(first, await this.get({ ...request, key: first }, call));
+      [first, ...rest] = rest.filter((key) => !found.has(key));
+    }
+    return keys.map((key) => found.get(key) ?? missing(key));
   }
 
   async list(request: ListRequest, call: Call): Promise<ListAnswer> {
@@ -130,8 +130,14 @@ export class RemoteUpstream implements Peer {
 
   async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
     const single = singleWrite(request);
-    if (single === undefined) return decodeWriteAnswer(await this.#streamWrite(request, call));
-    return decodeWriteAnswer(await this.#connection.unary(methods[single.kind], single.message, call));
+    const wire = await (single === undefined
+      ? this.#streamWrite(request, call)
+      : this.#connection.unary<object, WireWriteResponse>(methods[single.kind], single.message, call));
+    const answer = decodeWriteAnswer(wire);
+    if (answer.written.length === request.mutations.length) return answer;
+    // A node of another version that passed over what it does not know, say.
+    const message = `of ${request.mutations.length} mutations ${this.address} says to have written ${answer.written.length}`;
+    throw new MeridianError('INTERNAL', message, { reason: 'written-count' });
   }
 
   #streamWrite(request: WriteRequest, call: Call): Promise<WireWriteResponse> {
@@ -202,8 +208,17 @@ export class RemoteUpstream implements Peer {
   }
 
   async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
-    const answer = await this.#connection.unary<unknown, { namespaces: WireNamespace[] }>(methods.namespaces, {}, call);
-    return answer.namespaces.map(decodeNamespace);
+    const all: NamespaceInfo[] = [];
+    let cursor = '';
+    do {
+      type Page = { readonly namespaces: readonly WireNamespace[]; readonly cursor: string };
+      const page = await this.#connection.unary<unknown, Page>(methods.namespaces, { cursor }, call);
+      // One that gives the same cursor again would be asked for ever.
+      if (page.cursor !== '' && page.cursor === cursor) throw malformed('a page of namespaces', cursor);
+      for (const namespace of page.namespaces) all.push(decodeNamespace(namespace));
+      cursor = page.cursor;
+    } while (cursor !== '');
+    return all;
   }
 
   async rename(name: string, title: string, call: Call): Promise<NamespaceChange> {
@@ -279,4 +294,8 @@ export class RemoteUpstream implements Peer {
       options,
     );
   }
+}
+
+function missing(key: string): never {
+  throw malformed('an answer to many keys', `nothing of ${key}`);
 }

@@ -14,6 +14,7 @@ import {
 import { decodeRangeRequest, encodeRangeDigest, type WireRangeRequest } from '../codec/range-digest-codec.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
 import type { Timing } from './call-of.ts';
+import { type NamespacesPage, namespacesPage } from './namespaces-page.ts';
 import { unary } from './unary.ts';
 
 interface Named {
@@ -30,7 +31,7 @@ export function namespaceHandlers(upstream: Upstream, timing: Timing): UntypedSe
     Get: unary(timing, ({ name, session = null }: Named & { readonly session?: WireSession | null }, call) =>
       upstream.find(name, call, decodeSession(session)),
     ),
-    List: unary(timing, async (_: unknown, call) => ({ namespaces: await upstream.namespaces(call) })),
+    List: unary(timing, async (page: NamespacesPage, call) => namespacesPage(await upstream.namespaces(call), page)),
     Rename: unary(timing, async ({ name, title }: Named & Titled, call) =>
       encodeChange(await upstream.rename(name, title, call)),
     ),

@@ -12,24 +12,33 @@ export interface PackedAnswers {
   readonly omitted: readonly string[];
 }
 
+export interface PackOptions {
+  /** Bytes of a message. */
+  readonly bytesMax: number;
+  /** Bytes that the key's value had when it was read last. Default: nobody knows. */
+  readonly known?: (key: string) => number | undefined;
+}
+
 /**
  * Reads keys until one message is full. What is read at once is bounded, and nothing is read once as many bytes came as
- * a message holds: a hundred values of 25 MiB would be gigabytes, to be thrown away.
+ * a message holds: a hundred values of 25 MiB would be gigabytes, to be thrown away. What was too large lately is left
+ * out unread, but for the first key: whoever asks again for what was left out learns of one key more each time.
  */
 export async function packGets(
   keys: readonly string[],
   get: (key: string) => Promise<GetAnswer>,
-  bytesMax: number,
+  { bytesMax, known = () => undefined }: PackOptions,
 ): Promise<PackedAnswers> {
   const answers: Array<{ key: string; answer: WireGetResponse }> = [];
   const omitted: string[] = [];
   let packedBytes = 0;
   let readBytes = 0;
   for (let at = 0; at < keys.length; at += atOnceMax) {
-    const some = keys.slice(at, at + atOnceMax);
-    if (readBytes >= bytesMax) {
-      omitted.push(...some);
-      continue;
+    const some: string[] = [];
+    for (const key of keys.slice(at, at + atOnceMax)) {
+      const isTooLarge = packedBytes + (known(key) ?? 0) > bytesMax && key !== keys[0];
+      if (readBytes >= bytesMax || isTooLarge) omitted.push(key);
+      else some.push(key);
     }
     const gets = await Promise.all(some.map(get));
     for (const [index, answer] of gets.entries()) {

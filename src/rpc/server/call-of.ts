@@ -19,6 +19,8 @@ export interface Timing {
 /** What every kind of gRPC call offers. */
 export interface Served {
   getPath(): string;
+  /** Address and port of the other side, which name the connection. */
+  getPeer(): string;
   readonly metadata?: { get(key: string): readonly unknown[] };
   getDeadline(): Date | number;
   /** The caller is gone already. */

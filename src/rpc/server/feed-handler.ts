@@ -7,6 +7,7 @@ import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { eventMessages } from '../codec/feed-messages.ts';
 import { decodeOpen, decodeProbe, type WireFollowRequest } from '../codec/follow-codec.ts';
 import type { Timing } from './call-of.ts';
+import { readable } from './strict-requests.ts';
 import { endlessStream, writeTo } from './unary.ts';
 
 type Served = ServerDuplexStream<WireFollowRequest, WireFollowResponse | Buffer>;
@@ -58,10 +59,9 @@ export class FeedHandler {
       throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'no-open' });
     });
     const first = await Promise.race([messages.next(), late]).finally(() => waiting.abort());
-    if (first.done === true || !first.value.open) {
-      throw new MeridianError('INVALID_ARGUMENT', 'the first message must be `open`', { reason: 'no-open' });
-    }
-    return decodeOpen(first.value.open);
+    const open = first.done === true ? undefined : readable(first.value).open;
+    if (!open) throw new MeridianError('INVALID_ARGUMENT', 'the first message must be `open`', { reason: 'no-open' });
+    return decodeOpen(open);
   }
 
   /** Live steps alone are shared; what a scan yields goes to one follower and is laid out as it leaves. */
@@ -84,6 +84,7 @@ async function* probes(messages: AsyncIterator<WireFollowRequest>): AsyncGenerat
   for (;;) {
     const next = await messages.next();
     if (next.done === true) return;
-    if (next.value.probe) yield decodeProbe(next.value.probe);
+    const { probe } = readable(next.value);
+    if (probe) yield decodeProbe(probe);
   }
 }

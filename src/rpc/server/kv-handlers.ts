@@ -5,10 +5,11 @@ import type {
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { MeridianError } from '../../model/errors.ts';
-import type { GetAnswer } from '../../model/key-value.ts';
+import type { GetAnswer, ListAnswer } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import type { Upstream } from '../../model/upstream.ts';
+import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import {
   decodeGet,
   decodeList,
@@ -32,8 +33,10 @@ import {
 import { messageBytesMax, pieceBytesMax } from '../proto.ts';
 import { packGets } from './batch-get.ts';
 import { callOf, type Timing } from './call-of.ts';
+import { HeldAnswers, valueBytesOf } from './held-answers.ts';
 import { movingMessages, notIdle } from './idle.ts';
-import { respond, stream, unary, writeTo } from './unary.ts';
+import { readable } from './strict-requests.ts';
+import { respond, sendTo, stream, unary } from './unary.ts';
 import { collectWrite, type WireWriteRequest } from './write-collector.ts';
 
 interface WirePutRequest {
@@ -58,21 +61,33 @@ interface ReadMessage {
 
 /** Bytes of an answer besides its value: key, metadata, vectors. */
 const envelopeBytes = 64 * 1024;
+/** Bytes of a listed key besides its name and metadata: its version, tags and lengths. */
+const listedBytes = 64;
+/** No title begins with it: what the sizes of a namespace's lists are remembered under. */
+const listsOf = '\0lists:';
 
-export function kvHandlers(upstream: Upstream, timing: Timing): UntypedServiceImplementation {
+export function kvHandlers(upstream: Upstream, timing: Timing, room: AnswerRoom): UntypedServiceImplementation {
   const idle = { clock: timing.clock, idleMs: timing.requestTimeoutMs };
   return {
-    Get: unary(timing, async (wire: WireGetRequest, call) => {
+    Get: unary(timing, async (wire: WireGetRequest, call, served) => {
       checkNamespace(wire.namespace);
-      const answer = await upstream.get(decodeGet(wire), call);
+      const request = decodeGet(wire);
+      const held = new HeldAnswers(room, served, call);
+      const answer = await held.one(request, () => upstream.get(request, call), valueBytesOf);
       checkFits(answer);
       return encodeGetAnswer(answer, { value: true });
     }),
-    BatchGet: unary(timing, async ({ keys, ...wire }: WireBatchGetRequest, call) => {
+    BatchGet: unary(timing, async ({ keys, ...wire }: WireBatchGetRequest, call, served) => {
       checkNamespace(wire.namespace);
       checkKeys(keys);
-      const get = (key: string) => upstream.get(decodeGet({ ...wire, key }), call);
-      return packGets(keys, get, messageBytesMax - envelopeBytes);
+      const { namespace } = wire;
+      const bytesMax = messageBytesMax - envelopeBytes;
+      const held = new HeldAnswers(room, served, call);
+      if (room.expected(namespace) > 0) await held.reserve(bytesMax);
+      const get = (key: string) => {
+        return held.within({ namespace, key }, () => upstream.get(decodeGet({ ...wire, key }), call), valueBytesOf);
+      };
+      return packGets(keys, get, { bytesMax, known: (key) => room.known(namespace, key) });
     }),
     Put: unary(timing, async (wire: WirePutRequest, call) => {
       checkNamespace(wire.namespace);
@@ -93,17 +108,25 @@ export function kvHandlers(upstream: Upstream, timing: Timing): UntypedServiceIm
         await upstream.write({ namespace, mutations, session, ...decodeWriteOptions(wire.options) }, call),
       );
     }),
-    List: unary(timing, async (wire: WireListRequest, call) => {
+    List: unary(timing, async (wire: WireListRequest, call, served) => {
       checkNamespace(wire.namespace);
-      return encodeListAnswer(await upstream.list(decodeList(wire), call));
+      const held = new HeldAnswers(room, served, call);
+      // A namespace's lists are as large as each other, and say nothing of its values.
+      const name = { namespace: `${listsOf}${wire.namespace}`, key: '' };
+      return encodeListAnswer(await held.one(name, () => upstream.list(decodeList(wire), call), listBytesOf));
     }),
     Read: (served: ServerWritableStream<WireGetRequest, ReadMessage>) =>
       stream(timing, served, async () => {
-        checkNamespace(served.request.namespace);
+        const wire = readable(served.request);
+        checkNamespace(wire.namespace);
         const call = callOf(served, timing);
-        const answer = await upstream.get(decodeGet(served.request), call);
+        const request = decodeGet(wire);
+        const held = new HeldAnswers(room, served, call);
+        // Asked for are values that Get does not answer, so that it is large unless the node knows better.
+        const name = { ...request, expectedBytesMin: limits.valueBytesMax };
+        const answer = await held.one(name, () => upstream.get(request, call), valueBytesOf);
         const send = (message: ReadMessage) =>
-          notIdle(writeTo(served, message, call.signal), 'the caller read nothing', idle);
+          notIdle(sendTo(served, message, call.signal), 'the caller read nothing', idle);
         await send({ header: encodeGetAnswer(answer, { value: false }) });
         const value = answer.record?.kind === 'live' ? answer.record.value : new Uint8Array();
         for (let at = 0; at < value.byteLength; at += pieceBytesMax) {
@@ -119,6 +142,10 @@ export function kvHandlers(upstream: Upstream, timing: Timing): UntypedServiceIm
         return encodeWriteAnswer(await upstream.write(request, call));
       }),
   };
+}
+
+function listBytesOf({ keys }: ListAnswer): number {
+  return keys.reduce((sum, { key, metadata }) => sum + key.length + (metadata?.length ?? 0) + listedBytes, 0);
 }
 
 /** The registry has a service of its own. */

@@ -1,20 +1,25 @@
-import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { ServerOptions, ServiceDefinition } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { MeridianError } from '../../model/errors.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { sleep, type Timer } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { systemRandom } from '../../runtime/random.ts';
+import type { Rooms } from '../../runtime/rooms.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
-import { messageBytesMax, packageDefinition, services, windowBytes } from '../proto.ts';
+import { messageBytesMax, services } from '../proto.ts';
 import { clusterHandlers, namespaceHandlers } from './admin-handlers.ts';
 import type { Timing } from './call-of.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
 import { FeedHandler } from './feed-handler.ts';
+import { onHttp2Server } from './http2-of.ts';
 import { kvHandlers } from './kv-handlers.ts';
+import { addReflection } from './reflection.ts';
+import { SessionGuard } from './session-guard.ts';
+import { strictService } from './strict-requests.ts';
+import { UploadGuard } from './upload-guard.ts';
 import { watchHandlers } from './watch-handler.ts';
 
 export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 'stopping'> {
@@ -24,7 +29,34 @@ export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 's
   readonly logger: Logger;
   /** Watches at once; one more is refused. Default: 2048. */
   readonly watchersMax?: number;
+  /** Memory shared with other listeners. */
+  readonly rooms: Rooms;
+  /** Connections at once, idle ones too. Default 8192. */
+  readonly connectionsMax?: number;
+  /** Connections at once of one remote address. Default: as many as there may be in all. */
+  readonly connectionsPerAddressMax?: number;
+  /** Calls at once, streams too, of all connections. Default 16 384. */
+  readonly callsMax?: number;
 }
+
+const bounds = {
+  connectionsMax: 8192,
+  callsMax: 16 * 1024,
+  /** Calls at once of one connection; a client lets further ones wait by itself, as HTTP/2 demands. */
+  callsPerConnectionMax: 4096,
+} as const;
+
+const serverOptions: ServerOptions = {
+  'grpc.max_receive_message_length': messageBytesMax,
+  'grpc.max_send_message_length': messageBytesMax,
+  'grpc.max_concurrent_streams': bounds.callsPerConnectionMax,
+  // Its bookkeeping for every call is read by nobody here.
+  'grpc.enable_channelz': 0,
+  // A half-open connection dies within half a minute, whoever of the two is gone.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_permit_without_calls': 1,
+};
 
 /** Milliseconds between looks at the node's readiness, for grpc.health.v1. */
 const healthIntervalMs = 1000;
@@ -40,6 +72,7 @@ export class RpcServer {
   readonly feed: FeedHandler;
   readonly #options: RpcServerOptions;
   readonly #server: Server;
+  readonly #uploads: UploadGuard;
   readonly #health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, 'NOT_SERVING'])));
   readonly #calls = new CallsUnderWay();
   readonly #stopping = new AbortController();
@@ -55,32 +88,26 @@ export class RpcServer {
       stopping: this.#stopping.signal,
     };
     this.#options = options;
-    this.#server = new Server({
-      'grpc.max_receive_message_length': messageBytesMax,
-      'grpc.max_send_message_length': messageBytesMax,
-      'grpc-node.flow_control_window': windowBytes,
-      'grpc.max_concurrent_streams': 4096,
-      // Its bookkeeping for every call is read by nobody here.
-      'grpc.enable_channelz': 0,
-      // A half-open connection dies within half a minute, whoever of the two is gone.
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 10_000,
-      'grpc.keepalive_permit_without_calls': 1,
-    });
+    this.#server = new Server(serverOptions);
+    this.#uploads = uploadGuard(options);
+    const guard = sessionGuard(options, this.#uploads, timing.observer);
+    if (!onHttp2Server(this.#server, (http2) => guard.watch(http2))) {
+      options.logger.log('warn', 'this version of grpc-js shows no HTTP/2 server: connections are not bounded');
+    }
     const { definition, serialize } = feedDefinition();
     this.feed = new FeedHandler({ ...timing, upstream, serialize });
-    this.#server.addService(services.kv.service, {
-      ...kvHandlers(upstream, timing),
+    this.#server.addService(strictService(services.kv.service), {
+      ...kvHandlers(upstream, timing, options.rooms.answers),
       ...watchHandlers(upstream, timing, {
         random: systemRandom,
         ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),
       }),
     });
-    this.#server.addService(services.namespaces.service, namespaceHandlers(upstream, timing));
-    this.#server.addService(services.cluster.service, clusterHandlers(upstream, timing));
-    this.#server.addService(definition, this.feed.handlers());
+    this.#server.addService(strictService(services.namespaces.service), namespaceHandlers(upstream, timing));
+    this.#server.addService(strictService(services.cluster.service), clusterHandlers(upstream, timing));
+    this.#server.addService(strictService(definition), this.feed.handlers());
     this.#health.addToServer(this.#server);
-    new ReflectionService(packageDefinition).addToServer(this.#server);
+    addReflection(this.#server);
   }
 
   /** Listens; port 0 takes any. Returns `host:port`. @throws UNAVAILABLE where the address is taken */
@@ -112,6 +139,7 @@ export class RpcServer {
     this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));
     await this.#within(Math.min(drainMs, partingMs), () => drained);
     this.#server.forceShutdown();
+    this.#uploads.stop();
   }
 
   async #within(ms: number, run: (late: AbortSignal) => Promise<void>): Promise<void> {
@@ -139,6 +167,28 @@ export class RpcServer {
     this.#tellHealth(ready ? 'SERVING' : 'NOT_SERVING');
     this.#timer = clock.timer(healthIntervalMs, () => void this.#watchHealth());
   }
+}
+
+function sessionGuard(options: RpcServerOptions, uploads: UploadGuard, observer: RpcObserver): SessionGuard {
+  const { clock, callsMax = bounds.callsMax } = options;
+  const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax = connectionsMax } = options;
+  return new SessionGuard({
+    ...{ clock, uploads, connectionsMax, connectionsPerAddressMax, callsMax },
+    rejected: (reason) => observer.answered('none', 'RESOURCE_EXHAUSTED', reason, 0),
+  });
+}
+
+/** Followers, watches of health and reflection last as they like; all else is a request with an end. */
+function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): UploadGuard {
+  const batch = services.kv.service['Write']?.path;
+  const follow = services.feed.service['Follow']?.path;
+  return new UploadGuard({
+    room: rooms.uploads,
+    clock,
+    idleMs: requestTimeoutMs,
+    isEndless: (path) => path === follow || !path.startsWith('/meridian.'),
+    isBatch: (path) => path === batch,
+  });
 }
 
 /** The Feed service, whose answers may be bytes already. */

@@ -4,10 +4,15 @@ import { toMeridianError } from '../../model/errors.ts';
 import { withEither } from '../../runtime/with-either.ts';
 import { toStatus } from '../status.ts';
 import { callOf, type Served, signalOf, type Timing } from './call-of.ts';
+import { readable } from './strict-requests.ts';
 
 /** A handler that decodes, calls, encodes and translates what is thrown. */
-export function unary<Q, A>(timing: Timing, answer: (request: Q, call: Call) => Promise<A>): handleUnaryCall<Q, A> {
-  return (served, callback) => respond(timing, served, callback, (call) => answer(served.request, call));
+export function unary<Q, A>(
+  timing: Timing,
+  answer: (request: Q, call: Call, served: Served) => Promise<A>,
+): handleUnaryCall<Q, A> {
+  return (served, callback) =>
+    respond(timing, served, callback, (call) => answer(readable(served.request), call, served));
 }
 
 /** Answers with one message, however many were asked with. */
@@ -79,6 +84,27 @@ function measured({ clock, observer }: Timing, served: Served): (error?: unknown
     const error = thrown === undefined ? undefined : toMeridianError(thrown);
     observer.answered(method, error?.code ?? 'OK', error?.details.reason, clock.monotonicMs() - startedMs);
   };
+}
+
+interface Sending<A> {
+  write(message: A, sent: (error?: Error | null) => void): boolean;
+}
+
+/**
+ * Writes one message and waits until the transport has taken it. For large ones: a stream of objects counts sixteen of
+ * them as little, whatever they weigh. @throws the signal's reason
+ */
+export async function sendTo<A>(served: Sending<A>, message: A, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const aborted = () => reject(signal.reason);
+    signal.addEventListener('abort', aborted, { once: true });
+    served.write(message, (error) => {
+      signal.removeEventListener('abort', aborted);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 interface Writing<A> {

@@ -9,6 +9,7 @@ import type { Random } from '../../runtime/random.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 import { callOf, type Timing } from './call-of.ts';
+import { readable } from './strict-requests.ts';
 import { endlessStream, writeTo } from './unary.ts';
 import { decodeWatchCursor, encodeWatchCursor, WatchCursors } from './watch-cursor.ts';
 import { WatchMessages, type WireWatchResponse } from './watch-messages.ts';
@@ -34,7 +35,7 @@ export function watchHandlers(
 ): UntypedServiceImplementation {
   let watching = 0;
   const watch = async (served: Served, signal: AbortSignal) => {
-    const { namespace: name, prefix, cursor, fromStart, session } = served.request;
+    const { namespace: name, prefix, cursor, fromStart, session } = readable(served.request);
     const { deadlineMs } = callOf(served, timing);
     const namespace = await upstream.find(name, { deadlineMs, signal }, decodeSession(session));
     const scope = { namespace: namespace.id, prefix };

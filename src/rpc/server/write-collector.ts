@@ -10,21 +10,25 @@ import {
   type WirePutBody,
   type WireWriteOptions,
 } from '../codec/write-codec.ts';
+import { readable } from './strict-requests.ts';
 
 export interface WireWriteRequest {
-  readonly part?: 'header' | 'mutation' | 'more';
+  readonly part?: 'header' | 'mutation' | 'more' | 'mutations';
   readonly header?: {
     readonly namespace: string;
     readonly options: WireWriteOptions | null;
     readonly session: WireSession | null;
   } | null;
-  readonly mutation?: {
-    readonly key: string;
-    readonly condition: WireCondition | null;
-    readonly kind?: 'put' | 'delete';
-    readonly put?: WirePutBody | null;
-  } | null;
+  readonly mutation?: WireMutation | null;
   readonly more?: Uint8Array;
+  readonly mutations?: { readonly items: readonly WireMutation[] } | null;
+}
+
+interface WireMutation {
+  readonly key: string;
+  readonly condition: WireCondition | null;
+  readonly kind?: 'put' | 'delete';
+  readonly put?: WirePutBody | null;
 }
 
 /**
@@ -37,7 +41,8 @@ export async function collectWrite(
 ): Promise<WriteRequest> {
   let head: Omit<WriteRequest, 'mutations'> | undefined;
   const batch = new Batch();
-  for await (const { header, mutation, more } of stream) {
+  for await (const message of stream) {
+    const { header, mutation, more, mutations } = readable(message);
     if (header) {
       if (head !== undefined) throw malformed('a batch', 'two headers');
       const { namespace, options, session } = header;
@@ -45,7 +50,10 @@ export async function collectWrite(
       head = { namespace, session: decodeSession(session), ...decodeWriteOptions(options) };
     } else if (head === undefined) throw malformed('a batch', 'no header first');
     else if (mutation) batch.add(mutation);
+    else if (mutations) for (const each of mutations.items) batch.add(each);
     else if (more !== undefined) batch.more(more);
+    // What a later version sends must not be passed over as if it were written.
+    else throw malformed('a message of a batch', 'no part that this node knows');
   }
   if (head === undefined) throw malformed('a batch', 'no header');
   return { ...head, mutations: batch.mutations() };
@@ -57,7 +65,7 @@ class Batch {
   #valueBytes = 0;
   #bytes = 0;
 
-  add(wire: NonNullable<WireWriteRequest['mutation']>): void {
+  add(wire: WireMutation): void {
     this.#finish();
     if (this.#mutations.length >= limits.batchMutationsMax) {
       throw tooMuch('mutations of a batch', limits.batchMutationsMax, this.#mutations.length + 1);

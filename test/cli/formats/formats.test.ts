@@ -33,8 +33,11 @@ const record: fc.Arbitrary<ExportRecord> = fc.record({
     fc.uint8Array({ maxLength: 40 }),
     fc.string({ unit: 'grapheme' }).map((text) => Buffer.from(text)),
   ),
-  metadata: fc.option(
-    fc.jsonValue().filter((value) => value !== null),
+  metadataText: fc.option(
+    fc
+      .jsonValue()
+      .filter((value) => value !== null)
+      .map((value) => JSON.stringify(value)),
     { nil: null },
   ),
   expiration: fc.option(fc.integer({ min: 1, max: 253_402_300_799 }), { nil: null }),
@@ -46,16 +49,16 @@ describe.each(['ndjson', 'csv', 'workers-kv'] as const)('%s', (format) => {
       fc.asyncProperty(fc.array(record, { maxLength: 8 }), fc.integer({ min: 1, max: 64 }), async (records, size) => {
         const text = textOf(format, records);
         const again = await read(format, text, size);
-        const expected = records.map(({ name, value, metadata, expiration }) => ({
+        const expected = records.map(({ name, value, metadataText, expiration }) => ({
           key: name,
           value: Buffer.from(value).toString('hex'),
-          metadata: metadata === null ? undefined : JSON.parse(JSON.stringify(metadata)),
+          metadataText: metadataText ?? undefined,
           expiration: expiration ?? undefined,
         }));
-        const seen = again.map(({ key, value, metadata, expiration }) => ({
+        const seen = again.map(({ key, value, metadataText, expiration }) => ({
           key,
           value: Buffer.from(value).toString('hex'),
-          metadata,
+          metadataText,
           expiration,
         }));
         expect(seen).toEqual(expected);
@@ -68,7 +71,7 @@ describe.each(['ndjson', 'csv', 'workers-kv'] as const)('%s', (format) => {
 test('the bulk form of Workers KV is one array, also of nothing', () => {
   expect(JSON.parse(textOf('workers-kv', []))).toEqual([]);
   const value = Uint8Array.of(0xff, 0x00);
-  expect(JSON.parse(textOf('workers-kv', [{ name: 'k', value, metadata: { a: 1 }, expiration: 9 }]))).toEqual([
+  expect(JSON.parse(textOf('workers-kv', [{ name: 'k', value, metadataText: '{"a":1}', expiration: 9 }]))).toEqual([
     { key: 'k', value: '/wA=', base64: true, expiration: 9, metadata: { a: 1 } },
   ]);
 });
@@ -121,4 +124,86 @@ test('the format is the one named, else the one that the name ends with', () => 
   expect(formatOf('csv', 'x.json')).toBe('csv');
   expect(() => formatOf(undefined, 'x.txt')).toThrow('--format is missing');
   expect(() => formatOf(undefined, '-')).toThrow('--format is missing');
+});
+
+const latin1 = (text: string) => Buffer.from(text, 'latin1');
+
+test.each([1, 2, 3, 7, 64])('what is no UTF-8 is refused with its record and byte, in chunks of %i', async (size) => {
+  const lines = '{"key":"é","value":"1"}\n{"key":"caf\xe9","value":"2"}\n';
+  const bad = Buffer.concat([Buffer.from(lines.slice(0, 24)), latin1(lines.slice(24))]);
+  await expect(read('ndjson', bad, size)).rejects.toThrow('record 2 is no UTF-8: byte 37 is 0xe9 of the file');
+  const rows = Buffer.concat([Buffer.from('key,value\né,1\n'), latin1('caf\xe9,2\nb,3\n')]);
+  await expect(read('csv', rows, size)).rejects.toThrow('row 2 is no UTF-8: byte 19 is 0xe9 of the file');
+  const split = latin1('key,value\n"a\nb","c\nd\xff"\n');
+  await expect(read('csv', split, size)).rejects.toThrow('row 1 is no UTF-8: byte 21 is 0xff of the file');
+  const cutOff = Buffer.concat([Buffer.from('key,value\na,'), Buffer.from('é').subarray(0, 1)]);
+  await expect(read('csv', cutOff, size)).rejects.toThrow('row 1 is no UTF-8: byte 13 is 0xc3 of the file');
+});
+
+test('records before one that is no UTF-8 are read, and none of it', async () => {
+  const keys: string[] = [];
+  const chunks = chunksOf(latin1('key,value\na,1\nb,2\nc,caf\xe9\nd,4\n'), 64);
+  const reading = async () => {
+    for await (const { key } of readCsv(chunks, {})) keys.push(key);
+  };
+  await expect(reading()).rejects.toThrow('row 3 is no UTF-8');
+  expect(keys).toEqual(['a', 'b']);
+});
+
+test('half of an emoji that JSON escapes is refused', async () => {
+  const where = 'is no UTF-8 text: its UTF-16 unit 3 is a lone surrogate';
+  await expect(read('ndjson', '{"key":"u:\\ud83d","value":"1"}')).rejects.toThrow(`record 1: "key" ${where}`);
+  await expect(read('ndjson', '{"name":"u:\\udc00","value":"1"}')).rejects.toThrow(`record 1: "name" ${where}`);
+  await expect(read('ndjson', '{"key":"k","value":"u:\\ud83d"}')).rejects.toThrow(`record 1: "value" ${where}`);
+});
+
+test.each([
+  ['"key":"k","value":"x","base64":"true"', '"base64" must be true or false; it is "true"'],
+  ['"key":"k","value":"x","base64":1', '"base64" must be true or false; it is 1'],
+  ['"key":"k","value":"x","base64":{}', '"base64" must be true or false; it is {}'],
+  ['"key":"k","value":7,"base64":true', '"value" is said to be base64 and is a number'],
+  ['"key":7,"value":"x"', '"key" must be a string, not a number'],
+  ['"key":12345678901234567890,"value":"x"', '"key" must be a string, not a number'],
+  ['"key":{},"value":"x"', '"key" must be a string, not an object or array'],
+  ['"key":"k","value":"x","expiration":"4000000000"', '"expiration" must be whole seconds; it is "4000000000"'],
+  ['"key":"k","value":"x","expiration":true', '"expiration" must be whole seconds; it is true'],
+  ['"key":"k","value":"x","expiration_ttl":"60"', '"expiration_ttl" must be whole seconds; it is "60"'],
+  ['"key":"k","value":"x","expiration_ttl":0', '"expiration_ttl" must be whole seconds; it is 0'],
+  ['"key":"k","value":"x","expiration_ttl":[60]', '"expiration_ttl" must be whole seconds; it is [60]'],
+])('a record with a field of another type is refused: {%s}', async (fields, words) => {
+  await expect(read('ndjson', `{"key":"a","value":""}\n{${fields}}`)).rejects.toThrow(`record 2: ${words}`);
+  await expect(read('workers-kv', `[{${fields}}]`)).rejects.toThrow(`record 1: ${words}`);
+});
+
+test.each([
+  ['base64', 'yes', '"base64" must be true or false; it is "yes"'],
+  ['base64', 'TRUE', '"base64" must be true or false; it is "TRUE"'],
+  ['expiration', '0x10', '"expiration" must be whole seconds; it is "0x10"'],
+  ['expiration_ttl', '1.5', '"expiration_ttl" must be whole seconds; it is "1.5"'],
+  ['metadata', '{', '"metadata" is no JSON'],
+])('a cell %s that is %s is refused', async (column, cell, words) => {
+  await expect(read('csv', `key,value,${column}\na,b,${cell}\n`)).rejects.toThrow(`row 1: ${words}`);
+});
+
+test('fields that are null, and cells that are empty, are left out', async () => {
+  const nulls = '{"key":"a","value":"1","base64":null,"expiration":null,"expiration_ttl":null,"metadata":null}';
+  const expected = [{ key: 'a', value: Buffer.from('1') }];
+  expect(await read('ndjson', '{"key":null,"name":"a","value":"1"}')).toEqual(expected);
+  expect(await read('ndjson', nulls)).toEqual(expected);
+  expect(await read('csv', 'key,value,base64,expiration,expiration_ttl,metadata\na,1,,,,\n')).toEqual(expected);
+});
+
+test('numbers keep their digits in values and metadata', async () => {
+  const long = '12345678901234567890';
+  const [first] = await read('ndjson', `{"key":"a","value":${long},"metadata":{"id": ${long}}}`);
+  expect([Buffer.from(first?.value ?? []).toString(), first?.metadataText]).toEqual([long, `{"id":${long}}`]);
+  const [second] = await read('ndjson', `{"key":"a","value":{ "id":${long}, "x":"é\\u00e9" }}`);
+  expect(Buffer.from(second?.value ?? []).toString()).toBe(`{"id":${long},"x":"éé"}`);
+  const [third] = await read('csv', `key,value,metadata\na,${long},${long}\n`);
+  expect([Buffer.from(third?.value ?? []).toString(), third?.metadataText]).toEqual([long, long]);
+  const metadataText = `{"id":${long}}`;
+  for (const format of ['ndjson', 'csv', 'workers-kv'] as const) {
+    const text = textOf(format, [{ name: 'a', value: Buffer.from('v'), metadataText, expiration: null }]);
+    expect((await read(format, text))[0]?.metadataText).toBe(metadataText);
+  }
 });

@@ -18,7 +18,15 @@ async function* entries(cursor: string | undefined, breakAt: number): AsyncGener
   for (let i = cursor === undefined ? 0 : Number(cursor); i < 10; i++) {
     if (i === breakAt) throw new Error('broken off');
     const goOn = i % 3 === 2 ? { cursor: String(i + 1) } : {};
-    yield { name: `k${i}`, value: Buffer.from(`v${i}`), metadata: null, expiration: null, version, ...goOn };
+    yield {
+      name: `k${i}`,
+      value: Buffer.from(`v${i}`),
+      metadata: null,
+      metadataText: null,
+      expiration: null,
+      version,
+      ...goOn,
+    };
   }
 }
 

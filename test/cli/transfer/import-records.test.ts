@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ImportRecord } from '../../../src/cli/formats/import-record.ts';
-import { type ImportOptions, importRecords } from '../../../src/cli/transfer/import-records.ts';
+import { type ImportOptions, importRecords, type UnreadImport } from '../../../src/cli/transfer/import-records.ts';
+import type { SkippedRecord } from '../../../src/cli/transfer/write-batch.ts';
+import { UsageError } from '../../../src/cli/usage-error.ts';
 import type { BatchMutation, BatchResult } from '../../../src/client/batch-write.ts';
 import { MeridianError } from '../../../src/model/errors.ts';
 import { leapingClock } from '../leaping-clock.ts';
@@ -27,6 +29,12 @@ function options(changes: Partial<ImportOptions>): ImportOptions {
 }
 
 const unavailable = () => new MeridianError('UNAVAILABLE', 'away', { reason: 'test' });
+/** As a node does: the whole batch, without saying which of its keys it means. */
+function refuse(mutations: readonly BatchMutation[], bad: readonly string[]): void {
+  if (!mutations.some(({ key }) => bad.includes(key))) return;
+  throw new MeridianError('INVALID_ARGUMENT', 'too long', { reason: 'test', limit: 512, seen: 600 });
+}
+
 const keysOf = (mutations: readonly BatchMutation[]) => mutations.map(({ key }) => key);
 
 describe('importing', () => {
@@ -34,7 +42,7 @@ describe('importing', () => {
     const written: string[] = [];
     let largest = 0;
     const count = await importRecords(
-      records(1700),
+      records(2700),
       options({
         write: async (mutations) => {
           written.push(...keysOf(mutations));
@@ -43,10 +51,10 @@ describe('importing', () => {
         },
       }),
     );
-    expect(count).toBe(1700);
-    expect(new Set(written).size).toBe(1700);
-    expect(written).toHaveLength(1700);
-    expect(largest).toBe(500);
+    expect(count).toBe(2700);
+    expect(new Set(written).size).toBe(2700);
+    expect(written).toHaveLength(2700);
+    expect(largest).toBe(1000);
   });
 
   test('no more batches are under way than were allowed', async () => {
@@ -61,7 +69,7 @@ describe('importing', () => {
           resolve(result);
         });
       });
-    const importing = importRecords(records(3000), options({ concurrency: 3, write }));
+    const importing = importRecords(records(6000), options({ concurrency: 3, write }));
     for (let batch = 0; batch < 6; batch++) {
       await expect.poll(() => now).toBe(Math.min(3, 6 - batch));
       open.shift()?.();
@@ -74,7 +82,7 @@ describe('importing', () => {
     const release: Array<() => void> = [];
     const told: number[] = [];
     const importing = importRecords(
-      records(1500),
+      records(3000),
       options({
         write: () => new Promise((resolve) => release.push(() => resolve(result))),
         advanced: async (count) => void told.push(count),
@@ -86,8 +94,8 @@ describe('importing', () => {
     await Promise.resolve();
     expect(told).toEqual([]);
     release[0]?.();
-    expect(await importing).toBe(1500);
-    expect(told).toEqual([1500]);
+    expect(await importing).toBe(3000);
+    expect(told).toEqual([3000]);
   });
 
   test('after a failure, going on behind what was counted leaves no record out', async () => {
@@ -102,15 +110,15 @@ describe('importing', () => {
       for (const key of keysOf(mutations)) held.add(key);
       return result;
     };
-    await expect(importRecords(records(5000), options({ write: failing, advanced }))).rejects.toThrow('broken');
-    expect(acknowledged).toBeLessThan(5000);
+    await expect(importRecords(records(10_000), options({ write: failing, advanced }))).rejects.toThrow('broken');
+    expect(acknowledged).toBeLessThan(10_000);
     for (let i = 0; i < acknowledged; i++) expect(held.has(`k${i}`)).toBe(true);
     const write = async (mutations: readonly BatchMutation[]) => {
       for (const key of keysOf(mutations)) held.add(key);
       return result;
     };
-    expect(await importRecords(records(5000), options({ skip: acknowledged, write, advanced }))).toBe(5000);
-    expect(held.size).toBe(5000);
+    expect(await importRecords(records(10_000), options({ skip: acknowledged, write, advanced }))).toBe(10_000);
+    expect(held.size).toBe(10_000);
   });
 
   test('a cluster that is away is waited for, up to the time given', async () => {
@@ -154,7 +162,7 @@ describe('importing', () => {
   test('a batch waits for those before it that write one of its keys: the last line of a key wins', async () => {
     async function* twice(): AsyncGenerator<ImportRecord> {
       for (const value of ['old', 'new']) {
-        for (let i = 0; i < 500; i++) yield { key: `k${i}`, value: Buffer.from(value) };
+        for (let i = 0; i < 1000; i++) yield { key: `k${i}`, value: Buffer.from(value) };
       }
     }
     const [begun, ends] = [[] as string[], [] as Array<() => void>];
@@ -170,18 +178,83 @@ describe('importing', () => {
     ends[0]?.();
     await expect.poll(() => ends.length).toBe(2);
     ends[1]?.();
-    expect(await importing).toBe(1000);
+    expect(await importing).toBe(2000);
     expect(begun).toEqual(['old', 'new']);
   });
 
-  test('a refusal is not tried again', async () => {
+  test('a refusal ends it with the number and key of the record that is refused, and is not tried again', async () => {
+    const written: string[] = [];
     let calls = 0;
-    const write = async () => {
-      calls++;
-      throw new MeridianError('INVALID_ARGUMENT', 'too long', { reason: 'test' });
+    const importing = importRecords(
+      records(900),
+      options({
+        write: async (mutations) => {
+          calls++;
+          refuse(mutations, ['k612']);
+          written.push(...keysOf(mutations));
+          return result;
+        },
+      }),
+    );
+    await expect(importing).rejects.toThrow('record 613 (key "k612"): too long');
+    await expect(importing).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { limit: 512, seen: 600 } });
+    expect(calls).toBeLessThan(25);
+    expect(written).toEqual(Array.from({ length: 612 }, (_, i) => `k${i}`));
+  });
+
+  test('with skipping, what is refused and what cannot be read is passed over by its number, and all else is written', async () => {
+    async function* some(): AsyncGenerator<ImportRecord | UnreadImport> {
+      for await (const record of records(1500)) {
+        if (record.key === 'k7') yield { unread: new UsageError('record 8 has no "value"'), text: '{"key":"k7"}' };
+        else yield record;
+      }
+      yield { unread: new UsageError('record 1501 is no object'), text: '[]' };
+    }
+    const bad = ['k0', 'k3', 'k999', 'k1000', 'k1499'];
+    const [written, skipped, told] = [new Set<string>(), [] as SkippedRecord[], [] as number[]];
+    const count = await importRecords(
+      some(),
+      options({
+        write: async (mutations) => {
+          refuse(mutations, bad);
+          for (const key of keysOf(mutations)) written.add(key);
+          return result;
+        },
+        skipped: async (record) => void skipped.push(record),
+        advanced: async (done) => void told.push(done),
+      }),
+    );
+    expect(count).toBe(1501);
+    expect(told.at(-1)).toBe(1501);
+    expect(written.size).toBe(1500 - bad.length - 1);
+    const numbers = skipped.map(({ number, why }) => `${number} ${why.message}`);
+    expect(numbers.sort()).toEqual(
+      [
+        ...['1 too long', '4 too long', '8 record 8 has no "value"', '1000 too long', '1001 too long'],
+        ...['1500 too long', '1501 record 1501 is no object'],
+      ].sort(),
+    );
+  });
+
+  test('without skipping, what cannot be read ends it when what stands before is written', async () => {
+    const written: string[] = [];
+    const write = async (mutations: readonly BatchMutation[]) => {
+      written.push(...keysOf(mutations));
+      return result;
     };
-    await expect(importRecords(records(3), options({ write }))).rejects.toThrow('too long');
-    expect(calls).toBe(1);
+    async function* some(): AsyncGenerator<ImportRecord | UnreadImport> {
+      yield* records(3);
+      yield { unread: new UsageError('record 4 is no object'), text: '[]' };
+    }
+    await expect(importRecords(some(), options({ write }))).rejects.toThrow('record 4 is no object');
+    expect(written).toEqual(['k0', 'k1', 'k2']);
+  });
+
+  test('a failure to note how far it came ends it', async () => {
+    const advanced = async () => {
+      throw new Error('disk full');
+    };
+    await expect(importRecords(records(10), options({ advanced }))).rejects.toThrow('disk full');
   });
 
   test('being stopped ends it with the reason, and keeps what was counted', async () => {

@@ -1,16 +1,16 @@
 import type { ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
 import { expect, it } from 'vitest';
-import { LargeValues } from '../../../src/http/workers/large-values.ts';
 import { sendRecord } from '../../../src/http/workers/send-record.ts';
 import type { LiveRecord } from '../../../src/model/record.ts';
+import { AnswerRoom } from '../../../src/runtime/answer-room.ts';
 
 const mebibyte = 1024 * 1024;
 const signal = new AbortController().signal;
 const name = ['config', 'k'] as const;
 
 /** A client that takes nothing until it is told to. */
-function client(): { response: ServerResponse; takeAll: () => void } {
+function client(): { response: ServerResponse; caller: object; takeAll: () => void } {
   let taking = false;
   let take = (): void => {};
   const writable = new Writable({
@@ -22,6 +22,7 @@ function client(): { response: ServerResponse; takeAll: () => void } {
   const response = Object.assign(writable, { setHeader: () => {} }) as unknown as ServerResponse;
   return {
     response,
+    caller: response,
     takeAll: () => {
       taking = true;
       take();
@@ -29,79 +30,88 @@ function client(): { response: ServerResponse; takeAll: () => void } {
   };
 }
 
+function roomOf(bytesMax: number): AnswerRoom {
+  // Three quarters of it are for answers on their way, and one caller has half of that, or one answer.
+  return new AnswerRoom({ bytesMax: (4 * bytesMax) / 3 });
+}
+
+function recordOf(bytes: number, expiresAt = 0): LiveRecord {
+  return { kind: 'live', value: new Uint8Array(bytes), expiresAt } as unknown as LiveRecord;
+}
+
 it('lets a large value go that finds no room, and reads it again when there is', async () => {
-  const underWay = new LargeValues(3 * mebibyte);
+  const room = roomOf(3 * mebibyte);
   let version = 0;
   const heads: number[] = [];
-  const read = async () => {
-    version++;
-    return { kind: 'live', value: new Uint8Array(2 * mebibyte), expiresAt: version } as unknown as LiveRecord;
-  };
+  const read = async () => recordOf(2 * mebibyte, ++version);
   const head = ({ expiresAt }: LiveRecord) => void heads.push(expiresAt ?? 0);
   const [slow, other] = [client(), client()];
-  const first = sendRecord({ response: slow.response, signal, underWay, name, read, head });
+  const first = sendRecord({ ...slow, signal, room, name, read, head });
   await expect.poll(() => heads).toEqual([1]);
   other.takeAll();
-  const second = sendRecord({ response: other.response, signal, underWay, name: ['config', 'other'], read, head });
+  const second = sendRecord({ ...other, signal, room, name: ['config', 'other'], read, head });
   await expect.poll(() => version).toBe(2);
   expect(heads).toEqual([1]);
   slow.takeAll();
   await Promise.all([first, second]);
   expect(heads).toEqual([1, 3]);
-  expect(underWay.budget.tryTake(3 * mebibyte)).toBe(true);
+  await expect.poll(() => room.bytesLeaving).toBe(0);
 });
 
 it('reads no value that was large before until there is room for it', async () => {
-  const underWay = new LargeValues(2 * mebibyte);
+  const room = roomOf(2 * mebibyte);
   let [reads, bytes] = [0, 2 * mebibyte];
   const read = async () => {
     reads++;
-    return { kind: 'live', value: new Uint8Array(bytes) } as unknown as LiveRecord;
+    return recordOf(bytes);
   };
   const [slow, other, third] = [client(), client(), client()];
-  const first = sendRecord({ response: slow.response, signal, underWay, name, read, head: () => {} });
-  await expect.poll(() => underWay.expected(name)).toBe(2 * mebibyte);
+  const head = () => {};
+  const first = sendRecord({ ...slow, signal, room, name, read, head });
+  await expect.poll(() => room.known(...name)).toBe(2 * mebibyte);
   other.takeAll();
-  const second = sendRecord({ response: other.response, signal, underWay, name, read, head: () => {} });
+  const second = sendRecord({ ...other, signal, room, name, read, head });
+  await new Promise((resolve) => setImmediate(resolve));
   expect(reads).toBe(1);
   bytes = 1000;
   slow.takeAll();
   await Promise.all([first, second]);
   expect(reads).toBe(2);
   // It is small now, and waits for nobody.
-  underWay.budget.tryTake(2 * mebibyte);
+  await room.reserve(2 * mebibyte, { caller: 'another', call: { signal } });
   third.takeAll();
-  await sendRecord({ response: third.response, signal, underWay, name, read, head: () => {} });
+  await sendRecord({ ...third, signal, room, name, read, head });
   expect(reads).toBe(3);
 });
 
-it('lets nobody wait for a value that was large and is gone', async () => {
-  const underWay = new LargeValues(2 * mebibyte);
-  underWay.note(name, mebibyte);
+it('forgets how large a value was that is gone', async () => {
+  const room = roomOf(2 * mebibyte);
+  room.note(...name, mebibyte);
   const read = async () => Promise.reject(new Error('absent'));
-  const asked = { response: client().response, signal, underWay, name, read, head: () => {} };
-  await expect(sendRecord(asked)).rejects.toThrow('absent');
-  expect(underWay.expected(name)).toBeUndefined();
-  expect(underWay.budget.tryTake(2 * mebibyte)).toBe(true);
+  await expect(sendRecord({ ...client(), signal, room, name, read, head: () => {} })).rejects.toThrow('absent');
+  expect(room.known(...name)).toBeUndefined();
+  expect(room.bytesLeaving).toBe(0);
 });
 
 it('lets no small value wait for large ones', async () => {
-  const underWay = new LargeValues(mebibyte);
-  underWay.budget.tryTake(mebibyte);
-  const read = async () => ({ kind: 'live', value: new Uint8Array(1000) }) as unknown as LiveRecord;
-  const { response, takeAll } = client();
-  takeAll();
-  await sendRecord({ response, signal, underWay, name, read, head: () => {} });
-  expect(underWay.budget.tryTake(1)).toBe(false);
+  const room = roomOf(mebibyte);
+  for (let i = 0; i < 100; i++) room.note('config', `k${i}`, 1000);
+  await room.reserve(mebibyte, { caller: 'another', call: { signal } });
+  const small = client();
+  small.takeAll();
+  await sendRecord({ ...small, signal, room, name, read: async () => recordOf(1000), head: () => {} });
+  expect(room.bytesLeaving).toBe(mebibyte);
 });
 
 it('gives its room back where the client goes away', async () => {
-  const underWay = new LargeValues(2 * mebibyte);
+  const room = roomOf(2 * mebibyte);
   const gone = new AbortController();
-  const read = async () => ({ kind: 'live', value: new Uint8Array(2 * mebibyte) }) as unknown as LiveRecord;
-  const sent = sendRecord({ response: client().response, signal: gone.signal, underWay, name, read, head: () => {} });
-  await expect.poll(() => underWay.budget.tryTake(1)).toBe(false);
+  const away = client();
+  const read = async () => recordOf(2 * mebibyte);
+  const sent = sendRecord({ ...away, signal: gone.signal, room, name, read, head: () => {} });
+  await expect.poll(() => room.bytesLeaving).toBe(2 * mebibyte);
   gone.abort(new Error('gone'));
   await expect(sent).rejects.toThrow('gone');
-  expect(underWay.budget.tryTake(2 * mebibyte)).toBe(true);
+  away.response.destroy();
+  await expect.poll(() => room.bytesLeaving).toBe(0);
 });

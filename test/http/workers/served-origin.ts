@@ -2,11 +2,12 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { HttpListener } from '../../../src/http/http-listener.ts';
 import { BindingSurface } from '../../../src/http/workers/binding-surface.ts';
 import { RestSurface } from '../../../src/http/workers/rest-surface.ts';
+import { limits } from '../../../src/model/limits.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import type { Origin } from '../../../src/origin/origin.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
-import { openOrigin } from '../../rpc/loopback.ts';
+import { openOrigin, roomsOf } from '../../rpc/loopback.ts';
 
 export interface ServedOrigin {
   readonly origin: Origin;
@@ -28,10 +29,12 @@ export async function serveOrigin(
   const statuses: number[] = [];
   const opened = await openOrigin();
   const upstream = around(opened.origin);
+  // As many bodies at once as eight whose length is not told.
+  const rooms = roomsOf(8 * limits.valueBytesMax);
   const listener = new HttpListener({
     surfaces: [
-      { name: 'binding', surface: new BindingSurface(upstream, systemClock) },
-      { name: 'rest', surface: new RestSurface(upstream, systemClock) },
+      { name: 'binding', surface: new BindingSurface(upstream, systemClock, rooms) },
+      { name: 'rest', surface: new RestSurface(upstream, systemClock, rooms) },
     ],
     clock: systemClock,
     logger: silentLogger,

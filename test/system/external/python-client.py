@@ -18,11 +18,9 @@ created = namespaces.Create(cluster_pb2.CreateNamespaceRequest(title="from-pytho
 put = kv_pb2.PutRequest(namespace="from-python", key="schlüssel", value=b"\x00wert", metadata='{"by":"python"}')
 written = writer.Put(put, timeout=20)
 
-# What was written makes the session: the edge then answers with at least that.
+# The session that the write answers with is carried on: the edge then answers with at least that.
 request = kv_pb2.GetRequest(namespace=created.namespace.id, key="schlüssel")
-request.session.stamp = written.written[0].version
-position = written.written[0].position
-request.session.vector.sequences[position.origin] = position.sequence
+request.session.CopyFrom(written.session)
 answer = reader.Get(request, timeout=20)
 assert answer.found and answer.value == b"\x00wert", answer
 assert answer.metadata == '{"by":"python"}', answer

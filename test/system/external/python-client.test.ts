@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ProcessCluster, placeOf } from '../process-cluster.ts';
 
@@ -9,6 +12,8 @@ const python = [process.env['PYTHON'] ?? 'python3', '/usr/bin/python3'].find(
 if (python === undefined) {
   console.warn('SKIPPED: needs python3-grpcio and python3-grpc-tools (or PYTHON=path of a Python that has them)');
 }
+
+const reflectionProto = 'grpc/reflection/v1alpha/reflection.proto';
 
 describe.runIf(python !== undefined)('a client in Python', () => {
   let cluster: ProcessCluster;
@@ -34,5 +39,15 @@ describe.runIf(python !== undefined)('a client in Python', () => {
     const origin = placeOf((await cluster.start('origin', 'iad')).grpc);
     const edge = placeOf((await cluster.start('edge', 'fra', { flags: ['--upstream', origin] })).grpc);
     run(['test/system/external/python-client.py', folder, origin, edge]);
+  });
+
+  it('puts with an expiry and reads it back, made from nothing but what reflection tells', async () => {
+    const reflection = dirname(createRequire(import.meta.url).resolve('@grpc/reflection'));
+    const protos = join(reflection, '../proto');
+    run(['-m', 'grpc_tools.protoc', `-I${protos}`, `--python_out=${cluster.folder}`, reflectionProto]);
+    // Beside the package grpc, which is looked for first, a folder of that name would not be found.
+    renameSync(join(cluster.folder, 'grpc'), join(cluster.folder, 'described'));
+    const origin = placeOf((await cluster.start('origin', 'iad')).grpc);
+    run(['test/system/external/python-reflection.py', cluster.folder, origin]);
   });
 });

@@ -1,0 +1,70 @@
+import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { UsageError } from '../usage-error.ts';
+
+/** How each kind of compressed file begins. No file of UTF-8 text begins so. */
+const gzipMagic = [0x1f, 0x8b] as const;
+const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd] as const;
+
+/** Compressed bytes that are given to zstd at once: what they become is held in memory until it is read. */
+const zstdPieceBytes = 16 * 1024;
+
+/** The bytes of a file, decompressed where it begins as gzip or zstd does, whatever its name says. */
+export async function* decompressed(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const rest = chunks[Symbol.asyncIterator]();
+  let head = Buffer.alloc(0);
+  while (head.length < zstdMagic.length) {
+    const next = await rest.next();
+    if (next.done === true) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  const whole = behind(head, rest);
+  if (gzipMagic.every((byte, i) => head[i] === byte)) yield* gunzipped(whole);
+  else if (zstdMagic.every((byte, i) => head[i] === byte)) yield* unzstd(whole);
+  else yield* whole;
+}
+
+async function* behind(head: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    if (head.length > 0) yield head;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
+async function* gunzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const source = Readable.from(chunks, { objectMode: false });
+  const plain = source.pipe(createGunzip());
+  source.on('error', (error) => plain.destroy(error));
+  try {
+    yield* plain as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    const isDamage = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+    throw isDamage ? new UsageError(`this is no sound gzip: ${error.message}`, error) : error;
+  } finally {
+    source.destroy();
+  }
+}
+
+async function* unzstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const { Decompress } = await import('fzstd');
+  let pieces: Uint8Array[] = [];
+  const plain = new Decompress((piece) => pieces.push(Buffer.from(piece)));
+  const push = (chunk: Uint8Array, isLast: boolean) => {
+    pieces = [];
+    try {
+      plain.push(chunk, isLast);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new UsageError(`this is no sound zstd: ${why}`, error);
+    }
+    return pieces;
+  };
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += zstdPieceBytes) {
+      yield* push(chunk.subarray(at, at + zstdPieceBytes), false);
+    }
+  }
+  yield* push(new Uint8Array(0), true);
+}

@@ -1,0 +1,66 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { exactJson } from '../../model/json-text.ts';
+import { toJsonValue } from '../json-value.ts';
+import { UsageError } from '../usage-error.ts';
+import type { SkippedRecord } from './write-batch.ts';
+
+/**
+ * The records that an import passed over, one JSON object a line: `record` (its number), `error`, and the record as
+ * import reads it, or the `text` that was no record (in base64, said so by `base64`, where it is no UTF-8). Made when the first one comes. An import that goes on adds to it,
+ * and may name a record again that it had passed over before it stopped.
+ */
+export class SkippedFile {
+  readonly path: string;
+  /** Since this import began. */
+  records = 0;
+  readonly #goesOn: boolean;
+  #file: Promise<FileHandle> | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(path: string, goesOn: boolean) {
+    this.path = path;
+    this.#goesOn = goesOn;
+  }
+
+  /** In the file, whole, when it resolves. @throws UsageError where the file cannot be opened */
+  add(skipped: SkippedRecord): Promise<void> {
+    this.records++;
+    // One after another, so that no two lines are mixed.
+    this.#writing = this.#writing.then(async () => (await this.#opened()).appendFile(`${lineOf(skipped)}\n`));
+    return this.#writing;
+  }
+
+  async close(): Promise<void> {
+    // What kept it from being opened was thrown to whoever wrote.
+    const file = await this.#file?.catch(() => undefined);
+    await file?.close();
+  }
+
+  #opened(): Promise<FileHandle> {
+    this.#file ??= open(this.path, this.#goesOn ? 'a' : 'w').catch((error: Error) => {
+      throw new UsageError(`the file of skipped records cannot be written: ${error.message}`, error);
+    });
+    return this.#file;
+  }
+}
+
+function lineOf(skipped: SkippedRecord): string {
+  const head = { record: skipped.number, error: skipped.why.message };
+  if ('text' in skipped) return JSON.stringify({ ...head, ...unreadText(skipped.text) });
+  const { key, value, metadataText, expiration, expirationTtl } = skipped.record;
+  const line = JSON.stringify({
+    ...head,
+    key,
+    ...toJsonValue(value),
+    ...(expiration === undefined ? {} : { expiration }),
+    ...(expirationTtl === undefined ? {} : { expiration_ttl: expirationTtl }),
+  });
+  // As text, so that numbers keep their digits.
+  return metadataText === undefined ? line : `${line.slice(0, -1)},"metadata":${exactJson(metadataText)}}`;
+}
+
+function unreadText(text: string | Uint8Array): { readonly text: string; readonly base64?: true } {
+  if (typeof text === 'string') return { text };
+  const { value, ...base64 } = toJsonValue(text);
+  return { text: value, ...base64 };
+}

@@ -1,0 +1,99 @@
+/**
+ * JSON as text, for what must not go through JavaScript's numbers: of `12345678901234567890` they keep the first 17
+ * digits. All of these take text that JSON.parse has taken.
+ */
+
+/** One field of an object, or element of an array, as its text stands. */
+export interface JsonPart {
+  /** The field's name; an element's index. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** True where a number in the text would lose digits on its way through JSON.parse and JSON.stringify. */
+export function losesDigits(text: string): boolean {
+  // Fewer digits than these a double keeps, whatever they are.
+  if (!/[0-9.]{16}|[0-9][eE]/.test(text)) return false;
+  for (const token of tokensOf(text)) {
+    if (/^[-0-9]/.test(token) && !keepsDigits(token)) return true;
+  }
+  return false;
+}
+
+/** The text as JSON.stringify would write it, but for numbers, which keep their digits. */
+export function exactJson(text: string): string {
+  let exact = '';
+  for (const token of tokensOf(text)) exact += token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : token;
+  return exact;
+}
+
+/** The parts of an object or array; none of anything else. A field that stands twice comes twice. */
+export function partsOf(text: string): JsonPart[] {
+  const parts: JsonPart[] = [];
+  let depth = 0;
+  let name: string | undefined;
+  let piece = '';
+  let isObject = false;
+  for (const token of tokensOf(text)) {
+    const isEnd = token === '}' || token === ']';
+    if (isEnd) depth--;
+    if (depth === 1 && token === ':' && name === undefined) {
+      name = String(JSON.parse(piece));
+      piece = '';
+    } else if ((depth === 1 && token === ',') || (depth === 0 && isEnd)) {
+      if (piece !== '') parts.push({ name: isObject ? (name ?? '') : String(parts.length), text: piece });
+      name = undefined;
+      piece = '';
+    } else if (depth > 0) piece += token;
+    else isObject = token === '{';
+    if (token === '{' || token === '[') depth++;
+    if (depth === 1 && !isObject) name = '';
+  }
+  return parts;
+}
+
+/** Strings, numbers, words and marks, without the white space between them. */
+function* tokensOf(text: string): Generator<string, void> {
+  for (let at = 0; at < text.length; ) {
+    const unit = text.charAt(at);
+    if (' \t\n\r'.includes(unit)) at++;
+    else if ('{}[],:'.includes(unit)) {
+      yield unit;
+      at++;
+    } else {
+      const end = unit === '"' ? stringEnd(text, at) : wordEnd(text, at);
+      yield text.slice(at, end);
+      at = end;
+    }
+  }
+}
+
+/** By hand, as a regular expression's stack has no room for a string of megabytes. */
+function stringEnd(text: string, from: number): number {
+  for (let quote = text.indexOf('"', from + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    let backslashes = 0;
+    while (text[quote - 1 - backslashes] === '\\') backslashes++;
+    // Two of them are one that is meant, and escape nothing.
+    if (backslashes % 2 === 0) return quote + 1;
+  }
+  return text.length;
+}
+
+function wordEnd(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && !'{}[],: \t\n\r'.includes(text.charAt(at))) at++;
+  return at;
+}
+
+/** Compared as decimal digits and the power of ten of the last: `1.50e3` is 15 and 2, as `1500` is. */
+function keepsDigits(token: string): boolean {
+  const number = Number(token);
+  return Number.isFinite(number) && decimalOf(token) === decimalOf(String(number));
+}
+
+function decimalOf(text: string): string {
+  const [, whole = '', fraction = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(text) ?? [];
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  return `${significant}e${significant === '' ? 0 : Number(exponent) - fraction.length + digits.length - significant.length}`;
+}

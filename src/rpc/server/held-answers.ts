@@ -1,0 +1,63 @@
+import type { Call } from '../../model/call.ts';
+import { MeridianError } from '../../model/errors.ts';
+import type { GetAnswer } from '../../model/key-value.ts';
+import type { AnswerRoom, Asked } from '../../runtime/answer-room.ts';
+import type { Served } from './call-of.ts';
+
+/** Answers of one call, read within the room that is left; what they hold is free once the caller has them, or is gone. */
+export class HeldAnswers {
+  readonly #room: AnswerRoom;
+  readonly #served: Served;
+  readonly #call: Call;
+
+  constructor(room: AnswerRoom, served: Served, call: Call) {
+    this.#room = room;
+    this.#served = served;
+    this.#call = call;
+  }
+
+  /** @throws RESOURCE_EXHAUSTED where too many wait, and what `read` throws; `read` may be called twice */
+  async one<A>(of: AnswerName, read: () => Promise<A>, bytesOf: (answer: A) => number): Promise<A> {
+    const held = await this.#room.hold(this.#asked(of), read, bytesOf);
+    if (held === undefined) throw tooManyAnswers();
+    this.#releaseWhenOver(held.release);
+    return held.answer;
+  }
+
+  /** Room for several answers, of so many bytes in all, each of which `within` reads. @throws RESOURCE_EXHAUSTED */
+  async reserve(bytes: number): Promise<void> {
+    const release = await this.#room.reserve(bytes, { caller: this.#served.getPeer(), call: this.#call });
+    if (release === undefined) throw tooManyAnswers();
+    this.#releaseWhenOver(release);
+  }
+
+  /** One of several for which there is room. @throws RESOURCE_EXHAUSTED, and what `read` throws */
+  async within<A>(of: AnswerName, read: () => Promise<A>, bytesOf: (answer: A) => number): Promise<A> {
+    const answer = await this.#room.read(this.#asked(of), read, bytesOf);
+    if (answer === undefined) throw tooManyAnswers();
+    return answer;
+  }
+
+  #asked(of: AnswerName): Asked {
+    return { ...of, caller: this.#served.getPeer(), call: this.#call };
+  }
+
+  /** gRPC says of every call that it was cancelled when its stream closes, of answered ones too. */
+  #releaseWhenOver(release: () => void): void {
+    if (this.#served.cancelled === true) release();
+    else this.#served.on('cancelled', release);
+  }
+}
+
+export type AnswerName = Pick<Asked, 'namespace' | 'key' | 'expectedBytesMin'>;
+
+export function valueBytesOf({ record }: GetAnswer): number {
+  return record?.kind === 'live' ? record.value.byteLength : 0;
+}
+
+function tooManyAnswers(): MeridianError {
+  return new MeridianError('RESOURCE_EXHAUSTED', 'too many large answers wait for room in memory', {
+    reason: 'values-under-way',
+    retryAfterMs: 1000,
+  });
+}

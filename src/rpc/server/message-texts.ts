@@ -1,0 +1,162 @@
+import { isUtf8 } from 'node:buffer';
+import { MeridianError } from '../../model/errors.ts';
+import { strictText } from '../../model/text.ts';
+import { type FieldShape, fieldType, type MessageShape, readFiles } from '../file-descriptors.ts';
+import { protoFiles } from '../proto.ts';
+
+interface Field {
+  readonly name: string;
+  /** Of a message's own fields; unset = the field is a text. */
+  readonly texts?: MessageTexts;
+}
+
+const wire = { varint: 0, eightBytes: 1, lengthDelimited: 2, groupBegins: 3, groupEnds: 4, fourBytes: 5 } as const;
+
+/**
+ * Looks at the texts in a message's bytes, before it is decoded. The wire format is tags (field · 8 + wire type) with
+ * their content behind them: `0a 03 63 61 66` is field 1, three bytes, `caf`. Everything else is stepped over. Every
+ * request passes here, so it makes no object for a field, and decodes no text that is ASCII.
+ */
+export class MessageTexts {
+  readonly #fields: Field[] = [];
+
+  add(number: number, field: Field): void {
+    this.#fields[number] = field;
+  }
+
+  /**
+   * @throws INVALID_ARGUMENT where a field is cut short, or naming the text that is broken, as in
+   * `mutation.key is no UTF-8: byte 4 is 0xff`
+   */
+  check(bytes: Buffer): void {
+    const reader = new WireReader(bytes);
+    const path = this.#broken(reader, bytes.length);
+    if (path !== undefined) strictText(reader.broken, path);
+  }
+
+  /** The path of the first text up to there that is broken. */
+  #broken(reader: WireReader, end: number): string | undefined {
+    while (reader.at < end) {
+      const tag = reader.varint(end);
+      const contentEnd = reader.step(tag & 7, end);
+      if (contentEnd === undefined) continue;
+      const field = this.#fields[tag >>> 3];
+      if (field?.texts !== undefined) {
+        const inner = field.texts.#broken(reader, contentEnd);
+        if (inner !== undefined) return `${field.name}.${inner}`;
+      } else if (field !== undefined && !reader.isText(contentEnd)) return field.name;
+      reader.at = contentEnd;
+    }
+    return undefined;
+  }
+}
+
+/** Steps from tag to tag. What is no wire format ends it: the decoder will say so. */
+class WireReader {
+  at = 0;
+  /** The text that `isText` said was none. */
+  broken: Uint8Array = new Uint8Array();
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** Its low 32 bits, which are all that the decoder takes of a tag or a length. */
+  varint(end: number): number {
+    let value = 0;
+    for (let shift = 0; this.at < end; shift += 7) {
+      const byte = this.#bytes[this.at++] ?? 0;
+      if (shift < 32) value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    return value >>> 0;
+  }
+
+  /** Goes to the content of a length-delimited field, and tells its end; over that of every other. */
+  step(wireType: number, end: number): number | undefined {
+    switch (wireType) {
+      case wire.varint:
+        this.varint(end);
+        return undefined;
+      case wire.eightBytes:
+        this.at += 8;
+        return undefined;
+      case wire.fourBytes:
+        this.at += 4;
+        return undefined;
+      case wire.lengthDelimited: {
+        const contentEnd = this.varint(end) + this.at;
+        // The decoder would take what there is of it, and store half a key.
+        if (contentEnd > end) throw cutShort(contentEnd - end);
+        return contentEnd;
+      }
+      case wire.groupBegins:
+      case wire.groupEnds:
+        return undefined;
+      default:
+        this.at = end;
+        return undefined;
+    }
+  }
+
+  /** Whether what lies between here and there is UTF-8. */
+  isText(end: number): boolean {
+    for (let at = this.at; at < end; at++) {
+      if ((this.#bytes[at] ?? 0) < 0x80) continue;
+      this.broken = this.#bytes.subarray(this.at, end);
+      return isUtf8(this.broken);
+    }
+    return true;
+  }
+}
+
+function cutShort(missing: number): MeridianError {
+  const message = `the request is cut short: ${missing} bytes of a field are missing`;
+  return new MeridianError('INVALID_ARGUMENT', message, { reason: 'malformed', seen: missing });
+}
+
+/** The texts of the request of a method, such as `/meridian.v1.KV/Get`. @throws where proto/ has no such method */
+export function messageTexts(methodPath: string): MessageTexts {
+  const found = requests.get(methodPath);
+  if (found === undefined) throw new Error(`proto/ defines no method ${methodPath}`);
+  return found;
+}
+
+const requests = requestsOf(protoFiles);
+
+function requestsOf(files: typeof protoFiles): Map<string, MessageTexts> {
+  const shapes = readFiles(files);
+  const byName = new Map<string, MessageTexts>();
+  const all = shapes.flatMap((file) => [...messagesIn(`.${file.package}`, file.messageType)]);
+  for (const [name] of all) byName.set(name, new MessageTexts());
+  for (const [name, { field }] of all) {
+    for (const one of field) {
+      const known = fieldOf(one, byName);
+      if (known !== undefined) byName.get(name)?.add(one.number, known);
+    }
+  }
+  const methods = shapes.flatMap((file) =>
+    file.service.flatMap((service) =>
+      service.method.map(({ name, inputType }) => [`/${file.package}.${service.name}/${name}`, inputType] as const),
+    ),
+  );
+  return new Map(methods.map(([path, type]) => [path, byName.get(type) ?? new MessageTexts()]));
+}
+
+function* messagesIn(
+  scope: string,
+  messages: readonly MessageShape[],
+): Generator<readonly [string, MessageShape], void> {
+  for (const message of messages) {
+    const name = `${scope}.${message.name}`;
+    yield [name, message];
+    yield* messagesIn(name, message.nestedType);
+  }
+}
+
+function fieldOf({ name, type, typeName }: FieldShape, messages: ReadonlyMap<string, MessageTexts>): Field | undefined {
+  if (type === fieldType.string) return { name };
+  const texts = type === fieldType.message ? messages.get(typeName ?? '') : undefined;
+  return texts === undefined ? undefined : { name, texts };
+}

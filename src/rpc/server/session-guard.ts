@@ -1,0 +1,122 @@
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Clock } from '../../runtime/clock.ts';
+import { type Connected, Connections } from '../../runtime/connections.ts';
+import { connectionWindowBytes, streamWindowBytes } from '../proto.ts';
+import { FairStarts } from './fair-starts.ts';
+import { exhausted, refuseStream, type StreamHandler } from './refuse-stream.ts';
+import type { UploadGuard } from './upload-guard.ts';
+
+export interface SessionGuardOptions {
+  readonly clock: Clock;
+  readonly uploads: UploadGuard;
+  /** Connections at once, idle ones too. */
+  readonly connectionsMax: number;
+  /** Of them, those of one remote address. */
+  readonly connectionsPerAddressMax: number;
+  /** Calls at once, streams too, of all connections. */
+  readonly callsMax: number;
+  /** A connection was hung up on, or a call refused before its handler. */
+  readonly rejected: (reason: string) => void;
+}
+
+const bounds = {
+  /** Connections beyond the limit, for health alone. */
+  reservedMax: 64,
+  /** Milliseconds: one that was idle for less is not closed for another. */
+  idleMsMin: 1000,
+} as const;
+
+const healthPath = '/grpc.health.v1.Health/';
+
+interface Session {
+  readonly connected: Connected;
+  streams: number;
+}
+
+/**
+ * Bounds what the connections of a gRPC listener may do before any handler sees them: how many there are, how many calls
+ * are under way, and how much of their requests is in memory. Health is answered whatever else is refused.
+ */
+export class SessionGuard {
+  readonly #options: SessionGuardOptions;
+  readonly #connections: Connections;
+  readonly #sessions = new Map<ServerHttp2Session, Session>();
+  readonly #starts: FairStarts;
+  #streams = 0;
+
+  constructor(options: SessionGuardOptions) {
+    this.#options = options;
+    this.#starts = new FairStarts(options.clock);
+    const { connectionsMax, connectionsPerAddressMax: perAddressMax, clock } = options;
+    this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, clock);
+  }
+
+  watch(http2: Http2Server): void {
+    const handlers = http2.listeners('stream') as StreamHandler[];
+    http2.removeAllListeners('stream');
+    http2.on('session', (session) => this.#begin(session));
+    const onStream: StreamHandler = (stream, headers, flags, rawHeaders) => {
+      // While it waits for its turn nobody else listens, and a reset would end the process.
+      stream.on('error', () => {});
+      if (!this.#admits(stream, headers)) return;
+      const run = () => {
+        for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
+        // After the library's own listeners, so that it finds the stream as it expects it.
+        this.#options.uploads.watch(stream, String(headers[':path']));
+      };
+      const { session: caller } = stream;
+      if (caller === undefined || isHealth(headers)) run();
+      else this.#starts.start(caller, run, () => stream.destroyed || stream.closed);
+    };
+    http2.on('stream', onStream);
+  }
+
+  #begin(session: ServerHttp2Session): void {
+    const connected: Connected = {
+      remoteAddress: session.socket?.remoteAddress,
+      // Says so first, so that a client that is about to call connects anew.
+      destroy: () => session.close(),
+      once: (_event, run) => session.once('close', run),
+    };
+    session.on('error', () => {});
+    if (!this.#connections.add(connected)) {
+      this.#options.rejected('too-many-connections');
+      session.destroy();
+      return;
+    }
+    this.#sessions.set(session, { connected, streams: 0 });
+    session.once('close', () => this.#sessions.delete(session));
+    session.setLocalWindowSize(connectionWindowBytes);
+    session.settings({ initialWindowSize: streamWindowBytes });
+  }
+
+  #admits(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+    const session = stream.session === undefined ? undefined : this.#sessions.get(stream.session as ServerHttp2Session);
+    if (session === undefined) return true;
+    const { callsMax, connectionsMax } = this.#options;
+    session.streams++;
+    this.#streams++;
+    const isServed = this.#connections.begin(session.connected);
+    stream.once('close', () => {
+      this.#streams--;
+      session.streams--;
+      if (session.streams === 0) this.#connections.end(session.connected);
+    });
+    if (isHealth(headers)) return true;
+    if (!isServed) {
+      this.#refuse(stream, 'this node has as many connections as it serves', 'too-many-connections', connectionsMax);
+    } else if (this.#streams > callsMax) {
+      this.#refuse(stream, `${callsMax} calls are under way at this node`, 'too-many-calls', callsMax);
+    } else return true;
+    return false;
+  }
+
+  #refuse(stream: ServerHttp2Stream, message: string, reason: string, limit: number): void {
+    this.#options.rejected(reason);
+    refuseStream(stream, exhausted(message, reason, limit), this.#options.clock);
+  }
+}
+
+function isHealth(headers: IncomingHttpHeaders): boolean {
+  return String(headers[':path']).startsWith(healthPath);
+}

@@ -1,0 +1,184 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import { MeridianError } from '../../model/errors.ts';
+import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { UploadRoom } from '../../runtime/upload-room.ts';
+import { messageBytesMax } from '../proto.ts';
+import { exhausted, refuseStream } from './refuse-stream.ts';
+
+export interface UploadGuardOptions {
+  readonly room: UploadRoom;
+  readonly clock: Clock;
+  /** Milliseconds for which a request may stand still before it is whole. */
+  readonly idleMs: number;
+  /** Of the calls whose request is a stream of its own length: they may stand still. */
+  readonly isEndless: (path: string) => boolean;
+  /** Of the calls whose request may be as large as a batch; any other is one message. */
+  readonly isBatch: (path: string) => boolean;
+}
+
+/** Looks at the streams that stand still, in one span of `idleMs`. */
+const looks = 4;
+
+/** The request of one call, as it comes. */
+interface Upload {
+  readonly stream: ServerHttp2Stream;
+  /** Whose share of the room it takes: the connection. Kept, as a closed stream has none. */
+  readonly caller: object;
+  readonly bytesMax: number;
+  receivedBytes: number;
+  /** Bytes of the room that it holds. */
+  heldBytes: number;
+  holdsBatch: boolean;
+  isWaiting: boolean;
+  /** What the looks before saw, and how many saw just that. */
+  seenBytes: number;
+  idleLooks: number;
+}
+
+/**
+ * Counts the bytes of each call's request as they come, before gRPC puts them together: a thousand calls that each send
+ * all but the end of a message would hold it all in memory, and no handler would know. A request that is not small any
+ * more takes room for what it may become, and is not read on before; one that stands still is ended.
+ */
+export class UploadGuard {
+  readonly #options: UploadGuardOptions;
+  /** Requests that are not whole yet. */
+  readonly #coming = new Set<Upload>();
+  #timer: Timer | undefined;
+
+  constructor(options: UploadGuardOptions) {
+    this.#options = options;
+  }
+
+  /** To be called once the library's own listeners are in place. */
+  watch(stream: ServerHttp2Stream, path: string): void {
+    const { isEndless, isBatch, room } = this.#options;
+    const { session: caller } = stream;
+    if (stream.destroyed || caller === undefined || isEndless(path)) return;
+    const upload: Upload = {
+      stream,
+      caller,
+      bytesMax: isBatch(path) ? room.valueBytesMax : messageBytesMax,
+      receivedBytes: 0,
+      heldBytes: 0,
+      holdsBatch: false,
+      isWaiting: false,
+      seenBytes: 0,
+      idleLooks: 0,
+    };
+    this.#coming.add(upload);
+    this.#timer ??= this.#look();
+    // The stream is paused by its library on purpose, which another listener does not change.
+    stream.on('data', (chunk: Buffer) => {
+      upload.receivedBytes += chunk.byteLength;
+      if (upload.isWaiting) stream.pause();
+      else if (upload.receivedBytes > room.smallBytesMax) this.#makeRoom(upload);
+    });
+    stream.once('end', () => this.#isWhole(upload));
+    stream.once('close', () => this.#over(upload));
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#coming.clear();
+  }
+
+  #makeRoom(upload: Upload): void {
+    const { room } = this.#options;
+    const { caller } = upload;
+    if (upload.heldBytes === 0) {
+      const bytes = upload.bytesMax;
+      const hold = () => {
+        upload.heldBytes = bytes;
+      };
+      if (room.values.tryTake(bytes, caller)) hold();
+      else
+        this.#wait(
+          upload,
+          (signal) => room.values.take(bytes, caller, signal),
+          hold,
+          () => room.values.give(bytes, caller),
+        );
+    } else if (upload.receivedBytes > upload.bytesMax && !upload.holdsBatch && upload.bytesMax === room.valueBytesMax) {
+      const hold = () => {
+        upload.holdsBatch = true;
+      };
+      if (room.batches.tryAcquire()) hold();
+      else
+        this.#wait(
+          upload,
+          (signal) => room.batches.acquire(signal),
+          hold,
+          () => room.batches.release(),
+        );
+    }
+  }
+
+  #wait(upload: Upload, take: (signal: AbortSignal) => Promise<boolean>, hold: () => void, giveBack: () => void): void {
+    const { stream } = upload;
+    const gone = new AbortController();
+    const onClose = () => gone.abort(new Error('the stream is closed'));
+    stream.once('close', onClose);
+    upload.isWaiting = true;
+    stream.pause();
+    take(gone.signal).then(
+      (isTaken) => {
+        stream.off('close', onClose);
+        upload.isWaiting = false;
+        if (!isTaken) {
+          const refusal = exhausted('too many large requests under way', 'uploads-under-way', upload.bytesMax);
+          refuseStream(stream, refusal, this.#options.clock);
+        } else if (stream.closed || stream.destroyed) giveBack();
+        else {
+          hold();
+          stream.resume();
+        }
+      },
+      // Closed while it waited: it holds nothing.
+      () => {},
+    );
+  }
+
+  /** What it took for what did not come is free for others. */
+  #isWhole(upload: Upload): void {
+    this.#coming.delete(upload);
+    const spareBytes = upload.heldBytes - upload.receivedBytes;
+    if (spareBytes <= 0) return;
+    upload.heldBytes -= spareBytes;
+    this.#options.room.values.give(spareBytes, upload.caller);
+  }
+
+  #over(upload: Upload): void {
+    const { room } = this.#options;
+    this.#coming.delete(upload);
+    if (upload.heldBytes > 0) room.values.give(upload.heldBytes, upload.caller);
+    if (upload.holdsBatch) room.batches.release();
+    upload.heldBytes = 0;
+    upload.holdsBatch = false;
+  }
+
+  #look(): Timer {
+    const { clock, idleMs } = this.#options;
+    return clock.timer(idleMs / looks, () => {
+      for (const upload of [...this.#coming]) {
+        const stands = !upload.isWaiting && upload.seenBytes === upload.receivedBytes;
+        upload.idleLooks = stands ? upload.idleLooks + 1 : 0;
+        upload.seenBytes = upload.receivedBytes;
+        if (upload.idleLooks > looks) this.#end(upload);
+      }
+      this.#timer = this.#coming.size === 0 ? undefined : this.#look();
+    });
+  }
+
+  #end(upload: Upload): void {
+    const { idleMs } = this.#options;
+    this.#coming.delete(upload);
+    const message = `the caller sent nothing for ${idleMs} ms`;
+    refuseStream(
+      upload.stream,
+      new MeridianError('DEADLINE_EXCEEDED', message, { reason: 'stream-idle', limit: idleMs }),
+      this.#options.clock,
+    );
+  }
+}

@@ -1,0 +1,205 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
+import { checkKey } from '../../src/model/key.ts';
+import { limits } from '../../src/model/limits.ts';
+import { type CommandLine, commandLine } from './fake-terminal.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'meridian-import-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A node that refuses keys and values that are too long, as nodes do. */
+function strictLine(): CommandLine {
+  const line = commandLine();
+  const { node } = line;
+  const write = node.write.bind(node);
+  node.write = async (request, call) => {
+    for (const mutation of request.mutations) {
+      checkKey(mutation.key);
+      if (mutation.kind === 'delete' || mutation.value.byteLength <= limits.valueBytesMax) continue;
+      throw new MeridianError('INVALID_ARGUMENT', 'bytes of a value: at most 26214400', { reason: 'value-too-large' });
+    }
+    return write(request, call);
+  };
+  return line;
+}
+
+function fileOf(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe('ordinary objects', () => {
+  const users = [
+    { id: 7, name: 'Ann', metadata: { by: 'hr' }, tags: ['a'] },
+    { id: 'x/8', name: 'Bob', value: 'v' },
+  ];
+  const files = [
+    fileOf('users.json', JSON.stringify(users)),
+    fileOf('users.ndjson', users.map((user) => JSON.stringify(user)).join('\n')),
+  ];
+
+  test.each(files)('by --key-column, the rest of the object is the value: %s', async (file) => {
+    const { run, runWords } = commandLine();
+    expect((await runWords(['import', 'flags', file, '--key-column', 'id'])).output).toBe('2 records imported\n');
+    expect((await run('get flags 7')).output).toBe('{"name":"Ann","metadata":{"by":"hr"},"tags":["a"]}');
+    expect((await run('get flags x/8')).output).toBe('{"name":"Bob","value":"v"}');
+  });
+
+  test.each(files)('by --value-column, a field is, beside metadata as in the bulk form: %s', async (file) => {
+    const { run, runWords } = commandLine();
+    await runWords(['import', 'flags', file, '--key-column', 'id', '--value-column', 'name']);
+    expect(JSON.parse((await run('get flags 7 --json')).output)).toMatchObject({
+      value: 'Ann',
+      metadata: { by: 'hr' },
+    });
+    await runWords(['import', 'flags', file, '--value-column', 'id']);
+    expect((await run('get flags Bob')).output).toBe('x/8');
+  });
+
+  test('keep the digits of their numbers, in what becomes the value and in metadata', async () => {
+    const { run, runWords } = commandLine();
+    const long = '12345678901234567890';
+    const file = fileOf('long.ndjson', `{"id":7, "n": ${long}, "metadata": {"n":${long}}, "2":1.50}`);
+    await runWords(['import', 'flags', file, '--key-column', 'id']);
+    expect((await run('get flags 7')).output).toBe(`{"2":1.50,"n":${long},"metadata":{"n":${long}}}`);
+    await runWords(['import', 'flags', file, '--key-column', 'id', '--value-column', 'n']);
+    const entry = (await run('get flags 7 --json')).output;
+    expect(JSON.parse(entry)).toMatchObject({ value: long });
+  });
+
+  test.each([
+    ['{"id":9007199254740993}', ['--key-column', 'id'], 'below 2^53 to be a key; it is 9007199254740993'],
+    ['{"id":"u:\\ud83d"}', ['--key-column', 'id'], 'record 1: "id" is no UTF-8 text'],
+    ['{"id":1.5}', ['--key-column', 'id'], 'below 2^53'],
+    ['{"id":null}', ['--key-column', 'id'], 'it is null'],
+    ['{"id":1}', ['--key-column', 'no'], 'record 1 has no "no": give another --key-column'],
+    ['{"key":"1"}', ['--value-column', 'no'], 'record 1 has no "no": give another --value-column'],
+    ['{"key":"1"}', ['--columns', 'key,value'], '--columns is for CSV alone'],
+    ['{"key":"1"}', ['--skipped', 'x'], '--skipped is for --on-error skip'],
+  ])('%s with %j is refused', async (text, flags, why) => {
+    const { runWords, node } = commandLine();
+    const { exitCode, notes } = await runWords(['import', 'flags', fileOf('bad.ndjson', text), ...flags]);
+    expect({ exitCode, written: node.records.size }).toEqual({ exitCode: 2, written: 0 });
+    expect(notes.at(-1)).toContain(why);
+  });
+});
+
+test('a compressed file is read by itself, as the name before .gz says, and so is standard input', async () => {
+  const { run, runWords } = commandLine();
+  const file = fileOf('data.csv.gz', gzipSync('key,value\na,1\nb,2\n'));
+  expect((await runWords(['import', 'flags', file])).output).toBe('2 records imported\n');
+  expect((await run('get flags b')).output).toBe('2');
+  const piped = await run('import flags - --format ndjson', gzipSync('{"key":"c","value":"3"}'));
+  expect(piped.output).toBe('1 records imported\n');
+  const cut = fileOf('cut.ndjson.gz', gzipSync('{"key":"d","value":"4"}').subarray(0, 30));
+  const refused = await runWords(['import', 'flags', cut]);
+  expect(refused).toMatchObject({ exitCode: 2 });
+  expect(refused.notes.at(-1)).toContain('this is no sound gzip');
+});
+
+describe('a record that is refused', () => {
+  const key = (length: number) => 'k'.repeat(length);
+  const lines = (values: readonly string[]) => values.map((value) => `${value}\n`).join('');
+  const good = (name: string) => JSON.stringify({ key: name, value: 'v' });
+
+  test('a key of 600 bytes ends the import, which names it by its number; what stands before is written', async () => {
+    const { runWords, node } = strictLine();
+    const file = fileOf('long-key.ndjson', lines([good('a'), good('b'), good(key(600)), good('c')]));
+    const { exitCode, notes } = await runWords(['import', 'flags', file]);
+    expect(exitCode).toBe(1);
+    expect(notes.at(-1)).toMatch(/^meridian: INVALID_ARGUMENT: record 3 \(key "k+…"\): .*600/);
+    expect([...node.records.keys()]).toEqual(['a', 'b']);
+  });
+
+  test('a value of 26 MiB is named by its number too', async () => {
+    const { runWords } = strictLine();
+    const large = JSON.stringify({ key: 'large', value: 'x'.repeat(26 * 1024 * 1024) });
+    const { exitCode, notes } = await runWords(['import', 'flags', fileOf('large.ndjson', lines([good('a'), large]))]);
+    expect(exitCode).toBe(1);
+    expect(notes.at(-1)).toContain('record 2 (key "large"): bytes of a value: at most 26214400');
+  });
+
+  test('with --on-error skip it goes into a file with its reason, which imports once it is mended', async () => {
+    const { run, runWords, node } = strictLine();
+    const file = fileOf(
+      'mixed.ndjson',
+      lines([
+        good('a'),
+        JSON.stringify({ key: key(600), value: 'AP8=', base64: true }),
+        '{"key":"b"}',
+        '{"key":}',
+        good('c'),
+      ]),
+    );
+    const { exitCode, output } = await runWords(['import', 'flags', file, '--on-error', 'skip']);
+    const skipped = `${file}.skipped.ndjson`;
+    expect({ exitCode, output }).toEqual({
+      exitCode: 0,
+      output: `5 records imported, 3 of them skipped, as ${skipped} says\n`,
+    });
+    expect([...node.records.keys()]).toEqual(['a', 'c']);
+    const entries = readFileSync(skipped, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(entries.sort((a, b) => a.record - b.record)).toEqual([
+      { record: 2, error: expect.stringContaining('600'), key: key(600), value: 'AP8=', base64: true },
+      { record: 3, error: 'record 3 has no "value"', text: '{"key":"b"}' },
+      { record: 4, error: expect.stringContaining('record 4 is no JSON'), text: '{"key":}' },
+    ]);
+    const mended = fileOf('mended.ndjson', JSON.stringify({ ...entries[0], key: 'short' }));
+    await runWords(['import', 'flags', mended]);
+    expect([...(await run('get flags short')).bytes]).toEqual([0, 255]);
+    const again = await runWords(['import', 'flags', file, '--on-error', 'skip', '--json', '--skipped', skipped]);
+    expect(JSON.parse(again.output)).toEqual({ records: 5, skipped: 3 });
+    expect(readFileSync(skipped, 'utf8').trim().split('\n')).toHaveLength(3);
+  });
+
+  test('one that is no UTF-8 is skipped too, and stands in the file byte by byte; what is refused keeps its digits', async () => {
+    const { runWords, node } = strictLine();
+    const long = '12345678901234567890';
+    const broken = Buffer.from('{"key":"caf\xe9","value":"1"}', 'latin1');
+    const refused = `{"key":"${key(600)}","value":"v","metadata":{"n":${long}}}`;
+    const file = fileOf('broken.ndjson', Buffer.concat([broken, Buffer.from(`\n${refused}\n${good('a')}\n`)]));
+    await runWords(['import', 'flags', file, '--on-error', 'skip']);
+    expect([...node.records.keys()]).toEqual(['a']);
+    const lines = readFileSync(`${file}.skipped.ndjson`, 'utf8').trim().split('\n').sort();
+    expect(JSON.parse(lines[0] ?? '')).toEqual({
+      record: 1,
+      error: 'record 1 is no UTF-8: byte 12 is 0xe9 of the file',
+      text: broken.toString('base64'),
+      base64: true,
+    });
+    expect(lines[1]).toContain(`"metadata":{"n":${long}}`);
+  });
+
+  test('rows of a CSV are skipped as well, but a column that is not there is a mistake', async () => {
+    const { runWords } = commandLine();
+    const file = fileOf('rows.csv', 'key,value,expiration\na,1,\nb,2,soon\nc,3,\n');
+    const skipped = join(folder, 'rows.skipped');
+    const flags = ['--on-error', 'skip', '--skipped', skipped];
+    expect((await runWords(['import', 'flags', file, ...flags])).output).toContain(
+      '3 records imported, 1 of them skipped',
+    );
+    expect(JSON.parse(readFileSync(skipped, 'utf8'))).toMatchObject({
+      record: 2,
+      text: expect.stringContaining('soon'),
+    });
+    const wrong = await runWords(['import', 'flags', file, '--key-column', 'id', ...flags]);
+    expect(wrong).toMatchObject({ exitCode: 2 });
+    expect(wrong.notes.at(-1)).toContain('there is no column "id"');
+  });
+
+  test('of standard input, the file of skipped records must be named', async () => {
+    const { exitCode, notes } = await commandLine().run('import flags - --format csv --on-error skip', 'key,value\n');
+    expect({ exitCode, notes }).toEqual({
+      exitCode: 2,
+      notes: ['meridian: --on-error skip of standard input needs --skipped'],
+    });
+  });
+});

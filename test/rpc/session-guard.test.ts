@@ -1,0 +1,155 @@
+import { EventEmitter, once } from 'node:events';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Http2Server } from 'node:http2';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Upstream } from '../../src/model/upstream.ts';
+import { connectionWindowBytes, services, streamWindowBytes } from '../../src/rpc/proto.ts';
+import type { RpcServerOptions } from '../../src/rpc/server/rpc-server.ts';
+import { SessionGuard } from '../../src/rpc/server/session-guard.ts';
+import { UploadGuard } from '../../src/rpc/server/upload-guard.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+import { aCall, type Loopback, overLoopback, roomsOf, upstreamWith } from './loopback.ts';
+
+const mebibyte = 1024 * 1024;
+const closing: Array<() => Promise<void> | void> = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function serve(parts: Partial<Upstream>, options: Partial<RpcServerOptions> = {}): Promise<Loopback> {
+  const loopback = await overLoopback(upstreamWith(parts), options);
+  closing.push(() => loopback.close());
+  return loopback;
+}
+
+/** A caller that speaks HTTP/2 itself, so that it may stop wherever it likes. */
+async function session({ address }: Loopback): Promise<ClientHttp2Session> {
+  const opened = connect(`http://${address}`);
+  opened.on('error', () => {});
+  closing.push(() => opened.destroy());
+  await once(opened, 'remoteSettings');
+  return opened;
+}
+
+interface Raw {
+  readonly stream: ClientHttp2Stream;
+  /** The status that the call ends with; undefined where it is cut. */
+  readonly status: Promise<string | undefined>;
+}
+
+function call(on: ClientHttp2Session, path: string): Raw {
+  const stream = on.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' });
+  let seen: string | undefined;
+  const see = (headers: Record<string, unknown>) => {
+    const { 'grpc-status': value } = headers;
+    if (typeof value === 'string') seen = value;
+  };
+  stream
+    .on('response', see)
+    .on('trailers', see)
+    .on('error', () => {});
+  stream.resume();
+  const status = new Promise<string | undefined>((resolve) => stream.once('close', () => resolve(seen)));
+  return { stream, status };
+}
+
+const put = services.kv.service['Put'];
+const putPath = put?.path ?? '';
+
+function putFrame(key: string, bytes: number): Buffer {
+  if (put === undefined) throw new Error('proto/ defines no KV.Put');
+  const message = put.requestSerialize({ namespace: 'n', key, value: Buffer.alloc(bytes) });
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+describe('the connections of the gRPC server', () => {
+  it('may have more on its way than HTTP/2 has by default, so that an upload is as fast as the line', async () => {
+    const opened = await session(await serve({}));
+    await expect.poll(() => opened.remoteSettings.initialWindowSize).toBe(streamWindowBytes);
+    await expect.poll(() => opened.state.remoteWindowSize).toBe(connectionWindowBytes);
+  });
+
+  it('are told to come again later when as many calls are under way as may be, while health is answered', async () => {
+    const loopback = await serve({ get: () => new Promise(() => {}) }, { callsMax: 2 });
+    const request = { namespace: 'n', key: 'k', session: { vector: new Map(), stamp: undefined } } as never;
+    const giveUp = new AbortController();
+    const under = [1, 2].map(() => loopback.remote.get(request, aCall(giveUp.signal)).catch(() => {}));
+    const third = await session(loopback);
+    await expect
+      .poll(() => loopback.remote.get(request, aCall()).catch(({ code, details }) => ({ code, ...details })))
+      .toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'too-many-calls', retryAfterMs: 1000 });
+    const health = call(third, '/grpc.health.v1.Health/Check');
+    health.stream.end(Buffer.alloc(5));
+    expect(await health.status).toBe('0');
+    giveUp.abort(new Error('enough'));
+    await Promise.all(under);
+  });
+
+  it('beyond their number are answered health alone, and all else once there is room', async () => {
+    const loopback = await serve({ namespaces: async () => [] }, { connectionsMax: 1 });
+    const first = await session(loopback);
+    const busy = call(first, putPath);
+    await expect.poll(() => busy.stream.pending).toBe(false);
+    const second = await session(loopback);
+    const ask = async (path: string) => {
+      const asked = call(second, path);
+      asked.stream.end(Buffer.alloc(5));
+      return asked.status;
+    };
+    const list = services.namespaces.service['List']?.path ?? '';
+    await expect.poll(() => ask(list)).toBe('8');
+    expect(await ask('/grpc.health.v1.Health/Check')).toBe('0');
+    first.destroy();
+    await expect.poll(() => ask(list)).toBe('0');
+  });
+
+  it('hold no more of requests that are not whole than there is room, and read on when there is', async () => {
+    const written: string[] = [];
+    const write: Upstream['write'] = async ({ mutations }) => {
+      written.push(mutations[0]?.key ?? '');
+      throw new Error('enough');
+    };
+    const loopback = await serve({ write }, { rooms: roomsOf(4 * mebibyte) });
+    const [first, second] = [await session(loopback), await session(loopback)];
+    const stalled = call(first, putPath);
+    await new Promise((sent) => stalled.stream.write(putFrame('stalled', 2 * mebibyte).subarray(0, -1), sent));
+    const waiting = call(second, putPath);
+    waiting.stream.end(putFrame('waiting', 2 * mebibyte));
+    const small = call(second, putPath);
+    small.stream.end(putFrame('small', 100));
+    await small.status;
+    expect(written).toEqual(['small']);
+    // What is not read on stays with its sender.
+    expect(waiting.stream.writableFinished).toBe(false);
+    stalled.stream.close();
+    await waiting.status;
+    expect(written).toEqual(['small', 'waiting']);
+  });
+
+  it('are told so when a request stands still before it is whole', async () => {
+    const loopback = await serve({}, { requestTimeoutMs: 200 });
+    const stalled = call(await session(loopback), putPath);
+    stalled.stream.write(putFrame('stalled', mebibyte).subarray(0, -1));
+    expect(await stalled.status).toBe('4');
+  });
+
+  it('may be reset with any code while their calls wait for their turn', () => {
+    const http2 = new EventEmitter();
+    const begun: unknown[] = [];
+    http2.on('stream', (stream) => begun.push(stream));
+    const uploads = new UploadGuard({
+      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000 },
+      ...{ isEndless: () => true, isBatch: () => false },
+    });
+    const bounds = { connectionsMax: 1, connectionsPerAddressMax: 1, callsMax: 1 };
+    new SessionGuard({ clock: systemClock, uploads, ...bounds, rejected: () => {} }).watch(http2 as Http2Server);
+    const caller = {};
+    const streams = Array.from({ length: 100 }, () => Object.assign(new EventEmitter(), { session: caller }));
+    for (const stream of streams) http2.emit('stream', stream, { ':path': putPath });
+    expect(begun.length).toBeLessThan(streams.length);
+    // Thrown where nobody listens, as it would be for the whole process.
+    for (const stream of streams) stream.emit('error', new Error('reset'));
+  });
+});

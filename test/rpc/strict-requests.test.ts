@@ -1,0 +1,150 @@
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FieldShape, fieldType, type MessageShape, readFiles } from '../../src/rpc/file-descriptors.ts';
+import { protoFiles } from '../../src/rpc/proto.ts';
+import { aCall, openOrigin, overLoopback } from './loopback.ts';
+
+/** Requests as another language's library could send them: bytes that nobody looked at. */
+let client: Client;
+let stored: () => Promise<readonly string[]>;
+const closing: Array<() => Promise<void> | void> = [];
+
+beforeAll(async () => {
+  const { origin, close } = await openOrigin();
+  closing.push(close);
+  await origin.create('books');
+  stored = async () => {
+    const page = { namespace: 'books', prefix: '', limit: 1000, session: { vector: new Map(), stamp: '' as never } };
+    return (await origin.list(page, aCall())).keys.map(({ key }) => key);
+  };
+  const loopback = await overLoopback(origin);
+  closing.push(() => loopback.close());
+  client = new Client(loopback.address, credentials.createInsecure());
+  closing.push(() => client.close());
+});
+
+afterAll(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+interface Refused {
+  readonly code: number;
+  readonly details: string;
+}
+
+const asItIs = (bytes: Buffer) => bytes;
+
+/** What the method answers to these bytes; the first error ends it. */
+function send({ path, clientStreaming, serverStreaming }: Method, bytes: Buffer): Promise<Refused> {
+  return new Promise((resolve, reject) => {
+    const refused = (error: unknown) => resolve(error as Refused);
+    const answered = (error: unknown) => (error === null ? reject(new Error('it was taken')) : refused(error));
+    if (clientStreaming && serverStreaming) {
+      const stream = client.makeBidiStreamRequest(path, asItIs, asItIs);
+      stream.on('error', refused).on('end', () => reject(new Error('it ended')));
+      stream.resume().write(bytes);
+    } else if (clientStreaming) {
+      client.makeClientStreamRequest(path, asItIs, asItIs, new Metadata(), answered).write(bytes);
+    } else if (serverStreaming) {
+      const stream = client.makeServerStreamRequest(path, asItIs, asItIs, bytes, new Metadata());
+      stream.on('error', refused).resume();
+    } else client.makeUnaryRequest(path, asItIs, asItIs, bytes, new Metadata(), answered);
+  });
+}
+
+interface Method {
+  readonly path: string;
+  readonly clientStreaming: boolean;
+  readonly serverStreaming: boolean;
+  readonly input: MessageShape;
+}
+
+const files = readFiles(protoFiles);
+const messages = new Map(
+  files.flatMap(({ messageType }) =>
+    messageType.flatMap((message) => [
+      [message.name, message] as const,
+      ...message.nestedType.map((inner) => [`${message.name}.${inner.name}`, inner] as const),
+    ]),
+  ),
+);
+const shapeOf = (typeName: string) => messages.get(typeName.replace('.meridian.v1.', ''));
+
+const methods: Method[] = files.flatMap((file) =>
+  file.service.flatMap((service) =>
+    service.method.map(({ name, inputType, clientStreaming = false, serverStreaming = false }) => ({
+      path: `/${file.package}.${service.name}/${name}`,
+      clientStreaming,
+      serverStreaming,
+      input: shapeOf(inputType) ?? { name, field: [], nestedType: [], enumType: [], oneofDecl: [] },
+    })),
+  ),
+);
+
+const varint = (value: number) => (value < 128 ? [value] : [(value % 128) + 128, value >>> 7]);
+
+const field = (number: number, content: Buffer) => {
+  expect(content.length).toBeLessThan(128);
+  return Buffer.concat([Buffer.from([...varint(number * 8 + 2), content.length]), content]);
+};
+
+/** Every text in a message, by its path, with bytes of the message in which that text alone is broken. */
+function* brokenTexts({ field: fields }: MessageShape): Generator<readonly [string, Buffer]> {
+  for (const { name, number, type, typeName = '' } of fields as readonly FieldShape[]) {
+    if (type === fieldType.string) yield [name, field(number, Buffer.from('caf\xff', 'latin1'))];
+    const inner = type === fieldType.message ? shapeOf(typeName) : undefined;
+    if (inner === undefined) continue;
+    for (const [path, bytes] of brokenTexts(inner)) yield [`${name}.${path}`, field(number, bytes)];
+  }
+}
+
+const cases = methods.flatMap((method) =>
+  [...brokenTexts(method.input)].map(([path, bytes]) => ({ method, name: `${method.path} ${path}`, path, bytes })),
+);
+
+describe('a request with a text that is no UTF-8', () => {
+  it('is looked for in every method that has texts', () => {
+    expect(cases.length).toBeGreaterThan(40);
+    expect(cases.map(({ name }) => name)).toContain('/meridian.v1.KV/Write mutation.put.metadata');
+    expect(cases.map(({ name }) => name)).toContain('/meridian.v1.KV/Get session.vector.sequences.key');
+  });
+
+  it.each(cases)('is refused: $name', async ({ method, path, bytes }) => {
+    expect(await send(method, bytes)).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: `${path} is no UTF-8: byte 4 is 0xff`,
+    });
+  });
+
+  it('stores nothing, and not as another key either', async () => {
+    const put = methods.find(({ path }) => path.endsWith('KV/Put'));
+    expect(put).toBeDefined();
+    for (const key of ['raw\xff', 'raw\xfe', 'raw\xed\xa0\x80']) {
+      const bytes = Buffer.concat([field(1, Buffer.from('books')), field(2, Buffer.from(key, 'latin1'))]);
+      if (put) expect(await send(put, bytes)).toMatchObject({ code: status.INVALID_ARGUMENT });
+    }
+    expect(await stored()).toEqual([]);
+  });
+
+  it('is looked for behind groups and unknown fields as well', async () => {
+    const get = methods.find(({ path }) => path.endsWith('KV/Get'));
+    expect(get).toBeDefined();
+    // Field 15: a group that begins and ends; then 8 bytes, 4 bytes, a varint and a text that nobody knows.
+    const unknown = Buffer.from('7b7c7900000000000000007d00000000788001', 'hex');
+    const bytes = Buffer.concat([unknown, field(15, Buffer.from([0xff])), field(2, Buffer.from([0xff]))]);
+    if (get) expect(await send(get, bytes)).toMatchObject({ details: 'key is no UTF-8: byte 1 is 0xff' });
+  });
+
+  it.each(methods)('is refused where it is cut short: $path', async (method) => {
+    expect(await send(method, Buffer.from('0a0461', 'hex'))).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: 'the request is cut short: 3 bytes of a field are missing',
+    });
+  });
+
+  it('is refused where it is no wire format', async () => {
+    const get = methods.find(({ path }) => path.endsWith('KV/Get'));
+    expect(get).toBeDefined();
+    if (get) expect(await send(get, Buffer.from('0f', 'hex'))).toMatchObject({ code: status.INVALID_ARGUMENT });
+  });
+});

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Mutation, WriteRequest } from '../../src/model/key-value.ts';
+import { emptySession } from '../../src/model/session.ts';
+import { bottomStamp } from '../../src/model/stamp.ts';
+import { methods } from '../../src/rpc/client/methods.ts';
+import { writeMessages } from '../../src/rpc/client/write-messages.ts';
+import { messageBytesMax } from '../../src/rpc/proto.ts';
+import { collectWrite, type WireWriteRequest } from '../../src/rpc/server/write-collector.ts';
+
+/** Sizes on both sides of what travels together and of one piece. */
+const valueBytes = fc.constantFrom(0, 1, 100, 200_000, 262_143, 262_144, 1_048_576, 1_048_577, 2_500_000);
+
+const condition = fc.constantFrom(
+  {},
+  { condition: { kind: 'absent' } as const },
+  { condition: { kind: 'version', version: bottomStamp } as const },
+);
+
+const mutation: fc.Arbitrary<Mutation> = fc.oneof(
+  fc
+    .record({ key: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 9 }), condition })
+    .map(({ key, condition }) => ({ kind: 'delete', key, ...condition }) as const),
+  fc
+    .record({
+      key: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 9 }),
+      condition,
+      bytes: valueBytes,
+      more: fc.constantFrom({}, { metadata: '{"a":1}' }, { expiry: { kind: 'in', seconds: 60 } as const }),
+    })
+    .map(({ key, condition, bytes, more }) => {
+      return { kind: 'put', key, value: Buffer.alloc(bytes, key), ...condition, ...more } as const;
+    }),
+);
+
+function requestOf(mutations: readonly Mutation[]): WriteRequest {
+  return { namespace: 'flags', mutations, session: emptySession };
+}
+
+/** What arrives at the other side, and in how many messages of how many bytes. */
+async function sent(request: WriteRequest): Promise<{ readonly arrived: WriteRequest; readonly sizes: number[] }> {
+  const sizes: number[] = [];
+  async function* wire(): AsyncGenerator<WireWriteRequest> {
+    for (const message of writeMessages(request)) {
+      const bytes = methods.write.requestSerialize(message);
+      sizes.push(bytes.byteLength);
+      yield methods.write.requestDeserialize(bytes) as WireWriteRequest;
+    }
+  }
+  return { arrived: await collectWrite(wire(), () => {}), sizes };
+}
+
+const plain = ({ mutations }: WriteRequest) =>
+  mutations.map((each) =>
+    each.kind === 'put' ? { ...each, value: Buffer.from(each.value).toString('latin1') } : each,
+  );
+
+test('every batch arrives as it was sent, in messages that fit', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(mutation, { minLength: 1, maxLength: 12 }), async (mutations) => {
+      const { arrived, sizes } = await sent(requestOf(mutations));
+      expect(plain(arrived)).toEqual(plain(requestOf(mutations)));
+      expect(Math.max(...sizes)).toBeLessThan(messageBytesMax / 2);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('a thousand small mutations travel in two messages: the header, and all of them', async () => {
+  const mutations = Array.from({ length: 1000 }, (_, i): Mutation => {
+    return { kind: 'put', key: `key:${i}`, value: Buffer.from(`value ${i}`) };
+  });
+  const { arrived, sizes } = await sent(requestOf(mutations));
+  expect(arrived.mutations).toHaveLength(1000);
+  expect(sizes).toHaveLength(2);
+});
+
+test('a message with a part that this node does not know is refused, not passed over', async () => {
+  async function* wire(): AsyncGenerator<WireWriteRequest> {
+    yield { header: { namespace: 'flags', options: null, session: null } };
+    yield {};
+  }
+  await expect(collectWrite(wire(), () => {})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+});

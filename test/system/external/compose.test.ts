@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+
+/** Those of the file that are built here; Prometheus and Grafana come from elsewhere. */
+const nodes = ['origin', 'edge-fra', 'edge-sin', 'edge-gru'];
+const buildMsMax = 900_000;
+
+const composes = ['docker-compose', 'docker compose'].map((words) => words.split(' '));
+const compose = composes.find(([command = '', ...words]) => spawnSync(command, [...words, 'version']).status === 0);
+const hasEngine = compose !== undefined && spawnSync('docker', ['info']).status === 0;
+if (!hasEngine) console.warn('SKIPPED: the cluster in containers needs a Docker engine and docker-compose');
+
+describe.skipIf(!hasEngine)('the cluster of docker-compose.yml', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meridian-compose-'));
+  const file = join(folder, 'docker-compose.yml');
+  const project = `meridian-test-${process.pid}`;
+
+  function run(...words: string[]) {
+    const [command = '', ...first] = compose ?? [];
+    return spawnSync(command, [...first, '-p', project, '-f', file, ...words], {
+      encoding: 'utf8',
+      timeout: buildMsMax,
+      env: { MERIDIAN_BUILD_NETWORK: 'host', ...process.env },
+    });
+  }
+
+  function done(...words: string[]): string {
+    const { status, stdout, stderr } = run(...words);
+    expect(status, `${words.join(' ')}\n${stdout}${stderr}`).toBe(0);
+    return stdout;
+  }
+
+  /** `meridian status --json` in the origin's container, or nothing while that does not answer. */
+  function statusOfAll(): { readonly ready?: boolean; readonly members?: ReadonlyArray<Record<string, unknown>> } {
+    const { status, stdout } = run('exec', '-T', 'origin', 'meridian', 'status', '--json');
+    return status === 0 ? JSON.parse(stdout) : {};
+  }
+
+  beforeAll(() => {
+    // The same services, without ports on this machine, which something else may hold.
+    const content = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true });
+    for (const service of Object.values<Record<string, unknown>>(content.services)) {
+      delete service['ports'];
+      if (service['build'] !== undefined) service['build'] = { ...(service['build'] as object), context: resolve('.') };
+    }
+    writeFileSync(file, stringify(content, { aliasDuplicateObjects: false }));
+    done('up', '-d', '--build', ...nodes);
+  }, buildMsMax);
+
+  afterAll(() => {
+    run('down', '--volumes', '--timeout', '5');
+    rmSync(folder, { recursive: true });
+  }, buildMsMax);
+
+  it('shows each of its nodes, ready, in the status that its origin gives of the cluster', async () => {
+    const seen = () => {
+      const { ready, members = [] } = statusOfAll();
+      const rows = members.map(({ node, ready: isReady, error }) => {
+        return [(node as { readonly name: string }).name, isReady === true ? 'ready' : (error ?? 'not ready')];
+      });
+      return { origin: ready === true ? 'ready' : 'not ready', ...Object.fromEntries(rows) };
+    };
+    const all = { origin: 'ready', fra: 'ready', sin: 'ready', gru: 'ready' };
+    await expect.poll(seen, { timeout: 120_000, interval: 2000 }).toEqual(all);
+  });
+
+  it('reads at each edge what is written at the origin', async () => {
+    done('exec', '-T', 'origin', 'meridian', 'namespace', 'create', 'flags');
+    done('exec', '-T', 'origin', 'meridian', 'put', 'flags', 'beta', 'on');
+    for (const edge of nodes.slice(1)) {
+      const read = () => run('exec', '-T', edge, 'meridian', 'get', 'flags', 'beta').stdout;
+      await expect.poll(read, { timeout: 30_000, interval: 1000 }).toBe('on');
+    }
+  });
+
+  it('is found healthy by its own checks, which start no Node.js', async () => {
+    const health = () => {
+      const ids = done('ps', '-q', ...nodes)
+        .trim()
+        .split('\n');
+      return ids
+        .map((id) => spawnSync('docker', ['inspect', '-f', '{{.State.Health.Status}}', id], { encoding: 'utf8' }))
+        .map(({ stdout }) => stdout.trim());
+    };
+    await expect.poll(health, { timeout: 60_000, interval: 1000 }).toEqual(nodes.map(() => 'healthy'));
+    expect(readFileSync('deploy/Dockerfile', 'utf8')).not.toMatch(/HEALTHCHECK[^\n]*\n[^\n]*node/);
+  });
+});

@@ -1,0 +1,225 @@
+// A rude caller, in a process of its own so that its work is not the well-behaved client's: it goes on until it is killed.
+//
+//   node attacker.mjs ATTACK GRPC_HOST:PORT HTTP_HOST:PORT LARGE_VALUES
+//
+// The node holds the keys large-0 … large-(LARGE_VALUES - 1) of 25 MiB in the namespace `attacked`. All talks to gRPC go
+// over HTTP/2 itself: a gRPC client takes in what its user does not read, and would be the one whose memory grows.
+import { connect as connectHttp2, constants } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const [attack, grpc, http, count] = process.argv.slice(2);
+const namespace = 'attacked';
+const mebibyte = 1024 * 1024;
+const largeKeys = Array.from({ length: Number(count) }, (_, i) => `large-${i}`);
+const large = (i) => largeKeys[i % largeKeys.length] ?? 'large-0';
+const [httpHost, httpPort] = http.split(':');
+
+/** A protobuf field of bytes or text. */
+function field(number, content) {
+  const bytes = Buffer.from(content);
+  return Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes]);
+}
+
+function varint(value) {
+  const out = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) out.push((rest % 0x80) + 0x80);
+  return Buffer.from([...out, rest]);
+}
+
+/** gRPC's frame: a flag, the length, the message. */
+function frame(message) {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+const keyed = (key) => Buffer.concat([field(1, namespace), field(2, key)]);
+
+function session(settings = {}) {
+  const opened = connectHttp2(`http://${grpc}`, { settings });
+  opened.on('error', () => {});
+  return opened;
+}
+
+function call(on, method, more = {}) {
+  const headers = { ':method': 'POST', ':path': `/meridian.v1.${method}`, te: 'trailers' };
+  const stream = on.request({ ...headers, 'content-type': 'application/grpc', ...more });
+  stream.on('error', () => {});
+  return stream;
+}
+
+function socket(text = '') {
+  const opened = connectTcp(Number(httpPort), httpHost);
+  opened.on('error', () => {});
+  if (text !== '') opened.on('connect', () => opened.write(text));
+  return opened;
+}
+
+/** So many connections, each opened anew once it is closed. */
+function sessionsOf(many, settings) {
+  const sessions = Array.from({ length: many }, () => session(settings));
+  return (n) => {
+    const { closed, destroyed } = sessions[n % many];
+    if (closed || destroyed) sessions[n % many] = session(settings);
+    return sessions[n % many];
+  };
+}
+
+const request = (method, path, more = '') => `${method} ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+const bound = `Meridian-Namespace: ${namespace}\r\n`;
+
+/** Runs `one` in so many loops at once, for ever. */
+function loops(many, one) {
+  for (let i = 0; i < many; i++) {
+    (async () => {
+      for (let n = i; ; n += many) await one(n).catch(() => delay(10));
+    })();
+  }
+}
+
+const ended = (stream) => new Promise((resolve) => stream.once('close', resolve));
+
+/** Opens again what was closed, so that an attack does not end when the node defends itself. */
+function kept(many, open) {
+  loops(many, async (n) => {
+    await ended(open(n));
+    await delay(100);
+  });
+}
+
+const attacks = {
+  'reads that nobody reads': () => {
+    const sessions = sessionsOf(8);
+    kept(128, (n) => {
+      const stream = call(sessions(n), 'KV/Read');
+      stream.end(frame(keyed(large(n))));
+      return stream;
+    });
+  },
+  'reads that are opened and cancelled': () => {
+    const sessions = sessionsOf(8);
+    loops(128, async (n) => {
+      const stream = call(sessions(n), 'KV/Read');
+      stream.end(frame(keyed(large(n))));
+      await delay(20);
+      stream.close(constants.NGHTTP2_CANCEL);
+      await ended(stream);
+    });
+  },
+  'gets of large values over HTTP that nobody reads': () => {
+    kept(400, (n) => socket(request('GET', `/${large(n)}?urlencoded=true`, bound)).pause());
+  },
+  'batch gets of large values': () => {
+    const sessions = sessionsOf(32);
+    loops(32, async (n) => {
+      const stream = call(sessions(n), 'KV/BatchGet');
+      const keys = Array.from({ length: 100 }, (_, i) => field(2, large(n + i)));
+      stream.end(frame(Buffer.concat([field(1, namespace), ...keys])));
+      stream.resume();
+      await ended(stream);
+    });
+  },
+  'pipelined scrapes that nobody reads': () => {
+    kept(50, () => socket(request('GET', '/metrics').repeat(10_000)).pause());
+  },
+  'pipelined scrapes on one connection': () => {
+    kept(1, () => socket(request('GET', '/metrics').repeat(10_000)).resume());
+  },
+  'lists that nobody reads': () => {
+    const sessions = sessionsOf(8, { initialWindowSize: 1 });
+    kept(2000, (n) => {
+      const stream = call(sessions(n), 'KV/List');
+      stream.end(frame(field(1, namespace)));
+      return stream;
+    });
+  },
+  'messages that stop before their end': () => {
+    const sessions = sessionsOf(8);
+    const message = frame(Buffer.concat([keyed('stalled'), field(3, Buffer.alloc(4 * mebibyte - 4096))]));
+    kept(1000, (n) => {
+      const stream = call(sessions(n), 'KV/Put');
+      stream.write(message.subarray(0, -1));
+      return stream.resume();
+    });
+  },
+  'batches that stop before their end': () => {
+    const sessions = sessionsOf(8);
+    const put = field(2, Buffer.concat([field(1, 'stalled'), field(3, field(1, Buffer.alloc(mebibyte)))]));
+    const more = frame(field(3, Buffer.alloc(mebibyte)));
+    kept(100, (n) => {
+      const stream = call(sessions(n), 'KV/Write');
+      stream.write(frame(field(1, field(1, namespace))));
+      stream.write(frame(put));
+      for (let i = 0; i < 23; i++) stream.write(more);
+      return stream.resume();
+    });
+  },
+  'uploads over HTTP that stop before their end': () => {
+    const head = request('PUT', '/stalled?urlencoded=true', `${bound}Content-Length: ${25 * mebibyte}\r\n`);
+    const most = Buffer.alloc(24 * mebibyte);
+    kept(100, () => {
+      const opened = socket(head);
+      opened.on('connect', () => opened.write(most));
+      return opened.resume();
+    });
+  },
+  'large uploads at once': () => {
+    const head = request(
+      'PUT',
+      '/uploaded?urlencoded=true',
+      `${bound}Content-Length: ${25 * mebibyte}\r\nConnection: close\r\n`,
+    );
+    const body = Buffer.alloc(25 * mebibyte);
+    loops(100, async () => {
+      const opened = socket(head);
+      opened.on('connect', () => opened.write(body));
+      opened.resume();
+      await ended(opened);
+    });
+  },
+  'idle connections': () => {
+    kept(6000, () => socket());
+    kept(1000, () => {
+      const opened = session();
+      return opened;
+    });
+  },
+  'headers without end': () => {
+    kept(500, () => {
+      const opened = socket('GET / HTTP/1.1\r\n');
+      const timer = setInterval(() => opened.write(`x-${'y'.repeat(1000)}: ${'z'.repeat(1000)}\r\n`), 10);
+      opened.once('close', () => clearInterval(timer));
+      return opened.resume();
+    });
+  },
+  'calls that are reset at once, on new connections': () => {
+    loops(16, async (n) => {
+      const opened = session();
+      for (let i = 0; i < 200; i++) {
+        const stream = call(opened, 'KV/Get');
+        stream.end(frame(keyed(`small-${(n + i) % 50}`)));
+        stream.close(constants.NGHTTP2_CANCEL);
+      }
+      await delay(50);
+      opened.destroy();
+    });
+  },
+  'streams that are opened and dropped': () => {
+    const sessions = sessionsOf(8);
+    loops(64, async (n) => {
+      const stream = call(sessions(n), n % 2 === 0 ? 'KV/Watch' : 'Feed/Follow');
+      if (n % 2 === 0) stream.end(frame(field(1, namespace)));
+      await delay(10);
+      stream.close(constants.NGHTTP2_CANCEL);
+      await ended(stream);
+    });
+  },
+};
+
+const run = attacks[attack];
+if (run === undefined) throw new Error(`no such attack: ${attack}; there are ${Object.keys(attacks).join('; ')}`);
+run();
+// What is killed with a signal leaves nothing behind; a parent that is gone is noticed by its pipe.
+process.stdin.resume().once('end', () => process.exit(0));

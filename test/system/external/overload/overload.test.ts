@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { ChildNode } from '../../../../src/cli/demo/child-node.ts';
+import type { Namespace } from '../../../../src/client/namespace.ts';
+import { metric, ProcessCluster, placeOf } from '../../process-cluster.ts';
+import { behaveWell, partWithin } from './well-behaved.ts';
+
+/**
+ * Rude callers beside a well-behaved one. A short run says that nothing is lost and that memory is bounded; how fast the
+ * answers are is judged in a long run, by hand on a machine that does nothing else:
+ *
+ *   OVERLOAD_SECONDS=60 npx vitest run --project external test/system/external/overload
+ *
+ * OVERLOAD_REPORT names a file to which a line of figures is added for each attack.
+ */
+const seconds = Number(process.env['OVERLOAD_SECONDS'] ?? 6);
+const isLong = seconds >= 30;
+const report = process.env['OVERLOAD_REPORT'];
+const largeValues = Number(process.env['OVERLOAD_LARGE_VALUES'] ?? 8);
+
+const mebibyte = 1024 * 1024;
+const smallKeys = Array.from({ length: 50 }, (_, i) => `small-${i}`);
+/** What a node may hold with the options below: 256 MiB for answers, for requests, and what it takes to make them. */
+const residentBytesMax = 1536 * mebibyte;
+
+const attacks = [
+  'reads that nobody reads',
+  'reads that are opened and cancelled',
+  'gets of large values over HTTP that nobody reads',
+  'batch gets of large values',
+  'pipelined scrapes that nobody reads',
+  'pipelined scrapes on one connection',
+  'lists that nobody reads',
+  'messages that stop before their end',
+  'batches that stop before their end',
+  'uploads over HTTP that stop before their end',
+  'large uploads at once',
+  'idle connections',
+  'headers without end',
+  'calls that are reset at once, on new connections',
+  'streams that are opened and dropped',
+];
+
+describe('a node beside rude callers', () => {
+  let cluster: ProcessCluster;
+  let node: ChildNode;
+  let namespace: Namespace;
+  let attacker: ChildProcess | undefined;
+
+  beforeAll(async () => {
+    cluster = new ProcessCluster();
+    node = await cluster.start('origin', 'iad');
+    const client = cluster.connect(node);
+    await client.namespaces.create('attacked');
+    namespace = client.namespace('attacked');
+    const large = new Uint8Array(25 * mebibyte).fill(7);
+    for (let i = 0; i < largeValues; i++) await namespace.put(`large-${i}`, large);
+    await namespace.write(smallKeys.map((key) => ({ kind: 'put' as const, key, value: `value of ${key}` })));
+    // A list that is as large as a list may be.
+    const metadata = 'm'.repeat(1000);
+    const listed = Array.from({ length: 1000 }, (_, i) => `list-${i}`.padEnd(500, 'x'));
+    await namespace.write(listed.map((key) => ({ kind: 'put' as const, key, value: '', metadata })));
+  });
+
+  afterEach(() => void attacker?.kill('SIGKILL'));
+  afterAll(() => cluster.close());
+
+  it.each(attacks)(
+    'answers all that its well-behaved caller asks, within its memory: %s',
+    async (attack) => {
+      const script = resolve('test/system/external/overload/attacker.mjs');
+      const places = [placeOf(node.grpc), placeOf(node.http), String(largeValues)];
+      attacker = spawn(process.execPath, [script, attack, ...places], { stdio: ['pipe', 'ignore', 'inherit'] });
+      const small = { namespace, keys: smallKeys };
+      const seen = await behaveWell(small, placeOf(node.http), seconds * 1000);
+      expect(attacker.exitCode).toBeNull();
+      attacker.kill('SIGKILL');
+      // A minute after, in a long run.
+      await delay(isLong ? 20_000 : 1000);
+      const after = (await metric(node, 'process_resident_memory_bytes')) ?? Number.NaN;
+      const peak = Math.max(...seen.residentBytes);
+      const figures = [
+        attack,
+        `${(100 * partWithin(seen.getMs, 1000)).toFixed(2)} % of ${seen.getMs.length} gets within 1 s`,
+        `p99 ${percentile(seen.getMs, 0.99)} ms`,
+        `health at most ${Math.round(Math.max(...seen.healthMs))} ms`,
+        `${Math.round(peak / mebibyte)} MiB at most`,
+        `${Math.round(after / mebibyte)} MiB after`,
+      ].join(' | ');
+      if (report !== undefined) appendFileSync(report, `| ${figures} |\n`);
+      expect(seen.failures).toEqual([]);
+      expect(peak).toBeLessThan(residentBytesMax);
+      if (!isLong) return;
+      expect(partWithin(seen.getMs, 1000)).toBeGreaterThanOrEqual(0.999);
+      expect(Math.max(...seen.healthMs)).toBeLessThan(1000);
+    },
+    seconds * 1000 + 120_000,
+  );
+});
+
+function percentile(times: readonly number[], part: number): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  return Math.round(sorted[Math.ceil(sorted.length * part) - 1] ?? Number.NaN);
+}
