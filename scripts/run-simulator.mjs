@@ -23,6 +23,8 @@ if (![seeds, from, workers].every((number) => Number.isInteger(number) && number
   process.exit(2);
 }
 
+/** Milliseconds in which a rule that was taken out is to be missed. */
+const ruleMsMax = 600_000;
 const built = mkdtempSync(join(tmpdir(), 'meridian-sim-'));
 process.on('exit', () => rmSync(built, { recursive: true, force: true }));
 const compiled = spawnSync(process.execPath, ['scripts/build-simulator.mjs', built], { stdio: 'inherit' });
@@ -63,6 +65,7 @@ function takeOutRules() {
     const { status, stdout: output } = spawnSync(process.execPath, [main, '--without', name, ...where], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: ruleMsMax,
     });
     const found = status === 1 && output !== '';
     allFound &&= found;

@@ -1,5 +1,5 @@
 import type { ScopeStatus } from '../model/cluster.ts';
-import { MeridianError } from '../model/errors.ts';
+import { isMeridianError, MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
@@ -138,7 +138,7 @@ export class CacheScope implements FeedSink, Scope {
     if (entry !== undefined) return this.#held(entry);
     const { generation } = this.observed;
     const inFlight = this.observed.begin(name);
-    const record = await this.ledger.store.read(key).finally(() => this.observed.end(name, inFlight));
+    const record = await this.#read(key).finally(() => this.observed.end(name, inFlight));
     // While the disk was read the feed may have spoken: what it left in memory is later.
     const meanwhile = this.#memory.get(name);
     if (meanwhile !== undefined) return this.#held(meanwhile);
@@ -235,6 +235,14 @@ export class CacheScope implements FeedSink, Scope {
     }
   }
 
+  /** What is on disk; of a damaged one nothing, as if it had been evicted: whoever asks loads it again. */
+  #read(key: RecordKey): Promise<Record | undefined> {
+    return this.ledger.store.read(key).catch((error: unknown) => {
+      if (isMeridianError(error, 'DATA_LOSS')) return undefined;
+      throw error;
+    });
+  }
+
   #outdate(change: Change): void {
     const name = mapKey(change.namespace, change.key);
     this.observed.name(name, change.stamp);
@@ -250,7 +258,7 @@ export class CacheScope implements FeedSink, Scope {
       if (change.kind !== 'announcement') continue;
       const name = mapKey(change.namespace, change.key);
       const entry = this.#memory.peek(name);
-      const record = entry?.record ?? (await this.ledger.store.read(change));
+      const record = entry?.record ?? (await this.#read(change));
       if (record === undefined || record.stamp >= change.stamp) continue;
       const bound = this.#options.tracker.bound();
       const proven = bound && { asOfMs: this.#options.clock.monotonicMs() - bound.boundMs, root: bound.root };

@@ -16,7 +16,7 @@ import { Replica, type ReplicaOptions } from '../replication/replica.ts';
 import type { StalenessTracker } from '../replication/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { PendingWrites } from './pending-writes.ts';
-import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus } from './scope.ts';
+import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus, unlessDamaged } from './scope.ts';
 
 export interface CopyScopeOptions extends Omit<ReplicaOptions, 'scope' | 'taken'> {
   readonly tracker: StalenessTracker;
@@ -111,7 +111,8 @@ export class CopyScope implements FeedSink, Scope {
     const begunMs = this.#clock.monotonicMs();
     // Looked at first: once the feed covers it, the store has it too.
     const pending = this.#pending.get(key);
-    const stored = await this.ledger.store.read(key);
+    const stored = await this.ledger.store.read(key).catch(unlessDamaged);
+    if (stored === 'damaged') return undefined; // The upstream knows, and mending.ts asks it.
     const record = pending !== undefined && replaces(pending, stored) ? pending : stored;
     if (
       (!this.hasCaughtUp && holds('R17 truth before service')) ||

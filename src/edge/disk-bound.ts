@@ -52,7 +52,7 @@ export class DiskBound {
     this.entries = 0;
     const snapshot = this.#ledger.store.snapshot();
     try {
-      for await (const page of snapshot.records({})) {
+      for await (const page of snapshot.records({}, () => {})) {
         for (const stored of page) this.#add(stored.kind === 'tombstone' ? stored : { ...stored }, 1);
       }
     } finally {
@@ -89,8 +89,11 @@ export class DiskBound {
       try {
         const after = this.#hand === undefined ? {} : { after: this.#hand };
         this.#hand = undefined;
-        for await (const page of snapshot.records(after)) {
-          const victims = page
+        let damaged: RecordKey[] = [];
+        for await (const page of snapshot.records(after, (found) => damaged.push(found))) {
+          const found = [...damaged, ...page];
+          damaged = [];
+          const victims = found
             .filter(({ namespace, key }) => round > 0 || !this.#isHot(mapKey(namespace, key)))
             .filter(({ namespace }) => namespace !== registryNamespace);
           if (signal?.aborted) return;
@@ -116,7 +119,7 @@ export class DiskBound {
       decide: (view) => {
         const removals = victims.map((key) => view.head(key)).filter((head) => head !== undefined);
         for (const head of removals) this.#add(head, -1);
-        return { removals, meta: this.meta(), silent: true, result: removals.length };
+        return { removals, discards: victims, meta: this.meta(), silent: true, result: removals.length };
       },
     });
     this.#observer.evicted('disk', removed);

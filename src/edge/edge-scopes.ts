@@ -1,11 +1,14 @@
+import type { Call } from '../model/call.ts';
 import type { NodeIdentity } from '../model/cluster.ts';
 import { type FollowOpen, feedProtocol } from '../model/feed.ts';
 import { type Filter, filterKey, matches } from '../model/filter.ts';
+import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { GarbageCollection } from '../replication/expiry.ts';
 import type { FeedSink } from '../replication/feed-sink.ts';
 import { FollowLoop } from '../replication/follow-loop.ts';
+import { Mending } from '../replication/mending.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { StalenessTracker } from '../replication/staleness-tracker.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
@@ -75,7 +78,7 @@ export class EdgeScopes {
     });
     const copy = filters.copied === undefined ? undefined : await openCopy(filters.copied, opening);
     const cache = filters.cached === undefined ? undefined : await openCache(filters.cached, opening);
-    for (const running of [copy, cache]) if (running !== undefined) startLoops(running, loops, options);
+    for (const running of [copy, cache]) if (running !== undefined) startLoops(running, loops, from);
     return new EdgeScopes(filters, copy, cache, { loops, heard });
   }
 
@@ -206,7 +209,13 @@ function listenerOf({ joined, heard }: Opening): ScopeListener {
   return { joined, heard: () => heard.give() };
 }
 
-function startLoops({ scope, loop }: Running, loops: Lifecycle, options: EdgeOptions): void {
+/** One that could not be had is asked for again later. */
+async function* answers(upstreams: Upstreams, request: GetRequest, call: Call): AsyncGenerator<GetAnswer> {
+  const answer = await upstreams.ask(call, (upstream, to) => upstream.get(request, to)).catch(() => undefined);
+  if (answer !== undefined) yield answer;
+}
+
+function startLoops({ scope, loop }: Running, loops: Lifecycle, { options, upstreams }: Omit<Opening, 'heard'>): void {
   const { ledger } = scope;
   const remover = new NamespaceRemover({ ...options, ledger });
   const garbage = new GarbageCollection({
@@ -218,6 +227,9 @@ function startLoops({ scope, loop }: Running, loops: Lifecycle, options: EdgeOpt
   loops.run(`${scope.kind} garbage collection`, (signal) => garbage.run(signal));
   if (scope instanceof CacheScope) {
     loops.run('cache disk', (signal) => scope.keepDiskBound(options.garbageIntervalMs, signal));
+  } else {
+    const mending = new Mending({ ...options, ledger, ask: (request, call) => answers(upstreams, request, call) });
+    loops.run('mending', (signal) => mending.run(signal));
   }
   loops.run(`${scope.kind} namespace remover`, (signal) => remover.run(signal));
 }

@@ -1,4 +1,5 @@
 import type { NodeIdentity, NodeStatus } from '../model/cluster.ts';
+import { storageNotes, storageStatus } from '../replication/storage-notes.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
 
 interface Seen {
@@ -31,12 +32,14 @@ export async function edgeStatus({
       ...(loop.upstreamName === undefined ? {} : { upstream: loop.upstreamName }),
     })),
   );
+  const storage = storageStatus((open?.all ?? []).map(({ scope }) => scope.ledger.store));
   const unknown = open?.filters.unknown ?? [];
   return {
     ...seen,
     clusterId,
     notes: [
       ...(seen.ready ? [] : ['no upstream is reached and nothing has caught up yet']),
+      ...storageNotes(storage),
       ...unknown.map((pattern) => `--replicate ${pattern} names no namespace yet`),
       ...(open?.all ?? []).flatMap(({ scope, loop: { trouble } }) => {
         return trouble === undefined ? [] : [`the ${scope.kind} hears nothing new: ${trouble}`];
@@ -45,6 +48,7 @@ export async function edgeStatus({
     scopes,
     followers: open?.copy?.relay.followers() ?? [],
     readOnly: false,
+    storage,
     ...(hitRate === undefined ? {} : { hitRate }),
   };
 }

@@ -15,6 +15,7 @@ import type { LoadPermits } from './load-permits.ts';
 import type { EdgeObserver } from './observer.ts';
 import { decideRead, type ReadCase } from './read-decision.ts';
 import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
+import { unlessDamaged } from './scope.ts';
 
 export interface ListsOptions extends ReadTermsOptions {
   readonly scopes: () => EdgeScopes | undefined;
@@ -50,7 +51,10 @@ export class Lists {
     const held = this.#copyOf(request);
     const facts = this.#facts(request, held?.copy);
     const decision = decideRead({ ...facts, loadFailed: false });
-    if (held !== undefined && decision !== 'load' && decision !== 'refuse') return this.#fromCopy(held, request, facts);
+    if (held !== undefined && decision !== 'load' && decision !== 'refuse') {
+      const answer = await this.#fromCopy(held, request, facts).catch(unlessDamaged);
+      if (answer !== 'damaged') return answer;
+    }
     try {
       return await this.#ask(request, call);
     } catch (error) {

@@ -66,8 +66,9 @@ export class NodeRoutes implements HttpSurface {
   async #ready(response: ServerResponse, call: Call): Promise<void> {
     if (this.#draining) return sendText(response, 503, 'not ready: the node is stopping\n');
     const { ready, notes } = await this.#report.status(call);
-    if (ready) return sendText(response, 200, 'ready\n');
-    sendText(response, 503, `not ready: ${notes.length > 0 ? notes.join('; ') : 'starting'}\n`);
+    const why = notes.join('; ');
+    if (ready) return sendText(response, 200, why === '' ? 'ready\n' : `ready: ${why}\n`);
+    sendText(response, 503, `not ready: ${why === '' ? 'starting' : why}\n`);
   }
 }
 

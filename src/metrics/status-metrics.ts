@@ -23,6 +23,10 @@ export class StatusMetrics {
   readonly #peerAcknowledged: Gauge;
   readonly #peerUnacknowledged: Gauge;
   readonly #hitRatio: Gauge;
+  readonly #damaged: Gauge;
+  readonly #uncertain: Gauge;
+  readonly #full: Gauge;
+  readonly #acceptedLoss: Gauge;
 
   constructor(registry: Registry) {
     const gauge = (name: string, help: string, ...labelNames: string[]) =>
@@ -70,6 +74,18 @@ export class StatusMetrics {
       'peer',
     );
     this.#hitRatio = gauge('hit_ratio', 'Reads answered from what is held, of all since the node was opened.', 'role');
+    this.#damaged = gauge('store_damaged_records', 'Records that are held and cannot be read.', 'role');
+    this.#uncertain = gauge(
+      'store_absence_uncertain',
+      '1 where records may be lost of which nothing is known.',
+      'role',
+    );
+    this.#full = gauge('store_full', '1 where the disk has no room for values.', 'role');
+    this.#acceptedLoss = gauge(
+      'store_accepted_loss_commits',
+      'Acknowledged commits that were given up when the node was started.',
+      'role',
+    );
     this.#gauges = [
       this.#info,
       this.#ready,
@@ -87,6 +103,10 @@ export class StatusMetrics {
       this.#peerAcknowledged,
       this.#peerUnacknowledged,
       this.#hitRatio,
+      this.#damaged,
+      this.#uncertain,
+      this.#full,
+      this.#acceptedLoss,
     ];
   }
 
@@ -100,6 +120,7 @@ export class StatusMetrics {
     this.#readOnly.set({ role }, status.readOnly ? 1 : 0);
     this.#uptime.set({ role }, status.uptimeMs / 1000);
     if (status.hitRate !== undefined) this.#hitRatio.set({ role }, status.hitRate);
+    this.#showStorage(status);
     if (status.unsealed !== undefined) this.#unsealed.set({ role }, status.unsealed.length);
     for (const scope of status.scopes) this.#showScope(scope);
     for (const { role: followerRole, state } of status.followers) this.#followers.inc({ role: followerRole, state });
@@ -109,6 +130,14 @@ export class StatusMetrics {
       if (unacknowledged !== undefined) this.#unacknowledged.set({ follower, scope }, unacknowledged);
     }
     this.#showPeers(status);
+  }
+
+  #showStorage({ node: { role }, storage }: NodeStatus): void {
+    if (storage === undefined) return;
+    this.#damaged.set({ role }, storage.damagedRecords);
+    this.#uncertain.set({ role }, storage.absenceUncertain ? 1 : 0);
+    this.#full.set({ role }, storage.full ? 1 : 0);
+    this.#acceptedLoss.set({ role }, storage.acceptedLoss);
   }
 
   #showPeers({ log, scopes, peers = [] }: NodeStatus): void {

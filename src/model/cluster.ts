@@ -175,6 +175,18 @@ export interface UnsealedLog {
   readonly waitsFor: readonly string[];
 }
 
+/** How the disk of a node is. */
+export interface StorageStatus {
+  /** Records that cannot be read. */
+  readonly damagedRecords: number;
+  /** More may have been lost than is known. */
+  readonly absenceUncertain: boolean;
+  /** There is no room for values. */
+  readonly full: boolean;
+  /** Acknowledged commits that the operator gave up when the node was started. */
+  readonly acceptedLoss: number;
+}
+
 export interface NodeStatus {
   readonly node: NodeIdentity;
   readonly clusterId: string;
@@ -195,4 +207,6 @@ export interface NodeStatus {
   readonly hitRate?: number;
   /** True where writes are not taken, with the reason in `notes`. */
   readonly readOnly: boolean;
+  /** Of this very node: others are told in `notes`. */
+  readonly storage?: StorageStatus;
 }

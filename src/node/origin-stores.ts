@@ -3,12 +3,21 @@ import { join } from 'node:path';
 import type { OriginStores } from '../origin/origin-options.ts';
 import { openLevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
+import type { OpenStore } from './open-store.ts';
 import { syncFolder } from './sync-folder.ts';
+
+/** Opens the store in a folder; `name` is what the folder is called. */
+export type OpenNamed = (path: string, name: string) => Promise<OpenStore>;
 
 interface Aside {
   readonly number: number;
-  readonly store: Store;
+  readonly opened: OpenStore;
 }
+
+const openPlain: OpenNamed = async (path) => {
+  const store = await openLevelStore(path);
+  return { store, close: () => store.close() };
+};
 
 /**
  * An origin's data folder. `store` is what it runs over; `aside-1`, `aside-2`, … are stores that it put aside to begin
@@ -22,61 +31,64 @@ interface Aside {
  */
 export class OriginFolder implements OriginStores {
   readonly #folder: string;
-  #store: Store;
+  readonly #open: OpenNamed;
+  #current: OpenStore;
   #aside: readonly Aside[];
 
-  private constructor(folder: string, store: Store, aside: readonly Aside[]) {
+  private constructor(folder: string, open: OpenNamed, current: OpenStore, aside: readonly Aside[]) {
     this.#folder = folder;
-    this.#store = store;
+    this.#open = open;
+    this.#current = current;
     this.#aside = aside;
   }
 
   /** @throws UNAVAILABLE (another process holds it), DATA_LOSS */
-  static async open(folder: string): Promise<OriginFolder> {
+  static async open(folder: string, open: OpenNamed = openPlain): Promise<OriginFolder> {
     await mkdir(folder, { recursive: true });
-    const opened: Store[] = [];
-    const openOne = async (name: string): Promise<Store> => {
-      const store = await openLevelStore(join(folder, name));
-      opened.push(store);
-      return store;
+    const stores: OpenStore[] = [];
+    const openOne = async (name: string): Promise<OpenStore> => {
+      const opened = await open(join(folder, name), name);
+      stores.push(opened);
+      return opened;
     };
     try {
       // First of all: it is what keeps a second process out.
-      const store = await openOne('store');
+      const current = await openOne('store');
       const names = await readdir(folder);
       for (const number of numbered(names, 'dropped')) await removeFolder(join(folder, `dropped-${number}`));
       const aside: Aside[] = [];
-      for (const number of numbered(names, 'aside')) aside.push({ number, store: await openOne(`aside-${number}`) });
-      return new OriginFolder(folder, store, aside);
+      for (const number of numbered(names, 'aside')) aside.push({ number, opened: await openOne(`aside-${number}`) });
+      return new OriginFolder(folder, open, current, aside);
     } catch (error) {
-      for (const store of opened) await store.close();
+      for (const opened of stores) await opened.close();
       throw error;
     }
   }
 
   get store(): Store {
-    return this.#store;
+    return this.#current.store;
   }
 
   get aside(): readonly Store[] {
-    return this.#aside.map(({ store }) => store);
+    return this.#aside.map(({ opened }) => opened.store);
   }
 
   async putAside(): Promise<OriginStores> {
     const number = (this.#aside.at(-1)?.number ?? 0) + 1;
-    await this.#store.close();
+    await this.#current.close();
     await rename(join(this.#folder, 'store'), join(this.#folder, `aside-${number}`));
     await syncFolder(this.#folder);
-    this.#store = await openLevelStore(join(this.#folder, 'store'));
-    this.#aside = [...this.#aside, { number, store: await openLevelStore(join(this.#folder, `aside-${number}`)) }];
+    this.#current = await this.#open(join(this.#folder, 'store'), 'store');
+    const aside = `aside-${number}`;
+    this.#aside = [...this.#aside, { number, opened: await this.#open(join(this.#folder, aside), aside) }];
     return this;
   }
 
   async dropAside(): Promise<void> {
     const dropped = this.#aside;
     this.#aside = [];
-    for (const { number, store } of dropped) {
-      await store.close();
+    for (const { number, opened } of dropped) {
+      await opened.close();
       await rename(join(this.#folder, `aside-${number}`), join(this.#folder, `dropped-${number}`));
     }
     await syncFolder(this.#folder);
@@ -85,8 +97,8 @@ export class OriginFolder implements OriginStores {
 
   /** Idempotent. */
   async close(): Promise<void> {
-    await this.#store.close();
-    for (const { store } of this.#aside) await store.close();
+    await this.#current.close();
+    for (const { opened } of this.#aside) await opened.close();
   }
 }
 

@@ -6,12 +6,12 @@ import { Edge } from '../edge/edge.ts';
 import { edgeDefaults } from '../edge/edge-options.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
-import { openLevelStore } from '../store/level-store.ts';
 import { advertisedAddress } from './advertised-address.ts';
 import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
+import { openRefillableStore } from './open-store.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { softwareVersion } from './software-version.ts';
@@ -34,10 +34,9 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
     const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'edge');
-    const copyStore = await openLevelStore(join(config.data, 'copy'));
-    closing.add('store of the copy', () => copyStore.close());
-    const cacheStore = await openLevelStore(join(config.data, 'cache'));
-    closing.add('store of the cache', () => cacheStore.close());
+    const opened = { ...config, outside, closing };
+    const copyStore = await openRefillableStore(join(config.data, 'copy'), { ...opened, name: 'store of the copy' });
+    const cacheStore = await openRefillableStore(join(config.data, 'cache'), { ...opened, name: 'store of the cache' });
     const upstreams = config.upstreams.map((address) => {
       const name = formatAddress(address);
       const upstream = new RemoteUpstream({ address: name, clock, observer: metrics.rpc });

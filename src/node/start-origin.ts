@@ -11,6 +11,7 @@ import { Closing } from './closing.ts';
 import { keepApart } from './kept-apart.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
+import { openVerified } from './open-store.ts';
 import { OriginFolder } from './origin-stores.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
@@ -38,7 +39,9 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'origin');
-    const stores = await OriginFolder.open(config.data);
+    const stores = await OriginFolder.open(config.data, (path, name) =>
+      openVerified(path, { ...config, outside, name }),
+    );
     closing.add('stores', () => stores.close());
     const mustReopen = new AbortController();
     const replaced = new AbortController();

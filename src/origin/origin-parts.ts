@@ -1,9 +1,12 @@
 import type { NodeIdentity } from '../model/cluster.ts';
+import { isMeridianError } from '../model/errors.ts';
 import type { MemberId } from '../model/position.ts';
 import { GarbageCollection } from '../replication/expiry.ts';
 import { FeedServer } from '../replication/feed-server.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import { Mending } from '../replication/mending.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
+import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { Durability } from './durability.ts';
 import { Homes } from './homes.ts';
@@ -22,6 +25,9 @@ import { OwnLog } from './own-log.ts';
 import { Peers } from './peers.ts';
 import { Stability } from './stability.ts';
 import { Writer } from './writer.ts';
+
+/** Milliseconds after which what a store that was opened again interrupted is tried again. */
+const bringBackRestMs = 1000;
 
 /** What an origin is opened over. */
 export interface OpenedOrigin {
@@ -172,6 +178,8 @@ export class OriginParts {
       beforeRound: () => this.#stability.refresh(),
     });
     const garbage = this.#garbage;
+    const mending = new Mending({ ...options, ask: (request, call) => this.peers.answers(request, call) });
+    this.loops.run('mending', (signal) => mending.run(signal));
     this.loops.run('garbage collection', (signal) => garbage.run(signal));
     this.loops.run('namespace remover', (signal) => remover.run(signal));
     this.loops.run('peers', (signal) => this.peers.run(signal));
@@ -194,9 +202,21 @@ export class OriginParts {
     this.feed.resume();
     const { stores, ledger } = this.#opened;
     if (stores.aside.length === 0) return;
-    this.loops.run('bring back', async () => {
-      await bringBack({ ...this.#options, ledger, stores, ownLog: this.ownLog });
+    this.loops.run('bring back', async (signal) => {
+      while (!(await this.#bringsBack())) await sleep(this.#options.clock, bringBackRestMs, signal);
       this.#keptApart = await readKeptApart(ledger.store);
     });
+  }
+  /** False where a store was being opened again meanwhile, or a record is to be mended first. */
+  #bringsBack(): Promise<boolean> {
+    const { stores, ledger } = this.#opened;
+    return bringBack({ ...this.#options, ledger, stores, ownLog: this.ownLog }).then(
+      () => true,
+      (error: unknown) => {
+        const waits = isMeridianError(error) && error.details.reason === 'damaged-record';
+        if (waits || isMeridianError(error, 'UNAVAILABLE')) return false;
+        throw error;
+      },
+    );
   }
 }

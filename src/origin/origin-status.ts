@@ -1,9 +1,11 @@
-import type { Member, MemberLog, NodeStatus, PeerStatus } from '../model/cluster.ts';
+import type { Member, MemberLog, NodeStatus, PeerStatus, StorageStatus } from '../model/cluster.ts';
 import type { MemberId } from '../model/position.ts';
 import { stampWallMs } from '../model/stamp.ts';
 import { followerStatus } from '../replication/follower-status.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
 import type { Registry } from '../replication/registry.ts';
+import { storageNotes, storageStatus } from '../replication/storage-notes.ts';
+import type { Store } from '../store/store.ts';
 import type { OriginParts } from './origin-parts.ts';
 import type { PeerView } from './peer-link.ts';
 
@@ -14,28 +16,24 @@ interface Facts {
   readonly state: LedgerState;
   readonly registry: Registry;
   readonly bytes: number;
+  readonly stores: ReadonlyArray<Pick<Store, 'condition'>>;
 }
 
-export function originStatus({ parts, version, uptimeMs, state, registry, bytes }: Facts): NodeStatus {
+export function originStatus({ parts, version, uptimeMs, state, registry, bytes, stores }: Facts): NodeStatus {
   const { membership, identity, ownLog, sealing, feed, peers, durability } = parts;
   const { covered, floor, stable } = state;
-  const { reason, serves } = membership;
+  const { serves } = membership;
   const own = covered.get(ownLog.id) ?? 0;
   const views = peers.views();
   const isOdd = isClockOdd(views);
+  const storage = storageStatus(stores);
   const peer = (view: PeerView) => peerStatus(view, own, durability.of(view.node?.id as MemberId)?.get(ownLog.id));
   return {
     node: identity,
     clusterId: membership.clusterId ?? '',
     version,
     ready: serves && !isOdd,
-    notes: [
-      ...(reason === undefined ? [] : [reason]),
-      ...(isOdd ? ['its clock differs from those of most other origins: set it right'] : []),
-      ...waitingNote(parts),
-      ...keptApartNote(parts),
-      ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),
-    ],
+    notes: notesOf(parts, storage),
     uptimeMs,
     log: ownLog.id,
     unsealed: sealing.waiting(),
@@ -53,8 +51,22 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes 
     ],
     followers: feed.followers().map((view) => followerStatus(view, covered, registry.logs)),
     ...(views.length === 0 ? {} : { peers: views.map(peer) }),
-    readOnly: !serves,
+    readOnly: !serves || storage.full,
+    storage,
   };
+}
+
+function notesOf(parts: OriginParts, storage: StorageStatus): readonly string[] {
+  const { reason } = parts.membership;
+  const views = parts.peers.views();
+  return [
+    ...(reason === undefined ? [] : [reason]),
+    ...(isClockOdd(views) ? ['its clock differs from those of most other origins: set it right'] : []),
+    ...storageNotes(storage),
+    ...waitingNote(parts),
+    ...keptApartNote(parts),
+    ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),
+  ];
 }
 
 /** The one clock that differs from more than one other, and from more than half of them, is the one that is wrong. */

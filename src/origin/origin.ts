@@ -185,6 +185,7 @@ export class Origin implements Peer {
       state: this.#ledger.state,
       registry: this.#ledger.registry,
       bytes: await this.#ledger.store.approximateBytes(),
+      stores: [this.#ledger.store],
     });
   }
 

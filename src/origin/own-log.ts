@@ -62,8 +62,9 @@ export class OwnLog {
     const append = new Append(state, { log: this.#log, sequence, nowMs: clock.wallMs() }, (last) => {
       this.#given = Math.max(this.#given, last);
     });
-    if (sequence === 0)
-      append.registers((opened): LogRecord => ({ member: this.member, opened }), logKeys.log(this.#log));
+    // Not by the sequence: one that was given to a proposal which a full disk refused is not given again.
+    const isNew = (state.covered.get(this.#log) ?? 0) === 0;
+    if (isNew) append.registers((opened): LogRecord => ({ member: this.member, opened }), logKeys.log(this.#log));
     return append;
   }
 }

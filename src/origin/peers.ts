@@ -1,6 +1,8 @@
+import type { Call } from '../model/call.ts';
 import type { NodeIdentity } from '../model/cluster.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Opened, Opening } from '../model/feed.ts';
+import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import type { MemberId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
@@ -94,6 +96,20 @@ export class Peers {
   /** Those that answer calls now. */
   answering(): readonly Upstream[] {
     return [...this.#links.values()].filter((link) => link.answering !== undefined).map((link) => link.upstream);
+  }
+
+  /** What other members answer, one after another for as long as they are asked for; of none that may not be taken from. */
+  async *answers(request: GetRequest, call: Call): AsyncGenerator<GetAnswer> {
+    for (const link of [...this.#links.values()]) {
+      const id = link.answering;
+      if (id === undefined) continue;
+      try {
+        this.#options.mayTake(id);
+        yield await link.upstream.get(request, call);
+      } catch {
+        // Another one may know; who was asked for it is asked again later.
+      }
+    }
   }
 
   views(): readonly PeerView[] {

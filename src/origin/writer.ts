@@ -6,6 +6,7 @@ import { type Head, headOf, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Stamp } from '../model/stamp.ts';
 import type { CommitView, Decision, Ledger } from '../replication/ledger.ts';
+import { damagedRecord } from '../replication/mending.ts';
 import { unknownNamespace } from '../replication/registry.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { checkMutations, expiresAtSeconds } from './check-mutations.ts';
@@ -91,6 +92,8 @@ export class Writer {
       const name = mapKey(namespace, mutation.key);
       const earlier = batch.get(name);
       const held = earlier === undefined ? view.head({ namespace, key: mutation.key }) : headOf(earlier);
+      const isUnknown = earlier === undefined && view.damaged({ namespace, key: mutation.key }) !== undefined;
+      if (isUnknown && mutation.condition !== undefined) throw damagedRecord({ namespace, key: mutation.key });
       checkCondition(mutation.condition, held, mutation.key, nowMs);
       const record = recordOf(mutation, { namespace, key: mutation.key }, nowMs, append.next());
       batch.set(name, record);

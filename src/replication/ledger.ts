@@ -1,11 +1,11 @@
-import { MeridianError } from '../model/errors.ts';
+import { isMeridianError, MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Snapshot, Store } from '../store/store.ts';
+import type { Damaged, Snapshot, Store } from '../store/store.ts';
 import { decodeLedgerState, encodeLedgerState, type LedgerState, ledgerStateName } from './ledger-state.ts';
 import type { ReplicationObserver } from './observer.ts';
 import { Registry } from './registry.ts';
@@ -39,12 +39,16 @@ export interface Proposal<T> {
 export interface CommitView {
   /** Of a key that no proposal of the commit named, only what the commit itself makes of it. */
   head(key: RecordKey): Head | undefined;
+  /** Set where what is held of the key cannot be read, so that `head` knows nothing of it: a put or a discard heals it. */
+  damaged(key: RecordKey): Damaged | undefined;
   readonly state: LedgerState;
 }
 
 export interface Decision<T> {
   readonly puts?: readonly Record[];
   readonly removals?: readonly Head[];
+  /** Keys whose damaged records go without a trace; of one that is sound nothing goes. */
+  readonly discards?: readonly RecordKey[];
   /** What changes of the state. */
   readonly state?: Partial<LedgerState>;
   readonly meta?: ReadonlyMap<string, Uint8Array | undefined>;
@@ -63,11 +67,21 @@ interface Waiting {
 interface Group {
   readonly puts: Map<string, Record>;
   readonly removals: Map<string, Head>;
+  readonly discards: Map<string, RecordKey>;
   readonly meta: Map<string, Uint8Array | undefined>;
   readonly shown: Map<string, Record>;
   state: LedgerState;
   readonly accepted: Array<{ readonly waiting: Waiting; readonly result: unknown }>;
   readonly refused: Array<{ readonly waiting: Waiting; readonly error: unknown }>;
+}
+
+/** Whatever waits beyond them waits until some of these are mended. */
+const awaitedMax = 1024;
+
+/** What the store holds of the keys of one commit. */
+interface Held {
+  readonly heads: ReadonlyMap<string, Head>;
+  readonly damaged: ReadonlyMap<string, Damaged>;
 }
 
 /**
@@ -85,8 +99,12 @@ export class Ledger {
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
   #broken = false;
+  /** The disk was full when the store was to be opened again: until it is, what the store has open is still read. */
+  #readable = false;
   #reopenings = 0;
   #closed = false;
+  /** Damaged records that something waits for, besides those that the store has found (mending.ts). */
+  readonly awaited = new Map<string, Damaged>();
   /** Called when the store was opened again, before another proposal is decided: a member then begins a new log (rule R2). */
   onReopened: () => void = () => {};
 
@@ -108,6 +126,11 @@ export class Ledger {
     return this.#state;
   }
 
+  /** Something waits until that damaged record is mended. */
+  awaits(damaged: Damaged): void {
+    if (this.awaited.size < awaitedMax) this.awaited.set(mapKey(damaged.namespace, damaged.key), damaged);
+  }
+
   /**
    * How often the store was opened again after a failed commit (rule R2). Whoever applies a stream of changes to it
    * begins again from what is stored when this has grown: commits that were not synced may be gone.
@@ -118,7 +141,7 @@ export class Ledger {
 
   /** One instant: the state, a place in the ring, and a view of the store that holds at least what the state claims. */
   instant(): { readonly state: LedgerState; readonly place: number; readonly snapshot: Snapshot } {
-    if (this.#broken) throw storeFailed();
+    if (this.#broken && !this.#readable) throw storeFailed();
     return { state: this.#state, place: this.ring.end, snapshot: this.store.snapshot() };
   }
 
@@ -157,15 +180,34 @@ export class Ledger {
         if (this.#broken) await this.#reopen();
         await this.#commit(taken);
       } catch (error) {
-        this.#options.observer.commitFailed(error);
-        this.#broken = true;
-        this.ring.clear();
-        for (const waiting of taken) waiting.reject(storeFailed(error));
-        // At once, or reads and scans would be refused until somebody writes; where it fails, the next write tries again.
-        await this.#reopen().catch((cause: unknown) => this.#options.observer.commitFailed(cause));
+        if (isDiskFull(error)) await this.#refuse(taken, error);
+        else await this.#fail(taken, error);
       }
     }
     this.#running = undefined; // In the same turn as the last look at the queue: nobody can slip in between.
+  }
+
+  async #fail(taken: readonly Waiting[], error: unknown): Promise<void> {
+    this.#options.observer.commitFailed(error);
+    this.#broken = true;
+    this.ring.clear();
+    for (const waiting of taken) waiting.reject(storeFailed(error));
+    // At once, or reads and scans would be refused until somebody writes; where it fails, the next write tries again.
+    await this.#reopen().catch((cause: unknown) => this.#options.observer.commitFailed(cause));
+  }
+
+  /** Nothing was begun, for want of room. What needs none, such as a deletion, is not refused with what needs some. */
+  async #refuse(taken: readonly Waiting[], error: unknown): Promise<void> {
+    const alone = this.#broken || taken.length === 1 ? [] : taken;
+    if (alone.length === 0) for (const waiting of taken) waiting.reject(error);
+    for (const [index, waiting] of alone.entries()) {
+      try {
+        await this.#commit([waiting]);
+      } catch (cause) {
+        if (!isDiskFull(cause)) return this.#fail(alone.slice(index), cause);
+        waiting.reject(cause);
+      }
+    }
   }
 
   #take(): Waiting[] {
@@ -186,13 +228,15 @@ export class Ledger {
     const group = decideAll(taken, held, this.#state);
     group.state = this.#normalized(group.state);
     const removals = [...group.removals.values()];
-    if (group.puts.size > 0 || removals.length > 0 || group.meta.size > 0 || group.state !== this.#state) {
+    const discards = [...group.discards.values()];
+    const changes = group.puts.size + removals.length + discards.length;
+    if (changes > 0 || group.meta.size > 0 || group.state !== this.#state) {
       const startedMs = clock.monotonicMs();
-      const puts = [...group.puts].map(([key, record]) => ({ record, held: held.get(key) }));
+      const puts = [...group.puts].map(([key, record]) => ({ record, held: held.heads.get(key) }));
       const meta = new Map(group.meta).set(ledgerStateName, encodeLedgerState(group.state));
       const sync = holds('R1 synced first') && group.accepted.some(({ waiting }) => waiting.proposal.sync);
-      await store.commit({ puts, removals, meta, sync });
-      observer.committed(puts.length + removals.length, clock.monotonicMs() - startedMs, sync);
+      await store.commit({ puts, removals, ...(discards.length === 0 ? {} : { discards }), meta, sync });
+      observer.committed(changes, clock.monotonicMs() - startedMs, sync);
       this.#publish(group);
     }
     for (const { waiting, result } of group.accepted) waiting.resolve(result);
@@ -200,23 +244,26 @@ export class Ledger {
     for (const { waiting, error } of group.refused) waiting.reject(error);
   }
 
-  async #heads(taken: readonly Waiting[]): Promise<Map<string, Head>> {
+  async #heads(taken: readonly Waiting[]): Promise<Held> {
     const keys = new Map<string, RecordKey>();
     for (const { proposal } of taken) for (const key of proposal.keys) keys.set(mapKey(key.namespace, key.key), key);
     const names = [...keys.keys()];
-    const heads = await this.store.heads([...keys.values()]);
-    const held = new Map<string, Head>();
-    heads.forEach((head, index) => {
+    const damaged = new Map<string, Damaged>();
+    const found = await this.store.heads([...keys.values()], (each) =>
+      damaged.set(mapKey(each.namespace, each.key), each),
+    );
+    const heads = new Map<string, Head>();
+    found.forEach((head, index) => {
       const name = names[index];
-      if (head !== undefined && name !== undefined) held.set(name, head);
+      if (head !== undefined && name !== undefined) heads.set(name, head);
     });
-    return held;
+    return { heads, damaged };
   }
 
   #publish(group: Group): void {
     const before = this.#state;
-    for (const head of group.removals.values()) {
-      if (head.namespace === registryNamespace) this.registry.forget(head.key);
+    for (const { namespace, key } of [...group.removals.values(), ...group.discards.values()]) {
+      if (namespace === registryNamespace) this.registry.forget(key);
     }
     for (const record of group.puts.values()) this.registry.apply(record);
     this.#state = this.#normalized(group.state);
@@ -242,13 +289,19 @@ export class Ledger {
   /** Rule R2: nobody knows what reached the disk, so it is read again. */
   async #reopen(): Promise<void> {
     this.#reopenings++;
-    await this.store.reopen();
+    try {
+      await this.store.reopen();
+    } catch (error) {
+      this.#readable = isDiskFull(error);
+      throw error;
+    }
     if (holds('R2 the state is read again')) {
       const state = decodeLedgerState(await this.store.meta(ledgerStateName));
       await this.#loadRegistry();
       this.#state = this.#normalized(state);
     }
     this.#broken = false;
+    this.#readable = false;
     this.onReopened();
   }
 
@@ -271,10 +324,11 @@ export class Ledger {
   }
 }
 
-function decideAll(taken: readonly Waiting[], held: ReadonlyMap<string, Head>, state: LedgerState): Group {
+function decideAll(taken: readonly Waiting[], held: Held, state: LedgerState): Group {
   const group: Group = {
     puts: new Map(),
     removals: new Map(),
+    discards: new Map(),
     meta: new Map(),
     shown: new Map(),
     state,
@@ -282,15 +336,7 @@ function decideAll(taken: readonly Waiting[], held: ReadonlyMap<string, Head>, s
     refused: [],
   };
   for (const waiting of taken) {
-    const view: CommitView = {
-      state: group.state,
-      head: ({ namespace, key }) => {
-        const name = mapKey(namespace, key);
-        const put = group.puts.get(name);
-        if (put !== undefined) return headOf(put);
-        return group.removals.has(name) ? undefined : held.get(name);
-      },
-    };
+    const view = viewOf(group, held);
     let decision: Decision<unknown>;
     try {
       decision = waiting.proposal.decide(view);
@@ -304,18 +350,41 @@ function decideAll(taken: readonly Waiting[], held: ReadonlyMap<string, Head>, s
   return group;
 }
 
-function add(group: Group, decision: Decision<unknown>, held: ReadonlyMap<string, Head>): void {
+function viewOf(group: Group, held: Held): CommitView {
+  return {
+    state: group.state,
+    head: ({ namespace, key }) => {
+      const name = mapKey(namespace, key);
+      const put = group.puts.get(name);
+      if (put !== undefined) return headOf(put);
+      return group.removals.has(name) ? undefined : held.heads.get(name);
+    },
+    damaged: ({ namespace, key }) => {
+      const name = mapKey(namespace, key);
+      return group.puts.has(name) || group.discards.has(name) ? undefined : held.damaged.get(name);
+    },
+  };
+}
+
+function add(group: Group, decision: Decision<unknown>, held: Held): void {
   for (const record of decision.puts ?? []) {
     const name = mapKey(record.namespace, record.key);
     group.removals.delete(name);
+    group.discards.delete(name);
     group.puts.set(name, record);
     if (decision.silent !== true) group.shown.set(name, record);
   }
   for (const head of decision.removals ?? []) {
     const name = mapKey(head.namespace, head.key);
     group.puts.delete(name);
-    const stored = held.get(name);
+    const stored = held.heads.get(name);
     if (stored !== undefined) group.removals.set(name, stored);
+    // What was damaged, and healed by an earlier proposal of this commit.
+    else if (held.damaged.has(name)) group.discards.set(name, { namespace: head.namespace, key: head.key });
+  }
+  for (const { namespace, key } of decision.discards ?? []) {
+    const name = mapKey(namespace, key);
+    if (held.damaged.has(name) && !group.puts.has(name)) group.discards.set(name, { namespace, key });
   }
   for (const [name, value] of decision.meta ?? []) group.meta.set(name, value);
   if (decision.state !== undefined) group.state = { ...group.state, ...decision.state };
@@ -327,6 +396,10 @@ function storeFailed(cause?: unknown): MeridianError {
     retryAfterMs: 1000,
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+function isDiskFull(error: unknown): boolean {
+  return isMeridianError(error, 'RESOURCE_EXHAUSTED') && error.details.reason === 'disk-full';
 }
 
 function closed(): MeridianError {

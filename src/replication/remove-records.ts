@@ -21,23 +21,37 @@ export async function removeRecords(
   const { snapshot } = ledger.instant();
   let seen = 0;
   try {
-    for await (const page of snapshot.records(range)) {
+    let damaged: RecordKey[] = [];
+    const onDamaged = ({ namespace, key }: RecordKey) => damaged.push({ namespace, key });
+    const remove = async (page: readonly RecordKey[]): Promise<void> => {
       signal?.throwIfAborted();
-      seen += page.length;
-      const keys = page.map(({ namespace, key }) => ({ namespace, key })).filter(only);
-      if (keys.length === 0) continue;
-      await ledger.submit({
-        keys,
-        sync,
-        bytes: keys.length * 128,
-        decide: (view) => {
-          const heads = keys.filter(only).map((key) => view.head(key));
-          return { removals: heads.filter((head) => head !== undefined), silent: true, result: undefined };
-        },
-      });
-    }
+      const found = [...damaged, ...page];
+      damaged = [];
+      seen += found.length;
+      const keys = found.map(({ namespace, key }) => ({ namespace, key })).filter(only);
+      if (keys.length > 0) await removeKeys(ledger, keys, { sync, only });
+    };
+    for await (const page of snapshot.records(range, onDamaged)) await remove(page);
+    await remove([]); // Damaged ones may have come last.
     return seen;
   } finally {
     await snapshot.close();
   }
+}
+
+async function removeKeys(
+  ledger: Ledger,
+  keys: readonly RecordKey[],
+  { sync, only }: Required<Pick<RemovalOptions, 'sync' | 'only'>>,
+): Promise<void> {
+  await ledger.submit({
+    keys,
+    sync,
+    bytes: keys.length * 128,
+    decide: (view) => {
+      const gone = keys.filter(only);
+      const removals = gone.map((key) => view.head(key)).filter((head) => head !== undefined);
+      return { removals, discards: gone, silent: true, result: undefined };
+    },
+  });
 }

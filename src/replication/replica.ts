@@ -10,9 +10,10 @@ import { holds } from '../model/rules.ts';
 import { laterStamp, stampParts } from '../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Store } from '../store/store.ts';
+import type { Damaged, Store } from '../store/store.ts';
 import type { CommitView, Decision, Ledger } from './ledger.ts';
 import type { LedgerState } from './ledger-state.ts';
+import { damagedRecord } from './mending.ts';
 import type { ReplicationObserver } from './observer.ts';
 import { VoidCheck } from './void-check.ts';
 
@@ -209,7 +210,7 @@ export class Replica {
       (view) => {
         const decision = this.#merged(event, view, replacesHeld);
         const removals = unshown.map((held) => view.head(held)).filter((head) => head !== undefined);
-        return { ...decision, removals };
+        return { ...decision, removals, discards: unshown };
       },
       progressAfter(this.#progress, event),
       event.records.reduce((sum, record) => sum + changeBytes(record), 0),
@@ -240,6 +241,8 @@ export class Replica {
     const isDead = record.namespace !== registryNamespace && registry.isDead(record.namespace);
     if (isDead && holds('R18 nothing comes for a dead namespace')) return [];
     if (replacesHeld && holds('R7 a resync replaces')) return [record];
+    const damaged = view.damaged(record);
+    if (damaged !== undefined) return this.#healing(record, damaged, view);
     const held = view.head(record);
     if (held === undefined) {
       // A namespace's tombstone counts again: data of it may have come since, of who had lost that it was deleted (R18).
@@ -255,6 +258,23 @@ export class Replica {
     }
     if (record.stamp !== held.stamp) member?.overwritten(held, record);
     return [inPlaceOf(held, record)];
+  }
+
+  /**
+   * What is held cannot be read, so the merge rule cannot tell which is the later one. That very write heals it, and so
+   * does one that is later than all that was ever seen here. What is covered was merged into it: mending.ts brings back
+   * the result. Anything else waits until it is mended. @throws DATA_LOSS (`damaged-record`)
+   */
+  #healing(record: Record, damaged: Damaged, { state }: CommitView): Record[] {
+    const { member, ledger } = this.#options;
+    const { log, sequence } = record.position;
+    const isSame = damaged.position?.log === log && damaged.position.sequence === sequence;
+    // A copy that claims nothing yet is told by the scan alone what it will claim.
+    const claims = member !== undefined || this.hasCaughtUp;
+    if (isSame || !claims || record.stamp > state.highWater) return [record];
+    ledger.awaits(damaged);
+    if (ledger.registry.logs.coversPosition(state.covered, record.position)) return [];
+    throw damagedRecord(record);
   }
 
   /** A write that its member made without knowing of the later one of another. */
@@ -273,10 +293,14 @@ export class Replica {
     const held: RecordKey[] = [];
     const snapshot = this.#options.ledger.store.snapshot();
     try {
-      for await (const page of snapshot.records(after === undefined ? {} : { after })) {
+      const isBehind = (key: RecordKey) => through !== undefined && compareRecordKeys(key, through) > 0;
+      const look = ({ namespace, key }: RecordKey) => {
+        if (!shown.has(namespace + key) && !isBehind({ namespace, key })) held.push({ namespace, key });
+      };
+      for await (const page of snapshot.records(after === undefined ? {} : { after }, look)) {
         for (const head of page) {
-          if (through !== undefined && compareRecordKeys(head, through) > 0) return held;
-          if (!shown.has(head.namespace + head.key)) held.push({ namespace: head.namespace, key: head.key });
+          if (isBehind(head)) return held;
+          look(head);
         }
       }
       return held;

@@ -6,9 +6,10 @@ import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
 import type { LogId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import type { Snapshot, Stored } from '../store/store.ts';
+import type { OnDamaged, Snapshot, Stored } from '../store/store.ts';
 import type { LedgerState } from './ledger-state.ts';
 import type { Logs } from './logs.ts';
+import { damagedRecord } from './mending.ts';
 import { type ScopeShape, shapeRecord } from './scope-shape.ts';
 
 /*
@@ -100,7 +101,7 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
       page = new Page(bounds);
       return event;
     };
-    for await (const stored of flatten(snapshot.log(log, (cursor.get(log) ?? 0) + 1))) {
+    for await (const stored of flatten(snapshot.log(log, (cursor.get(log) ?? 0) + 1, damagedIn(scanning)))) {
       const change = await changeOf(stored, scanning);
       if (stored.position.sequence > covered && !holds('R5 a follower is given all')) break;
       last = stored.position.sequence;
@@ -162,13 +163,23 @@ class Page {
 /** What lies between the ranges is not read: a small scope of a large store costs as much as it is large. */
 async function* recordsIn(
   ranges: readonly KeyRange[],
-  { snapshot }: Scanning,
+  scanning: Scanning,
   after: RecordKey | undefined,
 ): AsyncGenerator<Stored> {
+  const onDamaged = damagedIn(scanning);
   const behind = after === undefined ? {} : { after };
   for (const { namespace, prefix } of ranges) {
-    yield* flatten(snapshot.records(namespace === '*' ? behind : { namespace, prefix, ...behind }));
+    const range = namespace === '*' ? behind : { namespace, prefix, ...behind };
+    yield* flatten(scanning.snapshot.records(range, onDamaged));
   }
+}
+
+/** Ends the scan where a damaged record is of its scope: the follower would go on to claim that it covers it. */
+function damagedIn({ shape }: Scanning): OnDamaged {
+  return (damaged) => {
+    if (!matches(shape.filter, damaged.namespace, damaged.key)) return;
+    throw damagedRecord(damaged);
+  };
 }
 
 function openRange(after: RecordKey | undefined, through: RecordKey | undefined): ScanRange {

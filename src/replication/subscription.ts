@@ -214,6 +214,8 @@ export class Subscription {
     let progress = place;
     try {
       await this.#knowsLogs(place);
+      // Where nobody knows what was lost, no scan is whole; the operator may accept that (--accept-loss).
+      if (ledger.store.condition().absenceUncertain) throw absenceUncertain();
       instant = ledger.instant();
       const { snapshot, state } = instant;
       this.#state = 'scanning';
@@ -426,6 +428,13 @@ export class Subscription {
       this.#signal.addEventListener('abort', done, { once: true });
     });
   }
+}
+
+function absenceUncertain(): MeridianError {
+  return new MeridianError('DATA_LOSS', 'this store lost records of which nothing is known: it serves no followers', {
+    reason: 'absence-uncertain',
+    retryAfterMs: 5000,
+  });
 }
 
 /** Rule R8: its disk was put back behind a purge. It begins anew, and keeps what only it has. */

@@ -57,8 +57,12 @@ export class VoidCheck {
 async function holdsFrom(store: Pick<Store, 'snapshot'>, log: LogId, from: number): Promise<boolean> {
   const snapshot = store.snapshot();
   try {
-    for await (const page of snapshot.log(log, from)) if (page.length > 0) return true;
-    return false;
+    let isDamaged = false;
+    const onDamaged = () => {
+      isDamaged = true;
+    };
+    for await (const page of snapshot.log(log, from, onDamaged)) if (page.length > 0) return true;
+    return isDamaged;
   } finally {
     await snapshot.close();
   }

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Background work that can be stopped: loops that watch one signal. `stop` aborts it and waits until each has ended;
  * a loop that fails is reported once, with its name, and never swallowed.
@@ -9,6 +11,8 @@ export class Lifecycle {
 
   constructor(failed: (name: string, error: unknown) => void) {
     this.#failed = failed;
+    // Each loop listens, and each stream that the node serves: many are no leak.
+    setMaxListeners(0, this.signal);
   }
 
   get signal(): AbortSignal {

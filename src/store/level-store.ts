@@ -3,52 +3,97 @@ import { join } from 'node:path';
 import type { RecordKey } from '../model/key.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
-import { type Database, eraseAll, openDatabase } from './level/level-database.ts';
+import type { Acknowledged } from './files/acknowledged.ts';
+import { addsValue, checkRoom, checkRoomToOpen, isFull } from './integrity/disk-room.ts';
+import { KnownDamage } from './integrity/known-damage.ts';
+import { Scrub, type ScrubStep } from './integrity/scrub.ts';
+import { type Database, eraseAll, type Opened, openDatabase } from './level/level-database.ts';
 import { closed, failed, storeError } from './level/level-errors.ts';
 import { metaKey, metaNameIn, metaTable, namespaceRanges, tableBounds } from './level/level-keys.ts';
 import { addOperations } from './level/level-operations.ts';
-import type { LevelOptions } from './level/level-options.ts';
+import { type LevelOptions, levelDefaults } from './level/level-options.ts';
 import { readHeads, readRecord } from './level/level-reader.ts';
 import { LevelSnapshot } from './level/level-snapshot.ts';
 import { syncLogs } from './level/sync-logs.ts';
-import type { CommitBatch, Snapshot, Store } from './store.ts';
+import type { CommitBatch, Damaged, OnDamaged, Snapshot, Store, StoreCondition } from './store.ts';
 
 /**
  * A store in a folder of its own, made where it is absent. One process has it open at a time.
  * @throws UNAVAILABLE (`store-locked`) where another one has; DATA_LOSS where it is damaged or of a later format
  */
-export async function openLevelStore(directory: string, options: LevelOptions = {}): Promise<Store> {
-  return new LevelStore(directory, options, await openDatabase(directory, options));
+export async function openLevelStore(directory: string, options: LevelOptions = {}): Promise<ScrubbedStore> {
+  const opened = await openDatabase(directory, options);
+  return new LevelStore(directory, options, opened, await KnownDamage.load(opened.database));
 }
 
-type State = { readonly kind: 'open' | 'closed' } | { readonly kind: 'failed'; readonly cause: unknown };
+/** A store that can be verified while it is used. */
+export interface ScrubbedStore extends Store {
+  /**
+   * Verifies the next of its tables. Where that is damaged, the store is closed, its damage is quarantined, and it is
+   * opened again: reads and commits wait, open snapshots end with an error. @throws DATA_LOSS where it is beyond that
+   */
+  scrub(): Promise<ScrubStep>;
+}
+
+type State =
+  /** `readable`: a commit failed, and there is no room to open the store again. What was held before is read still. */
+  | { readonly kind: 'open' | 'readable' | 'closed' }
+  /** Closed and opened again in between; reads wait. */
+  | { readonly kind: 'reopening'; readonly done: Promise<void> }
+  | { readonly kind: 'failed'; readonly cause: unknown };
 
 /** The store on LevelDB. What changes it runs one after the other, in the order of the calls; reads run beside that. */
-class LevelStore implements Store {
+class LevelStore implements ScrubbedStore {
   readonly #directory: string;
   readonly #options: LevelOptions;
   #database: Database;
+  #acknowledged: Acknowledged;
+  #damage: KnownDamage;
+  /** Number of the last commit. */
+  #commits: number;
+  #acceptedLoss: number;
+  /** The last commit of a value was refused for want of room. */
+  #refused = false;
   #state: State = { kind: 'open' };
   /** Ends, and never rejects, when everything that was asked for so far is done. */
   #last: Promise<void> = Promise.resolve();
   #unsynced = false;
+  readonly #scrub: Scrub;
 
-  constructor(directory: string, options: LevelOptions, database: Database) {
+  constructor(directory: string, options: LevelOptions, opened: Opened, damage: KnownDamage) {
     this.#directory = directory;
     this.#options = options;
-    this.#database = database;
+    this.#database = opened.database;
+    this.#acknowledged = opened.acknowledged;
+    this.#commits = opened.commits;
+    this.#acceptedLoss = opened.acceptedLoss;
+    this.#damage = damage;
+    this.#scrub = new Scrub(directory);
   }
 
-  heads(keys: readonly RecordKey[]): Promise<ReadonlyArray<Head | undefined>> {
-    return this.#read((database) => readHeads(database, keys, {}));
+  heads(keys: readonly RecordKey[], onDamaged?: OnDamaged): Promise<ReadonlyArray<Head | undefined>> {
+    return this.#read(async (database) => {
+      const note = (found: Damaged) => {
+        this.#damage.note(found);
+        onDamaged?.(found);
+      };
+      const told = onDamaged === undefined ? undefined : note;
+      const heads = await readHeads(database, keys, told);
+      if (this.#damage.absenceUncertain) this.#tellDoubts(keys, heads, onDamaged);
+      return heads;
+    });
   }
 
   read(key: RecordKey): Promise<Record | undefined> {
     return this.#read(async (database) => {
-      const record = await readRecord(database, key, {});
-      if (record !== 'overwritten') return record;
+      const record = await this.#damage.noting(key, () => readRecord(database, key, {}));
+      if (record === undefined) return this.#damage.checkAbsence(key);
+      if (record !== 'overwritten') {
+        this.#damage.forget([key]); // Whatever was met of it in a snapshot is over.
+        return record;
+      }
       // Whoever overwrites it may do so again and again; a snapshot cannot be overtaken.
-      const snapshot = new LevelSnapshot(database);
+      const snapshot = new LevelSnapshot(database, this.#damage);
       return snapshot.read(key).finally(() => snapshot.close());
     });
   }
@@ -62,23 +107,33 @@ class LevelStore implements Store {
   }
 
   commit(batch: CommitBatch): Promise<void> {
-    return this.#change(async (database) => {
-      if (batch.sync && this.#unsynced) await syncLogs(this.#directory);
-      // A chained batch takes half the time of an array: that one copies each operation (test/bench/store.ts).
-      const writing = database.batch();
-      try {
-        addOperations(writing, batch);
-        await writing.write({ sync: batch.sync });
-      } finally {
-        await writing.close();
-      }
-      this.#unsynced = !batch.sync;
-    });
+    return this.#change(
+      (database) => this.#commit(database, batch),
+      () => this.#checkRoom(batch),
+    );
+  }
+
+  async #commit(database: Database, batch: CommitBatch): Promise<void> {
+    if (batch.sync && this.#unsynced) await syncLogs(this.#directory);
+    const number = this.#commits + 1;
+    const healed = await this.#damage.located(database, this.#damage.healedBy(batch), batch);
+    // A chained batch takes half the time of an array: that one copies each operation (test/bench/store.ts).
+    const writing = database.batch();
+    try {
+      addOperations(writing, batch, { number, acknowledged: this.#acknowledged.commits }, healed);
+      await writing.write({ sync: batch.sync });
+    } finally {
+      await writing.close();
+    }
+    this.#commits = number;
+    if (batch.sync) this.#acknowledged.set(number);
+    this.#damage.forget(healed);
+    this.#unsynced = !batch.sync;
   }
 
   snapshot(): Snapshot {
     this.#check();
-    return new LevelSnapshot(this.#database);
+    return new LevelSnapshot(this.#database, this.#damage);
   }
 
   erase(): Promise<void> {
@@ -91,17 +146,44 @@ class LevelStore implements Store {
   reopen(): Promise<void> {
     return this.#queue(async () => {
       if (this.#state.kind === 'closed') throw closed();
-      this.#state = { kind: 'failed', cause: new Error('the store is being opened again') };
-      try {
-        await this.#database.close();
-        this.#database = await openDatabase(this.#directory, this.#options);
-        this.#state = { kind: 'open' };
-        this.#unsynced = false; // Opening turns logs into synced tables.
-      } catch (error) {
-        this.#state = { kind: 'failed', cause: error };
-        throw storeError(error);
-      }
+      this.#checkRoomToOpen();
+      await this.#openAgain(this.#options);
     });
+  }
+
+  async scrub(): Promise<ScrubStep> {
+    const step = await this.#read(() => this.#scrub.step());
+    if (step.damage !== undefined) {
+      await this.#queue(async () => {
+        if (this.#state.kind === 'open')
+          await this.#openAgain({ ...this.#options, verifyBytes: Number.POSITIVE_INFINITY });
+      });
+    }
+    return step;
+  }
+
+  async #openAgain(options: LevelOptions): Promise<void> {
+    let done = () => {};
+    const reopened = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    this.#state = { kind: 'reopening', done: reopened };
+    try {
+      this.#acknowledged.close(false);
+      await this.#database.close();
+      const opened = await openDatabase(this.#directory, { ...options, acceptLoss: false });
+      this.#database = opened.database;
+      this.#acknowledged = opened.acknowledged;
+      this.#commits = opened.commits;
+      this.#damage = await KnownDamage.load(opened.database);
+      this.#state = { kind: 'open' };
+      this.#unsynced = false; // Opening turns logs into synced tables.
+    } catch (error) {
+      this.#state = { kind: 'failed', cause: error };
+      throw storeError(error);
+    } finally {
+      done();
+    }
   }
 
   /** LevelDB keeps what was deleted until it happens to merge the tables that hold it: on a quiet disk that is never. */
@@ -109,6 +191,16 @@ class LevelStore implements Store {
     for (const [first, end] of namespaceRanges(namespace)) {
       await this.#read((database) => database.compactRange(first, end));
     }
+  }
+
+  damaged(): readonly Damaged[] {
+    return this.#damage.all();
+  }
+
+  condition(): StoreCondition {
+    const { records: damagedRecords, absenceUncertain } = this.#damage;
+    const full = this.#refused || this.#state.kind === 'readable' || isFull(this.#directory, this.#reserveBytes);
+    return { damagedRecords, absenceUncertain, full, acceptedLoss: this.#acceptedLoss };
   }
 
   /** Tables as LevelDB counts them, and the logs that are no tables yet. */
@@ -123,7 +215,9 @@ class LevelStore implements Store {
 
   close(): Promise<void> {
     return this.#queue(async () => {
+      const { kind } = this.#state;
       this.#state = { kind: 'closed' };
+      this.#acknowledged.close(kind === 'open');
       await this.#database.close();
     });
   }
@@ -131,9 +225,45 @@ class LevelStore implements Store {
   #check(): void {
     if (this.#state.kind === 'closed') throw closed();
     if (this.#state.kind === 'failed') throw failed(this.#state.cause);
+    if (this.#state.kind === 'reopening') throw failed(new Error('the store is being opened again'));
+  }
+
+  #checkRoom(batch: CommitBatch): void {
+    if (this.#state.kind === 'readable')
+      throw failed(new Error('the disk was full when the store was to be opened again'));
+    try {
+      checkRoom(this.#directory, batch, this.#reserveBytes);
+    } catch (error) {
+      this.#refused = true;
+      throw error;
+    }
+    if (addsValue(batch)) this.#refused = false;
+  }
+
+  /** While there is no room, what LevelDB has open serves reads: nothing in it was not acknowledged or may not be. */
+  #checkRoomToOpen(): void {
+    try {
+      checkRoomToOpen(this.#directory, this.#reserveBytes);
+    } catch (error) {
+      this.#state = { kind: 'readable' };
+      throw storeError(error);
+    }
+  }
+
+  get #reserveBytes(): number {
+    return this.#options.reserveBytes ?? levelDefaults.reserveBytes;
+  }
+
+  #tellDoubts(keys: readonly RecordKey[], heads: ReadonlyArray<Head | undefined>, onDamaged?: OnDamaged): void {
+    keys.forEach((key, index) => {
+      if (heads[index] !== undefined || !this.#damage.isDoubtful(key)) return;
+      if (onDamaged === undefined) this.#damage.checkAbsence(key);
+      else onDamaged({ namespace: key.namespace, key: key.key });
+    });
   }
 
   async #read<T>(run: (database: Database) => Promise<T>): Promise<T> {
+    if (this.#state.kind === 'reopening') await this.#state.done;
     this.#check();
     try {
       return await run(this.#database);
@@ -142,9 +272,11 @@ class LevelStore implements Store {
     }
   }
 
-  #change(run: (database: Database) => Promise<void>): Promise<void> {
+  /** @param permit looks whether it may be begun: what that throws leaves the store as it is */
+  #change(run: (database: Database) => Promise<void>, permit: () => void = () => {}): Promise<void> {
     return this.#queue(async () => {
       this.#check();
+      permit();
       try {
         await run(this.#database);
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { RecordKey } from '../model/key.ts';
 import type { NamespaceId } from '../model/namespace.ts';
-import type { LogId } from '../model/position.ts';
+import type { LogId, Position } from '../model/position.ts';
 import type { Head, LiveHead, Record, Tombstone } from '../model/record.ts';
 
 /**
@@ -8,8 +8,9 @@ import type { Head, LiveHead, Record, Tombstone } from '../model/record.ts';
  * what is underneath. Every method may throw DATA_LOSS (damaged) or INTERNAL (the disk failed).
  */
 export interface Store {
-  /** What is held for each key, without values. */
-  heads(keys: readonly RecordKey[]): Promise<ReadonlyArray<Head | undefined>>;
+  /** What is held for each key, without values. Of a damaged one `onDamaged` is told, and nothing stands in its place. */
+  heads(keys: readonly RecordKey[], onDamaged?: OnDamaged): Promise<ReadonlyArray<Head | undefined>>;
+  /** @throws DATA_LOSS where it is damaged: never another value, and never its absence */
   read(key: RecordKey): Promise<Record | undefined>;
   /** Named state, by the names that earlier batches gave it. */
   meta(name: string): Promise<Uint8Array | undefined>;
@@ -17,7 +18,8 @@ export interface Store {
   metaNames(): Promise<readonly string[]>;
   /**
    * All or nothing, in the order of the calls. Resolves once the batch is visible and, with `sync`, on disk together
-   * with every batch before it. After a rejection the store takes nothing more until `reopen` (rule R2).
+   * with every batch before it. After a rejection the store takes nothing more until `reopen` (rule R2), but for
+   * RESOURCE_EXHAUSTED (`disk-full`): that batch was not begun, and everything else goes on.
    */
   commit(batch: CommitBatch): Promise<void>;
   /** Taken synchronously: sees exactly the batches whose commit has resolved, and maybe ones under way. */
@@ -31,9 +33,36 @@ export interface Store {
    * `close` and `reopen` wait for it.
    */
   reclaim(namespace: NamespaceId): Promise<void>;
+  /** The damaged records that were found so far and not yet overwritten. */
+  damaged(): readonly Damaged[];
+  /** How the store and its disk are now. A few microseconds. */
+  condition(): StoreCondition;
   /** Bytes on disk, about. */
   approximateBytes(): Promise<number>;
   close(): Promise<void>;
+}
+
+/**
+ * A record that is held and cannot be read. Readers that give `onDamaged` go past it; without, they end with DATA_LOSS.
+ * A put of its key (with `held` undefined) or a discard heals it.
+ */
+export interface Damaged extends RecordKey {
+  /** Where it stands in the log, if that is known. */
+  readonly position?: Position;
+}
+
+/** Told of each damaged record, before what follows it. */
+export type OnDamaged = (damaged: Damaged) => void;
+
+export interface StoreCondition {
+  /** Damaged records that were found and not yet overwritten. */
+  readonly damagedRecords: number;
+  /** More may have been lost than `damagedRecords` tells: within some ranges an absent key reads as DATA_LOSS. */
+  readonly absenceUncertain: boolean;
+  /** There is no room for values, or the last that was written was refused for want of it. */
+  readonly full: boolean;
+  /** Commits that were acknowledged and that the operator gave up at this opening. */
+  readonly acceptedLoss: number;
 }
 
 export interface CommitBatch {
@@ -41,6 +70,8 @@ export interface CommitBatch {
   readonly puts: readonly PutRecord[];
   /** Records that go without a trace, as held. A key is not in `puts` as well. */
   readonly removals: readonly Head[];
+  /** Damaged records that go without a trace. */
+  readonly discards?: readonly RecordKey[];
   /** State to set, or with `undefined` to delete. */
   readonly meta: ReadonlyMap<string, Uint8Array | undefined>;
   readonly sync: boolean;
@@ -55,15 +86,15 @@ export interface PutRecord {
 /** A head, and its value where that is kept beside it. */
 export type Stored = Tombstone | (LiveHead & { readonly value?: Uint8Array });
 
-/** One consistent view. Iterations yield pages, bounded in records and in bytes; each page is an array. */
+/** One consistent view. Iterations yield pages, bounded in records and in bytes; each page is a non-empty array. */
 export interface Snapshot {
   /** The complete record. */
   read(key: RecordKey): Promise<Record | undefined>;
   /** In record order (namespace, then the key's UTF-8 bytes). */
-  records(range: RecordRange): AsyncIterable<readonly Stored[]>;
+  records(range: RecordRange, onDamaged?: OnDamaged): AsyncIterable<readonly Stored[]>;
   /** The records whose position is of this log, from the sequence on, in the order of sequences. */
-  log(log: LogId, fromSequence: number): AsyncIterable<readonly Stored[]>;
-  /** Live records that expire, or tombstones, that ended at or before this second, oldest first. */
+  log(log: LogId, fromSequence: number, onDamaged?: OnDamaged): AsyncIterable<readonly Stored[]>;
+  /** Live records that expire, or tombstones, that ended at or before this second, oldest first; no damaged ones. */
   ended(kind: 'live' | 'tombstone', throughSeconds: number): AsyncIterable<readonly Head[]>;
   /** The logs that some record stands in. */
   logs(): Promise<readonly LogId[]>;

@@ -1,20 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMeridianError } from '../../src/model/errors.ts';
+import type { RecordKey } from '../../src/model/key.ts';
 import { headOf, type Record } from '../../src/model/record.ts';
 import type { Snapshot, Store } from '../../src/store/store.ts';
 import { live, logOne, logTwo, namespaceA, namespaceB, noise, sampleSeconds, tombstone } from './sample-records.ts';
+import { storeDamage } from './store-damage.ts';
 import { bytes, collect, commit, expectRecord, keysOf, metaText, withSnapshot } from './store-driver.ts';
-
 import { storeViews } from './store-views.ts';
 
 export interface StoreHarness {
   /** Opens the one store of this harness. After `close`, a second opening shows what was committed. */
   open(): Promise<Store>;
+  /** The same store on a disk without room for values. */
+  openFull(): Promise<Store>;
+  /** Damages the record of that key on the disk of a store that is closed. */
+  damage(key: RecordKey): Promise<void>;
   /** Takes away all that the store left; every store is closed by then. */
   remove(): Promise<void>;
 }
 
-/** What every `Store` does. Run it from a test file: `storeContract('memory', async () => ({ open, remove }))`. */
+/** What every `Store` does. Run it from a test file: `storeContract('memory', async () => ({ open, damage, remove }))`. */
 export function storeContract(name: string, makeHarness: () => Promise<StoreHarness>): void {
   describe(`a store (${name})`, () => {
     let harness: StoreHarness;
@@ -202,6 +207,49 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
       get store() {
         return store;
       },
+    });
+
+    storeDamage({
+      get store() {
+        return store;
+      },
+      damage: async (key) => {
+        await store.close();
+        await harness.damage(key);
+        store = await harness.open();
+      },
+    });
+
+    describe('on a full disk', () => {
+      const kept = live({ key: 'kept', sequence: 1 });
+      const more = live({ key: 'more', sequence: 2 });
+
+      beforeEach(async () => {
+        await commit(store, { puts: [kept], sync: true });
+        await store.close();
+        store = await harness.openFull();
+      });
+
+      it('refuses values before they are begun, and goes on reading, deleting and keeping state', async () => {
+        await expect(commit(store, { puts: [more] })).rejects.toMatchObject({
+          code: 'RESOURCE_EXHAUSTED',
+          details: { reason: 'disk-full' },
+        });
+        expect(store.condition().full).toBe(true);
+        expectRecord(await store.read(kept), kept);
+        expect(keysOf(await all())).toEqual(['kept']);
+        await commit(store, { puts: [tombstone({ key: 'kept', sequence: 3 })], meta: { a: '1' }, sync: true });
+        expect((await store.read(kept))?.kind).toBe('tombstone');
+        await commit(store, { removals: [kept] });
+        expect(await all()).toEqual([]);
+      });
+
+      it('takes values again where there is room', async () => {
+        await reopened();
+        await commit(store, { puts: [more], sync: true });
+        expectRecord(await store.read(more), more);
+        expect(store.condition().full).toBe(false);
+      });
     });
 
     describe('opens, closes, erases', () => {

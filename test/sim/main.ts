@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
-import { editModules } from './ablation/patched-module.ts';
-import { rulesTakenOut } from './ablation/rules-taken-out.ts';
+import { isRule, rulesTakenOut } from './ablation/rules-taken-out.ts';
+import { takeOut } from './ablation/switched-rules.ts';
+import { playHistory } from './histories/histories.ts';
 import { topologies } from './nodes/topology.ts';
+import { runSeeds } from './run-seeds.ts';
 
 /**
  * One process of `npm run sim`: runs its share of the seeds, writes the traces of those that fail, and tells its parent
@@ -21,12 +23,13 @@ const { values } = parseArgs({
 // Stacks are most of what an error costs, and a history is full of errors that are meant to be.
 Error.stackTraceLimit = 0;
 
-const rule = rulesTakenOut.find(({ name }) => name === values.without);
-if (values.without !== undefined && rule === undefined) throw new Error(`no rule is called ${values.without}`);
-if (rule !== undefined) editModules(rule.edits);
+const { without } = values;
+if (without !== undefined && !isRule(without)) throw new Error(`no rule is called ${without}`);
+if (without !== undefined) takeOut(without);
+const expected = without === undefined ? undefined : (rulesTakenOut[without].expected ?? /./);
 
 if (values.rules) {
-  for (const { name, seed = 1, topology = 'one', history } of rulesTakenOut) {
+  for (const [name, { seed = 1, topology = 'one', history }] of Object.entries(rulesTakenOut)) {
     console.log(JSON.stringify({ name, seed, topology, history }));
   }
   process.exit(0);
@@ -35,23 +38,20 @@ if (values.rules) {
 const chosen = topologies.filter(({ name }) => values.topology === undefined || name === values.topology);
 if (chosen.length === 0) throw new Error(`no topology is called ${values.topology}`);
 
-// Loaded now, so that what is edited above is what runs.
 if (values.history === undefined) {
-  const { runSeeds } = await import('./run-seeds.ts');
   const { failing, coverage } = await runSeeds({
     from: Number(values.from),
     seeds: Number(values.seeds),
     write: (line) => console.log(line),
     topologies: chosen,
     progress: (seeds) => process.send?.({ seeds }),
-    ...(rule === undefined ? {} : { until: rule.expected }),
+    ...(expected === undefined ? {} : { until: expected }),
   });
   process.send?.({ failing, counts: [...coverage.counts] });
   process.exitCode = failing.length === 0 ? 0 : 1;
 } else {
-  const { playHistory } = await import('./histories/histories.ts');
   const { violations } = await playHistory(values.history);
-  const found = violations.filter((line) => rule?.expected.test(line) ?? true);
+  const found = violations.filter((line) => expected?.test(line) ?? true);
   for (const line of found) console.log(`${values.history}: ${line}`);
   process.exitCode = found.length === 0 ? 0 : 1;
 }

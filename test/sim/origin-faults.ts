@@ -1,6 +1,8 @@
 import { isMeridianError } from '../../src/model/errors.ts';
+import { mapKey } from '../../src/model/key.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
 import type { MemberId } from '../../src/model/position.ts';
+import { logKeys } from '../../src/replication/logs.ts';
 import { memberKeys } from '../../src/replication/members.ts';
 import type { DiskImage } from '../support/memory-origin-stores.ts';
 import type { Stage } from './faults.ts';
@@ -10,6 +12,8 @@ import { noSignal } from './workload/no-signal.ts';
 /** Milliseconds between an operator's tries to remove an origin, and for one of them. */
 const retryMs = 100;
 const askMs = 1000;
+/** Milliseconds between an operator's looks at who is registered. */
+const lookMs = 250;
 /** Images that are kept of each origin's disk. */
 const imagesMax = 6;
 
@@ -32,9 +36,12 @@ export class OriginFaults {
   #over = false;
   /** Removals that an operator has not been told of as done. */
   #asked = 0;
+  /** What was removed: a disk that is put back may know it again, and hear of it from nobody. */
+  readonly #removed = new Set<MemberId>();
 
   constructor(stage: Stage) {
     this.#stage = stage;
+    stage.time.at(lookMs, () => this.#look());
   }
 
   get kinds(): ReadonlyArray<() => void> {
@@ -154,7 +161,7 @@ export class OriginFaults {
     this.#lasts(`${origin.name} is cut off, and removed`, 'origin removed', random.between(300, 1500), () => {
       for (const path of paths) path.mend();
     });
-    time.at(random.between(20, 290), () => void this.#removeFromCluster(origin.id, origin));
+    time.at(random.between(20, 290), () => void this.#removeFromCluster(origin.id, origin, true));
   }
 
   /** It is lost for good, and removed while another one is away. */
@@ -223,18 +230,38 @@ export class OriginFaults {
     this.#lasts(`${origin.name} is put back`, 'origin put back', random.between(10, 300), () => void origin.start());
   }
 
-  async #removeFromCluster(id: MemberId | undefined, except: OriginProcess): Promise<void> {
+  /** The operator looks at who is registered, and removes again who is gone. */
+  #look(): void {
+    const { cluster, time } = this.#stage;
+    time.at(lookMs, () => this.#look());
+    if (this.#asked > 0) return;
+    const running = new Set(cluster.origins.map(({ id }) => id));
+    for (const id of this.#removed) {
+      const { member } = memberKeys;
+      const knows = cluster.origins.find(({ disk: { visible } }) => {
+        const registered = visible.records.get(mapKey(registryNamespace, member(id)));
+        return registered !== undefined && !visible.records.has(mapKey(registryNamespace, logKeys.removed(id)));
+      });
+      if (knows !== undefined && !running.has(id)) void this.#removeFromCluster(id);
+    }
+  }
+
+  /** @param evenAlive where it runs all the same; else the operator gives up once a disk that was put back runs as it */
+  async #removeFromCluster(id: MemberId | undefined, except?: OriginProcess, evenAlive = false): Promise<void> {
     const { random, cluster, time, oracles } = this.#stage;
     const { history } = oracles;
     const isKnown = () => {
       if (id === undefined || history.isRemoved(id)) return false;
       return history.latest(registryNamespace, memberKeys.member(id)) !== undefined;
     };
+    if (id === undefined) return;
     this.#asked++;
-    for (let removed = id === undefined; !removed; ) {
+    this.#removed.add(id);
+    const isBack = () => !evenAlive && cluster.origins.some((origin) => origin.node !== undefined && origin.id === id);
+    for (let removed = false; !removed && !isBack(); ) {
       const at = random.pick(cluster.origins.filter((origin) => origin !== except));
       const call = { deadlineMs: time.nowMs + askMs, signal: noSignal };
-      const asked = at.node?.removeMember({ name: id ?? '', force: false }, call);
+      const asked = at.node?.removeMember({ name: id, force: false }, call);
       // Whoever is asked may crash, and never answer.
       const late = time.wait(askMs + retryMs).then(() => undefined);
       removed = await Promise.race([asked ?? Promise.resolve(undefined), late]).then(

@@ -187,6 +187,23 @@ describe('a damaged store on LevelDB', () => {
   });
 });
 
+it('a value that has lost a chunk is known as damaged once it was read, until its key is written again', async () => {
+  const store = await openLevelStore(folder.path);
+  const large = live({ key: 'large', sequence: 1, value: noise(600_000, 1) });
+  await commit(store, { puts: [large] });
+  await store.close();
+  await withRaw((raw) => raw.del(`v${large.namespace}large${large.stamp}0001`));
+  const again = await openLevelStore(folder.path);
+  expect(again.damaged()).toEqual([]);
+  expect((await refusalOf(again.read(large))).code).toBe('DATA_LOSS');
+  expect(again.damaged()).toEqual([{ namespace: large.namespace, key: 'large' }]);
+  const [held] = await again.heads([large]);
+  await again.commit({ puts: [{ record: large, held }], removals: [], meta: new Map(), sync: true });
+  expect(again.damaged()).toEqual([]);
+  expectRecord(await again.read(large), large);
+  await again.close();
+});
+
 describe('after a commit that failed, a store on LevelDB', () => {
   it('refuses everything until it is opened again, and then holds what was committed before', async () => {
     const path = join(folder.path, 'store');

@@ -6,7 +6,16 @@ import { MemoryDisk } from './memory-store.ts';
 
 storeContract('memory', async () => {
   const disk = new MemoryDisk();
-  return { open: async () => disk.open(), remove: async () => disk.wipe() };
+  const open = async (full: boolean) => {
+    disk.full = full;
+    return disk.open();
+  };
+  return {
+    open: () => open(false),
+    openFull: () => open(true),
+    damage: async (key) => disk.damage(key),
+    remove: async () => disk.wipe(),
+  };
 });
 
 it('loses in a crash what was not synced, and nothing else', async () => {

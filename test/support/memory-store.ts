@@ -1,23 +1,29 @@
 import { MeridianError } from '../../src/model/errors.ts';
 import { compareRecordKeys, mapKey, type RecordKey } from '../../src/model/key.ts';
+import { type NamespaceId, registryNamespace } from '../../src/model/namespace.ts';
 import type { LogId } from '../../src/model/position.ts';
 import { type Head, headOf, type Record } from '../../src/model/record.ts';
 import { holds } from '../../src/model/rules.ts';
 import {
   type CommitBatch,
+  type Damaged,
   endedAtSeconds,
+  type OnDamaged,
   type RecordRange,
   type Snapshot,
   type Store,
+  type StoreCondition,
   type Stored,
 } from '../../src/store/store.ts';
 
 export interface Contents {
   readonly records: ReadonlyMap<string, Record>;
+  /** Those of them that cannot be read. */
+  readonly damaged: ReadonlySet<string>;
   readonly meta: ReadonlyMap<string, Uint8Array>;
 }
 
-const empty: Contents = { records: new Map(), meta: new Map() };
+const empty: Contents = { records: new Map(), damaged: new Set(), meta: new Map() };
 const pageBytesMax = 256 * 1024;
 const valueBesideBytesMax = 4096;
 
@@ -28,6 +34,8 @@ export class MemoryDisk {
   visible: Contents = empty;
   /** What becomes of the next commit: it fails, and its batch is lost or is on the disk all the same (rule R2). */
   nextCommitFails: 'lost' | 'kept' | undefined;
+  /** Puts of values are refused, as on a disk without room; deletions go on. */
+  full = false;
   /** A disk that lies: it says synced and is not. */
   ignoresSync = false;
   /** Told of each batch that reached the disk, before whoever committed it learns of that. */
@@ -38,6 +46,16 @@ export class MemoryDisk {
   /** @param wait how long a sync takes; resolves when it is over */
   open(wait: () => Promise<void> = async () => {}): MemoryStore {
     return new MemoryStore(this, wait);
+  }
+
+  /** Damages the record of that key, held or not, for the stores that are opened from now on. */
+  damage({ namespace, key }: RecordKey): void {
+    const damaged = (contents: Contents): Contents => ({
+      ...contents,
+      damaged: new Set([...contents.damaged, mapKey(namespace, key)]),
+    });
+    this.synced = damaged(this.synced);
+    this.visible = damaged(this.visible);
   }
 
   wipe(): void {
@@ -64,17 +82,18 @@ export class MemoryStore implements Store {
     disk.visible = disk.synced;
   }
 
-  async heads(keys: readonly RecordKey[]): Promise<ReadonlyArray<Head | undefined>> {
+  async heads(keys: readonly RecordKey[], onDamaged?: OnDamaged): Promise<ReadonlyArray<Head | undefined>> {
     await this.#usable();
     return keys.map(({ namespace, key }) => {
       const record = this.#contents.records.get(mapKey(namespace, key));
-      return record === undefined ? undefined : headOf(record);
+      if (record === undefined) return undefined;
+      return isSound(this.#contents, record, onDamaged) ? headOf(record) : undefined;
     });
   }
 
   async read({ namespace, key }: RecordKey): Promise<Record | undefined> {
     await this.#usable();
-    return this.#contents.records.get(mapKey(namespace, key));
+    return soundRecord(this.#contents, namespace, key);
   }
 
   async meta(name: string): Promise<Uint8Array | undefined> {
@@ -95,6 +114,12 @@ export class MemoryStore implements Store {
 
   async #commit(batch: CommitBatch): Promise<void> {
     await this.#usable();
+    if (
+      this.#disk.full &&
+      batch.puts.some(({ record }) => record.kind === 'live' && record.namespace !== registryNamespace)
+    ) {
+      throw new MeridianError('RESOURCE_EXHAUSTED', 'the disk is full', { reason: 'disk-full', retryAfterMs: 1000 });
+    }
     const outcome = this.#disk.nextCommitFails;
     this.#disk.nextCommitFails = undefined;
     if (outcome !== undefined) {
@@ -149,6 +174,20 @@ export class MemoryStore implements Store {
     await this.#usable();
   }
 
+  damaged(): readonly Damaged[] {
+    return [...this.#contents.damaged].flatMap((name) => {
+      const record = this.#contents.records.get(name);
+      if (record === undefined) return [];
+      const { namespace, key, position } = record;
+      return [{ namespace, key, position }];
+    });
+  }
+
+  condition(): StoreCondition {
+    const { damaged } = this.#contents;
+    return { damagedRecords: damaged.size, absenceUncertain: false, full: this.#disk.full, acceptedLoss: 0 };
+  }
+
   async approximateBytes(): Promise<number> {
     let bytes = 0;
     for (const record of this.#contents.records.values()) bytes += sizeOf(record);
@@ -198,32 +237,39 @@ class MemorySnapshot implements Snapshot {
 
   async read({ namespace, key }: RecordKey): Promise<Record | undefined> {
     this.#check();
-    return this.#contents.records.get(mapKey(namespace, key));
+    return soundRecord(this.#contents, namespace, key);
   }
 
-  records({ namespace, prefix = '', after, pageRecordsMax = 256 }: RecordRange): AsyncIterable<readonly Stored[]> {
+  records(
+    { namespace, prefix = '', after, pageRecordsMax = 256 }: RecordRange,
+    onDamaged?: OnDamaged,
+  ): AsyncIterable<readonly Stored[]> {
     const inside = (record: Record) =>
       (namespace === undefined || (record.namespace === namespace && record.key.startsWith(prefix))) &&
       (after === undefined || compareRecordKeys(record, after) > 0);
-    return this.#pages(() => this.#where(inside).sort(compareRecordKeys).map(storedOf), pageRecordsMax);
+    return this.#pages(() => this.#where(inside).sort(compareRecordKeys), storedOf, {
+      recordsMax: pageRecordsMax,
+      onDamaged,
+    });
   }
 
-  log(log: LogId, fromSequence: number): AsyncIterable<readonly Stored[]> {
+  log(log: LogId, fromSequence: number, onDamaged?: OnDamaged): AsyncIterable<readonly Stored[]> {
     const inside = ({ position }: Record) => position.log === log && position.sequence >= fromSequence;
-    return this.#pages(() =>
-      this.#where(inside)
-        .sort((a, b) => a.position.sequence - b.position.sequence)
-        .map(storedOf),
-    );
+    return this.#pages(() => this.#where(inside).sort((a, b) => a.position.sequence - b.position.sequence), storedOf, {
+      onDamaged,
+    });
   }
 
   ended(kind: 'live' | 'tombstone', throughSeconds: number): AsyncIterable<readonly Head[]> {
     const endOf = (record: Record) =>
       (record.kind === 'live' ? record.expiresAt : endedAtSeconds(record)) ?? Number.POSITIVE_INFINITY;
-    return this.#pages(() =>
-      this.#where((record) => record.kind === kind && endOf(record) <= throughSeconds)
-        .sort((a, b) => endOf(a) - endOf(b) || compareRecordKeys(a, b))
-        .map(headOf),
+    return this.#pages(
+      () =>
+        this.#where((record) => record.kind === kind && endOf(record) <= throughSeconds).sort(
+          (a, b) => endOf(a) - endOf(b) || compareRecordKeys(a, b),
+        ),
+      headOf,
+      { onDamaged: () => {} },
     );
   }
 
@@ -241,11 +287,17 @@ class MemorySnapshot implements Snapshot {
     return [...this.#contents.records.values()].filter(inside);
   }
 
-  async *#pages<T extends Head | Stored>(all: () => T[], recordsMax = 256): AsyncGenerator<readonly T[]> {
+  async *#pages<T extends Head | Stored>(
+    all: () => Record[],
+    asT: (record: Record) => T,
+    { recordsMax = 256, onDamaged }: { readonly recordsMax?: number; readonly onDamaged: OnDamaged | undefined },
+  ): AsyncGenerator<readonly T[]> {
     this.#check();
     let page: T[] = [];
     let bytes = 0;
-    for (const head of all()) {
+    for (const record of all()) {
+      if (!isSound(this.#contents, record, onDamaged)) continue;
+      const head = asT(record);
       page.push(head);
       bytes += 64 + (head.kind === 'live' ? head.valueBytes : 0);
       if (page.length < recordsMax && bytes < pageBytesMax) continue;
@@ -263,16 +315,38 @@ class MemorySnapshot implements Snapshot {
   }
 }
 
-function applied({ records, meta }: Contents, batch: CommitBatch): Contents {
+function applied({ records, damaged, meta }: Contents, batch: CommitBatch): Contents {
   const nextRecords = new Map(records);
   const nextMeta = new Map(meta);
-  for (const { namespace, key } of batch.removals) nextRecords.delete(mapKey(namespace, key));
-  for (const { record } of batch.puts) nextRecords.set(mapKey(record.namespace, record.key), record);
+  const nextDamaged = new Set(damaged);
+  for (const { namespace, key } of [...batch.removals, ...(batch.discards ?? [])]) {
+    nextRecords.delete(mapKey(namespace, key));
+    nextDamaged.delete(mapKey(namespace, key));
+  }
+  for (const { record } of batch.puts) {
+    nextRecords.set(mapKey(record.namespace, record.key), record);
+    nextDamaged.delete(mapKey(record.namespace, record.key));
+  }
   for (const [name, value] of batch.meta) {
     if (value === undefined) nextMeta.delete(name);
     else nextMeta.set(name, value);
   }
-  return { records: nextRecords, meta: nextMeta };
+  return { records: nextRecords, damaged: nextDamaged, meta: nextMeta };
+}
+
+/** Tells of a damaged one, or throws where nobody listens. */
+function isSound({ damaged }: Contents, record: Record, onDamaged: OnDamaged | undefined): boolean {
+  const { namespace, key, position } = record;
+  if (!damaged.has(mapKey(namespace, key))) return true;
+  if (onDamaged === undefined) throw new MeridianError('DATA_LOSS', `${key} is damaged`, { reason: 'store-damaged' });
+  onDamaged({ namespace, key, position });
+  return false;
+}
+
+function soundRecord(contents: Contents, namespace: NamespaceId, key: string): Record | undefined {
+  const record = contents.records.get(mapKey(namespace, key));
+  if (record !== undefined) isSound(contents, record, undefined);
+  return record;
 }
 
 function storedOf(record: Record): Stored {

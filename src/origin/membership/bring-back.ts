@@ -1,9 +1,11 @@
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import { replaces } from '../../model/merge.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { headOf, type Record } from '../../model/record.ts';
 import { holds } from '../../model/rules.ts';
 import { stampWallMs } from '../../model/stamp.ts';
 import type { CommitView, Ledger } from '../../replication/ledger.ts';
+import { damagedRecord } from '../../replication/mending.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Store } from '../../store/store.ts';
 import type { OriginStores } from '../origin-options.ts';
@@ -55,7 +57,11 @@ export async function bringBack(options: BringBackOptions): Promise<void> {
     const meta = new Map([[keptName, Buffer.from(JSON.stringify(apart))]]);
     await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
   }
-  await stores.dropAside();
+  const damaged = stores.aside.reduce((sum, aside) => sum + aside.condition().damagedRecords, 0);
+  if (damaged === 0) return stores.dropAside();
+  throw new MeridianError('DATA_LOSS', `${damaged} records of the store that was put aside are damaged: it is kept`, {
+    reason: 'store-damaged',
+  });
 }
 
 export async function readKeptApart(store: Pick<Store, 'meta'>): Promise<KeptApart | undefined> {
@@ -67,7 +73,11 @@ async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<vo
   const { registry } = options.ledger;
   // Of a namespace that nobody knows any more the deletion may be purged too; those that only this disk knew came first.
   const isKnown = ({ namespace }: Record) => namespace === registryNamespace || registry.lives(namespace);
-  const brings = (record: Record, view: CommitView) => replaces(record, view.head(record)) && isKnown(record);
+  const brings = (record: Record, view: CommitView) => {
+    // Which of the two is the later one cannot be told before that is mended.
+    if (view.damaged(record) !== undefined) throw damagedRecord(record);
+    return replaces(record, view.head(record)) && isKnown(record);
+  };
   let page: Record[] = [];
   for await (const record of unheld(aside, options)) {
     if (!isYoung(record, options)) continue;
@@ -86,20 +96,25 @@ async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<vo
 async function* unheld(aside: Store, { ledger }: BringBackOptions): AsyncGenerator<Record> {
   const snapshot = aside.snapshot();
   try {
-    for await (const stored of snapshot.records({})) {
+    // What is damaged there is counted: the store stays where it is (see `bringBack`).
+    for await (const stored of snapshot.records({}, () => {})) {
       const { logs } = ledger.registry;
       const missing = stored.filter(
         (record) => !isOfLogs(record) && !logs.coversPosition(ledger.state.covered, record.position),
       );
-      const held = await ledger.store.heads(missing);
+      const held = await ledger.store.heads(missing, (damaged) => ledger.awaits(damaged));
       for (const [index, key] of missing.entries()) {
-        const record = await snapshot.read(key);
+        const record = await snapshot.read(key).catch(unlessDamaged);
         if (record !== undefined && replaces(headOf(record), held[index])) yield record;
       }
     }
   } finally {
     await snapshot.close();
   }
+}
+
+function unlessDamaged(error: unknown): undefined {
+  if (!isMeridianError(error, 'DATA_LOSS')) throw error;
 }
 
 /** Younger than the retention by every clock that is permitted. */

@@ -1,5 +1,6 @@
+import type { RecordKey } from '../../model/key.ts';
 import { registryNamespace } from '../../model/namespace.ts';
-import type { LogId } from '../../model/position.ts';
+import type { LogId, MemberId } from '../../model/position.ts';
 import type { Record } from '../../model/record.ts';
 import { holds } from '../../model/rules.ts';
 import type { CommitView, Decision, Ledger } from '../../replication/ledger.ts';
@@ -81,14 +82,22 @@ export class Rewrite {
     this.#cleanAt = now;
   }
 
+  /** Who the registry's records of logs speak of says them anew (rule R22); a member that was removed says nothing. */
+  #isSaidAnew(record: RecordKey): boolean {
+    const [kind, member] = record.key.split('/');
+    if (!isOfLogs(record) || kind === 'removed') return false;
+    return kind === 'log' || this.#options.ledger.registry.logs.removal(member as MemberId) === undefined;
+  }
+
   async #beyond(log: LogId, final: number): Promise<readonly Record[]> {
     const { snapshot } = this.#options.ledger.instant();
     const records: Record[] = [];
     let bytes = 0;
     try {
-      for await (const page of snapshot.log(log, final + 1)) {
+      // A damaged one cannot be written again; its key says so until it is mended or written.
+      for await (const page of snapshot.log(log, final + 1, () => {})) {
         for (const stored of page) {
-          const record = isOfLogs(stored) ? undefined : await snapshot.read(stored);
+          const record = this.#isSaidAnew(stored) ? undefined : await snapshot.read(stored);
           if (record === undefined) continue;
           records.push(record);
           bytes += record.kind === 'live' ? record.value.byteLength : 0;
@@ -102,7 +111,7 @@ export class Rewrite {
   }
 }
 
-/** What the registry says of logs is not written again: who it speaks of says it anew (rule R22). */
+/** What the registry says of logs. */
 export function isOfLogs({ namespace, key }: Pick<Record, 'namespace' | 'key'>): boolean {
   return namespace === registryNamespace && /^(log|current|removed)\//.test(key);
 }

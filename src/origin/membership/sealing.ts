@@ -194,7 +194,9 @@ export class Sealing {
     const { ledger, ownLog } = this.#options;
     const { logs } = ledger.registry;
     const known = logs.get(log);
-    if (known === undefined || log === ownLog.id) return Number.POSITIVE_INFINITY;
+    if (log === ownLog.id) return Number.POSITIVE_INFINITY;
+    // What registered it went with a disk, or is still to come. This is asked again where all that others cover is here.
+    if (known === undefined) return logs.reach(ledger.state.covered, log);
     const { seal, member } = known;
     if (member !== ownLog.member) {
       if (seal !== undefined) return seal.final;

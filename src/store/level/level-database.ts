@@ -1,26 +1,73 @@
 import { readdir } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import { Acknowledged } from '../files/acknowledged.ts';
+import { type BeforeOpening, beforeOpening, commitsMissing } from '../integrity/before-opening.ts';
+import { commitsKey, decodeCommitCount } from '../integrity/commit-count.ts';
+import { rangesIn } from '../integrity/key-range.ts';
+import { forgetPending, settleDamage } from '../integrity/quarantine.ts';
 import { damaged, storeError } from './level-errors.ts';
-import { dataTables, erasingKey, formatKey, metaTable, tableBounds } from './level-keys.ts';
+import { dataTables, doubtsKey, erasingKey, formatKey, metaTable, tableBounds } from './level-keys.ts';
 import { formatRow, formatVersion } from './level-operations.ts';
 import { type LevelOptions, levelDefaults } from './level-options.ts';
 
 /** LevelDB as the store uses it: keys are text, rows are bytes. */
 export type Database = ClassicLevel<string, Buffer>;
 
+export interface Opened {
+  readonly database: Database;
+  readonly acknowledged: Acknowledged;
+  /** Number of the last commit that it holds. */
+  readonly commits: number;
+  /** Acknowledged commits that it no longer holds, as was accepted. */
+  readonly acceptedLoss: number;
+}
+
 /**
- * Opens the folder, or makes a new store of an absent or empty one, and finishes an erase that was interrupted.
- * @throws UNAVAILABLE where another process has it open; DATA_LOSS where it is damaged, of a later format, or no store
- * of Meridian's; INTERNAL where the disk fails
+ * Opens the folder, or makes a new store of an absent or empty one, and finishes an erase that was interrupted. What
+ * LevelDB would read without a look at its checksums is verified before (before-opening.ts).
+ * @throws UNAVAILABLE where another process has it open; DATA_LOSS where acknowledged commits are missing, where it is
+ * damaged beyond single records, of a later format, or no store of Meridian's; INTERNAL where the disk fails
  */
-export async function openDatabase(directory: string, options: LevelOptions): Promise<Database> {
+export async function openDatabase(directory: string, options: LevelOptions): Promise<Opened> {
+  const settings = { ...levelDefaults, ...options };
   await refuseHeadless(directory);
-  const { cacheBytes, writeBufferBytes, blockBytes, tableBytes, openFilesMax, compression } = {
-    ...levelDefaults,
-    ...options,
-  };
-  const database: Database = new ClassicLevel<string, Buffer>(directory, {
+  const found = await beforeOpening(directory, settings).catch((error: unknown) => {
+    throw refusal(storeError(error), directory);
+  });
+  const database = levelOf(directory, settings);
+  try {
+    await database.open();
+    // A block that is blank now may have held the format.
+    if (rangesIn('s', found.damaged).length > 0) await database.put(formatKey, formatRow() as Buffer, { sync: true });
+    await checkFormat(database, directory);
+    if (database.getSync(erasingKey) !== undefined) await eraseData(database);
+    else if (found.damaged.length > 0) await settleDamage(database, found.damaged, settings.acceptLoss);
+    if (settings.acceptLoss) await database.del(doubtsKey, { sync: true });
+    await forgetPending(directory);
+    return await checkCommits(database, directory, found, settings.acceptLoss);
+  } catch (error) {
+    await database.close();
+    throw refusal(storeError(error), directory);
+  }
+}
+
+/** Compares what was acknowledged with what is there, once LevelDB has taken over its logs. */
+async function checkCommits(database: Database, directory: string, found: BeforeOpening, acceptLoss: boolean) {
+  const held = decodeCommitCount(database.getSync(commitsKey))?.number ?? 0;
+  // Where the number itself was lost with its block, the logs were whole, and nothing speaks against the claim.
+  const commits = rangesIn('s', found.damaged).length > 0 ? Math.max(held, found.acknowledged) : held;
+  if (commits < found.acknowledged && !acceptLoss) {
+    throw commitsMissing({ from: commits + 1, through: found.acknowledged }, 'its write-ahead log ends before them');
+  }
+  const acknowledged = Acknowledged.open(directory);
+  if (acknowledged.commits > commits) acknowledged.reset(commits);
+  return { database, acknowledged, commits, acceptedLoss: Math.max(0, found.acknowledged - commits) };
+}
+
+function levelOf(directory: string, settings: Required<LevelOptions>): Database {
+  const { cacheBytes, writeBufferBytes, blockBytes, tableBytes, openFilesMax, compression } = settings;
+  return new ClassicLevel<string, Buffer>(directory, {
     keyEncoding: 'utf8',
     valueEncoding: 'buffer',
     cacheSize: cacheBytes,
@@ -30,15 +77,6 @@ export async function openDatabase(directory: string, options: LevelOptions): Pr
     maxOpenFiles: openFilesMax,
     compression,
   });
-  try {
-    await database.open();
-    await checkFormat(database, directory);
-    if (database.getSync(erasingKey) !== undefined) await eraseData(database);
-    return database;
-  } catch (error) {
-    await database.close();
-    throw refusal(storeError(error), directory);
-  }
 }
 
 /**

@@ -20,13 +20,16 @@ import { endedAtSeconds } from '../store.ts';
  *   l <log 16>    <sequence 12>                    → namespace and key
  *   e <seconds 10> <namespace 32> <key>            live records that expire
  *   g <seconds 10> <namespace 32> <key>            tombstones ("graves"), by when they ended
+ *   d <namespace 32> <key>                         records whose row is lost (quarantine.ts)
  */
 
 export const formatKey = 'sformat';
 export const erasingKey = 'serasing';
+/** Ranges in which an absent key may have been there (quarantine.ts). */
+export const doubtsKey = 'sdoubts';
 
 /** The tables of records and of what goes with them. */
-export const dataTables = ['e', 'g', 'l', 'r', 'v'] as const;
+export const dataTables = ['d', 'e', 'g', 'l', 'r', 'v'] as const;
 export const metaTable = 'm';
 
 const sequenceDigits = 12;
@@ -39,6 +42,10 @@ export function metaKey(name: string): string {
 
 export function metaNameIn(key: string): string {
   return key.slice(metaTable.length);
+}
+
+export function damageKey({ namespace, key }: RecordKey): string {
+  return `d${namespace}${key}`;
 }
 
 export function recordKey({ namespace, key }: RecordKey): string {

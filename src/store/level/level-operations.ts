@@ -1,7 +1,8 @@
 import { mapKey } from '../../model/key.ts';
 import type { Head, Record } from '../../model/record.ts';
-import type { CommitBatch } from '../store.ts';
-import { endedKey, formatKey, logKey, metaKey, recordKey } from './level-keys.ts';
+import { type CommitCount, commitsKey, encodeCommitCount } from '../integrity/commit-count.ts';
+import type { CommitBatch, Damaged } from '../store.ts';
+import { damageKey, endedKey, logKey, metaKey, recordKey } from './level-keys.ts';
 import { encodeRow, inlineBytesMax, isApart } from './level-row.ts';
 import { chunkKeys, chunksOf } from './level-value.ts';
 
@@ -20,8 +21,22 @@ export function formatRow(): Uint8Array {
   return Buffer.from(String(formatVersion));
 }
 
-/** Adds all that a commit changes. What goes comes first, so that what comes may take its place. */
-export function addOperations(batch: LevelBatch, { puts, removals, meta, sync }: CommitBatch): void {
+/**
+ * Adds all that a commit changes. What goes comes first, so that what comes may take its place.
+ * @param healed damaged records that this batch overwrites or discards
+ */
+export function addOperations(
+  batch: LevelBatch,
+  { puts, removals, meta }: CommitBatch,
+  count: CommitCount,
+  healed: readonly Damaged[],
+): void {
+  batch.put(commitsKey, encodeCommitCount(count));
+  for (const damaged of healed) {
+    if (damaged.position !== undefined) batch.del(logKey(damaged.position));
+    batch.del(damageKey(damaged));
+    batch.del(recordKey(damaged));
+  }
   for (const { held } of puts) if (held !== undefined) removeTraces(batch, held);
   for (const head of removals) {
     removeTraces(batch, head);
@@ -32,8 +47,6 @@ export function addOperations(batch: LevelBatch, { puts, removals, meta, sync }:
     if (value === undefined) batch.del(metaKey(name));
     else batch.put(metaKey(name), value);
   }
-  // LevelDB writes, and so syncs, nothing for an empty batch; yet earlier batches are to be synced with this one.
-  if (sync && puts.length + removals.length + meta.size === 0) batch.put(formatKey, formatRow());
 }
 
 /** What stands elsewhere for a record that goes: its place in the log, in the index of ends, its chunks. */

@@ -15,6 +15,15 @@ export interface LevelOptions {
   readonly openFilesMax?: number;
   /** Whether blocks are compressed (Snappy); default true. */
   readonly compression?: boolean;
+  /** Opens also where acknowledged commits or named state are missing; default false. */
+  readonly acceptLoss?: boolean;
+  /**
+   * Bytes of tables that are verified before the store is used, about; default 2 GiB, which takes some seconds. The rest
+   * is for a scrub. After a crash all are verified, since a block that cannot be read may have been its cause.
+   */
+  readonly verifyBytes?: number;
+  /** Bytes of the disk that are left to deletions and to LevelDB's own work: below, puts are refused; default 64 MiB. */
+  readonly reserveBytes?: number;
 }
 
 export const levelDefaults: Required<LevelOptions> = {
@@ -24,4 +33,7 @@ export const levelDefaults: Required<LevelOptions> = {
   tableBytes: 8 * 1024 * 1024,
   openFilesMax: 512,
   compression: true,
+  acceptLoss: false,
+  verifyBytes: 2 * 1024 * 1024 * 1024,
+  reserveBytes: 64 * 1024 * 1024,
 };

@@ -1,9 +1,10 @@
 import type { Snapshot as LevelView } from 'classic-level';
 import type { RecordKey } from '../../model/key.ts';
 import type { Head, Record } from '../../model/record.ts';
+import type { Damaged, OnDamaged } from '../store.ts';
 import type { Database } from './level-database.ts';
 import { recordKey } from './level-keys.ts';
-import { decodeRow, type Row } from './level-row.ts';
+import { damagedRecord, decodeRow, isDamaged, parseRow, type Row } from './level-row.ts';
 import { assemble, chunkKeys, withValue } from './level-value.ts';
 
 /** Of the newest state, or of a snapshot's. */
@@ -21,7 +22,7 @@ export async function readRows(
   database: Database,
   keys: readonly RecordKey[],
   from: ReadFrom,
-): Promise<Array<Row | undefined>> {
+): Promise<Array<Row | Damaged | undefined>> {
   const names = keys.map(recordKey);
   const rows =
     names.length <= rowsOnTheSpotMax
@@ -29,16 +30,23 @@ export async function readRows(
       : await database.getMany(names, from);
   return keys.map((key, index) => {
     const row = rows[index];
-    return row === undefined ? undefined : decodeRow(key, row);
+    return row === undefined ? undefined : parseRow(key, row);
   });
 }
 
+/** @throws DATA_LOSS of a damaged one, where nobody is told of it instead */
 export async function readHeads(
   database: Database,
   keys: readonly RecordKey[],
-  from: ReadFrom,
+  onDamaged: OnDamaged | undefined,
 ): Promise<Array<Head | undefined>> {
-  return (await readRows(database, keys, from)).map((row) => row?.head);
+  return (await readRows(database, keys, {})).map((row) => {
+    if (row === undefined) return undefined;
+    if (!isDamaged(row)) return row.head;
+    if (onDamaged === undefined) throw damagedRecord(row);
+    onDamaged(row);
+    return undefined;
+  });
 }
 
 /** The record of one look: `overwritten` where its value went between the look at its row and that at its chunks. */

@@ -1,9 +1,11 @@
 import { crc32 } from 'node:zlib';
 import { assert } from '../../model/assert.ts';
+import type { MeridianError } from '../../model/errors.ts';
 import type { RecordKey } from '../../model/key.ts';
-import type { LogId } from '../../model/position.ts';
+import type { LogId, Position } from '../../model/position.ts';
 import type { Head, LiveHead, Record, Tombstone } from '../../model/record.ts';
 import type { Stamp } from '../../model/stamp.ts';
+import type { Damaged } from '../store.ts';
 import { damaged } from './level-errors.ts';
 
 /*
@@ -13,13 +15,14 @@ import { damaged } from './level-errors.ts';
  *   | the value, or where that is large, its length 4 and checksum 4
  *
  * The position's log is left out where it is the stamp's. LevelDB's binding does not verify block checksums, so rows
- * carry their own (CRC-32 of all that follows): damage is told, and not served.
+ * carry their own (CRC-32 of all that follows): damage is told, and not served. A record whose row is lost has one that
+ * says so, with its position alone (quarantine.ts).
  */
 
 /** A value of more bytes is kept apart from its row. It is part of the format. */
 export const inlineBytesMax = 4096;
 
-const flag = { tombstone: 1, metadata: 2, expiry: 4, apart: 8, log: 16 } as const;
+const flag = { tombstone: 1, metadata: 2, expiry: 4, apart: 8, log: 16, damaged: 32 } as const;
 const flagsAt = 4;
 const stampAt = 5;
 const sequenceAt = 21;
@@ -76,14 +79,38 @@ export function encodeRow(record: Record): Uint8Array {
   return row;
 }
 
+/** Stands where a record's row was lost. */
+export function encodeDamagedRow({ log, sequence }: Position): Uint8Array {
+  const row = Buffer.alloc(optionalAt + 8);
+  row[flagsAt] = flag.damaged;
+  row.writeUIntBE(sequence, sequenceAt, 6);
+  row.write(log, optionalAt, 8, 'hex');
+  row.writeUInt32BE(crc32(row.subarray(flagsAt)), 0);
+  return row;
+}
+
+export function isDamaged(row: Row | Damaged): row is Damaged {
+  return !('head' in row);
+}
+
+export function damagedRecord({ namespace, key }: RecordKey): MeridianError {
+  return damaged(
+    `the record of ${JSON.stringify(key)} in namespace ${namespace} is lost; writing or deleting it heals it`,
+  );
+}
+
 /** @throws DATA_LOSS where the row is not as it was written */
-export function decodeRow({ namespace, key }: RecordKey, row: Buffer): Row {
-  if (row.byteLength < optionalAt || row.readUInt32BE(0) !== crc32(row.subarray(flagsAt))) {
-    throw damaged(`the row of ${JSON.stringify(key)} in namespace ${namespace} fails its checksum`);
-  }
+export function decodeRow(key: RecordKey, bytes: Buffer): Row {
+  const row = parseRow(key, bytes);
+  if (isDamaged(row)) throw damagedRecord(key);
+  return row;
+}
+
+export function parseRow({ namespace, key }: RecordKey, row: Buffer): Row | Damaged {
+  if (row.byteLength < optionalAt || row.readUInt32BE(0) !== crc32(row.subarray(flagsAt))) return { namespace, key };
   const flags = row[flagsAt] ?? 0;
+  if ((flags & flag.damaged) !== 0) return { namespace, key, position: positionOfLost(row) };
   const stamp = row.toString('hex', stampAt, sequenceAt) as Stamp;
-  const sequence = row.readUIntBE(sequenceAt, 6);
   let at = optionalAt;
   let log = stamp.slice(16) as LogId;
   if ((flags & flag.log) !== 0) {
@@ -95,7 +122,7 @@ export function decodeRow({ namespace, key }: RecordKey, row: Buffer): Row {
     expiresAt = row.readUIntBE(at, 6);
     at += 6;
   }
-  const position = { log, sequence };
+  const position = { log, sequence: row.readUIntBE(sequenceAt, 6) };
   // Absent fields are left out, and present ones set one by one: a spread here would halve the speed of scans.
   if ((flags & flag.tombstone) !== 0) {
     const head: Mutable<Tombstone> = { kind: 'tombstone', namespace, key, stamp, position };
@@ -118,6 +145,11 @@ export function decodeRow({ namespace, key }: RecordKey, row: Buffer): Row {
     value: apart ? undefined : row.subarray(at),
     checksum: apart ? row.readUInt32BE(at + 4) : 0,
   };
+}
+
+function positionOfLost(row: Buffer): Position {
+  const log = row.toString('hex', optionalAt, optionalAt + 8) as LogId;
+  return { log, sequence: row.readUIntBE(sequenceAt, 6) };
 }
 
 type Mutable<T> = { -readonly [field in keyof T]: T[field] };

@@ -1,12 +1,14 @@
 import type { Snapshot as LevelView } from 'classic-level';
 import type { RecordKey } from '../../model/key.ts';
-import type { LogId } from '../../model/position.ts';
+import type { LogId, Position } from '../../model/position.ts';
 import type { Head, Record } from '../../model/record.ts';
-import type { RecordRange, Snapshot, Stored } from '../store.ts';
+import type { KnownDamage } from '../integrity/known-damage.ts';
+import type { Damaged, OnDamaged, RecordRange, Snapshot, Stored } from '../store.ts';
 import type { Database } from './level-database.ts';
 import { closed, damaged, storeError } from './level-errors.ts';
 import {
   endedBounds,
+  endedKey,
   endedKeySkip,
   type KeyBounds,
   logBounds,
@@ -16,7 +18,7 @@ import {
   tableBounds,
 } from './level-keys.ts';
 import { readRecord, readRows } from './level-reader.ts';
-import { decodeRow, type Row } from './level-row.ts';
+import { damagedRecord, isDamaged, parseRow, type Row } from './level-row.ts';
 import { readAhead } from './read-ahead.ts';
 
 const pageRecordsDefault = 256;
@@ -26,45 +28,64 @@ const indexPageRecordsMax = 64;
 
 type Entry = [string, Buffer];
 
+interface Indexed {
+  readonly entry: Entry;
+  readonly key: RecordKey;
+  readonly row: Row | Damaged | undefined;
+}
+
 /** A LevelDB snapshot: it sees one state of all tables, whatever is committed meanwhile. */
 export class LevelSnapshot implements Snapshot {
   readonly #database: Database;
   readonly #snapshot: LevelView;
+  readonly #damage: KnownDamage;
   #closed = false;
 
-  constructor(database: Database) {
+  constructor(database: Database, damage: KnownDamage) {
     this.#database = database;
     this.#snapshot = database.snapshot();
+    this.#damage = damage;
   }
 
   async read(key: RecordKey): Promise<Record | undefined> {
-    const record = await this.#guard(() => readRecord(this.#database, key, { snapshot: this.#snapshot }));
-    if (record === 'overwritten') throw damaged(`the value of ${JSON.stringify(key.key)} is missing`);
+    const look = () => readRecord(this.#database, key, { snapshot: this.#snapshot });
+    const record = await this.#guard(() => this.#damage.noting(key, look));
+    if (record === undefined) return this.#damage.checkAbsence(key);
+    if (record === 'overwritten') {
+      this.#damage.note({ namespace: key.namespace, key: key.key });
+      throw damaged(`the value of ${JSON.stringify(key.key)} is missing`);
+    }
     return record;
   }
 
-  async *records(range: RecordRange): AsyncGenerator<readonly Stored[]> {
+  async *records(range: RecordRange, onDamaged?: OnDamaged): AsyncGenerator<readonly Stored[]> {
     const pages = this.#pages(recordBounds(range), range.pageRecordsMax ?? pageRecordsDefault);
     for await (const page of readAhead(pages)) {
-      yield page.map(([name, row]) => storedOf(decodeRow(parseRecordKey(name, 1), row)));
+      const rows = page.map(([name, row]) => parseRow(parseRecordKey(name, 1), row));
+      const sound = this.#sound(rows, onDamaged).map(storedOf);
+      if (sound.length > 0) yield sound;
     }
   }
 
-  async *log(log: LogId, fromSequence: number): AsyncGenerator<readonly Stored[]> {
-    const rows = this.#indexed(logBounds(log, fromSequence), ([, value]) => parseRecordKey(value.toString(), 0));
-    for await (const page of readAhead(rows)) {
-      yield page.map(([[name], row]) => {
-        if (row.head.position.sequence !== parseLogKey(name).sequence) throw damaged(`log entry ${name}`);
-        return storedOf(row);
-      });
+  async *log(log: LogId, fromSequence: number, onDamaged?: OnDamaged): AsyncGenerator<readonly Stored[]> {
+    const pages = this.#indexed(logBounds(log, fromSequence), ([, value]) => parseRecordKey(value.toString(), 0));
+    for await (const page of readAhead(pages)) {
+      const rows = page.flatMap(({ entry: [name], key, row }) => loggedAt(parseLogKey(name), key, row));
+      const sound = this.#sound(rows, onDamaged).map(storedOf);
+      if (sound.length > 0) yield sound;
     }
   }
 
   async *ended(kind: Head['kind'], throughSeconds: number): AsyncGenerator<readonly Head[]> {
     if (throughSeconds < 0) return;
     const bounds = endedBounds(kind, Math.floor(throughSeconds));
-    const rows = this.#indexed(bounds, ([name]) => parseRecordKey(name, endedKeySkip));
-    for await (const page of rows) yield page.map(([, row]) => row.head);
+    for await (const page of this.#indexed(bounds, ([name]) => parseRecordKey(name, endedKeySkip))) {
+      // What damage left behind is passed by: an entry of a record that is lost, or of one that was written again.
+      const heads = page.flatMap(({ entry: [name], row }) =>
+        row === undefined || isDamaged(row) || endedKey(row.head) !== name ? [] : [row.head],
+      );
+      if (heads.length > 0) yield heads;
+    }
   }
 
   async logs(): Promise<readonly LogId[]> {
@@ -86,17 +107,25 @@ export class LevelSnapshot implements Snapshot {
     await this.#snapshot.close();
   }
 
-  /** The entries of an index, each with the row of the record that it names, and that is there therefore. */
-  async *#indexed(bounds: KeyBounds, keyOf: (entry: Entry) => RecordKey): AsyncGenerator<Array<[Entry, Row]>, void> {
+  /** The entries of an index, each with the row of the record that it names: there always, where nothing is damaged. */
+  async *#indexed(bounds: KeyBounds, keyOf: (entry: Entry) => RecordKey): AsyncGenerator<Indexed[], void> {
     for await (const entries of this.#pages(bounds, indexPageRecordsMax)) {
       const keys = entries.map(keyOf);
       const rows = await this.#guard(() => readRows(this.#database, keys, { snapshot: this.#snapshot }));
-      yield entries.map((entry, index) => {
-        const row = rows[index];
-        if (row === undefined) throw damaged(`the entry ${entry[0]} of an index names a record that is not there`);
-        return [entry, row];
-      });
+      yield entries.map((entry, index) => ({ entry, key: keys[index] ?? keyOf(entry), row: rows[index] }));
     }
+  }
+
+  /** The rows that can be read; the others are told of, or where nobody listens, thrown. */
+  #sound(rows: ReadonlyArray<Row | Damaged>, onDamaged: OnDamaged | undefined): readonly Row[] {
+    if (!rows.some(isDamaged)) return rows as readonly Row[];
+    return rows.filter((row): row is Row => {
+      if (!isDamaged(row)) return true;
+      this.#damage.note(row);
+      if (onDamaged === undefined) throw damagedRecord(row);
+      onDamaged(row);
+      return false;
+    });
   }
 
   async *#pages(bounds: KeyBounds, pageRecordsMax: number): AsyncGenerator<Entry[], void> {
@@ -123,6 +152,21 @@ export class LevelSnapshot implements Snapshot {
       throw storeError(error);
     }
   }
+}
+
+/**
+ * What an entry of the log stands for. A row at another position means that the entry was left behind where a damaged
+ * record was overwritten, unless that row is the older one: then the newer is lost.
+ */
+function loggedAt(
+  position: Position,
+  { namespace, key }: RecordKey,
+  row: Row | Damaged | undefined,
+): Array<Row | Damaged> {
+  if (row === undefined || isDamaged(row)) return [{ namespace, key, position }];
+  const found = row.head.position;
+  if (found.log === position.log && found.sequence === position.sequence) return [row];
+  return found.log === position.log && found.sequence < position.sequence ? [{ namespace, key, position }] : [];
 }
 
 /** Adds the value to the head itself, which nobody else has yet: a copy would cost as much as the decoding. */

@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, rmdir, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMeridianError } from '../../../src/model/errors.ts';
 import { openLevelStore } from '../../../src/store/level-store.ts';
-import { live, noise, logOne } from '../../contract/sample-records.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { live, logOne, noise, tombstone } from '../../contract/sample-records.ts';
 import { collect, commit, expectRecord, withSnapshot } from '../../contract/store-driver.ts';
 
 const mountBytes = 48 * 1024 * 1024;
@@ -35,7 +36,8 @@ describe.runIf(mountable())('a store on a disk that is full', () => {
   it('rejects the commit, takes nothing more, and has every acknowledged write once there is room', async () => {
     const ballast = join(folder, 'ballast');
     await writeFile(ballast, Buffer.alloc(ballastBytes, 1));
-    const store = await openLevelStore(join(folder, 'store'), { writeBufferBytes: 1024 * 1024 });
+    // Without a reserve, so that the disk fills up under LevelDB.
+    const store = await openLevelStore(join(folder, 'store'), { writeBufferBytes: 1024 * 1024, reserveBytes: 0 });
     const put = (n: number) => live({ key: `k${n}`, sequence: n, value: noise(200_000, n) });
     let acknowledged = 0;
     let refusal: unknown;
@@ -61,6 +63,66 @@ describe.runIf(mountable())('a store on a disk that is full', () => {
     expect(logged).toHaveLength(last);
     await commit(store, { puts: [put(last + 1)], sync: true });
     expectRecord(await store.read(put(last + 1)), put(last + 1));
+    await store.close();
+  });
+
+  it('refuses values at once while a reserve is left, reads and deletes on, and takes them again by itself', async () => {
+    const ballast = join(folder, 'ballast');
+    await writeFile(ballast, Buffer.alloc(ballastBytes, 1));
+    const settings = { writeBufferBytes: 1024 * 1024, reserveBytes: 8 * 1024 * 1024 };
+    const store = await openLevelStore(join(folder, 'store'), settings);
+    const put = (n: number) => live({ key: `k${n}`, sequence: n, value: noise(200_000, n) });
+    let held = 0;
+    const fill = async (store: Store) => {
+      for (;;) {
+        try {
+          await commit(store, { puts: [put(held + 1)], sync: true });
+          held++;
+        } catch (error) {
+          return error;
+        }
+      }
+    };
+    const refusal = await fill(store);
+    expect(isMeridianError(refusal, 'RESOURCE_EXHAUSTED'), `${refusal}`).toBe(true);
+    expect(store.condition().full).toBe(true);
+    for (let n = 1; n <= held; n++) expectRecord(await store.read(put(n)), put(n));
+    await store.close();
+    const again = await openLevelStore(join(folder, 'store'), settings);
+    // A start turns logs into tables, which may leave some room.
+    expect(isMeridianError(await fill(again), 'RESOURCE_EXHAUSTED')).toBe(true);
+    for (let n = 1; n <= 3; n++)
+      await commit(again, { puts: [tombstone({ key: `k${n}`, sequence: 1000 + n })], sync: true });
+    expect((await again.read(put(1)))?.kind).toBe('tombstone');
+    await rm(ballast);
+    await commit(again, { puts: [put(held + 1)], sync: true });
+    expect(again.condition().full).toBe(false);
+    expectRecord(await again.read(put(held + 1)), put(held + 1));
+    await again.close();
+  });
+
+  it('reads on where a commit failed and there is no room to open the store again, until there is', async () => {
+    const path = join(folder, 'store');
+    const store = await openLevelStore(path, { writeBufferBytes: 1024 * 1024, reserveBytes: 8 * 1024 * 1024 });
+    const kept = live({ key: 'kept', sequence: 1 });
+    await commit(store, { puts: [kept] });
+    await rename(path, `${path}-away`); // Its logs can no longer be synced.
+    await expect(commit(store, { meta: { a: '1' }, sync: true })).rejects.toMatchObject({ code: 'INTERNAL' });
+    await rename(`${path}-away`, path);
+    const ballast = join(folder, 'ballast');
+    const { bavail, bsize } = await statfs(folder);
+    await writeFile(ballast, Buffer.alloc(bavail * bsize - 1024 * 1024));
+    await expect(store.reopen()).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      details: { reason: 'disk-full' },
+    });
+    expectRecord(await store.read(kept), kept);
+    expect(store.condition().full).toBe(true);
+    await expect(commit(store, { meta: { a: '1' } })).rejects.toMatchObject({ details: { reason: 'store-failed' } });
+    await rm(ballast);
+    await store.reopen();
+    expectRecord(await store.read(kept), kept);
+    await commit(store, { puts: [live({ key: 'later', sequence: 2 })], sync: true });
     await store.close();
   });
 });

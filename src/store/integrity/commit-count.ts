@@ -1,0 +1,29 @@
+/*
+ * Each commit of a store has a number, one more than the commit before it. The first change of its batch sets
+ * `commitsKey` to that number and to the number of the last commit that was synced when it was made: so a write-ahead
+ * log tells by itself which commits it holds, and, of a place in its midst that cannot be read, whether acknowledged
+ * ones were there.
+ */
+
+export const commitsKey = 'scommits';
+
+export interface CommitCount {
+  /** This commit's own. */
+  readonly number: number;
+  /** Synced when this one was made. */
+  readonly acknowledged: number;
+}
+
+const numberBytes = 6;
+
+export function encodeCommitCount({ number, acknowledged }: CommitCount): Uint8Array {
+  const bytes = Buffer.allocUnsafe(2 * numberBytes);
+  bytes.writeUIntBE(acknowledged, bytes.writeUIntBE(number, 0, numberBytes), numberBytes);
+  return bytes;
+}
+
+/** Undefined where these bytes are no such numbers. */
+export function decodeCommitCount(bytes: Buffer | undefined): CommitCount | undefined {
+  if (bytes?.length !== 2 * numberBytes) return undefined;
+  return { number: bytes.readUIntBE(0, numberBytes), acknowledged: bytes.readUIntBE(numberBytes, numberBytes) };
+}

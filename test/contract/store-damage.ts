@@ -1,0 +1,75 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RecordKey } from '../../src/model/key.ts';
+import { headOf } from '../../src/model/record.ts';
+import type { Damaged, Store } from '../../src/store/store.ts';
+import { live, logOne, namespaceA, noise, sampleSeconds, tombstone } from './sample-records.ts';
+import { collect, commit, expectRecord, keysOf, withSnapshot } from './store-driver.ts';
+
+/** The part of a store's contract that is about records that cannot be read; `storeContract` runs it with the rest. */
+export function storeDamage(test: { readonly store: Store; damage(key: RecordKey): Promise<void> }): void {
+  const at = (key: string) => ({ namespace: namespaceA, key });
+  const records = ['a', 'b', 'c', 'd'].map((key, i) =>
+    live({ key, sequence: i + 1, value: noise(key === 'b' ? 9000 : 20, i), expiresAt: sampleSeconds + i }),
+  );
+
+  /** What each way of reading all shows, and what it tells to be damaged. */
+  async function scans(): Promise<Array<{ readonly shown: string[]; readonly damaged: string[] }>> {
+    const told: Damaged[][] = [[], [], []];
+    const heads = await test.store.heads(records, (found) => told[0]?.push(found));
+    return withSnapshot(test.store, async (view) => {
+      const inOrder = await collect(view.records({}, (found) => told[1]?.push(found)));
+      const logged = await collect(view.log(logOne, 0, (found) => told[2]?.push(found)));
+      const shown = [heads.filter((head) => head !== undefined), inOrder, logged];
+      return shown.map((list, index) => ({ shown: keysOf(list).sort(), damaged: keysOf(told[index] ?? []) }));
+    });
+  }
+
+  describe('contains damage to its record', () => {
+    beforeEach(async () => {
+      await commit(test.store, { puts: records, sync: true });
+      await test.damage(at('b'));
+    });
+
+    it('which says DATA_LOSS, while every other record reads', async () => {
+      await expect(test.store.read(at('b'))).rejects.toMatchObject({ code: 'DATA_LOSS' });
+      await expect(withSnapshot(test.store, (view) => view.read(at('b')))).rejects.toMatchObject({ code: 'DATA_LOSS' });
+      for (const record of records.filter(({ key }) => key !== 'b'))
+        expectRecord(await test.store.read(record), record);
+    });
+
+    it('which ends whatever reads past it without asking to be told', async () => {
+      await expect(test.store.heads(records)).rejects.toMatchObject({ code: 'DATA_LOSS' });
+      for (const scan of ['records', 'log'] as const) {
+        const read = withSnapshot(test.store, (view) =>
+          collect(scan === 'log' ? view.log(logOne, 0) : view.records({})),
+        );
+        await expect(read).rejects.toMatchObject({ code: 'DATA_LOSS' });
+      }
+    });
+
+    it('which is told of, while heads and scans show all others', async () => {
+      for (const scan of await scans()) expect(scan).toEqual({ shown: ['a', 'c', 'd'], damaged: ['b'] });
+      const ended = await withSnapshot(test.store, (view) => collect(view.ended('live', sampleSeconds + 60)));
+      expect(keysOf(ended)).toEqual(['a', 'c', 'd']);
+      expect(test.store.condition().damagedRecords).toBe(1);
+    });
+
+    it.each([
+      ['written', live({ key: 'b', sequence: 9 })],
+      ['deleted', tombstone({ key: 'b', sequence: 9 })],
+    ])('which is healed where it is %s', async (_how, record) => {
+      const [held] = await test.store.heads([record], () => {});
+      await test.store.commit({ puts: [{ record, held }], removals: [], meta: new Map(), sync: true });
+      expectRecord(await test.store.read(record), record);
+      for (const scan of await scans()) expect(scan).toEqual({ shown: ['a', 'b', 'c', 'd'], damaged: [] });
+      expect(await test.store.heads([record])).toEqual([headOf(record)]);
+      expect(test.store.condition().damagedRecords).toBe(0);
+    });
+
+    it('which goes without a trace where it is discarded', async () => {
+      await test.store.commit({ puts: [], removals: [], discards: [at('b')], meta: new Map(), sync: true });
+      expect(await test.store.read(at('b'))).toBeUndefined();
+      for (const scan of await scans()) expect(scan).toEqual({ shown: ['a', 'c', 'd'], damaged: [] });
+    });
+  });
+}

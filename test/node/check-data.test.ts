@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mapKey } from '../../src/model/key.ts';
+import { checkData } from '../../src/node/check-data.ts';
+import { openLevelStore } from '../../src/store/level-store.ts';
+import { namespaceA } from '../contract/sample-records.ts';
+import { change, chooseFile, makeSample, onCopy, type Sample, zero } from '../store/damage/damaged-copy.ts';
+import { makeFolder } from '../store/level-folder.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+
+let folder: Awaited<ReturnType<typeof makeFolder>>;
+let sample: Sample;
+
+beforeAll(async () => {
+  folder = await makeFolder();
+  sample = await makeSample(join(folder.path, 'store'), 600);
+});
+
+afterAll(() => folder.remove());
+
+/** The values of a salvage, by key. */
+async function savedIn(salvage: string): Promise<Map<string, Buffer>> {
+  const text = await readFile(join(salvage, `${namespaceA}.ndjson`), 'utf8');
+  const lines = text.trimEnd().split('\n');
+  return new Map(
+    lines.map((line) => {
+      const { key, value } = JSON.parse(line) as { readonly key: string; readonly value: string };
+      return [mapKey(namespaceA, key), Buffer.from(value, 'base64')];
+    }),
+  );
+}
+
+function liveCount(): number {
+  return [...sample.records.values()].filter((record) => record?.kind === 'live').length;
+}
+
+function expectNothingElse(saved: ReadonlyMap<string, Buffer>): void {
+  for (const [name, value] of saved) {
+    const record = sample.records.get(name);
+    expect(record?.kind === 'live' && Buffer.compare(record.value, value) === 0, name).toBe(true);
+  }
+}
+
+describe('the check of a stopped node', () => {
+  it('finds a whole store whole, and saves every value of it', async () => {
+    const salvage = join(folder.path, 'saved');
+    const [report] = await checkData(folder.path, salvage);
+    expect(report).toMatchObject({ whole: true, store: { acknowledged: 600 }, salvaged: { incomplete: 0 } });
+    const saved = await savedIn(join(salvage, 'store'));
+    expect(saved.size).toBe(liveCount());
+    expectNothingElse(saved);
+    expect(existsSync(join(salvage, 'store/scratch'))).toBe(false);
+  });
+
+  it('tells what is damaged in tables, saves the rest, and no older version of what is lost', async () => {
+    let incomplete = 0;
+    for (let seed = 1; seed <= 4; seed++) {
+      await onCopy(sample, async (path) => {
+        const random = new SeededRandom(seed);
+        await change(await chooseFile(path, /\.ldb$/, random), zero(4096, random));
+        const salvage = join(path, 'saved');
+        const [report] = await checkData(path, salvage);
+        expect(report?.whole).toBe(false);
+        expect(report?.store.damaged).toHaveLength(1);
+        const saved = await savedIn(salvage);
+        expectNothingElse(saved);
+        expect(saved.size).toBeGreaterThan(liveCount() * 0.7);
+        incomplete += report?.salvaged?.incomplete ?? 0;
+      });
+    }
+    expect(incomplete).toBeGreaterThan(0);
+  });
+
+  it('tells which acknowledged commits a log has lost, and saves what stands behind', async () => {
+    await onCopy(sample, async (path) => {
+      await change(await chooseFile(path, /^\d+\.log$/, new SeededRandom(1)), (bytes) => bytes.fill(0, 60, 80));
+      const salvage = join(path, 'saved');
+      const [report] = await checkData(path, salvage);
+      expect(report?.store.missing?.through).toBe(600);
+      const values = [...sample.records].filter(([, record]) => record?.kind === 'live');
+      const sequenceOf = ([, record]: (typeof values)[number]) => record?.position.sequence ?? 0;
+      const last = values.sort((x, y) => sequenceOf(x) - sequenceOf(y)).at(-1);
+      expect([...(await savedIn(salvage)).keys()]).toContain(last?.[0]);
+    });
+  });
+
+  it('is refused where a process has the store open, and where there is none', async () => {
+    await onCopy(sample, async (path) => {
+      const store = await openLevelStore(path);
+      if (process.platform === 'linux') {
+        await expect(checkData(path, undefined)).rejects.toMatchObject({ details: { reason: 'store-locked' } });
+      }
+      await store.close();
+    });
+    const nothing = join(folder.path, 'nothing');
+    await expect(checkData(nothing, undefined)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});

@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isMeridianError } from '../../src/model/errors.ts';
+import { meridianScript, ProcessCluster } from './process-cluster.ts';
+
+const keys = Array.from({ length: 400 }, (_, i) => `key ${String(i).padStart(3, '0')}`);
+const textOf = (key: string) => `value of ${key} `.repeat(20);
+
+describe('an origin whose data was damaged while it was stopped', () => {
+  let cluster: ProcessCluster;
+  let store: string;
+
+  beforeEach(async () => {
+    cluster = new ProcessCluster();
+    store = join(cluster.folder, 'iad/store');
+    const origin = await cluster.start('origin', 'iad');
+    const client = cluster.connect(origin);
+    await client.namespaces.create('kept');
+    await Promise.all(keys.map((key) => client.namespace('kept').put(key, textOf(key))));
+    await origin.kill();
+  });
+
+  afterEach(() => cluster.close());
+
+  function zeroIn(ending: string, fraction: number, bytes: number): void {
+    const name = readdirSync(store).find((each) => each.endsWith(ending)) ?? `none of ${ending}`;
+    const file = join(store, name);
+    const content = readFileSync(file);
+    const at = Math.floor(content.length * fraction);
+    writeFileSync(file, content.fill(0, at, at + bytes));
+  }
+
+  const run = (...words: string[]) =>
+    spawnSync(process.execPath, [meridianScript, ...words], { encoding: 'utf8', timeout: 60_000 });
+  const start = (...flags: string[]) =>
+    run('origin', '--data', join(cluster.folder, 'iad'), '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', ...flags);
+
+  it('refuses to start without the writes that its log lost, names the ways on, and goes on once that is accepted', async () => {
+    zeroIn('.log', 0.5, 100);
+    const refused = start();
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toMatch(/DATA_LOSS: .*commits \d+ to \d+ are missing.*check --salvage.*--accept-loss/);
+    const checked = run('check', '--data', join(cluster.folder, 'iad'), '--salvage', join(cluster.folder, 'saved'));
+    expect(checked.status).toBe(1);
+    expect(checked.stdout).toMatch(/missing: acknowledged commits[\s\S]*saved \d+ records/);
+    expect(start().status).toBe(1);
+    const again = cluster.connect(await cluster.start('origin', 'iad', { flags: ['--accept-loss'] }));
+    const first = keys[0] ?? '';
+    const found = await again.namespace('kept').get(first);
+    expect([null, textOf(first)]).toContain(found);
+  });
+
+  it('starts where blocks of a table are zeros, answers all other keys, and says DATA_LOSS of the lost ones', async () => {
+    await (await cluster.start('origin', 'iad')).kill(); // Its log becomes a table.
+    zeroIn('.ldb', 0.7, 512);
+    const again = cluster.connect(await cluster.start('origin', 'iad'));
+    const lost: string[] = [];
+    for (const key of keys) {
+      const found = await again
+        .namespace('kept')
+        .get(key)
+        .catch((error: unknown) => {
+          expect(isMeridianError(error, 'DATA_LOSS'), `${key}: ${error}`).toBe(true);
+          lost.push(key);
+          return textOf(key);
+        });
+      expect(found).toBe(textOf(key));
+    }
+    expect(lost.length).toBeGreaterThan(0);
+    expect(lost.length).toBeLessThan(60);
+  });
+});
