@@ -8,7 +8,7 @@ import { emptyVector, joinVectors, type VersionVector } from '../../model/versio
 import type { Ledger } from '../../replication/ledger.ts';
 import { type LogRecord, logKeys, type Removal } from '../../replication/logs.ts';
 import type { Members } from '../../replication/members.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
 import { majorityOf } from '../durability.ts';
 import type { OwnLog } from '../own-log.ts';
@@ -48,12 +48,16 @@ const reportHoldsMs = 60_000;
 const decideMs = 30_000;
 /** Milliseconds within which the others are told that nothing is decided. */
 const withdrawMs = 5_000;
+/** Milliseconds between two rounds of telling them after a restart. */
+const withdrawRestMs = 500;
 const reportName = (member: MemberId) => `origin/report/${member}`;
 
 export class Removals {
   readonly #options: RemovalsOptions;
   /** What is being removed from here now: once at a time, so that a failure withdraws its own report alone. */
   readonly #deciding = new Set<MemberId>();
+  /** Whose removal a restart of this origin broke off; until it is asked for again. */
+  readonly #brokenOff = new Set<MemberId>();
   /** What this origin reported, as on disk. */
   readonly #reported = new Map<MemberId, OpenReport>();
 
@@ -61,11 +65,37 @@ export class Removals {
     this.#options = options;
   }
 
-  /** Reads what was reported before a restart. */
+  /** Reads what was reported before a restart. By what was reported to this origin then, nothing will be decided. */
   async start(): Promise<void> {
-    for (const { id } of this.#options.ledger.registry.members.registered()) {
+    const { ledger, ownLog } = this.#options;
+    for (const { id } of ledger.registry.members.registered()) {
       const open = await this.#open(id);
-      if (open !== undefined) this.#reported.set(id, open);
+      if (open === undefined) continue;
+      this.#reported.set(id, open);
+      if (open.initiator !== ownLog.member) continue;
+      this.#brokenOff.add(id);
+      await this.#release(id, ownLog.member);
+    }
+  }
+
+  /** Tells the others so until each has heard it, or what it reported has run out. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, peers, ledger, ownLog } = this.#options;
+    const initiator = ownLog.member;
+    const untilMs = clock.monotonicMs() + reportHoldsMs;
+    const told = new Set<MemberId>();
+    while (this.#brokenOff.size > 0 && clock.monotonicMs() < untilMs) {
+      const others = ledger.registry.members.registered().filter(({ id }) => id !== initiator && !told.has(id));
+      if (others.length === 0) return;
+      for (const { id } of others) {
+        const call = { deadlineMs: clock.monotonicMs() + withdrawMs, signal };
+        const asked = [...this.#brokenOff]
+          .filter((member) => member !== id)
+          .map((member) => peers.reach(id)?.report({ member, initiator, reporter: id, withdraws: true }, call));
+        const answers = await Promise.all(asked).catch(() => [undefined]);
+        if (answers.every((answer) => answer !== undefined)) told.add(id);
+      }
+      await sleep(clock, withdrawRestMs, signal);
     }
   }
 
@@ -122,6 +152,7 @@ export class Removals {
     if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
     if (this.#deciding.has(target.id)) throw failed('removal-open', `${target.name} is being removed from here`);
     this.#deciding.add(target.id);
+    this.#brokenOff.delete(target.id);
     try {
       // Its own first: where that is refused, nobody else is kept from reporting to who is removing it already.
       const own = await this.report({ member: target.id, initiator: self, reporter: self }).catch(
