@@ -118,7 +118,7 @@ export class CacheScope implements FeedSink, Scope {
 
   /** @throws UNAVAILABLE where the store was opened again: the stream's next step would claim what went with that (R2) */
   checkEcho(): void {
-    if (this.#reopenings === this.ledger.reopenings) return;
+    if (this.#reopenings === this.ledger.reopenings || !holds('R2 streams begin again')) return;
     throw new MeridianError('UNAVAILABLE', 'the store was opened again; the stream begins anew from what it holds', {
       reason: 'store-failed',
     });

@@ -136,6 +136,7 @@ export class PeerSink implements FeedSink {
     const aheadMs = stampWallMs(record.stamp) - clock.wallMs();
     // What was issued counting on from an earlier high-water mark may be ahead, as far as that mark is.
     if (record.stamp <= ledger.state.highWater || aheadMs <= 2 * clockSkewMsMax) return;
+    if (!holds('R15 clocks are compared')) return;
     throw clocksDiffer(this.#peer?.name, aheadMs, 2 * clockSkewMsMax);
   }
 }
