@@ -1,5 +1,5 @@
 import { isMeridianError } from '../model/errors.ts';
-import type { FollowedUpstream } from '../replication/follow-loop.ts';
+import type { FollowedUpstream } from '../replication/following/follow-loop.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Cooldowns } from './cooldowns.ts';
 import type { NamedUpstream, Upstreams } from './upstreams.ts';

@@ -168,8 +168,7 @@ export class Peers {
   /** The handshake, as the follower judges it. */
   async #meet(address: string, { node, nonce, clusterId, wallMs, opening }: Opened): Promise<void> {
     const { nonce: ownNonce, self, ledger, clock, clockSkewMsMax, join, meetsOwnId } = this.#options;
-    if (nonce === ownNonce)
-      throw refused('self', `${address} is this origin itself`);
+    if (nonce === ownNonce) throw refused('self', `${address} is this origin itself`);
     if (node.role !== 'origin') throw refused('not-an-origin', `${node.name} at ${address} is an ${node.role}`);
     if (node.id === self().id) {
       meetsOwnId(node, opening);

@@ -3,9 +3,9 @@ import { MeridianError } from '../../model/errors.ts';
 import type { FollowOpen, Opening } from '../../model/feed.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { type MemberId, parseMemberId } from '../../model/position.ts';
-import type { FeedServer } from '../../replication/feed-server.ts';
 import type { Ledger } from '../../replication/ledger.ts';
 import { memberKeys, type RegisteredMember } from '../../replication/members.ts';
+import type { FeedServer } from '../../replication/serving/feed-server.ts';
 import type { OwnLog } from '../own-log.ts';
 import type { Membership } from './membership.ts';
 
