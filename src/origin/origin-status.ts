@@ -86,7 +86,7 @@ function keptApartNote({ keptApart }: OriginParts): readonly string[] {
   if (keptApart === undefined) return [];
   const { records, where } = keptApart;
   return [
-    `${records} writes that this origin had alone are older than the retention: kept in ${where}, and not written again`,
+    `${records} writes that this origin had alone may have been deleted long ago: kept in ${where}, and not written again`,
   ];
 }
 

@@ -117,9 +117,7 @@ export class Replica {
         return { kind: 'resync' };
       case 'scan':
         if (progress.token !== undefined) return { kind: 'partial', token: progress.token };
-        return progress.resyncs === true && holds('R21 an interrupted resync begins anew')
-          ? { kind: 'resync' }
-          : { kind: 'partial', token: 'none' };
+        return progress.resyncs === true ? { kind: 'resync' } : { kind: 'partial', token: 'none' };
       default:
         return unreachable(progress);
     }

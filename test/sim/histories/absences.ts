@@ -33,7 +33,7 @@ export const absences = {
     await scene.converge();
   },
 
-  /** The copy's resync breaks off before the record that must go: the next one has to remember that it sweeps. */
+  /** The copy's resync breaks off before the record that must go: the next one has to remember that it replaces what is held. */
   'a resync that is interrupted': async (scene: Scene) => {
     for (const key of ['a1', 'a2', 'a3', 'a4', 'a5']) await scene.put('origin', key);
     await scene.wait(200);
