@@ -93,7 +93,7 @@ export class DiskFaults {
   /** Resolves once the origin is up again. */
   async #befall(name: string): Promise<string> {
     const image = this.#imageOf(name);
-    if (image !== undefined && this.#random.chance(0.6)) return this.#putBack(image);
+    if (image !== undefined && this.#random.chance(0.7)) return this.#putBack(image);
     return this.#random.chance(0.5) ? this.#copyOpenedLater(name, image) : this.#copyOpenedEarlier(name);
   }
 
