@@ -81,10 +81,6 @@ export class ChaosCluster {
     placed.node = await this.#cluster.start(plan.role, plan.label ?? name, { listen: grpc, http, folder: name, flags });
   }
 
-  isUp(name: string): boolean {
-    return this.#at(name).node !== undefined;
-  }
-
   async kill(name: string): Promise<void> {
     const placed = this.#at(name);
     const { node } = placed;

@@ -77,7 +77,7 @@ describe.skipIf(seconds === 0)(
       const endsAt = Date.now() + seconds * 1000;
       const over = () => Date.now() >= endsAt;
       const counts = { kills: 0, cuts: 0 };
-      const breaking = [breakThings(over, broken, disks, counts), disks.run(over, broken)];
+      const breaking = [breakThings(over, broken, disks, counts), disks.run(over, broken), disks.watch(over)];
       await Promise.all([...users.map((user) => user.run(over)), ...breaking]);
 
       await expect.poll(() => unsettled(), { timeout: 180_000, interval: 1000 }).toEqual([]);

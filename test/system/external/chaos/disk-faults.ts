@@ -53,6 +53,8 @@ export class DiskFaults {
   readonly #random: SeededRandom;
   readonly #origins: readonly string[];
   readonly #images: Image[] = [];
+  /** How far each origin was ever seen to hold each log. Whoever lost it since had it again before the next disk was lost. */
+  readonly #held = new Map<string, Map<string, number>>();
   #underWay = false;
 
   constructor(cluster: ChaosCluster, random: SeededRandom, origins: readonly string[]) {
@@ -195,7 +197,7 @@ export class DiskFaults {
       if (at === copy && written !== undefined) logs.add(logOf(written.version));
     await this.#cluster.kill(copy);
     const toMs = Date.now();
-    const elsewhere = await this.#heldBesides(name, copy);
+    const elsewhere = await this.#heldBesides(name);
     this.losses.push({ kind: 'lost', member, fromMs, toMs, logs, elsewhere });
     await this.#cluster.forget(copy);
   }
@@ -244,16 +246,33 @@ export class DiskFaults {
     return new Set(log === undefined ? [] : [log]);
   }
 
-  /** How far the disks of other origins hold each log now. */
-  async #heldBesides(...names: readonly string[]): Promise<Map<string, number>> {
-    const held = new Map<string, number>();
+  /** Looks at what the origins hold, from time to time. */
+  async watch(over: () => boolean): Promise<void> {
+    while (!over()) {
+      await this.#look();
+      await sleep(500);
+    }
+  }
+
+  async #look(): Promise<void> {
     for (const name of this.#origins) {
-      if (names.includes(name) || !this.#cluster.isUp(name)) continue;
+      const held = this.#held.get(name) ?? new Map<string, number>();
+      this.#held.set(name, held);
       for (const { covered } of (await statusOf(this.#cluster, name))?.scopes ?? []) {
         for (const [log, sequence] of Object.entries(covered)) held.set(log, Math.max(held.get(log) ?? 0, sequence));
       }
     }
-    return held;
+  }
+
+  /** How far the disks of other origins hold each log. */
+  async #heldBesides(name: string): Promise<Map<string, number>> {
+    await this.#look();
+    const most = new Map<string, number>();
+    for (const [other, held] of this.#held) {
+      if (other === name) continue;
+      for (const [log, sequence] of held) most.set(log, Math.max(most.get(log) ?? 0, sequence));
+    }
+    return most;
   }
 
   /** Waits until the origin has heard from all others since, and has sealed its past: it holds what they hold. */
