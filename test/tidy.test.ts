@@ -84,7 +84,7 @@ const toBeSplit: readonly string[] = [
   'src/node/start-origin.ts: startOrigin',
   'src/origin/peer-link.ts: constructor',
   'src/origin/rebuild.ts: copyAll',
-  'src/replication/subscription.ts: #catchUp',
+  'src/replication/serving/subscription.ts: #catchUp',
   'src/rpc/server/kv-handlers.ts: kvHandlers',
   'src/rpc/server/watch-handler.ts: watchHandlers',
   'src/store/level/level-row.ts: decodeRow',

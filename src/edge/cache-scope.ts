@@ -8,13 +8,13 @@ import type { Head, Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
-import type { FeedSink } from '../replication/feed-sink.ts';
+import type { FeedSink } from '../replication/following/feed-sink.ts';
+import { Observed } from '../replication/following/observed.ts';
+import type { StalenessTracker } from '../replication/following/staleness-tracker.ts';
+import { VoidCheck } from '../replication/following/void-check.ts';
 import type { CommitView, Decision, Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
-import { Observed } from '../replication/observed.ts';
 import { removeRecords } from '../replication/remove-records.ts';
-import type { StalenessTracker } from '../replication/staleness-tracker.ts';
-import { VoidCheck } from '../replication/void-check.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { DiskBound } from './disk-bound.ts';
 import { type CacheEntry, MemoryCache } from './memory-cache.ts';
@@ -118,7 +118,7 @@ export class CacheScope implements FeedSink, Scope {
 
   /** @throws UNAVAILABLE where the store was opened again: the stream's next step would claim what went with that (R2) */
   checkEcho(): void {
-    if (this.#reopenings === this.ledger.reopenings) return;
+    if (this.#reopenings === this.ledger.reopenings || !holds('R2 streams begin again')) return;
     throw new MeridianError('UNAVAILABLE', 'the store was opened again; the stream begins anew from what it holds', {
       reason: 'store-failed',
     });

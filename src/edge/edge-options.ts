@@ -1,7 +1,7 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import type { ValueMode } from '../model/feed.ts';
 import { type ReplicationBounds, replicationDefaults } from '../replication/bounds.ts';
-import type { FollowLoopOptions } from '../replication/follow-loop.ts';
+import type { FollowLoopOptions } from '../replication/following/follow-loop.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';

@@ -1,5 +1,5 @@
 import { isMeridianError } from '../model/errors.ts';
-import type { FollowedUpstream } from '../replication/follow-loop.ts';
+import type { FollowedUpstream } from '../replication/following/follow-loop.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Cooldowns } from './cooldowns.ts';
 import type { NamedUpstream, Upstreams } from './upstreams.ts';
@@ -10,7 +10,7 @@ const suspendedMs = { firstMs: 500, mostMs: 30_000 };
 const notServedMs = 10 * 60_000;
 
 /** Reasons that speak of the feed alone: whoever gives one may well answer loads. */
-const feedOnly = new Set(['feed-suspended', 'feed-sweeping', 'no-cluster', 'too-many-followers']);
+const feedOnly = new Set(['feed-suspended', 'no-cluster', 'too-many-followers']);
 
 /**
  * Whom one scope follows: the first upstream of the list that is up and serves this scope. A relay that refuses a scope is

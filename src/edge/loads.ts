@@ -6,7 +6,7 @@ import { absence } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import { bottomStamp } from '../model/stamp.ts';
 import { formatVector } from '../model/version-vector.ts';
-import type { InFlight } from '../replication/observed.ts';
+import type { InFlight } from '../replication/following/observed.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { aged } from './answer-age.ts';
 import type { LoadPermits } from './load-permits.ts';

@@ -1,8 +1,8 @@
 import type { FollowerStatus, NodeIdentity } from '../model/cluster.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import { holds } from '../model/rules.ts';
-import { FeedServer, type FeedServerOptions } from '../replication/feed-server.ts';
-import { followerStatus } from '../replication/follower-status.ts';
+import { FeedServer, type FeedServerOptions } from '../replication/serving/feed-server.ts';
+import { followerStatus } from '../replication/serving/follower-status.ts';
 import type { Random } from '../runtime/random.ts';
 import type { CopyScope } from './copy-scope.ts';
 

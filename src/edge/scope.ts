@@ -7,8 +7,8 @@ import type { Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
 import { joinVectors, type VersionVector } from '../model/version-vector.ts';
+import type { Observed } from '../replication/following/observed.ts';
 import type { Ledger } from '../replication/ledger.ts';
-import type { Observed } from '../replication/observed.ts';
 
 /** What a scope holds of a key. */
 export interface HeldRecord {

@@ -4,7 +4,7 @@ import { mapKey } from '../model/key.ts';
 import type { Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { Record } from '../model/record.ts';
-import type { InFlight } from '../replication/observed.ts';
+import type { InFlight } from '../replication/following/observed.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
 import type { EdgeObserver } from './observer.ts';

@@ -46,7 +46,7 @@ export async function keepApart(
   await syncFolder(folder);
   logger.log(
     'warn',
-    'what only this origin held is older than the retention: it is kept in a file and not written again',
+    'what only this origin held may have been deleted long ago: it is kept in a file and not written again',
     {
       member,
       records: kept,

@@ -1,9 +1,9 @@
 import type { Member, MemberLog, NodeStatus, PeerStatus, StorageStatus } from '../model/cluster.ts';
 import type { MemberId } from '../model/position.ts';
 import { stampWallMs } from '../model/stamp.ts';
-import { followerStatus } from '../replication/follower-status.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
 import type { Registry } from '../replication/registry.ts';
+import { followerStatus } from '../replication/serving/follower-status.ts';
 import { storageNotes, storageStatus } from '../replication/storage-notes.ts';
 import type { Store } from '../store/store.ts';
 import type { OriginParts } from './origin-parts.ts';
@@ -86,7 +86,7 @@ function keptApartNote({ keptApart }: OriginParts): readonly string[] {
   if (keptApart === undefined) return [];
   const { records, where } = keptApart;
   return [
-    `${records} writes that this origin had alone are older than the retention: kept in ${where}, and not written again`,
+    `${records} writes that this origin had alone may have been deleted long ago: kept in ${where}, and not written again`,
   ];
 }
 

@@ -6,10 +6,10 @@ import type { MemberId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
 import { stampWallMs } from '../model/stamp.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import type { FeedSink } from '../replication/feed-sink.ts';
+import type { FeedSink } from '../replication/following/feed-sink.ts';
+import { Replica } from '../replication/following/replica.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
-import { Replica } from '../replication/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Stability } from './stability.ts';
 import { UnheardWrites } from './unheard-writes.ts';
@@ -136,6 +136,7 @@ export class PeerSink implements FeedSink {
     const aheadMs = stampWallMs(record.stamp) - clock.wallMs();
     // What was issued counting on from an earlier high-water mark may be ahead, as far as that mark is.
     if (record.stamp <= ledger.state.highWater || aheadMs <= 2 * clockSkewMsMax) return;
+    if (!holds('R15 clocks are compared')) return;
     throw clocksDiffer(this.#peer?.name, aheadMs, 2 * clockSkewMsMax);
   }
 }

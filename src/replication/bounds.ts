@@ -1,6 +1,6 @@
 import type { GarbageOptions } from './expiry.ts';
-import type { FeedServerOptions } from './feed-server.ts';
 import type { LedgerOptions } from './ledger.ts';
+import type { FeedServerOptions } from './serving/feed-server.ts';
 
 /** What bounds the replication of any node, an origin's as an edge's. */
 export interface ReplicationBounds

@@ -89,7 +89,7 @@ export class Members {
     return new Set([...this.#members.keys(), ...heardOf].filter((id) => !this.isRemoved(id)));
   }
 
-  /** Those that have caught up and count in a majority: they have opened a log. */
+  /** Those that have caught up and serve: they have opened a log. */
   serving(): readonly RegisteredMember[] {
     return this.registered().filter(({ id }) => this.#logs.newest(id) !== undefined);
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { everything, type Filter } from '../../src/model/filter.ts';
 import { emptyLedgerState } from '../../src/replication/ledger-state.ts';
 import { Logs } from '../../src/replication/logs.ts';
-import { type Scanning, scanRecords } from '../../src/replication/scan.ts';
+import { type Scanning, scanRecords } from '../../src/replication/serving/scan.ts';
 import type { RecordRange, Snapshot } from '../../src/store/store.ts';
 import { live, namespaceA, namespaceB } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';

@@ -18,7 +18,7 @@ interface Hand {
 
 /**
  * Compares what an edge holds with what its upstream holds at a known vector, at a low and bounded rate: bits rot, and
- * code has bugs. Some keys of each scope are compared by themselves, and all of a copy by digests of rangees; what
+ * code has bugs. Some keys of each scope are compared by themselves, and all of a copy by digests of ranges; what
  * differs there is compared by itself too. A difference is repaired through the commit queue (rule R11): a copy takes what
  * the upstream holds, a cache forgets.
  */

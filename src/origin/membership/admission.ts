@@ -3,10 +3,9 @@ import { MeridianError } from '../../model/errors.ts';
 import type { FollowOpen, Opening } from '../../model/feed.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { type MemberId, parseMemberId } from '../../model/position.ts';
-import { holds } from '../../model/rules.ts';
-import type { FeedServer } from '../../replication/feed-server.ts';
 import type { Ledger } from '../../replication/ledger.ts';
 import { memberKeys, type RegisteredMember } from '../../replication/members.ts';
+import type { FeedServer } from '../../replication/serving/feed-server.ts';
 import type { OwnLog } from '../own-log.ts';
 import type { Membership } from './membership.ts';
 
@@ -42,8 +41,7 @@ export class Admission {
     const { ledger, ownLog, membership } = this.#options;
     const id = parseMemberId(node.id);
     if (node.role !== 'origin' || id === undefined) throw refused('not-an-origin', `${node.name} is no origin`);
-    if (nonce === this.#options.nonce && holds('R16 oneself is no copy'))
-      throw refused('self', 'an origin does not follow itself');
+    if (nonce === this.#options.nonce) throw refused('self', 'an origin does not follow itself');
     if (id === ownLog.member) {
       this.meetsOwnId(node, opening);
       const isLater = ownLog.opening !== undefined && (opening === undefined || opening.opened < ownLog.opening.opened);

@@ -191,10 +191,11 @@ export class Membership {
     const { ledger, self, stability } = this.#options;
     const { members, logs } = ledger.registry;
     const registered = members.member(self.id);
-    if (registered === undefined || stability.others().every((id) => stability.told(id) === undefined)) return false;
+    if (registered === undefined) return false;
+    if (!holds('R19 who is admitted catches up first')) return true;
+    if (stability.others().every((id) => stability.told(id) === undefined)) return false;
     const { admitted } = registered;
     if (this.#identity.rejoins === true || admitted === undefined) return true;
-    if (!holds('R19 who is admitted catches up first')) return true;
     const { covered } = ledger.state;
     const coversAdmission =
       (logs.coversPosition(covered, admitted.at) || logs.isBeyond(admitted.at)) &&

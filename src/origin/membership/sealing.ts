@@ -101,11 +101,9 @@ export class Sealing {
   #pin(): void {
     const { ledger, stability } = this.#options;
     const { log, pinned } = this.#asked;
-    const isHeard = (told: VersionVector) =>
-      ledger.registry.logs.coversPosition(told, { log, sequence: 1 }) || !holds('R22 told behind the opening');
     for (const id of this.#unheard()) {
       const told = stability.told(id);
-      if (told !== undefined && isHeard(told)) pinned.set(id, told);
+      if (told !== undefined && ledger.registry.logs.coversPosition(told, { log, sequence: 1 })) pinned.set(id, told);
     }
   }
 
@@ -118,7 +116,6 @@ export class Sealing {
   #coversPinned(covered: VersionVector = this.#options.ledger.state.covered): boolean {
     const { ledger, stability } = this.#options;
     const others = new Set(stability.others());
-    if (!holds('R22 sealed at what all cover')) return true;
     return [...this.#asked.pinned].every(([id, told]) => !others.has(id) || ledger.registry.logs.covers(covered, told));
   }
 

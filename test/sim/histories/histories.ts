@@ -7,7 +7,7 @@ import { originLives } from './origin-lives.ts';
 import { peers } from './peers.ts';
 import { relayChain } from './relay-chain.ts';
 import { relays } from './relays.ts';
-import { retirements } from './retirements.ts';
+import { removals } from './removals.ts';
 import { Scene } from './scene.ts';
 import { sessions } from './sessions.ts';
 import { staleness } from './staleness.ts';
@@ -19,7 +19,7 @@ type Histories = Readonly<Record<string, (scene: Scene) => Promise<void>>>;
 /** Histories by name: known failures of others, and what random histories reach too rarely. */
 const groups: ReadonlyArray<readonly [Topology, Histories]> = [
   [oneOrigin, { ...absences, ...watches, ...staleness, ...originLives }],
-  [severalOrigins, { ...peers, ...sessions, ...homes, ...retirements, ...identities }],
+  [severalOrigins, { ...peers, ...sessions, ...homes, ...removals, ...identities }],
   [twoClusters, strangers],
   [mirror, selves],
   [relayChain, { ...relays }],

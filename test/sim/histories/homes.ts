@@ -51,8 +51,8 @@ export const homes = {
     await scene.converge();
   },
 
-  /** The heir reads slowly what another survivor, which reported it, has of the removed home. */
-  'an heir that has yet to hear of what was decided': async (scene: Scene) => {
+  /** The successor reads slowly what another survivor, which reported it, has of the removed home. */
+  'a successor that has yet to hear of what was decided': async (scene: Scene) => {
     const a = scene.id('a');
     for (const other of ['a', 'c']) scene.part('b', other);
     await scene.put('a', 'a1', { condition: absent, durability: 'majority' });

@@ -80,7 +80,7 @@ export const relays = {
     await scene.converge();
   },
 
-  /** A relay that was away for too long sweeps what was deleted: that leaves no trace, so nobody may follow meanwhile. */
+  /** A relay that was away for too long resyncs, and what was deleted goes without a trace: nobody may follow it meanwhile. */
   'a relay that resyncs under its followers': async (scene: Scene) => {
     for (const key of ['a1', 'a2', 'a3', 'a4', 'a5']) await scene.put('origin', key);
     await scene.wait(200);

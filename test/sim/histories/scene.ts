@@ -24,7 +24,7 @@ import { Watcher } from '../workload/watcher.ts';
 import { fixedParameters } from './fixed-parameters.ts';
 import type { PutWishes, WriteWishes } from './write-wishes.ts';
 
-/** Milliseconds after which a tombstone written now is purged everywhere: whole seconds, its retention, and a sweep. */
+/** Milliseconds after which a tombstone written now is purged everywhere: whole seconds, its retention, and a round of garbage collection. */
 export const purgedAfterMs = 2500;
 const callMs = 400;
 /** Within which everything has caught up for the first time. */

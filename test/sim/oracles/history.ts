@@ -81,6 +81,7 @@ export class History {
     if (record.namespace !== registryNamespace || versions.at(-1) !== version) return true;
     this.logs.apply(record);
     if (record.key.startsWith('removed/')) this.#markLost();
+    if (this.#hasForgottenSomebody(log)) this.#sealedTooEarly(record);
     return true;
   }
 
@@ -229,6 +230,28 @@ export class History {
     if (!isPutBack || member === undefined) return false;
     const said = this.versions(registryNamespace, memberKeys.member(member));
     return !said.some(({ arrivals }) => arrivals.has(opening));
+  }
+
+  #hasForgottenSomebody(opening: LogId): boolean {
+    const members = this.keys(registryNamespace).filter((key) => key.startsWith('member/'));
+    return members.some((key) => {
+      const id = key.slice('member/'.length) as MemberId;
+      const [newest] = this.logs.of(id).slice(-1);
+      return newest !== undefined && !this.isRemoved(id) && this.hasForgotten(opening, newest.log);
+    });
+  }
+
+  /**
+   * A disk that was put back to before it knew a member seals without having heard of that: what the member alone has
+   * beyond the seal counts again once it has written it again.
+   */
+  #sealedTooEarly(record: Record): void {
+    const [kind, sealed] = record.key.split('/');
+    const seal = kind === 'log' ? this.logs.get(sealed as LogId)?.seal : undefined;
+    if (seal === undefined) return;
+    for (const version of this.#byStamp.values()) {
+      if (version.positions.some(({ log, sequence }) => log === sealed && sequence > seal.final)) version.lost = true;
+    }
   }
 
   /** True where every disk that an origin runs over had it by then. */

@@ -43,6 +43,7 @@ export class Oracles {
       stores.onPutAside = () => {
         this.trace.note(() => `${name} puts its store aside`);
         this.#logs.delete(name);
+        if (this.history.isWhole) this.trace.violated(`${name} begins anew, and no disk was ever lost or put back`);
         this.history.putAside(name);
       };
     }

@@ -1,6 +1,6 @@
-import type { FollowerStatus } from '../model/cluster.ts';
-import type { VersionVector } from '../model/version-vector.ts';
-import type { Logs } from './logs.ts';
+import type { FollowerStatus } from '../../model/cluster.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import type { Logs } from '../logs.ts';
 import type { FollowerView } from './subscription.ts';
 
 /** A follower as the status of a node tells of it that covers this. */

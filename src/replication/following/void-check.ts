@@ -1,8 +1,8 @@
-import type { Change } from '../model/feed.ts';
-import type { LogId } from '../model/position.ts';
-import { holds } from '../model/rules.ts';
-import type { Store } from '../store/store.ts';
-import type { Ledger } from './ledger.ts';
+import type { Change } from '../../model/feed.ts';
+import type { LogId } from '../../model/position.ts';
+import { holds } from '../../model/rules.ts';
+import type { Store } from '../../store/store.ts';
+import type { Ledger } from '../ledger.ts';
 
 /**
  * Tells an edge whether it covers or holds anything beyond a seal, or of a void log (rule R23): it came before the seal was

@@ -1,5 +1,5 @@
-import type { NodeIdentity } from '../model/cluster.ts';
-import { MeridianError, toMeridianError } from '../model/errors.ts';
+import type { NodeIdentity } from '../../model/cluster.ts';
+import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import type {
   CaughtUp,
   Changes,
@@ -9,19 +9,19 @@ import type {
   Opening,
   Probe,
   Resync,
-} from '../model/feed.ts';
-import { registryNamespace } from '../model/namespace.ts';
-import type { LogId } from '../model/position.ts';
-import { holds } from '../model/rules.ts';
-import type { Bound } from '../model/staleness.ts';
-import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Semaphore } from '../runtime/semaphore.ts';
-import { waitUntil } from '../runtime/wait-until.ts';
-import type { Snapshot } from '../store/store.ts';
-import type { Ledger } from './ledger.ts';
-import type { LedgerState } from './ledger-state.ts';
-import type { ReplicationObserver } from './observer.ts';
+} from '../../model/feed.ts';
+import { registryNamespace } from '../../model/namespace.ts';
+import type { LogId } from '../../model/position.ts';
+import { holds } from '../../model/rules.ts';
+import type { Bound } from '../../model/staleness.ts';
+import { emptyVector, joinVectors, type VersionVector, withPosition } from '../../model/version-vector.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Semaphore } from '../../runtime/semaphore.ts';
+import { waitUntil } from '../../runtime/wait-until.ts';
+import type { Snapshot } from '../../store/store.ts';
+import type { Ledger } from '../ledger.ts';
+import type { LedgerState } from '../ledger-state.ts';
+import type { ReplicationObserver } from '../observer.ts';
 import {
   cursorIn,
   decodeToken,

@@ -1,9 +1,9 @@
-import type { CaughtUp, Changes } from '../model/feed.ts';
-import { mapKey } from '../model/key.ts';
-import { holds } from '../model/rules.ts';
-import type { Stamp } from '../model/stamp.ts';
-import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
-import type { Logs } from './logs.ts';
+import type { CaughtUp, Changes } from '../../model/feed.ts';
+import { mapKey } from '../../model/key.ts';
+import { holds } from '../../model/rules.ts';
+import type { Stamp } from '../../model/stamp.ts';
+import { emptyVector, joinVectors, type VersionVector, withPosition } from '../../model/version-vector.ts';
+import type { Logs } from '../logs.ts';
 
 /** A load, a write or a look at the disk that is under way. */
 export interface InFlight {

@@ -1,12 +1,12 @@
-import { isMeridianError, MeridianError } from '../model/errors.ts';
-import type { Feed, FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
-import { Backoff, type BackoffOptions } from '../runtime/backoff.ts';
-import { BoundedQueue } from '../runtime/bounded-queue.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
-import type { Random } from '../runtime/random.ts';
-import { withEither } from '../runtime/with-either.ts';
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import type { Feed, FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
+import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
+import { BoundedQueue } from '../../runtime/bounded-queue.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import type { Random } from '../../runtime/random.ts';
+import { withEither } from '../../runtime/with-either.ts';
+import type { ReplicationObserver } from '../observer.ts';
 import type { FeedSink } from './feed-sink.ts';
-import type { ReplicationObserver } from './observer.ts';
 import type { StalenessTracker } from './staleness-tracker.ts';
 
 export type FollowState = 'connecting' | 'scanning' | 'live' | 'resyncing';

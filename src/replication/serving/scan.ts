@@ -1,15 +1,15 @@
-import { unreachable } from '../model/assert.ts';
-import type { Change, Changes, FollowStart, ScanRange } from '../model/feed.ts';
-import { type KeyRange, matches, rangesOf } from '../model/filter.ts';
-import type { RecordKey } from '../model/key.ts';
-import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
-import type { LogId } from '../model/position.ts';
-import { holds } from '../model/rules.ts';
-import type { VersionVector } from '../model/version-vector.ts';
-import type { OnDamaged, Snapshot, Stored } from '../store/store.ts';
-import type { LedgerState } from './ledger-state.ts';
-import type { Logs } from './logs.ts';
-import { damagedRecord } from './mending.ts';
+import { unreachable } from '../../model/assert.ts';
+import type { Change, Changes, FollowStart, ScanRange } from '../../model/feed.ts';
+import { type KeyRange, matches, rangesOf } from '../../model/filter.ts';
+import type { RecordKey } from '../../model/key.ts';
+import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
+import type { LogId } from '../../model/position.ts';
+import { holds } from '../../model/rules.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
+import type { OnDamaged, Snapshot, Stored } from '../../store/store.ts';
+import type { LedgerState } from '../ledger-state.ts';
+import type { Logs } from '../logs.ts';
+import { damagedRecord } from '../mending.ts';
 import { type ScopeShape, shapeRecord } from './scope-shape.ts';
 
 /*

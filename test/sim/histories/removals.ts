@@ -4,7 +4,7 @@ import { purgedAfterMs, type Scene } from './scene.ts';
 const absent = { kind: 'absent' } as const;
 
 /** Origins that are removed for good, and what they leave. */
-export const retirements = {
+export const removals = {
   /** One survivor alone knows too little to remove an origin: another may hold what was acknowledged at majority. */
   'a removal that one survivor reports for': async (scene: Scene) => {
     const a = scene.id('a');
@@ -38,7 +38,7 @@ export const retirements = {
     await scene.converge();
   },
 
-  /** Two survivors remove one origin at once: there may be one final sequence, and one heir. */
+  /** Two survivors remove one origin at once: each log may get one end, and the member one successor. */
   'two removals of one origin': async (scene: Scene) => {
     const a = scene.id('a');
     scene.wipe('a');

@@ -1,7 +1,7 @@
-import type { Echo } from '../model/feed.ts';
-import type { LogId } from '../model/position.ts';
-import type { Bound } from '../model/staleness.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Echo } from '../../model/feed.ts';
+import type { LogId } from '../../model/position.ts';
+import type { Bound } from '../../model/staleness.ts';
+import type { Clock } from '../../runtime/clock.ts';
 
 /**
  * Proves how old a scope may be, by one clock only (architecture §3).

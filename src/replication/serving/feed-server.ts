@@ -1,9 +1,9 @@
-import { MeridianError } from '../model/errors.ts';
-import { type FeedEvent, type FollowerMessage, type FollowOpen, feedProtocol } from '../model/feed.ts';
-import { containsFilter, type Filter } from '../model/filter.ts';
-import { holds } from '../model/rules.ts';
-import { Semaphore } from '../runtime/semaphore.ts';
-import { either } from '../runtime/with-either.ts';
+import { MeridianError } from '../../model/errors.ts';
+import { type FeedEvent, type FollowerMessage, type FollowOpen, feedProtocol } from '../../model/feed.ts';
+import { containsFilter, type Filter } from '../../model/filter.ts';
+import { holds } from '../../model/rules.ts';
+import { Semaphore } from '../../runtime/semaphore.ts';
+import { either } from '../../runtime/with-either.ts';
 import { ScopeShapes } from './scope-shape.ts';
 import { type FollowerView, type Serving, Subscription } from './subscription.ts';
 

@@ -1,5 +1,5 @@
-import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import type { CaughtUp, Changes, FollowStart, Opened, Resync } from '../../model/feed.ts';
+import type { VersionVector } from '../../model/version-vector.ts';
 
 /**
  * What a followed scope flows into: a store's copy or a cache. The follow loop asks it where to go on each time it

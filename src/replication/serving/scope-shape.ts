@@ -1,9 +1,9 @@
-import type { Change, Changes, FollowOpen, ValueMode } from '../model/feed.ts';
-import { type Filter, filterKey, matches } from '../model/filter.ts';
-import { registryNamespace } from '../model/namespace.ts';
-import type { Record } from '../model/record.ts';
-import type { ReplicationObserver } from './observer.ts';
-import type { RingEntry } from './ring.ts';
+import type { Change, Changes, FollowOpen, ValueMode } from '../../model/feed.ts';
+import { type Filter, filterKey, matches } from '../../model/filter.ts';
+import { registryNamespace } from '../../model/namespace.ts';
+import type { Record } from '../../model/record.ts';
+import type { ReplicationObserver } from '../observer.ts';
+import type { RingEntry } from '../ring.ts';
 
 /** One kind of scope: followers whose filter and values are alike share what is laid out, and so encoded, for them. */
 export interface ScopeShape {

@@ -1,20 +1,20 @@
-import { assert, unreachable } from '../model/assert.ts';
-import { MeridianError } from '../model/errors.ts';
-import type { CaughtUp, Change, Changes, FollowStart, Resync, ScanRange, Step } from '../model/feed.ts';
-import { type Filter, matches } from '../model/filter.ts';
-import { compareRecordKeys, type RecordKey } from '../model/key.ts';
-import { inPlaceOf, replaces } from '../model/merge.ts';
-import { registryNamespace } from '../model/namespace.ts';
-import type { Head, Record } from '../model/record.ts';
-import { holds } from '../model/rules.ts';
-import { laterStamp, stampParts } from '../model/stamp.ts';
-import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Damaged, Store } from '../store/store.ts';
-import type { CommitView, Decision, Ledger } from './ledger.ts';
-import type { LedgerState } from './ledger-state.ts';
-import { damagedRecord } from './mending.ts';
-import type { ReplicationObserver } from './observer.ts';
+import { assert, unreachable } from '../../model/assert.ts';
+import { MeridianError } from '../../model/errors.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Resync, ScanRange, Step } from '../../model/feed.ts';
+import { type Filter, matches } from '../../model/filter.ts';
+import { compareRecordKeys, type RecordKey } from '../../model/key.ts';
+import { inPlaceOf, replaces } from '../../model/merge.ts';
+import { registryNamespace } from '../../model/namespace.ts';
+import type { Head, Record } from '../../model/record.ts';
+import { holds } from '../../model/rules.ts';
+import { laterStamp, stampParts } from '../../model/stamp.ts';
+import { emptyVector, joinVectors, type VersionVector } from '../../model/version-vector.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Damaged, Store } from '../../store/store.ts';
+import type { CommitView, Decision, Ledger } from '../ledger.ts';
+import type { LedgerState } from '../ledger-state.ts';
+import { damagedRecord } from '../mending.ts';
+import type { ReplicationObserver } from '../observer.ts';
 import { VoidCheck } from './void-check.ts';
 
 /*
@@ -117,9 +117,7 @@ export class Replica {
         return { kind: 'resync' };
       case 'scan':
         if (progress.token !== undefined) return { kind: 'partial', token: progress.token };
-        return progress.resyncs === true && holds('R21 an interrupted resync begins anew')
-          ? { kind: 'resync' }
-          : { kind: 'partial', token: 'none' };
+        return progress.resyncs === true ? { kind: 'resync' } : { kind: 'partial', token: 'none' };
       default:
         return unreachable(progress);
     }
