@@ -10,6 +10,10 @@ import { systemClock } from '../../src/runtime/system-clock.ts';
 export interface NodeStart {
   /** `host:port` of the gRPC listener; any port where unset. */
   readonly listen?: string;
+  /** `host:port` of the HTTP listener; any port where unset. */
+  readonly http?: string;
+  /** What its data folder and its log are called; its name where unset. */
+  readonly folder?: string;
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -27,14 +31,14 @@ export class ProcessCluster {
   async start(
     role: 'origin' | 'edge',
     name: string,
-    { listen = '127.0.0.1:0', flags = [], env = {} }: NodeStart = {},
+    { listen = '127.0.0.1:0', http = '127.0.0.1:0', folder = name, flags = [], env = {} }: NodeStart = {},
   ): Promise<ChildNode> {
     const node = await ChildNode.start({
       script: meridianScript,
       role,
       name,
-      flags: ['--data', join(this.folder, name), '--listen', listen, '--http', '127.0.0.1:0', ...flags],
-      logPath: join(this.folder, `${name}.log`),
+      flags: ['--data', join(this.folder, folder), '--listen', listen, '--http', http, ...flags],
+      logPath: join(this.folder, `${folder}.log`),
       clock: systemClock,
       env,
     });

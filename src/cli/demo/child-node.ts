@@ -64,6 +64,11 @@ export class ChildNode {
     return this.#process.pid ?? 0;
   }
 
+  /** `null` while it runs, and where a signal ended it. */
+  get exitCode(): number | null {
+    return this.#process.exitCode;
+  }
+
   /** SIGTERM or as told, and SIGKILL to one that takes too long. Resolves with the exit code; null = killed. */
   async stop(signal: 'SIGTERM' | 'SIGHUP' = 'SIGTERM'): Promise<number | null> {
     this.#process.kill(signal);
