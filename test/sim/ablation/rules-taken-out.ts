@@ -17,7 +17,7 @@ export interface Missed {
 /** Every rule that has a switch. */
 export const rulesTakenOut: Readonly<Record<Rule, Missed>> = {
   'R1 synced first': {},
-  'R2 the state is read again': { seed: 12 },
+  'R2 the state is read again': { seed: 60 },
   'R2 streams begin again': { history: 'a store that fails beside the feed' },
   'R3 one batch': {},
   'R4 progress is not coverage': { topology: 'several', unseen: true },
@@ -69,7 +69,7 @@ export const rulesTakenOut: Readonly<Record<Rule, Missed>> = {
   'R20 already covered': { topology: 'relays', unseen: true },
   'R21 resync is private': { history: 'a relay that resyncs under its followers' },
   'R22 sealing waits for all': { topology: 'several' },
-  'R22 a void seal is made again': { topology: 'several' },
+  'R22 a void seal is made again': { seed: 20_037, topology: 'several' },
   'R22 all are asked again': { topology: 'several', unseen: true },
   'R22 nothing of an earlier opening': { topology: 'several', unseen: true },
   'R22 void logs': { topology: 'relays' },
