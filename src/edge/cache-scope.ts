@@ -175,7 +175,9 @@ export class CacheScope implements FeedSink, Scope {
     const isOfRegistry =
       event.kind === 'changes' && event.records.some(({ namespace }) => namespace === registryNamespace);
     if (isOfRegistry || event.kind === 'caught-up') this.#options.listener.heard();
-    if (!this.hasCaughtUp || !(await this.#voidCheck.holdsAny())) return;
+    if (!this.hasCaughtUp) return;
+    const isLost = event.kind === 'caught-up' && (await this.#voidCheck.holdsLost());
+    if (!isLost && !(await this.#voidCheck.holdsAny())) return;
     await this.#forgetAll();
     throw new MeridianError('UNAVAILABLE', 'a log has ended before what this cache has of it: it begins anew', {
       reason: 'begins-anew',

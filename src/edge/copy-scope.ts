@@ -101,7 +101,7 @@ export class CopyScope implements FeedSink, Scope {
     await this.#replica.apply(event);
     if (event.kind === 'caught-up') this.followers.caughtUp();
     if (event.kind !== 'changes' || event.records.some(isOfRegistry)) this.#listener.heard();
-    await this.#checkVoid();
+    await this.#checkVoid(event.kind === 'caught-up');
   }
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
@@ -149,8 +149,9 @@ export class CopyScope implements FeedSink, Scope {
   }
 
   /** Rule R23: what is held or covered has ended before that. @throws UNAVAILABLE where it has: the next stream resyncs */
-  async #checkVoid(): Promise<void> {
-    if (!(await this.#replica.holdsVoid())) return;
+  async #checkVoid(hasJustCaughtUp: boolean): Promise<void> {
+    const isVoid = (await this.#replica.holdsVoid()) || (hasJustCaughtUp && (await this.#replica.holdsLost()));
+    if (!isVoid) return;
     await this.#voided();
     await this.#replica.becomeVoid();
     this.#tracker.reset();

@@ -145,6 +145,11 @@ export class Replica {
     return this.hasCaughtUp && this.#voidCheck.holdsAny();
   }
 
+  /** True where this copy, having just caught up, holds anything of a log that its upstream does not know. */
+  async holdsLost(): Promise<boolean> {
+    return this.hasCaughtUp && this.#voidCheck.holdsLost();
+  }
+
   /** This copy covers nothing any more, and its next stream begins with a resync, also after a restart (rule R21). */
   async becomeVoid(): Promise<void> {
     const state = { covered: emptyVector, stable: emptyVector };

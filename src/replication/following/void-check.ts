@@ -12,6 +12,8 @@ export class VoidCheck {
   readonly #ledger: Ledger;
   /** Ended logs of which nothing is held beyond this sequence. */
   readonly #clean = new Map<LogId, number>();
+  /** Unknown logs for which everything was taken anew already. */
+  readonly #lost = new Set<LogId>();
   #version = -1;
 
   constructor(ledger: Ledger) {
@@ -29,6 +31,22 @@ export class VoidCheck {
     for (const { position } of records) {
       if (this.#clean.delete(position.log)) this.#version = -1;
     }
+  }
+
+  /**
+   * Asked where the feed has just caught up, so that all that the upstream knows of logs is here. True where something is
+   * held of a log that is not known: it came by a scan that broke off, and the log went with the upstream's disk meanwhile.
+   * Of each log once: what comes again the upstream holds likewise.
+   */
+  async holdsLost(): Promise<boolean> {
+    const { store, registry } = this.#ledger;
+    let lost = false;
+    for (const log of await logsHeld(store)) {
+      if (registry.logs.get(log) !== undefined || this.#lost.has(log) || !(await holdsFrom(store, log, 1))) continue;
+      this.#lost.add(log);
+      lost = true;
+    }
+    return lost;
   }
 
   async holdsAny(): Promise<boolean> {
@@ -51,6 +69,16 @@ export class VoidCheck {
     }
     if (!waits) this.#version = version;
     return false;
+  }
+}
+
+/** Where they are named, the store is known to hold something of them. */
+async function logsHeld(store: Pick<Store, 'snapshot'>): Promise<readonly LogId[]> {
+  const snapshot = store.snapshot();
+  try {
+    return await snapshot.logs();
+  } finally {
+    await snapshot.close();
   }
 }
 
