@@ -4,7 +4,7 @@
 export const keysABatch = 3;
 
 const namespace = 'a'.repeat(32);
-const origin = '1'.repeat(16);
+const log = '1'.repeat(16);
 
 export function batchOf(n) {
   return Array.from({ length: keysABatch }, (_, index) => {
@@ -16,8 +16,8 @@ export function batchOf(n) {
       namespace,
       key: `group ${n % 10} key ${index}`,
       value,
-      stamp: (1_700_000_000_000 + n).toString(16).padStart(12, '0') + index.toString(16).padStart(4, '0') + origin,
-      position: { origin, sequence },
+      stamp: (1_700_000_000_000 + n).toString(16).padStart(12, '0') + index.toString(16).padStart(4, '0') + log,
+      position: { log, sequence },
       expiresAt: 2_000_000_000 + n,
     };
   });
