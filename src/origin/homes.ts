@@ -44,6 +44,7 @@ export class Homes {
 
   /** To be asked where a conditional write is committed. @throws UNAVAILABLE where this origin may not decide it */
   checkAtHome(namespace: NamespaceInfo): void {
+    if (!holds('homes: the old one decides nothing behind the move')) return;
     const { ledger, self } = this.#options;
     const here = namespace.home === self && !this.#leaving.has(namespace.id);
     const mayDecide = ledger.registry.mayDecide(namespace.id, ledger.state.covered);
@@ -63,9 +64,7 @@ export class Homes {
   /** Runs the commit that moves a home away; nothing behind it in the queue is decided here. */
   async leaving<T>(namespace: NamespaceInfo, commit: (begin: () => void) => Promise<T>): Promise<T> {
     try {
-      return await commit(() => {
-        if (holds('homes: the old one decides nothing behind the move')) this.#leaving.add(namespace.id);
-      });
+      return await commit(() => this.#leaving.add(namespace.id));
     } finally {
       // By now the registry says who the home is, also where the commit failed.
       this.#leaving.delete(namespace.id);

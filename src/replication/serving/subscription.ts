@@ -313,7 +313,7 @@ export class Subscription {
     for (const [log, purged] of floor) {
       if ((cursor.get(log) ?? 0) < purged && holds('R8 no delta from below the floor')) return 'below-floor';
     }
-    if (this.#open.role === 'peer') return undefined;
+    if (this.#open.role === 'peer' || !holds('R23 an edge begins anew')) return undefined;
     if (logs.beyondIn(cursor) !== undefined) return 'beyond-seal';
     for (const log of cursor.keys()) if (logs.isVoid(log, covered) || this.#isLost(log)) return 'void-log';
     return undefined;
