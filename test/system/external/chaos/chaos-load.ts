@@ -110,7 +110,8 @@ export class ChaosUser {
     if (!isMeridianError(error)) this.violations.push(`${where}: ${(error as Error).stack}`);
     else if (error.code === 'NOT_FOUND') this.violations.push(`${where}: ${error.message}`);
     else {
-      const why = `${error.code} ${error.details.reason ?? ''}`;
+      const why =
+        error.code === 'INTERNAL' ? `INTERNAL ${error.message}` : `${error.code} ${error.details.reason ?? ''}`;
       this.#tally.reasons.set(why, (this.#tally.reasons.get(why) ?? 0) + 1);
     }
   }
