@@ -175,9 +175,21 @@ describe('a copy that hears where a log ends (R23)', () => {
     await copy.apply(caughtUp(vector(6)));
     await copy.install(written(7));
     await copy.apply({ kind: 'resync', reason: 'void-log' });
-    await copy.apply({ kind: 'changes', records: [written(2)], range: {} });
+    await copy.apply({ kind: 'changes', records: [registration, written(2)], range: {} });
     await copy.apply(caughtUp(vector(2)));
     expect(await held()).toBe('2');
+  });
+
+  it('takes everything anew, once, where it caught up and holds something of a log that nobody knows', async () => {
+    const { copy, held } = await aCopy();
+    const lost = { ...written(6), key: 'lost', position: { log: next, sequence: 9 } };
+    await copy.apply({ kind: 'changes', records: [written(5), lost] });
+    await expect(copy.apply(caughtUp(vector(5)))).rejects.toMatchObject({ details: { reason: 'begins-anew' } });
+    expect(await copy.start()).toEqual({ kind: 'resync' });
+    await copy.apply({ kind: 'resync', reason: 'asked' });
+    await copy.apply({ kind: 'changes', records: [registration, written(5), lost], range: {} });
+    await copy.apply(caughtUp(vector(5)));
+    expect(await held()).toBe('5');
   });
 
   it('goes on, with what it holds, where a server has yet to hear of the seal', async () => {
