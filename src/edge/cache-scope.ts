@@ -8,6 +8,7 @@ import type { Head, Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import { checkSeals } from '../replication/following/check-seals.ts';
 import type { FeedSink } from '../replication/following/feed-sink.ts';
 import { Observed } from '../replication/following/observed.ts';
 import type { StalenessTracker } from '../replication/following/staleness-tracker.ts';
@@ -168,7 +169,7 @@ export class CacheScope implements FeedSink, Scope {
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') return this.#forgetAll();
-    this.#checkSeals(event);
+    checkSeals(this.ledger.registry.logs, event);
     // Told before anything is awaited, so that no load that ends meanwhile is taken for the latest.
     this.observed.show(event);
     await (event.kind === 'changes' ? this.#changes(event) : this.#caughtUp(event));
@@ -201,20 +202,6 @@ export class CacheScope implements FeedSink, Scope {
     edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
     edgeObserver.cacheSized('disk', this.#disk.entries, this.#disk.bytes);
     return { ...scopeStatus(this), records: this.#disk.entries, bytes: this.#disk.bytes };
-  }
-
-  /** Rule R23: a server that claims or sends what lies beyond a seal has not heard of the seal yet. @throws UNAVAILABLE */
-  #checkSeals(event: Changes | CaughtUp): void {
-    const { logs } = this.ledger.registry;
-    const vector = event.kind === 'changes' ? event.step?.vector : event.vector;
-    const records = event.kind === 'changes' ? event.records : [];
-    const claimed = logs.beyondIn(vector ?? emptyVector);
-    const beyond = claimed ?? records.find(({ position }) => logs.isBeyond(position))?.position.log;
-    if (beyond === undefined || !holds('R23 an edge hangs up')) return;
-    throw new MeridianError('UNAVAILABLE', `the upstream has not heard yet where the log ${beyond} ends`, {
-      reason: 'seal-unheard',
-      retryAfterMs: 200,
-    });
   }
 
   async #changes(event: Changes): Promise<void> {

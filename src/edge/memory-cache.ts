@@ -57,7 +57,7 @@ export class MemoryCache {
 
   set(name: string, entry: CacheEntry): void {
     this.delete(name);
-    const bytes = bytesOf(name, entry);
+    const bytes = bytesOf(name, entry.record);
     if (bytes > this.#bytesMax) return;
     this.#entries.set(name, entry);
     this.#bytes += bytes;
@@ -74,7 +74,7 @@ export class MemoryCache {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     this.#entries.delete(name);
-    this.#bytes -= bytesOf(name, entry);
+    this.#bytes -= bytesOf(name, entry.record);
   }
 
   clear(): void {
@@ -83,7 +83,8 @@ export class MemoryCache {
   }
 }
 
-function bytesOf(name: string, { record }: CacheEntry): number {
+/** Bytes of memory that a record costs under this name, about. */
+export function bytesOf(name: string, record: Record): number {
   const value = record.kind === 'live' ? record.value.byteLength + (record.metadata?.length ?? 0) : 0;
   return overheadBytes + name.length + value;
 }

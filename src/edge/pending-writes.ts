@@ -1,15 +1,13 @@
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Record } from '../model/record.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import { bytesOf } from './memory-cache.ts';
 import { hasEnded } from './scope.ts';
 
 interface Entry {
   readonly record: Record;
   readonly bytes: number;
 }
-
-/** Bytes that an entry costs besides its key, value and metadata, about. */
-const overheadBytes = 250;
 
 /**
  * What writes and loads brought to a copy ahead of its feed, in memory: whoever wrote reads it back at once. The store
@@ -37,7 +35,7 @@ export class PendingWrites {
     const known = this.get(record);
     if (known !== undefined && known.stamp >= record.stamp) return;
     this.#delete(name);
-    const entry = { record, bytes: bytesOf(record) };
+    const entry = { record, bytes: bytesOf(record.key, record) };
     if (!this.#isPending(record) || entry.bytes > this.#bytesMax) return;
     this.#entries.set(name, entry);
     this.#bytes += entry.bytes;
@@ -70,9 +68,4 @@ export class PendingWrites {
     this.#bytes -= this.#entries.get(name)?.bytes ?? 0;
     this.#entries.delete(name);
   }
-}
-
-function bytesOf(record: Record): number {
-  const value = record.kind === 'live' ? record.value.byteLength + (record.metadata?.length ?? 0) : 0;
-  return overheadBytes + record.key.length + value;
 }

@@ -8,7 +8,7 @@ import { holds } from '../model/rules.ts';
 import { counterMax, laterStamp, makeStamp, type Stamp, stampParts, stampWallMs } from '../model/stamp.ts';
 import type { CommitView } from '../replication/ledger.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
-import { type LogRecord, type Logs, logKeys } from '../replication/logs.ts';
+import { type KnownLog, type LogRecord, type Logs, logKeys } from '../replication/logs.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 
@@ -59,7 +59,7 @@ export class OwnLog {
     const { logs, clock } = this.#options;
     if (logs.get(this.#log)?.seal !== undefined || logs.removal(this.member) !== undefined) throw removed();
     const sequence = Math.max(state.covered.get(this.#log) ?? 0, this.#given);
-    const append = new Append(state, { log: this.#log, sequence, nowMs: clock.wallMs() }, (last) => {
+    const append = new Append(state, { log: this.#log, logs, sequence, nowMs: clock.wallMs() }, (last) => {
       this.#given = Math.max(this.#given, last);
     });
     // Not by the sequence: one that was given to a proposal which a full disk refused is not given again.
@@ -73,6 +73,7 @@ export class OwnLog {
 export class Append {
   readonly #state: LedgerState;
   readonly #log: LogId;
+  readonly #logs: Logs;
   readonly #nowMs: number;
   readonly #given: (sequence: number) => void;
   readonly #puts: Record[] = [];
@@ -81,11 +82,22 @@ export class Append {
 
   constructor(
     state: LedgerState,
-    { log, sequence, nowMs }: { readonly log: LogId; readonly sequence: number; readonly nowMs: number },
+    {
+      log,
+      logs,
+      sequence,
+      nowMs,
+    }: {
+      readonly log: LogId;
+      readonly logs: Logs;
+      readonly sequence: number;
+      readonly nowMs: number;
+    },
     given: (sequence: number) => void,
   ) {
     this.#state = state;
     this.#log = log;
+    this.#logs = logs;
     this.#sequence = sequence;
     this.#nowMs = nowMs;
     this.#highWater = state.highWater;
@@ -113,6 +125,12 @@ export class Append {
     const text = JSON.stringify(value(place.stamp, place.position));
     const record: LiveRecord = { kind: 'live', namespace: registryNamespace, key, ...place, value: Buffer.from(text) };
     this.#puts.push(record);
+  }
+
+  /** Where this log ends: at what the proposal covers of it (rule R22). */
+  seals({ log, member, opened }: KnownLog): void {
+    const final = this.#logs.reach(this.#state.covered, log);
+    this.registers((): LogRecord => ({ member, opened, final }), logKeys.log(log));
   }
 
   /** A write of another log takes a position here, its stamp kept (rule R23). */

@@ -6,8 +6,7 @@ import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import type { MemberId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
-import { sleep } from '../runtime/clock.ts';
-import { withEither } from '../runtime/with-either.ts';
+import { lookAgain, Notice } from '../runtime/notice.ts';
 import { type PeerConnection, PeerLink, type PeerLinkOptions, type PeerView } from './peer-link.ts';
 import { clocksDiffer } from './peer-sink.ts';
 
@@ -37,7 +36,7 @@ export class Peers {
   readonly #links = new Map<string, PeerLink>();
   /** Where those that follow this origin say that they are reached. */
   readonly #called = new Map<MemberId, string>();
-  #wake: () => void = () => {};
+  readonly #changed = new Notice();
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -45,16 +44,10 @@ export class Peers {
 
   async run(signal: AbortSignal): Promise<void> {
     const { ledger, clock } = this.#options;
-    ledger.registry.onChange(() => this.#wake(), signal);
+    ledger.registry.onChange(() => this.#changed.give(), signal);
     try {
-      while (!signal.aborted) {
-        // Before the look: what changes during it is looked at at once.
-        const woken = new AbortController();
-        this.#wake = () => woken.abort();
-        // A disk that fails is opened again by the ledger, which has told of it; whom to follow is looked at again.
-        await this.#reconcile().catch(() => {});
-        await withEither([signal, woken.signal], (until) => sleep(clock, lookIntervalMs, until)).catch(() => {});
-      }
+      // A disk that fails is opened again by the ledger, which has told of it; whom to follow is looked at again.
+      await lookAgain(this.#changed, () => this.#reconcile(), { clock, restMs: lookIntervalMs, signal });
     } finally {
       await Promise.all([...this.#links.values()].map((link) => link.stop()));
     }
@@ -66,7 +59,7 @@ export class Peers {
     this.#links.get(address)?.hurry();
     if (this.#called.get(id as MemberId) === address) return;
     this.#called.set(id as MemberId, address);
-    this.#wake();
+    this.#changed.give();
   }
 
   /**

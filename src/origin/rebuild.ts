@@ -7,7 +7,7 @@ import { FollowLoop } from '../replication/following/follow-loop.ts';
 import { copyProgressName, Replica } from '../replication/following/replica.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import { Ledger } from '../replication/ledger.ts';
-import { type LogRecord, logKeys, type Removal } from '../replication/logs.ts';
+import { logKeys, type Removal } from '../replication/logs.ts';
 import { identityRow, type OriginIdentity, readIdentity } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { OwnLog } from './own-log.ts';
@@ -138,10 +138,7 @@ async function found(ledger: Ledger, clusterId: string, { random, clock }: Rebui
     bytes: 512 * keys.length,
     decide: (view) => {
       const append = ownLog.append(view);
-      for (const { log, member, opened } of open) {
-        const final = logs.reach(view.state.covered, log);
-        append.registers((): LogRecord => ({ member, opened, final }), logKeys.log(log));
-      }
+      for (const known of open) append.seals(known);
       for (const { id: gone, name } of earlier) {
         append.registers((): Removal => ({ name, successor: id, members: [id] }), logKeys.removed(gone));
       }

@@ -1,6 +1,6 @@
-import type { LogId, MemberId } from '../model/position.ts';
+import type { MemberId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
-import { covers, emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
+import { covers, emptyVector, joinVectors, meetVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
 
 /**
@@ -60,12 +60,7 @@ export class Stability {
   #met(covered: VersionVector): VersionVector {
     const { logs } = this.#ledger.registry;
     const heard = this.others().filter((id) => this.#told.has(id) || holds('R19 who was not heard covers nothing'));
-    const told = heard.map((id) => this.#told.get(id) ?? emptyVector);
-    const met = new Map<LogId, number>();
-    for (const [log, sequence] of logs.unfold(covered)) {
-      const least = told.reduce((least, vector) => Math.min(least, logs.reach(vector, log)), sequence);
-      if (least > 0) met.set(log, least);
-    }
-    return logs.fold(met);
+    const told = heard.map((id) => logs.unfold(this.#told.get(id) ?? emptyVector));
+    return logs.fold(told.reduce(meetVectors, logs.unfold(covered)));
   }
 }

@@ -5,9 +5,8 @@ import type { MemberId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import type { Ledger } from '../../replication/ledger.ts';
 import { type Members, memberKeys, type RegisteredMember } from '../../replication/members.ts';
-import { type Clock, sleep } from '../../runtime/clock.ts';
-import { Notice } from '../../runtime/notice.ts';
-import { withEither } from '../../runtime/with-either.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { lookAgain, Notice } from '../../runtime/notice.ts';
 import { majorityOf } from '../durability.ts';
 import type { OwnLog } from '../own-log.ts';
 import type { Stability } from '../stability.ts';
@@ -145,16 +144,12 @@ export class Membership {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, ledger } = this.#options;
     ledger.registry.onChange(() => this.#changed.give(), signal);
-    while (!signal.aborted) {
-      const woken = new AbortController();
-      const noticed = this.#changed.next(signal).then(() => woken.abort());
+    const look = async () => {
       // A disk that fails is opened again by the ledger, which has told of it; this is tried again.
       await this.#look().catch(() => {});
-      if (this.#state.kind === 'leaving' && (await this.#marked(this.#state.leaving))) return;
-      await withEither([signal, woken.signal], (until) => sleep(clock, lookIntervalMs, until)).catch(() => {});
-      this.#changed.give();
-      await noticed;
-    }
+      return this.#state.kind === 'leaving' && (await this.#marked(this.#state.leaving));
+    };
+    await lookAgain(this.#changed, look, { clock, restMs: lookIntervalMs, signal });
   }
 
   async #look(): Promise<void> {

@@ -6,7 +6,7 @@ import type { MemberId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../../model/version-vector.ts';
 import type { Ledger } from '../../replication/ledger.ts';
-import { type LogRecord, logKeys, type Removal } from '../../replication/logs.ts';
+import { logKeys, type Removal } from '../../replication/logs.ts';
 import type { Members } from '../../replication/members.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
@@ -235,10 +235,7 @@ export class Removals {
       bytes: 512 * keys.length,
       decide: (view) => {
         const append = ownLog.append(view);
-        for (const { log, member, opened } of open) {
-          const final = logs.reach(view.state.covered, log);
-          append.registers((): LogRecord => ({ member, opened, final }), logKeys.log(log));
-        }
+        for (const known of open) append.seals(known);
         append.registers(() => removal, logKeys.removed(target));
         return { ...append.decided(), result: undefined };
       },

@@ -4,9 +4,8 @@ import type { LogId, MemberId } from '../../model/position.ts';
 import type { Record } from '../../model/record.ts';
 import { holds } from '../../model/rules.ts';
 import type { CommitView, Decision, Ledger } from '../../replication/ledger.ts';
-import { type Clock, sleep } from '../../runtime/clock.ts';
-import { Notice } from '../../runtime/notice.ts';
-import { withEither } from '../../runtime/with-either.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { lookAgain, Notice } from '../../runtime/notice.ts';
 import type { OwnLog } from '../own-log.ts';
 import type { Sealing } from './sealing.ts';
 
@@ -48,15 +47,8 @@ export class Rewrite {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, ledger } = this.#options;
     ledger.registry.onChange(() => this.#noticed.give(), signal);
-    while (!signal.aborted) {
-      const woken = new AbortController();
-      const noticed = this.#noticed.next(signal).then(() => woken.abort());
-      // Where the disk fails, the ledger has told of it; this is tried again.
-      await this.look().catch(() => {});
-      await withEither([signal, woken.signal], (until) => sleep(clock, lookIntervalMs, until)).catch(() => {});
-      this.#noticed.give();
-      await noticed;
-    }
+    // Where the disk fails, the ledger has told of it; this is tried again.
+    await lookAgain(this.#noticed, () => this.look(), { clock, restMs: lookIntervalMs, signal });
   }
 
   async look(): Promise<void> {

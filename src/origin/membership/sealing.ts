@@ -3,12 +3,11 @@ import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
 import type { LogId, MemberId, Position } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import type { CommitView, Ledger } from '../../replication/ledger.ts';
-import { type KnownLog, type LogRecord, logKeys } from '../../replication/logs.ts';
-import { type Clock, sleep } from '../../runtime/clock.ts';
-import { Notice } from '../../runtime/notice.ts';
-import { withEither } from '../../runtime/with-either.ts';
-import type { Append, OwnLog } from '../own-log.ts';
+import type { Ledger } from '../../replication/ledger.ts';
+import { type KnownLog, logKeys } from '../../replication/logs.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { lookAgain, Notice } from '../../runtime/notice.ts';
+import type { OwnLog } from '../own-log.ts';
 import type { Stability } from '../stability.ts';
 import type { Membership } from './membership.ts';
 
@@ -70,15 +69,8 @@ export class Sealing {
     const { clock, ledger, stability } = this.#options;
     ledger.registry.onChange(() => this.#changed.give(), signal);
     stability.onChange(() => this.#changed.give(), signal);
-    while (!signal.aborted) {
-      const woken = new AbortController();
-      const noticed = this.#changed.next(signal).then(() => woken.abort());
-      // Where the disk fails, the ledger has told of it; this is tried again.
-      await this.look().catch(() => {});
-      await withEither([signal, woken.signal], (until) => sleep(clock, lookIntervalMs, until)).catch(() => {});
-      this.#changed.give();
-      await noticed;
-    }
+    // Where the disk fails, the ledger has told of it; this is tried again.
+    await lookAgain(this.#changed, () => this.look(), { clock, restMs: lookIntervalMs, signal });
   }
 
   async look(): Promise<void> {
@@ -136,17 +128,12 @@ export class Sealing {
       bytes: 256 * (unsealed.length + 1),
       decide: (view) => {
         const append = ownLog.append(view);
-        for (const known of unsealed) this.#writeSeal(known, append, view);
+        for (const known of unsealed) append.seals(known);
         append.registers(() => ({ log: ownLog.id }), currentKey);
         return { ...append.decided(), result: undefined };
       },
     });
     this.#asked.sealed = true;
-  }
-
-  #writeSeal({ log, member, opened }: KnownLog, append: Append, { state }: CommitView): void {
-    const final = this.#options.ledger.registry.logs.reach(state.covered, log);
-    append.registers((): LogRecord => ({ member, opened, final }), logKeys.log(log));
   }
 
   /**
@@ -176,7 +163,7 @@ export class Sealing {
       decide: (view) => {
         if (!coversAll(view.state.covered)) return { result: undefined };
         const append = ownLog.append(view);
-        for (const known of open) this.#writeSeal(known, append, view);
+        for (const known of open) append.seals(known);
         return { ...append.decided(), result: undefined };
       },
     });

@@ -15,6 +15,7 @@ import type { CommitView, Decision, Ledger } from '../ledger.ts';
 import type { LedgerState } from '../ledger-state.ts';
 import { damagedRecord } from '../mending.ts';
 import type { ReplicationObserver } from '../observer.ts';
+import { checkSeals } from './check-seals.ts';
 import { VoidCheck } from './void-check.ts';
 
 /*
@@ -128,11 +129,11 @@ export class Replica {
       case 'resync':
         return this.#resync();
       case 'changes':
-        this.#checkSeals(event.records, event.step?.vector);
+        this.#checkSeals(event);
         this.#options.taken?.(event);
         return this.#changes(event);
       case 'caught-up':
-        this.#checkSeals([], event.vector);
+        this.#checkSeals(event);
         this.#options.taken?.(event);
         return this.#caughtUp(event);
       default:
@@ -186,19 +187,9 @@ export class Replica {
     this.#voidCheck.reset();
   }
 
-  /**
-   * Rule R23: a server that claims or sends what lies beyond a seal has not heard of the seal yet. A copy hangs up; a member
-   * takes the record, and its ledger lowers the claim. @throws UNAVAILABLE
-   */
-  #checkSeals(records: readonly Change[], vector: VersionVector = emptyVector): void {
-    if (this.#options.member !== undefined) return;
-    const { logs } = this.#options.ledger.registry;
-    const beyond = logs.beyondIn(vector) ?? records.find(({ position }) => logs.isBeyond(position))?.position.log;
-    if (beyond === undefined || !holds('R23 an edge hangs up')) return;
-    throw new MeridianError('UNAVAILABLE', `the upstream has not heard yet where the log ${beyond} ends`, {
-      reason: 'seal-unheard',
-      retryAfterMs: 200,
-    });
+  /** A member takes the record, and its ledger lowers the claim. @throws UNAVAILABLE */
+  #checkSeals(event: Changes | CaughtUp): void {
+    if (this.#options.member === undefined) checkSeals(this.#options.ledger.registry.logs, event);
   }
 
   async #changes(event: Changes): Promise<void> {
