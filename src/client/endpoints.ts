@@ -2,10 +2,13 @@ import { assert } from '../model/assert.ts';
 import { isMeridianError } from '../model/errors.ts';
 import type { RemoteNode } from './remote-node.ts';
 
+/** Of one request, at the least: a connection that is just ending takes what was sent on it with it. */
+const attemptsMin = 2;
+
 /**
  * The nodes that a client may ask, in the user's order. It stays with the one that answered last and moves on when
- * that is unavailable. Reads are asked again elsewhere; a write only where it certainly never left this process, for
- * otherwise it might be applied twice, with another client's write between.
+ * that is unavailable. Reads are asked again elsewhere, or at the only node over a new connection; a write only where
+ * it certainly did nothing there, for otherwise it might be applied twice, with another client's write between.
  */
 export class Endpoints {
   readonly #nodes: readonly RemoteNode[];
@@ -48,7 +51,7 @@ export class Endpoints {
       } catch (error) {
         if (!mayMoveOn(error)) throw error;
         this.moveOnFrom(node);
-        if (attempt >= this.#nodes.length) throw error;
+        if (attempt >= Math.max(this.#nodes.length, attemptsMin)) throw error;
       }
     }
   }

@@ -36,18 +36,28 @@ export function fromServiceError(error: unknown, address: string): MeridianError
   const [bytes] = error.metadata?.get(detailsKey) ?? [];
   const detail = bytes instanceof Buffer ? decodeStatusDetail(bytes) : undefined;
   const known = detail !== undefined && detail.code in grpcCode;
-  const code = known ? (detail.code as ErrorCode) : (codeOfGrpc.get(error.code) ?? 'INTERNAL');
-  if (detail !== undefined) return new MeridianError(code, error.details, { ...detail.details, cause: error });
-  // Only a connection that was never made is certain to have carried nothing.
-  const unsent = code === 'UNAVAILABLE' && neverConnected.test(error.details);
-  const reason = unsent ? 'not-connected' : code.toLowerCase().replaceAll('_', '-');
-  return new MeridianError(code, transportMessage(code, error.details || error.message, address), {
-    reason,
-    cause: error,
-  });
+  if (detail !== undefined) {
+    const code = known ? (detail.code as ErrorCode) : (codeOfGrpc.get(error.code) ?? 'INTERNAL');
+    return new MeridianError(code, error.details, { ...detail.details, cause: error });
+  }
+  const said = error.details || error.message;
+  const code = streamReset.test(said) ? 'UNAVAILABLE' : (codeOfGrpc.get(error.code) ?? 'INTERNAL');
+  const reason = wasNotSent(code, said) ? 'not-connected' : code.toLowerCase().replaceAll('_', '-');
+  return new MeridianError(code, transportMessage(code, said, address), { reason, cause: error });
 }
 
 const neverConnected = /^(No connection established(\. Last error: (Error: )?)?|(?=Name resolution failed))/;
+
+/** RFC 9113, section 8.7: what a server refused so, it did nothing of. A connection that is just ending does. */
+const refused = /^Stream refused by server/;
+
+/** The connection broke under the call: grpc-js calls that INTERNAL, as if the node had failed at it. */
+const streamReset = /^Received RST_STREAM with code/;
+
+/** Only what certainly did nothing at the node may be asked for again elsewhere, whatever it is. */
+function wasNotSent(code: ErrorCode, said: string): boolean {
+  return code === 'UNAVAILABLE' && (neverConnected.test(said) || refused.test(said));
+}
 
 /** An edge passes it on to who asked it, so that it names the node that is not reached. */
 function transportMessage(code: ErrorCode, said: string, address: string): string {

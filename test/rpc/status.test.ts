@@ -47,7 +47,19 @@ describe('the status of a failed call', () => {
     const reasonOf = (details: string) => fromServiceError(failed(14, details), address).details.reason;
     expect(reasonOf('No connection established. Last error: x')).toBe('not-connected');
     expect(reasonOf('Name resolution failed for target dns:nowhere:1')).toBe('not-connected');
+    expect(reasonOf('Stream refused by server')).toBe('not-connected');
     expect(reasonOf('Connection dropped')).toBe('unavailable');
+  });
+
+  it('says of a connection that broke under the call that the node was not reached', () => {
+    const details =
+      'Received RST_STREAM with code 2 triggered by internal client error: Session closed with error code 2';
+    expect(fromServiceError(failed(13, details), address)).toMatchObject({
+      code: 'UNAVAILABLE',
+      message: `the connection to ${address} failed: ${details}`,
+      details: { reason: 'unavailable' },
+    });
+    expect(fromServiceError(failed(13, 'a handler failed'), address).code).toBe('INTERNAL');
   });
 
   it.each([

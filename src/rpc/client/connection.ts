@@ -1,56 +1,50 @@
-import { Client, type ClientReadableStream, credentials, Metadata } from '@grpc/grpc-js';
+import { type Client, type ClientReadableStream, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { forwardedHeader, hopsHeader, messageBytesMax, type services, windowBytes } from '../proto.ts';
+import { forwardedHeader, hopsHeader, type services } from '../proto.ts';
 import { fromServiceError } from '../status.ts';
+import { Clients, type StartedCall } from './clients.ts';
 
 export type Service = (typeof services)[keyof typeof services];
 
 /** One connection to one node, as calls: deadlines and cancellation in, MeridianErrors out. */
 export class Connection {
-  readonly client: Client;
+  readonly #clients: Clients;
   readonly #address: string;
   readonly #clock: Clock;
 
   constructor(address: string, clock: Clock) {
     this.#address = address;
     this.#clock = clock;
-    this.client = new Client(address, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': messageBytesMax,
-      'grpc.max_send_message_length': messageBytesMax,
-      'grpc-node.flow_control_window': windowBytes,
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 2000,
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 10_000,
-      'grpc.keepalive_permit_without_calls': 1,
-      // Nodes at one address are different processes over time; nothing is shared between two connections.
-      'grpc.use_local_subchannel_pool': 1,
-      'grpc.enable_retries': 0,
-      // A proxy that the environment names is for the web: it would stand between a node and its neighbour, loopback included.
-      'grpc.enable_http_proxy': 0,
-      'grpc.enable_channelz': 0,
-    });
+    this.#clients = new Clients(address, clock);
+  }
+
+  /** Begins a call that `unary` is not made for. */
+  start<T extends StartedCall>(begin: (client: Client) => T): T {
+    return this.#clients.start(begin);
   }
 
   unary<Q, A>(method: MethodDefinition<object, object>, request: Q, call: Call): Promise<A> {
     return new Promise<A>((resolve, reject) => {
       if (call.signal.aborted) return reject(cancelled(call.signal));
-      const running = this.client.makeUnaryRequest<Q, A>(
-        method.path,
-        (message) => method.requestSerialize(message as object),
-        (bytes) => method.responseDeserialize(bytes) as A,
-        request,
-        metadataOf(call),
-        { deadline: this.deadline(call) },
-        (error, answer) => {
-          call.signal.removeEventListener('abort', abort);
-          if (error !== null) reject(fromServiceError(error, this.#address));
-          else if (answer === undefined) reject(new Error('an answer without a message'));
-          else resolve(answer);
-        },
+      const onAnswer = (error: ServiceError | null, answer?: A) => {
+        call.signal.removeEventListener('abort', abort);
+        if (error !== null) reject(fromServiceError(error, this.#address));
+        else if (answer === undefined) reject(new Error('an answer without a message'));
+        else resolve(answer);
+      };
+      const running = this.start((client) =>
+        client.makeUnaryRequest<Q, A>(
+          method.path,
+          (message) => method.requestSerialize(message as object),
+          (bytes) => method.responseDeserialize(bytes) as A,
+          request,
+          metadataOf(call),
+          { deadline: this.deadline(call) },
+          onAnswer,
+        ),
       );
       const abort = () => running.cancel();
       call.signal.addEventListener('abort', abort, { once: true });
@@ -92,7 +86,7 @@ export class Connection {
   }
 
   close(): void {
-    this.client.close();
+    this.#clients.close();
   }
 }
 

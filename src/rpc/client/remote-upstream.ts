@@ -1,4 +1,4 @@
-import { Metadata } from '@grpc/grpc-js';
+import { Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import type { Call } from '../../model/call.ts';
 import type {
@@ -143,18 +143,21 @@ export class RemoteUpstream implements Peer {
   #streamWrite(request: WriteRequest, call: Call): Promise<WireWriteResponse> {
     return new Promise<WireWriteResponse>((resolve, reject) => {
       call.signal.throwIfAborted();
-      const stream = this.#connection.client.makeClientStreamRequest<object, WireWriteResponse>(
-        methods.write.path,
-        (message) => methods.write.requestSerialize(message),
-        (bytes) => methods.write.responseDeserialize(bytes) as WireWriteResponse,
-        metadataOf(call),
-        { deadline: this.#connection.deadline(call) },
-        (error, response) => {
-          call.signal.removeEventListener('abort', abort);
-          if (error !== null) reject(error);
-          else if (response === undefined) reject(new Error('an answer without a message'));
-          else resolve(response);
-        },
+      const onAnswer = (error: ServiceError | null, response?: WireWriteResponse) => {
+        call.signal.removeEventListener('abort', abort);
+        if (error !== null) reject(error);
+        else if (response === undefined) reject(new Error('an answer without a message'));
+        else resolve(response);
+      };
+      const stream = this.#connection.start((client) =>
+        client.makeClientStreamRequest<object, WireWriteResponse>(
+          methods.write.path,
+          (message) => methods.write.requestSerialize(message),
+          (bytes) => methods.write.responseDeserialize(bytes) as WireWriteResponse,
+          metadataOf(call),
+          { deadline: this.#connection.deadline(call) },
+          onAnswer,
+        ),
       );
       const abort = () => stream.cancel();
       call.signal.addEventListener('abort', abort, { once: true });
@@ -170,13 +173,15 @@ export class RemoteUpstream implements Peer {
     messages: AsyncIterable<FollowerMessage>,
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
-    const stream = this.#connection.client.makeBidiStreamRequest<WireFollowRequest, WireFollowResponse>(
-      methods.follow.path,
-      (message) => methods.follow.requestSerialize(message),
-      (bytes) => {
-        this.#observer.feedMessage('received', bytes.byteLength);
-        return methods.follow.responseDeserialize(bytes) as WireFollowResponse;
-      },
+    const stream = this.#connection.start((client) =>
+      client.makeBidiStreamRequest<WireFollowRequest, WireFollowResponse>(
+        methods.follow.path,
+        (message) => methods.follow.requestSerialize(message),
+        (bytes) => {
+          this.#observer.feedMessage('received', bytes.byteLength);
+          return methods.follow.responseDeserialize(bytes) as WireFollowResponse;
+        },
+      ),
     );
     const send = async function* (): AsyncGenerator<WireFollowRequest> {
       yield encodeOpen(open);
@@ -285,13 +290,15 @@ export class RemoteUpstream implements Peer {
   }
 
   #stream(of: MethodDefinition<object, object>, request: object, options: { deadline?: number }) {
-    return this.#connection.client.makeServerStreamRequest<object, never>(
-      of.path,
-      (message) => of.requestSerialize(message),
-      (bytes) => of.responseDeserialize(bytes) as never,
-      request,
-      new Metadata(),
-      options,
+    return this.#connection.start((client) =>
+      client.makeServerStreamRequest<object, never>(
+        of.path,
+        (message) => of.requestSerialize(message),
+        (bytes) => of.responseDeserialize(bytes) as never,
+        request,
+        new Metadata(),
+        options,
+      ),
     );
   }
 }

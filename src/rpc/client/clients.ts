@@ -1,0 +1,106 @@
+import { Client, credentials, status } from '@grpc/grpc-js';
+import type { Clock } from '../../runtime/clock.ts';
+import { messageBytesMax, windowBytes } from '../proto.ts';
+
+/*
+ * A call that is given up, or whose deadline passes, resets its HTTP/2 stream. A server's HTTP/2 library takes many of
+ * those for an attack (CVE-2023-44487) and ends the connection, and with it every other call: nghttp2 allows 1,000 at
+ * once and 33 a second (nghttp2_option_set_stream_reset_rate_limit), whatever the node behind it would bear.
+ *
+ *     calls      1 … 500 given up within a second       501
+ *     client     the first one                           a second one: new calls go there
+ *     the first  ends by itself once its last call is over: a watch or a feed may stay on it as long as it likes
+ */
+
+/** Half of what nghttp2 allows: others may count the resets of one connection as well. */
+const resets = { burst: 500, perSecond: 16 } as const;
+
+/** What all calls of gRPC's library have in common. */
+export interface StartedCall {
+  once(event: 'status', listener: (status: { readonly code: status }) => void): unknown;
+}
+
+interface InUse {
+  readonly client: Client;
+  calls: number;
+  /** Resets that the connection may still see, as they are counted up to `countedMs`. */
+  budget: number;
+  countedMs: number;
+  isReplaced: boolean;
+}
+
+/** The client of gRPC's library for one address, replaced before its resets end the connection. */
+export class Clients {
+  readonly #address: string;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  #current: InUse;
+  #opened = 0;
+
+  constructor(address: string, clock: Pick<Clock, 'monotonicMs'>) {
+    this.#address = address;
+    this.#clock = clock;
+    this.#current = this.#open();
+  }
+
+  /** How many were opened so far. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  /** Begins a call on the client in use. */
+  start<T extends StartedCall>(begin: (client: Client) => T): T {
+    const used = this.#current;
+    used.calls++;
+    const call = begin(used.client);
+    call.once('status', ({ code }) => {
+      used.calls--;
+      if (code === status.CANCELLED || code === status.DEADLINE_EXCEEDED) this.#countReset(used);
+      if (used.isReplaced && used.calls === 0) used.client.close();
+    });
+    return call;
+  }
+
+  close(): void {
+    this.#current.client.close();
+  }
+
+  #open(): InUse {
+    this.#opened++;
+    return {
+      client: newClient(this.#address),
+      calls: 0,
+      budget: resets.burst,
+      countedMs: this.#clock.monotonicMs(),
+      isReplaced: false,
+    };
+  }
+
+  #countReset(used: InUse): void {
+    const nowMs = this.#clock.monotonicMs();
+    const regained = ((nowMs - used.countedMs) / 1000) * resets.perSecond;
+    used.budget = Math.min(resets.burst, used.budget + regained) - 1;
+    used.countedMs = nowMs;
+    if (used.budget >= 1 || used !== this.#current) return;
+    used.isReplaced = true;
+    this.#current = this.#open();
+  }
+}
+
+function newClient(address: string): Client {
+  return new Client(address, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': messageBytesMax,
+    'grpc.max_send_message_length': messageBytesMax,
+    'grpc-node.flow_control_window': windowBytes,
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 2000,
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.keepalive_permit_without_calls': 1,
+    // Nodes at one address are different processes over time; nothing is shared between two connections.
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_retries': 0,
+    // A proxy that the environment names is for the web: it would stand between a node and its neighbour, loopback included.
+    'grpc.enable_http_proxy': 0,
+    'grpc.enable_channelz': 0,
+  });
+}
