@@ -115,7 +115,7 @@ export class EdgeScopes {
     let found: NamespaceInfo | 'deleted' | undefined;
     for (const { scope } of this.all) {
       const { state, registry } = scope.ledger;
-      if (!registry.logs.covers(state.covered, vector)) continue;
+      if (registry.logs.uncovered(state.covered, vector).length > 0) continue;
       const here = registry.resolve(name);
       if (here === 'deleted') return here;
       found ??= here;

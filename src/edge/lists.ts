@@ -89,7 +89,8 @@ export class Lists {
     return readFacts(request, this.#options, {
       held: copy?.hasCaughtUp === true ? 'valid' : 'nothing',
       boundMs: copy?.bound()?.boundMs,
-      sessionCovered: copy?.ledger.registry.logs.covers(copy.ledger.state.covered, request.session.vector) === true,
+      sessionCovered:
+        copy?.ledger.registry.logs.uncovered(copy.ledger.state.covered, request.session.vector).length === 0,
     });
   }
 

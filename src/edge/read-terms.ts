@@ -38,7 +38,7 @@ export function isTrouble(error: unknown): boolean {
  * answer names the logs whose writes are missing (rule R14).
  */
 export function inTermsOfSession(error: unknown, session: VersionVector, ledger: Ledger | undefined): unknown {
-  const missing = ledger?.registry.logs.missing(ledger.state.covered, session) ?? [...session.keys()];
+  const missing = ledger?.registry.logs.uncovered(ledger.state.covered, session) ?? [...session.keys()];
   if (missing.length === 0 || toMeridianError(error).code !== 'DEADLINE_EXCEEDED') return error;
   const message = `the session saw writes of ${missing.join(', ')} that did not come here in time`;
   return new MeridianError('UNAVAILABLE', message, { reason: 'session-not-covered', cause: error });

@@ -162,7 +162,7 @@ export class Reads {
 function meets(session: VersionVector, { held, covered, scope }: Looked): boolean {
   if (session.size === 0 || !holds('R14 what is held answers for the session')) return true;
   if (held === undefined || held.superseded || !scope.hasCaughtUp) return false;
-  const missing = scope.ledger.registry.logs.missing(covered, session);
+  const missing = scope.ledger.registry.logs.uncovered(covered, session);
   if (missing.length === 0) return true;
   const position = held.record?.position;
   const [only] = missing;

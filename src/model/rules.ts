@@ -36,6 +36,7 @@ export type Rule =
   | 'R14 what was shown counts'
   | 'R14 what is held answers for the session'
   | 'R14 a record stands in for its own log'
+  | 'R14 an edge cuts no session'
   | 'R15 stamps rise'
   | 'R15 what was seen counts'
   | 'R15 clocks are compared'

@@ -124,7 +124,7 @@ export class OriginParts {
       called: (node) => this.peers.called(node),
     });
     this.sealing = new Sealing({ ...shared, stability, membership });
-    this.#rewrite = new Rewrite({ ...shared, sealing: this.sealing });
+    this.#rewrite = new Rewrite({ ...shared, sealing: this.sealing, heardFromAllSince });
     this.peers = new Peers({
       ...options,
       ledger,

@@ -25,7 +25,7 @@ export interface PeerSinkOptions {
   readonly meet: (opened: Opened) => Promise<void>;
   /** Asked before each commit: whether anything may be taken from this peer (rule R22). Throws FAILED_PRECONDITION. */
   readonly mayTake: (peer: MemberId) => void;
-  /** Records came that lie beyond a seal. */
+  /** Records came that lie beyond a seal, or in a log that is not known. */
   readonly tookBeyond: () => void;
 }
 
@@ -82,7 +82,8 @@ export class PeerSink implements FeedSink {
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     await this.#replica.apply(event);
     const { logs } = this.#options.ledger.registry;
-    const isBeyond = event.kind === 'changes' && event.records.some(({ position }) => logs.isBeyond(position));
+    const isUncounted = ({ position }: Change) => logs.isBeyond(position) || logs.get(position.log) === undefined;
+    const isBeyond = event.kind === 'changes' && event.records.some(isUncounted);
     if (isBeyond) this.#options.tookBeyond();
   }
 

@@ -225,6 +225,18 @@ export class Logs {
     return missing;
   }
 
+  /**
+   * The logs of which `vector` covers less than a session names, seals or none. An edge asks for this: a seal or a removal
+   * that it knows may be forgotten by now (the disk of who wrote it was put back), and then what lies beyond it counts.
+   * Origins decide that; their answer names for the rest of the session what it stands for.
+   */
+  uncovered(vector: VersionVector, session: VersionVector): LogId[] {
+    if (!holds('R14 an edge cuts no session')) return this.missing(vector, session);
+    const uncovered: LogId[] = [];
+    for (const [log, sequence] of session) if (this.reach(vector, log) < sequence) uncovered.push(log);
+    return uncovered;
+  }
+
   covers(vector: VersionVector, required: VersionVector, covered: VersionVector = vector): boolean {
     return this.missing(vector, required, covered).length === 0;
   }

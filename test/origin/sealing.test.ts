@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { LogId } from '../../src/model/position.ts';
+import type { LiveRecord } from '../../src/model/record.ts';
 import { emptySession, type Session, sessionAfterAnswer } from '../../src/model/session.ts';
+import { makeStamp, type Stamp, stampWallMs } from '../../src/model/stamp.ts';
 import { OriginGroup } from './origin-group.ts';
 
 describe('an origin whose store opens again', () => {
@@ -75,6 +77,36 @@ describe('an origin whose store opens again', () => {
     expect((await logsOf('a', 'b')).get(past)).toBe(written[0]?.position.sequence);
     for (const name of ['a', 'b']) expect(await group.text(name, 'k')).toBe('known to b');
     expect(group.at('b').covered.has(past)).toBe(false);
+  });
+
+  it('writes again what it holds of a log that nobody knows: its member’s disk was put back while a scan of it broke off', async () => {
+    await withPeer();
+    await group.put('a', 'k', 'as both have it');
+    const { written } = await group.put('b', 'l', 'another');
+    await group.alike(['a', 'b'], 'l', 'another');
+    group.crash('b');
+    const disk = group.disk('b');
+    const lost = 'abcdef0123456789' as LogId;
+    const later = (wallMs: number) => makeStamp({ wallMs, counter: 0, log: lost });
+    const records = new Map(disk.synced.records);
+    let stamp: Stamp | undefined;
+    for (const [name, record] of records) {
+      if (record.key !== 'k') continue;
+      stamp = later(stampWallMs(record.stamp) + 5);
+      const value = Buffer.from('of the lost log');
+      records.set(name, { ...(record as LiveRecord), value, stamp, position: { log: lost, sequence: 7 } });
+    }
+    disk.synced = { ...disk.synced, records };
+    disk.visible = disk.synced;
+    await group.open('b', ['a']);
+    await group.alike(['a', 'b'], 'k', 'of the lost log');
+    const ofLost = (name: string) =>
+      [...group.disk(name).visible.records.values()].some((r) => r.position.log === lost);
+    await group.untilHolds(() => !ofLost('a') && !ofLost('b'));
+    for (const name of ['a', 'b']) expect((await group.get(name, 'k')).record?.stamp).toBe(stamp);
+    expect((await group.get('a', 'l')).record?.stamp).toBe(written[0]?.stamp);
+    await group.settled('a', 'b');
+    for (const name of ['a', 'b']) expect(group.at(name).covered.has(lost)).toBe(false);
   });
 
   it('goes on in a new log after a failed commit, without a restart, and seals the one before (R2)', async () => {

@@ -4,6 +4,7 @@ import type { LogId, MemberId } from '../../model/position.ts';
 import type { Record } from '../../model/record.ts';
 import { holds } from '../../model/rules.ts';
 import type { CommitView, Decision, Ledger } from '../../replication/ledger.ts';
+import { unknownLogs } from '../../replication/unknown-logs.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { lookAgain, Notice } from '../../runtime/notice.ts';
 import type { OwnLog } from '../own-log.ts';
@@ -14,6 +15,8 @@ export interface RewriteOptions {
   readonly ownLog: OwnLog;
   readonly sealing: Pick<Sealing, 'isComplete'>;
   readonly clock: Clock;
+  /** True once all that every other member had at this monotonic time is here. */
+  readonly heardFromAllSince: (atMs: number) => boolean;
 }
 
 /** Records of one commit, and bytes of their values: whichever is reached first ends it. */
@@ -23,9 +26,10 @@ const pageBytes = 4 * 1024 * 1024;
 const lookIntervalMs = 1000;
 
 /**
- * Gives what this member holds beyond a seal a position in its own log, the stamps kept (rule R23): a peer that was away, or
- * whose disk was put back, brought it, and at its old position nobody counts it. It waits until this opening has sealed its
- * own past: only then does a position here stay.
+ * Gives what this member holds at a position that nobody counts one in its own log, the stamps kept (rule R23): beyond a
+ * seal, where a peer that was away, or whose disk was put back, brought it; or in a log that nobody knows any more, as its
+ * member's disk was put back while a scan of it broke off. It waits until this opening has sealed its own past: only then
+ * does a position here stay.
  */
 export class Rewrite {
   readonly #options: RewriteOptions;
@@ -33,12 +37,14 @@ export class Rewrite {
   /** What was known of logs when nothing was left. */
   #cleanAt: { readonly version: number; readonly taken: number } | undefined;
   #taken = 0;
+  /** The logs that are not known, and since which monotonic time: what makes them known may be on its way. */
+  readonly #unknown = new Map<LogId, number>();
 
   constructor(options: RewriteOptions) {
     this.#options = options;
   }
 
-  /** Records came that lie beyond a seal. */
+  /** Records came that lie beyond a seal, or in a log that is not known. */
   notice(): void {
     this.#taken++;
     this.#noticed.give();
@@ -61,17 +67,31 @@ export class Rewrite {
       (this.#cleanAt?.version === now.version && this.#cleanAt.taken === now.taken)
     )
       return;
-    for (const { log, seal } of [...logs.all()]) {
-      if (seal === undefined) continue;
-      for (
-        let page = await this.#beyond(log, seal.final);
-        page.length > 0;
-        page = await this.#beyond(log, seal.final)
-      ) {
-        await rewrite(page, this.#options);
-      }
+    for (const { log, seal } of [...logs.all()]) if (seal !== undefined) await this.#rewriteBeyond(log, seal.final);
+    for (const log of await this.#lost()) await this.#rewriteBeyond(log, 0);
+    if (this.#unknown.size === 0) this.#cleanAt = now;
+  }
+
+  /** Unknown logs that nobody knows: all that the other members had when this was first asked is here. */
+  async #lost(): Promise<readonly LogId[]> {
+    const { ledger, clock, heardFromAllSince } = this.#options;
+    const unknown = await unknownLogs(ledger);
+    for (const log of this.#unknown.keys()) if (!unknown.includes(log)) this.#unknown.delete(log);
+    const lost: LogId[] = [];
+    for (const log of unknown) {
+      if ((await this.#beyond(log, 0)).length === 0) continue;
+      const sinceMs = this.#unknown.get(log);
+      if (sinceMs === undefined) this.#unknown.set(log, clock.monotonicMs());
+      else if (heardFromAllSince(sinceMs)) lost.push(log);
     }
-    this.#cleanAt = now;
+    return lost;
+  }
+
+  async #rewriteBeyond(log: LogId, final: number): Promise<void> {
+    for (let page = await this.#beyond(log, final); page.length > 0; page = await this.#beyond(log, final)) {
+      await rewrite(page, this.#options);
+    }
+    this.#unknown.delete(log);
   }
 
   /** Who the registry's records of logs speak of says them anew (rule R22); a member that was removed says nothing. */

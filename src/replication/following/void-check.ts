@@ -3,6 +3,7 @@ import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import type { Store } from '../../store/store.ts';
 import type { Ledger } from '../ledger.ts';
+import { unknownLogs } from '../unknown-logs.ts';
 
 /**
  * Tells an edge whether it covers or holds anything beyond a seal, or of a void log (rule R23): it came before the seal was
@@ -39,10 +40,9 @@ export class VoidCheck {
    * Of each log once: what comes again the upstream holds likewise.
    */
   async holdsLost(): Promise<boolean> {
-    const { store, registry } = this.#ledger;
     let lost = false;
-    for (const log of await logsHeld(store)) {
-      if (registry.logs.get(log) !== undefined || this.#lost.has(log) || !(await holdsFrom(store, log, 1))) continue;
+    for (const log of await unknownLogs(this.#ledger)) {
+      if (this.#lost.has(log) || !(await holdsFrom(this.#ledger.store, log, 1))) continue;
       this.#lost.add(log);
       lost = true;
     }
@@ -69,16 +69,6 @@ export class VoidCheck {
     }
     if (!waits) this.#version = version;
     return false;
-  }
-}
-
-/** Where they are named, the store is known to hold something of them. */
-async function logsHeld(store: Pick<Store, 'snapshot'>): Promise<readonly LogId[]> {
-  const snapshot = store.snapshot();
-  try {
-    return await snapshot.logs();
-  } finally {
-    await snapshot.close();
   }
 }
 
