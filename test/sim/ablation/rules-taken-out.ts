@@ -37,7 +37,7 @@ export const rulesTakenOut: Readonly<Record<Rule, Missed>> = {
   'R10 echo order': { history: 'an echo that overtakes the data' },
   'R10 the bound of the arrival': { history: 'an echo that waits while its relay catches up' },
   'R11 the merge rule': { topology: 'several' },
-  'R12 loads listen': { seed: 12, unseen: true },
+  'R12 loads listen': { history: 'a load that the feed overtakes' },
   'R13 no resync between': { history: 'a load across a resync' },
   'R13 responder covers': { history: 'a cache refilled from a lagging upstream' },
   'R14 an origin waits for the session': { history: 'a session that reads where its write has not come' },

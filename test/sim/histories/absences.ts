@@ -87,6 +87,23 @@ export const absences = {
     await scene.converge();
   },
 
+  /** The answer to a load shows what was, and the feed overtakes it: it names the write that came between. */
+  'a load that the feed overtakes': async (scene: Scene) => {
+    const path = scene.path('cache origin');
+    await scene.put('origin', 'b1');
+    await scene.wait(100);
+    path.slowAnswersMs = 200;
+    const early = scene.get('cache', 'b1');
+    await scene.wait(path.latencyMs * 1.5);
+    path.slowAnswersMs = 0;
+    const { written } = await scene.put('origin', 'b1');
+    await early;
+    await scene.wait(20);
+    const shown = await scene.shows('cache', 'b1');
+    scene.expect(`the cache shows ${shown}, which the feed had named a later stamp of`, shown === written[0]?.stamp);
+    await scene.converge();
+  },
+
   /** A load that began before a cache's resync is answered after it, and the feed never showed what came between. */
   'a load across a resync': async (scene: Scene) => {
     const path = scene.path('cache origin');
