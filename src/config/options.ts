@@ -240,10 +240,10 @@ export const options = {
   cacheMemoryBytes: {
     flag: 'cache-memory',
     kind: 'size',
-    targets: edges,
+    targets: nodes,
     default: '256MiB',
     group: 'Reads',
-    help: 'Memory for cached records. More makes more reads hot.',
+    help: 'Memory for records that are read again and again: of an edge’s cache and copy (half each, where it has both), or of an origin. More makes more reads hot.',
   },
   cacheDiskBytes: {
     flag: 'cache-disk',

@@ -6,7 +6,9 @@ import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
+import type { LogId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
+import type { Stamp } from '../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import { checkSeals } from '../replication/following/check-seals.ts';
 import type { FeedSink } from '../replication/following/feed-sink.ts';
@@ -15,10 +17,10 @@ import type { StalenessTracker } from '../replication/following/staleness-tracke
 import { VoidCheck } from '../replication/following/void-check.ts';
 import type { CommitView, Decision, Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
+import { MemoryCache } from '../replication/memory-cache.ts';
 import { removeRecords } from '../replication/remove-records.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { DiskBound } from './disk-bound.ts';
-import { type CacheEntry, MemoryCache } from './memory-cache.ts';
 import type { EdgeObserver } from './observer.ts';
 import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus } from './scope.ts';
 
@@ -45,6 +47,19 @@ type State =
   /** The feed has caught up in this run. */
   | 'live';
 
+/** What is in memory of a key. */
+interface CacheEntry {
+  readonly record: Record;
+  /** The feed has named a later stamp, without its value. */
+  readonly superseded?: { readonly by: Stamp; readonly proven: Proven | undefined };
+}
+
+/** Until when something was known to be so: what the root origin had by this monotonic time. */
+interface Proven {
+  readonly asOfMs: number;
+  readonly root: LogId;
+}
+
 export interface CacheScopeOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
@@ -65,7 +80,7 @@ export class CacheScope implements FeedSink, Scope {
   readonly ledger: Ledger;
   readonly observed: Observed;
   readonly #options: CacheScopeOptions;
-  readonly #memory: MemoryCache;
+  readonly #memory: MemoryCache<CacheEntry>;
   readonly #disk: DiskBound;
   readonly #voidCheck: VoidCheck;
   #state: State;
@@ -130,6 +145,12 @@ export class CacheScope implements FeedSink, Scope {
   bound(): Bound | undefined {
     const isCurrent = this.#reopenings === this.ledger.reopenings;
     return this.#state === 'live' && isCurrent ? this.#options.tracker.bound() : undefined;
+  }
+
+  peek(key: RecordKey): HeldRecord | undefined {
+    if (!this.hasCaughtUp) return undefined;
+    const entry = this.#memory.get(mapKey(key.namespace, key.key));
+    return entry && this.#held(entry);
   }
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {

@@ -104,6 +104,12 @@ export class CopyScope implements FeedSink, Scope {
     await this.#checkVoid(event.kind === 'caught-up');
   }
 
+  peek(key: RecordKey): HeldRecord | undefined {
+    if (!this.hasCaughtUp) return undefined;
+    const hot = this.ledger.hot.peek(key);
+    return hot && this.#held(hot.record, this.#pending.get(key), this.bound());
+  }
+
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
     // Proven for the moment before the look, so it has aged by as long as that takes.
@@ -111,16 +117,17 @@ export class CopyScope implements FeedSink, Scope {
     const begunMs = this.#clock.monotonicMs();
     // Looked at first: once the feed covers it, the store has it too.
     const pending = this.#pending.get(key);
-    const stored = await this.ledger.store.read(key).catch(unlessDamaged);
+    const stored = await this.ledger.hot.read(key).catch(unlessDamaged);
     if (stored === 'damaged') return undefined; // The upstream knows, and mending.ts asks it.
-    const record = pending !== undefined && replaces(pending, stored) ? pending : stored;
-    if (
-      (!this.hasCaughtUp && holds('R17 truth before service')) ||
-      (record !== undefined && hasEnded(this.ledger, record.position))
-    )
-      return undefined;
+    if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
     const aged = bound && { ...bound, boundMs: bound.boundMs + this.#clock.monotonicMs() - begunMs };
-    return { record, superseded: false, bound: aged };
+    return this.#held(stored, pending, aged);
+  }
+
+  #held(stored: Record | undefined, pending: Record | undefined, bound: Bound | undefined): HeldRecord | undefined {
+    const record = pending !== undefined && replaces(pending, stored) ? pending : stored;
+    if (record !== undefined && hasEnded(this.ledger, record.position)) return undefined;
+    return { record, superseded: false, bound };
   }
 
   /** An absence of which no write is known says nothing that a copy does not know by itself. */

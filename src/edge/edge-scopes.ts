@@ -44,6 +44,14 @@ interface Opening {
   /** An upstream said which cluster it is of. Throws FAILED_PRECONDITION where that is another one. */
   readonly joined: (clusterId: string) => Promise<void>;
   readonly heard: Notice;
+  /** Bytes of records in memory, of one scope. */
+  readonly memoryBytesMax: number;
+}
+
+/** Where a key belongs, and what its namespace's name means there. */
+export interface Located {
+  readonly scope: Scope;
+  readonly namespace: NamespaceId;
 }
 
 /** An edge's scopes while their filters stay the same: each a store, a follow loop, and what time does to records. */
@@ -69,10 +77,12 @@ export class EdgeScopes {
   }
 
   /** Opens the scopes of these filters; a store of another scope is first made into one of this (rule R6). */
-  static async open(filters: ReplicatedFilter, from: Omit<Opening, 'heard'>): Promise<EdgeScopes> {
+  static async open(filters: ReplicatedFilter, from: Omit<Opening, 'heard' | 'memoryBytesMax'>): Promise<EdgeScopes> {
     const { options } = from;
     const heard = new Notice();
-    const opening: Opening = { ...from, heard };
+    const isShared = filters.copied !== undefined && filters.cached !== undefined;
+    const memoryBytesMax = options.cacheMemoryBytesMax / (isShared ? 2 : 1);
+    const opening: Opening = { ...from, heard, memoryBytesMax };
     const loops = new Lifecycle((name, error) => {
       options.observer.commitFailed(new Error(`${name} ended`, { cause: error }));
     });
@@ -99,13 +109,19 @@ export class EdgeScopes {
 
   /**
    * The scope that a key of this name belongs to, by the scope's own registry: what it proves of its age holds for the
-   * title too, and another scope may lag behind it. Undefined where no scope knows the name.
+   * title too, and another scope may lag behind it. Undefined where no scope knows the name; `deleted` where any knows that.
    */
-  locate(name: string, key: string): { readonly scope: Scope; readonly namespace: NamespaceInfo } | undefined {
-    for (const { scope } of this.all) {
-      const namespace = scope.ledger.registry.resolve(name);
-      if (namespace === undefined || namespace === 'deleted') continue;
-      if (this.scopeOf(namespace.id, key) === scope) return { scope, namespace };
+  locate(name: string, key: string): Located | 'deleted' | undefined {
+    const copy = this.copy?.scope;
+    const cache = this.cache?.scope;
+    const inCopy = copy?.ledger.registry.idOf(name);
+    const inCache = cache?.ledger.registry.idOf(name);
+    if (inCopy === 'deleted' || inCache === 'deleted') return 'deleted';
+    if (copy !== undefined && inCopy !== undefined && this.scopeOf(inCopy, key) === copy) {
+      return { scope: copy, namespace: inCopy };
+    }
+    if (cache !== undefined && inCache !== undefined && this.scopeOf(inCache, key) === cache) {
+      return { scope: cache, namespace: inCache };
     }
     return undefined;
   }
@@ -166,7 +182,7 @@ function filterNames({ copied, cached }: ReplicatedFilter): string {
 
 async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> {
   const { options } = opening;
-  const ledger = await openScopeLedger(options.copyStore, filter, options);
+  const ledger = await openScopeLedger(options.copyStore, filter, { ...options, hotBytesMax: opening.memoryBytesMax });
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const scope = await CopyScope.open({ ...options, ledger, tracker, filter, listener: listenerOf(opening) });
   const relay = await Relay.open(scope, { ...options, ...opening });
@@ -178,7 +194,12 @@ async function openCache(filter: Filter, opening: Opening): Promise<Running & { 
   const { options } = opening;
   const ledger = await openScopeLedger(options.cacheStore, filter, options);
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
-  const scope = await CacheScope.open({ ...options, ledger, tracker, listener: listenerOf(opening) });
+  const { memoryBytesMax: cacheMemoryBytesMax } = opening;
+  const scope = await CacheScope.open({
+    ...options,
+    ...{ ledger, tracker, cacheMemoryBytesMax },
+    listener: listenerOf(opening),
+  });
   const what = { role: 'cache', filter, values: options.feedValues } as const;
   return { scope, ...following(scope, tracker, what, opening) };
 }
@@ -215,7 +236,7 @@ async function* answers(upstreams: Upstreams, request: GetRequest, call: Call): 
   if (answer !== undefined) yield answer;
 }
 
-function startLoops({ scope, loop }: Running, loops: Lifecycle, { options, upstreams }: Omit<Opening, 'heard'>): void {
+function startLoops({ scope, loop }: Running, loops: Lifecycle, { options, upstreams }: Pick<Opening, 'options' | 'upstreams'>): void {
   const { ledger } = scope;
   const remover = new NamespaceRemover({ ...options, ledger });
   const garbage = new GarbageCollection({

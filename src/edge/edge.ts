@@ -105,6 +105,10 @@ export class Edge implements Upstream {
     return this.#upstreams.reachable || (scopes.length > 0 && scopes.every(({ scope }) => scope.hasCaughtUp));
   }
 
+  peek(request: GetRequest): GetAnswer | undefined {
+    return this.#reads.peek(request);
+  }
+
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     checkKey(request.key);
     return this.#reads.get(request, call);

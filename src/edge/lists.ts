@@ -50,7 +50,7 @@ export class Lists {
     checkListLimit(request.limit);
     const held = this.#copyOf(request);
     const facts = this.#facts(request, held?.copy);
-    const decision = decideRead({ ...facts, loadFailed: false });
+    const decision = decideRead(facts);
     if (held !== undefined && decision !== 'load' && decision !== 'refuse') {
       const answer = await this.#fromCopy(held, request, facts).catch(unlessDamaged);
       if (answer !== 'damaged') return answer;
@@ -85,7 +85,7 @@ export class Lists {
     return containsRange(copy.filter, { namespace: namespace.id, prefix }) ? { copy, namespace } : undefined;
   }
 
-  #facts(request: ListRequest, copy: CopyScope | undefined): Omit<ReadCase, 'loadFailed'> {
+  #facts(request: ListRequest, copy: CopyScope | undefined): ReadCase {
     return readFacts(request, this.#options, {
       held: copy?.hasCaughtUp === true ? 'valid' : 'nothing',
       boundMs: copy?.bound()?.boundMs,
@@ -97,7 +97,7 @@ export class Lists {
   async #fromCopy(
     { copy, namespace }: { readonly copy: CopyScope; readonly namespace: NamespaceInfo },
     { prefix, limit, cursor, session: asked }: ListRequest,
-    facts: Omit<ReadCase, 'loadFailed'>,
+    facts: ReadCase,
   ): Promise<ListAnswer> {
     const { clock, responder } = this.#options;
     const after = cursor === undefined ? undefined : decodeListCursor(cursor, namespace.id, prefix);

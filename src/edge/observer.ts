@@ -1,3 +1,4 @@
+import { type HitCounts, noHits } from '../model/hit-counts.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { Record } from '../model/record.ts';
 
@@ -20,6 +21,8 @@ export type RangeOutcome = 'equal' | 'suspect' | 'open';
 
 /** What an edge tells whoever measures. Every method returns at once and throws nothing. */
 export interface EdgeObserver {
+  /** Of each scope; counted besides what `read` and `cacheLooked` are told of. */
+  readonly hits: { readonly copy: HitCounts; readonly cache: HitCounts };
   /** A read was answered from `source` (origin, copy, cache), or refused (then `none`). */
   read(kind: 'get' | 'list', source: string, outcome: string, elapsedMs: number): void;
   written(outcome: string, elapsedMs: number): void;
@@ -40,6 +43,7 @@ export interface EdgeObserver {
 const nothing = (): void => {};
 
 export const silentEdgeObserver: EdgeObserver = {
+  hits: { copy: noHits(), cache: noHits() },
   read: nothing,
   written: nothing,
   cacheLooked: nothing,

@@ -1,7 +1,7 @@
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Record } from '../model/record.ts';
 import type { Ledger } from '../replication/ledger.ts';
-import { bytesOf } from './memory-cache.ts';
+import { bytesOf } from '../replication/memory-cache.ts';
 import { hasEnded } from './scope.ts';
 
 interface Entry {

@@ -11,12 +11,13 @@ export interface ReadTermsOptions
   readonly upstreams: Upstreams;
 }
 
-/** What a read is decided by, from its own wishes, the node's, and what is held. */
+/** What a read is decided by before a load is tried, from its own wishes, the node's, and what is held. */
 export function readFacts(
   { maxStalenessMs, atOrigin }: ReadOptions,
   options: ReadTermsOptions,
   held: Pick<ReadCase, 'held' | 'boundMs' | 'sessionCovered'>,
-): Omit<ReadCase, 'loadFailed'> {
+  upstreamThere: boolean = options.upstreams.reachable,
+): ReadCase {
   return {
     ...held,
     maxStalenessMs: maxStalenessMs ?? options.maxStalenessMs,
@@ -24,7 +25,8 @@ export function readFacts(
     atOrigin: atOrigin === true,
     staleWhileRevalidateMs: options.staleWhileRevalidateMs,
     staleIfErrorMs: options.staleIfErrorMs,
-    upstreamThere: options.upstreams.reachable,
+    upstreamThere,
+    loadFailed: false,
   };
 }
 

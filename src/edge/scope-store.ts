@@ -1,9 +1,8 @@
 import { containsFilter, type Filter, filterKey, matches } from '../model/filter.ts';
 import { holds } from '../model/rules.ts';
-import { Ledger } from '../replication/ledger.ts';
+import { Ledger, type LedgerOptions } from '../replication/ledger.ts';
 import { removeRecords } from '../replication/remove-records.ts';
 import type { Store } from '../store/store.ts';
-import type { EdgeOptions } from './edge-options.ts';
 
 const filterName = 'edge/scope-filter';
 
@@ -12,7 +11,11 @@ const filterName = 'edge/scope-filter';
  * followed as a scope that lies within the earlier one is covered as before, so the rest goes and this stays; any other
  * scope starts from nothing.
  */
-export async function openScopeLedger(store: Store, filter: Filter, options: EdgeOptions): Promise<Ledger> {
+export async function openScopeLedger(
+  store: Store,
+  filter: Filter,
+  options: Omit<LedgerOptions, 'store'>,
+): Promise<Ledger> {
   const stored = await store.meta(filterName);
   const earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as Filter);
   const isSame = earlier !== undefined && filterKey(earlier) === filterKey(filter);

@@ -28,6 +28,8 @@ export interface Scope {
   readonly observed: Observed;
   /** False until the feed has caught up for the first time: nothing that is held means anything before. */
   readonly hasCaughtUp: boolean;
+  /** What is in memory. Undefined where `lookup` must be asked. */
+  peek(key: RecordKey): HeldRecord | undefined;
   /** Undefined where nothing is known. */
   lookup(key: RecordKey): Promise<HeldRecord | undefined>;
   bound(): Bound | undefined;

@@ -59,10 +59,10 @@ export class Writes {
     const scopes = this.#options.scopes();
     return mutations.map(({ key }) => {
       const located = scopes?.locate(title, key);
-      if (located === undefined) return undefined;
+      if (located === undefined || located === 'deleted') return undefined;
       const { scope, namespace } = located;
-      const name = mapKey(namespace.id, key);
-      return { scope, namespace: namespace.id, begun: beginning(scope), name, inFlight: scope.observed.begin(name) };
+      const name = mapKey(namespace, key);
+      return { scope, namespace, begun: beginning(scope), name, inFlight: scope.observed.begin(name) };
     });
   }
 

@@ -6,6 +6,7 @@ import type { ReadWriteMetrics } from './read-write-metrics.ts';
 
 /** What is an edge's alone: its cache and its loads. Reads and writes are counted as at an origin. */
 export class EdgeMetrics implements EdgeObserver {
+  readonly hits: EdgeObserver['hits'];
   readonly #readsAndWrites: ReadWriteMetrics;
   readonly #lookups: Counter;
   readonly #inFlight: Gauge;
@@ -23,6 +24,8 @@ export class EdgeMetrics implements EdgeObserver {
   constructor(registry: Registry, readsAndWrites: ReadWriteMetrics, logger: Logger) {
     const registers = [registry];
     this.#readsAndWrites = readsAndWrites;
+    this.hits = readsAndWrites.hits;
+    let hitsCounted = 0;
     this.#logger = logger;
     this.#audited = new Counter({
       name: 'meridian_audit_compared_total',
@@ -53,6 +56,12 @@ export class EdgeMetrics implements EdgeObserver {
       help: 'Reads answered without the upstream (hit) or not (miss).',
       labelNames: ['result'],
       registers,
+      collect: () => {
+        const { copy, cache } = this.hits;
+        const hits = copy.found + copy.absent + cache.found + cache.absent;
+        this.#lookups.inc({ result: 'hit' }, hits - hitsCounted);
+        hitsCounted = hits;
+      },
     });
     this.#inFlight = new Gauge({
       name: 'meridian_loads_in_flight',

@@ -1,9 +1,11 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { noHits } from '../model/hit-counts.ts';
 import type { OriginObserver } from '../origin/observer.ts';
 import { latencyBuckets } from './buckets.ts';
 
 /** Reads by where their data came from, and writes. Outcomes are a closed set, so there are few series. */
 export class ReadWriteMetrics implements OriginObserver {
+  readonly hits = { origin: noHits(), copy: noHits(), cache: noHits() };
   readonly #reads: Counter;
   readonly #readSeconds: Histogram;
   readonly #writes: Counter;
@@ -12,15 +14,18 @@ export class ReadWriteMetrics implements OriginObserver {
 
   constructor(registry: Registry) {
     const registers = [registry];
+    const counted = { origin: noHits(), copy: noHits(), cache: noHits() };
+    const collectHits = () => this.#collectHits(counted);
     this.#reads = new Counter({
       name: 'meridian_reads_total',
       help: 'Reads answered or refused, by the source of their data.',
       labelNames: ['kind', 'source', 'outcome'],
       registers,
+      collect: collectHits,
     });
     this.#readSeconds = new Histogram({
       name: 'meridian_read_seconds',
-      help: 'Duration of one read inside the node.',
+      help: 'Duration of one read inside the node, of those that were not answered at once from memory.',
       labelNames: ['kind', 'source'],
       buckets: latencyBuckets,
       registers,
@@ -52,6 +57,19 @@ export class ReadWriteMetrics implements OriginObserver {
   readFrom(source: string, kind: 'get' | 'list', outcome: string, elapsedMs: number): void {
     this.#reads.inc({ kind, source, outcome });
     this.#readSeconds.observe({ kind, source }, elapsedMs / 1000);
+  }
+
+  /** What was counted since the scrape before. */
+  #collectHits(counted: typeof this.hits): void {
+    for (const source of ['origin', 'copy', 'cache'] as const) {
+      for (const outcome of ['found', 'absent'] as const) {
+        const now = this.hits[source][outcome];
+        if (now > counted[source][outcome]) {
+          this.#reads.inc({ kind: 'get', source, outcome }, now - counted[source][outcome]);
+        }
+        counted[source][outcome] = now;
+      }
+    }
   }
 
   written(outcome: string, mutations: number, elapsedMs: number): void {

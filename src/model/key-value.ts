@@ -10,6 +10,12 @@ import type { VersionVector } from './version-vector.ts';
 /** Reads and writes of one cluster. Keys and limits are checked by whoever implements it. */
 export interface KeyValue {
   /**
+   * The answer to a read where it can be given at once, from memory. Undefined where `get` must be asked: the key is not
+   * in memory, what is held is too old for the request, does not cover its session, or the request is to be refused.
+   * Throws nothing. Whoever serves reads asks here first: a hit costs no promise.
+   */
+  peek(request: GetRequest): GetAnswer | undefined;
+  /**
    * Reads one key. An absent key is an answer.
    * @throws INVALID_ARGUMENT, NOT_FOUND (unknown namespace), UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED
    */

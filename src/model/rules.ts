@@ -76,6 +76,9 @@ export type Rule =
   | 'homes: decided at one'
   | 'conditions are looked at'
   | 'durability is counted'
+  | 'hot: a commit replaces'
+  | 'hot: what was overtaken is not kept'
+  | 'hot: nothing outlives its store'
   | 'caches: a broken first scan is forgotten'
   | 'caches: what is superseded is past';
 

@@ -75,6 +75,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       },
       tombstoneRetentionMs: config.tombstoneRetentionMs,
       clockSkewMsMax: config.clockSkewMaxMs,
+      hotBytesMax: config.cacheMemoryBytes,
       ringBytesMax: config.ringBytes,
       scansMax: config.scansMax,
       scanStallMs: config.scanStallMs,

@@ -20,7 +20,7 @@ export interface OriginStores {
   dropAside(): Promise<void>;
 }
 
-export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'clock' | 'observer'> {
+export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'clock' | 'observer' | 'hotBytesMax'> {
   readonly stores: OriginStores;
   readonly random: Random;
   readonly originObserver: OriginObserver;
@@ -57,6 +57,7 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'c
 /** The bounds of an origin that is told none. */
 export const originDefaults = {
   ...replicationDefaults,
+  hotBytesMax: 256 * 1024 * 1024,
   peers: [] as readonly string[],
   keepApart: async (_member: string, records: AsyncIterable<unknown>): Promise<undefined> => {
     for await (const _record of records); // Read, so that they are counted.

@@ -1,5 +1,6 @@
 import type { Call } from '../model/call.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
+import { countHit } from '../model/hit-counts.ts';
 import { checkKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance } from '../model/key-value.ts';
 import { decodeListCursor } from '../model/list-cursor.ts';
@@ -41,6 +42,22 @@ export class OriginReads {
     this.#options = options;
   }
 
+  /** As `KeyValue.peek`: of what an origin has in memory nothing is older than its disk, and only the session may wait. */
+  peek(request: GetRequest): GetAnswer | undefined {
+    const { ledger, originObserver } = this.#options;
+    const namespace = ledger.registry.idOf(request.namespace);
+    if (namespace === undefined || namespace === 'deleted') return undefined;
+    const { covered } = ledger.state;
+    const { session } = request;
+    if (session.vector.size > 0 && !ledger.registry.logs.covers(covered, session.vector)) return undefined;
+    const hot = ledger.hot.peek({ namespace, key: request.key });
+    if (hot === undefined) return undefined;
+    const record = this.#asRead(hot.record);
+    countHit(originObserver.hits.origin, record?.kind === 'live');
+    const after = ledger.registry.logs.session(session, record ?? { covered }, covered);
+    return { record, ...this.#provenance(namespace, covered, after) };
+  }
+
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     return this.#measured('get', async () => {
       checkKey(request.key);
@@ -48,7 +65,7 @@ export class OriginReads {
       const { ledger } = this.#options;
       const namespace = ledger.registry.require(request.namespace).id;
       const { covered } = ledger.state;
-      const record = await ledger.store.read({ namespace, key: request.key });
+      const record = await ledger.hot.read({ namespace, key: request.key });
       const session = ledger.registry.logs.session(asked, record ?? { covered }, covered);
       return { record: this.#asRead(record), ...this.#provenance(namespace, covered, session) };
     });

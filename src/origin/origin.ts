@@ -107,6 +107,10 @@ export class Origin implements Peer {
     return this.#ledger.state.covered;
   }
 
+  peek(request: GetRequest): GetAnswer | undefined {
+    return this.serves ? this.#parts.reads.peek(request) : undefined;
+  }
+
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     this.#parts.membership.check();
     return this.#parts.reads.get(request, call);

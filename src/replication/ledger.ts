@@ -6,6 +6,7 @@ import { holds } from '../model/rules.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Damaged, Snapshot, Store } from '../store/store.ts';
+import { HotRecords } from './hot-records.ts';
 import { decodeLedgerState, encodeLedgerState, type LedgerState, ledgerStateName } from './ledger-state.ts';
 import type { ReplicationObserver } from './observer.ts';
 import { Registry } from './registry.ts';
@@ -21,6 +22,8 @@ export interface LedgerOptions extends RingBounds {
   readonly proposalBytesMax: number;
   /** Bytes of proposals that one commit takes, at the most; a larger single one goes alone. */
   readonly commitBytesMax: number;
+  /** Bytes of hot records in memory. Default 0: every read goes to the store. */
+  readonly hotBytesMax?: number;
 }
 
 /** A change that asks to be committed. Proposals are decided one after another, in the order of asking (rule R11). */
@@ -93,6 +96,8 @@ export class Ledger {
   readonly store: Store;
   readonly ring: Ring;
   readonly registry = new Registry();
+  /** The store's records, for whoever reads single ones. */
+  readonly hot: HotRecords;
   readonly #options: LedgerOptions;
   #state: LedgerState;
   #waiting: Waiting[] = [];
@@ -111,6 +116,7 @@ export class Ledger {
   private constructor(options: LedgerOptions, state: LedgerState) {
     this.store = options.store;
     this.ring = new Ring(options);
+    this.hot = new HotRecords(options.store, options.hotBytesMax ?? 0);
     this.#options = options;
     this.#state = state;
   }
@@ -191,6 +197,7 @@ export class Ledger {
     this.#options.observer.commitFailed(error);
     this.#broken = true;
     this.ring.clear();
+    this.hot.clear();
     for (const waiting of taken) waiting.reject(storeFailed(error));
     // At once, or reads and scans would be refused until somebody writes; where it fails, the next write tries again.
     await this.#reopen().catch((cause: unknown) => this.#options.observer.commitFailed(cause));
@@ -263,9 +270,13 @@ export class Ledger {
   #publish(group: Group): void {
     const before = this.#state;
     for (const { namespace, key } of [...group.removals.values(), ...group.discards.values()]) {
+      this.hot.remove(mapKey(namespace, key));
       if (namespace === registryNamespace) this.registry.forget(key);
     }
-    for (const record of group.puts.values()) this.registry.apply(record);
+    for (const [name, record] of group.puts) {
+      this.hot.put(name, record);
+      this.registry.apply(record);
+    }
     this.#state = this.#normalized(group.state);
     const { covered, stable } = this.#state;
     const advances = before.covered !== covered || before.stable !== stable;
@@ -300,6 +311,7 @@ export class Ledger {
       await this.#loadRegistry();
       this.#state = this.#normalized(state);
     }
+    this.hot.clear();
     this.#broken = false;
     this.#readable = false;
     this.onReopened();

@@ -77,11 +77,18 @@ export class Registry {
 
   /** A title or an id. */
   resolve(name: string): NamespaceInfo | 'deleted' | undefined {
-    const id = this.#claimant(name) ?? this.#byTitle.get(name) ?? parseNamespaceId(name);
+    const id = this.idOf(name);
+    if (id === 'deleted') return 'deleted';
     if (id === undefined) return undefined;
     const found = this.#byId.get(id);
-    if (found === undefined) return this.#dead.has(id) ? 'deleted' : undefined;
-    return this.#asOfNow(found);
+    return found && this.#asOfNow(found);
+  }
+
+  /** The same, for who needs the id alone: a few look-ups. */
+  idOf(name: string): NamespaceId | 'deleted' | undefined {
+    const id = this.#claimant(name) ?? this.#byTitle.get(name) ?? parseNamespaceId(name);
+    if (id === undefined || this.#byId.has(id)) return id;
+    return this.#dead.has(id) ? 'deleted' : undefined;
   }
 
   /** Of what is known of a namespace now: whoever decides by that finds the same in the commit, or asks again. */

@@ -44,6 +44,10 @@ export class FakeNode implements RemoteNode {
   otherMembers: readonly Member[] = [];
   #sequence = 0;
 
+  peek(): undefined {
+    return undefined;
+  }
+
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     this.#enter(request.session, call);
     this.gets.push(request);

@@ -12,6 +12,7 @@ async function relayed(relays: number) {
   return {
     feed: relay,
     keyValue: {
+      peek: () => undefined,
       get: origin.get.bind(origin),
       list: origin.list.bind(origin),
       write: async (...args: Parameters<typeof origin.write>) => {

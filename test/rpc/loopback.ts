@@ -89,6 +89,7 @@ const refuse = async (): Promise<never> => {
 /** An Upstream of which a test implements what it looks at; all else is refused. With `report` it is an origin. */
 export function upstreamWith(parts: Partial<Peer>): Upstream {
   const refused: Upstream = {
+    peek: () => undefined,
     get: refuse,
     list: refuse,
     write: refuse,

@@ -93,6 +93,11 @@ export class RemoteUpstream implements Peer {
     this.#connection = new Connection(address, clock);
   }
 
+  /** Nothing is held on this side of the connection. */
+  peek(): undefined {
+    return undefined;
+  }
+
   /** A value that is too large for one message is read in pieces. */
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     const wire = encodeGet(request);

@@ -25,7 +25,8 @@ const methods = [
 export function linkTo(options: LinkOptions): Peer {
   const link = new Link(options);
   const called = methods.map((name) => [name, (...args: unknown[]) => link.call(name as keyof Upstream, args)]);
-  return { ...Object.fromEntries(called), follow: link.follow.bind(link) } as Peer;
+  const peek = (): undefined => undefined;
+  return { ...Object.fromEntries(called), peek, follow: link.follow.bind(link) } as Peer;
 }
 
 class Link {

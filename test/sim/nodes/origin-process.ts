@@ -67,6 +67,7 @@ export class OriginProcess extends Process<Origin> {
     const origin = await Origin.open({
       ...originDefaults,
       ...this.#parameters,
+      hotBytesMax: this.#parameters.cacheMemoryBytesMax,
       stores,
       clock,
       random: this.random,

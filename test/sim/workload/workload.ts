@@ -104,10 +104,15 @@ export class Workload {
     const remembered = memory.remembered();
     const startMs = time.nowMs;
     const wishes = this.#wishes(random);
-    const answer = await node.get({ namespace: title, key, session, ...wishes }, this.#call()).catch((error) => {
-      this.#checkNotFound(error, startMs, name);
-      throw error;
-    });
+    const request = { namespace: title, key, session, ...wishes };
+    const hit = node.peek(request);
+    const answer =
+      hit ??
+      (await node.get(request, this.#call()).catch((error) => {
+        this.#checkNotFound(error, startMs, name);
+        throw error;
+      }));
+    if (hit !== undefined) coverage.count(`hit in memory, ${hit.source}`);
     oracles.trace.note(() => `${name} ${key} = ${shown(answer)}`);
     coverage.count('answers checked');
     const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session, remembered };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryCache } from '../../src/edge/memory-cache.ts';
+import { MemoryCache } from '../../src/replication/memory-cache.ts';
 import { parseNamespaceId, registryNamespace } from '../../src/model/namespace.ts';
 import { nowhere } from '../../src/model/position.ts';
 import type { LiveRecord } from '../../src/model/record.ts';
