@@ -32,53 +32,53 @@ export class ClusterHandle {
   /** What was written and seen through this handle; `export` and `import` carry it to another process. */
   readonly session: SessionKeeper;
   readonly namespaces: NamespaceAdmin;
-  readonly #random: Random;
-  readonly #context: ClientContext;
+  protected readonly random: Random;
+  protected readonly context: ClientContext;
   readonly #closing = new AbortController();
 
   constructor({ nodes, clock, random, timeoutMs, sessions }: ClusterHandleOptions) {
     this.session = new SessionKeeper(sessions);
-    this.#random = random;
+    this.random = random;
     // Each call under way listens for the end of the handle; their number is the application's affair.
     setMaxListeners(0, this.#closing.signal);
     const endpoints = new Endpoints(nodes);
-    this.#context = { endpoints, session: this.session, clock, random, timeoutMs, closing: this.#closing.signal };
-    this.namespaces = new NamespaceAdmin(this.#context);
+    this.context = { endpoints, session: this.session, clock, random, timeoutMs, closing: this.#closing.signal };
+    this.namespaces = new NamespaceAdmin(this.context);
   }
 
   /** The namespace of that title or id; nothing is asked before its first use. @throws INVALID_ARGUMENT for half a character */
   namespace(name: string): Namespace {
     checkText(name, "a namespace's name");
-    return new NamespaceHandle(this.#context, this.#random, name);
+    return new NamespaceHandle(this.context, this.random, name);
   }
 
   /** Removes an origin for good. @throws NOT_FOUND, FAILED_PRECONDITION where too few of the others can report */
   async removeMember(request: RemoveMemberRequest, options: CallOptions = {}): Promise<RemovedMember> {
     checkText(request.name, 'a name');
-    return inCall(this.#context, options, (call) =>
-      this.#context.endpoints.write((node) => node.removeMember(request, call)),
+    return inCall(this.context, options, (call) =>
+      this.context.endpoints.write((node) => node.removeMember(request, call)),
     );
   }
 
   /** Of all that the node in use holds whole, without what has expired by this second since 1970. */
   async digest(request: DigestRequest, options: CallOptions = {}): Promise<readonly ScopeDigest[]> {
-    return inCall(this.#context, options, (call) => this.#context.endpoints.read((node) => node.digest(request, call)));
+    return inCall(this.context, options, (call) => this.context.endpoints.read((node) => node.digest(request, call)));
   }
 
   /** Of the node in use. */
   async status(options: CallOptions = {}): Promise<NodeStatus> {
-    return inCall(this.#context, options, (call) => this.#context.endpoints.read((node) => node.status(call)));
+    return inCall(this.context, options, (call) => this.context.endpoints.read((node) => node.status(call)));
   }
 
   /** Origins and edges that the node in use knows. */
   async members(options: CallOptions = {}): Promise<readonly Member[]> {
-    return inCall(this.#context, options, (call) => this.#context.endpoints.read((node) => node.members(call)));
+    return inCall(this.context, options, (call) => this.context.endpoints.read((node) => node.members(call)));
   }
 
   /** Ends watches, cancels calls under way, closes connections. Idempotent. */
   close(): void {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new Error('the client is closed'));
-    this.#context.endpoints.close();
+    this.context.endpoints.close();
   }
 }

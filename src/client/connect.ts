@@ -12,9 +12,11 @@ export type { BatchMutation, BatchResult } from './batch-write.ts';
 export type { CallOptions, DeleteOptions, PutOptions, ReadOptions, WriteOptions } from './call-options.ts';
 export type { Change, WatchOptions } from './change.ts';
 export type { ClusterHandle } from './cluster-handle.ts';
+export type { EdgeHandle, EdgeNamespace } from './edge-handle.ts';
 export type { Entry, Key, ListOptions, ListResult } from './listing.ts';
 export type { GetOptions, Namespace, PrefixOptions } from './namespace.ts';
 export type { ChangedNamespace } from './namespace-admin.ts';
+export { type OpenEdgeOptions, openEdge } from './open-edge.ts';
 export type { ValueBody } from './value-body.ts';
 
 export interface ConnectOptions {

@@ -4,9 +4,9 @@ import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
+import type { LogId } from '../model/position.ts';
 import type { Head, Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
-import type { LogId } from '../model/position.ts';
 import type { Bound } from '../model/staleness.ts';
 import type { Stamp } from '../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';

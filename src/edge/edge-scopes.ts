@@ -236,7 +236,11 @@ async function* answers(upstreams: Upstreams, request: GetRequest, call: Call): 
   if (answer !== undefined) yield answer;
 }
 
-function startLoops({ scope, loop }: Running, loops: Lifecycle, { options, upstreams }: Pick<Opening, 'options' | 'upstreams'>): void {
+function startLoops(
+  { scope, loop }: Running,
+  loops: Lifecycle,
+  { options, upstreams }: Pick<Opening, 'options' | 'upstreams'>,
+): void {
   const { ledger } = scope;
   const remover = new NamespaceRemover({ ...options, ledger });
   const garbage = new GarbageCollection({

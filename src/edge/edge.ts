@@ -101,8 +101,13 @@ export class Edge implements Upstream {
 
   /** True once it can answer truthfully: caught up, or able to load. */
   ready(): boolean {
+    return this.#upstreams.reachable || this.hasCaughtUp;
+  }
+
+  /** True once each scope has received all that it follows, in this run or an earlier one. */
+  get hasCaughtUp(): boolean {
     const scopes = this.#scopes?.all ?? [];
-    return this.#upstreams.reachable || (scopes.length > 0 && scopes.every(({ scope }) => scope.hasCaughtUp));
+    return scopes.length > 0 && scopes.every(({ scope }) => scope.hasCaughtUp);
   }
 
   peek(request: GetRequest): GetAnswer | undefined {

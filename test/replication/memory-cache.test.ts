@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryCache } from '../../src/replication/memory-cache.ts';
 import { parseNamespaceId, registryNamespace } from '../../src/model/namespace.ts';
 import { nowhere } from '../../src/model/position.ts';
 import type { LiveRecord } from '../../src/model/record.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
+import { MemoryCache } from '../../src/replication/memory-cache.ts';
 
 const namespace = parseNamespaceId('a'.repeat(32)) ?? registryNamespace;
 

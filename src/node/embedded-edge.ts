@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Address } from '../config/option.ts';
+import { formatAddress, parseAddress } from '../config/parse-address.ts';
+import { Edge } from '../edge/edge.ts';
+import { type EdgeOptions, edgeDefaults } from '../edge/edge-options.ts';
+import { silentEdgeObserver } from '../edge/observer.ts';
+import { MeridianError } from '../model/errors.ts';
+import { silentReplicationObserver } from '../replication/observer.ts';
+import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
+import { levelDefaults } from '../store/level/level-options.ts';
+import { claimFolder } from './claim-folder.ts';
+import { Closing } from './closing.ts';
+import { openRefillableStore } from './open-store.ts';
+import type { Outside } from './outside.ts';
+import { softwareVersion } from './software-version.ts';
+
+export interface EmbeddedEdgeOptions
+  extends Partial<
+    Pick<
+      EdgeOptions,
+      'maxStalenessMs' | 'staleWhileRevalidateMs' | 'staleIfErrorMs' | 'cacheMemoryBytesMax' | 'cacheDiskBytesMax'
+    >
+  > {
+  /** `host:port`, in the order of preference. */
+  readonly upstreams: readonly string[];
+  readonly replicate: readonly string[];
+  readonly name: string;
+  readonly region: string;
+  /** Default: a folder of its own among the temporary ones, deleted at the end. */
+  readonly data?: string;
+}
+
+export interface EmbeddedEdge {
+  readonly edge: Edge;
+  /** The connections that the edge uses, in the order of preference. */
+  readonly upstreams: readonly RemoteUpstream[];
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * An edge without listeners, inside whatever process this is.
+ * @throws INVALID_ARGUMENT (an address, a folder of another role), UNAVAILABLE (a process has the folder open), DATA_LOSS
+ */
+export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Outside): Promise<EmbeddedEdge> {
+  const { clock, random, logger } = outside;
+  const { upstreams: addresses, replicate, name, region, data, ...bounds } = options;
+  const parsed = addresses.map(addressOf);
+  const closing = new Closing(logger);
+  return closing.orClose(async () => {
+    const folder = data ?? (await temporaryFolder(closing));
+    await claimFolder(folder, 'edge');
+    const opened = {
+      outside,
+      closing,
+      acceptLoss: false,
+      diskReserveBytes: levelDefaults.reserveBytes,
+      scrubRateBytes: 0,
+    };
+    const copyStore = await openRefillableStore(join(folder, 'copy'), { ...opened, name: 'store of the copy' });
+    const cacheStore = await openRefillableStore(join(folder, 'cache'), { ...opened, name: 'store of the cache' });
+    const upstreams = parsed.map((address) => new RemoteUpstream({ address: formatAddress(address), clock }));
+    closing.add('connections', async () => {
+      for (const upstream of upstreams) upstream.close();
+    });
+    const edge = await Edge.open({
+      ...edgeDefaults,
+      feedValues: { kind: 'inline', bytesMax: 1024 },
+      ...bounds,
+      identity: { name, region },
+      version: softwareVersion(),
+      clock,
+      random,
+      observer: silentReplicationObserver,
+      edgeObserver: silentEdgeObserver,
+      upstreams: upstreams.map((upstream) => ({ name: upstream.address, upstream })),
+      copyStore,
+      cacheStore,
+      replicate,
+    });
+    closing.add('edge', () => edge.close());
+    return { edge, upstreams, close: () => closing.close() };
+  });
+}
+
+function addressOf(text: string): Address {
+  const address = parseAddress(text);
+  if (address !== undefined) return address;
+  throw new MeridianError('INVALID_ARGUMENT', `an upstream is host:port, not ${JSON.stringify(text)}`, {
+    reason: 'bad-address',
+  });
+}
+
+async function temporaryFolder(closing: Closing): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'meridian-edge-'));
+  closing.add('temporary folder', () => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
