@@ -2,6 +2,7 @@ import type { Call } from './call.ts';
 import type { NamespaceId } from './namespace.ts';
 import type { LogId, MemberId } from './position.ts';
 import type { RangeDigest, RangeDigestRequest } from './range-digest.ts';
+import type { Stamp } from './stamp.ts';
 import type { VersionVector } from './version-vector.ts';
 
 /** What a node says of itself, and of whom it hears. */
@@ -78,6 +79,8 @@ export interface ReportRequest {
   /** Who is being removed. */
   readonly member: MemberId;
   readonly initiator: MemberId;
+  /** The stamp of the record that opened the initiator's log: once it has opened a later one it decides nothing by this. */
+  readonly opened?: Stamp;
   /** Who is asked: another one may be reached there by now. */
   readonly reporter: MemberId;
   /** The initiator has given up: who reported to it may report to another. */

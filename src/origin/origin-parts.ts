@@ -184,7 +184,6 @@ export class OriginParts {
     this.loops.run('namespace remover', (signal) => remover.run(signal));
     this.loops.run('peers', (signal) => this.peers.run(signal));
     this.loops.run('membership', (signal) => this.membership.run(signal));
-    this.loops.run('removals', (signal) => this.removals.run(signal));
     this.loops.run('sealing', (signal) => this.sealing.run(signal));
     this.loops.run('rewrite', (signal) => this.#rewrite.run(signal));
   }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MemberId } from '../../src/model/position.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
+import { makeStamp } from '../../src/model/stamp.ts';
 import type { VirtualClock } from '../support/virtual-time.ts';
 import { OriginGroup } from './origin-group.ts';
 
@@ -185,6 +186,27 @@ describe('an origin that is removed', () => {
     expect(await group.text('c', 'k')).toBe(null);
     await group.until(group.at('c').report({ member: a, initiator: b, reporter: c, withdraws: true }));
     await group.alike(['c'], 'k', 'after the report');
+  });
+
+  it('is followed again once who removed it is heard of in a later opening, which knows nothing of that', async () => {
+    const [a, b, c] = [idOf('a'), idOf('b'), idOf('c')];
+    const { logs = [] } = (await group.until(group.at('b').members(group.call()))).find(({ id }) => id === b) ?? {};
+    const openedMs = logs.at(-1)?.openedMs ?? 0;
+    const opened = makeStamp({ wallMs: openedMs, counter: 0xffff, log: group.at('b').log });
+    const image = group.image('b');
+    group.cut('a', 'b');
+    await group.until(group.at('c').report({ member: a, initiator: b, opened, reporter: c }));
+    await group.put('a', 'k', 'after the report');
+    await group.pass(1000);
+    group.crash('c');
+    await group.open('c');
+    await group.pass(1000);
+    expect(await group.text('c', 'k')).toBe(null);
+    group.putBack('b', image);
+    group.mend('a', 'b');
+    await group.open('b', ['c']);
+    await group.settled('a', 'b', 'c');
+    await group.alike(['b', 'c'], 'k', 'after the report');
   });
 
   it('is reported on also by an origin that cannot be followed, and was never met since a restart', async () => {

@@ -1,14 +1,16 @@
 import type { Call } from '../../model/call.ts';
 import type { RemovedMember, RemoveMemberRequest, Report, ReportRequest } from '../../model/cluster.ts';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import type { Opening } from '../../model/feed.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import type { MemberId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
+import type { Stamp } from '../../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../../model/version-vector.ts';
 import type { Ledger } from '../../replication/ledger.ts';
 import { logKeys, type Removal } from '../../replication/logs.ts';
 import type { Members } from '../../replication/members.ts';
-import { type Clock, sleep } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
 import { majorityOf } from '../durability.ts';
 import type { OwnLog } from '../own-log.ts';
@@ -33,6 +35,8 @@ export interface RemovalsOptions {
 
 interface OpenReport {
   readonly initiator: MemberId;
+  /** The stamp of the record that opened the log in which the initiator decides; unset = not known. */
+  readonly opened?: Stamp;
   readonly untilMs: number;
 }
 
@@ -42,22 +46,27 @@ interface Target {
   readonly name: string;
 }
 
+/** A removal under way. */
+interface Asked {
+  readonly target: Target;
+  /** What this origin reported to itself. */
+  readonly own: Report;
+  /** In which it asks. */
+  readonly opening: Opening | undefined;
+}
+
 /** Milliseconds for which a survivor that has reported to one initiator reports to no other. */
 const reportHoldsMs = 60_000;
 /** Milliseconds within which the initiator decides; past that its reports may have been given to another. */
 const decideMs = 30_000;
 /** Milliseconds within which the others are told that nothing is decided. */
 const withdrawMs = 5_000;
-/** Milliseconds between two rounds of telling them after a restart. */
-const withdrawRestMs = 500;
 const reportName = (member: MemberId) => `origin/report/${member}`;
 
 export class Removals {
   readonly #options: RemovalsOptions;
   /** What is being removed from here now: once at a time, so that a failure withdraws its own report alone. */
   readonly #deciding = new Set<MemberId>();
-  /** Whose removal a restart of this origin broke off; until it is asked for again. */
-  readonly #brokenOff = new Set<MemberId>();
   /** What this origin reported, as on disk. */
   readonly #reported = new Map<MemberId, OpenReport>();
 
@@ -65,37 +74,13 @@ export class Removals {
     this.#options = options;
   }
 
-  /** Reads what was reported before a restart. By what was reported to this origin then, nothing will be decided. */
+  /** Reads what was reported before a restart. What was reported to this origin then is over, see `#isOpen`. */
   async start(): Promise<void> {
     const { ledger, ownLog } = this.#options;
     for (const { id } of ledger.registry.members.registered()) {
       const open = await this.#open(id);
-      if (open === undefined) continue;
-      this.#reported.set(id, open);
-      if (open.initiator !== ownLog.member) continue;
-      this.#brokenOff.add(id);
-      await this.#release(id, ownLog.member);
-    }
-  }
-
-  /** Tells the others so until each has heard it, or what it reported has run out. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { clock, peers, ledger, ownLog } = this.#options;
-    const initiator = ownLog.member;
-    const untilMs = clock.monotonicMs() + reportHoldsMs;
-    const told = new Set<MemberId>();
-    while (this.#brokenOff.size > 0 && clock.monotonicMs() < untilMs) {
-      const others = ledger.registry.members.registered().filter(({ id }) => id !== initiator && !told.has(id));
-      if (others.length === 0) return;
-      for (const { id } of others) {
-        const call = { deadlineMs: clock.monotonicMs() + withdrawMs, signal };
-        const asked = [...this.#brokenOff]
-          .filter((member) => member !== id)
-          .map((member) => peers.reach(id)?.report({ member, initiator, reporter: id, withdraws: true }, call));
-        const answers = await Promise.all(asked).catch(() => [undefined]);
-        if (answers.every((answer) => answer !== undefined)) told.add(id);
-      }
-      await sleep(clock, withdrawRestMs, signal);
+      if (open?.initiator === ownLog.member) await this.#release(id, ownLog.member);
+      else if (open !== undefined) this.#reported.set(id, open);
     }
   }
 
@@ -105,7 +90,7 @@ export class Removals {
    */
   mayTake(member: MemberId): void {
     const open = this.#reported.get(member);
-    if (open === undefined || open.untilMs <= this.#options.clock.wallMs()) return;
+    if (open === undefined || !this.#isOpen(open)) return;
     if (!holds('R22 who reported takes nothing more')) return;
     throw new MeridianError('FAILED_PRECONDITION', `${open.initiator} is removing ${member}: it is not followed`, {
       reason: 'removal-open',
@@ -113,8 +98,21 @@ export class Removals {
     });
   }
 
+  /**
+   * An initiator decides in the opening in which it asked, or not at all. Whoever covers the first record of a later one
+   * covers what it had decided until then, as far as that is on its disk still: by this report nothing will be decided.
+   */
+  #isOpen({ initiator, opened, untilMs }: OpenReport): boolean {
+    const { ledger, clock } = this.#options;
+    if (untilMs <= clock.wallMs()) return false;
+    const { logs } = ledger.registry;
+    const newest = logs.newest(initiator);
+    const isLater = opened !== undefined && newest !== undefined && newest.opened > opened;
+    return !isLater || !logs.coversPosition(ledger.state.covered, { log: newest.log, sequence: 1 });
+  }
+
   /** What this origin covers, kept on disk as reported, so that a restart reports to the same initiator. */
-  async report({ member, initiator, reporter, withdraws = false }: ReportRequest): Promise<Report> {
+  async report({ member, initiator, opened, reporter, withdraws = false }: ReportRequest): Promise<Report> {
     const { ledger, ownLog, clock } = this.#options;
     const self = ownLog.member;
     if (reporter !== self) {
@@ -128,10 +126,11 @@ export class Removals {
     const { members, logs } = ledger.registry;
     if (members.isRemoved(member)) throw failed('removed', `${members.nameOf(member)} is removed already`);
     const open = await this.#open(member);
-    const taken = open !== undefined && open.untilMs > clock.wallMs() && open.initiator !== initiator;
+    const taken = open !== undefined && open.initiator !== initiator && this.#isOpen(open);
     if (taken && holds('R22 one initiator'))
       throw failed('removal-open', `${open.initiator} is removing ${member} already; ask again in a minute`);
-    const report: OpenReport = { initiator, untilMs: clock.wallMs() + reportHoldsMs };
+    const during = opened === undefined ? {} : { opened };
+    const report: OpenReport = { initiator, ...during, untilMs: clock.wallMs() + reportHoldsMs };
     const meta = new Map([[reportName(member), Buffer.from(JSON.stringify(report))]]);
     return ledger.submit({
       keys: [],
@@ -152,30 +151,33 @@ export class Removals {
     if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
     if (this.#deciding.has(target.id)) throw failed('removal-open', `${target.name} is being removed from here`);
     this.#deciding.add(target.id);
-    this.#brokenOff.delete(target.id);
+    const { opening } = ownLog;
     try {
       // Its own first: where that is refused, nobody else is kept from reporting to who is removing it already.
-      const own = await this.report({ member: target.id, initiator: self, reporter: self }).catch(
-        async (error: unknown) => {
-          await this.#release(target.id, self);
-          throw error;
-        },
-      );
-      const { removal, missing } = await this.#decide(target, own, request, call).catch(async (error: unknown) => {
+      const own = await this.report(this.#asking(target.id, self, opening)).catch(async (error: unknown) => {
+        await this.#release(target.id, self);
+        throw error;
+      });
+      const asked = { target, own, opening };
+      const { removal, missing } = await this.#decide(asked, request, call).catch(async (error: unknown) => {
         await this.#withdraw(target.id);
         throw error;
       });
       // Where this fails it may be on the disk all the same: no report is given back.
-      const logs = await this.#seal(target.id, removal);
+      const logs = await this.#seal(target.id, removal, opening);
       return { ...target, logs, missing };
     } finally {
       this.#deciding.delete(target.id);
     }
   }
 
+  #asking(member: MemberId, reporter: MemberId, opening: Opening | undefined): ReportRequest {
+    const during = opening === undefined ? {} : { opened: opening.opened };
+    return { member, initiator: this.#options.ownLog.member, reporter, ...during };
+  }
+
   async #decide(
-    target: Target,
-    own: Report,
+    { target, own, opening }: Asked,
     { force }: RemoveMemberRequest,
     call: Call,
   ): Promise<{ readonly removal: Removal; readonly missing: readonly string[] }> {
@@ -183,7 +185,7 @@ export class Removals {
     const { members } = ledger.registry;
     const begunMs = clock.monotonicMs();
     const known = members.registered().filter(({ id }) => id !== target.id);
-    const { reports, missing: away } = await this.#reports(target.id, own, known, call);
+    const { reports, missing: away } = await this.#reports({ target, own, opening }, known, call);
     // Whom only survivors know yet counts as well: it was let in by who is removed, perhaps, and all hear of it by this.
     const heardOf = new Set([...members.counted(), ...reports.flatMap(({ registered }) => registered)]);
     const others = [...heardOf].filter((id) => id !== target.id && !members.isRemoved(id));
@@ -224,7 +226,8 @@ export class Removals {
     return [...reported.keys()].every((log) => logs.get(log) !== undefined);
   }
 
-  async #seal(target: MemberId, removal: Removal): Promise<RemovedMember['logs']> {
+  /** @throws UNAVAILABLE where the store, or another process of this member, was opened again meanwhile: the reports are void */
+  async #seal(target: MemberId, removal: Removal, opening: Opening | undefined): Promise<RemovedMember['logs']> {
     const { ledger, ownLog } = this.#options;
     const { logs } = ledger.registry;
     const open = logs.of(target).filter(({ seal }) => seal === undefined);
@@ -234,6 +237,7 @@ export class Removals {
       sync: true,
       bytes: 512 * keys.length,
       decide: (view) => {
+        if (ownLog.opening?.log !== opening?.log || logs.newest(ownLog.member)?.log !== opening?.log) throw brokenOff();
         const append = ownLog.append(view);
         for (const known of open) append.seals(known);
         append.registers(() => removal, logKeys.removed(target));
@@ -271,8 +275,7 @@ export class Removals {
   }
 
   async #reports(
-    target: MemberId,
-    own: Report,
+    { target, own, opening }: Asked,
     others: readonly Target[],
     call: Call,
   ): Promise<{ readonly reports: readonly Report[]; readonly missing: readonly Target[] }> {
@@ -280,7 +283,7 @@ export class Removals {
     const initiator = ownLog.member;
     const asked = others.map(async ({ id }) => {
       if (id === initiator) return own;
-      return peers.reach(id)?.report({ member: target, initiator, reporter: id }, call);
+      return peers.reach(id)?.report(this.#asking(target.id, id, opening), call);
     });
     // All are waited for: a report that came behind its withdrawal would be open till it runs out.
     const answered = await Promise.allSettled(asked);
@@ -325,6 +328,12 @@ function tooFew(target: Target, seen: number, limit: number, missing: readonly s
       'Forced, writes that only it and they hold are lost, acknowledged at majority or not.',
     { reason: 'too-few-reports', limit, seen },
   );
+}
+
+function brokenOff(): MeridianError {
+  return new MeridianError('UNAVAILABLE', 'the store was opened again while the survivors reported; ask again', {
+    reason: 'removal-broken-off',
+  });
 }
 
 function failed(reason: string, message: string): MeridianError {

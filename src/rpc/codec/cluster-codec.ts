@@ -20,6 +20,7 @@ import {
   decodeMemberId,
   decodeNamespaceId,
   decodeSession,
+  decodeStamp,
   decodeVector,
   encodeSession,
   encodeVector,
@@ -223,6 +224,8 @@ export interface WireReportRequest {
   readonly initiator: string;
   readonly reporter: string;
   readonly withdraws?: boolean;
+  /** Empty = not known. */
+  readonly opened?: string;
 }
 
 export function decodeReportRequest(wire: WireReportRequest): ReportRequest {
@@ -231,6 +234,7 @@ export function decodeReportRequest(wire: WireReportRequest): ReportRequest {
     initiator: decodeMemberId(wire.initiator),
     reporter: decodeMemberId(wire.reporter),
     ...(wire.withdraws === true ? { withdraws: true } : {}),
+    ...(wire.opened === undefined || wire.opened === '' ? {} : { opened: decodeStamp(wire.opened) }),
   };
 }
 
