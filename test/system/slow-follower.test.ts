@@ -87,7 +87,8 @@ class RawFollower {
   }
 
   #take({ changes }: WireFollowResponse): void {
-    for (const { key } of changes?.records ?? []) if (key?.startsWith('key-')) this.keys.add(key);
+    const records = (changes?.records ?? []) as ReadonlyArray<{ readonly key: string }>;
+    for (const { key } of records) if (key.startsWith('key-')) this.keys.add(key);
   }
 
   close(): void {

@@ -179,12 +179,12 @@ export class RemoteUpstream implements Peer {
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     const stream = this.#connection.start((client) =>
-      client.makeBidiStreamRequest<WireFollowRequest, WireFollowResponse>(
+      client.makeBidiStreamRequest<WireFollowRequest, Buffer>(
         methods.follow.path,
         (message) => methods.follow.requestSerialize(message),
         (bytes) => {
           this.#observer.feedMessage('received', bytes.byteLength);
-          return methods.follow.responseDeserialize(bytes) as WireFollowResponse;
+          return bytes;
         },
       ),
     );
@@ -194,8 +194,9 @@ export class RemoteUpstream implements Peer {
     };
     // Where sending fails the stream has failed, which the reading side tells.
     sendMessages(stream, send()).catch(() => stream.cancel());
-    const assembler = new EventAssembler();
-    for await (const message of this.#connection.messages<WireFollowResponse>(stream, signal)) {
+    const deserialize = (bytes: Buffer) => methods.follow.responseDeserialize(bytes) as WireFollowResponse;
+    const assembler = new EventAssembler({ deserialize });
+    for await (const message of this.#connection.messages<Buffer>(stream, signal)) {
       const event = assembler.take(message);
       if (event !== undefined) yield event;
     }

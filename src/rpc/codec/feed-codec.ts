@@ -1,18 +1,15 @@
-import type { CaughtUp, Change, Changes, FeedEvent, Opened, ScanRange, Step } from '../../model/feed.ts';
+import type { CaughtUp, Changes, FeedEvent, Opened, ScanRange, Step } from '../../model/feed.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
 import { decodeOpening, type WireOpening } from './follow-codec.ts';
 import {
   decodeBound,
   decodeNamespaceId,
-  decodePosition,
-  decodeStamp,
   decodeVector,
   encodeBound,
   encodeVector,
   malformed,
   optional,
   type WireBound,
-  type WirePosition,
   type WireVector,
 } from './record-codec.ts';
 
@@ -22,22 +19,9 @@ interface WireStep {
   readonly behind?: boolean;
 }
 
-export interface WireChange {
-  readonly namespace: string;
-  readonly key: string;
-  readonly stamp: string;
-  readonly position: WirePosition | null;
-  readonly expiresAt?: number | null;
-  readonly form?: string;
-  readonly value?: Uint8Array;
-  readonly tombstone?: boolean;
-  readonly announcement?: boolean;
-  readonly metadata?: string | null;
-  readonly valueBytes: number;
-}
-
 export interface WireChanges {
-  readonly records: readonly WireChange[];
+  /** Never through the loader: change-bytes.ts. */
+  readonly records: readonly never[];
   readonly step?: WireStep | null;
   readonly token?: string | null;
   readonly range?: { readonly after?: WireKey | null; readonly through?: WireKey | null } | null;
@@ -81,30 +65,6 @@ function decodeStep({ vector, stable, behind }: WireStep): Step {
     stable: decodeVector(stable),
     ...(behind === true ? { behind } : {}),
   };
-}
-
-/** A change with at most `bytesMax` bytes of its value; the rest travels in pieces. */
-export function encodeChange(change: Change, bytesMax: number): WireChange {
-  const { namespace, key, stamp, position } = change;
-  const head = { namespace, key, stamp, position, ...optional('expiresAt', change.expiresAt) };
-  if (change.kind === 'tombstone') return { ...head, tombstone: true, valueBytes: 0 };
-  const described = { ...head, ...optional('metadata', change.metadata) };
-  if (change.kind === 'announcement') return { ...described, announcement: true, valueBytes: change.valueBytes };
-  return { ...described, value: change.value.subarray(0, bytesMax), valueBytes: change.value.byteLength };
-}
-
-export function decodeChange(wire: WireChange): Change {
-  const written = {
-    namespace: decodeNamespaceId(wire.namespace),
-    key: wire.key,
-    stamp: decodeStamp(wire.stamp),
-    position: decodePosition(wire.position),
-    ...optional('expiresAt', wire.expiresAt),
-  };
-  if (wire.form === 'tombstone') return { kind: 'tombstone', ...written };
-  const described = { ...written, ...optional('metadata', wire.metadata) };
-  if (wire.form === 'announcement') return { kind: 'announcement', ...described, valueBytes: wire.valueBytes };
-  return { kind: 'live', ...described, value: wire.value ?? new Uint8Array() };
 }
 
 /** What closes a changes event. */

@@ -17,7 +17,7 @@ const openMsMax = 10_000;
 
 export interface FeedHandlerOptions extends Timing {
   readonly upstream: Upstream;
-  /** Turns a message into its bytes. */
+  /** Turns a message into its bytes, by the loader of .proto files. */
   readonly serialize: (message: WireFollowResponse) => Buffer;
 }
 
@@ -67,13 +67,13 @@ export class FeedHandler {
   /** Live steps alone are shared; what a scan yields goes to one follower and is laid out as it leaves. */
   *#messages(event: FeedEvent): Generator<Buffer> {
     if (event.kind !== 'changes' || event.step === undefined) {
-      for (const message of eventMessages(event)) yield this.#options.serialize(message);
+      yield* eventMessages(event, this.#options);
       return;
     }
     let encoded = this.#encoded.get(event);
     if (encoded === undefined) {
       this.encodes++;
-      encoded = [...eventMessages(event)].map(this.#options.serialize);
+      encoded = [...eventMessages(event, this.#options)];
       this.#encoded.set(event, encoded);
     }
     yield* encoded;

@@ -1,7 +1,7 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Changes, FeedEvent, FollowOpen } from '../../../src/model/feed.ts';
+import type { Change, Changes, FeedEvent, FollowOpen } from '../../../src/model/feed.ts';
 import { parseNamespaceId } from '../../../src/model/namespace.ts';
 import { parseLogId } from '../../../src/model/position.ts';
 import { parseStamp } from '../../../src/model/stamp.ts';
@@ -11,6 +11,11 @@ import { decodeOpen, encodeOpen, type WireFollowRequest } from '../../../src/rpc
 import { pieceBytesMax, services } from '../../../src/rpc/proto.ts';
 
 const follow = services.feed.service.Follow as MethodDefinition<WireFollowRequest, WireFollowResponse>;
+const loader = {
+  serialize: (message: WireFollowResponse) => follow.responseSerialize(message),
+  deserialize: (bytes: Buffer) => follow.responseDeserialize(bytes),
+};
+type WireChange = Readonly<Record<string, unknown>>;
 
 function hex<T>(bytes: number, parse: (text: string) => T | undefined): fc.Arbitrary<T> {
   return fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((drawn) => {
@@ -95,15 +100,32 @@ const event: fc.Arbitrary<FeedEvent> = fc.oneof(
 
 /** The event as a follower has it, and the bytes of each of its messages. */
 function overTheWire(sent: FeedEvent): { readonly received: FeedEvent | undefined; readonly sizes: readonly number[] } {
-  const assembler = new EventAssembler();
+  const assembler = new EventAssembler(loader);
   const sizes: number[] = [];
   let received: FeedEvent | undefined;
-  for (const message of eventMessages(sent)) {
-    const bytes = follow.responseSerialize(message);
+  for (const bytes of eventMessages(sent, loader)) {
     sizes.push(bytes.length);
-    received = assembler.take(follow.responseDeserialize(bytes));
+    received = assembler.take(bytes);
   }
   return { received, sizes };
+}
+
+/** A change as the loader of .proto files has it: a value that is whole. */
+function wireOf(sent: Change): WireChange {
+  const { kind, namespace, key, stamp, position, expiresAt } = sent;
+  const head = { namespace, key, stamp, position, ...(expiresAt === undefined ? {} : { expiresAt }) };
+  if (kind === 'tombstone') return { ...head, tombstone: true };
+  const described = { ...head, ...(sent.metadata === undefined ? {} : { metadata: sent.metadata }) };
+  if (kind === 'announcement') return { ...described, announcement: true, valueBytes: sent.valueBytes };
+  return { ...described, value: sent.value, valueBytes: sent.value.byteLength };
+}
+
+/** Without what the loader adds: the names of oneofs, and defaults. */
+function plain(wire: WireChange): WireChange {
+  const fields = Object.entries(wire).filter(([name, value]) => {
+    return name !== 'form' && !name.startsWith('optional') && value !== null && value !== 0 && value !== undefined;
+  });
+  return Object.fromEntries(fields);
 }
 
 function liveOf(sizes: readonly number[]): Changes {
@@ -155,11 +177,39 @@ describe('the messages of the feed', () => {
     expect(Math.max(...messages)).toBeLessThan(2 * mib + 4096);
   });
 
-  it('refuse an event that goes on while bytes of a value are missing', () => {
-    const assembler = new EventAssembler();
-    const [first, , last] = [...eventMessages(liveOf([2 * mib]))].map((message) =>
-      follow.responseDeserialize(follow.responseSerialize(message)),
+  it('are what the loader of .proto files reads and writes', () => {
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 4 }), step, (records, closes) => {
+        const sent: Changes = { kind: 'changes', records, step: closes };
+        const [bytes = Buffer.alloc(0)] = eventMessages(sent, loader);
+        const read = loader.deserialize(bytes).changes as unknown as { readonly records: readonly WireChange[] };
+        expect(read.records.map(plain)).toEqual(records.map(wireOf).map(plain));
+        const { changes } = loader.deserialize(bytes);
+        const written = { changes: { ...changes, records: records.map(wireOf) } } as unknown as WireFollowResponse;
+        expect(new EventAssembler(loader).take(loader.serialize(written))).toEqual(sent);
+      }),
     );
+  });
+
+  it('pass over what a later version adds, and refuse what is cut short or no message', () => {
+    const [bytes = Buffer.alloc(0)] = eventMessages(liveOf([5]), loader);
+    for (let end = 1; end < bytes.length; end++) {
+      expect(() => new EventAssembler(loader).take(Buffer.from(bytes.subarray(0, end)))).toThrow();
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (drawn) => {
+        try {
+          new EventAssembler(loader).take(Buffer.from(drawn));
+        } catch (error) {
+          expect(error).toBeInstanceOf(Error);
+        }
+      }),
+    );
+  });
+
+  it('refuse an event that goes on while bytes of a value are missing', () => {
+    const assembler = new EventAssembler(loader);
+    const [first, , last] = [...eventMessages(liveOf([2 * mib]), loader)];
     if (first === undefined || last === undefined) throw new Error('too few messages');
     assembler.take(first);
     expect(() => assembler.take(last)).toThrow('malformed');

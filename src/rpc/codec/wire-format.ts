@@ -1,0 +1,133 @@
+import { malformed } from './record-codec.ts';
+
+/*
+ * Protobuf's wire format over Buffers, for the few messages whose objects would cost more than what they carry: a tag is
+ * field · 8 + wire type, where 0 is a varint, 1 is eight bytes, 2 is a length and so many bytes, 5 is four bytes. All else
+ * goes through the loader of .proto files. Messages of one type that are put one after the other are one message, so both
+ * ways of encoding may make parts of the same one.
+ */
+
+/** Bytes of a varint. Whole numbers from 0 to 2⁵³. */
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
+  return bytes;
+}
+
+/** Writes into a buffer that is large enough: the caller has counted. */
+export class WireWriter {
+  readonly buffer: Buffer;
+  at = 0;
+
+  constructor(bytes: number) {
+    this.buffer = Buffer.allocUnsafe(bytes);
+  }
+
+  /** A tag whose field is below 16. */
+  byte(byte: number): void {
+    this.buffer[this.at++] = byte;
+  }
+
+  varint(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.buffer[this.at++] = (rest % 0x80) + 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.buffer[this.at++] = rest;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.buffer.set(bytes, this.at);
+    this.at += bytes.byteLength;
+  }
+
+  /** Text of ASCII alone. */
+  ascii(text: string): void {
+    this.at += this.buffer.write(text, this.at, 'latin1');
+  }
+
+  /** Text of so many bytes in UTF-8. */
+  utf8(text: string, bytes: number): void {
+    if (bytes === text.length) this.ascii(text);
+    else this.at += this.buffer.write(text, this.at, 'utf8');
+  }
+
+  written(): Buffer {
+    return this.at === this.buffer.length ? this.buffer : this.buffer.subarray(0, this.at);
+  }
+}
+
+/** Reads tag by tag. @throws INVALID_ARGUMENT where the bytes end within a field, or a field has no wire format */
+export class WireReader {
+  at: number;
+  readonly buffer: Buffer;
+  /** The end of the message that is being read. */
+  end: number;
+
+  constructor(buffer: Buffer) {
+    this.buffer = buffer;
+    this.at = 0;
+    this.end = buffer.length;
+  }
+
+  /** @throws also for what is larger than 2⁵³ */
+  varint(): number {
+    const { buffer, end } = this;
+    let value = 0;
+    for (let factor = 1; this.at < end; factor *= 0x80) {
+      const byte = buffer[this.at++] ?? 0;
+      if (byte < 0x80) {
+        const whole = value + byte * factor;
+        if (whole > Number.MAX_SAFE_INTEGER) throw malformed('a number in a message', whole);
+        return whole;
+      }
+      value += (byte - 0x80) * factor;
+    }
+    throw cutShort();
+  }
+
+  /** Reads a length, and tells where its content ends; `at` is where it begins. */
+  content(): number {
+    const length = this.varint();
+    if (length > this.end - this.at) throw cutShort();
+    return this.at + length;
+  }
+
+  /** The content of a length-delimited field: shares the buffer. */
+  bytes(): Buffer {
+    const end = this.content();
+    const bytes = this.buffer.subarray(this.at, end);
+    this.at = end;
+    return bytes;
+  }
+
+  text(): string {
+    const end = this.content();
+    const text = this.buffer.toString('utf8', this.at, end);
+    this.at = end;
+    return text;
+  }
+
+  /** Text that is ASCII, or will be refused. */
+  ascii(): string {
+    const end = this.content();
+    const text = this.buffer.toString('latin1', this.at, end);
+    this.at = end;
+    return text;
+  }
+
+  /** Over the content of a field that is not known. */
+  skip(tag: number): void {
+    const wireType = tag & 7;
+    if (wireType === 0) this.varint();
+    else if (wireType === 2) this.at = this.content();
+    else if (wireType === 1 || wireType === 5) this.at += wireType === 1 ? 8 : 4;
+    else throw malformed('a field of a message', tag);
+    if (this.at > this.end) throw cutShort();
+  }
+}
+
+function cutShort(): Error {
+  return malformed('a message', 'it is cut short');
+}
