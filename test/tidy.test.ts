@@ -15,7 +15,8 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
   runtime: { folders: [] },
   store: { folders: ['model', 'runtime'], packages: /^(classic|abstract)-level$/ },
   replication: { folders: ['model', 'runtime'], types: ['store'] },
-  origin: { folders: ['model', 'runtime', 'replication'], types: ['store'] },
+  access: { folders: ['model', 'runtime'] },
+  origin: { folders: ['model', 'runtime', 'replication', 'access'], types: ['store'] },
   edge: { folders: ['model', 'runtime', 'replication'], types: ['store'] },
   rpc: { folders: ['model', 'runtime'], packages: /^(@grpc\/|grpc-health-check$|protobufjs(\/|$))/ },
   http: { folders: ['model', 'runtime'] },
@@ -39,6 +40,7 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
       'client',
       'metrics',
       'config',
+      'access',
     ],
   },
   cli: {

@@ -9,6 +9,7 @@ if (typeof keepCompiled === 'function') keepCompiled.call(nodeModule);
 const { formatAddress } = await import('../config/parse-address.ts');
 const { systemRandom } = await import('../runtime/random.ts');
 const { systemClock } = await import('../runtime/system-clock.ts');
+const { readClientToken } = await import('./client-token.ts');
 const { processTerminal } = await import('./process-terminal.ts');
 const { runCommandLine } = await import('./run.ts');
 
@@ -16,10 +17,12 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   terminal: processTerminal(systemClock),
   clock: systemClock,
   random: systemRandom,
-  connect: async ({ endpoints, timeoutMs }) => {
+  connect: async ({ endpoints, timeoutMs, ...given }) => {
+    const token = await readClientToken(given);
     // Help, and whatever is refused before it begins, need no network library.
     const { connect } = await import('../client/connect.ts');
-    return connect({ endpoints: endpoints.map(formatAddress), timeoutMs });
+    const brings = token === undefined ? {} : { token };
+    return connect({ endpoints: endpoints.map(formatAddress), timeoutMs, ...brings });
   },
   commandLine: () => {
     try {

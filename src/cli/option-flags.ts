@@ -1,7 +1,7 @@
 import type { Argv, Options } from 'yargs';
 import type { ConfigOf } from '../config/config.ts';
 import { readConfigFile } from '../config/file.ts';
-import { defaultOf, type Option, type Target, variableOf } from '../config/option.ts';
+import { defaultOf, isFlag, type Option, type Target, variableOf } from '../config/option.ts';
 import { optionsOf } from '../config/options.ts';
 import { kindName } from '../config/parse-value.ts';
 import { resolveConfig } from '../config/resolve.ts';
@@ -13,7 +13,8 @@ export type Words = Readonly<Record<string, unknown>>;
 
 /** Adds the rows of the option table as flags, with `--config`. Values stay texts: the table alone understands them. */
 export function withOptions(parser: Argv, target: Target): Argv {
-  const flags = optionsOf(target).map(([, option]) => [option.flag, flagOf(option, target)] as const);
+  const rows = optionsOf(target).filter(([, option]) => isFlag(option, target));
+  const flags = rows.map(([, option]) => [option.flag, flagOf(option, target)] as const);
   return parser.options(Object.fromEntries(flags)).option('config', {
     type: 'string',
     requiresArg: true,

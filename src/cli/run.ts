@@ -17,6 +17,7 @@ import { optionsCommand } from './commands/options.ts';
 import { originCommand } from './commands/origin.ts';
 import { putCommand } from './commands/put.ts';
 import { statusCommand } from './commands/status.ts';
+import { installTokenCommands } from './commands/token.ts';
 import { watchCommand } from './commands/watch.ts';
 import { markDashedWords } from './dashed-words.ts';
 import { describeFailure, type ExitCode, exitCodes } from './exit-code.ts';
@@ -95,6 +96,7 @@ function installAll(parser: Argv, choose: Choose): void {
   install(parser, exportCommand, choose);
   install(parser, statusCommand, choose);
   installMemberCommands(parser, choose);
+  installTokenCommands(parser, choose);
   install(parser, checkCommand, choose);
   install(parser, demoCommand, choose);
   install(parser, benchCommand, choose);

@@ -18,6 +18,7 @@ import { NamespaceAdmin } from './namespace-admin.ts';
 import { NamespaceHandle } from './namespace-handle.ts';
 import type { RemoteNode } from './remote-node.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { TokenAdmin } from './token-admin.ts';
 
 export interface ClusterHandleOptions {
   readonly nodes: readonly RemoteNode[];
@@ -32,6 +33,7 @@ export class ClusterHandle {
   /** What was written and seen through this handle; `export` and `import` carry it to another process. */
   readonly session: SessionKeeper;
   readonly namespaces: NamespaceAdmin;
+  readonly tokens: TokenAdmin;
   protected readonly random: Random;
   protected readonly context: ClientContext;
   readonly #closing = new AbortController();
@@ -44,6 +46,7 @@ export class ClusterHandle {
     const endpoints = new Endpoints(nodes);
     this.context = { endpoints, session: this.session, clock, random, timeoutMs, closing: this.#closing.signal };
     this.namespaces = new NamespaceAdmin(this.context);
+    this.tokens = new TokenAdmin(this.context);
   }
 
   /** The namespace of that title or id; nothing is asked before its first use. @throws INVALID_ARGUMENT for half a character */

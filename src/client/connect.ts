@@ -7,6 +7,7 @@ import { ClusterHandle } from './cluster-handle.ts';
 export type { Member, NodeStatus } from '../model/cluster.ts';
 export { type ErrorCode, type ErrorDetails, isMeridianError, MeridianError } from '../model/errors.ts';
 export type { NamespaceInfo } from '../model/namespace.ts';
+export type { IssuedToken, Right, TokenInfo, TokenLimits } from '../model/token.ts';
 export type { Answer, AnswerSource } from './answer.ts';
 export type { BatchMutation, BatchResult } from './batch-write.ts';
 export type { CallOptions, DeleteOptions, PutOptions, ReadOptions, WriteOptions } from './call-options.ts';
@@ -17,6 +18,7 @@ export type { Entry, Key, ListOptions, ListResult } from './listing.ts';
 export type { GetOptions, Namespace, PrefixOptions } from './namespace.ts';
 export type { ChangedNamespace } from './namespace-admin.ts';
 export { type OpenEdgeOptions, openEdge } from './open-edge.ts';
+export type { CreateTokenOptions, RotateTokenOptions, TokenAdmin } from './token-admin.ts';
 export type { ValueBody } from './value-body.ts';
 
 export interface ConnectOptions {
@@ -29,16 +31,19 @@ export interface ConnectOptions {
    * answer is as old as its own bound says.
    */
   readonly sessions?: boolean;
+  /** The token that every call presents, or what tells the one of now. Needed where the nodes ask for tokens. */
+  readonly token?: string | (() => string);
 }
 
 /**
  * A handle on a cluster. It connects at the first call, reconnects by itself, and holds connections until `close`.
  * @throws INVALID_ARGUMENT where no endpoint is given
  */
-export function connect({ endpoints, timeoutMs = 30_000, sessions = true }: ConnectOptions): ClusterHandle {
+export function connect({ endpoints, timeoutMs = 30_000, sessions = true, token }: ConnectOptions): ClusterHandle {
   if (endpoints.length === 0) {
     throw new MeridianError('INVALID_ARGUMENT', 'connect needs at least one endpoint', { reason: 'no-endpoint' });
   }
-  const nodes = endpoints.map((address) => new RemoteUpstream({ address, clock: systemClock }));
+  const credential = typeof token === 'function' ? token : () => token;
+  const nodes = endpoints.map((address) => new RemoteUpstream({ address, clock: systemClock, credential }));
   return new ClusterHandle({ nodes, clock: systemClock, random: systemRandom, timeoutMs, sessions });
 }

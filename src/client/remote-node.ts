@@ -2,10 +2,11 @@ import type { Call } from '../model/call.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { GetAnswer, GetRequest, KeyValue } from '../model/key-value.ts';
 import type { Namespaces } from '../model/namespaces.ts';
+import type { Tokens } from '../model/token.ts';
 import type { WatchEvent, WatchRequest } from './watch-event.ts';
 
 /** One node as the client uses it: what RemoteUpstream is over a connection, and a fake is in tests. */
-export interface RemoteNode extends KeyValue, Namespaces, Cluster {
+export interface RemoteNode extends KeyValue, Namespaces, Cluster, Tokens {
   /** Up to 100 keys of one namespace in few messages; answers in the order of the keys. @throws as `get` */
   getMany(request: GetManyRequest, call: Call): Promise<readonly GetAnswer[]>;
   /** Runs until the signal is aborted or the stream breaks; it does not resume by itself. */

@@ -51,6 +51,8 @@ export interface Option {
   /** One text for all targets or one for each; unset = no value, or, with `required`, none may be missing. */
   readonly default?: string | Readonly<Partial<Record<Target, string>>>;
   readonly required?: true;
+  /** A secret, which for these comes from the environment alone: a list of processes shows flags to everybody. */
+  readonly environmentOnly?: readonly Target[];
   /** Least and greatest, for integers, and in milliseconds for durations. */
   readonly between?: readonly [number, number];
   /** Heading in the help. */
@@ -62,6 +64,11 @@ export interface Option {
 /** The environment variable of an option. */
 export function variableOf(option: Pick<Option, 'flag'>): string {
   return `MERIDIAN_${option.flag.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** Whether the option is a flag, and a key of a file, for this target. */
+export function isFlag(option: Option, target: Target): boolean {
+  return option.environmentOnly?.includes(target) !== true;
 }
 
 /** The default's text for one target, or undefined where there is none. */

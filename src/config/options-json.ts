@@ -1,4 +1,4 @@
-import { defaultOf, targets, variableOf } from './option.ts';
+import { defaultOf, isFlag, targets, variableOf } from './option.ts';
 import { optionsOf } from './options.ts';
 import { kindName } from './parse-value.ts';
 
@@ -13,7 +13,7 @@ export function optionsJson(): string {
       const value = kindName(option);
       return JSON.stringify({
         command: target,
-        flag,
+        ...(isFlag(option, target) ? { flag } : {}),
         variable: variableOf(option),
         value,
         list,

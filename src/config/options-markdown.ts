@@ -1,4 +1,4 @@
-import { defaultOf, type Option, type Target, variableOf } from './option.ts';
+import { defaultOf, isFlag, type Option, type Target, variableOf } from './option.ts';
 import { optionsOf } from './options.ts';
 import { kindName } from './parse-value.ts';
 
@@ -29,6 +29,7 @@ function row(option: Option, target: Target): string {
   const text = defaultOf(option, target);
   const fallback = option.required ? '(required)' : text === undefined || text === '' ? '(none)' : `\`${text}\``;
   const value = `${kindName(option)}${option.list ? ' …' : ''}`;
-  const cells = [`\`--${option.flag}\` · \`${variableOf(option)}\``, value, fallback, option.help];
+  const flag = isFlag(option, target) ? `\`--${option.flag}\` · ` : '';
+  const cells = [`${flag}\`${variableOf(option)}\``, value, fallback, option.help];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }

@@ -1,6 +1,6 @@
 import { MeridianError } from '../model/errors.ts';
 import type { ConfigOf } from './config.ts';
-import { defaultOf, type Option, type Target, targets, variableOf } from './option.ts';
+import { defaultOf, isFlag, type Option, type Target, targets, variableOf } from './option.ts';
 import { optionsOf } from './options.ts';
 import { expectation, parseValue } from './parse-value.ts';
 
@@ -25,13 +25,13 @@ export function resolveConfig<T extends Target>(target: T, sources: Sources): Co
   const rows = optionsOf(target);
   checkFileKeys(target, sources.file);
   const config = Object.fromEntries(
-    rows.map(([field, option]) => [field, resolveOption(option, target, given(option, sources))]),
+    rows.map(([field, option]) => [field, resolveOption(option, target, given(option, target, sources))]),
   );
   return config as ConfigOf<T>;
 }
 
-function given(option: Option, { flags, env, file }: Sources): Given | undefined {
-  const flag = flags[option.flag];
+function given(option: Option, target: Target, { flags, env, file }: Sources): Given | undefined {
+  const flag = isFlag(option, target) ? flags[option.flag] : undefined;
   if (flag !== undefined) return { value: flag, where: `--${option.flag}` };
   const variable = variableOf(option);
   const text = env[variable];
@@ -39,7 +39,7 @@ function given(option: Option, { flags, env, file }: Sources): Given | undefined
   if (text !== undefined && text !== '') {
     return { value: option.list ? splitList(text) : text, where: variable };
   }
-  const entry = file[option.flag];
+  const entry = isFlag(option, target) ? file[option.flag] : undefined;
   return entry === undefined || entry === null ? undefined : { value: entry, where: `"${option.flag}" in the file` };
 }
 
@@ -70,10 +70,13 @@ function parseOne(option: Option, { value, where }: Given): unknown {
 
 /** A client may be pointed at the file of the node beside it (by the variable, in its container): it takes what is its. */
 function checkFileKeys(target: Target, file: Readonly<Record<string, unknown>>): void {
-  const rows = target === 'client' ? targets.flatMap(optionsOf) : optionsOf(target);
-  const known = new Set(rows.map(([, option]) => option.flag));
+  const known = new Set((target === 'client' ? targets : [target]).flatMap(fileKeysOf));
   const unknown = Object.keys(file).find((key) => !known.has(key));
   if (unknown !== undefined) throw usage(`the configuration file names "${unknown}", which is no option of ${target}`);
+}
+
+function fileKeysOf(target: Target): readonly string[] {
+  return optionsOf(target).flatMap(([, option]) => (isFlag(option, target) ? [option.flag] : []));
 }
 
 function splitList(text: string): string[] {

@@ -17,6 +17,7 @@ import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import { emptySession } from '../model/session.ts';
+import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, TokenInfo } from '../model/token.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
 import { sleep } from '../runtime/clock.ts';
@@ -24,6 +25,7 @@ import { Lifecycle } from '../runtime/lifecycle.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { Audit } from './audit/audit.ts';
 import type { EdgeOptions } from './edge-options.ts';
+import { EdgeRegistries } from './edge-registries.ts';
 import { EdgeScopes } from './edge-scopes.ts';
 import { edgeStatus } from './edge-status.ts';
 import { FailBack } from './fail-back.ts';
@@ -52,6 +54,7 @@ export class Edge implements Upstream {
   readonly #nodeState: NodeState;
   /** Of this process, so that a connection to oneself is noticed. */
   readonly #nonce: string;
+  readonly #registries = new EdgeRegistries();
   #scopes: EdgeScopes | undefined;
 
   private constructor(options: EdgeOptions, nodeState: NodeState) {
@@ -85,7 +88,7 @@ export class Edge implements Upstream {
     const nodeState = await NodeState.open(options.cacheStore, options.random);
     const edge = new Edge(options, nodeState);
     // The registry that an earlier run left resolves the patterns until the feed tells more.
-    edge.#scopes = await edge.#openScopes(nodeState.namespaces());
+    edge.#use(await edge.#openScopes(nodeState.namespaces()));
     const scopes = () => edge.#scopes?.all.map(({ scope }) => scope) ?? [];
     const audit = new Audit({ ...options, upstreams: edge.#upstreams, scopes });
     edge.#loops.run('audit', (signal) => audit.run(signal));
@@ -177,6 +180,34 @@ export class Edge implements Upstream {
     return this.#upstreams.call(call, (upstream, passed) => upstream.moveHome(name, origin, passed));
   }
 
+  createToken(request: CreateTokenRequest, call: Call): Promise<IssuedToken> {
+    return this.#upstreams.call(call, (upstream, passed) => upstream.createToken(request, passed));
+  }
+
+  tokens(call: Call): Promise<readonly TokenInfo[]> {
+    return this.#upstreams.ask(call, (upstream, asked) => upstream.tokens(asked));
+  }
+
+  rotateToken(request: RotateTokenRequest, call: Call): Promise<IssuedToken> {
+    return this.#upstreams.call(call, (upstream, passed) => upstream.rotateToken(request, passed));
+  }
+
+  revokeToken(name: string, call: Call): Promise<readonly TokenInfo[]> {
+    return this.#upstreams.call(call, (upstream, passed) => upstream.revokeToken(name, passed));
+  }
+
+  knowsTokens(): boolean {
+    return this.#registries.knowsTokens();
+  }
+
+  token(id: string): StoredToken | undefined {
+    return this.#registries.token(id);
+  }
+
+  namespace(name: string): NamespaceInfo | undefined {
+    return this.#registries.namespace(name);
+  }
+
   status(): Promise<NodeStatus> {
     const { clock, version, replicate } = this.#options;
     return edgeStatus({
@@ -237,6 +268,11 @@ export class Edge implements Upstream {
     return this.#upstreams.ask(call, (upstream, asked) => upstream.digestRange(request, asked));
   }
 
+  #use(scopes: EdgeScopes | undefined): void {
+    this.#scopes = scopes;
+    if (scopes !== undefined) this.#registries.use(scopes.all.map(({ scope }) => scope));
+  }
+
   async #openScopes(known: (name: string) => NamespaceInfo | undefined): Promise<EdgeScopes> {
     const scopes = await EdgeScopes.open(resolvePatterns(this.#options.replicate, known), {
       options: this.#options,
@@ -268,7 +304,7 @@ export class Edge implements Upstream {
       this.#scopes = undefined; // Meanwhile everything is loaded.
       await scopes.close();
       this.#nodeState.rememberNamespaces([...resolved.values()]);
-      this.#scopes = await this.#openAgain(resolve, signal);
+      this.#use(await this.#openAgain(resolve, signal));
     }
   }
 

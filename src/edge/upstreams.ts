@@ -87,7 +87,7 @@ export class Upstreams {
     for (let named = this.current(); ; ) {
       others = others.filter((other) => other !== named);
       try {
-        return await this.#callAt(named, (upstream) => run(upstream, passed));
+        return await this.#callAt(named, (upstream) => run(upstream, passed), call.credential);
       } catch (error) {
         const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
         if (!neverLeft(error) || next === undefined || call.signal.aborted) throw error;
@@ -108,11 +108,16 @@ export class Upstreams {
     for (let named = this.current(); ; ) {
       others = others.filter((other) => other !== named);
       try {
-        if (others.length === 0) return await this.#callAt(named, (upstream) => run(upstream, passed));
+        const { credential } = call;
+        if (others.length === 0) return await this.#callAt(named, (upstream) => run(upstream, passed), credential);
         const shareMs = (untilMs - this.#clock.monotonicMs()) * shareOfOne;
-        return await this.#callAt(named, (upstream) => {
-          return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...passed, signal }));
-        });
+        return await this.#callAt(
+          named,
+          (upstream) => {
+            return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...passed, signal }));
+          },
+          credential,
+        );
       } catch (error) {
         const next = this.#best(others, this.#foreignUntilMs);
         if (!speaksOfUpstream(error) || next === undefined || call.signal.aborted) throw error;
@@ -122,14 +127,19 @@ export class Upstreams {
   }
 
   /** A client's watch, at the current upstream. @throws UNAVAILABLE (`too-many-hops`) */
-  watch(
+  async *watch(
     open: FollowOpen,
     clusterId: string | undefined,
     messages: AsyncIterable<FollowerMessage>,
     signal: AbortSignal,
-  ): AsyncIterable<FeedEvent> {
+  ): AsyncGenerator<FeedEvent> {
     const passed = passedOn(clusterId === undefined ? open : { ...open, clusterId });
-    return this.current().upstream.follow(passed, messages, signal);
+    const { upstream, name } = this.current();
+    try {
+      yield* upstream.follow(passed, messages, signal);
+    } catch (error) {
+      throw asOfEdge(error, name);
+    }
   }
 
   #best(list: readonly NamedUpstream[], coolsUntilMs: (name: string) => number): NamedUpstream | undefined {
@@ -157,7 +167,12 @@ export class Upstreams {
     });
   }
 
-  async #callAt<T>(named: NamedUpstream, run: (upstream: Upstream) => Promise<T>): Promise<T> {
+  /** `credential` is the caller's own, where the call goes by it. */
+  async #callAt<T>(
+    named: NamedUpstream,
+    run: (upstream: Upstream) => Promise<T>,
+    credential: string | undefined,
+  ): Promise<T> {
     try {
       const foreign = this.#foreign.get(named.name);
       if (foreign !== undefined) {
@@ -167,11 +182,19 @@ export class Upstreams {
       const result = await run(named.upstream);
       this.succeeded(named);
       return result;
-    } catch (error) {
+    } catch (thrown) {
+      const error = credential === undefined ? asOfEdge(thrown, named.name) : thrown;
       if (speaksOfUpstream(error)) this.failed(named);
       throw error;
     }
   }
+}
+
+/** The upstream refuses this edge, and not its caller, who was let in here: to him nobody is reached. */
+function asOfEdge(error: unknown, upstream: string): unknown {
+  if (!isMeridianError(error, 'UNAUTHENTICATED') && !isMeridianError(error, 'PERMISSION_DENIED')) return error;
+  const message = `the upstream ${upstream} refuses this edge: ${error.message}`;
+  return new MeridianError('UNAVAILABLE', message, { reason: 'upstream-refuses', cause: error });
 }
 
 function passedOn<C extends Pick<Call, 'hops'>>(call: C): C {

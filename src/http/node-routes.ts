@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
-import { MeridianError } from '../model/errors.ts';
+import type { Entrance } from '../model/entrance.ts';
+import { MeridianError, toMeridianError } from '../model/errors.ts';
 import { statusJson } from '../model/status-json.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { callerOf } from './caller-of.ts';
 import { Scrapes } from './scrapes.ts';
 import { sendJson, sendText } from './send.ts';
 import type { HttpSurface } from './surface.ts';
@@ -12,14 +14,24 @@ import type { HttpSurface } from './surface.ts';
 export interface NodeReport {
   /** The text of `/metrics`, and its content type. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** For whoever asks whether it is ready. */
   status(call: Call): Promise<NodeStatus>;
+  /** What anything beyond readiness is told from. */
+  readonly entrance: Entrance;
 }
 
-type Route = (response: ServerResponse, call: Call) => Promise<void>;
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly call: Call;
+}
+
+type Route = (asked: Asked) => Promise<void>;
 
 /**
  * `/metrics` (Prometheus), `/livez` (the process answers), `/readyz` (it can answer reads truthfully; 503 and the reasons
- * otherwise, also while it drains) and `/status` (JSON). GET and HEAD alone.
+ * otherwise, also while it drains) and `/status` (JSON). GET and HEAD alone. Where the node asks for tokens, `/metrics`
+ * and `/status` need the right `status`; why the node is not ready is told to nobody else either.
  */
 export class NodeRoutes implements HttpSurface {
   readonly #report: NodeReport;
@@ -31,10 +43,10 @@ export class NodeRoutes implements HttpSurface {
     this.#report = report;
     this.#scrapes = new Scrapes(() => report.metrics(), clock);
     this.#routes = new Map<string, Route>([
-      ['/metrics', (response) => this.#metrics(response)],
-      ['/livez', async (response) => sendText(response, 200, 'ok\n')],
-      ['/readyz', (response, call) => this.#ready(response, call)],
-      ['/status', async (response, call) => sendJson(response, 200, statusJson(await this.#report.status(call)))],
+      ['/metrics', (asked) => this.#metrics(asked)],
+      ['/livez', async ({ response }) => sendText(response, 200, 'ok\n')],
+      ['/readyz', (asked) => this.#ready(asked)],
+      ['/status', async (asked) => sendJson(asked.response, 200, statusJson(await this.#status(asked)))],
     ]);
   }
 
@@ -54,22 +66,42 @@ export class NodeRoutes implements HttpSurface {
       response.setHeader('allow', 'GET, HEAD');
       return sendText(response, 405, 'method not allowed\n');
     }
-    await route(response, call);
+    await route({ request, response, call });
   }
 
-  async #metrics(response: ServerResponse): Promise<void> {
+  /** As the caller may see it. @throws UNAUTHENTICATED, PERMISSION_DENIED */
+  async #status({ request, call }: Asked): Promise<NodeStatus> {
+    return this.#report.entrance.enter(callerOf(request)).status(call);
+  }
+
+  async #metrics(asked: Asked): Promise<void> {
+    // Asked for the sake of the right alone: metrics are told of a node that cannot tell its status, too.
+    await this.#status(asked).catch((error: unknown) => {
+      if (isRefusal(error)) throw error;
+    });
     const { contentType, text } = await this.#scrapes.get();
-    response.setHeader('content-type', contentType);
-    response.end(text);
+    asked.response.setHeader('content-type', contentType);
+    asked.response.end(text);
   }
 
-  async #ready(response: ServerResponse, call: Call): Promise<void> {
+  async #ready(asked: Asked): Promise<void> {
+    const { response, call } = asked;
     if (this.#draining) return sendText(response, 503, 'not ready: the node is stopping\n');
-    const { ready, notes } = await this.#report.status(call);
-    const why = notes.join('; ');
+    const told = await this.#status(asked).catch((error: unknown) => {
+      if (isRefusal(error)) return undefined;
+      throw error;
+    });
+    const { ready } = told ?? (await this.#report.status(call));
+    const why = told?.notes.join('; ') ?? '';
     if (ready) return sendText(response, 200, why === '' ? 'ready\n' : `ready: ${why}\n`);
     sendText(response, 503, `not ready: ${why === '' ? 'starting' : why}\n`);
   }
+}
+
+/** The caller himself is refused, whatever the node could tell. */
+function isRefusal(error: unknown): boolean {
+  const { code } = toMeridianError(error);
+  return code === 'UNAUTHENTICATED' || code === 'PERMISSION_DENIED' || code === 'RESOURCE_EXHAUSTED';
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -8,4 +8,6 @@ export interface Call {
   readonly forwarded?: true;
   /** Edges that have passed this call up. Two edges that name each other as upstreams would pass it on for ever. */
   readonly hops?: number;
+  /** The token of the caller for whom a node asks another one, which then decides by it and not by the node's own. */
+  readonly credential?: string;
 }

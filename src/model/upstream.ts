@@ -2,12 +2,13 @@ import type { Cluster, Reports } from './cluster.ts';
 import type { Feed } from './feed.ts';
 import type { KeyValue } from './key-value.ts';
 import type { Namespaces } from './namespaces.ts';
+import type { Tokens } from './token.ts';
 
 /**
  * The one idea: whatever answers reads and writes and can be followed. An origin is one over a durable store, an edge
  * over a copy or cache and another Upstream, the RPC client over a connection, the simulator's link over a fake network.
  */
-export interface Upstream extends KeyValue, Feed, Namespaces, Cluster {}
+export interface Upstream extends KeyValue, Feed, Namespaces, Cluster, Tokens {}
 
 /** What origins are to each other: an Upstream that also reports on a member that is being removed. */
 export interface Peer extends Upstream, Reports {}

@@ -1,3 +1,4 @@
+import type { TokenSource } from '../access/grant.ts';
 import type { Address } from '../config/option.ts';
 import { HttpListener } from '../http/http-listener.ts';
 import { NodeRoutes } from '../http/node-routes.ts';
@@ -12,6 +13,7 @@ import { RpcServer } from '../rpc/server/rpc-server.ts';
 import { AnswerRoom } from '../runtime/answer-room.ts';
 import type { Rooms } from '../runtime/rooms.ts';
 import { UploadRoom } from '../runtime/upload-room.ts';
+import type { Access } from './access.ts';
 import type { Closing } from './closing.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
@@ -19,6 +21,7 @@ import type { RunningNode } from './running-node.ts';
 export interface NodeHostOptions {
   readonly outside: Outside;
   readonly metrics: NodeMetrics;
+  readonly access: Access;
   /** What the node opened so far; its listeners join it. */
   readonly closing: Closing;
   readonly listen: Address;
@@ -43,9 +46,10 @@ const statusMs = 3_000;
 const neverAborted = new AbortController().signal;
 
 /** Serves an Upstream, whatever it is, over gRPC and HTTP. */
-export async function hostNode(upstream: Upstream, options: NodeHostOptions): Promise<RunningNode> {
+export async function hostNode(upstream: Upstream & TokenSource, options: NodeHostOptions): Promise<RunningNode> {
   const { outside, metrics, closing, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
   const { clock, logger } = outside;
+  const entrance = options.access.entranceOf(upstream);
   const connections = connectionsOf(options);
   const rooms = roomsOf(options);
   const statusCall = (): Call => ({ deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted });
@@ -53,18 +57,19 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
   const report = {
     metrics: async () => metrics.scrape(await statusOrNone()),
     status: (call: Call) => upstream.status(call),
+    entrance,
   };
   const routes = new NodeRoutes(report, clock);
   const listener = new HttpListener({
     surfaces: [
       // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
-      { name: 'binding', surface: new BindingSurface(upstream, clock, rooms) },
-      { name: 'rest', surface: new RestSurface(upstream, clock, rooms) },
+      { name: 'binding', surface: new BindingSurface(entrance, clock, rooms) },
+      { name: 'rest', surface: new RestSurface(entrance, clock, rooms) },
       { name: 'node', surface: routes, always: true },
     ],
     ...{ clock, logger, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },
   });
-  const serving = { upstream, clock, logger, requestTimeoutMs, observer: metrics.rpc, rooms };
+  const serving = { upstream, entrance, clock, logger, requestTimeoutMs, observer: metrics.rpc, rooms };
   const server = new RpcServer({ ...serving, ...connections });
   // Closed in the opposite order: while gRPC drains, HTTP still tells that the node is not ready.
   const httpAddress = await listener.start(http.host, http.port);

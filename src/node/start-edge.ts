@@ -6,6 +6,7 @@ import { Edge } from '../edge/edge.ts';
 import { edgeDefaults } from '../edge/edge-options.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
+import { asksForTokens, openAccess } from './access.ts';
 import { advertisedAddress } from './advertised-address.ts';
 import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
@@ -27,10 +28,12 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
       { flag: 'listen', ...config.listen },
       { flag: 'http', ...config.http },
     ],
-    config.insecure,
+    config.insecure || asksForTokens(config),
   );
   const closing = new Closing(logger);
   return closing.orClose(async () => {
+    const access = await openAccess(config, outside, closing);
+    const { credential } = access;
     const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'edge');
@@ -39,7 +42,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
     const cacheStore = await openRefillableStore(join(config.data, 'cache'), { ...opened, name: 'store of the cache' });
     const upstreams = config.upstreams.map((address) => {
       const name = formatAddress(address);
-      const upstream = new RemoteUpstream({ address: name, clock, observer: metrics.rpc });
+      const upstream = new RemoteUpstream({ address: name, clock, observer: metrics.rpc, credential });
       closing.add(`connection to ${name}`, async () => upstream.close());
       return { name, upstream };
     });
@@ -59,7 +62,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
       feedValues: config.feedValues,
     });
     closing.add('edge', () => edge.close());
-    return hostNode(edge, { ...config, outside, metrics, closing });
+    return hostNode(edge, { ...config, outside, metrics, closing, access });
   });
 }
 

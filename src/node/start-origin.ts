@@ -5,6 +5,7 @@ import { Origin } from '../origin/origin.ts';
 import { type OriginOptions, originDefaults } from '../origin/origin-options.ts';
 import { rebuildStore } from '../origin/rebuild.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
+import { asksForTokens, openAccess } from './access.ts';
 import { advertisedAddress } from './advertised-address.ts';
 import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
@@ -32,10 +33,12 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       { flag: 'listen', ...config.listen },
       { flag: 'http', ...config.http },
     ],
-    config.insecure,
+    config.insecure || asksForTokens(config),
   );
   const closing = new Closing(logger);
   return closing.orClose(async () => {
+    const access = await openAccess(config, outside, closing);
+    const { credential } = access;
     const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'origin');
@@ -60,7 +63,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       durability,
       peers: config.peers.map(formatAddress),
       connect: (address) => {
-        const upstream = new RemoteUpstream({ address, clock, observer: metrics.rpc });
+        const upstream = new RemoteUpstream({ address, clock, observer: metrics.rpc, credential });
         return { upstream, close: () => upstream.close() };
       },
       ...advertisedAddress(config),
@@ -83,7 +86,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     if (config.rebuildFrom !== undefined) await rebuild(options, formatAddress(config.rebuildFrom), outside);
     const origin = await Origin.open(options);
     closing.add('origin', () => origin.close());
-    const node = await hostNode(origin, { ...config, outside, metrics, closing });
+    const node = await hostNode(origin, { ...config, outside, metrics, closing, access });
     return { ...node, mustReopen: mustReopen.signal, replaced: replaced.signal };
   });
 }

@@ -24,6 +24,7 @@ import { OriginReads } from './origin-reads.ts';
 import { OwnLog } from './own-log.ts';
 import { Peers } from './peers.ts';
 import { Stability } from './stability.ts';
+import { TokenWriter } from './token-writer.ts';
 import { Writer } from './writer.ts';
 
 /** Milliseconds after which what a store that was opened again interrupted is tried again. */
@@ -42,6 +43,7 @@ export class OriginParts {
   readonly reads: OriginReads;
   readonly writer: Writer;
   readonly namespaceChanges: NamespaceChanges;
+  readonly tokens: TokenWriter;
   readonly homes: Homes;
   readonly peers: Peers;
   readonly admission: Admission;
@@ -163,6 +165,8 @@ export class OriginParts {
       durability,
       level: options.durability,
     });
+    const check = () => membership.check();
+    this.tokens = new TokenWriter({ registry, writer, durability, level: options.durability, random, clock, check });
   }
 
   async start(): Promise<void> {

@@ -20,6 +20,7 @@ import { type LogId, nowhere } from '../model/position.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import { holds } from '../model/rules.ts';
 import { emptySession } from '../model/session.ts';
+import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, TokenInfo } from '../model/token.ts';
 import type { Peer } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
@@ -178,6 +179,36 @@ export class Origin implements Peer {
 
   async moveHome(name: string, origin: string, call = this.#patient()): Promise<NamespaceChange> {
     return this.#parts.namespaceChanges.move(name, origin, call);
+  }
+
+  async createToken(request: CreateTokenRequest, call = this.#patient()): Promise<IssuedToken> {
+    return this.#parts.tokens.createToken(request, call);
+  }
+
+  async tokens(_call?: Call): Promise<readonly TokenInfo[]> {
+    return this.#parts.tokens.tokens();
+  }
+
+  async rotateToken(request: RotateTokenRequest, call = this.#patient()): Promise<IssuedToken> {
+    return this.#parts.tokens.rotateToken(request, call);
+  }
+
+  async revokeToken(name: string, call = this.#patient()): Promise<readonly TokenInfo[]> {
+    return this.#parts.tokens.revokeToken(name, call);
+  }
+
+  /** What a caller may do is decided by what this origin covers; before it serves it cannot tell. */
+  knowsTokens(): boolean {
+    return this.serves;
+  }
+
+  token(id: string): StoredToken | undefined {
+    return this.#ledger.registry.tokens.get(id)?.token;
+  }
+
+  namespace(name: string): NamespaceInfo | undefined {
+    const found = this.#ledger.registry.resolve(name);
+    return found === 'deleted' ? undefined : found;
   }
 
   async status(_call?: Call): Promise<NodeStatus> {

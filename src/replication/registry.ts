@@ -13,6 +13,7 @@ import type { Stamp } from '../model/stamp.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Logs } from './logs.ts';
 import { Members } from './members.ts';
+import { RegistryTokens } from './tokens.ts';
 
 /** The registry's keys: each an own record, so that they replicate like data. */
 export const registryKeys = {
@@ -26,6 +27,7 @@ export const registryKeys = {
 export class Registry {
   readonly logs = new Logs();
   readonly members = new Members(this.logs);
+  readonly tokens = new RegistryTokens();
   readonly #records = new Map<string, Record>();
   readonly #byTitle = new Map<string, NamespaceId>();
   /** What the titles' own records say. */
@@ -46,7 +48,7 @@ export class Registry {
     this.#records.set(record.key, record);
     if (namespaceIdIn(record.key) !== undefined) this.#applyNamespace(record, known);
     else if (record.key.startsWith('title/')) this.#claim(record.key, record);
-    else if (!this.logs.apply(record)) this.members.apply(record);
+    else if (!this.logs.apply(record) && !this.tokens.apply(record)) this.members.apply(record);
     for (const run of [...this.#changed]) run();
   }
 
@@ -59,6 +61,7 @@ export class Registry {
     this.#records.delete(key);
     if (record?.kind === 'live') this.#bury(key);
     if (key.startsWith('title/')) this.#claim(key, undefined);
+    this.tokens.forget(key);
     for (const run of [...this.#changed]) run();
   }
 
@@ -67,6 +70,7 @@ export class Registry {
     for (const map of [this.#records, this.#byTitle, this.#claims, this.#byId, this.#dead]) map.clear();
     this.logs.clear();
     this.members.clear();
+    this.tokens.clear();
   }
 
   /** Calls after each change, until the signal is aborted. */

@@ -34,6 +34,7 @@ export const services = {
   namespaces: service('Namespaces'),
   cluster: service('Cluster'),
   feed: service('Feed'),
+  tokens: service('Tokens'),
 } as const;
 
 /** Bytes of one message in either direction, gRPC's default limit everywhere. */

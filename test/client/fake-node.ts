@@ -138,6 +138,22 @@ export class FakeNode implements RemoteNode {
     return this.#change(name);
   }
 
+  async createToken(): Promise<never> {
+    throw new Error('not part of these tests');
+  }
+
+  async tokens(): Promise<never> {
+    throw new Error('not part of these tests');
+  }
+
+  async rotateToken(): Promise<never> {
+    throw new Error('not part of these tests');
+  }
+
+  async revokeToken(): Promise<never> {
+    throw new Error('not part of these tests');
+  }
+
   async removeMember(): Promise<never> {
     throw new Error('not part of these tests');
   }

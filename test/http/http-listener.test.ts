@@ -7,10 +7,12 @@ import { type NodeReport, NodeRoutes } from '../../src/http/node-routes.ts';
 import { sendText } from '../../src/http/send.ts';
 import type { HttpSurface } from '../../src/http/surface.ts';
 import type { NodeStatus } from '../../src/model/cluster.ts';
+import { openEntrance } from '../../src/model/entrance.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import type { LogId } from '../../src/model/position.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
+import { upstreamWith } from '../rpc/loopback.ts';
 
 const log = '00000000000000aa' as LogId;
 
@@ -39,6 +41,7 @@ let status: NodeStatus = readyStatus;
 const report: NodeReport = {
   metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'meridian_reads_total 1\n' }),
   status: async () => status,
+  entrance: openEntrance(upstreamWith({ status: async () => status })),
 };
 
 /** A surface of one header, as the Workers binding's: it holds its answer back until told. */

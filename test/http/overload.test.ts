@@ -6,8 +6,10 @@ import { HttpListener, type HttpListenerOptions } from '../../src/http/http-list
 import { NodeRoutes } from '../../src/http/node-routes.ts';
 import { sendText } from '../../src/http/send.ts';
 import type { HttpSurface } from '../../src/http/surface.ts';
+import { openEntrance } from '../../src/model/entrance.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
+import { upstreamWith } from '../rpc/loopback.ts';
 
 const closing: Array<() => Promise<void> | void> = [];
 
@@ -32,10 +34,11 @@ async function serve(options: Partial<HttpListenerOptions> = {}) {
     return { contentType: 'text/plain', text: `${++node.scrapes}\n` };
   };
   const status = () => Promise.reject(new Error('not part of this test'));
+  const entrance = openEntrance(upstreamWith({ status }));
   const listener = new HttpListener({
     surfaces: [
       { name: 'work', surface: work },
-      { name: 'node', surface: new NodeRoutes({ metrics, status }, systemClock), always: true },
+      { name: 'node', surface: new NodeRoutes({ metrics, status, entrance }, systemClock), always: true },
     ],
     clock: systemClock,
     logger: silentLogger,

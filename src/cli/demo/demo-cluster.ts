@@ -105,7 +105,8 @@ export class DemoCluster {
   }
 
   async #connect(endpoint: Address): Promise<ClusterHandle> {
-    const client = await this.#context.connect({ endpoints: [endpoint], timeoutMs: callTimeoutMs });
+    const anonymous = { token: undefined, tokenFile: undefined };
+    const client = await this.#context.connect({ endpoints: [endpoint], timeoutMs: callTimeoutMs, ...anonymous });
     this.#clients.push(client);
     return client;
   }

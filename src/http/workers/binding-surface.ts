@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
+import type { Entrance } from '../../model/entrance.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import type { GetAnswer, ReadOptions } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
@@ -7,6 +8,7 @@ import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
+import { callerOf } from '../caller-of.ts';
 import { httpStatus } from '../http-status.ts';
 import type { HttpSurface } from '../surface.ts';
 import { keysAtOnce, parseBulkGet, readBulk } from './bulk-get.ts';
@@ -31,6 +33,7 @@ const cacheTtlSecondsMin = 30;
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  readonly upstream: Upstream;
   readonly target: Target;
   readonly namespace: string;
   readonly call: Call;
@@ -41,13 +44,13 @@ interface Exchange {
  * its namespace (title or id) in the header `Meridian-Namespace`, whatever its path: a key may be called `metrics`.
  */
 export class BindingSurface implements HttpSurface {
-  readonly #upstream: Upstream;
+  readonly #entrance: Entrance;
   readonly #clock: Clock;
   readonly #rooms: Rooms;
 
-  constructor(upstream: Upstream, clock: Clock, rooms: Rooms) {
+  constructor(entrance: Entrance, clock: Clock, rooms: Rooms) {
     this.#rooms = rooms;
-    this.#upstream = upstream;
+    this.#entrance = entrance;
     this.#clock = clock;
   }
 
@@ -57,11 +60,12 @@ export class BindingSurface implements HttpSurface {
 
   async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
     try {
+      const upstream = this.#entrance.enter(callerOf(request));
       const target = parseTarget(request.url);
       const title = Buffer.from(String(request.headers[namespaceHeader]), 'latin1');
       const namespace = textIn(title, 'the header Meridian-Namespace');
       await withinDeadline(call, this.#clock, (within) =>
-        this.#route({ request, response, target, namespace, call: within }),
+        this.#route({ request, response, upstream, target, namespace, call: within }),
       );
     } catch (thrown) {
       refuse(response, thrown);
@@ -86,7 +90,7 @@ export class BindingSurface implements HttpSurface {
     }
   }
 
-  #get({ request: { socket }, response, target, namespace, call }: Exchange): Promise<void> {
+  #get({ request: { socket }, response, upstream, target, namespace, call }: Exchange): Promise<void> {
     const request = { ...readOptions(namespace, target.query.get('cache_ttl')), key: keyOf(target) };
     return sendRecord({
       response,
@@ -95,7 +99,7 @@ export class BindingSurface implements HttpSurface {
       room: this.#rooms.answers,
       name: [namespace, request.key],
       read: async () => {
-        const answer = await this.#upstream.get(request, call);
+        const answer = await upstream.get(request, call);
         response.setHeader('CF-Cache-Status', cacheStatus(answer));
         if (answer.record?.kind === 'live') return answer.record;
         throw new Refusal(404, 'Not Found');
@@ -108,7 +112,7 @@ export class BindingSurface implements HttpSurface {
     });
   }
 
-  async #put({ request, response, target, namespace, call }: Exchange): Promise<void> {
+  async #put({ request, response, upstream, target, namespace, call }: Exchange): Promise<void> {
     const key = keyOf(target);
     const { query } = target;
     const expiry = parseExpiration(
@@ -125,21 +129,21 @@ export class BindingSurface implements HttpSurface {
     };
     await withBody(request, options, (value) => {
       const put = putMutation(key, value, { metadata, expiry });
-      return this.#upstream.write({ namespace, mutations: [put], session: emptySession }, call);
+      return upstream.write({ namespace, mutations: [put], session: emptySession }, call);
     });
     response.end();
   }
 
-  async #delete({ response, target, namespace, call }: Exchange): Promise<void> {
+  async #delete({ response, upstream, target, namespace, call }: Exchange): Promise<void> {
     const mutations = [{ kind: 'delete' as const, key: keyOf(target) }];
-    await this.#upstream.write({ namespace, mutations, session: emptySession }, call);
+    await upstream.write({ namespace, mutations, session: emptySession }, call);
     response.end();
   }
 
-  async #list({ response, target, namespace, call }: Exchange): Promise<void> {
+  async #list({ response, upstream, target, namespace, call }: Exchange): Promise<void> {
     const { query } = target;
     const cursor = query.get('cursor') ?? '';
-    const answer = await this.#upstream.list(
+    const answer = await upstream.list(
       {
         ...readOptions(namespace, query.get('cache_ttl')),
         prefix: checkedPrefix(query.get('prefix') ?? ''),
@@ -153,7 +157,7 @@ export class BindingSurface implements HttpSurface {
     sendJsonText(response, JSON.stringify({ keys, list_complete: answer.cursor === undefined, cursor: answer.cursor }));
   }
 
-  async #bulkGet({ request, response, namespace, call }: Exchange): Promise<void> {
+  async #bulkGet({ request, response, upstream, namespace, call }: Exchange): Promise<void> {
     const options = {
       bytesMax: bulkRequestBytesMax,
       tooLong: () => new Refusal(413, 'The request body is too long'),
@@ -171,7 +175,7 @@ export class BindingSurface implements HttpSurface {
       valuesAtOnce: Math.min(keysAtOnce, bulk.keys.length),
       read: () => {
         const seen = (key: string, valueBytes: number) => this.#rooms.answers.note(namespace, key, valueBytes);
-        return readBulk(this.#upstream, bulk, { ...read, withExpiration: false, seen }, call);
+        return readBulk(upstream, bulk, { ...read, withExpiration: false, seen }, call);
       },
     });
   }

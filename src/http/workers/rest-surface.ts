@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
+import type { Entrance } from '../../model/entrance.ts';
 import { parseNamespaceId, registryNamespace } from '../../model/namespace.ts';
-import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
+import { callerOf } from '../caller-of.ts';
 import type { HttpSurface } from '../surface.ts';
 import { sendFailure } from './envelope.ts';
 import { decodeKey } from './key-in-path.ts';
@@ -47,13 +48,13 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
 
 /** The REST API v4 of Workers KV, as the vendor's SDK and command line speak it. */
 export class RestSurface implements HttpSurface {
-  readonly #upstream: Upstream;
+  readonly #entrance: Entrance;
   readonly #clock: Clock;
   readonly #rooms: Rooms;
 
-  constructor(upstream: Upstream, clock: Clock, rooms: Rooms) {
+  constructor(entrance: Entrance, clock: Clock, rooms: Rooms) {
     this.#rooms = rooms;
-    this.#upstream = upstream;
+    this.#entrance = entrance;
     this.#clock = clock;
   }
 
@@ -62,9 +63,10 @@ export class RestSurface implements HttpSurface {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
-    const [upstream, clock, rooms] = [this.#upstream, this.#clock, this.#rooms];
+    const [clock, rooms] = [this.#clock, this.#rooms];
     let endpoint = unknownEndpoint;
     try {
+      const upstream = this.#entrance.enter(callerOf(request));
       const { path, query } = parseTarget(request.url);
       const { pattern, id, encodedKey } = parsePath(path);
       endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;

@@ -9,16 +9,37 @@ import { Clients, type StartedCall } from './clients.ts';
 
 export type Service = (typeof services)[keyof typeof services];
 
+export interface ConnectionOptions {
+  /** `host:port`. */
+  readonly address: string;
+  readonly clock: Clock;
+  /** The token to be presented, as it is now. Default: none. */
+  readonly credential?: () => string | undefined;
+}
+
 /** One connection to one node, as calls: deadlines and cancellation in, MeridianErrors out. */
 export class Connection {
   readonly #clients: Clients;
   readonly #address: string;
   readonly #clock: Clock;
 
-  constructor(address: string, clock: Clock) {
+  readonly #credential: () => string | undefined;
+
+  constructor({ address, clock, credential = () => undefined }: ConnectionOptions) {
     this.#address = address;
     this.#clock = clock;
+    this.#credential = credential;
     this.#clients = new Clients(address, clock);
+  }
+
+  /** What travels beside the message: whoever is asked for by name brings his own token, all else goes by this side's. */
+  metadata({ forwarded, hops, credential }: Pick<Call, 'forwarded' | 'hops' | 'credential'> = {}): Metadata {
+    const metadata = new Metadata();
+    const token = credential ?? this.#credential();
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+    if (forwarded) metadata.set(forwardedHeader, '1');
+    if (hops !== undefined) metadata.set(hopsHeader, String(hops));
+    return metadata;
   }
 
   /** Begins a call that `unary` is not made for. */
@@ -41,7 +62,7 @@ export class Connection {
           (message) => method.requestSerialize(message as object),
           (bytes) => method.responseDeserialize(bytes) as A,
           request,
-          metadataOf(call),
+          this.metadata(call),
           { deadline: this.deadline(call) },
           onAnswer,
         ),
@@ -88,14 +109,6 @@ export class Connection {
   close(): void {
     this.#clients.close();
   }
-}
-
-/** What travels beside the message. */
-export function metadataOf({ forwarded, hops }: Pick<Call, 'forwarded' | 'hops'>): Metadata {
-  const metadata = new Metadata();
-  if (forwarded) metadata.set(forwardedHeader, '1');
-  if (hops !== undefined) metadata.set(hopsHeader, String(hops));
-  return metadata;
 }
 
 function cancelled(signal: AbortSignal): MeridianError {

@@ -25,6 +25,10 @@ export const methods = {
   removeMember: method(services.cluster, 'RemoveMember'),
   report: method(services.cluster, 'Report'),
   follow: method(services.feed, 'Follow'),
+  createToken: method(services.tokens, 'Create'),
+  tokens: method(services.tokens, 'List'),
+  rotateToken: method(services.tokens, 'Rotate'),
+  revokeToken: method(services.tokens, 'Revoke'),
 } as const;
 
 function method(service: Service, name: string): MethodDefinition<object, object> {

@@ -1,4 +1,4 @@
-import { Metadata, type ServiceError } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
 import type { Call } from '../../model/call.ts';
 import type {
@@ -25,8 +25,8 @@ import type { NamespaceInfo } from '../../model/namespace.ts';
 import type { NamespaceChange } from '../../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../../model/range-digest.ts';
 import { emptySession } from '../../model/session.ts';
+import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, TokenInfo } from '../../model/token.ts';
 import type { Peer } from '../../model/upstream.ts';
-import type { Clock } from '../../runtime/clock.ts';
 import {
   decodeChange,
   decodeDigest,
@@ -57,18 +57,23 @@ import {
 } from '../codec/kv-codec.ts';
 import { decodeRangeDigest, type WireRangeDigest } from '../codec/range-digest-codec.ts';
 import { encodeSession, malformed } from '../codec/record-codec.ts';
+import {
+  decodeIssued,
+  decodeToken,
+  encodeCreateToken,
+  type WireIssuedToken,
+  type WireToken,
+  type WireTokensPage,
+} from '../codec/token-codec.ts';
 import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
-import { Connection, metadataOf } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
 import { methods } from './methods.ts';
 import { singleWrite } from './single-write.ts';
 import { type WatchEvent, type WatchRequest, watchEvents } from './watch-events.ts';
 import { sendMessages, writeMessages } from './write-messages.ts';
 
-export interface RemoteUpstreamOptions {
-  /** `host:port`. */
-  readonly address: string;
-  readonly clock: Clock;
+export interface RemoteUpstreamOptions extends ConnectionOptions {
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
 }
@@ -87,10 +92,10 @@ export class RemoteUpstream implements Peer {
   readonly #connection: Connection;
   readonly #observer: RpcObserver;
 
-  constructor({ address, clock, observer = silentRpcObserver }: RemoteUpstreamOptions) {
+  constructor({ observer = silentRpcObserver, ...connection }: RemoteUpstreamOptions) {
     this.#observer = observer;
-    this.address = address;
-    this.#connection = new Connection(address, clock);
+    this.address = connection.address;
+    this.#connection = new Connection(connection);
   }
 
   /** Nothing is held on this side of the connection. */
@@ -159,7 +164,7 @@ export class RemoteUpstream implements Peer {
           methods.write.path,
           (message) => methods.write.requestSerialize(message),
           (bytes) => methods.write.responseDeserialize(bytes) as WireWriteResponse,
-          metadataOf(call),
+          this.#connection.metadata(call),
           { deadline: this.#connection.deadline(call) },
           onAnswer,
         ),
@@ -186,6 +191,7 @@ export class RemoteUpstream implements Peer {
           this.#observer.feedMessage('received', bytes.byteLength);
           return bytes;
         },
+        this.#connection.metadata(),
       ),
     );
     const send = async function* (): AsyncGenerator<WireFollowRequest> {
@@ -219,16 +225,11 @@ export class RemoteUpstream implements Peer {
   }
 
   async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
+    type Page = { readonly namespaces: readonly WireNamespace[]; readonly cursor: string };
     const all: NamespaceInfo[] = [];
-    let cursor = '';
-    do {
-      type Page = { readonly namespaces: readonly WireNamespace[]; readonly cursor: string };
-      const page = await this.#connection.unary<unknown, Page>(methods.namespaces, { cursor }, call);
-      // One that gives the same cursor again would be asked for ever.
-      if (page.cursor !== '' && page.cursor === cursor) throw malformed('a page of namespaces', cursor);
+    for await (const page of this.#pages<Page>(methods.namespaces, call)) {
       for (const namespace of page.namespaces) all.push(decodeNamespace(namespace));
-      cursor = page.cursor;
-    } while (cursor !== '');
+    }
     return all;
   }
 
@@ -245,6 +246,29 @@ export class RemoteUpstream implements Peer {
   async moveHome(name: string, origin: string, call: Call): Promise<NamespaceChange> {
     const request = { name, origin };
     return decodeChange(await this.#connection.unary<unknown, WireNamespaceChange>(methods.moveHome, request, call));
+  }
+
+  async createToken(request: CreateTokenRequest, call: Call): Promise<IssuedToken> {
+    const wire = encodeCreateToken(request);
+    return decodeIssued(await this.#connection.unary<unknown, WireIssuedToken>(methods.createToken, wire, call));
+  }
+
+  async tokens(call: Call): Promise<readonly TokenInfo[]> {
+    const all: TokenInfo[] = [];
+    for await (const { tokens } of this.#pages<WireTokensPage>(methods.tokens, call)) {
+      for (const token of tokens) all.push(decodeToken(token));
+    }
+    return all;
+  }
+
+  async rotateToken(request: RotateTokenRequest, call: Call): Promise<IssuedToken> {
+    return decodeIssued(await this.#connection.unary<unknown, WireIssuedToken>(methods.rotateToken, request, call));
+  }
+
+  async revokeToken(name: string, call: Call): Promise<readonly TokenInfo[]> {
+    type Revoked = { readonly revoked: readonly WireToken[] };
+    const { revoked } = await this.#connection.unary<unknown, Revoked>(methods.revokeToken, { name }, call);
+    return revoked.map(decodeToken);
   }
 
   async status(call: Call): Promise<NodeStatus> {
@@ -281,6 +305,20 @@ export class RemoteUpstream implements Peer {
     this.#connection.close();
   }
 
+  async *#pages<P extends { readonly cursor: string }>(
+    method: MethodDefinition<object, object>,
+    call: Call,
+  ): AsyncGenerator<P> {
+    let cursor = '';
+    do {
+      const page = await this.#connection.unary<unknown, P>(method, { cursor }, call);
+      // One that gives the same cursor again would be asked for ever.
+      if (page.cursor !== '' && page.cursor === cursor) throw malformed('the cursor of a page', cursor);
+      yield page;
+      cursor = page.cursor;
+    } while (cursor !== '');
+  }
+
   async #read(wire: WireGetRequest, call: Call): Promise<GetAnswer> {
     const stream = this.#stream(methods.read, wire, { deadline: this.#connection.deadline(call) });
     let header: WireGetResponse | undefined;
@@ -302,7 +340,7 @@ export class RemoteUpstream implements Peer {
         (message) => of.requestSerialize(message),
         (bytes) => of.responseDeserialize(bytes) as never,
         request,
-        new Metadata(),
+        this.#connection.metadata(),
         options,
       ),
     );

@@ -1,6 +1,7 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { DigestRequest, RemoveMemberRequest } from '../../model/cluster.ts';
 import { MeridianError } from '../../model/errors.ts';
+import type { RotateTokenRequest } from '../../model/token.ts';
 import type { Peer, Upstream } from '../../model/upstream.ts';
 import {
   decodeReportRequest,
@@ -13,6 +14,13 @@ import {
 } from '../codec/cluster-codec.ts';
 import { decodeRangeRequest, encodeRangeDigest, type WireRangeRequest } from '../codec/range-digest-codec.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
+import {
+  decodeCreateToken,
+  encodeIssued,
+  encodeToken,
+  tokensPage,
+  type WireCreateToken,
+} from '../codec/token-codec.ts';
 import type { Timing } from './call-of.ts';
 import { type NamespacesPage, namespacesPage } from './namespaces-page.ts';
 import { unary } from './unary.ts';
@@ -25,47 +33,69 @@ interface Titled {
   readonly title: string;
 }
 
-export function namespaceHandlers(upstream: Upstream, timing: Timing): UntypedServiceImplementation {
+export function namespaceHandlers(timing: Timing): UntypedServiceImplementation {
   return {
-    Create: unary(timing, async ({ title }: Titled, call) => encodeChange(await upstream.create(title, call))),
-    Get: unary(timing, ({ name, session = null }: Named & { readonly session?: WireSession | null }, call) =>
+    Create: unary(timing, async ({ title }: Titled, call, upstream) =>
+      encodeChange(await upstream.create(title, call)),
+    ),
+    Get: unary(timing, ({ name, session = null }: Named & { readonly session?: WireSession | null }, call, upstream) =>
       upstream.find(name, call, decodeSession(session)),
     ),
-    List: unary(timing, async (page: NamespacesPage, call) => namespacesPage(await upstream.namespaces(call), page)),
-    Rename: unary(timing, async ({ name, title }: Named & Titled, call) =>
+    List: unary(timing, async (page: NamespacesPage, call, upstream) =>
+      namespacesPage(await upstream.namespaces(call), page),
+    ),
+    Rename: unary(timing, async ({ name, title }: Named & Titled, call, upstream) =>
       encodeChange(await upstream.rename(name, title, call)),
     ),
-    Delete: unary(timing, async ({ name }: Named, call) => encodeChange(await upstream.remove(name, call))),
-    MoveHome: unary(timing, async ({ name, origin }: Named & { readonly origin: string }, call) =>
+    Delete: unary(timing, async ({ name }: Named, call, upstream) => encodeChange(await upstream.remove(name, call))),
+    MoveHome: unary(timing, async ({ name, origin }: Named & { readonly origin: string }, call, upstream) =>
       encodeChange(await upstream.moveHome(name, origin, call)),
     ),
   };
 }
 
-export function clusterHandlers(upstream: Upstream | Peer, timing: Timing): UntypedServiceImplementation {
+export function clusterHandlers(timing: Timing): UntypedServiceImplementation {
   return {
-    Status: unary(timing, async (_: unknown, call) => encodeStatus(await upstream.status(call))),
-    Members: unary(timing, async (_: unknown, call) => {
+    Status: unary(timing, async (_: unknown, call, upstream) => encodeStatus(await upstream.status(call))),
+    Members: unary(timing, async (_: unknown, call, upstream) => {
       const members = await upstream.members(call);
       return { members: members.map(encodeMember) };
     }),
-    Digest: unary(timing, async (request: DigestRequest, call) => {
+    Digest: unary(timing, async (request: DigestRequest, call, upstream) => {
       const digests = await upstream.digest(request, call);
       return { digests: digests.map(encodeDigest) };
     }),
-    DigestRange: unary(timing, async (request: WireRangeRequest, call) =>
+    DigestRange: unary(timing, async (request: WireRangeRequest, call, upstream) =>
       encodeRangeDigest(await upstream.digestRange(decodeRangeRequest(request), call)),
     ),
-    RemoveMember: unary(timing, (request: RemoveMemberRequest, call) => upstream.removeMember(request, call)),
-    Report: unary(timing, async (wire: WireReportRequest, call) => {
-      if (!('report' in upstream)) throw notAnOrigin();
-      return encodeReport(await upstream.report(decodeReportRequest(wire), call));
+    RemoveMember: unary(timing, (request: RemoveMemberRequest, call, upstream) => upstream.removeMember(request, call)),
+    Report: unary(timing, async (wire: WireReportRequest, call, upstream) => {
+      return encodeReport(await peerOf(upstream).report(decodeReportRequest(wire), call));
     }),
   };
 }
 
-function notAnOrigin(): MeridianError {
-  return new MeridianError('UNIMPLEMENTED', 'this node is no origin: it has nothing to report', {
+export function tokenHandlers(timing: Timing): UntypedServiceImplementation {
+  return {
+    Create: unary(timing, async (wire: WireCreateToken, call, upstream) =>
+      encodeIssued(await upstream.createToken(decodeCreateToken(wire), call)),
+    ),
+    List: unary(timing, async ({ cursor }: { readonly cursor: string }, call, upstream) =>
+      tokensPage(await upstream.tokens(call), cursor),
+    ),
+    Rotate: unary(timing, async (request: RotateTokenRequest, call, upstream) =>
+      encodeIssued(await upstream.rotateToken(request, call)),
+    ),
+    Revoke: unary(timing, async ({ name }: Named, call, upstream) => {
+      const revoked = await upstream.revokeToken(name, call);
+      return { revoked: revoked.map(encodeToken) };
+    }),
+  };
+}
+
+function peerOf(upstream: Upstream | Peer): Peer {
+  if ('report' in upstream) return upstream;
+  throw new MeridianError('UNIMPLEMENTED', 'this node is no origin: it has nothing to report', {
     reason: 'no-origin',
   });
 }

@@ -1,5 +1,7 @@
 import type { Call } from '../../model/call.ts';
+import type { Caller } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
+import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { RpcObserver } from '../observer.ts';
 import { forwardedHeader, hopsHeader } from '../proto.ts';
@@ -14,6 +16,8 @@ export interface Timing {
   readonly calls: CallsUnderWay;
   /** Aborted when streams that do not are to end, with what their callers are told. */
   readonly stopping: AbortSignal;
+  /** The node as the caller may use it. @throws as `Entrance.enter` */
+  readonly enter: (served: Served) => Upstream;
 }
 
 /** What every kind of gRPC call offers. */
@@ -54,6 +58,13 @@ export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing,
     ...(forwarded ? { forwarded } : {}),
     ...(Number.isInteger(hops) && hops > 0 ? { hops } : {}),
   };
+}
+
+/** What a call says of its caller. One that says two things says nothing. */
+export function callerOf(served: Served): Caller {
+  const [authorization, ...more] = served.metadata?.get('authorization') ?? [];
+  const isOne = typeof authorization === 'string' && more.length === 0;
+  return { authorization: isOne ? authorization : undefined, address: served.getPeer().replace(/:\d+$/, '') };
 }
 
 /** Aborted when the caller goes away. */

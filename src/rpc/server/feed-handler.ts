@@ -1,7 +1,6 @@
 import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { MeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
-import type { Upstream } from '../../model/upstream.ts';
 import { sleep } from '../../runtime/clock.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { eventMessages } from '../codec/feed-messages.ts';
@@ -16,7 +15,6 @@ type Served = ServerDuplexStream<WireFollowRequest, WireFollowResponse | Buffer>
 const openMsMax = 10_000;
 
 export interface FeedHandlerOptions extends Timing {
-  readonly upstream: Upstream;
   /** Turns a message into its bytes, by the loader of .proto files. */
   readonly serialize: (message: WireFollowResponse) => Buffer;
 }
@@ -42,9 +40,10 @@ export class FeedHandler {
   }
 
   async #serve(served: Served, signal: AbortSignal): Promise<void> {
+    const upstream = this.#options.enter(served);
     const messages = served[Symbol.asyncIterator]() as AsyncIterator<WireFollowRequest>;
     const open = await this.#open(messages);
-    for await (const event of this.#options.upstream.follow(open, probes(messages), signal)) {
+    for await (const event of upstream.follow(open, probes(messages), signal)) {
       for (const message of this.#messages(event)) {
         this.#options.observer.feedMessage('sent', message.byteLength);
         await writeTo(served, message, signal);

@@ -8,7 +8,6 @@ import { MeridianError } from '../../model/errors.ts';
 import type { GetAnswer, ListAnswer } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import { registryNamespace } from '../../model/namespace.ts';
-import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import {
   decodeGet,
@@ -66,10 +65,10 @@ const listedBytes = 64;
 /** No title begins with it: what the sizes of a namespace's lists are remembered under. */
 const listsOf = '\0lists:';
 
-export function kvHandlers(upstream: Upstream, timing: Timing, room: AnswerRoom): UntypedServiceImplementation {
+export function kvHandlers(timing: Timing, room: AnswerRoom): UntypedServiceImplementation {
   const idle = { clock: timing.clock, idleMs: timing.requestTimeoutMs };
   return {
-    Get: unary(timing, async (wire: WireGetRequest, call, served) => {
+    Get: unary(timing, async (wire: WireGetRequest, call, upstream, served) => {
       checkNamespace(wire.namespace);
       const request = decodeGet(wire);
       const held = new HeldAnswers(room, served, call);
@@ -77,7 +76,7 @@ export function kvHandlers(upstream: Upstream, timing: Timing, room: AnswerRoom)
       checkFits(answer);
       return encodeGetAnswer(answer, { value: true });
     }),
-    BatchGet: unary(timing, async ({ keys, ...wire }: WireBatchGetRequest, call, served) => {
+    BatchGet: unary(timing, async ({ keys, ...wire }: WireBatchGetRequest, call, upstream, served) => {
       checkNamespace(wire.namespace);
       checkKeys(keys);
       const { namespace } = wire;
@@ -89,7 +88,7 @@ export function kvHandlers(upstream: Upstream, timing: Timing, room: AnswerRoom)
       };
       return packGets(keys, get, { bytesMax, known: (key) => room.known(namespace, key) });
     }),
-    Put: unary(timing, async (wire: WirePutRequest, call) => {
+    Put: unary(timing, async (wire: WirePutRequest, call, upstream) => {
       checkNamespace(wire.namespace);
       const { namespace, key, value, metadata, expiry, condition } = wire;
       const body = { value, expiry, ...(typeof metadata === 'string' ? { metadata } : {}) };
@@ -99,7 +98,7 @@ export function kvHandlers(upstream: Upstream, timing: Timing, room: AnswerRoom)
         await upstream.write({ namespace, mutations, session, ...decodeWriteOptions(wire.options) }, call),
       );
     }),
-    Delete: unary(timing, async (wire: Omit<WirePutRequest, 'value' | 'metadata' | 'expiry'>, call) => {
+    Delete: unary(timing, async (wire: Omit<WirePutRequest, 'value' | 'metadata' | 'expiry'>, call, upstream) => {
       checkNamespace(wire.namespace);
       const { namespace, key, condition } = wire;
       const mutations = [decodeDelete(key, condition)];
@@ -108,7 +107,7 @@ export function kvHandlers(upstream: Upstream, timing: Timing, room: AnswerRoom)
         await upstream.write({ namespace, mutations, session, ...decodeWriteOptions(wire.options) }, call),
       );
     }),
-    List: unary(timing, async (wire: WireListRequest, call, served) => {
+    List: unary(timing, async (wire: WireListRequest, call, upstream, served) => {
       checkNamespace(wire.namespace);
       const held = new HeldAnswers(room, served, call);
       // A namespace's lists are as large as each other, and say nothing of its values.
@@ -117,6 +116,7 @@ export function kvHandlers(upstream: Upstream, timing: Timing, room: AnswerRoom)
     }),
     Read: (served: ServerWritableStream<WireGetRequest, ReadMessage>) =>
       stream(timing, served, async () => {
+        const upstream = timing.enter(served);
         const wire = readable(served.request);
         checkNamespace(wire.namespace);
         const call = callOf(served, timing);
@@ -137,7 +137,7 @@ export function kvHandlers(upstream: Upstream, timing: Timing, room: AnswerRoom)
       served: ServerReadableStream<WireWriteRequest, WireWriteResponse>,
       callback: sendUnaryData<WireWriteResponse>,
     ) =>
-      respond(timing, served, callback, async (call) => {
+      respond(timing, served, callback, async (call, upstream) => {
         const request = await collectWrite(movingMessages(served, idle), checkNamespace);
         return encodeWriteAnswer(await upstream.write(request, call));
       }),

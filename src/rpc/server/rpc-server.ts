@@ -1,6 +1,7 @@
 import type { ServerOptions, ServiceDefinition } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
+import { type Entrance, openEntrance } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { sleep, type Timer } from '../../runtime/clock.ts';
@@ -10,8 +11,8 @@ import type { Rooms } from '../../runtime/rooms.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { messageBytesMax, services } from '../proto.ts';
-import { clusterHandlers, namespaceHandlers } from './admin-handlers.ts';
-import type { Timing } from './call-of.ts';
+import { clusterHandlers, namespaceHandlers, tokenHandlers } from './admin-handlers.ts';
+import { callerOf, type Timing } from './call-of.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
 import { FeedHandler } from './feed-handler.ts';
 import { onHttp2Server } from './http2-of.ts';
@@ -22,10 +23,12 @@ import { strictService } from './strict-requests.ts';
 import { UploadGuard } from './upload-guard.ts';
 import { watchHandlers } from './watch-handler.ts';
 
-export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 'stopping'> {
+export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 'stopping' | 'enter'> {
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
   readonly upstream: Upstream;
+  /** What each call is served with. Default: the upstream, whoever calls. */
+  readonly entrance?: Entrance;
   readonly logger: Logger;
   /** Watches at once; one more is refused. Default: 2048. */
   readonly watchersMax?: number;
@@ -62,7 +65,7 @@ const serverOptions: ServerOptions = {
 const healthIntervalMs = 1000;
 
 /** The node as a whole, and each service for whoever asks by its name: one readiness. */
-const healthNames = ['', ...['KV', 'Namespaces', 'Cluster', 'Feed'].map((name) => `meridian.v1.${name}`)];
+const healthNames = ['', ...['KV', 'Namespaces', 'Cluster', 'Feed', 'Tokens'].map((name) => `meridian.v1.${name}`)];
 
 /** Milliseconds for the streams that are told to end to have ended. */
 const partingMs = 1000;
@@ -80,12 +83,13 @@ export class RpcServer {
   #stopped = false;
 
   constructor(options: RpcServerOptions) {
-    const { upstream } = options;
+    const entrance = options.entrance ?? openEntrance(options.upstream);
     const timing: Timing = {
       ...options,
       observer: options.observer ?? silentRpcObserver,
       calls: this.#calls,
       stopping: this.#stopping.signal,
+      enter: (served) => entrance.enter(callerOf(served)),
     };
     this.#options = options;
     this.#server = new Server(serverOptions);
@@ -95,16 +99,17 @@ export class RpcServer {
       options.logger.log('warn', 'this version of grpc-js shows no HTTP/2 server: connections are not bounded');
     }
     const { definition, serialize } = feedDefinition();
-    this.feed = new FeedHandler({ ...timing, upstream, serialize });
+    this.feed = new FeedHandler({ ...timing, serialize });
     this.#server.addService(strictService(services.kv.service), {
-      ...kvHandlers(upstream, timing, options.rooms.answers),
-      ...watchHandlers(upstream, timing, {
+      ...kvHandlers(timing, options.rooms.answers),
+      ...watchHandlers(timing, {
         random: systemRandom,
         ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),
       }),
     });
-    this.#server.addService(strictService(services.namespaces.service), namespaceHandlers(upstream, timing));
-    this.#server.addService(strictService(services.cluster.service), clusterHandlers(upstream, timing));
+    this.#server.addService(strictService(services.namespaces.service), namespaceHandlers(timing));
+    this.#server.addService(strictService(services.cluster.service), clusterHandlers(timing));
+    this.#server.addService(strictService(services.tokens.service), tokenHandlers(timing));
     this.#server.addService(strictService(definition), this.feed.handlers());
     this.#health.addToServer(this.#server);
     addReflection(this.#server);

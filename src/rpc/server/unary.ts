@@ -1,18 +1,19 @@
 import type { handleUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { toMeridianError } from '../../model/errors.ts';
+import type { Upstream } from '../../model/upstream.ts';
 import { withEither } from '../../runtime/with-either.ts';
 import { toStatus } from '../status.ts';
 import { callOf, type Served, signalOf, type Timing } from './call-of.ts';
 import { readable } from './strict-requests.ts';
 
-/** A handler that decodes, calls, encodes and translates what is thrown. */
+/** A handler that decodes, calls the node as its caller may use it, encodes, and translates what is thrown. */
 export function unary<Q, A>(
   timing: Timing,
-  answer: (request: Q, call: Call, served: Served) => Promise<A>,
+  answer: (request: Q, call: Call, upstream: Upstream, served: Served) => Promise<A>,
 ): handleUnaryCall<Q, A> {
   return (served, callback) =>
-    respond(timing, served, callback, (call) => answer(readable(served.request), call, served));
+    respond(timing, served, callback, (call, upstream) => answer(readable(served.request), call, upstream, served));
 }
 
 /** Answers with one message, however many were asked with. */
@@ -20,10 +21,10 @@ export function respond<A>(
   timing: Timing,
   served: Served,
   callback: sendUnaryData<A>,
-  answer: (call: Call) => Promise<A>,
+  answer: (call: Call, upstream: Upstream) => Promise<A>,
 ): void {
   const ended = counted(timing, served);
-  const run = async (): Promise<A> => answer(callOf(served, timing));
+  const run = async (): Promise<A> => answer(callOf(served, timing), timing.enter(served));
   run().then(
     (response) => {
       callback(null, response);

@@ -3,7 +3,6 @@ import { MeridianError } from '../../model/errors.ts';
 import { type FeedEvent, type FollowOpen, type FollowStart, feedProtocol } from '../../model/feed.ts';
 import { type NamespaceInfo, namespaceKey, registryNamespace } from '../../model/namespace.ts';
 import { emptySession } from '../../model/session.ts';
-import type { Upstream } from '../../model/upstream.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { Random } from '../../runtime/random.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
@@ -29,12 +28,12 @@ const watchersMax = 2048;
 
 /** A client's watch: one range of the feed, told as changes with cursors at the end of consistent steps. */
 export function watchHandlers(
-  upstream: Upstream,
   timing: Timing,
   { random, most = watchersMax }: { readonly random: Random; readonly most?: number },
 ): UntypedServiceImplementation {
   let watching = 0;
   const watch = async (served: Served, signal: AbortSignal) => {
+    const upstream = timing.enter(served);
     const { namespace: name, prefix, cursor, fromStart, session } = readable(served.request);
     const { deadlineMs } = callOf(served, timing);
     const namespace = await upstream.find(name, { deadlineMs, signal }, decodeSession(session));

@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { HttpListener } from '../../../src/http/http-listener.ts';
 import { BindingSurface } from '../../../src/http/workers/binding-surface.ts';
 import { RestSurface } from '../../../src/http/workers/rest-surface.ts';
+import { openEntrance } from '../../../src/model/entrance.ts';
 import { limits } from '../../../src/model/limits.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import type { Origin } from '../../../src/origin/origin.ts';
@@ -33,8 +34,8 @@ export async function serveOrigin(
   const rooms = roomsOf(8 * limits.valueBytesMax);
   const listener = new HttpListener({
     surfaces: [
-      { name: 'binding', surface: new BindingSurface(upstream, systemClock, rooms) },
-      { name: 'rest', surface: new RestSurface(upstream, systemClock, rooms) },
+      { name: 'binding', surface: new BindingSurface(openEntrance(upstream), systemClock, rooms) },
+      { name: 'rest', surface: new RestSurface(openEntrance(upstream), systemClock, rooms) },
     ],
     clock: systemClock,
     logger: silentLogger,

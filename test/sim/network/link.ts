@@ -19,6 +19,7 @@ export interface LinkOptions {
 const methods = [
   ...['get', 'list', 'write', 'create', 'find', 'namespaces', 'rename', 'remove', 'moveHome'],
   ...['status', 'members', 'removeMember', 'report', 'digestRange'],
+  ...['createToken', 'tokens', 'rotateToken', 'revokeToken'],
 ];
 
 /** A node as it is reached over a path: the simulator's form of an Upstream over a connection. */

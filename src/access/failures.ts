@@ -1,0 +1,48 @@
+import { isIPv6 } from 'node:net';
+import type { Clock } from '../runtime/clock.ts';
+
+const bounds = {
+  /** Failures of one address at once. */
+  burst: 20,
+  perSecond: 1,
+  /** Addresses that are remembered; the one that failed the longest ago is forgotten first. */
+  addressesMax: 10_000,
+} as const;
+
+interface Bucket {
+  left: number;
+  countedMs: number;
+}
+
+/** Counts failed attempts by address, within bounds of memory. An IPv6 customer has 2^64 addresses, so /64 is one. */
+export class Failures {
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    this.#clock = clock;
+  }
+
+  /** Counts one more. Milliseconds until the next may come, where there were too many; else undefined. */
+  count(address: string): number | undefined {
+    const name = networkOf(address);
+    const nowMs = this.#clock.monotonicMs();
+    const before = this.#buckets.get(name) ?? { left: bounds.burst, countedMs: nowMs };
+    const regained = ((nowMs - before.countedMs) / 1000) * bounds.perSecond;
+    const left = Math.min(bounds.burst, before.left + regained) - 1;
+    this.#buckets.delete(name);
+    this.#buckets.set(name, { left: Math.max(left, -1), countedMs: nowMs });
+    const [oldest] = this.#buckets.keys();
+    if (this.#buckets.size > bounds.addressesMax && oldest !== undefined) this.#buckets.delete(oldest);
+    return left >= 0 ? undefined : Math.ceil(-left / bounds.perSecond) * 1000;
+  }
+}
+
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
+  const [head = '', tail] = address.split('::');
+  const groups = head.split(':').filter((group) => group !== '');
+  const behind = tail?.split(':').filter((group) => group !== '') ?? [];
+  const zeros = tail === undefined ? [] : new Array<string>(8 - groups.length - behind.length).fill('0');
+  return [...groups, ...zeros, ...behind].slice(0, 4).join(':');
+}

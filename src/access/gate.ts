@@ -1,0 +1,90 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Caller, Entrance } from '../model/entrance.ts';
+import { MeridianError } from '../model/errors.ts';
+import type { Peer, Upstream } from '../model/upstream.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Failures } from './failures.ts';
+import { adminGrant, type Grant, type TokenSource, tokenGrant } from './grant.ts';
+import { GrantWatch } from './grant-watch.ts';
+import { Guarded, GuardedPeer } from './guarded.ts';
+import { hashOfToken, tokenIdOf } from './token-text.ts';
+
+export interface GateOptions {
+  readonly upstream: Upstream | Peer;
+  readonly source: TokenSource;
+  readonly clock: Clock;
+  /** The hash of the administrator's token, as the file has it now; unset = there is none at this node. */
+  readonly adminHash: () => string | undefined;
+}
+
+/** Of no text that anybody knows. */
+const hashOfNothing = '0'.repeat(64);
+
+/**
+ * The entrance of a node that asks for tokens. An unknown id, a wrong secret and a text of another form take the same
+ * steps and are answered alike. Whoever proves who he is enters, however often others failed from his address.
+ */
+export class Gate implements Entrance {
+  readonly #options: GateOptions;
+  readonly #failures: Failures;
+  readonly #watch: GrantWatch;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#failures = new Failures(options.clock);
+    this.#watch = new GrantWatch(options.clock);
+  }
+
+  enter({ authorization, address }: Caller): Upstream {
+    const { upstream, source } = this.#options;
+    const grant = this.#grantOf(authorization, address);
+    grant.scope();
+    const guard = { upstream, grant, source, watch: this.#watch };
+    return 'report' in upstream ? new GuardedPeer({ ...guard, upstream }) : new Guarded(guard);
+  }
+
+  #grantOf(authorization: string | undefined, address: string): Grant {
+    const { source, clock, adminHash } = this.#options;
+    const text = bearerOf(authorization);
+    if (text === undefined) {
+      const message = 'this node asks for a token: authorization: Bearer TOKEN';
+      throw new MeridianError('UNAUTHENTICATED', message, { reason: 'token-missing' });
+    }
+    const hash = hashOfToken(text);
+    const id = tokenIdOf(text);
+    const token = id === undefined ? undefined : source.token(id);
+    const isAdmin = areEqual(hash, adminHash());
+    if (areEqual(hash, token?.hash) && token !== undefined) return tokenGrant(token, text, source, clock);
+    if (isAdmin) return adminGrant(text, () => adminHash() === hash);
+    // It may be valid, and whoever brings it is not to be told that it is not.
+    if (id !== undefined && !source.knowsTokens()) throw notYet();
+    throw this.#refused(address);
+  }
+
+  #refused(address: string): MeridianError {
+    const retryAfterMs = this.#failures.count(address);
+    if (retryAfterMs === undefined) {
+      return new MeridianError('UNAUTHENTICATED', 'the token is not valid', { reason: 'token-not-valid' });
+    }
+    const message = 'too many tokens from this address were not valid';
+    return new MeridianError('RESOURCE_EXHAUSTED', message, { reason: 'too-many-failures', retryAfterMs });
+  }
+}
+
+/** The text behind `Bearer`; undefined where there is none. */
+function bearerOf(authorization: string | undefined): string | undefined {
+  return /^bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1];
+}
+
+/** Takes as long whatever the difference is. */
+function areEqual(hash: string, kept: string | undefined): boolean {
+  const other = kept?.length === hash.length ? kept : hashOfNothing;
+  return timingSafeEqual(Buffer.from(hash), Buffer.from(other)) && other === kept;
+}
+
+function notYet(): MeridianError {
+  return new MeridianError('UNAVAILABLE', 'this node does not know the tokens of its cluster yet', {
+    reason: 'tokens-unknown',
+    retryAfterMs: 500,
+  });
+}

@@ -1,0 +1,62 @@
+import { MeridianError } from '../model/errors.ts';
+import type { NamespaceInfo } from '../model/namespace.ts';
+import { rights, type StoredToken, type TokenLimits, type TokenScope } from '../model/token.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** What a node's own registry knows, at once and without asking anybody. */
+export interface TokenSource {
+  /** False while this node cannot tell which tokens there are: it has not caught up yet. */
+  knowsTokens(): boolean;
+  /** Undefined = there is none, or it was revoked. */
+  token(id: string): StoredToken | undefined;
+  /** What a title or id means here now. */
+  namespace(name: string): NamespaceInfo | undefined;
+}
+
+/** Who a caller proved to be, for as long as that holds. */
+export interface Grant {
+  /** For messages and the audit log. */
+  readonly name: string;
+  /** Whose limits are shared. */
+  readonly id: string;
+  /** What another node can check itself, where this one passes a request on. Unset = nothing that could be passed on. */
+  readonly credential?: string;
+  readonly limits?: TokenLimits | undefined;
+  /** What he may do now. @throws UNAUTHENTICATED once it was revoked or has expired */
+  scope(): TokenScope;
+}
+
+/** The administrator of the node's own file: everything, until the file names another text. */
+export function adminGrant(text: string, stillHolds: () => boolean): Grant {
+  const everything: TokenScope = { namespace: '*', prefix: '', rights };
+  return {
+    name: 'admin',
+    id: 'admin',
+    credential: text,
+    scope: () => {
+      if (!stillHolds()) throw ended('was replaced');
+      return everything;
+    },
+  };
+}
+
+/** A token of the registry, as it stands there at each look. */
+export function tokenGrant(token: StoredToken, text: string, source: TokenSource, clock: Clock): Grant {
+  return {
+    name: token.name,
+    id: token.id,
+    credential: text,
+    limits: token.limits,
+    scope: () => {
+      // While a resync takes the registry anew, what was known goes on.
+      const known = source.knowsTokens() ? source.token(token.id) : token;
+      if (known === undefined || known.hash !== token.hash) throw ended('was revoked');
+      if (known.expiresMs !== undefined && known.expiresMs <= clock.wallMs()) throw ended('has expired');
+      return known;
+    },
+  };
+}
+
+function ended(how: string): MeridianError {
+  return new MeridianError('UNAUTHENTICATED', `the token ${how}`, { reason: 'token-ended' });
+}

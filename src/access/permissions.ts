@@ -1,0 +1,183 @@
+import type { Call } from '../model/call.ts';
+import { isMeridianError, MeridianError } from '../model/errors.ts';
+import type { FollowOpen } from '../model/feed.ts';
+import type { KeyRange } from '../model/filter.ts';
+import {
+  type NamespaceId,
+  type NamespaceInfo,
+  namespaceIdIn,
+  parseNamespaceId,
+  registryNamespace,
+} from '../model/namespace.ts';
+import type { Session } from '../model/session.ts';
+import { namesNamespace, namesTitle, type Right, type TokenScope } from '../model/token.ts';
+import type { Grant, TokenSource } from './grant.ts';
+
+type Find = (name: string, call: Call, session?: Session) => Promise<NamespaceInfo>;
+
+/** A name as it comes with a request, and what the request has seen. */
+interface Named {
+  readonly namespace: string;
+  readonly session?: Session;
+}
+
+const anyRight: readonly Right[] = ['read', 'write', 'list', 'watch', 'replicate', 'admin'];
+
+/**
+ * What one grant permits. A pattern speaks of titles, or is one id; a request names a namespace by either. So a title is
+ * held against titles as it stands, since it means whatever has that title when the request is served. An id is looked
+ * up, and a title that is held against an id: then the id is what the request goes on with, so that what was checked is
+ * what is used. Each check returns the name to go on with.
+ */
+export class Permissions {
+  readonly #grant: Grant;
+  readonly #source: TokenSource;
+  readonly #find: Find;
+  /** What upstreams said of names that the registry here has yet to hear of. */
+  readonly #found = new Map<NamespaceId, NamespaceInfo>();
+
+  constructor(grant: Grant, source: TokenSource, find: Find) {
+    this.#grant = grant;
+    this.#source = source;
+    this.#find = find;
+  }
+
+  /** One key of a namespace, for any of the rights. @throws PERMISSION_DENIED, UNAUTHENTICATED */
+  key(any: readonly Right[], request: Named & { readonly key: string }, call: Call): Promise<string> | string {
+    const scope = this.#having(any);
+    if (!request.key.startsWith(scope.prefix)) throw this.#outside(any, `keys that do not begin with ${scope.prefix}`);
+    return this.#namespace(any, scope, request, call);
+  }
+
+  /** All keys of a batch. @throws as `key` */
+  keys(
+    any: readonly Right[],
+    request: Named & { readonly mutations: ReadonlyArray<{ readonly key: string }> },
+    call: Call,
+  ): Promise<string> | string {
+    const scope = this.#having(any);
+    const isWithin = request.mutations.every(({ key }) => key.startsWith(scope.prefix));
+    if (!isWithin) throw this.#outside(any, `keys that do not begin with ${scope.prefix}`);
+    return this.#namespace(any, scope, request, call);
+  }
+
+  /** All keys with a prefix, which must lie within the token's own: nothing is left out of a list without a word. */
+  prefix(any: readonly Right[], request: Named & { readonly prefix: string }, call: Call): Promise<string> | string {
+    const scope = this.#having(any);
+    if (!request.prefix.startsWith(scope.prefix)) {
+      throw this.#outside(any, `prefixes that do not begin with ${scope.prefix}`);
+    }
+    return this.#namespace(any, scope, request, call);
+  }
+
+  /** The namespace itself, with all its keys. @throws as `key` */
+  whole(name: string, call: Call): Promise<string> | string {
+    return this.prefix(['admin'], { namespace: name, prefix: '' }, call);
+  }
+
+  /** That a namespace may get this title. A token of one id makes no titles: they would take others' places. */
+  title(title: string): void {
+    const { namespace: pattern, prefix } = this.#having(['admin']);
+    if (prefix !== '' || parseNamespaceId(pattern) !== undefined || !namesTitle(pattern, title)) {
+      throw this.#outside(['admin'], `the title ${title}`);
+    }
+  }
+
+  /** What a name means, told to whoever may use the namespace. @throws NOT_FOUND only where the name is in scope */
+  async found(name: string, call: Call, session?: Session): Promise<NamespaceInfo> {
+    const scope = this.#having(anyRight);
+    const found = await this.#find(name, call, session).catch((error: unknown) => {
+      const mayKnow = namesTitle(scope.namespace, name) || !isMeridianError(error, 'NOT_FOUND');
+      throw mayKnow ? error : this.#outside(anyRight, `the namespace ${name}`);
+    });
+    if (!namesNamespace(scope.namespace, found)) throw this.#outside(anyRight, `the namespace ${name}`);
+    this.#found.set(found.id, found);
+    return found;
+  }
+
+  sees(namespace: NamespaceInfo): boolean {
+    return namesNamespace(this.#having(anyRight).namespace, namespace);
+  }
+
+  status(): void {
+    this.#having(['status', 'replicate', 'admin']);
+  }
+
+  /** Each of the rights, on all there is. */
+  everything(all: readonly Right[]): void {
+    for (const right of all) this.anyOnEverything([right]);
+  }
+
+  anyOnEverything(any: readonly Right[]): void {
+    const { namespace, prefix } = this.#having(any);
+    if (namespace !== '*' || prefix !== '') throw this.#outside(any, 'all namespaces');
+  }
+
+  /**
+   * A stream of the feed. Whoever follows as an origin is followed in turn, and so writes whatever he likes, tokens too:
+   * that takes the right to administer.
+   */
+  follow({ role, filter }: Pick<FollowOpen, 'role' | 'filter'>): void {
+    if (role === 'peer') return this.everything(['replicate', 'admin']);
+    const any: readonly Right[] = role === 'watch' ? ['watch', 'replicate'] : ['replicate'];
+    const scope = this.#having(any);
+    for (const range of filter.includes) {
+      if (!this.#mayFollow(range, scope)) throw this.#outside(any, 'what it is to follow');
+    }
+  }
+
+  #mayFollow({ namespace, prefix }: KeyRange, scope: TokenScope): boolean {
+    // Every namespace: the registry too, with all that it says of tokens.
+    if (namespace === '*') return scope.namespace === '*' && scope.prefix === '' && scope.rights.includes('replicate');
+    if (namespace === registryNamespace) {
+      // A copy or a cache is given the registry whole in any case; a watch asks for the end of its namespace alone.
+      const id = namespaceIdIn(prefix);
+      return scope.rights.includes('replicate') || (id !== undefined && this.#isInScope(id, scope));
+    }
+    return prefix.startsWith(scope.prefix) && this.#isInScope(namespace, scope);
+  }
+
+  #isInScope(id: NamespaceId, { namespace: pattern }: TokenScope): boolean {
+    if (pattern === '*' || pattern === id) return true;
+    const known = this.#source.namespace(id) ?? this.#found.get(id);
+    return known !== undefined && namesNamespace(pattern, known);
+  }
+
+  /** The scope, where it has any of the rights. */
+  #having(any: readonly Right[]): TokenScope {
+    const scope = this.#grant.scope();
+    if (any.some((right) => scope.rights.includes(right))) return scope;
+    const [right] = any;
+    throw new MeridianError('PERMISSION_DENIED', `the token ${this.#grant.name} has no right to ${right}`, {
+      reason: 'right-missing',
+    });
+  }
+
+  #namespace(any: readonly Right[], scope: TokenScope, named: Named, call: Call): Promise<string> | string {
+    const { namespace: pattern } = scope;
+    const { namespace: name } = named;
+    if (name === registryNamespace) throw this.#outside(any, 'the registry');
+    if (pattern === '*' || pattern === name) return name;
+    const isId = parseNamespaceId(name) !== undefined;
+    const isPatternId = parseNamespaceId(pattern) !== undefined;
+    if (!isId && !isPatternId) {
+      if (namesTitle(pattern, name)) return name;
+      throw this.#outside(any, `the namespace ${name}`);
+    }
+    if (isId && isPatternId) throw this.#outside(any, `the namespace ${name}`);
+    const known = this.#source.namespace(name);
+    if (known !== undefined) return this.#checked(any, pattern, name, known);
+    return this.found(name, call, named.session).then((found) => this.#checked(any, pattern, name, found));
+  }
+
+  #checked(any: readonly Right[], pattern: string, name: string, found: NamespaceInfo): string {
+    if (namesNamespace(pattern, found)) return found.id;
+    throw this.#outside(any, `the namespace ${name}`);
+  }
+
+  #outside([right]: readonly Right[], what: string): MeridianError {
+    return new MeridianError('PERMISSION_DENIED', `the token ${this.#grant.name} may not ${right} ${what}`, {
+      reason: 'out-of-scope',
+    });
+  }
+}

@@ -1,0 +1,24 @@
+import type { Upstream } from './upstream.ts';
+
+/** What a request says of whoever sent it. */
+export interface Caller {
+  /** As in HTTP's header: `Bearer TOKEN`. Unset = the request brings none. */
+  readonly authorization?: string | undefined;
+  /** The remote address, without the port; failures are counted by it. */
+  readonly address: string;
+}
+
+/** Where every request of every port comes in: who its caller is decides what it is served with. */
+export interface Entrance {
+  /**
+   * The node as this caller may use it: each method checks his rights.
+   * @throws UNAUTHENTICATED; RESOURCE_EXHAUSTED where his address failed too often; UNAVAILABLE while this node knows no
+   * tokens yet
+   */
+  enter(caller: Caller): Upstream;
+}
+
+/** Of a node that asks nobody who he is. */
+export function openEntrance(upstream: Upstream): Entrance {
+  return { enter: () => upstream };
+}

@@ -1,0 +1,87 @@
+import { registryNamespace } from '../model/namespace.ts';
+import type { Position } from '../model/position.ts';
+import type { Record } from '../model/record.ts';
+import type { Stamp } from '../model/stamp.ts';
+import { isTokenId, type Right, rights, type StoredToken, type TokenLimits } from '../model/token.ts';
+
+const tokenPrefix = 'token/';
+
+/** The registry's key of a token: an own record, so that it replicates like data, and a revocation like any deletion. */
+export function tokenKey(id: string): string {
+  return tokenPrefix + id;
+}
+
+/** What a node's registry says of one token id. */
+export interface KnownToken {
+  /** Unset = revoked, or of a form that this version does not understand. */
+  readonly token: StoredToken | undefined;
+  readonly stamp: Stamp;
+  readonly position: Position;
+}
+
+/** The tokens of the cluster in memory, kept up from the registry's records. */
+export class RegistryTokens {
+  readonly #known = new Map<string, KnownToken>();
+
+  /** Takes in a record of the registry, as the store now has it; true where it is one of tokens. */
+  apply(record: Record): boolean {
+    const id = tokenIdIn(record);
+    if (id === undefined) return false;
+    const { stamp, position } = record;
+    const token = record.kind === 'live' ? decodeToken(id, record.value) : undefined;
+    this.#known.set(id, { token, stamp, position });
+    return true;
+  }
+
+  /** A record that was purged, or that a resync did not show. */
+  forget(key: string): void {
+    if (key.startsWith(tokenPrefix)) this.#known.delete(key.slice(tokenPrefix.length));
+  }
+
+  clear(): void {
+    this.#known.clear();
+  }
+
+  get(id: string): KnownToken | undefined {
+    return this.#known.get(id);
+  }
+
+  /** Those that are not revoked, by name; expired ones too. */
+  all(): readonly StoredToken[] {
+    const tokens = [...this.#known.values()].flatMap(({ token }) => (token === undefined ? [] : [token]));
+    return tokens.sort((a, b) => (a.name === b.name ? a.createdMs - b.createdMs : a.name < b.name ? -1 : 1));
+  }
+}
+
+export function encodeToken({ id: _, ...token }: StoredToken): Uint8Array {
+  return Buffer.from(JSON.stringify(token));
+}
+
+function tokenIdIn({ namespace, key }: Pick<Record, 'namespace' | 'key'>): string | undefined {
+  if (namespace !== registryNamespace || !key.startsWith(tokenPrefix)) return undefined;
+  const id = key.slice(tokenPrefix.length);
+  return isTokenId(id) ? id : undefined;
+}
+
+/** A right that a later version adds is passed over; what cannot be understood whole permits nothing. */
+function decodeToken(id: string, value: Uint8Array): StoredToken | undefined {
+  let stored: Partial<Readonly<{ [Field in keyof StoredToken]: unknown }>>;
+  try {
+    stored = JSON.parse(Buffer.from(value).toString());
+  } catch {
+    return undefined;
+  }
+  const { name, namespace, prefix, rights: given, createdMs, expiresMs, hash } = stored;
+  const isWhole =
+    [name, namespace, prefix, hash].every((text) => typeof text === 'string') &&
+    Array.isArray(given) &&
+    typeof createdMs === 'number' &&
+    (expiresMs === undefined || typeof expiresMs === 'number');
+  if (!isWhole) return undefined;
+  const known = (given as unknown[]).filter((right): right is Right => rights.some((one) => one === right));
+  return { ...(stored as StoredToken), id, rights: known, ...limitsIn(stored.limits) };
+}
+
+function limitsIn(limits: unknown): { readonly limits?: TokenLimits } {
+  return typeof limits === 'object' && limits !== null ? { limits } : {};
+}

@@ -1,0 +1,276 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FollowOpen, feedProtocol } from '../../src/model/feed.ts';
+import type { KeyRange } from '../../src/model/filter.ts';
+import { encodeListCursor } from '../../src/model/list-cursor.ts';
+import { type NamespaceId, namespaceKey, registryNamespace } from '../../src/model/namespace.ts';
+import { emptySession } from '../../src/model/session.ts';
+import { type Right, rights } from '../../src/model/token.ts';
+import type { Peer, Upstream } from '../../src/model/upstream.ts';
+import { aCall } from '../rpc/loopback.ts';
+import { adminToken, type GuardedOrigin, openGuardedOrigin } from './guarded-origin.ts';
+
+const session = emptySession;
+const denied = { code: 'PERMISSION_DENIED' };
+
+let guarded: GuardedOrigin;
+let mine: NamespaceId;
+let theirs: NamespaceId;
+
+beforeAll(async () => {
+  guarded = await openGuardedOrigin();
+  const admin = guarded.as(adminToken);
+  mine = (await admin.create('team-a', aCall())).namespace.id;
+  theirs = (await admin.create('other', aCall())).namespace.id;
+  for (const namespace of [mine, theirs]) {
+    const mutations = ['app/1', 'app/2', 'ap', 'b', 'app'].map((key) => ({
+      ...{ kind: 'put' as const, key, value: Buffer.from(`secret of ${key}`) },
+    }));
+    await admin.write({ namespace, mutations, session }, aCall());
+  }
+});
+
+afterAll(() => guarded.close());
+
+const get = (upstream: Upstream, namespace: string, key: string) => upstream.get({ namespace, key, session }, aCall());
+const list = (upstream: Upstream, namespace: string, prefix: string, cursor?: string) =>
+  upstream.list({ namespace, prefix, limit: 100, session, ...(cursor === undefined ? {} : { cursor }) }, aCall());
+const remove = (upstream: Upstream, namespace: string, ...keys: string[]) =>
+  upstream.write({ namespace, mutations: keys.map((key) => ({ kind: 'delete', key })), session }, aCall());
+
+async function firstOf(
+  upstream: Upstream,
+  role: FollowOpen['role'],
+  ...includes: readonly KeyRange[]
+): Promise<string> {
+  const ending = new AbortController();
+  const node = { name: 'test', role: 'edge', id: '00000000000000ff', region: '' } as const;
+  const asked = {
+    protocol: feedProtocol,
+    node,
+    nonce: 'n',
+    values: { kind: 'all' },
+    start: { kind: 'nothing' },
+  } as const;
+  const open: FollowOpen = { ...asked, role, filter: { includes, excludes: [] } };
+  try {
+    for await (const event of upstream.follow(open, [] as never, ending.signal)) return event.kind;
+  } finally {
+    ending.abort(new Error('seen enough'));
+  }
+  return 'nothing';
+}
+
+/** Every method of a node, with the rights of which one is enough (of `all`, each is needed). */
+const asked: ReadonlyArray<{
+  readonly name: keyof Peer;
+  readonly any?: readonly Right[];
+  readonly all?: readonly Right[];
+  readonly ask: (upstream: Peer) => Promise<unknown>;
+}> = [
+  { name: 'get', any: ['read', 'replicate'], ask: (to) => get(to, 'team-a', 'app/1') },
+  { name: 'list', any: ['list', 'replicate'], ask: (to) => list(to, 'team-a', '') },
+  { name: 'write', any: ['write'], ask: (to) => remove(to, 'team-a', 'nothing-there') },
+  {
+    name: 'follow',
+    any: ['watch', 'replicate'],
+    ask: (to) => firstOf(to, 'watch', { namespace: mine, prefix: '' }),
+  },
+  { name: 'follow', any: ['replicate'], ask: (to) => firstOf(to, 'cache', { namespace: '*', prefix: '' }) },
+  { name: 'follow', any: ['replicate'], ask: (to) => firstOf(to, 'watch', { namespace: '*', prefix: '' }) },
+  { name: 'create', any: ['admin'], ask: (to) => to.create('team-new', aCall()) },
+  {
+    name: 'find',
+    any: ['read', 'write', 'list', 'watch', 'replicate', 'admin'],
+    ask: (to) => to.find('team-a', aCall()),
+  },
+  {
+    name: 'namespaces',
+    any: ['read', 'write', 'list', 'watch', 'replicate', 'admin'],
+    ask: (to) => to.namespaces(aCall()),
+  },
+  { name: 'rename', any: ['admin'], ask: (to) => to.rename('team-a', 'team-a', aCall()) },
+  { name: 'remove', any: ['admin'], ask: (to) => to.remove('no-such', aCall()) },
+  { name: 'moveHome', any: ['admin'], ask: (to) => to.moveHome('team-a', 'origin-of-test', aCall()) },
+  { name: 'status', any: ['status', 'replicate', 'admin'], ask: (to) => to.status(aCall()) },
+  { name: 'members', any: ['status', 'replicate', 'admin'], ask: (to) => to.members(aCall()) },
+  { name: 'removeMember', any: ['admin'], ask: (to) => to.removeMember({ name: 'none', force: false }, aCall()) },
+  { name: 'digest', any: ['replicate', 'admin'], ask: (to) => to.digest({ second: 1 }, aCall()) },
+  {
+    name: 'digestRange',
+    any: ['replicate'],
+    ask: (to) => to.digestRange({ namespace: mine, prefix: '', second: 1, hashes: false }, aCall()),
+  },
+  {
+    name: 'digestRange',
+    any: ['replicate'],
+    ask: (to) => to.digestRange({ namespace: registryNamespace, prefix: '', second: 1, hashes: false }, aCall()),
+  },
+  {
+    name: 'createToken',
+    any: ['admin'],
+    ask: (to) => to.createToken({ name: '', namespace: '*', prefix: '', rights: ['admin'] }, aCall()),
+  },
+  { name: 'tokens', any: ['admin'], ask: (to) => to.tokens(aCall()) },
+  { name: 'rotateToken', any: ['admin'], ask: (to) => to.rotateToken({ name: 'none', graceMs: 0 }, aCall()) },
+  { name: 'revokeToken', any: ['admin'], ask: (to) => to.revokeToken('none', aCall()) },
+  {
+    name: 'report',
+    all: ['replicate', 'admin'],
+    ask: (to) => to.report({ member: 'x', initiator: 'x', reporter: 'x' } as never, aCall()),
+  },
+  {
+    name: 'follow',
+    all: ['replicate', 'admin'],
+    ask: (to) => firstOf(to, 'peer', { namespace: '*', prefix: '' }),
+  },
+];
+
+describe('a token', () => {
+  it('of each set of rights is refused exactly what none of its rights permits', async () => {
+    const methods = new Set(asked.map(({ name }) => name));
+    // One that is added to the interface and not here would go unchecked.
+    const prototype = Object.getPrototypeOf(Object.getPrototypeOf(guarded.as(adminToken)));
+    const own = Object.getOwnPropertyNames(prototype).filter((name) => !['constructor', 'checkPeer'].includes(name));
+    expect([...methods].filter((name) => name !== 'report').sort()).toEqual(own.sort());
+    for (const held of rights) {
+      const token = await guarded.issue({ rights: [held] });
+      for (const { name, any = [], all, ask } of asked) {
+        const outcome = await ask(guarded.as(token) as Peer).then(
+          () => 'permitted',
+          (error: { code?: string }) => (error.code === 'PERMISSION_DENIED' ? 'denied' : 'permitted'),
+        );
+        const isEnough = all === undefined ? any.includes(held) : all.every((right) => right === held);
+        expect(`${held} ${name} ${outcome}`).toBe(`${held} ${name} ${isEnough ? 'permitted' : 'denied'}`);
+      }
+    }
+  });
+
+  it('reaches its namespace by title and by id, whichever of the two its pattern is', async () => {
+    for (const pattern of ['team-a', 'team-*', mine]) {
+      const upstream = guarded.as(
+        await guarded.issue({ namespace: pattern, rights: ['read', 'list', 'admin', 'watch'] }),
+      );
+      for (const name of ['team-a', mine]) {
+        expect((await get(upstream, name, 'app/1')).record).toMatchObject({ kind: 'live' });
+        expect((await list(upstream, name, '')).keys).toHaveLength(5);
+        expect(await upstream.find(name, aCall())).toMatchObject({ id: mine });
+      }
+      const seen = (await upstream.namespaces(aCall())).map(({ id }) => id);
+      expect(seen).toContain(mine);
+      expect(seen).not.toContain(theirs);
+      for (const name of ['other', theirs, 'team', 'team-', 'no-such', 'f'.repeat(32), registryNamespace]) {
+        await expect(get(upstream, name, 'app/1'), `${pattern} ${name}`).rejects.toMatchObject(denied);
+        await expect(list(upstream, name, ''), `${pattern} ${name}`).rejects.toMatchObject(denied);
+        await expect(upstream.remove(name, aCall()), `${pattern} ${name}`).rejects.toMatchObject(denied);
+      }
+      expect(await firstOf(upstream, 'watch', { namespace: mine, prefix: '' })).toBe('opened');
+      const outside: readonly KeyRange[] = [
+        { namespace: theirs, prefix: '' },
+        { namespace: '*', prefix: '' },
+        { namespace: registryNamespace, prefix: '' },
+        { namespace: registryNamespace, prefix: 'token/' },
+        { namespace: registryNamespace, prefix: namespaceKey(theirs) },
+      ];
+      for (const range of outside) {
+        const ofBoth = firstOf(upstream, 'watch', { namespace: mine, prefix: '' }, range);
+        await expect(ofBoth, JSON.stringify(range)).rejects.toMatchObject(denied);
+      }
+    }
+  });
+
+  it('of one namespace tells nothing of whether another one is there', async () => {
+    const upstream = guarded.as(await guarded.issue({ namespace: 'team-*', rights: ['read', 'write', 'admin'] }));
+    const messageOf = (name: string) => {
+      return get(upstream, name, 'k').catch(({ message }: Error) => message.replaceAll(name, 'NAME'));
+    };
+    expect(await messageOf('other')).toBe(await messageOf('nobody'));
+    expect(await messageOf(theirs)).toBe(await messageOf('e'.repeat(32)));
+    await expect(upstream.find('e'.repeat(32), aCall())).rejects.toMatchObject(denied);
+    await expect(upstream.find(theirs, aCall())).rejects.toMatchObject(denied);
+  });
+
+  it('with a prefix reaches no key, list, batch or namespace beyond it', async () => {
+    const upstream = guarded.as(
+      await guarded.issue({ prefix: 'app/', rights: ['read', 'list', 'write', 'watch', 'admin', 'replicate'] }),
+    );
+    expect((await get(upstream, mine, 'app/1')).record).toMatchObject({ kind: 'live' });
+    expect((await list(upstream, mine, 'app/')).keys.map(({ key }) => key)).toEqual(['app/1', 'app/2']);
+    for (const key of ['app', 'ap', 'b', 'App/1', 'app\u2044', '/app/', ' app/1']) {
+      await expect(get(upstream, mine, key), key).rejects.toMatchObject(denied);
+      await expect(remove(upstream, mine, 'app/x', key), key).rejects.toMatchObject(denied);
+    }
+    for (const prefix of ['', 'a', 'app', 'b']) {
+      await expect(list(upstream, mine, prefix), prefix).rejects.toMatchObject(denied);
+      await expect(firstOf(upstream, 'watch', { namespace: mine, prefix }), prefix).rejects.toMatchObject(denied);
+      await expect(firstOf(upstream, 'copy', { namespace: mine, prefix }), prefix).rejects.toMatchObject(denied);
+    }
+    await expect(upstream.remove(mine, aCall())).rejects.toMatchObject(denied);
+    await expect(upstream.rename(mine, 'mine-now', aCall())).rejects.toMatchObject(denied);
+    await expect(upstream.create('mine-too', aCall())).rejects.toMatchObject(denied);
+    await expect(upstream.tokens(aCall())).rejects.toMatchObject(denied);
+  });
+
+  it('with a prefix lists nothing beyond it by a cursor that was made up', async () => {
+    const upstream = guarded.as(await guarded.issue({ namespace: mine, prefix: 'app/', rights: ['list'] }));
+    const after = ['a', 'ap', 'app/', 'app/1', 'b', '~'];
+    for (const key of after) {
+      const { keys } = await list(upstream, mine, 'app/', encodeListCursor(mine, 'app/', key));
+      expect(
+        keys.every((listed) => listed.key.startsWith('app/')),
+        key,
+      ).toBe(true);
+    }
+    for (const [namespace, prefix] of [
+      [mine, ''],
+      [theirs, 'app/'],
+    ] as const) {
+      const foreign = list(upstream, mine, 'app/', encodeListCursor(namespace, prefix, 'a'));
+      await expect(foreign).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+  });
+
+  it('permits a key exactly where its prefix begins the key, whatever the characters are', async () => {
+    const text = fc
+      .string({ unit: 'grapheme', minLength: 1, maxLength: 8 })
+      .filter((key) => key.isWellFormed() && key !== '.' && key !== '..');
+    let number = 0;
+    await fc.assert(
+      fc.asyncProperty(text, text, fc.boolean(), async (prefix, other, isBehind) => {
+        const key = isBehind ? prefix + other : other;
+        const token = await guarded.issue({
+          name: `property ${number++}`,
+          namespace: 'team-a',
+          prefix,
+          rights: ['read'],
+        });
+        const outcome = await get(guarded.as(token), 'team-a', key).then(
+          () => 'permitted',
+          ({ code }: { code: string }) => code,
+        );
+        const begins = Buffer.from(key).subarray(0, Buffer.byteLength(prefix)).equals(Buffer.from(prefix));
+        expect(outcome).toBe(begins ? 'permitted' : 'PERMISSION_DENIED');
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('loses a namespace that is renamed out of its pattern, and gains none by renaming', async () => {
+    const admin = guarded.as(adminToken);
+    const { id } = (await admin.create('team-moving', aCall())).namespace;
+    const upstream = guarded.as(await guarded.issue({ namespace: 'team-*', rights: ['read', 'admin', 'watch'] }));
+    await get(upstream, id, 'k');
+    await expect(upstream.rename(id, 'elsewhere', aCall())).rejects.toMatchObject(denied);
+    await expect(upstream.rename(theirs, 'team-theirs', aCall())).rejects.toMatchObject(denied);
+    await admin.rename(id, 'elsewhere', aCall());
+    await expect(get(upstream, id, 'k')).rejects.toMatchObject(denied);
+    await expect(get(upstream, 'elsewhere', 'k')).rejects.toMatchObject(denied);
+    await expect(firstOf(upstream, 'watch', { namespace: id, prefix: '' })).rejects.toMatchObject(denied);
+  });
+
+  it('of one id takes no titles', async () => {
+    const upstream = guarded.as(await guarded.issue({ namespace: mine, rights: ['admin', 'read'] }));
+    await expect(upstream.rename(mine, 'somebodys-title', aCall())).rejects.toMatchObject(denied);
+    await expect(upstream.create('somebodys-title', aCall())).rejects.toMatchObject(denied);
+  });
+});
