@@ -50,6 +50,12 @@ export class Guarded implements Upstream {
     this.#permissions = new Permissions(grant, source, find);
   }
 
+  peek(request: GetRequest): GetAnswer | undefined {
+    const namespace = this.#permissions.keyAtOnce(['read', 'replicate'], request);
+    if (namespace === undefined) return undefined;
+    return this.#upstream.peek(namespace === request.namespace ? request : { ...request, namespace });
+  }
+
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     const namespace = await this.#permissions.key(['read', 'replicate'], request, call);
     return this.#upstream.get(namespace === request.namespace ? request : { ...request, namespace }, call);

@@ -49,6 +49,16 @@ export class Permissions {
     return this.#namespace(any, scope, request, call);
   }
 
+  /** As `key`, and undefined where that is not decided at once, or is refused. Throws nothing. */
+  keyAtOnce(any: readonly Right[], { namespace, key }: Named & { readonly key: string }): string | undefined {
+    try {
+      const scope = this.#having(any);
+      return key.startsWith(scope.prefix) ? this.#knownNamespace(any, scope, namespace) : undefined;
+    } catch {
+      return undefined; // `key` will say why.
+    }
+  }
+
   /** All keys of a batch. @throws as `key` */
   keys(
     any: readonly Right[],
@@ -118,7 +128,10 @@ export class Permissions {
    * that takes the right to administer.
    */
   follow({ role, filter }: Pick<FollowOpen, 'role' | 'filter'>): void {
-    if (role === 'peer') return this.everything(['replicate', 'admin']);
+    if (role === 'peer') {
+      this.everything(['replicate', 'admin']);
+      return;
+    }
     const any: readonly Right[] = role === 'watch' ? ['watch', 'replicate'] : ['replicate'];
     const scope = this.#having(any);
     for (const range of filter.includes) {
@@ -154,23 +167,26 @@ export class Permissions {
   }
 
   #namespace(any: readonly Right[], scope: TokenScope, named: Named, call: Call): Promise<string> | string {
+    const { namespace: name, session } = named;
+    const known = this.#knownNamespace(any, scope, name);
+    if (known !== undefined) return known;
+    return this.found(name, call, session).then((found) => this.#checked(any, scope, name, found));
+  }
+
+  /** Undefined where what the name means must be asked for. @throws PERMISSION_DENIED */
+  #knownNamespace(any: readonly Right[], scope: TokenScope, name: string): string | undefined {
     const { namespace: pattern } = scope;
-    const { namespace: name } = named;
     if (name === registryNamespace) throw this.#outside(any, 'the registry');
     if (pattern === '*' || pattern === name) return name;
     const isId = parseNamespaceId(name) !== undefined;
     const isPatternId = parseNamespaceId(pattern) !== undefined;
-    if (!isId && !isPatternId) {
-      if (namesTitle(pattern, name)) return name;
-      throw this.#outside(any, `the namespace ${name}`);
-    }
-    if (isId && isPatternId) throw this.#outside(any, `the namespace ${name}`);
+    if (!isId && !isPatternId && namesTitle(pattern, name)) return name;
+    if (isId === isPatternId) throw this.#outside(any, `the namespace ${name}`);
     const known = this.#source.namespace(name);
-    if (known !== undefined) return this.#checked(any, pattern, name, known);
-    return this.found(name, call, named.session).then((found) => this.#checked(any, pattern, name, found));
+    return known === undefined ? undefined : this.#checked(any, scope, name, known);
   }
 
-  #checked(any: readonly Right[], pattern: string, name: string, found: NamespaceInfo): string {
+  #checked(any: readonly Right[], { namespace: pattern }: TokenScope, name: string, found: NamespaceInfo): string {
     if (namesNamespace(pattern, found)) return found.id;
     throw this.#outside(any, `the namespace ${name}`);
   }

@@ -20,6 +20,7 @@ import type { NamespaceInfo } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import type { Session } from '../model/session.ts';
+import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, TokenInfo } from '../model/token.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { GetManyRequest, RemoteNode } from './remote-node.ts';
 import type { WatchEvent, WatchRequest } from './watch-event.ts';
@@ -92,6 +93,22 @@ export class LocalNode implements RemoteNode {
 
   moveHome(name: string, origin: string, call: Call): Promise<NamespaceChange> {
     return this.#node.moveHome(name, origin, call);
+  }
+
+  createToken(request: CreateTokenRequest, call: Call): Promise<IssuedToken> {
+    return this.#node.createToken(request, call);
+  }
+
+  tokens(call: Call): Promise<readonly TokenInfo[]> {
+    return this.#node.tokens(call);
+  }
+
+  rotateToken(request: RotateTokenRequest, call: Call): Promise<IssuedToken> {
+    return this.#node.rotateToken(request, call);
+  }
+
+  revokeToken(name: string, call: Call): Promise<readonly TokenInfo[]> {
+    return this.#node.revokeToken(name, call);
   }
 
   status(call: Call): Promise<NodeStatus> {

@@ -33,6 +33,11 @@ export interface OpenEdgeOptions {
   readonly timeoutMs?: number;
   /** Whether reads reflect what this handle wrote and saw before. Default true. */
   readonly sessions?: boolean;
+  /**
+   * The token that the edge presents to its upstreams, or what tells the one of now. It needs the right `replicate` on
+   * all namespaces, and those of what the application does besides reading.
+   */
+  readonly token?: string | (() => string);
 }
 
 /**
@@ -50,9 +55,11 @@ export async function openEdge(options: OpenEdgeOptions): Promise<EdgeHandle> {
   const outside = { clock: systemClock, random: systemRandom, logger: silentLogger };
   // Loaded here, so that a client of far nodes pays for no store.
   const { openEmbeddedEdge } = await import('../node/embedded-edge.ts');
+  const { token } = options;
+  const credential = typeof token === 'function' ? token : () => token;
   const place = data === undefined ? {} : { data };
   const opened = await openEmbeddedEdge(
-    { ...boundsOf(options), upstreams, replicate, name, region, ...place },
+    { ...boundsOf(options), upstreams, replicate, name, region, credential, ...place },
     outside,
   );
   const { edge, close: stop } = opened;

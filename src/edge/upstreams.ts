@@ -87,7 +87,7 @@ export class Upstreams {
     for (let named = this.current(); ; ) {
       others = others.filter((other) => other !== named);
       try {
-        return await this.#callAt(named, (upstream) => run(upstream, passed), call.credential);
+        return await this.#callAt(named, (upstream) => run(upstream, passed));
       } catch (error) {
         const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
         if (!neverLeft(error) || next === undefined || call.signal.aborted) throw error;
@@ -99,25 +99,23 @@ export class Upstreams {
   /**
    * Runs what may be run twice: where the current upstream is down, or says nothing for its share of the time, the next
    * one is asked, each once at the most. `patienceMs` is how long whoever asks will wait, where that is less than the
-   * call may take.
+   * call may take. Without a credential of its caller it goes by the edge's own.
    */
-  async ask<T>(call: Call, run: (upstream: Upstream, call: Call) => Promise<T>, patienceMs?: number): Promise<T> {
+  async ask<T>(call: Call, ask: (upstream: Upstream, call: Call) => Promise<T>, patienceMs?: number): Promise<T> {
     const passed = passedOn(call);
+    const run = (upstream: Upstream, asked: Call) => {
+      return call.credential === undefined ? ask(upstream, asked).catch(throwAsOfEdge) : ask(upstream, asked);
+    };
     const untilMs = Math.min(call.deadlineMs, this.#clock.monotonicMs() + (patienceMs ?? Number.POSITIVE_INFINITY));
     let others = this.list;
     for (let named = this.current(); ; ) {
       others = others.filter((other) => other !== named);
       try {
-        const { credential } = call;
-        if (others.length === 0) return await this.#callAt(named, (upstream) => run(upstream, passed), credential);
+        if (others.length === 0) return await this.#callAt(named, (upstream) => run(upstream, passed));
         const shareMs = (untilMs - this.#clock.monotonicMs()) * shareOfOne;
-        return await this.#callAt(
-          named,
-          (upstream) => {
-            return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...passed, signal }));
-          },
-          credential,
-        );
+        return await this.#callAt(named, (upstream) => {
+          return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...passed, signal }));
+        });
       } catch (error) {
         const next = this.#best(others, this.#foreignUntilMs);
         if (!speaksOfUpstream(error) || next === undefined || call.signal.aborted) throw error;
@@ -134,11 +132,10 @@ export class Upstreams {
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     const passed = passedOn(clusterId === undefined ? open : { ...open, clusterId });
-    const { upstream, name } = this.current();
     try {
-      yield* upstream.follow(passed, messages, signal);
+      yield* this.current().upstream.follow(passed, messages, signal);
     } catch (error) {
-      throw asOfEdge(error, name);
+      throwAsOfEdge(error);
     }
   }
 
@@ -167,12 +164,7 @@ export class Upstreams {
     });
   }
 
-  /** `credential` is the caller's own, where the call goes by it. */
-  async #callAt<T>(
-    named: NamedUpstream,
-    run: (upstream: Upstream) => Promise<T>,
-    credential: string | undefined,
-  ): Promise<T> {
+  async #callAt<T>(named: NamedUpstream, run: (upstream: Upstream) => Promise<T>): Promise<T> {
     try {
       const foreign = this.#foreign.get(named.name);
       if (foreign !== undefined) {
@@ -182,8 +174,7 @@ export class Upstreams {
       const result = await run(named.upstream);
       this.succeeded(named);
       return result;
-    } catch (thrown) {
-      const error = credential === undefined ? asOfEdge(thrown, named.name) : thrown;
+    } catch (error) {
       if (speaksOfUpstream(error)) this.failed(named);
       throw error;
     }
@@ -191,10 +182,10 @@ export class Upstreams {
 }
 
 /** The upstream refuses this edge, and not its caller, who was let in here: to him nobody is reached. */
-function asOfEdge(error: unknown, upstream: string): unknown {
-  if (!isMeridianError(error, 'UNAUTHENTICATED') && !isMeridianError(error, 'PERMISSION_DENIED')) return error;
-  const message = `the upstream ${upstream} refuses this edge: ${error.message}`;
-  return new MeridianError('UNAVAILABLE', message, { reason: 'upstream-refuses', cause: error });
+function throwAsOfEdge(error: unknown): never {
+  if (!isMeridianError(error, 'UNAUTHENTICATED') && !isMeridianError(error, 'PERMISSION_DENIED')) throw error;
+  const message = `the upstream refuses this edge: ${error.message}`;
+  throw new MeridianError('UNAVAILABLE', message, { reason: 'upstream-refuses', cause: error });
 }
 
 function passedOn<C extends Pick<Call, 'hops'>>(call: C): C {

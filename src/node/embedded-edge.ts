@@ -28,6 +28,8 @@ export interface EmbeddedEdgeOptions
   readonly replicate: readonly string[];
   readonly name: string;
   readonly region: string;
+  /** The token that the edge presents to its upstreams, as it is now. */
+  readonly credential: () => string | undefined;
   /** Default: a folder of its own among the temporary ones, deleted at the end. */
   readonly data?: string;
 }
@@ -46,7 +48,7 @@ export interface EmbeddedEdge {
  */
 export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Outside): Promise<EmbeddedEdge> {
   const { clock, random, logger } = outside;
-  const { upstreams: addresses, replicate, name, region, data, ...bounds } = options;
+  const { upstreams: addresses, replicate, name, region, data, credential, ...bounds } = options;
   const parsed = addresses.map(addressOf);
   const closing = new Closing(logger);
   return closing.orClose(async () => {
@@ -61,7 +63,9 @@ export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Ou
     };
     const copyStore = await openRefillableStore(join(folder, 'copy'), { ...opened, name: 'store of the copy' });
     const cacheStore = await openRefillableStore(join(folder, 'cache'), { ...opened, name: 'store of the cache' });
-    const upstreams = parsed.map((address) => new RemoteUpstream({ address: formatAddress(address), clock }));
+    const upstreams = parsed.map((address) => {
+      return new RemoteUpstream({ address: formatAddress(address), clock, credential });
+    });
     closing.add('connections', async () => {
       for (const upstream of upstreams) upstream.close();
     });

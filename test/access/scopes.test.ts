@@ -68,6 +68,14 @@ const asked: ReadonlyArray<{
   readonly all?: readonly Right[];
   readonly ask: (upstream: Peer) => Promise<unknown>;
 }> = [
+  {
+    name: 'peek',
+    any: ['read', 'replicate'],
+    ask: async (to) => {
+      await get(guarded.origin, mine, 'app/1'); // Now it is in memory, and can be answered at once.
+      if (to.peek({ namespace: 'team-a', key: 'app/1', session }) === undefined) throw denied;
+    },
+  },
   { name: 'get', any: ['read', 'replicate'], ask: (to) => get(to, 'team-a', 'app/1') },
   { name: 'list', any: ['list', 'replicate'], ask: (to) => list(to, 'team-a', '') },
   { name: 'write', any: ['write'], ask: (to) => remove(to, 'team-a', 'nothing-there') },
@@ -153,14 +161,16 @@ describe('a token', () => {
       );
       for (const name of ['team-a', mine]) {
         expect((await get(upstream, name, 'app/1')).record).toMatchObject({ kind: 'live' });
+        expect(upstream.peek({ namespace: name, key: 'app/1', session })?.record).toMatchObject({ kind: 'live' });
         expect((await list(upstream, name, '')).keys).toHaveLength(5);
         expect(await upstream.find(name, aCall())).toMatchObject({ id: mine });
       }
       const seen = (await upstream.namespaces(aCall())).map(({ id }) => id);
       expect(seen).toContain(mine);
       expect(seen).not.toContain(theirs);
-      for (const name of ['other', theirs, 'team', 'team-', 'no-such', 'f'.repeat(32), registryNamespace]) {
+      for (const name of ['other', theirs, 'team', 'no-such', 'f'.repeat(32), registryNamespace]) {
         await expect(get(upstream, name, 'app/1'), `${pattern} ${name}`).rejects.toMatchObject(denied);
+        expect(upstream.peek({ namespace: name, key: 'app/1', session })).toBeUndefined();
         await expect(list(upstream, name, ''), `${pattern} ${name}`).rejects.toMatchObject(denied);
         await expect(upstream.remove(name, aCall()), `${pattern} ${name}`).rejects.toMatchObject(denied);
       }
@@ -198,6 +208,8 @@ describe('a token', () => {
     expect((await list(upstream, mine, 'app/')).keys.map(({ key }) => key)).toEqual(['app/1', 'app/2']);
     for (const key of ['app', 'ap', 'b', 'App/1', 'app\u2044', '/app/', ' app/1']) {
       await expect(get(upstream, mine, key), key).rejects.toMatchObject(denied);
+      await get(guarded.origin, mine, key);
+      expect(upstream.peek({ namespace: mine, key, session }), key).toBeUndefined();
       await expect(remove(upstream, mine, 'app/x', key), key).rejects.toMatchObject(denied);
     }
     for (const prefix of ['', 'a', 'app', 'b']) {

@@ -360,7 +360,11 @@ describe('what a person or a script may expect', () => {
     expect(rows.find(({ command, flag }) => command === 'client' && flag === 'timeout')).toMatchObject({
       default: '30s',
     });
-    expect(new Set(rows.map(({ command, flag }) => `${command} ${flag}`)).size).toBe(rows.length);
+    expect(new Set(rows.map(({ command, variable }) => `${command} ${variable}`)).size).toBe(rows.length);
+    // A secret of a node is no flag: the list of processes would show it.
+    expect(
+      rows.filter(({ flag }) => flag === undefined).map(({ command, variable }) => `${command} ${variable}`),
+    ).toEqual(['origin', 'edge'].flatMap((node) => [`${node} MERIDIAN_ADMIN_TOKEN`, `${node} MERIDIAN_TOKEN`]));
   });
 
   test('help says how a list is given', async () => {

@@ -47,6 +47,7 @@ describe('server reflection', () => {
       'meridian.v1.Feed',
       'meridian.v1.KV',
       'meridian.v1.Namespaces',
+      'meridian.v1.Tokens',
     ]);
   });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ChildNode } from '../../src/cli/demo/child-node.ts';
 import type { ClusterHandle } from '../../src/client/cluster-handle.ts';
-import { connect } from '../../src/client/connect.ts';
+import { type ConnectOptions, connect } from '../../src/client/connect.ts';
 import type { Address } from '../../src/config/option.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 
@@ -46,8 +46,8 @@ export class ProcessCluster {
     return node;
   }
 
-  connect(node: ChildNode): ClusterHandle {
-    const client = connect({ endpoints: [placeOf(node.grpc)], timeoutMs: 30_000 });
+  connect(node: ChildNode, options: Partial<ConnectOptions> = {}): ClusterHandle {
+    const client = connect({ endpoints: [placeOf(node.grpc)], timeoutMs: 30_000, ...options });
     this.#clients.push(client);
     return client;
   }

@@ -1,0 +1,230 @@
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HttpListener } from '../../src/http/http-listener.ts';
+import { NodeRoutes } from '../../src/http/node-routes.ts';
+import { BindingSurface } from '../../src/http/workers/binding-surface.ts';
+import { RestSurface } from '../../src/http/workers/rest-surface.ts';
+import { emptySession } from '../../src/model/session.ts';
+import type { Right } from '../../src/model/token.ts';
+import { RemoteUpstream } from '../../src/rpc/client/remote-upstream.ts';
+import { services } from '../../src/rpc/proto.ts';
+import { RpcServer } from '../../src/rpc/server/rpc-server.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+import { aCall, roomsOf } from '../rpc/loopback.ts';
+import { adminToken, type GuardedOrigin, openGuardedOrigin } from './guarded-origin.ts';
+
+const session = emptySession;
+const timing = { clock: systemClock, logger: silentLogger };
+
+let guarded: GuardedOrigin;
+let server: RpcServer;
+let listener: HttpListener;
+let address: string;
+let base: string;
+let namespace: string;
+const remotes: RemoteUpstream[] = [];
+
+beforeAll(async () => {
+  guarded = await openGuardedOrigin();
+  const { origin, gate: entrance } = guarded;
+  namespace = (await origin.create('config')).namespace.id;
+  const rooms = roomsOf(64 * 1024 * 1024);
+  server = new RpcServer({ ...timing, upstream: origin, entrance, requestTimeoutMs: 20_000, rooms });
+  address = await server.start('127.0.0.1', 0);
+  const metrics = async () => ({ contentType: 'text/plain', text: 'metrics of the node\n' });
+  const report = { metrics, status: () => origin.status(), entrance };
+  listener = new HttpListener({
+    ...timing,
+    surfaces: [
+      { name: 'binding', surface: new BindingSurface(entrance, systemClock, rooms) },
+      { name: 'rest', surface: new RestSurface(entrance, systemClock, rooms) },
+      { name: 'node', surface: new NodeRoutes(report, systemClock), always: true },
+    ],
+    observer: { answered: () => {}, rejected: () => {} },
+    exchangeMs: 20_000,
+  });
+  base = `http://${await listener.start('127.0.0.1', 0)}`;
+});
+
+afterAll(async () => {
+  for (const remote of remotes) remote.close();
+  await server.stop(1000);
+  await listener.stop(1000);
+  await guarded.close();
+});
+
+function remoteWith(token: string | undefined): RemoteUpstream {
+  const remote = new RemoteUpstream({ address, clock: systemClock, credential: () => token });
+  remotes.push(remote);
+  return remote;
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const http = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
+  const response = await fetch(base + path, { method, headers });
+  return { status: response.status, reason: response.statusText, text: await response.text() };
+};
+
+describe('a node that asks for tokens, over gRPC', () => {
+  it('answers no method of any service of ours without one', async () => {
+    const client = new Client(address, credentials.createInsecure());
+    const methods = Object.values(services).flatMap(({ service }) => Object.values(service));
+    expect(methods.length).toBeGreaterThan(20);
+    for (const { path, requestStream, responseStream } of methods) {
+      const code = await new Promise<number>((resolve) => {
+        const done = (error: { code: number } | null) => resolve(error?.code ?? 0);
+        const same = (value: Buffer) => value;
+        const call =
+          requestStream || responseStream
+            ? client.makeBidiStreamRequest(path, same, same, new Metadata())
+            : client.makeUnaryRequest(path, same, same, Buffer.alloc(0), done);
+        if (requestStream || responseStream) {
+          call
+            .on('error', done)
+            .on('data', () => resolve(-1))
+            .on('end', () => resolve(0));
+          const stream = call as unknown as { write(message: Buffer): void; end(): void };
+          stream.write(Buffer.alloc(0));
+          stream.end();
+        }
+      });
+      expect(`${path} ${code}`).toBe(`${path} 16`);
+    }
+    client.close();
+  });
+
+  it('serves each caller by his own token, and passes values that are larger than a message', async () => {
+    const [writer, reader] = await Promise.all(
+      (['write', 'read'] as const).map(async (right: Right) => {
+        return remoteWith(await guarded.issue({ namespace: 'config', prefix: 'big/', rights: [right] }));
+      }),
+    );
+    if (writer === undefined || reader === undefined) throw new Error('two remotes');
+    const value = Buffer.alloc(6 * 1024 * 1024, 7);
+    const put = { kind: 'put', key: 'big/1', value } as const;
+    await writer.write({ namespace, mutations: [put], session }, aCall());
+    const { record } = await reader.get({ namespace, key: 'big/1', session }, aCall());
+    expect(record?.kind === 'live' && Buffer.from(record.value).equals(value)).toBe(true);
+    const denied = { code: 'PERMISSION_DENIED', details: { reason: 'right-missing' } };
+    await expect(writer.get({ namespace, key: 'big/1', session }, aCall())).rejects.toMatchObject(denied);
+    await expect(reader.write({ namespace, mutations: [put], session }, aCall())).rejects.toMatchObject(denied);
+    const batch = reader.getMany({ namespace, keys: ['big/1', 'big', 'big/2'], session }, aCall());
+    await expect(batch).rejects.toMatchObject({ code: 'PERMISSION_DENIED', details: { reason: 'out-of-scope' } });
+  });
+
+  it('ends a watch whose token is revoked, and one whose namespace is renamed out of its scope', async () => {
+    const moved = (await guarded.origin.create('pub-1')).namespace.id;
+    const watched = async (token: string, name: string) => {
+      const signal = new AbortController().signal;
+      const events: string[] = [];
+      for await (const event of remoteWith(token).watch({ namespace: name, prefix: '', fromStart: true }, signal)) {
+        events.push(event.kind);
+        if (event.kind === 'caught-up') started++;
+      }
+      return events;
+    };
+    let started = 0;
+    const revoked = watched(await guarded.issue({ name: 'watcher', rights: ['watch'] }), 'config');
+    const renamed = watched(await guarded.issue({ namespace: 'pub-*', rights: ['watch'] }), moved);
+    const ends = [
+      expect(revoked).rejects.toMatchObject({ code: 'UNAUTHENTICATED', details: { reason: 'token-ended' } }),
+      expect(renamed).rejects.toMatchObject({ code: 'PERMISSION_DENIED' }),
+    ];
+    while (started < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    await guarded.origin.revokeToken('watcher');
+    await guarded.origin.rename(moved, 'hidden');
+    await Promise.all(ends);
+  });
+
+  it('takes a token from a client that carries its right to administer', async () => {
+    const admin = remoteWith(adminToken);
+    const scope = { namespace: 'config', prefix: 'x', rights: ['read', 'watch'] } as const;
+    const limits = { readsPerSecond: 5, bytesPerSecond: 2 ** 40 };
+    const { info, text } = await admin.createToken({ name: 'made', ...scope, lifeMs: 60_000, limits }, aCall());
+    expect(info).toMatchObject({ name: 'made', ...scope, limits, expiresMs: info.createdMs + 60_000 });
+    expect((await admin.tokens(aCall())).find(({ id }) => id === info.id)).toEqual(info);
+    const rotated = await admin.rotateToken({ name: 'made', graceMs: 60_000 }, aCall());
+    expect(rotated.info).toMatchObject({ name: 'made', ...scope, limits });
+    for (const valid of [text, rotated.text]) await remoteWith(valid).find('config', aCall());
+    expect((await admin.revokeToken('made', aCall())).map(({ id }) => id).sort()).toEqual(
+      [info.id, rotated.info.id].sort(),
+    );
+    for (const old of [text, rotated.text]) {
+      await expect(remoteWith(old).find('config', aCall())).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    }
+    const taken = admin.createToken({ name: 'twice', ...scope }, aCall()).then(() => {
+      return admin.createToken({ name: 'twice', ...scope }, aCall());
+    });
+    await expect(taken).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+    await expect(admin.revokeToken('nobody', aCall())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(admin.rotateToken({ name: 'nobody', graceMs: 0 }, aCall())).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+  });
+});
+
+describe('a node that asks for tokens, over HTTP', () => {
+  it('tells strangers that it lives and whether it is ready, and nothing else', async () => {
+    expect(await http('/livez')).toMatchObject({ status: 200 });
+    expect(await http('/readyz')).toMatchObject({ status: 200, text: 'ready\n' });
+    for (const path of ['/metrics', '/status']) {
+      expect(await http(path)).toMatchObject({ status: 401 });
+      expect(await http(path, bearer('wrong'))).toMatchObject({ status: 401 });
+      expect(await http(path, bearer(await guarded.issue({ rights: ['read'] })))).toMatchObject({ status: 403 });
+      expect(await http(path, bearer(await guarded.issue({ rights: ['status'] })))).toMatchObject({ status: 200 });
+    }
+  });
+
+  it('serves a binding by its injected header, in the phrase that a Worker sees', async () => {
+    const named = { 'meridian-namespace': 'config' };
+    expect(await http('/key', named)).toMatchObject({
+      status: 401,
+      reason: expect.stringContaining('asks for a token'),
+    });
+    const token = bearer(await guarded.issue({ namespace: 'config', prefix: 'w/', rights: ['read', 'write', 'list'] }));
+    expect(await http('/w%2Fkey?urlencoded=true', { ...named, ...token }, 'PUT')).toMatchObject({ status: 200 });
+    expect(await http('/w%2Fkey?urlencoded=true', { ...named, ...token })).toMatchObject({ status: 200 });
+    for (const path of [
+      '/other',
+      '/%77%2Fkey',
+      '/W%2Fkey?urlencoded=true',
+      '/%2e%2e%2Fw%2Fkey?urlencoded=true',
+      '/?prefix=',
+      '/?prefix=v',
+    ]) {
+      expect(await http(path, { ...named, ...token }), path).toMatchObject({ status: 403 });
+    }
+    expect(await http('/?prefix=w/', { ...named, ...token })).toMatchObject({ status: 200 });
+    expect(await http('/w/key', { 'meridian-namespace': 'other', ...token })).toMatchObject({ status: 403 });
+    const bulk = await fetch(`${base}/bulk/get`, {
+      ...{ method: 'POST', headers: { ...named, ...token }, body: JSON.stringify({ keys: ['w/key', 'x'] }) },
+    });
+    expect(bulk.status).toBe(403);
+  });
+
+  it('serves the REST API by the token, in its own envelope', async () => {
+    const path = `/client/v4/accounts/any/storage/kv/namespaces/${namespace}`;
+    const refused = await http(`${path}/values/k`);
+    expect(refused.status).toBe(401);
+    expect(JSON.parse(refused.text)).toMatchObject({ success: false, errors: [{ code: 10000 }] });
+    const token = bearer(await guarded.issue({ namespace: 'config', prefix: 'r/', rights: ['read', 'write', 'list'] }));
+    expect(await http(`${path}/values/r%2F1`, token, 'PUT')).toMatchObject({ status: 200 });
+    for (const [method, rest] of [
+      ['GET', '/values/q'],
+      ['PUT', '/values/r'],
+      ['DELETE', ''],
+      ['GET', '/keys'],
+      ['GET', '/keys?prefix=q'],
+    ] as const) {
+      expect(await http(path + rest, token, method), `${method} ${rest}`).toMatchObject({ status: 403 });
+    }
+    const pairs = JSON.stringify([
+      { key: 'r/2', value: 'v' },
+      { key: 's', value: 'v' },
+    ]);
+    const bulk = await fetch(`${base}${path}/bulk`, { method: 'PUT', headers: token, body: pairs });
+    expect(bulk.status).toBe(403);
+    expect(await http(`${path}/values/r%2F2`, token)).toMatchObject({ status: 404 });
+  });
+});
