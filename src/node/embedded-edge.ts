@@ -49,7 +49,7 @@ export interface EmbeddedEdge {
 export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Outside): Promise<EmbeddedEdge> {
   const { clock, random, logger } = outside;
   const { upstreams: addresses, replicate, name, region, data, credential, ...bounds } = options;
-  const parsed = addresses.map(addressOf);
+  const places = addresses.map((text) => formatAddress(addressOf(text)));
   const closing = new Closing(logger);
   return closing.orClose(async () => {
     const folder = data ?? (await temporaryFolder(closing));
@@ -63,9 +63,7 @@ export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Ou
     };
     const copyStore = await openRefillableStore(join(folder, 'copy'), { ...opened, name: 'store of the copy' });
     const cacheStore = await openRefillableStore(join(folder, 'cache'), { ...opened, name: 'store of the cache' });
-    const upstreams = parsed.map((address) => {
-      return new RemoteUpstream({ address: formatAddress(address), clock, credential });
-    });
+    const upstreams = places.map((address) => new RemoteUpstream({ address, clock, credential }));
     closing.add('connections', async () => {
       for (const upstream of upstreams) upstream.close();
     });
