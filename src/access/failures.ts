@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import type { Clock } from '../runtime/clock.ts';
+import { ipBytes } from '../runtime/ip-address.ts';
 
 const bounds = {
   /** Failures of one address at once. */
@@ -39,10 +39,11 @@ export class Failures {
 }
 
 function networkOf(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
-  const [head = '', tail] = address.split('::');
-  const groups = head.split(':').filter((group) => group !== '');
-  const behind = tail?.split(':').filter((group) => group !== '') ?? [];
-  const zeros = tail === undefined ? [] : new Array<string>(8 - groups.length - behind.length).fill('0');
-  return [...groups, ...zeros, ...behind].slice(0, 4).join(':');
+  const bytes = ipBytes(address);
+  if (bytes === undefined || bytes.length === 4) return address;
+  const isMapped = bytes.subarray(0, 12).equals(mappedPrefix);
+  return isMapped ? bytes.subarray(12).join('.') : bytes.toString('hex', 0, 8);
 }
+
+/** Of IPv4 addresses as a listener for both kinds sees them: `::ffff:1.2.3.4`. */
+const mappedPrefix = Buffer.from('00000000000000000000ffff', 'hex');

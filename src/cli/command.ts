@@ -28,6 +28,8 @@ export interface Command<Args> {
   readonly usage: string;
   /** One line. */
   readonly describe: string;
+  /** Its own flags that may be given several times, beside those of the option table. */
+  readonly lists?: readonly string[];
   readonly build: (parser: Argv) => Argv<Args>;
   readonly run: (args: Args, context: CommandContext) => Promise<ExitCode>;
 }
@@ -39,15 +41,16 @@ export type Choose = (run: (context: CommandContext) => Promise<ExitCode>) => vo
 export function install<Args>(parser: Argv, command: Command<Args>, choose: Choose): Argv {
   return parser.command<Args>(command.usage, command.describe, command.build, (args) =>
     choose(async (context) => {
-      refuseRepeated(args as Words);
+      refuseRepeated(args as Words, command.lists);
       return command.run(unmarkDashedWords(args as Args), context);
     }),
   );
 }
 
 /** The parser makes a list of a flag that is given twice, which no command expects of one that takes one word. */
-function refuseRepeated(words: Words): void {
-  const lists: readonly string[] = Object.values<Option>(options).flatMap(({ list, flag }) => (list ? [flag] : []));
+function refuseRepeated(words: Words, own: readonly string[] = []): void {
+  const ofTable = Object.values<Option>(options).flatMap(({ list, flag }) => (list ? [flag] : []));
+  const lists: readonly string[] = [...ofTable, ...own];
   for (const [flag, value] of Object.entries(words)) {
     if (!Array.isArray(value) || flag === '_' || lists.includes(flag)) continue;
     throw new UsageError(`--${flag} may be given only once`);

@@ -9,7 +9,7 @@ if (typeof keepCompiled === 'function') keepCompiled.call(nodeModule);
 const { formatAddress } = await import('../config/parse-address.ts');
 const { systemRandom } = await import('../runtime/random.ts');
 const { systemClock } = await import('../runtime/system-clock.ts');
-const { readClientToken } = await import('./client-token.ts');
+const { readClientTls, readClientToken } = await import('./client-access.ts');
 const { processTerminal } = await import('./process-terminal.ts');
 const { runCommandLine } = await import('./run.ts');
 
@@ -18,10 +18,10 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   clock: systemClock,
   random: systemRandom,
   connect: async ({ endpoints, timeoutMs, ...given }) => {
-    const token = await readClientToken(given);
+    const [token, tls] = [await readClientToken(given), await readClientTls(given)];
     // Help, and whatever is refused before it begins, need no network library.
     const { connect } = await import('../client/connect.ts');
-    const brings = token === undefined ? {} : { token };
+    const brings = { ...(token === undefined ? {} : { token }), ...(tls === undefined ? {} : { tls }) };
     return connect({ endpoints: endpoints.map(formatAddress), timeoutMs, ...brings });
   },
   commandLine: () => {

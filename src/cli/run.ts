@@ -3,6 +3,7 @@ import { softwareVersion } from '../node/software-version.ts';
 import { refuseBrokenWords } from './broken-words.ts';
 import { type Choose, type CommandContext, install } from './command.ts';
 import { benchCommand } from './commands/bench.ts';
+import { installCaCommands } from './commands/ca.ts';
 import { checkCommand } from './commands/check.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -97,6 +98,7 @@ function installAll(parser: Argv, choose: Choose): void {
   install(parser, statusCommand, choose);
   installMemberCommands(parser, choose);
   installTokenCommands(parser, choose);
+  installCaCommands(parser, choose);
   install(parser, checkCommand, choose);
   install(parser, demoCommand, choose);
   install(parser, benchCommand, choose);

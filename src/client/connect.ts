@@ -3,6 +3,7 @@ import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { systemClock } from '../runtime/system-clock.ts';
 import { ClusterHandle } from './cluster-handle.ts';
+import { clientTls, type TlsOptions } from './tls-options.ts';
 
 export type { Member, NodeStatus } from '../model/cluster.ts';
 export { type ErrorCode, type ErrorDetails, isMeridianError, MeridianError } from '../model/errors.ts';
@@ -18,6 +19,7 @@ export type { Entry, Key, ListOptions, ListResult } from './listing.ts';
 export type { GetOptions, Namespace, PrefixOptions } from './namespace.ts';
 export type { ChangedNamespace } from './namespace-admin.ts';
 export { type OpenEdgeOptions, openEdge } from './open-edge.ts';
+export type { TlsOptions } from './tls-options.ts';
 export type { CreateTokenOptions, RotateTokenOptions, TokenAdmin } from './token-admin.ts';
 export type { ValueBody } from './value-body.ts';
 
@@ -33,17 +35,21 @@ export interface ConnectOptions {
   readonly sessions?: boolean;
   /** The token that every call presents, or what tells the one of now. Needed where the nodes ask for tokens. */
   readonly token?: string | (() => string);
+  /** Default: false, in the clear. True checks nodes by the public certification authorities. */
+  readonly tls?: boolean | TlsOptions;
 }
 
 /**
  * A handle on a cluster. It connects at the first call, reconnects by itself, and holds connections until `close`.
  * @throws INVALID_ARGUMENT where no endpoint is given
  */
-export function connect({ endpoints, timeoutMs = 30_000, sessions = true, token }: ConnectOptions): ClusterHandle {
+export function connect({ endpoints, timeoutMs = 30_000, sessions = true, token, tls }: ConnectOptions): ClusterHandle {
   if (endpoints.length === 0) {
     throw new MeridianError('INVALID_ARGUMENT', 'connect needs at least one endpoint', { reason: 'no-endpoint' });
   }
   const credential = typeof token === 'function' ? token : () => token;
-  const nodes = endpoints.map((address) => new RemoteUpstream({ address, clock: systemClock, credential }));
+  const security = clientTls(tls);
+  const over = { clock: systemClock, credential, tls: () => security };
+  const nodes = endpoints.map((address) => new RemoteUpstream({ address, ...over }));
   return new ClusterHandle({ nodes, clock: systemClock, random: systemRandom, timeoutMs, sessions });
 }

@@ -1,10 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Call } from '../model/call.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Connections } from '../runtime/connections.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { type RenewedTls, secureContextOf, secureServerOf, tlsBounds } from '../runtime/tls.ts';
 import { httpStatus } from './http-status.ts';
 import type { HttpObserver } from './observer.ts';
 import { sendJson } from './send.ts';
@@ -26,6 +28,8 @@ export interface HttpListenerOptions {
   readonly connectionsMax?: number;
   /** Connections at once of one remote address. Default: as many as there may be in all. */
   readonly connectionsPerAddressMax?: number;
+  /** Default: connections are in the clear. */
+  readonly tls?: RenewedTls | undefined;
 }
 
 /** Bounds of the listener; those that Node enforces by itself are named as Node names them. */
@@ -62,7 +66,7 @@ export class HttpListener {
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
-    this.#server = createServer(
+    this.#server = serverOf(
       {
         headersTimeout: bounds.headersTimeoutMs,
         requestTimeout: bounds.requestTimeoutMs,
@@ -71,13 +75,18 @@ export class HttpListener {
         // workerd names the host in the target alone where its service is said to be a proxy; nothing here looks at it.
         requireHostHeader: false,
       },
-      (request, response) => this.#takeTurn(request, response),
+      options.tls,
     );
+    this.#server.on('request', (request, response) => this.#takeTurn(request, response));
     const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax: perAddressMax = connectionsMax } =
       options;
     this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, options.clock);
     this.#server.maxRequestsPerSocket = bounds.requestsASocketMax;
-    this.#server.on('connection', (socket) => {
+    if (options.tls !== undefined) {
+      // A handshake that does not end is no connection yet, but a descriptor.
+      this.#server.maxConnections = connectionsMax + bounds.reservedMax + tlsBounds.handshakesMax;
+    }
+    this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       if (!this.#connections.add(socket)) this.#hangUp(socket, 'too-many-connections');
     });
     this.#server.on('clientError', (error, socket) => this.#malformed(error, socket as Socket));
@@ -199,6 +208,14 @@ export class HttpListener {
     const cut = this.#options.clock.timer(bounds.lingerMs, () => socket.destroy());
     socket.resume().once('close', () => cut.cancel());
   }
+}
+
+function serverOf(options: ServerOptions, tls: RenewedTls | undefined): Server {
+  if (tls === undefined) return createServer(options);
+  const { current } = tls;
+  const server = createSecureServer({ ...options, ...secureServerOf(current), ...secureContextOf(current) });
+  tls.onRenewed((renewed) => server.setSecureContext(secureContextOf(renewed)));
+  return server;
 }
 
 /** The status line for what is no request that can be read, and what is wrong with it. */

@@ -1,27 +1,40 @@
 import { BlockList, isIP } from 'node:net';
 import { MeridianError } from '../model/errors.ts';
+import { type AccessConfig, asksForTokens } from './access.ts';
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
+/** What says how a node is protected. */
+export interface Protection extends AccessConfig {
+  readonly insecure: boolean;
+  readonly tlsCert: string | undefined;
+  readonly tlsClientCa: string | undefined;
+}
+
 /**
- * Refuses listeners that others than this machine reach, unless the node asks who is there, or the operator said in so
- * many words that this is meant. A host name other than localhost counts as reachable, whatever it resolves to.
+ * Refuses listeners that others than this machine reach, unless the node asks who is there (by tokens, or certificates of
+ * clients) over TLS, or the operator said in so many words that this is meant. A host name other than localhost counts as
+ * reachable, whatever it resolves to.
  * @throws INVALID_ARGUMENT
  */
 export function checkListeners(
   listeners: ReadonlyArray<{ readonly flag: string; readonly host: string }>,
-  isMeant: boolean,
+  protection: Protection,
 ): void {
-  if (isMeant) return;
+  const { insecure, tlsCert, tlsClientCa } = protection;
   const open = listeners.find(({ host }) => !isLoopback(host));
-  if (open === undefined) return;
+  if (insecure || open === undefined) return;
+  const asksWhoIsThere = asksForTokens(protection) || tlsClientCa !== undefined;
+  if (asksWhoIsThere && tlsCert !== undefined) return;
+  const lacks = asksWhoIsThere
+    ? 'nothing encrypts what is said: anybody on the way could read it, tokens too. Give a --tls-cert'
+    : 'nothing asks who is there: anybody could read and write everything. Give an --admin-token-file and a --tls-cert';
   throw new MeridianError(
     'INVALID_ARGUMENT',
-    `--${open.flag} ${open.host} can be reached from other machines, and nothing asks who is there: anybody could read ` +
-      'and write everything. Give an --admin-token-file, listen on 127.0.0.1, or say --insecure if the network itself ' +
-      'keeps strangers out',
+    `--${open.flag} ${open.host} can be reached from other machines, and ${lacks}, listen on 127.0.0.1, or say ` +
+      '--insecure if the network itself keeps strangers out',
     { reason: 'insecure-listener' },
   );
 }

@@ -1,27 +1,31 @@
 import type { TokenSource } from '../access/grant.ts';
 import type { Address } from '../config/option.ts';
-import { HttpListener } from '../http/http-listener.ts';
+import { HttpListener, type HttpListenerOptions } from '../http/http-listener.ts';
 import { NodeRoutes } from '../http/node-routes.ts';
 import { BindingSurface } from '../http/workers/binding-surface.ts';
 import { RestSurface } from '../http/workers/rest-surface.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
+import type { Entrance } from '../model/entrance.ts';
 import { limits } from '../model/limits.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { RpcServer } from '../rpc/server/rpc-server.ts';
 import { AnswerRoom } from '../runtime/answer-room.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Rooms } from '../runtime/rooms.ts';
 import { UploadRoom } from '../runtime/upload-room.ts';
 import type { Access } from './access.ts';
 import type { Closing } from './closing.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
+import type { NodeTls } from './tls-files.ts';
 
 export interface NodeHostOptions {
   readonly outside: Outside;
   readonly metrics: NodeMetrics;
   readonly access: Access;
+  readonly nodeTls: NodeTls;
   /** What the node opened so far; its listeners join it. */
   readonly closing: Closing;
   readonly listen: Address;
@@ -50,6 +54,7 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const { outside, metrics, closing, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
   const { clock, logger } = outside;
   const entrance = options.access.entranceOf(upstream);
+  const { server: tls } = options.nodeTls;
   const connections = connectionsOf(options);
   const rooms = roomsOf(options);
   const statusCall = (): Call => ({ deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted });
@@ -61,15 +66,11 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   };
   const routes = new NodeRoutes(report, clock);
   const listener = new HttpListener({
-    surfaces: [
-      // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
-      { name: 'binding', surface: new BindingSurface(entrance, clock, rooms) },
-      { name: 'rest', surface: new RestSurface(entrance, clock, rooms) },
-      { name: 'node', surface: routes, always: true },
-    ],
+    surfaces: surfacesOf(entrance, routes, { clock, rooms }),
     ...{ clock, logger, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },
+    tls,
   });
-  const serving = { upstream, entrance, clock, logger, requestTimeoutMs, observer: metrics.rpc, rooms };
+  const serving = { upstream, entrance, tls, clock, logger, requestTimeoutMs, observer: metrics.rpc, rooms };
   const server = new RpcServer({ ...serving, ...connections });
   // Closed in the opposite order: while gRPC drains, HTTP still tells that the node is not ready.
   const httpAddress = await listener.start(http.host, http.port);
@@ -85,6 +86,19 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
       return closing.close();
     },
   };
+}
+
+function surfacesOf(
+  entrance: Entrance,
+  routes: NodeRoutes,
+  { clock, rooms }: { readonly clock: Clock; readonly rooms: Rooms },
+): HttpListenerOptions['surfaces'] {
+  return [
+    // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
+    { name: 'binding', surface: new BindingSurface(entrance, clock, rooms) },
+    { name: 'rest', surface: new RestSurface(entrance, clock, rooms) },
+    { name: 'node', surface: routes, always: true },
+  ];
 }
 
 function connectionsOf({ connectionsMax, connectionsPerAddressMax: perAddress }: NodeHostOptions) {

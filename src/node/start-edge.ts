@@ -6,7 +6,7 @@ import { Edge } from '../edge/edge.ts';
 import { edgeDefaults } from '../edge/edge-options.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
-import { asksForTokens, openAccess } from './access.ts';
+import { openAccess } from './access.ts';
 import { advertisedAddress } from './advertised-address.ts';
 import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
@@ -16,6 +16,7 @@ import { openRefillableStore } from './open-store.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { softwareVersion } from './software-version.ts';
+import { openTls } from './tls-files.ts';
 
 /**
  * Opens the edge's stores, begins to follow, and serves. It is there at once, also while no upstream is.
@@ -28,12 +29,14 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
       { flag: 'listen', ...config.listen },
       { flag: 'http', ...config.http },
     ],
-    config.insecure || asksForTokens(config),
+    config,
   );
   const closing = new Closing(logger);
   return closing.orClose(async () => {
     const access = await openAccess(config, outside, closing);
     const { credential } = access;
+    const nodeTls = await openTls(config, outside, closing);
+    const { client: tls } = nodeTls;
     const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'edge');
@@ -42,7 +45,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
     const cacheStore = await openRefillableStore(join(config.data, 'cache'), { ...opened, name: 'store of the cache' });
     const upstreams = config.upstreams.map((address) => {
       const name = formatAddress(address);
-      const upstream = new RemoteUpstream({ address: name, clock, observer: metrics.rpc, credential });
+      const upstream = new RemoteUpstream({ address: name, clock, observer: metrics.rpc, credential, tls });
       closing.add(`connection to ${name}`, async () => upstream.close());
       return { name, upstream };
     });
@@ -62,7 +65,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
       feedValues: config.feedValues,
     });
     closing.add('edge', () => edge.close());
-    return hostNode(edge, { ...config, outside, metrics, closing, access });
+    return hostNode(edge, { ...config, outside, metrics, closing, access, nodeTls });
   });
 }
 

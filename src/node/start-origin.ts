@@ -5,7 +5,7 @@ import { Origin } from '../origin/origin.ts';
 import { type OriginOptions, originDefaults } from '../origin/origin-options.ts';
 import { rebuildStore } from '../origin/rebuild.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
-import { asksForTokens, openAccess } from './access.ts';
+import { openAccess } from './access.ts';
 import { advertisedAddress } from './advertised-address.ts';
 import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
@@ -17,6 +17,7 @@ import { OriginFolder } from './origin-stores.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { softwareVersion } from './software-version.ts';
+import { openTls } from './tls-files.ts';
 
 /** Records between two lines of the log. */
 const rebuildTold = 100_000;
@@ -33,12 +34,14 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       { flag: 'listen', ...config.listen },
       { flag: 'http', ...config.http },
     ],
-    config.insecure || asksForTokens(config),
+    config,
   );
   const closing = new Closing(logger);
   return closing.orClose(async () => {
     const access = await openAccess(config, outside, closing);
     const { credential } = access;
+    const nodeTls = await openTls(config, outside, closing);
+    const { client: tls } = nodeTls;
     const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'origin');
@@ -63,7 +66,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       durability,
       peers: config.peers.map(formatAddress),
       connect: (address) => {
-        const upstream = new RemoteUpstream({ address, clock, observer: metrics.rpc, credential });
+        const upstream = new RemoteUpstream({ address, clock, observer: metrics.rpc, credential, tls });
         return { upstream, close: () => upstream.close() };
       },
       ...advertisedAddress(config),
@@ -86,7 +89,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     if (config.rebuildFrom !== undefined) await rebuild(options, formatAddress(config.rebuildFrom), outside);
     const origin = await Origin.open(options);
     closing.add('origin', () => origin.close());
-    const node = await hostNode(origin, { ...config, outside, metrics, closing, access });
+    const node = await hostNode(origin, { ...config, outside, metrics, closing, access, nodeTls });
     return { ...node, mustReopen: mustReopen.signal, replaced: replaced.signal };
   });
 }

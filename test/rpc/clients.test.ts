@@ -42,7 +42,7 @@ describe('a client whose calls are given up', () => {
       });
     });
     address = `127.0.0.1:${port}`;
-    clients = new Clients(address, systemClock);
+    clients = new Clients({ address, clock: systemClock });
   });
 
   afterEach(() => {

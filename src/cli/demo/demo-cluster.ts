@@ -105,7 +105,8 @@ export class DemoCluster {
   }
 
   async #connect(endpoint: Address): Promise<ClusterHandle> {
-    const anonymous = { token: undefined, tokenFile: undefined };
+    const open = { token: undefined, tokenFile: undefined, tls: false };
+    const anonymous = { ...open, tlsCa: undefined, tlsCert: undefined, tlsKey: undefined };
     const client = await this.#context.connect({ endpoints: [endpoint], timeoutMs: callTimeoutMs, ...anonymous });
     this.#clients.push(client);
     return client;

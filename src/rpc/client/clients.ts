@@ -1,5 +1,8 @@
-import { Client, credentials, status } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity, createSecureContext } from 'node:tls';
+import { type ChannelCredentials, Client, credentials, status, type VerifyOptions } from '@grpc/grpc-js';
 import type { Clock } from '../../runtime/clock.ts';
+import { type ClientTls, tlsBounds } from '../../runtime/tls.ts';
 import { messageBytesMax, windowBytes } from '../proto.ts';
 
 /*
@@ -27,18 +30,30 @@ interface InUse {
   budget: number;
   countedMs: number;
   isReplaced: boolean;
+  /** What it was opened with. */
+  readonly tls: ClientTls | undefined;
+}
+
+export interface ClientsOptions {
+  /** `host:port`. */
+  readonly address: string;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** As it is now: with another one a new connection is opened. Default: in the clear. */
+  readonly tls?: () => ClientTls | undefined;
 }
 
 /** The client of gRPC's library for one address, replaced before its resets end the connection. */
 export class Clients {
   readonly #address: string;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #tls: () => ClientTls | undefined;
   #current: InUse;
   #opened = 0;
 
-  constructor(address: string, clock: Pick<Clock, 'monotonicMs'>) {
+  constructor({ address, clock, tls = () => undefined }: ClientsOptions) {
     this.#address = address;
     this.#clock = clock;
+    this.#tls = tls;
     this.#current = this.#open();
   }
 
@@ -49,6 +64,7 @@ export class Clients {
 
   /** Begins a call on the client in use. */
   start<T extends StartedCall>(begin: (client: Client) => T): T {
+    if (this.#tls() !== this.#current.tls) this.#replace(this.#current);
     const used = this.#current;
     used.calls++;
     const call = begin(used.client);
@@ -66,8 +82,10 @@ export class Clients {
 
   #open(): InUse {
     this.#opened++;
+    const tls = this.#tls();
     return {
-      client: newClient(this.#address),
+      tls,
+      client: newClient(this.#address, tls),
       calls: 0,
       budget: resets.burst,
       countedMs: this.#clock.monotonicMs(),
@@ -80,14 +98,37 @@ export class Clients {
     const regained = ((nowMs - used.countedMs) / 1000) * resets.perSecond;
     used.budget = Math.min(resets.burst, used.budget + regained) - 1;
     used.countedMs = nowMs;
-    if (used.budget >= 1 || used !== this.#current) return;
-    used.isReplaced = true;
+    if (used.budget < 1 && used === this.#current) this.#replace(used);
+  }
+
+  /** Calls that are under way on it end there. */
+  #replace(used: InUse): void {
     this.#current = this.#open();
+    used.isReplaced = true;
+    if (used.calls === 0) used.client.close();
   }
 }
 
-function newClient(address: string): Client {
-  return new Client(address, credentials.createInsecure(), {
+/** Names are for hosts alone (RFC 6066): of an address none is sent, and its certificate is held against the address. */
+const noName = 'address.invalid';
+
+function channelCredentials(tls: ClientTls | undefined, ip: string | undefined): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure();
+  const context = createSecureContext({ ...tls, minVersion: tlsBounds.minVersion });
+  const asIp: VerifyOptions = { checkServerIdentity: (_name, cert) => checkServerIdentity(ip ?? '', cert) };
+  return credentials.createFromSecureContext(context, ip === undefined ? {} : asIp);
+}
+
+/** The host of `host:port`, where it is an address. */
+function ipOf(address: string): string | undefined {
+  const host = address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return isIP(host) === 0 ? undefined : host;
+}
+
+function newClient(address: string, tls: ClientTls | undefined): Client {
+  const ip = ipOf(address);
+  return new Client(address, channelCredentials(tls, ip), {
+    ...(tls === undefined || ip === undefined ? {} : { 'grpc.ssl_target_name_override': noName }),
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc.max_send_message_length': messageBytesMax,
     'grpc-node.flow_control_window': windowBytes,

@@ -5,13 +5,11 @@ import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { forwardedHeader, hopsHeader, type services } from '../proto.ts';
 import { fromServiceError } from '../status.ts';
-import { Clients, type StartedCall } from './clients.ts';
+import { Clients, type ClientsOptions, type StartedCall } from './clients.ts';
 
 export type Service = (typeof services)[keyof typeof services];
 
-export interface ConnectionOptions {
-  /** `host:port`. */
-  readonly address: string;
+export interface ConnectionOptions extends ClientsOptions {
   readonly clock: Clock;
   /** The token to be presented, as it is now. Default: none. */
   readonly credential?: () => string | undefined;
@@ -25,11 +23,11 @@ export class Connection {
 
   readonly #credential: () => string | undefined;
 
-  constructor({ address, clock, credential = () => undefined }: ConnectionOptions) {
+  constructor({ address, clock, tls, credential = () => undefined }: ConnectionOptions) {
     this.#address = address;
     this.#clock = clock;
     this.#credential = credential;
-    this.#clients = new Clients(address, clock);
+    this.#clients = new Clients({ address, clock, ...(tls === undefined ? {} : { tls }) });
   }
 
   /** What travels beside the message: whoever is asked for by name brings his own token, all else goes by this side's. */

@@ -1,5 +1,6 @@
+import type { Http2Server } from 'node:http2';
 import type { ServerOptions, ServiceDefinition } from '@grpc/grpc-js';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Entrance, openEntrance } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
@@ -8,6 +9,7 @@ import { sleep, type Timer } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
+import { type RenewedTls, tlsBounds } from '../../runtime/tls.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { messageBytesMax, services } from '../proto.ts';
@@ -18,7 +20,8 @@ import { FeedHandler } from './feed-handler.ts';
 import { onHttp2Server } from './http2-of.ts';
 import { kvHandlers } from './kv-handlers.ts';
 import { addReflection } from './reflection.ts';
-import { SessionGuard } from './session-guard.ts';
+import { serverCredentials } from './server-credentials.ts';
+import { SessionGuard, sessionReserve } from './session-guard.ts';
 import { strictService } from './strict-requests.ts';
 import { UploadGuard } from './upload-guard.ts';
 import { watchHandlers } from './watch-handler.ts';
@@ -29,6 +32,8 @@ export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 's
   readonly upstream: Upstream;
   /** What each call is served with. Default: the upstream, whoever calls. */
   readonly entrance?: Entrance;
+  /** Default: connections are in the clear. */
+  readonly tls?: RenewedTls | undefined;
   readonly logger: Logger;
   /** Watches at once; one more is refused. Default: 2048. */
   readonly watchersMax?: number;
@@ -95,7 +100,13 @@ export class RpcServer {
     this.#server = new Server(serverOptions);
     this.#uploads = uploadGuard(options);
     const guard = sessionGuard(options, this.#uploads, timing.observer);
-    if (!onHttp2Server(this.#server, (http2) => guard.watch(http2))) {
+    const { tls, connectionsMax = bounds.connectionsMax } = options;
+    const found = (http2: Http2Server) => {
+      // A handshake that does not end is no connection yet, but a descriptor.
+      if (tls !== undefined) http2.maxConnections = connectionsMax + sessionReserve + tlsBounds.handshakesMax;
+      guard.watch(http2);
+    };
+    if (!onHttp2Server(this.#server, found)) {
       options.logger.log('warn', 'this version of grpc-js shows no HTTP/2 server: connections are not bounded');
     }
     const { definition, serialize } = feedDefinition();
@@ -119,7 +130,7 @@ export class RpcServer {
   async start(host: string, port: number): Promise<string> {
     const name = host.includes(':') ? `[${host}]` : host;
     const bound = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(`${name}:${port}`, ServerCredentials.createInsecure(), (error, boundPort) => {
+      this.#server.bindAsync(`${name}:${port}`, serverCredentials(this.#options.tls), (error, boundPort) => {
         if (error === null) resolve(boundPort);
         else {
           const message = `cannot listen on ${name}:${port}: ${error.message}`;

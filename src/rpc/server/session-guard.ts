@@ -19,9 +19,11 @@ export interface SessionGuardOptions {
   readonly rejected: (reason: string) => void;
 }
 
+/** Connections beyond the limit, for health alone. */
+export const sessionReserve = 64;
+
 const bounds = {
-  /** Connections beyond the limit, for health alone. */
-  reservedMax: 64,
+  reservedMax: sessionReserve,
   /** Milliseconds: one that was idle for less is not closed for another. */
   idleMsMin: 1000,
 } as const;

@@ -1,0 +1,103 @@
+import { createSecureContext } from 'node:tls';
+import { MeridianError } from '../model/errors.ts';
+import { type ClientTls, type RenewedTls, type ServerTls, secureContextOf } from '../runtime/tls.ts';
+import type { Closing } from './closing.ts';
+import type { Outside } from './outside.ts';
+import { WatchedFile } from './watched-file.ts';
+
+export interface TlsConfig {
+  readonly tls: boolean;
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly tlsCa: string | undefined;
+  readonly tlsClientCa?: string | undefined;
+}
+
+/** TLS of one node, in both directions. */
+export interface NodeTls {
+  /** Of every listener; unset = in the clear. */
+  readonly server?: RenewedTls;
+  /** Of connections to other nodes, as it is now; undefined = in the clear. */
+  readonly client: () => ClientTls | undefined;
+}
+
+/**
+ * Reads the certificates of a node, and follows their files. A certificate and its key are two files, so that for a
+ * moment they may not belong together: then what was there before goes on.
+ * @throws INVALID_ARGUMENT where a file cannot be read, or does not go with another
+ */
+export async function openTls(config: TlsConfig, outside: Outside, closing: Closing): Promise<NodeTls> {
+  checkTogether(config);
+  const { logger } = outside;
+  const changed = () => rebuild();
+  const open = async (what: string, path: string | undefined) => {
+    if (path === undefined) return undefined;
+    const parse = (bytes: Buffer) => bytes;
+    const file = await WatchedFile.open({ ...outside, path, what, parse, changed });
+    closing.add(what, async () => file.close());
+    return file;
+  };
+  const files = {
+    cert: await open('the TLS certificate', config.tlsCert),
+    key: await open('the key of the TLS certificate', config.tlsKey),
+    ca: await open('the CA of other nodes', config.tlsCa),
+    clientCa: await open('the CA of clients', config.tlsClientCa),
+  };
+  let now = understood(files);
+  const listeners: Array<(renewed: ServerTls) => void> = [];
+  const rebuild = () => {
+    try {
+      now = understood(files);
+      const { server: renewed } = now;
+      if (renewed !== undefined) for (const run of listeners) run(renewed);
+    } catch (error) {
+      logger.log('warn', 'certificates do not go together; those before go on', { error: String(error) });
+    }
+  };
+  const { server } = now;
+  const renewed = server && { current: server, onRenewed: (run: (to: ServerTls) => void) => void listeners.push(run) };
+  return {
+    ...(renewed === undefined ? {} : { server: renewed }),
+    client: () => (speaksTls(config) ? now.client : undefined),
+  };
+}
+
+/** Whether connections to others are encrypted: whoever has any certificate wants that. */
+export function speaksTls({ tls, tlsCert, tlsCa }: Pick<TlsConfig, 'tls' | 'tlsCert' | 'tlsCa'>): boolean {
+  return tls || tlsCert !== undefined || tlsCa !== undefined;
+}
+
+interface Files {
+  readonly cert: WatchedFile<Buffer> | undefined;
+  readonly key: WatchedFile<Buffer> | undefined;
+  readonly ca: WatchedFile<Buffer> | undefined;
+  readonly clientCa: WatchedFile<Buffer> | undefined;
+}
+
+function understood(files: Files): { readonly server: ServerTls | undefined; readonly client: ClientTls } {
+  const [cert, key, ca, clientCa] = [files.cert, files.key, files.ca, files.clientCa].map((file) => file?.value);
+  const own = cert === undefined || key === undefined ? undefined : { cert, key };
+  const server = own && { ...own, ...(clientCa === undefined ? {} : { clientCa }) };
+  const client: ClientTls = { ...own, ...(ca === undefined ? {} : { ca }) };
+  try {
+    if (server !== undefined) createSecureContext(secureContextOf(server));
+    createSecureContext(client);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MeridianError('INVALID_ARGUMENT', `the certificates of TLS cannot be used: ${why}`, {
+      reason: 'bad-certificate',
+      cause,
+    });
+  }
+  return { server, client };
+}
+
+function checkTogether({ tlsCert, tlsKey, tlsClientCa }: TlsConfig): void {
+  const missing =
+    (tlsCert === undefined) !== (tlsKey === undefined)
+      ? '--tls-cert and --tls-key are given together'
+      : tlsClientCa !== undefined && tlsCert === undefined
+        ? '--tls-client-ca needs a --tls-cert'
+        : undefined;
+  if (missing !== undefined) throw new MeridianError('INVALID_ARGUMENT', missing, { reason: 'bad-option' });
+}

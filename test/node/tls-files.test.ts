@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Closing } from '../../src/node/closing.ts';
+import { openTls, type TlsConfig } from '../../src/node/tls-files.ts';
+import type { Logger } from '../../src/runtime/logger.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+import type { ServerTls } from '../../src/runtime/tls.ts';
+import { TestAuthority } from '../cli/ca/test-authority.ts';
+
+const authority = new TestAuthority();
+const none: TlsConfig = { tls: false, tlsCert: undefined, tlsKey: undefined, tlsCa: undefined, tlsClientCa: undefined };
+
+describe('the certificates of a node', () => {
+  let folder: string;
+  let lines: string[];
+  let closing: Closing;
+  const path = (name: string) => join(folder, name);
+  const logger: Logger = { log: (_level, message) => void lines.push(message) };
+  const outside = { clock: systemClock, random: systemRandom, logger };
+  const save = (name: string, bytes: Buffer) => writeFileSync(path(name), bytes);
+  const until = async (isSo: () => boolean) => {
+    for (let left = 500; left > 0 && !isSo(); left--) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isSo()).toBe(true);
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'meridian-tls-'));
+    lines = [];
+    closing = new Closing(logger);
+  });
+
+  afterEach(async () => {
+    await closing.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('are read anew when both files of a pair were replaced, and not in between', async () => {
+    const [first, second] = [authority.issue('first'), authority.issue('second')];
+    save('cert', first.cert);
+    save('key', first.key);
+    save('ca', authority.ca);
+    const config = { ...none, tlsCert: path('cert'), tlsKey: path('key'), tlsCa: path('ca') };
+    const { server, client } = await openTls(config, outside, closing);
+    expect(server?.current).toEqual(first);
+    const before = client();
+    expect(before).toEqual({ ...first, ca: authority.ca });
+    const renewed: ServerTls[] = [];
+    server?.onRenewed((to) => void renewed.push(to));
+    save('cert', second.cert);
+    await until(() => lines.includes('certificates do not go together; those before go on'));
+    expect(client()).toBe(before);
+    save('key', second.key);
+    await until(() => renewed.length === 1);
+    expect(renewed).toEqual([second]);
+    expect(client()).toEqual({ ...second, ca: authority.ca });
+    save('cert', Buffer.from('no certificate'));
+    await until(() => lines.filter((line) => line.startsWith('certificates do not')).length === 2);
+    expect(client()).toEqual({ ...second, ca: authority.ca });
+  });
+
+  it('are refused at the start where they do not go together, or one is missing', async () => {
+    const [first, second] = [authority.issue('first'), authority.issue('second')];
+    save('cert', first.cert);
+    save('key', second.key);
+    const paths = { tlsCert: path('cert'), tlsKey: path('key') };
+    const refused = { code: 'INVALID_ARGUMENT' };
+    await expect(openTls({ ...none, ...paths }, outside, closing)).rejects.toMatchObject(refused);
+    await expect(openTls({ ...none, tlsCert: path('cert') }, outside, closing)).rejects.toThrow(/together/);
+    await expect(openTls({ ...none, tlsClientCa: path('cert') }, outside, closing)).rejects.toThrow(
+      /needs a --tls-cert/,
+    );
+    await expect(openTls({ ...none, tlsCa: path('absent') }, outside, closing)).rejects.toThrow(
+      /the CA of other nodes/,
+    );
+  });
+
+  it('leave connections in the clear where nothing speaks of TLS', async () => {
+    expect((await openTls(none, outside, closing)).client()).toBeUndefined();
+    expect((await openTls({ ...none, tls: true }, outside, closing)).client()).toEqual({});
+  });
+});
