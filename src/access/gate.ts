@@ -3,10 +3,12 @@ import type { Caller, Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Audit } from './audit.ts';
 import { Failures } from './failures.ts';
-import { adminGrant, type Grant, type TokenSource, tokenGrant } from './grant.ts';
+import { adminGrant, anonymous, type Grant, type TokenSource, tokenGrant } from './grant.ts';
 import { GrantWatch } from './grant-watch.ts';
 import { Guarded, GuardedPeer } from './guarded.ts';
+import { TokenRates } from './token-rates.ts';
 import { hashOfToken, tokenIdOf } from './token-text.ts';
 
 export interface GateOptions {
@@ -15,6 +17,10 @@ export interface GateOptions {
   readonly clock: Clock;
   /** The hash of the administrator's token, as the file has it now; unset = there is none at this node. */
   readonly adminHash: () => string | undefined;
+  /** False = whoever comes may do everything, and is only told of. Default true. */
+  readonly asksForTokens?: boolean;
+  /** Who is told of what was done. Default: nobody. */
+  readonly audit?: Audit | undefined;
 }
 
 /** Of no text that anybody knows. */
@@ -28,18 +34,20 @@ export class Gate implements Entrance {
   readonly #options: GateOptions;
   readonly #failures: Failures;
   readonly #watch: GrantWatch;
+  readonly #rates: TokenRates;
 
   constructor(options: GateOptions) {
     this.#options = options;
     this.#failures = new Failures(options.clock);
     this.#watch = new GrantWatch(options.clock);
+    this.#rates = new TokenRates(options.clock);
   }
 
   enter({ authorization, address }: Caller): Upstream {
-    const { upstream, source } = this.#options;
-    const grant = this.#grantOf(authorization, address);
+    const { upstream, source, audit, asksForTokens = true } = this.#options;
+    const grant = asksForTokens ? this.#grantOf(authorization, address) : anonymous;
     grant.scope();
-    const guard = { upstream, grant, source, watch: this.#watch };
+    const guard = { upstream, grant, source, watch: this.#watch, rates: this.#rates, audit, address };
     return 'report' in upstream ? new GuardedPeer({ ...guard, upstream }) : new Guarded(guard);
   }
 

@@ -26,9 +26,13 @@ export interface Grant {
   scope(): TokenScope;
 }
 
+const everything: TokenScope = { namespace: '*', prefix: '', rights };
+
+/** Whoever comes, where no tokens are asked for. */
+export const anonymous: Grant = { name: 'anonymous', id: 'anonymous', scope: () => everything };
+
 /** The administrator of the node's own file: everything, until the file names another text. */
 export function adminGrant(text: string, stillHolds: () => boolean): Grant {
-  const everything: TokenScope = { namespace: '*', prefix: '', rights };
   return {
     name: 'admin',
     id: 'admin',

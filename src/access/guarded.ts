@@ -9,6 +9,7 @@ import type {
   ReportRequest,
   ScopeDigest,
 } from '../model/cluster.ts';
+import { toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
 import { type NamespaceInfo, registryNamespace } from '../model/namespace.ts';
@@ -18,16 +19,25 @@ import type { Session } from '../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, TokenInfo } from '../model/token.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
 import { either } from '../runtime/with-either.ts';
+import { type Audit, type AuditEntry, auditKeysMax } from './audit.ts';
 import type { Grant, TokenSource } from './grant.ts';
 import type { GrantWatch } from './grant-watch.ts';
 import { Permissions } from './permissions.ts';
+import type { TokenRates } from './token-rates.ts';
 
 export interface Guard<U extends Upstream = Upstream> {
   readonly upstream: U;
   readonly grant: Grant;
   readonly source: TokenSource;
   readonly watch: GrantWatch;
+  readonly rates: TokenRates;
+  /** Who is told of what was done. Default: nobody. */
+  readonly audit?: Audit | undefined;
+  /** Of the caller, for the audit. */
+  readonly address: string;
 }
+
+type Audited = Pick<AuditEntry, 'action' | 'about' | 'keys' | 'keyCount'>;
 
 /**
  * A node as one caller may use it: every method asks for its right before it does anything. Surfaces hold nothing else of
@@ -41,8 +51,11 @@ export class Guarded implements Upstream {
   readonly #grant: Grant;
   readonly #watch: GrantWatch;
   readonly #permissions: Permissions;
+  readonly #guard: Guard;
 
-  constructor({ upstream, grant, source, watch }: Guard) {
+  constructor(guard: Guard) {
+    const { upstream, grant, source, watch } = guard;
+    this.#guard = guard;
     this.#upstream = upstream;
     this.#grant = grant;
     this.#watch = watch;
@@ -51,24 +64,47 @@ export class Guarded implements Upstream {
   }
 
   peek(request: GetRequest): GetAnswer | undefined {
+    const { id, limits } = this.#grant;
+    const { rates } = this.#guard;
     const namespace = this.#permissions.keyAtOnce(['read', 'replicate'], request);
-    if (namespace === undefined) return undefined;
-    return this.#upstream.peek(namespace === request.namespace ? request : { ...request, namespace });
+    if (namespace === undefined || !rates.has(id, limits, 'reads') || !rates.has(id, limits, 'bytes')) return undefined;
+    const answer = this.#upstream.peek(namespace === request.namespace ? request : { ...request, namespace });
+    if (answer === undefined) return undefined; // `get` will count it.
+    rates.owe(id, limits, 'reads', 1);
+    rates.owe(id, limits, 'bytes', valueBytesOf(answer));
+    return answer;
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
+    const { id, limits } = this.#grant;
     const namespace = await this.#permissions.key(['read', 'replicate'], request, call);
-    return this.#upstream.get(namespace === request.namespace ? request : { ...request, namespace }, call);
+    this.#take('reads', 1);
+    const answer = await this.#upstream.get(
+      namespace === request.namespace ? request : { ...request, namespace },
+      call,
+    );
+    this.#guard.rates.owe(id, limits, 'bytes', valueBytesOf(answer));
+    return answer;
   }
 
   async list(request: ListRequest, call: Call): Promise<ListAnswer> {
     const namespace = await this.#permissions.prefix(['list', 'replicate'], request, call);
+    this.#take('reads', 1);
     return this.#upstream.list({ ...request, namespace }, call);
   }
 
   async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
-    const namespace = await this.#permissions.keys(['write'], request, call);
-    return this.#upstream.write({ ...request, namespace }, this.#passedOn(call));
+    const { mutations } = request;
+    const run = async () => {
+      const namespace = await this.#permissions.keys(['write'], request, call);
+      this.#take('writes', mutations.length);
+      const bytes = mutations.reduce((sum, each) => sum + (each.kind === 'put' ? each.value.byteLength : 0), 0);
+      this.#guard.rates.owe(this.#grant.id, this.#grant.limits, 'bytes', bytes);
+      return this.#upstream.write({ ...request, namespace }, this.#passedOn(call));
+    };
+    if (this.#guard.audit?.writes !== true) return run();
+    const keys = mutations.slice(0, auditKeysMax).map(({ key }) => key);
+    return this.#audited({ action: 'write', about: [request.namespace], keys, keyCount: mutations.length }, run);
   }
 
   async *follow(
@@ -77,6 +113,7 @@ export class Guarded implements Upstream {
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     this.#permissions.follow(open);
+    const release = this.#guard.rates.beginStream(this.#grant.id, this.#grant.limits);
     const watch = this.#watch.begin(() => this.#permissions.follow(open));
     const ending = either([signal, watch.signal]);
     try {
@@ -88,12 +125,15 @@ export class Guarded implements Upstream {
     } finally {
       ending.release();
       watch.release();
+      release();
     }
   }
 
   async create(title: string, call: Call): Promise<NamespaceChange> {
-    this.#permissions.title(title);
-    return this.#upstream.create(title, this.#passedOn(call));
+    return this.#audited({ action: 'namespace.create', about: [title] }, async () => {
+      this.#permissions.title(title);
+      return this.#upstream.create(title, this.#passedOn(call));
+    });
   }
 
   async find(name: string, call: Call, session?: Session): Promise<NamespaceInfo> {
@@ -106,17 +146,24 @@ export class Guarded implements Upstream {
   }
 
   async rename(name: string, title: string, call: Call): Promise<NamespaceChange> {
-    const namespace = await this.#permissions.whole(name, call);
-    this.#permissions.title(title);
-    return this.#upstream.rename(namespace, title, this.#passedOn(call));
+    return this.#audited({ action: 'namespace.rename', about: [name, title] }, async () => {
+      const namespace = await this.#permissions.whole(name, call);
+      this.#permissions.title(title);
+      return this.#upstream.rename(namespace, title, this.#passedOn(call));
+    });
   }
 
   async remove(name: string, call: Call): Promise<NamespaceChange> {
-    return this.#upstream.remove(await this.#permissions.whole(name, call), this.#passedOn(call));
+    return this.#audited({ action: 'namespace.delete', about: [name] }, async () => {
+      return this.#upstream.remove(await this.#permissions.whole(name, call), this.#passedOn(call));
+    });
   }
 
   async moveHome(name: string, origin: string, call: Call): Promise<NamespaceChange> {
-    return this.#upstream.moveHome(await this.#permissions.whole(name, call), origin, this.#passedOn(call));
+    return this.#audited({ action: 'namespace.home', about: [name, origin] }, async () => {
+      const namespace = await this.#permissions.whole(name, call);
+      return this.#upstream.moveHome(namespace, origin, this.#passedOn(call));
+    });
   }
 
   async status(call: Call): Promise<NodeStatus> {
@@ -130,8 +177,10 @@ export class Guarded implements Upstream {
   }
 
   async removeMember(request: RemoveMemberRequest, call: Call): Promise<RemovedMember> {
-    this.#permissions.everything(['admin']);
-    return this.#upstream.removeMember(request, this.#passedOn(call));
+    return this.#audited({ action: 'member.remove', about: [request.name] }, async () => {
+      this.#permissions.everything(['admin']);
+      return this.#upstream.removeMember(request, this.#passedOn(call));
+    });
   }
 
   async digest(request: DigestRequest, call: Call): Promise<readonly ScopeDigest[]> {
@@ -146,8 +195,10 @@ export class Guarded implements Upstream {
   }
 
   async createToken(request: CreateTokenRequest, call: Call): Promise<IssuedToken> {
-    this.#permissions.everything(['admin']);
-    return this.#upstream.createToken(request, this.#passedOn(call));
+    return this.#audited({ action: 'token.create', about: [request.name] }, async () => {
+      this.#permissions.everything(['admin']);
+      return this.#upstream.createToken(request, this.#passedOn(call));
+    });
   }
 
   async tokens(call: Call): Promise<readonly TokenInfo[]> {
@@ -156,18 +207,44 @@ export class Guarded implements Upstream {
   }
 
   async rotateToken(request: RotateTokenRequest, call: Call): Promise<IssuedToken> {
-    this.#permissions.everything(['admin']);
-    return this.#upstream.rotateToken(request, this.#passedOn(call));
+    return this.#audited({ action: 'token.rotate', about: [request.name] }, async () => {
+      this.#permissions.everything(['admin']);
+      return this.#upstream.rotateToken(request, this.#passedOn(call));
+    });
   }
 
   async revokeToken(name: string, call: Call): Promise<readonly TokenInfo[]> {
-    this.#permissions.everything(['admin']);
-    return this.#upstream.revokeToken(name, this.#passedOn(call));
+    return this.#audited({ action: 'token.revoke', about: [name] }, async () => {
+      this.#permissions.everything(['admin']);
+      return this.#upstream.revokeToken(name, this.#passedOn(call));
+    });
   }
 
   /** What other origins alone ask. */
   protected checkPeer(): void {
     this.#permissions.everything(['replicate', 'admin']);
+  }
+
+  /** @throws RESOURCE_EXHAUSTED where the token's own limits are reached */
+  #take(rate: 'reads' | 'writes', count: number): void {
+    const { id, limits } = this.#grant;
+    this.#guard.rates.take(id, limits, 'bytes', 0);
+    this.#guard.rates.take(id, limits, rate, count);
+  }
+
+  /** Tells of what was done or tried, refused or not, once that is known. */
+  async #audited<T>(what: Audited, run: () => Promise<T>): Promise<T> {
+    const { audit, address } = this.#guard;
+    if (audit === undefined) return run();
+    const { name: who, id: tokenId } = this.#grant;
+    try {
+      const done = await run();
+      audit.record({ who, tokenId, address, ...what, outcome: 'ok' });
+      return done;
+    } catch (error) {
+      audit.record({ who, tokenId, address, ...what, outcome: toMeridianError(error).code });
+      throw error;
+    }
   }
 
   #passedOn(call: Call): Call {
@@ -189,4 +266,8 @@ export class GuardedPeer extends Guarded implements Peer {
     this.checkPeer();
     return this.#peer.report(request, call);
   }
+}
+
+function valueBytesOf({ record }: GetAnswer): number {
+  return record?.kind === 'live' ? record.value.byteLength : 0;
 }

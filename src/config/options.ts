@@ -334,6 +334,21 @@ export const options = {
     group: 'Access',
     help: 'The same as a text, where no file is given. A flag can be seen in the list of processes: prefer the variable.',
   },
+  auditLog: {
+    flag: 'audit-log',
+    kind: 'path',
+    targets: nodes,
+    group: 'Access',
+    help: 'File to which what is done to namespaces, tokens and members is appended, as JSON lines with who did it; - is standard output. Never a value or a secret.',
+  },
+  auditWrites: {
+    flag: 'audit-writes',
+    kind: 'boolean',
+    targets: nodes,
+    default: 'false',
+    group: 'Access',
+    help: 'Writes of keys go to the audit log too: a line each, with up to 10 keys.',
+  },
   tls: {
     flag: 'tls',
     kind: 'boolean',

@@ -4,6 +4,7 @@ import { hashOfToken } from '../access/token-text.ts';
 import { type Entrance, openEntrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Upstream } from '../model/upstream.ts';
+import { AuditFile } from './audit-file.ts';
 import type { Closing } from './closing.ts';
 import type { Outside } from './outside.ts';
 import { WatchedFile } from './watched-file.ts';
@@ -13,6 +14,12 @@ export interface AccessConfig {
   readonly adminToken: string | undefined;
   readonly tokenFile: string | undefined;
   readonly token: string | undefined;
+}
+
+export interface AuditConfig {
+  readonly name: string;
+  readonly auditLog: string | undefined;
+  readonly auditWrites: boolean;
 }
 
 /** Of a secret that an operator made: 16 characters of 64 kinds are 96 bits. */
@@ -37,7 +44,11 @@ export function asksForTokens({ adminTokenFile, adminToken, tokenFile, token }: 
  * Reads the secrets of a node, and follows their files.
  * @throws INVALID_ARGUMENT where a token is too short, or its file cannot be read
  */
-export async function openAccess(config: AccessConfig, { clock, logger }: Outside, closing: Closing): Promise<Access> {
+export async function openAccess(
+  config: AccessConfig & AuditConfig,
+  { clock, logger }: Outside,
+  closing: Closing,
+): Promise<Access> {
   const secret = async (what: string, path: string | undefined, text: string | undefined) => {
     if (path === undefined) return text === undefined ? () => undefined : always(checkedSecret(what, text));
     if (text !== undefined) throw twice(what);
@@ -49,11 +60,26 @@ export async function openAccess(config: AccessConfig, { clock, logger }: Outsid
   const admin = await secret("the administrator's token", config.adminTokenFile, config.adminToken);
   const credential = await secret("the node's token", config.tokenFile, config.token);
   const adminHash = hashOf(admin);
+  const audit = openAudit(config, { clock, logger }, closing);
+  const asks = asksForTokens(config);
   return {
     credential,
-    entranceOf: (node) =>
-      asksForTokens(config) ? new Gate({ upstream: node, source: node, clock, adminHash }) : openEntrance(node),
+    entranceOf: (node) => {
+      if (!asks && audit === undefined) return openEntrance(node);
+      return new Gate({ upstream: node, source: node, clock, adminHash, asksForTokens: asks, audit });
+    },
   };
+}
+
+function openAudit(
+  { name, auditLog, auditWrites }: AuditConfig,
+  { clock, logger }: Pick<Outside, 'clock' | 'logger'>,
+  closing: Closing,
+): AuditFile | undefined {
+  if (auditLog === undefined) return undefined;
+  const audit = new AuditFile({ path: auditLog, writes: auditWrites, node: name, clock, logger });
+  closing.add('audit log', () => audit.close());
+  return audit;
 }
 
 /** Hashed once for each text, and not for each caller. */

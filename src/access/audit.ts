@@ -1,0 +1,28 @@
+/** What somebody did, or tried to do. It never holds a value or a secret. */
+export interface AuditEntry {
+  /** Name of the token; `anonymous` where the node asks for none. */
+  readonly who: string;
+  readonly tokenId: string;
+  /** The remote address: of an edge, where that passed it on. */
+  readonly address: string;
+  /** `namespace.create`, `token.revoke`, `write`, … */
+  readonly action: string;
+  /** Names that it is about: titles, ids, of members or tokens. */
+  readonly about: readonly string[];
+  /** Of a write: some of its keys, and how many there are. */
+  readonly keys?: readonly string[];
+  readonly keyCount?: number;
+  /** `ok`, or the code of the error. */
+  readonly outcome: string;
+}
+
+/** Where such entries go. */
+export interface Audit {
+  /** Whether writes of keys are told too, and not administration alone. */
+  readonly writes: boolean;
+  /** Returns at once and throws nothing. */
+  record(entry: AuditEntry): void;
+}
+
+/** Keys of one entry. */
+export const auditKeysMax = 10;

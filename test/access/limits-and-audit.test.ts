@@ -1,0 +1,198 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AuditEntry } from '../../src/access/audit.ts';
+import { Gate } from '../../src/access/gate.ts';
+import { TokenRates } from '../../src/access/token-rates.ts';
+import { hashOfToken } from '../../src/access/token-text.ts';
+import { emptySession } from '../../src/model/session.ts';
+import type { Upstream } from '../../src/model/upstream.ts';
+import { AuditFile } from '../../src/node/audit-file.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+import { FakeClock } from '../edge/fake-clock.ts';
+import { aCall } from '../rpc/loopback.ts';
+import { adminToken, type GuardedOrigin, openGuardedOrigin } from './guarded-origin.ts';
+
+const session = emptySession;
+let guarded: GuardedOrigin;
+
+beforeAll(async () => {
+  guarded = await openGuardedOrigin();
+  await guarded.origin.create('config');
+});
+
+afterAll(() => guarded.close());
+
+const get = (upstream: Upstream, key = 'k') => upstream.get({ namespace: 'config', key, session }, aCall());
+const put = (upstream: Upstream, ...values: readonly Buffer[]) => {
+  const mutations = values.map((value, index) => ({ kind: 'put' as const, key: `k/${index}`, value }));
+  return upstream.write({ namespace: 'config', mutations, session }, aCall());
+};
+
+/** The origin as whoever brings the token may use it within one moment. */
+function standingStill(token: string): Upstream {
+  const { origin } = guarded;
+  const gate = new Gate({ upstream: origin, source: origin, clock: new FakeClock(), adminHash: () => undefined });
+  return gate.enter({ authorization: `Bearer ${token}`, address: '192.0.2.1' });
+}
+
+describe('the limits of a token', () => {
+  it('let through a second’s worth at once, owe what is known afterwards, and say when to come again', () => {
+    const clock = new FakeClock();
+    const rates = new TokenRates(clock);
+    const limits = { readsPerSecond: 10, bytesPerSecond: 1000 };
+    const takes = (count: number) => {
+      for (let taken = 0; taken < count; taken++) rates.take('a', limits, 'reads', 1);
+    };
+    takes(10);
+    const refused = expect.objectContaining({
+      code: 'RESOURCE_EXHAUSTED',
+      details: expect.objectContaining({ reason: 'token-rate', limit: 10, retryAfterMs: expect.any(Number) }),
+    });
+    expect(() => takes(1)).toThrow(refused);
+    for (let taken = 0; taken < 10; taken++) rates.take('b', limits, 'reads', 1); // Another token has its own.
+    clock.advance(200);
+    takes(2);
+    expect(() => takes(1)).toThrow(refused);
+    rates.owe('a', limits, 'bytes', 5000);
+    clock.advance(3900);
+    expect(rates.has('a', limits, 'bytes')).toBe(false);
+    clock.advance(200);
+    expect(rates.has('a', limits, 'bytes')).toBe(true);
+    for (let taken = 0; taken < 10_000; taken++) rates.take('c', {}, 'reads', 1);
+  });
+
+  it('hold for gets, hits in memory, lists, batches and streams alike', async () => {
+    const exhausted = { code: 'RESOURCE_EXHAUSTED', details: { reason: 'token-rate' } };
+    await put(guarded.origin, Buffer.alloc(10));
+    const limits = { readsPerSecond: 2, writesPerSecond: 3, streamsMax: 1 };
+    const upstream = standingStill(await guarded.issue({ rights: ['read', 'list', 'write', 'watch'], limits }));
+    const hit = { namespace: 'config', key: 'k/0', session };
+    await get(upstream, 'k/0');
+    expect(upstream.peek(hit)).toBeDefined();
+    expect(upstream.peek(hit)).toBeUndefined();
+    await expect(get(upstream, 'k/0')).rejects.toMatchObject(exhausted);
+    const list = upstream.list({ namespace: 'config', prefix: '', limit: 10, session }, aCall());
+    await expect(list).rejects.toMatchObject(exhausted);
+    await put(upstream, Buffer.alloc(1), Buffer.alloc(1), Buffer.alloc(1), Buffer.alloc(1));
+    await expect(put(upstream, Buffer.alloc(1))).rejects.toMatchObject(exhausted);
+    const release = [1, 2].map(() => new AbortController());
+    const opened = release.map((ending) => watchOnce(upstream, ending));
+    expect(await opened[0]).toBe('opened');
+    await expect(opened[1]).rejects.toMatchObject({ details: { reason: 'token-streams', limit: 1 } });
+    release[0]?.abort(new Error('enough'));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await watchOnce(upstream, new AbortController())).toBe('opened');
+  });
+
+  it('make large values wait for their bytes', async () => {
+    const upstream = standingStill(
+      await guarded.issue({ rights: ['read', 'write'], limits: { bytesPerSecond: 1000 } }),
+    );
+    await put(upstream, Buffer.alloc(100_000));
+    await expect(get(upstream, 'k/0')).rejects.toMatchObject({ details: { reason: 'token-rate', limit: 1000 } });
+  });
+});
+
+/** Opens a watch and leaves it open until it is ended. */
+async function watchOnce(upstream: Upstream, ending: AbortController): Promise<string> {
+  const { id } = await guarded.origin.find('config');
+  const events = upstream.follow(
+    {
+      ...{ protocol: 2, nonce: 'n', role: 'watch', values: { kind: 'all' }, start: { kind: 'now' } },
+      node: { name: 'test', role: 'edge', id: '00000000000000ff', region: '' },
+      filter: { includes: [{ namespace: id, prefix: '' }], excludes: [] },
+    },
+    [] as never,
+    ending.signal,
+  );
+  const iterator = events[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  // Whoever gives a watch up ends its iteration.
+  ending.signal.addEventListener('abort', () => void iterator.return?.());
+  return first.done ? 'ended' : first.value.kind;
+}
+
+describe('the audit log', () => {
+  const told: AuditEntry[] = [];
+  const gateWith = (more: { writes: boolean; asksForTokens?: boolean }) => {
+    const { origin } = guarded;
+    const { writes, ...rest } = more;
+    const audit = { writes, record: (entry: AuditEntry) => void told.push(entry) };
+    const adminHash = () => hashOfToken(adminToken);
+    return new Gate({ upstream: origin, source: origin, clock: systemClock, adminHash, audit, ...rest });
+  };
+
+  it('tells who administered what, and what was refused, and no secret', async () => {
+    told.length = 0;
+    const gate = gateWith({ writes: false });
+    const admin = gate.enter({ authorization: `Bearer ${adminToken}`, address: '192.0.2.9' });
+    await admin.create('audited', aCall());
+    await admin.rename('audited', 'audited-2', aCall());
+    const { text, info } = await admin.createToken(
+      { name: 'shopper', namespace: '*', prefix: '', rights: ['write'] },
+      aCall(),
+    );
+    const shopper = gate.enter({ authorization: `Bearer ${text}`, address: '192.0.2.10' });
+    await expect(shopper.remove('audited-2', aCall())).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    await put(shopper, Buffer.from('a value that nobody may log'));
+    await admin.remove('audited-2', aCall());
+    await admin.revokeToken('shopper', aCall());
+    const by = { who: 'admin', tokenId: 'admin', address: '192.0.2.9' };
+    expect(told).toEqual([
+      { ...by, action: 'namespace.create', about: ['audited'], outcome: 'ok' },
+      { ...by, action: 'namespace.rename', about: ['audited', 'audited-2'], outcome: 'ok' },
+      { ...by, action: 'token.create', about: ['shopper'], outcome: 'ok' },
+      {
+        ...{ who: 'shopper', tokenId: info.id, address: '192.0.2.10' },
+        ...{ action: 'namespace.delete', about: ['audited-2'], outcome: 'PERMISSION_DENIED' },
+      },
+      { ...by, action: 'namespace.delete', about: ['audited-2'], outcome: 'ok' },
+      { ...by, action: 'token.revoke', about: ['shopper'], outcome: 'ok' },
+    ]);
+    for (const secret of [text, adminToken, hashOfToken(text)]) expect(JSON.stringify(told)).not.toContain(secret);
+  });
+
+  it('tells of writes where that is asked for, with some of their keys, also where no tokens are', async () => {
+    told.length = 0;
+    const upstream = gateWith({ writes: true, asksForTokens: false }).enter({ address: '192.0.2.11' });
+    await put(upstream, ...Array.from({ length: 12 }, () => Buffer.from('hidden')));
+    expect(told).toEqual([
+      {
+        ...{ who: 'anonymous', tokenId: 'anonymous', address: '192.0.2.11', action: 'write', about: ['config'] },
+        ...{ keys: Array.from({ length: 10 }, (_, index) => `k/${index}`), keyCount: 12, outcome: 'ok' },
+      },
+    ]);
+    expect(JSON.stringify(told)).not.toContain('hidden');
+  });
+
+  it('is a file of JSON lines that may be moved away at any time', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'meridian-audit-'));
+    const path = join(folder, 'audit');
+    const audit = new AuditFile({ path, writes: false, node: 'iad', clock: systemClock, logger: silentLogger });
+    const entry = {
+      who: 'ci',
+      tokenId: 'x',
+      address: '::1',
+      action: 'namespace.create',
+      about: ['a\n"b"'],
+      outcome: 'ok',
+    };
+    for (let line = 0; line < 100; line++) audit.record(entry);
+    await audit.close();
+    renameSync(path, `${path}.1`);
+    audit.record({ ...entry, outcome: 'NOT_FOUND' });
+    await audit.close();
+    const linesOf = (file: string) =>
+      readFileSync(file, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object);
+    expect(linesOf(`${path}.1`)).toHaveLength(100);
+    expect(linesOf(`${path}.1`)[99]).toEqual({ time: expect.stringMatching(/^\d{4}-.*Z$/), node: 'iad', ...entry });
+    expect(linesOf(path)).toEqual([{ time: expect.any(String), node: 'iad', ...entry, outcome: 'NOT_FOUND' }]);
+    rmSync(folder, { recursive: true });
+  });
+});
