@@ -242,10 +242,12 @@ function startLoops(
   { options, upstreams }: Pick<Opening, 'options' | 'upstreams'>,
 ): void {
   const { ledger } = scope;
-  const remover = new NamespaceRemover({ ...options, ledger });
+  const changed = scope instanceof CacheScope ? () => scope.changedElsewhere() : () => {};
+  const remover = new NamespaceRemover({ ...options, ledger, changed });
   const garbage = new GarbageCollection({
     ...options,
     ledger,
+    changed,
     mayPurge: (head) => remover.mayPurge(head),
   });
   loops.run(`${scope.kind} feed`, (signal) => loop.run(signal));

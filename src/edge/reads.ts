@@ -134,7 +134,7 @@ export class Reads {
     const found = {
       held: held === undefined ? 'nothing' : held.superseded ? 'superseded' : 'valid',
       boundMs: held?.bound?.boundMs,
-      sessionCovered: looked !== undefined && meets(request.session.vector, looked),
+      sessionCovered: looked !== undefined && meets(request, looked),
     } as const;
     return readFacts(request, this.#options, found, upstreamThere);
   }
@@ -183,8 +183,14 @@ export class Reads {
   }
 }
 
-/** Rule R14: covered, or all but the component of which the held record itself is far enough. */
-function meets(session: VersionVector, { held, covered, scope }: Looked): boolean {
+/**
+ * Rule R14: covered, or all but the component of which the held record itself is far enough. By a title the record stands
+ * in for nothing: the session may have made it mean another namespace in what is not here yet.
+ */
+function meets(
+  { session: { vector: session }, namespace }: GetRequest,
+  { held, covered, scope, key }: Looked,
+): boolean {
   if (session.size === 0 || !holds('R14 what is held answers for the session')) return true;
   if (held === undefined || held.superseded || !scope.hasCaughtUp) return false;
   const missing = scope.ledger.registry.logs.uncovered(covered, session);
@@ -193,6 +199,7 @@ function meets(session: VersionVector, { held, covered, scope }: Looked): boolea
   const [only] = missing;
   return (
     missing.length === 1 &&
+    namespace === key.namespace &&
     position !== undefined &&
     (position.log === only || !holds('R14 a record stands in for its own log')) &&
     position.sequence >= (session.get(position.log) ?? 0)

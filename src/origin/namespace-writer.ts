@@ -76,7 +76,8 @@ export class NamespaceWriter {
     const drafts = [put(memberKeys.home(before.id), { home })];
     return homes.leaving(before, async (begin) => {
       const written = await writer.commit(drafts, bottomStamp, () => {
-        homes.checkAtHome(before);
+        // As it is decided: another move may have come before.
+        homes.checkAtHome(registry.require(before.id));
         begin();
       });
       return changed({ ...before, home }, written);

@@ -54,7 +54,7 @@ export class GarbageCollection {
   }
 
   async #expire(heads: readonly Head[]): Promise<void> {
-    const { ledger, observer } = this.#options;
+    const { ledger, observer, changed } = this.#options;
     const expired = await ledger.submit({
       keys: heads,
       sync: false,
@@ -66,5 +66,6 @@ export class GarbageCollection {
       },
     });
     observer.expired(expired);
+    if (expired > 0) changed?.();
   }
 }

@@ -208,10 +208,11 @@ export class Logs {
     return known.opened < (this.#logs.get(named)?.opened ?? '');
   }
 
-  /** How much of a component counts: up to the seal of its log; nothing where the log is void. */
+  /** How much of a component counts, at a node that covers this: up to the seal of its log; nothing where the log is void. */
   counting(log: LogId, sequence: number, covered: VersionVector): number {
     const seal = this.#logs.get(log)?.seal;
-    if (seal !== undefined) return Math.min(sequence, seal.final);
+    // Where the seal is heard of and not covered yet, what replaced the rest may still be on its way.
+    if (seal !== undefined) return this.coversPosition(covered, seal.at) ? Math.min(sequence, seal.final) : sequence;
     return this.isVoid(log, covered) ? 0 : sequence;
   }
 

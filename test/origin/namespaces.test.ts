@@ -82,6 +82,29 @@ describe('changes of namespaces in a cluster at majority', () => {
   });
 });
 
+it.each([0, 5, 10, 20, 50])(
+  'a home that is being moved is not moved again by who is its home no more: two would decide (%i)',
+  async (turns) => {
+    const group = new OriginGroup();
+    await group.open('a');
+    const { namespace } = await group.until(group.at('a').create('ns', group.call()));
+    for (const name of ['b', 'c']) await group.open(name, ['a']);
+    await group.ready('b', 'c');
+    await group.settled('a', 'b', 'c');
+    await group.pass(300);
+    const move = (to: string) => group.at('a').moveHome(namespace.id, to, group.call());
+    const first = move('b');
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    const moves = await group.until(Promise.allSettled([first, move('c')]));
+    await group.pass(200);
+    const homes = new Set(
+      await Promise.all(['a', 'b', 'c'].map(async (name) => (await group.at(name).find('ns', group.call())).home)),
+    );
+    expect(moves.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect([...homes]).toEqual([group.at('b').identity.id]);
+  },
+);
+
 it('a home does not move to a member of which the one asked has yet to hear that it serves', async () => {
   const group = new OriginGroup();
   await group.open('a');
