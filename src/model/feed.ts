@@ -71,7 +71,7 @@ export interface FollowOpen {
   readonly start: FollowStart;
   /** Of a peer that has opened its log. */
   readonly opening?: Opening;
-  /** Of a peer: the highest purged sequence of each log there. A server below it has had its disk put back (rule R8). */
+  /** Of a peer that serves: the highest purged sequence of each log there. A server below it has had its disk put back (rule R8). */
   readonly floor?: VersionVector;
   /** A watch: edges that have passed it up; default 0. */
   readonly hops?: number;

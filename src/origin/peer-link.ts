@@ -4,6 +4,7 @@ import { feedProtocol, type Opening } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import type { MemberId } from '../model/position.ts';
 import type { Peer } from '../model/upstream.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/following/follow-loop.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -25,6 +26,11 @@ export interface PeerLinkOptions
   readonly clusterId: () => string | undefined;
   /** Of this member, once it has opened its log. */
   readonly opening: () => Opening | undefined;
+  /**
+   * What was purged here; unset while this member does not serve: one that began anew because of it would wait for this
+   * one, and this one, that is still to catch up, for that one (rule R8).
+   */
+  readonly floor: () => VersionVector | undefined;
   /** The peer refuses this member: it was removed, or its disk was put back behind a purge there (rule R8). */
   readonly mustLeave: (as: 'same' | 'new', why: string) => void;
   /** The peer runs as this member too, and was opened later (rule R16). */
@@ -94,6 +100,7 @@ export class PeerLink {
         const clusterId = options.clusterId();
         const node = options.self();
         const opening = options.opening();
+        const floor = options.floor();
         return {
           protocol: feedProtocol,
           node,
@@ -103,7 +110,7 @@ export class PeerLink {
           filter: everything,
           values,
           ...(opening === undefined ? {} : { opening }),
-          floor: options.ledger.state.floor,
+          ...(floor === undefined ? {} : { floor }),
         };
       },
       clock,
