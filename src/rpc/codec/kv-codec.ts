@@ -73,11 +73,14 @@ export interface WireListResponse {
 
 const noBytes = new Uint8Array();
 
-function encodeRead({ maxStalenessMs, atOrigin }: Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'>): WireReadOptions {
+export function encodeRead({
+  maxStalenessMs,
+  atOrigin,
+}: Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'>): WireReadOptions {
   return { ...optional('maxStalenessMs', maxStalenessMs), atOrigin: atOrigin === true };
 }
 
-function decodeRead(options: WireReadOptions | null): Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'> {
+export function decodeRead(options: WireReadOptions | null): Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'> {
   const maxStalenessMs = options?.maxStalenessMs;
   if (typeof maxStalenessMs === 'number' && !(maxStalenessMs >= 0)) throw malformed('max_staleness_ms', maxStalenessMs);
   return { ...optional('maxStalenessMs', maxStalenessMs), ...(options?.atOrigin === true ? { atOrigin: true } : {}) };
@@ -92,7 +95,7 @@ export function decodeGet({ namespace, key, options, session }: WireGetRequest):
   return { namespace, key, session: decodeSession(session), ...decodeRead(options) };
 }
 
-function encodeProvenance(answer: Provenance): WireProvenance {
+export function encodeProvenance(answer: Provenance): WireProvenance {
   return {
     source: answer.source.toUpperCase(),
     bound: encodeBound(answer.bound),
@@ -109,7 +112,7 @@ const sources = new Map<string, Source>([
   ['CACHE', 'cache'],
 ]);
 
-function decodeProvenance(wire: WireProvenance | null, session: WireSession | null): Provenance {
+export function decodeProvenance(wire: WireProvenance | null, session: WireSession | null): Provenance {
   const source = sources.get(wire?.source ?? '');
   if (wire === null || source === undefined) throw malformed('the provenance of an answer', wire?.source);
   return {

@@ -5,9 +5,8 @@ import type {
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { MeridianError } from '../../model/errors.ts';
-import type { GetAnswer, ListAnswer } from '../../model/key-value.ts';
+import type { ListAnswer } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
-import { registryNamespace } from '../../model/namespace.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import {
@@ -35,6 +34,7 @@ import { packGets } from './batch-get.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { HeldAnswers, valueBytesOf } from './held-answers.ts';
 import { movingMessages, notIdle } from './idle.ts';
+import { checkFits, checkNamespace, envelopeBytes } from './kv-checks.ts';
 import { readable } from './strict-requests.ts';
 import { respond, sendTo, stream, unary } from './unary.ts';
 import { collectWrite, type WireWriteRequest } from './write-collector.ts';
@@ -59,8 +59,6 @@ interface ReadMessage {
   readonly chunk?: Uint8Array;
 }
 
-/** Bytes of an answer besides its value: key, metadata, vectors. */
-const envelopeBytes = 64 * 1024;
 /** Bytes of a listed key besides its name and metadata: its version, tags and lengths. */
 const listedBytes = 64;
 /** No title begins with it: what the sizes of a namespace's lists are remembered under. */
@@ -146,24 +144,6 @@ export function kvHandlers(upstream: Upstream, timing: Timing, room: AnswerRoom)
 
 function listBytesOf({ keys }: ListAnswer): number {
   return keys.reduce((sum, { key, metadata }) => sum + key.length + (metadata?.length ?? 0) + listedBytes, 0);
-}
-
-/** The registry has a service of its own. */
-function checkNamespace(name: string): void {
-  if (name !== registryNamespace) return;
-  throw new MeridianError('PERMISSION_DENIED', 'the registry is read and changed through the Namespaces service', {
-    reason: 'registry',
-  });
-}
-
-function checkFits({ record }: GetAnswer): void {
-  const limit = messageBytesMax - envelopeBytes;
-  if (record?.kind !== 'live' || record.value.byteLength <= limit) return;
-  throw new MeridianError(
-    'FAILED_PRECONDITION',
-    `the value has ${record.value.byteLength} bytes and Get answers at most ${limit}; use Read`,
-    { reason: 'value-too-large-for-get', limit, seen: record.value.byteLength },
-  );
 }
 
 function checkKeys(keys: readonly string[]): void {

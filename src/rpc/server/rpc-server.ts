@@ -8,6 +8,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
+import { RecordBodies } from '../codec/record-body.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { messageBytesMax, services } from '../proto.ts';
 import { clusterHandlers, namespaceHandlers } from './admin-handlers.ts';
@@ -16,6 +17,7 @@ import { CallsUnderWay } from './calls-under-way.ts';
 import { FeedHandler } from './feed-handler.ts';
 import { onHttp2Server } from './http2-of.ts';
 import { kvHandlers } from './kv-handlers.ts';
+import { type PipelineOptions, pipelineHandlers } from './pipeline-handler.ts';
 import { addReflection } from './reflection.ts';
 import { SessionGuard } from './session-guard.ts';
 import { strictService } from './strict-requests.ts';
@@ -70,6 +72,7 @@ const partingMs = 1000;
 /** Serves any Upstream over gRPC, and knows nothing else. */
 export class RpcServer {
   readonly feed: FeedHandler;
+  readonly bodies = new RecordBodies();
   readonly #options: RpcServerOptions;
   readonly #server: Server;
   readonly #uploads: UploadGuard;
@@ -96,8 +99,11 @@ export class RpcServer {
     }
     const { definition, serialize } = feedDefinition();
     this.feed = new FeedHandler({ ...timing, upstream, serialize });
-    this.#server.addService(strictService(services.kv.service), {
-      ...kvHandlers(upstream, timing, options.rooms.answers),
+    const room = options.rooms.answers;
+    const kv = kvDefinition();
+    this.#server.addService(kv.definition, {
+      ...kvHandlers(upstream, timing, room),
+      ...pipelineHandlers({ ...timing, ...kv, upstream, room, bodies: this.bodies }),
       ...watchHandlers(upstream, timing, {
         random: systemRandom,
         ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),
@@ -182,13 +188,30 @@ function sessionGuard(options: RpcServerOptions, uploads: UploadGuard, observer:
 function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): UploadGuard {
   const batch = services.kv.service['Write']?.path;
   const follow = services.feed.service['Follow']?.path;
+  const pipeline = services.kv.service['Pipeline']?.path;
   return new UploadGuard({
     room: rooms.uploads,
     clock,
     idleMs: requestTimeoutMs,
-    isEndless: (path) => path === follow || !path.startsWith('/meridian.'),
+    isEndless: (path) => path === follow || path === pipeline || !path.startsWith('/meridian.'),
     isBatch: (path) => path === batch,
   });
+}
+
+/** The KV service, whose Pipeline is bytes on both sides here, and what makes parts of its messages. */
+function kvDefinition(): { readonly definition: ServiceDefinition } & Pick<
+  PipelineOptions,
+  'serialize' | 'deserialize'
+> {
+  const { Pipeline: pipeline } = services.kv.service;
+  if (pipeline === undefined) throw new Error('proto/ defines no KV.Pipeline');
+  const asItIs = (bytes: Buffer): Buffer => bytes;
+  const bytes = { ...pipeline, requestDeserialize: asItIs, responseSerialize: asItIs };
+  return {
+    definition: strictService({ ...services.kv.service, Pipeline: bytes } as unknown as ServiceDefinition),
+    serialize: (message) => pipeline.responseSerialize(message),
+    deserialize: (part) => pipeline.requestDeserialize(part) as object,
+  };
 }
 
 /** The Feed service, whose answers may be bytes already. */
