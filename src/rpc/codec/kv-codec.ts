@@ -1,6 +1,7 @@
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance, Source } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { Record as StoredRecord } from '../../model/record.ts';
+import type { RecordBodies } from './record-body.ts';
 import {
   decodeBound,
   decodeNamespaceId,
@@ -18,6 +19,7 @@ import {
   type WireSession,
   type WireVector,
 } from './record-codec.ts';
+import { WireWriter } from './wire-format.ts';
 
 export interface WireReadOptions {
   readonly maxStalenessMs?: number | null;
@@ -141,6 +143,19 @@ export function encodeGetAnswer(answer: GetAnswer, { value }: { readonly value: 
     valueBytes: live?.value.byteLength ?? 0,
     session: encodeSession(answer.session),
   };
+}
+
+/** The whole message, of which the record's bytes are kept. */
+export function encodeGetBytes(
+  answer: GetAnswer,
+  bodies: RecordBodies,
+  serialize: (message: object) => Buffer,
+): Buffer {
+  const rest = serialize({ provenance: encodeProvenance(answer), session: encodeSession(answer.session) });
+  const writer = new WireWriter(bodies.bytesOf(answer.record) + rest.length);
+  bodies.write(writer, answer.record);
+  writer.bytes(rest);
+  return writer.written();
 }
 
 export function decodeGetAnswer(wire: WireGetResponse, key: string, value: Uint8Array = wire.value): GetAnswer {

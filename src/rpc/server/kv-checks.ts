@@ -1,6 +1,7 @@
 import { MeridianError } from '../../model/errors.ts';
 import type { GetAnswer } from '../../model/key-value.ts';
 import { registryNamespace } from '../../model/namespace.ts';
+import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import { messageBytesMax } from '../proto.ts';
 
 /** Bytes of an answer besides its value: key, metadata, vectors. */
@@ -12,6 +13,14 @@ export function checkNamespace(name: string): void {
   throw new MeridianError('PERMISSION_DENIED', 'the registry is read and changed through the Namespaces service', {
     reason: 'registry',
   });
+}
+
+/** Bytes by which an answer may exceed its value, and still be a small one. */
+const smallRestBytes = 8 * 1024;
+
+/** Whether what is in memory goes to its reader without room of its own: its metadata counts too. */
+export function isSmallHit({ record }: GetAnswer, room: AnswerRoom): boolean {
+  return record?.kind !== 'live' || record.value.byteLength < room.largeBytesMin - smallRestBytes;
 }
 
 export function checkFits({ record }: GetAnswer): void {

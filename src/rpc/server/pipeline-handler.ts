@@ -1,7 +1,7 @@
 import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { MeridianError, toMeridianError } from '../../model/errors.ts';
-import type { GetAnswer, GetRequest, WriteRequest } from '../../model/key-value.ts';
+import type { GetRequest, WriteRequest } from '../../model/key-value.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import {
@@ -20,15 +20,13 @@ import { AnswerSender } from './answer-sender.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { tooManyAnswers, valueBytesOf } from './held-answers.ts';
 import { notIdle } from './idle.ts';
-import { checkFits, checkNamespace } from './kv-checks.ts';
+import { checkFits, checkNamespace, isSmallHit } from './kv-checks.ts';
 import { RunningOperation, RunningOperations, tooLate } from './pipeline-operations.ts';
 import { readable } from './strict-requests.ts';
 import { endlessStream } from './unary.ts';
 
 /** Operations of one stream that are not answered: then no further message is read. Also those of one message. */
 export const operationsMax = 1024;
-/** Bytes by which an answer may exceed its value, and still be a small one. */
-const smallRestBytes = 8 * 1024;
 
 export interface PipelineOptions extends Timing {
   readonly upstream: Upstream;
@@ -60,8 +58,6 @@ class PipelineStream {
   readonly #caller: string;
   readonly #sender: AnswerSender;
   readonly #running: RunningOperations;
-  /** A value of fewer bytes needs no room of its own. */
-  readonly #smallBytesMax: number;
   #ended: (() => void) | undefined;
 
   constructor(options: PipelineOptions, served: Served, signal: AbortSignal) {
@@ -70,7 +66,6 @@ class PipelineStream {
     this.#signal = signal;
     this.#call = callOf(served, options);
     this.#caller = served.getPeer();
-    this.#smallBytesMax = options.room.largeBytesMin - smallRestBytes;
     const write = (message: Buffer, taken: () => void) => served.write(message, taken);
     this.#sender = new AnswerSender({ ...options, caller: this.#caller, write });
     this.#running = new RunningOperations(options.clock, (id) => {
@@ -157,14 +152,10 @@ class PipelineStream {
       return;
     }
     const request = requestOf(terms, key);
-    const hit = this.#options.upstream.peek(request);
-    if (hit !== undefined && this.#isSmall(hit)) this.#sender.get({ id, answer: hit, terms });
+    const { upstream, room } = this.#options;
+    const hit = upstream.peek(request);
+    if (hit !== undefined && isSmallHit(hit, room)) this.#sender.get({ id, answer: hit, terms });
     else this.#run(id, terms, (call) => this.#get(id, terms, request, call));
-  }
-
-  /** Its metadata counts too: together they are a small message. */
-  #isSmall({ record }: GetAnswer): boolean {
-    return record?.kind !== 'live' || record.value.byteLength < this.#smallBytesMax;
   }
 
   async #get(id: number, terms: ReadTerms, request: GetRequest, call: Call): Promise<() => void> {

@@ -16,7 +16,7 @@ import type { Timing } from './call-of.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
 import { FeedHandler } from './feed-handler.ts';
 import { onHttp2Server } from './http2-of.ts';
-import { kvHandlers } from './kv-handlers.ts';
+import { type KvHandlersOptions, kvHandlers } from './kv-handlers.ts';
 import { type PipelineOptions, pipelineHandlers } from './pipeline-handler.ts';
 import { addReflection } from './reflection.ts';
 import { SessionGuard } from './session-guard.ts';
@@ -102,7 +102,7 @@ export class RpcServer {
     const room = options.rooms.answers;
     const kv = kvDefinition();
     this.#server.addService(kv.definition, {
-      ...kvHandlers(upstream, timing, room),
+      ...kvHandlers({ ...kv, upstream, room, bodies: this.bodies }, timing),
       ...pipelineHandlers({ ...timing, ...kv, upstream, room, bodies: this.bodies }),
       ...watchHandlers(upstream, timing, {
         random: systemRandom,
@@ -198,20 +198,28 @@ function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): Uplo
   });
 }
 
-/** The KV service, whose Pipeline is bytes on both sides here, and what makes parts of its messages. */
-function kvDefinition(): { readonly definition: ServiceDefinition } & Pick<
-  PipelineOptions,
-  'serialize' | 'deserialize'
-> {
-  const { Pipeline: pipeline } = services.kv.service;
-  if (pipeline === undefined) throw new Error('proto/ defines no KV.Pipeline');
+/** The KV service, whose Pipeline is bytes on both sides, as its Get is where it is a hit, and what makes parts of both. */
+function kvDefinition(): Pick<PipelineOptions, 'serialize' | 'deserialize'> &
+  Pick<KvHandlersOptions, 'serializeGet'> & { readonly definition: ServiceDefinition } {
+  const { Pipeline: pipeline, Get: get } = services.kv.service;
+  if (pipeline === undefined || get === undefined) throw new Error('proto/ defines no KV.Pipeline or no KV.Get');
   const asItIs = (bytes: Buffer): Buffer => bytes;
-  const bytes = { ...pipeline, requestDeserialize: asItIs, responseSerialize: asItIs };
+  const serializeGet = (message: object) => get.responseSerialize(message);
+  const hot = {
+    Pipeline: { ...pipeline, requestDeserialize: asItIs, responseSerialize: asItIs },
+    Get: { ...get, responseSerialize: orBytes(serializeGet) },
+  };
   return {
-    definition: strictService({ ...services.kv.service, Pipeline: bytes } as unknown as ServiceDefinition),
+    definition: strictService({ ...services.kv.service, ...hot } as unknown as ServiceDefinition),
+    serializeGet,
     serialize: (message) => pipeline.responseSerialize(message),
     deserialize: (part) => pipeline.requestDeserialize(part) as object,
   };
+}
+
+/** What is bytes already stays as it is. */
+function orBytes<M extends object>(serialize: (message: M) => Buffer): (message: M | Buffer) => Buffer {
+  return (message) => (message instanceof Buffer ? message : serialize(message as M));
 }
 
 /** The Feed service, whose answers may be bytes already. */
@@ -222,8 +230,7 @@ function feedDefinition(): {
   const { Follow: follow } = services.feed.service;
   if (follow === undefined) throw new Error('proto/ defines no Feed.Follow');
   const serialize = (message: WireFollowResponse) => follow.responseSerialize(message);
-  const responseSerialize = (message: WireFollowResponse | Buffer) =>
-    message instanceof Buffer ? message : serialize(message as WireFollowResponse);
+  const responseSerialize = orBytes(serialize);
   const definition = { Follow: { ...follow, responseSerialize } } as unknown as ServiceDefinition;
   return { definition, serialize };
 }

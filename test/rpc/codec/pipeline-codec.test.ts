@@ -11,7 +11,7 @@ import { WireWriter } from '../../../src/rpc/codec/wire-format.ts';
 import { anyNamespace, anyPosition, anySession, anyStamp, anyText, anyVector } from '../../model/arbitraries.ts';
 
 const { pipeline } = methods;
-const bigNumber = fc.oneof(fc.nat(300), fc.maxSafeNat());
+const bigNumber = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 100 }));
 const written = { namespace: anyNamespace, key: anyText, stamp: anyStamp, position: anyPosition };
 const expiry = { expiresAt: fc.maxSafeNat() };
 const anyRecord: fc.Arbitrary<Record> = fc.oneof(
