@@ -345,6 +345,43 @@ describe('a client that reads nothing', () => {
   });
 });
 
+describe('large requests', () => {
+  it('take room until their writes are answered, and wait for it', async () => {
+    const rooms = roomsOf(1024 * 1024);
+    const waiting: Array<(answer: WriteAnswer) => void> = [];
+    const { connection } = await pipelineTo({ write: () => new Promise((resolve) => waiting.push(resolve)) }, rooms);
+    const raw = rawStream(connection);
+    const value = Buffer.alloc(400 * 1024, 'x');
+    for (let id = 1; id <= 3; id++)
+      raw.write({ terms: [{ namespace: 'n' }], operations: [{ id, key: 'k', put: { value } }] });
+    const answered: number[] = [];
+    raw.on('data', ({ answers }) => answered.push(...answers.map(({ id }: { readonly id?: number }) => id ?? 0)));
+    while (waiting.length < 1) await turn();
+    for (let i = 0; i < 50; i++) await turn();
+    // One connection has half of the room: a second message has to wait for the first one's write.
+    expect(waiting).toHaveLength(1);
+    for (let id = 1; id <= 3; id++) {
+      while (waiting.length < id) await turn();
+      waiting[id - 1]?.(written);
+      while (answered.length < id) await turn();
+    }
+    expect(rooms.uploads.values.bytesInUse).toBe(0);
+  });
+
+  it('that are late give back what they hold', async () => {
+    const rooms = roomsOf(8 * 1024 * 1024);
+    const answers: Array<(answer: GetAnswer) => void> = [];
+    const { connection } = await pipelineTo({ get: () => new Promise((resolve) => answers.push(resolve)) }, rooms);
+    const raw = rawStream(connection);
+    const late = new Promise((resolve) => raw.once('data', resolve));
+    raw.write({ terms: [{ namespace: 'n', timeoutMs: 20 }], operations: [{ id: 1, key: 'k', get: {} }] });
+    expect(await late).toMatchObject({ answers: [{ error: { code: status.DEADLINE_EXCEEDED } }] });
+    answers[0]?.(answerOf('k', Buffer.alloc(1024 * 1024)));
+    for (let i = 0; i < 10; i++) await turn();
+    expect(rooms.answers.bytesLeaving).toBe(0);
+  });
+});
+
 describe('a stream that breaks', () => {
   it('fails what was sent and not answered: a read is asked once more by itself, a write is not', async () => {
     const seen: string[] = [];

@@ -4,6 +4,7 @@ import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import type { GetRequest, WriteRequest } from '../../model/key-value.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
+import type { UploadRoom } from '../../runtime/upload-room.ts';
 import {
   type Deserialize,
   decodePipelineRequest,
@@ -22,6 +23,7 @@ import { tooManyAnswers, valueBytesOf } from './held-answers.ts';
 import { notIdle } from './idle.ts';
 import { checkFits, checkNamespace, isSmallHit } from './kv-checks.ts';
 import { RunningOperation, RunningOperations, tooLate } from './pipeline-operations.ts';
+import { exhausted } from './refuse-stream.ts';
 import { readable } from './strict-requests.ts';
 import { endlessStream } from './unary.ts';
 
@@ -31,6 +33,7 @@ export const operationsMax = 1024;
 export interface PipelineOptions extends Timing {
   readonly upstream: Upstream;
   readonly room: AnswerRoom;
+  readonly uploads: UploadRoom;
   readonly bodies: RecordBodies;
   /** Of a response, from its parts; of a request, to its parts. */
   readonly serialize: Serialize;
@@ -44,6 +47,37 @@ export function pipelineHandlers(options: PipelineOptions): UntypedServiceImplem
     Pipeline: (served: Served) =>
       endlessStream(options, served, (signal) => new PipelineStream(options, served, signal).serve()),
   };
+}
+
+/** A message whose operations have begun, or are about to. */
+interface Taken extends Pick<PipelineRequest, 'terms' | 'operations'> {
+  /** Set where it is large. */
+  readonly held: HeldRequest | undefined;
+}
+
+/** What became of an operation that had to wait: sent, or where it was answered meanwhile, let go. */
+interface Outcome {
+  readonly send: () => void;
+  readonly drop: () => void;
+}
+
+/** Room of a large message, which is given back once nothing uses the message any more. */
+class HeldRequest {
+  #uses = 1;
+  readonly #release: () => void;
+
+  constructor(release: () => void) {
+    this.#release = release;
+  }
+
+  begin(): void {
+    this.#uses++;
+  }
+
+  end(): void {
+    this.#uses--;
+    if (this.#uses === 0) this.#release();
+  }
 }
 
 /**
@@ -106,28 +140,49 @@ class PipelineStream {
 
   /** Begins the operations of a message. Undefined once all have begun; else what they wait for before the next message. */
   #take(message: Buffer): Promise<void> | undefined {
-    const request = decodePipelineRequest(message, this.#options.deserialize);
-    for (const id of request.cancelled) this.#running.cancel(id);
-    const count = request.operations.length;
-    if (count > operationsMax) throw tooManyOperations(count);
-    const begun = this.#beginFrom(0, request);
-    return begun === count ? undefined : this.#beginRest(begun, request);
+    if (message.length > this.#options.uploads.smallBytesMax) return this.#takeLarge(message);
+    const taken = this.#decode(message, undefined);
+    const begun = this.#beginFrom(0, taken);
+    return begun === taken.operations.length ? undefined : this.#beginRest(begun, taken);
   }
 
-  async #beginRest(from: number, request: PipelineRequest): Promise<void> {
+  /** Its bytes are in memory until its last write is answered: so they take room, as those of a call do. */
+  async #takeLarge(message: Buffer): Promise<void> {
+    const { values } = this.#options.uploads;
+    const bytes = message.length;
+    if (!(await values.take(bytes, this.#caller, this.#signal))) {
+      throw exhausted('too many large requests under way', 'uploads-under-way', bytes);
+    }
+    const held = new HeldRequest(() => values.give(bytes, this.#caller));
+    try {
+      await this.#beginRest(0, this.#decode(message, held));
+    } finally {
+      held.end();
+    }
+  }
+
+  #decode(message: Buffer, held: HeldRequest | undefined): Taken {
+    const { cancelled, ...request } = decodePipelineRequest(message, this.#options.deserialize);
+    for (const id of cancelled) this.#running.cancel(id);
+    const count = request.operations.length;
+    if (count > operationsMax) throw tooManyOperations(count);
+    return { ...request, held };
+  }
+
+  async #beginRest(from: number, request: Taken): Promise<void> {
     for (let begun = from; begun < request.operations.length; begun = this.#beginFrom(begun, request)) {
       await this.#settled(() => this.#mayBegin);
     }
   }
 
   /** How many have begun: all, or those before there was too much that waits to be answered, or to be read. */
-  #beginFrom(from: number, { terms, operations }: PipelineRequest): number {
+  #beginFrom(from: number, { terms, operations, held }: Taken): number {
     let begun = from;
     for (; begun < operations.length; begun++) {
       const operation = operations[begun];
       if (!this.#mayBegin) this.#sender.flush();
       if (!this.#mayBegin || operation === undefined) break;
-      this.#begin(operation, terms[operation.terms]);
+      this.#begin(operation, terms[operation.terms], held);
     }
     this.#sender.flush();
     return begun;
@@ -137,7 +192,11 @@ class PipelineStream {
     return this.#running.size + this.#sender.size < operationsMax && !this.#sender.isFull;
   }
 
-  #begin({ id, key, mutation, refused }: Operation, terms: ReadTerms | Error | undefined): void {
+  #begin(
+    { id, key, mutation, refused }: Operation,
+    terms: ReadTerms | Error | undefined,
+    held: HeldRequest | undefined,
+  ): void {
     if (this.#running.has(id)) throw malformed('the id of an operation, which another one has that is under way', id);
     if (terms === undefined) throw malformed('the terms of an operation', 'none of its message');
     if (terms instanceof Error || refused !== undefined) {
@@ -146,9 +205,9 @@ class PipelineStream {
     }
     if (mutation !== undefined) {
       const { namespace, session } = terms;
-      this.#run(id, terms, (call) =>
-        this.#write(id, { namespace, session, mutations: [mutation], ...terms.write }, call),
-      );
+      const write = { namespace, session, mutations: [mutation], ...terms.write };
+      held?.begin();
+      this.#run(id, terms, (call) => this.#write(id, write, call).finally(() => held?.end()));
       return;
     }
     const request = requestOf(terms, key);
@@ -158,7 +217,7 @@ class PipelineStream {
     else this.#run(id, terms, (call) => this.#get(id, terms, request, call));
   }
 
-  async #get(id: number, terms: ReadTerms, request: GetRequest, call: Call): Promise<() => void> {
+  async #get(id: number, terms: ReadTerms, request: GetRequest, call: Call): Promise<Outcome> {
     const { room, upstream } = this.#options;
     checkNamespace(request.namespace);
     const asked = { namespace: request.namespace, key: request.key, caller: this.#caller, call };
@@ -170,17 +229,17 @@ class PipelineStream {
       held.release();
       throw error;
     }
-    return () => this.#sender.get({ id, terms, answer: held.answer }, held.release);
+    return { send: () => this.#sender.get({ id, terms, answer: held.answer }, held.release), drop: held.release };
   }
 
-  async #write(id: number, request: WriteRequest, call: Call): Promise<() => void> {
+  async #write(id: number, request: WriteRequest, call: Call): Promise<Outcome> {
     checkNamespace(request.namespace);
     const answer = await this.#options.upstream.write(request, call);
-    return () => this.#sender.part(encodeWritten(id, answer, this.#options.serialize));
+    return { send: () => this.#sender.part(encodeWritten(id, answer, this.#options.serialize)), drop: () => {} };
   }
 
   /** Runs what must wait, and answers it once, whatever comes first. */
-  #run(id: number, { timeoutMs }: ReadTerms, run: (call: Call) => Promise<() => void>): void {
+  #run(id: number, { timeoutMs }: ReadTerms, run: (call: Call) => Promise<Outcome>): void {
     const { clock, requestTimeoutMs, calls } = this.#options;
     const operation = new RunningOperation(
       this.#call,
@@ -189,8 +248,9 @@ class PipelineStream {
     this.#running.begin(id, operation);
     this.#ended ??= calls.begin();
     run(operation).then(
-      (answer) => {
-        if (this.#running.end(id, operation)) answer();
+      ({ send, drop }) => {
+        if (this.#running.end(id, operation)) send();
+        else drop();
         this.#answered();
       },
       (error: unknown) => {

@@ -103,7 +103,7 @@ export class RpcServer {
     const kv = kvDefinition();
     this.#server.addService(kv.definition, {
       ...kvHandlers({ ...kv, upstream, room, bodies: this.bodies }, timing),
-      ...pipelineHandlers({ ...timing, ...kv, upstream, room, bodies: this.bodies }),
+      ...pipelineHandlers({ ...timing, ...kv, upstream, room, bodies: this.bodies, uploads: options.rooms.uploads }),
       ...watchHandlers(upstream, timing, {
         random: systemRandom,
         ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),
@@ -184,7 +184,7 @@ function sessionGuard(options: RpcServerOptions, uploads: UploadGuard, observer:
   });
 }
 
-/** Followers, watches of health and reflection last as they like; all else is a request with an end. */
+/** Followers, watches of health and reflection last as they like, and so does Pipeline between messages; all else ends. */
 function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): UploadGuard {
   const batch = services.kv.service['Write']?.path;
   const follow = services.feed.service['Follow']?.path;
@@ -193,7 +193,8 @@ function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): Uplo
     room: rooms.uploads,
     clock,
     idleMs: requestTimeoutMs,
-    isEndless: (path) => path === follow || path === pipeline || !path.startsWith('/meridian.'),
+    isFramed: (path) => path === pipeline,
+    isEndless: (path) => path === follow || !path.startsWith('/meridian.'),
     isBatch: (path) => path === batch,
   });
 }
