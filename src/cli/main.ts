@@ -16,10 +16,10 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   terminal: processTerminal(systemClock),
   clock: systemClock,
   random: systemRandom,
-  connect: async ({ endpoints, timeoutMs }) => {
+  connect: async ({ endpoints, timeoutMs, protocol }) => {
     // Help, and whatever is refused before it begins, need no network library.
     const { connect } = await import('../client/connect.ts');
-    return connect({ endpoints: endpoints.map(formatAddress), timeoutMs });
+    return connect({ endpoints: endpoints.map(formatAddress), timeoutMs, protocol });
   },
   commandLine: () => {
     try {

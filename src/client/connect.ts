@@ -29,16 +29,27 @@ export interface ConnectOptions {
    * answer is as old as its own bound says.
    */
   readonly sessions?: boolean;
+  /**
+   * `pipeline`: gets and small writes of one turn of the event loop travel in one message of one stream, where the node
+   * serves that; `unary`: each is a call of its own, at several times the cost. Default `pipeline`.
+   */
+  readonly protocol?: 'pipeline' | 'unary';
 }
 
 /**
  * A handle on a cluster. It connects at the first call, reconnects by itself, and holds connections until `close`.
  * @throws INVALID_ARGUMENT where no endpoint is given
  */
-export function connect({ endpoints, timeoutMs = 30_000, sessions = true }: ConnectOptions): ClusterHandle {
+export function connect({
+  endpoints,
+  timeoutMs = 30_000,
+  sessions = true,
+  protocol = 'pipeline',
+}: ConnectOptions): ClusterHandle {
   if (endpoints.length === 0) {
     throw new MeridianError('INVALID_ARGUMENT', 'connect needs at least one endpoint', { reason: 'no-endpoint' });
   }
-  const nodes = endpoints.map((address) => new RemoteUpstream({ address, clock: systemClock }));
+  const pipelined = protocol === 'pipeline';
+  const nodes = endpoints.map((address) => new RemoteUpstream({ address, clock: systemClock, pipelined }));
   return new ClusterHandle({ nodes, clock: systemClock, random: systemRandom, timeoutMs, sessions });
 }

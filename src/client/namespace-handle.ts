@@ -68,7 +68,7 @@ export class NamespaceHandle implements Namespace {
         ...(durability === undefined ? {} : { durability }),
         ...(durabilityTimeoutMs === undefined ? {} : { durabilityTimeoutMs }),
       };
-      return endpoints.write((node) => node.write(request, call));
+      return endpoints.write((node) => node.write(request, call), request.mutations);
     });
     session.answered(asked, answer.session);
     return {

@@ -177,6 +177,7 @@ describe('the connection', () => {
           { host: 'b', port: 2 },
         ],
         timeoutMs: 5000,
+        protocol: 'pipeline',
       },
     ]);
   });

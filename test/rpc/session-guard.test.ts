@@ -140,7 +140,7 @@ describe('the connections of the gRPC server', () => {
     const begun: unknown[] = [];
     http2.on('stream', (stream) => begun.push(stream));
     const uploads = new UploadGuard({
-      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000 },
+      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000, isFramed: () => false },
       ...{ isEndless: () => true, isBatch: () => false },
     });
     const bounds = { connectionsMax: 1, connectionsPerAddressMax: 1, callsMax: 1 };

@@ -105,7 +105,11 @@ export class DemoCluster {
   }
 
   async #connect(endpoint: Address): Promise<ClusterHandle> {
-    const client = await this.#context.connect({ endpoints: [endpoint], timeoutMs: callTimeoutMs });
+    const client = await this.#context.connect({
+      endpoints: [endpoint],
+      timeoutMs: callTimeoutMs,
+      protocol: 'pipeline',
+    });
     this.#clients.push(client);
     return client;
   }

@@ -3,6 +3,7 @@ import type { Call } from '../../model/call.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import type { GetAnswer, ReadOptions } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
+import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -88,18 +89,22 @@ export class BindingSurface implements HttpSurface {
 
   #get({ request: { socket }, response, target, namespace, call }: Exchange): Promise<void> {
     const request = { ...readOptions(namespace, target.query.get('cache_ttl')), key: keyOf(target) };
+    const live = (answer: GetAnswer): LiveRecord => {
+      response.setHeader('CF-Cache-Status', cacheStatus(answer));
+      if (answer.record?.kind === 'live') return answer.record;
+      throw new Refusal(404, 'Not Found');
+    };
     return sendRecord({
       response,
       caller: socket,
       signal: call.signal,
       room: this.#rooms.answers,
       name: [namespace, request.key],
-      read: async () => {
-        const answer = await this.#upstream.get(request, call);
-        response.setHeader('CF-Cache-Status', cacheStatus(answer));
-        if (answer.record?.kind === 'live') return answer.record;
-        throw new Refusal(404, 'Not Found');
+      peek: () => {
+        const hit = this.#upstream.peek(request);
+        return hit && live(hit);
       },
+      read: async () => live(await this.#upstream.get(request, call)),
       head: ({ metadata, expiresAt }) => {
         if (metadata !== undefined) response.setHeader('CF-KV-Metadata', metadataToHeader(metadata));
         if (expiresAt !== undefined) response.setHeader('CF-Expiration', expiresAt);

@@ -1,6 +1,7 @@
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance, Source } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { Record as StoredRecord } from '../../model/record.ts';
+import type { RecordBodies } from './record-body.ts';
 import {
   decodeBound,
   decodeNamespaceId,
@@ -18,6 +19,7 @@ import {
   type WireSession,
   type WireVector,
 } from './record-codec.ts';
+import { WireWriter } from './wire-format.ts';
 
 export interface WireReadOptions {
   readonly maxStalenessMs?: number | null;
@@ -73,11 +75,14 @@ export interface WireListResponse {
 
 const noBytes = new Uint8Array();
 
-function encodeRead({ maxStalenessMs, atOrigin }: Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'>): WireReadOptions {
+export function encodeRead({
+  maxStalenessMs,
+  atOrigin,
+}: Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'>): WireReadOptions {
   return { ...optional('maxStalenessMs', maxStalenessMs), atOrigin: atOrigin === true };
 }
 
-function decodeRead(options: WireReadOptions | null): Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'> {
+export function decodeRead(options: WireReadOptions | null): Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'> {
   const maxStalenessMs = options?.maxStalenessMs;
   if (typeof maxStalenessMs === 'number' && !(maxStalenessMs >= 0)) throw malformed('max_staleness_ms', maxStalenessMs);
   return { ...optional('maxStalenessMs', maxStalenessMs), ...(options?.atOrigin === true ? { atOrigin: true } : {}) };
@@ -92,7 +97,7 @@ export function decodeGet({ namespace, key, options, session }: WireGetRequest):
   return { namespace, key, session: decodeSession(session), ...decodeRead(options) };
 }
 
-function encodeProvenance(answer: Provenance): WireProvenance {
+export function encodeProvenance(answer: Provenance): WireProvenance {
   return {
     source: answer.source.toUpperCase(),
     bound: encodeBound(answer.bound),
@@ -109,7 +114,7 @@ const sources = new Map<string, Source>([
   ['CACHE', 'cache'],
 ]);
 
-function decodeProvenance(wire: WireProvenance | null, session: WireSession | null): Provenance {
+export function decodeProvenance(wire: WireProvenance | null, session: WireSession | null): Provenance {
   const source = sources.get(wire?.source ?? '');
   if (wire === null || source === undefined) throw malformed('the provenance of an answer', wire?.source);
   return {
@@ -138,6 +143,19 @@ export function encodeGetAnswer(answer: GetAnswer, { value }: { readonly value: 
     valueBytes: live?.value.byteLength ?? 0,
     session: encodeSession(answer.session),
   };
+}
+
+/** The whole message, of which the record's bytes are kept. */
+export function encodeGetBytes(
+  answer: GetAnswer,
+  bodies: RecordBodies,
+  serialize: (message: object) => Buffer,
+): Buffer {
+  const rest = serialize({ provenance: encodeProvenance(answer), session: encodeSession(answer.session) });
+  const writer = new WireWriter(bodies.bytesOf(answer.record) + rest.length);
+  bodies.write(writer, answer.record);
+  writer.bytes(rest);
+  return writer.written();
 }
 
 export function decodeGetAnswer(wire: WireGetResponse, key: string, value: Uint8Array = wire.value): GetAnswer {

@@ -54,11 +54,12 @@ export async function serveOrigin(
   };
 }
 
-/** The origin with another method in the place of one of its own. */
+/** The origin with another method in the place of one of its own. With another `get` it answers nothing from memory. */
 export function instead<Name extends keyof Upstream>(origin: Upstream, name: Name, method: Upstream[Name]): Upstream {
   return new Proxy(origin, {
     get(target, asked) {
       if (asked === name) return method;
+      if (name === 'get' && asked === 'peek') return () => undefined;
       const own: unknown = Reflect.get(target, asked);
       return typeof own === 'function' ? own.bind(target) : own;
     },
