@@ -7,7 +7,7 @@ import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import { joinSessions } from '../model/session.ts';
 import { listPage } from '../replication/list-page.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../runtime/clock.ts';
 import { aged, judged } from './answer-age.ts';
 import type { CopyScope } from './copy-scope.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
@@ -21,6 +21,7 @@ export interface ListsOptions extends ReadTermsOptions {
   readonly scopes: () => EdgeScopes | undefined;
   readonly permits: LoadPermits;
   readonly clock: Clock;
+  readonly expiryClock: ExpiryClock;
   readonly edgeObserver: EdgeObserver;
   readonly responder: string;
 }
@@ -99,7 +100,7 @@ export class Lists {
     { prefix, limit, cursor, session: asked }: ListRequest,
     facts: ReadCase,
   ): Promise<ListAnswer> {
-    const { clock, responder } = this.#options;
+    const { clock, expiryClock, responder } = this.#options;
     const after = cursor === undefined ? undefined : decodeListCursor(cursor, namespace.id, prefix);
     const { snapshot, state } = copy.ledger.instant();
     const bound = copy.bound();
@@ -108,7 +109,7 @@ export class Lists {
       const range = { namespace: namespace.id, prefix, limit, ...(after === undefined ? {} : { after }) };
       const { logs } = copy.ledger.registry;
       const { covered } = state;
-      const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
+      const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, expiryClock.nowMs());
       const session = logs.session(joinSessions(asked, seen), { covered }, covered);
       const provenance = { namespace: namespace.id, source: 'copy' as const, covered, responder, session };
       const known = { ...page, ...provenance, past: false, ...(bound === undefined ? {} : { bound }) };

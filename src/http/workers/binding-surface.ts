@@ -5,7 +5,7 @@ import type { GetAnswer, ReadOptions } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { httpStatus } from '../http-status.ts';
 import type { HttpSurface } from '../surface.ts';
@@ -43,12 +43,14 @@ interface Exchange {
 export class BindingSurface implements HttpSurface {
   readonly #upstream: Upstream;
   readonly #clock: Clock;
+  readonly #expiryClock: ExpiryClock;
   readonly #rooms: Rooms;
 
-  constructor(upstream: Upstream, clock: Clock, rooms: Rooms) {
+  constructor(upstream: Upstream, clock: Clock, rooms: Rooms, expiryClock: ExpiryClock) {
     this.#rooms = rooms;
     this.#upstream = upstream;
     this.#clock = clock;
+    this.#expiryClock = expiryClock;
   }
 
   matches(request: IncomingMessage): boolean {
@@ -113,7 +115,7 @@ export class BindingSurface implements HttpSurface {
     const { query } = target;
     const expiry = parseExpiration(
       { expiration: query.get('expiration'), ttl: query.get('expiration_ttl') },
-      this.#clock.wallMs(),
+      this.#expiryClock.nowMs(),
     );
     const metadata = checkMetadata(metadataFromHeader(request.headers['cf-kv-metadata']));
     const options = {

@@ -1,4 +1,5 @@
 import type {
+  ClockStatus,
   FollowerStatus,
   Member,
   MemberLog,
@@ -59,10 +60,17 @@ type WireScope = Omit<ScopeStatus, 'covered' | 'floor' | 'stable' | 'rootLog'> &
   readonly rootLog?: string | null;
 };
 
-export type WireStatus = Omit<NodeStatus, 'node' | 'scopes' | 'log' | 'unsealed'> & {
+interface WireClock {
+  readonly skewMaxMs: number;
+  readonly offsetMs?: number | null;
+  readonly aheadMs?: number | null;
+}
+
+export type WireStatus = Omit<NodeStatus, 'node' | 'scopes' | 'log' | 'unsealed' | 'clock'> & {
   readonly node: WireIdentity | null;
   readonly scopes: readonly WireScope[];
   readonly log?: string | null;
+  readonly clock?: WireClock | null;
   readonly unsealed: ReadonlyArray<{ readonly log: string; readonly waitsFor: readonly string[] }>;
 };
 
@@ -133,12 +141,17 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
     uptimeMs,
     readOnly,
     ...optional('hitRate', wire.hitRate),
+    ...(wire.clock ? { clock: decodeClock(wire.clock) } : {}),
     ...(wire.log ? { log: decodeLog(wire.log) } : {}),
     ...(node.role === 'origin' ? { unsealed: wire.unsealed.map(decodeUnsealed) } : {}),
     scopes: wire.scopes.map(decodeScope),
     ...(wire.peers === undefined || wire.peers.length === 0 ? {} : { peers: wire.peers.map(decodePeer) }),
     followers: wire.followers.map(decodeFollower),
   };
+}
+
+function decodeClock({ skewMaxMs, offsetMs, aheadMs }: WireClock): ClockStatus {
+  return { skewMaxMs, ...optional('offsetMs', offsetMs), ...optional('aheadMs', aheadMs) };
 }
 
 function decodeUnsealed({ log, waitsFor }: WireStatus['unsealed'][number]): UnsealedLog {
