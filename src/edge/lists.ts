@@ -15,7 +15,6 @@ import type { LoadPermits } from './load-permits.ts';
 import type { EdgeObserver } from './observer.ts';
 import { decideRead, type ReadCase } from './read-decision.ts';
 import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
-import { unlessDamaged } from './scope.ts';
 
 export interface ListsOptions extends ReadTermsOptions {
   readonly scopes: () => EdgeScopes | undefined;
@@ -52,13 +51,16 @@ export class Lists {
     const held = this.#copyOf(request);
     const facts = this.#facts(request, held?.copy);
     const decision = decideRead(facts);
-    if (held !== undefined && decision !== 'load' && decision !== 'refuse') {
-      const answer = await this.#fromCopy(held, request, facts).catch(unlessDamaged);
-      if (answer !== 'damaged') return answer;
-    }
+    const own =
+      held !== undefined && decision !== 'load' && decision !== 'refuse'
+        ? await this.#fromCopy(held, request, facts)
+        : undefined;
+    // Of what is damaged here the upstream may know.
+    if (own !== undefined && !own.keys.some(({ damaged }) => damaged)) return own;
     try {
       return await this.#ask(request, call);
     } catch (error) {
+      if (own !== undefined && isTrouble(error)) return own;
       if (!isTrouble(error) || call.signal.aborted) throw error;
       // Looked at again: the title may mean another namespace by now.
       const later = this.#copyOf(request);

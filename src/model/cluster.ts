@@ -50,8 +50,10 @@ export interface ScopeDigest {
   readonly second: number;
   /** Live records that had not expired. */
   readonly records: number;
-  /** SHA-256 over key, stamp, metadata, expiry and value of each, in record order; hex. */
-  readonly digest: string;
+  /** SHA-256 over key, stamp, metadata, expiry and value of each, in record order; hex. Unset = unknown: some are damaged. */
+  readonly digest?: string;
+  /** Records that are held and cannot be read; unset = none. */
+  readonly damaged?: number;
 }
 
 export interface RemoveMemberRequest {

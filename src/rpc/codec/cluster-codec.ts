@@ -198,15 +198,23 @@ function decodeScope(wire: WireScope): ScopeStatus {
   };
 }
 
-export type WireDigest = Omit<ScopeDigest, 'vector'> & { readonly vector: WireVector | null };
+export type WireDigest = Omit<ScopeDigest, 'vector' | 'digest'> & {
+  readonly vector: WireVector | null;
+  readonly digest: string;
+};
 
-export function encodeDigest({ vector, ...rest }: ScopeDigest): WireDigest {
-  return { ...rest, vector: encodeVector(vector) };
+export function encodeDigest({ vector, digest = '', ...rest }: ScopeDigest): WireDigest {
+  return { ...rest, digest, vector: encodeVector(vector) };
 }
 
 export function decodeDigest({ scope, title, prefixes, second, records, digest, ...rest }: WireDigest): ScopeDigest {
   const namespace = decodeNamespaceId(rest.namespace);
-  return { scope, namespace, title, prefixes, vector: decodeVector(rest.vector), second, records, digest };
+  const { damaged = 0 } = rest;
+  return {
+    ...{ scope, namespace, title, prefixes, vector: decodeVector(rest.vector), second, records },
+    ...(digest === '' ? {} : { digest }),
+    ...(damaged === 0 ? {} : { damaged }),
+  };
 }
 
 export function encodeMember({ connected, logs = [], ...node }: Member): WireMember {
