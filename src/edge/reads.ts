@@ -8,7 +8,7 @@ import { holds } from '../model/rules.ts';
 import type { Session } from '../model/session.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { unknownNamespace } from '../replication/registry.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../runtime/clock.ts';
 import { judged } from './answer-age.ts';
 import type { EdgeBounds } from './edge-options.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
@@ -22,6 +22,7 @@ export interface ReadsOptions extends ReadTermsOptions, Pick<EdgeBounds, 'loadTi
   readonly loads: Loads;
   readonly scopes: () => EdgeScopes | undefined;
   readonly clock: Clock;
+  readonly expiryClock: ExpiryClock;
   readonly edgeObserver: EdgeObserver;
   /** This edge's name, for answers from what it holds. */
   readonly responder: string;
@@ -164,7 +165,7 @@ export class Reads {
   /** A record that expired reads as its tombstone; an absence that nobody wrote as nothing. */
   #asRead(record: Record | undefined): Record | undefined {
     if (record === undefined || record.position.sequence === 0) return undefined;
-    if (record.kind === 'live' && !isReadable(record, this.#options.clock.wallMs())) return expireInPlace(record);
+    if (record.kind === 'live' && !isReadable(record, this.#options.expiryClock.nowMs())) return expireInPlace(record);
     return record;
   }
 

@@ -102,6 +102,8 @@ export interface Opened {
   /** Of a server that is a member. */
   readonly opening?: Opening;
   readonly wallMs: number;
+  /** The wall clock of the origin that all this comes from, as far as the server knows; an origin's own. Unset = unknown. */
+  readonly rootWallMs?: number;
 }
 
 /**
@@ -163,4 +165,6 @@ export interface Echo {
   /** The server's own bound as it was when the probe came; unset = unknown. */
   readonly bound?: Bound;
   readonly wallMs: number;
+  /** As in `opened`. */
+  readonly rootWallMs?: number;
 }

@@ -10,6 +10,7 @@ import { limits } from '../model/limits.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { RpcServer } from '../rpc/server/rpc-server.ts';
 import { AnswerRoom } from '../runtime/answer-room.ts';
+import type { ExpiryClock } from '../runtime/clock.ts';
 import type { Rooms } from '../runtime/rooms.ts';
 import { UploadRoom } from '../runtime/upload-room.ts';
 import type { Closing } from './closing.ts';
@@ -21,6 +22,8 @@ export interface NodeHostOptions {
   readonly metrics: NodeMetrics;
   /** What the node opened so far; its listeners join it. */
   readonly closing: Closing;
+  /** By which the node judges expiry. */
+  readonly expiryClock: ExpiryClock;
   readonly listen: Address;
   readonly http: Address;
   readonly requestTimeoutMs: number;
@@ -44,7 +47,7 @@ const neverAborted = new AbortController().signal;
 
 /** Serves an Upstream, whatever it is, over gRPC and HTTP. */
 export async function hostNode(upstream: Upstream, options: NodeHostOptions): Promise<RunningNode> {
-  const { outside, metrics, closing, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
+  const { outside, metrics, closing, expiryClock, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
   const { clock, logger } = outside;
   const connections = connectionsOf(options);
   const rooms = roomsOf(options);
@@ -58,8 +61,8 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
   const listener = new HttpListener({
     surfaces: [
       // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
-      { name: 'binding', surface: new BindingSurface(upstream, clock, rooms) },
-      { name: 'rest', surface: new RestSurface(upstream, clock, rooms) },
+      { name: 'binding', surface: new BindingSurface(upstream, clock, rooms, expiryClock) },
+      { name: 'rest', surface: new RestSurface(upstream, clock, rooms, expiryClock) },
       { name: 'node', surface: routes, always: true },
     ],
     ...{ clock, logger, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },

@@ -59,7 +59,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
       feedValues: config.feedValues,
     });
     closing.add('edge', () => edge.close());
-    return hostNode(edge, { ...config, outside, metrics, closing });
+    return hostNode(edge, { ...config, outside, metrics, closing, expiryClock: edge.expiryClock });
   });
 }
 

@@ -5,6 +5,7 @@ import { everything } from '../model/filter.ts';
 import type { MemberId } from '../model/position.ts';
 import type { Peer } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
+import type { SettledTime } from '../replication/clocks/settled-time.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/following/follow-loop.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -21,6 +22,8 @@ export interface PeerLinkOptions
   extends PeerSinkOptions,
     Pick<FollowLoopOptions, 'random' | 'probeIntervalMs' | 'silenceMsMax' | 'backoff'> {
   readonly connection: PeerConnection;
+  /** Told what other origins' clocks say. */
+  readonly settled: Pick<SettledTime, 'heard'>;
   readonly self: () => NodeIdentity;
   readonly nonce: string;
   readonly clusterId: () => string | undefined;
@@ -96,6 +99,9 @@ export class PeerLink {
       }),
       sink,
       tracker: this.#tracker,
+      heardClock: ({ node, wallMs, roundTripMs }) => {
+        if (node.id !== options.self().id) options.settled.heard(address, wallMs, roundTripMs);
+      },
       open: () => {
         const clusterId = options.clusterId();
         const node = options.self();

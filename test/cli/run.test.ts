@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -96,6 +96,35 @@ describe('values', () => {
     expect((await run('get flags -')).output).toBe('dash');
     await run('put flags -- --x -5');
     expect((await run('get flags -- --x')).output).toBe('-5');
+  });
+
+  test('a damaged record is told of by list and export, which go past it and end with 1', async () => {
+    const { run, runWords, node } = commandLine();
+    for (const key of ['a', 'b', 'c']) await run(`put flags ${key} v`);
+    node.damaged.add('b');
+    const listed = await run('list flags');
+    expect(listed).toMatchObject({ exitCode: 1, output: 'a\nc\n' });
+    expect(listed.notes.join()).toMatch(/^the record of "b" is damaged/);
+    const json = await run('list flags --json');
+    expect(
+      json.output
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { name: string }).name),
+    ).toEqual(['a', 'c']);
+    expect(json).toMatchObject({ exitCode: 1, notes: ['{"damaged":"b"}'] });
+    const exported = await run('export flags');
+    expect(
+      exported.output
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { key: string }).key),
+    ).toEqual(['a', 'c']);
+    expect(exported).toMatchObject({ exitCode: 1 });
+    expect(exported.notes.at(-1)).toBe('1 damaged records are missing from the export');
+    const output = join(folder, 'damaged.ndjson');
+    expect(await runWords(['export', 'flags', '--output', output])).toMatchObject({ exitCode: 1 });
+    expect(readFileSync(output, 'utf8').trim().split('\n')).toHaveLength(2);
   });
 
   test('a missing key exits 3 and prints nothing', async () => {

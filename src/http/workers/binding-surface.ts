@@ -6,7 +6,7 @@ import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { httpStatus } from '../http-status.ts';
 import type { HttpSurface } from '../surface.ts';
@@ -44,12 +44,14 @@ interface Exchange {
 export class BindingSurface implements HttpSurface {
   readonly #upstream: Upstream;
   readonly #clock: Clock;
+  readonly #expiryClock: ExpiryClock;
   readonly #rooms: Rooms;
 
-  constructor(upstream: Upstream, clock: Clock, rooms: Rooms) {
+  constructor(upstream: Upstream, clock: Clock, rooms: Rooms, expiryClock: ExpiryClock) {
     this.#rooms = rooms;
     this.#upstream = upstream;
     this.#clock = clock;
+    this.#expiryClock = expiryClock;
   }
 
   matches(request: IncomingMessage): boolean {
@@ -118,7 +120,7 @@ export class BindingSurface implements HttpSurface {
     const { query } = target;
     const expiry = parseExpiration(
       { expiration: query.get('expiration'), ttl: query.get('expiration_ttl') },
-      this.#clock.wallMs(),
+      this.#expiryClock.nowMs(),
     );
     const metadata = checkMetadata(metadataFromHeader(request.headers['cf-kv-metadata']));
     const options = {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
 import { parseNamespaceId, registryNamespace } from '../../model/namespace.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import type { HttpSurface } from '../surface.ts';
 import { sendFailure } from './envelope.ts';
@@ -49,12 +49,14 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
 export class RestSurface implements HttpSurface {
   readonly #upstream: Upstream;
   readonly #clock: Clock;
+  readonly #expiryClock: ExpiryClock;
   readonly #rooms: Rooms;
 
-  constructor(upstream: Upstream, clock: Clock, rooms: Rooms) {
+  constructor(upstream: Upstream, clock: Clock, rooms: Rooms, expiryClock: ExpiryClock) {
     this.#rooms = rooms;
     this.#upstream = upstream;
     this.#clock = clock;
+    this.#expiryClock = expiryClock;
   }
 
   matches(request: IncomingMessage): boolean {
@@ -63,6 +65,7 @@ export class RestSurface implements HttpSurface {
 
   async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
     const [upstream, clock, rooms] = [this.#upstream, this.#clock, this.#rooms];
+    const expiryClock = this.#expiryClock;
     let endpoint = unknownEndpoint;
     try {
       const { path, query } = parseTarget(request.url);
@@ -71,7 +74,7 @@ export class RestSurface implements HttpSurface {
       await withinDeadline(call, clock, (within) => {
         if (endpoint !== unknownEndpoint && pattern !== '') checkId(id);
         const key = encodedKey === undefined ? '' : decodeKey(encodedKey);
-        return endpoint.run({ request, response, query, upstream, clock, rooms, call: within }, id, key);
+        return endpoint.run({ request, response, query, upstream, expiryClock, rooms, call: within }, id, key);
       });
     } catch (thrown) {
       sendFailure(response, endpoint.operation, thrown);

@@ -65,9 +65,9 @@ export async function getMetadata(exchange: RestExchange, id: string, key: strin
 }
 
 export async function putValue(exchange: RestExchange, id: string, key: string): Promise<void> {
-  const { query, clock, upstream, call, response } = exchange;
+  const { query, expiryClock, upstream, call, response } = exchange;
   const times = { expiration: query.get('expiration'), ttl: query.get('expiration_ttl') };
-  const expiry = parseExpiration(times, clock.wallMs());
+  const expiry = parseExpiration(times, expiryClock.nowMs());
   await withPut(exchange, async ({ value, metadata }) => {
     if (value.byteLength > limits.valueBytesMax) throw valueTooLong(value.byteLength);
     const put = putMutation(key, value, { metadata, expiry });

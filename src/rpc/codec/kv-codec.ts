@@ -1,6 +1,15 @@
-import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance, Source } from '../../model/key-value.ts';
+import type {
+  GetAnswer,
+  GetRequest,
+  ListAnswer,
+  ListedKey,
+  ListRequest,
+  Provenance,
+  Source,
+} from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { Record as StoredRecord } from '../../model/record.ts';
+import { bottomStamp } from '../../model/stamp.ts';
 import type { RecordBodies } from './record-body.ts';
 import {
   decodeBound,
@@ -67,6 +76,7 @@ export interface WireListResponse {
     metadata?: string | null;
     expiresAt?: number | null;
     valueBytes: number;
+    damaged?: boolean;
   }>;
   readonly cursor: string;
   readonly provenance: WireProvenance | null;
@@ -192,23 +202,29 @@ export function decodeList({ namespace, prefix, limit, cursor, options, session 
 
 export function encodeListAnswer(answer: ListAnswer): WireListResponse {
   return {
-    keys: answer.keys.map(({ stamp, ...rest }) => ({ ...rest, version: stamp })),
+    keys: answer.keys.map(({ stamp, ...rest }) => ({ ...rest, version: rest.damaged ? '' : stamp })),
     cursor: answer.cursor ?? '',
     provenance: encodeProvenance(answer),
     session: encodeSession(answer.session),
   };
 }
 
+function decodeListedKey(listed: WireListResponse['keys'][number]): ListedKey {
+  const { key, version, metadata, expiresAt, valueBytes, damaged } = listed;
+  if (damaged === true) return { key, damaged, stamp: bottomStamp, valueBytes };
+  return {
+    key,
+    stamp: decodeStamp(version),
+    valueBytes,
+    ...optional('metadata', metadata),
+    ...optional('expiresAt', expiresAt),
+  };
+}
+
 export function decodeListAnswer({ keys, cursor, provenance, session }: WireListResponse): ListAnswer {
   return {
     ...decodeProvenance(provenance, session),
-    keys: keys.map(({ key, version, metadata, expiresAt, valueBytes }) => ({
-      key,
-      stamp: decodeStamp(version),
-      valueBytes,
-      ...optional('metadata', metadata),
-      ...optional('expiresAt', expiresAt),
-    })),
+    keys: keys.map(decodeListedKey),
     ...(cursor === '' ? {} : { cursor }),
   };
 }

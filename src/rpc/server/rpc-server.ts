@@ -178,8 +178,12 @@ export class RpcServer {
 function sessionGuard(options: RpcServerOptions, uploads: UploadGuard, observer: RpcObserver): SessionGuard {
   const { clock, callsMax = bounds.callsMax } = options;
   const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax = connectionsMax } = options;
+  const methods = Object.values(services).flatMap(({ service }) => Object.values(service));
+  const unary = new Set(methods.filter(({ responseStream }) => !responseStream).map(({ path }) => path));
   return new SessionGuard({
     ...{ clock, uploads, connectionsMax, connectionsPerAddressMax, callsMax },
+    isUnary: (path) => unary.has(path),
+    idleMs: options.requestTimeoutMs,
     rejected: (reason) => observer.answered('none', 'RESOURCE_EXHAUSTED', reason, 0),
   });
 }

@@ -31,10 +31,11 @@ export async function serveOrigin(
   const upstream = around(opened.origin);
   // As many bodies at once as eight whose length is not told.
   const rooms = roomsOf(8 * limits.valueBytesMax);
+  const expiryClock = { nowMs: () => systemClock.wallMs() };
   const listener = new HttpListener({
     surfaces: [
-      { name: 'binding', surface: new BindingSurface(upstream, systemClock, rooms) },
-      { name: 'rest', surface: new RestSurface(upstream, systemClock, rooms) },
+      { name: 'binding', surface: new BindingSurface(upstream, systemClock, rooms, expiryClock) },
+      { name: 'rest', surface: new RestSurface(upstream, systemClock, rooms, expiryClock) },
     ],
     clock: systemClock,
     logger: silentLogger,
