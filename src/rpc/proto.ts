@@ -1,32 +1,65 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type GrpcObject, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
-import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { type MethodDefinition, makeGenericClientConstructor, type ServiceClientConstructor } from '@grpc/grpc-js';
+import protobuf from 'protobufjs/light.js';
 
 const protoDirectory = fileURLToPath(new URL('../../proto', import.meta.url));
-const protoNames = ['record', 'kv', 'feed', 'cluster'].map((file) => `meridian/v1/${file}.proto`);
+const packageName = 'meridian.v1';
 
 /** The files of proto/, by the names under which they import each other. */
-export const protoFiles = protoNames.map((name) => ({ name, path: join(protoDirectory, name) }));
+export const protoFiles = ['record', 'kv', 'feed', 'cluster'].map((file) => {
+  const name = `meridian/v1/${file}.proto`;
+  return { name, path: join(protoDirectory, name) };
+});
 
-/** The messages and services of proto/, with numbers for 64-bit integers (sequences stay below 2⁵³). */
-const packageDefinition: PackageDefinition = loadSync(protoNames, {
-  includeDirs: [protoDirectory],
+/**
+ * The messages and services of proto/, as `npm run messages` reads them from there. To parse the .proto files, and to
+ * load what parses them, was a third of what a short command costs.
+ */
+export const definitions = protobuf.Root.fromJSON({
+  nested: {
+    meridian: { nested: { v1: { nested: JSON.parse(readFileSync(join(protoDirectory, 'messages.json'), 'utf8')) } } },
+  },
+}).resolveAll();
+
+/** What a message becomes in JavaScript: numbers for 64-bit integers (sequences stay below 2⁵³), a value in each field. */
+const conversion: protobuf.IConversionOptions = {
   longs: Number,
   enums: String,
   defaults: true,
   oneofs: true,
   arrays: true,
   objects: true,
-});
-
-const loaded = loadPackageDefinition(packageDefinition);
+};
 
 function service(name: string): ServiceClientConstructor {
-  let at: GrpcObject[string] | undefined = loaded;
-  for (const part of ['meridian', 'v1', name]) at = (at as GrpcObject | undefined)?.[part];
-  if (at === undefined) throw new Error(`proto/ defines no service ${name}`);
-  return at as ServiceClientConstructor;
+  const { methodsArray } = definitions.lookupService(`${packageName}.${name}`);
+  const methods = methodsArray.map((method) => [method.name, methodOf(method, name)] as const);
+  return makeGenericClientConstructor(Object.fromEntries(methods), name);
+}
+
+function methodOf(method: protobuf.Method, serviceName: string): MethodDefinition<object, object> {
+  const { name, requestStream, responseStream, resolvedRequestType: request, resolvedResponseType: response } = method;
+  if (request === null || response === null) throw new Error(`proto/ does not define what ${name} takes and gives`);
+  return {
+    path: `/${packageName}.${serviceName}/${name}`,
+    requestStream: requestStream === true,
+    responseStream: responseStream === true,
+    requestSerialize: (message) => encode(request, message),
+    requestDeserialize: (bytes) => decode(request, bytes),
+    responseSerialize: (message) => encode(response, message),
+    responseDeserialize: (bytes) => decode(response, bytes),
+    originalName: `${name.charAt(0).toLowerCase()}${name.slice(1)}`,
+  };
+}
+
+function encode(type: protobuf.Type, message: object): Buffer {
+  return type.encode(type.fromObject(message)).finish() as Buffer;
+}
+
+function decode(type: protobuf.Type, bytes: Uint8Array): object {
+  return type.toObject(type.decode(bytes), conversion);
 }
 
 export const services = {

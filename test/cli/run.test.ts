@@ -61,14 +61,19 @@ describe('wrong usage exits 2 with one clear line', () => {
 });
 
 describe('help', () => {
+  const names = 'origin edge namespace put get delete list watch import export status member demo bench check options';
+  const commands = [...names.split(' '), 'namespace create', 'member remove'];
+
+  test.each(commands)('of %s has letters of one column alone, as the bundled command expects', async (command) => {
+    const { output } = await commandLine().run(`${command} --help`);
+    expect(output).toContain('Options:');
+    expect(output).not.toMatch(/[\u0300-\u036f\u1100-\u11ff\u2e80-\uffff]|\p{Emoji_Presentation}/u);
+  });
+
   test('it names every command, and each command explains its flags with default and variable', async () => {
     const { exitCode, output } = await commandLine().run('--help');
     expect(exitCode).toBe(0);
-    for (const name of 'origin edge namespace put get delete list watch import export status member demo bench'.split(
-      ' ',
-    )) {
-      expect(output).toContain(`meridian ${name}`);
-    }
+    for (const name of names.split(' ')) expect(output).toContain(`meridian ${name}`);
     const edge = (await commandLine().run('edge --help')).output;
     expect(edge).toContain('--upstream');
     expect(edge.replaceAll(/\s+/g, ' ')).toContain('MERIDIAN_MAX_STALENESS');

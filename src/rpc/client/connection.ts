@@ -3,9 +3,9 @@ import {
   type ClientDuplexStream,
   type ClientReadableStream,
   Metadata,
+  type MethodDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
-import type { MethodDefinition } from '@grpc/proto-loader';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';

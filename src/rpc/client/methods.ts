@@ -1,4 +1,4 @@
-import type { MethodDefinition } from '@grpc/proto-loader';
+import type { MethodDefinition } from '@grpc/grpc-js';
 import { services } from '../proto.ts';
 import type { Service } from './connection.ts';
 

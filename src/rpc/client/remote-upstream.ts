@@ -1,5 +1,4 @@
-import { Metadata, type ServiceError } from '@grpc/grpc-js';
-import type { MethodDefinition } from '@grpc/proto-loader';
+import { Metadata, type MethodDefinition, type ServiceError } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import type {
   DigestRequest,
