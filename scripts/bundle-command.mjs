@@ -11,10 +11,7 @@ const dist = join(root, 'dist');
 const chunks = join(dist, 'command');
 
 /** Packages that begin a graph of their own to be joined; every other one is loaded where it lies when it is needed. */
-const joined = ['yargs', '@grpc/grpc-js', 'protobufjs'];
-
-/** Of grpc-js's own, for services that we do not serve. */
-const unused = '@grpc/proto-loader';
+const joined = ['yargs', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'];
 
 /**
  * How many columns a help text takes. Ours has letters of one column alone; the package that knows all others makes a
@@ -37,7 +34,7 @@ const bundle = await rolldown({
   platform: 'node',
   plugins: [narrowText],
   // What a joined package asks for is joined too.
-  external: (id, from) => id === unused || (isPackage(id) && !isJoined(id) && !(from ?? '').includes('node_modules')),
+  external: (id, from) => isPackage(id) && !isJoined(id) && !(from ?? '').includes('node_modules'),
 });
 const { output } = await bundle.write({
   dir: dist,

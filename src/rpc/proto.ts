@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type MethodDefinition, makeGenericClientConstructor, type ServiceClientConstructor } from '@grpc/grpc-js';
-import protobuf from 'protobufjs/light.js';
+import { makeGenericClientConstructor, type ServiceClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import { fromJSON } from '@grpc/proto-loader';
 
 const protoDirectory = fileURLToPath(new URL('../../proto', import.meta.url));
-const packageName = 'meridian.v1';
 
 /** The files of proto/, by the names under which they import each other. */
 export const protoFiles = ['record', 'kv', 'feed', 'cluster'].map((file) => {
@@ -14,52 +13,22 @@ export const protoFiles = ['record', 'kv', 'feed', 'cluster'].map((file) => {
 });
 
 /**
- * The messages and services of proto/, as `npm run messages` reads them from there. To parse the .proto files, and to
- * load what parses them, was a third of what a short command costs.
+ * The messages and services of proto/, as `npm run messages` reads them from there: to parse the .proto files was much of
+ * what a short command costs. 64-bit integers are numbers, as sequences stay below 2⁵³.
  */
-export const definitions = protobuf.Root.fromJSON({
-  nested: {
-    meridian: { nested: { v1: { nested: JSON.parse(readFileSync(join(protoDirectory, 'messages.json'), 'utf8')) } } },
+const packageDefinition = fromJSON(
+  {
+    nested: {
+      meridian: { nested: { v1: { nested: JSON.parse(readFileSync(join(protoDirectory, 'messages.json'), 'utf8')) } } },
+    },
   },
-}).resolveAll();
-
-/** What a message becomes in JavaScript: numbers for 64-bit integers (sequences stay below 2⁵³), a value in each field. */
-const conversion: protobuf.IConversionOptions = {
-  longs: Number,
-  enums: String,
-  defaults: true,
-  oneofs: true,
-  arrays: true,
-  objects: true,
-};
+  { longs: Number, enums: String, defaults: true, oneofs: true, arrays: true, objects: true },
+);
 
 function service(name: string): ServiceClientConstructor {
-  const { methodsArray } = definitions.lookupService(`${packageName}.${name}`);
-  const methods = methodsArray.map((method) => [method.name, methodOf(method, name)] as const);
-  return makeGenericClientConstructor(Object.fromEntries(methods), name);
-}
-
-function methodOf(method: protobuf.Method, serviceName: string): MethodDefinition<object, object> {
-  const { name, requestStream, responseStream, resolvedRequestType: request, resolvedResponseType: response } = method;
-  if (request === null || response === null) throw new Error(`proto/ does not define what ${name} takes and gives`);
-  return {
-    path: `/${packageName}.${serviceName}/${name}`,
-    requestStream: requestStream === true,
-    responseStream: responseStream === true,
-    requestSerialize: (message) => encode(request, message),
-    requestDeserialize: (bytes) => decode(request, bytes),
-    responseSerialize: (message) => encode(response, message),
-    responseDeserialize: (bytes) => decode(response, bytes),
-    originalName: `${name.charAt(0).toLowerCase()}${name.slice(1)}`,
-  };
-}
-
-function encode(type: protobuf.Type, message: object): Buffer {
-  return type.encode(type.fromObject(message)).finish() as Buffer;
-}
-
-function decode(type: protobuf.Type, bytes: Uint8Array): object {
-  return type.toObject(type.decode(bytes), conversion);
+  const definition = packageDefinition[`meridian.v1.${name}`];
+  if (definition === undefined) throw new Error(`proto/ defines no service ${name}`);
+  return makeGenericClientConstructor(definition as ServiceDefinition, name);
 }
 
 export const services = {
