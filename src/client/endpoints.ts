@@ -62,17 +62,15 @@ export class Endpoints {
     for (const node of this.#nodes) node.close();
   }
 
-  async #each<T>(ask: (node: RemoteNode) => Promise<T>, mayMoveOn: (error: unknown) => boolean): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const node = this.current;
-      try {
-        return await ask(node);
-      } catch (error) {
-        if (!mayMoveOn(error)) throw error;
-        this.moveOnFrom(node);
-        if (attempt >= Math.max(this.#nodes.length, attemptsMin)) throw error;
-      }
-    }
+  /** The common call is answered by the first that is asked, and pays for no more than one promise here. */
+  #each<T>(ask: (node: RemoteNode) => Promise<T>, mayMoveOn: (error: unknown) => boolean, attempt = 1): Promise<T> {
+    const node = this.current;
+    return ask(node).catch((error: unknown) => {
+      if (!mayMoveOn(error)) throw error;
+      this.moveOnFrom(node);
+      if (attempt >= Math.max(this.#nodes.length, attemptsMin)) throw error;
+      return this.#each(ask, mayMoveOn, attempt + 1);
+    });
   }
 }
 

@@ -244,6 +244,8 @@ describe('an operation', () => {
     const seen: Array<[GetRequest, number]> = [];
     const { pipeline } = await pipelineTo({
       get: async (request, call) => {
+        // Whoever passes a call on makes another one of it.
+        expect({ ...call }.signal.aborted).toBe(false);
         seen.push([request, call.deadlineMs - systemClock.monotonicMs()]);
         return answerOf(request.key);
       },

@@ -74,6 +74,7 @@ export class Pipeline implements AnswerTaker {
   #sent = 0;
   #cancelled: number[] = [];
   #lastId = 0;
+  #lastTerms: { readonly terms: TermsOf; readonly timeoutMs: number; readonly bytes: Buffer } | undefined;
   #isPlanned = false;
   #isDraining = true;
   #isClosed = false;
@@ -178,7 +179,7 @@ export class Pipeline implements AnswerTaker {
     const serialize = methods.pipeline.requestSerialize;
     const parts: Buffer[] = [];
     const nowMs = this.#options.clock.monotonicMs();
-    const shared: Array<{ readonly terms: TermsOf; readonly deadlineMs: number }> = [];
+    const shared: Array<{ readonly terms: TermsOf; readonly timeoutMs: number }> = [];
     const gets = new WireWriter(
       operations.reduce((sum, { key, mutation }) => sum + (mutation ? 0 : getBytesMax(key)), 0),
     );
@@ -187,9 +188,11 @@ export class Pipeline implements AnswerTaker {
       const { id, key, terms, mutation, call } = operation;
       let place = shared.length - 1;
       const last = shared[place];
-      if (last === undefined || !isLike(last.terms, terms) || last.deadlineMs !== Math.round(call.deadlineMs)) {
-        place = shared.push({ terms, deadlineMs: Math.round(call.deadlineMs) }) - 1;
-        parts.push(encodeTerms({ ...terms, timeoutMs: Math.max(1, call.deadlineMs - nowMs) }, serialize));
+      // In whole milliseconds, so that most messages of a client have the same terms: those are encoded once.
+      const timeoutMs = Math.max(1, Math.ceil(call.deadlineMs - nowMs));
+      if (last === undefined || last.timeoutMs !== timeoutMs || !isLike(last.terms, terms)) {
+        place = shared.push({ terms, timeoutMs }) - 1;
+        parts.push(this.#encodedTerms(terms, timeoutMs));
       }
       if (mutation === undefined) writeGet(gets, id, place, key);
       else parts.push(encodeMutation(id, place, mutation, serialize));
@@ -197,6 +200,14 @@ export class Pipeline implements AnswerTaker {
     if (this.#cancelled.length > 0) parts.push(encodeCancel(this.#cancelled.splice(0), serialize));
     if (gets.at > 0) parts.push(gets.written());
     return Buffer.concat(parts);
+  }
+
+  #encodedTerms(terms: TermsOf, timeoutMs: number): Buffer {
+    const last = this.#lastTerms;
+    if (last !== undefined && last.timeoutMs === timeoutMs && isLike(last.terms, terms)) return last.bytes;
+    const bytes = encodeTerms({ ...terms, timeoutMs }, methods.pipeline.requestSerialize);
+    this.#lastTerms = { terms, timeoutMs, bytes };
+    return bytes;
   }
 
   #connect(): ClientDuplexStream<Buffer, Buffer> {

@@ -133,8 +133,30 @@ export function encodeCancel(ids: readonly number[], serialize: Serialize): Buff
   return serialize({ cancel: ids });
 }
 
+/** The terms of a stream's messages. Those of one client are mostly the same, so the last ones are kept, with their bytes. */
+export class TermsReader {
+  readonly #deserialize: Deserialize;
+  #bytes: Buffer = Buffer.alloc(0);
+  #terms: ReadonlyArray<ReadTerms | Error> = [];
+
+  constructor(deserialize: Deserialize) {
+    this.#deserialize = deserialize;
+  }
+
+  read(bytes: Buffer): ReadonlyArray<ReadTerms | Error> {
+    if (bytes.equals(this.#bytes)) return this.#terms;
+    this.#terms = decodeTerms(bytes, this.#deserialize);
+    this.#bytes = Buffer.from(bytes);
+    return this.#terms;
+  }
+}
+
 /** @throws INVALID_ARGUMENT where the message cannot be read */
-export function decodePipelineRequest(bytes: Buffer, deserialize: Deserialize): PipelineRequest {
+export function decodePipelineRequest(
+  bytes: Buffer,
+  deserialize: Deserialize,
+  termsReader = new TermsReader(deserialize),
+): PipelineRequest {
   const reader = new WireReader(bytes);
   const terms: Array<ReadTerms | Error> = [];
   const operations: Operation[] = [];
@@ -144,7 +166,7 @@ export function decodePipelineRequest(bytes: Buffer, deserialize: Deserialize): 
     const tag = reader.varint();
     if (tag === tags.terms) {
       reader.at = reader.content();
-      terms.push(...decodeTerms(bytes.subarray(begin, reader.at), deserialize));
+      terms.push(...termsReader.read(bytes.subarray(begin, reader.at)));
     } else if (tag === tags.operation) {
       const end = reader.content();
       operations.push(readGet(reader, end) ?? decodeOperation(bytes.subarray(begin, end), deserialize));

@@ -12,6 +12,7 @@ import {
   type PipelineRequest,
   type ReadTerms,
   type Serialize,
+  TermsReader,
 } from '../codec/pipeline-requests.ts';
 import { encodeFailure, encodeWritten } from '../codec/pipeline-responses.ts';
 import type { RecordBodies } from '../codec/record-body.ts';
@@ -92,6 +93,7 @@ class PipelineStream {
   readonly #caller: string;
   readonly #sender: AnswerSender;
   readonly #running: RunningOperations;
+  readonly #terms: TermsReader;
   #ended: (() => void) | undefined;
 
   constructor(options: PipelineOptions, served: Served, signal: AbortSignal) {
@@ -100,6 +102,7 @@ class PipelineStream {
     this.#signal = signal;
     this.#call = callOf(served, options);
     this.#caller = served.getPeer();
+    this.#terms = new TermsReader(options.deserialize);
     const write = (message: Buffer, taken: () => void) => served.write(message, taken);
     this.#sender = new AnswerSender({ ...options, caller: this.#caller, write });
     this.#running = new RunningOperations(options.clock, (id) => {
@@ -162,7 +165,7 @@ class PipelineStream {
   }
 
   #decode(message: Buffer, held: HeldRequest | undefined): Taken {
-    const { cancelled, ...request } = decodePipelineRequest(message, this.#options.deserialize);
+    const { cancelled, ...request } = decodePipelineRequest(message, this.#options.deserialize, this.#terms);
     for (const id of cancelled) this.#running.cancel(id);
     const count = request.operations.length;
     if (count > operationsMax) throw tooManyOperations(count);
@@ -247,7 +250,7 @@ class PipelineStream {
     );
     this.#running.begin(id, operation);
     this.#ended ??= calls.begin();
-    run(operation).then(
+    run(operation.call).then(
       ({ send, drop }) => {
         if (this.#running.end(id, operation)) send();
         else drop();

@@ -3,32 +3,36 @@ import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Deadlines } from '../../runtime/deadlines.ts';
 
-/** An operation that is not answered yet, as the call that it makes. */
-export class RunningOperation implements Call {
-  readonly deadlineMs: number;
-  readonly hops: number;
-  readonly forwarded?: true;
+/** An operation that is not answered yet, and the call that it makes. */
+export class RunningOperation {
+  /** Its signal is made when it is first looked at: most operations never do. An own property, as calls are copied. */
+  readonly call: Call;
   #controller: AbortController | undefined;
   #givenUp: MeridianError | undefined;
 
   constructor({ hops, forwarded }: Pick<Call, 'hops' | 'forwarded'>, deadlineMs: number) {
-    this.deadlineMs = deadlineMs;
-    this.hops = hops ?? 0;
-    if (forwarded === true) this.forwarded = forwarded;
-  }
-
-  /** Made when it is first looked at: most operations never do. */
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#givenUp !== undefined) this.#controller.abort(this.#givenUp);
-    }
-    return this.#controller.signal;
+    const signal = () => this.#signal();
+    this.call = {
+      deadlineMs,
+      get signal() {
+        return signal();
+      },
+      ...(hops === undefined ? {} : { hops }),
+      ...(forwarded === undefined ? {} : { forwarded }),
+    };
   }
 
   giveUp(why: MeridianError): void {
     this.#givenUp ??= why;
     this.#controller?.abort(this.#givenUp);
+  }
+
+  #signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#givenUp !== undefined) this.#controller.abort(this.#givenUp);
+    }
+    return this.#controller.signal;
   }
 }
 
@@ -54,7 +58,7 @@ export class RunningOperations {
 
   begin(id: number, operation: RunningOperation): void {
     this.#running.set(id, operation);
-    this.#deadlines.add(operation.deadlineMs);
+    this.#deadlines.add(operation.call.deadlineMs);
   }
 
   /** False where it was answered already: its answer comes too late. */
@@ -76,7 +80,8 @@ export class RunningOperations {
   #endLate(nowMs: number): number {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const [id, operation] of this.#running) {
-      if (operation.deadlineMs > nowMs) nextMs = Math.min(nextMs, operation.deadlineMs);
+      const { deadlineMs } = operation.call;
+      if (deadlineMs > nowMs) nextMs = Math.min(nextMs, deadlineMs);
       else {
         this.#running.delete(id);
         operation.giveUp(tooLate());
