@@ -7,7 +7,8 @@ import type { Peer } from '../model/upstream.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/following/follow-loop.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { openedLater } from './membership/admission.ts';
+import { openedLater, sideGivenUp } from './membership/admission.ts';
+import { clusterView } from './membership/sides.ts';
 import { PeerSink, type PeerSinkOptions } from './peer-sink.ts';
 
 /** Another origin as it is reached: closed by whoever opened it. */
@@ -67,6 +68,8 @@ export class PeerLink {
     this.#connection = connection;
     this.#sink = sink;
     this.#tracker = new StalenessTracker(clock, options.clockSkewMsMax);
+    const { logs } = options.ledger.registry;
+    let toldRemovals = 0;
     this.#loop = new FollowLoop({
       scope: `peer ${address}`,
       upstream: () => ({
@@ -83,7 +86,10 @@ export class PeerLink {
           this.#answers = error.code !== 'UNAVAILABLE' || isOfOneThatAnswers(error);
           this.#clocksDiffer = error.details.reason === 'clock-skew';
           const { reason } = error.details;
-          if (reason === 'removed') options.mustLeave('new', error.message);
+          // Judged by what was told: where more is known by now, the peer judges again.
+          const isJudged = logs.removals().size === toldRemovals;
+          if (reason === 'removed' && isJudged) options.mustLeave('new', error.message);
+          if (reason === sideGivenUp && isJudged) options.mustLeave('same', error.message);
           if (reason === 'below-floor') options.mustLeave('same', error.message);
           if (reason === openedLater) options.mustStop(error.message);
         },
@@ -94,6 +100,7 @@ export class PeerLink {
         const clusterId = options.clusterId();
         const node = options.self();
         const opening = options.opening();
+        toldRemovals = logs.removals().size;
         return {
           protocol: feedProtocol,
           node,
@@ -104,6 +111,7 @@ export class PeerLink {
           values,
           ...(opening === undefined ? {} : { opening }),
           floor: options.ledger.state.floor,
+          view: clusterView(options.ledger.registry, node.id as MemberId),
         };
       },
       clock,

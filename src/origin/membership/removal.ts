@@ -200,7 +200,9 @@ export class Removals {
         reason: 'removal-late',
       });
     }
-    return { removal: { name: target.name, successor: ownLog.member, members: others }, missing };
+    const enough = reports.length >= needed;
+    const decided = { members: others, enough, reports: reports.length };
+    return { removal: { name: target.name, successor: ownLog.member, ...decided }, missing };
   }
 
   /** Waits for what was reported of the member's logs. @throws UNAVAILABLE where it does not come in time */
