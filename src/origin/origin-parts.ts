@@ -146,6 +146,7 @@ export class OriginParts {
         membership.checkTakes();
         this.removals.mayTake(peer);
       },
+      mayAcknowledge: (peer) => this.removals.mayAcknowledge(peer),
       mustLeave: (as, why) => membership.leave(as, why),
       mustStop: (why) => membership.replace(why),
       tookBeyond: () => this.#rewrite.notice(),

@@ -9,7 +9,8 @@ import type { SettledTime } from '../replication/clocks/settled-time.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/following/follow-loop.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { openedLater } from './membership/admission.ts';
+import { openedLater, sideGivenUp } from './membership/admission.ts';
+import { clusterView } from './membership/sides.ts';
 import { PeerSink, type PeerSinkOptions } from './peer-sink.ts';
 
 /** Another origin as it is reached: closed by whoever opened it. */
@@ -76,6 +77,8 @@ export class PeerLink {
     this.#connection = connection;
     this.#sink = sink;
     this.#tracker = new StalenessTracker(clock, options.clockSkewMsMax);
+    const { logs } = options.ledger.registry;
+    let toldRemovals = 0;
     this.#loop = new FollowLoop({
       scope: `peer ${address}`,
       upstream: () => ({
@@ -92,7 +95,10 @@ export class PeerLink {
           this.#answers = error.code !== 'UNAVAILABLE' || isOfOneThatAnswers(error);
           this.#clocksDiffer = error.details.reason === 'clock-skew';
           const { reason } = error.details;
-          if (reason === 'removed') options.mustLeave('new', error.message);
+          // Judged by what was told: where more is known by now, the peer judges again.
+          const isJudged = logs.removals().size === toldRemovals;
+          if (reason === 'removed' && isJudged) options.mustLeave('new', error.message);
+          if (reason === sideGivenUp && isJudged) options.mustLeave('same', error.message);
           if (reason === 'below-floor') options.mustLeave('same', error.message);
           if (reason === openedLater) options.mustStop(error.message);
         },
@@ -107,6 +113,7 @@ export class PeerLink {
         const node = options.self();
         const opening = options.opening();
         const floor = options.floor();
+        toldRemovals = logs.removals().size;
         return {
           protocol: feedProtocol,
           node,
@@ -117,6 +124,7 @@ export class PeerLink {
           values,
           ...(opening === undefined ? {} : { opening }),
           ...(floor === undefined ? {} : { floor }),
+          view: clusterView(options.ledger.registry, node.id as MemberId),
         };
       },
       clock,

@@ -119,3 +119,33 @@ it('a home does not move to a member of which the one asked has yet to hear that
   const moved = await group.until(group.at('a').moveHome(namespace.id, 'b', group.call()));
   expect(moved.namespace.home).toBe(b.identity.id);
 });
+
+describe('a title whose namespace another change gave another title', () => {
+  it('is free', async () => {
+    const group = new OriginGroup();
+    await group.open('a');
+    await group.until(group.at('a').create('t', group.call()));
+    await group.open('b', ['a']);
+    await group.ready('b');
+    await group.settled('a', 'b');
+    group.cut('a', 'b');
+    await group.pass(400);
+    await group.remove('b', 'a', true);
+    // At the home as b knows it, at the home as a knows it still, and again at the one, which wins.
+    await group.until(group.at('b').rename('t', 'v', group.call()));
+    await group.until(group.at('a').rename('t', 'u', group.call()));
+    await group.until(group.at('b').rename('v', 'w', group.call()));
+    group.mend('a', 'b');
+    await group.beginsAnew('a');
+    await group.settled('a', 'b');
+    await group.pass(1000);
+    const { id } = (await group.until(group.at('b').create('u', group.call()))).namespace;
+    expect((await group.at('b').namespaces()).map(({ title }) => title)).toEqual(['u', 'w']);
+    expect((await group.at('b').find('u')).id).toBe(id);
+    await expect(group.until(group.at('b').create('u', group.call()))).rejects.toMatchObject({
+      code: 'ALREADY_EXISTS',
+    });
+    await group.until(group.at('b').remove('w', group.call()));
+    expect((await group.at('b').find('u')).id).toBe(id);
+  });
+});
