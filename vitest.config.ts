@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -32,6 +33,9 @@ export default defineConfig({
         test: {
           name: 'external',
           include: ['test/system/external/**/*.test.ts'],
+          // Made for Workers: it imports from their runtime, beside the part that a test uses.
+          server: { deps: { inline: ['@hono-rate-limiter/cloudflare'] } },
+          alias: { 'cloudflare:workers': resolve('test/system/external/workers-runtime.mjs') },
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 120_000,

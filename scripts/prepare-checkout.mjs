@@ -39,10 +39,10 @@ if (missingPackages()) {
 }
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 const built = join(root, 'dist/cli/main.js');
-const stale = ['src', 'tsconfig.json', 'package-lock.json'].some(
+const stale = ['src', 'proto', 'tsconfig.json', 'package-lock.json', 'scripts/bundle-command.mjs'].some(
   (path) => !existsSync(built) || newestMs(path) > statSync(built).mtimeMs,
 );
 if (stale) {
   process.stderr.write('building dist …\n');
-  run('node', [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.']);
+  run('npm', ['run', '--silent', 'build']);
 }

@@ -61,9 +61,10 @@ export class Gate implements Entrance {
     const hash = hashOfToken(text);
     const id = tokenIdOf(text);
     const token = id === undefined ? undefined : source.token(id);
-    const isAdmin = areEqual(hash, adminHash());
-    if (areEqual(hash, token?.hash) && token !== undefined) return tokenGrant(token, text, source, clock);
-    if (isAdmin) return adminGrant(text, () => adminHash() === hash);
+    // One comparison, whichever of the two it is.
+    const isEqual = areEqual(hash, token === undefined ? adminHash() : token.hash);
+    if (isEqual && token !== undefined) return tokenGrant(token, text, source, clock);
+    if (isEqual) return adminGrant(text, () => adminHash() === hash);
     // It may be valid, and whoever brings it is not to be told that it is not.
     if (id !== undefined && !source.knowsTokens()) throw notYet();
     throw this.#refused(address);

@@ -17,12 +17,12 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   terminal: processTerminal(systemClock),
   clock: systemClock,
   random: systemRandom,
-  connect: async ({ endpoints, timeoutMs, ...given }) => {
+  connect: async ({ endpoints, timeoutMs, protocol, ...given }) => {
     const [token, tls] = [await readClientToken(given), await readClientTls(given)];
     // Help, and whatever is refused before it begins, need no network library.
     const { connect } = await import('../client/connect.ts');
     const brings = { ...(token === undefined ? {} : { token }), ...(tls === undefined ? {} : { tls }) };
-    return connect({ endpoints: endpoints.map(formatAddress), timeoutMs, ...brings });
+    return connect({ endpoints: endpoints.map(formatAddress), timeoutMs, protocol, ...brings });
   },
   commandLine: () => {
     try {

@@ -26,18 +26,25 @@ export interface BatchResult {
 }
 
 /** A user's mutations as the model's. @throws TypeError, INVALID_ARGUMENT: of several, naming the one that is refused */
-export function toMutations(mutations: readonly BatchMutation[]): Promise<readonly Mutation[]> {
+export async function toMutations(mutations: readonly BatchMutation[]): Promise<readonly Mutation[]> {
   const count = mutations.length;
-  return Promise.all(
-    mutations.map((mutation, index) =>
-      toMutation(mutation).catch((error: unknown) => {
-        throw count === 1 ? error : named(`mutation ${index} of ${count}`, error);
-      }),
-    ),
-  );
+  const made = mutations.map((mutation, index) => {
+    const refuse = (error: unknown): never => {
+      throw count === 1 ? error : named(`mutation ${index} of ${count}`, error);
+    };
+    try {
+      const one = toMutation(mutation);
+      return one instanceof Promise ? one.catch(refuse) : one;
+    } catch (error) {
+      // A stream before it may fail too, so that each failure has somebody who waits for it.
+      return Promise.reject(error).catch(refuse);
+    }
+  });
+  return made.some((one) => one instanceof Promise) ? Promise.all(made) : (made as readonly Mutation[]);
 }
 
-async function toMutation(mutation: BatchMutation): Promise<Mutation> {
+/** At once, unless its value is a stream: a batch of a thousand small records makes no promise for each. */
+function toMutation(mutation: BatchMutation): Mutation | Promise<Mutation> {
   const { kind, key }: { readonly kind: unknown; readonly key: unknown } = mutation;
   if (kind !== 'put' && kind !== 'delete') throw new TypeError(`a mutation is a put or a delete, not ${String(kind)}`);
   if (typeof key !== 'string') throw new TypeError(`a key must be a string, not ${String(key)}`);
@@ -47,13 +54,15 @@ async function toMutation(mutation: BatchMutation): Promise<Mutation> {
   if (mutation.kind === 'delete') return { kind: 'delete', ...common };
   const expiry = toExpiry(mutation);
   const metadata = toMetadata(mutation);
-  return {
+  const withValue = (value: Uint8Array): Mutation => ({
     kind: 'put',
     ...common,
-    value: await encodeValue(mutation.value),
+    value,
     ...(metadata === undefined ? {} : { metadata }),
     ...(expiry === undefined ? {} : { expiry }),
-  };
+  });
+  const value = encodeValue(mutation.value);
+  return value instanceof Promise ? value.then(withValue) : withValue(value);
 }
 
 function toCondition({ ifAbsent, ifVersion }: ConditionOptions): Condition | undefined {

@@ -40,34 +40,43 @@ export async function inCall<T>(
       reason: 'bad-timeout',
     });
   }
-  const runUntil = async (signal: AbortSignal) => {
+  const begin = (signal: AbortSignal): Promise<T> => {
     if (signal.aborted) {
       const why = closing.aborted ? 'the client is closed' : 'the call was aborted before it began';
       throw new MeridianError('CANCELLED', why, { reason: 'cancelled', cause: signal.reason });
     }
-    return patiently(context, { deadlineMs: clock.monotonicMs() + limit, signal }, run);
+    const call = { deadlineMs: clock.monotonicMs() + limit, signal };
+    return run(call).catch((error: unknown) => again(context, call, run, error));
   };
   // The common call has no signal of its own, and pays for no combination.
-  return options.signal === undefined ? runUntil(closing) : withEither([closing, options.signal], runUntil);
+  return options.signal === undefined ? begin(closing) : withEither([closing, options.signal], async (s) => begin(s));
 }
 
 /**
  * What is refused with a delay was not begun, writes neither, so that it can be asked again. The delay doubles with each
  * try, and is drawn from once to twice that, so that those who were refused together do not come back together.
  */
-async function patiently<T>({ clock, random }: ClientContext, call: Call, run: (call: Call) => Promise<T>): Promise<T> {
+async function again<T>(
+  { clock, random }: ClientContext,
+  call: Call,
+  run: (call: Call) => Promise<T>,
+  refusal: unknown,
+): Promise<T> {
+  let error = refusal;
   for (let tries = 0; ; tries++) {
+    if (!isMeridianError(error, 'RESOURCE_EXHAUSTED') || tries >= retriesMax) throw error;
+    const { retryAfterMs } = error.details;
+    if (retryAfterMs === undefined) throw error;
+    const waitMs = retryAfterMs * 2 ** tries * (1 + random.fraction());
+    if (clock.monotonicMs() + waitMs >= call.deadlineMs) throw error;
+    const cause = error;
+    await sleep(clock, waitMs, call.signal).catch(() => {
+      throw new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled', cause });
+    });
     try {
       return await run(call);
-    } catch (error) {
-      if (!isMeridianError(error, 'RESOURCE_EXHAUSTED') || tries >= retriesMax) throw error;
-      const { retryAfterMs } = error.details;
-      if (retryAfterMs === undefined) throw error;
-      const waitMs = retryAfterMs * 2 ** tries * (1 + random.fraction());
-      if (clock.monotonicMs() + waitMs >= call.deadlineMs) throw error;
-      await sleep(clock, waitMs, call.signal).catch(() => {
-        throw new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled', cause: error });
-      });
+    } catch (next) {
+      error = next;
     }
   }
 }

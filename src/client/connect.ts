@@ -37,19 +37,31 @@ export interface ConnectOptions {
   readonly token?: string | (() => string);
   /** Default: false, in the clear. True checks nodes by the public certification authorities. */
   readonly tls?: boolean | TlsOptions;
+  /**
+   * `pipeline`: gets and small writes of one turn of the event loop travel in one message of one stream, where the node
+   * serves that; `unary`: each is a call of its own, at several times the cost. Default `pipeline`.
+   */
+  readonly protocol?: 'pipeline' | 'unary';
 }
 
 /**
  * A handle on a cluster. It connects at the first call, reconnects by itself, and holds connections until `close`.
  * @throws INVALID_ARGUMENT where no endpoint is given
  */
-export function connect({ endpoints, timeoutMs = 30_000, sessions = true, token, tls }: ConnectOptions): ClusterHandle {
+export function connect({
+  endpoints,
+  timeoutMs = 30_000,
+  sessions = true,
+  protocol = 'pipeline',
+  ...access
+}: ConnectOptions): ClusterHandle {
   if (endpoints.length === 0) {
     throw new MeridianError('INVALID_ARGUMENT', 'connect needs at least one endpoint', { reason: 'no-endpoint' });
   }
+  const { token } = access;
   const credential = typeof token === 'function' ? token : () => token;
-  const security = clientTls(tls);
-  const over = { clock: systemClock, credential, tls: () => security };
+  const tls = clientTls(access.tls);
+  const over = { clock: systemClock, pipelined: protocol === 'pipeline', credential, tls: () => tls };
   const nodes = endpoints.map((address) => new RemoteUpstream({ address, ...over }));
   return new ClusterHandle({ nodes, clock: systemClock, random: systemRandom, timeoutMs, sessions });
 }

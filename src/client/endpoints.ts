@@ -1,5 +1,6 @@
 import { assert } from '../model/assert.ts';
-import { isMeridianError } from '../model/errors.ts';
+import { isMeridianError, MeridianError } from '../model/errors.ts';
+import type { Mutation } from '../model/key-value.ts';
 import type { RemoteNode } from './remote-node.ts';
 
 /** Of one request, at the least: a connection that is just ending takes what was sent on it with it. */
@@ -7,8 +8,15 @@ const attemptsMin = 2;
 
 /**
  * The nodes that a client may ask, in the user's order. It stays with the one that answered last and moves on when
- * that is unavailable. Reads are asked again elsewhere, or at the only node over a new connection; a write only where
- * it certainly did nothing there, for otherwise it might be applied twice, with another client's write between.
+ * that is unavailable. What failed so is asked again elsewhere, or at the only node over a new connection, where that
+ * is safe:
+ *
+ * - a read always;
+ * - any write that certainly did nothing there, as there was no connection;
+ * - a write with a condition that its own success makes false (`isRepeatable`): it cannot be applied twice. Where the
+ *   repetition finds the condition not met, the first attempt may be why, and the failure says that nobody knows;
+ * - no other write, not even the same put again: between both attempts another client may have written, and read its
+ *   own write, which the second one would overwrite.
  */
 export class Endpoints {
   readonly #nodes: readonly RemoteNode[];
@@ -30,8 +38,19 @@ export class Endpoints {
     return this.#each(ask, (error) => isMeridianError(error, 'UNAVAILABLE'));
   }
 
-  write<T>(ask: (node: RemoteNode) => Promise<T>): Promise<T> {
-    return this.#each(ask, neverSent);
+  async write<T>(ask: (node: RemoteNode) => Promise<T>, mutations: readonly Mutation[] = []): Promise<T> {
+    const mayRepeat = isRepeatable(mutations);
+    let first: unknown;
+    const mayMoveOn = (error: unknown) => {
+      if (neverSent(error)) return true;
+      if (!mayRepeat || !isMeridianError(error, 'UNAVAILABLE')) return false;
+      first ??= error;
+      return true;
+    };
+    return this.#each(ask, mayMoveOn).catch((error: unknown) => {
+      if (first === undefined || !isMeridianError(error, 'FAILED_PRECONDITION')) throw error;
+      throw outcomeUnknown(error, first);
+    });
   }
 
   /** Leaves the node in use if it is still this one: others may have moved on already. */
@@ -43,18 +62,32 @@ export class Endpoints {
     for (const node of this.#nodes) node.close();
   }
 
-  async #each<T>(ask: (node: RemoteNode) => Promise<T>, mayMoveOn: (error: unknown) => boolean): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const node = this.current;
-      try {
-        return await ask(node);
-      } catch (error) {
-        if (!mayMoveOn(error)) throw error;
-        this.moveOnFrom(node);
-        if (attempt >= Math.max(this.#nodes.length, attemptsMin)) throw error;
-      }
-    }
+  /** The common call is answered by the first that is asked, and pays for no more than one promise here. */
+  #each<T>(ask: (node: RemoteNode) => Promise<T>, mayMoveOn: (error: unknown) => boolean, attempt = 1): Promise<T> {
+    const node = this.current;
+    return ask(node).catch((error: unknown) => {
+      if (!mayMoveOn(error)) throw error;
+      this.moveOnFrom(node);
+      if (attempt >= Math.max(this.#nodes.length, attemptsMin)) throw error;
+      return this.#each(ask, mayMoveOn, attempt + 1);
+    });
   }
+}
+
+/** Whether the write cannot be applied twice: a batch is applied whole, so one such condition keeps all of it out. */
+function isRepeatable(mutations: readonly Mutation[]): boolean {
+  return mutations.some(
+    ({ kind, condition }) => condition?.kind === 'version' || (kind === 'put' && condition !== undefined),
+  );
+}
+
+function outcomeUnknown({ message, details }: MeridianError, cause: unknown): MeridianError {
+  const { versionFound } = details;
+  return new MeridianError(
+    'UNAVAILABLE',
+    `the connection broke before the write was answered, and when it was asked again: ${message}; it may be its own doing`,
+    { reason: 'outcome-unknown', cause, ...(versionFound === undefined ? {} : { versionFound }) },
+  );
 }
 
 function neverSent(error: unknown): boolean {

@@ -15,9 +15,12 @@ export interface Key<Metadata> {
   readonly expiration?: number;
   /** Unset = none. */
   readonly metadata?: Metadata;
+  /** Empty where the record is damaged. */
   readonly version: string;
   /** Of the value. */
   readonly bytes: number;
+  /** The record is held there and damaged: reading the key rejects with DATA_LOSS, and whether it has a value is unknown. */
+  readonly damaged?: true;
 }
 
 export interface Entry<Metadata> {
@@ -45,7 +48,8 @@ export function toListResult<Metadata>(answer: ListAnswer): ListResult<Metadata>
   return { ...page, list_complete: false, cursor: answer.cursor };
 }
 
-function toKey<Metadata>({ key, stamp, metadata, expiresAt, valueBytes }: ListedKey): Key<Metadata> {
+function toKey<Metadata>({ key, stamp, metadata, expiresAt, valueBytes, damaged }: ListedKey): Key<Metadata> {
+  if (damaged) return { name: key, version: '', bytes: 0, damaged };
   return {
     name: key,
     version: stamp,

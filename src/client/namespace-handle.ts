@@ -8,7 +8,7 @@ import { type ClientContext, inCall } from './call-frame.ts';
 import type { DeleteOptions, PutOptions, ReadOptions, WriteOptions } from './call-options.ts';
 import type { Change, WatchOptions } from './change.ts';
 import type { Entry, Key, ListOptions, ListResult } from './listing.ts';
-import type { Namespace, PrefixOptions } from './namespace.ts';
+import type { EntriesOptions, Namespace, PrefixOptions } from './namespace.ts';
 import { NamespaceReader } from './namespace-reader.ts';
 import { bodyOf, type ValueBody } from './value-body.ts';
 import { checkValueType, decodeValue, type ValueType } from './value-type.ts';
@@ -68,7 +68,7 @@ export class NamespaceHandle implements Namespace {
         ...(durability === undefined ? {} : { durability }),
         ...(durabilityTimeoutMs === undefined ? {} : { durabilityTimeoutMs }),
       };
-      return endpoints.write((node) => node.write(request, call));
+      return endpoints.write((node) => node.write(request, call), request.mutations);
     });
     session.answered(asked, answer.session);
     return {
@@ -86,7 +86,7 @@ export class NamespaceHandle implements Namespace {
     return this.#reader.keys(options);
   }
 
-  entries<Metadata>(options: PrefixOptions = {}): AsyncIterable<Entry<Metadata>> {
+  entries<Metadata>(options: EntriesOptions = {}): AsyncIterable<Entry<Metadata>> {
     return this.#reader.entries(options);
   }
 

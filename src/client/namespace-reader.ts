@@ -1,4 +1,5 @@
 import type { Call } from '../model/call.ts';
+import { isMeridianError } from '../model/errors.ts';
 import type { GetAnswer } from '../model/key-value.ts';
 import { limits } from '../model/limits.ts';
 import { toAnswer } from './answer.ts';
@@ -6,7 +7,7 @@ import { textOf, wholePart } from './arguments.ts';
 import { type ClientContext, inCall, toReadOptions } from './call-frame.ts';
 import type { ReadOptions } from './call-options.ts';
 import { type Entry, type Key, type ListOptions, type ListResult, toListResult } from './listing.ts';
-import type { PrefixOptions } from './namespace.ts';
+import type { EntriesOptions, PrefixOptions } from './namespace.ts';
 import type { RemoteNode } from './remote-node.ts';
 
 /** Keys and their records, read from whichever endpoint answers, within the session. */
@@ -56,12 +57,12 @@ export class NamespaceReader {
     for await (const page of this.#pages<Metadata>(options)) yield* page.keys;
   }
 
-  async *entries<Metadata>(options: PrefixOptions): AsyncGenerator<Entry<Metadata>, void, undefined> {
+  async *entries<Metadata>(options: EntriesOptions): AsyncGenerator<Entry<Metadata>, void, undefined> {
     for await (const page of this.#pages<Metadata>(options)) {
       const last = page.keys.at(-1)?.name;
       for (const keys of slices(page.keys, limits.batchGetKeysMax)) {
         const names = keys.map(({ name }) => name);
-        for (const [name, answer] of await this.many(names, options)) {
+        for (const [name, answer] of await this.#readable(names, options)) {
           const { value, metadata, expiration, version } = toAnswer<Uint8Array, Metadata>(answer, ownCopy);
           if (value === null || version === null) continue;
           const goOn = name === last && !page.list_complete ? { cursor: page.cursor } : {};
@@ -70,6 +71,30 @@ export class NamespaceReader {
         }
       }
     }
+  }
+
+  /** What can be read of these keys; where a caller wants to be told of the others, they are asked for one by one. */
+  async #readable(
+    names: readonly string[],
+    options: EntriesOptions,
+  ): Promise<ReadonlyArray<readonly [string, GetAnswer]>> {
+    const { onDamaged } = options;
+    if (onDamaged === undefined) return this.many(names, options);
+    try {
+      return await this.many(names, options);
+    } catch (error) {
+      if (!isMeridianError(error, 'DATA_LOSS')) throw error;
+    }
+    const answers: Array<readonly [string, GetAnswer]> = [];
+    for (const name of names) {
+      try {
+        answers.push([name, await this.one(name, options)]);
+      } catch (error) {
+        if (!isMeridianError(error, 'DATA_LOSS')) throw error;
+        onDamaged(name);
+      }
+    }
+    return answers;
   }
 
   async *#pages<Metadata>(options: PrefixOptions): AsyncGenerator<ListResult<Metadata>, void, undefined> {

@@ -81,14 +81,22 @@ export interface Namespace {
   list<Metadata = unknown>(options?: ListOptions & ReadOptions): Promise<ListResult<Metadata>>;
   /** All keys, page after page. */
   keys<Metadata = unknown>(options?: PrefixOptions): AsyncIterable<Key<Metadata>>;
-  /** All keys with their values, page after page. A key that goes away meanwhile is left out. */
-  entries<Metadata = unknown>(options?: PrefixOptions): AsyncIterable<Entry<Metadata>>;
+  /**
+   * All keys with their values, page after page. A key that goes away meanwhile is left out. One that is damaged ends it with
+   * DATA_LOSS, unless `onDamaged` is given.
+   */
+  entries<Metadata = unknown>(options?: EntriesOptions): AsyncIterable<Entry<Metadata>>;
 
   /**
    * Later and later records of each key, at least once, without gaps across interruptions, which it mends by itself;
    * versions between may be left out, and an expiry is no change.
    */
   watch<Metadata = unknown>(options?: WatchOptions): AsyncIterable<Change<Metadata>>;
+}
+
+export interface EntriesOptions extends PrefixOptions {
+  /** Told of each key whose record is damaged; the iteration passes it by. */
+  readonly onDamaged?: (name: string) => void;
 }
 
 /** Which keys an iteration covers, and what its reads accept. `timeoutMs` is that of each page. */

@@ -11,6 +11,9 @@ export class SessionKeeper {
   #session: Session = emptySession;
   #namespaces: Session = emptySession;
   readonly #enabled: boolean;
+  /** What was taken in last: answers of one message have it in common. */
+  #lastAsked: Session | undefined;
+  #lastAnswered: Session | undefined;
 
   constructor(enabled: boolean) {
     this.#enabled = enabled;
@@ -27,7 +30,10 @@ export class SessionKeeper {
 
   /** A request that was sent with `asked` was answered. */
   answered(asked: Session, answered: Session): void {
-    if (this.#enabled) this.#session = sessionAfterAnswer(this.#session, asked, answered);
+    if (!this.#enabled || (asked === this.#lastAsked && answered === this.#lastAnswered)) return;
+    this.#session = sessionAfterAnswer(this.#session, asked, answered);
+    this.#lastAsked = asked;
+    this.#lastAnswered = answered;
   }
 
   /** A watch showed a record. */
@@ -60,6 +66,7 @@ export class SessionKeeper {
   reset(): void {
     this.#session = emptySession;
     this.#namespaces = emptySession;
+    this.#lastAsked = undefined;
   }
 }
 

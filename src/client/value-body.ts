@@ -22,12 +22,12 @@ export function bodyOf(value: unknown): ValueBody {
 }
 
 /**
- * The value's bytes. A stream is read to its end first, and given up beyond the limit.
+ * The value's bytes; at once, unless it is a stream, which is read to its end first, and given up beyond the limit.
  * @throws TypeError for anything else than a ValueBody; INVALID_ARGUMENT where a stream is longer than 25 MiB, or text has
  * a lone surrogate
  */
-export async function encodeValue(body: ValueBody): Promise<Uint8Array> {
-  return encodeWhole(body) ?? (await readStream(body as ValueStream));
+export function encodeValue(body: ValueBody): Uint8Array | Promise<Uint8Array> {
+  return encodeWhole(body) ?? readStream(body as ValueStream);
 }
 
 function encodeWhole(body: unknown): Uint8Array | undefined {

@@ -3,6 +3,10 @@ import { unreachable } from '../model/assert.ts';
 /** As what a value is wanted. */
 export type ValueType = 'text' | 'json' | 'arrayBuffer' | 'stream';
 
+// Decoders keep nothing between two whole texts, and making one costs more than a small text does.
+const asText = new TextDecoder('utf-8', { ignoreBOM: true });
+const asJson = new TextDecoder();
+
 const valueTypes: readonly unknown[] = ['text', 'json', 'arrayBuffer', 'stream'] satisfies ValueType[];
 
 /** @throws TypeError for anything else, also where there is no value to be read as it */
@@ -15,9 +19,9 @@ export function checkValueType(type: unknown): asserts type is ValueType {
 export function decodeValue(type: ValueType, bytes: Uint8Array): unknown {
   switch (type) {
     case 'text':
-      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+      return asText.decode(bytes);
     case 'json':
-      return JSON.parse(new TextDecoder().decode(bytes));
+      return JSON.parse(asJson.decode(bytes));
     case 'arrayBuffer':
       // A copy: Buffer.slice would share its pool, and records are not to be written into.
       return new Uint8Array(bytes).buffer;

@@ -403,6 +403,14 @@ export const options = {
     group: 'Connection',
     help: 'How long one call may take.',
   },
+  protocol: {
+    flag: 'protocol',
+    kind: { oneOf: ['pipeline', 'unary'] },
+    targets: clients,
+    default: 'pipeline',
+    group: 'Connection',
+    help: 'How gets and small writes travel: together on one stream, or each as a call of its own, which costs several times as much. A node that has no such stream is asked by calls.',
+  },
 } as const satisfies Readonly<Record<string, Option>>;
 
 /** The rows of one target, by their fields, in the order of the table. */

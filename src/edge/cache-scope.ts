@@ -188,6 +188,11 @@ export class CacheScope implements FeedSink, Scope {
     return this.#disk.run(this.#options.clock, everyMs, signal);
   }
 
+  /** Records of its store were changed otherwise than through it. */
+  changedElsewhere(): void {
+    this.#disk.changed();
+  }
+
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') return this.#forgetAll();
     checkSeals(this.ledger.registry.logs, event);
@@ -303,6 +308,8 @@ export class CacheScope implements FeedSink, Scope {
   /** Everything goes: first what vouches for it, so that a crash half-way leaves nothing that counts. */
   async #forgetAll(): Promise<void> {
     this.#state = 'void';
+    // What is filled in next may come from a server that knows less, against the same root.
+    this.#options.tracker.reset();
     this.observed.clear();
     this.#voidCheck.reset();
     this.#memory.clear();

@@ -14,9 +14,10 @@ import { Observed } from '../replication/following/observed.ts';
 import { Replica, type ReplicaOptions } from '../replication/following/replica.ts';
 import type { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import { unlessDamaged } from '../replication/with-damaged.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { PendingWrites } from './pending-writes.ts';
-import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus, unlessDamaged } from './scope.ts';
+import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus } from './scope.ts';
 
 export interface CopyScopeOptions extends Omit<ReplicaOptions, 'scope' | 'taken'> {
   readonly tracker: StalenessTracker;

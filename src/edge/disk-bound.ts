@@ -22,6 +22,8 @@ export class DiskBound {
   readonly #observer: EdgeObserver;
   #hand: RecordKey | undefined;
   #trimming: Promise<void> | undefined;
+  /** Entries went, or became smaller, by other ways: expiry, purge, dead namespaces. */
+  #isStale = false;
   bytes = 0;
   entries = 0;
 
@@ -48,6 +50,7 @@ export class DiskBound {
 
   /** Counts what is there. */
   async measure(): Promise<void> {
+    this.#isStale = false;
     this.bytes = 0;
     this.entries = 0;
     const snapshot = this.#ledger.store.snapshot();
@@ -64,6 +67,11 @@ export class DiskBound {
   replaced(held: Head | undefined, record: Record | undefined): void {
     if (held !== undefined) this.#add(held, -1);
     if (record !== undefined) this.#add(headOf(record), 1);
+  }
+
+  /** What there is was changed by others, so that the count is of what there is, or of more. */
+  changed(): void {
+    this.#isStale = true;
   }
 
   /** Trims from time to time: what the feed brings makes entries larger too. A failed disk is told of where it fails. */
@@ -83,6 +91,8 @@ export class DiskBound {
   }
 
   async #trim(signal: AbortSignal | undefined): Promise<void> {
+    // Rather counted again than evicted for what is not there any more.
+    if (this.#isStale) await this.measure();
     // Two rounds at the most: the second takes hot entries too.
     for (let round = 0; round < 2 && this.bytes > this.#bytesMax; round++) {
       const snapshot = this.#ledger.store.snapshot();
@@ -107,7 +117,7 @@ export class DiskBound {
         await snapshot.close();
       }
     }
-    // What went by other ways (expiry, dead namespaces) was not told: count again rather than evict for ever.
+    // A count that came from a crashed run is of more than there is.
     if (this.bytes > this.#bytesMax) await this.measure();
   }
 

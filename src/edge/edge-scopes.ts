@@ -15,6 +15,7 @@ import { Lifecycle } from '../runtime/lifecycle.ts';
 import { Notice } from '../runtime/notice.ts';
 import { CacheScope } from './cache-scope.ts';
 import { CopyScope } from './copy-scope.ts';
+import type { EdgeClocks } from './edge-clocks.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { FeedRoute } from './feed-route.ts';
 import { Relay } from './relay.ts';
@@ -37,6 +38,7 @@ interface RunningCopy extends Running {
 interface Opening {
   readonly options: EdgeOptions;
   readonly upstreams: Upstreams;
+  readonly clocks: EdgeClocks;
   readonly identity: NodeIdentity;
   readonly nonce: string;
   /** The cluster that the edge's data are of, where it knows. */
@@ -185,7 +187,7 @@ async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> 
   const ledger = await openScopeLedger(options.copyStore, filter, { ...options, hotBytesMax: opening.memoryBytesMax });
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const scope = await CopyScope.open({ ...options, ledger, tracker, filter, listener: listenerOf(opening) });
-  const relay = await Relay.open(scope, { ...options, ...opening });
+  const relay = await Relay.open(scope, { ...options, ...opening, rootClock: opening.clocks.root });
   const what = { role: 'copy', filter, values: { kind: 'all' } } as const;
   return { scope, relay, ...following(scope, tracker, what, opening) };
 }
@@ -208,7 +210,7 @@ function following(
   scope: Scope & FeedSink,
   tracker: StalenessTracker,
   what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
-  { options, upstreams, identity, nonce, clusterId }: Opening,
+  { options, upstreams, clocks, identity, nonce, clusterId }: Opening,
 ): Pick<Running, 'loop' | 'route'> {
   const route = new FeedRoute(upstreams, options.clock);
   const loop = new FollowLoop({
@@ -216,6 +218,7 @@ function following(
     scope: scope.kind,
     sink: scope,
     tracker,
+    heardClock: (clock) => clocks.heard(clock),
     upstream: () => route.next(),
     open: () => {
       const cluster = clusterId();
@@ -239,13 +242,16 @@ async function* answers(upstreams: Upstreams, request: GetRequest, call: Call): 
 function startLoops(
   { scope, loop }: Running,
   loops: Lifecycle,
-  { options, upstreams }: Pick<Opening, 'options' | 'upstreams'>,
+  { options, upstreams, clocks: { settled } }: Pick<Opening, 'options' | 'upstreams' | 'clocks'>,
 ): void {
   const { ledger } = scope;
-  const remover = new NamespaceRemover({ ...options, ledger });
+  const changed = scope instanceof CacheScope ? () => scope.changedElsewhere() : () => {};
+  const remover = new NamespaceRemover({ ...options, ledger, changed });
   const garbage = new GarbageCollection({
     ...options,
     ledger,
+    changed,
+    settled,
     mayPurge: (head) => remover.mayPurge(head),
   });
   loops.run(`${scope.kind} feed`, (signal) => loop.run(signal));

@@ -1,4 +1,5 @@
-import type { NodeIdentity, NodeStatus } from '../model/cluster.ts';
+import type { ClockStatus, NodeIdentity, NodeStatus } from '../model/cluster.ts';
+import { clockNotes } from '../replication/clocks/clock-notes.ts';
 import { storageNotes, storageStatus } from '../replication/storage-notes.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
 
@@ -12,6 +13,7 @@ interface Seen {
   readonly scopes: EdgeScopes | undefined;
   /** The patterns of what is copied. */
   readonly replicate: readonly string[];
+  readonly clock: ClockStatus;
   readonly hitRate: number | undefined;
 }
 
@@ -40,6 +42,7 @@ export async function edgeStatus({
     notes: [
       ...(seen.ready ? [] : ['no upstream is reached and nothing has caught up yet']),
       ...storageNotes(storage),
+      ...clockNotes(seen.clock),
       ...unknown.map((pattern) => `--replicate ${pattern} names no namespace yet`),
       ...(open?.all ?? []).flatMap(({ scope, loop: { trouble } }) => {
         return trouble === undefined ? [] : [`the ${scope.kind} hears nothing new: ${trouble}`];

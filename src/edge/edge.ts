@@ -20,10 +20,11 @@ import { emptySession } from '../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, TokenInfo } from '../model/token.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
-import { sleep } from '../runtime/clock.ts';
+import { type ExpiryClock, sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { Audit } from './audit/audit.ts';
+import { EdgeClocks } from './edge-clocks.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { EdgeRegistries } from './edge-registries.ts';
 import { EdgeScopes } from './edge-scopes.ts';
@@ -52,6 +53,7 @@ export class Edge implements Upstream {
   readonly #startedMs: number;
   readonly #digests = new Digests();
   readonly #nodeState: NodeState;
+  readonly #clocks: EdgeClocks;
   /** Of this process, so that a connection to oneself is noticed. */
   readonly #nonce: string;
   readonly #registries = new EdgeRegistries();
@@ -64,12 +66,18 @@ export class Edge implements Upstream {
     this.#nonce = options.random.hex(8);
     this.identity = { ...identity, role: 'edge', id: nodeState.id };
     this.#upstreams = new Upstreams(options.upstreams, clock, options.backoff);
+    this.#clocks = new EdgeClocks({
+      ...options,
+      rememberedOffsetMs: nodeState.clockOffsetMs,
+      remember: (offsetMs) => void nodeState.rememberClockOffset(offsetMs).catch(options.observer.commitFailed),
+    });
+    const expiryClock = this.#clocks.root;
     const permits = new LoadPermits(options);
-    const loads = new Loads({ ...options, permits, upstreams: this.#upstreams });
+    const loads = new Loads({ ...options, permits, settled: this.#clocks.settled, upstreams: this.#upstreams });
     const scopes = () => this.#scopes;
     const responder = this.identity.name;
-    this.#reads = new Reads({ ...options, loads, scopes, responder, upstreams: this.#upstreams });
-    this.#lists = new Lists({ ...options, permits, scopes, responder, upstreams: this.#upstreams });
+    this.#reads = new Reads({ ...options, expiryClock, loads, scopes, responder, upstreams: this.#upstreams });
+    this.#lists = new Lists({ ...options, expiryClock, permits, scopes, responder, upstreams: this.#upstreams });
     this.#writes = new Writes({ ...options, scopes, upstreams: this.#upstreams });
     this.#loops = new Lifecycle((name, error) => {
       options.observer.commitFailed(new Error(`${name} ended`, { cause: error }));
@@ -90,7 +98,7 @@ export class Edge implements Upstream {
     // The registry that an earlier run left resolves the patterns until the feed tells more.
     edge.#use(await edge.#openScopes(nodeState.namespaces()));
     const scopes = () => edge.#scopes?.all.map(({ scope }) => scope) ?? [];
-    const audit = new Audit({ ...options, upstreams: edge.#upstreams, scopes });
+    const audit = new Audit({ ...options, expiryClock: edge.expiryClock, upstreams: edge.#upstreams, scopes });
     edge.#loops.run('audit', (signal) => audit.run(signal));
     edge.#loops.run('fail-back', (signal) => edge.#failBack.run(signal));
     edge.#loops.run('patterns', (signal) => edge.#followPatterns(signal));
@@ -100,6 +108,11 @@ export class Edge implements Upstream {
   async close(): Promise<void> {
     await this.#loops.stop();
     await this.#scopes?.close();
+  }
+
+  /** The wall clock of its origin, as far as it is known. */
+  get expiryClock(): ExpiryClock {
+    return this.#clocks.root;
   }
 
   /** True once it can answer truthfully: caught up, or able to load. */
@@ -218,6 +231,7 @@ export class Edge implements Upstream {
       uptimeMs: clock.monotonicMs() - this.#startedMs,
       scopes: this.#scopes,
       replicate,
+      clock: this.#clocks.status(),
       hitRate: this.#reads.hitRate,
     });
   }
@@ -277,6 +291,7 @@ export class Edge implements Upstream {
     const scopes = await EdgeScopes.open(resolvePatterns(this.#options.replicate, known), {
       options: this.#options,
       upstreams: this.#upstreams,
+      clocks: this.#clocks,
       identity: this.identity,
       nonce: this.#nonce,
       clusterId: () => this.#nodeState.clusterId,

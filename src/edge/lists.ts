@@ -7,7 +7,7 @@ import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import { joinSessions } from '../model/session.ts';
 import { listPage } from '../replication/list-page.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../runtime/clock.ts';
 import { aged, judged } from './answer-age.ts';
 import type { CopyScope } from './copy-scope.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
@@ -15,12 +15,12 @@ import type { LoadPermits } from './load-permits.ts';
 import type { EdgeObserver } from './observer.ts';
 import { decideRead, type ReadCase } from './read-decision.ts';
 import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
-import { unlessDamaged } from './scope.ts';
 
 export interface ListsOptions extends ReadTermsOptions {
   readonly scopes: () => EdgeScopes | undefined;
   readonly permits: LoadPermits;
   readonly clock: Clock;
+  readonly expiryClock: ExpiryClock;
   readonly edgeObserver: EdgeObserver;
   readonly responder: string;
 }
@@ -51,13 +51,16 @@ export class Lists {
     const held = this.#copyOf(request);
     const facts = this.#facts(request, held?.copy);
     const decision = decideRead(facts);
-    if (held !== undefined && decision !== 'load' && decision !== 'refuse') {
-      const answer = await this.#fromCopy(held, request, facts).catch(unlessDamaged);
-      if (answer !== 'damaged') return answer;
-    }
+    const own =
+      held !== undefined && decision !== 'load' && decision !== 'refuse'
+        ? await this.#fromCopy(held, request, facts)
+        : undefined;
+    // Of what is damaged here the upstream may know.
+    if (own !== undefined && !own.keys.some(({ damaged }) => damaged)) return own;
     try {
       return await this.#ask(request, call);
     } catch (error) {
+      if (own !== undefined && isTrouble(error)) return own;
       if (!isTrouble(error) || call.signal.aborted) throw error;
       // Looked at again: the title may mean another namespace by now.
       const later = this.#copyOf(request);
@@ -99,7 +102,7 @@ export class Lists {
     { prefix, limit, cursor, session: asked }: ListRequest,
     facts: ReadCase,
   ): Promise<ListAnswer> {
-    const { clock, responder } = this.#options;
+    const { clock, expiryClock, responder } = this.#options;
     const after = cursor === undefined ? undefined : decodeListCursor(cursor, namespace.id, prefix);
     const { snapshot, state } = copy.ledger.instant();
     const bound = copy.bound();
@@ -108,7 +111,7 @@ export class Lists {
       const range = { namespace: namespace.id, prefix, limit, ...(after === undefined ? {} : { after }) };
       const { logs } = copy.ledger.registry;
       const { covered } = state;
-      const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
+      const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, expiryClock.nowMs());
       const session = logs.session(joinSessions(asked, seen), { covered }, covered);
       const provenance = { namespace: namespace.id, source: 'copy' as const, covered, responder, session };
       const known = { ...page, ...provenance, past: false, ...(bound === undefined ? {} : { bound }) };

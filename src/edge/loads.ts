@@ -2,10 +2,11 @@ import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
-import { absence } from '../model/record.ts';
+import { absence, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import { bottomStamp } from '../model/stamp.ts';
 import { formatVector } from '../model/version-vector.ts';
+import type { SettledTime } from '../replication/clocks/settled-time.ts';
 import type { InFlight } from '../replication/following/observed.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { aged } from './answer-age.ts';
@@ -19,6 +20,8 @@ export interface LoadsOptions {
   readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
   readonly permits: LoadPermits;
+  /** What time it is for what cannot be taken back. */
+  readonly settled: Pick<SettledTime, 'look'>;
   /** Milliseconds that one load may take. */
   readonly loadTimeoutMs: number;
 }
@@ -147,6 +150,7 @@ export class Loads {
         const keep =
           mayKeep(scope, begun, answer.covered, answer.record?.position) &&
           answer.namespace === key.namespace &&
+          this.#hasEnded(answer.record) &&
           (inFlight.latest === undefined || stamp >= inFlight.latest);
         if (!keep) return { answer, atMs, kept: false };
         // The answer is true whether or not there is room to keep it.
@@ -172,6 +176,13 @@ export class Loads {
     const stamp = record?.stamp ?? bottomStamp;
     const isOlder = inFlight.latest !== undefined && stamp < inFlight.latest;
     return isOlder && !logs.covers(covered, observed.vector, ledger.state.covered) ? 'older' : 'true';
+  }
+
+  /** What has expired by a clock that jumped would stay absent here once that is set right: it is not kept (rule R9). */
+  #hasEnded(record: Record | undefined): boolean {
+    if (record?.kind !== 'tombstone' || record.expiresAt === undefined || !holds('R9 what is dropped waits'))
+      return true;
+    return record.expiresAt * 1000 <= (this.#options.settled.look() ?? Number.NEGATIVE_INFINITY);
   }
 
   /** The answer's age counts from when it was asked for. */

@@ -10,6 +10,8 @@ interface Kept {
   readonly id: string;
   readonly clusterId?: string;
   readonly namespaces: readonly NamespaceInfo[];
+  /** Milliseconds: this machine's wall clock less the root's, where that is more than clocks may differ. */
+  readonly clockOffsetMs?: number;
 }
 
 /** What an edge knows of itself across restarts: its id, its cluster, and what its patterns were resolved by. */
@@ -38,6 +40,10 @@ export class NodeState {
     return this.#kept.clusterId;
   }
 
+  get clockOffsetMs(): number | undefined {
+    return this.#kept.clockOffsetMs;
+  }
+
   /** By title or id, as the patterns were resolved last. */
   namespaces(): (name: string) => NamespaceInfo | undefined {
     return resolverOf(this.#kept.namespaces);
@@ -55,6 +61,11 @@ export class NodeState {
     }
     this.#kept = { ...this.#kept, clusterId };
     await this.keep();
+  }
+
+  rememberClockOffset(clockOffsetMs: number): Promise<void> {
+    this.#kept = { ...this.#kept, clockOffsetMs };
+    return this.keep();
   }
 
   /** Stored with the next `keep`. */

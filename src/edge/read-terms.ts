@@ -19,7 +19,9 @@ export function readFacts(
   upstreamThere: boolean = options.upstreams.reachable,
 ): ReadCase {
   return {
-    ...held,
+    held: held.held,
+    boundMs: held.boundMs,
+    sessionCovered: held.sessionCovered,
     maxStalenessMs: maxStalenessMs ?? options.maxStalenessMs,
     explicit: maxStalenessMs !== undefined,
     atOrigin: atOrigin === true,

@@ -8,7 +8,7 @@ import { holds } from '../model/rules.ts';
 import type { Session } from '../model/session.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { unknownNamespace } from '../replication/registry.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../runtime/clock.ts';
 import { judged } from './answer-age.ts';
 import type { EdgeBounds } from './edge-options.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
@@ -22,6 +22,7 @@ export interface ReadsOptions extends ReadTermsOptions, Pick<EdgeBounds, 'loadTi
   readonly loads: Loads;
   readonly scopes: () => EdgeScopes | undefined;
   readonly clock: Clock;
+  readonly expiryClock: ExpiryClock;
   readonly edgeObserver: EdgeObserver;
   /** This edge's name, for answers from what it holds. */
   readonly responder: string;
@@ -134,7 +135,7 @@ export class Reads {
     const found = {
       held: held === undefined ? 'nothing' : held.superseded ? 'superseded' : 'valid',
       boundMs: held?.bound?.boundMs,
-      sessionCovered: looked !== undefined && meets(request.session.vector, looked),
+      sessionCovered: looked !== undefined && meets(request, looked),
     } as const;
     return readFacts(request, this.#options, found, upstreamThere);
   }
@@ -164,7 +165,7 @@ export class Reads {
   /** A record that expired reads as its tombstone; an absence that nobody wrote as nothing. */
   #asRead(record: Record | undefined): Record | undefined {
     if (record === undefined || record.position.sequence === 0) return undefined;
-    if (record.kind === 'live' && !isReadable(record, this.#options.clock.wallMs())) return expireInPlace(record);
+    if (record.kind === 'live' && !isReadable(record, this.#options.expiryClock.nowMs())) return expireInPlace(record);
     return record;
   }
 
@@ -183,8 +184,14 @@ export class Reads {
   }
 }
 
-/** Rule R14: covered, or all but the component of which the held record itself is far enough. */
-function meets(session: VersionVector, { held, covered, scope }: Looked): boolean {
+/**
+ * Rule R14: covered, or all but the component of which the held record itself is far enough. By a title the record stands
+ * in for nothing: the session may have made it mean another namespace in what is not here yet.
+ */
+function meets(
+  { session: { vector: session }, namespace }: GetRequest,
+  { held, covered, scope, key }: Looked,
+): boolean {
   if (session.size === 0 || !holds('R14 what is held answers for the session')) return true;
   if (held === undefined || held.superseded || !scope.hasCaughtUp) return false;
   const missing = scope.ledger.registry.logs.uncovered(covered, session);
@@ -193,6 +200,7 @@ function meets(session: VersionVector, { held, covered, scope }: Looked): boolea
   const [only] = missing;
   return (
     missing.length === 1 &&
+    namespace === key.namespace &&
     position !== undefined &&
     (position.log === only || !holds('R14 a record stands in for its own log')) &&
     position.sequence >= (session.get(position.log) ?? 0)

@@ -1,6 +1,7 @@
 import type { FollowerStatus, NodeIdentity } from '../model/cluster.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import { holds } from '../model/rules.ts';
+import type { RootClock } from '../replication/clocks/root-clock.ts';
 import { FeedServer, type FeedServerOptions } from '../replication/serving/feed-server.ts';
 import { followerStatus } from '../replication/serving/follower-status.ts';
 import type { Random } from '../runtime/random.ts';
@@ -21,6 +22,7 @@ export interface RelayOptions
   > {
   readonly random: Random;
   readonly identity: NodeIdentity;
+  readonly rootClock: RootClock;
 }
 
 const generationName = 'relay/generation';
@@ -51,6 +53,7 @@ export class Relay {
       serves: copy.filter,
       generation: () => this.#generation,
       bound: () => copy.bound(),
+      rootWallMs: () => (options.rootClock.isHeard ? options.rootClock.nowMs() : undefined),
     });
     if (!copy.hasCaughtUp && holds('R17 a relay serves once it has caught up'))
       this.#feed.suspend('its copy has not caught up yet');

@@ -6,6 +6,12 @@ import type { Store } from '../store/store.ts';
 
 const filterName = 'edge/scope-filter';
 
+/** What a store is held whole for. */
+interface StoredFilter extends Filter {
+  /** The rest of a wider scope is still to go, or went in part: it may not be counted on any more. */
+  readonly narrows?: true;
+}
+
 /**
  * The ledger of a scope over its store. A cursor belongs to the scope that it was followed with (rule R6): what was
  * followed as a scope that lies within the earlier one is covered as before, so the rest goes and this stays; any other
@@ -17,17 +23,22 @@ export async function openScopeLedger(
   options: Omit<LedgerOptions, 'store'>,
 ): Promise<Ledger> {
   const stored = await store.meta(filterName);
-  const earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as Filter);
+  const earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as StoredFilter);
   const isSame = earlier !== undefined && filterKey(earlier) === filterKey(filter);
   const within = earlier !== undefined && containsFilter(earlier, filter);
   if (earlier !== undefined && !within && holds('R6 scopes')) await store.erase();
   const ledger = await Ledger.open({ ...options, store });
-  if (isSame) return ledger;
-  // The filter is stored once all of that is gone: broken off, it is done again.
+  if (isSame && earlier.narrows !== true) return ledger;
   if (within) {
+    // Before anything goes: broken off half-way, it is done again, and the wider scope, asked for again, starts from nothing.
+    await keepFilter(ledger, { ...filter, narrows: true });
     await removeRecords(ledger, {}, { sync: true, only: ({ namespace, key }) => !matches(filter, namespace, key) });
   }
+  await keepFilter(ledger, filter);
+  return ledger;
+}
+
+async function keepFilter(ledger: Ledger, filter: StoredFilter): Promise<void> {
   const meta = new Map([[filterName, Buffer.from(JSON.stringify(filter))]]);
   await ledger.submit({ keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) });
-  return ledger;
 }

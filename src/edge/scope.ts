@@ -1,5 +1,4 @@
 import type { ScopeStatus } from '../model/cluster.ts';
-import { isMeridianError } from '../model/errors.ts';
 import type { Filter } from '../model/filter.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { Position } from '../model/position.ts';
@@ -100,10 +99,4 @@ export function mayKeep(
 /** True for a place beyond a seal, or in a void log (rule R23). */
 export function hasEnded({ registry: { logs }, state }: Ledger, position: Position): boolean {
   return logs.isBeyond(position) || logs.isVoid(position.log, state.covered);
-}
-
-/** What is held of it is damaged: the upstream knows. */
-export function unlessDamaged(error: unknown): 'damaged' {
-  if (isMeridianError(error, 'DATA_LOSS')) return 'damaged';
-  throw error;
 }

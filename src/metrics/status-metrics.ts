@@ -27,6 +27,9 @@ export class StatusMetrics {
   readonly #uncertain: Gauge;
   readonly #full: Gauge;
   readonly #acceptedLoss: Gauge;
+  readonly #clockOffset: Gauge;
+  readonly #clockAhead: Gauge;
+  readonly #clockSkewMax: Gauge;
 
   constructor(registry: Registry) {
     const gauge = (name: string, help: string, ...labelNames: string[]) =>
@@ -86,6 +89,17 @@ export class StatusMetrics {
       'Acknowledged commits that were given up when the node was started.',
       'role',
     );
+    this.#clockOffset = gauge(
+      'clock_offset_seconds',
+      "Own wall clock less the origin's, by which values expire; edges alone, no series while unknown.",
+      'role',
+    );
+    this.#clockAhead = gauge(
+      'clock_ahead_seconds',
+      'By how much the clock that values expire by is ahead of the time by which they are dropped for good.',
+      'role',
+    );
+    this.#clockSkewMax = gauge('clock_skew_max_seconds', 'By how much clocks may differ, as configured.', 'role');
     this.#gauges = [
       this.#info,
       this.#ready,
@@ -107,6 +121,9 @@ export class StatusMetrics {
       this.#uncertain,
       this.#full,
       this.#acceptedLoss,
+      this.#clockOffset,
+      this.#clockAhead,
+      this.#clockSkewMax,
     ];
   }
 
@@ -121,6 +138,7 @@ export class StatusMetrics {
     this.#uptime.set({ role }, status.uptimeMs / 1000);
     if (status.hitRate !== undefined) this.#hitRatio.set({ role }, status.hitRate);
     this.#showStorage(status);
+    this.#showClock(status);
     if (status.unsealed !== undefined) this.#unsealed.set({ role }, status.unsealed.length);
     for (const scope of status.scopes) this.#showScope(scope);
     for (const { role: followerRole, state } of status.followers) this.#followers.inc({ role: followerRole, state });
@@ -138,6 +156,14 @@ export class StatusMetrics {
     this.#uncertain.set({ role }, storage.absenceUncertain ? 1 : 0);
     this.#full.set({ role }, storage.full ? 1 : 0);
     this.#acceptedLoss.set({ role }, storage.acceptedLoss);
+  }
+
+  #showClock({ node: { role }, clock }: NodeStatus): void {
+    if (clock === undefined) return;
+    const { skewMaxMs, offsetMs, aheadMs } = clock;
+    this.#clockSkewMax.set({ role }, skewMaxMs / 1000);
+    if (offsetMs !== undefined) this.#clockOffset.set({ role }, offsetMs / 1000);
+    if (aheadMs !== undefined) this.#clockAhead.set({ role }, aheadMs / 1000);
   }
 
   #showPeers({ log, scopes, peers = [] }: NodeStatus): void {

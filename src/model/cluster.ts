@@ -50,8 +50,10 @@ export interface ScopeDigest {
   readonly second: number;
   /** Live records that had not expired. */
   readonly records: number;
-  /** SHA-256 over key, stamp, metadata, expiry and value of each, in record order; hex. */
-  readonly digest: string;
+  /** SHA-256 over key, stamp, metadata, expiry and value of each, in record order; hex. Unset = unknown: some are damaged. */
+  readonly digest?: string;
+  /** Records that are held and cannot be read; unset = none. */
+  readonly damaged?: number;
 }
 
 export interface RemoveMemberRequest {
@@ -178,6 +180,19 @@ export interface UnsealedLog {
   readonly waitsFor: readonly string[];
 }
 
+/** What a node knows of its clock. */
+export interface ClockStatus {
+  /** Milliseconds by which clocks may differ, as configured. */
+  readonly skewMaxMs: number;
+  /** Of an edge, milliseconds: its own wall clock less its origin's, by which values expire. Unset = unknown. */
+  readonly offsetMs?: number;
+  /**
+   * Milliseconds by which the clock that values expire by is ahead of the time by which they are dropped for good: much where
+   * it jumped lately. Unset = none is dropped yet.
+   */
+  readonly aheadMs?: number;
+}
+
 /** How the disk of a node is. */
 export interface StorageStatus {
   /** Records that cannot be read. */
@@ -212,4 +227,6 @@ export interface NodeStatus {
   readonly readOnly: boolean;
   /** Of this very node: others are told in `notes`. */
   readonly storage?: StorageStatus;
+  /** Unset of a node of an earlier version. */
+  readonly clock?: ClockStatus;
 }

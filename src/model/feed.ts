@@ -1,7 +1,7 @@
 import type { NodeIdentity } from './cluster.ts';
 import type { Filter } from './filter.ts';
 import type { RecordKey } from './key.ts';
-import type { LogId } from './position.ts';
+import type { LogId, MemberId } from './position.ts';
 import type { LiveHead, Record } from './record.ts';
 import type { Bound } from './staleness.ts';
 import type { Stamp } from './stamp.ts';
@@ -56,6 +56,24 @@ export interface Opening {
   readonly opened: Stamp;
 }
 
+/** A member of which a peer knows that it was removed from the cluster. */
+export interface KnownRemoval {
+  readonly member: MemberId;
+  /** True where as many reported what they hold of it as meet every majority; false where it was forced. */
+  readonly enough: boolean;
+  /** How many reported. */
+  readonly reports: number;
+  /** Of the record that says so. */
+  readonly stamp: Stamp;
+}
+
+/** Who belongs to the cluster, as a peer knows. */
+export interface ClusterView {
+  /** Itself, and all that count for it. */
+  readonly members: readonly MemberId[];
+  readonly removals: readonly KnownRemoval[];
+}
+
 export interface FollowOpen {
   /** The version that the follower speaks: `feedProtocol`. */
   readonly protocol: number;
@@ -71,8 +89,10 @@ export interface FollowOpen {
   readonly start: FollowStart;
   /** Of a peer that has opened its log. */
   readonly opening?: Opening;
-  /** Of a peer: the highest purged sequence of each log there. A server below it has had its disk put back (rule R8). */
+  /** Of a peer that serves: the highest purged sequence of each log there. A server below it has had its disk put back (rule R8). */
   readonly floor?: VersionVector;
+  /** Of a peer: of two sides that removed each other one goes on (rule R22). */
+  readonly view?: ClusterView;
   /** A watch: edges that have passed it up; default 0. */
   readonly hops?: number;
 }
@@ -102,6 +122,8 @@ export interface Opened {
   /** Of a server that is a member. */
   readonly opening?: Opening;
   readonly wallMs: number;
+  /** The wall clock of the origin that all this comes from, as far as the server knows; an origin's own. Unset = unknown. */
+  readonly rootWallMs?: number;
 }
 
 /**
@@ -163,4 +185,6 @@ export interface Echo {
   /** The server's own bound as it was when the probe came; unset = unknown. */
   readonly bound?: Bound;
   readonly wallMs: number;
+  /** As in `opened`. */
+  readonly rootWallMs?: number;
 }

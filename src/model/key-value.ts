@@ -81,6 +81,11 @@ export interface ListRequest extends ReadOptions {
 
 export interface ListedKey {
   readonly key: string;
+  /**
+   * The record is held there and damaged: a read of the key ends with DATA_LOSS. Whether it is a value, a deletion or has
+   * expired is unknown, so its stamp is the earliest and its size 0.
+   */
+  readonly damaged?: true;
   readonly stamp: Stamp;
   readonly metadata?: string;
   readonly expiresAt?: number;

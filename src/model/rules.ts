@@ -21,6 +21,8 @@ export type Rule =
   | 'R8 what only it has is brought back'
   | 'R8 what is old is kept apart'
   | 'R9 expiry in place'
+  | 'R9 expiry by the root'
+  | 'R9 what is dropped waits'
   | 'R10 echo order'
   | 'R10 the bound of the arrival'
   | 'R11 the merge rule'

@@ -12,7 +12,7 @@ import { limits } from '../model/limits.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { RpcServer } from '../rpc/server/rpc-server.ts';
 import { AnswerRoom } from '../runtime/answer-room.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../runtime/clock.ts';
 import type { Rooms } from '../runtime/rooms.ts';
 import { UploadRoom } from '../runtime/upload-room.ts';
 import type { Access } from './access.ts';
@@ -28,6 +28,8 @@ export interface NodeHostOptions {
   readonly nodeTls: NodeTls;
   /** What the node opened so far; its listeners join it. */
   readonly closing: Closing;
+  /** By which the node judges expiry. */
+  readonly expiryClock: ExpiryClock;
   readonly listen: Address;
   readonly http: Address;
   readonly requestTimeoutMs: number;
@@ -51,7 +53,7 @@ const neverAborted = new AbortController().signal;
 
 /** Serves an Upstream, whatever it is, over gRPC and HTTP. */
 export async function hostNode(upstream: Upstream & TokenSource, options: NodeHostOptions): Promise<RunningNode> {
-  const { outside, metrics, closing, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
+  const { outside, metrics, closing, expiryClock, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
   const { clock, logger } = outside;
   const entrance = options.access.entranceOf(upstream);
   const { server: tls } = options.nodeTls;
@@ -66,7 +68,7 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   };
   const routes = new NodeRoutes(report, clock);
   const listener = new HttpListener({
-    surfaces: surfacesOf(entrance, routes, { clock, rooms }),
+    surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms }),
     ...{ clock, logger, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },
     tls,
   });
@@ -91,12 +93,12 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
 function surfacesOf(
   entrance: Entrance,
   routes: NodeRoutes,
-  { clock, rooms }: { readonly clock: Clock; readonly rooms: Rooms },
+  { clock, expiryClock, rooms }: { readonly clock: Clock; readonly expiryClock: ExpiryClock; readonly rooms: Rooms },
 ): HttpListenerOptions['surfaces'] {
   return [
     // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
-    { name: 'binding', surface: new BindingSurface(entrance, clock, rooms) },
-    { name: 'rest', surface: new RestSurface(entrance, clock, rooms) },
+    { name: 'binding', surface: new BindingSurface(entrance, clock, rooms, expiryClock) },
+    { name: 'rest', surface: new RestSurface(entrance, clock, rooms, expiryClock) },
     { name: 'node', surface: routes, always: true },
   ];
 }

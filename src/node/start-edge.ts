@@ -65,7 +65,8 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
       feedValues: config.feedValues,
     });
     closing.add('edge', () => edge.close());
-    return hostNode(edge, { ...config, outside, metrics, closing, access, nodeTls });
+    const { expiryClock } = edge;
+    return hostNode(edge, { ...config, outside, metrics, closing, expiryClock, access, nodeTls });
   });
 }
 

@@ -89,7 +89,8 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     if (config.rebuildFrom !== undefined) await rebuild(options, formatAddress(config.rebuildFrom), outside);
     const origin = await Origin.open(options);
     closing.add('origin', () => origin.close());
-    const node = await hostNode(origin, { ...config, outside, metrics, closing, access, nodeTls });
+    const expiryClock = { nowMs: () => clock.wallMs() };
+    const node = await hostNode(origin, { ...config, outside, metrics, closing, expiryClock, access, nodeTls });
     return { ...node, mustReopen: mustReopen.signal, replaced: replaced.signal };
   });
 }

@@ -38,7 +38,7 @@ export class NamespaceWriter {
   create(title: string): Promise<CommittedChange> {
     checkTitle(title);
     const namespace = { id: this.#options.random.hex(16) as NamespaceId, title, home: this.#options.self };
-    return this.#commit(namespace, [claim(namespace), describe(namespace)], (view) => checkFree(title, view));
+    return this.#commit(namespace, [claim(namespace), describe(namespace)], (view) => this.#checkFree(title, view));
   }
 
   rename(name: string, title: string): Promise<CommittedChange> {
@@ -48,7 +48,7 @@ export class NamespaceWriter {
     const namespace = { ...before, title };
     return this.#commit(namespace, [release(before), claim(namespace), describe(namespace)], (view) => {
       check(view);
-      checkFree(title, view);
+      this.#checkFree(title, view);
     });
   }
 
@@ -69,6 +69,19 @@ export class NamespaceWriter {
     return { before, check: (view) => checkUnchanged(before, stamp, view) };
   }
 
+  /**
+   * Looks at the registry as it will be when this is committed. The writer reads the heads of the drafts' keys alone,
+   * and each draft that matters here is of the key that is looked at. A title that nobody goes by is free.
+   */
+  #checkFree(title: string, view: CommitView): void {
+    const held = view.head({ namespace: registryNamespace, key: registryKeys.title(title) });
+    if (!isReadable(held, 0)) return;
+    if (held.stamp === this.#options.registry.staleClaim(title, view.state.covered)) return;
+    throw new MeridianError('ALREADY_EXISTS', `a namespace with the title ${title} exists already`, {
+      reason: 'title-taken',
+    });
+  }
+
   /** Moves where a namespace's conditional writes are decided. It is to be asked at the home that it has. */
   move(name: string, home: MemberId): Promise<CommittedChange> {
     const { homes, registry, writer } = this.#options;
@@ -76,7 +89,8 @@ export class NamespaceWriter {
     const drafts = [put(memberKeys.home(before.id), { home })];
     return homes.leaving(before, async (begin) => {
       const written = await writer.commit(drafts, bottomStamp, () => {
-        homes.checkAtHome(before);
+        // As it is decided: another move may have come before.
+        homes.checkAtHome(registry.require(before.id));
         begin();
       });
       return changed({ ...before, home }, written);
@@ -116,18 +130,6 @@ function describe({ id, title, home }: NamespaceInfo): Draft {
 
 function release({ title }: NamespaceInfo): Draft {
   return { namespace: registryNamespace, mutation: { kind: 'delete', key: registryKeys.title(title) } };
-}
-
-/**
- * Looks at the registry as it will be when this is committed. The writer reads the heads of the drafts' keys alone,
- * and each draft that matters here is of the key that is looked at.
- */
-function checkFree(title: string, view: CommitView): void {
-  const held = view.head({ namespace: registryNamespace, key: registryKeys.title(title) });
-  if (!isReadable(held, 0)) return;
-  throw new MeridianError('ALREADY_EXISTS', `a namespace with the title ${title} exists already`, {
-    reason: 'title-taken',
-  });
 }
 
 /** Another change of the same group may have given it another title, which is the one to be released then. */

@@ -1,6 +1,7 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import { isMeridianError } from '../model/errors.ts';
 import type { MemberId } from '../model/position.ts';
+import { SettledTime } from '../replication/clocks/settled-time.ts';
 import { GarbageCollection } from '../replication/expiry.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { Mending } from '../replication/mending.ts';
@@ -54,6 +55,8 @@ export class OriginParts {
   readonly ownLog: OwnLog;
   readonly loops: Lifecycle;
   readonly identity: NodeIdentity;
+  /** When values may be dropped for good. */
+  readonly settled: SettledTime;
   readonly #options: OriginOptions;
   readonly #opened: OpenedOrigin;
   readonly #stability: Stability;
@@ -81,6 +84,7 @@ export class OriginParts {
     const { ownLog } = this;
     registry.logs.self = { member: self, log: () => ownLog.id };
     ledger.onReopened = () => ownLog.begin();
+    this.settled = new SettledTime({ ...options, judgedMs: () => clock.wallMs() });
     const shared = { ledger, ownLog, clock };
     this.loops = new Lifecycle((loop, error) => observer.commitFailed(new Error(`${loop} ended`, { cause: error })));
     this.durability = new Durability({ self, registry, clock });
@@ -100,6 +104,7 @@ export class OriginParts {
       generation: () => ownLog.id,
       opening: () => ownLog.opening,
       bound: () => ({ boundMs: 0, root: ownLog.id }),
+      rootWallMs: () => clock.wallMs(),
       heardFromAllSince,
       acknowledged: (node, role, durable) => {
         if (role === 'peer') this.durability.acknowledged(node.id as MemberId, durable);
@@ -131,16 +136,19 @@ export class OriginParts {
       ...options,
       ledger,
       stability,
+      settled: this.settled,
       self: () => this.identity,
       nonce,
       clusterId,
       opening: () => ownLog.opening,
+      floor: () => (membership.serves ? ledger.state.floor : undefined),
       join: (id) => membership.join(id),
       meetsOwnId: (node, opening) => this.admission.meetsOwnId(node, opening),
       mayTake: (peer) => {
         membership.checkTakes();
         this.removals.mayTake(peer);
       },
+      mayAcknowledge: (peer) => this.removals.mayAcknowledge(peer),
       mustLeave: (as, why) => membership.leave(as, why),
       mustStop: (why) => membership.replace(why),
       tookBeyond: () => this.#rewrite.notice(),
@@ -178,6 +186,7 @@ export class OriginParts {
     const remover = new NamespaceRemover(options);
     this.#garbage = new GarbageCollection({
       ...options,
+      settled: this.settled,
       mayPurge: (head) => remover.mayPurge(head),
       beforeRound: () => this.#stability.refresh(),
     });

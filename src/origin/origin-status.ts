@@ -1,6 +1,7 @@
 import type { Member, MemberLog, NodeStatus, PeerStatus, StorageStatus } from '../model/cluster.ts';
 import type { MemberId } from '../model/position.ts';
 import { stampWallMs } from '../model/stamp.ts';
+import { clockNotes } from '../replication/clocks/clock-notes.ts';
 import type { LedgerState } from '../replication/ledger-state.ts';
 import type { Registry } from '../replication/registry.ts';
 import { followerStatus } from '../replication/serving/follower-status.ts';
@@ -27,6 +28,7 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes,
   const views = peers.views();
   const isOdd = isClockOdd(views);
   const storage = storageStatus(stores);
+  const clock = parts.settled.status();
   const peer = (view: PeerView) => peerStatus(view, own, durability.of(view.node?.id as MemberId)?.get(ownLog.id));
   return {
     node: identity,
@@ -53,6 +55,7 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes,
     ...(views.length === 0 ? {} : { peers: views.map(peer) }),
     readOnly: !serves || storage.full,
     storage,
+    clock,
   };
 }
 
@@ -63,6 +66,7 @@ function notesOf(parts: OriginParts, storage: StorageStatus): readonly string[] 
     ...(reason === undefined ? [] : [reason]),
     ...(isClockOdd(views) ? ['its clock differs from those of most other origins: set it right'] : []),
     ...storageNotes(storage),
+    ...clockNotes(parts.settled.status()),
     ...waitingNote(parts),
     ...keptApartNote(parts),
     ...views.flatMap(({ address, refused }) => (refused === undefined ? [] : [`peer ${address}: ${refused}`])),

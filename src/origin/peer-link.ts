@@ -4,10 +4,13 @@ import { feedProtocol, type Opening } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import type { MemberId } from '../model/position.ts';
 import type { Peer } from '../model/upstream.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { SettledTime } from '../replication/clocks/settled-time.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/following/follow-loop.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { openedLater } from './membership/admission.ts';
+import { openedLater, sideGivenUp } from './membership/admission.ts';
+import { clusterView } from './membership/sides.ts';
 import { PeerSink, type PeerSinkOptions } from './peer-sink.ts';
 
 /** Another origin as it is reached: closed by whoever opened it. */
@@ -20,11 +23,18 @@ export interface PeerLinkOptions
   extends PeerSinkOptions,
     Pick<FollowLoopOptions, 'random' | 'probeIntervalMs' | 'silenceMsMax' | 'backoff'> {
   readonly connection: PeerConnection;
+  /** Told what other origins' clocks say. */
+  readonly settled: Pick<SettledTime, 'heard'>;
   readonly self: () => NodeIdentity;
   readonly nonce: string;
   readonly clusterId: () => string | undefined;
   /** Of this member, once it has opened its log. */
   readonly opening: () => Opening | undefined;
+  /**
+   * What was purged here; unset while this member does not serve: one that began anew because of it would wait for this
+   * one, and this one, that is still to catch up, for that one (rule R8).
+   */
+  readonly floor: () => VersionVector | undefined;
   /** The peer refuses this member: it was removed, or its disk was put back behind a purge there (rule R8). */
   readonly mustLeave: (as: 'same' | 'new', why: string) => void;
   /** The peer runs as this member too, and was opened later (rule R16). */
@@ -67,6 +77,8 @@ export class PeerLink {
     this.#connection = connection;
     this.#sink = sink;
     this.#tracker = new StalenessTracker(clock, options.clockSkewMsMax);
+    const { logs } = options.ledger.registry;
+    let toldRemovals = 0;
     this.#loop = new FollowLoop({
       scope: `peer ${address}`,
       upstream: () => ({
@@ -83,17 +95,25 @@ export class PeerLink {
           this.#answers = error.code !== 'UNAVAILABLE' || isOfOneThatAnswers(error);
           this.#clocksDiffer = error.details.reason === 'clock-skew';
           const { reason } = error.details;
-          if (reason === 'removed') options.mustLeave('new', error.message);
+          // Judged by what was told: where more is known by now, the peer judges again.
+          const isJudged = logs.removals().size === toldRemovals;
+          if (reason === 'removed' && isJudged) options.mustLeave('new', error.message);
+          if (reason === sideGivenUp && isJudged) options.mustLeave('same', error.message);
           if (reason === 'below-floor') options.mustLeave('same', error.message);
           if (reason === openedLater) options.mustStop(error.message);
         },
       }),
       sink,
       tracker: this.#tracker,
+      heardClock: ({ node, wallMs, roundTripMs }) => {
+        if (node.id !== options.self().id) options.settled.heard(address, wallMs, roundTripMs);
+      },
       open: () => {
         const clusterId = options.clusterId();
         const node = options.self();
         const opening = options.opening();
+        const floor = options.floor();
+        toldRemovals = logs.removals().size;
         return {
           protocol: feedProtocol,
           node,
@@ -103,7 +123,8 @@ export class PeerLink {
           filter: everything,
           values,
           ...(opening === undefined ? {} : { opening }),
-          floor: options.ledger.state.floor,
+          ...(floor === undefined ? {} : { floor }),
+          view: clusterView(options.ledger.registry, node.id as MemberId),
         };
       },
       clock,

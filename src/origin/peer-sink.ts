@@ -5,7 +5,7 @@ import { everything } from '../model/filter.ts';
 import type { MemberId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
 import { stampWallMs } from '../model/stamp.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/following/feed-sink.ts';
 import { Replica } from '../replication/following/replica.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -25,6 +25,8 @@ export interface PeerSinkOptions {
   readonly meet: (opened: Opened) => Promise<void>;
   /** Asked before each commit: whether anything may be taken from this peer (rule R22). Throws FAILED_PRECONDITION. */
   readonly mayTake: (peer: MemberId) => void;
+  /** False while somebody may have removed that member by what this origin reported: nothing is acknowledged to it. */
+  readonly mayAcknowledge: (peer: MemberId) => boolean;
   /** Records came that lie beyond a seal, or in a log that is not known. */
   readonly tookBeyond: () => void;
 }
@@ -87,9 +89,11 @@ export class PeerSink implements FeedSink {
     if (isBeyond) this.#options.tookBeyond();
   }
 
-  /** What is synced here: an origin commits its peers' changes no other way. */
+  /** What is synced here: an origin commits its peers' changes no other way. Nothing before it is known who asks. */
   durable(): VersionVector {
-    return this.#options.ledger.state.covered;
+    const { ledger, mayAcknowledge } = this.#options;
+    const peer = this.#peer?.id as MemberId | undefined;
+    return peer !== undefined && mayAcknowledge(peer) ? ledger.state.covered : emptyVector;
   }
 
   /** Peers whose clocks differ for certain are not followed: the one that is ahead would win every conflict (R15). */

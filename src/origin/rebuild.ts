@@ -140,7 +140,10 @@ async function found(ledger: Ledger, clusterId: string, { random, clock }: Rebui
       const append = ownLog.append(view);
       for (const known of open) append.seals(known);
       for (const { id: gone, name } of earlier) {
-        append.registers((): Removal => ({ name, successor: id, members: [id] }), logKeys.removed(gone));
+        append.registers(
+          (): Removal => ({ name, successor: id, members: [id], enough: true, reports: 1 }),
+          logKeys.removed(gone),
+        );
       }
       const meta = new Map<string, Uint8Array | undefined>([identityRow(identity), [copyProgressName, undefined]]);
       const { puts, state } = append.decided();

@@ -1,3 +1,4 @@
+import type { SettledTimeOptions } from './clocks/settled-time.ts';
 import type { GarbageOptions } from './expiry.ts';
 import type { LedgerOptions } from './ledger.ts';
 import type { FeedServerOptions } from './serving/feed-server.ts';
@@ -9,7 +10,8 @@ export interface ReplicationBounds
       'ringCommitsMax' | 'ringBytesMax' | 'proposalsMax' | 'proposalBytesMax' | 'commitBytesMax'
     >,
     Pick<FeedServerOptions, 'scanRecordsMax' | 'scanBytesMax' | 'scansMax' | 'scanStallMs' | 'followersMax'>,
-    Pick<GarbageOptions, 'garbageIntervalMs' | 'clockSkewMsMax' | 'tombstoneRetentionMs'> {}
+    Pick<GarbageOptions, 'garbageIntervalMs' | 'clockSkewMsMax' | 'tombstoneRetentionMs'>,
+    Pick<SettledTimeOptions, 'clockHoldMs'> {}
 
 export const replicationDefaults: ReplicationBounds = {
   ringCommitsMax: 65_536,
@@ -24,5 +26,6 @@ export const replicationDefaults: ReplicationBounds = {
   followersMax: 4096,
   garbageIntervalMs: 1000,
   clockSkewMsMax: 500,
+  clockHoldMs: 5 * 60_000,
   tombstoneRetentionMs: 24 * 60 * 60 * 1000,
 };

@@ -1,6 +1,7 @@
 import { expireInPlace, type Head, type LiveHead } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
+import type { SettledTime } from './clocks/settled-time.ts';
 import { eachEnded, unchanged } from './ended-records.ts';
 import type { ReplicationObserver } from './observer.ts';
 import { Purge, type PurgeOptions } from './purge.ts';
@@ -12,6 +13,8 @@ export interface GarbageOptions extends PurgeOptions {
   readonly garbageIntervalMs: number;
   /** Milliseconds by which clocks may differ: a value is dropped only that long after its expiry. */
   readonly clockSkewMsMax: number;
+  /** What time it is for what cannot be taken back. */
+  readonly settled: Pick<SettledTime, 'look'>;
   /** Run before each round: what is stable may be reckoned anew. */
   readonly beforeRound?: () => Promise<void>;
 }
@@ -42,11 +45,12 @@ export class GarbageCollection {
     }
   }
 
-  /** Once over everything that is due. */
+  /** Once over everything that is due by a clock that can be relied on. */
   async round(signal: AbortSignal): Promise<void> {
-    const { ledger, clock, clockSkewMsMax, beforeRound } = this.#options;
+    const { ledger, settled, clockSkewMsMax, beforeRound } = this.#options;
     await beforeRound?.();
-    const nowMs = clock.wallMs();
+    const nowMs = settled.look();
+    if (nowMs === undefined) return;
     await eachEnded(ledger, 'live', Math.floor((nowMs - clockSkewMsMax) / 1000), signal, (heads) =>
       this.#expire(heads),
     );
@@ -54,7 +58,7 @@ export class GarbageCollection {
   }
 
   async #expire(heads: readonly Head[]): Promise<void> {
-    const { ledger, observer } = this.#options;
+    const { ledger, observer, changed } = this.#options;
     const expired = await ledger.submit({
       keys: heads,
       sync: false,
@@ -66,5 +70,6 @@ export class GarbageCollection {
       },
     });
     observer.expired(expired);
+    if (expired > 0) changed?.();
   }
 }

@@ -1,12 +1,13 @@
 import type { ListedKey } from '../model/key-value.ts';
 import { encodeListCursor } from '../model/list-cursor.ts';
 import type { NamespaceId } from '../model/namespace.ts';
-import { isReadable } from '../model/record.ts';
+import { isReadable, type LiveHead } from '../model/record.ts';
 import { emptySession, type Session } from '../model/session.ts';
-import { laterStamp } from '../model/stamp.ts';
+import { bottomStamp, laterStamp } from '../model/stamp.ts';
 import { type VersionVector, withPosition } from '../model/version-vector.ts';
 import type { Snapshot } from '../store/store.ts';
 import type { Logs } from './logs.ts';
+import { withDamaged } from './with-damaged.ts';
 
 export interface ListPage {
   readonly keys: readonly ListedKey[];
@@ -26,8 +27,8 @@ export interface ListRange {
 const headsMax = 20_000;
 
 /**
- * One page of the readable keys of a store that covers this. The page may be short, even empty, where many dead records
- * lie between.
+ * One page of the readable keys of a store that covers this, damaged ones named among them: a list misses nothing without a
+ * word. The page may be short, even empty, where many dead records lie between.
  */
 export async function listPage(
   snapshot: Snapshot,
@@ -45,26 +46,30 @@ export async function listPage(
     ...(after === undefined ? {} : { after: { namespace, key: after } }),
     pageRecordsMax: Math.min(256, limit + 1),
   };
-  for await (const page of snapshot.records(range)) {
-    for (const head of page) {
-      if (last !== undefined && (keys.length >= limit || passed >= headsMax)) {
-        return { keys, seen: { vector, stamp: highest }, cursor: encodeListCursor(namespace, prefix, last) };
-      }
-      passed++;
-      last = head.key;
-      highest = laterStamp(highest, head.stamp);
-      // A scan or an unfinished step may have brought it before the covered vector tells of it.
-      if (!logs.coversPosition(covered, head.position)) vector = withPosition(vector, head.position);
-      if (!isReadable(head, nowMs)) continue;
-      const { key, stamp, metadata, expiresAt, valueBytes } = head;
-      keys.push({
-        key,
-        stamp,
-        valueBytes,
-        ...(metadata === undefined ? {} : { metadata }),
-        ...(expiresAt === undefined ? {} : { expiresAt }),
-      });
+  for await (const head of withDamaged(snapshot, range)) {
+    if (last !== undefined && (keys.length >= limit || passed >= headsMax)) {
+      return { keys, seen: { vector, stamp: highest }, cursor: encodeListCursor(namespace, prefix, last) };
     }
+    passed++;
+    last = head.key;
+    if (head.kind === 'damaged') {
+      keys.push({ key: head.key, damaged: true, stamp: bottomStamp, valueBytes: 0 });
+      continue;
+    }
+    highest = laterStamp(highest, head.stamp);
+    // A scan or an unfinished step may have brought it before the covered vector tells of it.
+    if (!logs.coversPosition(covered, head.position)) vector = withPosition(vector, head.position);
+    if (isReadable(head, nowMs)) keys.push(listed(head));
   }
   return { keys, seen: { vector, stamp: highest } };
+}
+
+function listed({ key, stamp, metadata, expiresAt, valueBytes }: LiveHead): ListedKey {
+  return {
+    key,
+    stamp,
+    valueBytes,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
 }

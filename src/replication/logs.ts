@@ -51,6 +51,10 @@ export interface Removal {
   readonly successor: MemberId;
   /** Who counted to the cluster then, as far as the survivors knew. */
   readonly members: readonly MemberId[];
+  /** True where as many reported what they hold of it as meet every majority; false where it was forced. */
+  readonly enough: boolean;
+  /** How many reported. */
+  readonly reports: number;
 }
 
 export interface Seal {
@@ -70,6 +74,7 @@ export interface KnownLog {
 interface Said<T> {
   readonly value: T;
   readonly at: Position;
+  readonly stamp: Stamp;
 }
 
 /** Who this node is, where it is a member: of its own logs it knows which one it writes in. */
@@ -97,14 +102,15 @@ export class Logs {
     if (record.namespace !== registryNamespace || record.kind !== 'live') return false;
     if (!['log', 'current', 'removed'].includes(kind)) return false;
     const value: unknown = JSON.parse(Buffer.from(record.value).toString());
-    const at = record.position;
+    const { position: at, stamp } = record;
     const [log, member] = [parseLogId(name), parseMemberId(name)];
     if (kind === 'log' && log !== undefined) {
       const { member: owner, opened, final } = value as LogRecord;
       this.#logs.set(log, { log, member: owner, opened, ...(final === undefined ? {} : { seal: { final, at } }) });
     }
-    if (kind === 'current' && member !== undefined) this.#currents.set(member, { value: value as CurrentRecord, at });
-    if (kind === 'removed' && member !== undefined) this.#removals.set(member, { value: value as Removal, at });
+    if (kind === 'current' && member !== undefined)
+      this.#currents.set(member, { value: value as CurrentRecord, at, stamp });
+    if (kind === 'removed' && member !== undefined) this.#removals.set(member, { value: value as Removal, at, stamp });
     this.#version++;
     return true;
   }
@@ -146,8 +152,8 @@ export class Logs {
     return this.#removals.get(member)?.at;
   }
 
-  removals(): ReadonlyMap<MemberId, Removal> {
-    return new Map([...this.#removals].map(([member, { value }]) => [member, value]));
+  removals(): ReadonlyMap<MemberId, Removal & { readonly stamp: Stamp }> {
+    return new Map([...this.#removals].map(([member, { value, stamp }]) => [member, { ...value, stamp }]));
   }
 
   /** The log in which the member last said that it knows all its logs. */
@@ -208,10 +214,11 @@ export class Logs {
     return known.opened < (this.#logs.get(named)?.opened ?? '');
   }
 
-  /** How much of a component counts: up to the seal of its log; nothing where the log is void. */
+  /** How much of a component counts, at a node that covers this: up to the seal of its log; nothing where the log is void. */
   counting(log: LogId, sequence: number, covered: VersionVector): number {
     const seal = this.#logs.get(log)?.seal;
-    if (seal !== undefined) return Math.min(sequence, seal.final);
+    // Where the seal is heard of and not covered yet, what replaced the rest may still be on its way.
+    if (seal !== undefined) return this.coversPosition(covered, seal.at) ? Math.min(sequence, seal.final) : sequence;
     return this.isVoid(log, covered) ? 0 : sequence;
   }
 

@@ -12,6 +12,8 @@ export interface NamespaceRemoverOptions {
   readonly observer: ReplicationObserver;
   /** Milliseconds between looks; a deletion is also noticed at once. */
   readonly garbageIntervalMs: number;
+  /** Told after records were removed. */
+  readonly changed?: () => void;
 }
 
 /**
@@ -57,7 +59,10 @@ export class NamespaceRemover {
       const only = () => registry.burial(id) === burial;
       const seen = await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal, only });
       // A write that was decided in the same commit as the deletion may still come: done is what was empty at a look.
-      if (seen > 0) continue;
+      if (seen > 0) {
+        this.#options.changed?.();
+        continue;
+      }
       this.#removed.set(id, burial);
       await this.#options.ledger.store.reclaim(id);
     }

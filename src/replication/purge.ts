@@ -13,6 +13,8 @@ export interface PurgeOptions {
   readonly observer: ReplicationObserver;
   /** Milliseconds for which a tombstone is kept, from the later of its stamp and its expiry. */
   readonly tombstoneRetentionMs: number;
+  /** Told after a round that took records or shortened them. */
+  readonly changed?: () => void;
   /** Whether a tombstone may go as far as others than this store are concerned. */
   readonly mayPurge: (tombstone: Tombstone) => boolean;
 }
@@ -58,7 +60,7 @@ export class Purge {
 
   /** Resolves with how many have to wait. */
   async #purge(heads: readonly Head[]): Promise<number> {
-    const { ledger, observer, mayPurge } = this.#options;
+    const { ledger, observer, mayPurge, changed } = this.#options;
     const { logs } = ledger.registry;
     const { purged, waiting } = await ledger.submit({
       keys: heads,
@@ -79,6 +81,7 @@ export class Purge {
       },
     });
     observer.purged(purged);
+    if (purged > 0) changed?.();
     return waiting;
   }
 }

@@ -95,6 +95,20 @@ export class Registry {
     return this.#dead.has(id) ? 'deleted' : undefined;
   }
 
+  /**
+   * The stamp of a title's own record where no namespace has the title any more: the one that it names is dead, was
+   * renamed, or was purged. So it is left where another change of that namespace won over half of the one that wrote it.
+   */
+  staleClaim(title: string, covered: VersionVector): Stamp | undefined {
+    const record = this.#records.get(registryKeys.title(title));
+    const id = this.#claims.get(title);
+    const isHad = [...this.#byId.values()].some((namespace) => namespace.title === title);
+    if (record === undefined || id === undefined || isHad) return undefined;
+    // The namespace's own record was written with it, and may be on its way.
+    const isKnown = this.#byId.has(id) || this.#dead.has(id);
+    return isKnown || this.logs.coversPosition(covered, record.position) ? record.stamp : undefined;
+  }
+
   /** Of what is known of a namespace now: whoever decides by that finds the same in the commit, or asks again. */
   stampOf(id: NamespaceId): Stamp | undefined {
     return this.#records.get(registryKeys.namespace(id))?.stamp;

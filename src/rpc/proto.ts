@@ -1,32 +1,34 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type GrpcObject, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
-import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { makeGenericClientConstructor, type ServiceClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import { fromJSON } from '@grpc/proto-loader';
 
 const protoDirectory = fileURLToPath(new URL('../../proto', import.meta.url));
-const protoNames = ['record', 'kv', 'feed', 'cluster'].map((file) => `meridian/v1/${file}.proto`);
 
 /** The files of proto/, by the names under which they import each other. */
-export const protoFiles = protoNames.map((name) => ({ name, path: join(protoDirectory, name) }));
-
-/** The messages and services of proto/, with numbers for 64-bit integers (sequences stay below 2⁵³). */
-const packageDefinition: PackageDefinition = loadSync(protoNames, {
-  includeDirs: [protoDirectory],
-  longs: Number,
-  enums: String,
-  defaults: true,
-  oneofs: true,
-  arrays: true,
-  objects: true,
+export const protoFiles = ['record', 'kv', 'feed', 'cluster'].map((file) => {
+  const name = `meridian/v1/${file}.proto`;
+  return { name, path: join(protoDirectory, name) };
 });
 
-const loaded = loadPackageDefinition(packageDefinition);
+/**
+ * The messages and services of proto/, as `npm run messages` reads them from there: to parse the .proto files was much of
+ * what a short command costs. 64-bit integers are numbers, as sequences stay below 2⁵³.
+ */
+const packageDefinition = fromJSON(
+  {
+    nested: {
+      meridian: { nested: { v1: { nested: JSON.parse(readFileSync(join(protoDirectory, 'messages.json'), 'utf8')) } } },
+    },
+  },
+  { longs: Number, enums: String, defaults: true, oneofs: true, arrays: true, objects: true },
+);
 
 function service(name: string): ServiceClientConstructor {
-  let at: GrpcObject[string] | undefined = loaded;
-  for (const part of ['meridian', 'v1', name]) at = (at as GrpcObject | undefined)?.[part];
-  if (at === undefined) throw new Error(`proto/ defines no service ${name}`);
-  return at as ServiceClientConstructor;
+  const definition = packageDefinition[`meridian.v1.${name}`];
+  if (definition === undefined) throw new Error(`proto/ defines no service ${name}`);
+  return makeGenericClientConstructor(definition as ServiceDefinition, name);
 }
 
 export const services = {

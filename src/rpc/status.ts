@@ -1,5 +1,7 @@
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { type ErrorCode, MeridianError, toMeridianError } from '../model/errors.ts';
+import type { WireFailure } from './codec/pipeline-responses.ts';
+import { optional } from './codec/record-codec.ts';
 import { decodeStatusDetail, encodeStatusDetail } from './status-detail.ts';
 
 /** gRPC's code for each of ours. Exhaustive by its type: a new code does not compile until it stands here. */
@@ -44,6 +46,19 @@ export function fromServiceError(error: unknown, address: string): MeridianError
   const code = streamReset.test(said) ? 'UNAVAILABLE' : (codeOfGrpc.get(error.code) ?? 'INTERNAL');
   const reason = wasNotSent(code, said) ? 'not-connected' : code.toLowerCase().replaceAll('_', '-');
   return new MeridianError(code, transportMessage(code, said, address), { reason, cause: error });
+}
+
+/** What an operation of Pipeline failed with, as a call of its own would have. */
+export function fromFailure({ code: grpc, message, detail }: WireFailure): MeridianError {
+  const known = detail !== null && detail.code in grpcCode;
+  const code = known ? (detail.code as ErrorCode) : (codeOfGrpc.get(grpc) ?? 'INTERNAL');
+  return new MeridianError(code, message, {
+    reason: detail?.reason ?? code.toLowerCase().replaceAll('_', '-'),
+    ...optional('limit', detail?.limit),
+    ...optional('seen', detail?.seen),
+    ...optional('versionFound', detail?.versionFound),
+    ...optional('retryAfterMs', detail?.retryAfterMs),
+  });
 }
 
 const neverConnected = /^(No connection established(\. Last error: (Error: )?)?|(?=Name resolution failed))/;

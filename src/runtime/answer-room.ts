@@ -68,6 +68,11 @@ export class AnswerRoom {
     return this.#leaving.bytesInUse;
   }
 
+  /** Bytes from which on an answer is counted. */
+  get largeBytesMin(): number {
+    return this.#largeBytesMin;
+  }
+
   /** Bytes that the value had when it was read last; undefined where that is unknown. */
   known(namespace: string, key: string): number | undefined {
     return this.#sizes.known(namespace, key);
@@ -118,6 +123,12 @@ export class AnswerRoom {
   /** Room for an answer of several values. Undefined where too many wait already; throws the signal's reason. */
   async reserve(bytes: number, { caller, call }: Pick<Asked, 'caller' | 'call'>): Promise<(() => void) | undefined> {
     return (await this.#leaving.take(bytes, caller, call.signal)) ? this.#releaseOnce(bytes, caller) : undefined;
+  }
+
+  /** The same at once; undefined where there is no room now. A smaller answer than a large one needs none. */
+  tryReserve(bytes: number, caller: Caller): (() => void) | undefined {
+    if (bytes < this.#largeBytesMin) return nothing;
+    return this.#leaving.tryTake(bytes, caller) ? this.#releaseOnce(bytes, caller) : undefined;
   }
 
   /** Waits for room for as many bytes as the answer had before, and reads it then. */

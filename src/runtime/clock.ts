@@ -27,3 +27,9 @@ export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promi
     signal.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/** The time by which a node judges whether records have expired (rule R9). */
+export interface ExpiryClock {
+  /** Milliseconds since 1970, with fractions; steps where the clock that it goes by does. */
+  nowMs(): number;
+}

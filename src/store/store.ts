@@ -2,6 +2,7 @@ import type { RecordKey } from '../model/key.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { LogId, Position } from '../model/position.ts';
 import type { Head, LiveHead, Record, Tombstone } from '../model/record.ts';
+import { bottomStamp } from '../model/stamp.ts';
 
 /**
  * Durable records, an index of them by position, and small named state, all changed in atomic batches. No caller knows
@@ -115,9 +116,11 @@ export interface RecordRange {
 
 /**
  * When a record ended, in seconds since 1970: a live one at its expiry (`undefined` = never), a tombstone at the later
- * of its stamp's wall time and its expiry; rounded up. It is the place in the index behind `Snapshot.ended`.
+ * of its stamp's wall time and its expiry; rounded up. An absence that nobody wrote, which a cache keeps, never ended. It
+ * is the place in the index behind `Snapshot.ended`.
  */
 export function endedAtSeconds(head: Head): number | undefined {
   if (head.kind === 'live') return head.expiresAt;
+  if (head.stamp === bottomStamp) return undefined;
   return Math.max(Math.ceil(Number.parseInt(head.stamp.slice(0, 12), 16) / 1000), head.expiresAt ?? 0);
 }

@@ -33,12 +33,13 @@ beforeAll(async () => {
   server = new RpcServer({ ...timing, upstream: origin, entrance, requestTimeoutMs: 20_000, rooms });
   address = await server.start('127.0.0.1', 0);
   const metrics = async () => ({ contentType: 'text/plain', text: 'metrics of the node\n' });
+  const expiryClock = { nowMs: () => systemClock.wallMs() };
   const report = { metrics, status: () => origin.status(), entrance };
   listener = new HttpListener({
     ...timing,
     surfaces: [
-      { name: 'binding', surface: new BindingSurface(entrance, systemClock, rooms) },
-      { name: 'rest', surface: new RestSurface(entrance, systemClock, rooms) },
+      { name: 'binding', surface: new BindingSurface(entrance, systemClock, rooms, expiryClock) },
+      { name: 'rest', surface: new RestSurface(entrance, systemClock, rooms, expiryClock) },
       { name: 'node', surface: new NodeRoutes(report, systemClock), always: true },
     ],
     observer: { answered: () => {}, rejected: () => {} },
@@ -111,6 +112,37 @@ describe('a node that asks for tokens, over gRPC', () => {
     await expect(reader.write({ namespace, mutations: [put], session }, aCall())).rejects.toMatchObject(denied);
     const batch = reader.getMany({ namespace, keys: ['big/1', 'big', 'big/2'], session }, aCall());
     await expect(batch).rejects.toMatchObject({ code: 'PERMISSION_DENIED', details: { reason: 'out-of-scope' } });
+  });
+
+  it('checks each operation of a pipeline, and ends it once its token was revoked', async () => {
+    let token = await guarded.issue({ name: 'piped', namespace: 'config', prefix: 'p/', rights: ['read', 'write'] });
+    const piped = new RemoteUpstream({ address, clock: systemClock, credential: () => token, pipelined: true });
+    remotes.push(piped);
+    const put = (key: string) => {
+      const mutations = [{ kind: 'put' as const, key, value: Buffer.from(key) }];
+      return piped.write({ namespace, mutations, session }, aCall());
+    };
+    const get = (key: string, name = namespace) => piped.get({ namespace: name, key, session }, aCall());
+    await guarded.origin.create('beside');
+    await put('p/1');
+    expect((await get('p/1')).record).toMatchObject({ kind: 'live' });
+    const denied = { code: 'PERMISSION_DENIED' };
+    const all = await Promise.allSettled([
+      get('p/1'),
+      get('p'),
+      put('q'),
+      get('p/1', 'beside'),
+      get('p/1', 'config'),
+      put('p/2'),
+    ]);
+    expect(all.map(({ status }) => status)).toEqual([
+      ...['fulfilled', 'rejected', 'rejected', 'rejected', 'fulfilled', 'fulfilled'],
+    ]);
+    for (const one of all) if (one.status === 'rejected') expect(one.reason).toMatchObject(denied);
+    const { text } = await guarded.origin.rotateToken({ name: 'piped', graceMs: 0 });
+    await expect(get('p/1')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    token = text;
+    expect((await get('p/1')).record).toMatchObject({ kind: 'live' });
   });
 
   it('ends a watch whose token is revoked, and one whose namespace is renamed out of its scope', async () => {

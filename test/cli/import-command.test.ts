@@ -195,6 +195,24 @@ describe('a record that is refused', () => {
     expect(wrong.notes.at(-1)).toContain('there is no column "id"');
   });
 
+  test('rows of a CSV that are no UTF-8 are skipped by number and byte, and stand in the file byte by byte', async () => {
+    const { runWords, node } = commandLine();
+    const file = fileOf('latin1.csv', Buffer.from('key,value\ncaf\xe9,1\nb,2\ncaf\xe8,3\n', 'latin1'));
+    const { exitCode, output } = await runWords(['import', 'flags', file, '--on-error', 'skip']);
+    const skipped = `${file}.skipped.ndjson`;
+    expect({ exitCode, output }).toEqual({
+      exitCode: 0,
+      output: `3 records imported, 2 of them skipped, as ${skipped} says\n`,
+    });
+    expect([...node.records.keys()]).toEqual(['b']);
+    const text = (row: string) => ({ text: Buffer.from(row, 'latin1').toString('base64'), base64: true });
+    const lines = readFileSync(skipped, 'utf8').trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { record: 1, error: 'row 1 is no UTF-8: byte 14 is 0xe9 of the file', ...text('caf\xe9,1') },
+      { record: 3, error: 'row 3 is no UTF-8: byte 25 is 0xe8 of the file', ...text('caf\xe8,3') },
+    ]);
+  });
+
   test('of standard input, the file of skipped records must be named', async () => {
     const { exitCode, notes } = await commandLine().run('import flags - --format csv --on-error skip', 'key,value\n');
     expect({ exitCode, notes }).toEqual({

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -61,14 +61,19 @@ describe('wrong usage exits 2 with one clear line', () => {
 });
 
 describe('help', () => {
+  const names = 'origin edge namespace put get delete list watch import export status member demo bench check options';
+  const commands = [...names.split(' '), 'namespace create', 'member remove'];
+
+  test.each(commands)('of %s has letters of one column alone, as the bundled command expects', async (command) => {
+    const { output } = await commandLine().run(`${command} --help`);
+    expect(output).toContain('Options:');
+    expect(output).not.toMatch(/[\u0300-\u036f\u1100-\u11ff\u2e80-\uffff]|\p{Emoji_Presentation}/u);
+  });
+
   test('it names every command, and each command explains its flags with default and variable', async () => {
     const { exitCode, output } = await commandLine().run('--help');
     expect(exitCode).toBe(0);
-    for (const name of 'origin edge namespace put get delete list watch import export status member demo bench'.split(
-      ' ',
-    )) {
-      expect(output).toContain(`meridian ${name}`);
-    }
+    for (const name of names.split(' ')) expect(output).toContain(`meridian ${name}`);
     const edge = (await commandLine().run('edge --help')).output;
     expect(edge).toContain('--upstream');
     expect(edge.replaceAll(/\s+/g, ' ')).toContain('MERIDIAN_MAX_STALENESS');
@@ -96,6 +101,35 @@ describe('values', () => {
     expect((await run('get flags -')).output).toBe('dash');
     await run('put flags -- --x -5');
     expect((await run('get flags -- --x')).output).toBe('-5');
+  });
+
+  test('a damaged record is told of by list and export, which go past it and end with 1', async () => {
+    const { run, runWords, node } = commandLine();
+    for (const key of ['a', 'b', 'c']) await run(`put flags ${key} v`);
+    node.damaged.add('b');
+    const listed = await run('list flags');
+    expect(listed).toMatchObject({ exitCode: 1, output: 'a\nc\n' });
+    expect(listed.notes.join()).toMatch(/^the record of "b" is damaged/);
+    const json = await run('list flags --json');
+    expect(
+      json.output
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { name: string }).name),
+    ).toEqual(['a', 'c']);
+    expect(json).toMatchObject({ exitCode: 1, notes: ['{"damaged":"b"}'] });
+    const exported = await run('export flags');
+    expect(
+      exported.output
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { key: string }).key),
+    ).toEqual(['a', 'c']);
+    expect(exported).toMatchObject({ exitCode: 1 });
+    expect(exported.notes.at(-1)).toBe('1 damaged records are missing from the export');
+    const output = join(folder, 'damaged.ndjson');
+    expect(await runWords(['export', 'flags', '--output', output])).toMatchObject({ exitCode: 1 });
+    expect(readFileSync(output, 'utf8').trim().split('\n')).toHaveLength(2);
   });
 
   test('a missing key exits 3 and prints nothing', async () => {
@@ -177,6 +211,7 @@ describe('the connection', () => {
           { host: 'b', port: 2 },
         ],
         timeoutMs: 5000,
+        protocol: 'pipeline',
       },
     ]);
   });

@@ -49,6 +49,37 @@ describe('several endpoints', () => {
     expect(nodes[1].gets).toHaveLength(1);
   });
 
+  test('a write with a condition that it makes false itself goes to the next: it cannot be applied twice', async () => {
+    for (const write of [
+      { kind: 'put', key: 'k', value: 'v', ifAbsent: true },
+      { kind: 'delete', key: 'k', ifVersion: 'a'.repeat(32) },
+    ] as const) {
+      const { nodes, flags } = three();
+      nodes[0].failure = unavailable('connection-lost');
+      await flags.write([{ kind: 'put', key: 'other', value: 'v' }, write]).catch(() => {});
+      expect(nodes.map(({ calls }) => calls.length)).toEqual([1, 1, 0]);
+    }
+    const { nodes, flags } = three();
+    nodes[0].failure = unavailable('connection-lost');
+    // After it the key is absent as before: nothing would keep a second one out.
+    await expect(flags.delete('k', { ifAbsent: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(nodes[1].calls).toEqual([]);
+  });
+
+  test('one that finds its condition not met when it is repeated says that nobody knows whether it did that', async () => {
+    const { nodes, flags } = three();
+    const versionFound = 'b'.repeat(32);
+    nodes[0].failure = unavailable('connection-lost');
+    nodes[1].failure = new MeridianError('FAILED_PRECONDITION', 'not met', { reason: 'condition', versionFound });
+    await expect(flags.put('k', 'v', { ifAbsent: true })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'outcome-unknown', versionFound },
+    });
+    nodes[0].failure = nodes[1].failure;
+    await flags.get('k').catch(() => {});
+    await expect(flags.put('k', 'v', { ifAbsent: true })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  });
+
   test('a refusal is the answer, wherever it comes from', async () => {
     const { nodes, flags } = three();
     nodes[0].failure = new MeridianError('INVALID_ARGUMENT', 'no', { reason: 'test' });

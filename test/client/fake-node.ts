@@ -19,7 +19,7 @@ import type { NamespaceChange } from '../../src/model/namespaces.ts';
 import type { LogId, MemberId } from '../../src/model/position.ts';
 import type { LiveRecord, Record } from '../../src/model/record.ts';
 import { emptySession, type Session, sessionAfterAbsence, sessionAfterRecord } from '../../src/model/session.ts';
-import { makeStamp } from '../../src/model/stamp.ts';
+import { bottomStamp, makeStamp } from '../../src/model/stamp.ts';
 
 export const fakeOrigin = 'aaaaaaaaaaaaaaaa' as MemberId;
 export const fakeLog = '1000000000000001' as LogId;
@@ -28,6 +28,8 @@ const namespace = '1'.repeat(32) as NamespaceId;
 /** One node in memory with one namespace, which answers, fails and watches as a test tells it. */
 export class FakeNode implements RemoteNode {
   readonly records = new Map<string, Record>();
+  /** Keys whose records are damaged. */
+  readonly damaged = new Set<string>();
   readonly sessions: Session[] = [];
   readonly gets: GetRequest[] = [];
   readonly writes: WriteRequest[] = [];
@@ -71,7 +73,11 @@ export class FakeNode implements RemoteNode {
     return {
       ...this.#provenance(),
       session: sessionAfterAbsence(request.session, this.#covered()),
-      keys: page.map(({ value, ...head }) => ({ ...head, valueBytes: value.byteLength })),
+      keys: page.map(({ value, ...head }) =>
+        this.damaged.has(head.key)
+          ? { key: head.key, damaged: true as const, stamp: bottomStamp, valueBytes: 0 }
+          : { ...head, valueBytes: value.byteLength },
+      ),
       ...(last !== undefined && live.length > limit ? { cursor: last.key } : {}),
     };
   }
@@ -232,6 +238,7 @@ export class FakeNode implements RemoteNode {
   }
 
   #answer(key: string, asked: Session): GetAnswer {
+    if (this.damaged.has(key)) throw new MeridianError('DATA_LOSS', `${key} is damaged`, { reason: 'damaged-record' });
     const record = this.records.get(key);
     const session = record
       ? sessionAfterRecord(asked, record.position, record.stamp)

@@ -178,6 +178,27 @@ describe('lists', () => {
     for await (const { value } of flags.entries({ prefix: 'k1' })) values.push(Buffer.from(value).toString());
     expect(values).toEqual(names.filter((name) => name.startsWith('k1')).map((name) => `v-${name}`));
   });
+
+  test('a damaged record is named by a list, and ends entries unless they are to tell of it', async () => {
+    const { cluster, nodes } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    for (const key of ['a', 'b', 'c']) await flags.put(key, key);
+    for (const node of nodes) node.damaged.add('b');
+    const { keys } = await flags.list();
+    expect(keys.map(({ name, damaged, version }) => [name, damaged, version === ''])).toEqual([
+      ['a', undefined, false],
+      ['b', true, true],
+      ['c', undefined, false],
+    ]);
+    const read = async (onDamaged?: (name: string) => void) => {
+      const names: string[] = [];
+      for await (const { name } of flags.entries(onDamaged === undefined ? {} : { onDamaged })) names.push(name);
+      return names;
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'DATA_LOSS' });
+    const told: string[] = [];
+    expect([await read((name) => told.push(name)), told]).toEqual([['a', 'c'], ['b']]);
+  });
 });
 
 test('a cluster handle makes, lists, renames and deletes namespaces', async () => {

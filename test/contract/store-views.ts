@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { expireInPlace, headOf } from '../../src/model/record.ts';
+import { bottomStamp } from '../../src/model/stamp.ts';
 import type { Store } from '../../src/store/store.ts';
 import { live, logOne, logTwo, namespaceA, namespaceB, noise, sampleSeconds, tombstone } from './sample-records.ts';
 import { collect, commit, expectRecord, headWithoutValue, keysOf, withSnapshot } from './store-driver.ts';
@@ -189,7 +190,8 @@ export function storeViews(test: { readonly store: Store }): void {
         tombstone({ key: 'expired long ago', sequence: 0, expiresAt: second - 100 }),
         tombstone({ key: 'expired later', sequence: 1, expiresAt: second + 50 }),
       ];
-      await commit(store, { puts });
+      const absence = { ...tombstone({ key: 'absent, as nobody wrote it', sequence: 0 }), stamp: bottomStamp };
+      await commit(store, { puts: [...puts, absence] });
       expect(keysOf(await endedOf('tombstone', second - 1))).toEqual([]);
       expect(keysOf(await endedOf('tombstone', second))).toEqual(['expired long ago']);
       expect(keysOf(await endedOf('tombstone', second + 1))).toEqual(['expired long ago', 'deleted']);

@@ -100,6 +100,7 @@ export class CacheDriver {
       ...edgeDefaults,
       permits,
       upstreams,
+      settled: { look: () => this.clock.wallMs() },
       clock: this.clock,
       edgeObserver: silentEdgeObserver,
     });

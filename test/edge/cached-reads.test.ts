@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EdgeObserver, silentEdgeObserver } from '../../src/edge/observer.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
+import { removeRecords } from '../../src/replication/remove-records.ts';
 import { announced, CacheDriver, namespace, vector, written } from './cache-driver.ts';
 
 let cache: CacheDriver;
@@ -197,6 +198,17 @@ describe('the bound of a cache on disk', () => {
     expect(bytes).toBeGreaterThan(0);
     for (let i = 1; i <= 40; i++) await cache.show(100 + i, announced(100 + i, `key-${i}`));
     expect((await cache.scope.status()).bytes).toBe(0);
+  });
+
+  it('is counted again, and nothing evicted, where what was counted went by other ways', async () => {
+    await cache.close();
+    cache = await CacheDriver.open({ memoryBytesMax: 1, diskBytesMax: 4000 });
+    await cache.caughtUp(1);
+    for (let i = 1; i <= 20; i++) await cache.keep(written(i, `gone-${i}`), i);
+    await removeRecords(cache.scope.ledger, { namespace });
+    cache.scope.changedElsewhere();
+    for (let i = 21; i <= 38; i++) await cache.keep(written(i, `kept-${i}`), i);
+    for (let i = 21; i <= 38; i++) expect(await cache.held(`kept-${i}`)).toBe(`${i}`);
   });
 
   it('counts metadata, and is kept without a miss where the feed makes entries larger', async () => {

@@ -55,6 +55,7 @@ export class Chain {
   async origin(name: string, options: Partial<OriginOptions> = {}): Promise<Origin> {
     const origin = await Origin.open({
       ...originDefaults,
+      clockHoldMs: 0,
       stores: await new OriginDisks().open((disk) => disk.open()),
       clock: systemClock,
       random: systemRandom,

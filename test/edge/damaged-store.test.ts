@@ -3,6 +3,7 @@ import { Edge } from '../../src/edge/edge.ts';
 import { edgeDefaults } from '../../src/edge/edge-options.ts';
 import { silentEdgeObserver } from '../../src/edge/observer.ts';
 import type { Call } from '../../src/model/call.ts';
+import { MeridianError } from '../../src/model/errors.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { Origin } from '../../src/origin/origin.ts';
@@ -109,6 +110,26 @@ it('a copy with a damaged record asks its upstream for it, lists too, and has it
   expect([list.source, list.keys.map(({ key }) => key)]).toEqual(['origin', ['k', 'other']]);
   await vi.waitFor(async () => expect(await read(edge, 'k')).toEqual(['copy', 'k 1']), { timeout: 5000 });
   expect((await edge.status()).storage?.damagedRecords).toBe(0);
+});
+
+it('a copy names a damaged record in its list while its upstream is away', async () => {
+  const first = await open(['*']);
+  const { id: namespace } = await origin.find('ns');
+  await first.close();
+  copy.damage({ namespace, key: 'k' });
+  const { edge, close } = await open(['*']);
+  closing.unshift(close);
+  const away = () => Promise.reject(new MeridianError('UNAVAILABLE', 'away', { reason: 'away' }));
+  Object.assign(origin, { list: away, get: away });
+  const list = await edge.list({ namespace: 'ns', prefix: '', limit: 10, session: emptySession }, call());
+  expect([list.source, list.keys.map(({ key, damaged }) => [key, damaged])]).toEqual([
+    'copy',
+    [
+      ['k', true],
+      ['other', undefined],
+    ],
+  ]);
+  await expect(read(edge, 'k')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
 });
 
 it('a copy with a damaged record stays live when its key is written, and has the new value', async () => {

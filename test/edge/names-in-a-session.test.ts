@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { afterEach, expect, it } from 'vitest';
-import { emptySession } from '../../src/model/session.ts';
+import { emptySession, joinSessions } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
-import { aCall, Cable, Chain, isLive } from './chain.ts';
+import { aCall, Cable, Chain, get, isLive, put, textOf } from './chain.ts';
 
 const chain = new Chain();
 afterEach(() => chain.close());
@@ -41,6 +41,26 @@ it('a name means what a session made it mean, at an edge whose feed has not brou
   const { namespace, session } = await edge.create('books', aCall());
   expect((await edge.find('books', aCall())).id).toBe(before);
   expect((await edge.find('books', aCall(), session)).id).toBe(namespace.id);
+});
+
+it.each([
+  ['cache', []],
+  ['copy', ['*']],
+])('by a title that its session moved, a %s answers nothing from what it holds', async (_, replicate) => {
+  const origin = await chain.origin('o');
+  const { id } = (await origin.create('books', aCall())).namespace;
+  await put(origin, 'k', 'of the first', 'books');
+  const feed = halting(origin);
+  const edge = await chain.edge('e', [feed.upstream], { replicate });
+  await isLive(edge);
+  await get(edge, 'k', { namespace: 'books' });
+  feed.halt();
+  let session = (await edge.rename('books', 'archive', aCall())).session;
+  session = joinSessions(session, (await edge.create('books', aCall())).session);
+  const mutations = [{ kind: 'put', key: 'k', value: Buffer.from('of the archive') }] as const;
+  session = joinSessions(session, (await edge.write({ namespace: id, mutations, session }, aCall())).session);
+  expect(textOf(await edge.get({ namespace: 'books', key: 'k', session }, aCall()))).toBe(undefined);
+  expect(textOf(await edge.get({ namespace: id, key: 'k', session }, aCall()))).toBe('of the archive');
 });
 
 it('an origin that does not cover the session says so: what it does not know may be there', async () => {

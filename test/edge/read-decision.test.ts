@@ -30,6 +30,12 @@ describe('the decision of a read', () => {
     always((read, decision) => read.held !== 'nothing' || !fromHeld.includes(decision));
   });
 
+  it('serves at once whether or not an upstream is there', () => {
+    always((read, decision) => {
+      return (decision === 'serve') === (decideRead({ ...read, upstreamThere: !read.upstreamThere }) === 'serve');
+    });
+  });
+
   it('serves nothing held that falls short of the session', () => {
     always((read, decision) => read.sessionCovered || !fromHeld.includes(decision));
   });

@@ -74,6 +74,31 @@ describe('a cache that hears where a log ends (R23)', () => {
     expect(await cache.held()).toBe(undefined);
   });
 
+  it('proves its age anew then: it may be filled next by a server that knows less, against the same root', async () => {
+    await cache.caughtUp(6);
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 0, root: next } });
+    expect(cache.scope.bound()).toEqual({ boundMs: 0, root: next });
+    await expect(cache.showOnly(nextRegistered, sealAt(5))).rejects.toMatchObject(beginsAnew);
+    await cache.scope.start();
+    await cache.showOnly(registration, nextRegistered);
+    await cache.scope.apply(caughtUp(both(5, 1)));
+    expect(cache.scope.bound()).toBe(undefined);
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 300, root: next } });
+    expect(cache.scope.bound()?.boundMs).toBe(300);
+  });
+
+  it('begins anew once for a void log that its upstream holds as well: it is for another one to seal it', async () => {
+    await cache.caughtUp(3);
+    await cache.showOnly(nextRegistered, current);
+    await expect(cache.scope.apply(step(both(3, 3)))).rejects.toMatchObject(beginsAnew);
+    expect(await cache.scope.start()).toEqual({ kind: 'nothing' });
+    await cache.showOnly(registration, nextRegistered, current);
+    await cache.scope.apply(caughtUp(both(3, 3)));
+    await cache.keep(written(3), both(3, 3));
+    await cache.scope.apply(step(both(3, 4)));
+    expect(cache.scope.hasCaughtUp).toBe(true);
+  });
+
   it('goes on where it covers and holds no more than counts, from a cursor that names each log', async () => {
     await cache.caughtUp(5);
     await cache.keep(written(5), 5);

@@ -116,10 +116,18 @@ describe('the HTTP listener under load', () => {
     closing.push(() => agent.destroy());
     const asked = Array.from({ length: 1500 }, () => get(base, '/work', agent));
     await expect.poll(() => node.finish.length, { timeout: 20_000 }).toBe(1500);
+    for (const path of ['/livez', '/metrics']) expect((await get(base, path, new Agent())).status).toBe(200);
     for (const finish of node.finish) finish();
     const answers = await Promise.all(asked);
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
     expect(node.rejected).toEqual([]);
+  });
+
+  it('answers health and metrics while as many connections as it serves are idle', async () => {
+    const { base, port } = await serve({ connectionsMax: 1024 });
+    await Promise.all(Array.from({ length: 1024 }, () => open(port)));
+    const agent = new Agent();
+    for (const path of ['/livez', '/metrics']) expect((await get(base, path, agent)).status).toBe(200);
   });
 
   it('answers health and metrics while all connections are busy, and tells others to come again', async () => {

@@ -57,6 +57,18 @@ describe('the metrics of a node', () => {
     expect(samplesOf(text, 'meridian_records')).toEqual(['meridian_records{scope="copy"} 12']);
   });
 
+  it('show how far the clock is off, and what is permitted, in seconds; no series of what is unknown', async () => {
+    const { text } = await metrics.scrape({ ...status, clock: { skewMaxMs: 500, offsetMs: -3000, aheadMs: 0 } });
+    expect(samplesOf(text, 'meridian_clock_offset_seconds')).toEqual(['meridian_clock_offset_seconds{role="edge"} -3']);
+    expect(samplesOf(text, 'meridian_clock_skew_max_seconds')).toEqual([
+      'meridian_clock_skew_max_seconds{role="edge"} 0.5',
+    ]);
+    expect(samplesOf(text, 'meridian_clock_ahead_seconds')).toEqual(['meridian_clock_ahead_seconds{role="edge"} 0']);
+    const unknown = await metrics.scrape({ ...status, clock: { skewMaxMs: 500 } });
+    expect(samplesOf(unknown.text, 'meridian_clock_offset_seconds')).toEqual([]);
+    expect(samplesOf(unknown.text, 'meridian_clock_ahead_seconds')).toEqual([]);
+  });
+
   it('show nothing of an earlier status where the node could not say', async () => {
     await metrics.scrape(status);
     const { text } = await metrics.scrape(undefined);

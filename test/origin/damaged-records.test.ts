@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { FeedEvent, FollowerMessage } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
+import { emptySession } from '../../src/model/session.ts';
 import { OriginGroup } from './origin-group.ts';
 
 async function* noProbes(): AsyncGenerator<FollowerMessage> {}
@@ -45,6 +46,36 @@ describe('an origin with a damaged record', () => {
     const status = await group.at('a').status();
     expect([status.ready, status.storage?.damagedRecords]).toEqual([true, 1]);
     expect(status.notes.join()).toContain('1 records are damaged');
+  });
+
+  it('names it in a list, in its place, whatever the page', async () => {
+    await group.put('a', 'a', 'before');
+    await damaged();
+    const pages: unknown[] = [];
+    for (let cursor: string | undefined, more = true; more; ) {
+      const request = { namespace: 'ns', prefix: '', limit: 1, session: emptySession };
+      const page = group.at('a').list({ ...request, ...(cursor === undefined ? {} : { cursor }) }, group.call());
+      const { keys, cursor: next } = await group.until(page);
+      pages.push(keys.map(({ key, damaged: isDamaged = false, valueBytes }) => [key, isDamaged, valueBytes]));
+      [cursor, more] = [next, next !== undefined];
+    }
+    expect(pages.flat()).toEqual([
+      ['a', false, 6],
+      ['k', true, 0],
+      ['other', false, 5],
+    ]);
+  });
+
+  it('makes the digest of its namespace unknown, and says how many there are', async () => {
+    const digest = async () => (await group.until(group.at('a').digest({ second: 0 }, group.call())))[0];
+    expect(await digest()).toMatchObject({ records: 2, digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    await damaged();
+    const unknown = await digest();
+    expect([unknown?.records, unknown?.damaged, unknown?.digest]).toEqual([1, 1, undefined]);
+    const { namespace } = await group.get('a', 'other');
+    const range = { namespace, prefix: '', second: 0, hashes: true };
+    const ranged = await group.until(group.at('a').digestRange(range, group.call()));
+    expect(ranged.hashes.map(({ key }) => key)).toEqual(['other']);
   });
 
   it('is healed by a put, and by a deletion', async () => {

@@ -82,6 +82,29 @@ describe('changes of namespaces in a cluster at majority', () => {
   });
 });
 
+it.each([0, 5, 10, 20, 50])(
+  'a home that is being moved is not moved again by who is its home no more: two would decide (%i)',
+  async (turns) => {
+    const group = new OriginGroup();
+    await group.open('a');
+    const { namespace } = await group.until(group.at('a').create('ns', group.call()));
+    for (const name of ['b', 'c']) await group.open(name, ['a']);
+    await group.ready('b', 'c');
+    await group.settled('a', 'b', 'c');
+    await group.pass(300);
+    const move = (to: string) => group.at('a').moveHome(namespace.id, to, group.call());
+    const first = move('b');
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    const moves = await group.until(Promise.allSettled([first, move('c')]));
+    await group.pass(200);
+    const homes = new Set(
+      await Promise.all(['a', 'b', 'c'].map(async (name) => (await group.at(name).find('ns', group.call())).home)),
+    );
+    expect(moves.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect([...homes]).toEqual([group.at('b').identity.id]);
+  },
+);
+
 it('a home does not move to a member of which the one asked has yet to hear that it serves', async () => {
   const group = new OriginGroup();
   await group.open('a');
@@ -95,4 +118,34 @@ it('a home does not move to a member of which the one asked has yet to hear that
   await group.settled('a', 'b');
   const moved = await group.until(group.at('a').moveHome(namespace.id, 'b', group.call()));
   expect(moved.namespace.home).toBe(b.identity.id);
+});
+
+describe('a title whose namespace another change gave another title', () => {
+  it('is free', async () => {
+    const group = new OriginGroup();
+    await group.open('a');
+    await group.until(group.at('a').create('t', group.call()));
+    await group.open('b', ['a']);
+    await group.ready('b');
+    await group.settled('a', 'b');
+    group.cut('a', 'b');
+    await group.pass(400);
+    await group.remove('b', 'a', true);
+    // At the home as b knows it, at the home as a knows it still, and again at the one, which wins.
+    await group.until(group.at('b').rename('t', 'v', group.call()));
+    await group.until(group.at('a').rename('t', 'u', group.call()));
+    await group.until(group.at('b').rename('v', 'w', group.call()));
+    group.mend('a', 'b');
+    await group.beginsAnew('a');
+    await group.settled('a', 'b');
+    await group.pass(1000);
+    const { id } = (await group.until(group.at('b').create('u', group.call()))).namespace;
+    expect((await group.at('b').namespaces()).map(({ title }) => title)).toEqual(['u', 'w']);
+    expect((await group.at('b').find('u')).id).toBe(id);
+    await expect(group.until(group.at('b').create('u', group.call()))).rejects.toMatchObject({
+      code: 'ALREADY_EXISTS',
+    });
+    await group.until(group.at('b').remove('w', group.call()));
+    expect((await group.at('b').find('u')).id).toBe(id);
+  });
 });

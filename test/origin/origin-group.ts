@@ -63,6 +63,7 @@ export class OriginGroup {
       silenceMsMax: 300,
       backoff: { firstMs: 5, mostMs: 50 },
       garbageIntervalMs: 50,
+      clockHoldMs: 0,
       clockSkewMsMax: 60,
       ringCommitsMax: 4,
       scanRecordsMax: 2,

@@ -34,6 +34,7 @@ async function follower() {
       clockSkewMsMax: Number.POSITIVE_INFINITY,
       meet: async () => {},
       mayTake: () => {},
+      mayAcknowledge: () => true,
       tookBeyond: () => beyond++,
     });
     await sink.start();

@@ -188,6 +188,38 @@ describe('an origin that is removed', () => {
     await group.alike(['c'], 'k', 'after the report');
   });
 
+  it('has nothing acknowledged to it any more by who reported, before it is known what became of that', async () => {
+    await group.open('d', ['a']);
+    await group.ready('d');
+    await group.settled('a', 'b', 'c', 'd');
+    group.cut('a', 'd');
+    group.cut('c', 'd');
+    await group.pass(400);
+    const [a, b, d] = [idOf('a'), idOf('b'), idOf('d')];
+    await group.until(group.at('b').report({ member: a, initiator: d, reporter: b }));
+    await group.pass(300);
+    const written = async (key: string) => {
+      const request = { mutations: [{ ...absent, key }], durability: 'majority' } as const;
+      return (await group.write('a', absent, request)).durability;
+    };
+    // It comes to b by c.
+    expect(await written('reported')).toBe('local');
+    await group.alike(['b'], 'reported', 'x');
+    // The report runs out, and d may have decided by it: nobody has heard of d since.
+    group.cut('b', 'd');
+    await group.pass(61_000);
+    expect(await written('run out')).toBe('local');
+    await group.alike(['b'], 'run out', 'x');
+    group.mend('b', 'd');
+    await group.untilHolds(async () => (await written(`heard ${group.time.nowMs}`)) === 'majority');
+    // And that is known from then on, also after a restart.
+    group.cut('b', 'd');
+    await group.pass(400);
+    expect(await written('away again')).toBe('majority');
+    await group.reopen('b');
+    await group.untilHolds(async () => (await written(`opened ${group.time.nowMs}`)) === 'majority');
+  });
+
   it('is followed again once who removed it is heard of in a later opening, which knows nothing of that', async () => {
     const [a, b, c] = [idOf('a'), idOf('b'), idOf('c')];
     const { logs = [] } = (await group.until(group.at('b').members(group.call()))).find(({ id }) => id === b) ?? {};

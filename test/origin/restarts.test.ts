@@ -26,7 +26,7 @@ async function expectAlike(group: OriginGroup, ...names: string[]): Promise<void
   });
 }
 
-const digestOf = ({ namespace, digest }: { readonly namespace: string; readonly digest: string }) => [
+const digestOf = ({ namespace, digest }: { readonly namespace: string; readonly digest?: string }) => [
   namespace,
   digest,
 ];

@@ -38,6 +38,7 @@ beforeEach(async () => {
     nonce: 'n',
     generation: () => generation,
     bound: () => undefined,
+    rootWallMs: () => undefined,
     heardFromAllSince: () => heard,
   });
   // Log 1 ended at 5 and log 2 goes on; log 3 was never seen by a member.

@@ -220,6 +220,7 @@ describe('a log that is void', () => {
     const seals = knowing(registered(2, 1), current(1, 2, [2, 2]), sealed(1, 1, 5, [2, 1]));
     expect(seals.isVoid(log(1), vector({ 2: 2 })), 'sealed').toBe(false);
     expect(seals.counting(log(1), 9, vector({ 2: 2 }))).toBe(5);
+    expect(seals.counting(log(1), 9, vector({ 2: 0 })), 'its seal is heard of and not covered').toBe(9);
     expect(logs.counting(log(1), 9, vector({ 2: 2 }))).toBe(0);
   });
 

@@ -43,7 +43,8 @@ export function current(of: number, n: number, at: readonly [n: number, sequence
 }
 
 export function removed(of: number, successor: number, at: readonly [n: number, sequence: number]): LiveRecord {
-  const value: Removal = { name: `member ${of}`, successor: member(successor), members: [member(successor)] };
+  const decided = { members: [member(successor)], enough: true, reports: 1 };
+  const value: Removal = { name: `member ${of}`, successor: member(successor), ...decided };
   return said(logKeys.removed(member(of)), value, { log: log(at[0]), sequence: at[1] });
 }
 

@@ -107,6 +107,22 @@ describe('a copy', () => {
   });
 });
 
+it('of the same write a member takes the position that counts in the place of one beyond a seal (R23)', async () => {
+  const { replica, held } = await open({});
+  await replica.apply(changes([registered(1, 1), write('k', 1, 7), write('l', 1, 4)], vector({ 1: 7 })));
+  await replica.apply(changes([registered(2, 2), sealed(1, 1, 5, [2, 2])], vector({ 2: 2 })));
+  const again = (key: string, sequence: number) => write(key, 2, sequence, key === 'k' ? 7 : 4);
+  const stampOf = (key: string, sequence: number) => ({
+    ...again(key, sequence),
+    stamp: stampAt(key === 'k' ? 7 : 4, log(1)),
+  });
+  await replica.apply(changes([stampOf('k', 3), stampOf('l', 4)], vector({ 2: 4 })));
+  expect(await held('k')).toEqual({ log: log(2), sequence: 3 });
+  expect(await held('l'), 'its position counts as well').toEqual({ log: log(1), sequence: 4 });
+  await replica.apply(changes([write('k', 1, 7)]));
+  expect(await held('k'), 'nor back').toEqual({ log: log(2), sequence: 3 });
+});
+
 describe('a copy that resyncs (R7)', () => {
   it('takes what is shown in place of what it holds, whatever the stamps, and what is not shown goes', async () => {
     const { replica, held } = await open();
@@ -143,6 +159,14 @@ describe('a copy that resyncs (R7)', () => {
     expect([ledger.state.covered.size, replica.hasCaughtUp, replica.durable().size]).toEqual([0, false, 0]);
     await replica.apply(caughtUp(vector({ 1: 4 }), vector({ 1: 1 })));
     expect([ledger.state.covered, ledger.state.floor]).toEqual([vector({ 1: 4 }), vector({ 1: 4 })]);
+  });
+
+  it('forgets the floor of before: it may name logs that went with a disk, below which everybody would be for ever', async () => {
+    const { replica, ledger } = await open();
+    await replica.apply(caughtUp(vector({ 1: 9 }), vector({ 1: 7 })));
+    await replica.apply(resync);
+    await replica.apply(caughtUp(vector({ 2: 4 }), vector({ 2: 1 })));
+    expect(ledger.state.floor).toEqual(vector({ 2: 4 }));
   });
 
   it('begins anew where that broke off before anything was shown, and goes on behind a token, also after a restart', async () => {

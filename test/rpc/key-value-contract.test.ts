@@ -9,17 +9,19 @@ keyValueContract('an origin', async () => {
   return { keyValue: origin, namespace, call: aCall, close };
 });
 
-keyValueContract('an origin over gRPC', async () => {
-  const opened = await openOrigin();
-  await opened.origin.create(namespace);
-  const { remote, close } = await overLoopback(opened.origin);
-  return {
-    keyValue: remote,
-    namespace,
-    call: aCall,
-    close: async () => {
-      await close();
-      await opened.close();
-    },
-  };
-});
+for (const pipelined of [false, true]) {
+  keyValueContract(pipelined ? 'an origin over Pipeline' : 'an origin over gRPC', async () => {
+    const opened = await openOrigin();
+    await opened.origin.create(namespace);
+    const { remote, close } = await overLoopback(opened.origin, { pipelined });
+    return {
+      keyValue: remote,
+      namespace,
+      call: aCall,
+      close: async () => {
+        await close();
+        await opened.close();
+      },
+    };
+  });
+}

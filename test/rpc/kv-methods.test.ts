@@ -1,7 +1,9 @@
 import { Client, credentials, Metadata, type MethodDefinition } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { emptySession } from '../../src/model/session.ts';
+import { bottomStamp } from '../../src/model/stamp.ts';
 import { services } from '../../src/rpc/proto.ts';
-import { aCall, openOrigin, overLoopback } from './loopback.ts';
+import { aCall, openOrigin, overLoopback, upstreamWith } from './loopback.ts';
 
 /** The methods as a client in another language sees them, with nothing of ours between. */
 let client: Client;
@@ -49,6 +51,27 @@ function ask(method: string, message: object): Promise<Answer> {
 }
 
 const codes = { invalid: 3, precondition: 9, notFound: 5, denied: 7 } as const;
+
+it('a list over the wire marks a damaged record, which has no version', async () => {
+  const position = { log: 'b'.repeat(16), sequence: 1 };
+  const list = async () =>
+    ({
+      ...{ namespace: 'a'.repeat(32), source: 'origin', past: false, covered: new Map(), responder: 'o' },
+      session: { vector: new Map(), stamp: '0'.repeat(32) },
+      keys: [
+        { key: 'a', damaged: true, stamp: bottomStamp, valueBytes: 0 },
+        { key: 'b', stamp: `1${'0'.repeat(15)}${position.log}`, valueBytes: 7 },
+      ],
+    }) as never;
+  const loopback = await overLoopback(upstreamWith({ list }));
+  closing.push(() => loopback.close());
+  const request = { namespace: 'n', prefix: '', limit: 10, session: emptySession };
+  const { keys } = await loopback.remote.list(request, aCall());
+  expect(keys.map(({ key, damaged, stamp, valueBytes }) => [key, damaged, stamp, valueBytes])).toEqual([
+    ['a', true, bottomStamp, 0],
+    ['b', undefined, `1${'0'.repeat(15)}${position.log}`, 7],
+  ]);
+});
 
 describe('the methods of KV', () => {
   it.each([

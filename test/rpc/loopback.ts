@@ -27,11 +27,14 @@ export interface Loopback {
   close(): Promise<void>;
 }
 
-export async function overLoopback(upstream: Upstream, options: Partial<RpcServerOptions> = {}): Promise<Loopback> {
+/** `pipelined`: its client's gets and small writes go over Pipeline. */
+export type LoopbackOptions = Partial<RpcServerOptions> & { readonly pipelined?: boolean };
+
+export async function overLoopback(upstream: Upstream, options: LoopbackOptions = {}): Promise<Loopback> {
   const timing = { clock: systemClock, logger: silentLogger, requestTimeoutMs: 30_000 };
   const server = new RpcServer({ upstream, ...timing, rooms: roomsOf(64 * 1024 * 1024), ...options });
   const address = await server.start('127.0.0.1', 0);
-  const remote = new RemoteUpstream({ address, clock: systemClock });
+  const remote = new RemoteUpstream({ address, clock: systemClock, pipelined: options.pipelined ?? false });
   return {
     remote,
     server,

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Http2Server } from 'node:http2';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { connectionWindowBytes, services, streamWindowBytes } from '../../src/rpc/proto.ts';
@@ -135,16 +136,47 @@ describe('the connections of the gRPC server', () => {
     expect(await stalled.status).toBe('4');
   });
 
+  it('are cut off from an answer that stands still unread, whose room is free then, and that takes its time to come', async () => {
+    const value = Buffer.alloc(2 * mebibyte);
+    const position = { log: '1'.repeat(16), sequence: 1 };
+    const record = { kind: 'live', namespace: 'a'.repeat(32), key: 'k', stamp: '1'.repeat(32), position, value };
+    const provenance = { namespace: 'a'.repeat(32), source: 'origin', past: false, covered: new Map(), responder: 'o' };
+    const session_ = { vector: new Map(), stamp: '0'.repeat(32) };
+    const rooms = roomsOf(16 * mebibyte);
+    // Longer under way than an answer may stand still.
+    const get = () => delay(400).then(() => ({ ...provenance, record, session: session_ }) as never);
+    const loopback = await serve({ get }, { rooms, requestTimeoutMs: 200 });
+    const opened = await session(loopback);
+    const read = services.kv.service['Get'];
+    if (read === undefined) throw new Error('proto/ defines no KV.Get');
+    const message = read.requestSerialize({ namespace: 'n', key: 'k' });
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(message.length, 1);
+    const unread = opened.request({ ':method': 'POST', ':path': read.path, 'content-type': 'application/grpc' });
+    unread.on('error', () => {});
+    const closed = once(unread, 'close');
+    unread.end(Buffer.concat([head, message]));
+    await expect.poll(() => rooms.answers.bytesLeaving, { timeout: 10_000 }).toBeGreaterThan(mebibyte);
+    await closed;
+    await expect.poll(() => rooms.answers.bytesLeaving, { timeout: 10_000 }).toBe(0);
+    const whole = call(opened, read.path);
+    whole.stream.end(Buffer.concat([head, message]));
+    expect(await whole.status).toBe('0');
+  });
+
   it('may be reset with any code while their calls wait for their turn', () => {
     const http2 = new EventEmitter();
     const begun: unknown[] = [];
     http2.on('stream', (stream) => begun.push(stream));
     const uploads = new UploadGuard({
-      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000 },
+      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000, isFramed: () => false },
       ...{ isEndless: () => true, isBatch: () => false },
     });
     const bounds = { connectionsMax: 1, connectionsPerAddressMax: 1, callsMax: 1 };
-    new SessionGuard({ clock: systemClock, uploads, ...bounds, rejected: () => {} }).watch(http2 as Http2Server);
+    const answers = { isUnary: () => false, idleMs: 1000 };
+    new SessionGuard({ clock: systemClock, uploads, ...bounds, ...answers, rejected: () => {} }).watch(
+      http2 as Http2Server,
+    );
     const caller = {};
     const streams = Array.from({ length: 100 }, () => Object.assign(new EventEmitter(), { session: caller }));
     for (const stream of streams) http2.emit('stream', stream, { ':path': putPath });

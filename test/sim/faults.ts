@@ -51,6 +51,11 @@ export class Faults {
     return this.#ofOrigins.removalsUnderWay;
   }
 
+  /** No disk is put back to an older image. */
+  keepDisks(): void {
+    this.#ofOrigins.keepsDisks = true;
+  }
+
   /** Origins restart so often within so many milliseconds, besides what is injected. */
   restartOrigins(times: number, withinMs: number): void {
     this.#ofOrigins.restart(times, withinMs);

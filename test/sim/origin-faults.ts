@@ -38,6 +38,8 @@ export class OriginFaults {
   #asked = 0;
   /** What was removed: a disk that is put back may know it again, and hear of it from nobody. */
   readonly #removed = new Set<MemberId>();
+  /** True where no disk is put back to an older image. */
+  keepsDisks = false;
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -206,6 +208,7 @@ export class OriginFaults {
   }
 
   #rollBackOne(): void {
+    if (this.keepsDisks) return;
     this.#rollBack(this.#stage.random.pick(this.#stage.cluster.origins));
   }
 

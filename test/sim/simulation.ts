@@ -3,6 +3,7 @@ import type { Record } from '../../src/model/record.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
+import { ClockFaults } from './clock-faults.ts';
 import { Coverage } from './coverage.ts';
 import { Faults } from './faults.ts';
 import { linkTo } from './network/link.ts';
@@ -67,6 +68,9 @@ export class Simulation {
     const keys = Array.from({ length: random.between(4, 11) }, (_, i) => `${i % 2 === 0 ? 'a' : 'b'}${i}`);
     const workload = new Workload({ time, random: random.fork(), cluster, oracles, coverage, keys });
     const faults = new Faults({ time, random: random.fork(), cluster, oracles, coverage });
+    const clocks = new ClockFaults({ time, cluster, oracles, coverage }, this.#seed);
+    clocks.begin(busyMs);
+    if (clocks.jumps) faults.keepDisks();
     void this.#begin();
     await time.runUntil(firstOpMs);
     let faultAtMs = firstOpMs;
@@ -81,6 +85,7 @@ export class Simulation {
       await time.runUntil(nowMs + opIntervalMs);
     }
     faults.end();
+    clocks.end();
     const { sessions } = workload;
     const watchers = this.#watchers;
     await new Convergence({ time, cluster, oracles, coverage, keys, watchers, sessions, faults }).reach();

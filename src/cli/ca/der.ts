@@ -23,10 +23,11 @@ export function der(tag: Tag | number, ...contents: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([typeof tag === 'number' ? tag : tags[tag], ...bytes]), content]);
 }
 
-/** One that is not negative, by its bytes. */
+/** One that is not negative, by its bytes: as few as there can be, the first of them below 0x80. */
 export function derInteger(bytes: Buffer): Buffer {
-  const isNegative = ((bytes[0] ?? 0) & 0x80) !== 0;
-  return der(0x02, Buffer.from(isNegative ? [0] : []), bytes);
+  const from = bytes.findIndex((byte) => byte !== 0);
+  const digits = from < 0 ? Buffer.alloc(1) : bytes.subarray(from);
+  return der(0x02, Buffer.from((digits[0] ?? 0) < 0x80 ? [] : [0]), digits);
 }
 
 /** `1.2.840.10045.4.3.2`, say: the first two numbers in one byte, the others in groups of seven bits. */

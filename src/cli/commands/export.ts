@@ -2,13 +2,14 @@ import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
+import { damagedNote } from '../damaged-note.ts';
 import { exitCodes } from '../exit-code.ts';
 import { type FileFormat, fileFormats, formatOf } from '../formats/file-format.ts';
 import { closingText, recordText } from '../formats/write-records.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
 import type { Terminal } from '../terminal.ts';
 import { Checkpoint } from '../transfer/checkpoint.ts';
-import { exportFile } from '../transfer/export-file.ts';
+import { type Exported, exportFile } from '../transfer/export-file.ts';
 import { showCount } from '../transfer/progress.ts';
 
 interface ExportWords extends ClientWords, ReadWords {
@@ -44,11 +45,14 @@ export const exportCommand: Command<ExportWords> = {
     const format = words.output === undefined ? (words.format ?? 'ndjson') : formatOf(words.format, words.output);
     return withCluster(words, { connect, ...context }, async (cluster) => {
       const run = { words, format, cluster, terminal };
-      const records = words.output === undefined ? await toOutput(run) : await toFile(run, words.output);
+      const exported = words.output === undefined ? await toOutput(run) : await toFile(run, words.output);
+      const { records, damaged } = exported;
       // On standard error: standard output may be the export itself.
-      if (words.json) terminal.note(JSON.stringify({ records }));
+      if (words.json) terminal.note(JSON.stringify({ records, ...(damaged === 0 ? {} : { damaged }) }));
       else if (words.output !== undefined || terminal.interactive) terminal.note(`${records} records exported`);
-      return exitCodes.done;
+      if (damaged === 0) return exitCodes.done;
+      if (!words.json) terminal.note(`${damaged} damaged records are missing from the export`);
+      return exitCodes.failed;
     });
   },
 };
@@ -60,31 +64,44 @@ interface ExportRun {
   readonly terminal: Terminal;
 }
 
-function entriesOf({ words, cluster, terminal }: ExportRun, cursor: string | undefined) {
-  const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped };
+/** Each damaged record is told of at once, and in the end. */
+function entriesOf({ words, cluster, terminal }: ExportRun, cursor: string | undefined, passedBy: () => void) {
+  const onDamaged = (name: string) => {
+    passedBy();
+    terminal.note(damagedNote(name, words.json));
+  };
+  const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped, onDamaged };
   return cluster.namespace(words.namespace).entries({ ...options, ...(cursor === undefined ? {} : { cursor }) });
 }
 
-async function toOutput(run: ExportRun): Promise<number> {
-  let records = 0;
-  for await (const entry of entriesOf(run, undefined)) {
+async function toOutput(run: ExportRun): Promise<Exported> {
+  let [records, damaged] = [0, 0];
+  const passedBy = () => {
+    damaged++;
+  };
+  for await (const entry of entriesOf(run, undefined, passedBy)) {
     await run.terminal.write(recordText(run.format, entry, records++ === 0));
   }
   const end = closingText(run.format, records);
   if (end !== '') await run.terminal.write(end);
-  return records;
+  return { records, damaged };
 }
 
-async function toFile(run: ExportRun, path: string): Promise<number> {
+async function toFile(run: ExportRun, path: string): Promise<Exported> {
   const { words, format, cluster, terminal } = run;
   const { id } = await cluster.namespaces.get(words.namespace);
+  let damaged = 0;
+  const passedBy = () => {
+    damaged++;
+  };
   const progress = await showCount(terminal, `export ${words.namespace}`);
   try {
     return await exportFile({
       path,
       format,
       checkpoint: new Checkpoint(`${path}.meridian-export`, { namespace: id, format, prefix: words.prefix }),
-      entries: (cursor) => entriesOf(run, cursor),
+      entries: (cursor) => entriesOf(run, cursor, passedBy),
+      damaged: () => damaged,
       goingOn: (records) => terminal.note(`going on behind record ${records}, where the last export stopped`),
       progress: (records) => progress.at(records, records),
     });

@@ -4,6 +4,7 @@ import type { Namespace } from '../../client/namespace.ts';
 import { limits } from '../../model/limits.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
+import { damagedNote } from '../damaged-note.ts';
 import { exitCodes } from '../exit-code.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
 import type { Terminal } from '../terminal.ts';
@@ -37,24 +38,25 @@ export const listCommand: Command<ListWords> = {
   run: async (words, context) => {
     const most = limitOf(words.limit);
     return withCluster(words, context, async (cluster) => {
-      const cursor = await printKeys(cluster.namespace(words.namespace), words, most, context.terminal);
+      const { cursor, damaged } = await printKeys(cluster.namespace(words.namespace), words, most, context.terminal);
       if (cursor !== undefined) {
         if (words.json) await context.terminal.write(`${JSON.stringify({ cursor })}\n`);
         else context.terminal.note(`more keys follow: --cursor ${cursor}`);
       }
-      return exitCodes.done;
+      return damaged === 0 ? exitCodes.done : exitCodes.failed;
     });
   },
 };
 
-/** Page after page, up to `most` keys. Returns the cursor where there may be more. */
+/** Page after page, up to `most` keys; damaged ones go to standard error. Returns the cursor where there may be more. */
 async function printKeys(
   namespace: Namespace,
   words: ListWords,
   most: number,
   terminal: Terminal,
-): Promise<string | undefined> {
+): Promise<{ readonly cursor: string | undefined; readonly damaged: number }> {
   let { cursor } = words;
+  let damaged = 0;
   for (let left = most; left > 0; ) {
     const page: ListResult<unknown> = await namespace.list({
       ...readOptionsOf(words),
@@ -63,13 +65,18 @@ async function printKeys(
       cursor: cursor ?? null,
       signal: terminal.stopped,
     });
-    const lines = page.keys.map((key) => `${words.json ? JSON.stringify(key) : key.name}\n`);
+    for (const key of page.keys.filter((one) => one.damaged)) {
+      damaged++;
+      terminal.note(damagedNote(key.name, words.json));
+    }
+    const sound = page.keys.filter((key) => !key.damaged);
+    const lines = sound.map((key) => `${words.json ? JSON.stringify(key) : key.name}\n`);
     if (lines.length > 0) await terminal.write(lines.join(''));
-    if (page.list_complete) return undefined;
+    if (page.list_complete) return { cursor: undefined, damaged };
     cursor = page.cursor;
     left -= page.keys.length;
   }
-  return cursor;
+  return { cursor, damaged };
 }
 
 function limitOf(text: string | undefined): number {

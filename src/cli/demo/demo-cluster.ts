@@ -106,8 +106,10 @@ export class DemoCluster {
 
   async #connect(endpoint: Address): Promise<ClusterHandle> {
     const open = { token: undefined, tokenFile: undefined, tls: false };
-    const anonymous = { ...open, tlsCa: undefined, tlsCert: undefined, tlsKey: undefined };
-    const client = await this.#context.connect({ endpoints: [endpoint], timeoutMs: callTimeoutMs, ...anonymous });
+    const client = await this.#context.connect({
+      ...{ endpoints: [endpoint], timeoutMs: callTimeoutMs, protocol: 'pipeline' },
+      ...{ ...open, tlsCa: undefined, tlsCert: undefined, tlsKey: undefined },
+    });
     this.#clients.push(client);
     return client;
   }

@@ -82,8 +82,17 @@ export function parseJson(text: string, place: string): unknown {
   }
 }
 
-/** The JSON text of a field. Where JavaScript's numbers would lose digits, it is taken from the object's own text. */
+/** The JSON text of a field. Most records need none, so the object's text is looked at when the first one is asked for. */
 function jsonTexts(fields: Readonly<Record<string, unknown>>, text: string): (name: string) => string {
+  let texts: ((name: string) => string) | undefined;
+  return (name) => {
+    texts ??= exactTexts(fields, text);
+    return texts(name);
+  };
+}
+
+/** Where JavaScript's numbers would lose digits, a field is taken from the object's own text. */
+function exactTexts(fields: Readonly<Record<string, unknown>>, text: string): (name: string) => string {
   if (!losesDigits(text)) return (name) => JSON.stringify(fields[name]);
   const texts = new Map(partsOf(text).map((part) => [part.name, part.text]));
   return (name) => exactJson(texts.get(name) ?? 'null');

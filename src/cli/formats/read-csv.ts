@@ -1,11 +1,9 @@
-import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
-import type { Options } from 'csv-parse';
 import { exactJson } from '../../model/json-text.ts';
-import { brokenByteAt, describeByte } from '../../model/text.ts';
 import { UsageError } from '../usage-error.ts';
 import { bytesOfBase64, checkedSeconds, type ImportRecord, parseJson } from './import-record.ts';
 import { orUnread, type UnreadRecord } from './unread-record.ts';
+import { Utf8Gate } from './utf8-gate.ts';
 
 export interface CsvColumns {
   /** Default: `key`. */
@@ -18,43 +16,18 @@ export interface CsvColumns {
 
 type Row = Readonly<Record<string, string>>;
 
-/** Lets bytes through, and remembers where they are no UTF-8 for the first time: the parser would take them as U+FFFD. */
-class Utf8Gate {
-  #broken: { readonly offset: number; readonly byte: number | undefined } | undefined;
-
-  async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    let seenBytes = 0;
-    let rest: Uint8Array = new Uint8Array();
-    for await (const chunk of chunks) {
-      if (this.#broken === undefined) {
-        const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-        const at = isUtf8(bytes) ? bytes.length : (brokenByteAt(bytes) ?? bytes.length);
-        rest = bytes.slice(at);
-        if (!mayGoOn(rest)) this.#broken = { offset: seenBytes + at, byte: rest[0] };
-        seenBytes += at;
-      }
-      yield chunk;
-    }
-    if (this.#broken === undefined && rest.length > 0) this.#broken = { offset: seenBytes, byte: rest[0] };
-  }
-
-  /** @throws UsageError where one of the file's first bytes, so many, is broken */
-  checkUpTo(bytes: number, place: string): void {
-    if (this.#broken === undefined || this.#broken.offset >= bytes) return;
-    const { offset, byte } = this.#broken;
-    throw new UsageError(`${place} is no UTF-8: ${describeByte(byte, offset)} of the file`);
-  }
+interface ParsedRow {
+  readonly record: Row;
+  readonly info: {
+    /** Of the file, up to the end of the row. */
+    readonly bytes: number;
+    /** Where the row has not as many cells as there are columns. */
+    readonly error?: Error | undefined;
+  };
 }
 
-/** Whether these bytes may begin a character that the next chunk ends. */
-function mayGoOn(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** Bytes of one row: a value of 25 MiB in base64, or a JSON text with every quote doubled, with what stands around it. */
+const rowBytesMax = 160 * 1024 * 1024;
 
 /**
  * The records of a CSV file (RFC 4180) in UTF-8. Columns named `metadata` (JSON), `expiration`, `expiration_ttl` and
@@ -65,45 +38,77 @@ export async function* readCsv<Unread = never>(
   columns: CsvColumns,
   unread?: UnreadRecord<Unread>,
 ): AsyncGenerator<ImportRecord | Unread, void, undefined> {
+  const gate = new Utf8Gate();
+  let number = 0;
+  const place = () => `row ${number}`;
+  const rows = parsedRows(chunks, { columns, gate, isRelaxed: unread !== undefined });
+  try {
+    for await (const { record, info } of rows) {
+      number++;
+      const why = gate.broken(info.bytes, place()) ?? unevenRow(info, place());
+      if (why === undefined) {
+        yield orUnread(
+          () => recordOfRow(record, columns, place()),
+          () => JSON.stringify(record),
+          unread,
+        );
+        gate.drop(info.bytes);
+      } else if (unread === undefined) throw why;
+      else yield unread(why, gate.take(info.bytes));
+    }
+  } catch (error) {
+    number++;
+    // Broken bytes may be what made it unsound.
+    throw (error instanceof UnsoundCsv && gate.broken(Number.POSITIVE_INFINITY, place())) || error;
+  }
+}
+
+class UnsoundCsv extends UsageError {}
+
+interface Parsing {
+  readonly columns: CsvColumns;
+  readonly gate: Utf8Gate;
+  /** A row with more or fewer cells than there are columns says so, and does not end the file. */
+  readonly isRelaxed: boolean;
+}
+
+/** @throws UsageError for a heading that is no UTF-8 or lacks a column; UnsoundCsv */
+async function* parsedRows(
+  chunks: AsyncIterable<Uint8Array>,
+  { columns, gate, isRelaxed }: Parsing,
+): AsyncGenerator<ParsedRow, void, undefined> {
   const { CsvError, parse } = await import('csv-parse');
-  const options: Options = {
+  const headingOf = (names: string[]): string[] => {
+    const why = gate.broken(parser.info.bytes, 'the heading');
+    if (why !== undefined) throw why;
+    gate.drop(parser.info.bytes);
+    checkColumns(names, columns);
+    return names;
+  };
+  if (columns.columns !== undefined) checkColumns(columns.columns, columns);
+  const parser = parse({
     bom: true,
-    columns: columns.columns === undefined ? true : [...columns.columns],
+    columns: columns.columns === undefined ? headingOf : [...columns.columns],
     skip_empty_lines: true,
     info: true,
-    max_record_size: 160 * 1024 * 1024,
-  };
-  const gate = new Utf8Gate();
+    max_record_size: rowBytesMax,
+    relax_column_count: isRelaxed,
+  });
   const source = Readable.from(gate.through(chunks), { objectMode: false });
-  const rows = source.pipe(parse(options));
+  const rows = source.pipe(parser);
   source.on('error', (error) => rows.destroy(error));
-  let number = 0;
   try {
-    for await (const { record, info } of rows as AsyncIterable<{ record: Row; info: { bytes: number } }>) {
-      number++;
-      const place = `row ${number}`;
-      gate.checkUpTo(info.bytes, place);
-      if (number === 1) checkColumns(record, columns);
-      yield orUnread(
-        () => recordOfRow(record, columns, place),
-        () => JSON.stringify(record),
-        unread,
-      );
-    }
-    gate.checkUpTo(Number.POSITIVE_INFINITY, `row ${number + 1}`);
+    yield* rows as AsyncIterable<ParsedRow>;
   } catch (error) {
-    if (error instanceof CsvError) gate.checkUpTo(Number.POSITIVE_INFINITY, `row ${number + 1}`);
-    if (error instanceof CsvError) throw new UsageError(`this is no sound CSV: ${error.message}`, error);
-    throw error;
+    throw error instanceof CsvError ? new UnsoundCsv(`this is no sound CSV: ${error.message}`, error) : error;
   } finally {
     source.destroy();
   }
 }
 
-/** Each row has the columns of the first one. */
-function checkColumns(row: Row, { keyColumn = 'key', valueColumn }: CsvColumns): void {
-  if (row[keyColumn] === undefined) throw new UsageError(`there is no column "${keyColumn}": give --key-column`);
-  if (valueColumn !== undefined && row[valueColumn] === undefined) {
+function checkColumns(names: readonly string[], { keyColumn = 'key', valueColumn }: CsvColumns): void {
+  if (!names.includes(keyColumn)) throw new UsageError(`there is no column "${keyColumn}": give --key-column`);
+  if (valueColumn !== undefined && !names.includes(valueColumn)) {
     throw new UsageError(`there is no column "${valueColumn}": give another --value-column`);
   }
 }
@@ -147,4 +152,8 @@ function isBase64(cell: string | undefined, place: string): boolean {
 function metadataIn(cell: string | undefined, place: string): string | undefined {
   if (cell === undefined || cell === '') return undefined;
   return parseJson(cell, `${place}: "metadata"`) === null ? undefined : exactJson(cell);
+}
+
+function unevenRow({ error }: ParsedRow['info'], place: string): UsageError | undefined {
+  return error && new UsageError(`${place} is no record: ${error.message}`, error);
 }

@@ -120,7 +120,8 @@ class ObjectCutter {
   }
 
   #take(): Uint8Array {
-    const bytes = Buffer.concat(this.#pieces);
+    const [first] = this.#pieces;
+    const bytes = first !== undefined && this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
     this.#pieces.length = 0;
     this.#pieceBytes = 0;
     return bytes;

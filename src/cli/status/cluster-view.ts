@@ -63,9 +63,17 @@ export function describeCluster(views: readonly NodeView[]): string {
 /** One line for each namespace of each scope: equal lines hold equal records. */
 export function describeDigests(views: readonly NodeView[]): string {
   const rows = views.flatMap(({ member, digests = [] }) =>
-    digests.map(({ title, prefixes, scope, records, digest, vector, second }) => {
+    digests.map(({ title, prefixes, scope, records, digest, damaged, vector, second }) => {
       const holds = prefixes.map((prefix) => (prefix === '' ? title : `${title}/${prefix}*`)).join(' ');
-      return [member.name, scope, holds, String(records), digest, formatVector(vector), String(second)];
+      return [
+        member.name,
+        scope,
+        holds,
+        String(records),
+        digest ?? `unknown: ${damaged} damaged`,
+        formatVector(vector),
+        String(second),
+      ];
     }),
   );
   return table(['node', 'scope', 'holds', 'records', 'digest', 'covered', 'second'], rows);

@@ -5,11 +5,12 @@ import { table } from '../table.ts';
 /** What one node says of itself, for people. */
 export function describeNode(status: NodeStatus): string {
   const { node, clusterId, version, ready, readOnly, notes, uptimeMs, hitRate, scopes, followers } = status;
-  const { log, unsealed = [], peers = [] } = status;
+  const { log, unsealed = [], peers = [], clock } = status;
   const facts = [
     `${node.role} ${node.name} (${node.id}) in ${node.region}${placeOf(node.location)}, Meridian ${version}, cluster ${clusterId}`,
     `${ready ? 'ready' : 'NOT READY'}${readOnly ? ', takes no writes' : ''}, up ${Math.round(uptimeMs / 1000)} s`,
     ...(hitRate === undefined ? [] : [`${(hitRate * 100).toFixed(1)} % of reads served without a load`]),
+    ...(clock?.offsetMs === undefined ? [] : [describeOffset(clock.offsetMs)]),
     ...(log === undefined ? [] : [`writes in log ${log}`]),
     ...unsealed.map(describeUnsealed),
     ...notes.map((note) => `note: ${note}`),
@@ -26,6 +27,10 @@ export function describeNode(status: NodeStatus): string {
     sections.push(table(['follower', 'role', 'id', 'scope', 'state', 'behind'], rows));
   }
   return sections.join('\n');
+}
+
+function describeOffset(offsetMs: number): string {
+  return `clock ${Math.abs(Math.round(offsetMs))} ms ${offsetMs < 0 ? 'behind' : 'ahead of'} its origin's, by which values expire`;
 }
 
 function describeUnsealed({ log, waitsFor }: UnsealedLog): string {

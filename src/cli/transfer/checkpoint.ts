@@ -15,6 +15,8 @@ export interface TransferState {
   readonly bytes?: number;
   /** Of an export: where to go on. */
   readonly cursor?: string;
+  /** Of an export: damaged keys that were passed by. */
+  readonly damaged?: number;
 }
 
 /**
@@ -35,12 +37,13 @@ export class Checkpoint {
     const text = await readFile(this.path, 'utf8').catch(() => '');
     const found = parse(text);
     const same = Object.entries(this.#identity).every(([field, value]) => found[field] === value);
-    const { records, bytes, cursor } = found;
+    const { records, bytes, cursor, damaged } = found;
     if (!same || !isCount(records) || records === 0) return undefined;
     return {
       records,
       ...(isCount(bytes) ? { bytes } : {}),
       ...(typeof cursor === 'string' ? { cursor } : {}),
+      ...(isCount(damaged) ? { damaged } : {}),
     };
   }
 

@@ -5,6 +5,12 @@ import { closingText, recordText } from '../formats/write-records.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Checkpoint, TransferState } from './checkpoint.ts';
 
+export interface Exported {
+  readonly records: number;
+  /** Keys whose records are damaged. */
+  readonly damaged: number;
+}
+
 /** Bytes that are gathered before they are written. */
 const pieceBytesMax = 1024 * 1024;
 
@@ -14,15 +20,17 @@ export interface ExportPlan {
   readonly checkpoint: Checkpoint;
   /** All entries, or those behind a cursor. */
   readonly entries: (cursor: string | undefined) => AsyncIterable<Entry<unknown>>;
+  /** Damaged keys that `entries` has passed by so far. */
+  readonly damaged: () => number;
   readonly goingOn: (records: number) => void;
   readonly progress: (records: number) => void;
 }
 
 /**
  * Writes all entries into a file. Interrupted, the next run cuts the file where the last page ended and goes on there.
- * Returns the number of records in the file. @throws UsageError where the file cannot be opened
+ * Returns the number of records in the file, and of damaged ones that are not. @throws UsageError where the file cannot be opened
  */
-export async function exportFile(plan: ExportPlan): Promise<number> {
+export async function exportFile(plan: ExportPlan): Promise<Exported> {
   const { path, format, checkpoint } = plan;
   const from = await resumable(plan);
   const file = await open(path, from === undefined ? 'w' : 'r+').catch((error: Error) => {
@@ -31,6 +39,7 @@ export async function exportFile(plan: ExportPlan): Promise<number> {
   try {
     let records = from?.records ?? 0;
     let bytes = from?.bytes ?? 0;
+    const damaged = () => (from?.damaged ?? 0) + plan.damaged();
     await file.truncate(bytes);
     let piece = '';
     const flush = async () => {
@@ -45,13 +54,13 @@ export async function exportFile(plan: ExportPlan): Promise<number> {
       if (piece.length >= pieceBytesMax || entry.cursor !== undefined) await flush();
       if (entry.cursor === undefined) continue;
       await file.datasync(); // A checkpoint never says more than what a crash leaves.
-      await checkpoint.save({ records, bytes, cursor: entry.cursor });
+      await checkpoint.save({ records, bytes, cursor: entry.cursor, damaged: damaged() });
     }
     piece += closingText(format, records);
     await flush();
     await file.sync();
     await checkpoint.remove();
-    return records;
+    return { records, damaged: damaged() };
   } finally {
     await file.close();
   }

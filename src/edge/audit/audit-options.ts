@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
 import type { EdgeObserver } from '../observer.ts';
 import type { Scope } from '../scope.ts';
 import type { Upstreams } from '../upstreams.ts';
@@ -22,6 +22,7 @@ export interface AuditOptions {
   readonly audit: AuditBounds;
   readonly upstreams: Upstreams;
   readonly clock: Clock;
+  readonly expiryClock: ExpiryClock;
   readonly clockSkewMsMax: number;
   readonly edgeObserver: EdgeObserver;
   readonly scopes: () => readonly Scope[];

@@ -21,7 +21,7 @@ export async function compareKey(
   options: AuditOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { upstreams, clock, edgeObserver, clockSkewMsMax } = options;
+  const { upstreams, clock, expiryClock, edgeObserver, clockSkewMsMax } = options;
   const begun = beginning(scope);
   const held = await scope.ledger.store.read(key);
   const call = auditCall(options, signal);
@@ -41,7 +41,7 @@ export async function compareKey(
   // What a cache does not hold it has forgotten meanwhile.
   if (scope.kind === 'cache' && now === undefined) return;
   edgeObserver.audited(scope.kind);
-  if (!differs(now, found, clock.wallMs(), clockSkewMsMax)) return;
+  if (!differs(now, found, expiryClock.nowMs(), clockSkewMsMax)) return;
   const repaired = await scope.repair(key, now, found);
   edgeObserver.auditDiffered({ scope: scope.kind, key, held: now, found, responder: answer.responder, repaired });
 }

@@ -5,10 +5,12 @@ export const expiryMarginMs = 2000;
 
 /**
  * True where two nodes that cover the same writes of a key hold different things. Ends are not compared: of a tombstone
- * one may know and the other have purged it. Nor is what expires about now.
+ * one may know and the other have purged it. Nor is what expires about now, or did so by the
+ * other's clock alone.
  */
 export function differs(held: Record | undefined, found: Record | undefined, nowMs: number, skewMs: number): boolean {
   if (held?.kind !== 'live' && found?.kind !== 'live') return false;
+  if (found?.kind === 'tombstone' && found.expiresAt !== undefined && found.stamp === held?.stamp) return false;
   const until = Math.min(expiryOf(held), expiryOf(found));
   if (until <= nowMs + skewMs + expiryMarginMs) return false;
   return held?.kind !== 'live' || found?.kind !== 'live' || !sameContents(held, found);

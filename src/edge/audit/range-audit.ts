@@ -100,8 +100,8 @@ export class RangeAudit {
 
   /** So late that no clock within bounds can have reached it before both sides have looked. */
   #second(): number {
-    const { clock, clockSkewMsMax, audit } = this.#options;
-    return Math.ceil((clock.wallMs() + audit.patienceMs + clockSkewMsMax + expiryMarginMs) / 1000);
+    const { expiryClock, clockSkewMsMax, audit } = this.#options;
+    return Math.ceil((expiryClock.nowMs() + audit.patienceMs + clockSkewMsMax + expiryMarginMs) / 1000);
   }
 
   /** Undefined where the upstream is not caught up with in time, or so much came meanwhile that the ends differ. */

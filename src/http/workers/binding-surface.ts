@@ -4,9 +4,10 @@ import type { Entrance } from '../../model/entrance.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import type { GetAnswer, ReadOptions } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
+import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { callerOf } from '../caller-of.ts';
 import { httpStatus } from '../http-status.ts';
@@ -46,12 +47,14 @@ interface Exchange {
 export class BindingSurface implements HttpSurface {
   readonly #entrance: Entrance;
   readonly #clock: Clock;
+  readonly #expiryClock: ExpiryClock;
   readonly #rooms: Rooms;
 
-  constructor(entrance: Entrance, clock: Clock, rooms: Rooms) {
+  constructor(entrance: Entrance, clock: Clock, rooms: Rooms, expiryClock: ExpiryClock) {
     this.#rooms = rooms;
     this.#entrance = entrance;
     this.#clock = clock;
+    this.#expiryClock = expiryClock;
   }
 
   matches(request: IncomingMessage): boolean {
@@ -92,18 +95,22 @@ export class BindingSurface implements HttpSurface {
 
   #get({ request: { socket }, response, upstream, target, namespace, call }: Exchange): Promise<void> {
     const request = { ...readOptions(namespace, target.query.get('cache_ttl')), key: keyOf(target) };
+    const live = (answer: GetAnswer): LiveRecord => {
+      response.setHeader('CF-Cache-Status', cacheStatus(answer));
+      if (answer.record?.kind === 'live') return answer.record;
+      throw new Refusal(404, 'Not Found');
+    };
     return sendRecord({
       response,
       caller: socket,
       signal: call.signal,
       room: this.#rooms.answers,
       name: [namespace, request.key],
-      read: async () => {
-        const answer = await upstream.get(request, call);
-        response.setHeader('CF-Cache-Status', cacheStatus(answer));
-        if (answer.record?.kind === 'live') return answer.record;
-        throw new Refusal(404, 'Not Found');
+      peek: () => {
+        const hit = upstream.peek(request);
+        return hit && live(hit);
       },
+      read: async () => live(await upstream.get(request, call)),
       head: ({ metadata, expiresAt }) => {
         if (metadata !== undefined) response.setHeader('CF-KV-Metadata', metadataToHeader(metadata));
         if (expiresAt !== undefined) response.setHeader('CF-Expiration', expiresAt);
@@ -117,7 +124,7 @@ export class BindingSurface implements HttpSurface {
     const { query } = target;
     const expiry = parseExpiration(
       { expiration: query.get('expiration'), ttl: query.get('expiration_ttl') },
-      this.#clock.wallMs(),
+      this.#expiryClock.nowMs(),
     );
     const metadata = checkMetadata(metadataFromHeader(request.headers['cf-kv-metadata']));
     const options = {

@@ -54,7 +54,10 @@ export async function readBulk(upstream: Upstream, bulk: BulkGet, read: BulkRead
   for (let from = 0; from < bulk.keys.length; from += keysAtOnce) {
     const keys = bulk.keys.slice(from, from + keysAtOnce);
     const answers = await Promise.all(
-      keys.map((key) => upstream.get({ ...options, key, session: emptySession }, call)),
+      keys.map((key) => {
+        const request = { ...options, key, session: emptySession };
+        return upstream.peek(request) ?? upstream.get(request, call);
+      }),
     );
     for (const [index, { record }] of answers.entries()) {
       const live = record?.kind === 'live' ? record : undefined;

@@ -19,7 +19,7 @@ import { checkedText, jsonIn } from './text-in.ts';
 const bulkGetBytesMax = 1024 * 1024;
 
 export async function bulkPut(exchange: RestExchange, id: string): Promise<void> {
-  const nowMs = exchange.clock.wallMs();
+  const nowMs = exchange.expiryClock.nowMs();
   await writeAll(exchange, id, (pairs, text) => {
     // The one thing of a pair that may hold numbers.
     const texts = losesDigits(text) ? partsOf(text).map((pair) => metadataText(pair.text)) : undefined;

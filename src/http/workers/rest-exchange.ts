@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
 import type { Upstream } from '../../model/upstream.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import type { ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { withBody } from './read-body.ts';
 import { Refusal } from './refusal.ts';
@@ -13,7 +13,8 @@ export interface RestExchange {
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
   readonly upstream: Upstream;
-  readonly clock: Clock;
+  /** What absolute expiries are compared with. */
+  readonly expiryClock: ExpiryClock;
   readonly call: Call;
   /** For large bodies and answers. */
   readonly rooms: Rooms;

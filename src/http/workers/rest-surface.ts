@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
 import type { Entrance } from '../../model/entrance.ts';
 import { parseNamespaceId, registryNamespace } from '../../model/namespace.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { callerOf } from '../caller-of.ts';
 import type { HttpSurface } from '../surface.ts';
@@ -50,12 +50,14 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
 export class RestSurface implements HttpSurface {
   readonly #entrance: Entrance;
   readonly #clock: Clock;
+  readonly #expiryClock: ExpiryClock;
   readonly #rooms: Rooms;
 
-  constructor(entrance: Entrance, clock: Clock, rooms: Rooms) {
+  constructor(entrance: Entrance, clock: Clock, rooms: Rooms, expiryClock: ExpiryClock) {
     this.#rooms = rooms;
     this.#entrance = entrance;
     this.#clock = clock;
+    this.#expiryClock = expiryClock;
   }
 
   matches(request: IncomingMessage): boolean {
@@ -64,6 +66,7 @@ export class RestSurface implements HttpSurface {
 
   async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
     const [clock, rooms] = [this.#clock, this.#rooms];
+    const expiryClock = this.#expiryClock;
     let endpoint = unknownEndpoint;
     try {
       const upstream = this.#entrance.enter(callerOf(request));
@@ -73,7 +76,7 @@ export class RestSurface implements HttpSurface {
       await withinDeadline(call, clock, (within) => {
         if (endpoint !== unknownEndpoint && pattern !== '') checkId(id);
         const key = encodedKey === undefined ? '' : decodeKey(encodedKey);
-        return endpoint.run({ request, response, query, upstream, clock, rooms, call: within }, id, key);
+        return endpoint.run({ request, response, query, upstream, expiryClock, rooms, call: within }, id, key);
       });
     } catch (thrown) {
       sendFailure(response, endpoint.operation, thrown);

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { GetAnswer } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
@@ -47,6 +48,7 @@ export async function getValue(exchange: RestExchange, id: string, key: string):
     signal: call.signal,
     room: rooms.answers,
     name: [id, key],
+    peek: () => peekLive(exchange, id, key),
     read: () => readLive(exchange, id, key),
     head: ({ expiresAt }) => {
       response.setHeader('content-type', 'application/octet-stream');
@@ -56,13 +58,16 @@ export async function getValue(exchange: RestExchange, id: string, key: string):
 }
 
 export async function getMetadata(exchange: RestExchange, id: string, key: string): Promise<void> {
-  sendResultText(exchange.response, (await readLive(exchange, id, key)).metadata ?? 'null');
+  sendResultText(
+    exchange.response,
+    (peekLive(exchange, id, key) ?? (await readLive(exchange, id, key))).metadata ?? 'null',
+  );
 }
 
 export async function putValue(exchange: RestExchange, id: string, key: string): Promise<void> {
-  const { query, clock, upstream, call, response } = exchange;
+  const { query, expiryClock, upstream, call, response } = exchange;
   const times = { expiration: query.get('expiration'), ttl: query.get('expiration_ttl') };
-  const expiry = parseExpiration(times, clock.wallMs());
+  const expiry = parseExpiration(times, expiryClock.nowMs());
   await withPut(exchange, async ({ value, metadata }) => {
     if (value.byteLength > limits.valueBytesMax) throw valueTooLong(value.byteLength);
     const put = putMutation(key, value, { metadata, expiry });
@@ -78,7 +83,16 @@ export async function deleteValue(exchange: RestExchange, id: string, key: strin
 }
 
 async function readLive({ upstream, call }: RestExchange, id: string, key: string): Promise<LiveRecord> {
-  const { record } = await upstream.get({ namespace: id, key, session: emptySession }, call);
+  return liveOf(await upstream.get({ namespace: id, key, session: emptySession }, call));
+}
+
+/** Undefined where `readLive` must be asked. */
+function peekLive({ upstream }: RestExchange, id: string, key: string): LiveRecord | undefined {
+  const hit = upstream.peek({ namespace: id, key, session: emptySession });
+  return hit && liveOf(hit);
+}
+
+function liveOf({ record }: GetAnswer): LiveRecord {
   if (record?.kind === 'live') return record;
   throw new Refusal(404, 'key not found', 10009);
 }

@@ -1,6 +1,6 @@
 import type { NodeIdentity } from '../../model/cluster.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type { FollowOpen, Opening } from '../../model/feed.ts';
+import type { ClusterView, FollowOpen, Opening } from '../../model/feed.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { type MemberId, parseMemberId } from '../../model/position.ts';
 import type { Ledger } from '../../replication/ledger.ts';
@@ -8,11 +8,12 @@ import { memberKeys, type RegisteredMember } from '../../replication/members.ts'
 import type { FeedServer } from '../../replication/serving/feed-server.ts';
 import type { OwnLog } from '../own-log.ts';
 import type { Membership } from './membership.ts';
+import { clusterView, whoLeaves } from './sides.ts';
 
 export interface AdmissionOptions {
   readonly ledger: Ledger;
   readonly ownLog: OwnLog;
-  readonly membership: Pick<Membership, 'check' | 'clusterId' | 'leave' | 'replace'>;
+  readonly membership: Pick<Membership, 'check' | 'checkTakes' | 'clusterId' | 'leave' | 'replace'>;
   readonly nonce: string;
   /** Where the peer says that it is reached. */
   readonly called: (node: NodeIdentity) => void;
@@ -21,6 +22,9 @@ export interface AdmissionOptions {
 
 /** The reason of a refusal: the follower runs as the member that refuses it, from an earlier opening. It is to stop. */
 export const openedLater = 'opened-later';
+
+/** The reason of a refusal: the follower's side of the cluster removed members of the other side, which goes on all the same. */
+export const sideGivenUp = 'side-given-up';
 
 /** The handshake with a peer that follows this origin, and the record that lets a new one in (rules R8, R16, R19). */
 export class Admission {
@@ -37,7 +41,7 @@ export class Admission {
    * has yet to hear of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster); UNAVAILABLE
    * (it serves nobody)
    */
-  async admit({ node, nonce, clusterId, opening, floor }: FollowOpen): Promise<void> {
+  async admit({ node, nonce, clusterId, opening, floor, view }: FollowOpen): Promise<void> {
     const { ledger, ownLog, membership } = this.#options;
     const id = parseMemberId(node.id);
     if (node.role !== 'origin' || id === undefined) throw refused('not-an-origin', `${node.name} is no origin`);
@@ -55,7 +59,7 @@ export class Admission {
       throw refused('other-cluster', `${node.name} belongs to cluster ${clusterId}, this origin to ${own}`);
     }
     const { members, logs } = ledger.registry;
-    if (members.isRemoved(id)) throw refused('removed', `${node.name} was removed from the cluster`);
+    this.#judge(id, node, view);
     this.#meets(id, node, opening);
     // One that rejoins may have forgotten where some of the others are.
     if (own !== undefined) this.#options.called(node);
@@ -69,6 +73,27 @@ export class Admission {
       throw refused('leaving', 'this origin begins anew');
     }
     if (members.member(id) === undefined) await this.#register(id, node);
+  }
+
+  /**
+   * Who was removed goes; of two sides that removed each other, one (sides.ts). Both ask the same, whoever calls the other,
+   * and one that goes itself says so to nobody. @throws FAILED_PRECONDITION; UNAVAILABLE where this origin goes already
+   */
+  #judge(id: MemberId, node: NodeIdentity, view: ClusterView | undefined): void {
+    const { ledger, ownLog, membership, called } = this.#options;
+    membership.checkTakes();
+    const own = { id: ownLog.member, view: clusterView(ledger.registry, ownLog.member) };
+    const leaver = whoLeaves(own, { id, view: view ?? { members: [id], removals: [] } });
+    if (leaver === undefined) return;
+    if (leaver.who === 'other') {
+      throw leaver.as === 'new'
+        ? refused('removed', `${node.name} was removed from the cluster`)
+        : refused(sideGivenUp, `${node.name} is of a side of the cluster that is given up for this one`);
+    }
+    called(node); // Begun anew, this origin looks for it there.
+    const why = leaver.as === 'new' ? 'it was removed from the cluster' : 'this side of the cluster is given up';
+    membership.leave(leaver.as, `${why}, as ${node.name} knows`);
+    throw refused('leaving', 'this origin begins anew');
   }
 
   /** Two openings of another member may run at once: a copied disk, or a stream that outlives its process (rule R16). */

@@ -30,7 +30,7 @@ export interface RemovalsOptions {
   readonly ledger: Ledger;
   readonly ownLog: OwnLog;
   readonly clock: Clock;
-  readonly peers: Pick<Peers, 'reach'>;
+  readonly peers: Pick<Peers, 'reach' | 'heardFromAllSince'>;
 }
 
 interface OpenReport {
@@ -99,16 +99,50 @@ export class Removals {
   }
 
   /**
+   * False from the report on until it is known what became of it: also once the report has run out, as the initiator may
+   * have decided and be away since. What is acknowledged meanwhile, its successor might decide without.
+   */
+  mayAcknowledge(member: MemberId): boolean {
+    const open = this.#reported.get(member);
+    if (open === undefined || !holds('R22 who reported takes nothing more')) return true;
+    if (this.#isOpen(open) || !this.#knowsOutcome(open)) return false;
+    this.#forget(member);
+    return true;
+  }
+
+  /** What became of the report is known; it is not asked again when the initiator is away. */
+  #forget(member: MemberId): void {
+    this.#reported.delete(member);
+    const meta = new Map([[reportName(member), undefined]]);
+    // Another report may come before this is committed.
+    const decide = () => ({ ...(this.#reported.has(member) ? {} : { meta }), result: undefined });
+    this.#options.ledger.submit({ keys: [], sync: true, bytes: 0, decide }).catch(() => {});
+  }
+
+  /** True once all that the initiator had when the report ran out is here, or it cannot have decided. */
+  #knowsOutcome(open: OpenReport): boolean {
+    const { ledger, ownLog, clock, peers } = this.#options;
+    const { initiator, untilMs } = open;
+    if (initiator === ownLog.member || ledger.registry.members.isRemoved(initiator) || this.#isLaterKnown(open))
+      return true;
+    const ranOutMs = clock.monotonicMs() - (clock.wallMs() - untilMs);
+    return peers.heardFromAllSince([initiator], Math.max(0, ranOutMs));
+  }
+
+  /**
    * An initiator decides in the opening in which it asked, or not at all. Whoever covers the first record of a later one
    * covers what it had decided until then, as far as that is on its disk still: by this report nothing will be decided.
    */
-  #isOpen({ initiator, opened, untilMs }: OpenReport): boolean {
-    const { ledger, clock } = this.#options;
-    if (untilMs <= clock.wallMs()) return false;
+  #isOpen(open: OpenReport): boolean {
+    return open.untilMs > this.#options.clock.wallMs() && !this.#isLaterKnown(open);
+  }
+
+  #isLaterKnown({ initiator, opened }: OpenReport): boolean {
+    const { ledger } = this.#options;
     const { logs } = ledger.registry;
     const newest = logs.newest(initiator);
     const isLater = opened !== undefined && newest !== undefined && newest.opened > opened;
-    return !isLater || !logs.coversPosition(ledger.state.covered, { log: newest.log, sequence: 1 });
+    return isLater && logs.coversPosition(ledger.state.covered, { log: newest.log, sequence: 1 });
   }
 
   /** What this origin covers, kept on disk as reported, so that a restart reports to the same initiator. */
@@ -200,7 +234,9 @@ export class Removals {
         reason: 'removal-late',
       });
     }
-    return { removal: { name: target.name, successor: ownLog.member, members: others }, missing };
+    const enough = reports.length >= needed;
+    const decided = { members: others, enough, reports: reports.length };
+    return { removal: { name: target.name, successor: ownLog.member, ...decided }, missing };
   }
 
   /** Waits for what was reported of the member's logs. @throws UNAVAILABLE where it does not come in time */

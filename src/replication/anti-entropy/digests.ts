@@ -7,6 +7,7 @@ import type { RangeDigest, RangeDigestRequest } from '../../model/range-digest.t
 import { Semaphore } from '../../runtime/semaphore.ts';
 import type { Snapshot } from '../../store/store.ts';
 import type { Ledger } from '../ledger.ts';
+import { withDamaged } from '../with-damaged.ts';
 import { digestTaken, takeRange } from './range.ts';
 import { addRecord, liveAt } from './record-hash.ts';
 
@@ -116,25 +117,24 @@ async function ofScope(
 
 /**
  * Of the live records of one namespace, in record order. Equal exactly when these are (SHA-256). What has expired by the
- * second is left out, wherever its value still is.
+ * second is left out, wherever its value still is. Where anything is damaged the digest is unknown.
  */
 async function digestNamespace(
   snapshot: Snapshot,
   namespace: NamespaceId,
   filter: Filter,
   { second, signal }: { readonly second: number; readonly signal: AbortSignal },
-): Promise<{ readonly digest: string; readonly records: number }> {
+): Promise<Pick<ScopeDigest, 'digest' | 'records' | 'damaged'>> {
   const hash = createHash('sha256');
-  let records = 0;
-  for await (const page of snapshot.records({ namespace })) {
+  let [records, damaged] = [0, 0];
+  for await (const stored of withDamaged(snapshot, { namespace })) {
     signal.throwIfAborted();
-    for (const stored of page) {
-      if (!matches(filter, namespace, stored.key)) continue;
-      const record = await liveAt(second, stored, snapshot);
-      if (record === undefined) continue;
-      addRecord(hash, record);
-      records++;
-    }
+    if (!matches(filter, namespace, stored.key)) continue;
+    const record = await liveAt(second, stored, snapshot);
+    if (record === 'damaged') damaged++;
+    if (record === undefined || record === 'damaged') continue;
+    addRecord(hash, record);
+    records++;
   }
-  return { digest: hash.digest('hex'), records };
+  return damaged === 0 ? { digest: hash.digest('hex'), records } : { records, damaged };
 }

@@ -29,13 +29,13 @@ export interface HeldDigest extends Pick<RangeDigest, 'records' | 'digest'> {
   readonly hashes: readonly HeldHash[];
 }
 
-/** The first records of a range, as many as the bounds let in. */
+/** The first records of a range, as many as the bounds let in. Damaged ones are passed by: their keys show them to differ. */
 export async function takeRange(snapshot: Snapshot, range: DigestedRange, bounds: RangeBounds): Promise<TakenRange> {
   const { namespace, prefix, after, through } = range;
   const stored: Stored[] = [];
   let bytes = 0;
   const from = { namespace, prefix, ...(after === undefined ? {} : { after: { namespace, key: after } }) };
-  for await (const page of snapshot.records(from)) {
+  for await (const page of snapshot.records(from, () => {})) {
     for (const record of page) {
       if (through !== undefined && compareKeys(record.key, through) > 0) return { stored, range };
       const last = stored.at(-1);
@@ -61,7 +61,7 @@ export async function digestTaken(
   for (const each of stored) {
     signal.throwIfAborted();
     const record = await liveAt(second, each, snapshot);
-    if (record === undefined) continue;
+    if (record === undefined || record === 'damaged') continue;
     const held = hashOf(record);
     hash.update(held.hash);
     hashes.push(held);

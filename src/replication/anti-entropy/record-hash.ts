@@ -1,6 +1,7 @@
 import type { Hash } from 'node:crypto';
 import { isReadable, type LiveRecord } from '../../model/record.ts';
-import type { Snapshot, Stored } from '../../store/store.ts';
+import type { Snapshot } from '../../store/store.ts';
+import { type StoredOrDamaged, unlessDamaged } from '../with-damaged.ts';
 
 /**
  * What digests are made of: key, stamp, metadata, expiry and value of a live record, and not the position, which differs
@@ -17,10 +18,16 @@ export function addRecord(hash: Hash, { key, stamp, value, metadata, expiresAt }
 }
 
 /** The record whole; undefined where it is a tombstone or has expired by the second, wherever its value still is. */
-export async function liveAt(second: number, stored: Stored, snapshot: Snapshot): Promise<LiveRecord | undefined> {
+export async function liveAt(
+  second: number,
+  stored: StoredOrDamaged,
+  snapshot: Snapshot,
+): Promise<LiveRecord | 'damaged' | undefined> {
+  if (stored.kind === 'damaged') return 'damaged';
   if (!isReadable(stored, second * 1000)) return undefined;
   const { value, valueBytes: _valueBytes, ...head } = stored;
   if (value !== undefined) return { ...head, value };
-  const record = await snapshot.read(stored);
-  return record?.kind === 'live' ? record : undefined;
+  // The value may be damaged where the row is sound.
+  const record = await snapshot.read(stored).catch(unlessDamaged);
+  return record === 'damaged' || record?.kind === 'live' ? record : undefined;
 }

@@ -1,5 +1,6 @@
+import type { NodeIdentity } from '../../model/cluster.ts';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
-import type { Feed, FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
+import type { Echo, Feed, FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import { BoundedQueue } from '../../runtime/bounded-queue.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
@@ -38,8 +39,17 @@ export interface FollowLoopOptions {
   /** Milliseconds without an event after which a live stream is given up; never less than a few probe intervals. */
   readonly silenceMsMax: number;
   readonly backoff: BackoffOptions;
+  /** Told what the server said of clocks, as it was within the round trip that ends now. Default: nobody listens. */
+  readonly heardClock?: (clock: HeardClock) => void;
   /** True where writers wait for acknowledgements: a step is acknowledged at once, as soon as the last echo is back. */
   readonly acknowledgesAtOnce?: boolean;
+}
+
+export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs'> {
+  /** The server's. */
+  readonly node: NodeIdentity;
+  /** Milliseconds, at the most. */
+  readonly roundTripMs: number;
 }
 
 /** Probes that may stay without an echo before a quiet upstream counts as a silent one. */
@@ -57,6 +67,9 @@ export class FollowLoop {
   #trouble: string | undefined;
   /** Something was applied that no probe has acknowledged yet. */
   #applied = false;
+  /** At the other end of the stream, and when that was asked for. */
+  #server: NodeIdentity | undefined;
+  #askedMs = 0;
   #awaitsEcho = false;
   #hurried: () => void = () => {};
 
@@ -134,6 +147,7 @@ export class FollowLoop {
     const probes = new BoundedQueue<FollowerMessage>(16);
     const open: FollowOpen = { ...this.#options.open(), start: await sink.start() };
     let heardMs = clock.monotonicMs();
+    this.#askedMs = heardMs;
     this.#applied = false;
     this.#awaitsEcho = false;
     let timer = clock.timer(0, () => {});
@@ -182,7 +196,8 @@ export class FollowLoop {
     observer.eventReceived(scope, event.kind, event.kind === 'changes' ? event.records.length : 0);
     switch (event.kind) {
       case 'opened':
-        observer.clockSkew(event.node.name, event.wallMs - clock.wallMs());
+        this.#server = event.node;
+        this.#heardClock(event, clock.monotonicMs() - this.#askedMs);
         await sink.opened(event);
         this.#state = 'scanning';
         return;
@@ -202,12 +217,23 @@ export class FollowLoop {
         return;
       case 'echo': {
         const roundTripMs = tracker.roundTripMs(event);
-        if (roundTripMs !== undefined) sink.checkEcho(event.wallMs, roundTripMs);
+        if (roundTripMs !== undefined) {
+          this.#heardClock(event, roundTripMs);
+          sink.checkEcho(event.wallMs, roundTripMs);
+        }
         tracker.echoed(event);
         if (roundTripMs !== undefined && event.bound !== undefined) {
           observer.echoed(scope, event.bound.root, roundTripMs);
         }
       }
     }
+  }
+
+  #heardClock({ wallMs, rootWallMs }: Pick<Echo, 'wallMs' | 'rootWallMs'>, roundTripMs: number): void {
+    const { observer, clock, heardClock } = this.#options;
+    if (this.#server === undefined) return;
+    // The server's clock was read somewhere on the way: half of it is the best guess.
+    observer.clockSkew(this.#server.name, clock.wallMs() - wallMs - roundTripMs / 2);
+    heardClock?.({ node: this.#server, wallMs, roundTripMs, ...(rootWallMs === undefined ? {} : { rootWallMs }) });
   }
 }

@@ -180,7 +180,8 @@ export class Replica {
   async #resync(): Promise<void> {
     const { ledger, member } = this.#options;
     assert(member === undefined, 'members do not resync');
-    const state = { covered: emptyVector, stable: emptyVector };
+    // The floor too: it may name what nobody has any more, and would keep whoever follows here below it for ever.
+    const state = { covered: emptyVector, stable: emptyVector, floor: emptyVector };
     await this.#commit([], true, () => ({ state, result: undefined }), { kind: 'scan', resyncs: true });
     // Of what is void nobody is judged by: seals too come anew, first of all that the scan shows.
     ledger.registry.clear();
@@ -246,12 +247,20 @@ export class Replica {
       const isSuperseded = !isEnd && claims && registry.logs.coversPosition(view.state.covered, record.position);
       return isSuperseded && holds('R20 already covered') ? [] : [record];
     }
+    if (this.#countsAgain(record, held)) return [record];
     if (!replaces(record, held) && holds('R11 the merge rule')) {
       if (record.stamp < held.stamp) this.#lost(held, record);
       return [];
     }
     if (record.stamp !== held.stamp) member?.overwritten(held, record);
     return [inPlaceOf(held, record)];
+  }
+
+  /** The same write, which somebody gave another position since nobody counts the one that it is held at (rule R23). */
+  #countsAgain(record: Record, held: Head): boolean {
+    const { logs } = this.#options.ledger.registry;
+    const isSame = record.stamp === held.stamp && record.kind === held.kind;
+    return isSame && logs.isBeyond(held.position) && !logs.isBeyond(record.position);
   }
 
   /**

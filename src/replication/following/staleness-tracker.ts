@@ -3,6 +3,12 @@ import type { LogId } from '../../model/position.ts';
 import type { Bound } from '../../model/staleness.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
+/** A probe: when it was sent, and how far the wall clock was from the monotonic one then. */
+interface Sent {
+  readonly atMs: number;
+  readonly drift: number;
+}
+
 /**
  * Proves how old a scope may be, by one clock only (architecture §3).
  *
@@ -13,15 +19,16 @@ import type { Clock } from '../../runtime/clock.ts';
  *     t=80  applied w5, then the echo: all that the server had at t=0 is here, and it had all that the root had
  *           20 ms before that. So at t=80 the bound is 100 ms, at t=95 it is 115 ms.
  *
- * Unknown before the first echo of a stream whose root is new, after a restart, and when the wall clock has outrun the
- * monotonic one: a machine that slept has a monotonic clock that stood still meanwhile.
+ * Unknown before the first echo, and when the wall clock has outrun the monotonic one since the probe: a machine that
+ * slept has a monotonic clock that stood still meanwhile. What was proven against another root goes on ageing until the
+ * first echo of a new one.
  */
 export class StalenessTracker {
   readonly #clock: Clock;
   readonly #suspendedMsMax: number;
-  readonly #sent = new Map<number, number>();
+  readonly #sent = new Map<number, Sent>();
   #nextId = 1;
-  #proven: { readonly asOfMs: number; readonly root: LogId; readonly wallMinusMonotonicMs: number } | undefined;
+  #proven: { readonly asOfMs: number; readonly root: LogId; readonly drift: number } | undefined;
 
   /** `suspendedMsMax`: milliseconds by which the wall clock may outrun the monotonic one before the bound is unknown. */
   constructor(clock: Clock, suspendedMsMax: number) {
@@ -32,7 +39,7 @@ export class StalenessTracker {
   /** The id of a probe that is sent now. At most 64 are remembered. */
   probe(): number {
     const id = this.#nextId++;
-    this.#sent.set(id, this.#clock.monotonicMs());
+    this.#sent.set(id, { atMs: this.#clock.monotonicMs(), drift: this.#drift() });
     const [oldest] = this.#sent.keys();
     if (this.#sent.size > 64 && oldest !== undefined) this.#sent.delete(oldest);
     return id;
@@ -40,23 +47,23 @@ export class StalenessTracker {
 
   /** Milliseconds since the probe of this echo was sent; undefined for an unknown probe. */
   roundTripMs({ id }: Pick<Echo, 'id'>): number | undefined {
-    const sentMs = this.#sent.get(id);
-    return sentMs === undefined ? undefined : this.#clock.monotonicMs() - sentMs;
+    const sent = this.#sent.get(id);
+    return sent === undefined ? undefined : this.#clock.monotonicMs() - sent.atMs;
   }
 
   /** An echo whose predecessors are all applied. */
   echoed({ id, bound }: Pick<Echo, 'id' | 'bound'>): void {
-    const sentMs = this.#sent.get(id);
-    if (sentMs === undefined) return;
+    const sent = this.#sent.get(id);
+    if (sent === undefined) return;
     for (const earlier of this.#sent.keys()) if (earlier <= id) this.#sent.delete(earlier);
     if (bound === undefined) {
       this.reset();
       return;
     }
-    const asOfMs = sentMs - bound.boundMs;
+    const asOfMs = sent.atMs - bound.boundMs;
     // Another server may know less: its echo must not take back what was proven against the same root.
     if (this.bound()?.root !== bound.root || asOfMs > (this.#proven?.asOfMs ?? Number.NEGATIVE_INFINITY)) {
-      this.#proven = { asOfMs, root: bound.root, wallMinusMonotonicMs: this.#drift() };
+      this.#proven = { asOfMs, root: bound.root, drift: sent.drift };
     }
   }
 
@@ -73,7 +80,7 @@ export class StalenessTracker {
   /** Unset = unknown. */
   bound(): Bound | undefined {
     if (this.#proven === undefined) return undefined;
-    if (this.#drift() - this.#proven.wallMinusMonotonicMs > this.#suspendedMsMax) return undefined;
+    if (this.#drift() - this.#proven.drift > this.#suspendedMsMax) return undefined;
     return { boundMs: this.#clock.monotonicMs() - this.#proven.asOfMs, root: this.#proven.root };
   }
 

@@ -7,13 +7,14 @@ import { unknownLogs } from '../unknown-logs.ts';
 
 /**
  * Tells an edge whether it covers or holds anything beyond a seal, or of a void log (rule R23): it came before the seal was
- * heard of, and nobody else keeps it there. Each ended log is looked at once: what comes beyond a seal later is refused.
+ * heard of, and nobody else keeps it there. Each ended log is looked at once: what comes beyond a seal later is refused. A void log makes it begin anew once: the
+ * upstream may hold it until somebody seals it, which is for another one to do where its member was removed.
  */
 export class VoidCheck {
   readonly #ledger: Ledger;
   /** Ended logs of which nothing is held beyond this sequence. */
   readonly #clean = new Map<LogId, number>();
-  /** Unknown logs for which everything was taken anew already. */
+  /** Unknown and void logs for which everything was taken anew already: what comes again the upstream holds likewise. */
   readonly #lost = new Set<LogId>();
   #version = -1;
 
@@ -60,11 +61,13 @@ export class VoidCheck {
     // What makes a log void counts once it is covered: until then all is looked at again.
     const waits = logs.verdicts().some((at) => !logs.coversPosition(covered, at));
     for (const { log, seal } of [...logs.all()]) {
-      const isVoid = seal === undefined && logs.isVoid(log, covered);
+      const isVoid = seal === undefined && !this.#lost.has(log) && logs.isVoid(log, covered);
       const end = seal?.final ?? (isVoid ? 0 : Number.POSITIVE_INFINITY);
       if (end === Number.POSITIVE_INFINITY || (this.#clean.get(log) ?? Number.POSITIVE_INFINITY) <= end) continue;
-      if (isVoid && covered.has(log)) return true;
-      if (await holdsFrom(store, log, end + 1)) return true;
+      if ((isVoid && covered.has(log)) || (await holdsFrom(store, log, end + 1))) {
+        if (isVoid) this.#lost.add(log);
+        return true;
+      }
       this.#clean.set(log, end);
     }
     if (!waits) this.#version = version;

@@ -3,6 +3,7 @@ import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import type {
   CaughtUp,
   Changes,
+  Echo,
   FeedEvent,
   FollowerMessage,
   FollowOpen,
@@ -50,6 +51,8 @@ export interface Serving extends ScanBounds {
   readonly opening?: () => Opening | undefined;
   /** This node's own bound now; unset = unknown. */
   readonly bound: () => Bound | undefined;
+  /** What this node knows of the clock by which its records expire: milliseconds since 1970; unset = nothing. */
+  readonly rootWallMs: () => number | undefined;
   /**
    * Milliseconds that its follower lets a scan wait with one event, or a watch's client with all of them, after which it
    * gives up its permit and its snapshot, and stands in line again to go on.
@@ -132,7 +135,7 @@ export class Subscription {
       for await (const probe of messages) {
         if (this.#closed) return;
         const { ledger, clock, observer, bound, acknowledged } = this.#serving;
-        observer.clockSkew(this.#open.node.name, probe.wallMs - clock.wallMs());
+        observer.clockSkew(this.#open.node.name, clock.wallMs() - probe.wallMs);
         this.#durable = probe.durable;
         acknowledged?.(this.#open.node, this.#open.role, probe.durable);
         if (this.#echoes.length >= echoesMax) this.#echoes.shift();
@@ -162,7 +165,7 @@ export class Subscription {
   }
 
   async *events(): AsyncGenerator<FeedEvent> {
-    const { identity, nonce, clusterId, generation, opening, clock } = this.#serving;
+    const { identity, nonce, clusterId, generation, opening } = this.#serving;
     const opened = opening?.();
     yield {
       kind: 'opened',
@@ -171,7 +174,7 @@ export class Subscription {
       clusterId: clusterId() ?? '',
       generation: generation(),
       ...(opened === undefined ? {} : { opening: opened }),
-      wallMs: clock.wallMs(),
+      ...this.#clocks(),
     };
     let place: Place = placeOf(this.#open.start);
     for (;;) {
@@ -410,8 +413,13 @@ export class Subscription {
     if (!isDue) return undefined;
     const { probe } = pending;
     const bound = holds('R10 the bound of the arrival') ? pending.bound : this.#serving.bound();
-    const wallMs = this.#serving.clock.wallMs();
-    return { kind: 'echo', id: probe.id, wallMs, ...(bound === undefined ? {} : { bound }) };
+    return { kind: 'echo', id: probe.id, ...this.#clocks(), ...(bound === undefined ? {} : { bound }) };
+  }
+
+  #clocks(): Pick<Echo, 'wallMs' | 'rootWallMs'> {
+    const { clock, rootWallMs: root } = this.#serving;
+    const rootWallMs = root();
+    return { wallMs: clock.wallMs(), ...(rootWallMs === undefined ? {} : { rootWallMs }) };
   }
 
   /** Waits for a commit, a probe, or the end. */

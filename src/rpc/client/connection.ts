@@ -1,5 +1,11 @@
-import { type Client, type ClientReadableStream, Metadata, type ServiceError } from '@grpc/grpc-js';
-import type { MethodDefinition } from '@grpc/proto-loader';
+import {
+  type Client,
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  Metadata,
+  type MethodDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -67,6 +73,14 @@ export class Connection {
       );
       const abort = () => running.cancel();
       call.signal.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /** A stream of bytes both ways, for messages that are put together by hand; it lasts until it is cancelled or breaks. */
+  duplex(path: string, passed: Pick<Call, 'hops'>): ClientDuplexStream<Buffer, Buffer> {
+    const asItIs = (bytes: Buffer): Buffer => bytes;
+    return this.start((client) => {
+      return client.makeBidiStreamRequest<Buffer, Buffer>(path, asItIs, asItIs, this.metadata(passed), {});
     });
   }
 

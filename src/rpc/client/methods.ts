@@ -1,4 +1,4 @@
-import type { MethodDefinition } from '@grpc/proto-loader';
+import type { MethodDefinition } from '@grpc/grpc-js';
 import { services } from '../proto.ts';
 import type { Service } from './connection.ts';
 
@@ -10,6 +10,7 @@ export const methods = {
   put: method(services.kv, 'Put'),
   delete: method(services.kv, 'Delete'),
   write: method(services.kv, 'Write'),
+  pipeline: method(services.kv, 'Pipeline'),
   list: method(services.kv, 'List'),
   watch: method(services.kv, 'Watch'),
   create: method(services.namespaces, 'Create'),

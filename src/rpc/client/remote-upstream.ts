@@ -1,5 +1,4 @@
-import type { ServiceError } from '@grpc/grpc-js';
-import type { MethodDefinition } from '@grpc/proto-loader';
+import type { MethodDefinition, ServiceError } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import type {
   DigestRequest,
@@ -27,6 +26,7 @@ import type { RangeDigest, RangeDigestRequest } from '../../model/range-digest.t
 import { emptySession } from '../../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, TokenInfo } from '../../model/token.ts';
 import type { Peer } from '../../model/upstream.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import {
   decodeChange,
   decodeDigest,
@@ -69,6 +69,7 @@ import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { methods } from './methods.ts';
+import { Pipeline, takesWrite } from './pipeline.ts';
 import { singleWrite } from './single-write.ts';
 import { type WatchEvent, type WatchRequest, watchEvents } from './watch-events.ts';
 import { sendMessages, writeMessages } from './write-messages.ts';
@@ -76,7 +77,12 @@ import { sendMessages, writeMessages } from './write-messages.ts';
 export interface RemoteUpstreamOptions extends ConnectionOptions {
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
+  /** Whether gets and small writes share a stream, where the node serves that; else each is a call. Default: no. */
+  readonly pipelined?: boolean;
 }
+
+/** Milliseconds after which a node that has no Pipeline is asked again whether it has: it may be of a later version then. */
+const unimplementedMs = 60_000;
 
 export interface GetManyRequest extends Omit<GetRequest, 'key'> {
   readonly keys: readonly string[];
@@ -91,11 +97,19 @@ export class RemoteUpstream implements Peer {
   readonly address: string;
   readonly #connection: Connection;
   readonly #observer: RpcObserver;
+  readonly #clock: Clock;
+  readonly #pipeline: Pipeline | undefined;
+  /** Until then each is a call, as the node has no Pipeline. */
+  #aloneUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ observer = silentRpcObserver, ...connection }: RemoteUpstreamOptions) {
+  constructor({ observer = silentRpcObserver, pipelined = false, ...options }: RemoteUpstreamOptions) {
+    const { clock } = options;
     this.#observer = observer;
-    this.address = connection.address;
-    this.#connection = new Connection(connection);
+    this.#clock = clock;
+    this.address = options.address;
+    const connection = new Connection(options);
+    this.#connection = connection;
+    this.#pipeline = pipelined ? new Pipeline({ connection, clock, hops: undefined }) : undefined;
   }
 
   /** Nothing is held on this side of the connection. */
@@ -103,8 +117,37 @@ export class RemoteUpstream implements Peer {
     return undefined;
   }
 
-  /** A value that is too large for one message is read in pieces. */
+  /**
+   * A value that is too large for one message is read in pieces. Where the stream that gets share breaks, each is asked
+   * once more by a call of its own: a read may be repeated.
+   */
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
+    const pipeline = this.#pipelineFor(call);
+    if (pipeline === undefined) return this.#getAlone(request, call);
+    try {
+      return await pipeline.get(request, call);
+    } catch (error) {
+      if (!isMeridianError(error) || call.signal.aborted) throw error;
+      if (error.details.reason === 'value-too-large-for-get') return this.#read(encodeGet(request), call);
+      if (!this.#hasNoPipeline(error) && !isBroken(error)) throw error;
+      return this.#getAlone(request, call);
+    }
+  }
+
+  /** Undefined where it is a call of its own: also where it was passed on, which the stream's metadata do not say. */
+  #pipelineFor({ hops, forwarded, credential }: Call): Pipeline | undefined {
+    if (hops !== undefined || forwarded || credential !== undefined || this.#clock.monotonicMs() < this.#aloneUntilMs)
+      return undefined;
+    return this.#pipeline;
+  }
+
+  #hasNoPipeline(error: MeridianError): boolean {
+    if (error.code !== 'UNIMPLEMENTED') return false;
+    this.#aloneUntilMs = this.#clock.monotonicMs() + unimplementedMs;
+    return true;
+  }
+
+  async #getAlone(request: GetRequest, call: Call): Promise<GetAnswer> {
     const wire = encodeGet(request);
     try {
       return decodeGetAnswer(await this.#connection.unary(methods.get, wire, call), request.key);
@@ -139,6 +182,19 @@ export class RemoteUpstream implements Peer {
   }
 
   async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
+    const pipeline = this.#pipelineFor(call);
+    const mutation = pipeline && takesWrite(request);
+    if (pipeline === undefined || mutation === undefined) return this.#writeAlone(request, call);
+    try {
+      return await pipeline.write(request, mutation, call);
+    } catch (error) {
+      // A node that has no Pipeline did nothing.
+      if (!isMeridianError(error) || !this.#hasNoPipeline(error)) throw error;
+      return this.#writeAlone(request, call);
+    }
+  }
+
+  async #writeAlone(request: WriteRequest, call: Call): Promise<WriteAnswer> {
     const single = singleWrite(request);
     const wire = await (single === undefined
       ? this.#streamWrite(request, call)
@@ -302,6 +358,7 @@ export class RemoteUpstream implements Peer {
   }
 
   close(): void {
+    this.#pipeline?.close();
     this.#connection.close();
   }
 
@@ -345,6 +402,11 @@ export class RemoteUpstream implements Peer {
       ),
     );
   }
+}
+
+/** The connection broke, which says nothing of the node. */
+function isBroken(error: MeridianError): boolean {
+  return error.code === 'UNAVAILABLE' && error.details.reason === 'unavailable';
 }
 
 function missing(key: string): never {

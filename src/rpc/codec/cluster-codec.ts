@@ -1,4 +1,5 @@
 import type {
+  ClockStatus,
   FollowerStatus,
   Member,
   MemberLog,
@@ -59,10 +60,17 @@ type WireScope = Omit<ScopeStatus, 'covered' | 'floor' | 'stable' | 'rootLog'> &
   readonly rootLog?: string | null;
 };
 
-export type WireStatus = Omit<NodeStatus, 'node' | 'scopes' | 'log' | 'unsealed'> & {
+interface WireClock {
+  readonly skewMaxMs: number;
+  readonly offsetMs?: number | null;
+  readonly aheadMs?: number | null;
+}
+
+export type WireStatus = Omit<NodeStatus, 'node' | 'scopes' | 'log' | 'unsealed' | 'clock'> & {
   readonly node: WireIdentity | null;
   readonly scopes: readonly WireScope[];
   readonly log?: string | null;
+  readonly clock?: WireClock | null;
   readonly unsealed: ReadonlyArray<{ readonly log: string; readonly waitsFor: readonly string[] }>;
 };
 
@@ -133,12 +141,17 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
     uptimeMs,
     readOnly,
     ...optional('hitRate', wire.hitRate),
+    ...(wire.clock ? { clock: decodeClock(wire.clock) } : {}),
     ...(wire.log ? { log: decodeLog(wire.log) } : {}),
     ...(node.role === 'origin' ? { unsealed: wire.unsealed.map(decodeUnsealed) } : {}),
     scopes: wire.scopes.map(decodeScope),
     ...(wire.peers === undefined || wire.peers.length === 0 ? {} : { peers: wire.peers.map(decodePeer) }),
     followers: wire.followers.map(decodeFollower),
   };
+}
+
+function decodeClock({ skewMaxMs, offsetMs, aheadMs }: WireClock): ClockStatus {
+  return { skewMaxMs, ...optional('offsetMs', offsetMs), ...optional('aheadMs', aheadMs) };
 }
 
 function decodeUnsealed({ log, waitsFor }: WireStatus['unsealed'][number]): UnsealedLog {
@@ -185,15 +198,23 @@ function decodeScope(wire: WireScope): ScopeStatus {
   };
 }
 
-export type WireDigest = Omit<ScopeDigest, 'vector'> & { readonly vector: WireVector | null };
+export type WireDigest = Omit<ScopeDigest, 'vector' | 'digest'> & {
+  readonly vector: WireVector | null;
+  readonly digest: string;
+};
 
-export function encodeDigest({ vector, ...rest }: ScopeDigest): WireDigest {
-  return { ...rest, vector: encodeVector(vector) };
+export function encodeDigest({ vector, digest = '', ...rest }: ScopeDigest): WireDigest {
+  return { ...rest, digest, vector: encodeVector(vector) };
 }
 
 export function decodeDigest({ scope, title, prefixes, second, records, digest, ...rest }: WireDigest): ScopeDigest {
   const namespace = decodeNamespaceId(rest.namespace);
-  return { scope, namespace, title, prefixes, vector: decodeVector(rest.vector), second, records, digest };
+  const { damaged = 0 } = rest;
+  return {
+    ...{ scope, namespace, title, prefixes, vector: decodeVector(rest.vector), second, records },
+    ...(digest === '' ? {} : { digest }),
+    ...(damaged === 0 ? {} : { damaged }),
+  };
 }
 
 export function encodeMember({ connected, logs = [], ...node }: Member): WireMember {

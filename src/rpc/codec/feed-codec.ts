@@ -49,6 +49,7 @@ export interface WireFollowResponse {
     readonly id: number;
     readonly bound?: WireBound | null | undefined;
     readonly wallMs: number;
+    readonly rootWallMs?: number | null;
   } | null;
   readonly more?: Uint8Array;
 }
@@ -105,15 +106,22 @@ export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollow
     case 'caught-up':
       return { caughtUp: { step: encodeStep(event), floor: encodeVector(event.floor) } };
     case 'echo':
-      return { echo: { id: event.id, bound: encodeBound(event.bound), wallMs: event.wallMs } };
+      return {
+        echo: {
+          id: event.id,
+          bound: encodeBound(event.bound),
+          wallMs: event.wallMs,
+          ...optional('rootWallMs', event.rootWallMs),
+        },
+      };
   }
 }
 
 export function decodeSmallEvent(wire: WireFollowResponse): Exclude<FeedEvent, Changes> {
   if (wire.opened) {
-    const { node, nonce, clusterId, generation, wallMs, opening } = wire.opened;
+    const { node, nonce, clusterId, generation, wallMs, rootWallMs, opening } = wire.opened;
     const said = { node: decodeIdentity(node), nonce, clusterId, generation, wallMs };
-    return { kind: 'opened', ...said, ...decodeOpening(opening) };
+    return { kind: 'opened', ...said, ...optional('rootWallMs', rootWallMs), ...decodeOpening(opening) };
   }
   if (wire.resync) {
     const reason = resyncReasons.find((each) => each === wire.resync?.reason) ?? 'void-progress';
@@ -123,6 +131,9 @@ export function decodeSmallEvent(wire: WireFollowResponse): Exclude<FeedEvent, C
     const { step, floor } = wire.caughtUp;
     return { kind: 'caught-up', ...decodeStep(step), floor: decodeVector(floor) } satisfies CaughtUp;
   }
-  if (wire.echo) return { kind: 'echo', id: wire.echo.id, wallMs: wire.echo.wallMs, ...decodeBound(wire.echo.bound) };
+  if (wire.echo) {
+    const { id, wallMs, rootWallMs, bound } = wire.echo;
+    return { kind: 'echo', id, wallMs, ...optional('rootWallMs', rootWallMs), ...decodeBound(bound) };
+  }
   throw malformed('an event of the feed', wire.event);
 }

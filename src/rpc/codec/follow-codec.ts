@@ -1,9 +1,10 @@
-import type { FollowerMessage, FollowOpen, FollowStart, Opening, ValueMode } from '../../model/feed.ts';
+import type { ClusterView, FollowerMessage, FollowOpen, FollowStart, Opening, ValueMode } from '../../model/feed.ts';
 import type { Filter, KeyRange } from '../../model/filter.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
 import { checkOpenBounds } from './open-bounds.ts';
 import {
   decodeLog,
+  decodeMemberId,
   decodeNamespaceId,
   decodeStamp,
   decodeVector,
@@ -15,6 +16,16 @@ import {
 export interface WireOpening {
   readonly log: string;
   readonly opened: string;
+}
+
+interface WireView {
+  readonly members: readonly string[];
+  readonly removals: ReadonlyArray<{
+    readonly member: string;
+    readonly enough: boolean;
+    readonly reports: number;
+    readonly stamp: string;
+  }>;
 }
 
 interface WireOpen {
@@ -35,6 +46,7 @@ interface WireOpen {
   readonly hops?: number;
   readonly opening?: WireOpening | null;
   readonly floor?: WireVector | null;
+  readonly view?: WireView | null;
 }
 
 export interface WireFollowRequest {
@@ -43,13 +55,14 @@ export interface WireFollowRequest {
 }
 
 export function encodeOpen(open: FollowOpen): WireFollowRequest {
-  const { protocol, node, nonce, clusterId = '', role, filter, values, start, hops = 0, opening, floor } = open;
+  const { protocol, node, nonce, clusterId = '', role, filter, values, start, hops = 0, opening, floor, view } = open;
   const token = start.kind === 'cursor' ? (start.token ?? '') : '';
   const bytesMax = values.kind === 'inline' ? values.bytesMax : 0;
   const head = { protocol, node: encodeIdentity(node), nonce, clusterId, role, filter, token, hops };
   const ofPeer = {
     ...(opening === undefined ? {} : { opening }),
     ...(floor === undefined ? {} : { floor: encodeVector(floor) }),
+    ...(view === undefined ? {} : { view }),
   };
   return { open: { ...head, values: { kind: values.kind, bytesMax }, ...encodeStart(start), ...ofPeer } };
 }
@@ -97,6 +110,16 @@ export function decodeOpen(wire: WireOpen): FollowOpen {
     ...(wire.hops ? { hops: wire.hops } : {}),
     ...decodeOpening(wire.opening),
     ...(wire.floor ? { floor: decodeVector(wire.floor) } : {}),
+    ...(wire.view ? { view: decodeView(wire.view) } : {}),
+  };
+}
+
+function decodeView({ members, removals }: WireView): ClusterView {
+  return {
+    members: members.map(decodeMemberId),
+    removals: removals.map(({ member, enough, reports, stamp }) => {
+      return { member: decodeMemberId(member), enough, reports, stamp: decodeStamp(stamp) };
+    }),
   };
 }
 

@@ -1,6 +1,16 @@
-import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance, Source } from '../../model/key-value.ts';
+import type {
+  GetAnswer,
+  GetRequest,
+  ListAnswer,
+  ListedKey,
+  ListRequest,
+  Provenance,
+  Source,
+} from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { Record as StoredRecord } from '../../model/record.ts';
+import { bottomStamp } from '../../model/stamp.ts';
+import type { RecordBodies } from './record-body.ts';
 import {
   decodeBound,
   decodeNamespaceId,
@@ -18,6 +28,7 @@ import {
   type WireSession,
   type WireVector,
 } from './record-codec.ts';
+import { WireWriter } from './wire-format.ts';
 
 export interface WireReadOptions {
   readonly maxStalenessMs?: number | null;
@@ -65,6 +76,7 @@ export interface WireListResponse {
     metadata?: string | null;
     expiresAt?: number | null;
     valueBytes: number;
+    damaged?: boolean;
   }>;
   readonly cursor: string;
   readonly provenance: WireProvenance | null;
@@ -73,11 +85,14 @@ export interface WireListResponse {
 
 const noBytes = new Uint8Array();
 
-function encodeRead({ maxStalenessMs, atOrigin }: Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'>): WireReadOptions {
+export function encodeRead({
+  maxStalenessMs,
+  atOrigin,
+}: Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'>): WireReadOptions {
   return { ...optional('maxStalenessMs', maxStalenessMs), atOrigin: atOrigin === true };
 }
 
-function decodeRead(options: WireReadOptions | null): Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'> {
+export function decodeRead(options: WireReadOptions | null): Pick<GetRequest, 'maxStalenessMs' | 'atOrigin'> {
   const maxStalenessMs = options?.maxStalenessMs;
   if (typeof maxStalenessMs === 'number' && !(maxStalenessMs >= 0)) throw malformed('max_staleness_ms', maxStalenessMs);
   return { ...optional('maxStalenessMs', maxStalenessMs), ...(options?.atOrigin === true ? { atOrigin: true } : {}) };
@@ -92,7 +107,7 @@ export function decodeGet({ namespace, key, options, session }: WireGetRequest):
   return { namespace, key, session: decodeSession(session), ...decodeRead(options) };
 }
 
-function encodeProvenance(answer: Provenance): WireProvenance {
+export function encodeProvenance(answer: Provenance): WireProvenance {
   return {
     source: answer.source.toUpperCase(),
     bound: encodeBound(answer.bound),
@@ -109,7 +124,7 @@ const sources = new Map<string, Source>([
   ['CACHE', 'cache'],
 ]);
 
-function decodeProvenance(wire: WireProvenance | null, session: WireSession | null): Provenance {
+export function decodeProvenance(wire: WireProvenance | null, session: WireSession | null): Provenance {
   const source = sources.get(wire?.source ?? '');
   if (wire === null || source === undefined) throw malformed('the provenance of an answer', wire?.source);
   return {
@@ -138,6 +153,19 @@ export function encodeGetAnswer(answer: GetAnswer, { value }: { readonly value: 
     valueBytes: live?.value.byteLength ?? 0,
     session: encodeSession(answer.session),
   };
+}
+
+/** The whole message, of which the record's bytes are kept. */
+export function encodeGetBytes(
+  answer: GetAnswer,
+  bodies: RecordBodies,
+  serialize: (message: object) => Buffer,
+): Buffer {
+  const rest = serialize({ provenance: encodeProvenance(answer), session: encodeSession(answer.session) });
+  const writer = new WireWriter(bodies.bytesOf(answer.record) + rest.length);
+  bodies.write(writer, answer.record);
+  writer.bytes(rest);
+  return writer.written();
 }
 
 export function decodeGetAnswer(wire: WireGetResponse, key: string, value: Uint8Array = wire.value): GetAnswer {
@@ -174,23 +202,29 @@ export function decodeList({ namespace, prefix, limit, cursor, options, session 
 
 export function encodeListAnswer(answer: ListAnswer): WireListResponse {
   return {
-    keys: answer.keys.map(({ stamp, ...rest }) => ({ ...rest, version: stamp })),
+    keys: answer.keys.map(({ stamp, ...rest }) => ({ ...rest, version: rest.damaged ? '' : stamp })),
     cursor: answer.cursor ?? '',
     provenance: encodeProvenance(answer),
     session: encodeSession(answer.session),
   };
 }
 
+function decodeListedKey(listed: WireListResponse['keys'][number]): ListedKey {
+  const { key, version, metadata, expiresAt, valueBytes, damaged } = listed;
+  if (damaged === true) return { key, damaged, stamp: bottomStamp, valueBytes };
+  return {
+    key,
+    stamp: decodeStamp(version),
+    valueBytes,
+    ...optional('metadata', metadata),
+    ...optional('expiresAt', expiresAt),
+  };
+}
+
 export function decodeListAnswer({ keys, cursor, provenance, session }: WireListResponse): ListAnswer {
   return {
     ...decodeProvenance(provenance, session),
-    keys: keys.map(({ key, version, metadata, expiresAt, valueBytes }) => ({
-      key,
-      stamp: decodeStamp(version),
-      valueBytes,
-      ...optional('metadata', metadata),
-      ...optional('expiresAt', expiresAt),
-    })),
+    keys: keys.map(decodeListedKey),
     ...(cursor === '' ? {} : { cursor }),
   };
 }

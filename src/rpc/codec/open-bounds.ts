@@ -10,6 +10,8 @@ const bounds = {
   labelBytes: 512,
   /** UTF-8 bytes of a scan's token: a cursor in JSON, and a key. */
   tokenBytes: 256 * 1024,
+  /** Members that a peer counts, and as many that it knows as removed. */
+  members: 1024,
 } as const;
 
 interface Said {
@@ -24,16 +26,19 @@ interface Said {
   readonly role: string;
   readonly cursor?: WireVector | null;
   readonly token: string;
+  readonly view?: { readonly members: readonly string[]; readonly removals: readonly object[] } | null;
 }
 
 /** @throws INVALID_ARGUMENT where a follower says more than any follower has to say */
 export function checkOpenBounds(said: Said): void {
-  const { node, nonce, clusterId, filter, partial = '', role, cursor, token } = said;
+  const { node, nonce, clusterId, filter, partial = '', role, cursor, token, view } = said;
   const ranges = [...(filter?.includes ?? []), ...(filter?.excludes ?? [])];
   check('ranges of a scope', bounds.ranges, ranges.length);
   for (const { prefix } of ranges) check('bytes of a prefix', limits.keyBytesMax, Buffer.byteLength(prefix));
   const labels = [nonce, clusterId, ...Object.values(node ?? {})].filter((label) => typeof label === 'string');
   for (const label of labels) check('bytes of a label', bounds.labelBytes, Buffer.byteLength(label));
+  check('members of a view', bounds.members, view?.members.length ?? 0);
+  check('removals of a view', bounds.members, view?.removals.length ?? 0);
   for (const text of [partial, token]) check('bytes of a token', bounds.tokenBytes, Buffer.byteLength(text));
   // A client's watch comes with a folded one; a node's names every log (its bound is the one of vectors between nodes).
   if (role !== 'watch') return;

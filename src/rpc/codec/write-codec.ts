@@ -101,7 +101,10 @@ export function decodeDurability(reached: string): Durability {
   return durabilities.get(reached) ?? 'local';
 }
 
-export function encodeWriteOptions({ durability, durabilityTimeoutMs }: WriteRequest): WireWriteOptions {
+export function encodeWriteOptions({
+  durability,
+  durabilityTimeoutMs,
+}: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'>): WireWriteOptions {
   return {
     durability: durability?.toUpperCase() ?? unspecified,
     ...optional('durabilityTimeoutMs', durabilityTimeoutMs),

@@ -26,7 +26,7 @@ export interface PackOptions {
  */
 export async function packGets(
   keys: readonly string[],
-  get: (key: string) => Promise<GetAnswer>,
+  get: (key: string) => Promise<GetAnswer> | GetAnswer,
   { bytesMax, known = () => undefined }: PackOptions,
 ): Promise<PackedAnswers> {
   const answers: Array<{ key: string; answer: WireGetResponse }> = [];

@@ -55,7 +55,7 @@ export function valueBytesOf({ record }: GetAnswer): number {
   return record?.kind === 'live' ? record.value.byteLength : 0;
 }
 
-function tooManyAnswers(): MeridianError {
+export function tooManyAnswers(): MeridianError {
   return new MeridianError('RESOURCE_EXHAUSTED', 'too many large answers wait for room in memory', {
     reason: 'values-under-way',
     retryAfterMs: 1000,

@@ -4,20 +4,23 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type { GetAnswer, ListAnswer } from '../../model/key-value.ts';
+import type { GetRequest, ListAnswer } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
-import { registryNamespace } from '../../model/namespace.ts';
+import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import {
   decodeGet,
   decodeList,
   encodeGetAnswer,
+  encodeGetBytes,
   encodeListAnswer,
   type WireGetRequest,
   type WireGetResponse,
   type WireListRequest,
 } from '../codec/kv-codec.ts';
+import type { RecordBodies } from '../codec/record-body.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
 import {
   decodeDelete,
@@ -34,6 +37,7 @@ import { packGets } from './batch-get.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { HeldAnswers, valueBytesOf } from './held-answers.ts';
 import { movingMessages, notIdle } from './idle.ts';
+import { checkFits, checkNamespace, envelopeBytes, isSmallHit } from './kv-checks.ts';
 import { readable } from './strict-requests.ts';
 import { respond, sendTo, stream, unary } from './unary.ts';
 import { collectWrite, type WireWriteRequest } from './write-collector.ts';
@@ -58,33 +62,46 @@ interface ReadMessage {
   readonly chunk?: Uint8Array;
 }
 
-/** Bytes of an answer besides its value: key, metadata, vectors. */
-const envelopeBytes = 64 * 1024;
 /** Bytes of a listed key besides its name and metadata: its version, tags and lengths. */
 const listedBytes = 64;
 /** No title begins with it: what the sizes of a namespace's lists are remembered under. */
 const listsOf = '\0lists:';
 
-export function kvHandlers(timing: Timing, room: AnswerRoom): UntypedServiceImplementation {
+export interface KvHandlersOptions {
+  readonly room: AnswerRoom;
+  readonly bodies: RecordBodies;
+  /** Of a GetResponse, from its parts. */
+  readonly serializeGet: (message: object) => Buffer;
+}
+
+export function kvHandlers(kv: KvHandlersOptions, timing: Timing): UntypedServiceImplementation {
+  const { room } = kv;
+  const getOne = async (upstream: Upstream, request: GetRequest, call: Call, held: HeldAnswers) => {
+    checkNamespace(request.namespace);
+    const answer = await held.one(request, () => upstream.get(request, call), valueBytesOf);
+    checkFits(answer);
+    return encodeGetAnswer(answer, { value: true });
+  };
   const idle = { clock: timing.clock, idleMs: timing.requestTimeoutMs };
   return {
-    Get: unary(timing, async (wire: WireGetRequest, call, upstream, served) => {
-      checkNamespace(wire.namespace);
+    Get: unary<WireGetRequest, WireGetResponse | Buffer>(timing, (wire, call, upstream, served) => {
       const request = decodeGet(wire);
-      const held = new HeldAnswers(room, served, call);
-      const answer = await held.one(request, () => upstream.get(request, call), valueBytesOf);
-      checkFits(answer);
-      return encodeGetAnswer(answer, { value: true });
+      return encodeHit(upstream, request, kv) ?? getOne(upstream, request, call, new HeldAnswers(room, served, call));
     }),
     BatchGet: unary(timing, async ({ keys, ...wire }: WireBatchGetRequest, call, upstream, served) => {
       checkNamespace(wire.namespace);
       checkKeys(keys);
       const { namespace } = wire;
+      const asked = decodeGet({ ...wire, key: '' });
       const bytesMax = messageBytesMax - envelopeBytes;
       const held = new HeldAnswers(room, served, call);
       if (room.expected(namespace) > 0) await held.reserve(bytesMax);
       const get = (key: string) => {
-        return held.within({ namespace, key }, () => upstream.get(decodeGet({ ...wire, key }), call), valueBytesOf);
+        const request = { ...asked, key };
+        const hit = upstream.peek(request);
+        return hit !== undefined && isSmallHit(hit, room)
+          ? hit
+          : held.within({ namespace, key }, () => upstream.get(request, call), valueBytesOf);
       };
       return packGets(keys, get, { bytesMax, known: (key) => room.known(namespace, key) });
     }),
@@ -144,26 +161,19 @@ export function kvHandlers(timing: Timing, room: AnswerRoom): UntypedServiceImpl
   };
 }
 
+/** A GetResponse of what is in memory; undefined where it must be asked for, or needs room that others may need. */
+function encodeHit(
+  upstream: Upstream,
+  request: GetRequest,
+  { room, bodies, serializeGet }: KvHandlersOptions,
+): Buffer | undefined {
+  const hit = upstream.peek(request);
+  if (hit === undefined || !isSmallHit(hit, room)) return undefined;
+  return encodeGetBytes(hit, bodies, serializeGet);
+}
+
 function listBytesOf({ keys }: ListAnswer): number {
   return keys.reduce((sum, { key, metadata }) => sum + key.length + (metadata?.length ?? 0) + listedBytes, 0);
-}
-
-/** The registry has a service of its own. */
-function checkNamespace(name: string): void {
-  if (name !== registryNamespace) return;
-  throw new MeridianError('PERMISSION_DENIED', 'the registry is read and changed through the Namespaces service', {
-    reason: 'registry',
-  });
-}
-
-function checkFits({ record }: GetAnswer): void {
-  const limit = messageBytesMax - envelopeBytes;
-  if (record?.kind !== 'live' || record.value.byteLength <= limit) return;
-  throw new MeridianError(
-    'FAILED_PRECONDITION',
-    `the value has ${record.value.byteLength} bytes and Get answers at most ${limit}; use Read`,
-    { reason: 'value-too-large-for-get', limit, seen: record.value.byteLength },
-  );
 }
 
 function checkKeys(keys: readonly string[]): void {

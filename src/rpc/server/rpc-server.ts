@@ -1,4 +1,3 @@
-import type { Http2Server } from 'node:http2';
 import type { ServerOptions, ServiceDefinition } from '@grpc/grpc-js';
 import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
@@ -9,8 +8,9 @@ import { sleep, type Timer } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
-import { type RenewedTls, tlsBounds } from '../../runtime/tls.ts';
+import type { RenewedTls } from '../../runtime/tls.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
+import { RecordBodies } from '../codec/record-body.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { messageBytesMax, services } from '../proto.ts';
 import { clusterHandlers, namespaceHandlers, tokenHandlers } from './admin-handlers.ts';
@@ -18,10 +18,11 @@ import { callerOf, type Timing } from './call-of.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
 import { FeedHandler } from './feed-handler.ts';
 import { onHttp2Server } from './http2-of.ts';
-import { kvHandlers } from './kv-handlers.ts';
+import { type KvHandlersOptions, kvHandlers } from './kv-handlers.ts';
+import { type PipelineOptions, pipelineHandlers } from './pipeline-handler.ts';
 import { addReflection } from './reflection.ts';
 import { serverCredentials } from './server-credentials.ts';
-import { SessionGuard, sessionReserve } from './session-guard.ts';
+import { SessionGuard } from './session-guard.ts';
 import { strictService } from './strict-requests.ts';
 import { UploadGuard } from './upload-guard.ts';
 import { watchHandlers } from './watch-handler.ts';
@@ -78,6 +79,7 @@ const partingMs = 1000;
 /** Serves any Upstream over gRPC, and knows nothing else. */
 export class RpcServer {
   readonly feed: FeedHandler;
+  readonly bodies = new RecordBodies();
   readonly #options: RpcServerOptions;
   readonly #server: Server;
   readonly #uploads: UploadGuard;
@@ -100,19 +102,16 @@ export class RpcServer {
     this.#server = new Server(serverOptions);
     this.#uploads = uploadGuard(options);
     const guard = sessionGuard(options, this.#uploads, timing.observer);
-    const { tls, connectionsMax = bounds.connectionsMax } = options;
-    const found = (http2: Http2Server) => {
-      // A handshake that does not end is no connection yet, but a descriptor.
-      if (tls !== undefined) http2.maxConnections = connectionsMax + sessionReserve + tlsBounds.handshakesMax;
-      guard.watch(http2);
-    };
-    if (!onHttp2Server(this.#server, found)) {
+    if (!onHttp2Server(this.#server, (http2) => guard.watch(http2))) {
       options.logger.log('warn', 'this version of grpc-js shows no HTTP/2 server: connections are not bounded');
     }
     const { definition, serialize } = feedDefinition();
     this.feed = new FeedHandler({ ...timing, serialize });
-    this.#server.addService(strictService(services.kv.service), {
-      ...kvHandlers(timing, options.rooms.answers),
+    const room = options.rooms.answers;
+    const kv = kvDefinition();
+    this.#server.addService(kv.definition, {
+      ...kvHandlers({ ...kv, room, bodies: this.bodies }, timing),
+      ...pipelineHandlers({ ...timing, ...kv, room, bodies: this.bodies, uploads: options.rooms.uploads }),
       ...watchHandlers(timing, {
         random: systemRandom,
         ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),
@@ -188,23 +187,53 @@ export class RpcServer {
 function sessionGuard(options: RpcServerOptions, uploads: UploadGuard, observer: RpcObserver): SessionGuard {
   const { clock, callsMax = bounds.callsMax } = options;
   const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax = connectionsMax } = options;
+  const methods = Object.values(services).flatMap(({ service }) => Object.values(service));
+  const unary = new Set(methods.filter(({ responseStream }) => !responseStream).map(({ path }) => path));
   return new SessionGuard({
     ...{ clock, uploads, connectionsMax, connectionsPerAddressMax, callsMax },
+    isUnary: (path) => unary.has(path),
+    idleMs: options.requestTimeoutMs,
     rejected: (reason) => observer.answered('none', 'RESOURCE_EXHAUSTED', reason, 0),
   });
 }
 
-/** Followers, watches of health and reflection last as they like; all else is a request with an end. */
+/** Followers, watches of health and reflection last as they like, and so does Pipeline between messages; all else ends. */
 function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): UploadGuard {
   const batch = services.kv.service['Write']?.path;
   const follow = services.feed.service['Follow']?.path;
+  const pipeline = services.kv.service['Pipeline']?.path;
   return new UploadGuard({
     room: rooms.uploads,
     clock,
     idleMs: requestTimeoutMs,
+    isFramed: (path) => path === pipeline,
     isEndless: (path) => path === follow || !path.startsWith('/meridian.'),
     isBatch: (path) => path === batch,
   });
+}
+
+/** The KV service, whose Pipeline is bytes on both sides, as its Get is where it is a hit, and what makes parts of both. */
+function kvDefinition(): Pick<PipelineOptions, 'serialize' | 'deserialize'> &
+  Pick<KvHandlersOptions, 'serializeGet'> & { readonly definition: ServiceDefinition } {
+  const { Pipeline: pipeline, Get: get } = services.kv.service;
+  if (pipeline === undefined || get === undefined) throw new Error('proto/ defines no KV.Pipeline or no KV.Get');
+  const asItIs = (bytes: Buffer): Buffer => bytes;
+  const serializeGet = (message: object) => get.responseSerialize(message);
+  const hot = {
+    Pipeline: { ...pipeline, requestDeserialize: asItIs, responseSerialize: asItIs },
+    Get: { ...get, responseSerialize: orBytes(serializeGet) },
+  };
+  return {
+    definition: strictService({ ...services.kv.service, ...hot } as unknown as ServiceDefinition),
+    serializeGet,
+    serialize: (message) => pipeline.responseSerialize(message),
+    deserialize: (part) => pipeline.requestDeserialize(part) as object,
+  };
+}
+
+/** What is bytes already stays as it is. */
+function orBytes<M extends object>(serialize: (message: M) => Buffer): (message: M | Buffer) => Buffer {
+  return (message) => (message instanceof Buffer ? message : serialize(message as M));
 }
 
 /** The Feed service, whose answers may be bytes already. */
@@ -215,8 +244,7 @@ function feedDefinition(): {
   const { Follow: follow } = services.feed.service;
   if (follow === undefined) throw new Error('proto/ defines no Feed.Follow');
   const serialize = (message: WireFollowResponse) => follow.responseSerialize(message);
-  const responseSerialize = (message: WireFollowResponse | Buffer) =>
-    message instanceof Buffer ? message : serialize(message as WireFollowResponse);
+  const responseSerialize = orBytes(serialize);
   const definition = { Follow: { ...follow, responseSerialize } } as unknown as ServiceDefinition;
   return { definition, serialize };
 }

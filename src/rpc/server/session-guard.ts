@@ -1,6 +1,13 @@
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Connected, Connections } from '../../runtime/connections.ts';
+import { tlsBounds } from '../../runtime/tls.ts';
 import { connectionWindowBytes, streamWindowBytes } from '../proto.ts';
 import { FairStarts } from './fair-starts.ts';
 import { exhausted, refuseStream, type StreamHandler } from './refuse-stream.ts';
@@ -15,15 +22,17 @@ export interface SessionGuardOptions {
   readonly connectionsPerAddressMax: number;
   /** Calls at once, streams too, of all connections. */
   readonly callsMax: number;
+  /** True for calls that are answered with one message. */
+  readonly isUnary: (path: string) => boolean;
+  /** Milliseconds for which an answer of theirs may stand still: their caller may have set no deadline. */
+  readonly idleMs: number;
   /** A connection was hung up on, or a call refused before its handler. */
   readonly rejected: (reason: string) => void;
 }
 
-/** Connections beyond the limit, for health alone. */
-export const sessionReserve = 64;
-
 const bounds = {
-  reservedMax: sessionReserve,
+  /** Connections beyond the limit, for health alone. */
+  reservedMax: 64,
   /** Milliseconds: one that was idle for less is not closed for another. */
   idleMsMin: 1000,
 } as const;
@@ -56,6 +65,8 @@ export class SessionGuard {
   watch(http2: Http2Server): void {
     const handlers = http2.listeners('stream') as StreamHandler[];
     http2.removeAllListeners('stream');
+    // A handshake that does not end is no session yet, but a descriptor.
+    http2.maxConnections = this.#options.connectionsMax + bounds.reservedMax + tlsBounds.handshakesMax;
     http2.on('session', (session) => this.#begin(session));
     const onStream: StreamHandler = (stream, headers, flags, rawHeaders) => {
       // While it waits for its turn nobody else listens, and a reset would end the process.
@@ -65,12 +76,24 @@ export class SessionGuard {
         for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
         // After the library's own listeners, so that it finds the stream as it expects it.
         this.#options.uploads.watch(stream, String(headers[':path']));
+        if (this.#options.isUnary(String(headers[':path']))) this.#cutUnread(stream);
       };
       const { session: caller } = stream;
       if (caller === undefined || isHealth(headers)) run();
       else this.#starts.start(caller, run, () => stream.destroyed || stream.closed);
     };
     http2.on('stream', onStream);
+  }
+
+  /** An answer that nobody reads would stay in memory, and keep its room there, for as long as the connection. */
+  #cutUnread(stream: ServerHttp2Stream): void {
+    // HTTP/2's own timer, which begins anew whenever anything of the stream moves.
+    stream.setTimeout(this.#options.idleMs);
+    stream.on('timeout', () => {
+      if (stream.writableLength === 0) return; // It has yet to be answered.
+      this.#options.rejected('answer-unread');
+      stream.close(constants.NGHTTP2_CANCEL);
+    });
   }
 
   #begin(session: ServerHttp2Session): void {

@@ -7,10 +7,13 @@ import { toStatus } from '../status.ts';
 import { callOf, type Served, signalOf, type Timing } from './call-of.ts';
 import { readable } from './strict-requests.ts';
 
-/** A handler that decodes, calls the node as its caller may use it, encodes, and translates what is thrown. */
+/**
+ * A handler that decodes, calls the node as its caller may use it, encodes, and translates what is thrown. What it has at
+ * once is answered at once.
+ */
 export function unary<Q, A>(
   timing: Timing,
-  answer: (request: Q, call: Call, upstream: Upstream, served: Served) => Promise<A>,
+  answer: (request: Q, call: Call, upstream: Upstream, served: Served) => Promise<A> | A,
 ): handleUnaryCall<Q, A> {
   return (served, callback) =>
     respond(timing, served, callback, (call, upstream) => answer(readable(served.request), call, upstream, served));
@@ -21,20 +24,26 @@ export function respond<A>(
   timing: Timing,
   served: Served,
   callback: sendUnaryData<A>,
-  answer: (call: Call, upstream: Upstream) => Promise<A>,
+  answer: (call: Call, upstream: Upstream) => Promise<A> | A,
 ): void {
   const ended = counted(timing, served);
-  const run = async (): Promise<A> => answer(callOf(served, timing), timing.enter(served));
-  run().then(
-    (response) => {
-      callback(null, response);
-      ended();
-    },
-    (error: unknown) => {
-      callback(toStatus(error));
-      ended(error);
-    },
-  );
+  const done = (response: A) => {
+    callback(null, response);
+    ended();
+  };
+  const failed = (error: unknown) => {
+    callback(toStatus(error));
+    ended(error);
+  };
+  let answered: Promise<A> | A;
+  try {
+    answered = answer(callOf(served, timing), timing.enter(served));
+  } catch (error) {
+    failed(error);
+    return;
+  }
+  if (answered instanceof Promise) answered.then(done, failed);
+  else done(answered);
 }
 
 type ServedStream = Served & { end(): unknown; emit(event: 'error', error: Error): unknown };

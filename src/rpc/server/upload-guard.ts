@@ -3,6 +3,7 @@ import { MeridianError } from '../../model/errors.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { UploadRoom } from '../../runtime/upload-room.ts';
 import { messageBytesMax } from '../proto.ts';
+import { MessageFrames } from './message-frames.ts';
 import { exhausted, refuseStream } from './refuse-stream.ts';
 
 export interface UploadGuardOptions {
@@ -12,6 +13,8 @@ export interface UploadGuardOptions {
   readonly idleMs: number;
   /** Of the calls whose request is a stream of its own length: they may stand still. */
   readonly isEndless: (path: string) => boolean;
+  /** Of the calls that may stand still between their messages, while each message takes room for itself. */
+  readonly isFramed: (path: string) => boolean;
   /** Of the calls whose request may be as large as a batch; any other is one message. */
   readonly isBatch: (path: string) => boolean;
 }
@@ -24,7 +27,9 @@ interface Upload {
   readonly stream: ServerHttp2Stream;
   /** Whose share of the room it takes: the connection. Kept, as a closed stream has none. */
   readonly caller: object;
-  readonly bytesMax: number;
+  bytesMax: number;
+  /** Messages that are whole, where each takes room for itself. */
+  messages: number;
   receivedBytes: number;
   /** Bytes of the room that it holds. */
   heldBytes: number;
@@ -52,13 +57,14 @@ export class UploadGuard {
 
   /** To be called once the library's own listeners are in place. */
   watch(stream: ServerHttp2Stream, path: string): void {
-    const { isEndless, isBatch, room } = this.#options;
+    const { isEndless, isBatch, isFramed, room } = this.#options;
     const { session: caller } = stream;
     if (stream.destroyed || caller === undefined || isEndless(path)) return;
     const upload: Upload = {
       stream,
       caller,
       bytesMax: isBatch(path) ? room.valueBytesMax : messageBytesMax,
+      messages: 0,
       receivedBytes: 0,
       heldBytes: 0,
       holdsBatch: false,
@@ -66,6 +72,10 @@ export class UploadGuard {
       seenBytes: 0,
       idleLooks: 0,
     };
+    if (isFramed(path)) {
+      this.#watchMessages(upload);
+      return;
+    }
     this.#coming.add(upload);
     this.#timer ??= this.#look();
     // The stream is paused by its library on purpose, which another listener does not change.
@@ -84,13 +94,37 @@ export class UploadGuard {
     this.#coming.clear();
   }
 
+  #watchMessages(upload: Upload): void {
+    const { stream } = upload;
+    const begun = (bytes: number) => {
+      upload.bytesMax = bytes;
+      this.#coming.add(upload);
+      this.#timer ??= this.#look();
+      if (bytes > this.#options.room.smallBytesMax) this.#makeRoom(upload);
+    };
+    const ended = () => {
+      upload.messages++;
+      this.#over(upload);
+    };
+    const frames = new MessageFrames(begun, ended);
+    stream.on('data', (chunk: Buffer) => {
+      upload.receivedBytes += chunk.byteLength;
+      frames.take(chunk);
+      if (upload.isWaiting) stream.pause();
+    });
+    stream.once('close', ended);
+  }
+
   #makeRoom(upload: Upload): void {
     const { room } = this.#options;
     const { caller } = upload;
     if (upload.heldBytes === 0) {
       const bytes = upload.bytesMax;
+      const { messages } = upload;
       const hold = () => {
-        upload.heldBytes = bytes;
+        // What was under way already may be whole by now.
+        if (upload.messages === messages) upload.heldBytes = bytes;
+        else room.values.give(bytes, caller);
       };
       if (room.values.tryTake(bytes, caller)) hold();
       else

@@ -41,6 +41,9 @@ describe('DER', () => {
     expect(der('octetString', Buffer.alloc(128)).subarray(0, 3).toString('hex')).toBe('048180');
     expect(der('octetString', Buffer.alloc(65_536)).subarray(0, 5).toString('hex')).toBe('0483010000');
     expect(derInteger(Buffer.from([0x80])).toString('hex')).toBe('02020080');
+    expect(derInteger(Buffer.from([0, 0, 0x7f, 0])).toString('hex')).toBe('02027f00');
+    expect(derInteger(Buffer.from([0, 0x80])).toString('hex')).toBe('02020080');
+    expect(derInteger(Buffer.from([0, 0])).toString('hex')).toBe('020100');
     expect(derOid('1.2.840.10045.4.3.2').toString('hex')).toBe('06082a8648ce3d040302');
     expect(derTime(Date.UTC(2049, 11, 31, 23, 59, 59)).toString('latin1')).toBe('\x17\r491231235959Z');
     expect(derTime(Date.UTC(2050, 0, 1)).toString('latin1')).toBe('\x18\x0f20500101000000Z');

@@ -127,6 +127,8 @@ test('the format is the one named, else the one that the name ends with', () => 
 });
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
+const latin1Of = (text: string | Uint8Array) =>
+  typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
 
 test.each([1, 2, 3, 7, 64])('what is no UTF-8 is refused with its record and byte, in chunks of %i', async (size) => {
   const lines = '{"key":"é","value":"1"}\n{"key":"caf\xe9","value":"2"}\n';
@@ -138,6 +140,27 @@ test.each([1, 2, 3, 7, 64])('what is no UTF-8 is refused with its record and byt
   await expect(read('csv', split, size)).rejects.toThrow('row 1 is no UTF-8: byte 21 is 0xff of the file');
   const cutOff = Buffer.concat([Buffer.from('key,value\na,'), Buffer.from('é').subarray(0, 1)]);
   await expect(read('csv', cutOff, size)).rejects.toThrow('row 1 is no UTF-8: byte 13 is 0xc3 of the file');
+});
+
+test.each([1, 2, 3, 7, 64])(
+  'rows that are no UTF-8 are passed over, byte by byte as they stand, in chunks of %i',
+  async (size) => {
+    const rows = latin1('key,value\r\na,1\r\nb,caf\xe9\xe9\r\n\r\nc,"x\n\xff"\r\nd,4\r\ne,5,6\r\nf,\xc3');
+    const found = await all(readCsv(chunksOf(rows, size), {}, (why, text) => [why.message, latin1Of(text)] as const));
+    expect(found.map((one) => ('key' in one ? one.key : one))).toEqual([
+      'a',
+      ['row 2 is no UTF-8: byte 22 is 0xe9 of the file', 'b,caf\xe9\xe9'],
+      ['row 3 is no UTF-8: byte 33 is 0xff of the file', 'c,"x\n\xff"'],
+      'd',
+      [expect.stringContaining('row 5 is no record'), 'e,5,6'],
+      ['row 6 is no UTF-8: byte 51 is 0xc3 of the file', 'f,\xc3'],
+    ]);
+  },
+);
+
+test('a heading that is no UTF-8 ends the reading, also where rows may be passed over', async () => {
+  const reading = all(readCsv(chunksOf(latin1('key,caf\xe9\na,1\n'), 64), {}, (why) => why));
+  await expect(reading).rejects.toThrow('the heading is no UTF-8: byte 8 is 0xe9 of the file');
 });
 
 test('records before one that is no UTF-8 are read, and none of it', async () => {

@@ -40,6 +40,7 @@ function run(path: string, format: FileFormat, breakAt: number) {
       begunAt.push(cursor);
       return entries(cursor, breakAt);
     },
+    damaged: () => 0,
     goingOn: () => {},
     progress: () => {},
   });
@@ -50,13 +51,13 @@ test.each(['ndjson', 'csv', 'workers-kv'] as const)(
   '%s: broken off at any record, it goes on to the same file',
   async (format) => {
     const whole = join(folder, `whole.${format}`);
-    expect(await run(whole, format, -1).exported).toBe(10);
+    expect(await run(whole, format, -1).exported).toEqual({ records: 10, damaged: 0 });
     const path = join(folder, `broken.${format}`);
     for (let breakAt = 0; breakAt < 10; breakAt++) {
       rmSync(path, { force: true });
       await expect(run(path, format, breakAt).exported).rejects.toThrow('broken off');
       const again = run(path, format, -1);
-      expect(await again.exported).toBe(10);
+      expect(await again.exported).toEqual({ records: 10, damaged: 0 });
       expect(again.begunAt).toEqual([breakAt < 3 ? undefined : String(breakAt - (breakAt % 3))]);
       expect(readFileSync(path, 'utf8')).toBe(readFileSync(whole, 'utf8'));
       expect(existsSync(`${path}.meridian-export`)).toBe(false);
@@ -72,7 +73,7 @@ test('what the disk takes a part of at a time is written whole', async () => {
     return whole.call(this, data, from, Math.min(length as number, 7), at);
   });
   const path = join(folder, 'pieces.ndjson');
-  expect(await run(path, 'ndjson', -1).exported).toBe(10);
+  expect(await run(path, 'ndjson', -1).exported).toEqual({ records: 10, damaged: 0 });
   short.mockRestore();
   await handle.close();
   expect(readFileSync(path, 'utf8')).toBe(readFileSync(join(folder, 'whole.ndjson'), 'utf8'));
@@ -83,6 +84,6 @@ test('a file that is shorter than its checkpoint says is written anew', async ()
   await expect(run(path, 'ndjson', 7).exported).rejects.toThrow('broken off');
   writeFileSync(path, 'x');
   const again = run(path, 'ndjson', -1);
-  expect(await again.exported).toBe(10);
+  expect(await again.exported).toEqual({ records: 10, damaged: 0 });
   expect(again.begunAt).toEqual([undefined]);
 });

@@ -32,10 +32,11 @@ export async function serveOrigin(
   const upstream = around(opened.origin);
   // As many bodies at once as eight whose length is not told.
   const rooms = roomsOf(8 * limits.valueBytesMax);
+  const expiryClock = { nowMs: () => systemClock.wallMs() };
   const listener = new HttpListener({
     surfaces: [
-      { name: 'binding', surface: new BindingSurface(openEntrance(upstream), systemClock, rooms) },
-      { name: 'rest', surface: new RestSurface(openEntrance(upstream), systemClock, rooms) },
+      { name: 'binding', surface: new BindingSurface(openEntrance(upstream), systemClock, rooms, expiryClock) },
+      { name: 'rest', surface: new RestSurface(openEntrance(upstream), systemClock, rooms, expiryClock) },
     ],
     clock: systemClock,
     logger: silentLogger,
@@ -55,11 +56,12 @@ export async function serveOrigin(
   };
 }
 
-/** The origin with another method in the place of one of its own. */
+/** The origin with another method in the place of one of its own. With another `get` it answers nothing from memory. */
 export function instead<Name extends keyof Upstream>(origin: Upstream, name: Name, method: Upstream[Name]): Upstream {
   return new Proxy(origin, {
     get(target, asked) {
       if (asked === name) return method;
+      if (name === 'get' && asked === 'peek') return () => undefined;
       const own: unknown = Reflect.get(target, asked);
       return typeof own === 'function' ? own.bind(target) : own;
     },

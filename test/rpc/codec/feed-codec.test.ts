@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FollowOpen } from '../../../src/model/feed.ts';
 import { registryNamespace } from '../../../src/model/namespace.ts';
-import type { LogId } from '../../../src/model/position.ts';
+import type { LogId, MemberId } from '../../../src/model/position.ts';
+import { makeStamp } from '../../../src/model/stamp.ts';
 import { decodeOpen, encodeOpen } from '../../../src/rpc/codec/follow-codec.ts';
 
 const range = { namespace: registryNamespace, prefix: 'a' };
@@ -28,6 +29,10 @@ const components = Array.from({ length: 1025 }, (_, index) => {
   return [index.toString(16).padStart(16, '0') as LogId, 1] as const;
 });
 
+const manyMembers = components.map(([log]) => log as string as MemberId);
+const stamp = makeStamp({ wallMs: 1, counter: 0, log: components[0]?.[0] as LogId });
+const manyRemovals = manyMembers.map((member) => ({ member, enough: true, reports: 2, stamp }));
+
 const manyLogs = { kind: 'cursor', cursor: new Map(components) } as const;
 
 describe('what a follower says when it opens a stream', () => {
@@ -47,6 +52,8 @@ describe('what a follower says when it opens a stream', () => {
     ['bytes in its name', { ...open, node: { ...open.node, name: 'n'.repeat(513) } }],
     ['bytes in its nonce', { ...open, nonce: 'n'.repeat(513) }],
     ['bytes in a token', { ...open, start: { kind: 'partial', token: 't'.repeat(256 * 1024 + 1) } }],
+    ['members in its view', { ...open, role: 'peer', view: { members: manyMembers, removals: [] } }],
+    ['removals in its view', { ...open, role: 'peer', view: { members: [], removals: manyRemovals } }],
     ['components in the cursor of its watch', { ...open, role: 'watch', start: manyLogs }],
   ])('is refused where it has too many %s', (_, message) => {
     expect(() => decoded(message)).toThrowError(

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Change, Changes, FeedEvent, FollowOpen } from '../../../src/model/feed.ts';
 import { parseNamespaceId } from '../../../src/model/namespace.ts';
-import { parseLogId } from '../../../src/model/position.ts';
+import { parseLogId, parseMemberId } from '../../../src/model/position.ts';
 import { parseStamp } from '../../../src/model/stamp.ts';
 import type { WireFollowResponse } from '../../../src/rpc/codec/feed-codec.ts';
 import { EventAssembler, eventMessages } from '../../../src/rpc/codec/feed-messages.ts';
@@ -26,6 +26,7 @@ function hex<T>(bytes: number, parse: (text: string) => T | undefined): fc.Arbit
 }
 
 const log = hex(8, parseLogId);
+const member = hex(8, parseMemberId);
 const namespace = hex(16, parseNamespaceId);
 const stamp = hex(16, parseStamp);
 const sequence = fc.maxSafeNat();
@@ -243,6 +244,10 @@ describe('the messages of the feed', () => {
         ),
         opening,
         floor: vector,
+        view: fc.record({
+          members: fc.array(member, { maxLength: 4 }),
+          removals: fc.array(fc.record({ member, enough: fc.boolean(), reports: fc.nat(), stamp }), { maxLength: 4 }),
+        }),
       },
       { requiredKeys: ['protocol', 'node', 'nonce', 'role', 'filter', 'values', 'start'] },
     );

@@ -37,6 +37,8 @@ export const rulesTakenOut: Readonly<Record<Rule, Missed>> = {
   'hot: what was overtaken is not kept': {},
   'hot: nothing outlives its store': {},
   'R9 expiry in place': { history: 'expired while the copy was away' },
+  'R9 expiry by the root': { history: 'edges whose clocks are wrong' },
+  'R9 what is dropped waits': { history: 'an origin whose clock jumps ahead for a moment' },
   'R10 echo order': { history: 'an echo that overtakes the data' },
   'R10 the bound of the arrival': { history: 'an echo that waits while its relay catches up' },
   'R11 the merge rule': { topology: 'several' },

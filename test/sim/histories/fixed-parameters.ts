@@ -8,6 +8,7 @@ export const fixedParameters: Parameters = {
   scanStallMs: 500,
   garbageIntervalMs: 50,
   clockSkewMsMax: 60,
+  clockHoldMs: 300,
   tombstoneRetentionMs: 1000,
   syncMsMax: 1,
   cacheMemoryBytesMax: 1_000_000,

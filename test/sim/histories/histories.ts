@@ -1,5 +1,6 @@
 import { oneOrigin, severalOrigins, type Topology } from '../nodes/topology.ts';
 import { absences } from './absences.ts';
+import { clocks, clocksOfRelays, clocksOfSeveral } from './clocks.ts';
 import { homes } from './homes.ts';
 import { identities, selves, strangers } from './identities.ts';
 import { mirror } from './mirror.ts';
@@ -18,11 +19,11 @@ type Histories = Readonly<Record<string, (scene: Scene) => Promise<void>>>;
 
 /** Histories by name: known failures of others, and what random histories reach too rarely. */
 const groups: ReadonlyArray<readonly [Topology, Histories]> = [
-  [oneOrigin, { ...absences, ...watches, ...staleness, ...originLives }],
-  [severalOrigins, { ...peers, ...sessions, ...homes, ...removals, ...identities }],
+  [oneOrigin, { ...absences, ...watches, ...staleness, ...originLives, ...clocks }],
+  [severalOrigins, { ...peers, ...sessions, ...homes, ...removals, ...identities, ...clocksOfSeveral }],
   [twoClusters, strangers],
   [mirror, selves],
-  [relayChain, { ...relays }],
+  [relayChain, { ...relays, ...clocksOfRelays }],
 ];
 
 export const historyNames: readonly string[] = groups.flatMap(([, histories]) => Object.keys(histories));

@@ -8,6 +8,7 @@ export interface Parameters {
   readonly scanStallMs: number;
   readonly garbageIntervalMs: number;
   readonly clockSkewMsMax: number;
+  readonly clockHoldMs: number;
   readonly tombstoneRetentionMs: number;
   /** Milliseconds that a sync takes, at the most. */
   readonly syncMsMax: number;
@@ -25,6 +26,7 @@ export function drawParameters(random: SeededRandom): Parameters {
     scanStallMs: 100,
     garbageIntervalMs: random.between(50, 130),
     clockSkewMsMax: 60,
+    clockHoldMs: 300,
     tombstoneRetentionMs: random.pick([100, 300, 500]),
     syncMsMax: random.pick([1, 4, 12]),
     // Some caches hold a few entries in memory, or on disk, and evict the rest.

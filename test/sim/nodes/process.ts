@@ -18,6 +18,8 @@ export abstract class Process<N> {
   skewMs = 0;
   protected readonly time: VirtualTime;
   protected readonly random: SeededRandom;
+  /** Told of each step of its clock. */
+  onClockStepped: (skewMs: number) => void = () => {};
   readonly #syncMsMax: number;
   readonly #onCrash: Array<(how: 'process' | 'power') => void> = [];
   #node: N | undefined;
@@ -76,6 +78,7 @@ export abstract class Process<N> {
 
   stepClock(skewMs: number): void {
     this.skewMs = skewMs;
+    this.onClockStepped(skewMs);
     if (this.#clock !== undefined) this.#clock.skewMs = skewMs;
   }
 

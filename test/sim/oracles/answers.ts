@@ -9,7 +9,7 @@ import type { Session } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import type { Remembered } from './memory.ts';
-import { mayBeAbsent, mayBeReadable, type Truth, type Version } from './truth.ts';
+import type { During, Truth, Version } from './truth.ts';
 
 /** One read, from the question to the answer. */
 export interface Asked {
@@ -76,9 +76,11 @@ export function keysOfPage(
 /** The promises of §8 for one key of an answer. */
 function complaintsOfKey(key: string, shown: Shown, answer: Provenance, asked: Asked): string[] {
   const { namespace, bound, covered } = answer;
-  const { nowMs, session } = asked;
+  const { nowMs, startMs, session } = asked;
   const truth = asked.truthOf(bound?.root);
   const complaints: string[] = [];
+  // An edge has heard of its origin's clock since then; one that knows no bound goes by what it can.
+  const during = { fromMs: bound && startMs - bound.boundMs - roundingMs, toMs: nowMs };
   // Whoever answers may have heard of the deletion before the origin by which the answer is dated.
   const gone = isDead(asked.truthOf(undefined), namespace, nowMs);
   const said = shown === undefined ? 'nothing' : `${shown.kind} ${shown.stamp}`;
@@ -90,34 +92,35 @@ function complaintsOfKey(key: string, shown: Shown, answer: Provenance, asked: A
     const possible = truth.between(namespace, key, fromMs, nowMs);
     const dead = isDead(truth, namespace, nowMs);
     if (dead && isDead(truth, namespace, fromMs)) complaints.push('shows a namespace that was deleted by then');
-    if (!possible.some((version) => isShown(version, shown, asked)) && !(gone && shown?.kind !== 'live')) {
+    if (!possible.some((version) => isShown(truth, version, shown, during)) && !(gone && shown?.kind !== 'live')) {
       complaints.push(`bound ${bound.boundMs} of ${answer.source} shows ${said}, not ${stampsOf(possible)}`);
     }
   }
   const deleted = truth.covered(registryNamespace, registryKeys.namespace(namespace), session.vector);
   if (deleted?.record.kind === 'tombstone') complaints.push('session that saw the deletion is shown the namespace');
   const seen = truth.covered(namespace, key, session.vector);
-  if (!gone && !truth.reflects(seen, shown, nowMs)) {
+  if (!gone && !truth.reflects(seen, shown, during)) {
     complaints.push(`session that covers ${seen?.record.stamp} is shown ${said} by ${answer.source}`);
   }
   const remembered = asked.remembered?.get(mapKey(namespace, key));
   const known = remembered === undefined ? undefined : truth.surviving(remembered);
-  if (!gone && !truth.reflects(known, shown, nowMs)) {
+  if (!gone && !truth.reflects(known, shown, during)) {
     complaints.push(`user who saw ${remembered} is shown ${said} by ${answer.source}`);
   }
   // What the feed superseded is served when all else fails: it is past, and covers less than its part.
   if (answer.past && answer.source === 'cache') return complaints;
   const required = truth.covered(namespace, key, covered);
-  if (!gone && !truth.reflects(required, shown, nowMs)) {
+  if (!gone && !truth.reflects(required, shown, during)) {
     complaints.push(`covers ${required?.record.stamp} and shows ${said} of ${answer.source}`);
   }
   return complaints;
 }
 
-function isShown(version: Version | undefined, shown: Shown, { startMs, nowMs }: Asked): boolean {
-  if (shown === undefined) return mayBeAbsent(version?.record, nowMs);
+function isShown(truth: Truth, version: Version | undefined, shown: Shown, during: During): boolean {
+  if (shown === undefined) return truth.mayBeAbsent(version?.record, during);
   if (version?.record.stamp !== shown.stamp) return false;
-  return shown.kind === 'live' ? mayBeReadable(version.record, startMs) : mayBeAbsent(version.record, nowMs);
+  const { record } = version;
+  return shown.kind === 'live' ? truth.mayBeReadable(record, during) : truth.mayBeAbsent(record, during);
 }
 
 export function isDead(truth: Truth, namespace: NamespaceId, atMs: number): boolean {

@@ -4,7 +4,7 @@ import type { LogId } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Trace } from './trace.ts';
-import { mayBeAbsent, mayBeReadable, type Truth } from './truth.ts';
+import type { During, Truth } from './truth.ts';
 
 /** A write as its author knows it, acknowledged or not: every value in it names the attempt and its place in the batch. */
 export interface Attempt {
@@ -73,7 +73,7 @@ export class Attempts {
       const whole = attempt.mutations.every(({ key }) => all.some((other) => other.key === key));
       if (!whole) trace.violated(`batch ${attempt.number} reached the disk in part`);
       const held = truth.heldBefore(record);
-      const right = held.some((version) => mayHold(mutation.condition, version?.record, nowMs));
+      const right = held.some((version) => mayHold(truth, mutation.condition, version?.record, nowMs));
       if (isWhole && attempt.mutations.length === 1 && !right) {
         const stamp = held[0]?.record.stamp;
         trace.violated(`${record.key}: the condition of ${attempt.number} did not hold against ${stamp}`);
@@ -99,22 +99,27 @@ export function signedValue(number: number, index: number, bytes: number): Buffe
 }
 
 /** True where some clock may judge that the condition holds of what is held. */
-export function mayHold(condition: Condition | undefined, held: Record | undefined, nowMs: number): boolean {
+export function mayHold(
+  truth: Truth,
+  condition: Condition | undefined,
+  held: Record | undefined,
+  nowMs: number,
+): boolean {
   if (condition === undefined) return true;
-  if (condition.kind === 'absent') return mayBeAbsent(held, nowMs);
   // A sync lies between the decision and the commit.
-  return held?.stamp === condition.version && mayBeReadable(held, nowMs - 20);
+  const during = { fromMs: nowMs - 20, toMs: nowMs };
+  if (condition.kind === 'absent') return truth.mayBeAbsent(held, during);
+  return held?.stamp === condition.version && truth.mayBeReadable(held, during);
 }
 
 /** True where a condition may be refused against this record, and what was said to be found is that record. */
 export function mayRefuse(
-  condition: Condition | undefined,
-  found: string | undefined,
+  truth: Truth,
+  { condition, found }: { readonly condition: Condition | undefined; readonly found: string | undefined },
   held: Record | undefined,
-  startMs: number,
-  nowMs: number,
+  during: During,
 ): boolean {
-  if (found === undefined) return condition?.kind === 'version' && mayBeAbsent(held, nowMs);
-  if (held?.stamp !== found || !mayBeReadable(held, startMs)) return false;
+  if (found === undefined) return condition?.kind === 'version' && truth.mayBeAbsent(held, during);
+  if (held?.stamp !== found || !truth.mayBeReadable(held, during)) return false;
   return condition?.kind === 'absent' || condition?.version !== found;
 }

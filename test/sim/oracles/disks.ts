@@ -8,7 +8,7 @@ import { formatVector, type VersionVector } from '../../../src/model/version-vec
 import { decodeLedgerState, ledgerStateName } from '../../../src/replication/ledger-state.ts';
 import { Logs } from '../../../src/replication/logs.ts';
 import type { Contents } from '../../support/memory-store.ts';
-import { skewMsMax, type Truth, wallAtStartMs } from './truth.ts';
+import { mayBeAbsent, skewMsMax, type Truth, wallAtStartMs } from './truth.ts';
 
 /** Of every namespace of a run, one after the other. */
 export const title = 'ns';
@@ -40,7 +40,9 @@ export function complaintsOfScope(
       const whole = id === registryNamespace || (kind !== 'cache' && isCopied(replicate, id, key, filter));
       if (record === undefined && !whole) continue;
       const shown = record?.position.sequence === 0 ? undefined : record;
-      if (!truth.reflects(required, shown, nowMs)) {
+      if (wasDroppedEarly(truth, shown, nowMs))
+        complaints.push(`${kind} dropped ${key} at ${shown?.stamp} before its expiry`);
+      if (!truth.reflects(required, shown, { fromMs: nowMs, toMs: nowMs })) {
         complaints.push(
           `${kind} covers ${formatVector(covered)} and holds ${key} at ${shown?.stamp}, not ${required?.record.stamp}`,
         );
@@ -48,6 +50,12 @@ export function complaintsOfScope(
     }
   }
   return complaints;
+}
+
+/** Rule R9: nothing is dropped by a clock that is wrong for a moment. */
+function wasDroppedEarly(truth: Truth, held: Record | undefined, nowMs: number): boolean {
+  if (held?.kind !== 'tombstone') return false;
+  return !mayBeAbsent(truth.written(held.stamp)?.record, nowMs);
 }
 
 /** What differs from the origin's once everything is quiet: a copy lacks nothing, a cache holds what is the origin's. */

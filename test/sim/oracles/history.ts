@@ -8,7 +8,8 @@ import { isOfLogs } from '../../../src/origin/membership/rewrite.ts';
 import { Logs } from '../../../src/replication/logs.ts';
 import { memberKeys } from '../../../src/replication/members.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
-import { Truth, type Version } from './truth.ts';
+import { OriginClocks, type Skews } from './origin-clocks.ts';
+import { type During, Truth, type Version } from './truth.ts';
 
 /** One disk of an origin from when it was empty, or an older image was put back, until the next such moment. */
 interface Life {
@@ -42,6 +43,7 @@ interface Happened extends Version {
 export class History {
   /** All that any disk ever said of logs. */
   readonly logs = new Logs();
+  readonly clocks = new OriginClocks();
   readonly #versions = new Map<string, Happened[]>();
   readonly #byStamp = new Map<Stamp, Happened>();
   readonly #lives = new Map<string, Life>();
@@ -332,6 +334,10 @@ class RootedHistory extends Truth {
 
   override written(stamp: Stamp): Version | undefined {
     return this.#history.written(stamp);
+  }
+
+  override skews({ fromMs = 0, toMs }: During): Skews {
+    return this.#history.clocks.between(fromMs, toMs);
   }
 
   override surviving(stamp: Stamp): Version | undefined {

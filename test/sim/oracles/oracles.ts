@@ -38,7 +38,9 @@ export class Oracles {
     this.#cluster = cluster;
     this.#time = time;
     this.trace = new Trace(() => time.nowMs, detailed);
-    for (const { name, disk, stores } of cluster.origins) {
+    for (const origin of cluster.origins) {
+      const { name, disk, stores } = origin;
+      origin.onClockStepped = (skewMs) => this.history.clocks.stepped(name, skewMs, time.nowMs);
       disk.onSynced = (records) => this.#happened(name, disk, records);
       stores.onPutAside = () => {
         this.trace.note(() => `${name} puts its store aside`);
@@ -201,7 +203,7 @@ export class Oracles {
       for (const key of truth.keys(namespace)) {
         const latest = this.history.latest(namespace, key);
         const held = disk.visible.records.get(mapKey(namespace, key));
-        if (!truth.reflects(latest, held, this.#time.nowMs))
+        if (!truth.reflects(latest, held, { fromMs: this.#time.nowMs, toMs: this.#time.nowMs }))
           lost.push(`lost ${key} ${latest?.record.stamp}, holds ${held?.stamp}`);
       }
     }

@@ -3,6 +3,7 @@ import type { Record } from '../../../src/model/record.ts';
 import { isReadable } from '../../../src/model/record.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { VersionVector } from '../../../src/model/version-vector.ts';
+import type { Skews } from './origin-clocks.ts';
 
 /** A write as an origin's disk got it, at this moment of virtual time. */
 export interface Version {
@@ -39,24 +40,47 @@ export abstract class Truth {
   /** The latest write of the key that the vector covers. */
   abstract covered(namespace: NamespaceId, key: string, vector: VersionVector): Version | undefined;
 
+  /** How far the clocks of origins were off meanwhile, which expiry is judged by. */
+  abstract skews(during: During): Skews;
+
   /** True where what is shown is that write or a later one. Nothing shown means that the key's end may be purged. */
-  reflects(required: Version | undefined, shown: { readonly stamp: Stamp } | undefined, nowMs: number): boolean {
+  reflects(required: Version | undefined, shown: { readonly stamp: Stamp } | undefined, during: During): boolean {
     if (required === undefined) return true;
     if (shown !== undefined) return shown.stamp >= required.record.stamp;
     const { namespace, key, stamp } = required.record;
-    return this.versions(namespace, key).some(({ record }) => record.stamp >= stamp && mayBeAbsent(record, nowMs));
+    return this.versions(namespace, key).some(
+      ({ record }) => record.stamp >= stamp && this.mayBeAbsent(record, during),
+    );
+  }
+
+  /** True where some origin's clock may have held the record for deleted or expired at such a moment. */
+  mayBeAbsent(record: Record | undefined, during: During): boolean {
+    if (during.fromMs === undefined && record?.kind === 'live' && record.expiresAt !== undefined) return true;
+    return mayBeAbsent(record, during.toMs + this.skews(during).most);
+  }
+
+  /** True where some origin's clock may have held the record for readable at such a moment. */
+  mayBeReadable(record: Record | undefined, during: During): boolean {
+    if (during.fromMs === undefined) return record?.kind === 'live';
+    return mayBeReadable(record, during.fromMs + this.skews(during).least);
   }
 }
 
-/** Milliseconds by which any clock of a run is off, at the most. */
+/** The moments that an answer may speak of. Unset `fromMs`: it does not say. */
+export interface During {
+  readonly fromMs: number | undefined;
+  readonly toMs: number;
+}
+
+/** Milliseconds by which clocks are off that nobody calls wrong, at the most. */
 export const skewMsMax = 40;
 
-/** True where some node's clock may hold the record for deleted or expired at this moment. */
+/** True where a clock that is about right may hold the record for deleted or expired at this moment. */
 export function mayBeAbsent(record: Record | undefined, nowMs: number): boolean {
   return !isReadable(record, wallAtStartMs + nowMs + skewMsMax);
 }
 
-/** True where some node's clock may hold the record for readable at this moment. */
+/** True where a clock that is about right may hold the record for readable at this moment. */
 export function mayBeReadable(record: Record | undefined, nowMs: number): boolean {
   return isReadable(record, wallAtStartMs + nowMs - skewMsMax);
 }

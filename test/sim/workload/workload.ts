@@ -241,7 +241,12 @@ export class Workload {
         // What a later write of the same commit took the place of was never on a disk.
         const replaced = found !== undefined && versions.some((version) => (version?.record.stamp ?? '') > found);
         if (replaced && truth.written(found as Stamp) === undefined) return true;
-        return versions.some((version) => mayRefuse(mutation.condition, found, version?.record, startMs, time.nowMs));
+        return versions.some((version) =>
+          mayRefuse(truth, { condition: mutation.condition, found }, version?.record, {
+            fromMs: startMs,
+            toMs: time.nowMs,
+          }),
+        );
       }),
     );
     if (!right) oracles.trace.violated(`${mutation.key}: refused against ${found}, which was not there`);

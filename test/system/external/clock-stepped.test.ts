@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterHandle } from '../../../src/client/cluster-handle.ts';
-import { ProcessCluster, placeOf } from '../process-cluster.ts';
+import { metric, ProcessCluster, placeOf } from '../process-cluster.ts';
 
 /** Where Debian and others put the library that gives a process another wall clock. */
 const library = ['x86_64-linux-gnu', 'aarch64-linux-gnu', '.']
@@ -104,6 +104,68 @@ describe.runIf(library !== undefined)('nodes whose wall clock is stepped', () =>
     const aheadMs = Number.parseInt((versions[2] ?? '').slice(0, 12), 16) - Date.now();
     expect(aheadMs).toBeGreaterThan(3_600_000);
     expect(await untilProven(reader)).toBeGreaterThanOrEqual(0);
+  });
+
+  /** What the node says of the key at once, by `/readyz` and status too. */
+  async function toldOfClock(node: Awaited<ReturnType<ProcessCluster['start']>>): Promise<string> {
+    const ready = await fetch(`http://${placeOf(node.http)}/readyz`);
+    return `${ready.status} ${await ready.text()}`;
+  }
+
+  it('serve a value at an edge for as long as the origin means, and say that the edge’s clock is off', async () => {
+    const clock = new SteppedClock(clocks, 'edge');
+    const origin = await cluster.start('origin', 'iad');
+    const writer = cluster.connect(origin);
+    await writer.namespaces.create('ns');
+    const flags = ['--upstream', placeOf(origin.grpc), '--replicate', 'ns'];
+    const edge = await cluster.start('edge', 'fra', { flags, env: clock.env });
+    const reader = cluster.connect(edge);
+    await putAndSee(writer, reader, 'first');
+    for (const [seconds, told] of [
+      ['-3', 'behind its upstream'],
+      ['+3600', 'ahead of its upstream'],
+    ] as const) {
+      clock.step(seconds);
+      await writer.namespace('ns').put('short', seconds, { expirationTtl: 3 });
+      const expiresMs = (Math.ceil(Date.now() / 1000) + 3) * 1000;
+      await expect.poll(() => reader.namespace('ns').get('short'), { timeout: 60_000 }).toBe(seconds);
+      expect(Date.now()).toBeLessThan(expiresMs + 1000);
+      for (let served = true; served; await delay(20)) {
+        const askedMs = Date.now();
+        served = (await reader.namespace('ns').get('short')) !== null;
+        // The expiry was stamped within the second before `expiresMs`; a round trip and the permitted skew come on top.
+        if (served) expect(askedMs).toBeLessThan(expiresMs + 1000);
+        else expect(Date.now()).toBeGreaterThanOrEqual(expiresMs - 1000);
+      }
+      await expect.poll(() => toldOfClock(edge), { timeout: 60_000 }).toMatch(new RegExp(`^200 ready: .*${told}`));
+      const off = await metric(edge, 'meridian_clock_offset_seconds{role="edge"}');
+      expect(Math.abs((off ?? 0) - Number(seconds))).toBeLessThan(1);
+    }
+  });
+
+  it('lose nothing that has a ttl to an origin’s clock that jumps ahead for a moment, or before a start', async () => {
+    const clock = new SteppedClock(clocks, 'origin');
+    let origin = await cluster.start('origin', 'iad', { env: clock.env });
+    const listen = placeOf(origin.grpc);
+    let writer = cluster.connect(origin);
+    await writer.namespaces.create('ns');
+    const edge = await cluster.start('edge', 'fra', { flags: ['--upstream', listen, '--replicate', 'ns'] });
+    const reader = cluster.connect(edge);
+    await writer.namespace('ns').put('lasting', 'there', { expirationTtl: 1800 });
+    await expect.poll(() => reader.namespace('ns').get('lasting'), { timeout: 60_000 }).toBe('there');
+    for (const restarted of [false, true]) {
+      if (restarted) await origin.kill();
+      clock.step('+3600');
+      if (restarted) {
+        origin = await cluster.start('origin', 'iad', { listen, env: clock.env });
+        writer = cluster.connect(origin);
+      }
+      await expect.poll(() => writer.namespace('ns').get('lasting'), { timeout: 60_000 }).toBeNull();
+      await delay(3000); // Some rounds of garbage collection.
+      clock.step('+0');
+      await expect.poll(() => writer.namespace('ns').get('lasting'), { timeout: 60_000 }).toBe('there');
+      await expect.poll(() => reader.namespace('ns').get('lasting'), { timeout: 60_000 }).toBe('there');
+    }
   });
 
   it('prove true bounds again after the edge’s own clock was stepped, running or restarted', async () => {

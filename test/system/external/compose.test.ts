@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 
-/** Those of the file that are built here; Prometheus and Grafana come from elsewhere. */
+/** Those of the file that are built here. */
 const nodes = ['origin', 'edge-fra', 'edge-sin', 'edge-gru'];
 const buildMsMax = 900_000;
 
@@ -41,14 +41,17 @@ describe.skipIf(!hasEngine)('the cluster of docker-compose.yml', () => {
   }
 
   beforeAll(() => {
-    // The same services, without ports on this machine, which something else may hold.
+    // The same services from another folder, without ports on this machine, which something else may hold.
     const content = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true });
     for (const service of Object.values<Record<string, unknown>>(content.services)) {
       delete service['ports'];
       if (service['build'] !== undefined) service['build'] = { ...(service['build'] as object), context: resolve('.') };
+      const volumes = (service['volumes'] ?? []) as readonly string[];
+      service['volumes'] = volumes.map((volume) => volume.replace(/^\.\//, `${resolve('.')}/`));
     }
     writeFileSync(file, stringify(content, { aliasDuplicateObjects: false }));
-    done('up', '-d', '--build', ...nodes);
+    // Grafana shows what Prometheus has, and checks nothing.
+    done('up', '-d', '--build', ...nodes, 'prometheus');
   }, buildMsMax);
 
   afterAll(() => {
@@ -59,9 +62,10 @@ describe.skipIf(!hasEngine)('the cluster of docker-compose.yml', () => {
   it('shows each of its nodes, ready, in the status that its origin gives of the cluster', async () => {
     const seen = () => {
       const { ready, members = [] } = statusOfAll();
-      const rows = members.map(({ node, ready: isReady, error }) => {
-        return [(node as { readonly name: string }).name, isReady === true ? 'ready' : (error ?? 'not ready')];
-      });
+      const rows = members.map((member) => [
+        member['name'],
+        member['ready'] ? 'ready' : (member['error'] ?? 'not ready'),
+      ]);
       return { origin: ready === true ? 'ready' : 'not ready', ...Object.fromEntries(rows) };
     };
     const all = { origin: 'ready', fra: 'ready', sin: 'ready', gru: 'ready' };
@@ -75,6 +79,21 @@ describe.skipIf(!hasEngine)('the cluster of docker-compose.yml', () => {
       const read = () => run('exec', '-T', edge, 'meridian', 'get', 'flags', 'beta').stdout;
       await expect.poll(read, { timeout: 30_000, interval: 1000 }).toBe('on');
     }
+  });
+
+  it('is scraped by its Prometheus, every node of it', async () => {
+    const source = `fetch('http://prometheus:9090/api/v1/targets').then((answer) => answer.text()).then(console.log)`;
+    const targets = () => {
+      const { status, stdout } = run('exec', '-T', 'origin', 'node', '-e', source);
+      if (status !== 0) return {};
+      const active: Array<{ readonly scrapeUrl: string; readonly health: string; readonly lastError: string }> =
+        JSON.parse(stdout).data.activeTargets;
+      return Object.fromEntries(
+        active.map(({ scrapeUrl, health, lastError }) => [new URL(scrapeUrl).hostname, lastError || health]),
+      );
+    };
+    const up = Object.fromEntries(nodes.map((node) => [node, 'up']));
+    await expect.poll(targets, { timeout: 60_000, interval: 1000 }).toEqual(up);
   });
 
   it('is found healthy by its own checks, which start no Node.js', async () => {

@@ -59,6 +59,25 @@ it('hono-rate-limiter counts in a namespace, across two instances of a Worker', 
   expect(statuses).toEqual([200, 200, 200, 429, 429]);
 });
 
+it('hono-rate-limiter counts by its own store for Workers KV, whose expirations have fractions', async () => {
+  // Its types describe the whole runtime of Workers; by a name that the compiler does not follow they stay outside.
+  const name = '@hono-rate-limiter/cloudflare/index.esm.js';
+  const { WorkersKVStore } = (await import(name)) as { WorkersKVStore: new (options: object) => object };
+  const worker = () => {
+    const app = new Hono();
+    const store = new WorkersKVStore({ namespace, prefix: 'limit:' });
+    app.use(rateLimiter({ windowMs: 15 * 60_000 + 250, limit: 2, keyGenerator: () => 'ann', store: store as never }));
+    app.get('/', (context) => context.text('served'));
+    return app;
+  };
+  const statuses: number[] = [];
+  for (const app of [worker(), worker(), worker()]) statuses.push((await app.request('/')).status);
+  expect(statuses).toEqual([200, 200, 429]);
+  const { keys } = await namespace.list({ prefix: 'limit:' });
+  expect(keys).toMatchObject([{ name: 'limit:ann', expiration: expect.any(Number) }]);
+  expect(Number.isInteger(keys[0]?.expiration)).toBe(true);
+});
+
 it('itty-router answers from a namespace, missing keys with 404', async () => {
   const router = AutoRouter();
   router.get(

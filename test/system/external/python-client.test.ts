@@ -31,7 +31,7 @@ describe.runIf(python !== undefined)('a client in Python', () => {
     expect(status, `${stdout}\n${stderr}`).toBe(0);
   }
 
-  it('puts at an origin and gets at an edge, made from nothing but proto/', async () => {
+  it('puts at an origin and gets at an edge, by calls and over Pipeline, made from nothing but proto/', async () => {
     const protos = ['record', 'kv', 'cluster'].map((file) => `meridian/v1/${file}.proto`);
     const { folder } = cluster;
     const outs = [`--python_out=${folder}`, `--grpc_python_out=${folder}`];
@@ -39,6 +39,7 @@ describe.runIf(python !== undefined)('a client in Python', () => {
     const origin = placeOf((await cluster.start('origin', 'iad')).grpc);
     const edge = placeOf((await cluster.start('edge', 'fra', { flags: ['--upstream', origin] })).grpc);
     run(['test/system/external/python-client.py', folder, origin, edge]);
+    run(['test/system/external/python-pipeline.py', folder, origin, edge]);
   });
 
   it('puts with an expiry and reads it back, made from nothing but what reflection tells', async () => {

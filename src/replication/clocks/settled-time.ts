@@ -1,0 +1,102 @@
+import type { ClockStatus } from '../../model/cluster.ts';
+import { holds } from '../../model/rules.ts';
+import type { Clock } from '../../runtime/clock.ts';
+
+export interface SettledTimeOptions {
+  readonly clock: Clock;
+  /** The time by which this node judges expiry; unset = it has yet to hear of it. */
+  readonly judgedMs: () => number | undefined;
+  /** Milliseconds for which a clock that jumped ahead must hold before values are dropped by it. */
+  readonly clockHoldMs: number;
+  /** Milliseconds by which clocks may differ. */
+  readonly clockSkewMsMax: number;
+}
+
+/** Milliseconds for which that counts, at the least: one that is refused for its clock is asked again every second or so. */
+const opinionMs = 60_000;
+
+/** What another node's clock was found to say. */
+interface Opinion {
+  readonly agrees: boolean;
+  /** Its clock less the monotonic one here, at the most. */
+  readonly driftMs: number;
+  readonly atMs: number;
+}
+
+/**
+ * The time by which values are dropped for good. What reads as absent by a clock that is wrong reads as before once the
+ * clock is set right; what was dropped by it is gone. So this time follows the clock at once where that goes back, and
+ * ahead only once it has stayed there:
+ *
+ *     clock less monotonic clock     0 s   0 s   3600 s   3600 s … five minutes …   3600 s
+ *     dropped by                     0 s   0 s      0 s      0 s                    3600 s
+ *
+ * It is the least that the clock showed, against the monotonic one, for five minutes or more. After a start nothing is
+ * known of what it showed before. Another node whose own clock says the same settles it at once. While others are heard of
+ * that say earlier, and none that agrees, values are dropped by their clocks; what only they say never drops anything.
+ */
+export class SettledTime {
+  readonly #options: SettledTimeOptions;
+  readonly #opinions = new Map<string, Opinion>();
+  /** The clock less the monotonic one, as far as it has settled. */
+  #settledMs: number | undefined;
+  /** It has been further ahead since then, and never less than this. */
+  #ahead: { driftMs: number; readonly sinceMs: number } | undefined;
+
+  constructor(options: SettledTimeOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a look at the clock. Milliseconds since 1970 by which values may be dropped; undefined = by none yet. */
+  look(): number | undefined {
+    const { clock, judgedMs, clockHoldMs } = this.#options;
+    const judged = judgedMs();
+    if (judged === undefined || !holds('R9 what is dropped waits')) return judged;
+    const nowMs = clock.monotonicMs();
+    const driftMs = judged - nowMs;
+    if (this.#settledMs !== undefined && driftMs <= this.#settledMs) {
+      this.#settledMs = driftMs;
+      this.#ahead = undefined;
+    } else {
+      this.#ahead ??= { driftMs, sinceMs: nowMs };
+      this.#ahead.driftMs = Math.min(this.#ahead.driftMs, driftMs);
+      if (nowMs - this.#ahead.sinceMs >= clockHoldMs) {
+        this.#settledMs = this.#ahead.driftMs;
+        this.#ahead = { driftMs, sinceMs: nowMs };
+      }
+    }
+    if (this.#settledMs === undefined) return undefined;
+    return nowMs + Math.min(this.#settledMs, ...this.#earlier(nowMs));
+  }
+
+  status(): ClockStatus {
+    const { judgedMs, clockSkewMsMax: skewMaxMs } = this.#options;
+    const settled = this.look();
+    const judged = judgedMs();
+    if (settled === undefined || judged === undefined) return { skewMaxMs };
+    return { skewMaxMs, aheadMs: Math.max(0, judged - settled) };
+  }
+
+  /** A node of that name read its own wall clock within the round trip that ends now. */
+  heard(name: string, wallMs: number, roundTripMs: number): void {
+    const { clock, judgedMs, clockSkewMsMax } = this.#options;
+    const judged = judgedMs();
+    if (judged === undefined) return;
+    const atMs = clock.monotonicMs();
+    const aheadMs = wallMs - judged;
+    const agrees = Math.max(Math.abs(aheadMs), Math.abs(aheadMs + roundTripMs)) <= clockSkewMsMax;
+    this.#opinions.set(name, { agrees, driftMs: wallMs + roundTripMs - atMs, atMs });
+    if (!agrees) return;
+    this.#settledMs = judged - atMs;
+    this.#ahead = undefined;
+  }
+
+  /** Of others that were heard of lately, where none of them agrees. */
+  #earlier(nowMs: number): readonly number[] {
+    for (const [name, { atMs }] of this.#opinions) {
+      if (nowMs - atMs > Math.max(opinionMs, this.#options.clockHoldMs)) this.#opinions.delete(name);
+    }
+    const opinions = [...this.#opinions.values()];
+    return opinions.some(({ agrees }) => agrees) ? [] : opinions.map(({ driftMs }) => driftMs);
+  }
+}

@@ -1,0 +1,28 @@
+import { isMeridianError } from '../model/errors.ts';
+import { compareRecordKeys, type RecordKey } from '../model/key.ts';
+import type { Damaged, RecordRange, Snapshot, Stored } from '../store/store.ts';
+
+/** What stands at a key: a record, or one that is held and cannot be read. */
+export type StoredOrDamaged = Stored | (Damaged & { readonly kind: 'damaged' });
+
+/** For what a read rejects with. */
+export function unlessDamaged(error: unknown): 'damaged' {
+  if (isMeridianError(error, 'DATA_LOSS')) return 'damaged';
+  throw error;
+}
+
+/** The records of a range in record order, the damaged ones in their places. */
+export async function* withDamaged(snapshot: Snapshot, range: RecordRange): AsyncGenerator<StoredOrDamaged> {
+  // Told of before the page that they are of: they belong among it, or behind it where nothing of the page is left.
+  let damaged: StoredOrDamaged[] = [];
+  for await (const page of snapshot.records(range, (found) => damaged.push({ ...found, kind: 'damaged' }))) {
+    if (damaged.length === 0) {
+      yield* page;
+      continue;
+    }
+    const all = [...damaged, ...page].sort(compareRecordKeys);
+    damaged = [];
+    yield* all;
+  }
+  yield* damaged.sort((a: RecordKey, b: RecordKey) => compareRecordKeys(a, b));
+}

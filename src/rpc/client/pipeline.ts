@@ -1,0 +1,354 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { Call } from '../../model/call.ts';
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import type { GetAnswer, GetRequest, Mutation, WriteAnswer, WriteRequest } from '../../model/key-value.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { Deadlines } from '../../runtime/deadlines.ts';
+import {
+  encodeCancel,
+  encodeMutation,
+  encodeTerms,
+  getBytesMax,
+  type Terms,
+  writeGet,
+} from '../codec/pipeline-requests.ts';
+import { type AnswerTaker, takeAnswers, type WireFailure } from '../codec/pipeline-responses.ts';
+import { WireWriter } from '../codec/wire-format.ts';
+import { fromFailure } from '../status.ts';
+import type { Connection } from './connection.ts';
+import { methods } from './methods.ts';
+import { SharedSignals } from './shared-signals.ts';
+
+/*
+ * Gets and single writes of one client over one stream. What is issued in one turn of the event loop travels in one
+ * message, which is sent when the turn ends: there is no timer, and a single operation waits for nothing.
+ *
+ *     turn 1    get a, get b, put c          → one message: ids 1, 2, 3
+ *               ← answers to 1 and 2         both resolve in one turn, and what their callers issue then is turn 2
+ *     turn 2    get d                        → one message: id 4
+ *               ← answer to 3                c is on disk
+ */
+
+const bounds = {
+  /** Operations, and bytes of them, that one message has at the most; a larger operation has a message of its own. */
+  messageOperationsMax: 512,
+  messageBytesMax: 256 * 1024,
+  /** Operations that are sent and not answered. */
+  sentMax: 1024,
+  /** Operations that wait to be sent; one more is refused. */
+  waitingMax: 1024 * 1024,
+} as const;
+
+/** Bytes of a put in a message, at the most: a larger one goes by itself. */
+const putBytesMax = 64 * 1024;
+
+interface Operation {
+  readonly id: number;
+  readonly key: string;
+  readonly terms: TermsOf;
+  /** Unset = a get. */
+  readonly mutation: Mutation | undefined;
+  readonly call: Call;
+  readonly resolve: (answer: GetAnswer & WriteAnswer) => void;
+  readonly reject: (error: unknown) => void;
+  isSent: boolean;
+}
+
+/** What is asked with, as far as operations may share it: they do where all of it is the same. */
+type TermsOf = Pick<Terms, 'read' | 'write'>;
+
+export interface PipelineOptions {
+  readonly connection: Connection;
+  readonly clock: Clock;
+  /** Of the stream: what its calls say that they were passed on by. */
+  readonly hops: number | undefined;
+}
+
+export class Pipeline implements AnswerTaker {
+  readonly #options: PipelineOptions;
+  readonly #deadlines: Deadlines;
+  readonly #signals = new SharedSignals((signal) => this.#aborted(signal));
+  /** Not answered, by id, in the order of asking. */
+  readonly #open = new Map<number, Operation>();
+  #waiting: Operation[] = [];
+  #sent = 0;
+  #cancelled: number[] = [];
+  #lastId = 0;
+  #lastTerms: { readonly terms: TermsOf; readonly timeoutMs: number; readonly bytes: Buffer } | undefined;
+  #isPlanned = false;
+  #isDraining = true;
+  #isClosed = false;
+  #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
+  /** Messages sent so far: a test counts them. */
+  messages = 0;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#deadlines = new Deadlines(options.clock, (nowMs) => this.#endLate(nowMs));
+  }
+
+  /** @throws as `KeyValue.get`; UNIMPLEMENTED and `pipeline-broken` see `mayAskAlone` */
+  get(request: GetRequest, call: Call): Promise<GetAnswer> {
+    return this.#issue(request.key, { read: request, write: {} }, undefined, call);
+  }
+
+  /** One mutation for which `takes` is true. @throws as `KeyValue.write`; and as `get` */
+  write(request: WriteRequest, mutation: Mutation, call: Call): Promise<WriteAnswer> {
+    return this.#issue(mutation.key, { read: request, write: request }, mutation, call);
+  }
+
+  /** Idempotent. Whatever is not answered fails with CANCELLED. */
+  close(): void {
+    this.#isClosed = true;
+    this.#deadlines.stop();
+    const stream = this.#stream;
+    this.#break(new MeridianError('CANCELLED', 'the client is closed', { reason: 'cancelled' }));
+    stream?.cancel();
+  }
+
+  #issue(key: string, terms: TermsOf, mutation: Mutation | undefined, call: Call): Promise<GetAnswer & WriteAnswer> {
+    return new Promise((resolve, reject) => {
+      const refused = this.#refusal(call);
+      if (refused !== undefined) return reject(refused);
+      const id = ++this.#lastId;
+      const operation: Operation = { id, key, terms, mutation, call, resolve, reject, isSent: false };
+      this.#open.set(id, operation);
+      this.#waiting.push(operation);
+      this.#deadlines.add(call.deadlineMs);
+      this.#signals.add(call.signal);
+      this.#plan();
+    });
+  }
+
+  #refusal({ signal }: Call): MeridianError | undefined {
+    if (this.#isClosed || signal.aborted) return cancelled(signal);
+    if (this.#waiting.length < bounds.waitingMax) return undefined;
+    return new MeridianError('RESOURCE_EXHAUSTED', `${bounds.waitingMax} operations wait to be sent`, {
+      reason: 'pipeline-full',
+      limit: bounds.waitingMax,
+    });
+  }
+
+  /** Sends at the end of this turn: behind all that its promises still do. */
+  #plan(): void {
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    process.nextTick(() => {
+      this.#isPlanned = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (this.#isClosed) return;
+    while (this.#isDraining && this.#waiting.length > 0 && this.#sent < bounds.sentMax) {
+      const stream = this.#stream ?? this.#connect();
+      this.#write(stream, this.#take());
+    }
+    if (this.#cancelled.length > 0 && this.#isDraining && this.#stream !== undefined) this.#write(this.#stream, []);
+  }
+
+  /** The next operations that one message holds, without those that ended meanwhile. */
+  #take(): Operation[] {
+    const taken: Operation[] = [];
+    let bytes = 0;
+    let looked = 0;
+    const most = Math.min(bounds.messageOperationsMax, bounds.sentMax - this.#sent);
+    for (const operation of this.#waiting) {
+      if (taken.length >= most) break;
+      if (this.#open.has(operation.id)) {
+        bytes += bytesMaxOf(operation);
+        if (bytes > bounds.messageBytesMax && taken.length > 0) break;
+        taken.push(operation);
+      }
+      looked++;
+    }
+    this.#waiting = looked === this.#waiting.length ? [] : this.#waiting.slice(looked);
+    return taken;
+  }
+
+  #write(stream: ClientDuplexStream<Buffer, Buffer>, operations: readonly Operation[]): void {
+    const message = this.#encode(operations);
+    if (message.length === 0) return;
+    this.messages++;
+    this.#sent += operations.length;
+    this.#isDraining = stream.write(message);
+  }
+
+  #encode(operations: readonly Operation[]): Buffer {
+    const serialize = methods.pipeline.requestSerialize;
+    const parts: Buffer[] = [];
+    const nowMs = this.#options.clock.monotonicMs();
+    const shared: Array<{ readonly terms: TermsOf; readonly timeoutMs: number }> = [];
+    const gets = new WireWriter(
+      operations.reduce((sum, { key, mutation }) => sum + (mutation ? 0 : getBytesMax(key)), 0),
+    );
+    for (const operation of operations) {
+      operation.isSent = true;
+      const { id, key, terms, mutation, call } = operation;
+      let place = shared.length - 1;
+      const last = shared[place];
+      // In whole milliseconds, so that most messages of a client have the same terms: those are encoded once.
+      const timeoutMs = Math.max(1, Math.ceil(call.deadlineMs - nowMs));
+      if (last === undefined || last.timeoutMs !== timeoutMs || !isLike(last.terms, terms)) {
+        place = shared.push({ terms, timeoutMs }) - 1;
+        parts.push(this.#encodedTerms(terms, timeoutMs));
+      }
+      if (mutation === undefined) writeGet(gets, id, place, key);
+      else parts.push(encodeMutation(id, place, mutation, serialize));
+    }
+    if (this.#cancelled.length > 0) parts.push(encodeCancel(this.#cancelled.splice(0), serialize));
+    if (gets.at > 0) parts.push(gets.written());
+    return Buffer.concat(parts);
+  }
+
+  #encodedTerms(terms: TermsOf, timeoutMs: number): Buffer {
+    const last = this.#lastTerms;
+    if (last !== undefined && last.timeoutMs === timeoutMs && isLike(last.terms, terms)) return last.bytes;
+    const bytes = encodeTerms({ ...terms, timeoutMs }, methods.pipeline.requestSerialize);
+    this.#lastTerms = { terms, timeoutMs, bytes };
+    return bytes;
+  }
+
+  #connect(): ClientDuplexStream<Buffer, Buffer> {
+    const { connection, hops } = this.#options;
+    const stream = connection.duplex(methods.pipeline.path, hops === undefined ? {} : { hops });
+    this.#stream = stream;
+    this.#isDraining = true;
+    stream.on('data', (message: Buffer) => this.#answered(message, stream));
+    stream.on('drain', () => {
+      this.#isDraining = true;
+      this.#send();
+    });
+    stream.on('error', (error) => {
+      if (this.#stream === stream) this.#break(connection.translated(error, never));
+    });
+    stream.on('end', () => {
+      if (this.#stream === stream) this.#break(ended());
+    });
+    return stream;
+  }
+
+  #answered(message: Buffer, stream: ClientDuplexStream<Buffer, Buffer>): void {
+    try {
+      takeAnswers(message, methods.pipeline.responseDeserialize, this);
+    } catch (error) {
+      this.#break(error);
+      stream.cancel();
+      return;
+    }
+    // What waited for others to be answered.
+    if (this.#waiting.length > 0) this.#plan();
+  }
+
+  keyOf(id: number): string | undefined {
+    return this.#open.get(id)?.key;
+  }
+
+  got(id: number, answer: GetAnswer): void {
+    this.#end(id)?.resolve(answer as GetAnswer & WriteAnswer);
+  }
+
+  written(id: number, answer: WriteAnswer): void {
+    this.#end(id)?.resolve(answer as GetAnswer & WriteAnswer);
+  }
+
+  failed(id: number, failure: WireFailure): void {
+    this.#end(id)?.reject(fromFailure(failure));
+  }
+
+  /** Nobody waits for it any more. */
+  #end(id: number): Operation | undefined {
+    const operation = this.#open.get(id);
+    if (operation === undefined) return undefined;
+    this.#open.delete(id);
+    if (operation.isSent) this.#sent--;
+    this.#signals.remove(operation.call.signal);
+    return operation;
+  }
+
+  /** Its caller has gone: the node is told, so that it need not go on. */
+  #giveUp(operation: Operation, error: MeridianError): void {
+    this.#end(operation.id);
+    if (operation.isSent) {
+      this.#cancelled.push(operation.id);
+      this.#plan();
+    }
+    operation.reject(error);
+  }
+
+  #aborted(signal: AbortSignal): void {
+    for (const operation of this.#open.values()) {
+      if (operation.call.signal === signal) this.#giveUp(operation, cancelled(signal));
+    }
+  }
+
+  #endLate(nowMs: number): number {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const operation of this.#open.values()) {
+      const { deadlineMs } = operation.call;
+      if (deadlineMs > nowMs) nextMs = Math.min(nextMs, deadlineMs);
+      else this.#giveUp(operation, tooLate());
+    }
+    return nextMs;
+  }
+
+  /**
+   * The stream is over: what was sent is open, and fails. What was not goes over the next stream, unless none could be
+   * opened.
+   */
+  #break(error: unknown): void {
+    this.#stream = undefined;
+    this.#cancelled = [];
+    this.#isDraining = true;
+    const isLasting =
+      this.#isClosed || !isMeridianError(error, 'UNAVAILABLE') || error.details.reason === 'not-connected';
+    for (const operation of [...this.#open.values()]) {
+      if (!operation.isSent && !isLasting) continue;
+      this.#end(operation.id);
+      operation.reject(error);
+    }
+    if (this.#waiting.length > 0) this.#plan();
+  }
+}
+
+/** Whether a write may go over the stream: one mutation that is not large. */
+export function takesWrite({ mutations }: WriteRequest): Mutation | undefined {
+  const [mutation] = mutations;
+  if (mutation === undefined || mutations.length > 1) return undefined;
+  return bytesMax(mutation.key, mutation) <= putBytesMax ? mutation : undefined;
+}
+
+function bytesMaxOf({ key, mutation }: Operation): number {
+  return bytesMax(key, mutation);
+}
+
+function bytesMax(key: string, mutation: Mutation | undefined): number {
+  const rest = mutation?.kind === 'put' ? mutation.value.byteLength + 3 * (mutation.metadata?.length ?? 0) + 256 : 256;
+  return getBytesMax(key) + (mutation === undefined ? 0 : rest);
+}
+
+function isLike(a: TermsOf, b: TermsOf): boolean {
+  return (
+    a.read.session === b.read.session &&
+    a.read.namespace === b.read.namespace &&
+    a.read.maxStalenessMs === b.read.maxStalenessMs &&
+    a.read.atOrigin === b.read.atOrigin &&
+    a.write.durability === b.write.durability &&
+    a.write.durabilityTimeoutMs === b.write.durabilityTimeoutMs
+  );
+}
+
+const never = new AbortController().signal;
+
+function cancelled(signal: AbortSignal): MeridianError {
+  return new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled', cause: signal.reason });
+}
+
+function tooLate(): MeridianError {
+  return new MeridianError('DEADLINE_EXCEEDED', 'no answer came before the deadline passed', { reason: 'deadline' });
+}
+
+function ended(): MeridianError {
+  return new MeridianError('UNAVAILABLE', 'the node ended the stream', { reason: 'unavailable' });
+}

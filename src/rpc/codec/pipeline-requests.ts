@@ -1,0 +1,233 @@
+import type { Mutation, ReadOptions, WriteRequest } from '../../model/key-value.ts';
+import type { Session } from '../../model/session.ts';
+import { decodeRead, encodeRead, type WireReadOptions } from './kv-codec.ts';
+import { decodeSession, encodeSession, malformed, optional, type WireSession } from './record-codec.ts';
+import { varintBytes, WireReader, type WireWriter } from './wire-format.ts';
+import {
+  decodeDelete,
+  decodePut,
+  decodeWriteOptions,
+  encodeCondition,
+  encodeExpiry,
+  encodeWriteOptions,
+  type WireCondition,
+  type WirePutBody,
+  type WireWriteOptions,
+} from './write-codec.ts';
+
+/*
+ * The requests of Pipeline. Gets are read and written by hand; what they share, and puts and deletes, go through the
+ * loader of .proto files, a part of a message at a time.
+ *
+ *     0a .. terms     12 .. operation 08 id 10 terms 1a key 22 00 (a get)     1a .. cancel
+ */
+
+const tags = { terms: 0x0a, operation: 0x12, cancel: 0x1a, cancelAlone: 0x18 } as const;
+const operationTags = { id: 0x08, terms: 0x10, key: 0x1a, get: 0x22 } as const;
+
+/** What the operations of a message share, as a client writes it. */
+export interface Terms {
+  readonly read: ReadOptions;
+  readonly write: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'>;
+  readonly timeoutMs: number;
+}
+
+/** The same at a node. */
+export interface ReadTerms {
+  readonly namespace: string;
+  readonly session: Session;
+  readonly read: Pick<ReadOptions, 'maxStalenessMs' | 'atOrigin'>;
+  readonly write: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'>;
+  readonly timeoutMs: number | undefined;
+}
+
+export interface Operation {
+  readonly id: number;
+  readonly key: string;
+  /** Place in the message's terms. */
+  readonly terms: number;
+  /** Unset = a get. */
+  readonly mutation?: Mutation;
+  /** Why it cannot be done. */
+  readonly refused?: unknown;
+}
+
+export interface PipelineRequest {
+  /** What they say, or why they cannot be met: then each operation that names them fails so. */
+  readonly terms: ReadonlyArray<ReadTerms | Error>;
+  readonly operations: readonly Operation[];
+  readonly cancelled: readonly number[];
+}
+
+interface WireTerms {
+  readonly namespace: string;
+  readonly session: WireSession | null;
+  readonly read: WireReadOptions | null;
+  readonly write: WireWriteOptions | null;
+  readonly timeoutMs?: number | null;
+}
+
+interface WireOperation {
+  readonly id: number;
+  readonly terms: number;
+  readonly key: string;
+  readonly condition: WireCondition | null;
+  readonly kind?: 'get' | 'put' | 'delete';
+  readonly put?: WirePutBody | null;
+}
+
+/** A message, or a part of one, as the loader of .proto files makes it. */
+export type Serialize = (message: object) => Buffer;
+export type Deserialize = (bytes: Buffer) => object;
+
+/** The part of a message that says what operations share. */
+export function encodeTerms({ read, write, timeoutMs }: Terms, serialize: Serialize): Buffer {
+  const wire: WireTerms = {
+    namespace: read.namespace,
+    session: encodeSession(read.session),
+    read: encodeRead(read),
+    write: encodeWriteOptions(write),
+    timeoutMs,
+  };
+  return serialize({ terms: [wire] });
+}
+
+/** The part of a message that is this write. */
+export function encodeMutation(id: number, terms: number, mutation: Mutation, serialize: Serialize): Buffer {
+  const head = { id, terms, key: mutation.key, condition: encodeCondition(mutation.condition) };
+  if (mutation.kind === 'delete') return serialize({ operations: [{ ...head, delete: {} }] });
+  const { value, metadata, expiry } = mutation;
+  const put = { value, ...optional('metadata', metadata), expiry: encodeExpiry(expiry) };
+  return serialize({ operations: [{ ...head, put }] });
+}
+
+/** Bytes of a get in a message, at the most. */
+export function getBytesMax(key: string): number {
+  return 32 + 3 * key.length;
+}
+
+/** The part of a message that is this get. */
+export function writeGet(writer: WireWriter, id: number, terms: number, key: string): void {
+  const keyBytes = Buffer.byteLength(key);
+  const idBytes = id > 0 ? 1 + varintBytes(id) : 0;
+  const termsBytes = terms > 0 ? 1 + varintBytes(terms) : 0;
+  writer.byte(tags.operation);
+  writer.varint(idBytes + termsBytes + 1 + varintBytes(keyBytes) + keyBytes + 2);
+  if (id > 0) {
+    writer.byte(operationTags.id);
+    writer.varint(id);
+  }
+  if (terms > 0) {
+    writer.byte(operationTags.terms);
+    writer.varint(terms);
+  }
+  writer.byte(operationTags.key);
+  writer.varint(keyBytes);
+  writer.utf8(key, keyBytes);
+  writer.byte(operationTags.get);
+  writer.varint(0);
+}
+
+/** The part of a message that gives operations up. */
+export function encodeCancel(ids: readonly number[], serialize: Serialize): Buffer {
+  return serialize({ cancel: ids });
+}
+
+/** The terms of a stream's messages. Those of one client are mostly the same, so the last ones are kept, with their bytes. */
+export class TermsReader {
+  readonly #deserialize: Deserialize;
+  #bytes: Buffer = Buffer.alloc(0);
+  #terms: ReadonlyArray<ReadTerms | Error> = [];
+
+  constructor(deserialize: Deserialize) {
+    this.#deserialize = deserialize;
+  }
+
+  read(bytes: Buffer): ReadonlyArray<ReadTerms | Error> {
+    if (bytes.equals(this.#bytes)) return this.#terms;
+    this.#terms = decodeTerms(bytes, this.#deserialize);
+    this.#bytes = Buffer.from(bytes);
+    return this.#terms;
+  }
+}
+
+/** @throws INVALID_ARGUMENT where the message cannot be read */
+export function decodePipelineRequest(
+  bytes: Buffer,
+  deserialize: Deserialize,
+  termsReader = new TermsReader(deserialize),
+): PipelineRequest {
+  const reader = new WireReader(bytes);
+  const terms: Array<ReadTerms | Error> = [];
+  const operations: Operation[] = [];
+  const cancelled: number[] = [];
+  while (reader.at < bytes.length) {
+    const begin = reader.at;
+    const tag = reader.varint();
+    if (tag === tags.terms) {
+      reader.at = reader.content();
+      terms.push(...termsReader.read(bytes.subarray(begin, reader.at)));
+    } else if (tag === tags.operation) {
+      const end = reader.content();
+      operations.push(readGet(reader, end) ?? decodeOperation(bytes.subarray(begin, end), deserialize));
+      reader.at = end;
+    } else if (tag === tags.cancel) {
+      const end = reader.content();
+      while (reader.at < end) cancelled.push(reader.varint());
+    } else if (tag === tags.cancelAlone) cancelled.push(reader.varint());
+    else reader.skip(tag);
+  }
+  return { terms, operations, cancelled };
+}
+
+/** Undefined where it is something else than a get. */
+function readGet(reader: WireReader, end: number): Operation | undefined {
+  let id = 0;
+  let terms = 0;
+  let key = '';
+  let isGet = false;
+  while (reader.at < end) {
+    const tag = reader.varint();
+    if (tag === operationTags.id) id = reader.varint();
+    else if (tag === operationTags.terms) terms = reader.varint();
+    else if (tag === operationTags.key) key = reader.text();
+    else if (tag === operationTags.get) {
+      reader.at = reader.content();
+      isGet = true;
+    } else return undefined;
+  }
+  return isGet ? { id, terms, key } : undefined;
+}
+
+function decodeOperation(bytes: Buffer, deserialize: Deserialize): Operation {
+  const [wire] = (deserialize(bytes) as { readonly operations: readonly WireOperation[] }).operations;
+  if (wire === undefined) throw malformed('an operation', 'nothing');
+  const { id, terms, key, condition, kind, put } = wire;
+  if (kind === 'get') return { id, terms, key };
+  try {
+    if (kind === 'delete') return { id, terms, key, mutation: decodeDelete(key, condition) };
+    if (put) return { id, terms, key, mutation: decodePut(key, put, condition) };
+  } catch (refused) {
+    return { id, terms, key, refused };
+  }
+  // What a later version sends must not be taken for something else.
+  return { id, terms, key, refused: malformed('an operation', 'neither get, put nor delete') };
+}
+
+function decodeTerms(bytes: Buffer, deserialize: Deserialize): Array<ReadTerms | Error> {
+  const { terms } = deserialize(bytes) as { readonly terms: readonly WireTerms[] };
+  return terms.map(({ namespace, session, read, write, timeoutMs }) => {
+    try {
+      if (typeof timeoutMs === 'number' && !(timeoutMs > 0)) throw malformed('timeout_ms', timeoutMs);
+      return {
+        namespace,
+        session: decodeSession(session),
+        read: decodeRead(read),
+        write: decodeWriteOptions(write),
+        timeoutMs: timeoutMs ?? undefined,
+      };
+    } catch (error) {
+      return error as Error;
+    }
+  });
+}

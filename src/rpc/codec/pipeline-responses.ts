@@ -1,0 +1,204 @@
+import type { MeridianError } from '../../model/errors.ts';
+import type { GetAnswer, Provenance, WriteAnswer } from '../../model/key-value.ts';
+import { joinSessions, type Session } from '../../model/session.ts';
+import { decodeProvenance, encodeProvenance, type WireProvenance } from './kv-codec.ts';
+import type { Deserialize, Serialize } from './pipeline-requests.ts';
+import { type RecordBodies, readRecordBody } from './record-body.ts';
+import { encodeSession, malformed, type WireSession } from './record-codec.ts';
+import { varintBytes, WireReader, WireWriter } from './wire-format.ts';
+import { decodeWriteAnswer, encodeWriteAnswer, type WireWriteResponse } from './write-codec.ts';
+
+/*
+ * The responses of Pipeline. Answers to gets are read and written by hand; where they come from, and all other answers, go
+ * through the loader of .proto files, a part of a message at a time.
+ *
+ *     0a .. provenance     12 .. answer 08 id 10 provenance 1a record
+ */
+
+const tags = { provenance: 0x0a, answer: 0x12 } as const;
+const answerTags = { id: 0x08, provenance: 0x10, record: 0x1a } as const;
+
+/** Milliseconds by which the bounds of answers may differ that share one: the larger is as true. */
+const boundMsApart = 1;
+/** Provenances that an answer is compared with, the newest: further ones are told again. */
+const comparedMax = 8;
+
+export interface AnsweredGet {
+  readonly id: number;
+  readonly answer: GetAnswer;
+  /** What it was asked with: a session that goes on from one user's goes into no other's. */
+  readonly terms: object;
+}
+
+/** What several answers of a message have in common. */
+interface Shared {
+  readonly terms: object;
+  provenance: Provenance;
+  session: Session;
+}
+
+/** One message of these answers. */
+export function encodeGets(gets: readonly AnsweredGet[], bodies: RecordBodies, serialize: Serialize): Buffer {
+  const shared: Shared[] = [];
+  const places = gets.map((get) => placeOf(get, shared));
+  const head = serialize({ provenances: shared.map(encodeShared) });
+  const sizes = gets.map(({ answer }) => bodies.bytesOf(answer.record));
+  const writer = new WireWriter(sizes.reduce((sum, bytes) => sum + bytes + answerBytesMax, head.length));
+  writer.bytes(head);
+  gets.forEach(({ id, answer }, index) => {
+    const place = places[index] ?? 0;
+    const bytes = sizes[index] ?? 0;
+    const placeBytes = place > 0 ? 1 + varintBytes(place) : 0;
+    writer.byte(tags.answer);
+    writer.varint((id > 0 ? 1 + varintBytes(id) : 0) + placeBytes + 1 + varintBytes(bytes) + bytes);
+    if (id > 0) {
+      writer.byte(answerTags.id);
+      writer.varint(id);
+    }
+    if (place > 0) {
+      writer.byte(answerTags.provenance);
+      writer.varint(place);
+    }
+    writer.byte(answerTags.record);
+    writer.varint(bytes);
+    bodies.write(writer, answer.record);
+  });
+  return writer.written();
+}
+
+/** Bytes of an answer to a get besides its record, at the most. */
+export const answerBytesMax = 32;
+
+export function encodeWritten(id: number, answer: WriteAnswer, serialize: Serialize): Buffer {
+  return serialize({ answers: [{ id, written: encodeWriteAnswer(answer) }] });
+}
+
+/** `code` is gRPC's. */
+export function encodeFailure(id: number, code: number, failed: MeridianError, serialize: Serialize): Buffer {
+  const { message, details } = failed;
+  const { retryAfterMs, ...rest } = details;
+  const delay = retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) };
+  return serialize({ answers: [{ id, error: { code, message, detail: { ...rest, ...delay, code: failed.code } } }] });
+}
+
+function encodeShared({ provenance, session }: Shared): {
+  readonly provenance: WireProvenance;
+  readonly session: WireSession;
+} {
+  return { provenance: encodeProvenance(provenance), session: encodeSession(session) };
+}
+
+/** Where the answer's provenance stands in the message. */
+function placeOf({ answer, terms }: AnsweredGet, all: Shared[]): number {
+  for (let place = all.length - 1; place >= Math.max(0, all.length - comparedMax); place--) {
+    const shared = all[place];
+    if (shared?.terms !== terms || !isLike(answer, shared.provenance)) continue;
+    shared.session = joinSessions(shared.session, answer.session);
+    if ((answer.bound?.boundMs ?? 0) > (shared.provenance.bound?.boundMs ?? 0)) shared.provenance = answer;
+    return place;
+  }
+  return all.push({ terms, provenance: answer, session: answer.session }) - 1;
+}
+
+function isLike(a: Provenance, b: Provenance): boolean {
+  return (
+    a.namespace === b.namespace &&
+    a.source === b.source &&
+    a.past === b.past &&
+    a.covered === b.covered &&
+    a.responder === b.responder &&
+    a.bound?.root === b.bound?.root &&
+    Math.abs((a.bound?.boundMs ?? 0) - (b.bound?.boundMs ?? 0)) <= boundMsApart
+  );
+}
+
+/** What became of an operation, as a client reads it. */
+export interface AnswerTaker {
+  /** The key of a get; undefined where nobody waits for it any more. */
+  keyOf(id: number): string | undefined;
+  got(id: number, answer: GetAnswer): void;
+  written(id: number, answer: WriteAnswer): void;
+  failed(id: number, error: WireFailure): void;
+}
+
+export interface WireFailure {
+  readonly code: number;
+  readonly message: string;
+  readonly detail: {
+    readonly reason: string;
+    readonly limit?: number;
+    readonly seen?: number;
+    readonly versionFound?: string;
+    readonly retryAfterMs?: number;
+    readonly code: string;
+  } | null;
+}
+
+interface WireAnswer {
+  readonly id: number;
+  readonly written?: WireWriteResponse | null;
+  readonly error?: WireFailure | null;
+}
+
+/** Hands each answer of a message over. @throws INVALID_ARGUMENT where it cannot be read */
+export function takeAnswers(bytes: Buffer, deserialize: Deserialize, taker: AnswerTaker): void {
+  const reader = new WireReader(bytes);
+  const provenances: Provenance[] = [];
+  while (reader.at < bytes.length) {
+    const begin = reader.at;
+    const tag = reader.varint();
+    if (tag === tags.provenance) {
+      reader.at = reader.content();
+      provenances.push(...decodeShared(bytes.subarray(begin, reader.at), deserialize));
+    } else if (tag === tags.answer) {
+      const end = reader.content();
+      if (!takeGet(reader, end, provenances, taker)) takeOther(bytes.subarray(begin, end), deserialize, taker);
+      reader.at = end;
+    } else reader.skip(tag);
+  }
+}
+
+function decodeShared(bytes: Buffer, deserialize: Deserialize): Provenance[] {
+  const { provenances } = deserialize(bytes) as {
+    readonly provenances: ReadonlyArray<{ provenance: WireProvenance | null; session: WireSession | null }>;
+  };
+  return provenances.map(({ provenance, session }) => decodeProvenance(provenance, session));
+}
+
+/** False where it is no answer to a get. */
+function takeGet(reader: WireReader, end: number, provenances: readonly Provenance[], taker: AnswerTaker): boolean {
+  let id = 0;
+  let place = 0;
+  let begin: number | undefined;
+  let recordEnd = 0;
+  while (reader.at < end) {
+    const tag = reader.varint();
+    if (tag === answerTags.id) id = reader.varint();
+    else if (tag === answerTags.provenance) place = reader.varint();
+    else if (tag === answerTags.record) {
+      recordEnd = reader.content();
+      begin = reader.at;
+      reader.at = recordEnd;
+    } else return false;
+  }
+  if (begin === undefined) return false;
+  const provenance = provenances[place];
+  if (provenance === undefined) throw malformed('the provenance of an answer', place);
+  const key = taker.keyOf(id);
+  if (key === undefined) return true;
+  const { namespace, source, bound, past, covered, responder, session } = provenance;
+  reader.at = begin;
+  const record = readRecordBody(reader, recordEnd, { namespace, key });
+  const rest = { record, namespace, source, past, covered, responder, session };
+  taker.got(id, bound === undefined ? rest : { ...rest, bound });
+  return true;
+}
+
+function takeOther(bytes: Buffer, deserialize: Deserialize, taker: AnswerTaker): void {
+  const { answers } = deserialize(bytes) as { readonly answers: readonly WireAnswer[] };
+  for (const { id, written, error } of answers) {
+    if (written) taker.written(id, decodeWriteAnswer(written));
+    else if (error) taker.failed(id, error);
+    else throw malformed('an answer', 'none of the results that this client knows');
+  }
+}

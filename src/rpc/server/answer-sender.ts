@@ -1,0 +1,164 @@
+import type { AnswerRoom } from '../../runtime/answer-room.ts';
+import type { Caller } from '../../runtime/fair-budget.ts';
+import { Notice } from '../../runtime/notice.ts';
+import type { Serialize } from '../codec/pipeline-requests.ts';
+import { type AnsweredGet, answerBytesMax, encodeGets } from '../codec/pipeline-responses.ts';
+import type { RecordBodies } from '../codec/record-body.ts';
+
+const bounds = {
+  /** Bytes of one message, about; an answer that is larger by itself has a message of its own. */
+  messageBytes: 256 * 1024,
+  /** Bytes of answers that are ready or sent and not taken by the transport: then nothing more is begun. */
+  waitingBytesMax: 1024 * 1024,
+  /** Bytes that are sent before the transport has taken them: what comes meanwhile travels together. */
+  aheadBytesMax: 256 * 1024,
+} as const;
+
+/** An answer that is ready to be sent. */
+type Ready =
+  | (AnsweredGet & { readonly bytes: number; readonly release?: () => void })
+  /** A part of a message. */
+  | { readonly part: Buffer; readonly bytes: number };
+
+export interface AnswerSenderOptions {
+  readonly write: (message: Buffer, taken: () => void) => void;
+  readonly room: AnswerRoom;
+  readonly caller: Caller;
+  readonly bodies: RecordBodies;
+  readonly serialize: Serialize;
+}
+
+/**
+ * Sends the answers of one stream: together what is ready together, in few messages, and no faster than they are read.
+ * Answers that wait for a slow reader are records that the node holds anyway, or have room of their own; they are put into
+ * bytes when they leave, and the bytes of large messages take room until the transport has them.
+ */
+export class AnswerSender {
+  readonly #options: AnswerSenderOptions;
+  #ready: Ready[] = [];
+  #readyBytes = 0;
+  #aheadBytes = 0;
+  #isFlushPlanned = false;
+  #isOver = false;
+  /** Room of messages that the transport has not taken: it never says so of a stream that was cancelled. */
+  readonly #held = new Set<() => void>();
+  /** Given when the transport has taken something. */
+  readonly #taken = new Notice();
+  /** Messages sent so far: a test counts them. */
+  messages = 0;
+
+  constructor(options: AnswerSenderOptions) {
+    this.#options = options;
+  }
+
+  /** Answers that are not sent yet. */
+  get size(): number {
+    return this.#ready.length;
+  }
+
+  get isFull(): boolean {
+    return this.#readyBytes + this.#aheadBytes >= bounds.waitingBytesMax;
+  }
+
+  get isEmpty(): boolean {
+    return this.#ready.length === 0 && this.#aheadBytes === 0;
+  }
+
+  /** Resolves when the transport has taken something, or the signal is aborted. */
+  once(signal: AbortSignal): Promise<void> {
+    return this.#taken.next(signal);
+  }
+
+  get(get: AnsweredGet, release?: () => void): void {
+    const bytes = answerBytesMax + this.#options.bodies.bytesOf(get.answer.record);
+    this.#push(release === undefined ? { ...get, bytes } : { ...get, bytes, release });
+  }
+
+  part(part: Buffer): void {
+    this.#push({ part, bytes: part.length });
+  }
+
+  /** Sends what is ready once what else ends in this turn is ready too. */
+  plan(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    process.nextTick(() => {
+      this.#isFlushPlanned = false;
+      this.flush();
+    });
+  }
+
+  flush(): void {
+    while (this.#ready.length > 0 && this.#aheadBytes < bounds.aheadBytesMax && !this.#isOver) {
+      if (this.#sendOne(bounds.messageBytes)) continue;
+      // Small messages need no room, and one at a time is what a unary call may have waiting.
+      if (this.#aheadBytes > 0 || !this.#sendOne(this.#options.room.largeBytesMin - 1)) return;
+    }
+  }
+
+  /** Lets go of what was not sent. */
+  stop(): void {
+    this.#isOver = true;
+    for (const ready of this.#ready) if ('release' in ready) ready.release?.();
+    for (const release of this.#held) release();
+    this.#held.clear();
+    this.#ready = [];
+    this.#readyBytes = 0;
+    this.#taken.give();
+  }
+
+  #push(ready: Ready): void {
+    if (this.#isOver) {
+      if ('release' in ready) ready.release?.();
+      return;
+    }
+    this.#ready.push(ready);
+    this.#readyBytes += ready.bytes;
+  }
+
+  /** False where it must wait for room. */
+  #sendOne(bytesMax: number): boolean {
+    const { room, caller } = this.#options;
+    let count = 0;
+    let bytes = 0;
+    let uncounted = 0;
+    for (const ready of this.#ready) {
+      if (count > 0 && bytes + ready.bytes > bytesMax) break;
+      bytes += ready.bytes;
+      if (!('release' in ready)) uncounted += ready.bytes;
+      count++;
+    }
+    const release = room.tryReserve(uncounted, caller);
+    if (release === undefined) return false;
+    const taken = this.#ready.splice(0, count);
+    this.#readyBytes -= bytes;
+    this.#write(taken, bytes, release);
+    return true;
+  }
+
+  #write(taken: readonly Ready[], bytes: number, release: () => void): void {
+    const { bodies, serialize, write } = this.#options;
+    const gets: AnsweredGet[] = [];
+    const parts: Buffer[] = [];
+    for (const ready of taken) {
+      if ('part' in ready) parts.push(ready.part);
+      else gets.push(ready);
+    }
+    if (gets.length > 0) parts.unshift(encodeGets(gets, bodies, serialize));
+    const [only = Buffer.alloc(0)] = parts;
+    const free = () => {
+      release();
+      for (const ready of taken) if ('release' in ready) ready.release?.();
+    };
+    this.#aheadBytes += bytes;
+    this.#held.add(free);
+    this.messages++;
+    write(parts.length === 1 ? only : Buffer.concat(parts), () => {
+      if (!this.#held.delete(free)) return;
+      this.#aheadBytes -= bytes;
+      free();
+      this.flush();
+      this.#taken.give();
+    });
+  }
+}

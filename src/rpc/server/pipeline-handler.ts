@@ -1,0 +1,312 @@
+import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Call } from '../../model/call.ts';
+import { MeridianError, toMeridianError } from '../../model/errors.ts';
+import type { GetRequest, WriteRequest } from '../../model/key-value.ts';
+import type { Upstream } from '../../model/upstream.ts';
+import type { AnswerRoom } from '../../runtime/answer-room.ts';
+import type { UploadRoom } from '../../runtime/upload-room.ts';
+import {
+  type Deserialize,
+  decodePipelineRequest,
+  type Operation,
+  type PipelineRequest,
+  type ReadTerms,
+  type Serialize,
+  TermsReader,
+} from '../codec/pipeline-requests.ts';
+import { encodeFailure, encodeWritten } from '../codec/pipeline-responses.ts';
+import type { RecordBodies } from '../codec/record-body.ts';
+import { malformed } from '../codec/record-codec.ts';
+import { toStatus } from '../status.ts';
+import { AnswerSender } from './answer-sender.ts';
+import { callOf, type Timing } from './call-of.ts';
+import { tooManyAnswers, valueBytesOf } from './held-answers.ts';
+import { notIdle } from './idle.ts';
+import { checkFits, checkNamespace, isSmallHit } from './kv-checks.ts';
+import { RunningOperation, RunningOperations, tooLate } from './pipeline-operations.ts';
+import { exhausted } from './refuse-stream.ts';
+import { readable } from './strict-requests.ts';
+import { endlessStream } from './unary.ts';
+
+/** Operations of one stream that are not answered: then no further message is read. Also those of one message. */
+export const operationsMax = 1024;
+
+export interface PipelineOptions extends Timing {
+  readonly room: AnswerRoom;
+  readonly uploads: UploadRoom;
+  readonly bodies: RecordBodies;
+  /** Of a response, from its parts; of a request, to its parts. */
+  readonly serialize: Serialize;
+  readonly deserialize: Deserialize;
+}
+
+type Served = ServerDuplexStream<Buffer, Buffer>;
+
+export function pipelineHandlers(options: PipelineOptions): UntypedServiceImplementation {
+  return {
+    Pipeline: (served: Served) =>
+      endlessStream(options, served, async (signal) => new PipelineStream(options, served, signal).serve()),
+  };
+}
+
+/** A message whose operations have begun, or are about to. */
+interface Taken extends Pick<PipelineRequest, 'terms' | 'operations'> {
+  /** Set where it is large. */
+  readonly held: HeldRequest | undefined;
+}
+
+/** What became of an operation that had to wait: sent, or where it was answered meanwhile, let go. */
+interface Outcome {
+  readonly send: () => void;
+  readonly drop: () => void;
+}
+
+/** Room of a large message, which is given back once nothing uses the message any more. */
+class HeldRequest {
+  #uses = 1;
+  readonly #release: () => void;
+
+  constructor(release: () => void) {
+    this.#release = release;
+  }
+
+  begin(): void {
+    this.#uses++;
+  }
+
+  end(): void {
+    this.#uses--;
+    if (this.#uses === 0) this.#release();
+  }
+}
+
+/**
+ * One stream of operations. A hit is answered in the turn in which its message came: `Upstream.peek`, a place among the
+ * answers that are ready, and one write for all of them. Nothing but what must wait becomes a promise.
+ */
+class PipelineStream {
+  readonly #options: PipelineOptions;
+  /** The node as the caller may use it: each operation asks anew whether he still may. */
+  readonly #upstream: Upstream;
+  readonly #served: Served;
+  readonly #signal: AbortSignal;
+  readonly #call: Call;
+  readonly #caller: string;
+  readonly #sender: AnswerSender;
+  readonly #running: RunningOperations;
+  readonly #terms: TermsReader;
+  #ended: (() => void) | undefined;
+  /** Ends the stream with an error. */
+  #refuse: ((error: MeridianError) => void) | undefined;
+
+  constructor(options: PipelineOptions, served: Served, signal: AbortSignal) {
+    const upstream = options.enter(served);
+    this.#options = options;
+    this.#upstream = upstream;
+    this.#served = served;
+    this.#signal = signal;
+    this.#call = callOf(served, options);
+    this.#caller = served.getPeer();
+    this.#terms = new TermsReader(options.deserialize);
+    const write = (message: Buffer, taken: () => void) => served.write(message, taken);
+    this.#sender = new AnswerSender({ ...options, caller: this.#caller, write });
+    this.#running = new RunningOperations(options.clock, (id) => {
+      this.#fail(id, tooLate());
+      this.#sender.plan();
+    });
+  }
+
+  /** Ends once the caller has ended its side and everything is answered. @throws the signal's reason, and what ends a stream */
+  async serve(): Promise<void> {
+    try {
+      await this.#messages();
+      await this.#settled(() => this.#running.size === 0 && this.#sender.isEmpty);
+    } finally {
+      this.#stop();
+    }
+  }
+
+  /** Takes message after message. By events, as a loop would cost each message some promises. */
+  #messages(): Promise<void> {
+    const served = this.#served;
+    return new Promise((resolve, reject) => {
+      this.#refuse = reject;
+      const take = (message: Buffer): void => {
+        try {
+          const waiting = this.#take(readable(message));
+          if (waiting === undefined) return;
+          served.pause();
+          waiting.then(() => served.resume(), reject);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      served.on('data', take);
+      served.once('end', resolve);
+      this.#signal.addEventListener('abort', () => reject(this.#signal.reason), { once: true });
+    });
+  }
+
+  /** Begins the operations of a message. Undefined once all have begun; else what they wait for before the next message. */
+  #take(message: Buffer): Promise<void> | undefined {
+    if (message.length > this.#options.uploads.smallBytesMax) return this.#takeLarge(message);
+    const taken = this.#decode(message, undefined);
+    const begun = this.#beginFrom(0, taken);
+    return begun === taken.operations.length ? undefined : this.#beginRest(begun, taken);
+  }
+
+  /** Its bytes are in memory until its last write is answered: so they take room, as those of a call do. */
+  async #takeLarge(message: Buffer): Promise<void> {
+    const { values } = this.#options.uploads;
+    const bytes = message.length;
+    if (!(await values.take(bytes, this.#caller, this.#signal))) {
+      throw exhausted('too many large requests under way', 'uploads-under-way', bytes);
+    }
+    const held = new HeldRequest(() => values.give(bytes, this.#caller));
+    try {
+      await this.#beginRest(0, this.#decode(message, held));
+    } finally {
+      held.end();
+    }
+  }
+
+  #decode(message: Buffer, held: HeldRequest | undefined): Taken {
+    const { cancelled, ...request } = decodePipelineRequest(message, this.#options.deserialize, this.#terms);
+    for (const id of cancelled) this.#running.cancel(id);
+    const count = request.operations.length;
+    if (count > operationsMax) throw tooManyOperations(count);
+    return { ...request, held };
+  }
+
+  async #beginRest(from: number, request: Taken): Promise<void> {
+    for (let begun = from; begun < request.operations.length; begun = this.#beginFrom(begun, request)) {
+      await this.#settled(() => this.#mayBegin);
+    }
+  }
+
+  /** How many have begun: all, or those before there was too much that waits to be answered, or to be read. */
+  #beginFrom(from: number, { terms, operations, held }: Taken): number {
+    let begun = from;
+    for (; begun < operations.length; begun++) {
+      const operation = operations[begun];
+      if (!this.#mayBegin) this.#sender.flush();
+      if (!this.#mayBegin || operation === undefined) break;
+      this.#begin(operation, terms[operation.terms], held);
+    }
+    this.#sender.flush();
+    return begun;
+  }
+
+  get #mayBegin(): boolean {
+    return this.#running.size + this.#sender.size < operationsMax && !this.#sender.isFull;
+  }
+
+  #begin(
+    { id, key, mutation, refused }: Operation,
+    terms: ReadTerms | Error | undefined,
+    held: HeldRequest | undefined,
+  ): void {
+    if (this.#running.has(id)) throw malformed('the id of an operation, which another one has that is under way', id);
+    if (terms === undefined) throw malformed('the terms of an operation', 'none of its message');
+    if (terms instanceof Error || refused !== undefined) {
+      this.#fail(id, terms instanceof Error ? terms : refused);
+      return;
+    }
+    if (mutation !== undefined) {
+      const { namespace, session } = terms;
+      const write = { namespace, session, mutations: [mutation], ...terms.write };
+      held?.begin();
+      this.#run(id, terms, (call) => this.#write(id, write, call).finally(() => held?.end()));
+      return;
+    }
+    const request = requestOf(terms, key);
+    const { room } = this.#options;
+    const hit = this.#upstream.peek(request);
+    if (hit !== undefined && isSmallHit(hit, room)) this.#sender.get({ id, answer: hit, terms });
+    else this.#run(id, terms, (call) => this.#get(id, terms, request, call));
+  }
+
+  async #get(id: number, terms: ReadTerms, request: GetRequest, call: Call): Promise<Outcome> {
+    const { room } = this.#options;
+    checkNamespace(request.namespace);
+    const asked = { namespace: request.namespace, key: request.key, caller: this.#caller, call };
+    const held = await room.hold(asked, () => this.#upstream.get(request, call), valueBytesOf);
+    if (held === undefined) throw tooManyAnswers();
+    try {
+      checkFits(held.answer);
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+    return { send: () => this.#sender.get({ id, terms, answer: held.answer }, held.release), drop: held.release };
+  }
+
+  async #write(id: number, request: WriteRequest, call: Call): Promise<Outcome> {
+    checkNamespace(request.namespace);
+    const answer = await this.#upstream.write(request, call);
+    return { send: () => this.#sender.part(encodeWritten(id, answer, this.#options.serialize)), drop: () => {} };
+  }
+
+  /** Runs what must wait, and answers it once, whatever comes first. */
+  #run(id: number, { timeoutMs }: ReadTerms, run: (call: Call) => Promise<Outcome>): void {
+    const { clock, requestTimeoutMs, calls } = this.#options;
+    const operation = new RunningOperation(
+      this.#call,
+      clock.monotonicMs() + Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs),
+    );
+    this.#running.begin(id, operation);
+    this.#ended ??= calls.begin();
+    run(operation.call).then(
+      ({ send, drop }) => {
+        if (this.#running.end(id, operation)) send();
+        else drop();
+        this.#answered();
+      },
+      (error: unknown) => {
+        if (this.#running.end(id, operation)) this.#fail(id, error);
+        this.#answered();
+      },
+    );
+  }
+
+  #answered(): void {
+    if (this.#running.size === 0) {
+      this.#ended?.();
+      this.#ended = undefined;
+    }
+    this.#sender.plan();
+  }
+
+  #fail(id: number, thrown: unknown): void {
+    const { code = 0 } = toStatus(thrown);
+    const error = toMeridianError(thrown);
+    // Whoever has another token by now opens another stream.
+    if (error.details.reason === 'token-ended') this.#refuse?.(error);
+    this.#sender.part(encodeFailure(id, code, error, this.#options.serialize));
+  }
+
+  /** Waits until something has been answered or read. @throws DEADLINE_EXCEEDED where nothing is for too long; the signal's reason */
+  async #settled(isSettled: () => boolean): Promise<void> {
+    const { clock, requestTimeoutMs } = this.#options;
+    while (!isSettled()) {
+      await notIdle(this.#sender.once(this.#signal), 'no answer was read or came', { clock, idleMs: requestTimeoutMs });
+      this.#signal.throwIfAborted();
+    }
+  }
+
+  #stop(): void {
+    this.#running.stop(new MeridianError('CANCELLED', 'the stream is over', { reason: 'cancelled' }));
+    this.#sender.stop();
+    this.#ended?.();
+    this.#ended = undefined;
+  }
+}
+
+function requestOf({ namespace, session, read }: ReadTerms, key: string): GetRequest {
+  return { namespace, key, session, ...read };
+}
+
+function tooManyOperations(seen: number): MeridianError {
+  const message = `a message has at most ${operationsMax} operations; this one has ${seen}`;
+  return new MeridianError('INVALID_ARGUMENT', message, { reason: 'too-many-operations', limit: operationsMax, seen });
+}

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { mapKey } from '../../src/model/key.ts';
+import { parseNamespaceId, registryNamespace } from '../../src/model/namespace.ts';
+import { nowhere } from '../../src/model/position.ts';
+import type { LiveRecord, Record } from '../../src/model/record.ts';
+import { bottomStamp } from '../../src/model/stamp.ts';
+import { HotRecords } from '../../src/replication/hot-records.ts';
+
+const namespace = parseNamespaceId('a'.repeat(32)) ?? registryNamespace;
+const key = { namespace, key: 'k' };
+const name = mapKey(namespace, 'k');
+
+function valued(value: string): LiveRecord {
+  return { kind: 'live', ...key, stamp: bottomStamp, position: nowhere, value: Buffer.from(value) };
+}
+
+/** A disk whose looks end when the test says so. */
+class SlowDisk {
+  readonly looks: Array<{ found(record: Record | undefined): void; fail(error: Error): void }> = [];
+
+  read(): Promise<Record | undefined> {
+    return new Promise((found, fail) => this.looks.push({ found, fail }));
+  }
+}
+
+function hotOver(bytesMax = 10_000): { readonly disk: SlowDisk; readonly hot: HotRecords } {
+  const disk = new SlowDisk();
+  return { disk, hot: new HotRecords(disk, bytesMax) };
+}
+
+const textOf = (record: Record | undefined): string | undefined =>
+  record?.kind === 'live' ? Buffer.from(record.value).toString() : undefined;
+
+describe('hot records', () => {
+  it('ask the disk once for many who read a key at the same time, and then no more', async () => {
+    const { disk, hot } = hotOver();
+    const reads = [hot.read(key), hot.read(key), hot.read(key)];
+    expect(disk.looks).toHaveLength(1);
+    disk.looks[0]?.found(valued('1'));
+    expect((await Promise.all(reads)).map(textOf)).toEqual(['1', '1', '1']);
+    expect(textOf(hot.peek(key)?.record)).toBe('1');
+    expect(textOf(await hot.read(key))).toBe('1');
+    expect(disk.looks).toHaveLength(1);
+  });
+
+  it('know an absence, until a commit puts the key', async () => {
+    const { disk, hot } = hotOver();
+    const reading = hot.read(key);
+    disk.looks[0]?.found(undefined);
+    await reading;
+    expect(hot.peek(key)).toEqual({ record: undefined });
+    hot.put(name, valued('1'));
+    expect(textOf(hot.peek(key)?.record)).toBe('1');
+    hot.remove(name);
+    expect(hot.peek(key)).toBeUndefined();
+  });
+
+  it('keep nothing of a look that a commit overtook, and let nobody who comes later wait for it', async () => {
+    const { disk, hot } = hotOver();
+    const before = hot.read(key);
+    hot.put(name, valued('2'));
+    const after = hot.read(key);
+    expect(disk.looks).toHaveLength(2);
+    disk.looks[0]?.found(valued('1'));
+    expect(textOf(await before)).toBe('1');
+    expect(hot.peek(key)).toBeUndefined();
+    disk.looks[1]?.found(valued('2'));
+    expect(textOf(await after)).toBe('2');
+    expect(textOf(hot.peek(key)?.record)).toBe('2');
+  });
+
+  it('keep nothing of a look that began before the store was opened again', async () => {
+    const { disk, hot } = hotOver();
+    const before = hot.read(key);
+    hot.clear();
+    disk.looks[0]?.found(valued('1'));
+    expect(textOf(await before)).toBe('1');
+    expect(hot.peek(key)).toBeUndefined();
+  });
+
+  it('pass on what a look failed with, and look again', async () => {
+    const { disk, hot } = hotOver();
+    const failing = hot.read(key);
+    disk.looks[0]?.fail(new Error('damaged'));
+    await expect(failing).rejects.toThrow('damaged');
+    void hot.read(key);
+    expect(disk.looks).toHaveLength(2);
+  });
+
+  it('are none where they have no room', async () => {
+    const { disk, hot } = hotOver(0);
+    const reading = hot.read(key);
+    disk.looks[0]?.found(valued('1'));
+    await reading;
+    expect(hot.peek(key)).toBeUndefined();
+    expect(hot.bytes).toBe(0);
+  });
+});

@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { GetAnswer, WriteAnswer } from '../../../src/model/key-value.ts';
+import type { Record } from '../../../src/model/record.ts';
+import { methods } from '../../../src/rpc/client/methods.ts';
+import { decodeGetAnswer, encodeGetAnswer, type WireGetResponse } from '../../../src/rpc/codec/kv-codec.ts';
+import { decodePipelineRequest, encodeTerms, writeGet } from '../../../src/rpc/codec/pipeline-requests.ts';
+import { type AnsweredGet, encodeGets, takeAnswers } from '../../../src/rpc/codec/pipeline-responses.ts';
+import { RecordBodies } from '../../../src/rpc/codec/record-body.ts';
+import { WireWriter } from '../../../src/rpc/codec/wire-format.ts';
+import { anyNamespace, anyPosition, anySession, anyStamp, anyText, anyVector } from '../../model/arbitraries.ts';
+
+const { pipeline } = methods;
+const bigNumber = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 100 }));
+const written = { namespace: anyNamespace, key: anyText, stamp: anyStamp, position: anyPosition };
+const expiry = { expiresAt: fc.maxSafeNat() };
+const anyRecord: fc.Arbitrary<Record> = fc.oneof(
+  fc.record(
+    {
+      kind: fc.constant('live' as const),
+      ...written,
+      value: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+      metadata: anyText,
+      ...expiry,
+    },
+    { requiredKeys: ['kind', 'namespace', 'key', 'stamp', 'position', 'value'] },
+  ),
+  fc.record(
+    { kind: fc.constant('tombstone' as const), ...written, ...expiry },
+    { requiredKeys: ['kind', 'namespace', 'key', 'stamp', 'position'] },
+  ),
+);
+const anyAnswer: fc.Arbitrary<GetAnswer> = fc
+  .record(
+    {
+      record: fc.option(anyRecord, { nil: undefined }),
+      namespace: anyNamespace,
+      source: fc.constantFrom('origin' as const, 'copy' as const, 'cache' as const),
+      bound: fc.record({ boundMs: fc.nat(10), root: anyPosition.map(({ log }) => log) }),
+      past: fc.boolean(),
+      covered: anyVector,
+      responder: anyText,
+      session: anySession,
+    },
+    { requiredKeys: ['record', 'namespace', 'source', 'past', 'covered', 'responder', 'session'] },
+  )
+  .map((answer) =>
+    answer.record === undefined ? answer : { ...answer, record: { ...answer.record, namespace: answer.namespace } },
+  );
+
+interface WireResponse {
+  readonly provenances: ReadonlyArray<Pick<WireGetResponse, 'provenance' | 'session'>>;
+  readonly answers: ReadonlyArray<{
+    readonly id: number;
+    readonly provenance: number;
+    readonly record: WireGetResponse;
+  }>;
+}
+
+const asSent = (gets: readonly AnsweredGet[]): Buffer =>
+  encodeGets(gets, new RecordBodies(), (message) => pipeline.responseSerialize(message));
+
+describe('the messages of a pipeline', () => {
+  it('carry a record in the bytes that the loader of .proto files makes of it', () => {
+    fc.assert(
+      fc.property(anyAnswer, (answer) => {
+        const { record } = answer;
+        const bodies = new RecordBodies();
+        const writer = new WireWriter(bodies.bytesOf(record));
+        bodies.write(writer, record);
+        const { provenance: _, session: __, ...wire } = encodeGetAnswer(answer, { value: true });
+        // What is at its default is left out, as proto3 has it.
+        const said: { [field: string]: unknown } = Object.fromEntries(
+          Object.entries(wire).filter(([, value]) => value !== false && value !== '' && value !== 0 && value !== null),
+        );
+        if (wire.value.byteLength === 0) delete said['value'];
+        if (record !== undefined && record.position.sequence === 0) said['position'] = { log: record.position.log };
+        if (record !== undefined && record.expiresAt !== undefined) said['expiresAt'] = record.expiresAt;
+        if (record?.kind === 'live' && record.metadata !== undefined) said['metadata'] = record.metadata;
+        expect(writer.written()).toEqual(Buffer.from(methods.get.responseSerialize(said)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('tell another reader of the .proto files what each answer says, with provenance and session', () => {
+    fc.assert(
+      fc.property(fc.array(anyAnswer, { minLength: 1, maxLength: 6 }), (answers) => {
+        const gets = answers.map((answer, id) => ({ id, answer, terms: answer }));
+        const wire = methods.pipeline.responseDeserialize(asSent(gets)) as WireResponse;
+        for (const [index, { id, provenance, record }] of wire.answers.entries()) {
+          const answer = answers[index];
+          if (answer === undefined) throw new Error('more answers than there were');
+          const decoded = decodeGetAnswer({ ...record, ...wire.provenances[provenance] }, answer.record?.key ?? '');
+          expect(id).toBe(index);
+          expect(decoded).toEqual(answer);
+        }
+      }),
+    );
+  });
+
+  it('are read as they were written, also where the loader of .proto files wrote them', () => {
+    fc.assert(
+      fc.property(fc.array(anyAnswer, { minLength: 1, maxLength: 6 }), bigNumber, (answers, firstId) => {
+        const gets = answers.map((answer, index) => ({ id: firstId + index, answer, terms: answer }));
+        const sent = asSent(gets);
+        for (const bytes of [sent, pipeline.responseSerialize(pipeline.responseDeserialize(sent))]) {
+          const got = new Map<number, GetAnswer>();
+          takeAnswers(Buffer.from(bytes), pipeline.responseDeserialize, {
+            keyOf: (id) => answers[id - firstId]?.record?.key ?? '',
+            got: (id, answer) => got.set(id, answer),
+            written: (_id: number, _answer: WriteAnswer) => {},
+            failed: () => {},
+          });
+          expect([...got]).toEqual(gets.map(({ id, answer }) => [id, answer]));
+        }
+      }),
+    );
+  });
+
+  it('share a provenance among answers of the same terms, whose sessions are joined, and no others', () => {
+    const [answer] = fc.sample(anyAnswer, { numRuns: 1, seed: 7 });
+    if (answer === undefined) throw new Error('nothing was drawn');
+    const [mine, theirs] = [{}, {}];
+    const gets = [mine, mine, theirs, mine].map((terms, id) => ({ id, answer, terms }));
+    const wire = methods.pipeline.responseDeserialize(asSent(gets)) as WireResponse;
+    expect(wire.answers.map(({ provenance }) => provenance)).toEqual([0, 0, 1, 0]);
+    expect(wire.provenances).toHaveLength(2);
+  });
+
+  it('ask in the bytes that the loader of .proto files makes of gets, and read both alike', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(bigNumber, fc.nat(3), anyText)), anySession, (gets, session) => {
+        const writer = new WireWriter(10_000);
+        for (const [id, terms, key] of gets) writeGet(writer, id, terms, key);
+        const operations = gets.map(([id, terms, key]) => ({
+          ...(id > 0 ? { id } : {}),
+          ...(terms > 0 ? { terms } : {}),
+          key,
+          get: {},
+        }));
+        expect(writer.written()).toEqual(Buffer.from(pipeline.requestSerialize({ operations })));
+        const terms = encodeTerms(
+          { read: { namespace: 'n', session, maxStalenessMs: 5 }, write: {}, timeoutMs: 7 },
+          pipeline.requestSerialize,
+        );
+        const read = decodePipelineRequest(Buffer.concat([terms, writer.written()]), pipeline.requestDeserialize);
+        expect(read.operations).toEqual(gets.map(([id, place, key]) => ({ id, terms: place, key })));
+        expect(read.terms).toEqual([{ namespace: 'n', session, read: { maxStalenessMs: 5 }, write: {}, timeoutMs: 7 }]);
+      }),
+    );
+  });
+
+  it('refuse what is cut short wherever that is, and read nothing beyond', () => {
+    const [answer] = fc.sample(anyAnswer, { numRuns: 1, seed: 3 });
+    if (answer === undefined) throw new Error('nothing was drawn');
+    const sent = asSent([{ id: 1, answer, terms: answer }]);
+    const silent = { keyOf: () => 'k', got: () => {}, written: () => {}, failed: () => {} };
+    let refused = 0;
+    for (let bytes = 1; bytes < sent.length; bytes++) {
+      try {
+        takeAnswers(sent.subarray(0, bytes), pipeline.responseDeserialize, silent);
+      } catch {
+        refused++;
+      }
+    }
+    // Between two fields a message may end.
+    expect(refused).toBeGreaterThan(sent.length - 4);
+  });
+});

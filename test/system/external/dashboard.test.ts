@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ClusterHandle } from '../../../src/client/cluster-handle.ts';
+import { ProcessCluster, placeOf } from '../process-cluster.ts';
+
+const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;
+if (!hasPrometheus) console.warn("SKIPPED: the dashboard's queries need Prometheus (Debian's prometheus)");
+
+interface Panel {
+  readonly title: string;
+  readonly targets: ReadonlyArray<{ readonly expr: string }>;
+}
+
+const { panels } = JSON.parse(readFileSync('deploy/grafana/dashboards/meridian.json', 'utf8')) as {
+  readonly panels: readonly Panel[];
+};
+/** As Grafana fills them in: all nodes, and four scrapes. */
+const queries = panels.flatMap(({ title, targets }) =>
+  targets.map(({ expr }) => ({ title, query: expr.replaceAll('$node', '.*').replaceAll('$__rate_interval', '4s') })),
+);
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+describe.skipIf(!hasPrometheus)('each query of the dashboard, asked of a Prometheus beside a running cluster', () => {
+  const cluster = new ProcessCluster();
+  const clients: ClusterHandle[] = [];
+  let prometheus: ChildProcess | undefined;
+  let base: string;
+
+  beforeAll(async () => {
+    // Origins say to each other where they are reached, which port 0 does not tell.
+    const [listen, peerListen] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+    const one = await cluster.start('origin', 'iad', { listen });
+    const two = await cluster.start('origin', 'fra', { listen: peerListen, flags: ['--peer', listen] });
+    const upstream = ['--upstream', placeOf(one.grpc)];
+    // It cannot keep all that is read of it, so it evicts.
+    const small = ['--cache-memory', '64KiB', '--cache-disk', '256KiB'];
+    const cache = await cluster.start('edge', 'sin', { flags: [...upstream, ...small] });
+    const copy = await cluster.start('edge', 'gru', {
+      flags: [...upstream, '--replicate', '*'],
+    });
+    const nodes = [one, two, cache, copy];
+    clients.push(...nodes.map((node) => cluster.connect(node)));
+    await clients[0]?.namespaces.create('flags');
+    const targets = nodes.map(({ http }, index) => ({
+      targets: [placeOf(http)],
+      labels: { node: ['iad', 'fra', 'sin', 'gru'][index], role: index < 2 ? 'origin' : 'edge' },
+    }));
+    const jobs = [{ job_name: 'meridian', static_configs: targets }];
+    const file = join(cluster.folder, 'prometheus.yml');
+    writeFileSync(file, JSON.stringify({ global: { scrape_interval: '1s' }, scrape_configs: jobs }));
+    const webListen = `127.0.0.1:${await freePort()}`;
+    base = `http://${webListen}`;
+    const storage = join(cluster.folder, 'prometheus');
+    const flags = [`--config.file=${file}`, `--storage.tsdb.path=${storage}`, `--web.listen-address=${webListen}`];
+    prometheus = spawn('prometheus', flags, { stdio: 'ignore' });
+  });
+
+  afterAll(async () => {
+    if (prometheus !== undefined) {
+      const ended = once(prometheus, 'exit');
+      prometheus.kill();
+      await ended;
+    }
+    await cluster.close();
+  });
+
+  /** Writes of one key at both origins, one that is refused, and reads of many at the edges. */
+  async function use(round: number): Promise<void> {
+    const [one, two, ...edges] = clients.map((client) => client.namespace('flags'));
+    await Promise.all([one?.put('same', `a${round}`), two?.put('same', `b${round}`)]);
+    await one?.put('same', 'c', { ifAbsent: true }).catch(() => undefined);
+    const keys = Array.from({ length: 20 }, (_, index) => `key${index + 20 * (round % 20)}`);
+    await Promise.all(keys.map((key) => one?.put(key, 'v'.repeat(4000))));
+    for (const edge of edges) await Promise.all(keys.map((key) => edge.get(key)));
+  }
+
+  async function found(query: string): Promise<number> {
+    const answer = await fetch(`${base}/api/v1/query?query=${encodeURIComponent(query)}`);
+    const { data } = (await answer.json()) as { readonly data?: { readonly result: readonly unknown[] } };
+    return data?.result.length ?? 0;
+  }
+
+  it('finds data', async () => {
+    let round = 0;
+    const empty = async () => {
+      await use(round++);
+      const counts = await Promise.all(queries.map(({ query }) => found(query).catch(() => 0)));
+      return queries.filter((_, index) => counts[index] === 0);
+    };
+    await expect.poll(empty, { timeout: 120_000, interval: 200 }).toEqual([]);
+  });
+});
