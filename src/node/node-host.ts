@@ -1,4 +1,4 @@
-import type { Address } from '../config/option.ts';
+import type { Address, MappedDatabase } from '../config/option.ts';
 import { HttpListener } from '../http/http-listener.ts';
 import { NodeRoutes } from '../http/node-routes.ts';
 import { BindingSurface } from '../http/workers/binding-surface.ts';
@@ -6,8 +6,11 @@ import { RestSurface } from '../http/workers/rest-surface.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
+import { MeridianError } from '../model/errors.ts';
 import { limits } from '../model/limits.ts';
+import { registryNamespace } from '../model/namespace.ts';
 import type { Upstream } from '../model/upstream.ts';
+import { RespListener } from '../resp/resp-listener.ts';
 import { RpcServer } from '../rpc/server/rpc-server.ts';
 import { AnswerRoom } from '../runtime/answer-room.ts';
 import type { ExpiryClock } from '../runtime/clock.ts';
@@ -16,6 +19,7 @@ import { UploadRoom } from '../runtime/upload-room.ts';
 import type { Closing } from './closing.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
+import { softwareVersion } from './software-version.ts';
 
 export interface NodeHostOptions {
   readonly outside: Outside;
@@ -26,6 +30,11 @@ export interface NodeHostOptions {
   readonly expiryClock: ExpiryClock;
   readonly listen: Address;
   readonly http: Address;
+  /** Unset = no Redis protocol. */
+  readonly redis?: Address | undefined;
+  readonly redisDatabases: readonly MappedDatabase[];
+  /** Of an edge: milliseconds past a read's bound that it serves while it refreshes. */
+  readonly staleWhileRevalidateMs?: number;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
   /** Of each listener, idle ones too. */
@@ -74,15 +83,51 @@ export async function hostNode(upstream: Upstream, options: NodeHostOptions): Pr
   closing.add('HTTP listener', () => listener.stop(drainTimeoutMs));
   const grpcAddress = await server.start(listen.host, listen.port);
   closing.add('gRPC listener', () => server.stop(drainTimeoutMs));
+  const redisAddress = await startRedis(upstream, options, { rooms, connections });
   return {
     grpcAddress,
     httpAddress,
+    ...(redisAddress === undefined ? {} : { redisAddress }),
     ready: async () => (await statusOrNone())?.ready === true,
     stop: () => {
       routes.drain();
       return closing.close();
     },
   };
+}
+
+/** Where it listens; undefined where nobody asked for it. */
+async function startRedis(
+  upstream: Upstream,
+  { redis, redisDatabases, outside, metrics, closing, ...options }: NodeHostOptions,
+  shared: { readonly rooms: Rooms; readonly connections: ReturnType<typeof connectionsOf> },
+): Promise<string | undefined> {
+  if (redis === undefined) return undefined;
+  const { requestTimeoutMs, drainTimeoutMs, staleWhileRevalidateMs = 0 } = options;
+  const listener = new RespListener({
+    ...{ ...outside, upstream, requestTimeoutMs, staleWhileRevalidateMs, rooms: shared.rooms, ...shared.connections },
+    observer: metrics.forResp(),
+    version: softwareVersion(),
+    databases: databasesOf(redisDatabases),
+  });
+  const address = await listener.start(redis.host, redis.port);
+  closing.add('Redis listener', () => listener.stop(drainTimeoutMs));
+  return address;
+}
+
+/** @throws INVALID_ARGUMENT where a number stands for two namespaces, or for the registry */
+function databasesOf(mapped: readonly MappedDatabase[]): ReadonlyMap<number, string> {
+  const databases = new Map<number, string>();
+  for (const { number, namespace } of mapped) {
+    const isTwice = databases.has(number);
+    if (!isTwice && namespace !== registryNamespace) {
+      databases.set(number, namespace);
+      continue;
+    }
+    const why = isTwice ? `names database ${number} twice` : 'names the registry, which is no namespace to read or write';
+    throw new MeridianError('INVALID_ARGUMENT', `--redis-database ${why}`, { reason: 'bad-option' });
+  }
+  return databases;
 }
 
 function connectionsOf({ connectionsMax, connectionsPerAddressMax: perAddress }: NodeHostOptions) {
