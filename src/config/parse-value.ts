@@ -69,7 +69,12 @@ export function expectation(option: Option): string {
 /** How kinds are named in help and in the README. */
 export function kindName({ kind }: Option): string {
   if (typeof kind === 'object') return kind.oneOf.join(' | ');
-  const names: Partial<Record<Kind, string>> = { address: 'host:port', location: 'north,east', range: 'title/prefix*', database: 'n=title' };
+  const names: Partial<Record<Kind, string>> = {
+    address: 'host:port',
+    location: 'north,east',
+    range: 'title/prefix*',
+    database: 'n=title',
+  };
   return kind === 'values' ? 'all | inline:SIZE | none' : (names[kind] ?? kind);
 }
 

@@ -124,7 +124,9 @@ function databasesOf(mapped: readonly MappedDatabase[]): ReadonlyMap<number, str
       databases.set(number, namespace);
       continue;
     }
-    const why = isTwice ? `names database ${number} twice` : 'names the registry, which is no namespace to read or write';
+    const why = isTwice
+      ? `names database ${number} twice`
+      : 'names the registry, which is no namespace to read or write';
     throw new MeridianError('INVALID_ARGUMENT', `--redis-database ${why}`, { reason: 'bad-option' });
   }
   return databases;

@@ -13,10 +13,10 @@ import type { Position } from '../model/position.ts';
 import { emptySession, type Session, sessionAfterAnswer, sessionAfterRecord } from '../model/session.ts';
 import type { Stamp } from '../model/stamp.ts';
 import type { Upstream } from '../model/upstream.ts';
+import type { Held } from '../runtime/answer-room.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
-import type { Held } from '../runtime/answer-room.ts';
 import type { Rooms } from '../runtime/rooms.ts';
 import type { Semaphore } from '../runtime/semaphore.ts';
 import { commandCall, type OpenCalls } from './command-call.ts';
@@ -183,7 +183,12 @@ export class Client {
    * 0 where none is. What they hold is the caller's to release.
    * @throws RespError STALE; RESOURCE_EXHAUSTED; INVALID_ARGUMENT where the values are too large together
    */
-  async readAll<T>(keys: readonly string[], pick: (answer: GetAnswer) => T, bytesMax: number, call: Call): Promise<Held<T[]>> {
+  async readAll<T>(
+    keys: readonly string[],
+    pick: (answer: GetAnswer) => T,
+    bytesMax: number,
+    call: Call,
+  ): Promise<Held<T[]>> {
     const { answers } = this.parts.rooms;
     const { caller } = this.channel;
     const namespace = this.namespace;
@@ -290,8 +295,7 @@ function noNamespace(): RespError {
 }
 
 function stale({ bound }: Pick<GetAnswer, 'bound'>): RespError {
-  const age =
-    bound === undefined ? 'nobody knows how old it is' : `it may be ${Math.ceil(bound.boundMs)} ms old`;
+  const age = bound === undefined ? 'nobody knows how old it is' : `it may be ${Math.ceil(bound.boundMs)} ms old`;
   return new RespError(`STALE what this node holds is past what is accepted: ${age}`, 'stale');
 }
 

@@ -300,10 +300,13 @@ export class Connection {
     const socket = this.#socket;
     const last = chunks.length - 1;
     if (last < 0) return;
+    const sent = () => {
+      for (const release of releases) release();
+    };
     if (last > 0) socket.cork();
     for (const [index, chunk] of chunks.entries()) {
-      if (index < last || releases.length === 0) socket.write(chunk);
-      else socket.write(chunk, () => releases.forEach((release) => release()));
+      if (index === last && releases.length > 0) socket.write(chunk, sent);
+      else socket.write(chunk);
     }
     if (last > 0) socket.uncork();
     if (socket.writableNeedDrain) this.#untakenTimer ??= this.#cutUntaken(socket.bytesWritten - socket.writableLength);
@@ -312,9 +315,13 @@ export class Connection {
   /** Whether more is read, and what is waited for. */
   #settle(): void {
     const socket = this.#socket;
+    for (const relieve of this.#relieved.splice(0)) relieve();
     const isOver = this.#turns.length === 0;
     const isHeldBack = this.#isRoomless || this.#waiting !== undefined || !this.#mayTake();
-    if (isOver && (this.#isEnding || (this.#isInputOver && !isHeldBack))) return this.#hangUp();
+    if (isOver && (this.#isEnding || (this.#isInputOver && !isHeldBack))) {
+      this.#hangUp();
+      return;
+    }
     if (isHeldBack) socket.pause();
     else if (socket.isPaused()) socket.resume();
     this.#stallTimer?.cancel();
@@ -323,7 +330,6 @@ export class Connection {
       this.#isBusy = false;
       this.#parts.idle(socket);
     }
-    if (this.#relieved.length > 0) for (const relieve of this.#relieved.splice(0)) relieve();
   }
 
   #hangUp(): void {

@@ -167,7 +167,9 @@ export class Tracking {
   #look(): Timer {
     const { clock } = this.#client.parts;
     return clock.timer(bounds.lookMs, () => {
-      const over = [...this.#expiring].filter(([, atSeconds]) => atSeconds * 1000 <= clock.wallMs()).map(([key]) => key);
+      const over = [...this.#expiring]
+        .filter(([, atSeconds]) => atSeconds * 1000 <= clock.wallMs())
+        .map(([key]) => key);
       for (const key of over) this.#expiring.delete(key);
       if (over.length > 0) void this.#invalidate(over);
       this.#timer = this.#expiring.size === 0 ? undefined : this.#look();

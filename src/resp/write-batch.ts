@@ -38,7 +38,8 @@ export class WriteBatch {
     }
     if (mutations === undefined) return 'not-plain';
     const bytes = mutations.reduce((sum, one) => sum + (one.kind === 'put' ? one.value.byteLength : 0), 0);
-    const isFull = this.#mutations.length + mutations.length > bounds.mutationsMax || this.#bytes + bytes > bounds.bytesMax;
+    const isFull =
+      this.#mutations.length + mutations.length > bounds.mutationsMax || this.#bytes + bytes > bounds.bytesMax;
     if (isFull && this.#commands.length > 0) return 'full';
     this.#mutations.push(...mutations);
     this.#bytes += bytes;

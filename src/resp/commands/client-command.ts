@@ -4,8 +4,8 @@ import { ok, type Reply, RespError } from '../protocol/reply.ts';
 import { syntaxError, wrongArity } from '../resp-error.ts';
 import { Tracking } from '../tracking.ts';
 import { wordOf } from './arguments.ts';
-import type { Args } from './command.ts';
 import { checkedName } from './client-name.ts';
+import type { Args } from './command.ts';
 
 /** Prefixes that one client tracks. */
 const prefixesMax = 64;
@@ -68,7 +68,9 @@ async function tracking(client: Client, args: Args): Promise<Reply> {
   }
   if (state !== 'ON') throw syntaxError();
   if (client.protocol === 2) {
-    throw refused('CLIENT TRACKING needs RESP3 (HELLO 3): its messages are of that protocol, and REDIRECT is not supported');
+    throw refused(
+      'CLIENT TRACKING needs RESP3 (HELLO 3): its messages are of that protocol, and REDIRECT is not supported',
+    );
   }
   if (!isBroadcast) throw refused('CLIENT TRACKING is supported with BCAST alone');
   const { namespace } = client;
@@ -87,7 +89,8 @@ function trackingOptions(args: Args): { readonly isBroadcast: boolean; readonly 
   for (let at = 3; at < args.length; at++) {
     const word = wordOf(args[at]);
     if (word === 'BCAST') isBroadcast = true;
-    else if (word === 'PREFIX' && at + 1 < args.length) prefixes.push(strictText(args[++at] ?? Buffer.alloc(0), 'a prefix'));
+    else if (word === 'PREFIX' && at + 1 < args.length)
+      prefixes.push(strictText(args[++at] ?? Buffer.alloc(0), 'a prefix'));
     else if (['REDIRECT', 'OPTIN', 'OPTOUT', 'NOLOOP'].includes(word)) {
       throw refused(`CLIENT TRACKING does not support ${word}`);
     } else throw syntaxError();

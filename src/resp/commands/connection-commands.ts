@@ -5,9 +5,9 @@ import type { Client } from '../client.ts';
 import { ok, type Reply, RespError, Status } from '../protocol/reply.ts';
 import { syntaxError, wrongArity } from '../resp-error.ts';
 import { integerOf, wordOf } from './arguments.ts';
-import type { Args, CommandSpec, Run } from './command.ts';
 import { clientCommand } from './client-command.ts';
 import { checkedName } from './client-name.ts';
+import type { Args, CommandSpec, Run } from './command.ts';
 
 const pong = new Status('PONG');
 

@@ -3,7 +3,7 @@ import type { Client } from '../client.ts';
 import { type Reply, RespError } from '../protocol/reply.ts';
 import { integerOf, keyOf, wordOf } from './arguments.ts';
 import type { Args, CommandSpec, Run } from './command.ts';
-import { endOf, type Lifetime, lifetimeOf, type LifetimeWord } from './lifetime.ts';
+import { endOf, type Lifetime, type LifetimeWord, lifetimeOf } from './lifetime.ts';
 import { get } from './reads.ts';
 import { rewrite, withExpiry } from './rewrite.ts';
 import { getexLifetime } from './set-options.ts';

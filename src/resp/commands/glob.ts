@@ -3,7 +3,9 @@ import { textOfUtf8 } from '../../model/text.ts';
 /** What a character of a pattern matches; `*` matches any number of any. */
 type Part = '*' | ((byte: number) => boolean);
 
-const [asterisk, question, openBracket, closeBracket, backslash, caret, dash] = [0x2a, 0x3f, 0x5b, 0x5d, 0x5c, 0x5e, 0x2d];
+const [asterisk, question, openBracket, closeBracket, backslash, caret, dash] = [
+  0x2a, 0x3f, 0x5b, 0x5d, 0x5c, 0x5e, 0x2d,
+];
 
 export interface Glob {
   /** The text that every key that matches begins with. */
@@ -43,13 +45,17 @@ export function parseGlob(pattern: Uint8Array): Glob {
   }
   return {
     prefix: wholeText(literal),
-    isPrefixAlone: parts.length === literal.length + 1 && parts.at(-1) === '*' && textOfUtf8(Buffer.from(literal)) !== undefined,
+    isPrefixAlone:
+      parts.length === literal.length + 1 && parts.at(-1) === '*' && textOfUtf8(Buffer.from(literal)) !== undefined,
     matches: (key) => matchesParts(Buffer.from(key), parts),
   };
 }
 
 /** One byte out of several, from behind the bracket on; a class that does not end reaches to the pattern's end. */
-function parseClass(pattern: Uint8Array, from: number): { readonly matches: (byte: number) => boolean; readonly end: number } {
+function parseClass(
+  pattern: Uint8Array,
+  from: number,
+): { readonly matches: (byte: number) => boolean; readonly end: number } {
   let at = from;
   const isNegated = pattern[at] === caret;
   if (isNegated) at++;

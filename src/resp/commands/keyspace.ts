@@ -101,7 +101,10 @@ function keys(client: Client, args: Args): Promise<Reply> {
     for await (const page of pages(client, glob.prefix, call)) {
       found.push(...matching(page, glob));
       if (found.length <= bounds.keysMax) continue;
-      throw new RespError(`ERR KEYS answers at most ${bounds.keysMax} keys, and there are more: use SCAN`, 'too-many-keys');
+      throw new RespError(
+        `ERR KEYS answers at most ${bounds.keysMax} keys, and there are more: use SCAN`,
+        'too-many-keys',
+      );
     }
     return found;
   });

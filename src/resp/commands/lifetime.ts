@@ -23,14 +23,24 @@ export interface LifetimeWord {
 }
 
 /** As SET and its like take it: above zero. @throws RespError */
-export function positiveLifetime(bytes: Buffer | undefined, word: LifetimeWord, command: string, nowMs: number): Lifetime {
+export function positiveLifetime(
+  bytes: Buffer | undefined,
+  word: LifetimeWord,
+  command: string,
+  nowMs: number,
+): Lifetime {
   const amount = integerOf(bytes);
   if (amount <= 0) throw invalidExpiry(command);
   return lifetimeOf(amount, word, command, nowMs);
 }
 
 /** As EXPIRE and its like take it: what is not above zero is past. @throws RespError where it is too late */
-export function lifetimeOf(amount: number, { unitMs, isRelative }: LifetimeWord, command: string, nowMs: number): Lifetime {
+export function lifetimeOf(
+  amount: number,
+  { unitMs, isRelative }: LifetimeWord,
+  command: string,
+  nowMs: number,
+): Lifetime {
   const seconds = Math.ceil((amount * unitMs) / 1000);
   const atSeconds = isRelative ? Math.ceil(nowMs / 1000) + seconds : seconds;
   if (atSeconds > limits.expirySecondsMax) throw invalidExpiry(command);

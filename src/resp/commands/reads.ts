@@ -107,7 +107,13 @@ export const readCommands: readonly CommandSpec[] = [
     expiryOf(1000),
   ),
   read(
-    { name: 'pexpiretime', arity: 2, group: 'generic', since: '7.0.0', summary: 'Milliseconds since 1970 of the expiry.' },
+    {
+      name: 'pexpiretime',
+      arity: 2,
+      group: 'generic',
+      since: '7.0.0',
+      summary: 'Milliseconds since 1970 of the expiry.',
+    },
     expiryOf(1),
   ),
 ];

@@ -1,6 +1,6 @@
+import { isMeridianError } from '../../model/errors.ts';
 import type { Mutation, PutMutation } from '../../model/key-value.ts';
 import type { LiveRecord } from '../../model/record.ts';
-import { isMeridianError } from '../../model/errors.ts';
 import { sleep } from '../../runtime/clock.ts';
 import type { Client } from '../client.ts';
 import { HeldValue, type Reply, RespError } from '../protocol/reply.ts';
