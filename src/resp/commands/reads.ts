@@ -18,7 +18,7 @@ export function isFound({ record }: GetAnswer): boolean {
   return record?.kind === 'live';
 }
 
-export function valueOf(answer: GetAnswer): Reply {
+export function foundValue(answer: GetAnswer): Reply {
   return liveOf(answer)?.value ?? null;
 }
 
@@ -75,7 +75,7 @@ function expiryOf(unitMs: number): Run {
 export function get(client: Client, args: Args): Reply | Promise<Reply> {
   const key = keyOf(args[1]);
   const answer = client.peek(key);
-  return answer === undefined ? client.get(key, valueOf) : valueOf(answer);
+  return answer === undefined ? client.get(key, foundValue) : foundValue(answer);
 }
 
 function read(about: Omit<CommandAbout, 'flags' | 'keys'> & Partial<CommandAbout>, run: Run): CommandSpec {
@@ -86,7 +86,7 @@ export const readCommands: readonly CommandSpec[] = [
   read({ name: 'get', arity: 2, group: 'string', since: '1.0.0', summary: 'The value of a key.' }, get),
   read(
     { name: 'mget', arity: -2, keys: [1, -1, 1], group: 'string', since: '1.0.0', summary: 'The values of keys.' },
-    readSeveral(valueOf, replyBytesMax, (values) => values),
+    readSeveral(foundValue, replyBytesMax, (values) => values),
   ),
   read(
     { name: 'strlen', arity: 2, group: 'string', since: '2.2.0', summary: 'The bytes of a value.' },
