@@ -1,7 +1,7 @@
 import { syntaxError } from '../resp-error.ts';
 import { wordOf } from './arguments.ts';
 import type { Args } from './command.ts';
-import { type Lifetime, lifetimeWords, positiveLifetime } from './lifetime.ts';
+import { type Lifetime, type LifetimeWord, lifetimeWords, positiveLifetime } from './lifetime.ts';
 
 export interface SetOptions {
   readonly condition?: 'absent' | 'present';
@@ -16,19 +16,21 @@ const plain: SetOptions = { keepsLifetime: false, getsOld: false };
 export function setOptionsOf(args: Args, nowMs: number): SetOptions {
   if (args.length === 3) return plain;
   let condition: SetOptions['condition'];
-  let lifetime: Lifetime | undefined;
+  let timed: readonly [word: LifetimeWord, amount: Buffer | undefined] | undefined;
   let [keepsLifetime, getsOld] = [false, false];
   for (let at = 3; at < args.length; at++) {
     const word = wordOf(args[at]);
-    const timed = lifetimeWords.get(word);
-    if (timed !== undefined && at + 1 < args.length && lifetime === undefined && !keepsLifetime) {
-      lifetime = positiveLifetime(args[++at], timed, 'set', nowMs);
+    const unit = lifetimeWords.get(word);
+    if (unit !== undefined && at + 1 < args.length && (timed?.[0] ?? unit) === unit && !keepsLifetime) {
+      timed = [unit, args[++at]];
     } else if ((word === 'NX' || word === 'XX') && (condition ?? conditions[word]) === conditions[word]) {
       condition = conditions[word];
-    } else if (word === 'KEEPTTL' && lifetime === undefined) keepsLifetime = true;
+    } else if (word === 'KEEPTTL' && timed === undefined) keepsLifetime = true;
     else if (word === 'GET') getsOld = true;
     else throw syntaxError();
   }
+  // Only now: what is no option at all is complained of first.
+  const lifetime = timed && positiveLifetime(timed[1], timed[0], 'set', nowMs);
   return {
     keepsLifetime,
     getsOld,
