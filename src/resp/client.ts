@@ -149,7 +149,7 @@ export class Client {
    * read of one key: what is undefined here goes through `get`.
    */
   peek(key: string): GetAnswer | undefined {
-    const answer = peekAt(this.parts.upstream, this.#request(key, {}));
+    const answer = peekAt(this.parts.upstream, this.#requestAsChosen(key));
     if (answer === undefined || answer.past || valueBytesOf(answer) >= largeBytesMin) return undefined;
     this.#saw(answer, this.#session);
     this.tracking?.saw(answer);
@@ -248,6 +248,13 @@ export class Client {
 
   #request(key: string, terms: ReadTerms): GetRequest {
     return { ...this.#options(terms), key };
+  }
+
+  /** As `#request` without terms, for every read: spreading objects took a tenth of a hot pipeline's time. */
+  #requestAsChosen(key: string): GetRequest {
+    const { namespace, maxStalenessMs } = this;
+    const session = this.#session;
+    return maxStalenessMs === undefined ? { namespace, session, key } : { namespace, session, key, maxStalenessMs };
   }
 
   #options({ maxStalenessMs = this.maxStalenessMs, atOrigin = false }: ReadTerms): ReadOptions {

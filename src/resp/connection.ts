@@ -250,6 +250,7 @@ export class Connection {
   }
 
   #answerTurns(): void {
+    if (this.#turns.length === 0) return;
     let answered = 0;
     for (const { reply } of this.#turns) {
       if (reply === undefined) break;
@@ -296,26 +297,27 @@ export class Connection {
   }
 
   #flush(): void {
+    if (this.#parts.writer.bytes === 0) return;
     const { chunks, releases } = this.#parts.writer.take();
     const socket = this.#socket;
-    const last = chunks.length - 1;
-    if (last < 0) return;
     const sent = () => {
       for (const release of releases) release();
     };
+    const last = chunks.length - 1;
     if (last > 0) socket.cork();
-    for (const [index, chunk] of chunks.entries()) {
-      if (index === last && releases.length > 0) socket.write(chunk, sent);
-      else socket.write(chunk);
+    for (let index = 0; index <= last; index++) {
+      if (index === last && releases.length > 0) socket.write(chunks[index] ?? '', sent);
+      else socket.write(chunks[index] ?? '');
     }
     if (last > 0) socket.uncork();
+    this.#parts.writer.handedOn(socket.writableLength === 0);
     if (socket.writableNeedDrain) this.#untakenTimer ??= this.#cutUntaken(socket.bytesWritten - socket.writableLength);
   }
 
   /** Whether more is read, and what is waited for. */
   #settle(): void {
     const socket = this.#socket;
-    for (const relieve of this.#relieved.splice(0)) relieve();
+    if (this.#relieved.length > 0) for (const relieve of this.#relieved.splice(0)) relieve();
     const isOver = this.#turns.length === 0;
     const isHeldBack = this.#isRoomless || this.#waiting !== undefined || !this.#mayTake();
     if (isOver && (this.#isEnding || (this.#isInputOver && !isHeldBack))) {

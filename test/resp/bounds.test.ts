@@ -11,6 +11,8 @@ import { aCall, openOrigin, roomsOf } from '../rpc/loopback.ts';
 import { encodeCommand, type ServedResp, serveResp } from './served.ts';
 
 let origin: Origin;
+/** Also on a machine that does much else. */
+const eventually = <T>(look: () => T, interval = 20) => expect.poll(look, { interval, timeout: 20_000 });
 const closing: Array<() => Promise<unknown>> = [];
 
 beforeEach(async () => {
@@ -117,16 +119,16 @@ describe('a pipeline', () => {
     await put('k', 'v');
     // What may be large is read a few at a time: from the first answer on it is known to be small.
     client.socket.write(encodeCommand(['GET', 'k']));
-    await expect.poll(() => state.asked).toBe(1);
+    await eventually(() => state.asked).toBe(1);
     state.finish.shift()?.();
     expect(await client.reply()).toBe('v');
     state.asked = 0;
     client.socket.write(Buffer.concat(Array.from({ length: 100 }, () => encodeCommand(['GET', 'k']))));
     client.socket.write(encodeCommand(['PING']));
-    await expect.poll(() => state.asked).toBe(64);
+    await eventually(() => state.asked).toBe(64);
     state.finish[63]?.();
     for (const finish of state.finish.slice(0, 63)) finish();
-    await expect.poll(() => state.asked).toBe(100);
+    await eventually(() => state.asked).toBe(100);
     for (const finish of state.finish.slice(64)) finish();
     const replies = [];
     for (let n = 0; n < 101; n++) replies.push(await client.reply());
@@ -146,11 +148,11 @@ describe('a pipeline', () => {
         ].map(encodeCommand),
       ),
     );
-    await expect.poll(() => state.finish.length).toBe(1);
+    await eventually(() => state.finish.length).toBe(1);
     state.finish[0]?.();
     expect(await client.reply()).toBe('old');
     expect(await client.reply()).toBe('+OK');
-    await expect.poll(() => state.finish.length).toBe(2);
+    await eventually(() => state.finish.length).toBe(2);
     state.finish[1]?.();
     expect(await client.reply()).toBe('new');
   });
@@ -186,12 +188,34 @@ describe('a pipeline', () => {
     const count = 600;
     client.socket.write(Buffer.concat(Array.from({ length: count }, () => encodeCommand(['GET', 'k']))));
     let before = -1;
-    await expect
-      .poll(() => (asked > 0 && asked === before ? 'still' : String((before = asked))), { interval: 300 })
-      .toBe('still');
+    const standsStill = () => {
+      const isStill = asked > 0 && asked === before;
+      before = asked;
+      return isStill;
+    };
+    await eventually(standsStill, 300).toBe(true);
     expect(asked).toBeLessThan(count / 2);
     client.socket.resume();
     for (let n = 0; n < count; n++) expect(await client.reply()).toHaveLength(50_000);
+  });
+});
+
+describe('replies', () => {
+  it('are each client’s own and whole, however slowly one takes them', async () => {
+    const served = await serve();
+    const [slow, quick] = [await served.connect(), await served.connect()];
+    const names = Array.from({ length: 400 }, (_, n) => `key ${n} `);
+    await quick.pipeline(...names.map((name) => ['SET', name, name.repeat(1000)]));
+    slow.socket.pause();
+    slow.socket.write(Buffer.concat(names.map((name) => encodeCommand(['GET', name]))));
+    for (let round = 0; round < 200; round++) {
+      expect(await quick.ask('ECHO', `round ${round} `.repeat(500))).toBe(`round ${round} `.repeat(500));
+    }
+    slow.socket.resume();
+    for (const name of names) {
+      expect(await slow.reply()).toBe(name.repeat(1000));
+      expect(await quick.ask('ECHO', 'x'.repeat(3000))).toHaveLength(3000);
+    }
   });
 });
 
@@ -208,7 +232,7 @@ describe('connections', () => {
     expect(await third.reply()).toBe('Error: ERR max number of clients reached');
     expect(served.rejected).toEqual(['too-many-connections']);
     second.socket.write(encodeCommand(['GET', 'k']));
-    await expect.poll(() => state.asked).toBe(1);
+    await eventually(() => state.asked).toBe(1);
     aheadMs = 5000;
     const fourth = await served.connect();
     expect(await fourth.ask('PING')).toBe('+PONG');
@@ -231,7 +255,7 @@ describe('connections', () => {
     expect(await idle.ask('PING')).toBe('+PONG');
     await put('k', 'v');
     busy.socket.write(encodeCommand(['GET', 'k']));
-    await expect.poll(() => state.asked).toBe(1);
+    await eventually(() => state.asked).toBe(1);
     const stopped = served.listener.stop(20_000);
     await idle.closed();
     state.finish[0]?.();
@@ -245,7 +269,7 @@ describe('connections', () => {
     const served = await serve(state.upstream);
     const busy = await served.connect();
     busy.socket.write(encodeCommand(['GET', 'k']));
-    await expect.poll(() => state.asked).toBe(1);
+    await eventually(() => state.asked).toBe(1);
     await served.listener.stop(50);
     await busy.closed();
   });
@@ -263,10 +287,10 @@ describe('memory', () => {
     const value = Buffer.alloc(3 * 1024 * 1024);
     const clients = await Promise.all([served.connect(), served.connect(), served.connect()]);
     for (const { socket } of clients) socket.write(encodeCommand(['SET', 'k', value]));
-    await expect.poll(() => finish.length).toBe(2);
+    await eventually(() => finish.length).toBe(2);
     expect(rooms.uploads.values.bytesInUse).toBeGreaterThan(2 * value.length);
     for (const done of finish.splice(0)) done();
-    await expect.poll(() => finish.length).toBe(1);
+    await eventually(() => finish.length).toBe(1);
     finish[0]?.();
     expect(await Promise.all(clients.map((client) => client.reply()))).toEqual(['+OK', '+OK', '+OK']);
     expect(rooms.uploads.values.bytesInUse).toBe(0);
@@ -277,10 +301,10 @@ describe('memory', () => {
     const served = await serve(origin, { rooms, requestTimeoutMs: 200 });
     const [stalled, gone] = [await served.connect(), await served.connect()];
     for (const { socket } of [stalled, gone]) socket.write('*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\nabc');
-    await expect.poll(() => rooms.uploads.values.bytesInUse).toBeGreaterThan(2_000_000);
+    await eventually(() => rooms.uploads.values.bytesInUse).toBeGreaterThan(2_000_000);
     gone.socket.destroy();
     await stalled.closed();
-    await expect.poll(() => rooms.uploads.values.bytesInUse).toBe(0);
+    await eventually(() => rooms.uploads.values.bytesInUse).toBe(0);
     expect(served.rejected).toContain('stalled');
   });
 
@@ -290,12 +314,12 @@ describe('memory', () => {
     await put('k', Buffer.alloc(8 * 1024 * 1024));
     const [taking, gone] = [await served.connect(), await served.connect()];
     expect(await taking.ask('GET', 'k')).toHaveLength(8 * 1024 * 1024);
-    await expect.poll(() => rooms.answers.bytesLeaving).toBe(0);
+    await eventually(() => rooms.answers.bytesLeaving).toBe(0);
     gone.socket.pause();
     gone.socket.write(encodeCommand(['GET', 'k']));
-    await expect.poll(() => rooms.answers.bytesLeaving).toBeGreaterThan(0);
+    await eventually(() => rooms.answers.bytesLeaving).toBeGreaterThan(0);
     gone.socket.destroy();
-    await expect.poll(() => rooms.answers.bytesLeaving).toBe(0);
+    await eventually(() => rooms.answers.bytesLeaving).toBe(0);
   });
 
   it('is given back by a client that takes nothing of its replies', async () => {
@@ -305,7 +329,7 @@ describe('memory', () => {
     const client = await served.connect();
     client.socket.pause();
     client.socket.write(encodeCommand(['GET', 'k']));
-    await expect.poll(() => served.rejected, { timeout: 10_000 }).toContain('untaken-replies');
-    await expect.poll(() => rooms.answers.bytesLeaving).toBe(0);
+    await eventually(() => served.rejected).toContain('untaken-replies');
+    await eventually(() => rooms.answers.bytesLeaving).toBe(0);
   });
 });

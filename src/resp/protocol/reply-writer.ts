@@ -2,7 +2,8 @@ import { HeldValue, Push, type Reply, RespError, Several, Status } from './reply
 
 export type Protocol = 2 | 3;
 
-const scratchBytes = 64 * 1024;
+/** Of one block: twice what a connection gathers before it sends. */
+const blockBytes = 128 * 1024;
 /** Larger values are handed to the socket as they are, without a copy. */
 const copiedBytesMax = 16 * 1024;
 /** More than any header, number or end of line takes. */
@@ -22,17 +23,24 @@ export interface Written {
 /**
  * Encodes the replies of one turn one behind the other, so that they leave in one write. All connections of a listener
  * share one: whoever writes takes what it wrote before anybody else is run.
+ *
+ * The block that replies are written into is used again once the system has taken all of it, which it mostly does at
+ * once: with fresh memory for each write a pipeline of hot reads took twice the CPU (redis-benchmark -t get -P 16).
  */
 export class ReplyWriter {
-  readonly #scratch = Buffer.allocUnsafeSlow(scratchBytes);
+  #block = Buffer.allocUnsafeSlow(blockBytes);
+  /** What stands before it was taken. */
+  #from = 0;
   #at = 0;
+  /** Some of the block is still to be sent. */
+  #isLent = false;
   #chunks: Uint8Array[] = [];
   #chunksBytes = 0;
   #releases: Array<() => void> = [];
 
   /** Bytes written and not taken yet. */
   get bytes(): number {
-    return this.#chunksBytes + this.#at;
+    return this.#chunksBytes + this.#at - this.#from;
   }
 
   write(reply: Reply, protocol: Protocol): void {
@@ -63,6 +71,14 @@ export class ReplyWriter {
     return written;
   }
 
+  /** What was taken was handed on; `isSent`: the system has it, and its memory is free. */
+  handedOn(isSent: boolean): void {
+    if (!isSent) this.#isLent = true;
+    if (this.#isLent || this.#from !== this.#at) return;
+    this.#from = 0;
+    this.#at = 0;
+  }
+
   #all(kind: string, replies: readonly Reply[], protocol: Protocol): void {
     this.#head(kind, replies.length);
     for (const reply of replies) this.write(reply, protocol);
@@ -79,15 +95,15 @@ export class ReplyWriter {
 
   #head(kind: string, count: number): void {
     this.#roomFor(headBytesMax);
-    this.#at += this.#scratch.write(`${kind}${count}\r\n`, this.#at, 'latin1');
+    this.#at += this.#block.write(`${kind}${count}\r\n`, this.#at, 'latin1');
   }
 
   #bulk(value: Uint8Array): void {
     this.#head('$', value.byteLength);
     this.#bytes(value);
     this.#roomFor(2);
-    this.#scratch[this.#at++] = 13;
-    this.#scratch[this.#at++] = 10;
+    this.#block[this.#at++] = 13;
+    this.#block[this.#at++] = 10;
   }
 
   #bytes(bytes: Uint8Array): void {
@@ -98,19 +114,24 @@ export class ReplyWriter {
       return;
     }
     this.#roomFor(bytes.byteLength);
-    this.#scratch.set(bytes, this.#at);
+    this.#block.set(bytes, this.#at);
     this.#at += bytes.byteLength;
   }
 
   #roomFor(bytes: number): void {
-    if (this.#at + bytes > scratchBytes) this.#seal();
+    if (this.#at + bytes <= blockBytes) return;
+    this.#seal();
+    this.#block = Buffer.allocUnsafeSlow(blockBytes);
+    this.#from = 0;
+    this.#at = 0;
+    this.#isLent = false;
   }
 
   #seal(): void {
-    if (this.#at === 0) return;
-    this.#chunks.push(Buffer.from(this.#scratch.subarray(0, this.#at)));
-    this.#chunksBytes += this.#at;
-    this.#at = 0;
+    if (this.#at === this.#from) return;
+    this.#chunks.push(this.#block.subarray(this.#from, this.#at));
+    this.#chunksBytes += this.#at - this.#from;
+    this.#from = this.#at;
   }
 }
 
