@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { RespObserver } from '../resp/observer.ts';
+import { BoundedLabel, reasonsMax } from './bounded-label.ts';
 
 /**
  * What the Redis listener answers. Commands are counted in plain numbers and shown when they are scraped: finding a series
@@ -9,6 +10,7 @@ export class RespMetrics implements RespObserver {
   readonly #commands = new Map<string, { ok: number; error: number }>();
   readonly #rejected: Counter;
   readonly #connections: Gauge;
+  readonly #reasons = new BoundedLabel(reasonsMax);
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -49,7 +51,7 @@ export class RespMetrics implements RespObserver {
   }
 
   rejected(reason: string): void {
-    this.#rejected.inc({ reason });
+    this.#rejected.inc({ reason: this.#reasons.of(reason) });
   }
 
   connected(count: number): void {

@@ -214,8 +214,9 @@ export class Connection {
       );
       this.#wait(counted.finally(this.#upload.hand()), order !== 'read');
     } else {
-      if (this.#upload.isHeld) this.#upload.hand()();
-      this.#answer(this.#counted(name, reply));
+      this.#counted(name, reply);
+      // What the client sent may be in the reply.
+      this.#answer(this.#upload.isHeld ? new HeldValue(reply, this.#upload.hand()) : reply);
     }
   }
 

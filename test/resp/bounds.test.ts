@@ -322,6 +322,21 @@ describe('memory', () => {
     await eventually(() => rooms.answers.bytesLeaving).toBe(0);
   });
 
+  it('for a large command is held until a reply that repeats it is sent', async () => {
+    const rooms = roomsOf(64 * 1024 * 1024);
+    const served = await serve(origin, { rooms });
+    const large = Buffer.alloc(12 * 1024 * 1024, 'e');
+    const [taking, gone] = [await served.connect(), await served.connect()];
+    gone.socket.pause();
+    gone.socket.write(encodeCommand(['ECHO', large]));
+    await eventually(() => gone.socket.writableLength).toBe(0);
+    await eventually(() => rooms.uploads.values.bytesInUse).toBeGreaterThanOrEqual(large.length);
+    gone.socket.destroy();
+    await eventually(() => rooms.uploads.values.bytesInUse).toBe(0);
+    expect(await taking.ask('ECHO', large)).toHaveLength(large.length);
+    await eventually(() => rooms.uploads.values.bytesInUse).toBe(0);
+  });
+
   it('is given back by a client that takes nothing of its replies', async () => {
     const rooms = roomsOf(16 * 1024 * 1024);
     const served = await serve(origin, { rooms, requestTimeoutMs: 300 });

@@ -9,9 +9,12 @@ export function keyOf(bytes: Buffer | undefined): string {
   return key;
 }
 
+/** Bytes of an option's word; what is longer is none. */
+const wordBytesMax = 64;
+
 /** An option's word, in capitals. */
 export function wordOf(bytes: Buffer | undefined): string {
-  return bytes === undefined ? '' : bytes.toString('latin1').toUpperCase();
+  return bytes === undefined ? '' : bytes.toString('latin1', 0, wordBytesMax + 1).toUpperCase();
 }
 
 /** Bytes of Redis' integers. @throws RespError where it is none, or is not exact as a number here */

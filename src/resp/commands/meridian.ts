@@ -31,6 +31,12 @@ function withProvenance(answer: GetAnswer): Reply {
   return [record?.value ?? null, record?.stamp ?? null, answer.source, bound];
 }
 
+function getWithProvenance(client: Client, args: Args): Reply | Promise<Reply> {
+  const key = keyOf(args[1]);
+  const answer = args.length === 2 ? client.peek(key) : undefined;
+  return answer === undefined ? client.get(key, withProvenance, termsOf(args)) : withProvenance(answer);
+}
+
 function maxAge(client: Client, args: Args): Reply {
   client.maxStalenessMs = wordOf(args[1]) === 'DEFAULT' ? undefined : maxAgeOf(args[1]);
   return ok;
@@ -43,7 +49,7 @@ export const meridianCommands: readonly CommandSpec[] = [
     ...about,
     ...{ name: 'meridian.get', arity: -2, keys: [1, 1, 1], order: 'read' },
     summary: 'A value, its version, where it was read, and how old it may be.',
-    run: (client, args) => client.get(keyOf(args[1]), withProvenance, termsOf(args)),
+    run: getWithProvenance,
   },
   {
     ...about,
