@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
-import type { GetAnswer } from '../../src/model/key-value.ts';
+import type { GetAnswer, GetRequest } from '../../src/model/key-value.ts';
 import { emptySession } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import type { Origin } from '../../src/origin/origin.ts';
@@ -155,6 +155,34 @@ describe('a pipeline', () => {
     await eventually(() => state.finish.length).toBe(2);
     state.finish[1]?.();
     expect(await client.reply()).toBe('new');
+  });
+
+  it('is answered at once where what is asked for is there, behind what must be loaded', async () => {
+    const state = waiting();
+    const record = { kind: 'live', key: 'here', value: Buffer.from('now') } as never;
+    const held = await origin.get({ namespace: 'config', key: 'here', session: emptySession }, aCall());
+    const peek = ({ key }: GetRequest) => (key === 'here' ? { ...held, record } : undefined);
+    const client = await (await serve(instead(state.upstream, 'peek' as 'get', peek as never))).connect();
+    expect(await client.pipeline(['GET', 'here'], ['STRLEN', 'here'], ['MGET', 'here', 'here'])).toEqual([
+      'now',
+      3,
+      ['now', 'now'],
+    ]);
+    expect(state.asked).toBe(0);
+    client.socket.write(
+      Buffer.concat(
+        [
+          ['GET', 'here'],
+          ['GET', 'there'],
+          ['GET', 'here'],
+        ].map(encodeCommand),
+      ),
+    );
+    expect(await client.reply()).toBe('now');
+    await eventually(() => state.asked).toBe(1);
+    expect(client.unread).toBe(0);
+    state.finish[0]?.();
+    expect([await client.reply(), await client.reply()]).toEqual([null, 'now']);
   });
 
   it('of plain writes is one write', async () => {

@@ -1,9 +1,10 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { emptySession } from '../../src/model/session.ts';
 import type { Origin } from '../../src/origin/origin.ts';
 import { instead } from '../http/workers/served-origin.ts';
 import { aCall, openOrigin } from '../rpc/loopback.ts';
-import { type RespClient, type ServedResp, serveResp } from './served.ts';
+import { encodeCommand, type RespClient, type ServedResp, serveResp } from './served.ts';
 
 let origin: Origin;
 let served: ServedResp;
@@ -275,6 +276,43 @@ describe('a connection', () => {
     expect(await broken.reply()).toBe("Error: ERR Protocol error: expected '$', got ':'");
     await broken.closed();
     expect(served.rejected).toContain('protocol-error');
+  });
+
+  it('may send anything: it is answered or ended, and others go on', async () => {
+    const names = [
+      'GET',
+      'SET',
+      'HELLO',
+      'CLIENT',
+      'COMMAND',
+      'SCAN',
+      'EXPIRE',
+      'GETEX',
+      'MERIDIAN.GET',
+      'SELECT',
+      'INFO',
+    ];
+    const words = ['3', '0', 'AUTH', 'TRACKING', 'ON', 'BCAST', 'PREFIX', 'MATCH', '[', 'COUNT', 'EX', 'k', 'DOCS'];
+    const argument = fc.oneof(
+      fc.constantFrom(...words).map((word) => Buffer.from(word)),
+      fc.uint8Array({ maxLength: 30 }),
+    );
+    const command = fc.tuple(fc.constantFrom(...names), fc.array(argument, { maxLength: 5 }));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(command, { maxLength: 10 }),
+        fc.uint8Array({ maxLength: 40 }),
+        async (commands, rest) => {
+          const wild = await served.connect();
+          const bytes = commands.map(([name, args]) => encodeCommand([name, ...args]));
+          wild.socket.end(Buffer.concat([...bytes, rest]));
+          await wild.closed();
+          expect(await ask('PING')).toBe('+PONG');
+        },
+      ),
+      { numRuns: 60 },
+    );
+    expect(served.rejected).not.toContain('internal');
   });
 
   it('is answered all that it sent before it closed its side', async () => {
