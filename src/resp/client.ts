@@ -67,8 +67,8 @@ export interface Channel {
   readonly caller: object;
 }
 
-/** Where a value is in memory already, and smaller than what the answer room counts, no room is asked for. */
-const largeBytesMin = 64 * 1024;
+/** Bytes of a reply that no room is asked for: as little as the answer room counts as nothing. */
+export const largeBytesMin = 64 * 1024;
 
 /** One connection, as its commands see it: what it chose, what it saw, and what it may ask of the node. */
 export class Client {
@@ -100,6 +100,11 @@ export class Client {
   get namespace(): string {
     if (this.#namespace === undefined) throw noNamespace();
     return this.#namespace;
+  }
+
+  /** Replies may take room in memory, as far as the namespace has shown. */
+  get mayGetLarge(): boolean {
+    return this.#namespace !== undefined && this.parts.rooms.answers.expected(this.#namespace) > 0;
   }
 
   /** @throws RespError where keys of another namespace are tracked */
@@ -149,7 +154,7 @@ export class Client {
    * read of one key: what is undefined here goes through `get`.
    */
   peek(key: string): GetAnswer | undefined {
-    const answer = peekAt(this.parts.upstream, this.#requestAsChosen(key));
+    const answer = this.parts.upstream.peek(this.#requestAsChosen(key));
     if (answer === undefined || answer.past || valueBytesOf(answer) >= largeBytesMin) return undefined;
     this.#saw(answer, this.#session);
     this.tracking?.saw(answer);
@@ -179,29 +184,30 @@ export class Client {
   }
 
   /**
-   * What `pick` takes of each key's answer, some read at once. Of values that are picked there are `bytesMax` at most; pass
-   * 0 where none is. What they hold is the caller's to release.
+   * What `pick` takes of each key's answer, some read at once. Of values that are picked there are `bytesMax` at most, of
+   * which `bytes` are there already; 0 where none is picked. The room that they take is the caller's to release.
    * @throws RespError STALE; RESOURCE_EXHAUSTED; INVALID_ARGUMENT where the values are too large together
    */
   async readAll<T>(
     keys: readonly string[],
     pick: (answer: GetAnswer) => T,
-    bytesMax: number,
+    { bytesMax, bytes = 0 }: { readonly bytesMax: number; readonly bytes?: number },
     call: Call,
   ): Promise<Held<T[]>> {
     const { answers } = this.parts.rooms;
     const { caller } = this.channel;
     const namespace = this.namespace;
-    const isRoomNeeded = bytesMax > 0 && answers.expected(namespace) > 0;
-    const release = isRoomNeeded ? await answers.reserve(bytesMax, { caller, call }) : () => {};
+    const likelyBytes = answers.expected(namespace) > 0 ? bytesMax : bytes + keys.length * largeBytesMin;
+    const room = Math.min(likelyBytes, bytesMax);
+    const release = room > 0 ? await answers.reserve(room, { caller, call }) : () => {};
     if (release === undefined) throw tooManyAnswers();
-    let bytes = 0;
+    let pickedBytes = bytes;
     const readOne = async (key: string): Promise<T> => {
       const read = () => this.#read(this.#request(key, {}), call);
       const answer = await answers.read({ caller, namespace, key, call }, read, valueBytesOf);
       if (answer === undefined) throw tooManyAnswers();
-      if (bytesMax > 0) bytes += valueBytesOf(answer);
-      if (bytes > bytesMax) throw replyTooLarge(bytesMax);
+      if (bytesMax > 0) pickedBytes += valueBytesOf(answer);
+      if (pickedBytes > bytesMax) throw replyTooLarge(bytesMax);
       return pick(answer);
     };
     try {
@@ -238,7 +244,7 @@ export class Client {
 
   async #read(request: GetRequest, call: Call): Promise<GetAnswer> {
     const { upstream, asksAgain } = this.parts;
-    let answer = peekAt(upstream, request) ?? (await upstream.get(request, call).catch(refuseUnknown));
+    let answer = await upstream.get(request, call).catch(refuseUnknown);
     if (answer.past && asksAgain) answer = await upstream.get({ ...request, atOrigin: true }, call).catch(() => answer);
     if (answer.past) throw stale(answer);
     this.#saw(answer, request.session);
@@ -271,15 +277,6 @@ export class Client {
 
 /** Keys of one command that are loaded at once. */
 const keysAtOnce = 8;
-
-/** Some Upstreams can tell at once what they hold. */
-interface Peeking {
-  peek?(request: GetRequest): GetAnswer | undefined;
-}
-
-function peekAt(upstream: Upstream & Peeking, request: GetRequest): GetAnswer | undefined {
-  return upstream.peek?.(request);
-}
 
 export function valueBytesOf({ record }: GetAnswer): number {
   return record?.kind === 'live' ? record.value.byteLength : 0;

@@ -194,7 +194,9 @@ export class Connection {
       if (added === 'added') this.#batch = batch;
       if (added !== 'not-plain') return added === 'added';
     }
-    if (this.#batch !== undefined || (spec.order !== 'read' && this.#turns.length > 0)) return false;
+    // A large reply keeps its room until its turn: one that is behind could have what the one before it waits for.
+    const mustWait = spec.order !== 'read' || this.client.mayGetLarge;
+    if (this.#batch !== undefined || (mustWait && this.#turns.length > 0)) return false;
     this.#begin(spec, args);
     return true;
   }

@@ -67,11 +67,15 @@ describe('CLIENT TRACKING', () => {
       release = resolve;
     });
     let isHeld = false;
-    const slow = instead(origin, 'get', async (request, call) => {
-      const answer = await origin.get(request, call);
-      if (isHeld) await held;
-      return answer;
-    });
+    const slow = instead(
+      instead(origin, 'peek', () => undefined),
+      'get',
+      async (request, call) => {
+        const answer = await origin.get(request, call);
+        if (isHeld) await held;
+        return answer;
+      },
+    );
     await put('k', 'old');
     const client = await tracking(slow);
     isHeld = true;
@@ -88,10 +92,14 @@ describe('CLIENT TRACKING', () => {
 
   it('makes its client read what it was told, or later', async () => {
     const sessions: number[] = [];
-    const watched = instead(origin, 'get', async (request, call) => {
-      sessions.push(request.session.vector.size);
-      return origin.get(request, call);
-    });
+    const watched = instead(
+      instead(origin, 'peek', () => undefined),
+      'get',
+      async (request, call) => {
+        sessions.push(request.session.vector.size);
+        return origin.get(request, call);
+      },
+    );
     const client = await tracking(watched);
     await put('k');
     await client.reply();

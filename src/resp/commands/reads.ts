@@ -1,7 +1,8 @@
+import type { Call } from '../../model/call.ts';
 import type { GetAnswer } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
-import type { Client } from '../client.ts';
+import { type Client, largeBytesMin, valueBytesOf } from '../client.ts';
 import { HeldValue, type Reply, Status } from '../protocol/reply.ts';
 import { keyOf } from './arguments.ts';
 import type { Args, CommandAbout, CommandSpec, Run } from './command.ts';
@@ -39,17 +40,19 @@ function readSeveral<T>(pick: (answer: GetAnswer) => T, bytesMax: number, reply:
   return (client, args) => {
     const keys = args.slice(1).map(keyOf);
     const picked: T[] = [];
+    let bytes = 0;
     for (const key of keys) {
-      const answer = client.peek(key);
-      if (answer === undefined) {
-        return client.within(async (call) => {
-          const held = await client.readAll(keys, pick, bytesMax, call);
-          return new HeldValue(reply(held.answer), held.release);
-        });
-      }
+      const answer = bytes < largeBytesMin ? client.peek(key) : undefined;
+      if (answer === undefined) return client.within(rest);
+      if (bytesMax > 0) bytes += valueBytesOf(answer);
       picked.push(pick(answer));
     }
     return reply(picked);
+
+    async function rest(call: Call): Promise<Reply> {
+      const held = await client.readAll(keys.slice(picked.length), pick, { bytesMax, bytes }, call);
+      return new HeldValue(reply([...picked, ...held.answer]), held.release);
+    }
   };
 }
 

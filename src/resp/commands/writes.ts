@@ -95,7 +95,7 @@ function del(client: Client, args: Args): Promise<Reply> {
     throw new RespError(complaint, 'batch-too-long');
   }
   return client.within(async (call) => {
-    const { answer } = await client.readAll(keys, isFound, 0, call);
+    const { answer } = await client.readAll(keys, isFound, { bytesMax: 0 }, call);
     await client.write(
       keys.map((key) => ({ kind: 'delete', key })),
       call,
