@@ -5,6 +5,7 @@ import { systemRandom } from '../runtime/random.ts';
 import { systemClock } from '../runtime/system-clock.ts';
 import { EdgeHandle } from './edge-handle.ts';
 import { LocalNode } from './local-node.ts';
+import { clientTls, type TlsOptions } from './tls-options.ts';
 
 export interface OpenEdgeOptions {
   /** `host:port` of one or more origins or edges with a copy, best first. */
@@ -38,6 +39,8 @@ export interface OpenEdgeOptions {
    * all namespaces, and those of what the application does besides reading.
    */
   readonly token?: string | (() => string);
+  /** As `ConnectOptions.tls`, of the connections to the upstreams. */
+  readonly tls?: boolean | TlsOptions;
 }
 
 /**
@@ -56,10 +59,12 @@ export async function openEdge(options: OpenEdgeOptions): Promise<EdgeHandle> {
   // Loaded here, so that a client of far nodes pays for no store.
   const { openEmbeddedEdge } = await import('../node/embedded-edge.ts');
   const { token } = options;
+  const security = clientTls(options.tls);
+  const tls = () => security;
   const credential = typeof token === 'function' ? token : () => token;
   const place = data === undefined ? {} : { data };
   const opened = await openEmbeddedEdge(
-    { ...boundsOf(options), upstreams, replicate, name, region, credential, ...place },
+    { ...boundsOf(options), upstreams, replicate, name, region, access: { credential, tls }, ...place },
     outside,
   );
   const { edge, close: stop } = opened;

@@ -21,6 +21,7 @@ export interface KindValues {
   readonly location: readonly [number, number];
   readonly values: ValueMode;
   readonly range: TitledRange;
+  readonly database: MappedDatabase;
 }
 
 export type Kind = keyof KindValues;
@@ -35,6 +36,12 @@ export interface Address {
 export interface TitledRange {
   readonly title: string;
   readonly prefix: string;
+}
+
+/** The namespace, by title or id, that stands for a numbered database of Redis. */
+export interface MappedDatabase {
+  readonly number: number;
+  readonly namespace: string;
 }
 
 /**

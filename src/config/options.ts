@@ -81,6 +81,22 @@ export const options = {
     group: 'Network',
     help: 'Address of the HTTP listener: metrics, health, status.',
   },
+  redis: {
+    flag: 'redis',
+    kind: 'address',
+    targets: nodes,
+    group: 'Network',
+    help: 'Address of a listener for the Redis protocol, such as 127.0.0.1:6379; unset = none. The user name of AUTH names the namespace, see docs/redis.md.',
+  },
+  redisDatabases: {
+    flag: 'redis-database',
+    kind: 'database',
+    list: true,
+    targets: nodes,
+    default: '',
+    group: 'Network',
+    help: 'Namespaces, by title or id, that SELECT n chooses on the Redis port. Whoever connects begins in 0, where it is mapped.',
+  },
   insecure: {
     flag: 'insecure',
     kind: 'boolean',

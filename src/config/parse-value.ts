@@ -1,6 +1,6 @@
 import { unreachable } from '../model/assert.ts';
 import type { ValueMode } from '../model/feed.ts';
-import type { Kind, KindValues, Option, TitledRange } from './option.ts';
+import type { Kind, KindValues, MappedDatabase, Option, TitledRange } from './option.ts';
 import { parseAddress } from './parse-address.ts';
 import { parseDuration } from './parse-duration.ts';
 import { parseSize } from './parse-size.ts';
@@ -39,6 +39,8 @@ export function parseValue(option: Option, text: string): Value | undefined {
       return parseValueMode(text);
     case 'range':
       return parseTitledRange(text);
+    case 'database':
+      return parseDatabase(text);
     default:
       return unreachable(kind);
   }
@@ -58,6 +60,7 @@ export function expectation(option: Option): string {
     address: 'an address host:port, such as 127.0.0.1:7100 or [::1]:7100',
     location: 'degrees north and east, such as 38.9,-77.4',
     values: 'all, none or inline:SIZE, such as inline:1KiB',
+    database: 'a number from 0 to 9999 and the title or id of a namespace, such as 0=flags',
     range: "a title, a title with a prefix such as 'flags/beta/*', or '*'",
   };
   return phrases[kind];
@@ -66,7 +69,12 @@ export function expectation(option: Option): string {
 /** How kinds are named in help and in the README. */
 export function kindName({ kind }: Option): string {
   if (typeof kind === 'object') return kind.oneOf.join(' | ');
-  const names: Partial<Record<Kind, string>> = { address: 'host:port', location: 'north,east', range: 'title/prefix*' };
+  const names: Partial<Record<Kind, string>> = {
+    address: 'host:port',
+    location: 'north,east',
+    range: 'title/prefix*',
+    database: 'n=title',
+  };
   return kind === 'values' ? 'all | inline:SIZE | none' : (names[kind] ?? kind);
 }
 
@@ -91,6 +99,11 @@ function parseValueMode(text: string): ValueMode | undefined {
   if (text === 'all' || text === 'none') return { kind: text };
   const bytesMax = text.startsWith('inline:') ? parseSize(text.slice('inline:'.length)) : undefined;
   return bytesMax === undefined ? undefined : { kind: 'inline', bytesMax };
+}
+
+function parseDatabase(text: string): MappedDatabase | undefined {
+  const match = /^(\d{1,4})=(.+)$/s.exec(text);
+  return match?.[2] === undefined ? undefined : { number: Number(match[1]), namespace: match[2] };
 }
 
 /** A title ends at the first slash; what stands behind it is a prefix and says so with its star. */

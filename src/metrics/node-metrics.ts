@@ -7,6 +7,7 @@ import { EventLoopMetrics } from './event-loop-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { ReadWriteMetrics } from './read-write-metrics.ts';
 import { ReplicationMetrics } from './replication-metrics.ts';
+import { RespMetrics } from './resp-metrics.ts';
 import { RpcMetrics } from './rpc-metrics.ts';
 import { StatusMetrics } from './status-metrics.ts';
 
@@ -33,6 +34,11 @@ export class NodeMetrics {
     this.#eventLoop = new EventLoopMetrics(this.#registry);
     if (folder !== undefined) new DiskMetrics(this.#registry, folder);
     collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** The observer of a Redis listener; its metrics exist only where there is one. */
+  forResp(): RespMetrics {
+    return new RespMetrics(this.#registry);
   }
 
   /** The observer of an edge; its metrics exist only where there is one. */

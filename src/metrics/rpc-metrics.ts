@@ -1,16 +1,14 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { RpcObserver } from '../rpc/observer.ts';
+import { BoundedLabel, reasonsMax } from './bounded-label.ts';
 import { latencyBuckets } from './buckets.ts';
-
-/** Reasons that get a series of their own. They are a closed set here, but one may come from a node of another version. */
-const reasonsMax = 100;
 
 /** What the gRPC listener answers, and what feeds weigh. */
 export class RpcMetrics implements RpcObserver {
   readonly #seconds: Histogram;
   readonly #rejected: Counter;
   readonly #feedBytes: Counter;
-  readonly #reasons = new Set<string>();
+  readonly #reasons = new BoundedLabel(reasonsMax);
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -37,15 +35,10 @@ export class RpcMetrics implements RpcObserver {
 
   answered(method: string, code: string, reason: string | undefined, elapsedMs: number): void {
     this.#seconds.observe({ method, code }, elapsedMs / 1000);
-    if (reason !== undefined) this.#rejected.inc({ code, reason: this.#bounded(reason) });
+    if (reason !== undefined) this.#rejected.inc({ code, reason: this.#reasons.of(reason) });
   }
 
   feedMessage(direction: 'sent' | 'received', bytes: number): void {
     this.#feedBytes.inc({ direction }, bytes);
-  }
-
-  #bounded(reason: string): string {
-    if (this.#reasons.size < reasonsMax) this.#reasons.add(reason);
-    return this.#reasons.has(reason) ? reason : 'other';
   }
 }

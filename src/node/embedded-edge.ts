@@ -9,6 +9,7 @@ import { silentEdgeObserver } from '../edge/observer.ts';
 import { MeridianError } from '../model/errors.ts';
 import { silentReplicationObserver } from '../replication/observer.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
+import type { ClientTls } from '../runtime/tls.ts';
 import { levelDefaults } from '../store/level/level-options.ts';
 import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
@@ -28,8 +29,11 @@ export interface EmbeddedEdgeOptions
   readonly replicate: readonly string[];
   readonly name: string;
   readonly region: string;
-  /** The token that the edge presents to its upstreams, as it is now. */
-  readonly credential: () => string | undefined;
+  /** What the edge presents to its upstreams, and how its connections are encrypted, as it is now. */
+  readonly access: {
+    readonly credential: () => string | undefined;
+    readonly tls: () => ClientTls | undefined;
+  };
   /** Default: a folder of its own among the temporary ones, deleted at the end. */
   readonly data?: string;
 }
@@ -48,7 +52,7 @@ export interface EmbeddedEdge {
  */
 export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Outside): Promise<EmbeddedEdge> {
   const { clock, random, logger } = outside;
-  const { upstreams: addresses, replicate, name, region, data, credential, ...bounds } = options;
+  const { upstreams: addresses, replicate, name, region, data, access, ...bounds } = options;
   const places = addresses.map((text) => formatAddress(addressOf(text)));
   const closing = new Closing(logger);
   return closing.orClose(async () => {
@@ -63,7 +67,7 @@ export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Ou
     };
     const copyStore = await openRefillableStore(join(folder, 'copy'), { ...opened, name: 'store of the copy' });
     const cacheStore = await openRefillableStore(join(folder, 'cache'), { ...opened, name: 'store of the cache' });
-    const upstreams = places.map((address) => new RemoteUpstream({ address, clock, credential }));
+    const upstreams = places.map((address) => new RemoteUpstream({ address, clock, ...access }));
     closing.add('connections', async () => {
       for (const upstream of upstreams) upstream.close();
     });

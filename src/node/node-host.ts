@@ -1,5 +1,5 @@
 import type { TokenSource } from '../access/grant.ts';
-import type { Address } from '../config/option.ts';
+import type { Address, MappedDatabase } from '../config/option.ts';
 import { HttpListener, type HttpListenerOptions } from '../http/http-listener.ts';
 import { NodeRoutes } from '../http/node-routes.ts';
 import { BindingSurface } from '../http/workers/binding-surface.ts';
@@ -8,8 +8,11 @@ import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
 import type { Entrance } from '../model/entrance.ts';
+import { MeridianError } from '../model/errors.ts';
 import { limits } from '../model/limits.ts';
+import { registryNamespace } from '../model/namespace.ts';
 import type { Upstream } from '../model/upstream.ts';
+import { RespListener, type RespListenerOptions } from '../resp/resp-listener.ts';
 import { RpcServer } from '../rpc/server/rpc-server.ts';
 import { AnswerRoom } from '../runtime/answer-room.ts';
 import type { Clock, ExpiryClock } from '../runtime/clock.ts';
@@ -19,6 +22,7 @@ import type { Access } from './access.ts';
 import type { Closing } from './closing.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
+import { softwareVersion } from './software-version.ts';
 import type { NodeTls } from './tls-files.ts';
 
 export interface NodeHostOptions {
@@ -32,6 +36,11 @@ export interface NodeHostOptions {
   readonly expiryClock: ExpiryClock;
   readonly listen: Address;
   readonly http: Address;
+  /** Unset = no Redis protocol. */
+  readonly redis?: Address | undefined;
+  readonly redisDatabases: readonly MappedDatabase[];
+  /** Of an edge: milliseconds past a read's bound that it serves while it refreshes. */
+  readonly staleWhileRevalidateMs?: number;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
   /** Of each listener, idle ones too. */
@@ -79,9 +88,11 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   closing.add('HTTP listener', () => listener.stop(drainTimeoutMs));
   const grpcAddress = await server.start(listen.host, listen.port);
   closing.add('gRPC listener', () => server.stop(drainTimeoutMs));
+  const redisAddress = await startRedis(options, { entrance, tls, rooms, connections });
   return {
     grpcAddress,
     httpAddress,
+    ...(redisAddress === undefined ? {} : { redisAddress }),
     ready: async () => (await statusOrNone())?.ready === true,
     stop: () => {
       routes.drain();
@@ -101,6 +112,43 @@ function surfacesOf(
     { name: 'rest', surface: new RestSurface(entrance, clock, rooms, expiryClock) },
     { name: 'node', surface: routes, always: true },
   ];
+}
+
+/** Where it listens; undefined where nobody asked for it. */
+async function startRedis(
+  { redis, redisDatabases, outside, metrics, closing, ...options }: NodeHostOptions,
+  shared: Pick<RespListenerOptions, 'entrance' | 'tls' | 'rooms'> & {
+    readonly connections: ReturnType<typeof connectionsOf>;
+  },
+): Promise<string | undefined> {
+  if (redis === undefined) return undefined;
+  const { requestTimeoutMs, drainTimeoutMs, staleWhileRevalidateMs = 0 } = options;
+  const listener = new RespListener({
+    ...{ ...outside, requestTimeoutMs, staleWhileRevalidateMs, ...shared, ...shared.connections },
+    observer: metrics.forResp(),
+    version: softwareVersion(),
+    databases: databasesOf(redisDatabases),
+  });
+  const address = await listener.start(redis.host, redis.port);
+  closing.add('Redis listener', () => listener.stop(drainTimeoutMs));
+  return address;
+}
+
+/** @throws INVALID_ARGUMENT where a number stands for two namespaces, or for the registry */
+function databasesOf(mapped: readonly MappedDatabase[]): ReadonlyMap<number, string> {
+  const databases = new Map<number, string>();
+  for (const { number, namespace } of mapped) {
+    const isTwice = databases.has(number);
+    if (!isTwice && namespace !== registryNamespace) {
+      databases.set(number, namespace);
+      continue;
+    }
+    const why = isTwice
+      ? `names database ${number} twice`
+      : 'names the registry, which is no namespace to read or write';
+    throw new MeridianError('INVALID_ARGUMENT', `--redis-database ${why}`, { reason: 'bad-option' });
+  }
+  return databases;
 }
 
 function connectionsOf({ connectionsMax, connectionsPerAddressMax: perAddress }: NodeHostOptions) {

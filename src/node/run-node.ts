@@ -35,7 +35,7 @@ export async function runNode(
   process.on('unhandledRejection', fatal);
   while (!stopped.aborted) {
     const node = await start(outside);
-    logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress });
+    logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress, redis: node.redisAddress });
     // A signal alone keeps no process alive: the listeners do.
     const { mustReopen, replaced } = node;
     await aborted(AbortSignal.any([stopped, mustReopen, replaced].filter((signal) => signal !== undefined)));

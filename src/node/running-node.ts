@@ -4,6 +4,8 @@ export interface RunningNode {
   readonly grpcAddress: string;
   /** `host:port` of the HTTP listener. */
   readonly httpAddress: string;
+  /** `host:port` of the Redis listener, where there is one. */
+  readonly redisAddress?: string;
   /** Aborted where the node is to be stopped and started again: an origin that begins anew. Unset = never. */
   readonly mustReopen?: AbortSignal;
   /** Aborted, with a text that says why, where the node is to be stopped for good: a later opening of its member runs. */

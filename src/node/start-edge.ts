@@ -28,6 +28,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
     [
       { flag: 'listen', ...config.listen },
       { flag: 'http', ...config.http },
+      ...(config.redis === undefined ? [] : [{ flag: 'redis', ...config.redis }]),
     ],
     config,
   );

@@ -33,6 +33,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     [
       { flag: 'listen', ...config.listen },
       { flag: 'http', ...config.http },
+      ...(config.redis === undefined ? [] : [{ flag: 'redis', ...config.redis }]),
     ],
     config,
   );

@@ -6,7 +6,7 @@ import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance } from 
 import { decodeListCursor } from '../model/list-cursor.ts';
 import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceId } from '../model/namespace.ts';
-import type { LogId } from '../model/position.ts';
+import type { LogId, Position } from '../model/position.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import { joinSessions, type Session } from '../model/session.ts';
@@ -51,7 +51,7 @@ export class OriginReads {
     const { session } = request;
     if (session.vector.size > 0 && !ledger.registry.logs.covers(covered, session.vector)) return undefined;
     const hot = ledger.hot.peek({ namespace, key: request.key });
-    if (hot === undefined) return undefined;
+    if (hot === undefined || (hot.record !== undefined && this.#isUncounted(hot.record.position))) return undefined;
     const record = this.#asRead(hot.record);
     countHit(originObserver.hits.origin, record?.kind === 'live');
     const after = ledger.registry.logs.session(session, record ?? { covered }, covered);
@@ -64,8 +64,12 @@ export class OriginReads {
       const asked = await this.covering(request.session, call);
       const { ledger } = this.#options;
       const namespace = ledger.registry.require(request.namespace).id;
-      const { covered } = ledger.state;
-      const record = await ledger.hot.read({ namespace, key: request.key });
+      const read = async () => {
+        const { covered } = ledger.state;
+        const record = await ledger.hot.read({ namespace, key: request.key });
+        return { covered, record, shown: record === undefined ? [] : [record.position] };
+      };
+      const { covered, record } = await this.#counted(read, call);
       const session = ledger.registry.logs.session(asked, record ?? { covered }, covered);
       return { record: this.#asRead(record), ...this.#provenance(namespace, covered, session) };
     });
@@ -79,18 +83,59 @@ export class OriginReads {
       const namespace = ledger.registry.require(request.namespace).id;
       const { prefix, limit, cursor } = request;
       const after = cursor === undefined ? undefined : decodeListCursor(cursor, namespace, prefix);
-      const { snapshot, state } = ledger.instant();
-      try {
-        const range = { namespace, prefix, limit, ...(after === undefined ? {} : { after }) };
-        const { logs } = ledger.registry;
-        const { covered } = state;
-        const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
-        const session = logs.session(joinSessions(asked, seen), { covered }, covered);
-        return { ...page, ...this.#provenance(namespace, covered, session) };
-      } finally {
-        await snapshot.close();
-      }
+      const range = { namespace, prefix, limit, ...(after === undefined ? {} : { after }) };
+      const { logs } = ledger.registry;
+      const read = async () => {
+        const { snapshot, state } = ledger.instant();
+        try {
+          const { covered } = state;
+          const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
+          return { covered, seen, page, shown: [...seen.vector].map(([log, sequence]) => ({ log, sequence })) };
+        } finally {
+          await snapshot.close();
+        }
+      };
+      const { covered, seen, page } = await this.#counted(read, call);
+      const session = logs.session(joinSessions(asked, seen), { covered }, covered);
+      return { ...page, ...this.#provenance(namespace, covered, session) };
     });
+  }
+
+  /**
+   * What is read once all that it shows counts. A record beyond a seal is written again (rule R23), once this opening has
+   * sealed its past; no session can name it before, and another origin would answer that session with what was there before
+   * it. @throws UNAVAILABLE where that takes longer than the call
+   */
+  async #counted<T extends { readonly shown: readonly Position[] }>(read: () => Promise<T>, call: Call): Promise<T> {
+    const { clock, check } = this.#options;
+    for (;;) {
+      const found = await read();
+      if (!found.shown.some((position) => this.#isUncounted(position))) return found;
+      let heard = false;
+      const onceHeard = (run: () => void) =>
+        this.#onceHeard(() => {
+          heard = true;
+          run();
+        });
+      const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
+      const isLate = !(await waitUntil(() => heard, onceHeard, wait));
+      check();
+      if (!isLate) continue;
+      throw new MeridianError(
+        'UNAVAILABLE',
+        'what is held lies beyond the end of its log, and is yet to be written again',
+        {
+          reason: 'beyond-seal',
+          retryAfterMs: 1000,
+        },
+      );
+    }
+  }
+
+  #isUncounted(position: Position): boolean {
+    const { registry, state } = this.#options.ledger;
+    const { logs } = registry;
+    return logs.isBeyond(position) || logs.isVoid(position.log, state.covered);
   }
 
   /**

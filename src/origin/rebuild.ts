@@ -129,7 +129,8 @@ async function found(ledger: Ledger, clusterId: string, { random, clock }: Rebui
   const identity: OriginIdentity = { id, clusterId, founds: true };
   const { members, logs } = ledger.registry;
   const ownLog = new OwnLog({ member: id, logs, random, clock });
-  const earlier = members.registered();
+  // Also those of which the copy knows by a removal alone: each would be waited for.
+  const earlier = [...members.counted()].map((member) => ({ id: member, name: members.nameOf(member) }));
   const open = [...logs.all()].filter(({ seal }) => seal === undefined);
   const keys = [...open.map(({ log }) => logKeys.log(log)), ...earlier.map((member) => logKeys.removed(member.id))];
   await ledger.submit({

@@ -23,13 +23,13 @@ let listener: HttpListener;
 let address: string;
 let base: string;
 let namespace: string;
+const rooms = roomsOf(64 * 1024 * 1024);
 const remotes: RemoteUpstream[] = [];
 
 beforeAll(async () => {
   guarded = await openGuardedOrigin();
   const { origin, gate: entrance } = guarded;
   namespace = (await origin.create('config')).namespace.id;
-  const rooms = roomsOf(64 * 1024 * 1024);
   server = new RpcServer({ ...timing, upstream: origin, entrance, requestTimeoutMs: 20_000, rooms });
   address = await server.start('127.0.0.1', 0);
   const metrics = async () => ({ contentType: 'text/plain', text: 'metrics of the node\n' });
@@ -93,6 +93,22 @@ describe('a node that asks for tokens, over gRPC', () => {
       expect(`${path} ${code}`).toBe(`${path} 16`);
     }
     client.close();
+  });
+
+  it('gives no room to a large request whose caller it does not know', async () => {
+    const value = Buffer.alloc(20 * 1024 * 1024, 1);
+    const put = { namespace, mutations: [{ kind: 'put' as const, key: 'big', value }], session };
+    const held: number[] = [];
+    const looking = setInterval(() => held.push(rooms.uploads.values.bytesInUse), 1);
+    const attempts = Array.from({ length: 4 }, (_, index) =>
+      remoteWith(index === 0 ? undefined : 'wrong').write(put, aCall()),
+    );
+    for (const { status, reason } of (await Promise.allSettled(attempts)) as PromiseRejectedResult[]) {
+      expect(status).toBe('rejected');
+      expect(reason).toMatchObject({ code: expect.stringMatching(/UNAUTHENTICATED|UNAVAILABLE|CANCELLED/) });
+    }
+    clearInterval(looking);
+    expect(Math.max(...held)).toBe(0);
   });
 
   it('serves each caller by his own token, and passes values that are larger than a message', async () => {

@@ -8,6 +8,7 @@ import { equalVectors } from '../../src/model/version-vector.ts';
 import type { OriginOptions } from '../../src/origin/origin-options.ts';
 import { rebuildStore } from '../../src/origin/rebuild.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import { registered, removed } from '../replication/registry-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 import { VirtualClock } from '../support/virtual-time.ts';
 import { OriginGroup } from './origin-group.ts';
@@ -84,6 +85,22 @@ describe('an origin rebuilt from a copy', () => {
       );
       return record?.kind === 'live' && Buffer.from(record.value).toString() === 'new life';
     });
+  });
+
+  it('waits for nobody of whom the copy knows by a removal alone', async () => {
+    group.crash('a');
+    const records = [registered(1, 7), removed(7, 8, [1, 2])];
+    await group.open('a', [], {}, async ({ stores }) => {
+      const puts = records.map((record) => ({ record, held: undefined }));
+      await stores.store.commit({ puts, removals: [], meta: new Map(), sync: true });
+    });
+    edge = await group.until(openEdge(['*']));
+    await group.untilHolds(async () => (await edge.status()).scopes[0]?.state === 'live');
+    group.crash('a');
+    await group.untilHolds(async () => (await edge.status()).scopes[0]?.state !== 'live');
+    await group.open('r', [], {}, rebuild);
+    await group.reopen('r');
+    await group.untilHolds(async () => (await group.at('r').status()).unsealed?.length === 0);
   });
 
   it('turns the old one away when that comes back after all: it joins as a new one, and brings what only it held', async () => {

@@ -71,6 +71,36 @@ describe('an origin that is removed', () => {
     expect([group.at('b').log, group.at('c').log]).toContain(record?.position.log);
   });
 
+  it('leaves nothing beyond its seals to be read before that is written again', async () => {
+    await group.open('d', ['a']);
+    await group.ready('d');
+    await group.settled('a', 'b', 'c', 'd');
+    await group.put('a', 'k', 'known to all');
+    await group.alike(['b', 'c', 'd'], 'k', 'known to all');
+    for (const one of ['a', 'b']) for (const other of ['c', 'd']) group.cut(one, other);
+    await group.put('a', 'k', 'at b alone');
+    await group.alike(['b'], 'k', 'at b alone');
+    group.crash('a');
+    await group.remove('d', 'a');
+    await group.pass(300);
+    // b, opened again, hears of the seal from d, and c, of whom it waits to be heard, is cut off.
+    group.cut('c', 'd');
+    await group.reopen('b');
+    group.mend('b', 'd');
+    await group.untilHolds(async () => (await group.until(group.at('b').members(group.call()))).length === 3);
+    await group.pass(500);
+    const beyond = { code: 'UNAVAILABLE', details: { reason: 'beyond-seal' } };
+    await expect(group.get('b', 'k')).rejects.toMatchObject(beyond);
+    const page = { namespace: 'ns', prefix: '', limit: 10, session: emptySession };
+    await expect(group.until(group.at('b').list(page, group.call()))).rejects.toMatchObject(beyond);
+    expect(await group.text('c', 'k')).toBe('known to all');
+    for (const name of ['b', 'd']) group.mend('c', name);
+    // It waits until that counts, and c then answers with the same.
+    const { record, session } = await group.get('b', 'k');
+    expect((await group.get('c', 'k', session)).record?.stamp).toBe(record?.stamp);
+    await group.alike(['b', 'c', 'd'], 'k', 'at b alone');
+  });
+
   it('is waited for until what a survivor reports of it is here, and no longer', async () => {
     group.cut('a', 'b');
     group.cut('b', 'c');

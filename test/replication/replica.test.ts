@@ -185,6 +185,21 @@ describe('a copy that resyncs (R7)', () => {
     expect(await third.replica.start()).toEqual({ kind: 'partial', token: 'half' });
   });
 
+  it('begins anew where that broke off before the registry was shown whole: what is left of the old one judges nothing', async () => {
+    const first = await open();
+    await first.replica.apply(changes([registered(1, 1), registered(2, 1), sealed(1, 1, 5, [2, 2])]));
+    await first.replica.apply(caughtUp(vector({ 2: 2 })));
+    await first.replica.apply(resync);
+    // The seal was lost with a disk, and what lies beyond it counts.
+    const through = { namespace: registryNamespace, key: 'a' };
+    await first.replica.apply({ ...changes([]), token: 'first page', range: { through } });
+    const second = await first.reopened();
+    expect(await second.replica.start()).toEqual({ kind: 'resync' });
+    await second.replica.apply(resync);
+    await second.replica.apply({ ...changes([registered(1, 1), write('k', 1, 7)]), token: 'rest', range: {} });
+    expect(await second.held('k')).toEqual({ log: log(1), sequence: 7 });
+  });
+
   it('takes a namespace that is not shown for unknown, not for dead: its records may come again', async () => {
     const { replica, ledger, held } = await open();
     await replica.apply(changes([namespaceRecord(namespaceA, 'ns', 1, [1, 1])]));

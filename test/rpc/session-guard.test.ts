@@ -174,9 +174,14 @@ describe('the connections of the gRPC server', () => {
     });
     const bounds = { connectionsMax: 1, connectionsPerAddressMax: 1, callsMax: 1 };
     const answers = { isUnary: () => false, idleMs: 1000 };
-    new SessionGuard({ clock: systemClock, uploads, ...bounds, ...answers, rejected: () => {} }).watch(
-      http2 as Http2Server,
-    );
+    new SessionGuard({
+      clock: systemClock,
+      uploads,
+      ...bounds,
+      ...answers,
+      refusal: () => undefined,
+      rejected: () => {},
+    }).watch(http2 as Http2Server);
     const caller = {};
     const streams = Array.from({ length: 100 }, () => Object.assign(new EventEmitter(), { session: caller }));
     for (const stream of streams) http2.emit('stream', stream, { ':path': putPath });

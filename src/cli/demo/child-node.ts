@@ -26,6 +26,8 @@ const stopMsMax = 15_000;
 export class ChildNode {
   readonly grpc: Address;
   readonly http: Address;
+  /** Of a node with a Redis listener. */
+  readonly redis: Address | undefined;
   readonly #process: ChildProcess;
   readonly #exited: Promise<void>;
   readonly #clock: Clock;
@@ -36,6 +38,7 @@ export class ChildNode {
     this.#clock = clock;
     this.grpc = parsePlace(at.grpc);
     this.http = parsePlace(at.http);
+    this.redis = at.redis === undefined ? undefined : parsePlace(at.redis);
   }
 
   /** Resolves once the node serves, as its log says. @throws UNAVAILABLE with its last words where it ends before */
@@ -88,6 +91,7 @@ export class ChildNode {
 interface Serving {
   readonly grpc: string;
   readonly http: string;
+  readonly redis?: string;
 }
 
 /** Reads the node's log for the line that says where it serves; the log goes on into its file. */
@@ -119,8 +123,8 @@ function serving(child: ChildProcess, exited: Promise<void>, options: ChildNodeO
 
 function servingLine(line: string): Serving | undefined {
   if (!line.startsWith('{')) return undefined;
-  const { message, grpc, http } = JSON.parse(line) as { message: string } & Serving;
-  return message === 'serving' ? { grpc, http } : undefined;
+  const { message, ...at } = JSON.parse(line) as { message: string } & Serving;
+  return message === 'serving' ? at : undefined;
 }
 
 function parsePlace(text: string): Address {

@@ -386,13 +386,16 @@ async function readProgress(store: Pick<Store, 'meta'>, name: string): Promise<P
 }
 
 /** Where a feed stands once these changes are applied: the token of the page names what follows it. */
-function progressAfter(progress: Progress, { token }: Pick<Changes, 'token'>): Progress {
+function progressAfter(progress: Progress, { token, range }: Pick<Changes, 'token' | 'range'>): Progress {
   switch (progress.kind) {
     case 'nothing':
     case 'void':
       return { kind: 'scan', ...(token === undefined ? {} : { token }) };
-    case 'scan':
-      return token === undefined ? progress : { ...progress, token };
+    case 'scan': {
+      // Broken off before the registry was shown whole, a resync begins anew: a restart would judge by what is left of the old one.
+      const isOfRegistry = progress.resyncs === true && range?.through?.namespace === registryNamespace;
+      return token === undefined || isOfRegistry ? progress : { ...progress, token };
+    }
     case 'covered':
       return { kind: 'covered', ...(token === undefined ? {} : { token }) };
     default:

@@ -2,7 +2,7 @@ import type { ServerOptions, ServiceDefinition } from '@grpc/grpc-js';
 import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Entrance, openEntrance } from '../../model/entrance.ts';
-import { MeridianError } from '../../model/errors.ts';
+import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { sleep, type Timer } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -101,7 +101,7 @@ export class RpcServer {
     this.#options = options;
     this.#server = new Server(serverOptions);
     this.#uploads = uploadGuard(options);
-    const guard = sessionGuard(options, this.#uploads, timing.observer);
+    const guard = sessionGuard({ ...options, entrance }, this.#uploads, timing.observer);
     if (!onHttp2Server(this.#server, (http2) => guard.watch(http2))) {
       options.logger.log('warn', 'this version of grpc-js shows no HTTP/2 server: connections are not bounded');
     }
@@ -184,7 +184,11 @@ export class RpcServer {
   }
 }
 
-function sessionGuard(options: RpcServerOptions, uploads: UploadGuard, observer: RpcObserver): SessionGuard {
+function sessionGuard(
+  options: RpcServerOptions & { readonly entrance: Entrance },
+  uploads: UploadGuard,
+  observer: RpcObserver,
+): SessionGuard {
   const { clock, callsMax = bounds.callsMax } = options;
   const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax = connectionsMax } = options;
   const methods = Object.values(services).flatMap(({ service }) => Object.values(service));
@@ -193,6 +197,14 @@ function sessionGuard(options: RpcServerOptions, uploads: UploadGuard, observer:
     ...{ clock, uploads, connectionsMax, connectionsPerAddressMax, callsMax },
     isUnary: (path) => unary.has(path),
     idleMs: options.requestTimeoutMs,
+    refusal: (caller) => {
+      try {
+        options.entrance.enter(caller);
+        return undefined;
+      } catch (error) {
+        return toMeridianError(error);
+      }
+    },
     rejected: (reason) => observer.answered('none', 'RESOURCE_EXHAUSTED', reason, 0),
   });
 }

@@ -5,6 +5,8 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Caller } from '../../model/entrance.ts';
+import type { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Connected, Connections } from '../../runtime/connections.ts';
 import { tlsBounds } from '../../runtime/tls.ts';
@@ -26,6 +28,8 @@ export interface SessionGuardOptions {
   readonly isUnary: (path: string) => boolean;
   /** Milliseconds for which an answer of theirs may stand still: their caller may have set no deadline. */
   readonly idleMs: number;
+  /** Why a caller gets no room for a large request, where he does not. */
+  readonly refusal: (caller: Caller) => MeridianError | undefined;
   /** A connection was hung up on, or a call refused before its handler. */
   readonly rejected: (reason: string) => void;
 }
@@ -75,7 +79,10 @@ export class SessionGuard {
       const run = () => {
         for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
         // After the library's own listeners, so that it finds the stream as it expects it.
-        this.#options.uploads.watch(stream, String(headers[':path']));
+        const { uploads, refusal } = this.#options;
+        const { authorization } = headers;
+        const address = stream.session?.socket?.remoteAddress ?? '';
+        uploads.watch(stream, String(headers[':path']), () => refusal({ authorization, address }));
         if (this.#options.isUnary(String(headers[':path']))) this.#cutUnread(stream);
       };
       const { session: caller } = stream;

@@ -30,6 +30,9 @@ interface Upload {
   bytesMax: number;
   /** Messages that are whole, where each takes room for itself. */
   messages: number;
+  /** Why its caller gets no room, where he does not: looked at when he first wants some. */
+  readonly refusal: () => MeridianError | undefined;
+  isRefused: boolean;
   receivedBytes: number;
   /** Bytes of the room that it holds. */
   heldBytes: number;
@@ -56,7 +59,7 @@ export class UploadGuard {
   }
 
   /** To be called once the library's own listeners are in place. */
-  watch(stream: ServerHttp2Stream, path: string): void {
+  watch(stream: ServerHttp2Stream, path: string, refusal: () => MeridianError | undefined = () => undefined): void {
     const { isEndless, isBatch, isFramed, room } = this.#options;
     const { session: caller } = stream;
     if (stream.destroyed || caller === undefined || isEndless(path)) return;
@@ -65,6 +68,8 @@ export class UploadGuard {
       caller,
       bytesMax: isBatch(path) ? room.valueBytesMax : messageBytesMax,
       messages: 0,
+      refusal,
+      isRefused: false,
       receivedBytes: 0,
       heldBytes: 0,
       holdsBatch: false,
@@ -118,7 +123,14 @@ export class UploadGuard {
   #makeRoom(upload: Upload): void {
     const { room } = this.#options;
     const { caller } = upload;
+    if (upload.isRefused) return;
     if (upload.heldBytes === 0) {
+      const refusal = upload.refusal();
+      if (refusal !== undefined) {
+        upload.isRefused = true;
+        refuseStream(upload.stream, refusal, this.#options.clock);
+        return;
+      }
       const bytes = upload.bytesMax;
       const { messages } = upload;
       const hold = () => {

@@ -14,6 +14,7 @@ const packages: Readonly<Record<string, string>> = {
   miniflare: '5.20261117.0-beta',
   keyv: '5.6.0',
   '@keyv/test-suite': '2.1.2',
+  '@keyv/redis': '5.1.6',
 };
 
 export interface Ran {

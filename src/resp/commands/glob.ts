@@ -1,0 +1,107 @@
+import { textOfUtf8 } from '../../model/text.ts';
+
+/** What a character of a pattern matches; `*` matches any number of any. */
+type Part = '*' | ((byte: number) => boolean);
+
+const [asterisk, question, openBracket, closeBracket, backslash, caret, dash] = [
+  0x2a, 0x3f, 0x5b, 0x5d, 0x5c, 0x5e, 0x2d,
+];
+
+export interface Glob {
+  /** The text that every key that matches begins with. */
+  readonly prefix: string;
+  /** True where nothing but the prefix is asked for. */
+  readonly isPrefixAlone: boolean;
+  matches(key: string): boolean;
+}
+
+/** A pattern as Redis matches it: byte by byte, with `*`, `?`, `[a-z]`, `[^a]` and `\` before what stands for itself. */
+export function parseGlob(pattern: Uint8Array): Glob {
+  const parts: Part[] = [];
+  const literal: number[] = [];
+  let isLiteral = true;
+  for (let at = 0; at < pattern.length; ) {
+    const byte = pattern[at] ?? 0;
+    if (byte === asterisk) {
+      isLiteral = false;
+      if (parts.at(-1) !== '*') parts.push('*');
+      at++;
+    } else if (byte === question) {
+      isLiteral = false;
+      parts.push(() => true);
+      at++;
+    } else if (byte === openBracket) {
+      isLiteral = false;
+      const { matches, end } = parseClass(pattern, at + 1);
+      parts.push(matches);
+      at = end;
+    } else {
+      const escaped = byte === backslash ? pattern[at + 1] : undefined;
+      const wanted = escaped ?? byte;
+      if (isLiteral) literal.push(wanted);
+      parts.push((seen) => seen === wanted);
+      at += escaped === undefined ? 1 : 2;
+    }
+  }
+  return {
+    prefix: wholeText(literal),
+    isPrefixAlone:
+      parts.length === literal.length + 1 && parts.at(-1) === '*' && textOfUtf8(Buffer.from(literal)) !== undefined,
+    matches: (key) => matchesParts(Buffer.from(key), parts),
+  };
+}
+
+/** One byte out of several, from behind the bracket on; a class that does not end reaches to the pattern's end. */
+function parseClass(
+  pattern: Uint8Array,
+  from: number,
+): { readonly matches: (byte: number) => boolean; readonly end: number } {
+  let at = from;
+  const isNegated = pattern[at] === caret;
+  if (isNegated) at++;
+  const ranges: Array<readonly [number, number]> = [];
+  for (; at < pattern.length && pattern[at] !== closeBracket; at++) {
+    const escaped = pattern[at] === backslash ? pattern[at + 1] : undefined;
+    const last = pattern[at + 2];
+    const first = escaped ?? pattern[at] ?? 0;
+    if (escaped !== undefined) {
+      ranges.push([first, first]);
+      at++;
+    } else if (pattern[at + 1] === dash && last !== undefined) {
+      ranges.push([Math.min(first, last), Math.max(first, last)]);
+      at += 2;
+    } else ranges.push([first, first]);
+  }
+  const isIn = (byte: number) => ranges.some(([low, high]) => low <= byte && byte <= high);
+  return { matches: (byte) => isIn(byte) !== isNegated, end: at + 1 };
+}
+
+/** Goes back to the last `*` alone, so that it takes at most as many steps as the key's bytes times the parts. */
+function matchesParts(key: Uint8Array, parts: readonly Part[]): boolean {
+  let [at, part] = [0, 0];
+  let [starPart, starAt] = [-1, 0];
+  while (at < key.length) {
+    const wanted = parts[part];
+    if (wanted === '*') {
+      [starPart, starAt] = [part, at];
+      part++;
+    } else if (wanted?.(key[at] ?? 0)) {
+      at++;
+      part++;
+    } else if (starPart >= 0) {
+      starAt++;
+      [at, part] = [starAt, starPart + 1];
+    } else return false;
+  }
+  while (parts[part] === '*') part++;
+  return part === parts.length;
+}
+
+/** The text of the longest beginning of the bytes that is whole UTF-8. */
+function wholeText(bytes: readonly number[]): string {
+  for (let length = bytes.length; length > 0; length--) {
+    const text = textOfUtf8(Buffer.from(bytes.slice(0, length)));
+    if (text !== undefined) return text;
+  }
+  return '';
+}

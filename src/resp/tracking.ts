@@ -1,0 +1,199 @@
+import type { Call } from '../model/call.ts';
+import { MeridianError } from '../model/errors.ts';
+import { type Change, type FeedEvent, type FollowOpen, feedProtocol } from '../model/feed.ts';
+import type { GetAnswer } from '../model/key-value.ts';
+import { type NamespaceId, namespaceKey, registryNamespace } from '../model/namespace.ts';
+import { sleep, type Timer } from '../runtime/clock.ts';
+import { Lifecycle } from '../runtime/lifecycle.ts';
+import type { Client } from './client.ts';
+import { Push } from './protocol/reply.ts';
+
+const bounds = {
+  /** Milliseconds before a feed that broke is followed again. */
+  againMs: 1000,
+  /** Keys of one message. */
+  messageKeysMax: 512,
+  /** Keys whose expiry is waited for. Of more, the client is told to forget everything. */
+  expiringMax: 10_000,
+  /** Milliseconds between looks at what has expired. */
+  lookMs: 1000,
+} as const;
+
+/**
+ * Tells one client which keys under its prefixes change, so that it can keep values by itself (CLIENT TRACKING with BCAST).
+ *
+ * The feed is that of a watch, from an origin, so a change may be told before this node has it. The client's session takes
+ * it in first: whatever the client reads afterwards is at least as new, and what was begun before is answered before. An
+ * expiry is in no feed: keys with one that the client read are told when their time is over. Where the feed broke nobody
+ * knows what was missed: the client is told to forget everything.
+ */
+export class Tracking {
+  readonly #client: Client;
+  readonly #namespace: string;
+  readonly #prefixes: readonly string[];
+  readonly #loops: Lifecycle;
+  /** Seconds since 1970, by key. */
+  readonly #expiring = new Map<string, number>();
+  #timer: Timer | undefined;
+
+  constructor(client: Client, namespace: string, prefixes: readonly string[]) {
+    this.#client = client;
+    this.#namespace = namespace;
+    this.#prefixes = prefixes;
+    this.#loops = new Lifecycle((name, error) => {
+      client.parts.logger.log('error', `${name} ended`, { error: String(error) });
+    });
+  }
+
+  /**
+   * Resolves once no change from now on is missed.
+   * @throws NOT_FOUND, UNAVAILABLE, DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED where too many clients track already
+   */
+  async start(call: Call): Promise<void> {
+    const { upstream, parts } = this.#client;
+    const { trackings } = parts;
+    const { id } = await upstream.find(this.#namespace, call);
+    if (!trackings.tryAcquire()) throw tooManyTrackings();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const onAbort = () => reject(call.signal.reason);
+        if (call.signal.aborted) return onAbort();
+        call.signal.addEventListener('abort', onAbort, { once: true });
+        this.#loops.run('tracking', (signal) => this.#run(id, signal, { caughtUp: resolve, failed: reject }));
+      });
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+  }
+
+  /** Idempotent. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#expiring.clear();
+    void this.#loops.stop();
+  }
+
+  /** The client was given this answer. */
+  saw({ record }: GetAnswer): void {
+    if (record?.kind !== 'live' || record.expiresAt === undefined || !this.#isTracked(record.key)) return;
+    this.#expiring.set(record.key, record.expiresAt);
+    if (this.#expiring.size > bounds.expiringMax) {
+      this.#expiring.clear();
+      void this.#forgetAll();
+    }
+    this.#timer ??= this.#look();
+  }
+
+  async #run(
+    id: NamespaceId,
+    signal: AbortSignal,
+    told: { readonly caughtUp: () => void; readonly failed: (error: unknown) => void },
+  ): Promise<void> {
+    const { clock, trackings } = this.#client.parts;
+    let times = 0;
+    const caughtUp = async () => {
+      if (times++ === 0) told.caughtUp();
+      else await this.#forgetAll();
+    };
+    try {
+      while (!signal.aborted) {
+        try {
+          const isDeleted = await this.#follow(id, signal, caughtUp);
+          if (isDeleted) return await this.#forgetAll();
+        } catch (error) {
+          if (times === 0) return told.failed(error);
+        }
+        if (signal.aborted) return;
+        await this.#forgetAll();
+        await sleep(clock, bounds.againMs, signal);
+      }
+    } finally {
+      trackings.release();
+    }
+  }
+
+  /** True where the namespace is gone. */
+  async #follow(id: NamespaceId, signal: AbortSignal, caughtUp: () => Promise<void>): Promise<boolean> {
+    const { upstream } = this.#client;
+    for await (const event of upstream.follow(this.#open(id), silence(signal), signal)) {
+      if (event.kind === 'caught-up') await caughtUp();
+      if (isEnd(event, id)) return true;
+      if (event.kind === 'resync') await this.#forgetAll();
+      if (event.kind === 'changes') await this.#tell(event.records.filter((record) => record.namespace === id));
+    }
+    return false;
+  }
+
+  #open(id: NamespaceId): FollowOpen {
+    const { random } = this.#client.parts;
+    const scopes = this.#prefixes.map((prefix) => ({ namespace: id, prefix }));
+    const end = { namespace: registryNamespace, prefix: namespaceKey(id) };
+    return {
+      protocol: feedProtocol,
+      node: { name: 'tracking', role: 'edge', id: random.hex(8), region: '' },
+      nonce: random.hex(8),
+      role: 'watch',
+      filter: { includes: [...scopes, end], excludes: [] },
+      values: { kind: 'none' },
+      start: { kind: 'now' },
+    };
+  }
+
+  async #tell(records: readonly Change[]): Promise<void> {
+    for (const { key, position, stamp } of records) {
+      this.#expiring.delete(key);
+      this.#client.sawRecord(position, stamp);
+    }
+    const keys = [...new Set(records.map(({ key }) => key))];
+    for (let at = 0; at < keys.length; at += bounds.messageKeysMax) {
+      await this.#invalidate(keys.slice(at, at + bounds.messageKeysMax));
+    }
+  }
+
+  #forgetAll(): Promise<void> {
+    return this.#invalidate(null);
+  }
+
+  /** @param keys null = all */
+  #invalidate(keys: readonly string[] | null): Promise<void> {
+    return this.#client.channel.push(new Push(['invalidate', keys]));
+  }
+
+  #isTracked(key: string): boolean {
+    return this.#prefixes.some((prefix) => key.startsWith(prefix));
+  }
+
+  #look(): Timer {
+    const { clock } = this.#client.parts;
+    return clock.timer(bounds.lookMs, () => {
+      const over = [...this.#expiring]
+        .filter(([, atSeconds]) => atSeconds * 1000 <= clock.wallMs())
+        .map(([key]) => key);
+      for (const key of over) this.#expiring.delete(key);
+      if (over.length > 0) void this.#invalidate(over);
+      this.#timer = this.#expiring.size === 0 ? undefined : this.#look();
+    });
+  }
+}
+
+function isEnd(event: FeedEvent, id: NamespaceId): boolean {
+  if (event.kind !== 'changes') return false;
+  const key = namespaceKey(id);
+  return event.records.some((record) => {
+    return record.kind === 'tombstone' && record.namespace === registryNamespace && record.key === key;
+  });
+}
+
+/** A watch sends no probes; its messages end when it does. */
+async function* silence(signal: AbortSignal): AsyncGenerator<never> {
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+function tooManyTrackings(): MeridianError {
+  return new MeridianError('RESOURCE_EXHAUSTED', 'this node tracks keys for as many clients as it may', {
+    reason: 'too-many-trackings',
+    retryAfterMs: 5000,
+  });
+}

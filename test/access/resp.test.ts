@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { emptySession } from '../../src/model/session.ts';
+import { type ServedResp, serveResp } from '../resp/served.ts';
+import { aCall } from '../rpc/loopback.ts';
+import { type GuardedOrigin, openGuardedOrigin } from './guarded-origin.ts';
+
+let guarded: GuardedOrigin;
+let served: ServedResp;
+
+beforeAll(async () => {
+  guarded = await openGuardedOrigin();
+  const { origin, gate } = guarded;
+  for (const title of ['config', 'other']) {
+    await origin.create(title);
+    const mutations = [{ kind: 'put' as const, key: 'k/1', value: Buffer.from(`of ${title}`) }];
+    await origin.write({ namespace: title, mutations, session: emptySession }, aCall());
+  }
+  served = await serveResp(origin, { entrance: gate });
+});
+
+afterAll(async () => {
+  await served.close();
+  await guarded.close();
+});
+
+describe('the Redis protocol of a node that asks for tokens', () => {
+  it('serves nothing before AUTH brings a valid token', async () => {
+    const client = await served.connect();
+    for (const words of [
+      ['GET', 'k/1'],
+      ['SET', 'k/1', 'v'],
+      ['DEL', 'k/1'],
+      ['SCAN', '0'],
+      ['MGET', 'k/1', 'k/2'],
+      ['DBSIZE'],
+      ['EXISTS', 'k/1'],
+    ]) {
+      expect(JSON.stringify(await client.ask(...words)), words.join(' ')).toMatch(/NOAUTH/);
+    }
+    for (const words of [
+      ['AUTH', 'config', 'wrong'],
+      ['AUTH', 'wrong'],
+      ['HELLO', '3', 'AUTH', 'config', 'wrong'],
+      ['AUTH', 'config', ''],
+    ]) {
+      expect(JSON.stringify(await client.ask(...words)), words.join(' ')).toMatch(/WRONGPASS/);
+      expect(JSON.stringify(await client.ask('GET', 'k/1'))).toMatch(/NOAUTH/);
+    }
+  });
+
+  it('serves by the token’s scope and rights, until it is revoked', async () => {
+    const token = await guarded.issue({ name: 'resp', namespace: 'config', prefix: 'k/', rights: ['read', 'list'] });
+    const client = await served.connect();
+    expect(JSON.stringify(await client.ask('AUTH', 'config', token))).toMatch(/OK/);
+    expect(await client.ask('GET', 'k/1')).toBe('of config');
+    for (const words of [
+      ['GET', 'q'],
+      ['SET', 'k/1', 'v'],
+      ['DEL', 'k/1'],
+      ['SCAN', '0'],
+    ]) {
+      expect(JSON.stringify(await client.ask(...words)), words.join(' ')).toMatch(/NOPERM/);
+    }
+    await client.ask('AUTH', 'other', token);
+    expect(JSON.stringify(await client.ask('GET', 'k/1'))).toMatch(/NOPERM/);
+    await client.ask('AUTH', 'config', token);
+    expect(await client.ask('GET', 'k/1')).toBe('of config');
+    await guarded.origin.revokeToken('resp');
+    expect(JSON.stringify(await client.ask('GET', 'k/1'))).toMatch(/NOAUTH/);
+  });
+});

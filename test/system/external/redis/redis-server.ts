@@ -1,0 +1,48 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { type AddressInfo, createServer } from 'node:net';
+import { RespClient } from '../../../resp/served.ts';
+
+/** Debian's packages redis-server and redis-tools, or any other Redis of version 7 on the path. */
+export const hasRedis = ['redis-server', 'redis-cli', 'redis-benchmark'].every(
+  (program) => spawnSync(program, ['--version']).status === 0,
+);
+if (!hasRedis) console.warn("SKIPPED: needs redis-server, redis-cli and redis-benchmark (Debian's redis)");
+
+export interface RunningRedis {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A Redis of its own that keeps nothing. */
+export async function startRedis(): Promise<RunningRedis> {
+  const port = await freePort();
+  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const child = spawn('redis-server', flags, { stdio: 'ignore' });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const client = await RespClient.connect(port);
+      await client.ask('PING');
+      client.socket.destroy();
+      break;
+    } catch (error) {
+      if (attempt === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  return {
+    port,
+    close: async () => {
+      child.kill();
+      await exited;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
