@@ -60,7 +60,7 @@ describe('messages.json', () => {
 
   it('lies beside the files that it was made of', () => {
     expect(protoFiles.map(({ path }) => dirname(path))).toEqual(protoFiles.map(() => resolve(folder, 'meridian/v1')));
-    expect(Object.keys(services)).toEqual(['kv', 'namespaces', 'cluster', 'feed']);
+    expect(Object.keys(services)).toEqual(['kv', 'namespaces', 'cluster', 'feed', 'tokens']);
   });
 });
 
