@@ -79,6 +79,9 @@ export class PeerLink {
     this.#tracker = new StalenessTracker(clock, options.clockSkewMsMax);
     const { logs } = options.ledger.registry;
     let toldRemovals = 0;
+    // The place that a stream goes on from may have been passed by what other peers brought, and purged since: it is told so
+    // once more from what is covered now.
+    let wasBelowFloor = false;
     this.#loop = new FollowLoop({
       scope: `peer ${address}`,
       upstream: () => ({
@@ -99,13 +102,15 @@ export class PeerLink {
           const isJudged = logs.removals().size === toldRemovals;
           if (reason === 'removed' && isJudged) options.mustLeave('new', error.message);
           if (reason === sideGivenUp && isJudged) options.mustLeave('same', error.message);
-          if (reason === 'below-floor') options.mustLeave('same', error.message);
+          if (reason === 'below-floor' && wasBelowFloor) options.mustLeave('same', error.message);
+          wasBelowFloor = reason === 'below-floor';
           if (reason === openedLater) options.mustStop(error.message);
         },
       }),
       sink,
       tracker: this.#tracker,
       heardClock: ({ node, wallMs, roundTripMs }) => {
+        wasBelowFloor = false;
         if (node.id !== options.self().id) options.settled.heard(address, wallMs, roundTripMs);
       },
       open: () => {
