@@ -68,10 +68,13 @@ export function commitsMissing(
   why: string,
 ): MeridianError {
   const { from, through } = missing;
-  const which = from === through ? `commit ${from} is` : `commits ${from} to ${through} are`;
-  return new MeridianError(
-    'DATA_LOSS',
-    `${which} missing, which were acknowledged: ${why}. ${waysOn}; or go on without them with --accept-loss`,
-    { reason: 'acknowledged-commits-missing', limit: through, seen: from - 1 },
-  );
+  const which =
+    from === through
+      ? `commit ${from} is missing, which was acknowledged`
+      : `commits ${from} to ${through} are missing, which were acknowledged`;
+  return new MeridianError('DATA_LOSS', `${which}: ${why}. ${waysOn}; or go on without them with --accept-loss`, {
+    reason: 'acknowledged-commits-missing',
+    limit: through,
+    seen: from - 1,
+  });
 }
