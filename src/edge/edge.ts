@@ -30,6 +30,7 @@ import { EdgeRegistries } from './edge-registries.ts';
 import { EdgeScopes } from './edge-scopes.ts';
 import { edgeStatus } from './edge-status.ts';
 import { FailBack } from './fail-back.ts';
+import { KnownTitles } from './known-titles.ts';
 import { Lists } from './lists.ts';
 import { LoadPermits } from './load-permits.ts';
 import { Loads } from './loads.ts';
@@ -75,10 +76,11 @@ export class Edge implements Upstream {
     const permits = new LoadPermits(options);
     const loads = new Loads({ ...options, permits, settled: this.#clocks.settled, upstreams: this.#upstreams });
     const scopes = () => this.#scopes;
+    const titles = new KnownTitles();
     const responder = this.identity.name;
-    this.#reads = new Reads({ ...options, expiryClock, loads, scopes, responder, upstreams: this.#upstreams });
+    this.#reads = new Reads({ ...options, expiryClock, loads, scopes, titles, responder, upstreams: this.#upstreams });
     this.#lists = new Lists({ ...options, expiryClock, permits, scopes, responder, upstreams: this.#upstreams });
-    this.#writes = new Writes({ ...options, scopes, upstreams: this.#upstreams });
+    this.#writes = new Writes({ ...options, scopes, titles, upstreams: this.#upstreams });
     this.#loops = new Lifecycle((name, error) => {
       options.observer.commitFailed(new Error(`${name} ended`, { cause: error }));
     });

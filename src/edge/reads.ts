@@ -12,6 +12,7 @@ import type { Clock, ExpiryClock } from '../runtime/clock.ts';
 import { judged } from './answer-age.ts';
 import type { EdgeBounds } from './edge-options.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
+import type { KnownTitles } from './known-titles.ts';
 import type { Loads } from './loads.ts';
 import type { EdgeObserver } from './observer.ts';
 import { decideRead, mayServeStale, type ReadCase } from './read-decision.ts';
@@ -21,6 +22,7 @@ import type { HeldRecord, Scope } from './scope.ts';
 export interface ReadsOptions extends ReadTermsOptions, Pick<EdgeBounds, 'loadTimeoutMs'> {
   readonly loads: Loads;
   readonly scopes: () => EdgeScopes | undefined;
+  readonly titles: KnownTitles;
   readonly clock: Clock;
   readonly expiryClock: ExpiryClock;
   readonly edgeObserver: EdgeObserver;
@@ -107,6 +109,7 @@ export class Reads {
     }
     try {
       const answer = await this.#options.loads.load(looked?.scope, looked?.key, request, this.#patience(facts, call));
+      this.#options.titles.learn(request.namespace, answer.namespace, answer.covered);
       return { answer: judged(answer, request.maxStalenessMs), hit: false };
     } catch (error) {
       if (!isTrouble(error) || call.signal.aborted) throw error;
@@ -135,7 +138,7 @@ export class Reads {
     const found = {
       held: held === undefined ? 'nothing' : held.superseded ? 'superseded' : 'valid',
       boundMs: held?.bound?.boundMs,
-      sessionCovered: looked !== undefined && meets(request, looked),
+      sessionCovered: looked !== undefined && meets(request, looked, this.#options.titles),
     } as const;
     return readFacts(request, this.#options, found, upstreamThere);
   }
@@ -185,12 +188,13 @@ export class Reads {
 }
 
 /**
- * Rule R14: covered, or all but the component of which the held record itself is far enough. By a title the record stands
- * in for nothing: the session may have made it mean another namespace in what is not here yet.
+ * Rule R14: covered, or all but the component of which the held record itself is far enough; asked for by a title, where
+ * that is sure to mean the record's namespace up to there.
  */
 function meets(
   { session: { vector: session }, namespace }: GetRequest,
   { held, covered, scope, key }: Looked,
+  titles: KnownTitles,
 ): boolean {
   if (session.size === 0 || !holds('R14 what is held answers for the session')) return true;
   if (held === undefined || held.superseded || !scope.hasCaughtUp) return false;
@@ -200,7 +204,8 @@ function meets(
   const [only] = missing;
   return (
     missing.length === 1 &&
-    namespace === key.namespace &&
+    only !== undefined &&
+    titles.isSure(namespace, key.namespace, only, session.get(only) ?? 0) &&
     position !== undefined &&
     (position.log === only || !holds('R14 a record stands in for its own log')) &&
     position.sequence >= (session.get(position.log) ?? 0)

@@ -7,6 +7,7 @@ import type { Record } from '../model/record.ts';
 import type { InFlight } from '../replication/following/observed.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
+import type { KnownTitles } from './known-titles.ts';
 import type { EdgeObserver } from './observer.ts';
 import { type Beginning, beginning, mayKeep, type Scope } from './scope.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -14,6 +15,7 @@ import type { Upstreams } from './upstreams.ts';
 export interface WritesOptions {
   readonly scopes: () => EdgeScopes | undefined;
   readonly upstreams: Upstreams;
+  readonly titles: KnownTitles;
   readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
 }
@@ -44,6 +46,7 @@ export class Writes {
     const watched = this.#watch(request);
     try {
       const answer = await upstreams.call(call, (upstream, passed) => upstream.write(request, passed));
+      this.#options.titles.learn(request.namespace, answer.namespace, answer.covered);
       await this.#install(request.mutations, answer, watched);
       edgeObserver.written('ok', clock.monotonicMs() - startedMs);
       return answer;

@@ -63,6 +63,27 @@ it.each([
   expect(textOf(await edge.get({ namespace: id, key: 'k', session }, aCall()))).toBe('of the archive');
 });
 
+it.each([
+  ['cache', []],
+  ['copy', ['*']],
+])(
+  'by a title that an upstream said the meaning of, a %s answers what its session wrote, ahead of its feed',
+  async (_, replicate) => {
+    const origin = await chain.origin('o');
+    await origin.create('books', aCall());
+    await put(origin, 'k', 'before', 'books');
+    const feed = halting(origin);
+    const edge = await chain.edge('e', [feed.upstream], { replicate });
+    await isLive(edge);
+    await get(edge, 'k', { namespace: 'books' });
+    feed.halt();
+    const mutations = [{ kind: 'put', key: 'k', value: Buffer.from('after') }] as const;
+    const { session } = await edge.write({ namespace: 'books', mutations, session: emptySession }, aCall());
+    const answer = await edge.get({ namespace: 'books', key: 'k', session }, aCall());
+    expect([textOf(answer), answer.source]).toEqual(['after', replicate.length === 0 ? 'cache' : 'copy']);
+  },
+);
+
 it('an origin that does not cover the session says so: what it does not know may be there', async () => {
   const origin = await chain.origin('o');
   const { session } = await origin.create('books', aCall());
