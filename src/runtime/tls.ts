@@ -1,3 +1,5 @@
+import type { SecureContextOptions } from 'node:tls';
+
 /** What a listener proves itself with; all in PEM. */
 export interface ServerTls {
   readonly cert: Buffer;
@@ -31,7 +33,7 @@ export const tlsBounds = {
 } as const;
 
 /** As Node.js takes it, to begin with and for a renewal. */
-export function secureContextOf({ cert, key, clientCa }: ServerTls) {
+export function secureContextOf({ cert, key, clientCa }: ServerTls): SecureContextOptions {
   return { cert, key, minVersion: tlsBounds.minVersion, ...(clientCa === undefined ? {} : { ca: clientCa }) };
 }
 
