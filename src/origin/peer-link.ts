@@ -110,7 +110,7 @@ export class PeerLink {
       sink,
       tracker: this.#tracker,
       heardClock: ({ node, wallMs, roundTripMs }) => {
-        wasBelowFloor = false;
+        if (this.#loop.state === 'live') wasBelowFloor = false;
         if (node.id !== options.self().id) options.settled.heard(address, wallMs, roundTripMs);
       },
       open: () => {
