@@ -14,6 +14,9 @@ import { type Cached, MemoryCache } from './memory-cache.ts';
  *     the disk: k = 1   goes to its reader, who asked before, and is not kept: it was overtaken
  */
 
+/** Bytes: a larger value is read from disk each time. What it costs is the sending, and ten of them would be all there is. */
+const valueBytesMax = 64 * 1024;
+
 /** A store's hot records, its known absences among them. */
 export class HotRecords {
   readonly #store: Pick<Store, 'read'>;
@@ -48,7 +51,7 @@ export class HotRecords {
     if (underWay !== undefined) return underWay;
     const reading = this.#store.read(key).then(
       (record) => {
-        if (this.#ends(name, reading)) this.#memory.set(name, { record });
+        if (this.#ends(name, reading)) this.#keep(name, record);
         return record;
       },
       (error: unknown) => {
@@ -63,7 +66,12 @@ export class HotRecords {
   /** A commit put a record in the place of whatever was held. */
   put(name: string, record: Record): void {
     this.#overtake(name);
-    if (this.#memory.has(name) && holds('hot: a commit replaces')) this.#memory.set(name, { record });
+    if (this.#memory.has(name) && holds('hot: a commit replaces')) this.#keep(name, record);
+  }
+
+  #keep(name: string, record: Record | undefined): void {
+    if (record?.kind === 'live' && record.value.byteLength > valueBytesMax) this.#memory.delete(name);
+    else this.#memory.set(name, { record });
   }
 
   /** A commit took away whatever was held. */
