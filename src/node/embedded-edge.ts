@@ -13,7 +13,7 @@ import type { ClientTls } from '../runtime/tls.ts';
 import { levelDefaults } from '../store/level/level-options.ts';
 import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
-import { openRefillableStore } from './open-store.ts';
+import { openEdgeStores } from './open-store.ts';
 import type { Outside } from './outside.ts';
 import { softwareVersion } from './software-version.ts';
 
@@ -58,15 +58,13 @@ export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Ou
   return closing.orClose(async () => {
     const folder = data ?? (await temporaryFolder(closing));
     await claimFolder(folder, 'edge');
-    const opened = {
+    const stores = await openEdgeStores(folder, {
       outside,
       closing,
       acceptLoss: false,
       diskReserveBytes: levelDefaults.reserveBytes,
       scrubRateBytes: 0,
-    };
-    const copyStore = await openRefillableStore(join(folder, 'copy'), { ...opened, name: 'store of the copy' });
-    const cacheStore = await openRefillableStore(join(folder, 'cache'), { ...opened, name: 'store of the cache' });
+    });
     const upstreams = places.map((address) => new RemoteUpstream({ address, clock, ...access }));
     closing.add('connections', async () => {
       for (const upstream of upstreams) upstream.close();
@@ -82,8 +80,7 @@ export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Ou
       observer: silentReplicationObserver,
       edgeObserver: silentEdgeObserver,
       upstreams: upstreams.map((upstream) => ({ name: upstream.address, upstream })),
-      copyStore,
-      cacheStore,
+      ...stores,
       replicate,
     });
     closing.add('edge', () => edge.close());

@@ -1,4 +1,5 @@
 import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isMeridianError } from '../model/errors.ts';
 import { openLevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
@@ -76,4 +77,14 @@ export async function openRefillableStore(directory: string, options: NodeStoreO
     await rename(directory, aside);
     return openNodeStore(directory, options);
   }
+}
+
+/** The two stores of an edge, in its folder. @throws as `openRefillableStore` */
+export async function openEdgeStores(
+  folder: string,
+  options: Omit<NodeStoreOptions, 'name'>,
+): Promise<{ readonly copyStore: Store; readonly cacheStore: Store }> {
+  const copyStore = await openRefillableStore(join(folder, 'copy'), { ...options, name: 'store of the copy' });
+  const cacheStore = await openRefillableStore(join(folder, 'cache'), { ...options, name: 'store of the cache' });
+  return { copyStore, cacheStore };
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { EdgeConfig } from '../config/config.ts';
 import type { TitledRange } from '../config/option.ts';
 import { formatAddress } from '../config/parse-address.ts';
@@ -12,7 +11,7 @@ import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
-import { openRefillableStore } from './open-store.ts';
+import { openEdgeStores } from './open-store.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { softwareVersion } from './software-version.ts';
@@ -41,9 +40,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
     const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'edge');
-    const opened = { ...config, outside, closing };
-    const copyStore = await openRefillableStore(join(config.data, 'copy'), { ...opened, name: 'store of the copy' });
-    const cacheStore = await openRefillableStore(join(config.data, 'cache'), { ...opened, name: 'store of the cache' });
+    const stores = await openEdgeStores(config.data, { ...config, outside, closing });
     const upstreams = config.upstreams.map((address) => {
       const name = formatAddress(address);
       const upstream = new RemoteUpstream({ address: name, clock, observer: metrics.rpc, credential, tls });
@@ -60,8 +57,7 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
       observer: metrics.replication,
       edgeObserver: metrics.forEdge(),
       upstreams,
-      copyStore,
-      cacheStore,
+      ...stores,
       replicate: config.replicate.map(patternOf),
       feedValues: config.feedValues,
     });

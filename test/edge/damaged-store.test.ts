@@ -97,13 +97,19 @@ async function read(edge: Edge, key: string): Promise<[source: string, text: str
   return [source, record?.kind === 'live' ? Buffer.from(record.value).toString() : undefined];
 }
 
-it('a copy with a damaged record asks its upstream for it, lists too, and has it back by itself', async () => {
+/** An edge with a copy in which the record of `k` cannot be read. */
+async function openDamagedCopy(): Promise<Edge> {
   const first = await open(['*']);
   const { id: namespace } = await origin.find('ns');
   await first.close();
   copy.damage({ namespace, key: 'k' });
   const { edge, close } = await open(['*']);
   closing.unshift(close);
+  return edge;
+}
+
+it('a copy with a damaged record asks its upstream for it, lists too, and has it back by itself', async () => {
+  const edge = await openDamagedCopy();
   expect(await read(edge, 'k')).toEqual(['origin', 'k 1']);
   expect(await read(edge, 'other')).toEqual(['copy', 'other 1']);
   const list = await edge.list({ namespace: 'ns', prefix: '', limit: 10, session: emptySession }, call());
@@ -113,12 +119,7 @@ it('a copy with a damaged record asks its upstream for it, lists too, and has it
 });
 
 it('a copy names a damaged record in its list while its upstream is away', async () => {
-  const first = await open(['*']);
-  const { id: namespace } = await origin.find('ns');
-  await first.close();
-  copy.damage({ namespace, key: 'k' });
-  const { edge, close } = await open(['*']);
-  closing.unshift(close);
+  const edge = await openDamagedCopy();
   const away = () => Promise.reject(new MeridianError('UNAVAILABLE', 'away', { reason: 'away' }));
   Object.assign(origin, { list: away, get: away });
   const list = await edge.list({ namespace: 'ns', prefix: '', limit: 10, session: emptySession }, call());
@@ -133,12 +134,7 @@ it('a copy names a damaged record in its list while its upstream is away', async
 });
 
 it('a copy with a damaged record stays live when its key is written, and has the new value', async () => {
-  const first = await open(['*']);
-  const { id: namespace } = await origin.find('ns');
-  await first.close();
-  copy.damage({ namespace, key: 'k' });
-  const { edge, close } = await open(['*']);
-  closing.unshift(close);
+  const edge = await openDamagedCopy();
   await put('k', 'k 2');
   await vi.waitFor(async () => expect(await read(edge, 'k')).toEqual(['copy', 'k 2']));
   expect((await edge.status()).scopes.map(({ state }) => state)).toEqual(['live']);

@@ -59,26 +59,26 @@ export function writeChange(
 ): void {
   const { sequence } = change.position;
   text(writer, tag.namespace, change.namespace);
-  head(writer, tag.key, keyBytes);
+  writer.head(tag.key, keyBytes);
   writer.utf8(change.key, keyBytes);
   text(writer, tag.stamp, change.stamp);
-  head(writer, tag.position, 2 + logLength + 1 + varintBytes(sequence));
+  writer.head(tag.position, 2 + logLength + 1 + varintBytes(sequence));
   text(writer, tag.log, change.position.log);
-  head(writer, tag.sequence, sequence);
-  if (change.expiresAt !== undefined) head(writer, tag.expiresAt, change.expiresAt);
+  writer.head(tag.sequence, sequence);
+  if (change.expiresAt !== undefined) writer.head(tag.expiresAt, change.expiresAt);
   if (change.kind === 'tombstone') {
-    head(writer, tag.tombstone, 1);
+    writer.head(tag.tombstone, 1);
     return;
   }
   if (change.kind === 'live') {
-    head(writer, tag.value, partBytes);
+    writer.head(tag.value, partBytes);
     writer.bytes(partBytes === change.value.byteLength ? change.value : change.value.subarray(0, partBytes));
-  } else head(writer, tag.announcement, 1);
+  } else writer.head(tag.announcement, 1);
   if (change.metadata !== undefined) {
-    head(writer, tag.metadata, metadataBytes);
+    writer.head(tag.metadata, metadataBytes);
     writer.utf8(change.metadata, metadataBytes);
   }
-  head(writer, tag.valueBytes, valueBytesOf(change));
+  writer.head(tag.valueBytes, valueBytesOf(change));
 }
 
 /**
@@ -139,11 +139,6 @@ function valueBytesOf(change: Exclude<Change, { kind: 'tombstone' }>): number {
 /** Tag, length and content. */
 function field(contentBytes: number): number {
   return 1 + varintBytes(contentBytes) + contentBytes;
-}
-
-function head(writer: WireWriter, of: number, length: number): void {
-  writer.byte(of);
-  writer.varint(length);
 }
 
 /** Ids, logs and stamps: shorter than 128, and ASCII. */

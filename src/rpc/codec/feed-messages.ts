@@ -72,12 +72,10 @@ class Page {
   message(closing: Buffer): Buffer {
     const contentBytes = this.bytes + closing.length;
     const writer = new WireWriter(1 + varintBytes(contentBytes) + contentBytes);
-    writer.byte(tag.changes);
-    writer.varint(contentBytes);
+    writer.head(tag.changes, contentBytes);
     this.#changes.forEach((change, index) => {
       const size = this.#sizes[index] as ChangeSize;
-      writer.byte(tag.record);
-      writer.varint(size.bytes);
+      writer.head(tag.record, size.bytes);
       writeChange(writer, change, size);
     });
     writer.bytes(closing);
@@ -162,8 +160,7 @@ export class EventAssembler {
 
 function messageOf(changes: Buffer): Buffer {
   const writer = new WireWriter(1 + varintBytes(changes.length) + changes.length);
-  writer.byte(tag.changes);
-  writer.varint(changes.length);
+  writer.head(tag.changes, changes.length);
   writer.bytes(changes);
   return writer.written();
 }

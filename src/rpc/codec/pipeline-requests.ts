@@ -111,21 +111,16 @@ export function writeGet(writer: WireWriter, id: number, terms: number, key: str
   const keyBytes = Buffer.byteLength(key);
   const idBytes = id > 0 ? 1 + varintBytes(id) : 0;
   const termsBytes = terms > 0 ? 1 + varintBytes(terms) : 0;
-  writer.byte(tags.operation);
-  writer.varint(idBytes + termsBytes + 1 + varintBytes(keyBytes) + keyBytes + 2);
+  writer.head(tags.operation, idBytes + termsBytes + 1 + varintBytes(keyBytes) + keyBytes + 2);
   if (id > 0) {
-    writer.byte(operationTags.id);
-    writer.varint(id);
+    writer.head(operationTags.id, id);
   }
   if (terms > 0) {
-    writer.byte(operationTags.terms);
-    writer.varint(terms);
+    writer.head(operationTags.terms, terms);
   }
-  writer.byte(operationTags.key);
-  writer.varint(keyBytes);
+  writer.head(operationTags.key, keyBytes);
   writer.utf8(key, keyBytes);
-  writer.byte(operationTags.get);
-  writer.varint(0);
+  writer.head(operationTags.get, 0);
 }
 
 /** The part of a message that gives operations up. */

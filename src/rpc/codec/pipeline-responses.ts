@@ -49,18 +49,14 @@ export function encodeGets(gets: readonly AnsweredGet[], bodies: RecordBodies, s
     const place = places[index] ?? 0;
     const bytes = sizes[index] ?? 0;
     const placeBytes = place > 0 ? 1 + varintBytes(place) : 0;
-    writer.byte(tags.answer);
-    writer.varint((id > 0 ? 1 + varintBytes(id) : 0) + placeBytes + 1 + varintBytes(bytes) + bytes);
+    writer.head(tags.answer, (id > 0 ? 1 + varintBytes(id) : 0) + placeBytes + 1 + varintBytes(bytes) + bytes);
     if (id > 0) {
-      writer.byte(answerTags.id);
-      writer.varint(id);
+      writer.head(answerTags.id, id);
     }
     if (place > 0) {
-      writer.byte(answerTags.provenance);
-      writer.varint(place);
+      writer.head(answerTags.provenance, place);
     }
-    writer.byte(answerTags.record);
-    writer.varint(bytes);
+    writer.head(answerTags.record, bytes);
     bodies.write(writer, answer.record);
   });
   return writer.written();

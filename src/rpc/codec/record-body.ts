@@ -43,8 +43,7 @@ export class RecordBodies {
       writer.byte(tags.found);
       writer.byte(1);
       if (record.value.byteLength > 0) {
-        writer.byte(tags.value);
-        writer.varint(record.value.byteLength);
+        writer.head(tags.value, record.value.byteLength);
         writer.bytes(record.value);
       }
     }
@@ -70,29 +69,22 @@ function encodeRest(record: Record): Buffer {
   const positionBytes = 2 + position.log.length + (position.sequence > 0 ? 1 + varintBytes(position.sequence) : 0);
   const writer = new WireWriter(metadataBytes + positionBytes + stamp.length + 64);
   if (metadata !== undefined) {
-    writer.byte(tags.metadata);
-    writer.varint(metadataBytes);
+    writer.head(tags.metadata, metadataBytes);
     writer.utf8(metadata, metadataBytes);
   }
   if (expiresAt !== undefined) {
-    writer.byte(tags.expiresAt);
-    writer.varint(expiresAt);
+    writer.head(tags.expiresAt, expiresAt);
   }
-  writer.byte(tags.version);
-  writer.varint(stamp.length);
+  writer.head(tags.version, stamp.length);
   writer.ascii(stamp);
-  writer.byte(tags.position);
-  writer.varint(positionBytes);
-  writer.byte(positionTags.log);
-  writer.varint(position.log.length);
+  writer.head(tags.position, positionBytes);
+  writer.head(positionTags.log, position.log.length);
   writer.ascii(position.log);
   if (position.sequence > 0) {
-    writer.byte(positionTags.sequence);
-    writer.varint(position.sequence);
+    writer.head(positionTags.sequence, position.sequence);
   }
   if (record.kind === 'live' && record.value.byteLength > 0) {
-    writer.byte(tags.valueBytes);
-    writer.varint(record.value.byteLength);
+    writer.head(tags.valueBytes, record.value.byteLength);
   }
   // Of its own memory: a part of a larger buffer would keep all of that.
   return Buffer.from(writer.written());

@@ -37,6 +37,12 @@ export class WireWriter {
     this.buffer[this.at++] = rest;
   }
 
+  /** A tag, and a number or the length of what follows. */
+  head(tag: number, value: number): void {
+    this.byte(tag);
+    this.varint(value);
+  }
+
   bytes(bytes: Uint8Array): void {
     this.buffer.set(bytes, this.at);
     this.at += bytes.byteLength;
