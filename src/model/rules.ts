@@ -20,6 +20,7 @@ export type Rule =
   | 'R8 the floor is handed on'
   | 'R8 what only it has is brought back'
   | 'R8 what is old is kept apart'
+  | 'R8 where nobody serves it takes its store up again'
   | 'R9 expiry in place'
   | 'R9 expiry by the root'
   | 'R9 what is dropped waits'

@@ -28,6 +28,11 @@ const openPlain: OpenNamed = async (path) => {
  *     aside-1  store           dropAside: renamed first, as a store that is half deleted cannot be opened
  *     dropped-1  store         a crash here: the next opening deletes it
  *     store
+ *
+ *     aside-1  store           takeBack: the store first
+ *     aside-1  dropped-1       a crash here: the next opening deletes it, and makes an empty store
+ *     store    dropped-1       a crash here: the next opening deletes it
+ *     store
  */
 export class OriginFolder implements OriginStores {
   readonly #folder: string;
@@ -81,6 +86,22 @@ export class OriginFolder implements OriginStores {
     this.#current = await this.#open(join(this.#folder, 'store'), 'store');
     const aside = `aside-${number}`;
     this.#aside = [...this.#aside, { number, opened: await this.#open(join(this.#folder, aside), aside) }];
+    return this;
+  }
+
+  async takeBack(): Promise<OriginStores> {
+    const last = this.#aside.at(-1);
+    if (last === undefined) throw new Error('no store was put aside');
+    const dropped = join(this.#folder, `dropped-${last.number}`);
+    await this.#current.close();
+    await last.opened.close();
+    await rename(join(this.#folder, 'store'), dropped);
+    await syncFolder(this.#folder);
+    await rename(join(this.#folder, `aside-${last.number}`), join(this.#folder, 'store'));
+    await syncFolder(this.#folder);
+    this.#aside = this.#aside.slice(0, -1);
+    this.#current = await this.#open(join(this.#folder, 'store'), 'store');
+    await removeFolder(dropped);
     return this;
   }
 

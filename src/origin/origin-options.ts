@@ -16,6 +16,8 @@ export interface OriginStores {
   readonly aside: readonly Store[];
   /** Closes the store and puts it aside; an empty one takes its place. */
   putAside(): Promise<OriginStores>;
+  /** Closes and deletes the store; the newest that was put aside takes its place again. There is one. */
+  takeBack(): Promise<OriginStores>;
   /** Deletes what was put aside. */
   dropAside(): Promise<void>;
 }

@@ -27,7 +27,7 @@ import { Digests } from '../replication/anti-entropy/digests.ts';
 import { Ledger } from '../replication/ledger.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { hasCondition } from './has-condition.ts';
-import { readIdentity, readLeaving, readOrFound } from './membership/identity.ts';
+import { forgetLeaving, readIdentity, readLeaving, readOrFound } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { type OpenedOrigin, OriginParts } from './origin-parts.ts';
 import { originMembers, originStatus } from './origin-status.ts';
@@ -62,7 +62,10 @@ export class Origin implements Peer {
   static async open(options: OriginOptions): Promise<Origin> {
     let { stores } = options;
     const leaving = await readLeaving(stores.store);
-    if (leaving !== undefined) {
+    if (leaving?.as === 'before') {
+      stores = await stores.takeBack();
+      await forgetLeaving(stores.store);
+    } else if (leaving !== undefined) {
       // What was taken over in part, and never served, is nobody's only copy.
       const identity = await readIdentity(stores.store);
       if (identity?.served === true || stores.aside.length === 0) stores = await stores.putAside();

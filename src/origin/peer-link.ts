@@ -64,6 +64,7 @@ export class PeerLink {
   readonly #clock: Clock;
   readonly #stop = new AbortController();
   #refused: string | undefined;
+  #joins = false;
   #answers = false;
   #clocksDiffer = false;
   #running: Promise<void> | undefined;
@@ -91,9 +92,11 @@ export class PeerLink {
           this.#clocksDiffer = false;
           this.#answers = true;
           this.#refused = undefined;
+          this.#joins = false;
         },
         failed: (error) => {
           this.#refused = (error as Error).message;
+          this.#joins = isMeridianError(error) && error.details.reason === 'joining';
           if (!isMeridianError(error)) return;
           this.#answers = error.code !== 'UNAVAILABLE' || isOfOneThatAnswers(error);
           this.#clocksDiffer = error.details.reason === 'clock-skew';
@@ -165,6 +168,11 @@ export class PeerLink {
   /** True where somebody answers calls there, met or not. */
   get answers(): boolean {
     return this.peer !== undefined || this.#answers;
+  }
+
+  /** True where who answers there said last that it serves nobody yet. */
+  get joins(): boolean {
+    return this.#joins;
   }
 
   /** Who was met there last. */

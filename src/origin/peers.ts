@@ -86,6 +86,11 @@ export class Peers {
     return members.every((id) => links.some((link) => link.peerId === id && (link.heardAsOfMs ?? -1) >= atMs));
   }
 
+  /** True where each of the others, wherever one was told of, answers that it serves nobody yet. */
+  get allJoin(): boolean {
+    return this.#links.size > 0 && [...this.#links.values()].every((link) => link.joins);
+  }
+
   /** Those that answer calls now. */
   answering(): readonly Upstream[] {
     return [...this.#links.values()].filter((link) => link.answering !== undefined).map((link) => link.upstream);

@@ -90,7 +90,7 @@ async function openEdge(options: Partial<EdgeOptions> = {}): Promise<Edge> {
 /** An origin's store on disk; it never begins anew here. */
 async function storesOver(name: string): Promise<OriginStores> {
   const nothing = () => Promise.reject(new Error('it does not begin anew'));
-  return { store: await store(name), aside: [], putAside: nothing, dropAside: nothing };
+  return { store: await store(name), aside: [], putAside: nothing, takeBack: nothing, dropAside: nothing };
 }
 
 /** Every scope is live, and its bound is known. */

@@ -52,6 +52,30 @@ it('what is dropped is gone from the disk, and the store stays', async () => {
   expect(await marks()).toEqual(['second']);
 });
 
+it('a store that is taken back is what was put aside last, and what stood in its place is gone', async () => {
+  await mark(stores.store, 'first');
+  await stores.putAside();
+  await mark(stores.store, 'second');
+  await stores.putAside();
+  await mark(stores.store, 'third');
+  await stores.takeBack();
+  expect(await marks()).toEqual(['second', 'first']);
+  await mark(stores.store, 'fourth');
+  await reopen();
+  expect(await marks()).toEqual(['fourth', 'first']);
+  expect((await readdir(folder)).sort()).toEqual(['aside-1', 'store']);
+});
+
+it('a crash while a store is taken back leaves it aside', async () => {
+  await mark(stores.store, 'first');
+  await stores.putAside();
+  await mark(stores.store, 'second');
+  await stores.close();
+  await rename(join(folder, 'store'), join(folder, 'dropped-1'));
+  stores = await OriginFolder.open(folder);
+  expect(await marks()).toEqual([undefined, 'first']);
+});
+
 it('a crash behind the renaming leaves the store aside, and an empty one is made', async () => {
   await mark(stores.store, 'first');
   await stores.close();

@@ -208,23 +208,37 @@ export class OriginFaults {
   }
 
   #rollBackOne(): void {
-    if (this.keepsDisks) return;
-    this.#rollBack(this.#stage.random.pick(this.#stage.cluster.origins));
+    this.#rollBack([this.#stage.random.pick(this.#stage.cluster.origins)]);
   }
 
   #rollBackTwo(): void {
     const { random, cluster } = this.#stage;
     const one = random.pick(cluster.origins);
     const other = random.pick(cluster.origins.filter(({ name }) => name !== one.name));
-    for (const origin of [one, other]) this.#rollBack(origin);
+    this.#rollBack([one, other]);
   }
 
-  /** Any image that was taken of its disk is put back, also one of a member that the cluster has removed since. */
-  #rollBack(origin: OriginProcess): void {
+  /**
+   * Any image that was taken of their disks is put back, also one of a member that the cluster has removed since; one that had
+   * yet to serve, only where another member serves it. Where nobody is left who ever served, the operator rebuilds.
+   */
+  #rollBack(rolledBack: readonly OriginProcess[]): void {
+    if (this.keepsDisks || !this.#allServe) return;
+    const others = this.#stage.cluster.origins.filter((origin) => !rolledBack.includes(origin));
+    const isServed = others.some((other) => rolledBack.every(({ id }) => id !== other.id));
+    for (const origin of rolledBack) {
+      const images = this.#images.get(origin.name) ?? [];
+      this.#putBack(
+        origin,
+        images.filter(({ served }) => served || isServed),
+      );
+    }
+  }
+
+  #putBack(origin: OriginProcess, images: readonly Taken[]): void {
     const { random, oracles, time } = this.#stage;
-    const images = this.#images.get(origin.name) ?? [];
     const { id } = origin;
-    if (images.length === 0 || id === undefined || !this.#allServe) return;
+    if (images.length === 0 || id === undefined) return;
     const { image, id: before } = random.pick(images);
     origin.crash('power');
     origin.stores.putBack(image);

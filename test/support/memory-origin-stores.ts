@@ -14,6 +14,8 @@ export class OriginDisks {
   readonly aside: MemoryDisk[] = [];
   /** Told when the store is put aside, with what it held, before an empty one takes its place. */
   onPutAside: (held: Contents) => void = () => {};
+  /** Told when what was put aside last, with what it holds, takes the store's place again. */
+  onTakenBack: (held: Contents) => void = () => {};
 
   /** @param openStore opens a store over a disk, in the process that runs over these disks */
   async open(openStore: (disk: MemoryDisk) => MemoryStore): Promise<OriginStores> {
@@ -54,6 +56,16 @@ export class OriginDisks {
         this.onPutAside(before.synced);
         this.aside.push(before);
         this.present.wipe();
+        return this.#stores(openStore(this.present), openStore);
+      },
+      takeBack: async () => {
+        await store.close();
+        if (store.crashed) await new Promise(() => {});
+        const last = this.aside.pop();
+        if (last === undefined) throw new Error('no store was put aside');
+        this.present.synced = last.synced;
+        this.present.visible = last.synced;
+        this.onTakenBack(last.synced);
         return this.#stores(openStore(this.present), openStore);
       },
       dropAside: async () => {

@@ -26,8 +26,11 @@ const leavingName = 'origin/leaving';
 
 /** The mark of a store that its origin may not go on with: it is put aside, and the origin begins anew beside it. */
 export interface Leaving {
-  /** `same`: below a peer's floor (rule R8). `new`: it was removed, and comes back as another member. */
-  readonly as: 'same' | 'new';
+  /**
+   * `same`: below a peer's floor (rule R8). `new`: it was removed, and comes back as another member. `before`: nobody serves
+   * whom it could rejoin: this store goes, and what was put aside takes its place again.
+   */
+  readonly as: 'same' | 'new' | 'before';
   readonly why: string;
   /** Where the others are reached. */
   readonly peers: readonly string[];
@@ -113,6 +116,11 @@ export async function keepIdentity(ledger: Ledger, identity: OriginIdentity): Pr
 export async function readLeaving(store: Pick<Store, 'meta'>): Promise<Leaving | undefined> {
   const stored = await store.meta(leavingName);
   return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as Leaving);
+}
+
+/** The origin goes on with this store after all. */
+export async function forgetLeaving(store: Pick<Store, 'commit'>): Promise<void> {
+  await store.commit({ puts: [], removals: [], meta: new Map([[leavingName, undefined]]), sync: true });
 }
 
 export async function keepLeaving(ledger: Ledger, leaving: Leaving): Promise<void> {

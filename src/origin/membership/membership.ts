@@ -7,6 +7,7 @@ import type { Ledger } from '../../replication/ledger.ts';
 import { type Members, memberKeys, type RegisteredMember } from '../../replication/members.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { lookAgain, Notice } from '../../runtime/notice.ts';
+import type { Random } from '../../runtime/random.ts';
 import { majorityOf } from '../durability.ts';
 import type { OwnLog } from '../own-log.ts';
 import type { Stability } from '../stability.ts';
@@ -38,6 +39,11 @@ export interface MembershipOptions {
   readonly clock: Clock;
   readonly identity: OriginIdentity;
   readonly self: SelfDescription;
+  /** A store was put aside. */
+  readonly hasAside: boolean;
+  readonly random: Random;
+  /** True while each of the others answers that it serves nobody yet. */
+  readonly allJoin: () => boolean;
   /** Where the others are reached. */
   readonly addresses: () => readonly string[];
   /** From now on it answers, writes, and serves its feed. */
@@ -52,12 +58,19 @@ export interface MembershipOptions {
 
 /** Milliseconds between looks; a change of the registry is noticed at once. */
 const lookIntervalMs = 200;
+/**
+ * Milliseconds for which all others have to answer that they serve nobody, and up to as many more, drawn: of two that wait
+ * for each other one goes first.
+ */
+const nobodyServesMs = 500;
 
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #changed = new Notice();
   #identity: OriginIdentity;
   #state: State = { kind: 'joining' };
+  /** By the monotonic clock: when it goes on with what it put aside, should nobody serve until then. */
+  #takesBackAtMs: number | undefined;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -162,6 +175,8 @@ export class Membership {
       this.replace(`this origin's store was opened a second time, in the log ${newest.log}: one of the two is a copy`);
     }
     if (this.#state.kind === 'joining' && this.#mayServe()) await this.#begin();
+    else if (this.#waitsForNobody())
+      this.leave('before', 'nobody serves, so it goes on with the store that it put aside');
     // The store was opened again after a failed commit, and a new log with it.
     else if (this.serves && opening === undefined) await this.#openLog();
   }
@@ -196,6 +211,22 @@ export class Membership {
       (logs.coversPosition(covered, admitted.at) || logs.isBeyond(admitted.at)) &&
       logs.covers(covered, new Map(admitted.covered));
     return coversAdmission && this.#unheard(registered, members).length === 0;
+  }
+
+  /**
+   * True once it rejoins a cluster of which nobody serves. Whoever told it that its store was behind a purge has lost that
+   * since, its own disk put back to before it had joined; that one waits for a member that serves, as this one does.
+   */
+  #waitsForNobody(): boolean {
+    const { clock, hasAside, allJoin, random } = this.#options;
+    const waits = this.#identity.rejoins === true && hasAside && allJoin();
+    if (this.#state.kind !== 'joining' || !waits || !holds('R8 where nobody serves it takes its store up again')) {
+      this.#takesBackAtMs = undefined;
+      return false;
+    }
+    const nowMs = clock.monotonicMs();
+    this.#takesBackAtMs ??= nowMs + nobodyServesMs * (1 + random.fraction());
+    return nowMs >= this.#takesBackAtMs;
   }
 
   /** Who has yet to serve its feed to this origin before that may count; empty once a majority has. */

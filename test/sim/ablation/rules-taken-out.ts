@@ -33,6 +33,7 @@ export const rulesTakenOut: Readonly<Record<Rule, Missed>> = {
   'R8 the floor is handed on': { history: 'a relay that begins after a deletion was purged' },
   'R8 what only it has is brought back': { history: 'an origin that is put back behind a purge' },
   'R8 what is old is kept apart': { topology: 'several', unseen: true },
+  'R8 where nobody serves it takes its store up again': { history: 'two members that wait for each other' },
   'hot: a commit replaces': {},
   'hot: what was overtaken is not kept': { seed: 12 },
   'hot: nothing outlives its store': { topology: 'several', unseen: true },

@@ -1,11 +1,11 @@
-import { oneOrigin, severalOrigins, type Topology } from '../nodes/topology.ts';
+import { oneOrigin, relayChain as relaysOfTwo, severalOrigins, type Topology } from '../nodes/topology.ts';
 import { absences } from './absences.ts';
 import { clocks, clocksOfRelays, clocksOfSeveral } from './clocks.ts';
 import { homes } from './homes.ts';
 import { identities, selves, strangers } from './identities.ts';
 import { mirror } from './mirror.ts';
 import { originLives } from './origin-lives.ts';
-import { peers } from './peers.ts';
+import { pairs, peers } from './peers.ts';
 import { relayChain } from './relay-chain.ts';
 import { relays } from './relays.ts';
 import { removals } from './removals.ts';
@@ -21,6 +21,7 @@ type Histories = Readonly<Record<string, (scene: Scene) => Promise<void>>>;
 const groups: ReadonlyArray<readonly [Topology, Histories]> = [
   [oneOrigin, { ...absences, ...watches, ...staleness, ...originLives, ...clocks }],
   [severalOrigins, { ...peers, ...sessions, ...homes, ...removals, ...identities, ...clocksOfSeveral }],
+  [relaysOfTwo, pairs],
   [twoClusters, strangers],
   [mirror, selves],
   [relayChain, { ...relays, ...clocksOfRelays }],

@@ -159,6 +159,43 @@ export const peers = {
   },
 };
 
+/** Of two origins. */
+export const pairs = {
+  /**
+   * Both disks are put back: A's behind a purge of B, so that A puts its store aside, and then B's to when B was let in and
+   * had yet to serve. Nobody serves, so A goes on with what it put aside.
+   */
+  'two members that wait for each other': async (scene: Scene) => {
+    const before = scene.id('b');
+    scene.wipe('b');
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6']) await scene.put('a', key);
+    await scene.remove('a', before);
+    scene.path('b a').slowMs = 100;
+    await scene.done(scene.cluster.process('b').start());
+    await scene.wait(1000);
+    scene.expect(
+      'b serves already',
+      scene.cluster.origins.some(({ name, node }) => name === 'b' && node?.serves === false),
+    );
+    const joining = scene.imageOf('b');
+    scene.path('b a').slowMs = 0;
+    await scene.wait(1000);
+    const image = scene.imageOf('a');
+    await scene.delete('a', 'a2');
+    await scene.wait(purgedAfterMs);
+    scene.putBack('a', image);
+    await scene.done(scene.cluster.process('a').start());
+    const has = (line: string) => scene.oracles.trace.lines.some((other) => other.includes(line));
+    for (let waited = 0; waited < 2000 && !has('a puts its store aside'); waited++) await scene.wait(1);
+    scene.putBack('b', joining);
+    await scene.done(scene.cluster.process('b').start());
+    await scene.converge();
+    scene.expect('a does not go on with what it put aside', has('a takes up the store again'));
+    const shown = await scene.shows('b', 'a1');
+    scene.expect(`b shows a1 as ${shown}`, shown !== 'absent');
+  },
+};
+
 /**
  * C runs over its disk from before a deletion that the others purge by now, cut off from them; it alone has `b9`. It had
  * heard of the deletion before.

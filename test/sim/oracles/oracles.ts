@@ -48,6 +48,11 @@ export class Oracles {
         if (this.history.isWhole) this.trace.violated(`${name} begins anew, and no disk was ever lost or put back`);
         this.history.putAside(name);
       };
+      stores.onTakenBack = ({ records }) => {
+        this.trace.note(() => `${name} takes up the store again that it put aside`);
+        this.#logs.delete(name);
+        this.history.put(name, records.values());
+      };
     }
     cluster.tamper = (event, { role }, near) => {
       this.sawEvent(event, `${near} ${role}`);
