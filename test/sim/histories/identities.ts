@@ -17,6 +17,24 @@ export const identities = {
     await scene.converge();
   },
 
+  /** All disks are put back to before a log of A was opened, and later B's to when it knew that: A says then where it ends. */
+  'a log that comes to light again': async (scene: Scene) => {
+    await scene.wait(1000);
+    const origins = ['a', 'b', 'c'];
+    const before = origins.map((name) => [name, scene.imageOf(name)] as const);
+    await scene.crash('a', 20);
+    await scene.put('a', 'a1');
+    await scene.wait(100);
+    const knows = scene.imageOf('b');
+    for (const [name, image] of before) scene.putBack(name, image);
+    for (const name of origins) await scene.done(scene.cluster.process(name).start());
+    await scene.wait(2000);
+    scene.putBack('b', knows);
+    await scene.done(scene.cluster.process('b').start());
+    await scene.wait(1000);
+    await scene.converge();
+  },
+
   /** The image of one origin's disk is started at a second place, under the same id: the earlier of the two stops. */
   'a disk that is copied': async (scene: Scene) => {
     const c = scene.id('c');

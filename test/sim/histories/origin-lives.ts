@@ -1,4 +1,4 @@
-import type { Scene } from './scene.ts';
+import { purgedAfterMs, type Scene } from './scene.ts';
 
 /** What happens to the origin itself. */
 export const originLives = {
@@ -31,6 +31,51 @@ export const originLives = {
     await scene.done(scene.cluster.process('origin').start());
     for (const key of ['b3', 'b5', 'b7', 'b9']) await scene.put('origin', key);
     await scene.wait(300);
+    await scene.converge();
+  },
+
+  /** Its disk took a commit and said that it had failed: what is kept in memory of before is not shown any more. */
+  'a commit that fails and is on the disk': async (scene: Scene) => {
+    const first = await scene.put('origin', 'a1');
+    await scene.get('origin', 'a1');
+    const [origin] = scene.cluster.origins;
+    if (origin !== undefined) origin.disk.nextCommitFails = 'kept';
+    const failed = await scene.put('origin', 'a1').then(
+      () => false,
+      () => true,
+    );
+    scene.expect('the commit did not fail', failed);
+    await scene.wait(300);
+    const shown = await scene.shows('origin', 'a1');
+    scene.expect(
+      'the origin shows what was replaced on its disk',
+      shown !== first.written[0]?.stamp && shown !== 'absent',
+    );
+    await scene.converge();
+  },
+
+  /** A cache begins for the first time, and hears of a namespace; its scan breaks off, and until the next one that is purged. */
+  'a cache whose first scan breaks off': async (scene: Scene) => {
+    const cache = scene.cluster.process('cache');
+    cache.crash();
+    for (const disk of cache.disks) disk.wipe();
+    await scene.createNamespace('origin', 'late');
+    scene.path('cache origin').slowMs = 60;
+    void cache.start();
+    const known = () => cache.disks.flatMap(({ visible }) => [...visible.records.values()]).map(({ key }) => key);
+    const hasHeard = () => known().filter((key) => key.startsWith('namespace/')).length === 2;
+    for (let waited = 0; waited < 2000 && !hasHeard(); waited++) await scene.wait(1);
+    scene.expect('the cache has not heard of the namespace', hasHeard());
+    const path = scene.path('cache origin');
+    path.cut(['there', 'back'], 'reset');
+    path.slowMs = 0;
+    await scene.done(scene.node('origin').remove('late', scene.call()));
+    await scene.wait(purgedAfterMs);
+    path.mend();
+    await scene.wait(500);
+    const found = await scene.done(scene.node('cache').namespaces(scene.call()));
+    const titles = found.map(({ title }) => title);
+    scene.expect(`the cache lists ${titles}`, !titles.includes('late'));
     await scene.converge();
   },
 };

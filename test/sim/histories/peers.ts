@@ -125,6 +125,35 @@ export const peers = {
     await scene.converge();
   },
 
+  /**
+   * B shows what it scans of A's log, and claims nothing of it yet. A watch that goes on from there at C, which has an earlier
+   * write of the key, is not told of that.
+   */
+  'a watch that moves while it is shown what is scanned': async (scene: Scene) => {
+    const { move } = scene.watch('b', 'nothing');
+    await scene.wait(100);
+    scene.part('a', 'b');
+    scene.part('b', 'c');
+    await scene.put('a', 'a1');
+    await scene.wait(100);
+    scene.part('a', 'c');
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8']) await scene.put('a', key);
+    scene.path('b a').slowMs = 100;
+    scene.join('a', 'b');
+    const sees = async () => (await scene.shows('b', 'a1')) !== 'absent';
+    for (let waited = 0; waited < 2000 && !(await sees()); waited += 20) await scene.wait(20);
+    await scene.wait(20);
+    move('c');
+    await scene.wait(300);
+    scene.path('b a').slowMs = 0;
+    for (const [one, other] of [
+      ['a', 'c'],
+      ['b', 'c'],
+    ] as const)
+      scene.join(one, other);
+    await scene.converge();
+  },
+
   /** A writer that asks for other disks is told of them only once they have it. */
   'a majority that is not reached': async (scene: Scene) => {
     const wishes = { durability: 'majority', durabilityTimeoutMs: 50 } as const;

@@ -73,13 +73,15 @@ export const removals = {
   'a removal of who was to bring what another left': async (scene: Scene) => {
     const [a, c] = [scene.id('a'), scene.id('c')];
     for (const other of ['a', 'c']) scene.part('b', other);
-    await scene.put('a', 'a1', { durability: 'majority' });
+    const { written } = await scene.put('a', 'a1', { durability: 'majority' });
     scene.wipe('a');
     await scene.wait(20);
     scene.path('b c').slowMs = 150;
     scene.join('b', 'c');
     await scene.untilAnswered('b', 'c');
     await scene.remove('b', a);
+    const shown = await scene.shows('b', 'a1');
+    scene.expect(`b, which removed a, shows ${shown}`, shown === written[0]?.stamp);
     scene.wipe('c');
     scene.path('b c').slowMs = 0;
     await scene.wait(100);
@@ -139,6 +141,53 @@ export const removals = {
     await scene.wait(purgedAfterMs);
     for (const other of ['b', 'c']) scene.join('a', other);
     await scene.wait(500);
+    await scene.converge();
+  },
+
+  /**
+   * C is removed while nobody hears it. What it wrote loses against a deletion that is purged by the time C comes back: that
+   * is kept apart, not written again.
+   */
+  'a removed origin that comes back with what was deleted': async (scene: Scene) => {
+    const c = scene.id('c');
+    for (const other of ['a', 'b']) scene.part('c', other);
+    await scene.put('c', 'b1');
+    await scene.wait(20);
+    await scene.delete('a', 'b1');
+    await scene.remove('a', c);
+    await scene.wait(purgedAfterMs);
+    for (const other of ['a', 'b']) scene.join('c', other);
+    await scene.converge();
+    for (const at of ['a', 'c']) {
+      const shown = await scene.shows(at, 'b1');
+      scene.expect(`${at} shows b1, which was deleted`, shown === 'absent');
+    }
+  },
+
+  /** A is removed while it lives, and edges that have heard of that reach nobody else: what A has is nobody's any more. */
+  'edges that go over to a removed origin': async (scene: Scene) => {
+    const a = scene.id('a');
+    await scene.put('a', 'a1');
+    await scene.wait(100);
+    for (const other of ['b', 'c']) scene.part('a', other);
+    const { written } = await scene.put('a', 'a2');
+    for (const edge of ['copy', 'cache']) scene.part('a', edge);
+    await scene.remove('b', a);
+    await scene.wait(200);
+    for (const edge of ['copy', 'cache']) {
+      for (const other of ['b', 'c']) scene.part(edge, other);
+      scene.join('a', edge);
+    }
+    for (let look = 0; look < 20; look++) {
+      await scene.wait(40);
+      for (const edge of ['copy', 'cache']) {
+        const shown = await scene.shows(edge, 'a2');
+        scene.expect(`${edge} shows what a wrote beyond its end`, shown !== written[0]?.stamp);
+      }
+    }
+    for (const edge of ['copy', 'cache']) for (const other of ['b', 'c']) scene.join(edge, other);
+    await scene.wait(200);
+    for (const other of ['b', 'c']) scene.join('a', other);
     await scene.converge();
   },
 };

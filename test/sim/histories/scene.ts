@@ -236,25 +236,32 @@ export class Scene {
     await this.done(process.start());
   }
 
-  /** A client that watches the namespace at a node. */
-  watch(at: string, from: 'nothing' | 'now'): { readonly watcher: Watcher; readonly path: Path } {
-    const far = this.cluster.process(at);
-    const path = new Path({ time: this.time, random: this.#random.fork(), far });
-    const upstream = linkTo({ path, target: () => far.node });
+  /** A client that watches the namespace at a node, until it moves to another one. */
+  watch(at: string, from: 'nothing' | 'now'): { watcher: Watcher; path: Path; move: (to: string) => void } {
+    const reach = (name: string) => {
+      const far = this.cluster.process(name);
+      const path = new Path({ time: this.time, random: this.#random.fork(), far });
+      return { path, upstream: linkTo({ path, target: () => far.node }) };
+    };
+    let reached = reach(at);
     const namespace = this.oracles.namespaces().find((id) => !this.oracles.isDead(id));
     if (namespace === undefined) throw new Error('there is no namespace to watch');
-    const name = `w${this.#watchers.length}`;
     const watcher = new Watcher({
       time: this.time,
       oracles: this.oracles,
       namespace,
-      node: () => upstream,
+      node: () => reached.upstream,
       from,
-      name,
+      name: `w${this.#watchers.length}`,
     });
     this.#watchers.push(watcher);
     void watcher.run();
-    return { watcher, path };
+    const move = (to: string) => {
+      const { path } = reached;
+      reached = reach(to);
+      path.cut(['there', 'back'], 'reset');
+    };
+    return { watcher, path: reached.path, move };
   }
 
   /** Everything comes to be the same everywhere. */
