@@ -4,6 +4,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { DiskMetrics } from './disk-metrics.ts';
 import { EdgeMetrics } from './edge-metrics.ts';
 import { EventLoopMetrics } from './event-loop-metrics.ts';
+import { type Expiries, ExpiryMetrics } from './expiry-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { ReadWriteMetrics } from './read-write-metrics.ts';
 import { ReplicationMetrics } from './replication-metrics.ts';
@@ -44,6 +45,11 @@ export class NodeMetrics {
   /** The observer of an edge; its metrics exist only where there is one. */
   forEdge(): EdgeMetrics {
     return new EdgeMetrics(this.#registry, this.readsAndWrites, this.#logger);
+  }
+
+  /** From now on it is told when certificates and tokens expire. */
+  watchExpiries(expiries: Expiries): void {
+    new ExpiryMetrics(this.#registry, expiries);
   }
 
   get registry(): Registry {

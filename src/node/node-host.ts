@@ -4,6 +4,7 @@ import { HttpListener, type HttpListenerOptions } from '../http/http-listener.ts
 import { NodeRoutes } from '../http/node-routes.ts';
 import { BindingSurface } from '../http/workers/binding-surface.ts';
 import { RestSurface } from '../http/workers/rest-surface.ts';
+import type { Expiries } from '../metrics/expiry-metrics.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { Call } from '../model/call.ts';
 import type { NodeStatus } from '../model/cluster.ts';
@@ -34,6 +35,8 @@ export interface NodeHostOptions {
   readonly closing: Closing;
   /** By which the node judges expiry. */
   readonly expiryClock: ExpiryClock;
+  /** What else expires, for its metrics. */
+  readonly expiries?: Pick<Expiries, 'nextToken'>;
   readonly listen: Address;
   readonly http: Address;
   /** Unset = no Redis protocol. */
@@ -67,6 +70,7 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const entrance = options.access.entranceOf(upstream);
   const { server: tls } = options.nodeTls;
   const connections = connectionsOf(options);
+  metrics.watchExpiries({ certificates: options.nodeTls.expiries, ...options.expiries });
   const rooms = roomsOf(options);
   const statusCall = (): Call => ({ deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted });
   const statusOrNone = (): Promise<NodeStatus | undefined> => upstream.status(statusCall()).catch(() => undefined);

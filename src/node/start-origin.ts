@@ -91,7 +91,9 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     const origin = await Origin.open(options);
     closing.add('origin', () => origin.close());
     const expiryClock = { nowMs: () => clock.wallMs() };
-    const node = await hostNode(origin, { ...config, outside, metrics, closing, expiryClock, access, nodeTls });
+    const expiries = { nextToken: () => origin.nextTokenExpiry() };
+    const parts = { outside, metrics, closing, expiryClock, access, nodeTls, expiries };
+    const node = await hostNode(origin, { ...config, ...parts });
     return { ...node, mustReopen: mustReopen.signal, replaced: replaced.signal };
   });
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { MeridianError } from '../model/errors.ts';
 import { type ClientTls, type RenewedTls, type ServerTls, secureContextOf } from '../runtime/tls.ts';
@@ -19,6 +20,8 @@ export interface NodeTls {
   readonly server?: RenewedTls;
   /** Of connections to other nodes, as it is now; undefined = in the clear. */
   readonly client: () => ClientTls | undefined;
+  /** When what is used now expires, in milliseconds since 1970: `own`, `ca`, `client-ca`. */
+  readonly expiries: () => ReadonlyMap<string, number>;
 }
 
 /**
@@ -59,6 +62,7 @@ export async function openTls(config: TlsConfig, outside: Outside, closing: Clos
   return {
     ...(renewed === undefined ? {} : { server: renewed }),
     client: () => (speaksTls(config) ? now.client : undefined),
+    expiries: () => now.expiries,
   };
 }
 
@@ -74,14 +78,28 @@ interface Files {
   readonly clientCa: WatchedFile<Buffer> | undefined;
 }
 
-function understood(files: Files): { readonly server: ServerTls | undefined; readonly client: ClientTls } {
+interface Understood {
+  readonly server: ServerTls | undefined;
+  readonly client: ClientTls;
+  readonly expiries: ReadonlyMap<string, number>;
+}
+
+function understood(files: Files): Understood {
   const [cert, key, ca, clientCa] = [files.cert, files.key, files.ca, files.clientCa].map((file) => file?.value);
   const own = cert === undefined || key === undefined ? undefined : { cert, key };
   const server = own && { ...own, ...(clientCa === undefined ? {} : { clientCa }) };
   const client: ClientTls = { ...own, ...(ca === undefined ? {} : { ca }) };
+  const expiries = new Map<string, number>();
   try {
     if (server !== undefined) createSecureContext(secureContextOf(server));
     createSecureContext(client);
+    for (const [use, pem] of [
+      ['own', cert],
+      ['ca', ca],
+      ['client-ca', clientCa],
+    ] as const) {
+      if (pem !== undefined) expiries.set(use, expiryOf(pem));
+    }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new MeridianError('INVALID_ARGUMENT', `the certificates of TLS cannot be used: ${why}`, {
@@ -89,7 +107,13 @@ function understood(files: Files): { readonly server: ServerTls | undefined; rea
       cause,
     });
   }
-  return { server, client };
+  return { server, client, expiries };
+}
+
+/** The first time at which one of these certificates is no longer valid. @throws where one cannot be read */
+function expiryOf(pem: Buffer): number {
+  const blocks = pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  return Math.min(...blocks.map((block) => Date.parse(new X509Certificate(block).validTo)));
 }
 
 function checkTogether({ tlsCert, tlsKey, tlsClientCa }: TlsConfig): void {

@@ -209,6 +209,17 @@ export class Origin implements Peer {
     return this.#ledger.registry.tokens.get(id)?.token;
   }
 
+  /** The token that is to expire next; undefined = none is. */
+  nextTokenExpiry(): { readonly name: string; readonly expiresMs: number } | undefined {
+    const nowMs = this.#options.clock.wallMs();
+    let next: { readonly name: string; readonly expiresMs: number } | undefined;
+    for (const { name, expiresMs } of this.#ledger.registry.tokens.all()) {
+      if (expiresMs === undefined || expiresMs <= nowMs || expiresMs >= (next?.expiresMs ?? Infinity)) continue;
+      next = { name, expiresMs };
+    }
+    return next;
+  }
+
   namespace(name: string): NamespaceInfo | undefined {
     const found = this.#ledger.registry.resolve(name);
     return found === 'deleted' ? undefined : found;

@@ -175,6 +175,21 @@ describe('the metrics of a node', () => {
     expect(samplesOf(texts[1] ?? '', 'meridian_disk_free_bytes')).toEqual([]);
   });
 
+  it('tell when certificates and the next token expire, and nothing of what does not', async () => {
+    let next: { readonly name: string; readonly expiresMs: number } | undefined = { name: 'ci', expiresMs: 5_500 };
+    const certificates = () => new Map([['own', 3_000]]);
+    metrics.watchExpiries({ certificates, nextToken: () => next });
+    const { text } = await metrics.scrape(status);
+    expect(samplesOf(text, 'meridian_certificate_expiry_timestamp_seconds')).toEqual([
+      'meridian_certificate_expiry_timestamp_seconds{use="own"} 3',
+    ]);
+    expect(samplesOf(text, 'meridian_token_expiry_timestamp_seconds')).toEqual([
+      'meridian_token_expiry_timestamp_seconds{name="ci"} 5.5',
+    ]);
+    next = undefined;
+    expect(samplesOf((await metrics.scrape(status)).text, 'meridian_token_expiry_timestamp_seconds')).toEqual([]);
+  });
+
   it('show what each peer and follower has yet to acknowledge, and nothing of one that keeps nothing', async () => {
     const follower = { role: 'edge', id: 'f', scope: 'copy', state: 'live' } as const;
     const { text } = await metrics.scrape({

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,8 +44,13 @@ describe('the certificates of a node', () => {
     save('key', first.key);
     save('ca', authority.ca);
     const config = { ...none, tlsCert: path('cert'), tlsKey: path('key'), tlsCa: path('ca') };
-    const { server, client } = await openTls(config, outside, closing);
+    const { server, client, expiries } = await openTls(config, outside, closing);
     expect(server?.current).toEqual(first);
+    const validTo = (pem: Buffer) => Date.parse(new X509Certificate(pem).validTo);
+    expect([...expiries()]).toEqual([
+      ['own', validTo(first.cert)],
+      ['ca', validTo(authority.ca)],
+    ]);
     const before = client();
     expect(before).toEqual({ ...first, ca: authority.ca });
     const renewed: ServerTls[] = [];

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterHandle } from '../../../src/client/cluster-handle.ts';
 import { ProcessCluster, placeOf } from '../process-cluster.ts';
@@ -22,6 +22,20 @@ const { panels } = JSON.parse(readFileSync('deploy/grafana/dashboards/meridian.j
 const queries = panels.flatMap(({ title, targets }) =>
   targets.map(({ expr }) => ({ title, query: expr.replaceAll('$node', '.*').replaceAll('$__rate_interval', '4s') })),
 );
+
+interface Rule {
+  readonly name: string;
+  readonly query: string;
+  readonly health: string;
+  readonly state?: string;
+}
+
+/** No certificate is used here, no token expires, and nobody is turned away. */
+const onlyWhereItHappens = [
+  'meridian_certificate_expiry_timestamp_seconds',
+  'meridian_token_expiry_timestamp_seconds',
+  'meridian_http_rejected_total',
+];
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -60,7 +74,11 @@ describe.skipIf(!hasPrometheus)('each query of the dashboard, asked of a Prometh
     }));
     const jobs = [{ job_name: 'meridian', static_configs: targets }];
     const file = join(cluster.folder, 'prometheus.yml');
-    writeFileSync(file, JSON.stringify({ global: { scrape_interval: '1s' }, scrape_configs: jobs }));
+    const global = { scrape_interval: '1s', evaluation_interval: '1s' };
+    writeFileSync(
+      file,
+      JSON.stringify({ global, rule_files: [resolve('deploy/prometheus/rules.yml')], scrape_configs: jobs }),
+    );
     const webListen = `127.0.0.1:${await freePort()}`;
     base = `http://${webListen}`;
     const storage = join(cluster.folder, 'prometheus');
@@ -101,5 +119,18 @@ describe.skipIf(!hasPrometheus)('each query of the dashboard, asked of a Prometh
       return queries.filter((_, index) => counts[index] === 0);
     };
     await expect.poll(empty, { timeout: 120_000, interval: 200 }).toEqual([]);
+  });
+
+  it('evaluates each rule, over series that are there, and nobody is woken', async () => {
+    const answer = await fetch(`${base}/api/v1/rules`);
+    const { data } = (await answer.json()) as { readonly data: { readonly groups: ReadonlyArray<{ rules: Rule[] }> } };
+    const rules = data.groups.flatMap((group) => group.rules);
+    expect(rules.length).toBeGreaterThan(25);
+    expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+    expect(rules.filter(({ state }) => state === 'firing').map(({ name }) => name)).toEqual([]);
+    const asked = new Set(rules.flatMap(({ query }) => query.match(/\bmeridian_\w+/g) ?? []));
+    const counts = await Promise.all([...asked].map(async (name) => ({ name, series: await found(name) })));
+    const absent = counts.filter(({ series }) => series === 0).map(({ name }) => name);
+    expect(absent.sort()).toEqual([...onlyWhereItHappens].sort());
   });
 });
