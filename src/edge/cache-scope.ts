@@ -123,7 +123,8 @@ export class CacheScope implements FeedSink, Scope {
     return { kind: 'cursor', cursor: this.ledger.registry.logs.unfold(this.ledger.state.covered) };
   }
 
-  opened({ clusterId }: Opened): Promise<void> {
+  opened({ clusterId, generation }: Opened): Promise<void> {
+    this.#voidCheck.opened(generation);
     return this.#options.listener.joined(clusterId);
   }
 

@@ -79,7 +79,8 @@ export class CopyScope implements FeedSink, Scope {
     return this.#replica.start();
   }
 
-  opened({ clusterId }: Opened): Promise<void> {
+  opened({ clusterId, generation }: Opened): Promise<void> {
+    this.#replica.opened(generation);
     return this.#listener.joined(clusterId);
   }
 

@@ -29,6 +29,8 @@ type State =
   | { readonly kind: 'leaving'; readonly leaving: Omit<Leaving, 'peers'> }
   | { readonly kind: 'replaced'; readonly why: string };
 
+type Admission = NonNullable<RegisteredMember['admitted']>;
+
 /** What an origin writes of itself; its admission stays what it was. */
 export type SelfDescription = Pick<RegisteredMember, 'id' | 'name' | 'region' | 'location' | 'address'>;
 
@@ -199,18 +201,30 @@ export class Membership {
    */
   #mayServe(): boolean {
     const { ledger, self, stability } = this.#options;
-    const { members, logs } = ledger.registry;
+    const { members } = ledger.registry;
     const registered = members.member(self.id);
     if (registered === undefined) return false;
     if (!holds('R19 who is admitted catches up first')) return true;
     if (stability.others().every((id) => stability.told(id) === undefined)) return false;
     const { admitted } = registered;
     if (this.#identity.rejoins === true || admitted === undefined) return true;
+    return this.#coversAdmission(admitted) && this.#unheard(registered, members).length === 0;
+  }
+
+  /**
+   * The admitter may have been put back since, and the log in which it let this member in may be gone with its disk: it writes
+   * in a later one, and does not cover that place. Nobody can bring it, so what counts is what the admitter covers now.
+   */
+  #coversAdmission({ by, at, covered: then }: Admission): boolean {
+    const { ledger, stability } = this.#options;
+    const { logs } = ledger.registry;
     const { covered } = ledger.state;
-    const coversAdmission =
-      (logs.coversPosition(covered, admitted.at) || logs.isBeyond(admitted.at)) &&
-      logs.covers(covered, new Map(admitted.covered));
-    return coversAdmission && this.#unheard(registered, members).length === 0;
+    const told = stability.told(by);
+    const newest = logs.newest(by);
+    if (told !== undefined && newest !== undefined && newest.log !== at.log && !logs.coversPosition(told, at)) {
+      return logs.covers(covered, told);
+    }
+    return (logs.coversPosition(covered, at) || logs.isBeyond(at)) && logs.covers(covered, new Map(then));
   }
 
   /**

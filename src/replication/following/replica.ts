@@ -124,6 +124,11 @@ export class Replica {
     }
   }
 
+  /** A stream has begun at a server whose store is of this generation. */
+  opened(generation: string): void {
+    this.#voidCheck.opened(generation);
+  }
+
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     switch (event.kind) {
       case 'resync':

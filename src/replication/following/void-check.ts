@@ -14,12 +14,23 @@ export class VoidCheck {
   readonly #ledger: Ledger;
   /** Ended logs of which nothing is held beyond this sequence. */
   readonly #clean = new Map<LogId, number>();
-  /** Unknown and void logs for which everything was taken anew already: what comes again the upstream holds likewise. */
-  readonly #lost = new Set<LogId>();
+  /**
+   * Unknown and void logs for which everything was taken anew already, and from which generations of which feeds: what comes
+   * again from one of these is held there likewise.
+   */
+  readonly #lost = new Map<LogId, Set<string>>();
+  #generation = '';
   #version = -1;
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
+  }
+
+  /** A stream has begun. Another upstream, or one that has begun anew since, may hold less of what was lost. */
+  opened(generation: string): void {
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    if (this.#lost.size > 0) this.#version = -1;
   }
 
   /** Everything is held anew. */
@@ -38,13 +49,13 @@ export class VoidCheck {
   /**
    * Asked where the feed has just caught up, so that all that the upstream knows of logs is here. True where something is
    * held of a log that is not known: it came by a scan that broke off, and the log went with the upstream's disk meanwhile.
-   * Of each log once: what comes again the upstream holds likewise.
+   * Of each log once in a generation of the feed: what comes again the upstream holds likewise.
    */
   async holdsLost(): Promise<boolean> {
     let lost = false;
     for (const log of await unknownLogs(this.#ledger)) {
-      if (this.#lost.has(log) || !(await holdsFrom(this.#ledger.store, log, 1))) continue;
-      this.#lost.add(log);
+      if (this.#wasLost(log) || !(await holdsFrom(this.#ledger.store, log, 1))) continue;
+      this.#lose(log);
       lost = true;
     }
     return lost;
@@ -61,17 +72,26 @@ export class VoidCheck {
     // What makes a log void counts once it is covered: until then all is looked at again.
     const waits = logs.verdicts().some((at) => !logs.coversPosition(covered, at));
     for (const { log, seal } of [...logs.all()]) {
-      const isVoid = seal === undefined && !this.#lost.has(log) && logs.isVoid(log, covered);
+      const isVoid = seal === undefined && !this.#wasLost(log) && logs.isVoid(log, covered);
       const end = seal?.final ?? (isVoid ? 0 : Number.POSITIVE_INFINITY);
       if (end === Number.POSITIVE_INFINITY || (this.#clean.get(log) ?? Number.POSITIVE_INFINITY) <= end) continue;
       if ((isVoid && covered.has(log)) || (await holdsFrom(store, log, end + 1))) {
-        if (isVoid) this.#lost.add(log);
+        if (isVoid) this.#lose(log);
         return true;
       }
       this.#clean.set(log, end);
     }
     if (!waits) this.#version = version;
     return false;
+  }
+
+  #wasLost(log: LogId): boolean {
+    return this.#lost.get(log)?.has(this.#generation) === true;
+  }
+
+  #lose(log: LogId): void {
+    const generations = this.#lost.get(log) ?? new Set();
+    this.#lost.set(log, generations.add(this.#generation));
   }
 }
 

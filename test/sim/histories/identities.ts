@@ -17,6 +17,42 @@ export const identities = {
     await scene.converge();
   },
 
+  /** A, put back, lets C in, which was put back too; and is put back once more: C alone names the log in which that stands. */
+  'an origin that was let in by an opening that is lost': async (scene: Scene) => {
+    const before = scene.id('c');
+    scene.wipe('c');
+    await scene.remove('b', before);
+    await scene.wait(100);
+    const image = scene.imageOf('a');
+    for (const peer of ['a', 'b']) scene.part('c', peer);
+    await scene.done(scene.cluster.process('c').start());
+    const joining = scene.imageOf('c');
+    for (const peer of ['a', 'b']) scene.join('c', peer);
+    await scene.wait(1000);
+    for (const other of ['a', 'c']) scene.part('b', other);
+    for (const [name, disk] of [
+      ['a', image],
+      ['c', joining],
+    ] as const)
+      scene.putBack(name, disk);
+    scene.path('c a').slowMs = 150;
+    for (const name of ['a', 'c']) await scene.done(scene.cluster.process(name).start());
+    const lets = scene.log('a');
+    const [, , c] = scene.cluster.origins;
+    const isLetIn = () =>
+      [...(c?.disk.visible.records.values() ?? [])].some(({ position, key }) => {
+        return position.log === lets && key.startsWith('member/');
+      });
+    for (let waited = 0; waited < 2000 && !isLetIn(); waited++) await scene.wait(1);
+    scene.expect('a has not let c in, or c serves already', isLetIn() && c?.node?.serves === false);
+    scene.putBack('a', image);
+    scene.path('c a').slowMs = 0;
+    await scene.done(scene.cluster.process('a').start());
+    for (const other of ['a', 'c']) scene.join('b', other);
+    await scene.wait(500);
+    await scene.converge();
+  },
+
   /** All disks are put back to before a log of A was opened, and later B's to when it knew that: A says then where it ends. */
   'a log that comes to light again': async (scene: Scene) => {
     await scene.wait(1000);
