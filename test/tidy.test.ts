@@ -225,9 +225,16 @@ function unreachable(entries: readonly string[]): string[] {
 }
 
 /** The files of src that package.json names as commands and public entries, as built into dist. */
+/** What the package offers, and the scripts of processes that it starts itself. */
 function entryFiles(): string[] {
   const manifest = readFileSync(join(root, 'package.json'), 'utf8');
-  return [...manifest.matchAll(/"\.?\/?dist\/([^"]+)\.js"/g)].map((match) => `src/${match[1]}.ts`);
+  const offered = [...manifest.matchAll(/"\.?\/?dist\/([^"]+)\.js"/g)].map((match) => `src/${match[1]}.ts`);
+  const started = sources.flatMap(({ path, text }) => {
+    return [...text.matchAll(/new URL\('([^']+)\.js', import\.meta\.url\)/g)].map(([, script = '']) => {
+      return join(dirname(path), `${script}.ts`);
+    });
+  });
+  return [...offered, ...started];
 }
 
 function committedTexts(): Array<readonly [string, string]> {

@@ -81,7 +81,7 @@ export class Gate implements Entrance {
 }
 
 /** The text behind `Bearer`; undefined where there is none. */
-function bearerOf(authorization: string | undefined): string | undefined {
+export function bearerOf(authorization: string | undefined): string | undefined {
   return /^bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1];
 }
 

@@ -137,6 +137,15 @@ export const options = {
     group: 'Network',
     help: 'Where the edge follows and loads, best first. It moves on when one fails and comes back to an earlier one that answers again.',
   },
+  workers: {
+    flag: 'workers',
+    kind: 'integer',
+    between: [0, 64],
+    targets: edges,
+    default: '0',
+    group: 'Network',
+    help: 'Processes that share the ports, beside one that follows the upstreams and keeps the disk; 0 = one process does it all. For machines with cores to spare: each takes memory of its own. See docs/operations.md.',
+  },
   requestTimeoutMs: {
     flag: 'request-timeout',
     kind: 'duration',

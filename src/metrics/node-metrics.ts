@@ -6,6 +6,7 @@ import { EdgeMetrics } from './edge-metrics.ts';
 import { EventLoopMetrics } from './event-loop-metrics.ts';
 import { type Expiries, ExpiryMetrics } from './expiry-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
+import type { MetricsJson } from './merged-metrics.ts';
 import { ReadWriteMetrics } from './read-write-metrics.ts';
 import { ReplicationMetrics } from './replication-metrics.ts';
 import { RespMetrics } from './resp-metrics.ts';
@@ -60,6 +61,17 @@ export class NodeMetrics {
   async scrape(status: NodeStatus | undefined): Promise<{ readonly contentType: string; readonly text: string }> {
     this.#status.show(status);
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  /** Of one process of several: every series says which it is. */
+  label(process: string): void {
+    this.#registry.setDefaultLabels({ process });
+  }
+
+  /** What one scrape shows, for `mergeMetrics`. */
+  json(status: NodeStatus | undefined): Promise<MetricsJson> {
+    this.#status.show(status);
+    return this.#registry.getMetricsAsJSON();
   }
 
   stop(): void {

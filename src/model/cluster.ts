@@ -205,6 +205,22 @@ export interface StorageStatus {
   readonly acceptedLoss: number;
 }
 
+/** One process of an edge that runs as several (`--workers`). */
+export interface ProcessStatus {
+  /** `keeper`, or `worker-` and its number. */
+  readonly name: string;
+  readonly state: 'starting' | 'serving' | 'resting' | 'stopped';
+  /** Unset while none runs. */
+  readonly pid?: number;
+  /** How often it was started again. */
+  readonly restarts: number;
+  readonly ready: boolean;
+  /** Milliseconds: how old what it holds may be. Unset = unknown. */
+  readonly boundMs?: number;
+  /** Unset where it has answered no read yet. */
+  readonly hitRate?: number;
+}
+
 export interface NodeStatus {
   readonly node: NodeIdentity;
   readonly clusterId: string;
@@ -229,4 +245,6 @@ export interface NodeStatus {
   readonly storage?: StorageStatus;
   /** Unset of a node of an earlier version. */
   readonly clock?: ClockStatus;
+  /** Of an edge that runs as several. */
+  readonly processes?: readonly ProcessStatus[];
 }

@@ -54,6 +54,8 @@ export interface NodeHostOptions {
   readonly answerMemoryBytes: number;
   /** Bytes of large requests in memory, of both listeners. */
   readonly uploadMemoryBytes: number;
+  /** What `/metrics` tells. Default: what `metrics` holds. */
+  readonly scrape?: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 /** Bytes of a request that carries one value, with what stands beside it: a form's other fields, say. */
@@ -75,7 +77,7 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const statusCall = (): Call => ({ deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted });
   const statusOrNone = (): Promise<NodeStatus | undefined> => upstream.status(statusCall()).catch(() => undefined);
   const report = {
-    metrics: async () => metrics.scrape(await statusOrNone()),
+    metrics: options.scrape ?? (async () => metrics.scrape(await statusOrNone())),
     status: (call: Call) => upstream.status(call),
     entrance,
   };
@@ -159,7 +161,11 @@ function connectionsOf({ connectionsMax, connectionsPerAddressMax: perAddress }:
   return { connectionsMax, connectionsPerAddressMax: perAddress === 0 ? connectionsMax : perAddress };
 }
 
-function roomsOf({ answerMemoryBytes, uploadMemoryBytes }: NodeHostOptions): Rooms {
+/** The memory that all listeners of a process share. */
+export function roomsOf({
+  answerMemoryBytes,
+  uploadMemoryBytes,
+}: Pick<NodeHostOptions, 'answerMemoryBytes' | 'uploadMemoryBytes'>): Rooms {
   return {
     answers: new AnswerRoom({ bytesMax: answerMemoryBytes }),
     uploads: new UploadRoom({ bytesMax: uploadMemoryBytes, valueBytesMax: valueRequestBytesMax }),

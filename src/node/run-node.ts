@@ -1,6 +1,6 @@
 import { MeridianError } from '../model/errors.ts';
 import { quietGrpc } from '../rpc/quiet.ts';
-import type { LogLevel } from '../runtime/logger.ts';
+import type { Logger, LogLevel } from '../runtime/logger.ts';
 import { type Outside, processOutside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 
@@ -26,13 +26,7 @@ export async function runNode(
   const outside = processOutside(logLevel, name);
   const { logger } = outside;
   for (const variable of unknownVariables) logger.log('warn', 'no option knows this variable', { variable });
-  const fatal = (error: unknown) => {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    logger.log('error', 'a defect: the process ends', { error: text });
-    process.exit(1);
-  };
-  process.on('uncaughtException', fatal);
-  process.on('unhandledRejection', fatal);
+  endAtDefects(logger);
   while (!stopped.aborted) {
     const node = await start(outside);
     logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress, redis: node.redisAddress });
@@ -44,6 +38,17 @@ export async function runNode(
     logger.log('info', 'stopped');
     if (replaced?.aborted) throw replacedElsewhere(String(replaced.reason));
   }
+}
+
+/** What nothing caught ends the process with 1. */
+export function endAtDefects(logger: Logger): void {
+  const fatal = (error: unknown) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    logger.log('error', 'a defect: the process ends', { error: text });
+    process.exit(1);
+  };
+  process.on('uncaughtException', fatal);
+  process.on('unhandledRejection', fatal);
 }
 
 function replacedElsewhere(why: string): MeridianError {

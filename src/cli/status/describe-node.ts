@@ -5,11 +5,11 @@ import { table } from '../table.ts';
 /** What one node says of itself, for people. */
 export function describeNode(status: NodeStatus): string {
   const { node, clusterId, version, ready, readOnly, notes, uptimeMs, hitRate, scopes, followers } = status;
-  const { log, unsealed = [], peers = [], clock } = status;
+  const { log, unsealed = [], peers = [], processes = [], clock } = status;
   const facts = [
     `${node.role} ${node.name} (${node.id}) in ${node.region}${placeOf(node.location)}, Meridian ${version}, cluster ${clusterId}`,
     `${ready ? 'ready' : 'NOT READY'}${readOnly ? ', takes no writes' : ''}, up ${Math.round(uptimeMs / 1000)} s`,
-    ...(hitRate === undefined ? [] : [`${(hitRate * 100).toFixed(1)} % of reads served without a load`]),
+    ...(hitRate === undefined ? [] : [`${percentOf(hitRate)} of reads served without a load`]),
     ...(clock?.offsetMs === undefined ? [] : [describeOffset(clock.offsetMs)]),
     ...(log === undefined ? [] : [`writes in log ${log}`]),
     ...unsealed.map(describeUnsealed),
@@ -22,11 +22,22 @@ export function describeNode(status: NodeStatus): string {
     });
     sections.push(table(['peer', 'id', 'address', 'state', 'proven age', 'unacknowledged'], rows));
   }
+  if (processes.length > 0) {
+    const rows = processes.map(({ name, state, ready, pid, restarts, boundMs, hitRate }) => {
+      const rate = hitRate === undefined ? '' : percentOf(hitRate);
+      return [name, state, ready ? 'yes' : 'no', pid?.toString() ?? '', String(restarts), ageOf(boundMs), rate];
+    });
+    sections.push(table(['process', 'state', 'ready', 'pid', 'restarts', 'proven age', 'hit rate'], rows));
+  }
   if (followers.length > 0) {
     const rows = followers.map((f) => [f.name, f.role, f.id, f.scope, f.state, f.behindCommits?.toString() ?? '']);
     sections.push(table(['follower', 'role', 'id', 'scope', 'state', 'behind'], rows));
   }
   return sections.join('\n');
+}
+
+function percentOf(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
 }
 
 function describeOffset(offsetMs: number): string {

@@ -6,6 +6,7 @@ import type {
   NodeIdentity,
   NodeStatus,
   PeerStatus,
+  ProcessStatus,
   RemovedMember,
   Report,
   ReportRequest,
@@ -147,6 +148,18 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
     scopes: wire.scopes.map(decodeScope),
     ...(wire.peers === undefined || wire.peers.length === 0 ? {} : { peers: wire.peers.map(decodePeer) }),
     followers: wire.followers.map(decodeFollower),
+    ...(wire.processes === undefined || wire.processes.length === 0
+      ? {}
+      : { processes: wire.processes.map(decodeProcess) }),
+  };
+}
+
+function decodeProcess({ name, state, restarts, ready, ...rest }: ProcessStatus): ProcessStatus {
+  return {
+    ...{ name, state, restarts, ready },
+    ...optional('pid', rest.pid),
+    ...optional('boundMs', rest.boundMs),
+    ...optional('hitRate', rest.hitRate),
   };
 }
 

@@ -128,17 +128,27 @@ export class RpcServer {
   /** Listens; port 0 takes any. Returns `host:port`. @throws UNAVAILABLE where the address is taken */
   async start(host: string, port: number): Promise<string> {
     const name = host.includes(':') ? `[${host}]` : host;
+    return `${name}:${await this.#bind(`${name}:${port}`)}`;
+  }
+
+  /** Listens on a socket of this machine, for whoever may open that file. @throws UNAVAILABLE */
+  async startLocal(path: string): Promise<void> {
+    await this.#bind(`unix:${path}`);
+  }
+
+  /** Resolves with the port, where it has one. */
+  async #bind(place: string): Promise<number> {
     const bound = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(`${name}:${port}`, serverCredentials(this.#options.tls), (error, boundPort) => {
+      this.#server.bindAsync(place, serverCredentials(this.#options.tls), (error, boundPort) => {
         if (error === null) resolve(boundPort);
         else {
-          const message = `cannot listen on ${name}:${port}: ${error.message}`;
+          const message = `cannot listen on ${place}: ${error.message}`;
           reject(new MeridianError('UNAVAILABLE', message, { reason: 'listen', cause: error }));
         }
       });
     });
     void this.#watchHealth();
-    return `${name}:${bound}`;
+    return bound;
   }
 
   /**

@@ -1,0 +1,47 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import cluster from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import type { SpawnedProcess } from './kept-process.ts';
+import type { FromProcess, Part } from './messages.ts';
+
+/** Makes the processes of an edge. */
+export type Spawn = (part: Part) => SpawnedProcess;
+
+/** By the script that is one part of an edge. Workers share the listeners that they open (node:cluster); the keeper has its own. */
+export function spawner(script: URL): Spawn {
+  const exec = fileURLToPath(script);
+  // Maps and bytes travel as they are.
+  const serialization = 'advanced';
+  return ({ role }) => {
+    if (role === 'keeper') return spawned(fork(exec, [], { serialization }));
+    cluster.setupPrimary({ exec, args: [], serialization });
+    return spawned(cluster.fork().process);
+  };
+}
+
+function spawned(child: ChildProcess): SpawnedProcess {
+  // Its parent gone without a word, it ends by itself; where the parent exits in good order it must not outlive it.
+  const orphaned = () => child.kill('SIGKILL');
+  process.once('exit', orphaned);
+  const ended = new Promise<string>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    child.once('error', (error) => resolve(error.message));
+  }).finally(() => process.off('exit', orphaned));
+  return {
+    pid: child.pid ?? 0,
+    send: (message) => {
+      if (!child.connected) return false;
+      // What fails to be sent is told by the end of the process.
+      child.send(message, () => {});
+      return true;
+    },
+    onMessage: (run) => child.on('message', (message) => isOurs(message) && run(message)),
+    kill: () => child.kill('SIGKILL'),
+    ended,
+  };
+}
+
+/** Node's own messages between the processes of a cluster have no kind. */
+function isOurs(message: unknown): message is FromProcess {
+  return typeof message === 'object' && message !== null && 'kind' in message;
+}

@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import type { EdgeConfig } from '../../../src/config/config.ts';
+import { MeridianError } from '../../../src/model/errors.ts';
+import { KeptProcess, type SpawnedProcess } from '../../../src/node/workers/kept-process.ts';
+import type { FromProcess, ToProcess } from '../../../src/node/workers/messages.ts';
+import { encodeFailure } from '../../../src/node/workers/wire-failure.ts';
+import { FakeClock } from '../../edge/fake-clock.ts';
+
+class FakeProcess implements SpawnedProcess {
+  readonly told: ToProcess[] = [];
+  readonly ended: Promise<string>;
+  killed = false;
+  tell: (message: FromProcess) => void = () => {};
+  end: (how: string) => void = () => {};
+
+  readonly pid: number;
+
+  constructor(pid: number) {
+    this.pid = pid;
+    this.ended = new Promise((resolve) => {
+      this.end = resolve;
+    });
+  }
+
+  send(message: ToProcess): boolean {
+    this.told.push(message);
+    return true;
+  }
+
+  onMessage(run: (message: FromProcess) => void): void {
+    this.tell = run;
+  }
+
+  kill(): void {
+    this.killed = true;
+    this.end('SIGKILL');
+  }
+}
+
+const start: ToProcess = { kind: 'start', part: { role: 'keeper' }, socket: '/socket', config: {} as EdgeConfig };
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A process that is kept, those that were spawned for it, and the pauses that it made. */
+function keep() {
+  const clock = new FakeClock();
+  const spawned: FakeProcess[] = [];
+  const pauses: number[] = [];
+  const kept = new KeptProcess({
+    name: 'keeper',
+    start,
+    clock,
+    // The longest pause that the back-off allows.
+    random: { fraction: () => 1, hex: () => '' },
+    logger: { log: (_level, _message, fields) => pauses.push(Number(fields?.['pauseMs'])) },
+    spawn: () => {
+      const process = new FakeProcess(spawned.length + 1);
+      spawned.push(process);
+      return process;
+    },
+    answer: async (question) => `all of ${question}`,
+  });
+  const latest = (): FakeProcess => {
+    const process = spawned.at(-1);
+    if (process === undefined) throw new Error('none was spawned');
+    return process;
+  };
+  return { clock, spawned, pauses, kept, latest };
+}
+
+async function serving() {
+  const world = keep();
+  const started = world.kept.start();
+  world.latest().tell({ kind: 'hears' });
+  world.latest().tell({ kind: 'serving', httpAddress: '127.0.0.1:1' });
+  expect(await started).toMatchObject({ httpAddress: '127.0.0.1:1' });
+  return world;
+}
+
+describe('a kept process', () => {
+  it('is told what to do once it hears, and not before', async () => {
+    const { kept, latest } = keep();
+    const started = kept.start();
+    expect(latest().told).toEqual([]);
+    latest().tell({ kind: 'hears' });
+    expect(latest().told).toEqual([start]);
+    latest().tell({ kind: 'serving' });
+    await started;
+    expect(kept.standing).toEqual({ state: 'serving', pid: 1, restarts: 0 });
+  });
+
+  it('is not tried again where its first start fails, and says why', async () => {
+    const { kept, latest, spawned } = keep();
+    const started = kept.start();
+    const why = new MeridianError('UNAVAILABLE', 'the address is taken', { reason: 'listen' });
+    latest().tell({ kind: 'failed', failure: encodeFailure(why) });
+    latest().end('exit code 1');
+    await expect(started).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'the address is taken' });
+    await settled();
+    expect(spawned).toHaveLength(1);
+  });
+
+  it('is started again after pauses that grow with each failure, up to a bound', async () => {
+    const { kept, latest, spawned, pauses, clock } = await serving();
+    for (let n = 0; n < 10; n++) {
+      latest().end('SIGKILL');
+      await settled();
+      expect(kept.standing).toEqual({ state: 'resting', restarts: n });
+      const count = spawned.length;
+      clock.advance((pauses.at(-1) ?? 0) - 1);
+      await settled();
+      expect(spawned).toHaveLength(count);
+      clock.advance(1);
+      await settled();
+      expect(spawned).toHaveLength(count + 1);
+    }
+    expect(pauses).toEqual([200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
+  });
+
+  it('has the shortest pause again once it has served for a minute', async () => {
+    const { latest, pauses, clock } = await serving();
+    for (const servedMs of [0, 60_000, 0]) {
+      clock.advance(servedMs);
+      latest().end('SIGKILL');
+      await settled();
+      clock.advance(pauses.at(-1) ?? 0);
+      await settled();
+      latest().tell({ kind: 'serving' });
+    }
+    expect(pauses).toEqual([200, 200, 400]);
+  });
+
+  it('answers and is asked, and whoever waits for one that ends is told so', async () => {
+    const { kept, latest, clock } = await serving();
+    latest().tell({ kind: 'asks', id: 7, question: 'status' });
+    await settled();
+    expect(latest().told.at(-1)).toEqual({ kind: 'answers', id: 7, answer: 'all of status' });
+    const asked = kept.ask('metrics', 1000);
+    const last = latest().told.at(-1);
+    expect(last).toMatchObject({ kind: 'asks', question: 'metrics' });
+    latest().tell({ kind: 'answers', id: last?.kind === 'asks' ? last.id : 0, answer: 42 });
+    expect(await asked).toBe(42);
+    const silent = kept.ask('status', 1000);
+    clock.advance(1000);
+    await expect(silent).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const waiting = kept.ask('status', 1000);
+    latest().end('SIGKILL');
+    await expect(waiting).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(kept.ask('status', 1000)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('is killed where it does not serve in ten minutes, or does not stop in time, and is then left alone', async () => {
+    const { kept, latest, spawned, clock, pauses } = await serving();
+    latest().end('exit code 1');
+    await settled();
+    clock.advance(pauses.at(-1) ?? 0);
+    await settled();
+    const slow = latest();
+    clock.advance(10 * 60_000);
+    expect(slow.killed).toBe(true);
+    await settled();
+    clock.advance(pauses.at(-1) ?? 0);
+    await settled();
+    const last = latest();
+    const stopping = kept.stop(1000);
+    expect(last.told.at(-1)).toEqual({ kind: 'stop' });
+    clock.advance(1000);
+    expect(last.killed).toBe(false);
+    clock.advance(5000);
+    expect(last.killed).toBe(true);
+    await stopping;
+    expect([spawned.length, kept.standing.state]).toEqual([3, 'stopped']);
+  });
+});
+
+it('stops at once where it only waits to be started again', async () => {
+  const { kept, latest, spawned } = await serving();
+  latest().end('SIGKILL');
+  await settled();
+  await kept.stop(1000);
+  expect(spawned).toHaveLength(1);
+});
