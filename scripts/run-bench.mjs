@@ -25,6 +25,8 @@ function run(args) {
 }
 
 run([join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'test/tsconfig.bench.json']);
-// The compiled sources look for it where it lies beside src.
-cpSync(join(root, 'proto'), join(root, 'dist/bench/proto'), { recursive: true });
+// The compiled sources look for them where they lie beside src.
+for (const name of ['proto', 'package.json']) {
+  cpSync(join(root, name), join(root, 'dist/bench', name), { recursive: true });
+}
 for (const name of names.length > 0 ? names : known) run([join('dist/bench/test/bench', `${name}.js`), ...flags]);

@@ -168,8 +168,8 @@ export class Reads {
   /** A record that expired reads as its tombstone; an absence that nobody wrote as nothing. */
   #asRead(record: Record | undefined): Record | undefined {
     if (record === undefined || record.position.sequence === 0) return undefined;
-    if (record.kind === 'live' && !isReadable(record, this.#options.expiryClock.nowMs())) return expireInPlace(record);
-    return record;
+    if (record.kind === 'tombstone' || record.expiresAt === undefined) return record; // No clock is asked.
+    return isReadable(record, this.#options.expiryClock.nowMs()) ? record : expireInPlace(record);
   }
 
   /** Where a stale answer would do, the load ends early enough for it to reach the reader before the deadline. */

@@ -98,5 +98,5 @@ export function mayKeep(
 
 /** True for a place beyond a seal, or in a void log (rule R23). */
 export function hasEnded({ registry: { logs }, state }: Ledger, position: Position): boolean {
-  return logs.isBeyond(position) || logs.isVoid(position.log, state.covered);
+  return logs.hasEnded(position, state.covered);
 }

@@ -9,6 +9,7 @@ export interface HttpSurface {
    * Answers the request, to its end. The call's signal is aborted when the client goes away and when the node stops;
    * its deadline is the listener's bound on one exchange. What is thrown is answered by the listener in its own words
    * (a JSON object with `code` and `message`) if no header has been sent, so a surface translates its errors itself.
+   * Undefined where it is answered already: whatever is in memory costs no promise.
    */
-  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void>;
+  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined;
 }

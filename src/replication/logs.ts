@@ -4,7 +4,7 @@ import type { Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import { type Session, sessionAfterAbsence, sessionAfterRecord } from '../model/session.ts';
 import type { Stamp } from '../model/stamp.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 
 /*
  * What a node knows of logs, from the registry's records, and what that makes of version vectors.
@@ -83,11 +83,19 @@ export interface SelfInLogs {
   readonly log: () => LogId;
 }
 
+interface Judged {
+  readonly covered: VersionVector;
+  readonly version: number;
+  readonly verdicts: Map<LogId, boolean>;
+}
+
 export class Logs {
   readonly #logs = new Map<LogId, KnownLog>();
   readonly #currents = new Map<MemberId, Said<CurrentRecord>>();
   readonly #removals = new Map<MemberId, Said<Removal>>();
   #version = 0;
+  /** Of which logs are void, by what was known and covered then: an edge asks at every hit, and both change seldom. */
+  #judged: Judged = { covered: emptyVector, version: -1, verdicts: new Map() };
   /** Set at an origin. */
   self: SelfInLogs | undefined;
 
@@ -214,6 +222,25 @@ export class Logs {
     return known.opened < (this.#logs.get(named)?.opened ?? '');
   }
 
+  /** True for a place beyond a seal, or in a void log (rule R23): what every hit is asked. */
+  hasEnded(position: Position, covered: VersionVector): boolean {
+    return this.isBeyond(position) || this.#wasVoid(position.log, covered);
+  }
+
+  /** As `isVoid`, judged once while neither what is known nor what is covered changes. */
+  #wasVoid(log: LogId, covered: VersionVector): boolean {
+    if (this.self !== undefined) return this.isVoid(log, covered); // A member's own log counts too, and may change.
+    if (this.#judged.covered !== covered || this.#judged.version !== this.#version) {
+      this.#judged = { covered, version: this.#version, verdicts: new Map() };
+    }
+    const { verdicts } = this.#judged;
+    const known = verdicts.get(log);
+    if (known !== undefined) return known;
+    const verdict = this.isVoid(log, covered);
+    verdicts.set(log, verdict);
+    return verdict;
+  }
+
   /** How much of a component counts, at a node that covers this: up to the seal of its log; nothing where the log is void. */
   counting(log: LogId, sequence: number, covered: VersionVector): number {
     const seal = this.#logs.get(log)?.seal;
@@ -304,7 +331,7 @@ export class Logs {
     for (const log of vector.keys()) {
       const seal = this.#logs.get(log)?.seal;
       const isImplied = seal !== undefined && seal.at.log !== log && this.coversPosition(covered, seal.at);
-      if (!isImplied && !(seal === undefined && this.isVoid(log, covered))) continue;
+      if (!isImplied && !(seal === undefined && this.#wasVoid(log, covered))) continue;
       smaller ??= new Map(vector);
       smaller.delete(log);
       // The last seal of the chain lies in a log that goes on.

@@ -73,9 +73,9 @@ export class Connections {
     return true;
   }
 
-  /** The exchange is over, and none waits behind it. */
-  end(socket: Connected): void {
-    if (this.#all.has(socket)) this.#idle.set(socket, this.#clock.monotonicMs());
+  /** The exchange is over, and none waits behind it. `nowMs` by the monotonic clock, where the caller has looked at it. */
+  end(socket: Connected, nowMs: number = this.#clock.monotonicMs()): void {
+    if (this.#all.has(socket)) this.#idle.set(socket, nowMs);
   }
 
   /** Whether one more fits, or fits once an idle one is closed for it; `counted` of the address's are itself. */

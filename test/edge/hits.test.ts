@@ -1,4 +1,3 @@
-import { createHook } from 'node:async_hooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Edge } from '../../src/edge/edge.ts';
 import { silentEdgeObserver } from '../../src/edge/observer.ts';
@@ -6,25 +5,12 @@ import { noHits } from '../../src/model/hit-counts.ts';
 import type { GetRequest } from '../../src/model/key-value.ts';
 import { emptySession } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
+import { promisesIn } from '../support/promises-in.ts';
 import { aCall, Cable, Chain, isLive } from './chain.ts';
 
 let chain: Chain;
 
 afterEach(() => chain.close());
-
-/** Promises that are made while it runs. */
-function promisesIn(run: () => void): number {
-  let promises = 0;
-  const hook = createHook({
-    init: (_id, type) => {
-      if (type === 'PROMISE') promises++;
-    },
-  });
-  hook.enable();
-  run();
-  hook.disable();
-  return promises;
-}
 
 const get = (key: string, wishes: Partial<GetRequest> = {}): GetRequest => ({
   namespace: 'books',

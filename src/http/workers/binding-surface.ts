@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
 import type { Entrance } from '../../model/entrance.ts';
 import { toMeridianError } from '../../model/errors.ts';
-import type { GetAnswer, ReadOptions } from '../../model/key-value.ts';
+import type { GetAnswer, GetRequest, ReadOptions } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
@@ -61,26 +61,46 @@ export class BindingSurface implements HttpSurface {
     return request.headers[namespaceHeader] !== undefined;
   }
 
-  async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
+  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined {
     try {
       const upstream = this.#entrance.enter(callerOf(request));
       const target = parseTarget(request.url);
-      const title = Buffer.from(String(request.headers[namespaceHeader]), 'latin1');
-      const namespace = textIn(title, 'the header Meridian-Namespace');
-      await withinDeadline(call, this.#clock, (within) =>
-        this.#route({ request, response, upstream, target, namespace, call: within }),
+      const namespace = namespaceIn(request);
+      const exchange = { request, response, upstream, target, namespace, call };
+      if (isGet(exchange) && this.#sendHit(exchange)) return undefined;
+      return withinDeadline(call, this.#clock, (within) => this.#route({ ...exchange, call: within })).catch(
+        (thrown: unknown) => refuse(response, thrown),
       );
     } catch (thrown) {
       refuse(response, thrown);
+      return undefined;
     }
+  }
+
+  /** Answers at once what is in memory and small. False where the key must be read. @throws Refusal */
+  #sendHit({ response, upstream, target, namespace }: Exchange): boolean {
+    const answer = upstream.peek(getRequest(namespace, target));
+    if (answer === undefined) return false;
+    const { record } = answer;
+    if (record?.kind !== 'live') {
+      response.setHeader('CF-Cache-Status', cacheStatus(answer));
+      refuse(response, notFound);
+      return true;
+    }
+    const { value } = record;
+    if (value.byteLength >= this.#rooms.answers.largeBytesMin) return false;
+    const headers = ['CF-Cache-Status', cacheStatus(answer), ...headersOf(record)];
+    headers.push('content-length', String(value.byteLength));
+    response.writeHead(200, headers);
+    response.end(value);
+    return true;
   }
 
   #route(exchange: Exchange): Promise<void> {
     const { request, target } = exchange;
     switch (request.method) {
       case 'GET':
-        // The runtime refuses empty keys itself, so the bare path is always a list.
-        return target.path === '/' && !target.query.has('urlencoded') ? this.#list(exchange) : this.#get(exchange);
+        return isGet(exchange) ? this.#get(exchange) : this.#list(exchange);
       case 'PUT':
         return this.#put(exchange);
       case 'DELETE':
@@ -94,11 +114,11 @@ export class BindingSurface implements HttpSurface {
   }
 
   #get({ request: { socket }, response, upstream, target, namespace, call }: Exchange): Promise<void> {
-    const request = { ...readOptions(namespace, target.query.get('cache_ttl')), key: keyOf(target) };
+    const request = getRequest(namespace, target);
     const live = (answer: GetAnswer): LiveRecord => {
       response.setHeader('CF-Cache-Status', cacheStatus(answer));
       if (answer.record?.kind === 'live') return answer.record;
-      throw new Refusal(404, 'Not Found');
+      throw notFound;
     };
     return sendRecord({
       response,
@@ -106,15 +126,10 @@ export class BindingSurface implements HttpSurface {
       signal: call.signal,
       room: this.#rooms.answers,
       name: [namespace, request.key],
-      peek: () => {
-        const hit = upstream.peek(request);
-        return hit && live(hit);
-      },
       read: async () => live(await upstream.get(request, call)),
-      head: ({ metadata, expiresAt }) => {
-        if (metadata !== undefined) response.setHeader('CF-KV-Metadata', metadataToHeader(metadata));
-        if (expiresAt !== undefined) response.setHeader('CF-Expiration', expiresAt);
-        response.setHeader('content-type', 'application/octet-stream');
+      head: (record) => {
+        const headers = headersOf(record);
+        for (let n = 0; n < headers.length; n += 2) response.setHeader(headers[n] ?? '', headers[n + 1] ?? '');
       },
     });
   }
@@ -186,6 +201,37 @@ export class BindingSurface implements HttpSurface {
       },
     });
   }
+}
+
+/** An absent key. One for all, as an error takes longer to make than the answer. */
+const notFound = new Refusal(404, 'Not Found');
+
+/** The runtime refuses empty keys itself, so the bare path is always a list. */
+function isGet({ request, target }: Exchange): boolean {
+  return request.method === 'GET' && (target.path !== '/' || target.query.has('urlencoded'));
+}
+
+/** @throws Refusal where the header is no UTF-8 */
+function namespaceIn({ headers }: IncomingMessage): string {
+  const title = String(headers[namespaceHeader]);
+  // Most titles are ASCII, whose bytes are the same.
+  return /^[\x20-\x7e]*$/.test(title) ? title : textIn(Buffer.from(title, 'latin1'), 'the header Meridian-Namespace');
+}
+
+/** @throws Refusal */
+function getRequest(namespace: string, target: Target): GetRequest {
+  const key = keyOf(target);
+  const cacheTtl = target.query.get('cache_ttl');
+  if (cacheTtl === null) return { namespace, session: emptySession, key };
+  return { ...readOptions(namespace, cacheTtl), key };
+}
+
+/** Names and values in turn, as Node takes them. */
+function headersOf({ metadata, expiresAt }: LiveRecord): string[] {
+  const headers = ['content-type', 'application/octet-stream'];
+  if (metadata !== undefined) headers.push('CF-KV-Metadata', metadataToHeader(metadata));
+  if (expiresAt !== undefined) headers.push('CF-Expiration', String(expiresAt));
+  return headers;
 }
 
 function keyOf({ path, query }: Target): string {

@@ -3,8 +3,12 @@ import { Refusal } from './refusal.ts';
 import { jsonOf } from './scalar-text.ts';
 import { checkedText } from './text-in.ts';
 
+/** Bytes of one UTF-16 unit in UTF-8, at the most. */
+const utf8BytesMax = 3;
+
 /** The key that a percent-encoded path segment spells, checked. @throws Refusal in the original's words */
 export function decodeKey(encoded: string): string {
+  if (!encoded.includes('%')) return checkedKey(encoded);
   let key: string;
   try {
     key = decodeURIComponent(encoded);
@@ -29,6 +33,7 @@ export function checkedKey(key: string): string {
 
 /** The prefix of keys itself where it is no longer than a key may be. @throws Refusal */
 export function checkedPrefix(prefix: string): string {
+  if (prefix.length <= limits.keyBytesMax / utf8BytesMax) return prefix;
   const bytes = Buffer.byteLength(prefix);
   if (bytes > limits.keyBytesMax) {
     throw new Refusal(414, `UTF-8 encoded length of ${bytes} exceeds key length limit of ${limits.keyBytesMax}.`);

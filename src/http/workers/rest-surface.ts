@@ -12,7 +12,7 @@ import { Refusal } from './refusal.ts';
 import { bulkDelete, bulkGet, bulkPut } from './rest-bulk.ts';
 import type { RestExchange } from './rest-exchange.ts';
 import { createNamespace, listNamespaces, removeNamespace, renameNamespace, showNamespace } from './rest-namespaces.ts';
-import { deleteValue, getMetadata, getValue, listKeys, putValue } from './rest-values.ts';
+import { deleteValue, getMetadata, getValue, listKeys, putValue, sendValueHit } from './rest-values.ts';
 import { parseTarget } from './target.ts';
 import { withinDeadline } from './within-deadline.ts';
 
@@ -24,6 +24,8 @@ interface Endpoint {
   /** How failure messages name it. */
   readonly operation: string;
   readonly run: (exchange: RestExchange, id: string, key: string) => Promise<void>;
+  /** Answers at once what is in memory. False where it must be run. */
+  readonly sendHit?: (exchange: RestExchange, id: string, key: string) => boolean;
 }
 
 /** `METHOD pattern` → endpoint; N stands for a namespace's id and K for a key. */
@@ -34,7 +36,7 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   ['PUT N', { operation: 'rename namespace', run: renameNamespace }],
   ['DELETE N', { operation: 'remove namespace', run: removeNamespace }],
   ['GET N/keys', { operation: 'list keys', run: listKeys }],
-  ['GET N/values/K', { operation: 'get', run: getValue }],
+  ['GET N/values/K', { operation: 'get', run: getValue, sendHit: sendValueHit }],
   // Node leaves the body of its answer out.
   ['HEAD N/values/K', { operation: 'get', run: getValue }],
   ['PUT N/values/K', { operation: 'put', run: putValue }],
@@ -64,22 +66,25 @@ export class RestSurface implements HttpSurface {
     return request.url?.startsWith(base) === true;
   }
 
-  async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
-    const [clock, rooms] = [this.#clock, this.#rooms];
-    const expiryClock = this.#expiryClock;
+  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined {
     let endpoint = unknownEndpoint;
     try {
       const upstream = this.#entrance.enter(callerOf(request));
       const { path, query } = parseTarget(request.url);
       const { pattern, id, encodedKey } = parsePath(path);
       endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;
-      await withinDeadline(call, clock, (within) => {
-        if (endpoint !== unknownEndpoint && pattern !== '') checkId(id);
-        const key = encodedKey === undefined ? '' : decodeKey(encodedKey);
-        return endpoint.run({ request, response, query, upstream, expiryClock, rooms, call: within }, id, key);
-      });
+      if (endpoint !== unknownEndpoint && pattern !== '') checkId(id);
+      const key = encodedKey === undefined ? '' : decodeKey(encodedKey);
+      const { operation, run, sendHit } = endpoint;
+      const [expiryClock, rooms] = [this.#expiryClock, this.#rooms];
+      const exchange = { request, response, query, upstream, expiryClock, rooms, call };
+      if (sendHit?.(exchange, id, key) === true) return undefined;
+      return withinDeadline(call, this.#clock, (within) => run({ ...exchange, call: within }, id, key)).catch(
+        (thrown: unknown) => sendFailure(response, operation, thrown),
+      );
     } catch (thrown) {
       sendFailure(response, endpoint.operation, thrown);
+      return undefined;
     }
   }
 }

@@ -48,13 +48,25 @@ export async function getValue(exchange: RestExchange, id: string, key: string):
     signal: call.signal,
     room: rooms.answers,
     name: [id, key],
-    peek: () => peekLive(exchange, id, key),
     read: () => readLive(exchange, id, key),
     head: ({ expiresAt }) => {
       response.setHeader('content-type', 'application/octet-stream');
       if (expiresAt !== undefined) response.setHeader('expiration', expiresAt);
     },
   });
+}
+
+/** The same at once, of what is in memory and small. False where it must be read. */
+export function sendValueHit({ upstream, response, rooms }: RestExchange, id: string, key: string): boolean {
+  const hit = upstream.peek({ namespace: id, key, session: emptySession });
+  if (hit === undefined) return false;
+  const { value, expiresAt } = liveOf(hit);
+  if (value.byteLength >= rooms.answers.largeBytesMin) return false;
+  const headers = ['content-type', 'application/octet-stream', 'content-length', String(value.byteLength)];
+  if (expiresAt !== undefined) headers.push('expiration', String(expiresAt));
+  response.writeHead(200, headers);
+  response.end(value);
+  return true;
 }
 
 export async function getMetadata(exchange: RestExchange, id: string, key: string): Promise<void> {
@@ -92,9 +104,12 @@ function peekLive({ upstream }: RestExchange, id: string, key: string): LiveReco
   return hit && liveOf(hit);
 }
 
+/** One for all, as an error takes longer to make than the answer. */
+const keyNotFound = new Refusal(404, 'key not found', 10009);
+
 function liveOf({ record }: GetAnswer): LiveRecord {
   if (record?.kind === 'live') return record;
-  throw new Refusal(404, 'key not found', 10009);
+  throw keyNotFound;
 }
 
 interface PutBody {

@@ -12,8 +12,6 @@ export interface RecordAnswer {
   readonly room: AnswerRoom;
   /** Namespace, as the request names it, and key. */
   readonly name: readonly [string, string];
-  /** The record where it is in memory; undefined where `read` must be asked. Throws where it is known to be absent. */
-  readonly peek?: () => LiveRecord | undefined;
   /** Throws where the record is absent. May be called twice. */
   readonly read: () => Promise<LiveRecord>;
   /** Sets the headers for what is sent. */
@@ -22,14 +20,7 @@ export interface RecordAnswer {
 
 /** Reads a record where there is room for it, and sends its value. It keeps its room until the client has it. */
 export async function sendRecord(answer: RecordAnswer): Promise<void> {
-  const { response, caller, signal, room, peek, read, head } = answer;
-  const hit = peek?.();
-  if (hit !== undefined && hit.value.byteLength < room.largeBytesMin) {
-    head(hit);
-    response.setHeader('content-length', hit.value.byteLength);
-    response.end(hit.value);
-    return;
-  }
+  const { response, caller, signal, room, read, head } = answer;
   const [namespace, key] = answer.name;
   const asked = { caller, namespace, key, call: answer };
   const held = await room.hold(asked, read, ({ value }) => value.byteLength);

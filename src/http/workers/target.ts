@@ -6,12 +6,18 @@ export interface Target {
   readonly query: URLSearchParams;
 }
 
-/** @throws Refusal where the query escapes what is no UTF-8. (Bytes beyond ASCII that are not escaped never come here.) */
+const noQuery = new URLSearchParams();
+/** What workerd sends with each get. */
+const urlencoded = 'urlencoded=true';
+const urlencodedQuery = new URLSearchParams(urlencoded);
+
+/** What is parsed is shared: nobody changes it. @throws Refusal where the query escapes what is no UTF-8. (Bytes beyond ASCII that are not escaped never come here.) */
 export function parseTarget(url: string | undefined): Target {
   const text = url ?? '/';
   const mark = text.indexOf('?');
-  if (mark < 0) return { path: text, query: new URLSearchParams() };
+  if (mark < 0) return { path: text, query: noQuery };
   const query = text.slice(mark + 1);
+  if (query === urlencoded) return { path: text.slice(0, mark), query: urlencodedQuery };
   checkEscapes(query);
   return { path: text.slice(0, mark), query: new URLSearchParams(query) };
 }

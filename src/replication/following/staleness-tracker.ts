@@ -39,7 +39,8 @@ export class StalenessTracker {
   /** The id of a probe that is sent now. At most 64 are remembered. */
   probe(): number {
     const id = this.#nextId++;
-    this.#sent.set(id, { atMs: this.#clock.monotonicMs(), drift: this.#drift() });
+    const atMs = this.#clock.monotonicMs();
+    this.#sent.set(id, { atMs, drift: this.#drift(atMs) });
     const [oldest] = this.#sent.keys();
     if (this.#sent.size > 64 && oldest !== undefined) this.#sent.delete(oldest);
     return id;
@@ -80,11 +81,12 @@ export class StalenessTracker {
   /** Unset = unknown. */
   bound(): Bound | undefined {
     if (this.#proven === undefined) return undefined;
-    if (this.#drift() - this.#proven.drift > this.#suspendedMsMax) return undefined;
-    return { boundMs: this.#clock.monotonicMs() - this.#proven.asOfMs, root: this.#proven.root };
+    const nowMs = this.#clock.monotonicMs(); // Looked at once: every hit asks.
+    if (this.#drift(nowMs) - this.#proven.drift > this.#suspendedMsMax) return undefined;
+    return { boundMs: nowMs - this.#proven.asOfMs, root: this.#proven.root };
   }
 
-  #drift(): number {
-    return this.#clock.wallMs() - this.#clock.monotonicMs();
+  #drift(nowMs: number): number {
+    return this.#clock.wallMs() - nowMs;
   }
 }

@@ -1,0 +1,35 @@
+import type { Call } from '../model/call.ts';
+
+/**
+ * One request with its answer. Its signal is made when it is first looked at, which an answer that is given at once never
+ * does: a controller costs as much as a read from memory.
+ */
+export class Exchange implements Call {
+  readonly beganMs: number;
+  readonly deadlineMs: number;
+  /** Of whoever answers it, for metrics. */
+  surface = 'none';
+  #ending: AbortController | undefined;
+  /** Why it ended early, where it did. */
+  #reason: Error | undefined;
+
+  /** By the monotonic clock, in milliseconds. */
+  constructor(beganMs: number, deadlineMs: number) {
+    this.beganMs = beganMs;
+    this.deadlineMs = deadlineMs;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#ending === undefined) {
+      this.#ending = new AbortController();
+      if (this.#reason !== undefined) this.#ending.abort(this.#reason);
+    }
+    return this.#ending.signal;
+  }
+
+  /** Gives it up. */
+  end(reason: Error): void {
+    this.#reason ??= reason;
+    this.#ending?.abort(reason);
+  }
+}
