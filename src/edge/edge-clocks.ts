@@ -22,7 +22,11 @@ export class EdgeClocks {
     this.#options = options;
     this.#remembered = rememberedOffsetMs;
     this.root = new RootClock(clock, rememberedOffsetMs);
-    this.settled = new SettledTime({ ...options, judgedMs: () => (this.root.isHeard ? this.root.nowMs() : undefined) });
+    this.settled = new SettledTime({
+      ...options,
+      judgedMs: () => (this.root.isHeard ? this.root.nowMs() : undefined),
+      seenMs: () => this.root.heardAtMs,
+    });
   }
 
   heard({ rootWallMs, roundTripMs }: HeardClock): void {

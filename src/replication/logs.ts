@@ -55,6 +55,8 @@ export interface Removal {
   readonly enough: boolean;
   /** How many reported. */
   readonly reports: number;
+  /** The cluster was restored from a backup: what the member had beyond that was to be undone, and is not written again. */
+  readonly undone?: true;
 }
 
 export interface Seal {
@@ -220,6 +222,15 @@ export class Logs {
     if (log === named) return false;
     if (this.self?.member === known.member) return named === this.self.log();
     return known.opened < (this.#logs.get(named)?.opened ?? '');
+  }
+
+  /** False where a log is not void, whatever this node comes to cover of what it has heard of logs so far. */
+  mayBeVoid(log: LogId): boolean {
+    const known = this.#logs.get(log);
+    if (known === undefined || known.seal !== undefined) return false;
+    const named = this.#currents.get(known.member)?.value.log;
+    if (this.#removals.has(known.member)) return true;
+    return named !== undefined && named !== log && known.opened < (this.#logs.get(named)?.opened ?? '');
   }
 
   /** True for a place beyond a seal, or in a void log (rule R23): what every hit is asked. */

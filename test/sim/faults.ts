@@ -51,6 +51,11 @@ export class Faults {
     return this.#ofOrigins.removalsUnderWay;
   }
 
+  /** True where that may take a minute more. */
+  get waitsForReports(): boolean {
+    return this.#ofOrigins.waitsForReports;
+  }
+
   /** No disk is put back to an older image. */
   keepDisks(): void {
     this.#ofOrigins.keepsDisks = true;

@@ -36,6 +36,7 @@ export class OriginFaults {
   #over = false;
   /** Removals that an operator has not been told of as done. */
   #asked = 0;
+  #isReported = false;
   /** What was removed: a disk that is put back may know it again, and hear of it from nobody. */
   readonly #removed = new Set<MemberId>();
   /** True where no disk is put back to an older image. */
@@ -55,6 +56,11 @@ export class OriginFaults {
 
   get removalsUnderWay(): number {
     return this.#asked;
+  }
+
+  /** True where a removal waits until a report to an initiator that is lost, or was put back, ends: a minute after it was made. */
+  get waitsForReports(): boolean {
+    return this.#asked > 0 && this.#isReported;
   }
 
   /** Every origin is restarted so often within so many milliseconds, whatever else happens. */
@@ -227,10 +233,14 @@ export class OriginFaults {
     const others = this.#stage.cluster.origins.filter((origin) => !rolledBack.includes(origin));
     const isServed = others.some((other) => rolledBack.every(({ id }) => id !== other.id));
     for (const origin of rolledBack) {
+      // An image from when it ran as a copy of another one would make it that again.
+      const runElsewhere = new Set(
+        this.#stage.cluster.origins.flatMap((other) => (other === origin ? [] : [other.id])),
+      );
       const images = this.#images.get(origin.name) ?? [];
       this.#putBack(
         origin,
-        images.filter(({ served }) => served || isServed),
+        images.filter(({ served, id }) => (served || isServed) && !runElsewhere.has(id)),
       );
     }
   }
@@ -285,6 +295,7 @@ export class OriginFaults {
         (done) => done !== undefined,
         (error: Error) => {
           oracles.trace.note(() => `operator: ${at.name} does not remove ${id}: ${error.message}`);
+          this.#isReported ||= isMeridianError(error) && error.details.reason === 'removal-open';
           // Who has not heard of an origin knows none of that name: another one is asked, while any has.
           return isMeridianError(error, 'NOT_FOUND') && !isKnown();
         },

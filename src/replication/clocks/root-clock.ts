@@ -28,6 +28,7 @@ export class RootClock implements ExpiryClock {
   readonly #clock: Clock;
   /** The root's clock less the monotonic one. */
   #drift: { readonly ms: number; readonly withinMs: number } | undefined;
+  #heardAtMs: number | undefined;
   /** The own wall clock less the root's, as an earlier run knew it. */
   readonly #rememberedOffsetMs: number;
 
@@ -39,10 +40,17 @@ export class RootClock implements ExpiryClock {
 
   /** What a server says of the root's clock, as it was within the round trip that ends now. */
   heard(rootWallMs: number, roundTripMs: number): void {
-    const least = rootWallMs - this.#clock.monotonicMs();
+    const nowMs = this.#clock.monotonicMs();
+    const least = rootWallMs - nowMs;
+    this.#heardAtMs = nowMs;
     const ms = this.#drift?.ms ?? least;
     const isDisproven = ms < least || ms > least + roundTripMs;
     this.#drift = { ms: isDisproven ? least : ms, withinMs: roundTripMs };
+  }
+
+  /** When it was last heard, by the monotonic clock; undefined = never. */
+  get heardAtMs(): number | undefined {
+    return this.#heardAtMs;
   }
 
   get isHeard(): boolean {

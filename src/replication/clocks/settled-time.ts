@@ -6,6 +6,8 @@ export interface SettledTimeOptions {
   readonly clock: Clock;
   /** The time by which this node judges expiry; unset = it has yet to hear of it. */
   readonly judgedMs: () => number | undefined;
+  /** When that clock was last seen, by the monotonic one: while it is not, it holds nothing. Default: it is seen always. */
+  readonly seenMs?: () => number | undefined;
   /** Milliseconds for which a clock that jumped ahead must hold before values are dropped by it. */
   readonly clockHoldMs: number;
   /** Milliseconds by which clocks may differ. */
@@ -49,7 +51,7 @@ export class SettledTime {
 
   /** Takes a look at the clock. Milliseconds since 1970 by which values may be dropped; undefined = by none yet. */
   look(): number | undefined {
-    const { clock, judgedMs, clockHoldMs } = this.#options;
+    const { clock, judgedMs, clockHoldMs, seenMs } = this.#options;
     const judged = judgedMs();
     if (judged === undefined || !holds('R9 what is dropped waits')) return judged;
     const nowMs = clock.monotonicMs();
@@ -60,7 +62,8 @@ export class SettledTime {
     } else {
       this.#ahead ??= { driftMs, sinceMs: nowMs };
       this.#ahead.driftMs = Math.min(this.#ahead.driftMs, driftMs);
-      if (nowMs - this.#ahead.sinceMs >= clockHoldMs) {
+      const seenAtMs = seenMs === undefined ? nowMs : (seenMs() ?? Number.NEGATIVE_INFINITY);
+      if (seenAtMs - this.#ahead.sinceMs >= clockHoldMs) {
         this.#settledMs = this.#ahead.driftMs;
         this.#ahead = { driftMs, sinceMs: nowMs };
       }

@@ -1,21 +1,32 @@
 import { MeridianError } from '../../model/errors.ts';
 import type { CaughtUp, Changes } from '../../model/feed.ts';
+import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
-import { emptyVector } from '../../model/version-vector.ts';
+import { emptyVector, type VersionVector } from '../../model/version-vector.ts';
 import type { Logs } from '../logs.ts';
 
 /**
  * Rule R23: a server that claims or sends what lies beyond a seal that is known here has not heard of the seal yet. An edge
- * hangs up. @throws UNAVAILABLE
+ * hangs up, unless the seal itself was written in a log that is void by what the server covers: then it counts no more, and
+ * the edge begins anew once it has caught up. Until then it shows nothing of what lies there. @throws UNAVAILABLE
+ *
+ *     the origin seals A at 1, in B   ·   is put back to where A is sealed at 6, in C   ·   sends A 2 to an edge that knows B
  */
 export function checkSeals(logs: Logs, event: Changes | CaughtUp): void {
   const vector = event.kind === 'changes' ? event.step?.vector : event.vector;
   const records = event.kind === 'changes' ? event.records : [];
   const claimed = logs.beyondIn(vector ?? emptyVector);
   const beyond = claimed ?? records.find(({ position }) => logs.isBeyond(position))?.position.log;
-  if (beyond === undefined || !holds('R23 an edge hangs up')) return;
+  if (beyond === undefined || !holds('R23 an edge hangs up') || isSealVoid(logs, beyond, vector)) return;
   throw new MeridianError('UNAVAILABLE', `the upstream has not heard yet where the log ${beyond} ends`, {
     reason: 'seal-unheard',
     retryAfterMs: 200,
   });
+}
+
+/** Within a scan the server has yet to say what it covers: then a seal that may be void does not end it. */
+function isSealVoid(logs: Logs, log: LogId, vector: VersionVector | undefined): boolean {
+  const seal = logs.get(log)?.seal;
+  if (seal === undefined) return false;
+  return vector === undefined ? logs.mayBeVoid(seal.at.log) : logs.isVoid(seal.at.log, vector);
 }

@@ -78,4 +78,24 @@ export const originLives = {
     scene.expect(`the cache lists ${titles}`, !titles.includes('late'));
     await scene.converge();
   },
+
+  /** The disk is put back, a log sealed early; and then put back to where that log is sealed later: the edges give up the first end. */
+  'a disk that is put back to another past': async (scene: Scene) => {
+    await scene.put('origin', 'a1');
+    await scene.wait(100);
+    const early = scene.imageOf('origin');
+    for (const key of ['a2', 'b3', 'a4']) await scene.put('origin', key);
+    await scene.crash('origin', 20);
+    await scene.wait(500);
+    const late = scene.imageOf('origin');
+    scene.putBack('origin', early);
+    await scene.done(scene.cluster.process('origin').start());
+    await scene.put('origin', 'b5');
+    await scene.wait(1000);
+    scene.putBack('origin', late);
+    await scene.done(scene.cluster.process('origin').start());
+    await scene.wait(500);
+    await scene.converge();
+    for (const at of ['copy', 'cache']) scene.expect(`${at} lacks a4`, (await scene.shows(at, 'a4')) !== 'absent');
+  },
 };

@@ -26,11 +26,13 @@ export interface ConvergenceOptions {
   readonly watchers: readonly Watcher[];
   /** Of users: each is to be met wherever they ask. */
   readonly sessions: readonly Session[];
-  readonly faults?: Pick<Faults, 'underWay'>;
+  readonly faults?: Pick<Faults, 'underWay' | 'waitsForReports'>;
 }
 
 /** Milliseconds of quiet within which everything is the same everywhere, and between two looks. */
 const convergenceMsMax = 4000;
+/** More of them, where survivors have reported to an initiator that does not go on: they take nothing of who is removed for a minute. */
+const reportsMsMax = 65_000;
 const lookMs = 50;
 /** Calls that are under way when the load ends are answered by then. */
 const settlingMs = 450;
@@ -40,6 +42,7 @@ const boundMsMax = 250;
 /** Once faults and load are over: every node gets to what the origin holds, in time, and stays whole. */
 export class Convergence {
   readonly #options: ConvergenceOptions;
+  #waited = false;
 
   constructor(options: ConvergenceOptions) {
     this.#options = options;
@@ -51,7 +54,8 @@ export class Convergence {
     // Calls under way may still change something.
     await time.runUntil(startMs + settlingMs);
     let lacking = await this.#lacking();
-    while (lacking.length > 0 && time.nowMs - startMs < convergenceMsMax) {
+    const msMax = () => convergenceMsMax + (this.#waitedForReports() ? reportsMsMax : 0);
+    while (lacking.length > 0 && time.nowMs - startMs < msMax()) {
       await time.runUntil(time.nowMs + lookMs);
       lacking = await this.#lacking();
     }
@@ -59,6 +63,11 @@ export class Convergence {
     for (const line of lacking) oracles.trace.violated(`not converged after ${convergenceMsMax} ms: ${line}`);
     if (lacking.length > 0) return;
     await this.#judge();
+  }
+
+  #waitedForReports(): boolean {
+    this.#waited ||= this.#options.faults?.waitsForReports === true;
+    return this.#waited;
   }
 
   /** What is still to come. */
