@@ -1,5 +1,6 @@
 import { isMeridianError } from '../model/errors.ts';
 import { compareRecordKeys, type RecordKey } from '../model/key.ts';
+import type { LogId } from '../model/position.ts';
 import type { Damaged, RecordRange, Snapshot, Stored } from '../store/store.ts';
 
 /** What stands at a key: a record, or one that is held and cannot be read. */
@@ -25,4 +26,20 @@ export async function* withDamaged(snapshot: Snapshot, range: RecordRange): Asyn
     yield* all;
   }
   yield* damaged.sort((a: RecordKey, b: RecordKey) => compareRecordKeys(a, b));
+}
+
+/** The records of a log from a sequence on, each damaged one somewhere before the first that is of a later sequence. */
+export async function* loggedOrDamaged(
+  snapshot: Snapshot,
+  log: LogId,
+  fromSequence: number,
+): AsyncGenerator<StoredOrDamaged> {
+  let damaged: StoredOrDamaged[] = [];
+  const note = (found: Damaged) => damaged.push({ ...found, kind: 'damaged' });
+  for await (const page of snapshot.log(log, fromSequence, note)) {
+    yield* damaged;
+    damaged = [];
+    yield* page;
+  }
+  yield* damaged;
 }

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import { isMeridianError } from '../../src/model/errors.ts';
-import { meridianScript, ProcessCluster } from './process-cluster.ts';
+import { meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
 
 const keys = Array.from({ length: 400 }, (_, i) => `key ${String(i).padStart(3, '0')}`);
 const textOf = (key: string) => `value of ${key} `.repeat(20);
@@ -55,13 +56,12 @@ describe('an origin whose data was damaged while it was stopped', () => {
     expect([null, textOf(first)]).toContain(found);
   });
 
-  it('starts where blocks of a table are zeros, answers all other keys, and says DATA_LOSS of the lost ones', async () => {
-    await (await cluster.start('origin', 'iad')).kill(); // Its log becomes a table.
-    zeroIn('.ldb', 0.7, 512);
-    const again = cluster.connect(await cluster.start('origin', 'iad'));
+  /** The keys that it says DATA_LOSS of; it has the value of all others. */
+  async function lostAt(node: ChildNode): Promise<readonly string[]> {
+    const client = cluster.connect(node);
     const lost: string[] = [];
     for (const key of keys) {
-      const found = await again
+      const found = await client
         .namespace('kept')
         .get(key)
         .catch((error: unknown) => {
@@ -71,7 +71,31 @@ describe('an origin whose data was damaged while it was stopped', () => {
         });
       expect(found).toBe(textOf(key));
     }
+    return lost;
+  }
+
+  it('starts where blocks of a table are zeros, answers all other keys, and says DATA_LOSS of the lost ones', async () => {
+    await (await cluster.start('origin', 'iad')).kill(); // Its log becomes a table.
+    zeroIn('.ldb', 0.7, 512);
+    const origin = await cluster.start('origin', 'iad');
+    const lost = await lostAt(origin);
     expect(lost.length).toBeGreaterThan(0);
     expect(lost.length).toBeLessThan(60);
-  });
+    // So do new edges, which get past them, and the relay's edge.
+    const flags = (upstream: ChildNode) => ['--upstream', placeOf(upstream.grpc)];
+    const copy = await cluster.start('edge', 'fra', { flags: [...flags(origin), '--replicate', '*'] });
+    const below = await cluster.start('edge', 'ams', { flags: [...flags(copy), '--replicate', '*'] });
+    const cache = await cluster.start('edge', 'sin', { flags: flags(origin) });
+    for (const edge of [copy, below, cache]) {
+      await vi.waitFor(
+        async () => expect((await fetch(`http://${placeOf(edge.http)}/readyz`)).status).toBe(200),
+        20_000,
+      );
+      expect(await lostAt(edge)).toEqual(lost);
+    }
+    for (const key of lost) await cluster.connect(below).namespace('kept').put(key, textOf(key));
+    for (const node of [origin, copy, below, cache]) {
+      await vi.waitFor(async () => expect(await lostAt(node)).toEqual([]), 20_000);
+    }
+  }, 120_000);
 });
