@@ -1,6 +1,6 @@
 import { isMeridianError } from '../model/errors.ts';
-import { compareRecordKeys, type RecordKey } from '../model/key.ts';
-import type { LogId } from '../model/position.ts';
+import { compareRecordKeys, mapKey, type RecordKey } from '../model/key.ts';
+import type { LogId, Position } from '../model/position.ts';
 import type { Damaged, RecordRange, Snapshot, Stored } from '../store/store.ts';
 
 /** What stands at a key: a record, or one that is held and cannot be read. */
@@ -42,4 +42,17 @@ export async function* loggedOrDamaged(
     yield* page;
   }
   yield* damaged;
+}
+
+/** Where each damaged record stands in the log, which a row that cannot be read does not tell. Reads all that is held. */
+export async function placesOf(snapshot: Snapshot): Promise<ReadonlyMap<string, Position>> {
+  const places = new Map<string, Position>();
+  const note = ({ namespace, key, position }: Damaged) => {
+    if (position !== undefined) places.set(mapKey(namespace, key), position);
+  };
+  for (const log of await snapshot.logs()) {
+    // Each page is read for what is told before it.
+    for await (const _page of snapshot.log(log, 1, note));
+  }
+  return places;
 }

@@ -140,6 +140,7 @@ class LevelStore implements ScrubbedStore {
   erase(): Promise<void> {
     return this.#change(async (database) => {
       await eraseAll(database);
+      this.#damage = await KnownDamage.load(database);
       this.#unsynced = false;
     });
   }

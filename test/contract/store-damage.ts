@@ -70,6 +70,13 @@ export function storeDamage(test: {
       expect(test.store.condition().damagedRecords).toBe(0);
     });
 
+    it('which is gone with all else where everything is erased', async () => {
+      await test.store.erase();
+      expect(await test.store.read(at('b'))).toBeUndefined();
+      expect([test.store.condition().damagedRecords, test.store.damaged()]).toEqual([0, []]);
+      for (const scan of await scans()) expect(scan).toEqual({ shown: [], damaged: [] });
+    });
+
     it('which goes without a trace where it is discarded', async () => {
       await test.store.commit({ puts: [], removals: [], discards: [at('b')], meta: new Map(), sync: true });
       expect(await test.store.read(at('b'))).toBeUndefined();

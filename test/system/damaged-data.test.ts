@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { ClassicLevel } from 'classic-level';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import { isMeridianError } from '../../src/model/errors.ts';
-import { meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
+import { registryNamespace } from '../../src/model/namespace.ts';
+import { freePort, meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
 
 const keys = Array.from({ length: 400 }, (_, i) => `key ${String(i).padStart(3, '0')}`);
 const textOf = (key: string) => `value of ${key} `.repeat(20);
@@ -98,4 +102,51 @@ describe('an origin whose data was damaged while it was stopped', () => {
       await vi.waitFor(async () => expect(await lostAt(node)).toEqual([]), 20_000);
     }
   }, 120_000);
+
+  /** Flips a bit of each row of the registry that says something of what. */
+  async function damageRegistry(of: string, what: string): Promise<void> {
+    const raw = new ClassicLevel<string, Buffer>(join(cluster.folder, of, 'store'), { valueEncoding: 'buffer' });
+    const registry = `r${registryNamespace}${what}`;
+    for await (const [key, row] of raw.iterator({ gte: registry, lt: `${registry}\u{10ffff}` })) {
+      row[10] = (row[10] ?? 0) ^ 1;
+      await raw.put(key, row);
+    }
+    await raw.close();
+  }
+
+  it('refuses to start alone without a record of its registry, names the ways on, and goes on once that is accepted', async () => {
+    await (await cluster.start('origin', 'iad')).kill();
+    await damageRegistry('iad', 'title/kept');
+    const refused = start();
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toMatch(
+      /DATA_LOSS: 1 records of the registry.*"title\/kept".*check --salvage.*--accept-loss/,
+    );
+    const again = cluster.connect(await cluster.start('origin', 'iad', { flags: ['--accept-loss'] }));
+    expect((await again.namespaces.list()).map(({ title }) => title)).toEqual(['kept']);
+    expect(await again.namespace('kept').get('key 001')).toBe(textOf('key 001'));
+  });
+
+  it('has its registry back from a peer', async () => {
+    const first = await cluster.start('origin', 'iad');
+    const pdx = { listen: `127.0.0.1:${await freePort()}`, flags: ['--peer', placeOf(first.grpc)] };
+    const second = await cluster.start('origin', 'pdx', pdx);
+    await vi.waitFor(
+      async () => expect((await fetch(`http://${placeOf(second.http)}/readyz`)).status).toBe(200),
+      20_000,
+    );
+    // The newest of its own registry comes to the other one first: what nobody else has nobody gives back.
+    const covered = async (node: ChildNode) =>
+      ((await (await fetch(`http://${placeOf(node.http)}/status`)).json()) as { scopes: [{ covered: object }] })
+        .scopes[0].covered;
+    for (let alike = 0; alike < 5; await delay(200)) {
+      const [a, b] = [await covered(first), await covered(second)];
+      alike = isDeepStrictEqual(a, b) ? alike + 1 : 0;
+    }
+    await second.stop();
+    await damageRegistry('pdx', '');
+    const again = await cluster.start('origin', 'pdx', pdx);
+    expect(await cluster.connect(again).namespace('kept').get('key 001')).toBe(textOf('key 001'));
+    expect((await cluster.connect(again).namespaces.list()).map(({ title }) => title)).toEqual(['kept']);
+  });
 });

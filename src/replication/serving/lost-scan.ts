@@ -5,6 +5,7 @@ import type { Position } from '../../model/position.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { Damaged, Snapshot } from '../../store/store.ts';
 import { damagedRecord } from '../mending.ts';
+import { placesOf } from '../with-damaged.ts';
 
 /*
  * What a scan says of records that cannot be read. A follower that went past them without a word would claim to cover
@@ -46,19 +47,7 @@ export class LostScan {
 
   /** A row that fails its checksum does not tell its place: the log does, after one walk over it for the whole scan. */
   async #placeOf({ namespace, key }: Damaged): Promise<Position | undefined> {
-    this.#places ??= this.#walk();
+    this.#places ??= placesOf(this.#snapshot);
     return (await this.#places).get(mapKey(namespace, key));
-  }
-
-  async #walk(): Promise<ReadonlyMap<string, Position>> {
-    const places = new Map<string, Position>();
-    const note = ({ namespace, key, position }: Damaged) => {
-      if (position !== undefined) places.set(mapKey(namespace, key), position);
-    };
-    for (const log of await this.#snapshot.logs()) {
-      // Each page is read for what is told before it.
-      for await (const _page of this.#snapshot.log(log, 1, note));
-    }
-    return places;
   }
 }
