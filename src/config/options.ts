@@ -47,7 +47,7 @@ export const options = {
     targets: nodes,
     default: 'false',
     group: 'Identity',
-    help: 'Only for one start that said DATA_LOSS: goes on without the acknowledged writes that are missing. First save what can be read with meridian check --salvage, and see whether a backup, a peer or an edge has them.',
+    help: 'Only for one start that said DATA_LOSS: goes on without the acknowledged writes that are missing, or the damaged records of the registry that no other origin gives. First save what can be read with meridian check --salvage, and see whether a backup, a peer or an edge has them.',
   },
   diskReserveBytes: {
     flag: 'disk-reserve',

@@ -1,6 +1,6 @@
 import type { ScopeStatus } from '../model/cluster.ts';
 import { isMeridianError, MeridianError } from '../model/errors.ts';
-import type { CaughtUp, Change, Changes, FollowStart, Opened, Resync } from '../model/feed.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Lost, Opened, Resync } from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
@@ -234,10 +234,11 @@ export class CacheScope implements FeedSink, Scope {
   async #changes(event: Changes): Promise<void> {
     if (this.#state === 'void') this.#state = 'filling';
     await this.#fetchSuperseded(event.records);
+    const keys = [...event.records, ...(event.lost?.records ?? [])];
     await this.ledger.submit({
-      keys: event.records,
+      keys,
       sync: false,
-      bytes: event.records.length * 256,
+      bytes: keys.length * 256,
       decide: (view) => {
         this.checkEcho();
         return this.#decideChanges(event, view);
@@ -359,7 +360,7 @@ export class CacheScope implements FeedSink, Scope {
   }
 
   /** The registry is kept whole, a held key takes the new value or goes, and other keys are nothing to a cache. */
-  #decideChanges({ records, step }: Changes, view: CommitView): Decision<undefined> {
+  #decideChanges({ records, lost, step }: Changes, view: CommitView): Decision<undefined> {
     const puts: Record[] = [];
     const removals: Head[] = [];
     for (const change of records) {
@@ -372,11 +373,34 @@ export class CacheScope implements FeedSink, Scope {
       if (taken === 'removed' && held !== undefined) removals.push(held);
       else if (taken !== undefined && taken !== 'removed') puts.push(taken);
     }
-    const decision = { puts, removals, meta: this.#disk.meta(), silent: true, result: undefined };
+    const discards = lost?.records.filter((each) => {
+      const held = this.#forget(each, view);
+      if (held !== undefined) removals.push(held);
+      return view.damaged(each) !== undefined;
+    });
+    const decision = {
+      puts,
+      removals,
+      discards: discards ?? [],
+      meta: this.#disk.meta(),
+      silent: true,
+      result: undefined,
+    };
     if (step === undefined) return decision;
     const { covered, stable } = view.state;
     const state = { covered: joinVectors(covered, step.vector), stable: joinVectors(stable, step.stable) };
     return { ...decision, state };
+  }
+
+  /** What is lost upstream takes away what was there before; the very record is kept. Returns what goes from the disk. */
+  #forget({ position, ...key }: Lost, view: CommitView): Head | undefined {
+    const name = mapKey(key.namespace, key.key);
+    const head = view.head(key);
+    const held = this.#memory.peek(name)?.record ?? head;
+    if (held?.position.log === position.log && held.position.sequence === position.sequence) return undefined;
+    this.#memory.delete(name);
+    if (head !== undefined) this.#disk.replaced(head, undefined);
+    return head;
   }
 
   /** What becomes of a held key: the record to keep in its place, or it goes, or it stays. */

@@ -223,7 +223,7 @@ function following(
     open: () => {
       const cluster = clusterId();
       const belongs = cluster === undefined ? {} : { clusterId: cluster };
-      return { protocol: feedProtocol, node: identity, nonce, ...what, ...belongs };
+      return { protocol: feedProtocol, node: identity, nonce, ...what, takesLost: true, ...belongs };
     },
   });
   return { loop, route };

@@ -38,6 +38,8 @@ export interface EdgeObserver {
   /** A range of a copy was compared with the upstream's, with so many live records. */
   rangeAudited(outcome: RangeOutcome, records: number): void;
   auditDiffered(difference: AuditDifference): void;
+  /** The store of a scope was damaged beyond single records: it is filled again from nothing. */
+  storeErased(error: Error): void;
 }
 
 const nothing = (): void => {};
@@ -55,4 +57,5 @@ export const silentEdgeObserver: EdgeObserver = {
   audited: nothing,
   rangeAudited: nothing,
   auditDiffered: nothing,
+  storeErased: nothing,
 };

@@ -1,8 +1,10 @@
+import { isMeridianError } from '../model/errors.ts';
 import { containsFilter, type Filter, filterKey, matches } from '../model/filter.ts';
 import { holds } from '../model/rules.ts';
 import { Ledger, type LedgerOptions } from '../replication/ledger.ts';
 import { removeRecords } from '../replication/remove-records.ts';
 import type { Store } from '../store/store.ts';
+import type { EdgeObserver } from './observer.ts';
 
 const filterName = 'edge/scope-filter';
 
@@ -15,19 +17,24 @@ interface StoredFilter extends Filter {
 /**
  * The ledger of a scope over its store. A cursor belongs to the scope that it was followed with (rule R6): what was
  * followed as a scope that lies within the earlier one is covered as before, so the rest goes and this stays; any other
- * scope starts from nothing.
+ * scope starts from nothing. So does a store whose registry is damaged: half of it would not know what the rest means.
  */
 export async function openScopeLedger(
   store: Store,
   filter: Filter,
-  options: Omit<LedgerOptions, 'store'>,
+  options: Omit<LedgerOptions, 'store'> & { readonly edgeObserver: Pick<EdgeObserver, 'storeErased'> },
 ): Promise<Ledger> {
   const stored = await store.meta(filterName);
   const earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as StoredFilter);
   const isSame = earlier !== undefined && filterKey(earlier) === filterKey(filter);
   const within = earlier !== undefined && containsFilter(earlier, filter);
   if (earlier !== undefined && !within && holds('R6 scopes')) await store.erase();
-  const ledger = await Ledger.open({ ...options, store });
+  const ledger = await Ledger.open({ ...options, store }).catch(async (error: unknown) => {
+    if (!isMeridianError(error, 'DATA_LOSS')) throw error;
+    await store.erase();
+    options.edgeObserver.storeErased(error);
+    return Ledger.open({ ...options, store });
+  });
   if (isSame && earlier.narrows !== true) return ledger;
   if (within) {
     // Before anything goes: broken off half-way, it is done again, and the wider scope, asked for again, starts from nothing.

@@ -99,7 +99,7 @@ export class Upstreams {
   /**
    * Runs what may be run twice: where the current upstream is down, or says nothing for its share of the time, the next
    * one is asked, each once at the most. `patienceMs` is how long whoever asks will wait, where that is less than the
-   * call may take. Without a credential of its caller it goes by the edge's own.
+   * call may take; so is one that is there where the first has lost it (DATA_LOSS). Without a credential of its caller it goes by the edge's own.
    */
   async ask<T>(call: Call, ask: (upstream: Upstream, call: Call) => Promise<T>, patienceMs?: number): Promise<T> {
     const passed = passedOn(call);
@@ -108,6 +108,7 @@ export class Upstreams {
     };
     const untilMs = Math.min(call.deadlineMs, this.#clock.monotonicMs() + (patienceMs ?? Number.POSITIVE_INFINITY));
     let others = this.list;
+    let lost: MeridianError | undefined;
     for (let named = this.current(); ; ) {
       others = others.filter((other) => other !== named);
       try {
@@ -117,8 +118,11 @@ export class Upstreams {
           return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...passed, signal }));
         });
       } catch (error) {
+        const isLost = isMeridianError(error, 'DATA_LOSS');
+        if (isLost) lost ??= error;
         const next = this.#best(others, this.#foreignUntilMs);
-        if (!speaksOfUpstream(error) || next === undefined || call.signal.aborted) throw error;
+        const goesOn = isLost ? next !== undefined && !this.isCoolingDown(next) : speaksOfUpstream(error);
+        if (!goesOn || next === undefined || call.signal.aborted) throw lost ?? error;
         named = next;
       }
     }

@@ -149,6 +149,10 @@ export class EdgeMetrics implements EdgeObserver {
     const seen = { scope, ...key, ...sides, repaired };
     this.#logger.log('error', 'what is held differs from what the upstream holds', seen);
   }
+
+  storeErased({ message }: Error): void {
+    this.#logger.log('error', 'a damaged store is erased and will be filled again', { error: message });
+  }
 }
 
 function described(record: Record | undefined): string {

@@ -1,7 +1,7 @@
 import type { NodeIdentity } from './cluster.ts';
 import type { Filter } from './filter.ts';
 import type { RecordKey } from './key.ts';
-import type { LogId, MemberId } from './position.ts';
+import type { LogId, MemberId, Position } from './position.ts';
 import type { LiveHead, Record } from './record.ts';
 import type { Bound } from './staleness.ts';
 import type { Stamp } from './stamp.ts';
@@ -87,6 +87,8 @@ export interface FollowOpen {
   readonly filter: Filter;
   readonly values: ValueMode;
   readonly start: FollowStart;
+  /** It keeps what is lost as such. Without, a stream that comes to a lost record ends with DATA_LOSS (`damaged-record`). */
+  readonly takesLost?: true;
   /** Of a peer that has opened its log. */
   readonly opening?: Opening;
   /** Of a peer that serves: the highest purged sequence of each log there. A server below it has had its disk put back (rule R8). */
@@ -142,9 +144,26 @@ export interface Announcement extends Omit<LiveHead, 'kind'> {
 
 export type Change = Record | Announcement;
 
+/**
+ * A record that the server holds and cannot read, nor has anybody given it back yet. Whoever covers its position without
+ * a later record of its key answers DATA_LOSS for it: never its absence, and never what was there before.
+ */
+export interface Lost extends RecordKey {
+  readonly position: Position;
+}
+
+export interface LostRecords {
+  /** At least one; of keys that are not among the event's records, and never of the registry. */
+  readonly records: readonly Lost[];
+  /** What the server covers: each of them is no earlier than any write of its key up to here. It names every log. */
+  readonly upTo: VersionVector;
+}
+
 export interface Changes {
   readonly kind: 'changes';
   readonly records: readonly Change[];
+  /** Unset = none. */
+  readonly lost?: LostRecords;
   /** Set where the event closes a consistent step of the live feed: what the follower then covers. */
   readonly step?: Step;
   /** Set in scans: what the follower stores in the same batch, so that a broken scan goes on. */

@@ -23,6 +23,9 @@ const wallMsMax = 2 ** 48 - 1;
 /** Before every stamp: what an absence that nobody wrote carries. It is the identity of the merge rule. */
 export const bottomStamp: Stamp = '0'.repeat(32) as Stamp;
 
+/** Behind every stamp. */
+export const topStamp: Stamp = 'f'.repeat(32) as Stamp;
+
 export function makeStamp({ wallMs, counter, log }: StampParts): Stamp {
   // Each write makes one, so no message is made that nobody reads.
   if (!isCount(wallMs, wallMsMax)) assert(false, `stamp's wall time ${wallMs}`);

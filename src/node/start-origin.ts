@@ -19,6 +19,13 @@ import type { RunningNode } from './running-node.ts';
 import { softwareVersion } from './software-version.ts';
 import { openTls } from './tls-files.ts';
 
+/** What the log says of damaged records of the registry. */
+const registryRepairs = {
+  asking: 'records of the registry are damaged: the other origins are asked for them',
+  repaired: 'damaged records of the registry were given back by other origins',
+  dropped: 'records of the registry are lost, which was accepted',
+} as const;
+
 /** Records between two lines of the log. */
 const rebuildTold = 100_000;
 
@@ -79,6 +86,11 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       replaced: (why) => {
         logger.log('error', "this origin's member runs elsewhere: it ends", { why });
         replaced.abort(why);
+      },
+      acceptLoss: config.acceptLoss,
+      registryRepair: ({ kind, keys, ...repair }) => {
+        const asked = 'addresses' in repair ? { addresses: repair.addresses.join(' ') } : {};
+        logger.log(kind === 'repaired' ? 'info' : 'error', registryRepairs[kind], { keys: keys.join(' '), ...asked });
       },
       tombstoneRetentionMs: config.tombstoneRetentionMs,
       clockSkewMsMax: config.clockSkewMaxMs,

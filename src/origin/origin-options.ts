@@ -8,6 +8,7 @@ import type { Random } from '../runtime/random.ts';
 import type { Store } from '../store/store.ts';
 import type { OriginObserver } from './observer.ts';
 import type { PeerConnection } from './peer-link.ts';
+import type { RegistryRepair } from './registry-repair.ts';
 
 /** Where an origin keeps its data: the store that it runs over, and those that it put aside to begin anew (rule R8). */
 export interface OriginStores {
@@ -40,6 +41,12 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'c
   readonly connect: (address: string) => PeerConnection;
   /** `host:port` at which the others reach this one; unset = they must be told. */
   readonly address?: string;
+  /** Where records of the registry are damaged, and no peer has them, it goes on without them. Default: it does not start. */
+  readonly acceptLoss?: boolean;
+  /** Told what becomes of damaged records of the registry while the origin is opened. */
+  readonly registryRepair: (repair: RegistryRepair) => void;
+  /** Milliseconds that the peers are asked for those, before the opening is given up. */
+  readonly registryRepairMsMax: number;
   /** Milliseconds between probes to a peer. */
   readonly probeIntervalMs: number;
   /** Milliseconds without an event after which a peer's feed is given up. */
@@ -66,6 +73,8 @@ export const originDefaults = {
   },
   beginAnew: (): void => {},
   replaced: (): void => {},
+  registryRepair: (): void => {},
+  registryRepairMsMax: 30_000,
   connect: (address: string): PeerConnection => {
     throw new MeridianError('INTERNAL', `this origin was given no way to reach ${address}`, { reason: 'no-connect' });
   },

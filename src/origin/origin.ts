@@ -24,13 +24,14 @@ import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, 
 import type { Peer } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
-import { Ledger } from '../replication/ledger.ts';
+import type { Ledger } from '../replication/ledger.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { hasCondition } from './has-condition.ts';
 import { forgetLeaving, readIdentity, readLeaving, readOrFound } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { type OpenedOrigin, OriginParts } from './origin-parts.ts';
 import { originMembers, originStatus } from './origin-status.ts';
+import { openLedger } from './registry-repair.ts';
 
 /** Origins first. */
 function byRole(a: Member, b: Member): number {
@@ -71,7 +72,7 @@ export class Origin implements Peer {
       if (identity?.served === true || stores.aside.length === 0) stores = await stores.putAside();
       else await stores.store.erase();
     }
-    const ledger = await Ledger.open({ ...options, store: stores.store });
+    const ledger = await openLedger({ ...options, stores });
     const joins = options.peers.length > 0;
     const identity = await readOrFound(ledger, options.random, {
       joins,

@@ -130,6 +130,7 @@ export class PeerLink {
           role: 'peer',
           filter: everything,
           values,
+          takesLost: true,
           ...(opening === undefined ? {} : { opening }),
           ...(floor === undefined ? {} : { floor }),
           view: clusterView(options.ledger.registry, node.id as MemberId),

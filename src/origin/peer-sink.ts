@@ -84,9 +84,10 @@ export class PeerSink implements FeedSink {
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     await this.#replica.apply(event);
     const { logs } = this.#options.ledger.registry;
-    const isUncounted = ({ position }: Change) => logs.isBeyond(position) || logs.get(position.log) === undefined;
-    const isBeyond = event.kind === 'changes' && event.records.some(isUncounted);
-    if (isBeyond) this.#options.tookBeyond();
+    const isUncounted = ({ position }: Pick<Change, 'position'>) =>
+      logs.isBeyond(position) || logs.get(position.log) === undefined;
+    const told = event.kind === 'changes' ? [...event.records, ...(event.lost?.records ?? [])] : [];
+    if (told.some(isUncounted)) this.#options.tookBeyond();
   }
 
   /** What is synced here: an origin commits its peers' changes no other way. Nothing before it is known who asks. */

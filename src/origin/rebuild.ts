@@ -112,6 +112,7 @@ async function copyAll(ledger: Ledger, options: RebuildOptions): Promise<string>
         role: 'copy',
         filter: everything,
         values: { kind: 'all' },
+        takesLost: true,
       };
     },
     ...options,

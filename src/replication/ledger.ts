@@ -1,4 +1,5 @@
 import { isMeridianError, MeridianError } from '../model/errors.ts';
+import type { Lost } from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
@@ -52,6 +53,8 @@ export interface Decision<T> {
   readonly removals?: readonly Head[];
   /** Keys whose damaged records go without a trace; of one that is sound nothing goes. */
   readonly discards?: readonly RecordKey[];
+  /** Whatever is held of these keys gives way to what is lost: it reads as DATA_LOSS until it is healed. */
+  readonly lost?: readonly Lost[];
   /** What changes of the state. */
   readonly state?: Partial<LedgerState>;
   readonly meta?: ReadonlyMap<string, Uint8Array | undefined>;
@@ -71,6 +74,7 @@ interface Group {
   readonly puts: Map<string, Record>;
   readonly removals: Map<string, Head>;
   readonly discards: Map<string, RecordKey>;
+  readonly lost: Map<string, Lost>;
   readonly meta: Map<string, Uint8Array | undefined>;
   readonly shown: Map<string, Record>;
   state: LedgerState;
@@ -236,13 +240,15 @@ export class Ledger {
     group.state = this.#normalized(group.state);
     const removals = [...group.removals.values()];
     const discards = [...group.discards.values()];
-    const changes = group.puts.size + removals.length + discards.length;
+    const lost = [...group.lost].map(([key, each]) => ({ ...each, held: held.heads.get(key) }));
+    const changes = group.puts.size + removals.length + discards.length + lost.length;
     if (changes > 0 || group.meta.size > 0 || group.state !== this.#state) {
       const startedMs = clock.monotonicMs();
       const puts = [...group.puts].map(([key, record]) => ({ record, held: held.heads.get(key) }));
       const meta = new Map(group.meta).set(ledgerStateName, encodeLedgerState(group.state));
       const sync = holds('R1 synced first') && group.accepted.some(({ waiting }) => waiting.proposal.sync);
-      await store.commit({ puts, removals, ...(discards.length === 0 ? {} : { discards }), meta, sync });
+      const damaged = changes === puts.length + removals.length ? {} : { discards, lost };
+      await store.commit({ puts, removals, ...damaged, meta, sync });
       observer.committed(changes, clock.monotonicMs() - startedMs, sync);
       this.#publish(group);
     }
@@ -273,6 +279,7 @@ export class Ledger {
       this.hot.remove(mapKey(namespace, key));
       if (namespace === registryNamespace) this.registry.forget(key);
     }
+    for (const name of group.lost.keys()) this.hot.remove(name);
     for (const [name, record] of group.puts) {
       this.hot.put(name, record);
       this.registry.apply(record);
@@ -280,9 +287,11 @@ export class Ledger {
     this.#state = this.#normalized(group.state);
     const { covered, stable } = this.#state;
     const advances = before.covered !== covered || before.stable !== stable;
-    if (group.shown.size === 0 && !(advances && holds('R5 each advance is a step'))) return;
+    const lost = [...group.lost.values()];
+    if (group.shown.size + lost.length === 0 && !(advances && holds('R5 each advance is a step'))) return;
     this.ring.append({
       records: [...group.shown.values()],
+      ...(lost.length === 0 ? {} : { lost: { records: lost, upTo: this.registry.logs.unfold(covered) } }),
       step: { vector: covered, stable },
       committedAtMs: this.#options.clock.wallMs(),
     });
@@ -341,6 +350,7 @@ function decideAll(taken: readonly Waiting[], held: Held, state: LedgerState): G
     puts: new Map(),
     removals: new Map(),
     discards: new Map(),
+    lost: new Map(),
     meta: new Map(),
     shown: new Map(),
     state,
@@ -369,10 +379,12 @@ function viewOf(group: Group, held: Held): CommitView {
       const name = mapKey(namespace, key);
       const put = group.puts.get(name);
       if (put !== undefined) return headOf(put);
-      return group.removals.has(name) ? undefined : held.heads.get(name);
+      return group.removals.has(name) || group.lost.has(name) ? undefined : held.heads.get(name);
     },
     damaged: ({ namespace, key }) => {
       const name = mapKey(namespace, key);
+      const lost = group.lost.get(name);
+      if (lost !== undefined) return lost;
       return group.puts.has(name) || group.discards.has(name) ? undefined : held.damaged.get(name);
     },
   };
@@ -383,6 +395,7 @@ function add(group: Group, decision: Decision<unknown>, held: Held): void {
     const name = mapKey(record.namespace, record.key);
     group.removals.delete(name);
     group.discards.delete(name);
+    group.lost.delete(name);
     group.puts.set(name, record);
     if (decision.silent !== true) group.shown.set(name, record);
   }
@@ -396,7 +409,14 @@ function add(group: Group, decision: Decision<unknown>, held: Held): void {
   }
   for (const { namespace, key } of decision.discards ?? []) {
     const name = mapKey(namespace, key);
+    const stored = held.heads.get(name);
+    if (group.lost.delete(name) && stored !== undefined) group.removals.set(name, stored);
     if (held.damaged.has(name) && !group.puts.has(name)) group.discards.set(name, { namespace, key });
+  }
+  for (const each of decision.lost ?? []) {
+    const name = mapKey(each.namespace, each.key);
+    for (const other of [group.puts, group.shown, group.removals, group.discards]) other.delete(name);
+    group.lost.set(name, each);
   }
   for (const [name, value] of decision.meta ?? []) group.meta.set(name, value);
   if (decision.state !== undefined) group.state = { ...group.state, ...decision.state };

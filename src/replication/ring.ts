@@ -1,9 +1,11 @@
-import type { Step } from '../model/feed.ts';
+import type { LostRecords, Step } from '../model/feed.ts';
 import type { Record } from '../model/record.ts';
 
 /** One commit as followers see it. */
 export interface RingEntry {
   readonly records: readonly Record[];
+  /** Unset = none. */
+  readonly lost?: LostRecords;
   readonly step: Step;
   /** Wall time of the commit. */
   readonly committedAtMs: number;
@@ -110,5 +112,6 @@ function entryBytes(entry: RingEntry): number {
     bytes += 128 + record.key.length;
     if (record.kind === 'live') bytes += record.value.byteLength + (record.metadata?.length ?? 0);
   }
+  for (const { key } of entry.lost?.records ?? []) bytes += 128 + key.length;
   return bytes;
 }

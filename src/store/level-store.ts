@@ -128,6 +128,7 @@ class LevelStore implements ScrubbedStore {
     this.#commits = number;
     if (batch.sync) this.#acknowledged.set(number);
     this.#damage.forget(healed);
+    for (const { namespace, key, position } of batch.lost ?? []) this.#damage.note({ namespace, key, position });
     this.#unsynced = !batch.sync;
   }
 
@@ -139,6 +140,7 @@ class LevelStore implements ScrubbedStore {
   erase(): Promise<void> {
     return this.#change(async (database) => {
       await eraseAll(database);
+      this.#damage = await KnownDamage.load(database);
       this.#unsynced = false;
     });
   }

@@ -73,9 +73,17 @@ export interface CommitBatch {
   readonly removals: readonly Head[];
   /** Damaged records that go without a trace. */
   readonly discards?: readonly RecordKey[];
+  /** Keys of which the record is lost elsewhere: from then on each is damaged here too. A key stands in none of the above. */
+  readonly lost?: readonly LostRecord[];
   /** State to set, or with `undefined` to delete. */
   readonly meta: ReadonlyMap<string, Uint8Array | undefined>;
   readonly sync: boolean;
+}
+
+export interface LostRecord extends RecordKey {
+  readonly position: Position;
+  /** The head that the store holds for this key, if any: it goes. */
+  readonly held: Head | undefined;
 }
 
 export interface PutRecord {

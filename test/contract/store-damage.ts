@@ -6,7 +6,11 @@ import { live, logOne, namespaceA, noise, sampleSeconds, tombstone } from './sam
 import { collect, commit, expectRecord, keysOf, withSnapshot } from './store-driver.ts';
 
 /** The part of a store's contract that is about records that cannot be read; `storeContract` runs it with the rest. */
-export function storeDamage(test: { readonly store: Store; damage(key: RecordKey): Promise<void> }): void {
+export function storeDamage(test: {
+  readonly store: Store;
+  damage(key: RecordKey): Promise<void>;
+  reopen(): Promise<void>;
+}): void {
   const at = (key: string) => ({ namespace: namespaceA, key });
   const records = ['a', 'b', 'c', 'd'].map((key, i) =>
     live({ key, sequence: i + 1, value: noise(key === 'b' ? 9000 : 20, i), expiresAt: sampleSeconds + i }),
@@ -66,10 +70,76 @@ export function storeDamage(test: { readonly store: Store; damage(key: RecordKey
       expect(test.store.condition().damagedRecords).toBe(0);
     });
 
+    it('which is gone with all else where everything is erased', async () => {
+      await test.store.erase();
+      expect(await test.store.read(at('b'))).toBeUndefined();
+      expect([test.store.condition().damagedRecords, test.store.damaged()]).toEqual([0, []]);
+      for (const scan of await scans()) expect(scan).toEqual({ shown: [], damaged: [] });
+    });
+
     it('which goes without a trace where it is discarded', async () => {
       await test.store.commit({ puts: [], removals: [], discards: [at('b')], meta: new Map(), sync: true });
       expect(await test.store.read(at('b'))).toBeUndefined();
       for (const scan of await scans()) expect(scan).toEqual({ shown: ['a', 'c', 'd'], damaged: [] });
+    });
+  });
+
+  describe('keeps what is lost elsewhere as damaged', () => {
+    const lose = async (key: string, sequence: number) => {
+      const [held] = await test.store.heads([at(key)], () => {});
+      const lost = [{ ...at(key), position: { log: logOne, sequence }, held }];
+      await test.store.commit({ puts: [], removals: [], lost, meta: new Map(), sync: true });
+    };
+
+    beforeEach(async () => {
+      await commit(test.store, { puts: records, sync: true });
+    });
+
+    it.each([
+      ['held', 'a'],
+      ['held with a large value', 'b'],
+      ['not held', 'e'],
+    ])('where its key was %s', async (_how, key) => {
+      await lose(key, 9);
+      const sound = keysOf(records).filter((each) => each !== key);
+      const check = async () => {
+        await expect(test.store.read(at(key))).rejects.toMatchObject({ code: 'DATA_LOSS' });
+        for (const scan of await scans()) expect(scan.shown).toEqual(sound);
+        const [, inOrder, logged] = await scans();
+        expect([inOrder?.damaged, logged?.damaged]).toEqual([[key], [key]]);
+        expect(test.store.damaged()).toEqual([{ ...at(key), position: { log: logOne, sequence: 9 } }]);
+        const ended = await withSnapshot(test.store, (view) => collect(view.ended('live', sampleSeconds + 60)));
+        expect(keysOf(ended)).toEqual(sound);
+      };
+      await check();
+      await test.reopen();
+      await check();
+    });
+
+    it('where it was damaged already, and leaves one entry in the log', async () => {
+      await test.damage(at('b'));
+      await lose('b', 9);
+      await lose('b', 10);
+      expect(test.store.damaged()).toEqual([{ ...at('b'), position: { log: logOne, sequence: 10 } }]);
+      expect((await scans())[2]).toEqual({ shown: ['a', 'c', 'd'], damaged: ['b'] });
+    });
+
+    it('until it is written, or discarded', async () => {
+      await lose('b', 9);
+      await lose('c', 10);
+      const record = live({ key: 'b', sequence: 11 });
+      await test.store.commit({
+        puts: [{ record, held: undefined }],
+        removals: [],
+        discards: [at('c')],
+        meta: new Map(),
+        sync: true,
+      });
+      await test.reopen();
+      expectRecord(await test.store.read(record), record);
+      expect(await test.store.read(at('c'))).toBeUndefined();
+      for (const scan of await scans()) expect(scan).toEqual({ shown: ['a', 'b', 'd'], damaged: [] });
+      expect(test.store.condition().damagedRecords).toBe(0);
     });
   });
 }

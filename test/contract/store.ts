@@ -218,6 +218,10 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
         await harness.damage(key);
         store = await harness.open();
       },
+      reopen: async () => {
+        await store.close();
+        store = await harness.open();
+      },
     });
 
     describe('on a full disk', () => {

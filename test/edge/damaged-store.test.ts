@@ -4,6 +4,7 @@ import { edgeDefaults } from '../../src/edge/edge-options.ts';
 import { silentEdgeObserver } from '../../src/edge/observer.ts';
 import type { Call } from '../../src/model/call.ts';
 import { MeridianError } from '../../src/model/errors.ts';
+import { registryNamespace } from '../../src/model/namespace.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { Origin } from '../../src/origin/origin.ts';
@@ -150,5 +151,19 @@ it('a cache with a damaged record loads it again', async () => {
   closing.unshift(close);
   expect(await read(edge, 'k')).toEqual(['origin', 'k 1']);
   expect(await read(edge, 'k')).toEqual(['cache', 'k 1']);
+  expect((await edge.status()).storage?.damagedRecords).toBe(0);
+});
+
+it.each(['copy', 'cache'] as const)('a %s whose registry is damaged is filled again', async (kind) => {
+  const disk = kind === 'copy' ? copy : cache;
+  const replicate = kind === 'copy' ? ['*'] : [];
+  const first = await open(replicate);
+  await read(first.edge, 'k');
+  await first.close();
+  for (const [, record] of disk.synced.records) if (record.namespace === registryNamespace) disk.damage(record);
+  await put('k', 'k 2');
+  const { edge, close } = await open(replicate);
+  closing.unshift(close);
+  expect((await read(edge, 'k'))[1]).toBe('k 2');
   expect((await edge.status()).storage?.damagedRecords).toBe(0);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { silentEdgeObserver } from '../../src/edge/observer.ts';
 import { openScopeLedger } from '../../src/edge/scope-store.ts';
 import { type Filter, registryRange } from '../../src/model/filter.ts';
 import type { NamespaceId } from '../../src/model/namespace.ts';
@@ -103,6 +104,7 @@ function open(store: Store, filter: Filter): Promise<Ledger> {
   return openScopeLedger(store, filter, {
     clock: systemClock,
     observer: silentReplicationObserver,
+    edgeObserver: silentEdgeObserver,
     proposalsMax: 100,
     proposalBytesMax: 1e9,
     commitBytesMax: 1e9,

@@ -103,7 +103,7 @@ describe('an origin with a damaged record', () => {
     expect(await group.text('a', 'other')).toBe('beside');
   });
 
-  it('serves no scan past it: a follower would think that it covers it', async () => {
+  it('serves no scan past it to a follower that cannot be told: it would think that it covers it', async () => {
     await damaged();
     await expect(followed()).rejects.toMatchObject({ code: 'DATA_LOSS', details: { reason: 'damaged-record' } });
     await expect(followed()).rejects.toThrow(/"k"/);
@@ -167,5 +167,32 @@ describe('an origin with a damaged record', () => {
       return all.every(({ storage }) => storage?.damagedRecords === 0);
     });
     expect(names.map((name) => group.anew(name))).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('lets a new member join that nobody can give the record to, and is healed together with it', async () => {
+    await damaged();
+    await group.open('b', ['a']);
+    await group.ready('b');
+    await group.settled('a', 'b');
+    expect(await group.text('b', 'other')).toBe('sound');
+    await expect(group.get('b', 'k')).rejects.toMatchObject({ code: 'DATA_LOSS' });
+    await group.put('b', 'k', 'second');
+    await group.alike(['a', 'b'], 'k', 'second');
+    const all = await Promise.all(['a', 'b'].map((name) => group.at(name).status()));
+    expect(all.map(({ storage }) => storage?.damagedRecords)).toEqual([0, 0]);
+  });
+
+  it('costs a member that lacks it nothing that this one can read', async () => {
+    await group.open('b', ['a']);
+    await group.ready('b');
+    await group.settled('a', 'b');
+    group.cut('a', 'b');
+    await group.put('a', 'k', 'of a alone');
+    await damaged();
+    group.mend('a', 'b');
+    await group.pass(3000);
+    expect(await group.text('b', 'k')).toBe('first');
+    await group.put('a', 'k', 'the last');
+    await group.alike(['a', 'b'], 'k', 'the last');
   });
 });

@@ -69,9 +69,16 @@ describe.each(['copy', 'member'] as const)('what a feed brings of a damaged reco
     expect(await held('k')).toEqual(write('k', 2, 1, 50));
   });
 
+  it('heals it where the server merged it with that write', async () => {
+    const { replica, held, store } = await opened(role);
+    await replica.apply(changes([write('k', 2, 1, 3)], vector({ 1: 5, 2: 1 })));
+    expect(await held('k')).toEqual(write('k', 2, 1, 3));
+    expect(store.condition().damagedRecords).toBe(0);
+  });
+
   it('does not take its place where it may be the earlier one: neither is it claimed', async () => {
     const { replica, held, ledger } = await opened(role);
-    const perhapsEarlier = changes([write('k', 2, 1, 3)], vector({ 1: 5, 2: 1 }));
+    const perhapsEarlier = changes([write('k', 2, 1, 3)], vector({ 1: 4, 2: 1 }));
     await expect(replica.apply(perhapsEarlier)).rejects.toMatchObject({
       code: 'DATA_LOSS',
       details: { reason: 'damaged-record' },
@@ -80,6 +87,75 @@ describe.each(['copy', 'member'] as const)('what a feed brings of a damaged reco
     expect(ledger.state.covered).toEqual(vector({ 1: 5 }));
     expect([...ledger.awaited.values()].map(({ key }) => key)).toEqual(['k']);
   });
+});
+
+describe.each(['copy', 'member'] as const)('what a feed lost, to a %s', (role) => {
+  const lose = (key: string, n: number, sequence: number, upTo: VersionVector): Changes => ({
+    kind: 'changes',
+    records: [],
+    lost: { records: [{ namespace: namespaceA, key, position: { log: log(n), sequence } }], upTo },
+  });
+  const stays = { code: 'DATA_LOSS', details: { reason: 'damaged-record' } };
+
+  it('is lost here too where nothing is held, and its followers are told', async () => {
+    const { replica, held, ledger, store } = await opened(role);
+    await replica.apply(lose('new', 2, 1, vector({ 1: 5, 2: 1 })));
+    await expect(held('new')).rejects.toMatchObject({ code: 'DATA_LOSS' });
+    expect(store.damaged()).toContainEqual({
+      namespace: namespaceA,
+      key: 'new',
+      position: { log: log(2), sequence: 1 },
+    });
+    const { lost } = ledger.ring.at(ledger.ring.end - 1) ?? {};
+    expect(lost).toEqual({ records: [expect.objectContaining({ key: 'new' })], upTo: vector({ 1: 5 }) });
+  });
+
+  it('is nothing to it where that is covered: the record was superseded and purged', async () => {
+    const { replica, held } = await opened(role);
+    await replica.apply(lose('new', 1, 3, vector({ 1: 5 })));
+    expect(await held('new')).toBeUndefined();
+  });
+
+  it('is not lost here where that very record is held', async () => {
+    const { replica, held } = await opened(role);
+    await replica.apply(lose('sound', 1, 4, vector({ 1: 5, 2: 1 })));
+    expect(await held('sound')).toEqual(write('sound', 1, 4));
+  });
+
+  it(`takes the place of an earlier record at a copy; a member keeps what it can read (${role})`, async () => {
+    const { replica, held } = await opened(role);
+    const applied = replica.apply(lose('sound', 2, 1, vector({ 1: 5, 2: 1 })));
+    if (role === 'member') await expect(applied).rejects.toMatchObject(stays);
+    else await applied;
+    if (role === 'member') expect(await held('sound')).toEqual(write('sound', 1, 4));
+    else await expect(held('sound')).rejects.toMatchObject({ code: 'DATA_LOSS' });
+  });
+
+  it.each(['sound', 'k'])('waits where what is held may be later (%s)', async (key) => {
+    const { replica, ledger, store } = await opened(role);
+    await expect(replica.apply(lose(key, 2, 1, vector({ 1: 3, 2: 1 })))).rejects.toMatchObject(stays);
+    expect(ledger.state.covered).toEqual(vector({ 1: 5 }));
+    expect(store.damaged().map(({ position }) => position)).toEqual([{ log: log(1), sequence: 5 }]);
+  });
+
+  it('is healed by what the server holds later', async () => {
+    const { replica, held, store } = await opened(role);
+    await replica.apply(lose('new', 2, 1, vector({ 1: 5, 2: 1 })));
+    await replica.apply(changes([write('new', 2, 2, 3)], vector({ 1: 5, 2: 2 })));
+    expect(await held('new')).toEqual(write('new', 2, 2, 3));
+    expect(store.damaged().map(({ key }) => key)).toEqual(['k']);
+  });
+});
+
+it('a resync keeps the very record that is lost, and takes away another', async () => {
+  const { replica, held, store } = await opened('copy');
+  await replica.apply({ kind: 'resync', reason: 'below-floor' });
+  const records = [write('sound', 1, 4), write('k', 2, 7)].map(({ namespace, key, position }) => {
+    return { namespace, key, position };
+  });
+  await replica.apply({ kind: 'changes', records: [], lost: { records, upTo: vector({ 2: 7 }) }, range: {} });
+  expect(await held('sound')).toEqual(write('sound', 1, 4));
+  expect(store.damaged()).toEqual([{ namespace: namespaceA, key: 'k', position: { log: log(2), sequence: 7 } }]);
 });
 
 it('a resync takes away a damaged record that it does not show', async () => {

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import type { Changes } from '../../src/model/feed.ts';
 import { everything, type Filter } from '../../src/model/filter.ts';
+import type { RecordKey } from '../../src/model/key.ts';
+import { registryNamespace } from '../../src/model/namespace.ts';
 import { emptyLedgerState } from '../../src/replication/ledger-state.ts';
 import { Logs } from '../../src/replication/logs.ts';
-import { type Scanning, scanRecords } from '../../src/replication/serving/scan.ts';
-import type { RecordRange, Snapshot } from '../../src/store/store.ts';
-import { live, namespaceA, namespaceB } from '../contract/sample-records.ts';
+import { LostScan } from '../../src/replication/serving/lost-scan.ts';
+import { type Scanning, scanLog, scanRecords } from '../../src/replication/serving/scan.ts';
+import type { OnDamaged, RecordRange, Snapshot } from '../../src/store/store.ts';
+import { live, logOne, namespaceA, namespaceB } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 
 const samples = [
@@ -14,6 +18,18 @@ const samples = [
   live({ key: 'a/1', sequence: 4, namespace: namespaceB }),
   live({ key: 'c', sequence: 5, namespace: namespaceB }),
 ];
+
+function scanningOf(snapshot: Snapshot, filter: Filter, taken: boolean): Scanning {
+  return {
+    snapshot,
+    state: emptyLedgerState,
+    logs: new Logs(),
+    shape: { filter, values: { kind: 'all' }, laidOut: new WeakMap() },
+    generation: 'g',
+    bounds: { scanRecordsMax: 2, scanBytesMax: 1_000_000 },
+    lost: new LostScan(snapshot, { upTo: new Map([[logOne, 5]]), taken }),
+  };
+}
 
 /** What a scan of the filter shows, and how many records it read for that. */
 async function scanned(filter: Filter, after?: { key: string; namespace: typeof namespaceA }) {
@@ -31,14 +47,7 @@ async function scanned(filter: Filter, after?: { key: string; namespace: typeof 
       }
     },
   });
-  const scanning: Scanning = {
-    snapshot,
-    state: emptyLedgerState,
-    logs: new Logs(),
-    shape: { filter, values: { kind: 'all' }, laidOut: new WeakMap() },
-    generation: 'g',
-    bounds: { scanRecordsMax: 2, scanBytesMax: 1_000_000 },
-  };
+  const scanning = scanningOf(snapshot, filter, true);
   const shown: string[] = [];
   for await (const { records } of scanRecords(scanning, new Map(), after === undefined ? {} : { after })) {
     shown.push(...records.map(({ namespace, key }) => `${namespace.slice(0, 1)}:${key}`));
@@ -72,4 +81,80 @@ describe('a scan in record order', () => {
     expect((await behind('a/2')).shown).toEqual(['b:a/1', 'b:c']);
     expect((await behind('a/1', namespaceB)).shown).toEqual(['b:c']);
   });
+});
+
+describe('a scan that comes to records that cannot be read', () => {
+  /** @param placed whether the row tells where it stands in the log */
+  async function events(
+    damaged: readonly RecordKey[],
+    { placed = true, taken = true, filter = everything, of = 'records' as 'records' | 'log' } = {},
+  ): Promise<readonly Changes[]> {
+    const disk = new MemoryDisk();
+    const puts = [...samples, live({ key: 'r', sequence: 6, namespace: registryNamespace })];
+    const filling = disk.open();
+    await filling.commit({
+      puts: puts.map((record) => ({ record, held: undefined })),
+      removals: [],
+      meta: new Map(),
+      sync: true,
+    });
+    for (const key of damaged) disk.damage(key);
+    const below = disk.open().snapshot();
+    const snapshot: Snapshot = Object.assign(Object.create(below) as Snapshot, {
+      read: below.read.bind(below),
+      logs: below.logs.bind(below),
+      log: below.log.bind(below),
+      records: (range: RecordRange, told: OnDamaged) =>
+        below.records(range, ({ position, ...key }) =>
+          told(placed && position !== undefined ? { ...key, position } : key),
+        ),
+    });
+    const scanning = scanningOf(snapshot, filter, taken);
+    const scan = of === 'log' ? scanLog(scanning, new Map()) : scanRecords(scanning, new Map(), {});
+    const all: Changes[] = [];
+    for await (const event of scan) all.push(event);
+    return all;
+  }
+  const at = (key: string, namespace = namespaceA) => ({ namespace, key });
+  const lostIn = (all: readonly Changes[]) =>
+    all.flatMap(({ lost }) => lost?.records ?? []).map(({ key, position }) => `${key} ${position.sequence}`);
+  const shownIn = (all: readonly Changes[]) => all.flatMap(({ records }) => records.map(({ key }) => key));
+
+  it.each([true, false])(
+    'tells of each as lost, in the range that it is of (place known from its row: %s)',
+    async (placed) => {
+      const all = await events([at('a/2'), at('c', namespaceB)], { placed });
+      expect(lostIn(all)).toEqual(['a/2 2', 'c 5']);
+      expect(shownIn(all)).toEqual(['r', 'a/1', 'b', 'a/1']);
+      for (const { lost, range } of all) {
+        if (lost !== undefined) expect(lost.upTo).toEqual(new Map([[logOne, 5]]));
+        for (const { key } of lost?.records ?? []) {
+          expect([undefined, key].includes(range?.through?.key) || key < (range?.through?.key ?? '')).toBe(true);
+          expect(range?.after?.namespace === namespaceA && key <= range.after.key).toBe(false);
+        }
+      }
+    },
+  );
+
+  it('tells of each in a scan of the log, in events that are bounded likewise', async () => {
+    const all = await events([at('a/1'), at('a/2'), at('b'), at('a/1', namespaceB)], { of: 'log' });
+    expect(lostIn(all)).toEqual(['a/1 1', 'a/2 2', 'b 3', 'a/1 4']);
+    expect(shownIn(all)).toEqual(['c', 'r']);
+    expect(Math.max(...all.map(({ records, lost }) => records.length + (lost?.records.length ?? 0)))).toBe(2);
+  });
+
+  it('passes over what is not of its scope', async () => {
+    const filter = { includes: [{ namespace: namespaceA, prefix: 'a/' }], excludes: [] };
+    expect(lostIn(await events([at('b'), at('a/2')], { filter }))).toEqual(['a/2 2']);
+    expect(lostIn(await events([at('b'), at('a/2')], { filter, of: 'log' }))).toEqual(['a/2 2']);
+  });
+
+  it.each(['records', 'log'] as const)(
+    'ends where the follower cannot be told, or it is of the registry (%s)',
+    async (of) => {
+      const ends = { code: 'DATA_LOSS', details: { reason: 'damaged-record' } };
+      await expect(events([at('b')], { taken: false, of })).rejects.toMatchObject(ends);
+      await expect(events([at('r', registryNamespace)], { of })).rejects.toMatchObject(ends);
+    },
+  );
 });

@@ -4,6 +4,7 @@ import { type NamespaceId, registryNamespace } from '../../src/model/namespace.t
 import type { LogId } from '../../src/model/position.ts';
 import { type Head, headOf, type Record } from '../../src/model/record.ts';
 import { holds } from '../../src/model/rules.ts';
+import { bottomStamp } from '../../src/model/stamp.ts';
 import {
   type CommitBatch,
   type Damaged,
@@ -322,6 +323,10 @@ function applied({ records, damaged, meta }: Contents, batch: CommitBatch): Cont
   for (const { namespace, key } of [...batch.removals, ...(batch.discards ?? [])]) {
     nextRecords.delete(mapKey(namespace, key));
     nextDamaged.delete(mapKey(namespace, key));
+  }
+  for (const { namespace, key, position } of batch.lost ?? []) {
+    nextRecords.set(mapKey(namespace, key), { kind: 'tombstone', namespace, key, stamp: bottomStamp, position });
+    nextDamaged.add(mapKey(namespace, key));
   }
   for (const { record } of batch.puts) {
     nextRecords.set(mapKey(record.namespace, record.key), record);

@@ -1,7 +1,7 @@
 import type { CaughtUp, Changes } from '../../model/feed.ts';
 import { mapKey } from '../../model/key.ts';
 import { holds } from '../../model/rules.ts';
-import type { Stamp } from '../../model/stamp.ts';
+import { type Stamp, topStamp } from '../../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../../model/version-vector.ts';
 import type { Logs } from '../logs.ts';
 
@@ -43,6 +43,11 @@ export class Observed {
     for (const { namespace, key, stamp, position } of event.records) {
       this.#vector = withPosition(this.#vector, position);
       this.name(mapKey(namespace, key), stamp);
+    }
+    // Of what is lost nobody knows the stamp: nothing that is under way may be taken for later.
+    for (const { namespace, key, position } of event.lost?.records ?? []) {
+      this.#vector = withPosition(this.#vector, position);
+      this.name(mapKey(namespace, key), topStamp);
     }
     if (event.step !== undefined) this.#join(event.step.vector);
   }

@@ -1,6 +1,6 @@
 import { assert, unreachable } from '../../model/assert.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type { CaughtUp, Change, Changes, FollowStart, Resync, ScanRange, Step } from '../../model/feed.ts';
+import type { CaughtUp, Change, Changes, FollowStart, Lost, Resync, ScanRange, Step } from '../../model/feed.ts';
 import { type Filter, matches } from '../../model/filter.ts';
 import { compareRecordKeys, type RecordKey } from '../../model/key.ts';
 import { inPlaceOf, replaces } from '../../model/merge.ts';
@@ -203,9 +203,10 @@ export class Replica {
     const { range } = event;
     const replacesHeld = range !== undefined && this.#progress.kind === 'scan' && this.#progress.resyncs === true;
     const unshown = replacesHeld && holds('R7 what was not shown goes') ? await this.#unshown(range, event) : [];
+    const lost = event.lost?.records ?? [];
     for (const record of event.records) member?.check(record);
     await this.#commit(
-      [...event.records, ...unshown],
+      [...event.records, ...lost, ...unshown],
       this.#mustSync,
       (view) => {
         const decision = this.#merged(event, view, replacesHeld);
@@ -215,7 +216,7 @@ export class Replica {
       progressAfter(this.#progress, event),
       event.records.reduce((sum, record) => sum + changeBytes(record), 0),
     );
-    this.#voidCheck.arrived(event.records);
+    this.#voidCheck.arrived([...event.records, ...lost]);
     if (event.step !== undefined) member?.told(event.step.vector, 'step');
     if (event.committedAtMs !== undefined && event.records.length > 0) {
       observer.propagated(scope, clock.wallMs() - event.committedAtMs);
@@ -225,24 +226,24 @@ export class Replica {
   #merged(event: Changes, view: CommitView, replacesHeld: boolean): Decision<undefined> {
     const puts = event.records.flatMap((change) => {
       assert(change.kind !== 'announcement', 'a copy is sent every value');
-      return this.#accepted(change, view, replacesHeld);
+      return this.#accepted(change, view, event, replacesHeld);
     });
+    const { lost: told } = event;
+    const lost = told?.records.filter((each) => this.#isLost(each, told.upTo, view, replacesHeld)) ?? [];
     const seen = holds('R15 what was seen counts') ? puts : [];
     const highWater = seen.reduce((high, put) => laterStamp(high, put.stamp), view.state.highWater);
     const state = event.step === undefined ? {} : this.#stateAfter(event.step, view.state);
-    return { puts, state: { ...state, highWater }, result: undefined };
+    return { puts, lost, state: { ...state, highWater }, result: undefined };
   }
 
   /** The rules by which a record gets in: R7 (a resync), R18 (dead namespaces), R20 (already covered), then the merge rule. */
-  #accepted(record: Record, view: CommitView, replacesHeld: boolean): Record[] {
-    const { filter, ledger, member } = this.#options;
+  #accepted(record: Record, view: CommitView, { step }: Changes, replacesHeld: boolean): Record[] {
+    const { ledger, member } = this.#options;
     const { registry } = ledger;
-    if (!matches(filter, record.namespace, record.key)) return [];
-    const isDead = record.namespace !== registryNamespace && registry.isDead(record.namespace);
-    if (isDead && holds('R18 nothing comes for a dead namespace')) return [];
+    if (!this.#isWanted(record)) return [];
     if (replacesHeld && holds('R7 a resync replaces')) return [record];
     const damaged = view.damaged(record);
-    if (damaged !== undefined) return this.#healing(record, damaged, view);
+    if (damaged !== undefined) return this.#healing(record, damaged, view, step);
     const held = view.head(record);
     if (held === undefined) {
       // A namespace's tombstone counts again: data of it may have come since, of who had lost that it was deleted (R18).
@@ -261,6 +262,38 @@ export class Replica {
     return [inPlaceOf(held, record)];
   }
 
+  /** Of the scope, and of no dead namespace (rule R18). */
+  #isWanted({ namespace, key }: RecordKey): boolean {
+    const { filter, ledger } = this.#options;
+    if (!matches(filter, namespace, key)) return false;
+    const isDead = namespace !== registryNamespace && ledger.registry.isDead(namespace);
+    return !isDead || !holds('R18 nothing comes for a dead namespace');
+  }
+
+  /**
+   * Whether what the server lost takes the place of what is held here: not where that is the very record, and nowhere
+   * without knowing that it is the earlier one; a member gives up nothing that it can read.
+   * @throws DATA_LOSS (`damaged-record`) where that is not known: the stream waits until it is mended
+   */
+  #isLost(lost: Lost, upTo: VersionVector, view: CommitView, replacesHeld: boolean): boolean {
+    const { ledger, member } = this.#options;
+    const { logs } = ledger.registry;
+    if (!this.#isWanted(lost)) return false;
+    const damaged = view.damaged(lost);
+    const head = view.head(lost);
+    const held = head?.position ?? damaged?.position;
+    if (held?.log === lost.position.log && held.sequence === lost.position.sequence) return false;
+    if (replacesHeld) return true;
+    const claims = member !== undefined || this.hasCaughtUp;
+    if (head === undefined && damaged === undefined) {
+      return !claims || !logs.coversPosition(view.state.covered, lost.position);
+    }
+    const isLater =
+      held === undefined ? logs.covers(upTo, view.state.covered) : (upTo.get(held.log) ?? 0) >= held.sequence;
+    if (isLater && (head === undefined || member === undefined)) return true;
+    throw damagedRecord(lost);
+  }
+
   /** The same write, which somebody gave another position since nobody counts the one that it is held at (rule R23). */
   #countsAgain(record: Record, held: Head): boolean {
     const { logs } = this.#options.ledger.registry;
@@ -270,13 +303,19 @@ export class Replica {
 
   /**
    * What is held cannot be read, so the merge rule cannot tell which is the later one. That very write heals it, and so
-   * does one that is later than all that was ever seen here. What is covered was merged into it: mending.ts brings back
-   * the result. Anything else waits until it is mended. @throws DATA_LOSS (`damaged-record`)
+   * does one that is later than all that was ever seen here, and what a node that covers it holds now. What is covered
+   * was merged into it: mending.ts brings back the result. Anything else waits until it is mended.
+   * @throws DATA_LOSS (`damaged-record`)
    */
-  #healing(record: Record, damaged: Damaged, { state }: CommitView): Record[] {
+  #healing(record: Record, damaged: Damaged, { state }: CommitView, step: Step | undefined): Record[] {
     const { member, ledger } = this.#options;
+    const { position } = damaged;
     const { log, sequence } = record.position;
-    const isSame = damaged.position?.log === log && damaged.position.sequence === sequence;
+    const isSame = position?.log === log && position.sequence === sequence;
+    // The server merged what it shows with all that it covers.
+    const isMerged =
+      position !== undefined && step !== undefined && ledger.registry.logs.coversPosition(step.vector, position);
+    if (isMerged) return [record];
     // A copy that claims nothing yet is told by the scan alone what it will claim.
     const claims = member !== undefined || this.hasCaughtUp;
     if (isSame || !claims || record.stamp > state.highWater) return [record];
@@ -297,7 +336,8 @@ export class Replica {
 
   /** Held records of the range that the event does not show: during a resync they go (rule R7). */
   async #unshown({ after, through }: ScanRange, event: Changes): Promise<RecordKey[]> {
-    const shown = new Set(event.records.map((record) => record.namespace + record.key));
+    const lost = event.lost?.records ?? [];
+    const shown = new Set([...event.records, ...lost].map(({ namespace, key }) => namespace + key));
     const held: RecordKey[] = [];
     const snapshot = this.#options.ledger.store.snapshot();
     try {

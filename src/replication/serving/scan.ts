@@ -1,15 +1,16 @@
 import { unreachable } from '../../model/assert.ts';
-import type { Change, Changes, FollowStart, ScanRange } from '../../model/feed.ts';
+import type { Change, Changes, FollowStart, Lost, ScanRange } from '../../model/feed.ts';
 import { type KeyRange, matches, rangesOf } from '../../model/filter.ts';
 import type { RecordKey } from '../../model/key.ts';
 import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
 import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import type { OnDamaged, Snapshot, Stored } from '../../store/store.ts';
+import type { Damaged, Snapshot } from '../../store/store.ts';
 import type { LedgerState } from '../ledger-state.ts';
 import type { Logs } from '../logs.ts';
-import { damagedRecord } from '../mending.ts';
+import { loggedOrDamaged, type StoredOrDamaged, unlessDamaged, withDamaged } from '../with-damaged.ts';
+import type { LostScan } from './lost-scan.ts';
 import { type ScopeShape, shapeRecord } from './scope-shape.ts';
 
 /*
@@ -20,6 +21,8 @@ import { type ScopeShape, shapeRecord } from './scope-shape.ts';
  *
  * Each event carries a token that says how far the scan got. A record scan that broke off goes on behind its last key, and
  * is closed by a log scan from what the server covered when it began: that shows what changed behind the key meanwhile.
+ *
+ * A record that cannot be read travels as lost (lost-scan.ts), in its place.
  */
 
 export interface ScanBounds {
@@ -37,6 +40,7 @@ export interface Scanning {
   readonly shape: ScopeShape;
   readonly generation: string;
   readonly bounds: ScanBounds;
+  readonly lost: LostScan;
 }
 
 /**
@@ -84,11 +88,11 @@ export function cursorIn(place: Place): VersionVector | undefined {
 
 /** All that each log holds from the cursor on. The cursor is above the floor. */
 export async function* scanLog(scanning: Scanning, cursor: VersionVector): AsyncGenerator<Changes> {
-  const { snapshot, state, logs, generation, bounds } = scanning;
+  const { snapshot, state, logs, generation } = scanning;
   const reached = new Map(cursor);
   for (const log of await snapshot.logs()) {
     const covered = logs.reach(state.covered, log);
-    let page = new Page(bounds);
+    let page = new Page(scanning);
     let last = 0;
     const flush = (): Changes => {
       // Rule R4: progress never exceeds what the server covered.
@@ -97,18 +101,20 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
         Math.max(cursor.get(log) ?? 0, holds('R4 progress is not coverage') ? Math.min(last, covered) : last),
       );
       const token = encodeToken({ kind: 'log', cursor: reached }, generation);
-      const event: Changes = { kind: 'changes', records: page.records, token };
-      page = new Page(bounds);
+      const event: Changes = { kind: 'changes', ...page.contents(), token };
+      page = new Page(scanning);
       return event;
     };
-    for await (const stored of flatten(snapshot.log(log, (cursor.get(log) ?? 0) + 1, damagedIn(scanning)))) {
+    for await (const stored of loggedOrDamaged(snapshot, log, (cursor.get(log) ?? 0) + 1)) {
       const change = await changeOf(stored, scanning);
-      if (stored.position.sequence > covered && !holds('R5 a follower is given all')) break;
-      last = stored.position.sequence;
+      if (stored.kind !== 'damaged') {
+        if (stored.position.sequence > covered && !holds('R5 a follower is given all')) break;
+        last = stored.position.sequence;
+      }
       if (change !== undefined) page.add(change);
       if (page.full) yield flush();
     }
-    if (page.records.length > 0) yield flush();
+    if (!page.empty) yield flush();
   }
 }
 
@@ -118,8 +124,8 @@ export async function* scanRecords(
   cursor: VersionVector,
   { after, namespace }: { readonly after?: RecordKey; readonly namespace?: NamespaceId },
 ): AsyncGenerator<Changes> {
-  const { shape, generation, bounds } = scanning;
-  let page = new Page(bounds);
+  const { shape, generation } = scanning;
+  let page = new Page(scanning);
   let begin = after;
   const ranges = namespace === undefined ? rangesOf(shape.filter) : [{ namespace, prefix: '' }];
   for await (const stored of recordsIn(ranges, scanning, after)) {
@@ -130,70 +136,80 @@ export async function* scanRecords(
     const last = { namespace: stored.namespace, key: stored.key };
     yield {
       kind: 'changes',
-      records: page.records,
+      ...page.contents(),
       range: openRange(begin, last),
       token: encodeToken({ kind: 'records', cursor, last }, generation),
     };
     begin = last;
-    page = new Page(bounds);
+    page = new Page(scanning);
   }
-  yield { kind: 'changes', records: page.records, range: openRange(begin, undefined) };
+  yield { kind: 'changes', ...page.contents(), range: openRange(begin, undefined) };
+}
+
+/** A record that cannot be read. */
+interface ScannedLost {
+  readonly kind: 'lost';
+  readonly key: string;
+  readonly lost: Lost;
 }
 
 /** Collects changes up to the bounds of one event. */
 class Page {
-  readonly records: Change[] = [];
+  readonly #records: Change[] = [];
+  readonly #lost: Lost[] = [];
   #bytes = 0;
-  readonly #bounds: ScanBounds;
+  readonly #scanning: Scanning;
 
-  constructor(bounds: ScanBounds) {
-    this.#bounds = bounds;
+  constructor(scanning: Scanning) {
+    this.#scanning = scanning;
   }
 
-  add(change: Change): void {
-    this.records.push(change);
+  add(change: Change | ScannedLost): void {
+    if (change.kind === 'lost') this.#lost.push(change.lost);
+    else this.#records.push(change);
     this.#bytes += 128 + change.key.length + (change.kind === 'live' ? change.value.byteLength : 0);
   }
 
+  contents(): Pick<Changes, 'records' | 'lost'> {
+    const { upTo } = this.#scanning.lost;
+    return { records: this.#records, ...(this.#lost.length === 0 ? {} : { lost: { records: this.#lost, upTo } }) };
+  }
+
+  get empty(): boolean {
+    return this.#records.length + this.#lost.length === 0;
+  }
+
   get full(): boolean {
-    return this.records.length >= this.#bounds.scanRecordsMax || this.#bytes >= this.#bounds.scanBytesMax;
+    const { scanRecordsMax, scanBytesMax } = this.#scanning.bounds;
+    return this.#records.length + this.#lost.length >= scanRecordsMax || this.#bytes >= scanBytesMax;
   }
 }
 
 /** What lies between the ranges is not read: a small scope of a large store costs as much as it is large. */
 async function* recordsIn(
   ranges: readonly KeyRange[],
-  scanning: Scanning,
+  { snapshot }: Scanning,
   after: RecordKey | undefined,
-): AsyncGenerator<Stored> {
-  const onDamaged = damagedIn(scanning);
+): AsyncGenerator<StoredOrDamaged> {
   const behind = after === undefined ? {} : { after };
   for (const { namespace, prefix } of ranges) {
-    const range = namespace === '*' ? behind : { namespace, prefix, ...behind };
-    yield* flatten(scanning.snapshot.records(range, onDamaged));
+    yield* withDamaged(snapshot, namespace === '*' ? behind : { namespace, prefix, ...behind });
   }
-}
-
-/** Ends the scan where a damaged record is of its scope: the follower would go on to claim that it covers it. */
-function damagedIn({ shape }: Scanning): OnDamaged {
-  return (damaged) => {
-    if (!matches(shape.filter, damaged.namespace, damaged.key)) return;
-    throw damagedRecord(damaged);
-  };
 }
 
 function openRange(after: RecordKey | undefined, through: RecordKey | undefined): ScanRange {
   return { ...(after === undefined ? {} : { after }), ...(through === undefined ? {} : { through }) };
 }
 
-async function* flatten(pages: AsyncIterable<readonly Stored[]>): AsyncGenerator<Stored> {
-  for await (const page of pages) yield* page;
-}
-
-/** The record as the scope is sent it, its value fetched where that is needed; undefined where it is not of the scope. */
-async function changeOf(stored: Stored, { snapshot, shape }: Scanning): Promise<Change | undefined> {
+/**
+ * The record as the scope is sent it, its value fetched where that is needed; undefined where it is not of the scope.
+ * @throws as `LostScan.of`
+ */
+async function changeOf(stored: StoredOrDamaged, scanning: Scanning): Promise<Change | ScannedLost | undefined> {
+  const { snapshot, shape } = scanning;
   if (!matches(shape.filter, stored.namespace, stored.key)) return undefined;
   if (stored.kind === 'tombstone') return stored;
+  if (stored.kind === 'damaged') return scannedLost(stored, scanning);
   const { valueBytes, value, ...head } = stored;
   if (value !== undefined) return shapeRecord({ ...head, value }, shape.values);
   const { values } = shape;
@@ -201,7 +217,13 @@ async function changeOf(stored: Stored, { snapshot, shape }: Scanning): Promise<
     values.kind === 'all' ||
     stored.namespace === registryNamespace ||
     (values.kind === 'inline' && valueBytes <= values.bytesMax);
-  return wanted ? snapshot.read(stored) : { ...head, kind: 'announcement', valueBytes };
+  if (!wanted) return { ...head, kind: 'announcement', valueBytes };
+  const record = await snapshot.read(stored).catch(unlessDamaged);
+  return record === 'damaged' ? scannedLost(stored, scanning) : record;
+}
+
+async function scannedLost(damaged: Damaged, { lost }: Scanning): Promise<ScannedLost> {
+  return { kind: 'lost', key: damaged.key, lost: await lost.of(damaged) };
 }
 
 interface WrittenToken {

@@ -27,7 +27,14 @@ export function shapeEntry(entry: RingEntry, shape: ScopeShape, observer: Replic
   const records = entry.records
     .filter((record) => matches(shape.filter, record.namespace, record.key))
     .map((record) => shapeRecord(record, shape.values));
-  const changes: Changes = { kind: 'changes', records, step: entry.step, committedAtMs: entry.committedAtMs };
+  const lost = entry.lost?.records.filter((each) => matches(shape.filter, each.namespace, each.key)) ?? [];
+  const changes: Changes = {
+    kind: 'changes',
+    records,
+    ...(entry.lost === undefined || lost.length === 0 ? {} : { lost: { ...entry.lost, records: lost } }),
+    step: entry.step,
+    committedAtMs: entry.committedAtMs,
+  };
   shape.laidOut.set(entry, changes);
   observer.stepShaped(records.length);
   return changes;

@@ -22,7 +22,9 @@ import { waitUntil } from '../../runtime/wait-until.ts';
 import type { Snapshot } from '../../store/store.ts';
 import type { Ledger } from '../ledger.ts';
 import type { LedgerState } from '../ledger-state.ts';
+import { damagedRecord } from '../mending.ts';
 import type { ReplicationObserver } from '../observer.ts';
+import { LostScan } from './lost-scan.ts';
 import {
   cursorIn,
   decodeToken,
@@ -274,7 +276,8 @@ export class Subscription {
     const { observer, ledger } = this.#serving;
     const { logs } = ledger.registry;
     const generation = this.#serving.generation();
-    const scanning: Scanning = { snapshot, state, logs, shape: this.#shape, generation, bounds: this.#serving };
+    const lost = new LostScan(snapshot, { upTo: logs.unfold(state.covered), taken: this.#open.takesLost === true });
+    const scanning: Scanning = { snapshot, state, logs, shape: this.#shape, generation, bounds: this.#serving, lost };
     if (place.kind === 'now') {
       // What this node holds beyond what it covers was shown to those that follow already (rule R5).
       yield* scanLog(scanning, logs.unfold(state.covered));
@@ -396,8 +399,10 @@ export class Subscription {
         this.#place++;
         this.#sent = entry.step.vector;
         const changes = this.#watched(shapeEntry(entry, this.#shape, observer));
+        const [lost] = changes.lost?.records ?? [];
+        if (lost !== undefined && this.#open.takesLost !== true) throw damagedRecord(lost);
         // A step that changes nothing of this scope still moves the cursor; a row of them is told once.
-        if (changes.records.length === 0) unsent = changes;
+        if (changes.records.length === 0 && lost === undefined) unsent = changes;
         else {
           unsent = undefined;
           yield changes;

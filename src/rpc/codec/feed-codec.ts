@@ -1,15 +1,17 @@
-import type { CaughtUp, Changes, FeedEvent, Opened, ScanRange, Step } from '../../model/feed.ts';
+import type { CaughtUp, Changes, FeedEvent, Lost, Opened, ScanRange, Step } from '../../model/feed.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
 import { decodeOpening, type WireOpening } from './follow-codec.ts';
 import {
   decodeBound,
   decodeNamespaceId,
+  decodePosition,
   decodeVector,
   encodeBound,
   encodeVector,
   malformed,
   optional,
   type WireBound,
+  type WirePosition,
   type WireVector,
 } from './record-codec.ts';
 
@@ -27,6 +29,12 @@ export interface WireChanges {
   readonly range?: { readonly after?: WireKey | null; readonly through?: WireKey | null } | null;
   readonly committedAtMs?: number | null;
   readonly unfinished: boolean;
+  readonly lost?: readonly WireLost[];
+  readonly lostUpTo?: WireVector | null;
+}
+
+interface WireLost extends WireKey {
+  readonly position: WirePosition | null;
 }
 
 interface WireKey {
@@ -70,8 +78,9 @@ function decodeStep({ vector, stable, behind }: WireStep): Step {
 
 /** What closes a changes event. */
 export function encodeClosing(event: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
-  const { step, token, range, committedAtMs } = event;
+  const { step, token, range, committedAtMs, lost } = event;
   return {
+    ...(lost === undefined ? {} : { lost: lost.records, lostUpTo: encodeVector(lost.upTo) }),
     ...(step === undefined ? {} : { step: encodeStep(step) }),
     ...optional('token', token),
     ...optional('range', range),
@@ -80,13 +89,18 @@ export function encodeClosing(event: Changes): Omit<WireChanges, 'records' | 'un
 }
 
 export function decodeClosing(wire: WireChanges): Omit<Changes, 'kind' | 'records'> {
-  const { step, token, range, committedAtMs } = wire;
+  const { step, token, range, committedAtMs, lost = [], lostUpTo } = wire;
   return {
+    ...(lost.length === 0 ? {} : { lost: { records: lost.map(decodeLost), upTo: decodeVector(lostUpTo) } }),
     ...(step === null || step === undefined ? {} : { step: decodeStep(step) }),
     ...optional('token', token),
     ...(range === null || range === undefined ? {} : { range: decodeRange(range) }),
     ...optional('committedAtMs', committedAtMs),
   };
+}
+
+function decodeLost({ namespace, key, position }: WireLost): Lost {
+  return { namespace: decodeNamespaceId(namespace), key, position: decodePosition(position) };
 }
 
 function decodeRange({ after, through }: NonNullable<WireChanges['range']>): ScanRange {

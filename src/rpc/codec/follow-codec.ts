@@ -47,6 +47,7 @@ interface WireOpen {
   readonly opening?: WireOpening | null;
   readonly floor?: WireVector | null;
   readonly view?: WireView | null;
+  readonly takesLost?: boolean;
 }
 
 export interface WireFollowRequest {
@@ -58,7 +59,8 @@ export function encodeOpen(open: FollowOpen): WireFollowRequest {
   const { protocol, node, nonce, clusterId = '', role, filter, values, start, hops = 0, opening, floor, view } = open;
   const token = start.kind === 'cursor' ? (start.token ?? '') : '';
   const bytesMax = values.kind === 'inline' ? values.bytesMax : 0;
-  const head = { protocol, node: encodeIdentity(node), nonce, clusterId, role, filter, token, hops };
+  const takesLost = open.takesLost === true;
+  const head = { protocol, node: encodeIdentity(node), nonce, clusterId, role, filter, token, hops, takesLost };
   const ofPeer = {
     ...(opening === undefined ? {} : { opening }),
     ...(floor === undefined ? {} : { floor: encodeVector(floor) }),
@@ -111,6 +113,7 @@ export function decodeOpen(wire: WireOpen): FollowOpen {
     ...decodeOpening(wire.opening),
     ...(wire.floor ? { floor: decodeVector(wire.floor) } : {}),
     ...(wire.view ? { view: decodeView(wire.view) } : {}),
+    ...(wire.takesLost ? { takesLost: true } : {}),
   };
 }
 

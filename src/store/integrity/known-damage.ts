@@ -59,11 +59,11 @@ export class KnownDamage {
     }
   }
 
-  /** What of it this batch overwrites or discards. */
-  healedBy({ puts, removals, discards = [] }: CommitBatch): readonly Damaged[] {
+  /** What of it this batch overwrites, with what is lost too, or discards. */
+  healedBy({ puts, removals, discards = [], lost = [] }: CommitBatch): readonly Damaged[] {
     const discarded = discards.map((key) => this.#records.get(mapKey(key.namespace, key.key)) ?? key);
     if (this.#records.size === 0) return discarded;
-    const gone = [...puts.map(({ record }) => record), ...removals];
+    const gone = [...puts.map(({ record }) => record), ...removals, ...lost];
     const healed = gone.flatMap(({ namespace, key }) => this.#records.get(mapKey(namespace, key)) ?? []);
     return [...discarded, ...healed];
   }

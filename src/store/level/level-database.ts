@@ -92,7 +92,10 @@ export async function eraseAll(database: Database): Promise<void> {
 
 async function eraseData(database: Database): Promise<void> {
   for (const table of dataTables) await database.clear(tableBounds(table));
-  await database.batch([{ type: 'del', key: erasingKey }], { sync: true });
+  await database.batch(
+    [erasingKey, doubtsKey].map((key) => ({ type: 'del' as const, key })),
+    { sync: true },
+  );
   // Gives the disk its room back, and spares later scans the walk over what was deleted.
   await database.compactRange(dataTables[0], tableBounds('v').lt);
 }

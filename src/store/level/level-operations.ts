@@ -1,9 +1,9 @@
 import { mapKey } from '../../model/key.ts';
 import type { Head, Record } from '../../model/record.ts';
 import { type CommitCount, commitsKey, encodeCommitCount } from '../integrity/commit-count.ts';
-import type { CommitBatch, Damaged } from '../store.ts';
+import type { CommitBatch, Damaged, LostRecord } from '../store.ts';
 import { damageKey, endedKey, logKey, metaKey, recordKey } from './level-keys.ts';
-import { encodeRow, inlineBytesMax, isApart } from './level-row.ts';
+import { encodeDamagedRow, encodeRow, inlineBytesMax, isApart } from './level-row.ts';
 import { chunkKeys, chunksOf } from './level-value.ts';
 
 /** A LevelDB batch that is being put together; its operations take effect in their order. */
@@ -27,7 +27,7 @@ export function formatRow(): Uint8Array {
  */
 export function addOperations(
   batch: LevelBatch,
-  { puts, removals, meta }: CommitBatch,
+  { puts, removals, lost = [], meta }: CommitBatch,
   count: CommitCount,
   healed: readonly Damaged[],
 ): void {
@@ -42,6 +42,7 @@ export function addOperations(
     removeTraces(batch, head);
     batch.del(recordKey(head));
   }
+  for (const each of lost) putLost(batch, each);
   for (const { record } of puts) putRecord(batch, record);
   for (const [name, value] of meta) {
     if (value === undefined) batch.del(metaKey(name));
@@ -55,6 +56,13 @@ function removeTraces(batch: LevelBatch, held: Head): void {
   const ended = endedKey(held);
   if (ended !== undefined) batch.del(ended);
   if (isApart(held)) for (const key of chunkKeys(held, held.stamp, held.valueBytes)) batch.del(key);
+}
+
+function putLost(batch: LevelBatch, { held, ...lost }: LostRecord): void {
+  if (held !== undefined) removeTraces(batch, held);
+  batch.put(recordKey(lost), encodeDamagedRow(lost.position));
+  batch.put(logKey(lost.position), Buffer.from(mapKey(lost.namespace, lost.key)));
+  batch.put(damageKey(lost), nothing);
 }
 
 function putRecord(batch: LevelBatch, record: Record): void {

@@ -163,8 +163,8 @@ function loggedAt(
   { namespace, key }: RecordKey,
   row: Row | Damaged | undefined,
 ): Array<Row | Damaged> {
-  if (row === undefined || isDamaged(row)) return [{ namespace, key, position }];
-  const found = row.head.position;
+  const found = row === undefined || isDamaged(row) ? row?.position : row.head.position;
+  if (row === undefined || found === undefined) return [{ namespace, key, position }];
   if (found.log === position.log && found.sequence === position.sequence) return [row];
   return found.log === position.log && found.sequence < position.sequence ? [{ namespace, key, position }] : [];
 }

@@ -40,6 +40,10 @@ describe('what a follower says when it opens a stream', () => {
     expect(decoded(open)).toEqual(open);
   });
 
+  it('says whether lost records may be told to it', () => {
+    expect(decoded({ ...open, takesLost: true })).toEqual({ ...open, takesLost: true });
+  });
+
   it('may name every log that there ever was, where it is a node', () => {
     const copy = { ...open, start: manyLogs, floor: manyLogs.cursor };
     expect(decoded(copy)).toEqual(copy);

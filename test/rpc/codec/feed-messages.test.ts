@@ -58,6 +58,7 @@ const change = fc.oneof(
   ),
 );
 const recordKey = fc.record({ namespace, key });
+const lost = fc.record({ namespace, key, position: fc.record({ log, sequence }) });
 
 const reasons = ['below-floor', 'beyond-seal', 'void-log', 'void-progress', 'asked'] as const;
 const reason = fc.constantFrom(...reasons);
@@ -84,6 +85,7 @@ const event: fc.Arbitrary<FeedEvent> = fc.oneof(
       token: fc.string(),
       range: fc.record({ after: recordKey, through: recordKey }, { requiredKeys: [] }),
       committedAtMs: fc.nat(),
+      lost: fc.record({ records: fc.array(lost, { minLength: 1, maxLength: 3 }), upTo: vector }),
     },
     { requiredKeys: ['kind', 'records'] },
   ),

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterHandle } from '../../../src/client/cluster-handle.ts';
-import { ProcessCluster, placeOf } from '../process-cluster.ts';
+import { freePort, ProcessCluster, placeOf } from '../process-cluster.ts';
 
 const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;
 if (!hasPrometheus) console.warn("SKIPPED: the dashboard's queries need Prometheus (Debian's prometheus)");
@@ -36,16 +35,6 @@ const onlyWhereItHappens = [
   'meridian_token_expiry_timestamp_seconds',
   'meridian_http_rejected_total',
 ];
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
 
 describe.skipIf(!hasPrometheus)('each query of the dashboard, asked of a Prometheus beside a running cluster', () => {
   const cluster = new ProcessCluster();

@@ -1,0 +1,273 @@
+import { isMeridianError, MeridianError, toMeridianError } from '../model/errors.ts';
+import { type FollowOpen, feedProtocol } from '../model/feed.ts';
+import { registryRange } from '../model/filter.ts';
+import { mapKey } from '../model/key.ts';
+import { registryNamespace } from '../model/namespace.ts';
+import type { MemberId, Position } from '../model/position.ts';
+import type { Record } from '../model/record.ts';
+import { laterStamp } from '../model/stamp.ts';
+import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
+import { Ledger } from '../replication/ledger.ts';
+import { decodeLedgerState, encodeLedgerState, ledgerStateName } from '../replication/ledger-state.ts';
+import { Registry } from '../replication/registry.ts';
+import { placesOf, unlessDamaged, withDamaged } from '../replication/with-damaged.ts';
+import { sleep } from '../runtime/clock.ts';
+import type { Store } from '../store/store.ts';
+import { readIdentity } from './membership/identity.ts';
+import type { OriginOptions } from './origin-options.ts';
+
+/*
+ * The registry is read whole before an origin does anything: half of it would not know namespaces, or who belongs to the
+ * cluster. Where records of it are damaged, the origin asks its peers for theirs first, as a cache does, and takes of what
+ * they send no more than stands for the damaged ones:
+ *
+ *     damaged here    member/b at (l, 9)
+ *     a peer sends    its registry, and covers {l: 12}
+ *                     member/b at (l, 9): that write is whole again; or at (m, 4): the later one takes its place
+ *                     no member/b: it was a deletion, which is purged there; it goes here too, and the floor rises to it
+ *     a peer that covers {l: 8} has not seen it: it says nothing of that record
+ */
+
+/** Milliseconds that one peer has for its registry. */
+const askMs = 10_000;
+/** Milliseconds between rounds. */
+const restMs = 1000;
+/** Damaged records that an error names. */
+const namedMax = 5;
+
+/** Told of while an origin starts whose registry is damaged. */
+export type RegistryRepair =
+  | { readonly kind: 'asking'; readonly keys: readonly string[]; readonly addresses: readonly string[] }
+  | { readonly kind: 'repaired' | 'dropped'; readonly keys: readonly string[] };
+
+interface DamagedKey {
+  readonly key: string;
+  /** Unset where that is lost as well. */
+  readonly position: Position | undefined;
+}
+
+/** A registry, as far as it can be read, and what its node covers. */
+interface KnownRegistry {
+  readonly records: ReadonlyMap<string, Record>;
+  readonly registry: Registry;
+  readonly covered: VersionVector;
+}
+
+/**
+ * Opens the ledger of an origin's store, and before that mends what is damaged of its registry from the other origins.
+ * @throws DATA_LOSS (`registry-damaged`) where no other one is known, or none gives it in time
+ */
+export async function openLedger(options: OriginOptions): Promise<Ledger> {
+  const { store } = options.stores;
+  try {
+    return await Ledger.open({ ...options, store });
+  } catch (error) {
+    const repair = isMeridianError(error, 'DATA_LOSS') ? await RegistryRepairs.begin(options) : undefined;
+    if (repair === undefined) throw error;
+    await repair.run();
+    return Ledger.open({ ...options, store });
+  }
+}
+
+class RegistryRepairs {
+  readonly #options: OriginOptions;
+  readonly #store: Store;
+  readonly #own: KnownRegistry;
+  readonly #addresses: readonly string[];
+  #damaged: readonly DamagedKey[];
+  readonly #failures = new Map<string, string>();
+
+  private constructor(
+    options: OriginOptions,
+    own: KnownRegistry,
+    found: { readonly damaged: readonly DamagedKey[]; readonly addresses: readonly string[] },
+  ) {
+    this.#options = options;
+    this.#store = options.stores.store;
+    this.#own = own;
+    this.#damaged = found.damaged;
+    this.#addresses = found.addresses;
+  }
+
+  /** Undefined where nothing of the registry is damaged. */
+  static async begin(options: OriginOptions): Promise<RegistryRepairs | undefined> {
+    const { store } = options.stores;
+    const { records, damaged } = await readRegistry(store);
+    if (damaged.length === 0) return undefined;
+    const registry = new Registry();
+    for (const record of records.values()) registry.apply(record);
+    const { covered } = decodeLedgerState(await store.meta(ledgerStateName));
+    const addresses = await addressesOf(registry, options);
+    return new RegistryRepairs(options, { records, registry, covered }, { damaged, addresses });
+  }
+
+  async run(): Promise<void> {
+    const { clock, acceptLoss, registryRepair, registryRepairMsMax } = this.#options;
+    const keys = this.#damaged.map(({ key }) => key);
+    const untilMs = clock.monotonicMs() + registryRepairMsMax;
+    if (this.#addresses.length > 0) registryRepair({ kind: 'asking', keys, addresses: this.#addresses });
+    while (this.#addresses.length > 0 && this.#damaged.length > 0) {
+      for (const address of this.#addresses) await this.#mendFrom(address);
+      if (clock.monotonicMs() >= untilMs) break;
+      if (this.#damaged.length > 0) await sleep(clock, restMs, new AbortController().signal);
+    }
+    const left = this.#damaged.map(({ key }) => key);
+    const repaired = keys.filter((key) => !left.includes(key));
+    if (repaired.length > 0) registryRepair({ kind: 'repaired', keys: repaired });
+    if (left.length === 0) return;
+    if (acceptLoss !== true) throw this.#refusal();
+    await this.#commit([], this.#damaged, emptyVector);
+    registryRepair({ kind: 'dropped', keys: left });
+  }
+
+  async #mendFrom(address: string): Promise<void> {
+    if (this.#damaged.length === 0) return;
+    try {
+      const peer = await this.#ask(address);
+      const told = this.#damaged.filter((damaged) => this.#speaksOf(peer, damaged));
+      const found = told.flatMap(({ key }) => peer.records.get(key) ?? []);
+      const puts = found.filter(({ position }) => !this.#own.registry.logs.isBeyond(position));
+      const absent = told.filter(({ key }) => !peer.records.has(key));
+      const floor = absent.reduce(
+        (vector, { position }) => (position ? withPosition(vector, position) : vector),
+        emptyVector,
+      );
+      const mended = new Set([...puts, ...absent].map(({ key }) => key));
+      this.#failures.set(address, `it lacks ${this.#damaged.length - mended.size} of them`);
+      if (mended.size > 0) await this.#commit(puts, absent, floor);
+      this.#damaged = this.#damaged.filter(({ key }) => !mended.has(key));
+    } catch (error) {
+      this.#failures.set(address, toMeridianError(error).message);
+    }
+  }
+
+  /** Whether what a peer holds, or does not, stands for the damaged record: it has seen that write. */
+  #speaksOf({ registry, covered }: KnownRegistry, { position }: DamagedKey): boolean {
+    if (position !== undefined) return registry.logs.coversPosition(covered, position);
+    return registry.logs.covers(covered, this.#own.covered);
+  }
+
+  /** The registry of the origin at that address. */
+  async #ask(address: string): Promise<KnownRegistry> {
+    const { clock } = this.#options;
+    const { upstream, close } = this.#options.connect(address);
+    const ending = new AbortController();
+    const timer = clock.timer(askMs, () => ending.abort(silent(address)));
+    try {
+      const open = await this.#open();
+      const records = new Map<string, Record>();
+      const registry = new Registry();
+      for await (const event of upstream.follow(open, noProbes(ending.signal), ending.signal)) {
+        if (event.kind === 'opened') this.#checkPeer(event.node);
+        if (event.kind === 'caught-up') return { records, registry, covered: event.vector };
+        if (event.kind !== 'changes') continue;
+        for (const record of event.records) {
+          if (record.kind === 'announcement' || record.namespace !== registryNamespace) continue;
+          records.set(record.key, record);
+          registry.apply(record);
+        }
+      }
+      throw silent(address);
+    } finally {
+      timer.cancel();
+      ending.abort();
+      close();
+    }
+  }
+
+  #checkPeer({ role, id, name }: { readonly role: string; readonly id: string; readonly name: string }): void {
+    if (role === 'origin' && !this.#own.registry.members.isRemoved(id as MemberId)) return;
+    throw new MeridianError('FAILED_PRECONDITION', `${name} is no origin of this cluster`, { reason: 'not-an-origin' });
+  }
+
+  async #open(): Promise<FollowOpen> {
+    const { name, region, random } = this.#options;
+    const identity = await readIdentity(this.#store);
+    return {
+      protocol: feedProtocol,
+      node: { name, role: 'edge', id: random.hex(8), region },
+      nonce: random.hex(8),
+      ...(identity?.clusterId === undefined ? {} : { clusterId: identity.clusterId }),
+      role: 'cache',
+      filter: { includes: [registryRange], excludes: [] },
+      values: { kind: 'all' },
+      start: { kind: 'nothing' },
+    };
+  }
+
+  /** In the place of what is damaged. What was seen counts for the clock (rule R15). */
+  async #commit(puts: readonly Record[], gone: readonly DamagedKey[], floor: VersionVector): Promise<void> {
+    const state = decodeLedgerState(await this.#store.meta(ledgerStateName));
+    const highWater = puts.reduce((high, { stamp }) => laterStamp(high, stamp), state.highWater);
+    const after = { ...state, highWater, floor: joinVectors(state.floor, floor) };
+    await this.#store.commit({
+      puts: puts.map((record) => ({ record, held: undefined })),
+      removals: [],
+      discards: gone.map(({ key }) => ({ namespace: registryNamespace, key })),
+      meta: new Map([[ledgerStateName, encodeLedgerState(after)]]),
+      sync: true,
+    });
+  }
+
+  #refusal(): MeridianError {
+    const count = this.#damaged.length;
+    const named = this.#damaged.slice(0, namedMax).map(({ key }) => JSON.stringify(key));
+    const more = count > namedMax ? `, and ${count - namedMax} more` : '';
+    const asked = [...this.#failures].map(([address, why]) => `${address}: ${why}`);
+    const nobody =
+      asked.length === 0 ? 'no other origin is known that could have them' : `none gave them (${asked.join('; ')})`;
+    return new MeridianError(
+      'DATA_LOSS',
+      `${count} records of the registry (namespaces, members, tokens) are damaged: ${named.join(', ')}${more}; ${nobody}. ` +
+        'Ways on: name an origin that has them with --peer; put a backup of the folder in its place; save what can be read with ' +
+        'meridian check --salvage, and start with an empty folder; or go on without them with --accept-loss',
+      { reason: 'registry-damaged', seen: count },
+    );
+  }
+}
+
+async function readRegistry(
+  store: Store,
+): Promise<{ readonly records: ReadonlyMap<string, Record>; readonly damaged: readonly DamagedKey[] }> {
+  const snapshot = store.snapshot();
+  try {
+    const records = new Map<string, Record>();
+    const damaged: DamagedKey[] = [];
+    for await (const stored of withDamaged(snapshot, { namespace: registryNamespace })) {
+      const { key, position } = stored;
+      const record = stored.kind === 'damaged' ? 'damaged' : await snapshot.read(stored).catch(unlessDamaged);
+      if (record === 'damaged') damaged.push({ key, position });
+      else if (record !== undefined) records.set(key, record);
+    }
+    if (damaged.every(({ position }) => position !== undefined)) return { records, damaged };
+    const places = await placesOf(snapshot);
+    const placed = damaged.map(({ key, position = places.get(mapKey(registryNamespace, key)) }) => ({ key, position }));
+    return { records, damaged: placed };
+  } finally {
+    await snapshot.close();
+  }
+}
+
+/** Where the other origins are reached: as configured, as remembered, and as what can be read of the registry says. */
+async function addressesOf(
+  registry: Registry,
+  { peers, address: own, stores }: OriginOptions,
+): Promise<readonly string[]> {
+  const identity = await readIdentity(stores.store);
+  const others = registry.members.registered().filter(({ id }) => id !== identity?.id);
+  const registered = others.map(({ address }) => address);
+  const all = [...peers, ...(identity?.peers ?? []), ...registered];
+  return [...new Set(all.filter((each) => each !== undefined && each !== own))] as readonly string[];
+}
+
+/** A follower that says nothing for as long as it follows. */
+async function* noProbes(signal: AbortSignal): AsyncGenerator<never> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+}
+
+function silent(address: string): MeridianError {
+  return new MeridianError('UNAVAILABLE', `${address} did not send its registry within ${askMs} ms`, {
+    reason: 'peer-silent',
+  });
+}
