@@ -21,6 +21,9 @@ import { emptyVector, type VersionVector } from '../model/version-vector.ts';
  * reached through a chain of ninety-nine.
  */
 
+/** What the keys below begin with. */
+export const logKeyPrefixes = ['current/', 'log/', 'removed/'] as const;
+
 /** The registry's keys that speak of logs: each an own record, so that they replicate like data. */
 export const logKeys = {
   log: (log: LogId) => `log/${log}`,

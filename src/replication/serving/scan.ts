@@ -8,7 +8,7 @@ import { holds } from '../../model/rules.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { Damaged, Snapshot } from '../../store/store.ts';
 import type { LedgerState } from '../ledger-state.ts';
-import type { Logs } from '../logs.ts';
+import { type Logs, logKeyPrefixes } from '../logs.ts';
 import { loggedOrDamaged, type StoredOrDamaged, unlessDamaged, withDamaged } from '../with-damaged.ts';
 import type { LostScan } from './lost-scan.ts';
 import { type ScopeShape, shapeRecord } from './scope-shape.ts';
@@ -86,10 +86,15 @@ export function cursorIn(place: Place): VersionVector | undefined {
   return place.kind === 'cursor' || place.kind === 'token' ? place.cursor : undefined;
 }
 
-/** All that each log holds from the cursor on. The cursor is above the floor. */
+/**
+ * All that each log holds from the cursor on. The cursor is above the floor. What the registry says of logs comes first:
+ * it may have been another log's end that the follower has heard of, and judges what follows by (rule R23).
+ */
 export async function* scanLog(scanning: Scanning, cursor: VersionVector): AsyncGenerator<Changes> {
   const { snapshot, state, logs, generation } = scanning;
   const reached = new Map(cursor);
+  const ahead = new Set<string>();
+  yield* saidOfLogs(scanning, cursor, ahead);
   for (const log of await snapshot.logs()) {
     const covered = logs.reach(state.covered, log);
     let page = new Page(scanning);
@@ -106,7 +111,8 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
       return event;
     };
     for await (const stored of loggedOrDamaged(snapshot, log, (cursor.get(log) ?? 0) + 1)) {
-      const change = await changeOf(stored, scanning);
+      const wasSent = stored.namespace === registryNamespace && ahead.has(stored.key);
+      const change = wasSent ? undefined : await changeOf(stored, scanning);
       if (stored.kind !== 'damaged') {
         if (stored.position.sequence > covered && !holds('R5 a follower is given all')) break;
         last = stored.position.sequence;
@@ -116,6 +122,24 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
     }
     if (!page.empty) yield flush();
   }
+}
+
+/** Ends nothing that a token could name: broken off, it comes again. */
+async function* saidOfLogs(scanning: Scanning, cursor: VersionVector, sent: Set<string>): AsyncGenerator<Changes> {
+  let page = new Page(scanning);
+  for (const prefix of logKeyPrefixes) {
+    for await (const stored of withDamaged(scanning.snapshot, { namespace: registryNamespace, prefix })) {
+      if (stored.kind === 'damaged' || stored.position.sequence <= (cursor.get(stored.position.log) ?? 0)) continue;
+      const change = await changeOf(stored, scanning);
+      if (change === undefined) continue;
+      sent.add(stored.key);
+      page.add(change);
+      if (!page.full) continue;
+      yield { kind: 'changes', ...page.contents() };
+      page = new Page(scanning);
+    }
+  }
+  if (!page.empty) yield { kind: 'changes', ...page.contents() };
 }
 
 /** All records in record order, behind `after`, of one namespace or of all. Each event tells the range that it shows. */
