@@ -19,6 +19,7 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
   origin: { folders: ['model', 'runtime', 'replication', 'access'], types: ['store'] },
   edge: { folders: ['model', 'runtime', 'replication'], types: ['store'] },
   rpc: { folders: ['model', 'runtime'], packages: /^(@grpc\/|grpc-health-check$|protobufjs(\/|$))/ },
+  backup: { folders: ['model', 'runtime', 'replication', 'rpc'] },
   http: { folders: ['model', 'runtime'] },
   resp: { folders: ['model', 'runtime'] },
   client: { folders: ['model', 'runtime', 'rpc', 'node'] },
@@ -43,10 +44,12 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
       'metrics',
       'config',
       'access',
+      'backup',
     ],
   },
   cli: {
     folders: ['config', 'node', 'client', 'model', 'runtime'],
+    types: ['backup'],
     packages: /^(yargs(\/helpers)?|cli-progress|csv-parse(\/.*)?|fzstd)$/,
   },
 };

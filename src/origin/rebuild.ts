@@ -34,7 +34,7 @@ export async function rebuildStore(options: RebuildOptions): Promise<void> {
     if (await isBegun(ledger)) return;
     await checkOrphaned(options);
     const clusterId = await copyAll(ledger, options);
-    await found(ledger, clusterId, options);
+    await foundOver(ledger, { ...options, clusterId });
   } finally {
     await ledger.close();
   }
@@ -124,8 +124,17 @@ async function copyAll(ledger: Ledger, options: RebuildOptions): Promise<string>
   return clusterId;
 }
 
-/** One commit: the new identity, every earlier member's removal, and where each of their logs ends. */
-async function found(ledger: Ledger, clusterId: string, { random, clock }: RebuildOptions): Promise<void> {
+export interface FoundOptions extends Pick<OriginOptions, 'random' | 'clock'> {
+  readonly clusterId: string;
+  /** True where what earlier members have beyond this is to be undone. Default: they write it again where they come back. */
+  readonly undoes?: boolean;
+}
+
+/**
+ * Goes on as the same cluster over what the store holds. One commit: the new identity, every earlier member's removal, and
+ * where each of their logs ends.
+ */
+export async function foundOver(ledger: Ledger, { clusterId, random, clock, undoes }: FoundOptions): Promise<void> {
   const id = random.hex(8) as MemberId;
   const identity: OriginIdentity = { id, clusterId, founds: true };
   const { members, logs } = ledger.registry;
@@ -143,7 +152,10 @@ async function found(ledger: Ledger, clusterId: string, { random, clock }: Rebui
       for (const known of open) append.seals(known);
       for (const { id: gone, name } of earlier) {
         append.registers(
-          (): Removal => ({ name, successor: id, members: [id], enough: true, reports: 1 }),
+          (): Removal => ({
+            ...{ name, successor: id, members: [id], enough: true, reports: 1 },
+            ...(undoes === true ? { undone: true } : {}),
+          }),
           logKeys.removed(gone),
         );
       }

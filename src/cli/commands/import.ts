@@ -2,9 +2,9 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
-import { parseDuration } from '../../config/parse-duration.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
+import { durationOf } from '../duration-flag.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
 import { type FileFormat, fileFormats, formatOf } from '../formats/file-format.ts';
@@ -107,7 +107,7 @@ export const importCommand: Command<ImportWords> = {
   run: async (words, context) => {
     const format = formatOf(words.format, words.file);
     if (words.columns !== undefined && format !== 'csv') throw new UsageError('--columns is for CSV alone');
-    const bounds = { concurrency: concurrencyOf(words.concurrency), retryMs: retryOf(words.retry) };
+    const bounds = { concurrency: concurrencyOf(words.concurrency), retryMs: durationOf('--retry', words.retry) };
     const skippedPath = skippedPathOf(words);
     const bytes = await sizeOf(words.file);
     return withCluster(words, context, (cluster) =>
@@ -286,10 +286,4 @@ function concurrencyOf(text: string): number {
   const number = /^\d{1,2}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= 64) return number;
   throw new UsageError(`--concurrency must be a whole number from 1 to 64; it is "${text}"`);
-}
-
-function retryOf(text: string): number {
-  const ms = parseDuration(text);
-  if (ms !== undefined) return ms;
-  throw new UsageError(`--retry must be a duration with its unit, such as 60s; it is "${text}"`);
 }

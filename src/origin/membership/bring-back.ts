@@ -10,6 +10,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Store } from '../../store/store.ts';
 import type { OriginStores } from '../origin-options.ts';
 import type { OwnLog } from '../own-log.ts';
+import { readIdentity } from './identity.ts';
 import { isOfLogs, rewrite } from './rewrite.ts';
 
 export interface BringBackOptions {
@@ -42,7 +43,8 @@ export async function bringBack(options: BringBackOptions): Promise<void> {
   const { stores, ledger, ownLog, keepApart } = options;
   let apart: KeptApart | undefined;
   for (const aside of stores.aside) {
-    if (holds('R8 what only it has is brought back')) await rewriteYoung(aside, options);
+    const brings = holds('R8 what only it has is brought back') && !(await wasUndone(aside, options));
+    if (brings) await rewriteYoung(aside, options);
     let records = 0;
     const counted = async function* (): AsyncGenerator<Record> {
       for await (const record of unheld(aside, options)) {
@@ -67,6 +69,12 @@ export async function bringBack(options: BringBackOptions): Promise<void> {
 export async function readKeptApart(store: Pick<Store, 'meta'>): Promise<KeptApart | undefined> {
   const stored = await store.meta(keptName);
   return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as KeptApart);
+}
+
+/** The cluster was restored to before what this member had: it is kept, and not written again. */
+async function wasUndone(aside: Store, { ledger }: BringBackOptions): Promise<boolean> {
+  const before = await readIdentity(aside);
+  return before !== undefined && ledger.registry.logs.removal(before.id)?.undone === true;
 }
 
 async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<void> {

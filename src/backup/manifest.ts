@@ -1,0 +1,140 @@
+import { isMeridianError, MeridianError } from '../model/errors.ts';
+import { parseLogId } from '../model/position.ts';
+import type { VersionVector } from '../model/version-vector.ts';
+import type { BackupTarget } from './backup-target.ts';
+
+/** One file of a backup: events of the feed, compressed. */
+export interface BackupPart {
+  /** Within the backup's own folder. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Of the file as it is stored; hex. */
+  readonly sha256: string;
+}
+
+/** What is known of a backup that is taken, or under way. */
+export interface BackupContents {
+  /** Of this format. */
+  readonly format: 1;
+  /** Sorts by time: when it was begun, and a few random digits. */
+  readonly id: string;
+  /** The backup that this one goes on from; unset = it is whole. */
+  readonly base?: string;
+  readonly clusterId: string;
+  /** The name of the node that it was taken of. */
+  readonly node: string;
+  readonly parts: readonly BackupPart[];
+  readonly records: number;
+}
+
+/** A backup that is whole, as its `manifest.json` says. */
+export interface Manifest extends BackupContents {
+  /** By the clock of the node: all that it held then is in it. Milliseconds since 1970. */
+  readonly takenMs: number;
+  /** What it covers, of every log: the next one goes on from there. */
+  readonly cursor: ReadonlyArray<readonly [log: string, sequence: number]>;
+}
+
+/** A backup that is under way, or broke off, as its `unfinished.json` says. */
+export interface Unfinished extends BackupContents {
+  /** Where the node goes on; unset before the first part. */
+  readonly token?: string;
+  /** Drawn by the process that takes it: of two at once the later one goes on. */
+  readonly taker: string;
+}
+
+const manifestName = 'manifest.json';
+const unfinishedName = 'unfinished.json';
+
+export function partPath(id: string, part: string): string {
+  return `${id}/${part}`;
+}
+
+/** Every whole backup, oldest first. @throws DATA_LOSS where a manifest cannot be read */
+export async function readManifests(target: BackupTarget): Promise<readonly Manifest[]> {
+  const names = (await target.names()).filter((name) => name.endsWith(`/${manifestName}`)).sort();
+  const manifests: Manifest[] = [];
+  for (const name of names) manifests.push(parseManifest(name, await target.read(name)));
+  return manifests.sort((a, b) => a.takenMs - b.takenMs);
+}
+
+/** From now on it is whole. */
+export async function writeManifest(target: BackupTarget, manifest: Manifest): Promise<void> {
+  await target.write(partPath(manifest.id, manifestName), jsonBytes(manifest));
+  await target.remove(partPath(manifest.id, unfinishedName));
+}
+
+/** Backups that are under way or broke off, oldest first; what cannot be read of them is nothing. */
+export async function readUnfinished(target: BackupTarget): Promise<readonly Unfinished[]> {
+  const names = (await target.names()).filter((name) => name.endsWith(`/${unfinishedName}`)).sort();
+  const found: Unfinished[] = [];
+  for (const name of names) {
+    try {
+      const parsed = JSON.parse((await target.read(name)).toString()) as Unfinished;
+      if (parsed.format === 1 && `${parsed.id}/${unfinishedName}` === name) found.push(parsed);
+    } catch (error) {
+      if (!(error instanceof SyntaxError) && !isMeridianError(error, 'NOT_FOUND')) throw error;
+    }
+  }
+  return found;
+}
+
+export async function writeUnfinished(target: BackupTarget, unfinished: Unfinished): Promise<void> {
+  await target.write(partPath(unfinished.id, unfinishedName), jsonBytes(unfinished));
+}
+
+/** The backup and all that it goes on from, the whole one first. @throws DATA_LOSS where one of them is missing */
+export function chainOf(manifests: readonly Manifest[], last: Manifest): readonly Manifest[] {
+  const chain = [last];
+  for (let { base } = last; base !== undefined; ) {
+    const before = manifests.find(({ id }) => id === base);
+    if (before === undefined) throw damaged(`${last.id} goes on from ${base}, which is not there`);
+    if (chain.includes(before)) throw damaged(`${last.id} goes on from itself`);
+    chain.unshift(before);
+    base = before.base;
+  }
+  return chain;
+}
+
+/** Removes a backup. What says that it is whole goes first. */
+export async function removeBackup(target: BackupTarget, id: string): Promise<void> {
+  await target.remove(partPath(id, manifestName));
+  for (const name of await target.names()) if (name.startsWith(`${id}/`)) await target.remove(name);
+}
+
+export function cursorOf({ cursor }: Pick<Manifest, 'cursor'>): VersionVector {
+  return new Map(
+    cursor.map(([text, sequence]) => {
+      const log = parseLogId(text);
+      if (log === undefined || !Number.isSafeInteger(sequence)) throw damaged(`the cursor names a log ${text}`);
+      return [log, sequence];
+    }),
+  );
+}
+
+function jsonBytes(value: object): Buffer {
+  return Buffer.from(`${JSON.stringify(value, undefined, 1)}\n`);
+}
+
+export function damaged(message: string): MeridianError {
+  return new MeridianError('DATA_LOSS', message, { reason: 'backup-damaged' });
+}
+
+function parseManifest(name: string, bytes: Buffer): Manifest {
+  let parsed: Partial<Manifest>;
+  try {
+    parsed = JSON.parse(bytes.toString()) as Partial<Manifest>;
+  } catch {
+    throw damaged(`${name} is no JSON`);
+  }
+  if (parsed.format !== 1) {
+    throw new MeridianError('FAILED_PRECONDITION', `${name} is of format ${parsed.format}; this version reads 1`, {
+      reason: 'backup-format',
+    });
+  }
+  const { id, parts, cursor, clusterId, takenMs } = parsed;
+  const isWhole = Array.isArray(parts) && Array.isArray(cursor) && typeof takenMs === 'number';
+  if (!isWhole || typeof clusterId !== 'string' || `${id}/${manifestName}` !== name)
+    throw damaged(`${name} is no manifest`);
+  return parsed as Manifest;
+}

@@ -1,0 +1,18 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { BackupTarget } from './backup-target.ts';
+import { chainOf, readManifests, removeBackup } from './manifest.ts';
+
+/**
+ * Removes the backups that no time within the last `keepMs` needs: what stays is every backup since then, the last one
+ * before, and all that these go on from. Returns the ids of those that went. @throws DATA_LOSS, UNAVAILABLE
+ */
+export async function prune(target: BackupTarget, keepMs: number, clock: Clock): Promise<readonly string[]> {
+  const manifests = await readManifests(target);
+  const fromMs = clock.wallMs() - keepMs;
+  const firstKept = Math.max(0, manifests.filter(({ takenMs }) => takenMs < fromMs).length - 1);
+  const needed = new Set(manifests.slice(firstKept).flatMap((manifest) => chainOf(manifests, manifest)));
+  const removed = manifests.filter((manifest) => !needed.has(manifest)).map(({ id }) => id);
+  // The later ones first: none is left without what it goes on from.
+  for (const id of [...removed].reverse()) await removeBackup(target, id);
+  return removed;
+}

@@ -1,0 +1,137 @@
+import type { NodeIdentity } from '../model/cluster.ts';
+import { MeridianError } from '../model/errors.ts';
+import {
+  type Changes,
+  type Feed,
+  type FollowerMessage,
+  type FollowOpen,
+  type FollowStart,
+  feedProtocol,
+} from '../model/feed.ts';
+import { everything } from '../model/filter.ts';
+import { emptyVector } from '../model/version-vector.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+
+import type { BackupTarget } from './backup-target.ts';
+import { Draft } from './draft.ts';
+import { chainOf, cursorOf, type Manifest, readManifests } from './manifest.ts';
+
+export interface TakeOptions {
+  /** Of the node that is backed up; it holds everything. */
+  readonly feed: Feed;
+  readonly target: BackupTarget;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  /** True where it does not go on from an earlier backup. */
+  readonly whole: boolean;
+  /** Milliseconds: the whole backup that it goes on from, through others, may not be older. Default: however old. */
+  readonly chainMsMax?: number;
+  /** Told of records that have arrived. */
+  readonly received: (records: number) => void;
+}
+
+/** Milliseconds between probes, which keep the stream alive; and without an event, before the node is taken for lost. */
+const probeMs = 1_000;
+const silenceMsMax = 60_000;
+
+/**
+ * Takes what a node holds as a follower of its feed does: all of it, or what came since the latest backup in the target.
+ * What it wrote so far it keeps where it is broken off, and goes on from there the next time.
+ * @throws FAILED_PRECONDITION (the target holds another cluster, another process writes there); UNAVAILABLE; DATA_LOSS where
+ * an earlier backup cannot be read
+ */
+export async function takeBackup(options: TakeOptions): Promise<Manifest> {
+  const { target, random, clock } = options;
+  const manifests = await readManifests(target);
+  const base = baseOf(manifests, options);
+  const draft = await Draft.open({ target, base, taker: random.hex(8), id: newId(clock, random) });
+  const start: FollowStart =
+    draft.base !== undefined
+      ? { kind: 'cursor', cursor: cursorOf(draft.base), ...(draft.token === undefined ? {} : { token: draft.token }) }
+      : draft.token === undefined
+        ? { kind: 'nothing' }
+        : { kind: 'partial', token: draft.token };
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  try {
+    return await follow(draft, start, { ...options, signal, lost: (error) => stop.abort(error) });
+  } finally {
+    stop.abort();
+  }
+}
+
+/** What the next backup goes on from. One that would be read back with more increments than records is taken whole. */
+function baseOf(manifests: readonly Manifest[], { whole, chainMsMax, clock }: TakeOptions): Manifest | undefined {
+  const last = manifests.at(-1);
+  if (last === undefined || whole) return undefined;
+  const [root, ...increments] = chainOf(manifests, last);
+  if (root === undefined) return undefined;
+  if (chainMsMax !== undefined && clock.wallMs() - root.takenMs > chainMsMax) return undefined;
+  const bytes = (manifest: Manifest) => manifest.parts.reduce((sum, part) => sum + part.bytes, 0);
+  return increments.reduce((sum, manifest) => sum + bytes(manifest), 0) > bytes(root) ? undefined : last;
+}
+
+interface Following extends TakeOptions {
+  readonly lost: (error: Error) => void;
+}
+
+async function follow(draft: Draft, start: FollowStart, options: Following): Promise<Manifest> {
+  const { feed, clock, signal, received, lost } = options;
+  const watch = () =>
+    clock.timer(silenceMsMax, () => {
+      const message = `nothing was heard of the node for ${silenceMsMax / 1000} s`;
+      lost(new MeridianError('UNAVAILABLE', message, { reason: 'silent' }));
+    });
+  let silent = watch();
+  let openedMs = 0;
+  try {
+    for await (const event of feed.follow(openOf(start, options), probes(clock, signal), signal)) {
+      silent.cancel();
+      silent = watch();
+      if (event.kind === 'opened') {
+        draft.opened(event);
+        openedMs = event.wallMs;
+      } else if (event.kind === 'resync') await draft.restart();
+      else if (event.kind === 'changes') {
+        await draft.add(withoutTimes(event));
+        received(event.records.length);
+      } else if (event.kind === 'caught-up') return await draft.finish(event, openedMs);
+    }
+  } finally {
+    silent.cancel();
+  }
+  signal.throwIfAborted();
+  throw new MeridianError('UNAVAILABLE', 'the feed ended before it had caught up', { reason: 'feed-ended' });
+}
+
+/** What a step covers counts where all before it was taken; a scan that is read again has no steps. */
+function withoutTimes({ step: _step, committedAtMs: _at, ...event }: Changes): Changes {
+  return event;
+}
+
+function openOf(start: FollowStart, { random }: TakeOptions): FollowOpen {
+  const node: NodeIdentity = { name: 'backup', role: 'edge', id: random.hex(8), region: '' };
+  return {
+    protocol: feedProtocol,
+    node,
+    nonce: random.hex(8),
+    role: 'copy',
+    filter: everything,
+    values: { kind: 'all' },
+    start,
+  };
+}
+
+async function* probes(clock: Clock, signal: AbortSignal): AsyncGenerator<FollowerMessage> {
+  for (let id = 1; !signal.aborted; id++) {
+    await sleep(clock, probeMs, signal).catch(() => {});
+    if (!signal.aborted) yield { kind: 'probe', id, durable: emptyVector, wallMs: clock.wallMs() };
+  }
+}
+
+/** Sorts by time. */
+function newId(clock: Clock, random: Random): string {
+  return `${new Date(clock.wallMs()).toISOString().replace(/[-:.]/g, '')}-${random.hex(4)}`;
+}

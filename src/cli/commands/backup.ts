@@ -1,0 +1,180 @@
+import type { Argv } from 'yargs';
+import type { Manifest } from '../../backup/manifest.ts';
+import { clientTls } from '../../client/tls-options.ts';
+import { formatAddress } from '../../config/parse-address.ts';
+import { isMeridianError } from '../../model/errors.ts';
+import type { BackupRun } from '../../node/backups.ts';
+import { sleep } from '../../runtime/clock.ts';
+import { readClientTls, readClientToken } from '../client-access.ts';
+import { type ClientWords, withClientOptions } from '../client-command.ts';
+import { type Choose, type Command, type CommandContext, install } from '../command.ts';
+import { durationOf } from '../duration-flag.ts';
+import { exitCodes } from '../exit-code.ts';
+import { readConfig, type Words } from '../option-flags.ts';
+import { table } from '../table.ts';
+import type { Terminal } from '../terminal.ts';
+import { showCount } from '../transfer/progress.ts';
+
+interface BackupWords extends ClientWords {
+  readonly to: string;
+  readonly every: string | undefined;
+  readonly keep: string | undefined;
+  readonly whole: boolean;
+  readonly retry: string;
+}
+
+const takeCommand: Command<BackupWords> = {
+  usage: '$0',
+  describe:
+    'Back up a running origin, or an edge that copies everything: what came since the last backup there, or all',
+  build: (parser) =>
+    withClientOptions(parser)
+      .options({
+        to: { type: 'string', demandOption: true, requiresArg: true, describe: 'Folder that holds the backups' },
+        every: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Go on, and take one each time so much has passed; until SIGTERM',
+        },
+        keep: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Remove what no time since then needs, such as 7d; a whole one is taken as often',
+        },
+        whole: { type: 'boolean', default: false, describe: 'Take everything, whatever was backed up before' },
+        retry: {
+          type: 'string',
+          default: '60s',
+          requiresArg: true,
+          describe: 'For how long it is tried again while no node answers',
+        },
+      })
+      .example(
+        '$0 backup --to backups --every 1h --keep 7d',
+        'any hour of the last seven days can be restored',
+      ) as Argv<BackupWords>,
+  run: async (words, context) => {
+    const everyMs = words.every === undefined ? undefined : durationOf('--every', words.every);
+    const keepMs = words.keep === undefined ? undefined : durationOf('--keep', words.keep);
+    const run = await backupRunOf(words, context, keepMs);
+    const { clock, terminal } = context;
+    for (;;) {
+      const begunMs = clock.monotonicMs();
+      try {
+        await takeOne(words, run, keepMs, context);
+      } catch (error) {
+        // A schedule goes on: what keeps one backup from being taken may be over at the next.
+        if (everyMs === undefined || terminal.stopped.aborted || isMeridianError(error, 'FAILED_PRECONDITION'))
+          throw error;
+        terminal.note(String(error instanceof Error ? error.message : error));
+      }
+      if (everyMs === undefined) return exitCodes.done;
+      const restMs = Math.max(0, begunMs + everyMs - clock.monotonicMs());
+      await sleep(clock, restMs, terminal.stopped).catch(() => {});
+      if (terminal.stopped.aborted) return exitCodes.done;
+    }
+  },
+};
+
+async function backupRunOf(
+  words: BackupWords,
+  { clock, random, terminal }: CommandContext,
+  keepMs: number | undefined,
+): Promise<Omit<BackupRun, 'received'>> {
+  const { openBackupTarget } = await import('../../node/backups.ts');
+  const config = await readConfig('client', words as unknown as Words, terminal.environment);
+  const tls = clientTls(await readClientTls(config));
+  return {
+    target: openBackupTarget(words.to),
+    addresses: config.endpoints.map(formatAddress),
+    token: await readClientToken(config),
+    tls,
+    clock,
+    random,
+    signal: terminal.stopped,
+    whole: words.whole,
+    ...(keepMs === undefined ? {} : { chainMsMax: keepMs }),
+    retryMs: durationOf('--retry', words.retry),
+    failed: ({ message }) => terminal.note(`${message}; trying again`),
+  };
+}
+
+async function takeOne(
+  words: BackupWords,
+  run: Omit<BackupRun, 'received'>,
+  keepMs: number | undefined,
+  { clock, terminal }: CommandContext,
+): Promise<void> {
+  const { backUp, prune } = await import('../../node/backups.ts');
+  const progress = await showCount(terminal, 'backup');
+  let records = 0;
+  const received = (more: number) => {
+    records += more;
+    progress.at(records, records);
+  };
+  const manifest = await backUp({ ...run, received }).finally(() => progress.stop());
+  await terminal.write(`${words.json ? JSON.stringify(summaryOf(manifest)) : describe(manifest)}\n`);
+  if (keepMs === undefined) return;
+  for (const id of await prune(run.target, keepMs, clock)) terminal.note(`removed ${id}`);
+}
+
+interface VerifyWords {
+  readonly from: string;
+  readonly json: boolean;
+}
+
+const verifyCommand: Command<VerifyWords> = {
+  usage: 'verify',
+  describe: 'Read every backup in a folder to its end; ends with 1 where one could not be restored',
+  build: (parser) =>
+    parser
+      .options({
+        from: { type: 'string', demandOption: true, requiresArg: true, describe: 'Folder that holds the backups' },
+        json: { type: 'boolean', default: false, describe: 'Print JSON, one backup a line' },
+      })
+      .example('$0 backup verify --from backups', '') as Argv<VerifyWords>,
+  run: async ({ from, json }, { terminal }) => {
+    const { openBackupTarget, verifyBackups } = await import('../../node/backups.ts');
+    const rows: string[][] = [];
+    let isWhole = true;
+    for await (const { manifest, fault } of verifyBackups(openBackupTarget(from))) {
+      isWhole &&= fault === undefined;
+      const summary = summaryOf(manifest);
+      if (json) await terminal.write(`${JSON.stringify({ ...summary, ...(fault === undefined ? {} : { fault }) })}\n`);
+      rows.push([
+        summary.id,
+        summary.taken,
+        summary.base ?? 'whole',
+        `${summary.records}`,
+        `${summary.bytes}`,
+        fault ?? 'ok',
+      ]);
+    }
+    if (rows.length === 0) return failWithNone(from, terminal);
+    if (!json) await terminal.write(table(['backup', 'as of', 'goes on from', 'records', 'bytes', 'state'], rows));
+    return isWhole ? exitCodes.done : exitCodes.failed;
+  },
+};
+
+function failWithNone(from: string, terminal: Terminal) {
+  terminal.note(`${from} holds no backup`);
+  return exitCodes.failed;
+}
+
+function summaryOf({ id, base, takenMs, node, clusterId, records, parts }: Manifest) {
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const taken = new Date(takenMs).toISOString();
+  return { id, ...(base === undefined ? {} : { base }), taken, node, clusterId, records, bytes, files: parts.length };
+}
+
+function describe(manifest: Manifest): string {
+  const { id, base, taken, records, bytes } = summaryOf(manifest);
+  return `${id}: ${base === undefined ? 'whole' : `since ${base}`}, ${records} records in ${bytes} bytes, as of ${taken}`;
+}
+
+/** `backup`, `backup verify`. */
+export function installBackupCommands(parser: Argv, choose: Choose): Argv {
+  return parser.command('backup', 'Back up a running origin; verify backups', (group) =>
+    install(install(group, takeCommand, choose), verifyCommand, choose),
+  );
+}

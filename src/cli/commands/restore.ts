@@ -1,0 +1,67 @@
+import type { Argv } from 'yargs';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit-code.ts';
+import { showCount } from '../transfer/progress.ts';
+import { UsageError } from '../usage-error.ts';
+
+interface RestoreWords {
+  readonly from: string;
+  readonly data: string;
+  readonly at: string | undefined;
+  readonly json: boolean;
+}
+
+export const restoreCommand: Command<RestoreWords> = {
+  usage: 'restore',
+  describe: "Make an origin's data folder from a backup",
+  build: (parser) =>
+    parser
+      .options({
+        from: { type: 'string', demandOption: true, requiresArg: true, describe: 'Folder that holds the backups' },
+        data: {
+          type: 'string',
+          demandOption: true,
+          requiresArg: true,
+          describe: 'Data folder; empty, or not there yet',
+        },
+        at: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'The last backup that was taken by then, such as 2026-11-29T08:00:00Z. Default: the last',
+        },
+        json: { type: 'boolean', default: false, describe: 'Print JSON' },
+      })
+      .example(
+        '$0 restore --from backups --data data/origin',
+        'then start the origin over that folder',
+      ) as Argv<RestoreWords>,
+  run: async ({ from, data, at, json }, { terminal, clock, random }) => {
+    const atMs = at === undefined ? undefined : timeOf(at);
+    const { openBackupTarget, restoreBackup } = await import('../../node/backups.ts');
+    const progress = await showCount(terminal, 'restore');
+    let records = 0;
+    const received = (more: number) => {
+      records += more;
+      progress.at(records, records);
+    };
+    const logger = { log: (_level: string, message: string) => terminal.note(message) };
+    const restored = await restoreBackup({
+      ...{ target: openBackupTarget(from), data, atMs, received },
+      outside: { clock, random, logger },
+    }).finally(() => progress.stop());
+    const taken = new Date(restored.takenMs).toISOString();
+    const { id, clusterId } = restored;
+    const text = json
+      ? JSON.stringify({ id, taken, clusterId, records })
+      : `${id} is restored, as of ${taken}: ${records} records. Start the origin: meridian origin --data ${data}`;
+    await terminal.write(`${text}\n`);
+    return exitCodes.done;
+  },
+};
+
+/** With its zone, so that it means one moment. */
+function timeOf(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(ms)) return ms;
+  throw new UsageError(`--at must be a time with its zone, such as 2026-11-29T08:00:00Z; it is "${text}"`);
+}

@@ -1,0 +1,62 @@
+import { MeridianError } from '../model/errors.ts';
+import type { FeedEvent } from '../model/feed.ts';
+import { everything } from '../model/filter.ts';
+import { copyProgressName, Replica } from '../replication/following/replica.ts';
+import { Ledger } from '../replication/ledger.ts';
+import { readIdentity } from './membership/identity.ts';
+import type { OriginOptions } from './origin-options.ts';
+import { foundOver } from './rebuild.ts';
+
+export interface RestoreOptions extends OriginOptions {
+  /** Of the cluster that the backup was taken of. */
+  readonly clusterId: string;
+  /** What the feed said: all records, and what came later, each up to where it was whole. */
+  readonly events: AsyncIterable<FeedEvent>;
+  /** Told of records that were taken. */
+  readonly received: (records: number) => void;
+}
+
+/**
+ * Fills an empty store with what a backup holds. Records keep their stamps, and the cluster its id. In one act every earlier
+ * member is removed and its logs are sealed at what the backup covers, so that edges and members which have more give it up:
+ * a member that comes back keeps it apart in a file. Afterwards the store is opened as any origin's.
+ * @throws FAILED_PRECONDITION where the store holds anything but a restore that broke off; DATA_LOSS where the backup does
+ */
+export async function restoreStore(options: RestoreOptions): Promise<void> {
+  const { stores, clusterId, events, clock, observer, received } = options;
+  await eraseUnfinished(options);
+  const ledger = await Ledger.open({ ...options, store: stores.store });
+  try {
+    const replica = await Replica.open({ ledger, clock, observer, scope: 'restore', filter: everything });
+    await replica.start();
+    for await (const event of events) {
+      if (event.kind === 'opened' || event.kind === 'echo') continue;
+      await replica.apply(event);
+      if (event.kind === 'changes') received(event.records.length);
+    }
+    if (!replica.hasCaughtUp)
+      throw new MeridianError('DATA_LOSS', 'the backup is not whole', { reason: 'backup-damaged' });
+    await foundOver(ledger, { ...options, clusterId, undoes: true });
+  } finally {
+    await ledger.close();
+  }
+}
+
+/** A restore that broke off has no identity yet, and begins anew. */
+async function eraseUnfinished({ stores, ...options }: RestoreOptions): Promise<void> {
+  const { store } = stores;
+  const identity = await readIdentity(store);
+  const progress = await store.meta(copyProgressName);
+  if (identity === undefined && progress !== undefined) return store.erase();
+  const ledger = await Ledger.open({ ...options, store });
+  const isEmpty = identity === undefined && ledger.state.covered.size === 0;
+  await ledger.close();
+  if (isEmpty) return;
+  throw new MeridianError(
+    'FAILED_PRECONDITION',
+    'a backup is restored into an empty folder, and this one holds records',
+    {
+      reason: 'store-not-empty',
+    },
+  );
+}

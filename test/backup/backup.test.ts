@@ -1,0 +1,302 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Manifest, readManifests, readUnfinished } from '../../src/backup/manifest.ts';
+import { prune } from '../../src/backup/prune.ts';
+import { type TakeOptions, takeBackup } from '../../src/backup/take-backup.ts';
+import { verifyBackups } from '../../src/backup/verify.ts';
+import type { Feed, FeedEvent } from '../../src/model/feed.ts';
+import { emptySession } from '../../src/model/session.ts';
+import { restoreBackup } from '../../src/node/backups.ts';
+import { OriginFolder } from '../../src/node/origin-stores.ts';
+import { silentOriginObserver } from '../../src/origin/observer.ts';
+import { Origin } from '../../src/origin/origin.ts';
+import { originDefaults } from '../../src/origin/origin-options.ts';
+import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+import { aCall, openOrigin } from '../rpc/loopback.ts';
+import { MemoryTarget } from './memory-target.ts';
+
+const neverStopped = new AbortController().signal;
+const outside = { clock: systemClock, random: systemRandom, logger: silentLogger };
+
+describe('a backup of an origin', () => {
+  let origin: Origin;
+  let target: MemoryTarget;
+  let folder: string;
+  let closing: Array<() => Promise<void>>;
+
+  beforeEach(async () => {
+    const opened = await openOrigin();
+    origin = opened.origin;
+    closing = [opened.close];
+    target = new MemoryTarget();
+    folder = await mkdtemp(join(tmpdir(), 'meridian-backup-'));
+    await origin.create('ns');
+  });
+
+  afterEach(async () => {
+    for (const close of closing.reverse()) await close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const take = (more: Partial<TakeOptions> = {}): Promise<Manifest> =>
+    takeBackup({ feed: origin, target, ...outside, signal: neverStopped, whole: false, received: () => {}, ...more });
+
+  const put = (key: string, value: string | Uint8Array, at = origin) =>
+    at.write(
+      { namespace: 'ns', mutations: [{ kind: 'put', key, value: Buffer.from(value) }], session: emptySession },
+      aCall(),
+    );
+
+  const remove = (key: string) =>
+    origin.write({ namespace: 'ns', mutations: [{ kind: 'delete', key }], session: emptySession }, aCall());
+
+  async function restored(atMs?: number): Promise<Origin> {
+    const data = join(folder, `restored-${closing.length}`);
+    await restoreBackup({ target, data, atMs, outside, received: () => {} });
+    const stores = await OriginFolder.open(data);
+    closing.push(() => stores.close());
+    const opened = await Origin.open({
+      ...originDefaults,
+      ...outside,
+      stores,
+      observer: silentReplicationObserver,
+      originObserver: silentOriginObserver,
+      name: 'restored',
+      region: 'here',
+      version: '0.0.0',
+      durability: 'local',
+    });
+    closing.push(() => opened.close());
+    return opened;
+  }
+
+  async function holds(at: Origin): Promise<Record<string, string>> {
+    const { keys } = await at.list({ namespace: 'ns', prefix: '', limit: 1000, session: emptySession }, aCall());
+    const found: Record<string, string> = {};
+    for (const { key } of keys) {
+      const { record } = await at.get({ namespace: 'ns', key, session: emptySession }, aCall());
+      if (record?.kind === 'live') found[key] = `${record.stamp} ${Buffer.from(record.value).toString()}`;
+    }
+    return found;
+  }
+
+  it('is whole the first time, and then holds what came since; each can be restored, versions kept', async () => {
+    await put('a', '1');
+    await put('b', '1');
+    const first = await take();
+    const then = await holds(origin);
+    await put('a', '2');
+    await remove('b');
+    await put('c', '1');
+    const second = await take();
+    const now = await holds(origin);
+    expect([first.base, second.base]).toEqual([undefined, first.id]);
+    expect(second.records).toBe(3);
+    const restoredNow = await restored();
+    expect(await holds(restoredNow)).toEqual(now);
+    expect(restoredNow.clusterId).toBe(origin.clusterId);
+    expect(restoredNow.identity.id).not.toBe(origin.identity.id);
+    expect(await holds(await restored(first.takenMs))).toEqual(then);
+    await put('d', '1', restoredNow);
+    expect(Object.keys(await holds(restoredNow))).toEqual(['a', 'c', 'd']);
+  });
+
+  it('holds values of many messages, and what stands beside a value', async () => {
+    const value = Buffer.alloc(5 * 1024 * 1024, 'x');
+    const mutation = {
+      kind: 'put',
+      key: 'large',
+      value,
+      metadata: '{"a":1}',
+      expiry: { kind: 'in', seconds: 3600 },
+    } as const;
+    await origin.write({ namespace: 'ns', mutations: [mutation], session: emptySession }, aCall());
+    await take();
+    const { record } = await (await restored()).get({ namespace: 'ns', key: 'large', session: emptySession }, aCall());
+    const before = (await origin.get({ namespace: 'ns', key: 'large', session: emptySession }, aCall())).record;
+    expect(record?.kind === 'live' && Buffer.from(record.value).equals(value)).toBe(true);
+    expect({ ...record, value: undefined, position: undefined }).toEqual({
+      ...before,
+      value: undefined,
+      position: undefined,
+    });
+  });
+
+  it('goes on where it broke off, and sends nothing twice that it had written', async () => {
+    const value = Buffer.alloc(1024 * 1024, 'v');
+    for (let i = 0; i < 40; i++) await put(`k${String(i).padStart(2, '0')}`, value);
+    let sent = 0;
+    const breaking: Feed = {
+      async *follow(...args) {
+        for await (const event of origin.follow(...args)) {
+          if (event.kind === 'changes') sent += event.records.length;
+          if (sent > 30) throw new Error('the line is cut');
+          yield event;
+        }
+      },
+    };
+    await expect(take({ feed: breaking })).rejects.toThrow('the line is cut');
+    const [unfinished] = await readUnfinished(target);
+    expect(unfinished?.records).toBeGreaterThan(10);
+    let again = 0;
+    const counting: Feed = {
+      async *follow(...args) {
+        for await (const event of origin.follow(...args)) {
+          if (event.kind === 'changes') again += event.records.length;
+          yield event;
+        }
+      },
+    };
+    const manifest = await take({ feed: counting });
+    expect(manifest.id).toBe(unfinished?.id);
+    expect(again).toBeLessThan(40);
+    expect(await readUnfinished(target)).toEqual([]);
+    expect(Object.keys(await holds(await restored()))).toHaveLength(40);
+  });
+
+  it('is taken anew where the node cannot go on from there', async () => {
+    await put('a', '1');
+    const first = await take();
+    const answers: FeedEvent['kind'][] = [];
+    const resyncing: Feed = {
+      async *follow(open, ...rest) {
+        for await (const event of origin.follow({ ...open, start: { kind: 'resync' } }, ...rest)) {
+          answers.push(event.kind);
+          yield event;
+        }
+      },
+    };
+    await put('b', '1');
+    const second = await take({ feed: resyncing });
+    expect(answers).toContain('resync');
+    expect(second.base).toBeUndefined();
+    expect(second.id).not.toBe(first.id);
+    expect(Object.keys(await holds(await restored()))).toEqual(['a', 'b']);
+  });
+
+  it('is taken whole where that is asked for, where the chain is old, or has grown longer than it', async () => {
+    await put('a', '1');
+    await take();
+    expect((await take({ whole: true })).base).toBeUndefined();
+    expect((await take({ chainMsMax: -1 })).base).toBeUndefined();
+    await put('large', Buffer.from(systemRandom.hex(200_000)));
+    expect((await take()).base).toBeDefined();
+    expect((await take()).base, 'the increments are larger').toBeUndefined();
+  });
+
+  it('refuses a place with backups of another cluster', async () => {
+    await take();
+    const other = await openOrigin();
+    closing.push(other.close);
+    await expect(take({ feed: other.origin })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      details: { reason: 'other-cluster' },
+    });
+    expect(await readManifests(target)).toHaveLength(1);
+  });
+
+  it('says what is damaged, restores nothing of it, and all else', async () => {
+    await put('a', '1');
+    const first = await take();
+    await put('b', '1');
+    const second = await take();
+    const faults = async () => {
+      const found: Array<string | undefined> = [];
+      for await (const { fault } of verifyBackups(target)) found.push(fault);
+      return found;
+    };
+    expect(await faults()).toEqual([undefined, undefined]);
+    const path = `${second.id}/000001.gz`;
+    const good = await target.read(path);
+    const bad = Buffer.from(good);
+    bad[bad.length >> 1] = (bad[bad.length >> 1] ?? 0) ^ 1;
+    target.files.set(path, bad);
+    expect(await faults()).toEqual([undefined, expect.stringContaining('is not what was written')]);
+    await expect(restored()).rejects.toMatchObject({ code: 'DATA_LOSS', details: { reason: 'backup-damaged' } });
+    expect(Object.keys(await holds(await restored(first.takenMs)))).toEqual(['a']);
+    target.files.delete(path);
+    expect(await faults()).toEqual([undefined, expect.stringContaining('is not there')]);
+    target.files.set(path, good);
+    target.files.delete(`${first.id}/000001.gz`);
+    expect(await faults()).toEqual([expect.stringContaining('is not there'), expect.stringContaining(first.id)]);
+  });
+
+  it('keeps what any time within the wanted span needs, and removes the rest', async () => {
+    const day = 86_400_000;
+    const at = (days: number): Partial<TakeOptions> => {
+      const wallMs = () => systemClock.wallMs() + days * day;
+      const clock = {
+        wallMs,
+        monotonicMs: () => systemClock.monotonicMs(),
+        timer: systemClock.timer.bind(systemClock),
+      };
+      const feed: Feed = {
+        async *follow(...args) {
+          for await (const event of origin.follow(...args))
+            yield event.kind === 'opened' ? { ...event, wallMs: wallMs() } : event;
+        },
+      };
+      return { clock, feed };
+    };
+    const taken: Manifest[] = [];
+    for (const [days, whole] of [
+      [-9, true],
+      [-8, false],
+      [-6, true],
+      [-5, false],
+      [-2, false],
+    ] as const) {
+      await put('k', `${days}`);
+      taken.push(await take({ ...at(days), whole }));
+    }
+    const ids = taken.map(({ id }) => id);
+    expect(await prune(target, 7 * day, systemClock), 'the one before the span is needed, with its base').toEqual([]);
+    expect(await prune(target, 5.5 * day, systemClock)).toEqual(ids.slice(0, 2));
+    expect((await readManifests(target)).map(({ id }) => id)).toEqual(ids.slice(2));
+    expect((await target.names()).every((name) => ids.slice(2).some((id) => name.startsWith(id)))).toBe(true);
+  });
+
+  it('is left to a later process that goes on with it', async () => {
+    const value = Buffer.alloc(1024 * 1024, 'v');
+    for (let i = 0; i < 40; i++) await put(`k${String(i).padStart(2, '0')}`, value);
+    let other: Promise<Manifest> | undefined;
+    let stopped = false;
+    const slow: Feed = {
+      async *follow(...args) {
+        for await (const event of origin.follow(...args)) {
+          if (!stopped && (await readUnfinished(target)).length > 0) {
+            stopped = true;
+            other = take();
+            await other;
+          }
+          yield event;
+        }
+      },
+    };
+    await expect(take({ feed: slow })).rejects.toMatchObject({ details: { reason: 'backup-elsewhere' } });
+    expect((await readManifests(target)).map(({ id }) => id)).toEqual([(await other)?.id]);
+    expect(Object.keys(await holds(await restored()))).toHaveLength(40);
+  });
+
+  it('is restored into an empty folder alone; one that broke off begins anew', async () => {
+    await put('a', '1');
+    await take();
+    const data = join(folder, 'twice');
+    const run = (from = target) => restoreBackup({ target: from, data, outside, received: () => {} });
+    const breaking = new MemoryTarget();
+    for (const [name, bytes] of target.files) if (name.endsWith('.json')) breaking.files.set(name, bytes);
+    await expect(run(breaking)).rejects.toMatchObject({ code: 'DATA_LOSS' });
+    await run();
+    await expect(run()).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', details: { reason: 'store-not-empty' } });
+    await expect(
+      restoreBackup({ target, data: join(folder, 'early'), atMs: 1, outside, received: () => {} }),
+    ).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+  });
+});
