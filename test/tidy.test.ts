@@ -19,7 +19,7 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
   origin: { folders: ['model', 'runtime', 'replication', 'access'], types: ['store'] },
   edge: { folders: ['model', 'runtime', 'replication'], types: ['store'] },
   rpc: { folders: ['model', 'runtime'], packages: /^(@grpc\/|grpc-health-check$|protobufjs(\/|$))/ },
-  backup: { folders: ['model', 'runtime', 'replication', 'rpc'] },
+  backup: { folders: ['model', 'runtime', 'replication', 'rpc'], packages: /^aws4fetch$/ },
   http: { folders: ['model', 'runtime'] },
   resp: { folders: ['model', 'runtime'] },
   client: { folders: ['model', 'runtime', 'rpc', 'node'] },

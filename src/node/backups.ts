@@ -2,6 +2,7 @@ import type { BackupTarget } from '../backup/backup-target.ts';
 import { FolderTarget } from '../backup/folder-target.ts';
 import { chainOf, type Manifest, readManifests } from '../backup/manifest.ts';
 import { readEvents } from '../backup/read-backup.ts';
+import { type S3Options, S3Target } from '../backup/s3-target.ts';
 import { type TakeOptions, takeBackup } from '../backup/take-backup.ts';
 import { isMeridianError, MeridianError } from '../model/errors.ts';
 import type { FeedEvent } from '../model/feed.ts';
@@ -22,11 +23,12 @@ import { softwareVersion } from './software-version.ts';
 export { prune } from '../backup/prune.ts';
 export { verifyBackups } from '../backup/verify.ts';
 
-/** @throws INVALID_ARGUMENT where no backups can be kept there */
-export function openBackupTarget(place: string): BackupTarget {
+/** A folder, or `s3://bucket/prefix` with what the environment says. @throws INVALID_ARGUMENT where none can be kept there */
+export function openBackupTarget(place: string, environment: S3Options['environment']): BackupTarget {
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(place) ?? [];
   if (scheme === undefined) return new FolderTarget(place);
-  throw new MeridianError('INVALID_ARGUMENT', `backups are kept in a folder; ${scheme}:// is not known`, {
+  if (scheme === 's3') return new S3Target({ place, environment });
+  throw new MeridianError('INVALID_ARGUMENT', `backups are kept in a folder or in s3://; ${scheme}:// is not known`, {
     reason: 'backup-target',
   });
 }

@@ -8,7 +8,7 @@ import { type TakeOptions, takeBackup } from '../../src/backup/take-backup.ts';
 import { verifyBackups } from '../../src/backup/verify.ts';
 import type { Feed, FeedEvent } from '../../src/model/feed.ts';
 import { emptySession } from '../../src/model/session.ts';
-import { restoreBackup } from '../../src/node/backups.ts';
+import { openBackupTarget, restoreBackup } from '../../src/node/backups.ts';
 import { OriginFolder } from '../../src/node/origin-stores.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { Origin } from '../../src/origin/origin.ts';
@@ -19,6 +19,7 @@ import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { aCall, openOrigin } from '../rpc/loopback.ts';
 import { MemoryTarget } from './memory-target.ts';
+import { S3Server } from './s3-server.ts';
 
 const neverStopped = new AbortController().signal;
 const outside = { clock: systemClock, random: systemRandom, logger: silentLogger };
@@ -125,6 +126,23 @@ describe('a backup of an origin', () => {
       value: undefined,
       position: undefined,
     });
+  });
+
+  it('is kept in a bucket as in a folder', async () => {
+    const server = new S3Server('kept', { id: 'i', secret: 's' });
+    closing.push(() => server.stop());
+    const environment = { AWS_ACCESS_KEY_ID: 'i', AWS_SECRET_ACCESS_KEY: 's', AWS_ENDPOINT_URL: await server.start() };
+    await put('a', '1');
+    for (const place of ['s3://kept/p', join(folder, 'kept')]) {
+      const kept = openBackupTarget(place, environment);
+      await take({ target: kept });
+      await put('b', '1');
+      await take({ target: kept });
+      const data = join(folder, `from-${closing.length}-${place.length}`);
+      const { base } = await restoreBackup({ target: kept, data, outside, received: () => {} });
+      expect(base, place).toBeDefined();
+    }
+    expect(() => openBackupTarget('gs://b', {})).toThrow('gs:// is not known');
   });
 
   it('goes on where it broke off, and sends nothing twice that it had written', async () => {

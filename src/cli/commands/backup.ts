@@ -30,7 +30,12 @@ const takeCommand: Command<BackupWords> = {
   build: (parser) =>
     withClientOptions(parser)
       .options({
-        to: { type: 'string', demandOption: true, requiresArg: true, describe: 'Folder that holds the backups' },
+        to: {
+          type: 'string',
+          demandOption: true,
+          requiresArg: true,
+          describe: 'Where the backups are: a folder, or s3://bucket/prefix',
+        },
         every: {
           type: 'string',
           requiresArg: true,
@@ -85,7 +90,7 @@ async function backupRunOf(
   const config = await readConfig('client', words as unknown as Words, terminal.environment);
   const tls = clientTls(await readClientTls(config));
   return {
-    target: openBackupTarget(words.to),
+    target: openBackupTarget(words.to, terminal.environment),
     addresses: config.endpoints.map(formatAddress),
     token: await readClientToken(config),
     tls,
@@ -129,7 +134,12 @@ const verifyCommand: Command<VerifyWords> = {
   build: (parser) =>
     parser
       .options({
-        from: { type: 'string', demandOption: true, requiresArg: true, describe: 'Folder that holds the backups' },
+        from: {
+          type: 'string',
+          demandOption: true,
+          requiresArg: true,
+          describe: 'Where the backups are: a folder, or s3://bucket/prefix',
+        },
         json: { type: 'boolean', default: false, describe: 'Print JSON, one backup a line' },
       })
       .example('$0 backup verify --from backups', '') as Argv<VerifyWords>,
@@ -137,7 +147,7 @@ const verifyCommand: Command<VerifyWords> = {
     const { openBackupTarget, verifyBackups } = await import('../../node/backups.ts');
     const rows: string[][] = [];
     let isWhole = true;
-    for await (const { manifest, fault } of verifyBackups(openBackupTarget(from))) {
+    for await (const { manifest, fault } of verifyBackups(openBackupTarget(from, terminal.environment))) {
       isWhole &&= fault === undefined;
       const summary = summaryOf(manifest);
       if (json) await terminal.write(`${JSON.stringify({ ...summary, ...(fault === undefined ? {} : { fault }) })}\n`);

@@ -17,7 +17,12 @@ export const restoreCommand: Command<RestoreWords> = {
   build: (parser) =>
     parser
       .options({
-        from: { type: 'string', demandOption: true, requiresArg: true, describe: 'Folder that holds the backups' },
+        from: {
+          type: 'string',
+          demandOption: true,
+          requiresArg: true,
+          describe: 'Where the backups are: a folder, or s3://bucket/prefix',
+        },
         data: {
           type: 'string',
           demandOption: true,
@@ -46,7 +51,7 @@ export const restoreCommand: Command<RestoreWords> = {
     };
     const logger = { log: (_level: string, message: string) => terminal.note(message) };
     const restored = await restoreBackup({
-      ...{ target: openBackupTarget(from), data, atMs, received },
+      ...{ target: openBackupTarget(from, terminal.environment), data, atMs, received },
       outside: { clock, random, logger },
     }).finally(() => progress.stop());
     const taken = new Date(restored.takenMs).toISOString();
