@@ -12,7 +12,7 @@ const attemptsMin = 2;
  * is safe:
  *
  * - a read always;
- * - any write that certainly did nothing there, as there was no connection;
+ * - any write that certainly did nothing there, as there was no connection, or the node stopped before it began the write;
  * - a write with a condition that its own success makes false (`isRepeatable`): it cannot be applied twice. Where the
  *   repetition finds the condition not met, the first attempt may be why, and the failure says that nobody knows;
  * - no other write, not even the same put again: between both attempts another client may have written, and read its
@@ -90,6 +90,9 @@ function outcomeUnknown({ message, details }: MeridianError, cause: unknown): Me
   );
 }
 
+/** Reasons of UNAVAILABLE of which nothing has come at the node. */
+const didNothing = new Set(['not-connected', 'drained']);
+
 function neverSent(error: unknown): boolean {
-  return isMeridianError(error, 'UNAVAILABLE') && error.details.reason === 'not-connected';
+  return isMeridianError(error, 'UNAVAILABLE') && didNothing.has(error.details.reason);
 }

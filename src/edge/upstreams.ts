@@ -210,7 +210,8 @@ function speaksOfUpstream(error: unknown): boolean {
   return isMeridianError(error, 'UNAVAILABLE') && !ofTheCall.has(error.details.reason);
 }
 
-/** There was no connection to send the call over. */
+/** There was no connection to send the call over, or who got it stopped before it began. */
 function neverLeft(error: unknown): boolean {
-  return isMeridianError(error, 'UNAVAILABLE') && error.details.reason === 'not-connected';
+  const { reason } = isMeridianError(error, 'UNAVAILABLE') ? error.details : {};
+  return reason === 'not-connected' || reason === 'drained';
 }

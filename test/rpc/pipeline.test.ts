@@ -108,6 +108,34 @@ async function cuttable(address: string) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
+describe('a node that stops', () => {
+  it('answers what it has begun, begins nothing more, and says so', async () => {
+    let answer = (): void => {};
+    const begun: string[] = [];
+    const { pipeline, server } = await pipelineTo({
+      write: async ({ mutations }) => {
+        begun.push(mutations[0]?.key ?? '');
+        await new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+        return written;
+      },
+    });
+    const write = (key: string) => pipeline.write(put(key), { kind: 'put', key, value: Buffer.from('v') }, aCall());
+    const first = write('first');
+    await expect.poll(() => begun).toEqual(['first']);
+    const stopped = server.stop(20_000);
+    const late = write('late').catch((error: unknown) => error);
+    await turn();
+    answer();
+    expect(await first).toMatchObject({ durability: 'local' });
+    await stopped;
+    const { details } = (await late) as MeridianError;
+    expect(['drained', 'not-connected']).toContain(details.reason);
+    expect(begun).toEqual(['first']);
+  });
+});
+
 describe('operations of one turn', () => {
   it('travel in one message, and their hits in one message back', async () => {
     let messagesBack = 0;

@@ -14,6 +14,8 @@ export interface Timing {
   readonly observer: RpcObserver;
   /** Those that end by themselves. */
   readonly calls: CallsUnderWay;
+  /** Aborted when the node begins to stop: from then on streams of calls begin none. */
+  readonly draining: AbortSignal;
   /** Aborted when streams that do not are to end, with what their callers are told. */
   readonly stopping: AbortSignal;
   /** The node as the caller may use it. @throws as `Entrance.enter` */

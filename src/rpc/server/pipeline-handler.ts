@@ -96,6 +96,7 @@ class PipelineStream {
   readonly #running: RunningOperations;
   readonly #terms: TermsReader;
   #ended: (() => void) | undefined;
+  #onDraining: (() => void) | undefined;
   /** Ends the stream with an error. */
   #refuse: ((error: MeridianError) => void) | undefined;
 
@@ -116,14 +117,23 @@ class PipelineStream {
     });
   }
 
-  /** Ends once the caller has ended its side and everything is answered. @throws the signal's reason, and what ends a stream */
+  /**
+   * Ends once the caller has ended its side, or the node drains, and everything that has begun is answered.
+   * @throws UNAVAILABLE (`drained`); the signal's reason, and what ends a stream
+   */
   async serve(): Promise<void> {
     try {
       await this.#messages();
       await this.#settled(() => this.#running.size === 0 && this.#sender.isEmpty);
+      if (this.#drains) throw drained();
     } finally {
       this.#stop();
     }
+  }
+
+  /** The node stops: what has not begun by now never does. */
+  get #drains(): boolean {
+    return this.#options.draining.aborted;
   }
 
   /** Takes message after message. By events, as a loop would cost each message some promises. */
@@ -131,7 +141,15 @@ class PipelineStream {
     const served = this.#served;
     return new Promise((resolve, reject) => {
       this.#refuse = reject;
+      if (this.#drains) return resolve();
+      this.#onDraining = () => {
+        // The stop waits until what is answered has left.
+        this.#ended ??= this.#options.calls.begin();
+        resolve();
+      };
+      this.#options.draining.addEventListener('abort', this.#onDraining, { once: true });
       const take = (message: Buffer): void => {
+        if (this.#drains) return;
         try {
           const waiting = this.#take(readable(message));
           if (waiting === undefined) return;
@@ -180,6 +198,7 @@ class PipelineStream {
 
   async #beginRest(from: number, request: Taken): Promise<void> {
     for (let begun = from; begun < request.operations.length; begun = this.#beginFrom(begun, request)) {
+      if (this.#drains) return;
       await this.#settled(() => this.#mayBegin);
     }
   }
@@ -190,7 +209,7 @@ class PipelineStream {
     for (; begun < operations.length; begun++) {
       const operation = operations[begun];
       if (!this.#mayBegin) this.#sender.flush();
-      if (!this.#mayBegin || operation === undefined) break;
+      if (!this.#mayBegin || operation === undefined || this.#drains) break;
       this.#begin(operation, terms[operation.terms], held);
     }
     this.#sender.flush();
@@ -270,7 +289,7 @@ class PipelineStream {
   }
 
   #answered(): void {
-    if (this.#running.size === 0) {
+    if (this.#running.size === 0 && !this.#drains) {
       this.#ended?.();
       this.#ended = undefined;
     }
@@ -297,6 +316,7 @@ class PipelineStream {
   #stop(): void {
     this.#running.stop(new MeridianError('CANCELLED', 'the stream is over', { reason: 'cancelled' }));
     this.#sender.stop();
+    if (this.#onDraining !== undefined) this.#options.draining.removeEventListener('abort', this.#onDraining);
     this.#ended?.();
     this.#ended = undefined;
   }
@@ -304,6 +324,12 @@ class PipelineStream {
 
 function requestOf({ namespace, session, read }: ReadTerms, key: string): GetRequest {
   return { namespace, key, session, ...read };
+}
+
+function drained(): MeridianError {
+  return new MeridianError('UNAVAILABLE', 'the node is stopping, and has answered what it had begun', {
+    reason: 'drained',
+  });
 }
 
 function tooManyOperations(seen: number): MeridianError {

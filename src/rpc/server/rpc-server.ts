@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ServerOptions, ServiceDefinition } from '@grpc/grpc-js';
 import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
@@ -27,7 +28,7 @@ import { strictService } from './strict-requests.ts';
 import { UploadGuard } from './upload-guard.ts';
 import { watchHandlers } from './watch-handler.ts';
 
-export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 'stopping' | 'enter'> {
+export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 'draining' | 'stopping' | 'enter'> {
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
   readonly upstream: Upstream;
@@ -85,6 +86,7 @@ export class RpcServer {
   readonly #uploads: UploadGuard;
   readonly #health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, 'NOT_SERVING'])));
   readonly #calls = new CallsUnderWay();
+  readonly #draining = new AbortController();
   readonly #stopping = new AbortController();
   #timer: Timer | undefined;
   #stopped = false;
@@ -95,9 +97,11 @@ export class RpcServer {
       ...options,
       observer: options.observer ?? silentRpcObserver,
       calls: this.#calls,
+      draining: this.#draining.signal,
       stopping: this.#stopping.signal,
       enter: (served) => entrance.enter(callerOf(served)),
     };
+    setMaxListeners(0, this.#draining.signal);
     this.#options = options;
     this.#server = new Server(serverOptions);
     this.#uploads = uploadGuard(options);
@@ -159,6 +163,7 @@ export class RpcServer {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#tellHealth('NOT_SERVING');
+    this.#draining.abort();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     await this.#within(drainMs, (late) => this.#calls.ended(late));
     this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));

@@ -1,6 +1,6 @@
 import type { handleUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
-import { toMeridianError } from '../../model/errors.ts';
+import { isMeridianError, toMeridianError } from '../../model/errors.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { withEither } from '../../runtime/with-either.ts';
 import { toStatus } from '../status.ts';
@@ -57,7 +57,14 @@ export function stream(timing: Timing, served: ServedStream, run: () => Promise<
 export function endlessStream(timing: Timing, served: ServedStream, run: (signal: AbortSignal) => Promise<void>): void {
   const { stopping } = timing;
   const orStopping = () => {
-    return withEither([signalOf(served), stopping], run).finally(() => stopping.throwIfAborted());
+    return withEither([signalOf(served), stopping], run).then(
+      () => stopping.throwIfAborted(),
+      (error: unknown) => {
+        // A stream that has come to its end before says so itself.
+        if (!isMeridianError(error) || error.details.reason !== 'drained') stopping.throwIfAborted();
+        throw error;
+      },
+    );
   };
   streamUntil(served, orStopping, measured(timing, served));
 }
