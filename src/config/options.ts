@@ -268,7 +268,7 @@ export const options = {
     targets: nodes,
     default: '256MiB',
     group: 'Reads',
-    help: 'Memory for records that are read again and again: of an edge’s cache and copy (half each, where it has both), or of an origin. More makes more reads hot.',
+    help: 'Memory for records that are read again and again: of an edge’s cache and copy (half each, where it has both), or of an origin. The store has a quarter as much for its blocks besides, up to 64MiB. More makes more reads hot.',
   },
   cacheDiskBytes: {
     flag: 'cache-disk',

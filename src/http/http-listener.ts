@@ -47,9 +47,10 @@ const bounds = {
   idleMsMin: 1000,
   /** Connections that the system keeps until they are accepted; it may allow less. */
   backlogMax: 4096,
-  /** Requests of one connection that wait for the one before; and of all, before the first to have more is cut. */
+  /** Requests of one connection that wait for the one before. */
   waitingPerConnectionMax: 16,
-  waitingMax: 64 * 1024,
+  /** Of all, for each connection that there may be, before the first to have more than the above is cut; each takes some KB. */
+  waitingForEachConnection: 8,
   requestsASocketMax: 100_000,
   /** For an answer that is ready when an exchange's time is over to reach its client, or for a refused one to hang up. */
   lingerMs: 1000,
@@ -60,7 +61,7 @@ export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #server: Server;
   readonly #connections: Connections;
-  readonly #turns = new Turns(bounds);
+  readonly #turns: Turns;
   /** Each exchange under way, and what ends it early. */
   readonly #underWay = new Map<ServerResponse, Exchange>();
 
@@ -81,6 +82,8 @@ export class HttpListener {
     const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax: perAddressMax = connectionsMax } =
       options;
     this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, options.clock);
+    const { waitingPerConnectionMax, waitingForEachConnection } = bounds;
+    this.#turns = new Turns({ waitingPerConnectionMax, waitingMax: waitingForEachConnection * connectionsMax });
     this.#server.maxRequestsPerSocket = bounds.requestsASocketMax;
     if (options.tls !== undefined) {
       // A handshake that does not end is no connection yet, but a descriptor.
@@ -206,7 +209,7 @@ export class HttpListener {
       late.cancel();
       this.#underWay.delete(response);
       const statusCode = isTaken ? response.statusCode : 0;
-      if (statusCode === 0) exchange.end(clientGone());
+      if (statusCode === 0) exchange.end(clientGone);
       observer.answered(exchange.surface, statusCode, clock.monotonicMs() - exchange.beganMs);
     });
   }
@@ -275,9 +278,8 @@ function isOut({ writableEnded, socket }: ServerResponse): boolean {
   return writableEnded && socket !== null && socket.writableLength === 0 && !socket.destroyed;
 }
 
-function clientGone(): MeridianError {
-  return new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' });
-}
+/** One for all: an error's stack would keep the response, and all that waited behind it, for as long as the error. */
+const clientGone = new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' });
 
 /** What follows the authority of `http://host/path`, as clients of proxies write it. */
 function originForm(url: string): string {

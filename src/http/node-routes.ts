@@ -5,6 +5,7 @@ import type { Entrance } from '../model/entrance.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import { statusJson } from '../model/status-json.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { callerOf } from './caller-of.ts';
 import { Scrapes } from './scrapes.ts';
 import { sendJson, sendText } from './send.ts';
@@ -69,9 +70,9 @@ export class NodeRoutes implements HttpSurface {
     await route({ request, response, call });
   }
 
-  /** As the caller may see it. @throws UNAUTHENTICATED, PERMISSION_DENIED */
+  /** As the caller may see it. Who is gone is not kept until it is told. @throws UNAUTHENTICATED, PERMISSION_DENIED */
   async #status({ request, call }: Asked): Promise<NodeStatus> {
-    return this.#report.entrance.enter(callerOf(request)).status(call);
+    return untilAborted(this.#report.entrance.enter(callerOf(request)).status(call), call.signal);
   }
 
   async #metrics(asked: Asked): Promise<void> {
@@ -79,7 +80,7 @@ export class NodeRoutes implements HttpSurface {
     await this.#status(asked).catch((error: unknown) => {
       if (isRefusal(error)) throw error;
     });
-    const { contentType, text } = await this.#scrapes.get();
+    const { contentType, text } = await untilAborted(this.#scrapes.get(), asked.call.signal);
     asked.response.setHeader('content-type', contentType);
     asked.response.end(text);
   }

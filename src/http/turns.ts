@@ -39,7 +39,10 @@ export class Turns {
     if (line.waiting.length >= waitingPerConnectionMax) {
       if (this.#waiting >= waitingMax) return false;
       line.isPaused = true;
-      socket.pause();
+      // Node reads on at the end of each request that it has parsed, so not before it is through with what it has read.
+      queueMicrotask(() => {
+        if (line.isPaused) socket.pause();
+      });
     }
     line.waiting.push(run);
     this.#waiting++;

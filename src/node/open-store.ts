@@ -1,6 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMeridianError } from '../model/errors.ts';
+import { type LevelOptions, levelDefaults } from '../store/level/level-options.ts';
 import { openLevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Closing } from './closing.ts';
@@ -15,6 +16,8 @@ export interface VerifiedOptions {
   readonly diskReserveBytes: number;
   /** Bytes a second; 0 = never. */
   readonly scrubRateBytes: number;
+  /** Bytes of hot records in memory, beside which the store has memory of its own. Default: 256 MiB. */
+  readonly cacheMemoryBytes?: number;
 }
 
 export interface NodeStoreOptions extends VerifiedOptions {
@@ -34,7 +37,8 @@ export interface OpenStore {
 export async function openVerified(directory: string, options: VerifiedOptions): Promise<OpenStore> {
   const { outside, name, acceptLoss, diskReserveBytes, scrubRateBytes } = options;
   const { clock, logger } = outside;
-  const store = await openLevelStore(directory, { acceptLoss, reserveBytes: diskReserveBytes });
+  const memory = storeMemory(options.cacheMemoryBytes ?? defaultCacheMemoryBytes);
+  const store = await openLevelStore(directory, { acceptLoss, reserveBytes: diskReserveBytes, ...memory });
   const { damagedRecords, absenceUncertain, acceptedLoss } = store.condition();
   if (acceptedLoss > 0) {
     logger.log('error', 'acknowledged commits are missing, which was accepted', { store: name, commits: acceptedLoss });
@@ -51,6 +55,18 @@ export async function openVerified(directory: string, options: VerifiedOptions):
       await scrubbed;
       await store.close();
     },
+  };
+}
+
+const mebibyte = 1024 * 1024;
+const defaultCacheMemoryBytes = 256 * mebibyte;
+
+/** A small node has a small store: a quarter as much for its blocks, and a sixteenth for a log, within bounds. */
+function storeMemory(cacheMemoryBytes: number): Required<Pick<LevelOptions, 'cacheBytes' | 'writeBufferBytes'>> {
+  const { cacheBytes, writeBufferBytes } = levelDefaults;
+  return {
+    cacheBytes: Math.min(cacheBytes, Math.max(mebibyte, cacheMemoryBytes / 4)),
+    writeBufferBytes: Math.min(writeBufferBytes, Math.max(2 * mebibyte, cacheMemoryBytes / 16)),
   };
 }
 
