@@ -1,11 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Caller, Entrance } from '../model/entrance.ts';
+import type { Caller, CallerCertificate, Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
+import type { CertificateRights } from '../model/token.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Audit } from './audit.ts';
+import { rightsOfCertificate } from './certificate-names.ts';
 import { Failures } from './failures.ts';
-import { adminGrant, anonymous, type Grant, type TokenSource, tokenGrant } from './grant.ts';
+import { adminGrant, anonymous, certificateGrant, type Grant, type TokenSource, tokenGrant } from './grant.ts';
 import { GrantWatch } from './grant-watch.ts';
 import { Guarded, GuardedPeer } from './guarded.ts';
 import { TokenRates } from './token-rates.ts';
@@ -19,6 +21,8 @@ export interface GateOptions {
   readonly adminHash: () => string | undefined;
   /** False = whoever comes may do everything, and is only told of. Default true. */
   readonly asksForTokens?: boolean;
+  /** What names of certificates permit to whoever brings no token. Default: nothing. */
+  readonly certificates?: readonly CertificateRights[];
   /** Who is told of what was done. Default: nobody. */
   readonly audit?: Audit | undefined;
 }
@@ -43,16 +47,20 @@ export class Gate implements Entrance {
     this.#rates = new TokenRates(options.clock);
   }
 
-  enter({ authorization, address }: Caller): Upstream {
+  enter(caller: Caller): Upstream {
+    const { address } = caller;
     const { upstream, source, audit, asksForTokens = true } = this.#options;
-    const grant = asksForTokens ? this.#grantOf(authorization, address) : anonymous;
+    const grant = asksForTokens ? this.#grantOf(caller) : anonymous;
     grant.scope();
     const guard = { upstream, grant, source, watch: this.#watch, rates: this.#rates, audit, address };
     return 'report' in upstream ? new GuardedPeer({ ...guard, upstream }) : new Guarded(guard);
   }
 
-  #grantOf(authorization: string | undefined, address: string): Grant {
+  #grantOf({ authorization, address, certificate = () => undefined }: Caller): Grant {
     const { source, clock, adminHash } = this.#options;
+    const { certificates = [] } = this.#options;
+    const presented = authorization === undefined && certificates.length > 0 ? certificate() : undefined;
+    if (presented !== undefined) return this.#grantOfCertificate(presented);
     const text = bearerOf(authorization);
     if (text === undefined) {
       const message = 'this node asks for a token: authorization: Bearer TOKEN';
@@ -68,6 +76,14 @@ export class Gate implements Entrance {
     // It may be valid, and whoever brings it is not to be told that it is not.
     if (id !== undefined && !source.knowsTokens()) throw notYet();
     throw this.#refused(address);
+  }
+
+  #grantOfCertificate(presented: CallerCertificate): Grant {
+    const { certificates = [], clock } = this.#options;
+    const rights = rightsOfCertificate(certificates, presented);
+    if (rights !== undefined) return certificateGrant(rights, presented, clock);
+    const message = `this node asks for a token, or for a certificate of a name it knows; yours is of ${presented.names.join(', ')}`;
+    throw new MeridianError('UNAUTHENTICATED', message, { reason: 'certificate-not-known' });
   }
 
   #refused(address: string): MeridianError {

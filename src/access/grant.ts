@@ -1,6 +1,7 @@
+import type { CallerCertificate } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
-import { rights, type StoredToken, type TokenLimits, type TokenScope } from '../model/token.ts';
+import { type CertificateRights, rights, type StoredToken, type TokenLimits, type TokenScope } from '../model/token.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** What a node's own registry knows, at once and without asking anybody. */
@@ -15,12 +16,16 @@ export interface TokenSource {
 
 /** Who a caller proved to be, for as long as that holds. */
 export interface Grant {
-  /** For messages and the audit log. */
+  /** For the audit log. */
   readonly name: string;
+  /** For messages: `the token app`. */
+  readonly label: string;
   /** Whose limits are shared. */
   readonly id: string;
-  /** What another node can check itself, where this one passes a request on. Unset = nothing that could be passed on. */
+  /** What another node can check itself, where this one passes a request on. */
   readonly credential?: string;
+  /** Who he is was proven to this node alone: it may ask nobody else in his name. */
+  readonly isProvenHere?: true;
   readonly limits?: TokenLimits | undefined;
   /** What he may do now. @throws UNAUTHENTICATED once it was revoked or has expired */
   scope(): TokenScope;
@@ -29,12 +34,13 @@ export interface Grant {
 const everything: TokenScope = { namespace: '*', prefix: '', rights };
 
 /** Whoever comes, where no tokens are asked for. */
-export const anonymous: Grant = { name: 'anonymous', id: 'anonymous', scope: () => everything };
+export const anonymous: Grant = { name: 'anonymous', label: 'whoever comes', id: 'anonymous', scope: () => everything };
 
 /** The administrator of the node's own file: everything, until the file names another text. */
 export function adminGrant(text: string, stillHolds: () => boolean): Grant {
   return {
     name: 'admin',
+    label: "the administrator's token",
     id: 'admin',
     credential: text,
     scope: () => {
@@ -48,6 +54,7 @@ export function adminGrant(text: string, stillHolds: () => boolean): Grant {
 export function tokenGrant(token: StoredToken, text: string, source: TokenSource, clock: Clock): Grant {
   return {
     name: token.name,
+    label: `the token ${token.name}`,
     id: token.id,
     credential: text,
     limits: token.limits,
@@ -57,6 +64,24 @@ export function tokenGrant(token: StoredToken, text: string, source: TokenSource
       if (known === undefined || known.hash !== token.hash) throw ended('was revoked');
       if (known.expiresMs !== undefined && known.expiresMs <= clock.wallMs()) throw ended('has expired');
       return known;
+    },
+  };
+}
+
+/** Whoever has a certificate of this name, for as long as that is valid: a connection may outlast it. */
+export function certificateGrant(
+  { name, scope }: CertificateRights,
+  { validToMs }: CallerCertificate,
+  clock: Pick<Clock, 'wallMs'>,
+): Grant {
+  return {
+    name,
+    label: `the certificate of ${name}`,
+    id: `certificate:${name}`,
+    isProvenHere: true,
+    scope: () => {
+      if (validToMs > clock.wallMs()) return scope;
+      throw new MeridianError('UNAUTHENTICATED', 'the certificate has expired', { reason: 'token-ended' });
     },
   };
 }

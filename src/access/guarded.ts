@@ -248,7 +248,8 @@ export class Guarded implements Upstream {
   }
 
   #passedOn(call: Call): Call {
-    const { credential } = this.#grant;
+    const { credential, isProvenHere } = this.#grant;
+    if (isProvenHere) return { ...call, isProvenHere };
     return credential === undefined ? call : { ...call, credential };
   }
 }

@@ -161,7 +161,7 @@ export class Permissions {
     const scope = this.#grant.scope();
     if (any.some((right) => scope.rights.includes(right))) return scope;
     const [right] = any;
-    throw new MeridianError('PERMISSION_DENIED', `the token ${this.#grant.name} has no right to ${right}`, {
+    throw new MeridianError('PERMISSION_DENIED', `${this.#grant.label} has no right to ${right}`, {
       reason: 'right-missing',
     });
   }
@@ -192,7 +192,7 @@ export class Permissions {
   }
 
   #outside([right]: readonly Right[], what: string): MeridianError {
-    return new MeridianError('PERMISSION_DENIED', `the token ${this.#grant.name} may not ${right} ${what}`, {
+    return new MeridianError('PERMISSION_DENIED', `${this.#grant.label} may not ${right} ${what}`, {
       reason: 'out-of-scope',
     });
   }

@@ -1,4 +1,5 @@
 import type { ValueMode } from '../model/feed.ts';
+import type { CertificateRights } from '../model/token.ts';
 
 /** Who an option configures: a node of either role, or the command line as a client. */
 export type Target = (typeof targets)[number];
@@ -22,6 +23,7 @@ export interface KindValues {
   readonly values: ValueMode;
   readonly range: TitledRange;
   readonly database: MappedDatabase;
+  readonly certificate: CertificateRights;
 }
 
 export type Kind = keyof KindValues;

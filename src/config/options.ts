@@ -359,6 +359,15 @@ export const options = {
     group: 'Access',
     help: 'The same as a text, where no file is given. A flag can be seen in the list of processes: prefer the variable.',
   },
+  certificateRights: {
+    flag: 'certificate-rights',
+    kind: 'certificate',
+    list: true,
+    targets: nodes,
+    default: '',
+    group: 'Access',
+    help: 'Who needs no token: names of certificates of --tls-client-ca, and what each permits, such as edge-*.example.org=replicate. The first that matches counts. With any, every port asks for a token or such a certificate.',
+  },
   auditLog: {
     flag: 'audit-log',
     kind: 'path',

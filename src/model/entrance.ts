@@ -6,6 +6,16 @@ export interface Caller {
   readonly authorization?: string | undefined;
   /** The remote address, without the port; failures are counted by it. */
   readonly address: string;
+  /** What he proved with the certificate of his connection; looked at where there is no token. Default: nothing. */
+  readonly certificate?: () => CallerCertificate | undefined;
+}
+
+/** A certificate that a CA of the node's choice vouches for. */
+export interface CallerCertificate {
+  /** Of its subject, each as good as the other. */
+  readonly names: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly validToMs: number;
 }
 
 /** Where every request of every port comes in: who its caller is decides what it is served with. */

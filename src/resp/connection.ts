@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { limits } from '../model/limits.ts';
 import type { Timer } from '../runtime/clock.ts';
+import { peerCertificateOf } from '../runtime/peer-certificate.ts';
 import { Client, type ClientParts } from './client.ts';
 import type { CommandSpec } from './commands/command.ts';
 import { findCommand, nameOf } from './commands/find-command.ts';
@@ -89,8 +90,8 @@ export class Connection {
     const quit = () => {
       this.#isEnding = true;
     };
-    const address = socket.remoteAddress ?? '';
-    this.client = new Client(parts, { push: (reply) => this.#push(reply), quit, caller: socket, address }, id);
+    const side = { address: socket.remoteAddress ?? '', certificate: () => peerCertificateOf(socket) };
+    this.client = new Client(parts, { push: (reply) => this.#push(reply), quit, caller: socket, side }, id);
     socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#receive(bytes));
     socket.on('drain', () => {

@@ -9,6 +9,7 @@ import type { Caller } from '../../model/entrance.ts';
 import type { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Connected, Connections } from '../../runtime/connections.ts';
+import { peerCertificateOf } from '../../runtime/peer-certificate.ts';
 import { tlsBounds } from '../../runtime/tls.ts';
 import { connectionWindowBytes, streamWindowBytes } from '../proto.ts';
 import { FairStarts } from './fair-starts.ts';
@@ -80,9 +81,7 @@ export class SessionGuard {
         for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
         // After the library's own listeners, so that it finds the stream as it expects it.
         const { uploads, refusal } = this.#options;
-        const { authorization } = headers;
-        const address = stream.session?.socket?.remoteAddress ?? '';
-        uploads.watch(stream, String(headers[':path']), () => refusal({ authorization, address }));
+        uploads.watch(stream, String(headers[':path']), () => refusal(callerOf(stream, headers)));
         if (this.#options.isUnary(String(headers[':path']))) this.#cutUnread(stream);
       };
       const { session: caller } = stream;
@@ -147,6 +146,11 @@ export class SessionGuard {
     this.#options.rejected(reason);
     refuseStream(stream, exhausted(message, reason, limit), this.#options.clock);
   }
+}
+
+function callerOf({ session }: ServerHttp2Stream, { authorization }: IncomingHttpHeaders): Caller {
+  const { socket } = session ?? {};
+  return { authorization, address: socket?.remoteAddress ?? '', certificate: () => peerCertificateOf(socket) };
 }
 
 function isHealth(headers: IncomingHttpHeaders): boolean {
