@@ -1,15 +1,16 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Caller, CallerCertificate, Entrance } from '../model/entrance.ts';
+import type { Caller, CallerCertificate, CallerConnection, Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { CertificateRights } from '../model/token.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Audit } from './audit.ts';
 import { rightsOfCertificate } from './certificate-names.ts';
-import { Failures } from './failures.ts';
+import { Failures, networkOf } from './failures.ts';
 import { adminGrant, anonymous, certificateGrant, type Grant, type TokenSource, tokenGrant } from './grant.ts';
 import { GrantWatch } from './grant-watch.ts';
 import { Guarded, GuardedPeer } from './guarded.ts';
+import { TokenConnections } from './token-connections.ts';
 import { TokenRates } from './token-rates.ts';
 import { hashOfToken, tokenIdOf } from './token-text.ts';
 
@@ -39,6 +40,7 @@ export class Gate implements Entrance {
   readonly #failures: Failures;
   readonly #watch: GrantWatch;
   readonly #rates: TokenRates;
+  readonly #connections = new TokenConnections();
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -48,12 +50,18 @@ export class Gate implements Entrance {
   }
 
   enter(caller: Caller): Upstream {
-    const { address } = caller;
+    const { address, connection } = caller;
     const { upstream, source, audit, asksForTokens = true } = this.#options;
     const grant = asksForTokens ? this.#grantOf(caller) : anonymous;
     grant.scope();
+    if (asksForTokens && connection !== undefined) this.#connections.use(connection, grant);
     const guard = { upstream, grant, source, watch: this.#watch, rates: this.#rates, audit, address };
     return 'report' in upstream ? new GuardedPeer({ ...guard, upstream }) : new Guarded(guard);
+  }
+
+  shareOf(connection: CallerConnection, address: string): object | string {
+    if (this.#options.asksForTokens === false) return connection;
+    return this.#connections.latestOn(connection) ?? `address ${networkOf(address)}`;
   }
 
   #grantOf({ authorization, address, certificate = () => undefined }: Caller): Grant {

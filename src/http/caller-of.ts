@@ -5,5 +5,10 @@ import { peerCertificateOf } from '../runtime/peer-certificate.ts';
 /** What a request says of its caller. */
 export function callerOf({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): Caller {
   const { authorization } = headers;
-  return { authorization, address: socket.remoteAddress ?? '', certificate: () => peerCertificateOf(socket) };
+  return {
+    authorization,
+    address: socket.remoteAddress ?? '',
+    certificate: () => peerCertificateOf(socket),
+    connection: socket,
+  };
 }

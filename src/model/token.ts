@@ -35,6 +35,8 @@ export interface TokenLimits {
   readonly bytesPerSecond?: number;
   /** Watches and feeds at once. */
   readonly streamsMax?: number;
+  /** Connections on which it was used, to all listeners together. */
+  readonly connectionsMax?: number;
 }
 
 /** A token as administrators see it: all but its secret. */

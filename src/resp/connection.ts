@@ -90,7 +90,11 @@ export class Connection {
     const quit = () => {
       this.#isEnding = true;
     };
-    const side = { address: socket.remoteAddress ?? '', certificate: () => peerCertificateOf(socket) };
+    const side = {
+      address: socket.remoteAddress ?? '',
+      certificate: () => peerCertificateOf(socket),
+      connection: socket,
+    };
     this.client = new Client(parts, { push: (reply) => this.#push(reply), quit, caller: socket, side }, id);
     socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#receive(bytes));

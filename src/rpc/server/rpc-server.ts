@@ -96,7 +96,7 @@ export class RpcServer {
       observer: options.observer ?? silentRpcObserver,
       calls: this.#calls,
       stopping: this.#stopping.signal,
-      enter: (served) => entrance.enter(callerOf(served)),
+      enter: (served) => entrance.enter({ ...callerOf(served), connection: guard.connectionOf(served.getPeer()) }),
     };
     this.#options = options;
     this.#server = new Server(serverOptions);
@@ -206,6 +206,7 @@ function sessionGuard(
   return new SessionGuard({
     ...{ clock, uploads, connectionsMax, connectionsPerAddressMax, callsMax },
     isUnary: (path) => unary.has(path),
+    shareOf: (connection, address) => options.entrance.shareOf(connection, address),
     idleMs: options.requestTimeoutMs,
     refusal: (caller) => {
       try {

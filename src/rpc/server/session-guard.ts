@@ -5,14 +5,14 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Caller } from '../../model/entrance.ts';
+import type { Caller, Entrance } from '../../model/entrance.ts';
 import type { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Connected, Connections } from '../../runtime/connections.ts';
+import { FairStarts } from '../../runtime/fair-starts.ts';
 import { peerCertificateOf } from '../../runtime/peer-certificate.ts';
 import { tlsBounds } from '../../runtime/tls.ts';
 import { connectionWindowBytes, streamWindowBytes } from '../proto.ts';
-import { FairStarts } from './fair-starts.ts';
 import { exhausted, refuseStream, type StreamHandler } from './refuse-stream.ts';
 import type { UploadGuard } from './upload-guard.ts';
 
@@ -29,6 +29,8 @@ export interface SessionGuardOptions {
   readonly isUnary: (path: string) => boolean;
   /** Milliseconds for which an answer of theirs may stand still: their caller may have set no deadline. */
   readonly idleMs: number;
+  /** Among whom the beginning of calls is shared out. */
+  readonly shareOf: Entrance['shareOf'];
   /** Why a caller gets no room for a large request, where he does not. */
   readonly refusal: (caller: Caller) => MeridianError | undefined;
   /** A connection was hung up on, or a call refused before its handler. */
@@ -57,6 +59,7 @@ export class SessionGuard {
   readonly #options: SessionGuardOptions;
   readonly #connections: Connections;
   readonly #sessions = new Map<ServerHttp2Session, Session>();
+  readonly #byPeer = new Map<string, ServerHttp2Session>();
   readonly #starts: FairStarts;
   #streams = 0;
 
@@ -65,6 +68,11 @@ export class SessionGuard {
     this.#starts = new FairStarts(options.clock);
     const { connectionsMax, connectionsPerAddressMax: perAddressMax, clock } = options;
     this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, clock);
+  }
+
+  /** The connection of whoever has this address and port. */
+  connectionOf(peer: string): ServerHttp2Session | undefined {
+    return this.#byPeer.get(peer);
   }
 
   watch(http2: Http2Server): void {
@@ -84,9 +92,13 @@ export class SessionGuard {
         uploads.watch(stream, String(headers[':path']), () => refusal(callerOf(stream, headers)));
         if (this.#options.isUnary(String(headers[':path']))) this.#cutUnread(stream);
       };
-      const { session: caller } = stream;
-      if (caller === undefined || isHealth(headers)) run();
-      else this.#starts.start(caller, run, () => stream.destroyed || stream.closed);
+      const { session: connection } = stream;
+      if (connection === undefined || isHealth(headers)) {
+        run();
+        return;
+      }
+      const share = this.#options.shareOf(connection, connection.socket?.remoteAddress ?? '');
+      this.#starts.start({ connection, share }, run, () => stream.destroyed || stream.closed);
     };
     http2.on('stream', onStream);
   }
@@ -116,7 +128,12 @@ export class SessionGuard {
       return;
     }
     this.#sessions.set(session, { connected, streams: 0 });
-    session.once('close', () => this.#sessions.delete(session));
+    const peer = `${session.socket.remoteAddress}:${session.socket.remotePort}`;
+    this.#byPeer.set(peer, session);
+    session.once('close', () => {
+      this.#sessions.delete(session);
+      if (this.#byPeer.get(peer) === session) this.#byPeer.delete(peer);
+    });
     session.setLocalWindowSize(connectionWindowBytes);
     session.settings({ initialWindowSize: streamWindowBytes });
   }
@@ -150,7 +167,8 @@ export class SessionGuard {
 
 function callerOf({ session }: ServerHttp2Stream, { authorization }: IncomingHttpHeaders): Caller {
   const { socket } = session ?? {};
-  return { authorization, address: socket?.remoteAddress ?? '', certificate: () => peerCertificateOf(socket) };
+  const certificate = () => peerCertificateOf(socket);
+  return { authorization, address: socket?.remoteAddress ?? '', certificate, connection: session };
 }
 
 function isHealth(headers: IncomingHttpHeaders): boolean {
