@@ -135,7 +135,7 @@ export class Permissions {
     const any: readonly Right[] = role === 'watch' ? ['watch', 'replicate'] : ['replicate'];
     const scope = this.#having(any);
     for (const range of filter.includes) {
-      if (!this.#mayFollow(range, scope)) throw this.#outside(any, 'what it is to follow');
+      if (!this.#mayFollow(range, scope)) throw this.#outside(any, this.#described(range, scope));
     }
   }
 
@@ -148,6 +148,13 @@ export class Permissions {
       return scope.rights.includes('replicate') || (id !== undefined && this.#isInScope(id, scope));
     }
     return prefix.startsWith(scope.prefix) && this.#isInScope(namespace, scope);
+  }
+
+  /** What was asked for, in the words of whoever asked, and for all of it how to ask for less. */
+  #described({ namespace, prefix }: KeyRange, scope: TokenScope): string {
+    if (namespace !== '*') return `the namespace ${namespace}${prefix === '' ? '' : ` from the prefix ${prefix} on`}`;
+    const reach = `${scope.namespace}${scope.prefix === '' ? '' : `/${scope.prefix}*`}`;
+    return `all namespaces, but ${reach}: an edge says so with --cache '${reach}'`;
   }
 
   #isInScope(id: NamespaceId, { namespace: pattern }: TokenScope): boolean {

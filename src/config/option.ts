@@ -22,6 +22,7 @@ export interface KindValues {
   readonly location: readonly [number, number];
   readonly values: ValueMode;
   readonly range: TitledRange;
+  readonly pattern: string;
   readonly database: MappedDatabase;
   readonly certificate: CertificateRights;
 }

@@ -238,6 +238,15 @@ export const options = {
     group: 'Reads',
     help: "What the edge copies whole: 'title', 'title/prefix*', or '*' for everything; an id stands for its title. All else is cached on demand. A copy reads without its upstream and costs the disk of all its records.",
   },
+  cache: {
+    flag: 'cache',
+    kind: 'pattern',
+    list: true,
+    targets: edges,
+    default: '*',
+    group: 'Reads',
+    help: "What the edge caches of the rest: '*' for all, as --replicate has it, or the beginning of titles such as 'team-*'. All else is asked of the upstream each time. An edge whose token is of some namespaces alone names them here.",
+  },
   maxStalenessMs: {
     flag: 'max-staleness',
     kind: 'duration',
@@ -349,7 +358,7 @@ export const options = {
     kind: 'path',
     targets: [...nodes, ...clients],
     group: 'Access',
-    help: 'File with the token that is presented to other nodes. An edge’s has the right replicate on all namespaces, an origin’s replicate and admin. A node that has one asks its callers for tokens too.',
+    help: 'File with the token that is presented to other nodes. An edge’s has the right replicate on what it copies and caches, an origin’s replicate and admin on all. A node that has one asks its callers for tokens too.',
   },
   token: {
     flag: 'token',

@@ -44,6 +44,8 @@ export interface EdgeOptions extends EdgeBounds {
   readonly cacheStore: Store;
   /** Patterns of what is copied: `*`, `title`, `title/prefix*`. */
   readonly replicate: readonly string[];
+  /** Patterns of what else may be cached: the same, or the beginning of titles. Default: `*`. */
+  readonly cache?: readonly string[];
   /** How values travel to the cache. */
   readonly feedValues: ValueMode;
 }

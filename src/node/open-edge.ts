@@ -57,6 +57,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
     upstreams: [...nearer(metrics), ...upstreamsOf(options, { access, nodeTls, metrics })],
     ...stores,
     replicate: config.replicate.map(patternOf),
+    cache: config.cache,
     feedValues: config.feedValues,
   });
   closing.add('edge', () => edge.close());

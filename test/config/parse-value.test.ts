@@ -66,6 +66,14 @@ test('a switch is true or false, or 1 or 0 as container tools write it', () => {
   expect(['yes', 'TRUE', '', '2'].map((text) => parseValue(option('boolean'), text))).toEqual(Array(4).fill(undefined));
 });
 
+test('what may be cached is titles, their beginnings, or prefixes of one', () => {
+  for (const text of ['*', 'flags', 'team-*', 'flags/beta/*', 'team-*/app/*']) {
+    expect(parseValue(option('pattern'), text)).toBe(text);
+  }
+  for (const text of ['', '*-a', 'a*/b', 'a/b*/c*', '**'])
+    expect(parseValue(option('pattern'), text), text).toBeUndefined();
+});
+
 test('the rights of a certificate name what they are for, and where', () => {
   const parse = (text: string) => parseValue(option('certificate'), text);
   expect(parse('edge-*.example.org=replicate')).toEqual({
