@@ -3,21 +3,18 @@ import type { Caller, CallerCertificate, CallerConnection, Entrance } from '../m
 import { MeridianError } from '../model/errors.ts';
 import type { CertificateRights } from '../model/token.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Audit } from './audit.ts';
 import { rightsOfCertificate } from './certificate-names.ts';
 import { Failures, networkOf } from './failures.ts';
-import { adminGrant, anonymous, certificateGrant, type Grant, type TokenSource, tokenGrant } from './grant.ts';
+import { adminGrant, anonymous, certificateGrant, checkAge, type Grant, type TokenJudge, tokenGrant } from './grant.ts';
 import { GrantWatch } from './grant-watch.ts';
 import { Guarded, GuardedPeer } from './guarded.ts';
 import { TokenConnections } from './token-connections.ts';
 import { TokenRates } from './token-rates.ts';
 import { hashOfToken, tokenIdOf } from './token-text.ts';
 
-export interface GateOptions {
+export interface GateOptions extends TokenJudge {
   readonly upstream: Upstream | Peer;
-  readonly source: TokenSource;
-  readonly clock: Clock;
   /** The hash of the administrator's token, as the file has it now; unset = there is none at this node. */
   readonly adminHash: () => string | undefined;
   /** False = whoever comes may do everything, and is only told of. Default true. */
@@ -65,8 +62,7 @@ export class Gate implements Entrance {
   }
 
   #grantOf({ authorization, address, certificate = () => undefined }: Caller): Grant {
-    const { source, clock, adminHash } = this.#options;
-    const { certificates = [] } = this.#options;
+    const { source, adminHash, certificates = [] } = this.#options;
     const presented = authorization === undefined && certificates.length > 0 ? certificate() : undefined;
     if (presented !== undefined) return this.#grantOfCertificate(presented);
     const text = bearerOf(authorization);
@@ -79,10 +75,11 @@ export class Gate implements Entrance {
     const token = id === undefined ? undefined : source.token(id);
     // One comparison, whichever of the two it is.
     const isEqual = areEqual(hash, token === undefined ? adminHash() : token.hash);
-    if (isEqual && token !== undefined) return tokenGrant(token, text, source, clock);
+    if (isEqual && token !== undefined) return tokenGrant(token, text, this.#options);
     if (isEqual) return adminGrant(text, () => adminHash() === hash);
     // It may be valid, and whoever brings it is not to be told that it is not.
     if (id !== undefined && !source.knowsTokens()) throw notYet();
+    if (id !== undefined) checkAge(this.#options);
     throw this.#refused(address);
   }
 

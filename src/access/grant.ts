@@ -10,6 +10,8 @@ export interface TokenSource {
   knowsTokens(): boolean;
   /** Undefined = there is none, or it was revoked. */
   token(id: string): StoredToken | undefined;
+  /** Of an edge: milliseconds for which what it knows may be behind at most; undefined = nothing is proven. */
+  tokensAgeMs?(): number | undefined;
   /** What a title or id means here now. */
   namespace(name: string): NamespaceInfo | undefined;
 }
@@ -50,8 +52,29 @@ export function adminGrant(text: string, stillHolds: () => boolean): Grant {
   };
 }
 
+export interface TokenJudge {
+  readonly source: TokenSource;
+  readonly clock: Clock;
+  /** Milliseconds that what is known of tokens may be old. Default: any. */
+  readonly tokenAgeMsMax?: number | undefined;
+}
+
+/** @throws UNAVAILABLE (`tokens-too-old`) where the node has been cut off for too long to tell which tokens are valid */
+export function checkAge({ source, tokenAgeMsMax }: Omit<TokenJudge, 'clock'>): void {
+  if (tokenAgeMsMax === undefined || source.tokensAgeMs === undefined) return;
+  const ageMs = source.tokensAgeMs();
+  if (ageMs !== undefined && ageMs <= tokenAgeMsMax) return;
+  const seen = ageMs === undefined ? 'nothing proves how old it is' : `it may be ${Math.round(ageMs)} ms old`;
+  const message = `what this node knows of tokens may be ${tokenAgeMsMax} ms old at most, and ${seen}: it is cut off`;
+  throw new MeridianError('UNAVAILABLE', message, {
+    ...{ reason: 'tokens-too-old', limit: tokenAgeMsMax, retryAfterMs: 1000 },
+    ...(ageMs === undefined ? {} : { seen: Math.round(ageMs) }),
+  });
+}
+
 /** A token of the registry, as it stands there at each look. */
-export function tokenGrant(token: StoredToken, text: string, source: TokenSource, clock: Clock): Grant {
+export function tokenGrant(token: StoredToken, text: string, judge: TokenJudge): Grant {
+  const { source, clock } = judge;
   return {
     name: token.name,
     label: `the token ${token.name}`,
@@ -59,6 +82,7 @@ export function tokenGrant(token: StoredToken, text: string, source: TokenSource
     credential: text,
     limits: token.limits,
     scope: () => {
+      checkAge(judge);
       // While a resync takes the registry anew, what was known goes on.
       const known = source.knowsTokens() ? source.token(token.id) : token;
       if (known === undefined || known.hash !== token.hash) throw ended('was revoked');

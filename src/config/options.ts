@@ -377,6 +377,14 @@ export const options = {
     group: 'Access',
     help: 'Who needs no token: names of certificates of --tls-client-ca, and what each permits, such as edge-*.example.org=replicate. The first that matches counts. With any, every port asks for a token or such a certificate.',
   },
+  tokenAgeMaxMs: {
+    flag: 'token-age-max',
+    kind: 'duration',
+    between: [1000, 100 * 366 * 86_400_000],
+    targets: edges,
+    group: 'Access',
+    help: 'How old what the edge knows of tokens may be: cut off for longer, it refuses them (UNAVAILABLE), since they may have been revoked. Unset = it goes on for as long as it is cut off, which keeps applications going.',
+  },
   auditLog: {
     flag: 'audit-log',
     kind: 'path',

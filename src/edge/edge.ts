@@ -228,6 +228,10 @@ export class Edge implements Upstream {
     return this.#registries.token(id);
   }
 
+  tokensAgeMs(): number | undefined {
+    return this.#registries.tokensAgeMs();
+  }
+
   namespace(name: string): NamespaceInfo | undefined {
     return this.#registries.namespace(name);
   }

@@ -16,6 +16,8 @@ export interface AccessConfig {
   readonly tokenFile: string | undefined;
   readonly token: string | undefined;
   readonly certificateRights: readonly CertificateRights[];
+  /** Of an edge. */
+  readonly tokenAgeMaxMs?: number | undefined;
 }
 
 export interface AuditConfig {
@@ -38,7 +40,7 @@ export interface Access {
  * Whether every port asks for a token, or a certificate: of a node that was given any. One that presents its own to others, and asks
  * nobody, would lend it to strangers.
  */
-export function asksForTokens({ certificateRights, ...config }: AccessConfig): boolean {
+export function asksForTokens({ certificateRights, ...config }: Omit<AccessConfig, 'tokenAgeMaxMs'>): boolean {
   const { adminTokenFile, adminToken, tokenFile, token } = config;
   if (certificateRights.length > 0) return true;
   return [adminTokenFile, adminToken, tokenFile, token].some((given) => given !== undefined);
@@ -66,13 +68,22 @@ export async function openAccess(
   const adminHash = hashOf(admin);
   const audit = openAudit(config, { clock, logger }, closing);
   const asks = asksForTokens(config);
-  const { certificateRights: certificates } = config;
+  const { certificateRights: certificates, tokenAgeMaxMs: tokenAgeMsMax } = config;
   for (const rights of certificates) checkCertificate(rights);
   return {
     credential,
     entranceOf: (node) => {
       if (!asks && audit === undefined) return openEntrance(node);
-      return new Gate({ upstream: node, source: node, clock, adminHash, asksForTokens: asks, certificates, audit });
+      return new Gate({
+        upstream: node,
+        source: node,
+        clock,
+        adminHash,
+        asksForTokens: asks,
+        certificates,
+        tokenAgeMsMax,
+        audit,
+      });
     },
   };
 }
