@@ -168,7 +168,11 @@ export class Guarded implements Upstream {
 
   async status(call: Call): Promise<NodeStatus> {
     this.#permissions.status();
-    return this.#upstream.status(call);
+    const { hotKeys, ...status } = await this.#upstream.status(call);
+    // Keys are told to whoever may read them, or list them, alone.
+    return hotKeys === undefined
+      ? status
+      : { ...status, hotKeys: hotKeys.filter((one) => this.#permissions.mayKnow(one)) };
   }
 
   async members(call: Call): Promise<readonly Member[]> {

@@ -109,6 +109,21 @@ export class Permissions {
     return namesNamespace(this.#having(anyRight).namespace, namespace);
   }
 
+  /** Whether the key may be shown: to whoever could read or list it. */
+  mayKnow({
+    namespace,
+    title,
+    key,
+  }: {
+    readonly namespace: NamespaceId;
+    readonly title: string;
+    readonly key: string;
+  }) {
+    const scope = this.#grant.scope();
+    const isKnown = scope.rights.includes('read') || scope.rights.includes('list');
+    return isKnown && namesNamespace(scope.namespace, { id: namespace, title }) && key.startsWith(scope.prefix);
+  }
+
   status(): void {
     this.#having(['status', 'replicate', 'admin']);
   }

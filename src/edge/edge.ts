@@ -249,6 +249,7 @@ export class Edge implements Upstream {
       refused: this.#refused.titles,
       clock: this.#clocks.status(),
       hitRate: this.#reads.hitRate,
+      hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
     });
   }
 

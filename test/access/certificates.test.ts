@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { rightsOfCertificate } from '../../src/access/certificate-names.ts';
 import { Gate } from '../../src/access/gate.ts';
+import type { CreateTokenOptions } from '../../src/client/token-admin.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { rights } from '../../src/model/token.ts';
 import type { RunningNode } from '../../src/node/running-node.ts';
@@ -151,6 +152,31 @@ describe('a cluster whose nodes know each other by their certificates', () => {
     const { text } = await cluster.connect(origin, 'ops').tokens.create({ name: 'writer', rights: ['write'] });
     const byToken = cluster.connect(edge, 'ops', { token: text }).namespace('shop-a');
     await vi.waitFor(() => byToken.put('app/edge', 'v'), 10_000);
+  });
+
+  it('shows hot keys to whoever may read or list them, and to nobody else', async () => {
+    const ops = cluster.connect(origin, 'ops');
+    for (let i = 0; i < 50; i++) for (const title of ['shop-a', 'other']) await ops.namespace(title).get('app/1');
+    const { tokens } = ops;
+    const shown = async (token: string) => {
+      const { hotKeys = [] } = await cluster.connect(origin, 'nobody', { token }).status();
+      return hotKeys.map(({ title, key }) => `${title} ${key}`).sort();
+    };
+    expect(await shown(adminToken)).toEqual(expect.arrayContaining(['other app/1', 'shop-a app/1']));
+    const issue = async (name: string, options: Omit<CreateTokenOptions, 'name'>) => {
+      return (await tokens.create({ name, ...options })).text;
+    };
+    const some = await issue('some', { namespace: 'shop-*', rights: ['status', 'read'] });
+    expect(await shown(some)).toContain('shop-a app/1');
+    expect((await shown(some)).filter((name) => !name.startsWith('shop-a '))).toEqual([]);
+    const lister = { namespace: 'shop-*', prefix: 'elsewhere/', rights: ['status', 'list'] } as const;
+    expect(await shown(await issue('lister', lister))).toEqual([]);
+    expect(await shown(await issue('watcher', { rights: ['status', 'admin', 'replicate', 'write', 'watch'] }))).toEqual(
+      [],
+    );
+    await expect(shown(await issue('reader', { rights: ['read'] }))).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
   });
 
   it('serves a Redis client over TLS by its token, or by its certificate', async () => {
