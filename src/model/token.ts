@@ -39,6 +39,14 @@ export interface TokenLimits {
   readonly connectionsMax?: number;
 }
 
+export const tokenLimitNames = [
+  'readsPerSecond',
+  'writesPerSecond',
+  'bytesPerSecond',
+  'streamsMax',
+  'connectionsMax',
+] as const satisfies readonly (keyof TokenLimits)[];
+
 /** A token as administrators see it: all but its secret. */
 export interface TokenInfo extends TokenScope {
   /** 16 lower-case hex digits. */

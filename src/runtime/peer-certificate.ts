@@ -37,7 +37,17 @@ function alternativeNames(text: string): readonly string[] {
   for (let found = one.exec(text); found !== null && found[0] !== ''; found = one.exec(text)) {
     const [, kind, value = ''] = found;
     if (kind !== 'DNS' && kind !== 'URI') continue;
-    names.push(value.startsWith('"') ? String(JSON.parse(value)) : value);
+    const name = value.startsWith('"') ? textOf(value) : value;
+    if (name === undefined) break;
+    names.push(name);
   }
   return names;
+}
+
+function textOf(quoted: string): string | undefined {
+  try {
+    return String(JSON.parse(quoted));
+  } catch {
+    return undefined;
+  }
 }
