@@ -77,13 +77,12 @@ export class HttpListener {
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #turns = new Turns(bounds);
-  readonly #starts: FairStarts;
+  readonly #starts = new FairStarts();
   /** Each exchange under way, and what ends it early. */
   readonly #underWay = new Map<ServerResponse, Exchange>();
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
-    this.#starts = new FairStarts(options.clock);
     this.#server = serverOf(
       {
         headersTimeout: bounds.headersTimeoutMs,

@@ -90,6 +90,7 @@ export class HotKeys implements ReadCounter {
   }
 
   #distance(): number {
+    if (this.#every === 1) return 1;
     return 1 + Math.floor(this.#random.fraction() * (2 * this.#every - 1));
   }
 }

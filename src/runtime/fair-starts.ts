@@ -1,5 +1,3 @@
-import type { Clock } from './clock.ts';
-
 const bounds = {
   /** Requests that begin in one round. */
   roundMax: 128,
@@ -30,21 +28,25 @@ type Lines = Map<object, Start[]>;
  * never waits.
  */
 export class FairStarts {
-  readonly #clock: Clock;
+  readonly #later: (run: () => void) => void;
   readonly #waiting = new Map<object | string, Lines>();
   readonly #begun = new Map<object | string, number>();
   #begunInAll = 0;
   #isRound = false;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  /**
+   * `later` is to run something behind all that has come from sockets by then. Default: Node.js' `setImmediate`; among
+   * timers the rounds of several listeners would follow each other for as long as anybody waits.
+   */
+  constructor(later: (run: () => void) => void = setImmediate) {
+    this.#later = later;
   }
 
   /** Runs now or in a later round, unless it is over by then. */
   start(starting: Starting, run: () => void, isOver: () => boolean): void {
     if (!this.#isRound) {
       this.#isRound = true;
-      this.#clock.timer(0, () => this.#round());
+      this.#later(() => this.#round());
     }
     const { connection, share } = starting;
     const lines = this.#waiting.get(share);
@@ -73,13 +75,20 @@ export class FairStarts {
   #round(): void {
     this.#begun.clear();
     this.#begunInAll = 0;
-    this.#isRound = this.#waiting.size > 0;
-    if (this.#isRound) this.#clock.timer(0, () => this.#round());
+    try {
+      this.#beginWaiting();
+    } finally {
+      this.#isRound = this.#begunInAll > 0 || this.#waiting.size > 0;
+      if (this.#isRound) this.#later(() => this.#round());
+    }
+  }
+
+  #beginWaiting(): void {
     // Who was not reached in this round stands before those who were in the next.
     for (const [share, lines] of [...this.#waiting]) {
       if (this.#begunInAll >= bounds.roundMax) return;
-      this.#waiting.delete(share);
       this.#roundOf(share, lines);
+      this.#waiting.delete(share);
       if (lines.size > 0) this.#waiting.set(share, lines);
     }
   }

@@ -4,7 +4,7 @@ import { FakeClock } from '../edge/fake-clock.ts';
 
 function started() {
   const clock = new FakeClock();
-  const starts = new FairStarts(clock);
+  const starts = new FairStarts((run) => void clock.timer(0, run));
   const begun: string[] = [];
   const start = (share: object | string, connection: object, name: string) =>
     starts.start(
@@ -55,9 +55,24 @@ describe('the beginning of requests', () => {
     }
   });
 
+  it('loses nothing that asks again while it begins', () => {
+    const { clock, starts } = started();
+    const begun = new Map<string, number>();
+    const again = (share: string, connection: object, name: string, left: number) => {
+      const run = () => {
+        begun.set(name, (begun.get(name) ?? 0) + 1);
+        if (left > 0) again(share, connection, name, left - 1);
+      };
+      starts.start({ share, connection }, run, () => false);
+    };
+    for (let i = 0; i < 20; i++) again(`share ${i % 3}`, {}, `stream ${i}`, 99);
+    for (let rounds = 0; rounds < 100; rounds++) clock.advance(1);
+    expect([...begun.values()]).toEqual(new Array(20).fill(100));
+  });
+
   it('begins nothing that was dropped while it waited', () => {
     const clock = new FakeClock();
-    const starts = new FairStarts(clock);
+    const starts = new FairStarts((run) => void clock.timer(0, run));
     let [begun, dropped] = [0, false];
     for (let i = 0; i < 100; i++) {
       starts.start(

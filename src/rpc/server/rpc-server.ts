@@ -109,9 +109,10 @@ export class RpcServer {
     this.feed = new FeedHandler({ ...timing, serialize });
     const room = options.rooms.answers;
     const kv = kvDefinition();
+    const startTurn: PipelineOptions['startTurn'] = (served, ...turn) => guard.startTurn(served.getPeer(), ...turn);
     this.#server.addService(kv.definition, {
       ...kvHandlers({ ...kv, room, bodies: this.bodies }, timing),
-      ...pipelineHandlers({ ...timing, ...kv, room, bodies: this.bodies, uploads: options.rooms.uploads }),
+      ...pipelineHandlers({ ...timing, ...kv, room, bodies: this.bodies, uploads: options.rooms.uploads, startTurn }),
       ...watchHandlers(timing, {
         random: systemRandom,
         ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),

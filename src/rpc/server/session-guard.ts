@@ -60,12 +60,11 @@ export class SessionGuard {
   readonly #connections: Connections;
   readonly #sessions = new Map<ServerHttp2Session, Session>();
   readonly #byPeer = new Map<string, ServerHttp2Session>();
-  readonly #starts: FairStarts;
+  readonly #starts = new FairStarts();
   #streams = 0;
 
   constructor(options: SessionGuardOptions) {
     this.#options = options;
-    this.#starts = new FairStarts(options.clock);
     const { connectionsMax, connectionsPerAddressMax: perAddressMax, clock } = options;
     this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, clock);
   }
@@ -73,6 +72,17 @@ export class SessionGuard {
   /** The connection of whoever has this address and port. */
   connectionOf(peer: string): ServerHttp2Session | undefined {
     return this.#byPeer.get(peer);
+  }
+
+  /** Begins a turn of a call's operations, among the calls that begin. */
+  startTurn(peer: string, run: () => void, isOver: () => boolean): void {
+    const connection = this.#byPeer.get(peer);
+    if (connection === undefined) {
+      run();
+      return;
+    }
+    const share = this.#options.shareOf(connection, connection.socket?.remoteAddress ?? '');
+    this.#starts.start({ connection, share }, run, isOver);
   }
 
   watch(http2: Http2Server): void {
