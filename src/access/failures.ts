@@ -38,7 +38,8 @@ export class Failures {
   }
 }
 
-function networkOf(address: string): string {
+/** The address, or of IPv6 the network that one customer has. */
+export function networkOf(address: string): string {
   const bytes = ipBytes(address);
   if (bytes === undefined || bytes.length === 4) return address;
   const isMapped = bytes.subarray(0, 12).equals(mappedPrefix);

@@ -1,24 +1,26 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Caller, Entrance } from '../model/entrance.ts';
+import type { Caller, CallerCertificate, CallerConnection, Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
+import type { CertificateRights } from '../model/token.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Audit } from './audit.ts';
-import { Failures } from './failures.ts';
-import { adminGrant, anonymous, type Grant, type TokenSource, tokenGrant } from './grant.ts';
+import { rightsOfCertificate } from './certificate-names.ts';
+import { Failures, networkOf } from './failures.ts';
+import { adminGrant, anonymous, certificateGrant, checkAge, type Grant, type TokenJudge, tokenGrant } from './grant.ts';
 import { GrantWatch } from './grant-watch.ts';
 import { Guarded, GuardedPeer } from './guarded.ts';
+import { TokenConnections } from './token-connections.ts';
 import { TokenRates } from './token-rates.ts';
 import { hashOfToken, tokenIdOf } from './token-text.ts';
 
-export interface GateOptions {
+export interface GateOptions extends TokenJudge {
   readonly upstream: Upstream | Peer;
-  readonly source: TokenSource;
-  readonly clock: Clock;
   /** The hash of the administrator's token, as the file has it now; unset = there is none at this node. */
   readonly adminHash: () => string | undefined;
   /** False = whoever comes may do everything, and is only told of. Default true. */
   readonly asksForTokens?: boolean;
+  /** What names of certificates permit to whoever brings no token. Default: nothing. */
+  readonly certificates?: readonly CertificateRights[];
   /** Who is told of what was done. Default: nobody. */
   readonly audit?: Audit | undefined;
 }
@@ -35,6 +37,7 @@ export class Gate implements Entrance {
   readonly #failures: Failures;
   readonly #watch: GrantWatch;
   readonly #rates: TokenRates;
+  readonly #connections = new TokenConnections();
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -43,16 +46,25 @@ export class Gate implements Entrance {
     this.#rates = new TokenRates(options.clock);
   }
 
-  enter({ authorization, address }: Caller): Upstream {
+  enter(caller: Caller): Upstream {
+    const { address, connection } = caller;
     const { upstream, source, audit, asksForTokens = true } = this.#options;
-    const grant = asksForTokens ? this.#grantOf(authorization, address) : anonymous;
+    const grant = asksForTokens ? this.#grantOf(caller) : anonymous;
     grant.scope();
+    if (asksForTokens && connection !== undefined) this.#connections.use(connection, grant);
     const guard = { upstream, grant, source, watch: this.#watch, rates: this.#rates, audit, address };
     return 'report' in upstream ? new GuardedPeer({ ...guard, upstream }) : new Guarded(guard);
   }
 
-  #grantOf(authorization: string | undefined, address: string): Grant {
-    const { source, clock, adminHash } = this.#options;
+  shareOf(connection: CallerConnection, address: string): object | string {
+    if (this.#options.asksForTokens === false) return connection;
+    return this.#connections.latestOn(connection) ?? `address ${networkOf(address)}`;
+  }
+
+  #grantOf({ authorization, address, certificate = () => undefined }: Caller): Grant {
+    const { source, adminHash, certificates = [] } = this.#options;
+    const presented = authorization === undefined && certificates.length > 0 ? certificate() : undefined;
+    if (presented !== undefined) return this.#grantOfCertificate(presented);
     const text = bearerOf(authorization);
     if (text === undefined) {
       const message = 'this node asks for a token: authorization: Bearer TOKEN';
@@ -63,11 +75,20 @@ export class Gate implements Entrance {
     const token = id === undefined ? undefined : source.token(id);
     // One comparison, whichever of the two it is.
     const isEqual = areEqual(hash, token === undefined ? adminHash() : token.hash);
-    if (isEqual && token !== undefined) return tokenGrant(token, text, source, clock);
+    if (isEqual && token !== undefined) return tokenGrant(token, text, this.#options);
     if (isEqual) return adminGrant(text, () => adminHash() === hash);
     // It may be valid, and whoever brings it is not to be told that it is not.
     if (id !== undefined && !source.knowsTokens()) throw notYet();
+    if (id !== undefined) checkAge(this.#options);
     throw this.#refused(address);
+  }
+
+  #grantOfCertificate(presented: CallerCertificate): Grant {
+    const { certificates = [], clock } = this.#options;
+    const rights = rightsOfCertificate(certificates, presented);
+    if (rights !== undefined) return certificateGrant(rights, presented, clock);
+    const message = `this node asks for a token, or for a certificate of a name it knows; yours is of ${presented.names.join(', ')}`;
+    throw new MeridianError('UNAUTHENTICATED', message, { reason: 'certificate-not-known' });
   }
 
   #refused(address: string): MeridianError {

@@ -168,7 +168,11 @@ export class Guarded implements Upstream {
 
   async status(call: Call): Promise<NodeStatus> {
     this.#permissions.status();
-    return this.#upstream.status(call);
+    const { hotKeys, ...status } = await this.#upstream.status(call);
+    // Keys are told to whoever may read them, or list them, alone.
+    return hotKeys === undefined
+      ? status
+      : { ...status, hotKeys: hotKeys.filter((one) => this.#permissions.mayKnow(one)) };
   }
 
   async members(call: Call): Promise<readonly Member[]> {
@@ -248,7 +252,8 @@ export class Guarded implements Upstream {
   }
 
   #passedOn(call: Call): Call {
-    const { credential } = this.#grant;
+    const { credential, isProvenHere } = this.#grant;
+    if (isProvenHere) return { ...call, isProvenHere };
     return credential === undefined ? call : { ...call, credential };
   }
 }

@@ -1,4 +1,4 @@
-import type { Caller, Entrance } from '../model/entrance.ts';
+import type { Caller, CallerConnection, Entrance } from '../model/entrance.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { bearerOf } from './gate.ts';
@@ -30,5 +30,10 @@ export class PassedOn implements Entrance {
       ...{ grant, address, upstream: this.#node, source: this.#node },
       ...{ watch: this.#watch, rates: this.#rates },
     });
+  }
+
+  /** Who the callers are, the process in front knows: it has let them take turns. */
+  shareOf(connection: CallerConnection): object {
+    return connection;
   }
 }

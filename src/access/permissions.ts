@@ -109,6 +109,21 @@ export class Permissions {
     return namesNamespace(this.#having(anyRight).namespace, namespace);
   }
 
+  /** Whether the key may be shown: to whoever could read or list it. */
+  mayKnow({
+    namespace,
+    title,
+    key,
+  }: {
+    readonly namespace: NamespaceId;
+    readonly title: string;
+    readonly key: string;
+  }) {
+    const scope = this.#grant.scope();
+    const isKnown = scope.rights.includes('read') || scope.rights.includes('list');
+    return isKnown && namesNamespace(scope.namespace, { id: namespace, title }) && key.startsWith(scope.prefix);
+  }
+
   status(): void {
     this.#having(['status', 'replicate', 'admin']);
   }
@@ -135,7 +150,7 @@ export class Permissions {
     const any: readonly Right[] = role === 'watch' ? ['watch', 'replicate'] : ['replicate'];
     const scope = this.#having(any);
     for (const range of filter.includes) {
-      if (!this.#mayFollow(range, scope)) throw this.#outside(any, 'what it is to follow');
+      if (!this.#mayFollow(range, scope)) throw this.#outside(any, this.#described(range, scope));
     }
   }
 
@@ -150,6 +165,13 @@ export class Permissions {
     return prefix.startsWith(scope.prefix) && this.#isInScope(namespace, scope);
   }
 
+  /** What was asked for, in the words of whoever asked, and for all of it how to ask for less. */
+  #described({ namespace, prefix }: KeyRange, scope: TokenScope): string {
+    if (namespace !== '*') return `the namespace ${namespace}${prefix === '' ? '' : ` from the prefix ${prefix} on`}`;
+    const reach = `${scope.namespace}${scope.prefix === '' ? '' : `/${scope.prefix}*`}`;
+    return `all namespaces, but ${reach}: an edge says so with --cache '${reach}'`;
+  }
+
   #isInScope(id: NamespaceId, { namespace: pattern }: TokenScope): boolean {
     if (pattern === '*' || pattern === id) return true;
     const known = this.#source.namespace(id) ?? this.#found.get(id);
@@ -161,7 +183,7 @@ export class Permissions {
     const scope = this.#grant.scope();
     if (any.some((right) => scope.rights.includes(right))) return scope;
     const [right] = any;
-    throw new MeridianError('PERMISSION_DENIED', `the token ${this.#grant.name} has no right to ${right}`, {
+    throw new MeridianError('PERMISSION_DENIED', `${this.#grant.label} has no right to ${right}`, {
       reason: 'right-missing',
     });
   }
@@ -192,7 +214,7 @@ export class Permissions {
   }
 
   #outside([right]: readonly Right[], what: string): MeridianError {
-    return new MeridianError('PERMISSION_DENIED', `the token ${this.#grant.name} may not ${right} ${what}`, {
+    return new MeridianError('PERMISSION_DENIED', `${this.#grant.label} may not ${right} ${what}`, {
       reason: 'out-of-scope',
     });
   }

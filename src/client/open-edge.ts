@@ -13,6 +13,11 @@ export interface OpenEdgeOptions {
   /** What is copied whole: `title`, `title/prefix*`, or `*` for everything. All else is cached on demand. Default: nothing. */
   readonly replicate?: readonly string[];
   /**
+   * What of the rest is cached: as `replicate` has it, or the beginning of titles (`team-*`). Default `*`. All else is
+   * asked of the upstream each time.
+   */
+  readonly cache?: readonly string[];
+  /**
    * The folder that copy and cache are kept in, so that they outlive the process; one process has it open at a time.
    * Default: a temporary one, deleted by `close`.
    */
@@ -36,7 +41,7 @@ export interface OpenEdgeOptions {
   readonly sessions?: boolean;
   /**
    * The token that the edge presents to its upstreams, or what tells the one of now. It needs the right `replicate` on
-   * all namespaces, and those of what the application does besides reading.
+   * what is copied and cached, and those of what the application does besides reading.
    */
   readonly token?: string | (() => string);
   /** As `ConnectOptions.tls`, of the connections to the upstreams. */
@@ -49,7 +54,7 @@ export interface OpenEdgeOptions {
  * @throws INVALID_ARGUMENT (an option, a folder of another role), UNAVAILABLE (another process has the folder open), DATA_LOSS
  */
 export async function openEdge(options: OpenEdgeOptions): Promise<EdgeHandle> {
-  const { upstream, replicate = [], data, timeoutMs = 30_000, sessions = true } = options;
+  const { upstream, replicate = [], cache = ['*'], data, timeoutMs = 30_000, sessions = true } = options;
   const { name = `${hostname()}-${process.pid}`, region = '' } = options;
   const upstreams = typeof upstream === 'string' ? [upstream] : upstream;
   if (upstreams.length === 0) {
@@ -64,7 +69,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<EdgeHandle> {
   const credential = typeof token === 'function' ? token : () => token;
   const place = data === undefined ? {} : { data };
   const opened = await openEmbeddedEdge(
-    { ...boundsOf(options), upstreams, replicate, name, region, access: { credential, tls }, ...place },
+    { ...boundsOf(options), upstreams, replicate, cache, name, region, access: { credential, tls }, ...place },
     outside,
   );
   const { edge, close: stop } = opened;

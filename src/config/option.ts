@@ -1,4 +1,5 @@
 import type { ValueMode } from '../model/feed.ts';
+import type { CertificateRights } from '../model/token.ts';
 
 /** Who an option configures: a node of either role, or the command line as a client. */
 export type Target = (typeof targets)[number];
@@ -21,7 +22,9 @@ export interface KindValues {
   readonly location: readonly [number, number];
   readonly values: ValueMode;
   readonly range: TitledRange;
+  readonly pattern: string;
   readonly database: MappedDatabase;
+  readonly certificate: CertificateRights;
 }
 
 export type Kind = keyof KindValues;

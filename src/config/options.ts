@@ -238,6 +238,15 @@ export const options = {
     group: 'Reads',
     help: "What the edge copies whole: 'title', 'title/prefix*', or '*' for everything; an id stands for its title. All else is cached on demand. A copy reads without its upstream and costs the disk of all its records.",
   },
+  cache: {
+    flag: 'cache',
+    kind: 'pattern',
+    list: true,
+    targets: edges,
+    default: '*',
+    group: 'Reads',
+    help: "What the edge caches of the rest: '*' for all, as --replicate has it, or the beginning of titles such as 'team-*'. All else is asked of the upstream each time. An edge whose token is of some namespaces alone names them here.",
+  },
   maxStalenessMs: {
     flag: 'max-staleness',
     kind: 'duration',
@@ -349,7 +358,7 @@ export const options = {
     kind: 'path',
     targets: [...nodes, ...clients],
     group: 'Access',
-    help: 'File with the token that is presented to other nodes. An edge’s has the right replicate on all namespaces, an origin’s replicate and admin. A node that has one asks its callers for tokens too.',
+    help: 'File with the token that is presented to other nodes. An edge’s has the right replicate on what it copies and caches, an origin’s replicate and admin on all. A node that has one asks its callers for tokens too.',
   },
   token: {
     flag: 'token',
@@ -358,6 +367,23 @@ export const options = {
     environmentOnly: nodes,
     group: 'Access',
     help: 'The same as a text, where no file is given. A flag can be seen in the list of processes: prefer the variable.',
+  },
+  certificateRights: {
+    flag: 'certificate-rights',
+    kind: 'certificate',
+    list: true,
+    targets: nodes,
+    default: '',
+    group: 'Access',
+    help: 'Who needs no token: names of certificates of --tls-client-ca, and what each permits, such as edge-*.example.org=replicate. The first that matches counts. With any, every port asks for a token or such a certificate.',
+  },
+  tokenAgeMaxMs: {
+    flag: 'token-age-max',
+    kind: 'duration',
+    between: [1000, 100 * 366 * 86_400_000],
+    targets: edges,
+    group: 'Access',
+    help: 'How old what the edge knows of tokens may be: cut off for longer, it refuses them (UNAVAILABLE), since they may have been revoked. Unset = it goes on for as long as it is cut off, which keeps applications going.',
   },
   auditLog: {
     flag: 'audit-log',

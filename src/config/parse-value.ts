@@ -1,5 +1,6 @@
 import { unreachable } from '../model/assert.ts';
 import type { ValueMode } from '../model/feed.ts';
+import { type CertificateRights, type Right, rights } from '../model/token.ts';
 import type { Kind, KindValues, MappedDatabase, Option, TitledRange } from './option.ts';
 import { parseAddress } from './parse-address.ts';
 import { parseDuration } from './parse-duration.ts';
@@ -39,8 +40,12 @@ export function parseValue(option: Option, text: string): Value | undefined {
       return parseValueMode(text);
     case 'range':
       return parseTitledRange(text);
+    case 'pattern':
+      return isPattern(text) ? text : undefined;
     case 'database':
       return parseDatabase(text);
+    case 'certificate':
+      return parseCertificate(text);
     default:
       return unreachable(kind);
   }
@@ -60,7 +65,9 @@ export function expectation(option: Option): string {
     address: 'an address host:port, such as 127.0.0.1:7100 or [::1]:7100',
     location: 'degrees north and east, such as 38.9,-77.4',
     values: 'all, none or inline:SIZE, such as inline:1KiB',
+    pattern: "a title, the beginning of titles such as 'team-*', a title with a prefix such as 'flags/beta/*', or '*'",
     database: 'a number from 0 to 9999 and the title or id of a namespace, such as 0=flags',
+    certificate: `a certificate's name with at most one star, and rights of ${rights.join(', ')}, such as edge-*.example.org=replicate, or app=read+write@shop-*/app/* for some namespaces and keys`,
     range: "a title, a title with a prefix such as 'flags/beta/*', or '*'",
   };
   return phrases[kind];
@@ -73,7 +80,9 @@ export function kindName({ kind }: Option): string {
     address: 'host:port',
     location: 'north,east',
     range: 'title/prefix*',
+    pattern: 'title/prefix*',
     database: 'n=title',
+    certificate: 'name=right+right@title/prefix*',
   };
   return kind === 'values' ? 'all | inline:SIZE | none' : (names[kind] ?? kind);
 }
@@ -104,6 +113,25 @@ function parseValueMode(text: string): ValueMode | undefined {
 function parseDatabase(text: string): MappedDatabase | undefined {
   const match = /^(\d{1,4})=(.+)$/s.exec(text);
   return match?.[2] === undefined ? undefined : { number: Number(match[1]), namespace: match[2] };
+}
+
+/** A star stands at the end alone, or behind the beginning of a title too. */
+function isPattern(text: string): boolean {
+  return (text !== '' && !text.slice(0, -1).includes('*')) || /^[^*/]*\*\/[^*]*\*$/.test(text);
+}
+
+/** The names of hosts and URIs have neither an equals sign nor an at sign that would be taken for one of these. */
+function parseCertificate(text: string): CertificateRights | undefined {
+  const [, name = '', given = '', where = '*'] = /^([^=]+)=([^@]+)(?:@(.+))?$/s.exec(text) ?? [];
+  const known = given.split('+').flatMap((word): Right[] => rights.filter((right) => right === word));
+  const slash = where.indexOf('/');
+  const prefix = slash === -1 ? '' : where.slice(slash + 1);
+  const isPrefix = slash === -1 || prefix.endsWith('*');
+  if (name === '' || name.split('*').length > 2 || known.length !== given.split('+').length || !isPrefix) {
+    return undefined;
+  }
+  const namespace = slash === -1 ? where : where.slice(0, slash);
+  return { name, scope: { namespace, prefix: prefix.slice(0, -1), rights: known } };
 }
 
 /** A title ends at the first slash; what stands behind it is a prefix and says so with its star. */

@@ -2,6 +2,7 @@ import type { NodeIdentity } from '../model/cluster.ts';
 import type { ValueMode } from '../model/feed.ts';
 import { type ReplicationBounds, replicationDefaults } from '../replication/bounds.ts';
 import type { FollowLoopOptions } from '../replication/following/follow-loop.ts';
+import type { HotKeys } from '../replication/hot-keys.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -44,6 +45,10 @@ export interface EdgeOptions extends EdgeBounds {
   readonly cacheStore: Store;
   /** Patterns of what is copied: `*`, `title`, `title/prefix*`. */
   readonly replicate: readonly string[];
+  /** Patterns of what else may be cached: the same, or the beginning of titles. Default: `*`. */
+  readonly cache?: readonly string[];
+  /** Told of each read that is answered. Default: nobody counts. */
+  readonly hotKeys?: HotKeys;
   /** How values travel to the cache. */
   readonly feedValues: ValueMode;
 }

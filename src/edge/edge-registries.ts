@@ -3,21 +3,32 @@ import type { StoredToken } from '../model/token.ts';
 import type { KnownToken } from '../replication/tokens.ts';
 import type { Scope } from './scope.ts';
 
+type Known = Pick<Scope, 'ledger' | 'hasCaughtUp' | 'bound'>;
+
 /**
  * What the registries of an edge's scopes say of tokens, at once and without asking anybody. Each scope follows by
  * itself, so one may have heard of a revocation before the other: the later record counts. While the scopes are opened
  * anew, what the earlier ones knew goes on.
  */
 export class EdgeRegistries {
-  #scopes: readonly Pick<Scope, 'ledger' | 'hasCaughtUp'>[] = [];
+  #scopes: readonly Known[] = [];
 
-  use(scopes: readonly Pick<Scope, 'ledger' | 'hasCaughtUp'>[]): void {
+  use(scopes: readonly Known[]): void {
     this.#scopes = scopes;
   }
 
   /** False while no scope has caught up: an edge that knows nothing must not say that a token is none. */
   knowsTokens(): boolean {
     return this.#caughtUp().length > 0;
+  }
+
+  /**
+   * Milliseconds for which it may be behind at most: of the scope that is the newest, since what any has heard counts.
+   * Undefined where none has heard from an upstream in this run.
+   */
+  tokensAgeMs(): number | undefined {
+    const ages = this.#caughtUp().flatMap((scope) => scope.bound()?.boundMs ?? []);
+    return ages.length === 0 ? undefined : Math.min(...ages);
   }
 
   /** Undefined = none, or revoked. */
@@ -46,7 +57,7 @@ export class EdgeRegistries {
     return undefined;
   }
 
-  #caughtUp(): readonly Pick<Scope, 'ledger' | 'hasCaughtUp'>[] {
+  #caughtUp(): readonly Known[] {
     return this.#scopes.filter(({ hasCaughtUp }) => hasCaughtUp);
   }
 }

@@ -19,7 +19,7 @@ import type { EdgeClocks } from './edge-clocks.ts';
 import type { EdgeOptions } from './edge-options.ts';
 import { FeedRoute } from './feed-route.ts';
 import { Relay } from './relay.ts';
-import { type ReplicatedFilter, resolvePatterns } from './replicated-filter.ts';
+import { type Patterns, type ReplicatedFilter, resolvePatterns } from './replicated-filter.ts';
 import type { Scope, ScopeListener } from './scope.ts';
 import { openScopeLedger } from './scope-store.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -46,6 +46,8 @@ interface Opening {
   /** An upstream said which cluster it is of. Throws FAILED_PRECONDITION where that is another one. */
   readonly joined: (clusterId: string) => Promise<void>;
   readonly heard: Notice;
+  /** This edge may not follow what its cache asks for. */
+  readonly refused: () => void;
   /** Bytes of records in memory, of one scope. */
   readonly memoryBytesMax: number;
 }
@@ -62,6 +64,8 @@ export class EdgeScopes {
   readonly copy: RunningCopy | undefined;
   readonly cache: (Running & { readonly scope: CacheScope }) | undefined;
   readonly #loops: Lifecycle;
+  /** The cache holds whatever is not copied. */
+  readonly #cachesAll: boolean;
   /** Given when a registry changed, or a scope has caught up. */
   readonly #heard: Notice;
 
@@ -75,6 +79,7 @@ export class EdgeScopes {
     this.copy = copy;
     this.cache = cache;
     this.#loops = background.loops;
+    this.#cachesAll = filters.cached?.includes.some(({ namespace }) => namespace === '*') === true;
     this.#heard = background.heard;
   }
 
@@ -103,10 +108,12 @@ export class EdgeScopes {
     return this.all.filter(({ loop }) => loop.state === 'live').map(({ route }) => route);
   }
 
+  /** Undefined where the key is neither copied nor cached. */
   scopeOf(namespace: NamespaceId, key: string): Scope | undefined {
-    const { copied } = this.filters;
+    const { copied, cached } = this.filters;
     if (copied !== undefined && this.copy !== undefined && matches(copied, namespace, key)) return this.copy.scope;
-    return this.cache?.scope;
+    if (this.#cachesAll || (cached !== undefined && matches(cached, namespace, key))) return this.cache?.scope;
+    return undefined;
   }
 
   /**
@@ -141,25 +148,38 @@ export class EdgeScopes {
     return found;
   }
 
-  /** The living namespaces of the registries that have caught up; one that is still being filled lacks some. */
+  /**
+   * The living namespaces of the registries that have caught up; one that is still being filled lacks some. A scope that
+   * is live knows better than one that hears nothing.
+   */
   namespaces(): readonly NamespaceInfo[] {
-    return this.#caughtUp().flatMap(({ scope }) => scope.ledger.registry.namespaces());
-  }
-
-  /** Looks names up in what is known now, also after these scopes are closed. */
-  resolver(): (name: string) => NamespaceInfo | undefined {
-    return resolverOf(this.namespaces());
+    const known = new Map<NamespaceId, NamespaceInfo>();
+    const caughtUp = this.#caughtUp();
+    const live = caughtUp.filter(({ loop }) => loop.state === 'live');
+    for (const { scope } of live.length > 0 ? live : caughtUp) {
+      for (const namespace of scope.ledger.registry.namespaces()) known.set(namespace.id, namespace);
+    }
+    return [...known.values()];
   }
 
   /**
    * Waits until the patterns mean something else than these scopes' filters. Nothing is concluded before a registry has
    * caught up: scopes that were just opened over erased stores know no name, and would be opened anew for ever.
    */
-  async filtersChanged(patterns: readonly string[], signal: AbortSignal): Promise<void> {
+  async filtersChanged(
+    patterns: Patterns,
+    mayHave: (known: readonly NamespaceInfo[]) => readonly NamespaceInfo[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const names = filterNames(this.filters);
     const changed = () =>
-      this.#caughtUp().length > 0 && filterNames(resolvePatterns(patterns, this.resolver())) !== names;
+      this.#caughtUp().length > 0 && filterNames(resolvePatterns(patterns, mayHave(this.namespaces()))) !== names;
     while (!signal.aborted && !changed()) await this.#heard.next(signal);
+  }
+
+  /** Something else may be had than before. */
+  lookAgain(): void {
+    this.#heard.give();
   }
 
   #caughtUp(): readonly Running[] {
@@ -173,18 +193,14 @@ export class EdgeScopes {
   }
 }
 
-/** Looks a title or an id up in a list of namespaces. */
-export function resolverOf(namespaces: readonly NamespaceInfo[]): (name: string) => NamespaceInfo | undefined {
-  return (name) => namespaces.find(({ id, title }) => title === name || id === name);
-}
-
 function filterNames({ copied, cached }: ReplicatedFilter): string {
   return [copied, cached].map((filter) => (filter === undefined ? '' : filterKey(filter))).join();
 }
 
 async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> {
   const { options } = opening;
-  const ledger = await openScopeLedger(options.copyStore, filter, { ...options, hotBytesMax: opening.memoryBytesMax });
+  const bounds = { ...options, hotBytesMax: opening.memoryBytesMax };
+  const ledger = await openScopeLedger(options.copyStore, filter, { ...bounds, holds: 'all' });
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const scope = await CopyScope.open({ ...options, ledger, tracker, filter, listener: listenerOf(opening) });
   const relay = await Relay.open(scope, { ...options, ...opening, rootClock: opening.clocks.root });
@@ -194,7 +210,7 @@ async function openCopy(filter: Filter, opening: Opening): Promise<RunningCopy> 
 
 async function openCache(filter: Filter, opening: Opening): Promise<Running & { readonly scope: CacheScope }> {
   const { options } = opening;
-  const ledger = await openScopeLedger(options.cacheStore, filter, options);
+  const ledger = await openScopeLedger(options.cacheStore, filter, { ...options, holds: 'some' });
   const tracker = new StalenessTracker(options.clock, options.clockSkewMsMax);
   const { memoryBytesMax: cacheMemoryBytesMax } = opening;
   const scope = await CacheScope.open({
@@ -210,9 +226,9 @@ function following(
   scope: Scope & FeedSink,
   tracker: StalenessTracker,
   what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
-  { options, upstreams, clocks, identity, nonce, clusterId }: Opening,
+  { options, upstreams, clocks, identity, nonce, clusterId, refused }: Opening,
 ): Pick<Running, 'loop' | 'route'> {
-  const route = new FeedRoute(upstreams, options.clock);
+  const route = new FeedRoute(upstreams, options.clock, what.role === 'cache' ? refused : () => {});
   const loop = new FollowLoop({
     ...options,
     scope: scope.kind,

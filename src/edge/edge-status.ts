@@ -1,7 +1,8 @@
-import type { ClockStatus, NodeIdentity, NodeStatus } from '../model/cluster.ts';
+import type { ClockStatus, HotKey, NodeIdentity, NodeStatus } from '../model/cluster.ts';
 import { clockNotes } from '../replication/clocks/clock-notes.ts';
 import { storageNotes, storageStatus } from '../replication/storage-notes.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
+import type { Patterns } from './replicated-filter.ts';
 
 interface Seen {
   readonly node: NodeIdentity;
@@ -11,16 +12,19 @@ interface Seen {
   readonly uptimeMs: number;
   /** Undefined while they are opened anew. */
   readonly scopes: EdgeScopes | undefined;
-  /** The patterns of what is copied. */
-  readonly replicate: readonly string[];
+  readonly patterns: Patterns;
+  /** Titles that the patterns name and the upstreams refuse this edge. */
+  readonly refused: readonly string[];
   readonly clock: ClockStatus;
   readonly hitRate: number | undefined;
+  readonly hotKeys: readonly HotKey[];
 }
 
 /** An edge as `meridian status` shows it. */
 export async function edgeStatus({
   scopes: open,
-  replicate,
+  patterns,
+  refused,
   hitRate,
   clusterId = '',
   ...seen
@@ -29,7 +33,7 @@ export async function edgeStatus({
   const scopes = await Promise.all(
     (open?.all ?? []).map(async ({ scope, loop }) => ({
       ...(await scope.status()),
-      filter: scope.kind === 'copy' ? replicate : ['*'],
+      filter: scope.kind === 'copy' ? patterns.replicate : (patterns.cache ?? ['*']),
       state: loop.state,
       ...(loop.upstreamName === undefined ? {} : { upstream: loop.upstreamName }),
     })),
@@ -43,7 +47,8 @@ export async function edgeStatus({
       ...(seen.ready ? [] : ['no upstream is reached and nothing has caught up yet']),
       ...storageNotes(storage),
       ...clockNotes(seen.clock),
-      ...unknown.map((pattern) => `--replicate ${pattern} names no namespace yet`),
+      ...unknown.map((flag) => `${flag} names no namespace yet`),
+      ...refused.map((title) => `--cache names ${title}, which the token of this edge may not replicate`),
       ...(open?.all ?? []).flatMap(({ scope, loop: { trouble } }) => {
         return trouble === undefined ? [] : [`the ${scope.kind} hears nothing new: ${trouble}`];
       }),

@@ -22,6 +22,7 @@ import type { Upstream } from '../model/upstream.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
 import { type ExpiryClock, sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
+import { Notice } from '../runtime/notice.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { Audit } from './audit/audit.ts';
 import { EdgeClocks } from './edge-clocks.ts';
@@ -36,10 +37,14 @@ import { LoadPermits } from './load-permits.ts';
 import { Loads } from './loads.ts';
 import { NodeState } from './node-state.ts';
 import { Reads } from './reads.ts';
+import { RefusedNamespaces } from './refused-namespaces.ts';
 import type { Relay } from './relay.ts';
-import { resolvePatterns } from './replicated-filter.ts';
+import { areFixed, resolvePatterns } from './replicated-filter.ts';
 import { Upstreams } from './upstreams.ts';
 import { Writes } from './writes.ts';
+
+/** Milliseconds between looks at whether an upstream lets this edge have what it refused. */
+const refusedLookMs = 60_000;
 
 /** The local side: an Upstream over copies and a cache, and other Upstreams behind them. */
 export class Edge implements Upstream {
@@ -58,6 +63,9 @@ export class Edge implements Upstream {
   /** Of this process, so that a connection to oneself is noticed. */
   readonly #nonce: string;
   readonly #registries = new EdgeRegistries();
+  readonly #refused = new RefusedNamespaces();
+  /** Given when an upstream refused to let this edge follow what it asked for. */
+  readonly #refusal = new Notice();
   #scopes: EdgeScopes | undefined;
 
   private constructor(options: EdgeOptions, nodeState: NodeState) {
@@ -104,6 +112,7 @@ export class Edge implements Upstream {
     edge.#loops.run('audit', (signal) => audit.run(signal));
     edge.#loops.run('fail-back', (signal) => edge.#failBack.run(signal));
     edge.#loops.run('patterns', (signal) => edge.#followPatterns(signal));
+    edge.#loops.run('refusals', (signal) => edge.#followRefusals(signal));
     return edge;
   }
 
@@ -219,12 +228,16 @@ export class Edge implements Upstream {
     return this.#registries.token(id);
   }
 
+  tokensAgeMs(): number | undefined {
+    return this.#registries.tokensAgeMs();
+  }
+
   namespace(name: string): NamespaceInfo | undefined {
     return this.#registries.namespace(name);
   }
 
   status(): Promise<NodeStatus> {
-    const { clock, version, replicate } = this.#options;
+    const { clock, version } = this.#options;
     return edgeStatus({
       node: this.identity,
       clusterId: this.#nodeState.clusterId,
@@ -232,9 +245,11 @@ export class Edge implements Upstream {
       ready: this.ready(),
       uptimeMs: clock.monotonicMs() - this.#startedMs,
       scopes: this.#scopes,
-      replicate,
+      patterns: this.#options,
+      refused: this.#refused.titles,
       clock: this.#clocks.status(),
       hitRate: this.#reads.hitRate,
+      hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
     });
   }
 
@@ -289,8 +304,8 @@ export class Edge implements Upstream {
     if (scopes !== undefined) this.#registries.use(scopes.all.map(({ scope }) => scope));
   }
 
-  async #openScopes(known: (name: string) => NamespaceInfo | undefined): Promise<EdgeScopes> {
-    const scopes = await EdgeScopes.open(resolvePatterns(this.#options.replicate, known), {
+  async #openScopes(known: readonly NamespaceInfo[]): Promise<EdgeScopes> {
+    const scopes = await EdgeScopes.open(resolvePatterns(this.#options, this.#refused.without(known)), {
       options: this.#options,
       upstreams: this.#upstreams,
       clocks: this.#clocks,
@@ -298,6 +313,7 @@ export class Edge implements Upstream {
       nonce: this.#nonce,
       clusterId: () => this.#nodeState.clusterId,
       joined: (clusterId) => this.#nodeState.join(clusterId),
+      refused: () => this.#refusal.give(),
     });
     try {
       await this.#nodeState.keep(); // A store that was erased has forgotten it.
@@ -310,30 +326,54 @@ export class Edge implements Upstream {
 
   /** Opens the scopes anew whenever the registry makes the patterns mean something else. */
   async #followPatterns(signal: AbortSignal): Promise<void> {
-    if (this.#options.replicate.length === 0 || this.#options.replicate.includes('*')) return;
+    if (areFixed(this.#options)) return;
     while (!signal.aborted) {
       const scopes = this.#scopes;
       if (scopes === undefined) return;
-      await scopes.filtersChanged(this.#options.replicate, signal);
+      await scopes.filtersChanged(this.#options, (known) => this.#refused.without(known), signal);
       if (signal.aborted) return;
-      const resolve = scopes.resolver();
-      const resolved = new Map(scopes.namespaces().map((namespace) => [namespace.id, namespace]));
+      const known = scopes.namespaces();
       this.#scopes = undefined; // Meanwhile everything is loaded.
       await scopes.close();
-      this.#nodeState.rememberNamespaces([...resolved.values()]);
-      this.#use(await this.#openAgain(resolve, signal));
+      this.#nodeState.rememberNamespaces(known);
+      this.#use(await this.#openAgain(known, signal));
     }
   }
 
+  /** Asks what this edge may have, where it was refused something; and again now and then while it lacks any of it. */
+  async #followRefusals(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      await this.#refusedOrLater(signal);
+      const scopes = this.#scopes;
+      const cached = scopes?.filters.cached;
+      if (signal.aborted || scopes === undefined || cached === undefined) continue;
+      const call = { deadlineMs: clock.monotonicMs() + refusedLookMs, signal };
+      const shown = await this.#upstreams
+        .ask(call, (upstream, asked) => upstream.namespaces(asked))
+        .catch(() => undefined);
+      if (shown === undefined) continue;
+      this.#refused.learn(shown, cached, scopes.namespaces());
+      scopes.lookAgain();
+    }
+  }
+
+  async #refusedOrLater(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const waiting = either([signal, over.signal]);
+    const refused = this.#refusal.next(waiting.signal);
+    const later = () => sleep(this.#options.clock, refusedLookMs, waiting.signal).catch(() => {});
+    await (this.#refused.isEmpty ? refused : Promise.race([refused, later()]));
+    over.abort();
+    waiting.release();
+  }
+
   /** Tries until the stores let it: an edge without scopes would go on loading everything. */
-  async #openAgain(
-    resolve: (name: string) => NamespaceInfo | undefined,
-    signal: AbortSignal,
-  ): Promise<EdgeScopes | undefined> {
+  async #openAgain(known: readonly NamespaceInfo[], signal: AbortSignal): Promise<EdgeScopes | undefined> {
     const { clock, backoff, observer, copyStore, cacheStore } = this.#options;
     while (!signal.aborted) {
       try {
-        return await this.#openScopes(resolve);
+        return await this.#openScopes(known);
       } catch (error) {
         observer.commitFailed(error);
         await sleep(clock, backoff.mostMs, signal).catch(() => {});

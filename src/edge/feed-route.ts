@@ -2,6 +2,7 @@ import { isMeridianError } from '../model/errors.ts';
 import type { FollowedUpstream } from '../replication/following/follow-loop.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Cooldowns } from './cooldowns.ts';
+import { isOutOfScope } from './refused-namespaces.ts';
 import type { NamedUpstream, Upstreams } from './upstreams.ts';
 
 /** Milliseconds for which an upstream is not followed that serves no feed just now. */
@@ -10,7 +11,7 @@ const suspendedMs = { firstMs: 500, mostMs: 30_000 };
 const notServedMs = 10 * 60_000;
 
 /** Reasons that speak of the feed alone: whoever gives one may well answer loads. */
-const feedOnly = new Set(['feed-suspended', 'no-cluster', 'too-many-followers']);
+const feedOnly = new Set(['feed-suspended', 'no-cluster', 'too-many-followers', 'out-of-scope', 'right-missing']);
 
 /**
  * Whom one scope follows: the first upstream of the list that is up and serves this scope. A relay that refuses a scope is
@@ -19,12 +20,15 @@ const feedOnly = new Set(['feed-suspended', 'no-cluster', 'too-many-followers'])
 export class FeedRoute {
   readonly #upstreams: Upstreams;
   readonly #clock: Clock;
+  readonly #refused: () => void;
   readonly #suspended: Cooldowns;
   readonly #notServedUntilMs = new Map<string, number>();
   #followed: NamedUpstream | undefined;
   #leaving = new AbortController();
 
-  constructor(upstreams: Upstreams, clock: Clock) {
+  /** `refused` is called where this edge may not follow what it asks for. */
+  constructor(upstreams: Upstreams, clock: Clock, refused: () => void) {
+    this.#refused = refused;
     this.#upstreams = upstreams;
     this.#clock = clock;
     this.#suspended = new Cooldowns(clock, suspendedMs);
@@ -67,6 +71,7 @@ export class FeedRoute {
   #failed(named: NamedUpstream, error: unknown): void {
     const reason = isMeridianError(error) ? error.details.reason : undefined;
     if (reason === 'begins-anew') return; // It was this edge's own doing.
+    if (isOutOfScope(error)) this.#refused();
     if (reason === 'scope-not-served' || reason === 'not-a-relay') {
       this.#notServedUntilMs.set(named.name, this.#clock.monotonicMs() + notServedMs);
     } else if (isMeridianError(error) && reason === 'other-cluster') this.#upstreams.foreign(named, error.message);

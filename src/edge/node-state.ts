@@ -2,7 +2,6 @@ import { MeridianError } from '../model/errors.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Store } from '../store/store.ts';
-import { resolverOf } from './edge-scopes.ts';
 
 const stateName = 'edge/node';
 
@@ -44,9 +43,9 @@ export class NodeState {
     return this.#kept.clockOffsetMs;
   }
 
-  /** By title or id, as the patterns were resolved last. */
-  namespaces(): (name: string) => NamespaceInfo | undefined {
-    return resolverOf(this.#kept.namespaces);
+  /** As the patterns were resolved last. */
+  namespaces(): readonly NamespaceInfo[] {
+    return this.#kept.namespaces;
   }
 
   /** @throws FAILED_PRECONDITION where the edge's data are of another cluster */

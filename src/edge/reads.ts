@@ -7,6 +7,7 @@ import { expireInPlace, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Session } from '../model/session.ts';
 import { emptyVector, type VersionVector } from '../model/version-vector.ts';
+import type { ReadCounter } from '../replication/hot-keys.ts';
 import { unknownNamespace } from '../replication/registry.ts';
 import type { Clock, ExpiryClock } from '../runtime/clock.ts';
 import { judged } from './answer-age.ts';
@@ -26,6 +27,7 @@ export interface ReadsOptions extends ReadTermsOptions, Pick<EdgeBounds, 'loadTi
   readonly clock: Clock;
   readonly expiryClock: ExpiryClock;
   readonly edgeObserver: EdgeObserver;
+  readonly hotKeys?: ReadCounter;
   /** This edge's name, for answers from what it holds. */
   readonly responder: string;
 }
@@ -79,6 +81,7 @@ export class Reads {
     this.#answered++;
     this.#hits++;
     countHit(this.#options.edgeObserver.hits[scope.kind], answer.record?.kind === 'live');
+    this.#options.hotKeys?.read(key.namespace, key.key);
     return answer;
   }
 
@@ -90,6 +93,7 @@ export class Reads {
       this.#answered++;
       if (hit) this.#hits++;
       edgeObserver.cacheLooked(hit);
+      this.#options.hotKeys?.read(answer.namespace, request.key);
       const outcome = answer.record?.kind === 'live' ? 'found' : 'absent';
       edgeObserver.read('get', answer.source, answer.past ? 'past' : outcome, clock.monotonicMs() - startedMs);
       return answer;

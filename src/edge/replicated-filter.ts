@@ -1,14 +1,28 @@
-import type { Filter, KeyRange } from '../model/filter.ts';
-import { everything, registryRange } from '../model/filter.ts';
+import { everything, type Filter, type KeyRange, registryRange } from '../model/filter.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
+import { namesNamespace } from '../model/token.ts';
 
-/** What an edge copies, resolved, and the patterns that name no namespace that exists. */
+/** What an edge is to hold, as its operator says it. */
+export interface Patterns {
+  /** What is copied: `*`, `title`, `title/prefix*`. */
+  readonly replicate: readonly string[];
+  /** What else may be cached: the same, or the beginning of titles (`team-*`, `team-*`/`prefix*`). Default: `*`. */
+  readonly cache?: readonly string[];
+}
+
+/** What an edge copies and caches, resolved, and the patterns that name no namespace that exists. */
 export interface ReplicatedFilter {
   /** Undefined where nothing is copied at all. */
   readonly copied: Filter | undefined;
   /** Undefined where everything is copied. */
   readonly cached: Filter | undefined;
+  /** As flags. */
   readonly unknown: readonly string[];
+}
+
+/** Whether the patterns mean the same whatever namespaces there are. */
+export function areFixed({ replicate, cache = ['*'] }: Patterns): boolean {
+  return replicate.includes('*') || (replicate.length === 0 && cache.includes('*'));
 }
 
 /**
@@ -16,32 +30,50 @@ export interface ReplicatedFilter {
  * Each scope includes the registry (architecture §3).
  */
 export function resolvePatterns(
-  patterns: readonly string[],
-  resolve: (name: string) => NamespaceInfo | undefined,
+  { replicate, cache = ['*'] }: Patterns,
+  known: readonly NamespaceInfo[],
 ): ReplicatedFilter {
-  if (patterns.includes('*')) return { copied: everything, cached: undefined, unknown: [] };
-  const ranges: KeyRange[] = [];
+  if (replicate.includes('*')) return { copied: everything, cached: undefined, unknown: [] };
   const unknown: string[] = [];
-  for (const pattern of patterns) {
-    const range = rangeOf(pattern, resolve);
-    if (range === undefined) unknown.push(pattern);
-    else ranges.push(range);
-  }
+  const rangesOf = (flag: string, patterns: readonly string[], resolve: (pattern: string) => readonly KeyRange[]) => {
+    return patterns.flatMap((pattern) => {
+      const ranges = resolve(pattern);
+      if (ranges.length === 0 && !beginning.test(pattern)) unknown.push(`--${flag} ${pattern}`);
+      return ranges;
+    });
+  };
+  const copied = rangesOf('replicate', replicate, (pattern) => rangeOf(pattern, known));
+  const isAll = cache.includes('*');
+  const cached = isAll
+    ? []
+    : rangesOf('cache', cache, (pattern) => [...begunBy(pattern, known), ...rangeOf(pattern, known)]);
   return {
-    copied: patterns.length === 0 ? undefined : { includes: [registryRange, ...ranges], excludes: [] },
-    cached: { includes: everything.includes, excludes: ranges },
+    copied: replicate.length === 0 ? undefined : { includes: [registryRange, ...copied], excludes: [] },
+    cached: { includes: isAll ? everything.includes : [registryRange, ...cached], excludes: copied },
     unknown,
   };
 }
 
-function rangeOf(pattern: string, resolve: (name: string) => NamespaceInfo | undefined): KeyRange | undefined {
-  const whole = resolve(pattern);
-  if (whole !== undefined) return { namespace: whole.id, prefix: '' };
-  if (!pattern.endsWith('*')) return undefined;
+/** `team-*`, or `team-*\/prefix*`. */
+const beginning = /^([^*/]*\*)(?:\/([^*]*)\*)?$/;
+
+/** The namespaces whose titles begin so. */
+function begunBy(pattern: string, known: readonly NamespaceInfo[]): readonly KeyRange[] {
+  const [, titles, prefix = ''] = beginning.exec(pattern) ?? [];
+  if (titles === undefined) return [];
+  return known.filter((one) => namesNamespace(titles, one)).map(({ id }) => ({ namespace: id, prefix }));
+}
+
+/** One range, or none where there is no such namespace. */
+function rangeOf(pattern: string, known: readonly NamespaceInfo[]): readonly KeyRange[] {
+  const find = (name: string) => known.find(({ id, title }) => title === name || id === name);
+  const whole = find(pattern);
+  if (whole !== undefined) return [{ namespace: whole.id, prefix: '' }];
+  if (!pattern.endsWith('*')) return [];
   // A title may hold slashes itself: the longest title that exists is meant.
   for (let slash = pattern.lastIndexOf('/'); slash > 0; slash = pattern.lastIndexOf('/', slash - 1)) {
-    const namespace = resolve(pattern.slice(0, slash));
-    if (namespace !== undefined) return { namespace: namespace.id, prefix: pattern.slice(slash + 1, -1) };
+    const namespace = find(pattern.slice(0, slash));
+    if (namespace !== undefined) return [{ namespace: namespace.id, prefix: pattern.slice(slash + 1, -1) }];
   }
-  return undefined;
+  return [];
 }

@@ -14,20 +14,29 @@ interface StoredFilter extends Filter {
   readonly narrows?: true;
 }
 
+export interface ScopeLedgerOptions extends Omit<LedgerOptions, 'store'> {
+  readonly edgeObserver: Pick<EdgeObserver, 'storeErased'>;
+  /** Whether the scope holds all of its records, or those that were asked for. */
+  readonly holds: 'all' | 'some';
+}
+
 /**
  * The ledger of a scope over its store. A cursor belongs to the scope that it was followed with (rule R6): what was
  * followed as a scope that lies within the earlier one is covered as before, so the rest goes and this stays; any other
- * scope starts from nothing. So does a store whose registry is damaged: half of it would not know what the rest means.
+ * scope starts from nothing, if it is to hold all of its records. One that holds some, which a feed keeps true, holds none
+ * of what it was not followed with, and so goes on: what is loaded from now on is kept true from its cursor on. A store
+ * whose registry is damaged starts from nothing too: half of it would not know what the rest means.
  */
 export async function openScopeLedger(
   store: Store,
   filter: Filter,
-  options: Omit<LedgerOptions, 'store'> & { readonly edgeObserver: Pick<EdgeObserver, 'storeErased'> },
+  { holds: share, ...options }: ScopeLedgerOptions,
 ): Promise<Ledger> {
   const stored = await store.meta(filterName);
   const earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as StoredFilter);
   const isSame = earlier !== undefined && filterKey(earlier) === filterKey(filter);
-  const within = earlier !== undefined && containsFilter(earlier, filter);
+  const mayGrow = share === 'some' && earlier?.narrows !== true;
+  const within = earlier !== undefined && (mayGrow || containsFilter(earlier, filter));
   if (earlier !== undefined && !within && holds('R6 scopes')) await store.erase();
   const ledger = await Ledger.open({ ...options, store }).catch(async (error: unknown) => {
     if (!isMeridianError(error, 'DATA_LOSS')) throw error;
@@ -36,7 +45,7 @@ export async function openScopeLedger(
     return Ledger.open({ ...options, store });
   });
   if (isSame && earlier.narrows !== true) return ledger;
-  if (within) {
+  if (within && (earlier.narrows === true || !containsFilter(filter, earlier))) {
     // Before anything goes: broken off half-way, it is done again, and the wider scope, asked for again, starts from nothing.
     await keepFilter(ledger, { ...filter, narrows: true });
     await removeRecords(ledger, {}, { sync: true, only: ({ namespace, key }) => !matches(filter, namespace, key) });

@@ -104,7 +104,8 @@ export class Upstreams {
   async ask<T>(call: Call, ask: (upstream: Upstream, call: Call) => Promise<T>, patienceMs?: number): Promise<T> {
     const passed = passedOn(call);
     const run = (upstream: Upstream, asked: Call) => {
-      return call.credential === undefined ? ask(upstream, asked).catch(throwAsOfEdge) : ask(upstream, asked);
+      const isOfEdge = call.credential === undefined && !call.isProvenHere;
+      return isOfEdge ? ask(upstream, asked).catch(throwAsOfEdge) : ask(upstream, asked);
     };
     const untilMs = Math.min(call.deadlineMs, this.#clock.monotonicMs() + (patienceMs ?? Number.POSITIVE_INFINITY));
     let others = this.list;

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Connections } from '../runtime/connections.ts';
+import { FairStarts } from '../runtime/fair-starts.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type RenewedTls, secureContextOf, secureServerOf, tlsBounds } from '../runtime/tls.ts';
 import { Exchange } from './exchange.ts';
@@ -13,12 +14,18 @@ import { sendJson } from './send.ts';
 import type { HttpSurface } from './surface.ts';
 import { Turns } from './turns.ts';
 
+interface NamedSurface {
+  readonly name: string;
+  readonly surface: HttpSurface;
+  readonly always?: true;
+}
+
 export interface HttpListenerOptions {
   /**
    * Asked in order; the first that matches answers. Names are labels of metrics. One that is `always` answers also on
    * the connections kept in reserve.
    */
-  readonly surfaces: ReadonlyArray<{ readonly name: string; readonly surface: HttpSurface; readonly always?: true }>;
+  readonly surfaces: readonly NamedSurface[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: HttpObserver;
@@ -28,8 +35,17 @@ export interface HttpListenerOptions {
   readonly connectionsMax?: number;
   /** Connections at once of one remote address. Default: as many as there may be in all. */
   readonly connectionsPerAddressMax?: number;
+  /** Among whom the beginning of exchanges is shared out. Default: each connection by itself. */
+  readonly shareOf?: (socket: Socket) => object | string;
   /** Default: connections are in the clear. */
   readonly tls?: RenewedTls | undefined;
+}
+
+interface Admitted {
+  /** Unset = no path that is served. */
+  readonly surface: NamedSurface | undefined;
+  /** False on a connection that is kept in reserve. */
+  readonly isServed: boolean;
 }
 
 /** Bounds of the listener; those that Node enforces by itself are named as Node names them. */
@@ -62,6 +78,7 @@ export class HttpListener {
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #turns: Turns;
+  readonly #starts = new FairStarts();
   /** Each exchange under way, and what ends it early. */
   readonly #underWay = new Map<ServerResponse, Exchange>();
 
@@ -129,14 +146,28 @@ export class HttpListener {
 
   #takeTurn(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
-    if (!this.#turns.take(socket, () => this.#begin(request, response))) this.#hangUp(socket, 'too-many-pipelined');
+    if (!this.#turns.take(socket, () => this.#start(request, response))) this.#hangUp(socket, 'too-many-pipelined');
   }
 
-  #begin(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request;
+  /** Health is answered at once, all else in its turn among what others ask. */
+  #start(request: IncomingMessage, response: ServerResponse): void {
+    const { socket, url = '/' } = request;
     if (socket.destroyed) return;
-    const isServed = this.#connections.begin(socket);
-    const endedMs = this.#exchange(request, response, isServed);
+    if (!url.startsWith('/')) request.url = originForm(url);
+    const { surfaces, shareOf = (connection) => connection } = this.#options;
+    const surface = surfaces.find((one) => one.surface.matches(request));
+    const admitted = { surface, isServed: this.#connections.begin(socket) };
+    if (surface?.always) {
+      this.#begin(request, response, admitted);
+      return;
+    }
+    const begin = () => this.#begin(request, response, admitted);
+    this.#starts.start({ connection: socket, share: shareOf(socket) }, begin, () => socket.destroyed);
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse, admitted: Admitted): void {
+    const { socket } = request;
+    const endedMs = this.#exchange(request, response, admitted);
     if (endedMs === undefined) response.once('close', () => this.#end(socket, this.#options.clock.monotonicMs()));
     else this.#end(socket, endedMs);
   }
@@ -156,13 +187,13 @@ export class HttpListener {
    * answer: no promise, no timer, no listener (`npm run bench -- http-hit`). Says when the exchange was
    * over, where it is.
    */
-  #exchange(request: IncomingMessage, response: ServerResponse, isServed: boolean): number | undefined {
+  #exchange(request: IncomingMessage, response: ServerResponse, admitted: Admitted): number | undefined {
     const { clock, exchangeMs } = this.#options;
     const beganMs = clock.monotonicMs();
     const exchange = new Exchange(beganMs, beganMs + exchangeMs);
     if (!this.#server.listening) response.shouldKeepAlive = false;
     try {
-      const handled = this.#handle(exchange, request, response, isServed);
+      const handled = this.#handle(exchange, request, response, admitted);
       if (handled === undefined && isOut(response)) {
         const endedMs = clock.monotonicMs();
         this.#options.observer.answered(exchange.surface, response.statusCode, endedMs - beganMs);
@@ -181,17 +212,12 @@ export class HttpListener {
     exchange: Exchange,
     request: IncomingMessage,
     response: ServerResponse,
-    isServed: boolean,
+    { surface: found, isServed }: Admitted,
   ): Promise<void> | undefined {
-    const { url = '/' } = request;
-    if (!url.startsWith('/')) request.url = originForm(url);
-    for (const { name, surface, always } of this.#options.surfaces) {
-      if (!surface.matches(request)) continue;
-      exchange.surface = name;
-      if (!isServed && always !== true) throw tooManyConnections(response);
-      return surface.handle(request, response, exchange);
-    }
-    throw unknownPath(request);
+    if (found === undefined) throw unknownPath(request);
+    exchange.surface = found.name;
+    if (!isServed && found.always !== true) throw tooManyConnections(response);
+    return found.surface.handle(request, response, exchange);
   }
 
   /** Until its answer is out, or its client is gone. */

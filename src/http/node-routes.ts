@@ -31,8 +31,9 @@ type Route = (asked: Asked) => Promise<void>;
 
 /**
  * `/metrics` (Prometheus), `/livez` (the process answers), `/readyz` (it can answer reads truthfully; 503 and the reasons
- * otherwise, also while it drains) and `/status` (JSON). GET and HEAD alone. Where the node asks for tokens, `/metrics`
- * and `/status` need the right `status`; why the node is not ready is told to nobody else either.
+ * otherwise, also while it drains), `/status` and, of it, `/hot-keys` (JSON). GET and HEAD alone. Where the node asks for
+ * tokens, all but `/livez` and `/readyz` need the right `status`; why the node is not ready is told to nobody else either.
+ * Hot keys are those that the caller may read or list.
  */
 export class NodeRoutes implements HttpSurface {
   readonly #report: NodeReport;
@@ -47,6 +48,10 @@ export class NodeRoutes implements HttpSurface {
       ['/metrics', (asked) => this.#metrics(asked)],
       ['/livez', async ({ response }) => sendText(response, 200, 'ok\n')],
       ['/readyz', (asked) => this.#ready(asked)],
+      [
+        '/hot-keys',
+        async (asked) => sendJson(asked.response, 200, { hotKeys: (await this.#status(asked)).hotKeys ?? [] }),
+      ],
       ['/status', async (asked) => sendJson(asked.response, 200, statusJson(await this.#status(asked)))],
     ]);
   }

@@ -10,4 +10,6 @@ export interface Call {
   readonly hops?: number;
   /** The token of the caller for whom a node asks another one, which then decides by it and not by the node's own. */
   readonly credential?: string;
+  /** Its caller is known to this node alone, by his certificate: no other node is asked in his name. */
+  readonly isProvenHere?: true;
 }

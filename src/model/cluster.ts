@@ -221,6 +221,18 @@ export interface ProcessStatus {
   readonly hitRate?: number;
 }
 
+/** A key that was read often in the last minute. */
+export interface HotKey {
+  readonly namespace: NamespaceId;
+  /** As the namespace is called now; empty = it is none any more. */
+  readonly title: string;
+  readonly key: string;
+  /** About how often: estimated from samples where there were many. */
+  readonly reads: number;
+  /** By how much the sketch may have counted too many or too few, besides the chance of sampling. */
+  readonly error: number;
+}
+
 export interface NodeStatus {
   readonly node: NodeIdentity;
   readonly clusterId: string;
@@ -247,4 +259,6 @@ export interface NodeStatus {
   readonly clock?: ClockStatus;
   /** Of an edge that runs as several. */
   readonly processes?: readonly ProcessStatus[];
+  /** The hottest first; of a guarded node those that the caller may read or list. Unset of a node of an earlier version. */
+  readonly hotKeys?: readonly HotKey[];
 }

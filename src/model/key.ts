@@ -55,3 +55,10 @@ function utf8Rank(unit: number): number {
 export function mapKey(namespace: NamespaceId, key: string): string {
   return namespace + key;
 }
+
+const idLength = 32;
+
+/** What `mapKey` made one string of. */
+export function splitMapKey(name: string): RecordKey {
+  return { namespace: name.slice(0, idLength) as NamespaceId, key: name.slice(idLength) };
+}

@@ -20,6 +20,13 @@ export interface TokenScope {
   readonly rights: readonly Right[];
 }
 
+/** What whoever has a certificate of such a name may do. */
+export interface CertificateRights {
+  /** A name as it stands in the certificate, or with one star for any characters but dots and slashes. */
+  readonly name: string;
+  readonly scope: TokenScope;
+}
+
 /** Of one token at one node. Each unset = as much as the node itself bears. */
 export interface TokenLimits {
   readonly readsPerSecond?: number;
@@ -28,7 +35,17 @@ export interface TokenLimits {
   readonly bytesPerSecond?: number;
   /** Watches and feeds at once. */
   readonly streamsMax?: number;
+  /** Connections on which it was used, to all listeners together. */
+  readonly connectionsMax?: number;
 }
+
+export const tokenLimitNames = [
+  'readsPerSecond',
+  'writesPerSecond',
+  'bytesPerSecond',
+  'streamsMax',
+  'connectionsMax',
+] as const satisfies readonly (keyof TokenLimits)[];
 
 /** A token as administrators see it: all but its secret. */
 export interface TokenInfo extends TokenScope {

@@ -1,4 +1,4 @@
-import type { LogId, Position } from './position.ts';
+import { type LogId, type Position, parseLogId } from './position.ts';
 
 /**
  * Log id → sequence, absent = 0. What each vector of the system claims is said where it is held. These functions compare
@@ -54,4 +54,20 @@ export function formatVector(vector: VersionVector): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([log, sequence]) => `${log}:${sequence}`)
     .join(',');
+}
+
+/** The vector of these components, as JSON has them; undefined where they are none. */
+export function parseVector(components: unknown): VersionVector | undefined {
+  if (!Array.isArray(components)) return undefined;
+  const vector = new Map<LogId, number>();
+  for (const component of components as readonly unknown[]) {
+    if (!Array.isArray(component) || component.length !== 2) return undefined;
+    const [name, sequence] = component as readonly unknown[];
+    const log = typeof name === 'string' ? parseLogId(name) : undefined;
+    if (log === undefined || typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence < 0) {
+      return undefined;
+    }
+    vector.set(log, sequence);
+  }
+  return vector;
 }

@@ -2,7 +2,8 @@ import { Gate } from '../access/gate.ts';
 import type { TokenSource } from '../access/grant.ts';
 import { hashOfToken } from '../access/token-text.ts';
 import { type Entrance, openEntrance } from '../model/entrance.ts';
-import { MeridianError } from '../model/errors.ts';
+import { MeridianError, toMeridianError } from '../model/errors.ts';
+import { type CertificateRights, checkTokenRequest } from '../model/token.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { AuditFile } from './audit-file.ts';
 import type { Closing } from './closing.ts';
@@ -14,6 +15,9 @@ export interface AccessConfig {
   readonly adminToken: string | undefined;
   readonly tokenFile: string | undefined;
   readonly token: string | undefined;
+  readonly certificateRights: readonly CertificateRights[];
+  /** Of an edge. */
+  readonly tokenAgeMaxMs?: number | undefined;
 }
 
 export interface AuditConfig {
@@ -33,10 +37,12 @@ export interface Access {
 }
 
 /**
- * Whether every port asks for a token: of a node that was given any. One that presents its own to others, and asks
+ * Whether every port asks for a token, or a certificate: of a node that was given any. One that presents its own to others, and asks
  * nobody, would lend it to strangers.
  */
-export function asksForTokens({ adminTokenFile, adminToken, tokenFile, token }: AccessConfig): boolean {
+export function asksForTokens({ certificateRights, ...config }: Omit<AccessConfig, 'tokenAgeMaxMs'>): boolean {
+  const { adminTokenFile, adminToken, tokenFile, token } = config;
+  if (certificateRights.length > 0) return true;
   return [adminTokenFile, adminToken, tokenFile, token].some((given) => given !== undefined);
 }
 
@@ -62,13 +68,35 @@ export async function openAccess(
   const adminHash = hashOf(admin);
   const audit = openAudit(config, { clock, logger }, closing);
   const asks = asksForTokens(config);
+  const { certificateRights: certificates, tokenAgeMaxMs: tokenAgeMsMax } = config;
+  for (const rights of certificates) checkCertificate(rights);
   return {
     credential,
     entranceOf: (node) => {
       if (!asks && audit === undefined) return openEntrance(node);
-      return new Gate({ upstream: node, source: node, clock, adminHash, asksForTokens: asks, audit });
+      return new Gate({
+        upstream: node,
+        source: node,
+        clock,
+        adminHash,
+        asksForTokens: asks,
+        certificates,
+        tokenAgeMsMax,
+        audit,
+      });
     },
   };
+}
+
+/** @throws INVALID_ARGUMENT */
+function checkCertificate({ name, scope }: CertificateRights): void {
+  try {
+    checkTokenRequest({ name: 'certificate', ...scope });
+  } catch (error) {
+    throw new MeridianError('INVALID_ARGUMENT', `--certificate-rights of ${name}: ${toMeridianError(error).message}`, {
+      reason: 'bad-option',
+    });
+  }
 }
 
 function openAudit(

@@ -27,6 +27,7 @@ export interface EmbeddedEdgeOptions
   /** `host:port`, in the order of preference. */
   readonly upstreams: readonly string[];
   readonly replicate: readonly string[];
+  readonly cache?: readonly string[];
   readonly name: string;
   readonly region: string;
   /** What the edge presents to its upstreams, and how its connections are encrypted, as it is now. */
@@ -52,7 +53,7 @@ export interface EmbeddedEdge {
  */
 export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Outside): Promise<EmbeddedEdge> {
   const { clock, random, logger } = outside;
-  const { upstreams: addresses, replicate, name, region, data, access, ...bounds } = options;
+  const { upstreams: addresses, replicate, name, region, data, access, ...rest } = options;
   const places = addresses.map((text) => formatAddress(addressOf(text)));
   const closing = new Closing(logger);
   return closing.orClose(async () => {
@@ -72,7 +73,7 @@ export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Ou
     const edge = await Edge.open({
       ...edgeDefaults,
       feedValues: { kind: 'inline', bytesMax: 1024 },
-      ...bounds,
+      ...rest,
       identity: { name, region },
       version: softwareVersion(),
       clock,

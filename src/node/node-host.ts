@@ -85,7 +85,7 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const listener = new HttpListener({
     surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms }),
     ...{ clock, logger, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },
-    tls,
+    ...{ tls, shareOf: (socket) => entrance.shareOf(socket, socket.remoteAddress ?? '') },
   });
   const serving = { upstream, entrance, tls, clock, logger, requestTimeoutMs, observer: metrics.rpc, rooms };
   const server = new RpcServer({ ...serving, ...connections });

@@ -5,6 +5,7 @@ import { Edge } from '../edge/edge.ts';
 import { edgeDefaults } from '../edge/edge-options.ts';
 import type { NamedUpstream } from '../edge/upstreams.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
+import { HotKeys } from '../replication/hot-keys.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { type Access, openAccess } from './access.ts';
 import { advertisedAddress } from './advertised-address.ts';
@@ -54,9 +55,11 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
     ...outside,
     observer: metrics.replication,
     edgeObserver: metrics.forEdge(),
+    hotKeys: new HotKeys(outside),
     upstreams: [...nearer(metrics), ...upstreamsOf(options, { access, nodeTls, metrics })],
     ...stores,
     replicate: config.replicate.map(patternOf),
+    cache: config.cache,
     feedValues: config.feedValues,
   });
   closing.add('edge', () => edge.close());

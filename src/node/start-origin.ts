@@ -4,6 +4,7 @@ import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { Origin } from '../origin/origin.ts';
 import { type OriginOptions, originDefaults } from '../origin/origin-options.ts';
 import { rebuildStore } from '../origin/rebuild.ts';
+import { HotKeys } from '../replication/hot-keys.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { openAccess } from './access.ts';
 import { advertisedAddress } from './advertised-address.ts';
@@ -67,6 +68,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       random,
       observer: metrics.replication,
       originObserver: metrics.readsAndWrites,
+      hotKeys: new HotKeys(outside),
       name,
       region,
       ...(location === undefined ? {} : { location }),

@@ -12,6 +12,7 @@ export interface TlsConfig {
   readonly tlsKey: string | undefined;
   readonly tlsCa: string | undefined;
   readonly tlsClientCa?: string | undefined;
+  readonly certificateRights?: readonly unknown[];
 }
 
 /** TLS of one node, in both directions. */
@@ -116,12 +117,14 @@ function expiryOf(pem: Buffer): number {
   return Math.min(...blocks.map((block) => Date.parse(new X509Certificate(block).validTo)));
 }
 
-function checkTogether({ tlsCert, tlsKey, tlsClientCa }: TlsConfig): void {
+function checkTogether({ tlsCert, tlsKey, tlsClientCa, certificateRights = [] }: TlsConfig): void {
   const missing =
     (tlsCert === undefined) !== (tlsKey === undefined)
       ? '--tls-cert and --tls-key are given together'
       : tlsClientCa !== undefined && tlsCert === undefined
         ? '--tls-client-ca needs a --tls-cert'
-        : undefined;
+        : tlsClientCa === undefined && certificateRights.length > 0
+          ? '--certificate-rights needs a --tls-client-ca, which vouches for the names'
+          : undefined;
   if (missing !== undefined) throw new MeridianError('INVALID_ARGUMENT', missing, { reason: 'bad-option' });
 }

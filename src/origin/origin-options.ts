@@ -2,6 +2,7 @@ import { MeridianError } from '../model/errors.ts';
 import type { Durability } from '../model/key-value.ts';
 import type { Record } from '../model/record.ts';
 import { type ReplicationBounds, replicationDefaults } from '../replication/bounds.ts';
+import type { HotKeys } from '../replication/hot-keys.ts';
 import type { LedgerOptions } from '../replication/ledger.ts';
 import type { BackoffOptions } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
@@ -27,6 +28,8 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'c
   readonly stores: OriginStores;
   readonly random: Random;
   readonly originObserver: OriginObserver;
+  /** Told of each read that is answered. Default: nobody counts. */
+  readonly hotKeys?: HotKeys;
   /** The operator's label. */
   readonly name: string;
   readonly region: string;

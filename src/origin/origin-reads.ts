@@ -11,6 +11,7 @@ import { expireInPlace, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import { joinSessions, type Session } from '../model/session.ts';
 import type { VersionVector } from '../model/version-vector.ts';
+import type { ReadCounter } from '../replication/hot-keys.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { listPage } from '../replication/list-page.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -22,6 +23,7 @@ export interface OriginReadsOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly originObserver: OriginObserver;
+  readonly hotKeys?: ReadCounter;
   readonly ownLog: OwnLog;
   /** The node's label, which answers name. */
   readonly name: string;
@@ -54,6 +56,7 @@ export class OriginReads {
     if (hot === undefined || (hot.record !== undefined && this.#isUncounted(hot.record.position))) return undefined;
     const record = this.#asRead(hot.record);
     countHit(originObserver.hits.origin, record?.kind === 'live');
+    this.#options.hotKeys?.read(namespace, request.key);
     const after = ledger.registry.logs.session(session, record ?? { covered }, covered);
     return { record, ...this.#provenance(namespace, covered, after) };
   }
@@ -70,6 +73,7 @@ export class OriginReads {
         return { covered, record, shown: record === undefined ? [] : [record.position] };
       };
       const { covered, record } = await this.#counted(read, call);
+      this.#options.hotKeys?.read(namespace, request.key);
       const session = ledger.registry.logs.session(asked, record ?? { covered }, covered);
       return { record: this.#asRead(record), ...this.#provenance(namespace, covered, session) };
     });

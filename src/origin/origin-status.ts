@@ -1,4 +1,4 @@
-import type { Member, MemberLog, NodeStatus, PeerStatus, StorageStatus } from '../model/cluster.ts';
+import type { HotKey, Member, MemberLog, NodeStatus, PeerStatus, StorageStatus } from '../model/cluster.ts';
 import type { MemberId } from '../model/position.ts';
 import { stampWallMs } from '../model/stamp.ts';
 import { clockNotes } from '../replication/clocks/clock-notes.ts';
@@ -18,9 +18,10 @@ interface Facts {
   readonly registry: Registry;
   readonly bytes: number;
   readonly stores: ReadonlyArray<Pick<Store, 'condition'>>;
+  readonly hotKeys: readonly HotKey[];
 }
 
-export function originStatus({ parts, version, uptimeMs, state, registry, bytes, stores }: Facts): NodeStatus {
+export function originStatus({ parts, version, uptimeMs, state, registry, bytes, stores, hotKeys }: Facts): NodeStatus {
   const { membership, identity, ownLog, sealing, feed, peers, durability } = parts;
   const { covered, floor, stable } = state;
   const { serves } = membership;
@@ -56,6 +57,7 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes,
     readOnly: !serves || storage.full,
     storage,
     clock,
+    hotKeys,
   };
 }
 

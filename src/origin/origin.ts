@@ -236,6 +236,7 @@ export class Origin implements Peer {
       registry: this.#ledger.registry,
       bytes: await this.#ledger.store.approximateBytes(),
       stores: [this.#ledger.store],
+      hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
     });
   }
 

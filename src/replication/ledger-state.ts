@@ -1,7 +1,7 @@
 import { MeridianError } from '../model/errors.ts';
 import type { LogId } from '../model/position.ts';
-import { bottomStamp, type Stamp } from '../model/stamp.ts';
-import { emptyVector, type VersionVector } from '../model/version-vector.ts';
+import { bottomStamp, parseStamp, type Stamp } from '../model/stamp.ts';
+import { emptyVector, parseVector, type VersionVector } from '../model/version-vector.ts';
 
 /** What a node's store claims of itself. It changes in the same batch as the records that it speaks of (rule R3). */
 export interface LedgerState {
@@ -26,9 +26,9 @@ export const emptyLedgerState: LedgerState = {
 export const ledgerStateName = 'ledger';
 
 interface Written {
-  readonly covered: Array<[LogId, number]>;
-  readonly floor: Array<[LogId, number]>;
-  readonly stable: Array<[LogId, number]>;
+  readonly covered: ReadonlyArray<readonly [LogId, number]>;
+  readonly floor: ReadonlyArray<readonly [LogId, number]>;
+  readonly stable: ReadonlyArray<readonly [LogId, number]>;
   readonly highWater: Stamp;
 }
 
@@ -42,17 +42,20 @@ export function encodeLedgerState(state: LedgerState): Uint8Array {
   return Buffer.from(JSON.stringify(written));
 }
 
+/** @throws where these are no components of a vector */
+function vectorOf(components: unknown): VersionVector {
+  const vector = parseVector(components);
+  if (vector === undefined) throw new Error('no vector');
+  return vector;
+}
+
 /** @throws DATA_LOSS where the bytes are not what `encodeLedgerState` wrote */
 export function decodeLedgerState(bytes: Uint8Array | undefined): LedgerState {
   if (bytes === undefined) return emptyLedgerState;
   try {
-    const written = JSON.parse(Buffer.from(bytes).toString()) as Written;
-    return {
-      covered: new Map(written.covered),
-      floor: new Map(written.floor),
-      stable: new Map(written.stable),
-      highWater: written.highWater,
-    };
+    const { covered, floor, stable, highWater } = JSON.parse(Buffer.from(bytes).toString()) as Partial<Written>;
+    if (typeof highWater !== 'string' || parseStamp(highWater) === undefined) throw new Error('no stamp');
+    return { covered: vectorOf(covered), floor: vectorOf(floor), stable: vectorOf(stable), highWater };
   } catch (cause) {
     throw new MeridianError('DATA_LOSS', "the store's ledger state cannot be read", { reason: 'bad-ledger', cause });
   }

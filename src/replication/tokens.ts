@@ -2,7 +2,7 @@ import { registryNamespace } from '../model/namespace.ts';
 import type { Position } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import type { Stamp } from '../model/stamp.ts';
-import { isTokenId, type Right, rights, type StoredToken, type TokenLimits } from '../model/token.ts';
+import { isTokenId, type Right, rights, type StoredToken, type TokenLimits, tokenLimitNames } from '../model/token.ts';
 
 const tokenPrefix = 'token/';
 
@@ -67,7 +67,8 @@ function tokenIdIn({ namespace, key }: Pick<Record, 'namespace' | 'key'>): strin
 function decodeToken(id: string, value: Uint8Array): StoredToken | undefined {
   let stored: Partial<Readonly<{ [Field in keyof StoredToken]: unknown }>>;
   try {
-    stored = JSON.parse(Buffer.from(value).toString());
+    const parsed: unknown = JSON.parse(Buffer.from(value).toString());
+    stored = typeof parsed === 'object' && parsed !== null ? parsed : {};
   } catch {
     return undefined;
   }
@@ -79,9 +80,16 @@ function decodeToken(id: string, value: Uint8Array): StoredToken | undefined {
     (expiresMs === undefined || typeof expiresMs === 'number');
   if (!isWhole) return undefined;
   const known = (given as unknown[]).filter((right): right is Right => rights.some((one) => one === right));
-  return { ...(stored as StoredToken), id, rights: known, ...limitsIn(stored.limits) };
+  const limits = stored.limits === undefined ? undefined : limitsIn(stored.limits);
+  if (stored.limits !== undefined && limits === undefined) return undefined;
+  const { limits: _, ...rest } = stored as StoredToken;
+  return { ...rest, id, rights: known, ...(limits === undefined ? {} : { limits }) };
 }
 
-function limitsIn(limits: unknown): { readonly limits?: TokenLimits } {
-  return typeof limits === 'object' && limits !== null ? { limits } : {};
+/** Those that this version knows; undefined where one of them is no number that a limit may be. */
+function limitsIn(stored: unknown): TokenLimits | undefined {
+  if (typeof stored !== 'object' || stored === null) return undefined;
+  const given = Object.entries(stored).filter(([name]) => tokenLimitNames.some((known) => known === name));
+  const isSound = given.every(([, value]) => Number.isSafeInteger(value) && value >= 1);
+  return isSound ? Object.fromEntries(given) : undefined;
 }

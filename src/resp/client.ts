@@ -1,5 +1,5 @@
 import type { Call } from '../model/call.ts';
-import type { Entrance } from '../model/entrance.ts';
+import type { Caller as CallerSide, Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
 import type {
   GetAnswer,
@@ -66,8 +66,8 @@ export interface Channel {
   quit(): void;
   /** Names the connection, for shares of rooms. */
   readonly caller: object;
-  /** The remote address, without the port. */
-  readonly address: string;
+  /** What is known of the other side before it says anything. */
+  readonly side: Omit<CallerSide, 'authorization'>;
 }
 
 /** Bytes of a reply that no room is asked for: as little as the answer room counts as nothing. */
@@ -98,14 +98,14 @@ export class Client {
 
   /** The node as whoever has authenticated here may use it. @throws UNAUTHENTICATED where nobody has, and somebody must */
   get upstream(): Upstream {
-    this.#upstream ??= this.parts.entrance.enter({ address: this.channel.address });
+    this.#upstream ??= this.parts.entrance.enter(this.channel.side);
     return this.#upstream;
   }
 
-  /** Whoever brings this token is served from now on. @throws as `Entrance.enter`; then nothing changes */
+  /** Whoever brings this token, or none, is served from now on. @throws as `Entrance.enter`; then nothing changes */
   enter(token: string): void {
-    const { address } = this.channel;
-    this.#upstream = this.parts.entrance.enter({ authorization: `Bearer ${token}`, address });
+    const { side } = this.channel;
+    this.#upstream = this.parts.entrance.enter(token === '' ? side : { ...side, authorization: `Bearer ${token}` });
   }
 
   get hasNamespace(): boolean {

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import { limits } from '../model/limits.ts';
 import type { Timer } from '../runtime/clock.ts';
+import { OperationTurns } from '../runtime/operation-turns.ts';
+import { peerCertificateOf } from '../runtime/peer-certificate.ts';
 import { Client, type ClientParts } from './client.ts';
 import type { CommandSpec } from './commands/command.ts';
 import { findCommand, nameOf } from './commands/find-command.ts';
@@ -16,6 +18,8 @@ export interface ConnectionParts extends ClientParts {
   readonly observer: RespObserver;
   /** Of all connections: what one writes into it, it takes before another one is run. */
   readonly writer: ReplyWriter;
+  /** Begins a turn of a connection's commands, among those of all others. */
+  readonly startTurn: (socket: Socket, run: () => void, isOver: () => boolean) => void;
   /** The connection has something to do; false where it may not be served. */
   readonly busy: (socket: Socket) => boolean;
   readonly idle: (socket: Socket) => void;
@@ -61,6 +65,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #parser: CommandParser;
   readonly #upload: UploadPermit;
+  readonly #commands: OperationTurns;
   readonly #turns: Turn[] = [];
   /** Who waits for room for another message. */
   readonly #relieved: Array<() => void> = [];
@@ -86,11 +91,19 @@ export class Connection {
     const { uploads } = parts.rooms;
     this.#parser = new CommandParser({ ...parserLimits, smallBytesMax: uploads.smallBytesMax });
     this.#upload = new UploadPermit(uploads, socket);
+    this.#commands = new OperationTurns((run, isOver) => parts.startTurn(socket, run, isOver), {
+      isOver: () => socket.destroyed,
+      given: () => this.#schedule(),
+    });
     const quit = () => {
       this.#isEnding = true;
     };
-    const address = socket.remoteAddress ?? '';
-    this.client = new Client(parts, { push: (reply) => this.#push(reply), quit, caller: socket, address }, id);
+    const side = {
+      address: socket.remoteAddress ?? '',
+      certificate: () => peerCertificateOf(socket),
+      connection: socket,
+    };
+    this.client = new Client(parts, { push: (reply) => this.#push(reply), quit, caller: socket, side }, id);
     socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#receive(bytes));
     socket.on('drain', () => {
@@ -155,7 +168,10 @@ export class Connection {
           if (wanted !== undefined && !this.#isRoomless) this.#makeRoom(wanted);
           return;
         }
-        if (this.#take(command)) continue;
+        if (this.#take(command)) {
+          this.#commands.take();
+          continue;
+        }
         this.#waiting = command;
         return;
       }
@@ -171,7 +187,7 @@ export class Connection {
   #mayTake(): boolean {
     if (this.#isAlone || this.#isEnding || this.#turns.length >= bounds.underWayMax) return false;
     if (this.#parts.writer.bytes >= bounds.gatheredBytesMax) this.#flush();
-    return this.#socket.writableLength <= bounds.unsentBytesMax;
+    return this.#socket.writableLength <= bounds.unsentBytesMax && this.#commands.mayTake;
   }
 
   /** False where the command must wait for those before it. */

@@ -4,6 +4,7 @@ import type { Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Connections } from '../runtime/connections.ts';
+import { FairStarts } from '../runtime/fair-starts.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Rooms } from '../runtime/rooms.ts';
@@ -59,6 +60,7 @@ export class RespListener {
   readonly #connections: Connections;
   readonly #parts: ConnectionParts;
   readonly #open = new Map<Socket, Connection>();
+  readonly #starts = new FairStarts();
   #lastId = 0;
   #commands = 0;
 
@@ -138,6 +140,10 @@ export class RespListener {
           this.#commands++;
           observer.answered(command, outcome);
         },
+      },
+      startTurn: (socket, run, isOver) => {
+        const share = options.entrance.shareOf(socket, socket.remoteAddress ?? '');
+        this.#starts.start({ connection: socket, share }, run, isOver);
       },
       busy: (socket) => this.#connections.begin(socket),
       idle: (socket) => this.#connections.end(socket),

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { AuditFile } from '../../src/node/audit-file.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { FakeClock } from '../edge/fake-clock.ts';
-import { aCall } from '../rpc/loopback.ts';
+import { aCall, upstreamWith } from '../rpc/loopback.ts';
 import { adminToken, type GuardedOrigin, openGuardedOrigin } from './guarded-origin.ts';
 
 const session = emptySession;
@@ -25,6 +26,12 @@ beforeAll(async () => {
 
 afterAll(() => guarded.close());
 
+const openGate = {
+  upstream: upstreamWith({}),
+  source: { knowsTokens: () => true, token: () => undefined, namespace: () => undefined },
+  clock: systemClock,
+  adminHash: () => undefined,
+};
 const get = (upstream: Upstream, key = 'k') => upstream.get({ namespace: 'config', key, session }, aCall());
 const put = (upstream: Upstream, ...values: readonly Buffer[]) => {
   const mutations = values.map((value, index) => ({ kind: 'put' as const, key: `k/${index}`, value }));
@@ -37,6 +44,60 @@ function standingStill(token: string): Upstream {
   const gate = new Gate({ upstream: origin, source: origin, clock: new FakeClock(), adminHash: () => undefined });
   return gate.enter({ authorization: `Bearer ${token}`, address: '192.0.2.1' });
 }
+
+/** A connection that a test closes. */
+class FakeConnection extends EventEmitter {
+  destroyed = false;
+
+  close(): void {
+    this.destroyed = true;
+    this.emit('close');
+  }
+}
+
+describe('the connections of a token', () => {
+  it('are counted over all ports, until they close, and refused beyond its limit', async () => {
+    const token = await guarded.issue({ limits: { connectionsMax: 2 } });
+    const enter = (connection: FakeConnection, text = token) => {
+      return guarded.gate.enter({ authorization: `Bearer ${text}`, address: '192.0.2.9', connection });
+    };
+    const [first, second, third] = [new FakeConnection(), new FakeConnection(), new FakeConnection()];
+    for (const connection of [first, second, first, second]) enter(connection);
+    expect(() => enter(third)).toThrow(
+      expect.objectContaining({
+        code: 'RESOURCE_EXHAUSTED',
+        details: { reason: 'token-connections', limit: 2, seen: 3, retryAfterMs: 5000 },
+      }),
+    );
+    enter(third, adminToken);
+    first.close();
+    enter(third);
+    expect(() => enter(new FakeConnection())).toThrow(/2 connections/);
+    const rotated = await guarded.issue({ limits: { connectionsMax: 1 } });
+    for (let left = 20; left > 0; left--) enter(second, rotated);
+    expect(second.listenerCount('close')).toBe(1);
+  });
+
+  it('are one share of the node’s time, strangers of one address another, and the last who proved himself counts', async () => {
+    const { gate } = guarded;
+    const [ours, more, theirs] = [new FakeConnection(), new FakeConnection(), new FakeConnection()];
+    const token = await guarded.issue({});
+    const enter = (connection: FakeConnection, text: string) => {
+      return gate.enter({ authorization: `Bearer ${text}`, address: '192.0.2.9', connection });
+    };
+    const address = '192.0.2.9';
+    expect(gate.shareOf(ours, address)).toBe(gate.shareOf(theirs, address));
+    expect(gate.shareOf(ours, address)).not.toBe(gate.shareOf(theirs, '192.0.2.10'));
+    for (const connection of [ours, more]) enter(connection, token);
+    expect(() => enter(theirs, 'wrong')).toThrow(/not valid/);
+    expect(gate.shareOf(ours, address)).toBe(gate.shareOf(more, '192.0.2.10'));
+    expect(gate.shareOf(ours, address)).not.toBe(gate.shareOf(theirs, address));
+    enter(more, adminToken);
+    expect(gate.shareOf(more, address)).toBe('admin');
+    const open = new Gate({ ...openGate, asksForTokens: false });
+    expect(open.shareOf(ours, address)).toBe(ours);
+  });
+});
 
 describe('the limits of a token', () => {
   it('let through a second’s worth at once, owe what is known afterwards, and say when to come again', () => {

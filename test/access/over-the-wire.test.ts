@@ -1,3 +1,4 @@
+import { Agent, get as httpGet } from 'node:http';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HttpListener } from '../../src/http/http-listener.ts';
@@ -209,6 +210,40 @@ describe('a node that asks for tokens, over gRPC', () => {
     await expect(admin.rotateToken({ name: 'nobody', graceMs: 0 }, aCall())).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
+  });
+});
+
+describe('a token that may have one connection', () => {
+  it('is refused on a second one to either port, and served again once the first is closed', async () => {
+    const token = await guarded.issue({ namespace: 'config', limits: { connectionsMax: 1 } });
+    const get = (remote: RemoteUpstream) => remote.get({ namespace, key: 'k', session }, aCall());
+    const first = remoteWith(token);
+    await get(first);
+    await get(first);
+    const tooMany = { code: 'RESOURCE_EXHAUSTED', details: { reason: 'token-connections' } };
+    // To another connection of HTTP/2: those to one address are shared.
+    const { port } = new URL(base);
+    const second = new RemoteUpstream({
+      address: `localhost:${address.split(':')[1]}`,
+      clock: systemClock,
+      credential: () => token,
+    });
+    remotes.push(second);
+    await expect(get(second)).rejects.toMatchObject(tooMany);
+    const over = { 'meridian-namespace': 'config', ...bearer(token) };
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const status = () => {
+      return new Promise<number | undefined>((resolve, reject) => {
+        httpGet({ agent, host: '127.0.0.1', port, path: '/k', headers: over }, (answer) => {
+          answer.resume().once('end', () => resolve(answer.statusCode));
+        }).on('error', reject);
+      });
+    };
+    expect(await status()).toBe(429);
+    first.close();
+    second.close();
+    await expect.poll(status, { timeout: 10_000 }).toBe(404);
+    agent.destroy();
   });
 });
 

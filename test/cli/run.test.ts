@@ -341,8 +341,11 @@ test('namespaces, status and members are printed for a person and for a program'
     uptimeSeconds: 1,
     log: fakeLog,
     unsealed: [{ log: '0000000000000009', waitsFor: ['iad'] }],
+    hotKeys: [{ title: 'flags', reads: 1024.4, error: 3 }],
     scopes: [{ kind: 'all', filter: ['*'], covered: {} }],
   });
+  expect(status.output).not.toContain('hot key');
+  expect((await run('status --hot-keys')).output).toMatch(/\nfake +flags +"beta\\u001b\[2J" +1024 +3\n/);
   const members = (await run('member list')).output;
   expect(members).toContain('connected');
   expect(members).toMatch(new RegExp(`2 \\(1 not sealed\\) +${fakeLog}`));

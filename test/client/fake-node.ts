@@ -196,6 +196,9 @@ export class FakeNode implements RemoteNode {
       ],
       followers: [],
       readOnly: false,
+      hotKeys: [
+        { namespace: 'a'.repeat(32) as NamespaceId, title: 'flags', key: 'beta\u001b[2J', reads: 1024.4, error: 3 },
+      ],
     };
   }
 

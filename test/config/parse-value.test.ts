@@ -65,3 +65,29 @@ test('a switch is true or false, or 1 or 0 as container tools write it', () => {
   ]);
   expect(['yes', 'TRUE', '', '2'].map((text) => parseValue(option('boolean'), text))).toEqual(Array(4).fill(undefined));
 });
+
+test('what may be cached is titles, their beginnings, or prefixes of one', () => {
+  for (const text of ['*', 'flags', 'team-*', 'flags/beta/*', 'team-*/app/*']) {
+    expect(parseValue(option('pattern'), text)).toBe(text);
+  }
+  for (const text of ['', '*-a', 'a*/b', 'a/b*/c*', '**'])
+    expect(parseValue(option('pattern'), text), text).toBeUndefined();
+});
+
+test('the rights of a certificate name what they are for, and where', () => {
+  const parse = (text: string) => parseValue(option('certificate'), text);
+  expect(parse('edge-*.example.org=replicate')).toEqual({
+    name: 'edge-*.example.org',
+    scope: { namespace: '*', prefix: '', rights: ['replicate'] },
+  });
+  expect(parse('spiffe://x/app=read+write@shop-*/app/*')).toEqual({
+    name: 'spiffe://x/app',
+    scope: { namespace: 'shop-*', prefix: 'app/', rights: ['read', 'write'] },
+  });
+  expect(parse('a=list@config')).toEqual({
+    name: 'a',
+    scope: { namespace: 'config', prefix: '', rights: ['list'] },
+  });
+  const bad = ['', 'a', 'a=', '=read', 'a=reed', 'a=read+', 'a=read,write', 'a=read@', 'a=read@x/app', '*-*=read'];
+  expect(bad.map(parse)).toEqual(Array(bad.length).fill(undefined));
+});

@@ -22,7 +22,8 @@ describe('precedence', () => {
     for (const target of ['origin', 'edge', 'client'] as const) {
       for (const [field, option] of optionsOf(target)) {
         if (option.kind === 'string' || option.kind === 'path') continue;
-        const bad = option.kind === 'range' ? 'title/without-a-star' : 'never a value';
+        const bads = { range: 'title/without-a-star', pattern: 'a*star*within' } as const;
+        const bad = bads[String(option.kind) as keyof typeof bads] ?? 'never a value';
         const base = target === 'edge' && option.flag !== 'upstream' ? { upstream: ['o:1'] } : {};
         const read = (sources: Partial<Sources>) => () =>
           resolveConfig(target, { ...nothing, flags: base, ...sources });

@@ -18,7 +18,7 @@ function opened() {
     return { name, upstream: { status } as unknown as Upstream };
   };
   const upstreams = new Upstreams([upstreamOf('first'), upstreamOf('second')], clock, { firstMs: 100, mostMs: 100 });
-  const route = new FeedRoute(upstreams, clock);
+  const route = new FeedRoute(upstreams, clock, () => {});
   let followed = route.next();
   const times = { lookMs: 1000, steadyMs: 5000, steadyMsMax: 60_000 };
   const failBack = new FailBack({ ...times, upstreams, clock, routes: () => [route] });

@@ -41,6 +41,16 @@ describe('the ledger of a scope', () => {
     await narrowsInPart(disk);
     expect(await heldOf(disk, of())).toEqual({ covers: true, t: 0, u: 0 });
   });
+
+  it('goes on with a wider scope where it holds some of it, without what lies outside, unless that went in part', async () => {
+    const disk = await copied();
+    expect(await heldOf(disk, of(t), 'some')).toEqual({ covers: true, t: records, u: 0 });
+    expect(await heldOf(disk, of(t, u), 'some')).toEqual({ covers: true, t: records, u: 0 });
+    expect(await heldOf(disk, of(u), 'some')).toEqual({ covers: true, t: 0, u: 0 });
+    const broken = await copied();
+    await narrowsInPart(broken);
+    expect(await heldOf(broken, of(t, u), 'some')).toEqual({ covers: false, t: 0, u: 0 });
+  });
 });
 
 /** A disk that holds and covers the records of two namespaces. */
@@ -89,8 +99,8 @@ function withCommit(store: MemoryStore, commit: Store['commit']): Store {
   });
 }
 
-async function heldOf(disk: MemoryDisk, filter: Filter) {
-  const ledger = await open(disk.open(), filter);
+async function heldOf(disk: MemoryDisk, filter: Filter, share: 'all' | 'some' = 'all') {
+  const ledger = await open(disk.open(), filter, share);
   const held = [...disk.synced.records.values()];
   await ledger.close();
   return {
@@ -100,8 +110,9 @@ async function heldOf(disk: MemoryDisk, filter: Filter) {
   };
 }
 
-function open(store: Store, filter: Filter): Promise<Ledger> {
+function open(store: Store, filter: Filter, holds: 'all' | 'some' = 'all'): Promise<Ledger> {
   return openScopeLedger(store, filter, {
+    holds,
     clock: systemClock,
     observer: silentReplicationObserver,
     edgeObserver: silentEdgeObserver,

@@ -4,7 +4,7 @@ import { checkListeners, type Protection } from '../../src/node/listen-guard.ts'
 const listen = (host: string) => [{ flag: 'listen', host }];
 const nothing: Protection = {
   ...{ insecure: false, adminTokenFile: undefined, adminToken: undefined, tokenFile: undefined, token: undefined },
-  ...{ tlsCert: undefined, tlsClientCa: undefined },
+  ...{ tlsCert: undefined, tlsClientCa: undefined, certificateRights: [] },
 };
 
 describe('the guard of listeners', () => {

@@ -179,6 +179,7 @@ describe('the connections of the gRPC server', () => {
       uploads,
       ...bounds,
       ...answers,
+      shareOf: (connection: object) => connection,
       refusal: () => undefined,
       rejected: () => {},
     }).watch(http2 as Http2Server);

@@ -135,6 +135,25 @@ describe('a request with a text that is no UTF-8', () => {
     if (get) expect(await send(get, bytes)).toMatchObject({ details: 'key is no UTF-8: byte 1 is 0xff' });
   });
 
+  it('is not hidden behind a number that goes on beyond the end of its message', async () => {
+    const get = methods.find(({ path }) => path.endsWith('KV/Get'));
+    if (get === undefined) throw new Error('no method');
+    const options = Buffer.from([0x1a, 2, 0x10, 0xff]);
+    // The end of that number to a decoder, and to whoever stops where the message ends a tag of eight bytes: the key.
+    const key = Buffer.from([0x61, 0x12, 2, 0xff, 0xff]);
+    const message = Buffer.concat([
+      Buffer.from([0x0a, 5]),
+      Buffer.from('books'),
+      options,
+      key,
+      Buffer.from([0x1a, 2, 0x10, 0]),
+    ]);
+    expect(await send(get, message)).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringContaining('cut short'),
+    });
+  });
+
   it.each(methods)('is refused where it is cut short: $path', async (method) => {
     expect(await send(method, Buffer.from('0a0461', 'hex'))).toMatchObject({
       code: status.INVALID_ARGUMENT,

@@ -59,6 +59,13 @@ describe('the walk over a log', () => {
 });
 
 describe('what Snappy packed', () => {
+  it('takes no memory for a length that damage made', () => {
+    // 4 GiB, of a block of five bytes.
+    expect(() => unpackSnappy(Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f]))).toThrow('that the bytes cannot have');
+    const longest = Buffer.from([64 + 1, 0, 97, 0b1111_1110, 1, 0]);
+    expect(unpackSnappy(longest).toString()).toBe('a'.repeat(65));
+  });
+
   it('is unpacked: literals, copies near and far, and copies that overlap what they make', () => {
     // "abcd", then 8 bytes from 4 back, then "z", then 3 bytes from 13 back with a distance of two bytes.
     const packed = Buffer.from([16, 0x0c, 97, 98, 99, 100, 0x11, 4, 0x00, 122, 0x0a, 13, 0]);

@@ -6,11 +6,19 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { readConfig, type Words } from '../option-flags.ts';
-import { describeCluster, describeDigests, type Looking, type NodeView, viewOf } from '../status/cluster-view.ts';
+import {
+  describeCluster,
+  describeDigests,
+  describeHotKeys,
+  type Looking,
+  type NodeView,
+  viewOf,
+} from '../status/cluster-view.ts';
 import { describeNode } from '../status/describe-node.ts';
 
 interface StatusWords extends ClientWords {
   readonly digest: boolean;
+  readonly 'hot-keys': boolean;
 }
 
 export const statusCommand: Command<StatusWords> = {
@@ -23,6 +31,12 @@ export const statusCommand: Command<StatusWords> = {
         default: false,
         describe:
           'Also a digest of what each node holds whole, by namespace: equal at an equal vector and second exactly when the records are. Reads everything',
+      })
+      .option('hot-keys', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'Also the keys that each node was asked for most often in the last minute, of those that you may read',
       })
       .example('$0 status', 'the cluster, as the origin on this machine sees it')
       .example('$0 status --digest', 'do all hold the same?')
@@ -46,15 +60,16 @@ export const statusCommand: Command<StatusWords> = {
       const members = status.node.role === 'origin' ? await cluster.members(asked) : [];
       const others = members.filter(({ id }) => id !== status.node.id);
       const views = [own, ...(await Promise.all(others.map((member) => viewOf(member, looking))))];
-      await context.terminal.write(words.json ? jsonOf(views) : textOf(own, views, words.digest));
+      await context.terminal.write(words.json ? jsonOf(views) : textOf(own, views, words));
       return exitCodes.done;
     }),
 };
 
-function textOf(own: NodeView, views: readonly NodeView[], digest: boolean): string {
+function textOf(own: NodeView, views: readonly NodeView[], words: Pick<StatusWords, 'digest' | 'hot-keys'>): string {
   const sections = own.status === undefined ? [] : [describeNode(own.status)];
   if (views.length > 1) sections.push(describeCluster(views));
-  if (digest) sections.push(describeDigests(views));
+  if (words.digest) sections.push(describeDigests(views));
+  if (words['hot-keys']) sections.push(describeHotKeys(views));
   return sections.join('\n');
 }
 

@@ -18,6 +18,7 @@ interface CreateWords extends ClientWords {
   readonly 'writes-per-second'?: string;
   readonly 'bytes-per-second'?: string;
   readonly 'streams-max'?: string;
+  readonly 'connections-max'?: string;
 }
 
 interface NameWords extends ClientWords {
@@ -53,6 +54,7 @@ const createCommand: Command<CreateWords> = {
         'writes-per-second': { type: 'string', requiresArg: true, describe: 'Mutations, at each node' },
         'bytes-per-second': { type: 'string', requiresArg: true, describe: 'Of values, at each node, such as 10MiB' },
         'streams-max': { type: 'string', requiresArg: true, describe: 'Watches and feeds at once, at each node' },
+        'connections-max': { type: 'string', requiresArg: true, describe: 'Connections at once, to each node' },
       })
       .example("$0 token create --name ci --namespace 'team-*' --rights read,write --expires 30d", 'for a pipeline')
       .example(
@@ -176,11 +178,12 @@ function limitsOf(words: CreateWords): { readonly limits?: TokenLimits } {
     ...limitOf('writesPerSecond', 'writes-per-second', words),
     ...limitOf('bytesPerSecond', 'bytes-per-second', words),
     ...limitOf('streamsMax', 'streams-max', words),
+    ...limitOf('connectionsMax', 'connections-max', words),
   };
   return Object.keys(limits).length === 0 ? {} : { limits };
 }
 
-type LimitFlag = 'reads-per-second' | 'writes-per-second' | 'bytes-per-second' | 'streams-max';
+type LimitFlag = 'reads-per-second' | 'writes-per-second' | 'bytes-per-second' | 'streams-max' | 'connections-max';
 
 function limitOf(field: keyof TokenLimits, flag: LimitFlag, words: CreateWords): TokenLimits {
   const text = words[flag];

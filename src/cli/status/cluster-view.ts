@@ -78,3 +78,23 @@ export function describeDigests(views: readonly NodeView[]): string {
   );
   return table(['node', 'scope', 'holds', 'records', 'digest', 'covered', 'second'], rows);
 }
+
+/** Keys of one node that are shown; a program is told all. */
+const hotKeysShown = 20;
+
+/** The hottest keys of each node; control characters, which would move a terminal's cursor, as JSON has them. */
+export function describeHotKeys(views: readonly NodeView[]): string {
+  const rows = views.flatMap(({ member: { name }, status }) => {
+    return (status?.hotKeys ?? []).slice(0, hotKeysShown).map(({ namespace, title, key, reads, error }) => {
+      const shown = /\p{Cc}/u.test(key) ? JSON.stringify(key) : key;
+      return [
+        name,
+        title === '' ? namespace : title,
+        shown,
+        Math.round(reads).toString(),
+        Math.round(error).toString(),
+      ];
+    });
+  });
+  return table(['node', 'namespace', 'hot key', 'reads in the last minute', 'off by at most'], rows);
+}

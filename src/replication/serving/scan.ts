@@ -2,10 +2,9 @@ import { unreachable } from '../../model/assert.ts';
 import type { Change, Changes, FollowStart, Lost, ScanRange } from '../../model/feed.ts';
 import { type KeyRange, matches, rangesOf } from '../../model/filter.ts';
 import type { RecordKey } from '../../model/key.ts';
-import { type NamespaceId, registryNamespace } from '../../model/namespace.ts';
-import type { LogId } from '../../model/position.ts';
+import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../model/namespace.ts';
 import { holds } from '../../model/rules.ts';
-import type { VersionVector } from '../../model/version-vector.ts';
+import { parseVector, type VersionVector } from '../../model/version-vector.ts';
 import type { Damaged, Snapshot } from '../../store/store.ts';
 import type { LedgerState } from '../ledger-state.ts';
 import { type Logs, logKeyPrefixes } from '../logs.ts';
@@ -268,11 +267,13 @@ export function encodeToken({ cursor, last }: ScanToken, generation: string): st
 /** Undefined where the token is another server's, another generation's, or no token at all. */
 export function decodeToken(text: string, generation: string): ScanToken | undefined {
   try {
-    const { g, c, l } = JSON.parse(Buffer.from(text, 'base64url').toString()) as WrittenToken;
-    if (g !== generation && holds('R4 progress holds at its server')) return undefined;
-    const cursor = new Map(c.map(([log, sequence]) => [log as LogId, sequence]));
+    const { g, c, l } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<WrittenToken>;
+    const cursor = parseVector(c);
+    if ((g !== generation && holds('R4 progress holds at its server')) || cursor === undefined) return undefined;
     if (l === undefined) return { kind: 'log', cursor };
-    return { kind: 'records', cursor, last: { namespace: l[0] as NamespaceId, key: l[1] } };
+    const [namespace, key] = [parseNamespaceId(l[0]), l[1]];
+    if (namespace === undefined || typeof key !== 'string') return undefined;
+    return { kind: 'records', cursor, last: { namespace, key } };
   } catch {
     return undefined; // What a follower kept is not this server's writing: void, as if it had none.
   }

@@ -66,8 +66,8 @@ export class Clients {
   start<T extends StartedCall>(begin: (client: Client) => T): T {
     if (this.#tls() !== this.#current.tls) this.#replace(this.#current);
     const used = this.#current;
-    used.calls++;
     const call = begin(used.client);
+    used.calls++;
     call.once('status', ({ code }) => {
       used.calls--;
       if (code === status.CANCELLED || code === status.DEADLINE_EXCEEDED) this.#countReset(used);

@@ -36,8 +36,12 @@ export class Connection {
     this.#clients = new Clients({ address, clock, ...(tls === undefined ? {} : { tls }) });
   }
 
-  /** What travels beside the message: whoever is asked for by name brings his own token, all else goes by this side's. */
-  metadata({ forwarded, hops, credential }: Pick<Call, 'forwarded' | 'hops' | 'credential'> = {}): Metadata {
+  /**
+   * What travels beside the message: whoever is asked for by name brings his own token, all else goes by this side's.
+   * @throws PERMISSION_DENIED for whom this side knows by a certificate: it would act in its own name in place of his
+   */
+  metadata({ forwarded, hops, credential, isProvenHere }: Partial<Omit<Call, 'signal' | 'deadlineMs'>> = {}): Metadata {
+    if (isProvenHere) throw provenHere();
     const metadata = new Metadata();
     const token = credential ?? this.#credential();
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
@@ -125,4 +129,10 @@ export class Connection {
 
 function cancelled(signal: AbortSignal): MeridianError {
   return new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled', cause: signal.reason });
+}
+
+function provenHere(): MeridianError {
+  const message =
+    'a certificate proves who you are to this node alone, which would have to ask another one in your name: bring a token, or ask an origin';
+  return new MeridianError('PERMISSION_DENIED', message, { reason: 'certificate-not-passed-on' });
 }

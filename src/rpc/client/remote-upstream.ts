@@ -135,10 +135,9 @@ export class RemoteUpstream implements Peer {
   }
 
   /** Undefined where it is a call of its own: also where it was passed on, which the stream's metadata do not say. */
-  #pipelineFor({ hops, forwarded, credential }: Call): Pipeline | undefined {
-    if (hops !== undefined || forwarded || credential !== undefined || this.#clock.monotonicMs() < this.#aloneUntilMs)
-      return undefined;
-    return this.#pipeline;
+  #pipelineFor({ hops, forwarded, credential, isProvenHere }: Call): Pipeline | undefined {
+    const isOwn = hops === undefined && !forwarded && credential === undefined && !isProvenHere;
+    return isOwn && this.#clock.monotonicMs() >= this.#aloneUntilMs ? this.#pipeline : undefined;
   }
 
   #hasNoPipeline(error: MeridianError): boolean {

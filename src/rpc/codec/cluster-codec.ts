@@ -1,6 +1,7 @@
 import type {
   ClockStatus,
   FollowerStatus,
+  HotKey,
   Member,
   MemberLog,
   NodeIdentity,
@@ -67,7 +68,8 @@ interface WireClock {
   readonly aheadMs?: number | null;
 }
 
-export type WireStatus = Omit<NodeStatus, 'node' | 'scopes' | 'log' | 'unsealed' | 'clock'> & {
+export type WireStatus = Omit<NodeStatus, 'node' | 'scopes' | 'log' | 'unsealed' | 'clock' | 'hotKeys'> & {
+  readonly hotKeys?: ReadonlyArray<Omit<HotKey, 'namespace'> & { readonly namespace: string }>;
   readonly node: WireIdentity | null;
   readonly scopes: readonly WireScope[];
   readonly log?: string | null;
@@ -148,6 +150,10 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
     scopes: wire.scopes.map(decodeScope),
     ...(wire.peers === undefined || wire.peers.length === 0 ? {} : { peers: wire.peers.map(decodePeer) }),
     followers: wire.followers.map(decodeFollower),
+    hotKeys: (wire.hotKeys ?? []).map(({ namespace, ...rest }) => ({
+      ...rest,
+      namespace: decodeNamespaceId(namespace),
+    })),
     ...(wire.processes === undefined || wire.processes.length === 0
       ? {}
       : { processes: wire.processes.map(decodeProcess) }),

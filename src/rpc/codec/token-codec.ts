@@ -13,6 +13,7 @@ interface WireLimits {
   readonly writesPerSecond?: number | null;
   readonly bytesPerSecond?: number | null;
   readonly streamsMax?: number | null;
+  readonly connectionsMax?: number | null;
 }
 
 export interface WireToken {
@@ -97,13 +98,14 @@ export function tokensPage(all: readonly TokenInfo[], cursor: string): WireToken
 
 function limitsOf(wire: WireLimits | null): { readonly limits?: TokenLimits } {
   if (wire === null) return {};
-  const { readsPerSecond, writesPerSecond, bytesPerSecond, streamsMax } = wire;
+  const { readsPerSecond, writesPerSecond, bytesPerSecond, streamsMax, connectionsMax } = wire;
   return {
     limits: {
       ...optional('readsPerSecond', readsPerSecond),
       ...optional('writesPerSecond', writesPerSecond),
       ...optional('bytesPerSecond', bytesPerSecond),
       ...optional('streamsMax', streamsMax),
+      ...optional('connectionsMax', connectionsMax),
     },
   };
 }

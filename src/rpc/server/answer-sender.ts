@@ -12,6 +12,11 @@ const bounds = {
   waitingBytesMax: 1024 * 1024,
   /** Bytes that are sent before the transport has taken them: what comes meanwhile travels together. */
   aheadBytesMax: 256 * 1024,
+  /**
+   * Messages likewise. The transport takes one of a stream in each turn of the event loop: a node that is busy has few of
+   * those, and messages of one answer each would stand in line for them.
+   */
+  aheadMessagesMax: 2,
 } as const;
 
 /** An answer that is ready to be sent. */
@@ -38,6 +43,7 @@ export class AnswerSender {
   #ready: Ready[] = [];
   #readyBytes = 0;
   #aheadBytes = 0;
+  #aheadMessages = 0;
   #isFlushPlanned = false;
   #isOver = false;
   /** Room of messages that the transport has not taken: it never says so of a stream that was cancelled. */
@@ -69,6 +75,11 @@ export class AnswerSender {
     return this.#taken.next(signal);
   }
 
+  /** Whoever waits for the transport looks again. */
+  wake(): void {
+    this.#taken.give();
+  }
+
   get(get: AnsweredGet, release?: () => void): void {
     const bytes = answerBytesMax + this.#options.bodies.bytesOf(get.answer.record);
     this.#push(release === undefined ? { ...get, bytes } : { ...get, bytes, release });
@@ -89,11 +100,15 @@ export class AnswerSender {
   }
 
   flush(): void {
-    while (this.#ready.length > 0 && this.#aheadBytes < bounds.aheadBytesMax && !this.#isOver) {
+    while (this.#ready.length > 0 && this.#mayGoAhead && !this.#isOver) {
       if (this.#sendOne(bounds.messageBytes)) continue;
       // Small messages need no room, and one at a time is what a unary call may have waiting.
       if (this.#aheadBytes > 0 || !this.#sendOne(this.#options.room.largeBytesMin - 1)) return;
     }
+  }
+
+  get #mayGoAhead(): boolean {
+    return this.#aheadBytes < bounds.aheadBytesMax && this.#aheadMessages < bounds.aheadMessagesMax;
   }
 
   /** Lets go of what was not sent. */
@@ -151,11 +166,13 @@ export class AnswerSender {
       for (const ready of taken) if ('release' in ready) ready.release?.();
     };
     this.#aheadBytes += bytes;
+    this.#aheadMessages++;
     this.#held.add(free);
     this.messages++;
     write(parts.length === 1 ? only : Buffer.concat(parts), () => {
       if (!this.#held.delete(free)) return;
       this.#aheadBytes -= bytes;
+      this.#aheadMessages--;
       free();
       this.flush();
       this.#taken.give();

@@ -3,6 +3,7 @@ import type { Caller } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { understoodCertificate } from '../../runtime/peer-certificate.ts';
 import type { RpcObserver } from '../observer.ts';
 import { forwardedHeader, hopsHeader } from '../proto.ts';
 import type { CallsUnderWay } from './calls-under-way.ts';
@@ -29,6 +30,8 @@ export interface Served {
   getPeer(): string;
   readonly metadata?: { get(key: string): readonly unknown[] };
   getDeadline(): Date | number;
+  /** Of a connection whose certificate the node's CA of clients vouches for. */
+  getAuthContext?(): { readonly sslPeerCertificate?: Parameters<typeof understoodCertificate>[0] };
   /** The caller is gone already. */
   readonly cancelled?: boolean;
   on(event: 'cancelled', run: () => void): unknown;
@@ -62,11 +65,15 @@ export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing,
   };
 }
 
-/** What a call says of its caller. One that says two things says nothing. */
+/** What a call says of its caller. One that brings two tokens brings none that is valid. */
 export function callerOf(served: Served): Caller {
   const [authorization, ...more] = served.metadata?.get('authorization') ?? [];
   const isOne = typeof authorization === 'string' && more.length === 0;
-  return { authorization: isOne ? authorization : undefined, address: served.getPeer().replace(/:\d+$/, '') };
+  return {
+    authorization: isOne || authorization === undefined ? authorization : '',
+    address: served.getPeer().replace(/:\d+$/, ''),
+    certificate: () => understoodCertificate(served.getAuthContext?.().sslPeerCertificate),
+  };
 }
 
 /** Aborted when the caller goes away. */

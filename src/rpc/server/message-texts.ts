@@ -51,7 +51,10 @@ export class MessageTexts {
   }
 }
 
-/** Steps from tag to tag. What is no wire format ends it: the decoder will say so. */
+/**
+ * Steps from tag to tag. What is no wire format ends it: the decoder will say so. A number that goes on behind the end of
+ * its message is refused: the decoder would read it there, and go on at another byte than was looked at here.
+ */
 class WireReader {
   at = 0;
   /** The text that `isText` said was none. */
@@ -68,9 +71,9 @@ class WireReader {
     for (let shift = 0; this.at < end; shift += 7) {
       const byte = this.#bytes[this.at++] ?? 0;
       if (shift < 32) value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
+      if (byte < 0x80) return value >>> 0;
     }
-    return value >>> 0;
+    throw cutShort(1);
   }
 
   /** Goes to the content of a length-delimited field, and tells its end; over that of every other. */
@@ -80,11 +83,9 @@ class WireReader {
         this.varint(end);
         return undefined;
       case wire.eightBytes:
-        this.at += 8;
-        return undefined;
+        return this.#skip(8, end);
       case wire.fourBytes:
-        this.at += 4;
-        return undefined;
+        return this.#skip(4, end);
       case wire.lengthDelimited: {
         const contentEnd = this.varint(end) + this.at;
         // The decoder would take what there is of it, and store half a key.
@@ -98,6 +99,12 @@ class WireReader {
         this.at = end;
         return undefined;
     }
+  }
+
+  #skip(bytes: number, end: number): undefined {
+    this.at += bytes;
+    if (this.at > end) throw cutShort(this.at - end);
+    return undefined;
   }
 
   /** Whether what lies between here and there is UTF-8. */

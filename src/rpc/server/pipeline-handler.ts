@@ -4,6 +4,7 @@ import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import type { GetRequest, WriteRequest } from '../../model/key-value.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
+import { OperationTurns } from '../../runtime/operation-turns.ts';
 import type { UploadRoom } from '../../runtime/upload-room.ts';
 import {
   type Deserialize,
@@ -38,6 +39,8 @@ export interface PipelineOptions extends Timing {
   /** Of a response, from its parts; of a request, to its parts. */
   readonly serialize: Serialize;
   readonly deserialize: Deserialize;
+  /** Begins a turn of a stream's operations, among those of all others. */
+  readonly startTurn: (served: Pick<Served, 'getPeer'>, run: () => void, isOver: () => boolean) => void;
 }
 
 type Served = ServerDuplexStream<Buffer, Buffer>;
@@ -95,6 +98,7 @@ class PipelineStream {
   readonly #sender: AnswerSender;
   readonly #running: RunningOperations;
   readonly #terms: TermsReader;
+  readonly #turns: OperationTurns;
   #ended: (() => void) | undefined;
   #onDraining: (() => void) | undefined;
   /** Ends the stream with an error. */
@@ -111,6 +115,10 @@ class PipelineStream {
     this.#terms = new TermsReader(options.deserialize);
     const write = (message: Buffer, taken: () => void) => served.write(message, taken);
     this.#sender = new AnswerSender({ ...options, caller: this.#caller, write });
+    this.#turns = new OperationTurns((run, isOver) => options.startTurn(served, run, isOver), {
+      isOver: () => signal.aborted,
+      given: () => this.#sender.wake(),
+    });
     this.#running = new RunningOperations(options.clock, (id) => {
       this.#fail(id, tooLate());
       this.#sender.plan();
@@ -210,6 +218,7 @@ class PipelineStream {
       const operation = operations[begun];
       if (!this.#mayBegin) this.#sender.flush();
       if (!this.#mayBegin || operation === undefined || this.#drains) break;
+      this.#turns.take();
       this.#begin(operation, terms[operation.terms], held);
     }
     this.#sender.flush();
@@ -217,7 +226,8 @@ class PipelineStream {
   }
 
   get #mayBegin(): boolean {
-    return this.#running.size + this.#sender.size < operationsMax && !this.#sender.isFull;
+    const hasRoom = this.#running.size + this.#sender.size < operationsMax && !this.#sender.isFull;
+    return hasRoom && this.#turns.mayTake;
   }
 
   #begin(

@@ -99,7 +99,7 @@ export class RpcServer {
       calls: this.#calls,
       draining: this.#draining.signal,
       stopping: this.#stopping.signal,
-      enter: (served) => entrance.enter(callerOf(served)),
+      enter: (served) => entrance.enter({ ...callerOf(served), connection: guard.connectionOf(served.getPeer()) }),
     };
     setMaxListeners(0, this.#draining.signal);
     this.#options = options;
@@ -113,9 +113,10 @@ export class RpcServer {
     this.feed = new FeedHandler({ ...timing, serialize });
     const room = options.rooms.answers;
     const kv = kvDefinition();
+    const startTurn: PipelineOptions['startTurn'] = (served, ...turn) => guard.startTurn(served.getPeer(), ...turn);
     this.#server.addService(kv.definition, {
       ...kvHandlers({ ...kv, room, bodies: this.bodies }, timing),
-      ...pipelineHandlers({ ...timing, ...kv, room, bodies: this.bodies, uploads: options.rooms.uploads }),
+      ...pipelineHandlers({ ...timing, ...kv, room, bodies: this.bodies, uploads: options.rooms.uploads, startTurn }),
       ...watchHandlers(timing, {
         random: systemRandom,
         ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),
@@ -211,6 +212,7 @@ function sessionGuard(
   return new SessionGuard({
     ...{ clock, uploads, connectionsMax, connectionsPerAddressMax, callsMax },
     isUnary: (path) => unary.has(path),
+    shareOf: (connection, address) => options.entrance.shareOf(connection, address),
     idleMs: options.requestTimeoutMs,
     refusal: (caller) => {
       try {

@@ -5,13 +5,14 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Caller } from '../../model/entrance.ts';
+import type { Caller, Entrance } from '../../model/entrance.ts';
 import type { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Connected, Connections } from '../../runtime/connections.ts';
+import { FairStarts } from '../../runtime/fair-starts.ts';
+import { peerCertificateOf } from '../../runtime/peer-certificate.ts';
 import { tlsBounds } from '../../runtime/tls.ts';
 import { connectionWindowBytes, streamWindowBytes } from '../proto.ts';
-import { FairStarts } from './fair-starts.ts';
 import { exhausted, refuseStream, type StreamHandler } from './refuse-stream.ts';
 import type { UploadGuard } from './upload-guard.ts';
 
@@ -28,6 +29,8 @@ export interface SessionGuardOptions {
   readonly isUnary: (path: string) => boolean;
   /** Milliseconds for which an answer of theirs may stand still: their caller may have set no deadline. */
   readonly idleMs: number;
+  /** Among whom the beginning of calls is shared out. */
+  readonly shareOf: Entrance['shareOf'];
   /** Why a caller gets no room for a large request, where he does not. */
   readonly refusal: (caller: Caller) => MeridianError | undefined;
   /** A connection was hung up on, or a call refused before its handler. */
@@ -56,14 +59,30 @@ export class SessionGuard {
   readonly #options: SessionGuardOptions;
   readonly #connections: Connections;
   readonly #sessions = new Map<ServerHttp2Session, Session>();
-  readonly #starts: FairStarts;
+  readonly #byPeer = new Map<string, ServerHttp2Session>();
+  readonly #starts = new FairStarts();
   #streams = 0;
 
   constructor(options: SessionGuardOptions) {
     this.#options = options;
-    this.#starts = new FairStarts(options.clock);
     const { connectionsMax, connectionsPerAddressMax: perAddressMax, clock } = options;
     this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, clock);
+  }
+
+  /** The connection of whoever has this address and port. */
+  connectionOf(peer: string): ServerHttp2Session | undefined {
+    return this.#byPeer.get(peer);
+  }
+
+  /** Begins a turn of a call's operations, among the calls that begin. */
+  startTurn(peer: string, run: () => void, isOver: () => boolean): void {
+    const connection = this.#byPeer.get(peer);
+    if (connection === undefined) {
+      run();
+      return;
+    }
+    const share = this.#options.shareOf(connection, connection.socket?.remoteAddress ?? '');
+    this.#starts.start({ connection, share }, run, isOver);
   }
 
   watch(http2: Http2Server): void {
@@ -80,14 +99,16 @@ export class SessionGuard {
         for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
         // After the library's own listeners, so that it finds the stream as it expects it.
         const { uploads, refusal } = this.#options;
-        const { authorization } = headers;
-        const address = stream.session?.socket?.remoteAddress ?? '';
-        uploads.watch(stream, String(headers[':path']), () => refusal({ authorization, address }));
+        uploads.watch(stream, String(headers[':path']), () => refusal(callerOf(stream, headers)));
         if (this.#options.isUnary(String(headers[':path']))) this.#cutUnread(stream);
       };
-      const { session: caller } = stream;
-      if (caller === undefined || isHealth(headers)) run();
-      else this.#starts.start(caller, run, () => stream.destroyed || stream.closed);
+      const { session: connection } = stream;
+      if (connection === undefined || isHealth(headers)) {
+        run();
+        return;
+      }
+      const share = this.#options.shareOf(connection, connection.socket?.remoteAddress ?? '');
+      this.#starts.start({ connection, share }, run, () => stream.destroyed || stream.closed);
     };
     http2.on('stream', onStream);
   }
@@ -117,7 +138,12 @@ export class SessionGuard {
       return;
     }
     this.#sessions.set(session, { connected, streams: 0 });
-    session.once('close', () => this.#sessions.delete(session));
+    const peer = `${session.socket.remoteAddress}:${session.socket.remotePort}`;
+    this.#byPeer.set(peer, session);
+    session.once('close', () => {
+      this.#sessions.delete(session);
+      if (this.#byPeer.get(peer) === session) this.#byPeer.delete(peer);
+    });
     session.setLocalWindowSize(connectionWindowBytes);
     session.settings({ initialWindowSize: streamWindowBytes });
   }
@@ -147,6 +173,12 @@ export class SessionGuard {
     this.#options.rejected(reason);
     refuseStream(stream, exhausted(message, reason, limit), this.#options.clock);
   }
+}
+
+function callerOf({ session }: ServerHttp2Stream, { authorization }: IncomingHttpHeaders): Caller {
+  const { socket } = session ?? {};
+  const certificate = () => peerCertificateOf(socket);
+  return { authorization, address: socket?.remoteAddress ?? '', certificate, connection: session };
 }
 
 function isHealth(headers: IncomingHttpHeaders): boolean {

@@ -1,7 +1,7 @@
 import type { FeedEvent, FollowStart } from '../../model/feed.ts';
 import type { NamespaceId } from '../../model/namespace.ts';
-import type { VersionVector } from '../../model/version-vector.ts';
-import { decodeLog, decodeNamespaceId, malformed } from '../codec/record-codec.ts';
+import { parseVector, type VersionVector } from '../../model/version-vector.ts';
+import { malformed } from '../codec/record-codec.ts';
 
 interface Scope {
   readonly namespace: NamespaceId;
@@ -25,10 +25,12 @@ export function decodeWatchCursor(text: string, scope: Scope): VersionVector {
   } catch {
     throw bad(); // The parser's own words would say nothing to whoever passed it.
   }
-  if (!isWritten(written)) throw bad();
-  const [, namespace, prefix, components] = written;
-  if (decodeNamespaceId(namespace) !== scope.namespace || prefix !== scope.prefix) throw bad();
-  return new Map(components.map(([log, sequence]) => [decodeLog(log), sequence]));
+  if (!Array.isArray(written)) throw bad();
+  const [version, namespace, prefix, components] = written as readonly unknown[];
+  const vector = parseVector(components);
+  const isOfScope = version === 2 && namespace === scope.namespace && prefix === scope.prefix;
+  if (!isOfScope || vector === undefined) throw bad();
+  return vector;
 }
 
 /**
@@ -52,14 +54,4 @@ export class WatchCursors {
     this.#given = true;
     return step.vector;
   }
-}
-
-function isWritten(value: unknown): value is Written {
-  if (!Array.isArray(value) || value[0] !== 2 || typeof value[1] !== 'string' || typeof value[2] !== 'string')
-    return false;
-  const components: unknown = value[3];
-  return (
-    Array.isArray(components) &&
-    components.every((c: unknown) => Array.isArray(c) && typeof c[0] === 'string' && Number.isSafeInteger(c[1]))
-  );
 }

@@ -1,12 +1,18 @@
 import { ByteReader } from './byte-reader.ts';
 
+/** Bytes that one packed byte may become, at the most. */
+const ratioMax = 22;
+
 /**
  * Unpacks a block that LevelDB packed with Snappy (format_description.txt of Snappy): a length, then literal bytes and
  * copies of what came before. @throws RangeError where it is not well formed
  */
 export function unpackSnappy(packed: Buffer): Buffer {
   const reader = new ByteReader(packed);
-  const out = Buffer.alloc(reader.varint());
+  const bytes = reader.varint();
+  // A copy of 64 bytes takes three: a length that damage made would take gigabytes before the first byte was read.
+  if (bytes > ratioMax * packed.length) throw new RangeError('a length that the bytes cannot have');
+  const out = Buffer.alloc(bytes);
   let at = 0;
   while (!reader.done) {
     const tag = reader.take(1).readUInt8();

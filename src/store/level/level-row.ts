@@ -107,7 +107,7 @@ export function decodeRow(key: RecordKey, bytes: Buffer): Row {
 }
 
 export function parseRow({ namespace, key }: RecordKey, row: Buffer): Row | Damaged {
-  if (row.byteLength < optionalAt || row.readUInt32BE(0) !== crc32(row.subarray(flagsAt))) return { namespace, key };
+  if (!isWhole(row)) return { namespace, key };
   const flags = row[flagsAt] ?? 0;
   if ((flags & flag.damaged) !== 0) return { namespace, key, position: positionOfLost(row) };
   const stamp = row.toString('hex', stampAt, sequenceAt) as Stamp;
@@ -145,6 +145,21 @@ export function parseRow({ namespace, key }: RecordKey, row: Buffer): Row | Dama
     value: apart ? undefined : row.subarray(at),
     checksum: apart ? row.readUInt32BE(at + 4) : 0,
   };
+}
+
+function isWhole(row: Buffer): boolean {
+  if (row.byteLength < optionalAt || row.readUInt32BE(0) !== crc32(row.subarray(flagsAt))) return false;
+  return optionalEnd(row) <= row.byteLength;
+}
+
+/** Where all but the value ends; beyond the row where that is cut short. */
+function optionalEnd(row: Buffer): number {
+  const flags = row[flagsAt] ?? 0;
+  if ((flags & flag.damaged) !== 0) return optionalAt + 8;
+  let end = optionalAt + ((flags & flag.log) === 0 ? 0 : 8) + ((flags & flag.expiry) === 0 ? 0 : 6);
+  if ((flags & flag.tombstone) !== 0) return end;
+  if ((flags & flag.metadata) !== 0) end += 2 + (end + 2 <= row.byteLength ? row.readUInt16BE(end) : 0);
+  return end + ((flags & flag.apart) === 0 ? 0 : 8);
 }
 
 function positionOfLost(row: Buffer): Position {

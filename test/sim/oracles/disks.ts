@@ -135,8 +135,6 @@ export function complaintsOfRegistry(
 function isCopied(replicate: readonly string[], id: NamespaceId, key: string, filter: Uint8Array | undefined): boolean {
   if (replicate.includes('*')) return true;
   if (filter === undefined || !Buffer.from(filter).toString().includes(id)) return false;
-  const { copied } = resolvePatterns(replicate, (name) =>
-    name === title ? { id, title, home: '' as MemberId } : undefined,
-  );
+  const { copied } = resolvePatterns({ replicate }, [{ id, title, home: '' as MemberId }]);
   return copied !== undefined && matches(copied, id, key);
 }

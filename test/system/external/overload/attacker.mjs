@@ -7,6 +7,7 @@
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ended, field, frame, kept, loops, request, untilParentIsGone } from './attack-tools.mjs';
 
 const [attack, grpc, http, count] = process.argv.slice(2);
 const namespace = 'attacked';
@@ -14,26 +15,6 @@ const mebibyte = 1024 * 1024;
 const largeKeys = Array.from({ length: Number(count) }, (_, i) => `large-${i}`);
 const large = (i) => largeKeys[i % largeKeys.length] ?? 'large-0';
 const [httpHost, httpPort] = http.split(':');
-
-/** A protobuf field of bytes or text. */
-function field(number, content) {
-  const bytes = Buffer.from(content);
-  return Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes]);
-}
-
-function varint(value) {
-  const out = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) out.push((rest % 0x80) + 0x80);
-  return Buffer.from([...out, rest]);
-}
-
-/** gRPC's frame: a flag, the length, the message. */
-function frame(message) {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
-}
 
 const keyed = (key) => Buffer.concat([field(1, namespace), field(2, key)]);
 
@@ -67,27 +48,7 @@ function sessionsOf(many, settings) {
   };
 }
 
-const request = (method, path, more = '') => `${method} ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
 const bound = `Meridian-Namespace: ${namespace}\r\n`;
-
-/** Runs `one` in so many loops at once, for ever. */
-function loops(many, one) {
-  for (let i = 0; i < many; i++) {
-    (async () => {
-      for (let n = i; ; n += many) await one(n).catch(() => delay(10));
-    })();
-  }
-}
-
-const ended = (stream) => new Promise((resolve) => stream.once('close', resolve));
-
-/** Opens again what was closed, so that an attack does not end when the node defends itself. */
-function kept(many, open) {
-  loops(many, async (n) => {
-    await ended(open(n));
-    await delay(100);
-  });
-}
 
 const attacks = {
   'reads that nobody reads': () => {
@@ -221,5 +182,4 @@ const attacks = {
 const run = attacks[attack];
 if (run === undefined) throw new Error(`no such attack: ${attack}; there are ${Object.keys(attacks).join('; ')}`);
 run();
-// What is killed with a signal leaves nothing behind; a parent that is gone is noticed by its pipe.
-process.stdin.resume().once('end', () => process.exit(0));
+untilParentIsGone();

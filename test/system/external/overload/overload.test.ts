@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ChildNode } from '../../../../src/cli/demo/child-node.ts';
 import type { Namespace } from '../../../../src/client/namespace.ts';
 import { metric, ProcessCluster, placeOf } from '../../process-cluster.ts';
-import { behaveWell, partWithin } from './well-behaved.ts';
+import { behaveWell, partWithin, percentile } from './well-behaved.ts';
 
 /**
  * Rude callers beside a well-behaved one. A short run says that nothing is lost and that memory is bounded; how fast the
@@ -96,11 +96,12 @@ describe('a node beside rude callers', () => {
       const script = resolve('test/system/external/overload/attacker.mjs');
       const places = [placeOf(node.grpc), placeOf(node.http), String(largeValues)];
       attacker = spawn(process.execPath, [script, attack, ...places], { stdio: ['pipe', 'ignore', 'inherit'] });
+      const small = { namespace, keys: smallKeys };
       let own = 0;
       const looking = setInterval(() => {
         own = Math.max(own, ownBytes(node.pid));
       }, 50);
-      const seen = await behaveWell({ namespace, keys: smallKeys }, placeOf(node.http), seconds * 1000).finally(() =>
+      const seen = await behaveWell(small, placeOf(node.http), { forMs: seconds * 1000 }).finally(() =>
         clearInterval(looking),
       );
       expect(attacker.exitCode).toBeNull();
@@ -127,8 +128,3 @@ describe('a node beside rude callers', () => {
     seconds * 1000 + 120_000,
   );
 });
-
-function percentile(times: readonly number[], part: number): number {
-  const sorted = [...times].sort((a, b) => a - b);
-  return Math.round(sorted[Math.ceil(sorted.length * part) - 1] ?? Number.NaN);
-}

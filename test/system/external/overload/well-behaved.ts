@@ -21,7 +21,7 @@ const patienceMs = 60_000;
 export async function behaveWell(
   small: { readonly namespace: Namespace; readonly keys: readonly string[] },
   http: string,
-  forMs: number,
+  { forMs, token }: { readonly forMs: number; readonly token?: string },
 ): Promise<Seen> {
   const seen: Seen = { getMs: [], healthMs: [], failures: [], residentBytes: [] };
   const asked: Array<Promise<void>> = [];
@@ -40,11 +40,13 @@ export async function behaveWell(
     if (value !== `value of ${key}`) throw new Error(`${key} is ${value}`);
   };
   const health = async () => {
-    const status = await fetchText(`http://${http}/livez`);
+    const status = await fetchText(`http://${http}/livez`, token);
     if (status !== 'ok\n') throw new Error(status);
   };
   const metrics = async () => {
-    const resident = /^process_resident_memory_bytes (\d+)/m.exec(await fetchText(`http://${http}/metrics`))?.[1];
+    const resident = /^process_resident_memory_bytes (\d+)/m.exec(
+      await fetchText(`http://${http}/metrics`, token),
+    )?.[1];
     seen.residentBytes.push(Number(resident));
   };
   const beganMs = systemClock.monotonicMs();
@@ -61,9 +63,10 @@ export async function behaveWell(
 }
 
 /** On a connection of its own, as probes come. */
-function fetchText(url: string): Promise<string> {
+function fetchText(url: string, token: string | undefined): Promise<string> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return new Promise((resolve, reject) => {
-    const sent = request(url, { agent: false, timeout: patienceMs }, (response) => {
+    const sent = request(url, { agent: false, timeout: patienceMs, headers }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk) => {
         text += chunk;
@@ -78,4 +81,10 @@ function fetchText(url: string): Promise<string> {
 /** What part of them took at most so long. */
 export function partWithin(times: readonly number[], ms: number): number {
   return times.filter((time) => time <= ms).length / times.length;
+}
+
+/** Milliseconds, whole, within which that part of them was answered. */
+export function percentile(times: readonly number[], part: number): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  return Math.round(sorted[Math.ceil(sorted.length * part) - 1] ?? Number.NaN);
 }
