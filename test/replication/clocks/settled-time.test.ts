@@ -51,6 +51,26 @@ describe('the time by which values are dropped for good', () => {
     }
   });
 
+  it('does not follow a clock of which nothing is heard any more, however long that lasts', () => {
+    let seenMs = clock.monotonicMs();
+    const bounds = { clockHoldMs: holdMs, clockSkewMsMax: skewMs };
+    settled = new SettledTime({ clock, judgedMs: () => clock.wallMs(), seenMs: () => seenMs, ...bounds });
+    const passHearing = (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 1000) {
+        clock.pass(1000);
+        seenMs = clock.monotonicMs();
+        settled.look();
+      }
+    };
+    passHearing(holdMs + 1000);
+    clock.step(hourMs);
+    passHearing(60_000);
+    pass(10 * holdMs);
+    expect(settled.look()).toBe(clock.wallMs() - hourMs);
+    passHearing(2 * holdMs);
+    expect(settled.look()).toBe(clock.wallMs());
+  });
+
   it('follows it once it has stayed there for the hold time, twice that at the most', () => {
     pass(holdMs);
     clock.step(hourMs);
