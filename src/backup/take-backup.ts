@@ -120,6 +120,7 @@ function openOf(start: FollowStart, { random }: TakeOptions): FollowOpen {
     role: 'copy',
     filter: everything,
     values: { kind: 'all' },
+    takesLost: true,
     start,
   };
 }

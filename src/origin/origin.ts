@@ -27,7 +27,7 @@ import { Digests } from '../replication/anti-entropy/digests.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { hasCondition } from './has-condition.ts';
-import { forgetLeaving, readIdentity, readLeaving, readOrFound } from './membership/identity.ts';
+import { forgetLeaving, type OriginIdentity, readIdentity, readLeaving, readOrFound } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { type OpenedOrigin, OriginParts } from './origin-parts.ts';
 import { originMembers, originStatus } from './origin-status.ts';
@@ -62,6 +62,7 @@ export class Origin implements Peer {
    */
   static async open(options: OriginOptions): Promise<Origin> {
     let { stores } = options;
+    let erased: OriginIdentity | undefined;
     const leaving = await readLeaving(stores.store);
     if (leaving?.as === 'before') {
       stores = await stores.takeBack();
@@ -70,7 +71,10 @@ export class Origin implements Peer {
       // What was taken over in part, and never served, is nobody's only copy.
       const identity = await readIdentity(stores.store);
       if (identity?.served === true || stores.aside.length === 0) stores = await stores.putAside();
-      else await stores.store.erase();
+      else {
+        await stores.store.erase();
+        erased = identity;
+      }
     }
     const ledger = await openLedger({ ...options, stores });
     const joins = options.peers.length > 0;
@@ -78,6 +82,7 @@ export class Origin implements Peer {
       joins,
       aside: stores.aside.at(-1),
       leaving,
+      erased,
     });
     const origin = new Origin(options, { ledger, identity, stores });
     await origin.#parts.start();

@@ -55,6 +55,8 @@ export interface Before {
   readonly aside: Store | undefined;
   /** The mark of what was there until now, where it was begun beside the other and left again. */
   readonly leaving: Leaving | undefined;
+  /** Who that was, where it is erased: it may have been let in, and goes on as itself where the mark says so. */
+  readonly erased: OriginIdentity | undefined;
 }
 
 /**
@@ -82,16 +84,17 @@ export async function readOrFound(ledger: Ledger, random: Random, before: Before
 async function comeBack(
   ledger: Ledger,
   fresh: MemberId,
-  { aside, leaving: left }: Before & { readonly aside: Store },
+  { aside, leaving: left, erased }: Before & { readonly aside: Store },
 ): Promise<OriginIdentity> {
   const before = await readIdentity(aside);
   const leaving = left ?? (await readLeaving(aside));
-  const id = leaving?.as === 'same' && before !== undefined ? before.id : fresh;
+  const self = erased ?? before;
+  const id = leaving?.as === 'same' && self !== undefined ? self.id : fresh;
   const { highWater } = decodeLedgerState(await aside.meta(ledgerStateName));
   const identity: OriginIdentity = {
     id,
     ...(before?.clusterId === undefined ? {} : { clusterId: before.clusterId }),
-    rejoins: id === before?.id,
+    rejoins: erased === undefined ? id === before?.id : id === erased.id && erased.rejoins === true,
     peers: leaving?.peers ?? [],
   };
   const meta = new Map([identityRow(identity)]);
