@@ -11,8 +11,9 @@ import { FollowLoop } from '../replication/following/follow-loop.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import { Mending } from '../replication/mending.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
-import { Notice } from '../runtime/notice.ts';
+import { lookAgain, Notice } from '../runtime/notice.ts';
 import { CacheScope } from './cache-scope.ts';
 import { CopyScope } from './copy-scope.ts';
 import type { EdgeClocks } from './edge-clocks.ts';
@@ -57,6 +58,9 @@ export interface Located {
   readonly scope: Scope;
   readonly namespace: NamespaceId;
 }
+
+/** Milliseconds between looks at whether a scope has come to be live; what is heard is noticed at once. */
+const lookIntervalMs = 200;
 
 /** An edge's scopes while their filters stay the same: each a store, a follow loop, and what time does to records. */
 export class EdgeScopes {
@@ -163,18 +167,20 @@ export class EdgeScopes {
   }
 
   /**
-   * Waits until the patterns mean something else than these scopes' filters. Nothing is concluded before a registry has
-   * caught up: scopes that were just opened over erased stores know no name, and would be opened anew for ever.
+   * Waits until the patterns mean something else than these scopes' filters. Nothing is concluded while no scope is live: one
+   * that was just opened over an erased store knows no name, and one that goes on from what it had may know fewer than what
+   * the filters were made of. Either would have the scopes opened anew for ever.
    */
   async filtersChanged(
     patterns: Patterns,
     mayHave: (known: readonly NamespaceInfo[]) => readonly NamespaceInfo[],
-    signal: AbortSignal,
+    { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
   ): Promise<void> {
     const names = filterNames(this.filters);
-    const changed = () =>
-      this.#caughtUp().length > 0 && filterNames(resolvePatterns(patterns, mayHave(this.namespaces()))) !== names;
-    while (!signal.aborted && !changed()) await this.#heard.next(signal);
+    const isLive = () => this.#caughtUp().some(({ loop }) => loop.state === 'live');
+    const changed = async () =>
+      isLive() && filterNames(resolvePatterns(patterns, mayHave(this.namespaces()))) !== names;
+    await lookAgain(this.#heard, changed, { clock, restMs: lookIntervalMs, signal });
   }
 
   /** Something else may be had than before. */

@@ -330,7 +330,8 @@ export class Edge implements Upstream {
     while (!signal.aborted) {
       const scopes = this.#scopes;
       if (scopes === undefined) return;
-      await scopes.filtersChanged(this.#options, (known) => this.#refused.without(known), signal);
+      const { clock } = this.#options;
+      await scopes.filtersChanged(this.#options, (known) => this.#refused.without(known), { clock, signal });
       if (signal.aborted) return;
       const known = scopes.namespaces();
       this.#scopes = undefined; // Meanwhile everything is loaded.
