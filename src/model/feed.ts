@@ -91,7 +91,10 @@ export interface FollowOpen {
   readonly takesLost?: true;
   /** Of a peer that has opened its log. */
   readonly opening?: Opening;
-  /** Of a peer that serves: the highest purged sequence of each log there. A server below it has had its disk put back (rule R8). */
+  /**
+   * Of a peer: the highest purged sequence of each log there. It has heard of all up to there, whatever it covers of the log
+   * since a seal came before that. A server below it, where the peer serves, has had its disk put back (rule R8).
+   */
   readonly floor?: VersionVector;
   /** Of a peer: of two sides that removed each other one goes on (rule R22). */
   readonly view?: ClusterView;

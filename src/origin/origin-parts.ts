@@ -144,7 +144,7 @@ export class OriginParts {
       nonce,
       clusterId,
       opening: () => ownLog.opening,
-      floor: () => (membership.serves ? ledger.state.floor : undefined),
+      floor: () => ledger.state.floor,
       join: (id) => membership.join(id),
       meetsOwnId: (node, opening) => this.admission.meetsOwnId(node, opening),
       mayTake: (peer) => {

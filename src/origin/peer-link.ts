@@ -30,11 +30,8 @@ export interface PeerLinkOptions
   readonly clusterId: () => string | undefined;
   /** Of this member, once it has opened its log. */
   readonly opening: () => Opening | undefined;
-  /**
-   * What was purged here; unset while this member does not serve: one that began anew because of it would wait for this
-   * one, and this one, that is still to catch up, for that one (rule R8).
-   */
-  readonly floor: () => VersionVector | undefined;
+  /** What was purged here, and so was heard of (rule R8). */
+  readonly floor: () => VersionVector;
   /** The peer refuses this member: it was removed, or its disk was put back behind a purge there (rule R8). */
   readonly mustLeave: (as: 'same' | 'new', why: string) => void;
   /** The peer runs as this member too, and was opened later (rule R16). */
@@ -120,7 +117,6 @@ export class PeerLink {
         const clusterId = options.clusterId();
         const node = options.self();
         const opening = options.opening();
-        const floor = options.floor();
         toldRemovals = logs.removals().size;
         return {
           protocol: feedProtocol,
@@ -132,7 +128,7 @@ export class PeerLink {
           values,
           takesLost: true,
           ...(opening === undefined ? {} : { opening }),
-          ...(floor === undefined ? {} : { floor }),
+          floor: options.floor(),
           view: clusterView(options.ledger.registry, node.id as MemberId),
         };
       },

@@ -64,8 +64,11 @@ export class Admission {
     // One that rejoins may have forgotten where some of the others are.
     if (own !== undefined) this.#options.called(node);
     membership.check();
-    for (const [log, purged] of floor ?? []) {
-      if (logs.reach(ledger.state.covered, log) >= purged) continue;
+    // One that does not serve would be waited for by who begins anew because of it.
+    for (const [log, purged] of (opening === undefined ? undefined : floor) ?? []) {
+      // What was purged here was heard of, though a seal that came since may end the log before that.
+      const heard = Math.max(logs.reach(ledger.state.covered, log), ledger.state.floor.get(log) ?? 0);
+      if (heard >= purged) continue;
       membership.leave(
         'same',
         `${node.name} has purged what this disk, put back to an older image, has yet to hear of`,

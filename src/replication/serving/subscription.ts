@@ -317,7 +317,8 @@ export class Subscription {
   #cursorRefused(cursor: VersionVector, { floor, covered }: LedgerState): Resync['reason'] | undefined {
     const { logs } = this.#serving.ledger.registry;
     for (const [log, purged] of floor) {
-      if ((cursor.get(log) ?? 0) < purged && holds('R8 no delta from below the floor')) return 'below-floor';
+      const heard = Math.max(cursor.get(log) ?? 0, this.#open.floor?.get(log) ?? 0);
+      if (heard < purged && holds('R8 no delta from below the floor')) return 'below-floor';
     }
     if (this.#open.role === 'peer' || !holds('R23 an edge begins anew')) return undefined;
     if (logs.beyondIn(cursor) !== undefined) return 'beyond-seal';
