@@ -59,6 +59,13 @@ export interface Located {
   readonly namespace: NamespaceId;
 }
 
+interface FiltersLook {
+  /** The namespaces by which the filters were resolved. */
+  readonly resolvedBy: readonly NamespaceInfo[];
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
 /** Milliseconds between looks at whether a scope has come to be live; what is heard is noticed at once. */
 const lookIntervalMs = 200;
 
@@ -167,20 +174,24 @@ export class EdgeScopes {
   }
 
   /**
-   * Waits until the patterns mean something else than these scopes' filters. Nothing is concluded while no scope is live: one
-   * that was just opened over an erased store knows no name, and one that goes on from what it had may know fewer than what
-   * the filters were made of. Either would have the scopes opened anew for ever.
+   * Waits until the patterns mean something else than these scopes' filters, and resolves with the namespaces that they are
+   * to be resolved by. While no scope is live these are the ones of before (`resolvedBy`): a scope that was just opened over
+   * an erased store knows no name, and one that goes on from what it had may know fewer. Either would have the scopes opened
+   * anew for ever.
    */
   async filtersChanged(
     patterns: Patterns,
     mayHave: (known: readonly NamespaceInfo[]) => readonly NamespaceInfo[],
-    { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
-  ): Promise<void> {
+    { resolvedBy, clock, signal }: FiltersLook,
+  ): Promise<readonly NamespaceInfo[]> {
     const names = filterNames(this.filters);
-    const isLive = () => this.#caughtUp().some(({ loop }) => loop.state === 'live');
-    const changed = async () =>
-      isLive() && filterNames(resolvePatterns(patterns, mayHave(this.namespaces()))) !== names;
+    let known = resolvedBy;
+    const changed = async () => {
+      known = this.#caughtUp().some(({ loop }) => loop.state === 'live') ? this.namespaces() : resolvedBy;
+      return filterNames(resolvePatterns(patterns, mayHave(known))) !== names;
+    };
     await lookAgain(this.#heard, changed, { clock, restMs: lookIntervalMs, signal });
+    return known;
   }
 
   /** Something else may be had than before. */

@@ -331,9 +331,9 @@ export class Edge implements Upstream {
       const scopes = this.#scopes;
       if (scopes === undefined) return;
       const { clock } = this.#options;
-      await scopes.filtersChanged(this.#options, (known) => this.#refused.without(known), { clock, signal });
+      const look = { resolvedBy: this.#nodeState.namespaces(), clock, signal };
+      const known = await scopes.filtersChanged(this.#options, (had) => this.#refused.without(had), look);
       if (signal.aborted) return;
-      const known = scopes.namespaces();
       this.#scopes = undefined; // Meanwhile everything is loaded.
       await scopes.close();
       this.#nodeState.rememberNamespaces(known);
