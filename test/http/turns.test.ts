@@ -65,7 +65,8 @@ describe('the requests of a connection that wait for each other', () => {
 
   it('lose their connection where more wait than may in all', async () => {
     await pipeline(new Turns({ waitingPerConnectionMax: 4, waitingMax: 40 }), 1000);
-    await once(client, 'close');
+    // It may be gone by now.
+    if (!client.closed) await once(client, 'close');
     expect(begun).toBe(1);
   });
 });
