@@ -85,7 +85,8 @@ export const fieldType = {
   sint64: 18,
 } as const;
 
-const label = { optional: 1, repeated: 3 } as const;
+/** Descriptor.proto's FieldDescriptorProto.Label. */
+export const fieldLabel = { optional: 1, repeated: 3 } as const;
 
 /** The files as shapes, in the order given. @throws where they use what this does not know */
 export function readFiles(files: readonly ProtoFile[]): readonly FileShape[] {
@@ -199,7 +200,7 @@ class Shapes {
     return {
       name,
       number: id,
-      label: repeated || field instanceof protobuf.MapField ? label.repeated : label.optional,
+      label: repeated || field instanceof protobuf.MapField ? fieldLabel.repeated : fieldLabel.optional,
       ...kind,
       ...(partOf === null ? {} : { oneofIndex: message.oneofsArray.indexOf(partOf) }),
       jsonName: camelCase(name),
@@ -217,7 +218,7 @@ class Shapes {
       field: fields.map(([part, of], index) => ({
         name: part,
         number: index + 1,
-        label: label.optional,
+        label: fieldLabel.optional,
         ...this.#kind(of, message),
         jsonName: part,
       })),

@@ -155,9 +155,20 @@ describe('a request with a text that is no UTF-8', () => {
   });
 
   it.each(methods)('is refused where it is cut short: $path', async (method) => {
-    expect(await send(method, Buffer.from('0a0461', 'hex'))).toMatchObject({
+    // Of a field that no message has.
+    expect(await send(method, Buffer.from('fa7f0461', 'hex'))).toMatchObject({
       code: status.INVALID_ARGUMENT,
       details: 'the request is cut short: 3 bytes of a field are missing',
+    });
+  });
+
+  it('is refused where a field comes with another wire type, which the decoder would pass over', async () => {
+    const get = methods.find(({ path }) => path.endsWith('KV/Get'));
+    expect(get).toBeDefined();
+    if (get === undefined) return;
+    expect(await send(get, Buffer.from('1061ffffffff7f', 'hex'))).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringMatching(/^the field \w+ has the wire type 2; it came with 0$/),
     });
   });
 

@@ -1,13 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import { MeridianError } from '../../model/errors.ts';
 import { strictText } from '../../model/text.ts';
-import { type FieldShape, fieldType, type MessageShape, readFiles } from '../file-descriptors.ts';
+import { type FieldShape, fieldLabel, fieldType, type MessageShape, readFiles } from '../file-descriptors.ts';
 import { protoFiles } from '../proto.ts';
 
 interface Field {
   readonly name: string;
-  /** Of a message's own fields; unset = the field is a text. */
-  readonly texts?: MessageTexts;
+  readonly wireType: number;
+  /** Numbers of a repeated field may also come in one piece. */
+  readonly isPackable: boolean;
+  readonly isText: boolean;
+  /** Of a message's own fields. */
+  readonly texts?: MessageTexts | undefined;
 }
 
 const wire = { varint: 0, eightBytes: 1, lengthDelimited: 2, groupBegins: 3, groupEnds: 4, fourBytes: 5 } as const;
@@ -38,13 +42,18 @@ export class MessageTexts {
   #broken(reader: WireReader, end: number): string | undefined {
     while (reader.at < end) {
       const tag = reader.varint(end);
-      const contentEnd = reader.step(tag & 7, end);
-      if (contentEnd === undefined) continue;
+      const wireType = tag & 7;
       const field = this.#fields[tag >>> 3];
+      // The decoder goes by what the field is, not by what the tag says, and would go on at another byte.
+      if (field !== undefined && wireType !== field.wireType) {
+        if (!field.isPackable || wireType !== wire.lengthDelimited) throw otherWireType(field, wireType);
+      }
+      const contentEnd = reader.step(wireType, end);
+      if (contentEnd === undefined) continue;
       if (field?.texts !== undefined) {
         const inner = field.texts.#broken(reader, contentEnd);
         if (inner !== undefined) return `${field.name}.${inner}`;
-      } else if (field !== undefined && !reader.isText(contentEnd)) return field.name;
+      } else if (field?.isText === true && !reader.isText(contentEnd)) return field.name;
       reader.at = contentEnd;
     }
     return undefined;
@@ -118,6 +127,11 @@ class WireReader {
   }
 }
 
+function otherWireType({ name, wireType }: Field, seen: number): MeridianError {
+  const message = `the field ${name} has the wire type ${wireType}; it came with ${seen}`;
+  return new MeridianError('INVALID_ARGUMENT', message, { reason: 'malformed', limit: wireType, seen });
+}
+
 function cutShort(missing: number): MeridianError {
   const message = `the request is cut short: ${missing} bytes of a field are missing`;
   return new MeridianError('INVALID_ARGUMENT', message, { reason: 'malformed', seen: missing });
@@ -139,8 +153,7 @@ function requestsOf(files: typeof protoFiles): Map<string, MessageTexts> {
   for (const [name] of all) byName.set(name, new MessageTexts());
   for (const [name, { field }] of all) {
     for (const one of field) {
-      const known = fieldOf(one, byName);
-      if (known !== undefined) byName.get(name)?.add(one.number, known);
+      byName.get(name)?.add(one.number, fieldOf(one, byName));
     }
   }
   const methods = shapes.flatMap((file) =>
@@ -162,8 +175,22 @@ function* messagesIn(
   }
 }
 
-function fieldOf({ name, type, typeName }: FieldShape, messages: ReadonlyMap<string, MessageTexts>): Field | undefined {
-  if (type === fieldType.string) return { name };
-  const texts = type === fieldType.message ? messages.get(typeName ?? '') : undefined;
-  return texts === undefined ? undefined : { name, texts };
+function fieldOf({ name, type, label, typeName }: FieldShape, messages: ReadonlyMap<string, MessageTexts>): Field {
+  const wireType = wireTypeOf(type);
+  return {
+    name,
+    wireType,
+    isPackable: label === fieldLabel.repeated && wireType !== wire.lengthDelimited,
+    isText: type === fieldType.string,
+    texts: type === fieldType.message ? messages.get(typeName ?? '') : undefined,
+  };
+}
+
+/** Protocol Buffers, Encoding, "Message Structure". */
+function wireTypeOf(type: number): number {
+  const { double, fixed64, sfixed64, float, fixed32, sfixed32, string, message, bytes } = fieldType;
+  const isOf = (...types: readonly number[]) => types.includes(type);
+  if (isOf(double, fixed64, sfixed64)) return wire.eightBytes;
+  if (isOf(float, fixed32, sfixed32)) return wire.fourBytes;
+  return isOf(string, message, bytes) ? wire.lengthDelimited : wire.varint;
 }
