@@ -7,7 +7,8 @@ import {
   cursorOf,
   type Manifest,
   readUnfinished,
-  removeBackup,
+  readUnfinishedOf,
+  removeBackups,
   type Unfinished,
   writeManifest,
   writeUnfinished,
@@ -51,21 +52,18 @@ export class Draft {
   /** The newest that broke off behind the same backup is taken up again; others that broke off are removed. */
   static async open(options: DraftOptions): Promise<Draft> {
     const { target, base } = options;
-    let begun: Unfinished | undefined;
-    for (const unfinished of await readUnfinished(target)) {
-      if (begun !== undefined) await removeBackup(target, begun.id);
-      begun = unfinished;
-    }
-    const goesOn = begun !== undefined && begun.base === base?.id && begun.token !== undefined;
-    if (begun !== undefined && !goesOn) await removeBackup(target, begun.id);
-    const draft = new Draft(options, goesOn ? begun : undefined);
+    const unfinished = await readUnfinished(target);
+    const newest = unfinished.at(-1);
+    const begun = newest !== undefined && newest.base === base?.id && newest.token !== undefined ? newest : undefined;
+    const others = unfinished.filter((other) => other !== begun).map(({ id }) => id);
+    if (others.length > 0) await removeBackups(target, others);
+    const draft = new Draft(options, begun);
+    if (begun === undefined) return draft;
     // What it has of logs stands in its parts, which are looked at anew at the same time.
-    if (goesOn && begun !== undefined) {
-      for (const part of begun.parts) {
-        for (const event of await readPart(target, begun.id, part)) if (event.kind === 'changes') draft.#hearOf(event);
-      }
-      await draft.#save();
+    for (const part of begun.parts) {
+      for (const event of await readPart(target, begun.id, part)) if (event.kind === 'changes') draft.#hearOf(event);
     }
+    await draft.#save();
     return draft;
   }
 
@@ -90,7 +88,7 @@ export class Draft {
 
   /** The node cannot go on from there: everything comes anew. */
   async restart(): Promise<void> {
-    await removeBackup(this.#options.target, this.#id);
+    await removeBackups(this.#options.target, [this.#id]);
     this.#id = this.#options.id;
     this.#base = undefined;
     this.#token = undefined;
@@ -150,7 +148,7 @@ export class Draft {
   async #checkAlone(): Promise<void> {
     if (!this.#isSaved) return;
     const { target, taker } = this.#options;
-    const saved = (await readUnfinished(target)).find(({ id }) => id === this.#id);
+    const saved = await readUnfinishedOf(target, this.#id);
     if (saved?.taker === taker) return;
     throw new MeridianError('FAILED_PRECONDITION', `another process goes on with the backup ${this.#id}`, {
       reason: 'backup-elsewhere',

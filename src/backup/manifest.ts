@@ -69,14 +69,21 @@ export async function readUnfinished(target: BackupTarget): Promise<readonly Unf
   const names = (await target.names()).filter((name) => name.endsWith(`/${unfinishedName}`)).sort();
   const found: Unfinished[] = [];
   for (const name of names) {
-    try {
-      const parsed = JSON.parse((await target.read(name)).toString()) as Unfinished;
-      if (parsed.format === 1 && `${parsed.id}/${unfinishedName}` === name) found.push(parsed);
-    } catch (error) {
-      if (!(error instanceof SyntaxError) && !isMeridianError(error, 'NOT_FOUND')) throw error;
-    }
+    const unfinished = await readUnfinishedOf(target, name.slice(0, -unfinishedName.length - 1));
+    if (unfinished !== undefined) found.push(unfinished);
   }
   return found;
+}
+
+/** The same of one backup. */
+export async function readUnfinishedOf(target: BackupTarget, id: string): Promise<Unfinished | undefined> {
+  try {
+    const parsed = JSON.parse((await target.read(partPath(id, unfinishedName))).toString()) as Unfinished;
+    return parsed.format === 1 && parsed.id === id ? parsed : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || isMeridianError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
 }
 
 export async function writeUnfinished(target: BackupTarget, unfinished: Unfinished): Promise<void> {
@@ -96,10 +103,16 @@ export function chainOf(manifests: readonly Manifest[], last: Manifest): readonl
   return chain;
 }
 
-/** Removes a backup. What says that it is whole goes first. */
-export async function removeBackup(target: BackupTarget, id: string): Promise<void> {
-  await target.remove(partPath(id, manifestName));
-  for (const name of await target.names()) if (name.startsWith(`${id}/`)) await target.remove(name);
+/** Removes backups, in this order. What says that each is whole goes first. */
+export async function removeBackups(target: BackupTarget, ids: readonly string[]): Promise<void> {
+  for (const id of ids) await target.remove(partPath(id, manifestName));
+  const names = await target.names();
+  for (const id of ids) for (const name of names) if (name.startsWith(`${id}/`)) await target.remove(name);
+}
+
+/** Of its files, as they are stored. */
+export function bytesOf({ parts }: Pick<BackupContents, 'parts'>): number {
+  return parts.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 export function cursorOf({ cursor }: Pick<Manifest, 'cursor'>): VersionVector {

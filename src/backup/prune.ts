@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { BackupTarget } from './backup-target.ts';
-import { chainOf, readManifests, removeBackup } from './manifest.ts';
+import { chainOf, readManifests, removeBackups } from './manifest.ts';
 
 /**
  * Removes the backups that no time within the last `keepMs` needs: what stays is every backup since then, the last one
@@ -13,6 +13,6 @@ export async function prune(target: BackupTarget, keepMs: number, clock: Clock):
   const needed = new Set(manifests.slice(firstKept).flatMap((manifest) => chainOf(manifests, manifest)));
   const removed = manifests.filter((manifest) => !needed.has(manifest)).map(({ id }) => id);
   // The later ones first: none is left without what it goes on from.
-  for (const id of [...removed].reverse()) await removeBackup(target, id);
+  if (removed.length > 0) await removeBackups(target, [...removed].reverse());
   return removed;
 }

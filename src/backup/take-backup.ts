@@ -1,21 +1,13 @@
-import type { NodeIdentity } from '../model/cluster.ts';
 import { MeridianError } from '../model/errors.ts';
-import {
-  type Changes,
-  type Feed,
-  type FollowerMessage,
-  type FollowOpen,
-  type FollowStart,
-  feedProtocol,
-} from '../model/feed.ts';
-import { everything } from '../model/filter.ts';
+import type { Changes, Feed, FollowerMessage, FollowOpen, FollowStart } from '../model/feed.ts';
 import { emptyVector } from '../model/version-vector.ts';
+import { openAsStranger } from '../replication/following/open-as-stranger.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 
 import type { BackupTarget } from './backup-target.ts';
 import { Draft } from './draft.ts';
-import { chainOf, cursorOf, type Manifest, readManifests } from './manifest.ts';
+import { bytesOf, chainOf, cursorOf, type Manifest, readManifests } from './manifest.ts';
 
 export interface TakeOptions {
   /** Of the node that is backed up; it holds everything. */
@@ -69,8 +61,7 @@ function baseOf(manifests: readonly Manifest[], { whole, chainMsMax, clock }: Ta
   const [root, ...increments] = chainOf(manifests, last);
   if (root === undefined) return undefined;
   if (chainMsMax !== undefined && clock.wallMs() - root.takenMs > chainMsMax) return undefined;
-  const bytes = (manifest: Manifest) => manifest.parts.reduce((sum, part) => sum + part.bytes, 0);
-  return increments.reduce((sum, manifest) => sum + bytes(manifest), 0) > bytes(root) ? undefined : last;
+  return increments.reduce((sum, manifest) => sum + bytesOf(manifest), 0) > bytesOf(root) ? undefined : last;
 }
 
 interface Following extends TakeOptions {
@@ -78,16 +69,17 @@ interface Following extends TakeOptions {
 }
 
 async function follow(draft: Draft, start: FollowStart, options: Following): Promise<Manifest> {
-  const { feed, clock, signal, received, lost } = options;
+  const { feed, clock, random, signal, received, lost } = options;
   const watch = () =>
     clock.timer(silenceMsMax, () => {
       const message = `nothing was heard of the node for ${silenceMsMax / 1000} s`;
       lost(new MeridianError('UNAVAILABLE', message, { reason: 'silent' }));
     });
   let silent = watch();
+  const open: FollowOpen = { ...openAsStranger({ name: 'backup', region: '' }, random), start };
   let openedMs = 0;
   try {
-    for await (const event of feed.follow(openOf(start, options), probes(clock, signal), signal)) {
+    for await (const event of feed.follow(open, probes(clock, signal), signal)) {
       silent.cancel();
       silent = watch();
       if (event.kind === 'opened') {
@@ -109,20 +101,6 @@ async function follow(draft: Draft, start: FollowStart, options: Following): Pro
 /** What a step covers counts where all before it was taken; a scan that is read again has no steps. */
 function withoutTimes({ step: _step, committedAtMs: _at, ...event }: Changes): Changes {
   return event;
-}
-
-function openOf(start: FollowStart, { random }: TakeOptions): FollowOpen {
-  const node: NodeIdentity = { name: 'backup', role: 'edge', id: random.hex(8), region: '' };
-  return {
-    protocol: feedProtocol,
-    node,
-    nonce: random.hex(8),
-    role: 'copy',
-    filter: everything,
-    values: { kind: 'all' },
-    takesLost: true,
-    start,
-  };
 }
 
 async function* probes(clock: Clock, signal: AbortSignal): AsyncGenerator<FollowerMessage> {

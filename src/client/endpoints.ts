@@ -1,5 +1,5 @@
 import { assert } from '../model/assert.ts';
-import { isMeridianError, MeridianError } from '../model/errors.ts';
+import { isMeridianError, MeridianError, wasNeverBegun } from '../model/errors.ts';
 import type { Mutation } from '../model/key-value.ts';
 import type { RemoteNode } from './remote-node.ts';
 
@@ -42,7 +42,7 @@ export class Endpoints {
     const mayRepeat = isRepeatable(mutations);
     let first: unknown;
     const mayMoveOn = (error: unknown) => {
-      if (neverSent(error)) return true;
+      if (wasNeverBegun(error)) return true;
       if (!mayRepeat || !isMeridianError(error, 'UNAVAILABLE')) return false;
       first ??= error;
       return true;
@@ -88,11 +88,4 @@ function outcomeUnknown({ message, details }: MeridianError, cause: unknown): Me
     `the connection broke before the write was answered, and when it was asked again: ${message}; it may be its own doing`,
     { reason: 'outcome-unknown', cause, ...(versionFound === undefined ? {} : { versionFound }) },
   );
-}
-
-/** Reasons of UNAVAILABLE of which nothing has come at the node. */
-const didNothing = new Set(['not-connected', 'drained']);
-
-function neverSent(error: unknown): boolean {
-  return isMeridianError(error, 'UNAVAILABLE') && didNothing.has(error.details.reason);
 }

@@ -165,9 +165,8 @@ export class EdgeScopes {
    */
   namespaces(): readonly NamespaceInfo[] {
     const known = new Map<NamespaceId, NamespaceInfo>();
-    const caughtUp = this.#caughtUp();
-    const live = caughtUp.filter(({ loop }) => loop.state === 'live');
-    for (const { scope } of live.length > 0 ? live : caughtUp) {
+    const live = this.#live();
+    for (const { scope } of live.length > 0 ? live : this.#caughtUp()) {
       for (const namespace of scope.ledger.registry.namespaces()) known.set(namespace.id, namespace);
     }
     return [...known.values()];
@@ -187,7 +186,7 @@ export class EdgeScopes {
     const names = filterNames(this.filters);
     let known = resolvedBy;
     const changed = async () => {
-      known = this.#caughtUp().some(({ loop }) => loop.state === 'live') ? this.namespaces() : resolvedBy;
+      known = this.#live().length > 0 ? this.namespaces() : resolvedBy;
       return filterNames(resolvePatterns(patterns, mayHave(known))) !== names;
     };
     await lookAgain(this.#heard, changed, { clock, restMs: lookIntervalMs, signal });
@@ -197,6 +196,10 @@ export class EdgeScopes {
   /** Something else may be had than before. */
   lookAgain(): void {
     this.#heard.give();
+  }
+
+  #live(): readonly Running[] {
+    return this.#caughtUp().filter(({ loop }) => loop.state === 'live');
   }
 
   #caughtUp(): readonly Running[] {

@@ -1,5 +1,5 @@
 import type { Call } from '../model/call.ts';
-import { isMeridianError, MeridianError } from '../model/errors.ts';
+import { isMeridianError, MeridianError, wasNeverBegun } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -90,7 +90,7 @@ export class Upstreams {
         return await this.#callAt(named, (upstream) => run(upstream, passed));
       } catch (error) {
         const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
-        if (!neverLeft(error) || next === undefined || call.signal.aborted) throw error;
+        if (!wasNeverBegun(error) || next === undefined || call.signal.aborted) throw error;
         named = next;
       }
     }
@@ -209,10 +209,4 @@ const ofTheCall = new Set(['session-not-covered', 'too-many-hops']);
 /** Only what speaks of the upstream itself counts against it: a refusal of one request does not. */
 function speaksOfUpstream(error: unknown): boolean {
   return isMeridianError(error, 'UNAVAILABLE') && !ofTheCall.has(error.details.reason);
-}
-
-/** There was no connection to send the call over, or who got it stopped before it began. */
-function neverLeft(error: unknown): boolean {
-  const { reason } = isMeridianError(error, 'UNAVAILABLE') ? error.details : {};
-  return reason === 'not-connected' || reason === 'drained';
 }

@@ -57,6 +57,14 @@ export function isMeridianError(error: unknown, code?: ErrorCode): error is Meri
   return error instanceof MeridianError && (code === undefined || error.code === code);
 }
 
+/** Reasons of UNAVAILABLE where the other side did nothing: there was no connection, or it stopped before it began. */
+const neverBegun = new Set(['not-connected', 'drained']);
+
+/** True where what was asked for certainly did nothing, so that it may be asked elsewhere, a write too. */
+export function wasNeverBegun(error: unknown): boolean {
+  return isMeridianError(error, 'UNAVAILABLE') && neverBegun.has(error.details.reason);
+}
+
 /** Any thrown thing as a MeridianError: itself, or INTERNAL with the cause kept. */
 export function toMeridianError(error: unknown): MeridianError {
   if (error instanceof MeridianError) return error;

@@ -1,9 +1,10 @@
 import { MeridianError } from '../model/errors.ts';
-import { feedProtocol, type Opened } from '../model/feed.ts';
+import type { Opened } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { MemberId } from '../model/position.ts';
 import { FollowLoop } from '../replication/following/follow-loop.ts';
+import { openAsStranger } from '../replication/following/open-as-stranger.ts';
 import { copyProgressName, Replica } from '../replication/following/replica.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import { Ledger } from '../replication/ledger.ts';
@@ -103,18 +104,7 @@ async function copyAll(ledger: Ledger, options: RebuildOptions): Promise<string>
       closed: () => {},
     },
     tracker: new StalenessTracker(clock, options.clockSkewMsMax),
-    open: () => {
-      const node = { name: options.name, role: 'edge', id: random.hex(8), region: options.region } as const;
-      return {
-        protocol: feedProtocol,
-        node,
-        nonce: random.hex(8),
-        role: 'copy',
-        filter: everything,
-        values: { kind: 'all' },
-        takesLost: true,
-      };
-    },
+    open: () => openAsStranger(options, random),
     ...options,
     observer,
   });

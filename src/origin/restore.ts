@@ -3,6 +3,7 @@ import type { FeedEvent } from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import { copyProgressName, Replica } from '../replication/following/replica.ts';
 import { Ledger } from '../replication/ledger.ts';
+import { decodeLedgerState, ledgerStateName } from '../replication/ledger-state.ts';
 import { readIdentity } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { foundOver } from './rebuild.ts';
@@ -43,15 +44,12 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
 }
 
 /** A restore that broke off has no identity yet, and begins anew. */
-async function eraseUnfinished({ stores, ...options }: RestoreOptions): Promise<void> {
-  const { store } = stores;
+async function eraseUnfinished({ stores: { store } }: RestoreOptions): Promise<void> {
   const identity = await readIdentity(store);
   const progress = await store.meta(copyProgressName);
   if (identity === undefined && progress !== undefined) return store.erase();
-  const ledger = await Ledger.open({ ...options, store });
-  const isEmpty = identity === undefined && ledger.state.covered.size === 0;
-  await ledger.close();
-  if (isEmpty) return;
+  const { covered } = decodeLedgerState(await store.meta(ledgerStateName));
+  if (identity === undefined && covered.size === 0) return;
   throw new MeridianError(
     'FAILED_PRECONDITION',
     'a backup is restored into an empty folder, and this one holds records',

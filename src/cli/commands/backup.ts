@@ -1,10 +1,10 @@
 import type { Argv } from 'yargs';
 import type { Manifest } from '../../backup/manifest.ts';
-import { clientTls } from '../../client/tls-options.ts';
 import { formatAddress } from '../../config/parse-address.ts';
 import { isMeridianError } from '../../model/errors.ts';
 import type { BackupRun } from '../../node/backups.ts';
 import { sleep } from '../../runtime/clock.ts';
+import { fromFlag } from '../backup-flags.ts';
 import { readClientTls, readClientToken } from '../client-access.ts';
 import { type ClientWords, withClientOptions } from '../client-command.ts';
 import { type Choose, type Command, type CommandContext, install } from '../command.ts';
@@ -13,7 +13,7 @@ import { exitCodes } from '../exit-code.ts';
 import { readConfig, type Words } from '../option-flags.ts';
 import { table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
-import { showCount } from '../transfer/progress.ts';
+import { countRecords } from '../transfer/progress.ts';
 
 interface BackupWords extends ClientWords {
   readonly to: string;
@@ -86,14 +86,15 @@ async function backupRunOf(
   { clock, random, terminal }: CommandContext,
   keepMs: number | undefined,
 ): Promise<Omit<BackupRun, 'received'>> {
+  // Other commands start without what TLS needs.
+  const { clientTls } = await import('../../client/tls-options.ts');
   const { openBackupTarget } = await import('../../node/backups.ts');
   const config = await readConfig('client', words as unknown as Words, terminal.environment);
-  const tls = clientTls(await readClientTls(config));
   return {
     target: openBackupTarget(words.to, terminal.environment),
     addresses: config.endpoints.map(formatAddress),
     token: await readClientToken(config),
-    tls,
+    tls: clientTls(await readClientTls(config)),
     clock,
     random,
     signal: terminal.stopped,
@@ -111,13 +112,8 @@ async function takeOne(
   { clock, terminal }: CommandContext,
 ): Promise<void> {
   const { backUp, prune } = await import('../../node/backups.ts');
-  const progress = await showCount(terminal, 'backup');
-  let records = 0;
-  const received = (more: number) => {
-    records += more;
-    progress.at(records, records);
-  };
-  const manifest = await backUp({ ...run, received }).finally(() => progress.stop());
+  const count = await countRecords(terminal, 'backup');
+  const manifest = await backUp({ ...run, received: count.received }).finally(() => count.stop());
   await terminal.write(`${words.json ? JSON.stringify(summaryOf(manifest)) : describe(manifest)}\n`);
   if (keepMs === undefined) return;
   for (const id of await prune(run.target, keepMs, clock)) terminal.note(`removed ${id}`);
@@ -134,12 +130,7 @@ const verifyCommand: Command<VerifyWords> = {
   build: (parser) =>
     parser
       .options({
-        from: {
-          type: 'string',
-          demandOption: true,
-          requiresArg: true,
-          describe: 'Where the backups are: a folder, or s3://bucket/prefix',
-        },
+        ...fromFlag,
         json: { type: 'boolean', default: false, describe: 'Print JSON, one backup a line' },
       })
       .example('$0 backup verify --from backups', '') as Argv<VerifyWords>,

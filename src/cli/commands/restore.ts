@@ -1,7 +1,8 @@
 import type { Argv } from 'yargs';
+import { fromFlag } from '../backup-flags.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
-import { showCount } from '../transfer/progress.ts';
+import { countRecords } from '../transfer/progress.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface RestoreWords {
@@ -17,12 +18,7 @@ export const restoreCommand: Command<RestoreWords> = {
   build: (parser) =>
     parser
       .options({
-        from: {
-          type: 'string',
-          demandOption: true,
-          requiresArg: true,
-          describe: 'Where the backups are: a folder, or s3://bucket/prefix',
-        },
+        ...fromFlag,
         data: {
           type: 'string',
           demandOption: true,
@@ -43,19 +39,15 @@ export const restoreCommand: Command<RestoreWords> = {
   run: async ({ from, data, at, json }, { terminal, clock, random }) => {
     const atMs = at === undefined ? undefined : timeOf(at);
     const { openBackupTarget, restoreBackup } = await import('../../node/backups.ts');
-    const progress = await showCount(terminal, 'restore');
-    let records = 0;
-    const received = (more: number) => {
-      records += more;
-      progress.at(records, records);
-    };
+    const count = await countRecords(terminal, 'restore');
     const logger = { log: (_level: string, message: string) => terminal.note(message) };
     const restored = await restoreBackup({
-      ...{ target: openBackupTarget(from, terminal.environment), data, atMs, received },
+      ...{ target: openBackupTarget(from, terminal.environment), data, atMs, received: count.received },
       outside: { clock, random, logger },
-    }).finally(() => progress.stop());
+    }).finally(() => count.stop());
     const taken = new Date(restored.takenMs).toISOString();
     const { id, clusterId } = restored;
+    const records = count.total();
     const text = json
       ? JSON.stringify({ id, taken, clusterId, records })
       : `${id} is restored, as of ${taken}: ${records} records. Start the origin: meridian origin --data ${data}`;

@@ -25,6 +25,25 @@ export async function showProgress(
   return drawn(bar, Math.max(1, total));
 }
 
+/** A count that is told of records as they come. */
+export interface RunningCount {
+  readonly received: (records: number) => void;
+  /** All that it was told of. */
+  readonly total: () => number;
+  stop(): void;
+}
+
+/** As `showCount`, where each batch is told by itself. */
+export async function countRecords(terminal: Pick<Terminal, 'interactive'>, title: string): Promise<RunningCount> {
+  const progress = await showCount(terminal, title);
+  let total = 0;
+  const received = (records: number) => {
+    total += records;
+    progress.at(total, total);
+  };
+  return { received, total: () => total, stop: () => progress.stop() };
+}
+
 /** As `showProgress`, where nobody knows the end. */
 export async function showCount(
   terminal: Pick<Terminal, 'interactive'>,
