@@ -1,17 +1,19 @@
 import { isMeridianError, MeridianError, toMeridianError } from '../model/errors.ts';
-import { type FollowOpen, feedProtocol } from '../model/feed.ts';
+import type { FollowOpen } from '../model/feed.ts';
 import { registryRange } from '../model/filter.ts';
 import { mapKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { MemberId, Position } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import { laterStamp } from '../model/stamp.ts';
+import { strangerOf } from '../model/stranger.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
 import { Ledger } from '../replication/ledger.ts';
 import { decodeLedgerState, encodeLedgerState, ledgerStateName } from '../replication/ledger-state.ts';
 import { Registry } from '../replication/registry.ts';
 import { placesOf, unlessDamaged, withDamaged } from '../replication/with-damaged.ts';
 import { sleep } from '../runtime/clock.ts';
+import { silence } from '../runtime/silence.ts';
 import type { Store } from '../store/store.ts';
 import { readIdentity } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
@@ -157,7 +159,7 @@ class RegistryRepairs {
       const open = await this.#open();
       const records = new Map<string, Record>();
       const registry = new Registry();
-      for await (const event of upstream.follow(open, noProbes(ending.signal), ending.signal)) {
+      for await (const event of upstream.follow(open, silence(ending.signal), ending.signal)) {
         if (event.kind === 'opened') this.#checkPeer(event.node);
         if (event.kind === 'caught-up') return { records, registry, covered: event.vector };
         if (event.kind !== 'changes') continue;
@@ -181,12 +183,9 @@ class RegistryRepairs {
   }
 
   async #open(): Promise<FollowOpen> {
-    const { name, region, random } = this.#options;
     const identity = await readIdentity(this.#store);
     return {
-      protocol: feedProtocol,
-      node: { name, role: 'edge', id: random.hex(8), region },
-      nonce: random.hex(8),
+      ...strangerOf(this.#options, this.#options.random),
       ...(identity?.clusterId === undefined ? {} : { clusterId: identity.clusterId }),
       role: 'cache',
       filter: { includes: [registryRange], excludes: [] },
@@ -258,12 +257,6 @@ async function addressesOf(
   const registered = others.map(({ address }) => address);
   const all = [...peers, ...(identity?.peers ?? []), ...registered];
   return [...new Set(all.filter((each) => each !== undefined && each !== own))] as readonly string[];
-}
-
-/** A follower that says nothing for as long as it follows. */
-async function* noProbes(signal: AbortSignal): AsyncGenerator<never> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 
 function silent(address: string): MeridianError {

@@ -1,10 +1,12 @@
 import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
-import { type Change, type FeedEvent, type FollowOpen, feedProtocol } from '../model/feed.ts';
+import type { Change, FeedEvent, FollowOpen } from '../model/feed.ts';
 import type { GetAnswer } from '../model/key-value.ts';
 import { type NamespaceId, namespaceKey, registryNamespace } from '../model/namespace.ts';
+import { strangerOf } from '../model/stranger.ts';
 import { sleep, type Timer } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
+import { silence } from '../runtime/silence.ts';
 import type { Client } from './client.ts';
 import { Push } from './protocol/reply.ts';
 
@@ -131,9 +133,7 @@ export class Tracking {
     const scopes = this.#prefixes.map((prefix) => ({ namespace: id, prefix }));
     const end = { namespace: registryNamespace, prefix: namespaceKey(id) };
     return {
-      protocol: feedProtocol,
-      node: { name: 'tracking', role: 'edge', id: random.hex(8), region: '' },
-      nonce: random.hex(8),
+      ...strangerOf({ name: 'tracking', region: '' }, random),
       role: 'watch',
       filter: { includes: [...scopes, end], excludes: [] },
       values: { kind: 'none' },
@@ -184,11 +184,6 @@ function isEnd(event: FeedEvent, id: NamespaceId): boolean {
   return event.records.some((record) => {
     return record.kind === 'tombstone' && record.namespace === registryNamespace && record.key === key;
   });
-}
-
-/** A watch sends no probes; its messages end when it does. */
-async function* silence(signal: AbortSignal): AsyncGenerator<never> {
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function tooManyTrackings(): MeridianError {

@@ -1,17 +1,13 @@
 import type { NodeIdentity } from '../../model/cluster.ts';
-import { type FollowOpen, feedProtocol } from '../../model/feed.ts';
+import type { FollowOpen } from '../../model/feed.ts';
 import { everything } from '../../model/filter.ts';
+import { strangerOf } from '../../model/stranger.ts';
 import type { Random } from '../../runtime/random.ts';
 
-/** Of whoever follows once, to have a copy of everything, and is no node of the cluster: each time under another id. */
-export function openAsStranger(
-  { name, region }: Pick<NodeIdentity, 'name' | 'region'>,
-  random: Random,
-): Omit<FollowOpen, 'start'> {
+/** Of a stranger who follows once, to have a copy of everything. */
+export function openAsStranger(node: Pick<NodeIdentity, 'name' | 'region'>, random: Random): Omit<FollowOpen, 'start'> {
   return {
-    protocol: feedProtocol,
-    node: { name, role: 'edge', id: random.hex(8), region },
-    nonce: random.hex(8),
+    ...strangerOf(node, random),
     role: 'copy',
     filter: everything,
     values: { kind: 'all' },

@@ -1,10 +1,12 @@
 import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { MeridianError } from '../../model/errors.ts';
-import { type FeedEvent, type FollowOpen, type FollowStart, feedProtocol } from '../../model/feed.ts';
+import type { FeedEvent, FollowOpen, FollowStart } from '../../model/feed.ts';
 import { type NamespaceInfo, namespaceKey, registryNamespace } from '../../model/namespace.ts';
 import { emptySession } from '../../model/session.ts';
+import { strangerOf } from '../../model/stranger.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
 import type { Random } from '../../runtime/random.ts';
+import { silence } from '../../runtime/silence.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 import { callOf, type Timing } from './call-of.ts';
@@ -41,9 +43,7 @@ export function watchHandlers(
     const start = startOf(cursor === '' ? undefined : decodeWatchCursor(cursor, scope), fromStart);
     const end = { namespace: registryNamespace, prefix: namespaceKey(namespace.id) };
     const open: FollowOpen = {
-      protocol: feedProtocol,
-      node: { name: 'watch', role: 'edge', id: random.hex(8), region: '' },
-      nonce: random.hex(8),
+      ...strangerOf({ name: 'watch', region: '' }, random),
       role: 'watch',
       filter: { includes: [scope, end], excludes: [] },
       values: { kind: 'inline', bytesMax: pieceBytesMax },
@@ -99,9 +99,4 @@ function tooManyWatchers(most: number): MeridianError {
 function startOf(cursor: VersionVector | undefined, fromStart: boolean): FollowStart {
   if (cursor !== undefined) return { kind: 'cursor', cursor };
   return { kind: fromStart ? 'nothing' : 'now' };
-}
-
-/** A watch sends no probes; its messages end when it does. */
-async function* silence(signal: AbortSignal): AsyncGenerator<never> {
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -1,0 +1,10 @@
+import type { NodeIdentity } from './cluster.ts';
+import { type FollowOpen, feedProtocol } from './feed.ts';
+
+/** How a follower introduces itself that is no node of the cluster: each time under another id. */
+export function strangerOf(
+  { name, region }: Pick<NodeIdentity, 'name' | 'region'>,
+  random: { hex(bytes: number): string },
+): Pick<FollowOpen, 'protocol' | 'node' | 'nonce'> {
+  return { protocol: feedProtocol, node: { name, role: 'edge', id: random.hex(8), region }, nonce: random.hex(8) };
+}
