@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { ipBytes } from '../runtime/ip-address.ts';
+import { rememberLatest } from '../runtime/remember-latest.ts';
 
 const bounds = {
   /** Failures of one address at once. */
@@ -30,10 +31,7 @@ export class Failures {
     const before = this.#buckets.get(name) ?? { left: bounds.burst, countedMs: nowMs };
     const regained = ((nowMs - before.countedMs) / 1000) * bounds.perSecond;
     const left = Math.min(bounds.burst, before.left + regained) - 1;
-    this.#buckets.delete(name);
-    this.#buckets.set(name, { left: Math.max(left, -1), countedMs: nowMs });
-    const [oldest] = this.#buckets.keys();
-    if (this.#buckets.size > bounds.addressesMax && oldest !== undefined) this.#buckets.delete(oldest);
+    rememberLatest(this.#buckets, name, { left: Math.max(left, -1), countedMs: nowMs }, bounds.addressesMax);
     return left >= 0 ? undefined : Math.ceil(-left / bounds.perSecond) * 1000;
   }
 }

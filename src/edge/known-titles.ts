@@ -1,6 +1,7 @@
 import type { NamespaceId } from '../model/namespace.ts';
 import type { LogId } from '../model/position.ts';
 import type { VersionVector } from '../model/version-vector.ts';
+import { rememberLatest } from '../runtime/remember-latest.ts';
 
 /** Titles at most; of more the one that was heard of longest ago is forgotten, and costs a load. */
 const titlesMax = 1024;
@@ -20,14 +21,7 @@ export class KnownTitles {
 
   /** An upstream answered for a namespace that was asked for by this name. */
   learn(name: string, namespace: NamespaceId, covered: VersionVector): void {
-    if (name === namespace) return;
-    this.#said.delete(name);
-    this.#said.set(name, { namespace, covered });
-    if (this.#said.size <= titlesMax) return;
-    for (const oldest of this.#said.keys()) {
-      this.#said.delete(oldest);
-      return;
-    }
+    if (name !== namespace) rememberLatest(this.#said, name, { namespace, covered }, titlesMax);
   }
 
   /** True for an id, and for a title that meant it also behind the place in that log. */

@@ -1,4 +1,5 @@
 import type { Random } from '../runtime/random.ts';
+import { rememberLatest } from '../runtime/remember-latest.ts';
 
 /** Scans that can be gone on with; of more, the one that was begun first is forgotten. */
 const cursorsMax = 4096;
@@ -33,13 +34,7 @@ export class ScanCursors {
     const before = from === undefined ? undefined : this.#places.get(from)?.from;
     if (before !== undefined) this.#places.delete(before);
     const number = String(1 + (Number.parseInt(this.#random.hex(6), 16) % (numberMax - 1)));
-    this.#places.set(number, { ...place, from });
-    if (this.#places.size > cursorsMax) {
-      for (const oldest of this.#places.keys()) {
-        this.#places.delete(oldest);
-        break;
-      }
-    }
+    rememberLatest(this.#places, number, { ...place, from }, cursorsMax);
     return number;
   }
 

@@ -1,4 +1,5 @@
 import type { LogFields, Logger } from './logger.ts';
+import { rememberLatest } from './remember-latest.ts';
 
 /** Milliseconds for which a warning that repeats is kept back, at first and at most; each pause is twice the last one. */
 const firstPauseMs = 60_000;
@@ -30,10 +31,7 @@ export function seldomLogger(logger: Logger, nowMs: () => number): Logger {
       const isNew = known === undefined || now - known.lastMs > firstPauseMs;
       const said = isNew ? { nextMs: now, pauseMs: firstPauseMs, keptBack: 0, lastMs: now } : known;
       said.lastMs = now;
-      warnings.delete(key);
-      warnings.set(key, said);
-      const [oldest] = warnings.keys();
-      if (warnings.size > warningsMax && oldest !== undefined) warnings.delete(oldest);
+      rememberLatest(warnings, key, said, warningsMax);
       if (now < said.nextMs) {
         said.keptBack++;
         return;

@@ -1,3 +1,5 @@
+import { rememberLatest } from './remember-latest.ts';
+
 export interface ValueSizesOptions {
   /** Bytes: smaller values are not remembered one by one where all of their namespace are small. */
   readonly largeBytesMin: number;
@@ -40,23 +42,13 @@ export class ValueSizes {
     if (before === 0 && bytes < largeBytesMin && this.#byName.size === 0) return;
     const faded = Math.max(bytes, before * fading);
     if (before !== 0 || bytes >= largeBytesMin) {
-      remember(this.#byNamespace, namespace, faded < largeBytesMin ? 0 : faded, namesMax);
+      rememberLatest(this.#byNamespace, namespace, faded < largeBytesMin ? 0 : faded, namesMax);
     }
-    remember(this.#byName, `${namespace}\0${key}`, bytes, namesMax);
+    rememberLatest(this.#byName, `${namespace}\0${key}`, bytes, namesMax);
   }
 
   /** Nothing is known of it any more. */
   forget(namespace: string, key: string): void {
     this.#byName.delete(`${namespace}\0${key}`);
-  }
-}
-
-function remember(map: Map<string, number>, name: string, bytes: number, namesMax: number): void {
-  map.delete(name);
-  map.set(name, bytes);
-  if (map.size <= namesMax) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
-    return;
   }
 }

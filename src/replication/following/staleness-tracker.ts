@@ -2,6 +2,7 @@ import type { Echo } from '../../model/feed.ts';
 import type { LogId } from '../../model/position.ts';
 import type { Bound } from '../../model/staleness.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { rememberLatest } from '../../runtime/remember-latest.ts';
 
 /** A probe: when it was sent, and how far the wall clock was from the monotonic one then. */
 interface Sent {
@@ -40,9 +41,7 @@ export class StalenessTracker {
   probe(): number {
     const id = this.#nextId++;
     const atMs = this.#clock.monotonicMs();
-    this.#sent.set(id, { atMs, drift: this.#drift(atMs) });
-    const [oldest] = this.#sent.keys();
-    if (this.#sent.size > 64 && oldest !== undefined) this.#sent.delete(oldest);
+    rememberLatest(this.#sent, id, { atMs, drift: this.#drift(atMs) }, 64);
     return id;
   }
 
