@@ -1,6 +1,5 @@
 import { isMeridianError, MeridianError } from '../model/errors.ts';
-import { parseLogId } from '../model/position.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import { parseVector, type VersionVector } from '../model/version-vector.ts';
 import type { BackupTarget } from './backup-target.ts';
 
 /** One file of a backup: events of the feed, compressed. */
@@ -115,14 +114,26 @@ export function bytesOf({ parts }: Pick<BackupContents, 'parts'>): number {
   return parts.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-export function cursorOf({ cursor }: Pick<Manifest, 'cursor'>): VersionVector {
-  return new Map(
-    cursor.map(([text, sequence]) => {
-      const log = parseLogId(text);
-      if (log === undefined || !Number.isSafeInteger(sequence)) throw damaged(`the cursor names a log ${text}`);
-      return [log, sequence];
-    }),
-  );
+/** @throws DATA_LOSS */
+export function cursorOf({ id, cursor }: Pick<Manifest, 'id' | 'cursor'>): VersionVector {
+  const vector = parseVector(cursor);
+  if (vector === undefined) throw damaged(`the cursor of ${id} is none`);
+  return vector;
+}
+
+/** What is told of a backup. */
+export interface BackupSummary extends Pick<Manifest, 'id' | 'base' | 'node' | 'clusterId' | 'records'> {
+  /** As of when, ISO 8601. */
+  readonly taken: string;
+  readonly bytes: number;
+  readonly files: number;
+}
+
+export function summaryOf(manifest: Manifest): BackupSummary {
+  const { id, base, takenMs, node, clusterId, records, parts } = manifest;
+  const taken = new Date(takenMs).toISOString();
+  const counts = { records, bytes: bytesOf(manifest), files: parts.length };
+  return { id, ...(base === undefined ? {} : { base }), taken, node, clusterId, ...counts };
 }
 
 function jsonBytes(value: object): Buffer {

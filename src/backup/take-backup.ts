@@ -4,7 +4,6 @@ import { emptyVector } from '../model/version-vector.ts';
 import { openAsStranger } from '../replication/following/open-as-stranger.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
-
 import type { BackupTarget } from './backup-target.ts';
 import { Draft } from './draft.ts';
 import { bytesOf, chainOf, cursorOf, type Manifest, readManifests } from './manifest.ts';

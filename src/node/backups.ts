@@ -20,6 +20,7 @@ import { OriginFolder } from './origin-stores.ts';
 import type { Outside } from './outside.ts';
 import { softwareVersion } from './software-version.ts';
 
+export { summaryOf } from '../backup/manifest.ts';
 export { prune } from '../backup/prune.ts';
 export { verifyBackups } from '../backup/verify.ts';
 

@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import type { Manifest } from '../../backup/manifest.ts';
+import type { BackupSummary } from '../../backup/manifest.ts';
 import { formatAddress } from '../../config/parse-address.ts';
 import { isMeridianError } from '../../model/errors.ts';
 import type { BackupRun } from '../../node/backups.ts';
@@ -111,10 +111,11 @@ async function takeOne(
   keepMs: number | undefined,
   { clock, terminal }: CommandContext,
 ): Promise<void> {
-  const { backUp, prune } = await import('../../node/backups.ts');
+  const { backUp, prune, summaryOf } = await import('../../node/backups.ts');
   const count = await countRecords(terminal, 'backup');
   const manifest = await backUp({ ...run, received: count.received }).finally(() => count.stop());
-  await terminal.write(`${words.json ? JSON.stringify(summaryOf(manifest)) : describe(manifest)}\n`);
+  const summary = summaryOf(manifest);
+  await terminal.write(`${words.json ? JSON.stringify(summary) : describe(summary)}\n`);
   if (keepMs === undefined) return;
   for (const id of await prune(run.target, keepMs, clock)) terminal.note(`removed ${id}`);
 }
@@ -135,7 +136,7 @@ const verifyCommand: Command<VerifyWords> = {
       })
       .example('$0 backup verify --from backups', '') as Argv<VerifyWords>,
   run: async ({ from, json }, { terminal }) => {
-    const { openBackupTarget, verifyBackups } = await import('../../node/backups.ts');
+    const { openBackupTarget, summaryOf, verifyBackups } = await import('../../node/backups.ts');
     const rows: string[][] = [];
     let isWhole = true;
     for await (const { manifest, fault } of verifyBackups(openBackupTarget(from, terminal.environment))) {
@@ -162,14 +163,7 @@ function failWithNone(from: string, terminal: Terminal) {
   return exitCodes.failed;
 }
 
-function summaryOf({ id, base, takenMs, node, clusterId, records, parts }: Manifest) {
-  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-  const taken = new Date(takenMs).toISOString();
-  return { id, ...(base === undefined ? {} : { base }), taken, node, clusterId, records, bytes, files: parts.length };
-}
-
-function describe(manifest: Manifest): string {
-  const { id, base, taken, records, bytes } = summaryOf(manifest);
+function describe({ id, base, taken, records, bytes }: BackupSummary): string {
   return `${id}: ${base === undefined ? 'whole' : `since ${base}`}, ${records} records in ${bytes} bytes, as of ${taken}`;
 }
 
