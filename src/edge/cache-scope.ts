@@ -1,6 +1,15 @@
 import type { ScopeStatus } from '../model/cluster.ts';
 import { isMeridianError, MeridianError } from '../model/errors.ts';
-import type { CaughtUp, Change, Changes, FollowStart, Lost, Opened, Resync } from '../model/feed.ts';
+import {
+  type CaughtUp,
+  type Change,
+  type Changes,
+  type FollowStart,
+  type Lost,
+  type Opened,
+  type Resync,
+  toldIn,
+} from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
@@ -234,7 +243,7 @@ export class CacheScope implements FeedSink, Scope {
   async #changes(event: Changes): Promise<void> {
     if (this.#state === 'void') this.#state = 'filling';
     await this.#fetchSuperseded(event.records);
-    const keys = [...event.records, ...(event.lost?.records ?? [])];
+    const keys = toldIn(event);
     await this.ledger.submit({
       keys,
       sync: false,

@@ -177,6 +177,11 @@ export interface Changes {
   readonly committedAtMs?: number;
 }
 
+/** What the event says of keys: records, and those that are lost. */
+export function toldIn({ records, lost }: Pick<Changes, 'records' | 'lost'>): ReadonlyArray<Change | Lost> {
+  return lost === undefined ? records : [...records, ...lost.records];
+}
+
 /** A stretch of the key space; an open end is unset. */
 export interface ScanRange {
   readonly after?: RecordKey;

@@ -1,6 +1,15 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import { MeridianError } from '../model/errors.ts';
-import type { CaughtUp, Change, Changes, FollowStart, Opened, Opening, Resync } from '../model/feed.ts';
+import {
+  type CaughtUp,
+  type Change,
+  type Changes,
+  type FollowStart,
+  type Opened,
+  type Opening,
+  type Resync,
+  toldIn,
+} from '../model/feed.ts';
 import { everything } from '../model/filter.ts';
 import type { MemberId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
@@ -86,7 +95,7 @@ export class PeerSink implements FeedSink {
     const { logs } = this.#options.ledger.registry;
     const isUncounted = ({ position }: Pick<Change, 'position'>) =>
       logs.isBeyond(position) || logs.get(position.log) === undefined;
-    const told = event.kind === 'changes' ? [...event.records, ...(event.lost?.records ?? [])] : [];
+    const told = event.kind === 'changes' ? toldIn(event) : [];
     if (told.some(isUncounted)) this.#options.tookBeyond();
   }
 

@@ -1,5 +1,5 @@
 import { MeridianError } from '../../model/errors.ts';
-import type { CaughtUp, Changes } from '../../model/feed.ts';
+import { type CaughtUp, type Changes, toldIn } from '../../model/feed.ts';
 import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import { emptyVector, type VersionVector } from '../../model/version-vector.ts';
@@ -14,7 +14,7 @@ import type { Logs } from '../logs.ts';
  */
 export function checkSeals(logs: Logs, event: Changes | CaughtUp): void {
   const vector = event.kind === 'changes' ? event.step?.vector : event.vector;
-  const records = event.kind === 'changes' ? [...event.records, ...(event.lost?.records ?? [])] : [];
+  const records = event.kind === 'changes' ? toldIn(event) : [];
   const claimed = logs.beyondIn(vector ?? emptyVector);
   const beyond = claimed ?? records.find(({ position }) => logs.isBeyond(position))?.position.log;
   if (beyond === undefined || !holds('R23 an edge hangs up') || isSealVoid(logs, beyond, vector)) return;

@@ -1,6 +1,16 @@
 import { assert, unreachable } from '../../model/assert.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type { CaughtUp, Change, Changes, FollowStart, Lost, Resync, ScanRange, Step } from '../../model/feed.ts';
+import {
+  type CaughtUp,
+  type Change,
+  type Changes,
+  type FollowStart,
+  type Lost,
+  type Resync,
+  type ScanRange,
+  type Step,
+  toldIn,
+} from '../../model/feed.ts';
 import { type Filter, matches } from '../../model/filter.ts';
 import { compareRecordKeys, type RecordKey } from '../../model/key.ts';
 import { inPlaceOf, replaces } from '../../model/merge.ts';
@@ -203,10 +213,10 @@ export class Replica {
     const { range } = event;
     const replacesHeld = range !== undefined && this.#progress.kind === 'scan' && this.#progress.resyncs === true;
     const unshown = replacesHeld && holds('R7 what was not shown goes') ? await this.#unshown(range, event) : [];
-    const lost = event.lost?.records ?? [];
+    const told = toldIn(event);
     for (const record of event.records) member?.check(record);
     await this.#commit(
-      [...event.records, ...lost, ...unshown],
+      [...told, ...unshown],
       this.#mustSync,
       (view) => {
         const decision = this.#merged(event, view, replacesHeld);
@@ -216,7 +226,7 @@ export class Replica {
       progressAfter(this.#progress, event),
       event.records.reduce((sum, record) => sum + changeBytes(record), 0),
     );
-    this.#voidCheck.arrived([...event.records, ...lost]);
+    this.#voidCheck.arrived(told);
     if (event.step !== undefined) member?.told(event.step.vector, 'step');
     if (event.committedAtMs !== undefined && event.records.length > 0) {
       observer.propagated(scope, clock.wallMs() - event.committedAtMs);
@@ -336,8 +346,7 @@ export class Replica {
 
   /** Held records of the range that the event does not show: during a resync they go (rule R7). */
   async #unshown({ after, through }: ScanRange, event: Changes): Promise<RecordKey[]> {
-    const lost = event.lost?.records ?? [];
-    const shown = new Set([...event.records, ...lost].map(({ namespace, key }) => namespace + key));
+    const shown = new Set(toldIn(event).map(({ namespace, key }) => namespace + key));
     const held: RecordKey[] = [];
     const snapshot = this.#options.ledger.store.snapshot();
     try {
