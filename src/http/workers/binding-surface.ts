@@ -19,7 +19,7 @@ import { checkMetadata, metadataFromHeader, metadataToHeader } from './metadata-
 import { putMutation } from './put-mutation.ts';
 import { withBody } from './read-body.ts';
 import { Refusal, sendReason } from './refusal.ts';
-import { sendRecord } from './send-record.ts';
+import { sendRecord, sendSmall } from './send-record.ts';
 import { sendText } from './send-text.ts';
 import { parseTarget, type Target } from './target.ts';
 import { jsonIn, textIn } from './text-in.ts';
@@ -87,13 +87,8 @@ export class BindingSurface implements HttpSurface {
       refuse(response, notFound);
       return true;
     }
-    const { value } = record;
-    if (value.byteLength >= this.#rooms.answers.largeBytesMin) return false;
-    const headers = ['CF-Cache-Status', cacheStatus(answer), ...headersOf(record)];
-    headers.push('content-length', String(value.byteLength));
-    response.writeHead(200, headers);
-    response.end(value);
-    return true;
+    const headers = (live: LiveRecord) => ['CF-Cache-Status', cacheStatus(answer), ...headersOf(live)];
+    return sendSmall({ response, room: this.#rooms.answers, headers }, record);
   }
 
   #route(exchange: Exchange): Promise<void> {
@@ -127,10 +122,7 @@ export class BindingSurface implements HttpSurface {
       room: this.#rooms.answers,
       name: [namespace, request.key],
       read: async () => live(await upstream.get(request, call)),
-      head: (record) => {
-        const headers = headersOf(record);
-        for (let n = 0; n < headers.length; n += 2) response.setHeader(headers[n] ?? '', headers[n + 1] ?? '');
-      },
+      headers: headersOf,
     });
   }
 

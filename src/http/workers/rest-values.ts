@@ -11,7 +11,7 @@ import { checkMetadata } from './metadata-text.ts';
 import { putMutation } from './put-mutation.ts';
 import { Refusal } from './refusal.ts';
 import { type RestExchange, withRestBody } from './rest-exchange.ts';
-import { sendRecord } from './send-record.ts';
+import { sendRecord, sendSmall } from './send-record.ts';
 import { textIn } from './text-in.ts';
 
 /** Keys a page of a list, the least that the original takes. */
@@ -49,24 +49,20 @@ export async function getValue(exchange: RestExchange, id: string, key: string):
     room: rooms.answers,
     name: [id, key],
     read: () => readLive(exchange, id, key),
-    head: ({ expiresAt }) => {
-      response.setHeader('content-type', 'application/octet-stream');
-      if (expiresAt !== undefined) response.setHeader('expiration', expiresAt);
-    },
+    headers: headersOf,
   });
 }
 
 /** The same at once, of what is in memory and small. False where it must be read. */
-export function sendValueHit({ upstream, response, rooms }: RestExchange, id: string, key: string): boolean {
-  const hit = upstream.peek({ namespace: id, key, session: emptySession });
-  if (hit === undefined) return false;
-  const { value, expiresAt } = liveOf(hit);
-  if (value.byteLength >= rooms.answers.largeBytesMin) return false;
-  const headers = ['content-type', 'application/octet-stream', 'content-length', String(value.byteLength)];
-  if (expiresAt !== undefined) headers.push('expiration', String(expiresAt));
-  response.writeHead(200, headers);
-  response.end(value);
-  return true;
+export function sendValueHit(exchange: RestExchange, id: string, key: string): boolean {
+  const { response, rooms } = exchange;
+  const hit = peekLive(exchange, id, key);
+  return hit !== undefined && sendSmall({ response, room: rooms.answers, headers: headersOf }, hit);
+}
+
+function headersOf({ expiresAt }: LiveRecord): readonly string[] {
+  const type = ['content-type', 'application/octet-stream'];
+  return expiresAt === undefined ? type : [...type, 'expiration', String(expiresAt)];
 }
 
 export async function getMetadata(exchange: RestExchange, id: string, key: string): Promise<void> {

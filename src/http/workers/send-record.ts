@@ -14,20 +14,33 @@ export interface RecordAnswer {
   readonly name: readonly [string, string];
   /** Throws where the record is absent. May be called twice. */
   readonly read: () => Promise<LiveRecord>;
-  /** Sets the headers for what is sent. */
-  readonly head: (record: LiveRecord) => void;
+  /** What stands before the value: names and values in turn, as Node takes them. */
+  readonly headers: (record: LiveRecord) => readonly string[];
 }
 
 /** Reads a record where there is room for it, and sends its value. It keeps its room until the client has it. */
 export async function sendRecord(answer: RecordAnswer): Promise<void> {
-  const { response, caller, signal, room, read, head } = answer;
+  const { response, caller, signal, room, read } = answer;
   const [namespace, key] = answer.name;
   const asked = { caller, namespace, key, call: answer };
   const held = await room.hold(asked, read, ({ value }) => value.byteLength);
   if (held === undefined) throw tooManyValues();
   releaseOnceClosed(response, held.release);
-  head(held.answer);
+  const headers = answer.headers(held.answer);
+  for (let n = 0; n < headers.length; n += 2) response.setHeader(headers[n] ?? '', headers[n + 1] ?? '');
   await sendValue(response, held.answer.value, signal);
+}
+
+/** Sends a record that is in memory, at once and without a promise. False where it is so large that it must find room. */
+export function sendSmall(
+  { response, room, headers }: Pick<RecordAnswer, 'response' | 'room' | 'headers'>,
+  record: LiveRecord,
+): boolean {
+  const { value } = record;
+  if (value.byteLength >= room.largeBytesMin) return false;
+  response.writeHead(200, [...headers(record), 'content-length', String(value.byteLength)]);
+  response.end(value);
+  return true;
 }
 
 /** Also where it is closed already. */

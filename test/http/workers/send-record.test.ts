@@ -44,12 +44,15 @@ it('lets a large value go that finds no room, and reads it again when there is',
   let version = 0;
   const heads: number[] = [];
   const read = async () => recordOf(2 * mebibyte, ++version);
-  const head = ({ expiresAt }: LiveRecord) => void heads.push(expiresAt ?? 0);
+  const headers = ({ expiresAt }: LiveRecord) => {
+    heads.push(expiresAt ?? 0);
+    return [];
+  };
   const [slow, other] = [client(), client()];
-  const first = sendRecord({ ...slow, signal, room, name, read, head });
+  const first = sendRecord({ ...slow, signal, room, name, read, headers });
   await expect.poll(() => heads).toEqual([1]);
   other.takeAll();
-  const second = sendRecord({ ...other, signal, room, name: ['config', 'other'], read, head });
+  const second = sendRecord({ ...other, signal, room, name: ['config', 'other'], read, headers });
   await expect.poll(() => version).toBe(2);
   expect(heads).toEqual([1]);
   slow.takeAll();
@@ -66,11 +69,11 @@ it('reads no value that was large before until there is room for it', async () =
     return recordOf(bytes);
   };
   const [slow, other, third] = [client(), client(), client()];
-  const head = () => {};
-  const first = sendRecord({ ...slow, signal, room, name, read, head });
+  const headers = () => [];
+  const first = sendRecord({ ...slow, signal, room, name, read, headers });
   await expect.poll(() => room.known(...name)).toBe(2 * mebibyte);
   other.takeAll();
-  const second = sendRecord({ ...other, signal, room, name, read, head });
+  const second = sendRecord({ ...other, signal, room, name, read, headers });
   await new Promise((resolve) => setImmediate(resolve));
   expect(reads).toBe(1);
   bytes = 1000;
@@ -80,7 +83,7 @@ it('reads no value that was large before until there is room for it', async () =
   // It is small now, and waits for nobody.
   await room.reserve(2 * mebibyte, { caller: 'another', call: { signal } });
   third.takeAll();
-  await sendRecord({ ...third, signal, room, name, read, head });
+  await sendRecord({ ...third, signal, room, name, read, headers });
   expect(reads).toBe(3);
 });
 
@@ -88,7 +91,7 @@ it('forgets how large a value was that is gone', async () => {
   const room = roomOf(2 * mebibyte);
   room.note(...name, mebibyte);
   const read = async () => Promise.reject(new Error('absent'));
-  await expect(sendRecord({ ...client(), signal, room, name, read, head: () => {} })).rejects.toThrow('absent');
+  await expect(sendRecord({ ...client(), signal, room, name, read, headers: () => [] })).rejects.toThrow('absent');
   expect(room.known(...name)).toBeUndefined();
   expect(room.bytesLeaving).toBe(0);
 });
@@ -99,7 +102,7 @@ it('lets no small value wait for large ones', async () => {
   await room.reserve(mebibyte, { caller: 'another', call: { signal } });
   const small = client();
   small.takeAll();
-  await sendRecord({ ...small, signal, room, name, read: async () => recordOf(1000), head: () => {} });
+  await sendRecord({ ...small, signal, room, name, read: async () => recordOf(1000), headers: () => [] });
   expect(room.bytesLeaving).toBe(mebibyte);
 });
 
@@ -108,7 +111,7 @@ it('gives its room back where the client goes away', async () => {
   const gone = new AbortController();
   const away = client();
   const read = async () => recordOf(2 * mebibyte);
-  const sent = sendRecord({ ...away, signal: gone.signal, room, name, read, head: () => {} });
+  const sent = sendRecord({ ...away, signal: gone.signal, room, name, read, headers: () => [] });
   await expect.poll(() => room.bytesLeaving).toBe(2 * mebibyte);
   gone.abort(new Error('gone'));
   await expect(sent).rejects.toThrow('gone');
