@@ -22,7 +22,7 @@ import type { Upstream } from '../model/upstream.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
 import { type ExpiryClock, sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
-import { Notice } from '../runtime/notice.ts';
+import { lookAgain, Notice } from '../runtime/notice.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { Audit } from './audit/audit.ts';
 import { EdgeClocks } from './edge-clocks.ts';
@@ -64,8 +64,9 @@ export class Edge implements Upstream {
   readonly #nonce: string;
   readonly #registries = new EdgeRegistries();
   readonly #refused = new RefusedNamespaces();
-  /** Given when an upstream refused to let this edge follow what it asked for. */
+  /** Given when an upstream refused to let this edge follow what it asked for; and that it did, until it is looked into. */
   readonly #refusal = new Notice();
+  #wasRefused = false;
   #scopes: EdgeScopes | undefined;
 
   private constructor(options: EdgeOptions, nodeState: NodeState) {
@@ -313,7 +314,10 @@ export class Edge implements Upstream {
       nonce: this.#nonce,
       clusterId: () => this.#nodeState.clusterId,
       joined: (clusterId) => this.#nodeState.join(clusterId),
-      refused: () => this.#refusal.give(),
+      refused: () => {
+        this.#wasRefused = true;
+        this.#refusal.give();
+      },
     });
     try {
       await this.#nodeState.keep(); // A store that was erased has forgotten it.
@@ -342,31 +346,21 @@ export class Edge implements Upstream {
   }
 
   /** Asks what this edge may have, where it was refused something; and again now and then while it lacks any of it. */
-  async #followRefusals(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    while (!signal.aborted) {
-      await this.#refusedOrLater(signal);
-      const scopes = this.#scopes;
-      const cached = scopes?.filters.cached;
-      if (signal.aborted || scopes === undefined || cached === undefined) continue;
-      const call = { deadlineMs: clock.monotonicMs() + refusedLookMs, signal };
-      const shown = await this.#upstreams
-        .ask(call, (upstream, asked) => upstream.namespaces(asked))
-        .catch(() => undefined);
-      if (shown === undefined) continue;
-      this.#refused.learn(shown, cached, scopes.namespaces());
-      scopes.lookAgain();
-    }
+  #followRefusals(signal: AbortSignal): Promise<void> {
+    const look = { clock: this.#options.clock, restMs: refusedLookMs, signal };
+    return lookAgain(this.#refusal, () => this.#learnRefused(signal), look);
   }
 
-  async #refusedOrLater(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const waiting = either([signal, over.signal]);
-    const refused = this.#refusal.next(waiting.signal);
-    const later = () => sleep(this.#options.clock, refusedLookMs, waiting.signal).catch(() => {});
-    await (this.#refused.isEmpty ? refused : Promise.race([refused, later()]));
-    over.abort();
-    waiting.release();
+  async #learnRefused(signal: AbortSignal): Promise<void> {
+    const scopes = this.#scopes;
+    const cached = scopes?.filters.cached;
+    if (scopes === undefined || cached === undefined) return;
+    if (!this.#wasRefused && this.#refused.isEmpty) return;
+    this.#wasRefused = false;
+    const call = { deadlineMs: this.#options.clock.monotonicMs() + refusedLookMs, signal };
+    const shown = await this.#upstreams.ask(call, (upstream, asked) => upstream.namespaces(asked));
+    this.#refused.learn(shown, cached, scopes.namespaces());
+    scopes.lookAgain();
   }
 
   /** Tries until the stores let it: an edge without scopes would go on loading everything. */
