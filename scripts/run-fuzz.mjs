@@ -1,7 +1,8 @@
-// `npm run fuzz [-- TARGET … --seconds N --seed S]`: searches the decoders of test/fuzz/targets.ts for inputs that break
-// them, led by which code each input reaches. N seconds in all, 60 unless said, two targets at a time. What breaks one is
-// kept in test/fuzz/corpus/TARGET, where the tests run it from then on; what reaches new code is kept in
-// .meridian/fuzz/TARGET, where the next run begins. An hour by hand finds more than a minute: --seconds 3600.
+// `npm run fuzz [-- TARGET … --seconds N --inputs M --seed S]`: searches the decoders of test/fuzz/targets.ts for inputs that
+// break them, led by which code each input reaches. N seconds in all, 60 unless said, two targets at a time, and at most M
+// inputs of each target, without a limit unless said. What breaks one is kept in test/fuzz/corpus/TARGET, where the tests
+// run it from then on; what reaches new code is kept in .meridian/fuzz/TARGET, where the next run begins. An hour by hand
+// finds more than a minute: --seconds 3600.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -12,11 +13,16 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const atOnce = 2;
 
 const { values, positionals } = parseArgs({
-  options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string', default: String(Date.now() % 1e9) } },
+  options: {
+    seconds: { type: 'string', default: '60' },
+    inputs: { type: 'string', default: 'Infinity' },
+    seed: { type: 'string', default: String(Date.now() % 1e9) },
+  },
   allowPositionals: true,
 });
 const seconds = Number(values.seconds);
 if (!(seconds >= 1)) fail('--seconds must be a number, 1 or more');
+if (!(Number(values.inputs) >= 1)) fail('--inputs must be a number, 1 or more');
 
 const compiled = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'test/tsconfig.fuzz.json'], {
   cwd: root,
@@ -45,7 +51,9 @@ process.exit(broken.length === 0 ? 0 : 1);
 async function work() {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
     const folders = [join(root, 'test/fuzz/corpus', name), join(root, '.meridian/fuzz', name)];
-    const words = [join(compiledTests, 'main.js'), name, secondsEach, values.seed, ...folders].map(String);
+    const words = [join(compiledTests, 'main.js'), name, secondsEach, values.inputs, values.seed, ...folders].map(
+      String,
+    );
     const code = await new Promise((done) => {
       spawn(process.execPath, words, { stdio: ['ignore', 'inherit', 'inherit'] }).once('close', done);
     });

@@ -6,11 +6,11 @@ import { inputBytesMax } from './mutate.ts';
 import type { Search, Told } from './search-worker.ts';
 
 /**
- * `node main.js TARGET SECONDS SEED FOUND REACHED`: searches one target in a thread of its own, so that an input that never
- * ends is noticed. What breaks the target is kept in the folder FOUND, what reaches new code in REACHED. Exits with 1 where
+ * `node main.js TARGET SECONDS INPUTS SEED FOUND REACHED`: searches one target in a thread of its own, so that an input that
+ * never ends is noticed. What breaks the target is kept in the folder FOUND, what reaches new code in REACHED. Exits with 1 where
  * anything broke.
  */
-const [name = '', seconds = '', seed = '', found = '', reached = ''] = process.argv.slice(2);
+const [name = '', seconds = '', inputs = '', seed = '', found = '', reached = ''] = process.argv.slice(2);
 /** Far beyond what an input of these sizes may take, also on a machine that does much else. */
 const hangMs = 20_000;
 
@@ -25,7 +25,8 @@ const kept = [found, reached].flatMap((folder) => {
 });
 const current = new SharedArrayBuffer(8 + inputBytesMax);
 const counts = new Int32Array(current, 0, 2);
-const search: Search = { name, seconds: Number(seconds), seed: Number(seed), from: kept, current };
+const limits = { seconds: Number(seconds), inputsMax: Number(inputs) };
+const search: Search = { name, ...limits, seed: Number(seed), from: kept, current };
 const worker = new Worker(new URL('./search-worker.js', import.meta.url), { workerData: search });
 
 let isBroken = false;
@@ -36,9 +37,9 @@ function broke(bytes: Uint8Array, why: string): void {
 
 let before = 0;
 const watch = setInterval(() => {
-  const inputs = Atomics.load(counts, 0);
-  if (inputs !== before) {
-    before = inputs;
+  const run = Atomics.load(counts, 0);
+  if (run !== before) {
+    before = run;
     return;
   }
   broke(new Uint8Array(current, 8, counts[1]).slice(), `it has not ended for ${hangMs} ms`);

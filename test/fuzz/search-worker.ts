@@ -9,6 +9,8 @@ import { targets } from './targets.ts';
 export interface Search {
   readonly name: string;
   readonly seconds: number;
+  /** Of the inputs that are made, not of those that are run again to find out what they reach. */
+  readonly inputsMax: number;
   readonly seed: number;
   readonly from: readonly Uint8Array[];
   /** The input that is run now, behind its length; and how many were run. */
@@ -25,7 +27,7 @@ const batchInputs = 256;
 const brokenMax = 5;
 
 const search = workerData as Search;
-const { name, seconds, seed, from } = search;
+const { name, seconds, inputsMax, seed, from } = search;
 const counts = new Int32Array(search.current, 0, 2);
 const shown = new Uint8Array(search.current, 8);
 const tell = (told: Told) => parentPort?.postMessage(told);
@@ -80,7 +82,8 @@ async function run(target: FuzzTarget): Promise<void> {
   // What came last reached something new, so it is chosen more often.
   const choose = () => corpus[Math.floor(corpus.length * Math.sqrt(random.fraction()))] ?? Buffer.alloc(0);
   const endMs = systemClock.monotonicMs() + seconds * 1000;
-  while (systemClock.monotonicMs() < endMs && broken.size < brokenMax) {
+  const isOver = () => systemClock.monotonicMs() >= endMs || broken.size >= brokenMax;
+  for (let made = 0; made < inputsMax && !isOver(); made += batchInputs) {
     const batch = Array.from({ length: batchInputs }, () => mutate(choose(), choose(), random));
     for (const bytes of batch) await tryOne(target, bytes);
     corpus.push(...(await reaching(target, batch, { first: reached.look(), reached })));
