@@ -286,24 +286,33 @@ export class OriginFaults {
     this.#removed.add(id);
     const isBack = () => !evenAlive && cluster.origins.some((origin) => origin.node !== undefined && origin.id === id);
     for (let removed = false; !removed && !isBack(); ) {
-      const at = random.pick(cluster.origins.filter((origin) => origin !== except));
+      // As the documentation says: whoever was put back to before it knew a member that is down cannot tell what that one has.
+      const asked = random.pick(cluster.origins.filter((origin) => origin !== except));
+      const at = this.#knowsAll(asked) ? asked : undefined;
       const call = { deadlineMs: time.nowMs + askMs, signal: noSignal };
-      const asked = at.node?.removeMember({ name: id, force: false }, call);
+      const removal = at?.node?.removeMember({ name: id, force: false }, call);
       // Whoever is asked may crash, and never answer.
       const late = time.wait(askMs + retryMs).then(() => undefined);
-      removed = await Promise.race([asked ?? Promise.resolve(undefined), late]).then(
+      removed = await Promise.race([removal ?? Promise.resolve(undefined), late]).then(
         (done) => done !== undefined,
         (error: Error) => {
-          oracles.trace.note(() => `operator: ${at.name} does not remove ${id}: ${error.message}`);
+          oracles.trace.note(() => `operator: ${asked.name} does not remove ${id}: ${error.message}`);
           this.#isReported ||= isMeridianError(error) && error.details.reason === 'removal-open';
           // Who has not heard of an origin knows none of that name: another one is asked, while any has.
           return isMeridianError(error, 'NOT_FOUND') && !isKnown();
         },
       );
-      if (removed) oracles.trace.note(() => `operator: ${at.name} removed ${id}`);
+      if (removed) oracles.trace.note(() => `operator: ${asked.name} removed ${id}`);
       await time.wait(retryMs);
     }
     this.#asked--;
+  }
+
+  #knowsAll({ disk: { visible } }: OriginProcess): boolean {
+    return this.#stage.cluster.origins.every(({ id }) => {
+      if (id === undefined || this.#removed.has(id)) return true;
+      return visible.records.has(mapKey(registryNamespace, memberKeys.member(id)));
+    });
   }
 
   #lasts(line: string, counted: string, lastsMs: number, mend: () => void): void {
