@@ -55,6 +55,7 @@ export type Rule =
   | 'R19 a copy takes what is stable'
   | 'R19 who is admitted catches up first'
   | 'R19 a majority has served who is admitted'
+  | 'R19 one peer fills a member'
   | 'R20 already covered'
   | 'R21 resync is private'
   | 'R22 sealing waits for all'

@@ -9,6 +9,7 @@ import type { SettledTime } from '../replication/clocks/settled-time.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/following/follow-loop.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { filledElsewhere } from './first-fill.ts';
 import { openedLater, sideGivenUp } from './membership/admission.ts';
 import { clusterView } from './membership/sides.ts';
 import { PeerSink, type PeerSinkOptions } from './peer-sink.ts';
@@ -220,5 +221,5 @@ const values = { kind: 'all' } as const;
 
 /** True where what ended the feed says nothing against calls to the peer. */
 function isOfOneThatAnswers({ details: { reason } }: MeridianError): boolean {
-  return reason === 'joining' || reason === 'opening-superseded';
+  return reason === 'joining' || reason === 'opening-superseded' || reason === filledElsewhere;
 }

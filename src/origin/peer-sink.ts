@@ -20,6 +20,7 @@ import { Replica } from '../replication/following/replica.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { FirstFill } from './first-fill.ts';
 import type { Stability } from './stability.ts';
 import { UnheardWrites } from './unheard-writes.ts';
 
@@ -34,6 +35,8 @@ export interface PeerSinkOptions {
   readonly meet: (opened: Opened) => Promise<void>;
   /** Asked before each commit: whether anything may be taken from this peer (rule R22). Throws FAILED_PRECONDITION. */
   readonly mayTake: (peer: MemberId) => void;
+  /** Says whether a scan of this peer may fill this member (rule R19). */
+  readonly fill: FirstFill;
   /** False while somebody may have removed that member by what this origin reported: nothing is acknowledged to it. */
   readonly mayAcknowledge: (peer: MemberId) => boolean;
   /** Records came that lie beyond a seal, or in a log that is not known. */
@@ -45,6 +48,8 @@ export class PeerSink implements FeedSink {
   readonly #options: PeerSinkOptions;
   readonly #replica: Replica;
   readonly #unheard: UnheardWrites;
+  /** From where the stream was asked for. */
+  #start: FollowStart | undefined;
   #peer: NodeIdentity | undefined;
   #opening: Opening | undefined;
 
@@ -55,7 +60,7 @@ export class PeerSink implements FeedSink {
   }
 
   static async open(options: PeerSinkOptions): Promise<PeerSink> {
-    const { ledger, clock, observer, address } = options;
+    const { ledger, clock, observer, address, fill } = options;
     const replica = await Replica.open({
       ledger,
       clock,
@@ -64,7 +69,10 @@ export class PeerSink implements FeedSink {
       filter: everything,
       progressName: `peer/${address}`,
       member: {
-        mayTake: () => sink.#mayTake(),
+        mayTake: () => {
+          sink.#mayTake();
+          fill.taken(address);
+        },
         check: (record) => sink.#check(record),
         overwritten: (held, record) => sink.#unheard.overwritten(held, record),
         told: (vector, kind) => sink.#told(vector, kind),
@@ -79,12 +87,15 @@ export class PeerSink implements FeedSink {
     return this.#peer;
   }
 
-  start(): Promise<FollowStart> {
-    return this.#replica.start();
+  async start(): Promise<FollowStart> {
+    this.#start = await this.#replica.start();
+    return this.#start;
   }
 
   async opened(event: Opened): Promise<void> {
-    await this.#options.meet(event);
+    const { meet, fill, address } = this.#options;
+    await meet(event);
+    if (this.#start?.kind !== 'cursor') await fill.begin(address, this.#start?.kind === 'partial');
     this.#peer = event.node;
     this.#opening = event.opening;
     this.#mayTake();
@@ -97,6 +108,7 @@ export class PeerSink implements FeedSink {
       logs.isBeyond(position) || logs.get(position.log) === undefined;
     const told = event.kind === 'changes' ? toldIn(event) : [];
     if (told.some(isUncounted)) this.#options.tookBeyond();
+    if (event.kind === 'caught-up') this.#options.fill.done();
   }
 
   /** What is synced here: an origin commits its peers' changes no other way. Nothing before it is known who asks. */
@@ -120,6 +132,7 @@ export class PeerSink implements FeedSink {
   closed(): void {
     this.#peer = undefined;
     this.#opening = undefined;
+    this.#options.fill.left(this.#options.address);
   }
 
   #told(vector: VersionVector, kind: 'caught-up' | 'step'): void {
@@ -143,6 +156,8 @@ export class PeerSink implements FeedSink {
       });
     }
     this.#options.mayTake(peer);
+    if (this.#start?.kind === 'cursor') return;
+    this.#options.fill.check(this.#options.address);
   }
 
   /** A stamp from the future would win every conflict until then (rule R15), and no clock of ours can have issued it. */

@@ -7,10 +7,11 @@ import type { MemberId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
 import type { Peer, Upstream } from '../model/upstream.ts';
 import { lookAgain, Notice } from '../runtime/notice.ts';
+import { FirstFill } from './first-fill.ts';
 import { type PeerConnection, PeerLink, type PeerLinkOptions, type PeerView } from './peer-link.ts';
 import { clocksDiffer } from './peer-sink.ts';
 
-export interface PeersOptions extends Omit<PeerLinkOptions, 'address' | 'connection' | 'meet'> {
+export interface PeersOptions extends Omit<PeerLinkOptions, 'address' | 'connection' | 'meet' | 'fill'> {
   /** `host:port` of other origins, as configured; more are learnt from the registry and from those that call. */
   readonly peers: readonly string[];
   /** Addresses kept from before this origin began anew. */
@@ -33,6 +34,7 @@ const linksMax = 64;
  */
 export class Peers {
   readonly #options: PeersOptions;
+  readonly #fill: FirstFill;
   readonly #links = new Map<string, PeerLink>();
   /** Where those that follow this origin say that they are reached. */
   readonly #called = new Map<MemberId, string>();
@@ -40,6 +42,13 @@ export class Peers {
 
   constructor(options: PeersOptions) {
     this.#options = options;
+    this.#fill = new FirstFill({
+      ...options,
+      begunInVain: (why) => options.mustLeave('same', why),
+      filled: () => {
+        for (const link of this.#links.values()) link.hurry();
+      },
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -131,10 +140,12 @@ export class Peers {
   async #open(address: string): Promise<void> {
     const connection = this.#options.connect(address);
     const meet = (opened: Opened) => this.#meet(address, opened);
-    const link = await PeerLink.open({ ...this.#options, address, connection, meet }).catch((error: unknown) => {
-      connection.close();
-      throw error;
-    });
+    const link = await PeerLink.open({ ...this.#options, fill: this.#fill, address, connection, meet }).catch(
+      (error: unknown) => {
+        connection.close();
+        throw error;
+      },
+    );
     this.#links.set(address, link);
     link.start();
   }

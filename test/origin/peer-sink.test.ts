@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { CaughtUp, Changes, Opened } from '../../src/model/feed.ts';
+import { FirstFill } from '../../src/origin/first-fill.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
 import { PeerSink } from '../../src/origin/peer-sink.ts';
 import { Stability } from '../../src/origin/stability.ts';
@@ -23,6 +24,7 @@ async function follower() {
   const ledger = await Ledger.open({ ...originDefaults, store: new MemoryDisk().open(), clock, observer });
   ledger.registry.logs.self = { member: member(9), log: () => log(9) };
   const stability = new Stability(ledger, member(9));
+  const fill = new FirstFill({ ledger, clock, begunInVain: () => {}, filled: () => {} });
   let beyond = 0;
   const open = async (of: number, opening: number): Promise<PeerSink> => {
     const sink = await PeerSink.open({
@@ -30,6 +32,7 @@ async function follower() {
       clock,
       observer,
       stability,
+      fill,
       address: `peer ${of}`,
       clockSkewMsMax: Number.POSITIVE_INFINITY,
       meet: async () => {},

@@ -144,7 +144,10 @@ describe('two sides of a cluster that removed each other', () => {
     await group.remove('b', 'a', true);
     await group.remove('a', 'c', true);
     await group.remove('c', 'b', true);
-    meet(['a', 'b', 'c'], ['a', 'b', 'c']);
+    // Else a may tell c first, of a removal that nobody counts: c's earlier self would be for the operator to remove again.
+    meet(['b'], ['a', 'c']);
+    await group.pass(20);
+    meet(['a'], ['c']);
     expect(await united('a', 'b', 'c')).not.toContain('b');
     await group.alike(['a', 'b', 'c'], 'k', 'v');
   });

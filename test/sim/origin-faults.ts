@@ -199,6 +199,7 @@ export class OriginFaults {
     copy.crash('power');
     copy.stores.putBack(image);
     oracles.put(copy.name, image);
+    oracles.copied();
     let isThere = true;
     const takeAway = () => {
       if (!isThere) return;
@@ -309,8 +310,11 @@ export class OriginFaults {
   }
 
   #knowsAll({ disk: { visible } }: OriginProcess): boolean {
-    return this.#stage.cluster.origins.every(({ id }) => {
+    const { cluster, oracles } = this.#stage;
+    return cluster.origins.every(({ id }) => {
       if (id === undefined || this.#removed.has(id)) return true;
+      // Whom nobody has let in yet has written nothing.
+      if (oracles.history.latest(registryNamespace, memberKeys.member(id)) === undefined) return true;
       return visible.records.has(mapKey(registryNamespace, memberKeys.member(id)));
     });
   }

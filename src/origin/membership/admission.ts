@@ -61,8 +61,8 @@ export class Admission {
     const { members, logs } = ledger.registry;
     this.#judge(id, node, view);
     this.#meets(id, node, opening);
-    // One that rejoins may have forgotten where some of the others are.
-    if (own !== undefined) this.#options.called(node);
+    // One that rejoins may have forgotten where some of the others are, or that it was ever let in.
+    if (own !== undefined || view?.members.includes(ownLog.member) === true) this.#options.called(node);
     membership.check();
     // One that does not serve would be waited for by who begins anew because of it.
     for (const [log, purged] of (opening === undefined ? undefined : floor) ?? []) {

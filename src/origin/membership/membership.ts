@@ -243,11 +243,16 @@ export class Membership {
     return nowMs >= this.#takesBackAtMs;
   }
 
-  /** Who has yet to serve its feed to this origin before that may count; empty once a majority has. */
+  /**
+   * Who has yet to serve its feed to this origin before that may count; empty once a majority has. One that has served nobody
+   * so far has purged nothing: two that are admitted at once would wait for each other. Nor is one waited for at whose
+   * address another was let in since: its disk is lost.
+   */
   #unheard({ admitted }: RegisteredMember, members: Members): MemberId[] {
     const { self, stability } = this.#options;
     const { by, among = [] } = admitted ?? {};
-    const asked = among.filter((id) => id !== self.id && !members.isRemoved(id));
+    const counted = members.serving().filter((member) => member.id !== self.id && !isReplaced(member, members));
+    const asked = counted.map(({ id }) => id).filter((id) => among.includes(id));
     const unheard = asked.filter((id) => id !== by && stability.told(id) === undefined);
     const needed = holds('R19 a majority has served who is admitted') ? majorityOf(asked.length) : 0;
     return asked.length - unheard.length >= needed ? [] : unheard;
@@ -302,4 +307,15 @@ export class Membership {
     await keepIdentity(this.#options.ledger, identity);
     this.#identity = identity;
   }
+}
+
+/** True where another member was let in at this one's address when this one was known: its disk is lost. */
+function isReplaced({ id, address, admitted }: RegisteredMember, members: Members): boolean {
+  const isAfter = (other: RegisteredMember) => {
+    const { covered, among = [] } = other.admitted ?? {};
+    if (covered === undefined || among.includes(id)) return false;
+    const { log = '', sequence = 0 } = admitted?.at ?? {};
+    return admitted === undefined || (new Map<string, number>(covered).get(log) ?? 0) >= sequence;
+  };
+  return address !== undefined && members.registered().some((other) => other.address === address && isAfter(other));
 }

@@ -7,13 +7,22 @@ import type { Truth } from './truth.ts';
 /** By namespace and key: the latest version that a user wrote, or was shown, the end of a key included. */
 export type Remembered = ReadonlyMap<string, Stamp>;
 
-/** What one user knows by heart, whatever the session says: nothing may go back before that. */
+/**
+ * What one user knows by heart, whatever the session says: nothing may go back before that. Not once a disk was copied: what
+ * the one wrote, the other takes for lost where it is alone, as if its disk had been put back, and the session says so.
+ */
 export class Memory {
   readonly #seen = new Map<string, Stamp>();
+  readonly #isCopied: () => boolean;
+
+  /** @param isCopied whether any member has run twice so far */
+  constructor(isCopied: () => boolean) {
+    this.#isCopied = isCopied;
+  }
 
   /** As it is now, for what is asked now. */
   remembered(): Remembered {
-    return new Map(this.#seen);
+    return new Map(this.#isCopied() ? [] : this.#seen);
   }
 
   sawAnswer(key: string, { record, namespace, covered }: GetAnswer, truth: Truth): void {

@@ -32,6 +32,7 @@ export class Oracles {
   readonly #cluster: Cluster;
   readonly #time: VirtualTime;
   /** Of the opening that runs over each origin's disk. */
+  #hasCopied = false;
   readonly #logs = new Map<string, LogId>();
 
   constructor(cluster: Cluster, time: VirtualTime, detailed: boolean) {
@@ -61,6 +62,15 @@ export class Oracles {
     cluster.answered = (method, [request], answer) => {
       if (method === 'write') this.acknowledged(request as WriteRequest, answer as WriteAnswer);
     };
+  }
+
+  /** A member runs twice from now on, for a while: its disk was copied. */
+  copied(): void {
+    this.#hasCopied = true;
+  }
+
+  get hasCopied(): boolean {
+    return this.#hasCopied;
   }
 
   /** An origin's disk is empty, or holds an image of some disk. */

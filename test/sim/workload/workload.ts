@@ -46,7 +46,9 @@ const callMs = 400;
 /** Users that read and write at any node, move between nodes, and judge every answer. */
 export class Workload {
   readonly #options: WorkloadOptions;
-  readonly #users = Array.from({ length: 3 }, (): User => ({ keeper: new SessionKeeper(true), memory: new Memory() }));
+  readonly #users = Array.from({ length: 3 }, (): User => {
+    return { keeper: new SessionKeeper(true), memory: new Memory(() => this.#options.oracles.hasCopied) };
+  });
   /** The version that a user last saw of a key, for conditions. */
   readonly #versions = new Map<string, Condition>();
 

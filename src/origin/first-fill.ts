@@ -1,0 +1,114 @@
+import { MeridianError } from '../model/errors.ts';
+import { holds } from '../model/rules.ts';
+import type { Ledger } from '../replication/ledger.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/*
+ * A member that covers nothing is filled by one peer alone (rule R19). Two scans at once would be mixed, and the disk of one
+ * of the two may have been put back to before the other purged a deletion:
+ *
+ *     b, empty         follows a, which purged the deletion of k, and c, which was put back to before that deletion
+ *     c shows          k
+ *     a has shown all  {…}: b covers the deletion of k, holds k, and nobody will ever tell it
+ *
+ * Once b covers what its first peer does, every other one goes on from there, or tells b that it is below its floor (R8). Where
+ * the one that fills it stays away, what it has shown is put aside, and another one begins.
+ */
+
+export interface FirstFillOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** What is held is no whole, and its peer is away: this member begins anew. */
+  readonly begunInVain: (why: string) => void;
+  /** From now on the other peers may be followed as well. */
+  readonly filled: () => void;
+}
+
+/** The reason of a refusal that says nothing against the peer. */
+export const filledElsewhere = 'filled-elsewhere';
+
+/** Milliseconds for which a peer may be away in the midst of its scan. */
+const patienceMs = 2000;
+
+export class FirstFill {
+  readonly #options: FirstFillOptions;
+  #from: string | undefined;
+  #isOpen = false;
+  #hasTaken = false;
+  /** True from the first scan to its end. */
+  #isFilling = false;
+  #awaySinceMs: number;
+
+  constructor(options: FirstFillOptions) {
+    this.#options = options;
+    this.#awaySinceMs = options.clock.monotonicMs();
+  }
+
+  /**
+   * A scan begins at this address. @param goesOn where it had begun before the process was started again
+   * @throws UNAVAILABLE where another peer fills this member
+   */
+  async begin(address: string, goesOn: boolean): Promise<void> {
+    if (!holds('R19 one peer fills a member')) return;
+    const mayClaim = goesOn || (await this.#isEmpty());
+    if (this.#from === undefined && mayClaim) this.#from = address;
+    this.check(address);
+    this.#isOpen = true;
+    this.#isFilling = true;
+  }
+
+  /** @throws UNAVAILABLE where nothing of this scan may be taken, or no more of it */
+  check(address: string): void {
+    if (!holds('R19 one peer fills a member')) return;
+    const { ledger, clock, begunInVain } = this.#options;
+    if (this.#from === address) return;
+    if (ledger.state.covered.size > 0) throw fillsNot('another peer has filled it');
+    const from = this.#from ?? 'a peer that is not known any more';
+    if (!this.#isOpen && clock.monotonicMs() - this.#awaySinceMs > patienceMs) {
+      begunInVain(`${from} filled this member in part, and is away`);
+    }
+    throw fillsNot(`${from} fills it`);
+  }
+
+  /** Something from this address is about to be stored. */
+  taken(address: string): void {
+    if (this.#from === address) this.#hasTaken = true;
+  }
+
+  /** The stream from this address is over. */
+  left(address: string): void {
+    if (this.#from !== address) return;
+    this.#isOpen = false;
+    this.#awaySinceMs = this.#options.clock.monotonicMs();
+    if (!this.#hasTaken) this.#from = undefined;
+  }
+
+  /** A peer has shown all that it had. */
+  done(): void {
+    if (!this.#isFilling) return;
+    this.#isFilling = false;
+    this.#options.filled();
+  }
+
+  /** False where something was taken before the process was started again. */
+  async #isEmpty(): Promise<boolean> {
+    if (this.#hasTaken) return false;
+    const snapshot = this.#options.ledger.store.snapshot();
+    try {
+      let isEmpty = true;
+      for await (const page of snapshot.records({}, () => (isEmpty = false))) {
+        if (page.length > 0 || !isEmpty) return false;
+      }
+      return isEmpty;
+    } finally {
+      await snapshot.close();
+    }
+  }
+}
+
+function fillsNot(why: string): MeridianError {
+  return new MeridianError('UNAVAILABLE', `this member is filled by one peer at a time: ${why}`, {
+    reason: filledElsewhere,
+    retryAfterMs: 100,
+  });
+}
