@@ -256,6 +256,14 @@ export class History {
     }
   }
 
+  /** True where this disk had it by then. */
+  isOn(disk: string, namespace: NamespaceId, key: string, atMs: number): boolean {
+    const log = this.#lives.get(disk)?.log;
+    return (
+      log !== undefined && this.versions(namespace, key).some(({ arrivals }) => (arrivals.get(log) ?? atMs + 1) <= atMs)
+    );
+  }
+
   /** True where every disk that an origin runs over had it by then. */
   isEverywhere(namespace: NamespaceId, key: string, atMs: number): boolean {
     return [...this.#lives.values()].every(({ log }) => {

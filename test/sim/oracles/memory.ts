@@ -25,6 +25,11 @@ export class Memory {
     return new Map(this.#isCopied() ? [] : this.#seen);
   }
 
+  /** Who answered knows nothing of what the session named. */
+  forget(): void {
+    this.#seen.clear();
+  }
+
   sawAnswer(key: string, { record, namespace, covered }: GetAnswer, truth: Truth): void {
     this.#saw(namespace, key, record?.stamp ?? truth.covered(namespace, key, covered)?.record.stamp);
   }

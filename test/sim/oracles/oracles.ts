@@ -7,6 +7,7 @@ import type { Record } from '../../../src/model/record.ts';
 import { stampParts } from '../../../src/model/stamp.ts';
 import { formatVector } from '../../../src/model/version-vector.ts';
 import { type LogRecord, logKeys } from '../../../src/replication/logs.ts';
+import { memberKeys } from '../../../src/replication/members.ts';
 import { registryKeys } from '../../../src/replication/registry.ts';
 import type { DiskImage } from '../../support/memory-origin-stores.ts';
 import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
@@ -115,6 +116,18 @@ export class Oracles {
   /** True while an origin runs that was removed and has not heard so. */
   hasRemovedOriginRunning(): boolean {
     return this.#cluster.origins.some(({ id }) => id !== undefined && this.history.isRemoved(id));
+  }
+
+  /**
+   * True where this origin's disk was put back to before it knew of a member that serves, and that one had yet to call it: of
+   * a session that names that one's log it knows nothing (docs/ARCHITECTURE.md, section 9).
+   */
+  forgets(responder: string, atMs: number): boolean {
+    if (this.#cluster.origins.every(({ name }) => name !== responder)) return false;
+    return this.#cluster.origins.some(({ id, hasServed }) => {
+      if (id === undefined || !hasServed || this.history.isRemoved(id)) return false;
+      return !this.history.isOn(responder, registryNamespace, memberKeys.member(id), atMs);
+    });
   }
 
   /** True where the namespace was on every origin's disk, dead or alive, at that moment. */

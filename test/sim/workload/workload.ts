@@ -11,14 +11,14 @@ import type {
   WriteRequest,
 } from '../../../src/model/key-value.ts';
 import { decodeListCursor } from '../../../src/model/list-cursor.ts';
-import type { Session } from '../../../src/model/session.ts';
+import { emptySession, type Session } from '../../../src/model/session.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Coverage } from '../coverage.ts';
 import type { Cluster } from '../nodes/cluster.ts';
-import { complaintsOfGet, complaintsOfList, keysOfPage } from '../oracles/answers.ts';
+import { type Asked, complaintsOfGet, complaintsOfList, keysOfPage } from '../oracles/answers.ts';
 import { type Attempt, mayRefuse, signedValue } from '../oracles/attempts.ts';
 import { title } from '../oracles/disks.ts';
 import { Memory, type Remembered } from '../oracles/memory.ts';
@@ -117,7 +117,7 @@ export class Workload {
     if (hit !== undefined) coverage.count(`hit in memory, ${hit.source}`);
     oracles.trace.note(() => `${name} ${key} = ${shown(answer)}`);
     coverage.count('answers checked');
-    const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session, remembered };
+    const asked = this.#asked(answer, { startMs, session, remembered }, memory);
     for (const line of complaintsOfGet(key, answer, asked)) oracles.trace.violated(`${name} ${key} ${line}`);
     if (!isAsWished(name, answer, wishes))
       oracles.trace.violated(`${name} ${key} is not as wished: ${JSON.stringify(wishes)}`);
@@ -125,6 +125,20 @@ export class Workload {
     memory.sawAnswer(key, answer, oracles.truthOf());
     const version = answer.record?.kind === 'live' ? answer.record.stamp : undefined;
     this.#versions.set(key, version === undefined ? { kind: 'absent' } : { kind: 'version', version });
+  }
+
+  #asked(
+    { responder }: Pick<Provenance, 'responder'>,
+    { startMs, session, remembered }: Pick<Asked, 'startMs' | 'session' | 'remembered'>,
+    memory: Memory,
+  ): Asked {
+    const { time, oracles } = this.#options;
+    const truthOf = oracles.truthOf.bind(oracles);
+    if (!oracles.forgets(responder, startMs)) {
+      return { truthOf, startMs, nowMs: time.nowMs, session, ...(remembered === undefined ? {} : { remembered }) };
+    }
+    memory.forget();
+    return { truthOf, startMs, nowMs: time.nowMs, session: emptySession };
   }
 
   async #list(node: Upstream, name: string, { keeper, memory }: User, random: SeededRandom): Promise<void> {
@@ -145,7 +159,7 @@ export class Workload {
       });
       oracles.trace.note(() => `${name} lists ${prefix}: ${answer.keys.map(({ key }) => key).join()} ${answer.source}`);
       coverage.count('lists checked');
-      const asked = { truthOf: oracles.truthOf.bind(oracles), startMs, nowMs: time.nowMs, session, remembered };
+      const asked = this.#asked(answer, { startMs, session, remembered }, memory);
       const complaints = complaintsOfList({ prefix, limit, after }, answer, asked);
       for (const line of complaints) oracles.trace.violated(`${name} list ${line}`);
       if (!isAsWished(name, answer, wishes))
