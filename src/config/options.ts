@@ -199,11 +199,19 @@ export const options = {
   },
   logLevel: {
     flag: 'log-level',
-    kind: { oneOf: ['debug', 'info', 'warn', 'error'] },
+    kind: 'levels',
     targets: nodes,
     default: 'info',
     group: 'Identity',
-    help: 'Least level of the log lines on standard error, one JSON object each.',
+    help: 'Least level of the lines on standard error, and of single modules beside it, such as info,feed=debug. rpc=debug and http=debug write a line a request, which costs more than a read from memory.',
+  },
+  logFormat: {
+    flag: 'log-format',
+    kind: { oneOf: ['auto', 'json', 'pretty'] },
+    targets: nodes,
+    default: 'auto',
+    group: 'Identity',
+    help: 'How these lines look: json is one object each, pretty is for people, auto is pretty where standard error is a terminal.',
   },
   durability: {
     flag: 'durability',

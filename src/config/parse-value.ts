@@ -1,9 +1,11 @@
 import { unreachable } from '../model/assert.ts';
 import type { ValueMode } from '../model/feed.ts';
+import { logLevels, logModules } from '../model/log-levels.ts';
 import { type CertificateRights, type Right, rights } from '../model/token.ts';
 import type { Kind, KindValues, MappedDatabase, Option, TitledRange } from './option.ts';
 import { parseAddress } from './parse-address.ts';
 import { parseDuration } from './parse-duration.ts';
+import { parseLogLevels } from './parse-log-levels.ts';
 import { parseSize } from './parse-size.ts';
 
 type Value = KindValues[Kind];
@@ -46,6 +48,8 @@ export function parseValue(option: Option, text: string): Value | undefined {
       return parseDatabase(text);
     case 'certificate':
       return parseCertificate(text);
+    case 'levels':
+      return parseLogLevels(text);
     default:
       return unreachable(kind);
   }
@@ -68,6 +72,7 @@ export function expectation(option: Option): string {
     pattern: "a title, the beginning of titles such as 'team-*', a title with a prefix such as 'flags/beta/*', or '*'",
     database: 'a number from 0 to 9999 and the title or id of a namespace, such as 0=flags',
     certificate: `a certificate's name with at most one star, and rights of ${rights.join(', ')}, such as edge-*.example.org=replicate, or app=read+write@shop-*/app/* for some namespaces and keys`,
+    levels: `one of ${logLevels.join(', ')}, with levels of modules beside it or alone, such as info,feed=debug; modules are ${logModules.join(', ')}`,
     range: "a title, a title with a prefix such as 'flags/beta/*', or '*'",
   };
   return phrases[kind];
@@ -83,6 +88,7 @@ export function kindName({ kind }: Option): string {
     pattern: 'title/prefix*',
     database: 'n=title',
     certificate: 'name=right+right@title/prefix*',
+    levels: 'level,module=level',
   };
   return kind === 'values' ? 'all | inline:SIZE | none' : (names[kind] ?? kind);
 }

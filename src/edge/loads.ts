@@ -50,6 +50,7 @@ interface Asking {
   readonly patienceMs: number;
   readonly signal: AbortSignal;
   readonly hops: number;
+  readonly requestId: string | undefined;
 }
 
 /** The read-through: get → join or start one load → keep what may be kept. */
@@ -102,11 +103,12 @@ export class Loads {
     const { signal } = controller;
     const nowMs = clock.monotonicMs();
     // Who joins it later may wait for longer; where one upstream is silent, the first reader is to have an answer too.
+    const { requestId } = first;
     const patienceMs = Math.min(loadTimeoutMs, first.deadlineMs - nowMs);
     const answer = permits
       .run({ deadlineMs: nowMs + loadTimeoutMs, signal }, () => {
         load.begun = true;
-        return this.#start(scope, key, request, { patienceMs, signal, hops: first.hops ?? 0 });
+        return this.#start(scope, key, request, { patienceMs, signal, hops: first.hops ?? 0, requestId });
       })
       .finally(() => this.#forget(name, load));
     const load: SharedLoad = { answer, controller, waiters: 0, begun: false };
@@ -186,10 +188,10 @@ export class Loads {
   }
 
   /** The answer's age counts from when it was asked for. */
-  async #ask(request: GetRequest, { patienceMs, signal, hops }: Asking): Promise<Loaded> {
+  async #ask(request: GetRequest, { patienceMs, signal, hops, requestId }: Asking): Promise<Loaded> {
     const { clock, upstreams, loadTimeoutMs } = this.#options;
     const sentMs = clock.monotonicMs();
-    const call = { deadlineMs: sentMs + loadTimeoutMs, signal, hops };
+    const call = { deadlineMs: sentMs + loadTimeoutMs, signal, hops, requestId };
     const answer = await upstreams.ask(call, (upstream, asked) => upstream.get(request, asked), patienceMs);
     const atMs = clock.monotonicMs();
     return { answer: aged(answer, atMs - sentMs), atMs };

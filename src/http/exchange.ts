@@ -7,16 +7,18 @@ import type { Call } from '../model/call.ts';
 export class Exchange implements Call {
   readonly beganMs: number;
   readonly deadlineMs: number;
+  readonly requestId: string;
   /** Of whoever answers it, for metrics. */
   surface = 'none';
   #ending: AbortController | undefined;
   /** Why it ended early, where it did. */
   #reason: Error | undefined;
 
-  /** By the monotonic clock, in milliseconds. */
-  constructor(beganMs: number, deadlineMs: number) {
+  /** Times are by the monotonic clock, in milliseconds. */
+  constructor(beganMs: number, deadlineMs: number, requestId: string) {
     this.beganMs = beganMs;
     this.deadlineMs = deadlineMs;
+    this.requestId = requestId;
   }
 
   get signal(): AbortSignal {

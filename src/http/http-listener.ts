@@ -2,10 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
+import { isRequestId, requestIdHeader } from '../model/request-id.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Connections } from '../runtime/connections.ts';
 import { FairStarts } from '../runtime/fair-starts.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { systemRandom } from '../runtime/random.ts';
+import { RequestIds } from '../runtime/request-ids.ts';
 import { type RenewedTls, secureContextOf, secureServerOf, tlsBounds } from '../runtime/tls.ts';
 import { Exchange } from './exchange.ts';
 import { httpStatus } from './http-status.ts';
@@ -78,12 +81,15 @@ export class HttpListener {
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #turns: Turns;
+  readonly #logger: Logger;
+  readonly #requestIds = new RequestIds(systemRandom);
   readonly #starts = new FairStarts();
   /** Each exchange under way, and what ends it early. */
   readonly #underWay = new Map<ServerResponse, Exchange>();
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
+    this.#logger = options.logger.of('http');
     this.#server = serverOf(
       {
         headersTimeout: bounds.headersTimeoutMs,
@@ -190,13 +196,16 @@ export class HttpListener {
   #exchange(request: IncomingMessage, response: ServerResponse, admitted: Admitted): number | undefined {
     const { clock, exchangeMs } = this.#options;
     const beganMs = clock.monotonicMs();
-    const exchange = new Exchange(beganMs, beganMs + exchangeMs);
+    const brought = request.headers[requestIdHeader];
+    const requestId = isRequestId(brought) ? brought : this.#requestIds.next();
+    const exchange = new Exchange(beganMs, beganMs + exchangeMs, requestId);
+    response.setHeader(requestIdHeader, requestId);
     if (!this.#server.listening) response.shouldKeepAlive = false;
     try {
       const handled = this.#handle(exchange, request, response, admitted);
       if (handled === undefined && isOut(response)) {
         const endedMs = clock.monotonicMs();
-        this.#options.observer.answered(exchange.surface, response.statusCode, endedMs - beganMs);
+        this.#tell(exchange, request, response.statusCode, endedMs);
         return endedMs;
       }
       this.#follow(exchange, request, response);
@@ -222,7 +231,7 @@ export class HttpListener {
 
   /** Until its answer is out, or its client is gone. */
   #follow(exchange: Exchange, request: IncomingMessage, response: ServerResponse): void {
-    const { clock, observer, exchangeMs } = this.#options;
+    const { clock, exchangeMs } = this.#options;
     this.#underWay.set(response, exchange);
     // Whoever does not take his answer holds memory and a connection.
     const late = clock.timer(exchangeMs + bounds.lingerMs, () => response.destroy());
@@ -236,14 +245,23 @@ export class HttpListener {
       this.#underWay.delete(response);
       const statusCode = isTaken ? response.statusCode : 0;
       if (statusCode === 0) exchange.end(clientGone);
-      observer.answered(exchange.surface, statusCode, clock.monotonicMs() - exchange.beganMs);
+      this.#tell(exchange, request, statusCode, clock.monotonicMs());
     });
+  }
+
+  #tell({ surface, requestId, beganMs }: Exchange, { method }: IncomingMessage, status: number, endedMs: number): void {
+    const elapsedMs = endedMs - beganMs;
+    this.#options.observer.answered(surface, status, elapsedMs);
+    if (!this.#logger.writes('debug')) return;
+    const fields = { method, surface, status, elapsedMs: Math.round(elapsedMs), requestId };
+    this.#logger.log('debug', 'a request was answered', fields);
   }
 
   #refuse(response: ServerResponse, thrown: unknown): void {
     const error = toMeridianError(thrown);
     if (error.code === 'INTERNAL') {
-      this.#options.logger.log('error', 'an HTTP exchange failed', { error: error.stack ?? error.message });
+      const requestId = String(response.getHeader(requestIdHeader));
+      this.#logger.log('error', 'an HTTP exchange failed', { requestId, error: error.stack ?? error.message });
     }
     if (response.headersSent || response.destroyed) {
       response.destroy();

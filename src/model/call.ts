@@ -12,4 +12,6 @@ export interface Call {
   readonly credential?: string;
   /** Its caller is known to this node alone, by his certificate: no other node is asked in his name. */
   readonly isProvenHere?: true;
+  /** By which logs tell what became of it at each node that it reached. */
+  readonly requestId?: string | undefined;
 }

@@ -1,13 +1,12 @@
 import { MeridianError } from '../model/errors.ts';
 import { quietGrpc } from '../rpc/quiet.ts';
-import type { Logger, LogLevel } from '../runtime/logger.ts';
-import { type Outside, processOutside } from './outside.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { type LogOptions, type Outside, processOutside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 
-export interface NodeProcess {
+export interface NodeProcess extends LogOptions {
   /** Stands in each line of the log. */
   readonly name: string;
-  readonly logLevel: LogLevel;
   /** Of the environment, to be warned about. */
   readonly unknownVariables: readonly string[];
   readonly stopped: AbortSignal;
@@ -20,10 +19,10 @@ export interface NodeProcess {
  */
 export async function runNode(
   start: (outside: Outside) => Promise<RunningNode>,
-  { name, logLevel, unknownVariables, stopped }: NodeProcess,
+  { name, unknownVariables, stopped, ...log }: NodeProcess,
 ): Promise<void> {
   quietGrpc(process.env);
-  const outside = processOutside(logLevel, name);
+  const outside = await processOutside(log, name);
   const { logger } = outside;
   for (const variable of unknownVariables) logger.log('warn', 'no option knows this variable', { variable });
   endAtDefects(logger);

@@ -29,7 +29,13 @@ function run(start: () => Promise<RunningNode>, stopped: AbortSignal): Promise<v
       }
     }
   });
-  return runNode(start, { name: 'fra', logLevel: 'error', unknownVariables: [], stopped });
+  return runNode(start, {
+    name: 'fra',
+    logLevel: { least: 'error', modules: {} },
+    logFormat: 'json',
+    unknownVariables: [],
+    stopped,
+  });
 }
 
 it('a node that begins anew is stopped and started again in the same process', async () => {

@@ -43,7 +43,7 @@ function take(message: ToProcess): void {
 async function begin(start: PartStart): Promise<void> {
   const { config, part } = start;
   quietGrpc(process.env);
-  const outside = processOutside(config.logLevel, `${config.name}${part.role === 'keeper' ? '/keeper' : ''}`);
+  const outside = await processOutside(config, `${config.name}${part.role === 'keeper' ? '/keeper' : ''}`);
   endAtDefects(outside.logger);
   try {
     running = await startPart(start, outside, (question, withinMs) => dialogue.ask(question, withinMs));
@@ -55,7 +55,9 @@ async function begin(start: PartStart): Promise<void> {
   }
   if (ends) return end();
   const { grpcAddress, httpAddress, redisAddress } = running;
-  outside.logger.log('debug', 'a process of this edge serves', { process: nameOf(part), pid: process.pid });
+  outside.logger
+    .of('workers')
+    .log('debug', 'a process of this edge serves', { process: nameOf(part), pid: process.pid });
   send({
     kind: 'serving',
     ...(grpcAddress === undefined ? {} : { grpcAddress }),

@@ -1,11 +1,15 @@
+import type { Metadata } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import type { Caller } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
 import { understoodCertificate } from '../../runtime/peer-certificate.ts';
+import type { RequestIds } from '../../runtime/request-ids.ts';
 import type { RpcObserver } from '../observer.ts';
 import { forwardedHeader, hopsHeader } from '../proto.ts';
+import type { CallRecord } from './call-record.ts';
 import type { CallsUnderWay } from './calls-under-way.ts';
 
 export interface Timing {
@@ -13,6 +17,8 @@ export interface Timing {
   /** Milliseconds for a call whose caller set no deadline. */
   readonly requestTimeoutMs: number;
   readonly observer: RpcObserver;
+  readonly logger: Logger;
+  readonly requestIds: RequestIds;
   /** Those that end by themselves. */
   readonly calls: CallsUnderWay;
   /** Aborted when the node begins to stop: from then on streams of calls begin none. */
@@ -32,6 +38,7 @@ export interface Served {
   getDeadline(): Date | number;
   /** Of a connection whose certificate the node's CA of clients vouches for. */
   getAuthContext?(): { readonly sslPeerCertificate?: Parameters<typeof understoodCertificate>[0] };
+  sendMetadata?(headers: Metadata): void;
   /** The caller is gone already. */
   readonly cancelled?: boolean;
   on(event: 'cancelled', run: () => void): unknown;
@@ -42,7 +49,11 @@ const travelShare = 0.1;
 const travelMsMax = 250;
 
 /** What gRPC says of a call, as the model's Call: the deadline by the monotonic clock, and cancellation. */
-export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing, 'clock' | 'requestTimeoutMs'>): Call {
+export function callOf(
+  served: Served,
+  { clock, requestTimeoutMs }: Pick<Timing, 'clock' | 'requestTimeoutMs'>,
+  record?: CallRecord,
+): Call {
   const deadline = served.getDeadline();
   const wallMs = typeof deadline === 'number' ? deadline : deadline.getTime();
   const givenMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;
@@ -59,6 +70,9 @@ export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing,
     get signal() {
       signal ??= signalOf(served);
       return signal;
+    },
+    get requestId() {
+      return record?.requestId;
     },
     ...(forwarded ? { forwarded } : {}),
     ...(Number.isInteger(hops) && hops > 0 ? { hops } : {}),

@@ -48,8 +48,17 @@ type Served = ServerDuplexStream<Buffer, Buffer>;
 export function pipelineHandlers(options: PipelineOptions): UntypedServiceImplementation {
   return {
     Pipeline: (served: Served) =>
-      endlessStream(options, served, async (signal) => new PipelineStream(options, served, signal).serve()),
+      endlessStream(options, served, async (signal, { requestId }) => {
+        return new PipelineStream(options, { served, signal, requestId }).serve();
+      }),
   };
+}
+
+interface Stream {
+  readonly served: Served;
+  readonly signal: AbortSignal;
+  /** Each operation that is passed on goes by it, and by its own number. */
+  readonly requestId: string;
 }
 
 /** A message whose operations have begun, or are about to. */
@@ -95,6 +104,7 @@ class PipelineStream {
   readonly #signal: AbortSignal;
   readonly #call: Call;
   readonly #caller: string;
+  readonly #requestId: string;
   readonly #sender: AnswerSender;
   readonly #running: RunningOperations;
   readonly #terms: TermsReader;
@@ -104,13 +114,14 @@ class PipelineStream {
   /** Ends the stream with an error. */
   #refuse: ((error: MeridianError) => void) | undefined;
 
-  constructor(options: PipelineOptions, served: Served, signal: AbortSignal) {
+  constructor(options: PipelineOptions, { served, signal, requestId }: Stream) {
     const upstream = options.enter(served);
     this.#options = options;
     this.#upstream = upstream;
     this.#served = served;
     this.#signal = signal;
     this.#call = callOf(served, options);
+    this.#requestId = requestId;
     this.#caller = served.getPeer();
     this.#terms = new TermsReader(options.deserialize);
     const write = (message: Buffer, taken: () => void) => served.write(message, taken);
@@ -279,10 +290,8 @@ class PipelineStream {
   /** Runs what must wait, and answers it once, whatever comes first. */
   #run(id: number, { timeoutMs }: ReadTerms, run: (call: Call) => Promise<Outcome>): void {
     const { clock, requestTimeoutMs, calls } = this.#options;
-    const operation = new RunningOperation(
-      this.#call,
-      clock.monotonicMs() + Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs),
-    );
+    const deadlineMs = clock.monotonicMs() + Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs);
+    const operation = new RunningOperation(this.#call, deadlineMs, `${this.#requestId}.${id}`);
     this.#running.begin(id, operation);
     this.#ended ??= calls.begin();
     run(operation.call).then(
