@@ -46,7 +46,7 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
       'access',
       'backup',
     ],
-    packages: /^pino(-pretty)?$/,
+    packages: /^(pino(-pretty)?$|@opentelemetry\/)/,
   },
   cli: {
     folders: ['config', 'node', 'client', 'model', 'runtime'],

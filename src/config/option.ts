@@ -27,6 +27,10 @@ export interface KindValues {
   readonly database: MappedDatabase;
   readonly certificate: CertificateRights;
   readonly levels: LogLevels;
+  /** An absolute URL of HTTP. */
+  readonly url: string;
+  /** From 0 to 1. */
+  readonly share: number;
 }
 
 export type Kind = keyof KindValues;

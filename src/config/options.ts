@@ -213,6 +213,21 @@ export const options = {
     group: 'Identity',
     help: 'How these lines look: json is one object each, pretty is for people, auto is pretty where standard error is a terminal.',
   },
+  otlpEndpoint: {
+    flag: 'otlp-endpoint',
+    kind: 'url',
+    targets: nodes,
+    group: 'Identity',
+    help: 'Collector that takes traces by OTLP over HTTP, such as http://127.0.0.1:4318. Default: what OTEL_EXPORTER_OTLP_ENDPOINT says; unset = nothing is traced.',
+  },
+  traceSampling: {
+    flag: 'trace-sampling',
+    kind: 'share',
+    targets: nodes,
+    default: '0.01',
+    group: 'Identity',
+    help: 'Share of the requests that are traced, of those that bring no trace of their caller. A caller’s own trace is followed where it is sampled. A traced request costs some microseconds a step.',
+  },
   durability: {
     flag: 'durability',
     kind: { oneOf: ['local', 'majority', 'all'] },

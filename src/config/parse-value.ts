@@ -48,6 +48,10 @@ export function parseValue(option: Option, text: string): Value | undefined {
       return parseDatabase(text);
     case 'certificate':
       return parseCertificate(text);
+    case 'url':
+      return isHttpUrl(text) ? text : undefined;
+    case 'share':
+      return parseShare(text);
     case 'levels':
       return parseLogLevels(text);
     default:
@@ -72,6 +76,8 @@ export function expectation(option: Option): string {
     pattern: "a title, the beginning of titles such as 'team-*', a title with a prefix such as 'flags/beta/*', or '*'",
     database: 'a number from 0 to 9999 and the title or id of a namespace, such as 0=flags',
     certificate: `a certificate's name with at most one star, and rights of ${rights.join(', ')}, such as edge-*.example.org=replicate, or app=read+write@shop-*/app/* for some namespaces and keys`,
+    url: 'a URL such as http://127.0.0.1:4318',
+    share: 'a number from 0 to 1, such as 0.01',
     levels: `one of ${logLevels.join(', ')}, with levels of modules beside it or alone, such as info,feed=debug; modules are ${logModules.join(', ')}`,
     range: "a title, a title with a prefix such as 'flags/beta/*', or '*'",
   };
@@ -119,6 +125,15 @@ function parseValueMode(text: string): ValueMode | undefined {
 function parseDatabase(text: string): MappedDatabase | undefined {
   const match = /^(\d{1,4})=(.+)$/s.exec(text);
   return match?.[2] === undefined ? undefined : { number: Number(match[1]), namespace: match[2] };
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text);
+}
+
+function parseShare(text: string): number | undefined {
+  const share = /^\d(\.\d{1,9})?$/.test(text) ? Number(text) : undefined;
+  return share !== undefined && share <= 1 ? share : undefined;
 }
 
 /** A star stands at the end alone, or behind the beginning of a title too. */

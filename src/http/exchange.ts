@@ -1,4 +1,5 @@
 import type { Call } from '../model/call.ts';
+import type { Trace } from '../model/trace.ts';
 
 /**
  * One request with its answer. Its signal is made when it is first looked at, which an answer that is given at once never
@@ -8,6 +9,8 @@ export class Exchange implements Call {
   readonly beganMs: number;
   readonly deadlineMs: number;
   readonly requestId: string;
+  /** Set where it is traced. */
+  trace: Trace | undefined;
   /** Of whoever answers it, for metrics. */
   surface = 'none';
   #ending: AbortController | undefined;

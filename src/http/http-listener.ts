@@ -3,6 +3,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import { isRequestId, requestIdHeader } from '../model/request-id.ts';
+import type { Trace, Tracer } from '../model/trace.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Connections } from '../runtime/connections.ts';
 import { FairStarts } from '../runtime/fair-starts.ts';
@@ -40,6 +41,8 @@ export interface HttpListenerOptions {
   readonly connectionsPerAddressMax?: number;
   /** Among whom the beginning of exchanges is shared out. Default: each connection by itself. */
   readonly shareOf?: (socket: Socket) => object | string;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** Default: connections are in the clear. */
   readonly tls?: RenewedTls | undefined;
 }
@@ -225,8 +228,18 @@ export class HttpListener {
   ): Promise<void> | undefined {
     if (found === undefined) throw unknownPath(request);
     exchange.surface = found.name;
+    if (found.always !== true) exchange.trace = this.#enter(exchange, request);
     if (!isServed && found.always !== true) throw tooManyConnections(response);
     return found.surface.handle(request, response, exchange);
+  }
+
+  #enter({ surface, requestId }: Exchange, { method = '', headers }: IncomingMessage): Trace | undefined {
+    const { traceparent, tracestate } = headers;
+    return this.#options.tracer?.enter(
+      `${method} ${surface}`,
+      { traceparent, tracestate, isPassedOn: false },
+      { 'http.request.method': method, 'meridian.surface': surface, 'meridian.request_id': requestId },
+    );
   }
 
   /** Until its answer is out, or its client is gone. */
@@ -249,9 +262,12 @@ export class HttpListener {
     });
   }
 
-  #tell({ surface, requestId, beganMs }: Exchange, { method }: IncomingMessage, status: number, endedMs: number): void {
+  #tell(exchange: Exchange, { method }: IncomingMessage, status: number, endedMs: number): void {
+    const { surface, requestId, beganMs, trace } = exchange;
     const elapsedMs = endedMs - beganMs;
     this.#options.observer.answered(surface, status, elapsedMs);
+    trace?.tell({ 'http.response.status_code': status });
+    trace?.end(status === 0 ? clientGone : undefined);
     if (!this.#logger.writes('debug')) return;
     const fields = { method, surface, status, elapsedMs: Math.round(elapsedMs), requestId };
     this.#logger.log('debug', 'a request was answered', fields);

@@ -2,6 +2,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import type { Caller } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
+import { type BroughtTrace, type Tracer, traceparentHeader, tracestateHeader } from '../../model/trace.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -19,6 +20,8 @@ export interface Timing {
   readonly observer: RpcObserver;
   readonly logger: Logger;
   readonly requestIds: RequestIds;
+  /** Unset = nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** Those that end by themselves. */
   readonly calls: CallsUnderWay;
   /** Aborted when the node begins to stop: from then on streams of calls begin none. */
@@ -58,8 +61,8 @@ export function callOf(
   const wallMs = typeof deadline === 'number' ? deadline : deadline.getTime();
   const givenMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;
   const leftMs = givenMs - Math.min(givenMs * travelShare, travelMsMax);
-  const forwarded = (served.metadata?.get(forwardedHeader).length ?? 0) > 0;
-  const hops = Number(served.metadata?.get(hopsHeader)[0] ?? 0);
+  const forwarded = isForwarded(served);
+  const hops = hopsOf(served);
   let signal: AbortSignal | undefined;
   return {
     deadlineMs: clock.monotonicMs() + leftMs,
@@ -74,9 +77,25 @@ export function callOf(
     get requestId() {
       return record?.requestId;
     },
+    trace: record?.trace,
     ...(forwarded ? { forwarded } : {}),
     ...(Number.isInteger(hops) && hops > 0 ? { hops } : {}),
   };
+}
+
+/** What a call brings of the trace of its caller. */
+export function broughtTrace(served: Served): BroughtTrace {
+  const [traceparent] = served.metadata?.get(traceparentHeader) ?? [];
+  const [tracestate] = served.metadata?.get(tracestateHeader) ?? [];
+  return { traceparent, tracestate, isPassedOn: isForwarded(served) || hopsOf(served) > 0 };
+}
+
+function hopsOf({ metadata }: Served): number {
+  return Number(metadata?.get(hopsHeader)[0] ?? 0);
+}
+
+function isForwarded({ metadata }: Served): boolean {
+  return (metadata?.get(forwardedHeader).length ?? 0) > 0;
 }
 
 /** What a call says of its caller. One that brings two tokens brings none that is valid. */

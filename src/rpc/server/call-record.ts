@@ -1,19 +1,28 @@
 import { Metadata } from '@grpc/grpc-js';
+import type { Call } from '../../model/call.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import { isRequestId, requestIdHeader } from '../../model/request-id.ts';
-import type { Served, Timing } from './call-of.ts';
+import type { Trace, Tracer } from '../../model/trace.ts';
+import { broughtTrace, type Served, type Timing } from './call-of.ts';
+
+/** What an operation of a stream does. */
+export type OperationKind = 'get' | 'write';
 
 /** What is told of one call, to whoever measures, logs, or asks for its id. */
 export class CallRecord {
   readonly #timing: Timing;
   readonly #served: Served;
   readonly #startedMs: number;
+  /** Of a call that is traced. */
+  readonly trace: Trace | undefined;
   #requestId: string | undefined;
 
-  constructor(timing: Timing, served: Served) {
+  /** A stream that lasts is no step of anything; its operations are. */
+  constructor(timing: Timing, served: Served, lasts = false) {
     this.#timing = timing;
     this.#served = served;
     this.#startedMs = timing.clock.monotonicMs();
+    this.trace = timing.tracer === undefined || lasts ? undefined : this.#enter(timing.tracer, this.requestId);
   }
 
   /** As its caller brought it; else made when it is first looked at, which a read from memory never does. */
@@ -34,6 +43,24 @@ export class CallRecord {
     this.#served.sendMetadata?.(headers);
   }
 
+  /** What an operation of the stream goes by that has to wait: the stream's id with its own number behind it. */
+  operation(number: number, kind: OperationKind): Pick<Call, 'requestId' | 'trace'> {
+    const { tracer } = this.#timing;
+    const requestId = `${this.requestId}.${number}`;
+    if (tracer === undefined) return { requestId };
+    return { requestId, trace: this.#enter(tracer, requestId, kind) };
+  }
+
+  #enter(tracer: Tracer, requestId: string, kind?: OperationKind): Trace | undefined {
+    const [service = '', method = ''] = this.#served.getPath().slice(1).split('/');
+    return tracer.enter(`${service}/${method}${kind === undefined ? '' : ` ${kind}`}`, broughtTrace(this.#served), {
+      'rpc.system': 'grpc',
+      'rpc.service': service,
+      'rpc.method': method,
+      'meridian.request_id': requestId,
+    });
+  }
+
   /** `/meridian.v1.KV/Get` → `KV/Get` */
   get method(): string {
     return this.#served.getPath().replace(/^.*\./, '');
@@ -45,6 +72,7 @@ export class CallRecord {
     const elapsedMs = clock.monotonicMs() - this.#startedMs;
     const code = error?.code ?? 'OK';
     observer.answered(this.method, code, error?.details.reason, elapsedMs);
+    this.trace?.end(thrown);
     const level = code === 'INTERNAL' ? 'error' : 'debug';
     if (!logger.writes(level)) return;
     const { method, requestId } = this;

@@ -79,7 +79,7 @@ export function endlessStream(
   run: (signal: AbortSignal, record: CallRecord) => Promise<void>,
 ): void {
   const { stopping } = timing;
-  const record = new CallRecord(timing, served);
+  const record = new CallRecord(timing, served, true);
   record.giveId();
   const orStopping = () => {
     return withEither([signalOf(served), stopping], (signal) => run(signal, record)).then(
