@@ -12,7 +12,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 /** What each folder of src may import: other folders whole, folders whose types alone, packages. Its own is always allowed. */
 const mayImport: Record<string, { folders: string[]; types?: string[]; packages?: RegExp; builtins?: boolean }> = {
   model: { folders: [], builtins: false },
-  runtime: { folders: [] },
+  runtime: { folders: [], types: ['model'] },
   store: { folders: ['model', 'runtime'], packages: /^(classic|abstract)-level$/ },
   replication: { folders: ['model', 'runtime'], types: ['store'] },
   access: { folders: ['model', 'runtime'] },
@@ -46,6 +46,7 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
       'access',
       'backup',
     ],
+    packages: /^(pino(-pretty)?$|@opentelemetry\/)/,
   },
   cli: {
     folders: ['config', 'node', 'client', 'model', 'runtime'],

@@ -22,7 +22,11 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
     // Help, and whatever is refused before it begins, need no network library.
     const { connect } = await import('../client/connect.ts');
     const brings = { ...(token === undefined ? {} : { token }), ...(tls === undefined ? {} : { tls }) };
-    return connect({ endpoints: endpoints.map(formatAddress), timeoutMs, protocol, ...brings });
+    // As other tools pass a trace on to the processes that they start.
+    const { TRACEPARENT: traceparent, TRACESTATE: tracestate } = process.env;
+    const trace = traceparent === undefined ? undefined : { traceparent, ...(tracestate ? { tracestate } : {}) };
+    const traceContext = () => trace;
+    return connect({ endpoints: endpoints.map(formatAddress), timeoutMs, protocol, traceContext, ...brings });
   },
   commandLine: () => {
     try {

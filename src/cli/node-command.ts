@@ -1,20 +1,19 @@
 import { unknownVariables } from '../config/unknown-variables.ts';
 import { isMeridianError } from '../model/errors.ts';
-import type { Outside } from '../node/outside.ts';
+import type { Outside, TellingOptions } from '../node/outside.ts';
 import type { RunningNode } from '../node/running-node.ts';
-import type { LogLevel } from '../runtime/logger.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Runs a node until it is told to stop. @throws UsageError where its options are refused, else what its start throws */
 export async function runAsNode(
   start: (outside: Outside) => Promise<RunningNode>,
-  { name, logLevel }: { readonly name: string; readonly logLevel: LogLevel },
+  telling: TellingOptions,
   { environment, stopped }: Pick<Terminal, 'environment' | 'stopped'>,
 ): Promise<void> {
   const { runNode } = await import('../node/run-node.ts');
   try {
-    await runNode(start, { name, logLevel, stopped, unknownVariables: unknownVariables(environment) });
+    await runNode(start, { telling, stopped, unknownVariables: unknownVariables(environment) });
   } catch (error) {
     if (isMeridianError(error, 'INVALID_ARGUMENT')) throw new UsageError(error.message, error);
     throw error;

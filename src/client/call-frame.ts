@@ -1,6 +1,7 @@
 import type { Call } from '../model/call.ts';
 import { isMeridianError, MeridianError } from '../model/errors.ts';
 import type { ReadOptions as ModelReadOptions } from '../model/key-value.ts';
+import { isSampled, isTraceparent, passedTrace, type Trace, type TraceContext } from '../model/trace.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import { withEither } from '../runtime/with-either.ts';
@@ -16,6 +17,8 @@ export interface ClientContext {
   readonly random: Random;
   /** Milliseconds that a call may take which names no time itself. */
   readonly timeoutMs: number;
+  /** As `ConnectOptions.traceContext`. */
+  readonly traceContext?: (() => TraceContext | undefined) | undefined;
   /** Aborted when the handle is closed. */
   readonly closing: AbortSignal;
 }
@@ -45,7 +48,9 @@ export async function inCall<T>(
       const why = closing.aborted ? 'the client is closed' : 'the call was aborted before it began';
       throw new MeridianError('CANCELLED', why, { reason: 'cancelled', cause: signal.reason });
     }
-    const call = { deadlineMs: clock.monotonicMs() + limit, signal };
+    const deadlineMs = clock.monotonicMs() + limit;
+    const trace = traceOf(context);
+    const call = trace === undefined ? { deadlineMs, signal } : { deadlineMs, signal, trace };
     return run(call).catch((error: unknown) => again(context, call, run, error));
   };
   // The common call has no signal of its own, and pays for no combination.
@@ -79,6 +84,13 @@ async function again<T>(
       error = next;
     }
   }
+}
+
+/** What is no trace, or one that nobody tells of, costs the call nothing. */
+function traceOf({ traceContext }: ClientContext): Trace | undefined {
+  const given = traceContext?.();
+  if (given === undefined || !isTraceparent(given.traceparent) || !isSampled(given.traceparent)) return undefined;
+  return passedTrace(given);
 }
 
 /** What a read request carries besides its key. */

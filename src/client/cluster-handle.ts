@@ -26,6 +26,8 @@ export interface ClusterHandleOptions {
   readonly random: Random;
   readonly timeoutMs: number;
   readonly sessions: boolean;
+  /** As `ConnectOptions.traceContext`. */
+  readonly traceContext?: ClientContext['traceContext'];
 }
 
 /** A cluster as one application sees it: one session, one set of connections. */
@@ -38,13 +40,14 @@ export class ClusterHandle {
   protected readonly context: ClientContext;
   readonly #closing = new AbortController();
 
-  constructor({ nodes, clock, random, timeoutMs, sessions }: ClusterHandleOptions) {
+  constructor({ nodes, clock, random, timeoutMs, sessions, traceContext }: ClusterHandleOptions) {
     this.session = new SessionKeeper(sessions);
     this.random = random;
     // Each call under way listens for the end of the handle; their number is the application's affair.
     setMaxListeners(0, this.#closing.signal);
     const endpoints = new Endpoints(nodes);
-    this.context = { endpoints, session: this.session, clock, random, timeoutMs, closing: this.#closing.signal };
+    const shared = { endpoints, session: this.session, clock, random, timeoutMs, traceContext };
+    this.context = { ...shared, closing: this.#closing.signal };
     this.namespaces = new NamespaceAdmin(this.context);
     this.tokens = new TokenAdmin(this.context);
   }

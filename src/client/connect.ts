@@ -1,4 +1,5 @@
 import { MeridianError } from '../model/errors.ts';
+import type { TraceContext } from '../model/trace.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { systemClock } from '../runtime/system-clock.ts';
@@ -9,6 +10,7 @@ export type { Member, NodeStatus } from '../model/cluster.ts';
 export { type ErrorCode, type ErrorDetails, isMeridianError, MeridianError } from '../model/errors.ts';
 export type { NamespaceInfo } from '../model/namespace.ts';
 export type { IssuedToken, Right, TokenInfo, TokenLimits } from '../model/token.ts';
+export type { TraceContext } from '../model/trace.ts';
 export type { Answer, AnswerSource } from './answer.ts';
 export type { BatchMutation, BatchResult } from './batch-write.ts';
 export type { CallOptions, DeleteOptions, PutOptions, ReadOptions, WriteOptions } from './call-options.ts';
@@ -42,6 +44,11 @@ export interface ConnectOptions {
    * serves that; `unary`: each is a call of its own, at several times the cost. Default `pipeline`.
    */
   readonly protocol?: 'pipeline' | 'unary';
+  /**
+   * Asked at each call for the step of a trace that the call belongs to, as W3C Trace Context names it; undefined = none. A
+   * call whose trace is sampled goes by itself, past Pipeline, and nodes that trace add their steps below that step.
+   */
+  readonly traceContext?: () => TraceContext | undefined;
 }
 
 /**
@@ -53,6 +60,7 @@ export function connect({
   timeoutMs = 30_000,
   sessions = true,
   protocol = 'pipeline',
+  traceContext,
   ...access
 }: ConnectOptions): ClusterHandle {
   if (endpoints.length === 0) {
@@ -63,5 +71,5 @@ export function connect({
   const tls = clientTls(access.tls);
   const over = { clock: systemClock, pipelined: protocol === 'pipeline', credential, tls: () => tls };
   const nodes = endpoints.map((address) => new RemoteUpstream({ address, ...over }));
-  return new ClusterHandle({ nodes, clock: systemClock, random: systemRandom, timeoutMs, sessions });
+  return new ClusterHandle({ nodes, clock: systemClock, random: systemRandom, timeoutMs, sessions, traceContext });
 }

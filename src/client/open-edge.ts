@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { MeridianError } from '../model/errors.ts';
+import type { TraceContext } from '../model/trace.ts';
 import { silentLogger } from '../runtime/logger.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { systemClock } from '../runtime/system-clock.ts';
@@ -46,6 +47,8 @@ export interface OpenEdgeOptions {
   readonly token?: string | (() => string);
   /** As `ConnectOptions.tls`, of the connections to the upstreams. */
   readonly tls?: boolean | TlsOptions;
+  /** As `ConnectOptions.traceContext`. */
+  readonly traceContext?: () => TraceContext | undefined;
 }
 
 /**
@@ -75,7 +78,8 @@ export async function openEdge(options: OpenEdgeOptions): Promise<EdgeHandle> {
   const { edge, close: stop } = opened;
   const node = new LocalNode(edge, opened.upstreams);
   const hasCaughtUp = () => edge.hasCaughtUp;
-  const around = { clock: systemClock, random: systemRandom, timeoutMs, sessions };
+  const { traceContext } = options;
+  const around = { clock: systemClock, random: systemRandom, timeoutMs, sessions, traceContext };
   return new EdgeHandle({ node, hasCaughtUp, stop, ...around });
 }
 

@@ -1,4 +1,5 @@
 import type { ValueMode } from '../model/feed.ts';
+import type { LogLevels } from '../model/log-levels.ts';
 import type { CertificateRights } from '../model/token.ts';
 
 /** Who an option configures: a node of either role, or the command line as a client. */
@@ -25,6 +26,11 @@ export interface KindValues {
   readonly pattern: string;
   readonly database: MappedDatabase;
   readonly certificate: CertificateRights;
+  readonly levels: LogLevels;
+  /** An absolute URL of HTTP. */
+  readonly url: string;
+  /** From 0 to 1. */
+  readonly share: number;
 }
 
 export type Kind = keyof KindValues;

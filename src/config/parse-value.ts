@@ -1,9 +1,11 @@
 import { unreachable } from '../model/assert.ts';
 import type { ValueMode } from '../model/feed.ts';
+import { logLevels, logModules } from '../model/log-levels.ts';
 import { type CertificateRights, type Right, rights } from '../model/token.ts';
 import type { Kind, KindValues, MappedDatabase, Option, TitledRange } from './option.ts';
 import { parseAddress } from './parse-address.ts';
 import { parseDuration } from './parse-duration.ts';
+import { parseLogLevels } from './parse-log-levels.ts';
 import { parseSize } from './parse-size.ts';
 
 type Value = KindValues[Kind];
@@ -46,6 +48,12 @@ export function parseValue(option: Option, text: string): Value | undefined {
       return parseDatabase(text);
     case 'certificate':
       return parseCertificate(text);
+    case 'url':
+      return isHttpUrl(text) ? text : undefined;
+    case 'share':
+      return parseShare(text);
+    case 'levels':
+      return parseLogLevels(text);
     default:
       return unreachable(kind);
   }
@@ -68,6 +76,9 @@ export function expectation(option: Option): string {
     pattern: "a title, the beginning of titles such as 'team-*', a title with a prefix such as 'flags/beta/*', or '*'",
     database: 'a number from 0 to 9999 and the title or id of a namespace, such as 0=flags',
     certificate: `a certificate's name with at most one star, and rights of ${rights.join(', ')}, such as edge-*.example.org=replicate, or app=read+write@shop-*/app/* for some namespaces and keys`,
+    url: 'a URL such as http://127.0.0.1:4318',
+    share: 'a number from 0 to 1, such as 0.01',
+    levels: `one of ${logLevels.join(', ')}, with levels of modules beside it or alone, such as info,feed=debug; modules are ${logModules.join(', ')}`,
     range: "a title, a title with a prefix such as 'flags/beta/*', or '*'",
   };
   return phrases[kind];
@@ -83,6 +94,7 @@ export function kindName({ kind }: Option): string {
     pattern: 'title/prefix*',
     database: 'n=title',
     certificate: 'name=right+right@title/prefix*',
+    levels: 'level,module=level',
   };
   return kind === 'values' ? 'all | inline:SIZE | none' : (names[kind] ?? kind);
 }
@@ -113,6 +125,15 @@ function parseValueMode(text: string): ValueMode | undefined {
 function parseDatabase(text: string): MappedDatabase | undefined {
   const match = /^(\d{1,4})=(.+)$/s.exec(text);
   return match?.[2] === undefined ? undefined : { number: Number(match[1]), namespace: match[2] };
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text);
+}
+
+function parseShare(text: string): number | undefined {
+  const share = /^\d(\.\d{1,9})?$/.test(text) ? Number(text) : undefined;
+  return share !== undefined && share <= 1 ? share : undefined;
 }
 
 /** A star stands at the end alone, or behind the beginning of a title too. */

@@ -5,6 +5,7 @@ import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import { absence, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import { bottomStamp } from '../model/stamp.ts';
+import { inStep, type Trace } from '../model/trace.ts';
 import { formatVector } from '../model/version-vector.ts';
 import type { SettledTime } from '../replication/clocks/settled-time.ts';
 import type { InFlight } from '../replication/following/observed.ts';
@@ -39,7 +40,11 @@ interface Loaded {
 interface SharedLoad {
   readonly answer: Promise<Loaded>;
   readonly controller: AbortController;
+  /** Where its first reader is traced. */
+  readonly trace: Trace | undefined;
   waiters: number;
+  /** Of all its time. */
+  readers: number;
   /** False while it waits for a permit. */
   begun: boolean;
 }
@@ -50,6 +55,8 @@ interface Asking {
   readonly patienceMs: number;
   readonly signal: AbortSignal;
   readonly hops: number;
+  readonly requestId: string | undefined;
+  readonly trace: Trace | undefined;
 }
 
 /** The read-through: get → join or start one load → keep what may be kept. */
@@ -77,8 +84,13 @@ export class Loads {
     if (underWay !== undefined) this.#options.edgeObserver.loadJoined();
     const load = underWay ?? this.#begin(name, scope, key, request, call);
     load.waiters++;
+    load.readers++;
     try {
-      const { answer, atMs } = await this.#waitFor(load, call);
+      const { answer, atMs } = await (underWay === undefined
+        ? this.#waitFor(load, call)
+        : inStep(call, ['wait for load', { links: load.trace === undefined ? [] : [load.trace] }], () =>
+            this.#waitFor(load, call),
+          ));
       return aged(answer, this.#options.clock.monotonicMs() - atMs);
     } finally {
       load.waiters--;
@@ -102,14 +114,17 @@ export class Loads {
     const { signal } = controller;
     const nowMs = clock.monotonicMs();
     // Who joins it later may wait for longer; where one upstream is silent, the first reader is to have an answer too.
+    const { requestId } = first;
+    const trace = first.trace?.step('load');
     const patienceMs = Math.min(loadTimeoutMs, first.deadlineMs - nowMs);
     const answer = permits
       .run({ deadlineMs: nowMs + loadTimeoutMs, signal }, () => {
         load.begun = true;
-        return this.#start(scope, key, request, { patienceMs, signal, hops: first.hops ?? 0 });
+        return this.#start(scope, key, request, { patienceMs, signal, hops: first.hops ?? 0, requestId, trace });
       })
       .finally(() => this.#forget(name, load));
-    const load: SharedLoad = { answer, controller, waiters: 0, begun: false };
+    const load: SharedLoad = { answer, controller, trace, waiters: 0, readers: 0, begun: false };
+    if (trace !== undefined) endWith(trace, load);
     this.#loads.set(name, load);
     return load;
   }
@@ -186,10 +201,10 @@ export class Loads {
   }
 
   /** The answer's age counts from when it was asked for. */
-  async #ask(request: GetRequest, { patienceMs, signal, hops }: Asking): Promise<Loaded> {
+  async #ask(request: GetRequest, { patienceMs, signal, hops, requestId, trace }: Asking): Promise<Loaded> {
     const { clock, upstreams, loadTimeoutMs } = this.#options;
     const sentMs = clock.monotonicMs();
-    const call = { deadlineMs: sentMs + loadTimeoutMs, signal, hops };
+    const call = { deadlineMs: sentMs + loadTimeoutMs, signal, hops, requestId, trace };
     const answer = await upstreams.ask(call, (upstream, asked) => upstream.get(request, asked), patienceMs);
     const atMs = clock.monotonicMs();
     return { answer: aged(answer, atMs - sentMs), atMs };
@@ -224,6 +239,15 @@ export class Loads {
       );
     });
   }
+}
+
+/** Whoever waits for the load hears how it went; the trace only tells. */
+function endWith(trace: Trace, load: SharedLoad): void {
+  const end = (failure?: unknown) => {
+    trace.tell({ 'meridian.load.readers': load.readers });
+    trace.end(failure);
+  };
+  load.answer.then(() => end(), end);
 }
 
 function sealUnheard(responder: string): MeridianError {

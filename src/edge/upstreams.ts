@@ -1,6 +1,7 @@
 import type { Call } from '../model/call.ts';
 import { isMeridianError, MeridianError, wasNeverBegun } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
+import { inStep } from '../model/trace.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withEither } from '../runtime/with-either.ts';
@@ -87,7 +88,7 @@ export class Upstreams {
     for (let named = this.current(); ; ) {
       others = others.filter((other) => other !== named);
       try {
-        return await this.#callAt(named, (upstream) => run(upstream, passed));
+        return await this.#callAt(named, passed, run);
       } catch (error) {
         const next = this.#best(others, () => Number.NEGATIVE_INFINITY);
         if (!wasNeverBegun(error) || next === undefined || call.signal.aborted) throw error;
@@ -113,10 +114,10 @@ export class Upstreams {
     for (let named = this.current(); ; ) {
       others = others.filter((other) => other !== named);
       try {
-        if (others.length === 0) return await this.#callAt(named, (upstream) => run(upstream, passed));
+        if (others.length === 0) return await this.#callAt(named, passed, run);
         const shareMs = (untilMs - this.#clock.monotonicMs()) * shareOfOne;
-        return await this.#callAt(named, (upstream) => {
-          return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...passed, signal }));
+        return await this.#callAt(named, passed, (upstream, asked) => {
+          return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...asked, signal }));
         });
       } catch (error) {
         const isLost = isMeridianError(error, 'DATA_LOSS');
@@ -169,14 +170,15 @@ export class Upstreams {
     });
   }
 
-  async #callAt<T>(named: NamedUpstream, run: (upstream: Upstream) => Promise<T>): Promise<T> {
+  async #callAt<T>(named: NamedUpstream, call: Call, run: (upstream: Upstream, call: Call) => Promise<T>): Promise<T> {
     try {
       const foreign = this.#foreign.get(named.name);
       if (foreign !== undefined) {
         const message = `the upstream ${named.name} is of another cluster: ${foreign}`;
         throw new MeridianError('UNAVAILABLE', message, { reason: 'other-cluster' });
       }
-      const result = await run(named.upstream);
+      const step = ['upstream', { kind: 'client', fields: { 'server.address': named.name } }] as const;
+      const result = await inStep(call, step, (asked) => run(named.upstream, asked));
       this.succeeded(named);
       return result;
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Call } from '../model/call.ts';
+import type { Trace } from '../model/trace.ts';
 
 /**
  * One request with its answer. Its signal is made when it is first looked at, which an answer that is given at once never
@@ -7,16 +8,20 @@ import type { Call } from '../model/call.ts';
 export class Exchange implements Call {
   readonly beganMs: number;
   readonly deadlineMs: number;
+  readonly requestId: string;
+  /** Set where it is traced. */
+  trace: Trace | undefined;
   /** Of whoever answers it, for metrics. */
   surface = 'none';
   #ending: AbortController | undefined;
   /** Why it ended early, where it did. */
   #reason: Error | undefined;
 
-  /** By the monotonic clock, in milliseconds. */
-  constructor(beganMs: number, deadlineMs: number) {
+  /** Times are by the monotonic clock, in milliseconds. */
+  constructor(beganMs: number, deadlineMs: number, requestId: string) {
     this.beganMs = beganMs;
     this.deadlineMs = deadlineMs;
+    this.requestId = requestId;
   }
 
   get signal(): AbortSignal {

@@ -2,10 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
+import { isRequestId, requestIdHeader } from '../model/request-id.ts';
+import type { Trace, Tracer } from '../model/trace.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Connections } from '../runtime/connections.ts';
 import { FairStarts } from '../runtime/fair-starts.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { systemRandom } from '../runtime/random.ts';
+import { RequestIds } from '../runtime/request-ids.ts';
 import { type RenewedTls, secureContextOf, secureServerOf, tlsBounds } from '../runtime/tls.ts';
 import { Exchange } from './exchange.ts';
 import { httpStatus } from './http-status.ts';
@@ -37,6 +41,8 @@ export interface HttpListenerOptions {
   readonly connectionsPerAddressMax?: number;
   /** Among whom the beginning of exchanges is shared out. Default: each connection by itself. */
   readonly shareOf?: (socket: Socket) => object | string;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** Default: connections are in the clear. */
   readonly tls?: RenewedTls | undefined;
 }
@@ -78,12 +84,15 @@ export class HttpListener {
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #turns: Turns;
+  readonly #logger: Logger;
+  readonly #requestIds = new RequestIds(systemRandom);
   readonly #starts = new FairStarts();
   /** Each exchange under way, and what ends it early. */
   readonly #underWay = new Map<ServerResponse, Exchange>();
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
+    this.#logger = options.logger.of('http');
     this.#server = serverOf(
       {
         headersTimeout: bounds.headersTimeoutMs,
@@ -190,13 +199,16 @@ export class HttpListener {
   #exchange(request: IncomingMessage, response: ServerResponse, admitted: Admitted): number | undefined {
     const { clock, exchangeMs } = this.#options;
     const beganMs = clock.monotonicMs();
-    const exchange = new Exchange(beganMs, beganMs + exchangeMs);
+    const brought = request.headers[requestIdHeader];
+    const requestId = isRequestId(brought) ? brought : this.#requestIds.next();
+    const exchange = new Exchange(beganMs, beganMs + exchangeMs, requestId);
+    response.setHeader(requestIdHeader, requestId);
     if (!this.#server.listening) response.shouldKeepAlive = false;
     try {
       const handled = this.#handle(exchange, request, response, admitted);
       if (handled === undefined && isOut(response)) {
         const endedMs = clock.monotonicMs();
-        this.#options.observer.answered(exchange.surface, response.statusCode, endedMs - beganMs);
+        this.#tell(exchange, request, response.statusCode, endedMs);
         return endedMs;
       }
       this.#follow(exchange, request, response);
@@ -216,13 +228,23 @@ export class HttpListener {
   ): Promise<void> | undefined {
     if (found === undefined) throw unknownPath(request);
     exchange.surface = found.name;
+    if (found.always !== true) exchange.trace = this.#enter(exchange, request);
     if (!isServed && found.always !== true) throw tooManyConnections(response);
     return found.surface.handle(request, response, exchange);
   }
 
+  #enter({ surface, requestId }: Exchange, { method = '', headers }: IncomingMessage): Trace | undefined {
+    const { traceparent, tracestate } = headers;
+    return this.#options.tracer?.enter(
+      `${method} ${surface}`,
+      { traceparent, tracestate, isPassedOn: false },
+      { 'http.request.method': method, 'meridian.surface': surface, 'meridian.request_id': requestId },
+    );
+  }
+
   /** Until its answer is out, or its client is gone. */
   #follow(exchange: Exchange, request: IncomingMessage, response: ServerResponse): void {
-    const { clock, observer, exchangeMs } = this.#options;
+    const { clock, exchangeMs } = this.#options;
     this.#underWay.set(response, exchange);
     // Whoever does not take his answer holds memory and a connection.
     const late = clock.timer(exchangeMs + bounds.lingerMs, () => response.destroy());
@@ -236,14 +258,26 @@ export class HttpListener {
       this.#underWay.delete(response);
       const statusCode = isTaken ? response.statusCode : 0;
       if (statusCode === 0) exchange.end(clientGone);
-      observer.answered(exchange.surface, statusCode, clock.monotonicMs() - exchange.beganMs);
+      this.#tell(exchange, request, statusCode, clock.monotonicMs());
     });
+  }
+
+  #tell(exchange: Exchange, { method }: IncomingMessage, status: number, endedMs: number): void {
+    const { surface, requestId, beganMs, trace } = exchange;
+    const elapsedMs = endedMs - beganMs;
+    this.#options.observer.answered(surface, status, elapsedMs);
+    trace?.tell({ 'http.response.status_code': status });
+    trace?.end(status === 0 ? clientGone : undefined);
+    if (!this.#logger.writes('debug')) return;
+    const fields = { method, surface, status, elapsedMs: Math.round(elapsedMs), requestId };
+    this.#logger.log('debug', 'a request was answered', fields);
   }
 
   #refuse(response: ServerResponse, thrown: unknown): void {
     const error = toMeridianError(thrown);
     if (error.code === 'INTERNAL') {
-      this.#options.logger.log('error', 'an HTTP exchange failed', { error: error.stack ?? error.message });
+      const requestId = String(response.getHeader(requestIdHeader));
+      this.#logger.log('error', 'an HTTP exchange failed', { requestId, error: error.stack ?? error.message });
     }
     if (response.headersSent || response.destroyed) {
       response.destroy();

@@ -147,11 +147,11 @@ export class EdgeMetrics implements EdgeObserver {
     this.#differences.inc({ scope, repaired: String(repaired) });
     const sides = { held: described(held), found: described(found), responder };
     const seen = { scope, ...key, ...sides, repaired };
-    this.#logger.log('error', 'what is held differs from what the upstream holds', seen);
+    this.#logger.of('audit').log('error', 'what is held differs from what the upstream holds', seen);
   }
 
   storeErased({ message }: Error): void {
-    this.#logger.log('error', 'a damaged store is erased and will be filled again', { error: message });
+    this.#logger.of('store').log('error', 'a damaged store is erased and will be filled again', { error: message });
   }
 }
 

@@ -7,7 +7,9 @@ import { countBuckets, latencyBuckets } from './buckets.ts';
 
 /** The feed's two sides, and the commits of a store that serves or takes one. */
 export class ReplicationMetrics implements ReplicationObserver {
-  readonly #logger: Logger;
+  readonly #feedLogger: Logger;
+  readonly #storeLogger: Logger;
+  readonly #mergeLogger: Logger;
   readonly #sent: Counter;
   readonly #sentRecords: Counter;
   readonly #shaped: Counter;
@@ -39,7 +41,9 @@ export class ReplicationMetrics implements ReplicationObserver {
       new Gauge({ name: `meridian_${name}`, help, labelNames, registers });
     const histogram = (name: string, help: string, buckets: number[], ...labelNames: string[]) =>
       new Histogram({ name: `meridian_${name}`, help, buckets, labelNames, registers });
-    this.#logger = logger;
+    this.#feedLogger = logger.of('feed');
+    this.#storeLogger = logger.of('store');
+    this.#mergeLogger = logger.of('merge');
     this.#sent = counter('feed_events_sent_total', 'Feed events that left for followers.', 'kind');
     this.#sentRecords = counter('feed_records_sent_total', 'Records in feed events that left for followers.', 'kind');
     this.#shaped = counter(
@@ -125,19 +129,19 @@ export class ReplicationMetrics implements ReplicationObserver {
   }
 
   followCaughtUp(scope: string, upstream: string): void {
-    this.#logger.log('info', 'a feed has caught up', { scope, upstream });
+    this.#feedLogger.log('info', 'a feed has caught up', { scope, upstream });
   }
 
   followEnded(scope: string, upstream: string, error: unknown): void {
     const code = error === undefined ? 'OK' : isMeridianError(error) ? error.code : 'INTERNAL';
     this.#followsEnded.inc({ scope, code });
     const text = error instanceof Error ? error.message : error === undefined ? undefined : String(error);
-    this.#logger.log('warn', 'a feed ended', { scope, upstream, code, error: text });
+    this.#feedLogger.log('warn', 'a feed ended', { scope, upstream, code, error: text });
   }
 
   conflictLost(winner: string, loser: string): void {
     this.#conflicts.inc();
-    this.#logger.log('debug', 'a record lost against a later stamp', { winner, loser });
+    this.#mergeLogger.log('debug', 'a record lost against a later stamp', { winner, loser });
   }
 
   committed(records: number, elapsedMs: number, synced: boolean): void {
@@ -147,7 +151,9 @@ export class ReplicationMetrics implements ReplicationObserver {
 
   commitFailed(error: unknown): void {
     this.#commitFailures.inc();
-    this.#logger.log('error', 'a commit failed', { error: error instanceof Error ? error.message : String(error) });
+    this.#storeLogger.log('error', 'a commit failed', {
+      error: error instanceof Error ? error.message : String(error),
+    });
   }
 
   expired(records: number): void {
@@ -161,7 +167,7 @@ export class ReplicationMetrics implements ReplicationObserver {
   purgeWaits(records: number): void {
     this.#purgeWaits.set(records);
     if (records > 0 && this.#waited === 0) {
-      this.#logger.log('warn', 'deletions wait to be forgotten until every member has heard of them', { records });
+      this.#storeLogger.log('warn', 'deletions wait to be forgotten until every member has heard of them', { records });
     }
     this.#waited = records;
   }

@@ -1,3 +1,5 @@
+import type { Trace } from './trace.ts';
+
 /** What accompanies every call: when it must be over, and how it is given up. */
 export interface Call {
   /** By the monotonic clock of this process, in milliseconds. No wait outlasts it. */
@@ -12,4 +14,8 @@ export interface Call {
   readonly credential?: string;
   /** Its caller is known to this node alone, by his certificate: no other node is asked in his name. */
   readonly isProvenHere?: true;
+  /** By which logs tell what became of it at each node that it reached. */
+  readonly requestId?: string | undefined;
+  /** The step that it is in, where it is traced. */
+  readonly trace?: Trace | undefined;
 }

@@ -52,9 +52,11 @@ export function asksForTokens({ certificateRights, ...config }: Omit<AccessConfi
  */
 export async function openAccess(
   config: AccessConfig & AuditConfig,
-  { clock, logger }: Outside,
+  outside: Outside,
   closing: Closing,
 ): Promise<Access> {
+  const { clock } = outside;
+  const logger = outside.logger.of('access');
   const secret = async (what: string, path: string | undefined, text: string | undefined) => {
     if (path === undefined) return text === undefined ? () => undefined : always(checkedSecret(what, text));
     if (text !== undefined) throw twice(what);

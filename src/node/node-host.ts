@@ -68,7 +68,7 @@ const neverAborted = new AbortController().signal;
 /** Serves an Upstream, whatever it is, over gRPC and HTTP. */
 export async function hostNode(upstream: Upstream & TokenSource, options: NodeHostOptions): Promise<RunningNode> {
   const { outside, metrics, closing, expiryClock, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
-  const { clock, logger } = outside;
+  const { clock, logger, tracer } = outside;
   const entrance = options.access.entranceOf(upstream);
   const { server: tls } = options.nodeTls;
   const connections = connectionsOf(options);
@@ -84,10 +84,10 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const routes = new NodeRoutes(report, clock);
   const listener = new HttpListener({
     surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms }),
-    ...{ clock, logger, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },
+    ...{ clock, logger, tracer, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },
     ...{ tls, shareOf: (socket) => entrance.shareOf(socket, socket.remoteAddress ?? '') },
   });
-  const serving = { upstream, entrance, tls, clock, logger, requestTimeoutMs, observer: metrics.rpc, rooms };
+  const serving = { upstream, entrance, tls, clock, logger, tracer, requestTimeoutMs, observer: metrics.rpc, rooms };
   const server = new RpcServer({ ...serving, ...connections });
   // Closed in the opposite order: while gRPC drains, HTTP still tells that the node is not ready.
   const httpAddress = await listener.start(http.host, http.port);

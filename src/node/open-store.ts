@@ -36,7 +36,8 @@ export interface OpenStore {
  */
 export async function openVerified(directory: string, options: VerifiedOptions): Promise<OpenStore> {
   const { outside, name, acceptLoss, diskReserveBytes, scrubRateBytes } = options;
-  const { clock, logger } = outside;
+  const { clock } = outside;
+  const logger = outside.logger.of('store');
   const memory = storeMemory(options.cacheMemoryBytes ?? defaultCacheMemoryBytes);
   const store = await openLevelStore(directory, { acceptLoss, reserveBytes: diskReserveBytes, ...memory });
   const { damagedRecords, absenceUncertain, acceptedLoss } = store.condition();
@@ -87,7 +88,7 @@ export async function openRefillableStore(directory: string, options: NodeStoreO
   } catch (error) {
     if (!isMeridianError(error, 'DATA_LOSS') || error.details.reason === 'store-format-unknown') throw error;
     const aside = `${directory}-damaged`;
-    const { logger } = options.outside;
+    const logger = options.outside.logger.of('store');
     logger.log('error', 'a damaged store is put aside and will be filled again', { aside, error: error.message });
     await rm(aside, { recursive: true, force: true });
     await rename(directory, aside);

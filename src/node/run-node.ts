@@ -1,13 +1,11 @@
 import { MeridianError } from '../model/errors.ts';
 import { quietGrpc } from '../rpc/quiet.ts';
-import type { Logger, LogLevel } from '../runtime/logger.ts';
-import { type Outside, processOutside } from './outside.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { type Outside, processOutside, type TellingOptions } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 
 export interface NodeProcess {
-  /** Stands in each line of the log. */
-  readonly name: string;
-  readonly logLevel: LogLevel;
+  readonly telling: TellingOptions;
   /** Of the environment, to be warned about. */
   readonly unknownVariables: readonly string[];
   readonly stopped: AbortSignal;
@@ -20,13 +18,26 @@ export interface NodeProcess {
  */
 export async function runNode(
   start: (outside: Outside) => Promise<RunningNode>,
-  { name, logLevel, unknownVariables, stopped }: NodeProcess,
+  { telling, unknownVariables, stopped }: NodeProcess,
 ): Promise<void> {
   quietGrpc(process.env);
-  const outside = processOutside(logLevel, name);
+  const outside = await processOutside(telling);
   const { logger } = outside;
   for (const variable of unknownVariables) logger.log('warn', 'no option knows this variable', { variable });
   endAtDefects(logger);
+  try {
+    await runUntilStopped(start, outside, stopped);
+  } finally {
+    await outside.tracer?.close();
+  }
+}
+
+async function runUntilStopped(
+  start: (outside: Outside) => Promise<RunningNode>,
+  outside: Outside,
+  stopped: AbortSignal,
+): Promise<void> {
+  const { logger } = outside;
   while (!stopped.aborted) {
     const node = await start(outside);
     logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress, redis: node.redisAddress });

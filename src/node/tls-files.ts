@@ -32,7 +32,7 @@ export interface NodeTls {
  */
 export async function openTls(config: TlsConfig, outside: Outside, closing: Closing): Promise<NodeTls> {
   checkTogether(config);
-  const { logger } = outside;
+  const logger = outside.logger.of('access');
   const changed = () => rebuild();
   const open = async (what: string, path: string | undefined) => {
     if (path === undefined) return undefined;

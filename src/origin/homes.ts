@@ -3,6 +3,7 @@ import { MeridianError } from '../model/errors.ts';
 import { type NamespaceInfo, registryNamespace } from '../model/namespace.ts';
 import type { MemberId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
+import { inStep } from '../model/trace.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { Peers } from './peers.ts';
@@ -82,7 +83,8 @@ export class Homes {
     if (home === self || !holds('homes: decided at one')) return here();
     if (call.forwarded) throw moved(what);
     const upstream = home === undefined ? undefined : peers.reach(home);
-    if (upstream !== undefined) return there(upstream, { ...call, forwarded: true });
+    const passed: Call = { ...call, forwarded: true };
+    if (upstream !== undefined) return inStep(passed, ['home', { kind: 'client' }], (asked) => there(upstream, asked));
     const name = home === undefined ? 'an origin' : ledger.registry.members.nameOf(home);
     throw new MeridianError('UNAVAILABLE', `${what} is decided at ${name}, which is not reached from here`, {
       reason: 'home-away',

@@ -21,6 +21,7 @@ import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import { holds } from '../model/rules.ts';
 import { emptySession } from '../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, TokenInfo } from '../model/token.ts';
+import { inStep } from '../model/trace.ts';
 import type { Peer } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
@@ -283,7 +284,7 @@ export class Origin implements Peer {
   async #write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
     const { membership, homes, reads, writer } = this.#parts;
     membership.check();
-    if (!hasCondition(request)) return this.#durably(await writer.write(request), request, call);
+    if (!hasCondition(request)) return this.#durably(await writer.write(request, call.trace), request, call);
     const session = holds('R14 a condition waits for its session')
       ? await reads.covering(request.session, call)
       : request.session;
@@ -291,7 +292,7 @@ export class Origin implements Peer {
     return homes.atHomeOf(
       this.#ledger.registry.require(request.namespace),
       call,
-      async () => this.#durably(await writer.write(asked), request, call),
+      async () => this.#durably(await writer.write(asked, call.trace), request, call),
       (home, passed) => home.write(asked, passed),
     );
   }
@@ -300,12 +301,17 @@ export class Origin implements Peer {
   async #durably(
     written: Omit<WriteAnswer, 'durability'>,
     { durability: asked, durabilityTimeoutMs: timeoutMs }: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'>,
-    { deadlineMs, signal }: Call,
+    call: Call,
   ): Promise<WriteAnswer> {
     const level = asked ?? this.#options.durability;
     const last = written.written.at(-1)?.position ?? nowhere;
-    const durability = await this.#parts.durability.reach(last, level, { timeoutMs, deadlineMs, signal });
-    return { ...written, durability };
+    if (level === 'local') return { ...written, durability: level };
+    const { deadlineMs, signal } = call;
+    return inStep(call, ['durability', { fields: { 'meridian.durability.asked': level } }], async (_call, step) => {
+      const durability = await this.#parts.durability.reach(last, level, { timeoutMs, deadlineMs, signal });
+      step?.tell({ 'meridian.durability.reached': durability });
+      return { ...written, durability };
+    });
   }
 
   /** Of a caller in this process that set no deadline. */

@@ -5,6 +5,7 @@ import { type NamespaceId, type NamespaceInfo, namespaceKey, registryNamespace }
 import { type Head, headOf, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Stamp } from '../model/stamp.ts';
+import { inStep, type Trace } from '../model/trace.ts';
 import type { CommitView, Decision, Ledger } from '../replication/ledger.ts';
 import { damagedRecord } from '../replication/mending.ts';
 import { unknownNamespace } from '../replication/registry.ts';
@@ -38,12 +39,12 @@ export class Writer {
   }
 
   /** @throws INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION (a condition, a session too far ahead) */
-  async write(request: WriteRequest): Promise<Omit<WriteAnswer, 'durability'>> {
+  async write(request: WriteRequest, trace?: Trace): Promise<Omit<WriteAnswer, 'durability'>> {
     const { ledger, clock, checkAtHome } = this.#options;
     checkMutations(request.mutations, clock.wallMs());
     const namespace = ledger.registry.require(request.namespace).id;
     const drafts = request.mutations.map((mutation) => ({ namespace, mutation }));
-    const written = await this.commit(drafts, request.session.stamp, (view) => {
+    const check = (view: CommitView): void => {
       // It may be deleted by a proposal of the same commit.
       const isGone = view.head({ namespace: registryNamespace, key: namespaceKey(namespace) })?.kind === 'tombstone';
       if (isGone) throw unknownNamespace(request.namespace);
@@ -55,6 +56,9 @@ export class Writer {
         });
       }
       if (hasCondition(request)) checkAtHome(ledger.registry.require(namespace));
+    };
+    const written = await inStep({ trace }, ['commit'], (step) => {
+      return this.commit(drafts, request.session.stamp, check, step.trace);
     });
     const { covered } = ledger.state;
     const last = written.at(-1);
@@ -68,10 +72,12 @@ export class Writer {
     drafts: readonly Draft[],
     sessionStamp: Stamp,
     check: (view: CommitView) => void,
+    trace?: Trace,
   ): Promise<readonly Written[]> {
     return this.#options.ledger.submit({
       keys: drafts.map(({ namespace, mutation }) => ({ namespace, key: mutation.key })),
       sync: true,
+      trace,
       bytes: drafts.reduce((sum, { mutation }) => sum + bytesOf(mutation), 0),
       decide: (view) => {
         check(view);

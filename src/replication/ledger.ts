@@ -4,9 +4,11 @@ import { mapKey, type RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
+import type { Trace } from '../model/trace.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Damaged, Snapshot, Store } from '../store/store.ts';
+import { inBatch } from './commit-trace.ts';
 import { HotRecords } from './hot-records.ts';
 import { decodeLedgerState, encodeLedgerState, type LedgerState, ledgerStateName } from './ledger-state.ts';
 import type { ReplicationObserver } from './observer.ts';
@@ -35,6 +37,8 @@ export interface Proposal<T> {
   readonly sync: boolean;
   /** Bytes, about: a group of proposals is bounded. */
   readonly bytes: number;
+  /** The step that waits for it, where its call is traced. */
+  readonly trace?: Trace | undefined;
   /** Synchronous. What it throws refuses this proposal alone, which then changes nothing. */
   decide(view: CommitView): Decision<T>;
 }
@@ -248,7 +252,8 @@ export class Ledger {
       const meta = new Map(group.meta).set(ledgerStateName, encodeLedgerState(group.state));
       const sync = holds('R1 synced first') && group.accepted.some(({ waiting }) => waiting.proposal.sync);
       const damaged = changes === puts.length + removals.length ? {} : { discards, lost };
-      await store.commit({ puts, removals, ...damaged, meta, sync });
+      const traces = taken.map(({ proposal }) => proposal.trace);
+      await inBatch(traces, { records: changes, sync }, () => store.commit({ puts, removals, ...damaged, meta, sync }));
       observer.committed(changes, clock.monotonicMs() - startedMs, sync);
       this.#publish(group);
     }

@@ -128,6 +128,7 @@ export class RespListener {
     const { observer, staleWhileRevalidateMs = 0, random, version } = options;
     return {
       ...options,
+      logger: options.logger.of('redis'),
       asksAgain: staleWhileRevalidateMs > 0,
       cursors: new ScanCursors(random),
       trackings: new Semaphore(bounds.trackingsMax),

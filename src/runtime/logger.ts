@@ -1,29 +1,20 @@
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+import type { LogLevel, LogModule } from '../model/log-levels.ts';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** A sink for events: a short sentence that stays the same, and fields that vary. */
+/** A sink for events: a short sentence that stays the same, and fields that vary. Never a value, a token or a secret. */
 export interface Logger {
   log(level: LogLevel, message: string, fields?: LogFields): void;
+  /** Whether a line of that level would be written. Where fields cost something it is asked before they are made. */
+  writes(level: LogLevel): boolean;
+  /** The same sink for the lines of one part of the node: they name it, and its level may be another. */
+  of(module: LogModule): Logger;
 }
 
-export const silentLogger: Logger = { log: () => {} };
-
-const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
-
-export interface JsonLoggerOptions {
-  readonly least: LogLevel;
-  readonly nowMs: () => number;
-  /** Fields of each line. */
-  readonly always?: LogFields;
+/** Hands every line of every part to one function. */
+export function loggerTo(log: Logger['log']): Logger {
+  const logger: Logger = { log, writes: () => true, of: () => logger };
+  return logger;
 }
 
-/** One JSON object a line, for the standard error of a server. */
-export function jsonLogger(write: (line: string) => void, { least, nowMs, always = {} }: JsonLoggerOptions): Logger {
-  return {
-    log: (level, message, fields) => {
-      if (ranks[level] < ranks[least]) return;
-      write(`${JSON.stringify({ time: new Date(nowMs()).toISOString(), level, message, ...always, ...fields })}\n`);
-    },
-  };
-}
+export const silentLogger: Logger = { ...loggerTo(() => {}), writes: () => false, of: () => silentLogger };

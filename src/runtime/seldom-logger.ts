@@ -23,6 +23,8 @@ interface Said {
 export function seldomLogger(logger: Logger, nowMs: () => number): Logger {
   const warnings = new Map<string, Said>();
   return {
+    writes: (level) => logger.writes(level),
+    of: (module) => seldomLogger(logger.of(module), nowMs),
     log: (level, message, fields) => {
       if (level !== 'warn') return logger.log(level, message, fields);
       const now = nowMs();

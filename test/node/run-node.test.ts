@@ -1,7 +1,13 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { describeFailure, exitCodes } from '../../src/cli/exit-code.ts';
+import type { TellingOptions } from '../../src/node/outside.ts';
 import { runNode } from '../../src/node/run-node.ts';
 import type { RunningNode } from '../../src/node/running-node.ts';
+
+const telling: TellingOptions = {
+  ...{ name: 'fra', role: 'edge', region: 'here', logFormat: 'json', traceSampling: 1 },
+  ...{ logLevel: { least: 'error', modules: {} }, otlpEndpoint: undefined },
+};
 
 /** A node that only starts and stops. */
 function fakeNode(
@@ -29,7 +35,11 @@ function run(start: () => Promise<RunningNode>, stopped: AbortSignal): Promise<v
       }
     }
   });
-  return runNode(start, { name: 'fra', logLevel: 'error', unknownVariables: [], stopped });
+  return runNode(start, {
+    telling,
+    unknownVariables: [],
+    stopped,
+  });
 }
 
 it('a node that begins anew is stopped and started again in the same process', async () => {

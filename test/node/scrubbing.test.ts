@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Closing } from '../../src/node/closing.ts';
 import { type NodeStoreOptions, openRefillableStore } from '../../src/node/open-store.ts';
 import { scrubForEver } from '../../src/node/scrubbing.ts';
-import { type LogFields, type Logger, silentLogger } from '../../src/runtime/logger.ts';
+import { type LogFields, loggerTo, silentLogger } from '../../src/runtime/logger.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { openLevelStore } from '../../src/store/level-store.ts';
 import { live, noise } from '../contract/sample-records.ts';
@@ -28,7 +28,7 @@ beforeEach(async () => {
     outside: {
       clock: systemClock,
       random: new SeededRandom(1),
-      logger: { log: (_level, message) => told.push(message) },
+      logger: loggerTo((_level, message) => told.push(message)),
     },
     closing: new Closing(silentLogger),
     name: 'store',
@@ -92,7 +92,7 @@ describe('a store that is verified while it is open', () => {
     const clock = new FakeClock();
     const stopping = new AbortController();
     const found = new Promise<LogFields | undefined>((resolve) => {
-      const logger: Logger = { log: (_level, _message, fields) => resolve(fields) };
+      const logger = loggerTo((_level, _message, fields) => resolve(fields));
       void scrubForEver(store, { clock, logger, bytesPerSecond: 1_000_000 }, stopping.signal);
     });
     expect(await found).toMatchObject({ damagedRecords: store.condition().damagedRecords });

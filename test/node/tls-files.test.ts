@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Closing } from '../../src/node/closing.ts';
 import { openTls, type TlsConfig } from '../../src/node/tls-files.ts';
-import type { Logger } from '../../src/runtime/logger.ts';
+import { loggerTo } from '../../src/runtime/logger.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import type { ServerTls } from '../../src/runtime/tls.ts';
@@ -19,7 +19,7 @@ describe('the certificates of a node', () => {
   let lines: string[];
   let closing: Closing;
   const path = (name: string) => join(folder, name);
-  const logger: Logger = { log: (_level, message) => void lines.push(message) };
+  const logger = loggerTo((_level, message) => void lines.push(message));
   const outside = { clock: systemClock, random: systemRandom, logger };
   const save = (name: string, bytes: Buffer) => writeFileSync(path(name), bytes);
   const until = async (isSo: () => boolean) => {

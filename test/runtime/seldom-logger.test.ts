@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import type { LogFields } from '../../src/runtime/logger.ts';
+import { type LogFields, loggerTo } from '../../src/runtime/logger.ts';
 import { seldomLogger } from '../../src/runtime/seldom-logger.ts';
 
 function logging() {
   let nowMs = 0;
   const lines: string[] = [];
   const logger = seldomLogger(
-    { log: (level, message, fields) => void lines.push([level, message, JSON.stringify(fields)].join(' ')) },
+    loggerTo((level, message, fields) => void lines.push([level, message, JSON.stringify(fields)].join(' '))),
     () => nowMs,
   );
   return {

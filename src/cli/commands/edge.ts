@@ -18,7 +18,7 @@ export const edgeCommand: Command<Words> = {
   run: async (words, { terminal }) => {
     const config = await readConfig('edge', words, terminal.environment);
     const { startEdge } = await import('../../node/start-edge.ts');
-    await runAsNode((outside) => startEdge(config, outside), config, terminal);
+    await runAsNode((outside) => startEdge(config, outside), { ...config, role: 'edge' }, terminal);
     return exitCodes.done;
   },
 };

@@ -14,7 +14,7 @@ export const originCommand: Command<Words> = {
   run: async (words, { terminal }) => {
     const config = await readConfig('origin', words, terminal.environment);
     const { startOrigin } = await import('../../node/start-origin.ts');
-    await runAsNode((outside) => startOrigin(config, outside), config, terminal);
+    await runAsNode((outside) => startOrigin(config, outside), { ...config, role: 'origin' }, terminal);
     return exitCodes.done;
   },
 };

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { loggerTo } from '../../runtime/logger.ts';
 import { fromFlag } from '../backup-flags.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -40,7 +41,7 @@ export const restoreCommand: Command<RestoreWords> = {
     const atMs = at === undefined ? undefined : timeOf(at);
     const { openBackupTarget, restoreBackup } = await import('../../node/backups.ts');
     const count = await countRecords(terminal, 'restore');
-    const logger = { log: (_level: string, message: string) => terminal.note(message) };
+    const logger = loggerTo((_level, message) => terminal.note(message));
     const restored = await restoreBackup({
       ...{ target: openBackupTarget(from, terminal.environment), data, atMs, received: count.received },
       outside: { clock, random, logger },

@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/clock.ts';
  * is told in our own words, whoever noticed it: one who is called sees a caller who went away, or a transport's timer.
  */
 export async function withinDeadline<T>(
-  { deadlineMs, signal }: Call,
+  { deadlineMs, signal, requestId, trace }: Call,
   clock: Clock,
   run: (call: Call) => Promise<T>,
 ): Promise<T> {
@@ -22,7 +22,7 @@ export async function withinDeadline<T>(
     within.abort(tooLate());
   });
   try {
-    return await run({ deadlineMs, signal: within.signal });
+    return await run({ deadlineMs, signal: within.signal, requestId, trace });
   } catch (thrown) {
     const cut = late && isMeridianError(thrown, 'CANCELLED');
     throw cut || isMeridianError(thrown, 'DEADLINE_EXCEEDED') ? tooLate() : thrown;

@@ -1,4 +1,5 @@
 import { toMeridianError } from '../../model/errors.ts';
+import type { Tracer } from '../../model/trace.ts';
 import { quietGrpc } from '../../rpc/quiet.ts';
 import { systemClock } from '../../runtime/system-clock.ts';
 import { processOutside } from '../outside.ts';
@@ -16,6 +17,7 @@ import { encodeFailure } from './wire-failure.ts';
 
 let ends = false;
 let running: RunningPart | undefined;
+let tracer: Tracer | undefined;
 
 const dialogue = new Dialogue({
   clock: systemClock,
@@ -43,7 +45,8 @@ function take(message: ToProcess): void {
 async function begin(start: PartStart): Promise<void> {
   const { config, part } = start;
   quietGrpc(process.env);
-  const outside = processOutside(config.logLevel, `${config.name}${part.role === 'keeper' ? '/keeper' : ''}`);
+  const outside = await processOutside({ ...config, role: 'edge' }, part.role === 'keeper' ? '/keeper' : '');
+  tracer = outside.tracer;
   endAtDefects(outside.logger);
   try {
     running = await startPart(start, outside, (question, withinMs) => dialogue.ask(question, withinMs));
@@ -55,7 +58,9 @@ async function begin(start: PartStart): Promise<void> {
   }
   if (ends) return end();
   const { grpcAddress, httpAddress, redisAddress } = running;
-  outside.logger.log('debug', 'a process of this edge serves', { process: nameOf(part), pid: process.pid });
+  outside.logger
+    .of('workers')
+    .log('debug', 'a process of this edge serves', { process: nameOf(part), pid: process.pid });
   send({
     kind: 'serving',
     ...(grpcAddress === undefined ? {} : { grpcAddress }),
@@ -68,5 +73,6 @@ async function end(): Promise<void> {
   ends = true;
   dialogue.end();
   await running?.stop();
+  await tracer?.close();
   if (process.connected) process.disconnect?.();
 }

@@ -39,7 +39,13 @@ async function startKeeper({ part, config, socket }: PartStart, outside: Outside
     const { requestTimeoutMs, drainTimeoutMs } = config;
     const server = new RpcServer({
       ...{ upstream: edge, entrance: new PassedOn(edge, outside.clock), observer: metrics.rpc },
-      ...{ clock: outside.clock, logger: outside.logger, requestTimeoutMs, rooms: roomsOf(config) },
+      ...{
+        clock: outside.clock,
+        logger: outside.logger,
+        tracer: outside.tracer,
+        requestTimeoutMs,
+        rooms: roomsOf(config),
+      },
     });
     await rm(socket, { force: true }); // Of a keeper that was killed.
     await server.startLocal(socket);

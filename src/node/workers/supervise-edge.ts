@@ -34,7 +34,10 @@ export async function superviseEdge(config: EdgeConfig, outside: Outside, spawn:
     // Of this user alone: whoever reaches the socket is not asked who he is.
     const folder = await mkdtemp(join(tmpdir(), 'meridian-'));
     closing.add('folder of the socket', () => rm(folder, { recursive: true, force: true }));
-    const processes = new EdgeProcesses({ config, ports, socket: join(folder, 'keeper'), spawn, ...outside });
+    const processes = new EdgeProcesses({
+      ...{ config, ports, socket: join(folder, 'keeper'), spawn, ...outside },
+      logger: outside.logger.of('workers'),
+    });
     closing.add('processes', () => processes.stop());
     await processes.start();
     return {

@@ -8,6 +8,8 @@ import {
 } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
+import { requestIdHeader } from '../../model/request-id.ts';
+import { type TraceContext, traceparentHeader, tracestateHeader } from '../../model/trace.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { forwardedHeader, hopsHeader, type services } from '../proto.ts';
 import { fromServiceError } from '../status.ts';
@@ -40,12 +42,21 @@ export class Connection {
    * What travels beside the message: whoever is asked for by name brings his own token, all else goes by this side's.
    * @throws PERMISSION_DENIED for whom this side knows by a certificate: it would act in its own name in place of his
    */
-  metadata({ forwarded, hops, credential, isProvenHere }: Partial<Omit<Call, 'signal' | 'deadlineMs'>> = {}): Metadata {
+  metadata({
+    forwarded,
+    hops,
+    credential,
+    isProvenHere,
+    requestId,
+    trace,
+  }: Partial<Omit<Call, 'signal' | 'deadlineMs'>> = {}): Metadata {
     if (isProvenHere) throw provenHere();
     const metadata = new Metadata();
     const token = credential ?? this.#credential();
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
     if (forwarded) metadata.set(forwardedHeader, '1');
+    if (trace !== undefined) setTrace(metadata, trace.context);
+    if (requestId !== undefined) metadata.set(requestIdHeader, requestId);
     if (hops !== undefined) metadata.set(hopsHeader, String(hops));
     return metadata;
   }
@@ -125,6 +136,11 @@ export class Connection {
   close(): void {
     this.#clients.close();
   }
+}
+
+function setTrace(metadata: Metadata, { traceparent, tracestate }: TraceContext): void {
+  metadata.set(traceparentHeader, traceparent);
+  if (tracestate !== undefined) metadata.set(tracestateHeader, tracestate);
 }
 
 function cancelled(signal: AbortSignal): MeridianError {

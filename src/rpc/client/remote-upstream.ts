@@ -134,9 +134,9 @@ export class RemoteUpstream implements Peer {
     }
   }
 
-  /** Undefined where it is a call of its own: also where it was passed on, which the stream's metadata do not say. */
-  #pipelineFor({ hops, forwarded, credential, isProvenHere }: Call): Pipeline | undefined {
-    const isOwn = hops === undefined && !forwarded && credential === undefined && !isProvenHere;
+  /** Undefined where it is a call of its own: also where it was passed on or is traced, which the stream's metadata do not say. */
+  #pipelineFor({ hops, forwarded, credential, isProvenHere, trace }: Call): Pipeline | undefined {
+    const isOwn = hops === undefined && !forwarded && (credential ?? trace) === undefined && !isProvenHere;
     return isOwn && this.#clock.monotonicMs() >= this.#aloneUntilMs ? this.#pipeline : undefined;
   }
 

@@ -1,11 +1,16 @@
+import type { Metadata } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import type { Caller } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
+import { type BroughtTrace, type Tracer, traceparentHeader, tracestateHeader } from '../../model/trace.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
 import { understoodCertificate } from '../../runtime/peer-certificate.ts';
+import type { RequestIds } from '../../runtime/request-ids.ts';
 import type { RpcObserver } from '../observer.ts';
 import { forwardedHeader, hopsHeader } from '../proto.ts';
+import type { CallRecord } from './call-record.ts';
 import type { CallsUnderWay } from './calls-under-way.ts';
 
 export interface Timing {
@@ -13,6 +18,10 @@ export interface Timing {
   /** Milliseconds for a call whose caller set no deadline. */
   readonly requestTimeoutMs: number;
   readonly observer: RpcObserver;
+  readonly logger: Logger;
+  readonly requestIds: RequestIds;
+  /** Unset = nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** Those that end by themselves. */
   readonly calls: CallsUnderWay;
   /** Aborted when the node begins to stop: from then on streams of calls begin none. */
@@ -32,6 +41,7 @@ export interface Served {
   getDeadline(): Date | number;
   /** Of a connection whose certificate the node's CA of clients vouches for. */
   getAuthContext?(): { readonly sslPeerCertificate?: Parameters<typeof understoodCertificate>[0] };
+  sendMetadata?(headers: Metadata): void;
   /** The caller is gone already. */
   readonly cancelled?: boolean;
   on(event: 'cancelled', run: () => void): unknown;
@@ -42,13 +52,17 @@ const travelShare = 0.1;
 const travelMsMax = 250;
 
 /** What gRPC says of a call, as the model's Call: the deadline by the monotonic clock, and cancellation. */
-export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing, 'clock' | 'requestTimeoutMs'>): Call {
+export function callOf(
+  served: Served,
+  { clock, requestTimeoutMs }: Pick<Timing, 'clock' | 'requestTimeoutMs'>,
+  record?: CallRecord,
+): Call {
   const deadline = served.getDeadline();
   const wallMs = typeof deadline === 'number' ? deadline : deadline.getTime();
   const givenMs = Number.isFinite(wallMs) ? wallMs - clock.wallMs() : requestTimeoutMs;
   const leftMs = givenMs - Math.min(givenMs * travelShare, travelMsMax);
-  const forwarded = (served.metadata?.get(forwardedHeader).length ?? 0) > 0;
-  const hops = Number(served.metadata?.get(hopsHeader)[0] ?? 0);
+  const forwarded = isForwarded(served);
+  const hops = hopsOf(served);
   let signal: AbortSignal | undefined;
   return {
     deadlineMs: clock.monotonicMs() + leftMs,
@@ -60,9 +74,28 @@ export function callOf(served: Served, { clock, requestTimeoutMs }: Pick<Timing,
       signal ??= signalOf(served);
       return signal;
     },
+    get requestId() {
+      return record?.requestId;
+    },
+    trace: record?.trace,
     ...(forwarded ? { forwarded } : {}),
     ...(Number.isInteger(hops) && hops > 0 ? { hops } : {}),
   };
+}
+
+/** What a call brings of the trace of its caller. */
+export function broughtTrace(served: Served): BroughtTrace {
+  const [traceparent] = served.metadata?.get(traceparentHeader) ?? [];
+  const [tracestate] = served.metadata?.get(tracestateHeader) ?? [];
+  return { traceparent, tracestate, isPassedOn: isForwarded(served) || hopsOf(served) > 0 };
+}
+
+function hopsOf({ metadata }: Served): number {
+  return Number(metadata?.get(hopsHeader)[0] ?? 0);
+}
+
+function isForwarded({ metadata }: Served): boolean {
+  return (metadata?.get(forwardedHeader).length ?? 0) > 0;
 }
 
 /** What a call says of its caller. One that brings two tokens brings none that is valid. */

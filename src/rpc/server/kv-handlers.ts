@@ -34,7 +34,7 @@ import {
 } from '../codec/write-codec.ts';
 import { messageBytesMax, pieceBytesMax } from '../proto.ts';
 import { packGets } from './batch-get.ts';
-import { callOf, type Timing } from './call-of.ts';
+import type { Timing } from './call-of.ts';
 import { HeldAnswers, valueBytesOf } from './held-answers.ts';
 import { movingMessages, notIdle } from './idle.ts';
 import { checkFits, checkNamespace, envelopeBytes, isSmallHit } from './kv-checks.ts';
@@ -132,11 +132,10 @@ export function kvHandlers(kv: KvHandlersOptions, timing: Timing): UntypedServic
       return encodeListAnswer(await held.one(name, () => upstream.list(decodeList(wire), call), listBytesOf));
     }),
     Read: (served: ServerWritableStream<WireGetRequest, ReadMessage>) =>
-      stream(timing, served, async () => {
+      stream(timing, served, async (call) => {
         const upstream = timing.enter(served);
         const wire = readable(served.request);
         checkNamespace(wire.namespace);
-        const call = callOf(served, timing);
         const request = decodeGet(wire);
         const held = new HeldAnswers(room, served, call);
         // Asked for are values that Get does not answer, so that it is large unless the node knows better.

@@ -21,6 +21,7 @@ import { malformed } from '../codec/record-codec.ts';
 import { toStatus } from '../status.ts';
 import { AnswerSender } from './answer-sender.ts';
 import { callOf, type Timing } from './call-of.ts';
+import type { CallRecord, OperationKind } from './call-record.ts';
 import { tooManyAnswers, valueBytesOf } from './held-answers.ts';
 import { notIdle } from './idle.ts';
 import { checkFits, checkNamespace, isSmallHit } from './kv-checks.ts';
@@ -48,8 +49,16 @@ type Served = ServerDuplexStream<Buffer, Buffer>;
 export function pipelineHandlers(options: PipelineOptions): UntypedServiceImplementation {
   return {
     Pipeline: (served: Served) =>
-      endlessStream(options, served, async (signal) => new PipelineStream(options, served, signal).serve()),
+      endlessStream(options, served, async (signal, record) => {
+        return new PipelineStream(options, { served, signal, record }).serve();
+      }),
   };
+}
+
+interface Stream {
+  readonly served: Served;
+  readonly signal: AbortSignal;
+  readonly record: CallRecord;
 }
 
 /** A message whose operations have begun, or are about to. */
@@ -95,6 +104,7 @@ class PipelineStream {
   readonly #signal: AbortSignal;
   readonly #call: Call;
   readonly #caller: string;
+  readonly #record: CallRecord;
   readonly #sender: AnswerSender;
   readonly #running: RunningOperations;
   readonly #terms: TermsReader;
@@ -104,13 +114,14 @@ class PipelineStream {
   /** Ends the stream with an error. */
   #refuse: ((error: MeridianError) => void) | undefined;
 
-  constructor(options: PipelineOptions, served: Served, signal: AbortSignal) {
+  constructor(options: PipelineOptions, { served, signal, record }: Stream) {
     const upstream = options.enter(served);
     this.#options = options;
     this.#upstream = upstream;
     this.#served = served;
     this.#signal = signal;
     this.#call = callOf(served, options);
+    this.#record = record;
     this.#caller = served.getPeer();
     this.#terms = new TermsReader(options.deserialize);
     const write = (message: Buffer, taken: () => void) => served.write(message, taken);
@@ -245,14 +256,14 @@ class PipelineStream {
       const { namespace, session } = terms;
       const write = { namespace, session, mutations: [mutation], ...terms.write };
       held?.begin();
-      this.#run(id, terms, (call) => this.#write(id, write, call).finally(() => held?.end()));
+      this.#run(['write', id], terms, (call) => this.#write(id, write, call).finally(() => held?.end()));
       return;
     }
     const request = requestOf(terms, key);
     const { room } = this.#options;
     const hit = this.#upstream.peek(request);
     if (hit !== undefined && isSmallHit(hit, room)) this.#sender.get({ id, answer: hit, terms });
-    else this.#run(id, terms, (call) => this.#get(id, terms, request, call));
+    else this.#run(['get', id], terms, (call) => this.#get(id, terms, request, call));
   }
 
   async #get(id: number, terms: ReadTerms, request: GetRequest, call: Call): Promise<Outcome> {
@@ -277,22 +288,27 @@ class PipelineStream {
   }
 
   /** Runs what must wait, and answers it once, whatever comes first. */
-  #run(id: number, { timeoutMs }: ReadTerms, run: (call: Call) => Promise<Outcome>): void {
+  #run(
+    [what, id]: readonly [OperationKind, number],
+    { timeoutMs }: ReadTerms,
+    run: (call: Call) => Promise<Outcome>,
+  ): void {
     const { clock, requestTimeoutMs, calls } = this.#options;
-    const operation = new RunningOperation(
-      this.#call,
-      clock.monotonicMs() + Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs),
-    );
+    const deadlineMs = clock.monotonicMs() + Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs);
+    const operation = new RunningOperation(this.#call, deadlineMs, this.#record.operation(id, what));
+    const { trace } = operation.call;
     this.#running.begin(id, operation);
     this.#ended ??= calls.begin();
     run(operation.call).then(
       ({ send, drop }) => {
         if (this.#running.end(id, operation)) send();
         else drop();
+        trace?.end();
         this.#answered();
       },
       (error: unknown) => {
         if (this.#running.end(id, operation)) this.#fail(id, error);
+        trace?.end(error);
         this.#answered();
       },
     );

@@ -10,7 +10,11 @@ export class RunningOperation {
   #controller: AbortController | undefined;
   #givenUp: MeridianError | undefined;
 
-  constructor({ hops, forwarded }: Pick<Call, 'hops' | 'forwarded'>, deadlineMs: number) {
+  constructor(
+    { hops, forwarded }: Pick<Call, 'hops' | 'forwarded'>,
+    deadlineMs: number,
+    named: Pick<Call, 'requestId' | 'trace'>,
+  ) {
     const signal = () => this.#signal();
     this.call = {
       deadlineMs,
@@ -19,6 +23,7 @@ export class RunningOperation {
       },
       ...(hops === undefined ? {} : { hops }),
       ...(forwarded === undefined ? {} : { forwarded }),
+      ...named,
     };
   }
 

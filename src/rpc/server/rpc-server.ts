@@ -6,8 +6,8 @@ import { type Entrance, openEntrance } from '../../model/entrance.ts';
 import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { sleep, type Timer } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/logger.ts';
 import { systemRandom } from '../../runtime/random.ts';
+import { RequestIds } from '../../runtime/request-ids.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import type { RenewedTls } from '../../runtime/tls.ts';
 import type { WireFollowResponse } from '../codec/feed-codec.ts';
@@ -28,7 +28,8 @@ import { strictService } from './strict-requests.ts';
 import { UploadGuard } from './upload-guard.ts';
 import { watchHandlers } from './watch-handler.ts';
 
-export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 'draining' | 'stopping' | 'enter'> {
+export interface RpcServerOptions
+  extends Omit<Timing, 'observer' | 'calls' | 'draining' | 'stopping' | 'enter' | 'requestIds'> {
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
   readonly upstream: Upstream;
@@ -36,7 +37,6 @@ export interface RpcServerOptions extends Omit<Timing, 'observer' | 'calls' | 'd
   readonly entrance?: Entrance;
   /** Default: connections are in the clear. */
   readonly tls?: RenewedTls | undefined;
-  readonly logger: Logger;
   /** Watches at once; one more is refused. Default: 2048. */
   readonly watchersMax?: number;
   /** Memory shared with other listeners. */
@@ -96,6 +96,8 @@ export class RpcServer {
     const timing: Timing = {
       ...options,
       observer: options.observer ?? silentRpcObserver,
+      logger: options.logger.of('rpc'),
+      requestIds: new RequestIds(systemRandom),
       calls: this.#calls,
       draining: this.#draining.signal,
       stopping: this.#stopping.signal,

@@ -1,10 +1,12 @@
 import type { handleUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
-import { isMeridianError, toMeridianError } from '../../model/errors.ts';
+import { isMeridianError } from '../../model/errors.ts';
+import { requestIdHeader } from '../../model/request-id.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { withEither } from '../../runtime/with-either.ts';
 import { toStatus } from '../status.ts';
 import { callOf, type Served, signalOf, type Timing } from './call-of.ts';
+import { CallRecord } from './call-record.ts';
 import { readable } from './strict-requests.ts';
 
 /**
@@ -26,38 +28,61 @@ export function respond<A>(
   callback: sendUnaryData<A>,
   answer: (call: Call, upstream: Upstream) => Promise<A> | A,
 ): void {
-  const ended = counted(timing, served);
+  const record = new CallRecord(timing, served);
+  const ended = counted(timing, record);
   const done = (response: A) => {
     callback(null, response);
     ended();
   };
   const failed = (error: unknown) => {
-    callback(toStatus(error));
+    callback(statusOf(error, record));
     ended(error);
   };
   let answered: Promise<A> | A;
   try {
-    answered = answer(callOf(served, timing), timing.enter(served));
+    answered = answer(callOf(served, timing, record), timing.enter(served));
   } catch (error) {
     failed(error);
     return;
   }
-  if (answered instanceof Promise) answered.then(done, failed);
-  else done(answered);
+  if (answered instanceof Promise) {
+    answered.then((response) => {
+      record.giveId();
+      done(response);
+    }, failed);
+    return;
+  }
+  // What was answered at once has an id where its caller asked for one.
+  if (record.broughtId !== undefined) record.giveId();
+  done(answered);
+}
+
+function statusOf(error: unknown, record: CallRecord) {
+  const failure = toStatus(error);
+  failure.metadata?.set(requestIdHeader, record.requestId);
+  return failure;
 }
 
 type ServedStream = Served & { end(): unknown; emit(event: 'error', error: Error): unknown };
 
 /** Serves a stream that ends by itself. */
-export function stream(timing: Timing, served: ServedStream, run: () => Promise<void>): void {
-  streamUntil(served, run, counted(timing, served));
+export function stream(timing: Timing, served: ServedStream, run: (call: Call) => Promise<void>): void {
+  const record = new CallRecord(timing, served);
+  record.giveId();
+  streamUntil(served, () => run(callOf(served, timing, record)), counted(timing, record));
 }
 
 /** Serves a stream that lasts for as long as its caller and this node do: when the node stops, the caller is told so. */
-export function endlessStream(timing: Timing, served: ServedStream, run: (signal: AbortSignal) => Promise<void>): void {
+export function endlessStream(
+  timing: Timing,
+  served: ServedStream,
+  run: (signal: AbortSignal, record: CallRecord) => Promise<void>,
+): void {
   const { stopping } = timing;
+  const record = new CallRecord(timing, served, true);
+  record.giveId();
   const orStopping = () => {
-    return withEither([signalOf(served), stopping], run).then(
+    return withEither([signalOf(served), stopping], (signal) => run(signal, record)).then(
       () => stopping.throwIfAborted(),
       (error: unknown) => {
         // A stream that has come to its end before says so itself.
@@ -66,7 +91,7 @@ export function endlessStream(timing: Timing, served: ServedStream, run: (signal
       },
     );
   };
-  streamUntil(served, orStopping, measured(timing, served));
+  streamUntil(served, orStopping, (error) => record.ended(error));
 }
 
 function streamUntil(served: ServedStream, run: () => Promise<void>, ended: (error?: unknown) => void): void {
@@ -84,22 +109,11 @@ function streamUntil(served: ServedStream, run: () => Promise<void>, ended: (err
   );
 }
 
-function counted(timing: Timing, served: Served): (error?: unknown) => void {
-  const tell = measured(timing, served);
+function counted(timing: Timing, record: CallRecord): (error?: unknown) => void {
   const ended = timing.calls.begin();
   return (thrown) => {
     ended();
-    tell(thrown);
-  };
-}
-
-function measured({ clock, observer }: Timing, served: Served): (error?: unknown) => void {
-  const startedMs = clock.monotonicMs();
-  // `/meridian.v1.KV/Get` → `KV/Get`
-  const method = served.getPath().replace(/^.*\./, '');
-  return (thrown) => {
-    const error = thrown === undefined ? undefined : toMeridianError(thrown);
-    observer.answered(method, error?.code ?? 'OK', error?.details.reason, clock.monotonicMs() - startedMs);
+    record.ended(thrown);
   };
 }
 

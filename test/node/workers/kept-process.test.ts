@@ -4,6 +4,7 @@ import { MeridianError } from '../../../src/model/errors.ts';
 import { KeptProcess, type SpawnedProcess } from '../../../src/node/workers/kept-process.ts';
 import type { FromProcess, ToProcess } from '../../../src/node/workers/messages.ts';
 import { encodeFailure } from '../../../src/node/workers/wire-failure.ts';
+import { loggerTo } from '../../../src/runtime/logger.ts';
 import { FakeClock } from '../../edge/fake-clock.ts';
 
 class FakeProcess implements SpawnedProcess {
@@ -51,7 +52,7 @@ function keep() {
     clock,
     // The longest pause that the back-off allows.
     random: { fraction: () => 1, hex: () => '' },
-    logger: { log: (_level, _message, fields) => pauses.push(Number(fields?.['pauseMs'])) },
+    logger: loggerTo((_level, _message, fields) => pauses.push(Number(fields?.['pauseMs']))),
     spawn: () => {
       const process = new FakeProcess(spawned.length + 1);
       spawned.push(process);

@@ -1,0 +1,31 @@
+import type { Trace } from '../model/trace.ts';
+
+/**
+ * Runs a commit as a step of the first of its proposals that is traced. Each that is hears how many travelled together; the
+ * step links to the others, as it is theirs too.
+ */
+export function inBatch(
+  proposals: ReadonlyArray<Trace | undefined>,
+  { records, sync }: { readonly records: number; readonly sync: boolean },
+  run: () => Promise<void>,
+): Promise<void> {
+  const traces = proposals.filter((trace) => trace !== undefined);
+  const [first, ...others] = traces;
+  if (first === undefined) return run();
+  for (const trace of traces) trace.tell({ 'meridian.commit.proposals': proposals.length });
+  const step = first.step('batch', {
+    links: others,
+    fields: {
+      'meridian.commit.proposals': proposals.length,
+      'meridian.commit.records': records,
+      'meridian.commit.sync': sync,
+    },
+  });
+  return run().then(
+    () => step.end(),
+    (error: unknown) => {
+      step.end(error);
+      throw error;
+    },
+  );
+}

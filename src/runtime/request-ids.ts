@@ -1,0 +1,16 @@
+import type { Random } from './random.ts';
+
+/** Ids for requests that bring none: unlike those of every other process, and cheap, as most are never looked at. */
+export class RequestIds {
+  readonly #prefix: string;
+  #made = 0;
+
+  constructor(random: Random) {
+    this.#prefix = random.hex(6);
+  }
+
+  next(): string {
+    this.#made++;
+    return `${this.#prefix}-${this.#made.toString(36)}`;
+  }
+}
