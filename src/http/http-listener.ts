@@ -37,6 +37,8 @@ export interface HttpListenerOptions {
   readonly connectionsPerAddressMax?: number;
   /** Among whom the beginning of exchanges is shared out. Default: each connection by itself. */
   readonly shareOf?: (socket: Socket) => object | string;
+  /** True once connections are to go elsewhere: each ends with its present answer. Default: when the listener stops. */
+  readonly isDraining?: () => boolean;
   /** Default: connections are in the clear. */
   readonly tls?: RenewedTls | undefined;
 }
@@ -191,7 +193,7 @@ export class HttpListener {
     const { clock, exchangeMs } = this.#options;
     const beganMs = clock.monotonicMs();
     const exchange = new Exchange(beganMs, beganMs + exchangeMs);
-    if (!this.#server.listening) response.shouldKeepAlive = false;
+    if (!this.#server.listening || this.#options.isDraining?.() === true) response.shouldKeepAlive = false;
     try {
       const handled = this.#handle(exchange, request, response, admitted);
       if (handled === undefined && isOut(response)) {
