@@ -47,6 +47,14 @@ export class Gate implements Entrance {
   }
 
   enter(caller: Caller): Upstream {
+    return this.#guarded(caller);
+  }
+
+  async administer<T>(caller: Caller, action: 'node.drain' | 'node.stop', run: () => Promise<T>): Promise<T> {
+    return this.#guarded(caller).administered(action, run);
+  }
+
+  #guarded(caller: Caller): Guarded {
     const { address, connection } = caller;
     const { upstream, source, audit, asksForTokens = true } = this.#options;
     const grant = asksForTokens ? this.#grantOf(caller) : anonymous;

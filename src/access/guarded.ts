@@ -224,6 +224,14 @@ export class Guarded implements Upstream {
     });
   }
 
+  /** Does something to the node itself. @throws PERMISSION_DENIED, what `run` throws */
+  administered<T>(action: string, run: () => Promise<T>): Promise<T> {
+    return this.#audited({ action, about: [] }, async () => {
+      this.#permissions.everything(['admin']);
+      return run();
+    });
+  }
+
   /** What other origins alone ask. */
   protected checkPeer(): void {
     this.#permissions.everything(['replicate', 'admin']);

@@ -8,6 +8,7 @@ import { installCaCommands } from './commands/ca.ts';
 import { checkCommand } from './commands/check.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { demoCommand } from './commands/demo.ts';
+import { drainCommand } from './commands/drain.ts';
 import { edgeCommand } from './commands/edge.ts';
 import { exportCommand } from './commands/export.ts';
 import { getCommand } from './commands/get.ts';
@@ -116,6 +117,7 @@ function installAll(parser: Argv, choose: Choose): void {
   install(parser, restoreCommand, choose);
   install(parser, statusCommand, choose);
   installMemberCommands(parser, choose);
+  install(parser, drainCommand, choose);
   installTokenCommands(parser, choose);
   installCaCommands(parser, choose);
   install(parser, checkCommand, choose);

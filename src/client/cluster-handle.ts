@@ -1,6 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type {
   DigestRequest,
+  DrainProgress,
+  DrainRequest,
   Member,
   NodeStatus,
   RemovedMember,
@@ -74,6 +76,14 @@ export class ClusterHandle {
   /** Of the node in use. */
   async status(options: CallOptions = {}): Promise<NodeStatus> {
     return inCall(this.context, options, (call) => this.context.endpoints.read((node) => node.status(call)));
+  }
+
+  /**
+   * Takes the node in use out of traffic until it is started again, or says how far that is; with `stop` its process ends.
+   * Meant for a handle with one endpoint. @throws PERMISSION_DENIED; UNIMPLEMENTED by nodes of an earlier version
+   */
+  async drain(request: DrainRequest, options: CallOptions = {}): Promise<DrainProgress> {
+    return inCall(this.context, options, (call) => this.context.endpoints.current.drain(request, call));
   }
 
   /** Origins and edges that the node in use knows. */

@@ -7,6 +7,7 @@ import type {
   RemoveMemberRequest,
   ScopeDigest,
 } from '../model/cluster.ts';
+import { MeridianError } from '../model/errors.ts';
 import type {
   GetAnswer,
   GetRequest,
@@ -129,6 +130,12 @@ export class LocalNode implements RemoteNode {
 
   digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest> {
     return this.#node.digestRange(request, call);
+  }
+
+  async drain(): Promise<never> {
+    throw new MeridianError('UNIMPLEMENTED', 'an edge inside an application is closed by the application', {
+      reason: 'embedded',
+    });
   }
 
   close(): void {}

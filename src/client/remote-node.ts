@@ -1,5 +1,5 @@
 import type { Call } from '../model/call.ts';
-import type { Cluster } from '../model/cluster.ts';
+import type { Cluster, DrainProgress, DrainRequest } from '../model/cluster.ts';
 import type { GetAnswer, GetRequest, KeyValue } from '../model/key-value.ts';
 import type { Namespaces } from '../model/namespaces.ts';
 import type { Tokens } from '../model/token.ts';
@@ -11,6 +11,8 @@ export interface RemoteNode extends KeyValue, Namespaces, Cluster, Tokens {
   getMany(request: GetManyRequest, call: Call): Promise<readonly GetAnswer[]>;
   /** Runs until the signal is aborted or the stream breaks; it does not resume by itself. */
   watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  /** Takes the node out of traffic, or says how far that is. @throws UNIMPLEMENTED by nodes that cannot be asked that */
+  drain(request: DrainRequest, call: Call): Promise<DrainProgress>;
   close(): void;
 }
 

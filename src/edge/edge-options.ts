@@ -49,6 +49,8 @@ export interface EdgeOptions extends EdgeBounds {
   readonly cache?: readonly string[];
   /** Told of each read that is answered. Default: nobody counts. */
   readonly hotKeys?: HotKeys;
+  /** True once it takes no new traffic. Default: it always does. */
+  readonly isDraining?: () => boolean;
   /** How values travel to the cache. */
   readonly feedValues: ValueMode;
 }

@@ -1,6 +1,7 @@
 import type { Call } from '../model/call.ts';
 import type { NodeIdentity } from '../model/cluster.ts';
-import { type FollowOpen, feedProtocol } from '../model/feed.ts';
+import type { FollowOpen } from '../model/feed.ts';
+import { feedVersions } from '../model/feed-version.ts';
 import { type Filter, filterKey, matches } from '../model/filter.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import type { NamespaceId, NamespaceInfo } from '../model/namespace.ts';
@@ -259,7 +260,7 @@ function following(
     open: () => {
       const cluster = clusterId();
       const belongs = cluster === undefined ? {} : { clusterId: cluster };
-      return { protocol: feedProtocol, node: identity, nonce, ...what, takesLost: true, ...belongs };
+      return { ...feedVersions, node: identity, nonce, ...what, takesLost: true, ...belongs };
     },
   });
   return { loop, route };

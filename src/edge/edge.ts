@@ -20,6 +20,7 @@ import { emptySession } from '../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, TokenInfo } from '../model/token.ts';
 import type { Upstream } from '../model/upstream.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
+import { drainedStatus } from '../replication/drained-status.ts';
 import { type ExpiryClock, sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { lookAgain, Notice } from '../runtime/notice.ts';
@@ -237,9 +238,9 @@ export class Edge implements Upstream {
     return this.#registries.namespace(name);
   }
 
-  status(): Promise<NodeStatus> {
-    const { clock, version } = this.#options;
-    return edgeStatus({
+  async status(): Promise<NodeStatus> {
+    const { clock, version, isDraining } = this.#options;
+    const status = await edgeStatus({
       node: this.identity,
       clusterId: this.#nodeState.clusterId,
       version,
@@ -252,6 +253,7 @@ export class Edge implements Upstream {
       hitRate: this.#reads.hitRate,
       hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
     });
+    return isDraining?.() === true ? drainedStatus(status) : status;
   }
 
   /** As its upstream sees the cluster, and who follows this edge. */

@@ -43,6 +43,8 @@ export interface HttpListenerOptions {
   readonly shareOf?: (socket: Socket) => object | string;
   /** Default: nothing is traced. */
   readonly tracer?: Tracer | undefined;
+  /** True once connections are to go elsewhere: each ends with its present answer. Default: when the listener stops. */
+  readonly isDraining?: () => boolean;
   /** Default: connections are in the clear. */
   readonly tls?: RenewedTls | undefined;
 }
@@ -203,7 +205,7 @@ export class HttpListener {
     const requestId = isRequestId(brought) ? brought : this.#requestIds.next();
     const exchange = new Exchange(beganMs, beganMs + exchangeMs, requestId);
     response.setHeader(requestIdHeader, requestId);
-    if (!this.#server.listening) response.shouldKeepAlive = false;
+    if (!this.#server.listening || this.#options.isDraining?.() === true) response.shouldKeepAlive = false;
     try {
       const handled = this.#handle(exchange, request, response, admitted);
       if (handled === undefined && isOut(response)) {

@@ -92,7 +92,7 @@ export class NodeRoutes implements HttpSurface {
 
   async #ready(asked: Asked): Promise<void> {
     const { response, call } = asked;
-    if (this.#draining) return sendText(response, 503, 'not ready: the node is stopping\n');
+    if (this.#draining) return sendText(response, 503, 'not ready: the node is drained, or stops\n');
     const told = await this.#status(asked).catch((error: unknown) => {
       if (isRefusal(error)) return undefined;
       throw error;

@@ -33,6 +33,17 @@ export interface Reports {
   report(request: ReportRequest, call: Call): Promise<Report>;
 }
 
+export interface DrainRequest {
+  /** Ends the process as well. */
+  readonly stop: boolean;
+}
+
+/** How far a node is that takes no new traffic. */
+export interface DrainProgress {
+  /** Calls over gRPC under way, beside the one that asks. */
+  readonly calls: number;
+}
+
 export interface DigestRequest {
   /** Seconds since 1970: records that have expired by then are left out. */
   readonly second: number;

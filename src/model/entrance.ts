@@ -39,9 +39,14 @@ export interface Entrance {
    * of one address together. Where nobody is asked who he is, each connection by itself.
    */
   shareOf(connection: CallerConnection, address: string): object | string;
+  /**
+   * Does something to the node itself, for a caller who may administer everything, and tells the audit of it.
+   * @throws as `enter`; PERMISSION_DENIED; what `run` throws
+   */
+  administer<T>(caller: Caller, action: 'node.drain' | 'node.stop', run: () => Promise<T>): Promise<T>;
 }
 
 /** Of a node that asks nobody who he is. */
 export function openEntrance(upstream: Upstream): Entrance {
-  return { enter: () => upstream, shareOf: (connection) => connection };
+  return { enter: () => upstream, shareOf: (connection) => connection, administer: (_caller, _action, run) => run() };
 }

@@ -1,4 +1,5 @@
 import type { NodeIdentity } from './cluster.ts';
+import type { SpokenVersions } from './feed-version.ts';
 import type { Filter } from './filter.ts';
 import type { RecordKey } from './key.ts';
 import type { LogId, MemberId, Position } from './position.ts';
@@ -23,9 +24,6 @@ export interface Feed {
    */
   follow(open: FollowOpen, messages: AsyncIterable<FollowerMessage>, signal: AbortSignal): AsyncIterable<FeedEvent>;
 }
-
-/** Version of this protocol. */
-export const feedProtocol = 2;
 
 /** How values travel: whole, up to a number of bytes, or not at all (then a change is an invalidation). */
 export type ValueMode =
@@ -74,9 +72,7 @@ export interface ClusterView {
   readonly removals: readonly KnownRemoval[];
 }
 
-export interface FollowOpen {
-  /** The version that the follower speaks: `feedProtocol`. */
-  readonly protocol: number;
+export interface FollowOpen extends SpokenVersions {
   readonly node: NodeIdentity;
   /** Drawn at each start of a process, so that a connection to oneself is noticed. */
   readonly nonce: string;
@@ -119,6 +115,8 @@ export type FeedEvent = Opened | Resync | Changes | CaughtUp | Echo;
 
 export interface Opened {
   readonly kind: 'opened';
+  /** The version of the feed in which the server answers. Unset of an earlier version of Meridian. */
+  readonly protocol?: number;
   readonly node: NodeIdentity;
   readonly nonce: string;
   readonly clusterId: string;

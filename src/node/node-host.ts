@@ -1,13 +1,13 @@
 import type { TokenSource } from '../access/grant.ts';
 import type { Address, MappedDatabase } from '../config/option.ts';
 import { HttpListener, type HttpListenerOptions } from '../http/http-listener.ts';
-import { NodeRoutes } from '../http/node-routes.ts';
+import { type NodeReport, NodeRoutes } from '../http/node-routes.ts';
 import { BindingSurface } from '../http/workers/binding-surface.ts';
 import { RestSurface } from '../http/workers/rest-surface.ts';
 import type { Expiries } from '../metrics/expiry-metrics.ts';
 import type { NodeMetrics } from '../metrics/node-metrics.ts';
 import type { Call } from '../model/call.ts';
-import type { NodeStatus } from '../model/cluster.ts';
+import type { DrainProgress, DrainRequest } from '../model/cluster.ts';
 import type { Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
 import { limits } from '../model/limits.ts';
@@ -17,6 +17,7 @@ import { RespListener, type RespListenerOptions } from '../resp/resp-listener.ts
 import { RpcServer } from '../rpc/server/rpc-server.ts';
 import { AnswerRoom } from '../runtime/answer-room.ts';
 import type { Clock, ExpiryClock } from '../runtime/clock.ts';
+import type { Draining } from '../runtime/draining.ts';
 import type { Rooms } from '../runtime/rooms.ts';
 import { UploadRoom } from '../runtime/upload-room.ts';
 import type { Access } from './access.ts';
@@ -54,6 +55,10 @@ export interface NodeHostOptions {
   readonly answerMemoryBytes: number;
   /** Bytes of large requests in memory, of both listeners. */
   readonly uploadMemoryBytes: number;
+  /** Begun where the node takes no new traffic. */
+  readonly draining: Draining;
+  /** Does what an administrator asks. Default: drains this process, and stops it. */
+  readonly drain?: (request: DrainRequest) => Promise<DrainProgress>;
   /** What `/metrics` tells. Default: what `metrics` holds. */
   readonly scrape?: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -74,21 +79,19 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const connections = connectionsOf(options);
   metrics.watchExpiries({ certificates: options.nodeTls.expiries, ...options.expiries });
   const rooms = roomsOf(options);
-  const statusCall = (): Call => ({ deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted });
-  const statusOrNone = (): Promise<NodeStatus | undefined> => upstream.status(statusCall()).catch(() => undefined);
-  const report = {
-    metrics: options.scrape ?? (async () => metrics.scrape(await statusOrNone())),
-    status: (call: Call) => upstream.status(call),
-    entrance,
-  };
-  const routes = new NodeRoutes(report, clock);
+  const statusOrNone = () => upstream.status(statusCall(clock)).catch((): undefined => undefined);
+  const { draining, drain, scrape = async () => metrics.scrape(await statusOrNone()) } = options;
+  const report = { metrics: scrape, status: (call: Call) => upstream.status(call), entrance };
+  const routes = routesOf(report, clock, draining);
   const listener = new HttpListener({
     surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms }),
-    ...{ clock, logger, tracer, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections },
-    ...{ tls, shareOf: (socket) => entrance.shareOf(socket, socket.remoteAddress ?? '') },
+    ...{ clock, logger, tracer, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections, tls },
+    isDraining: () => draining.hasBegun,
+    shareOf: (socket) => entrance.shareOf(socket, socket.remoteAddress ?? ''),
   });
   const serving = { upstream, entrance, tls, clock, logger, tracer, requestTimeoutMs, observer: metrics.rpc, rooms };
-  const server = new RpcServer({ ...serving, ...connections });
+  const drained = drainOrStop(draining, () => server.callsUnderWay);
+  const server: RpcServer = new RpcServer({ ...serving, ...connections, draining, drain: drain ?? drained });
   // Closed in the opposite order: while gRPC drains, HTTP still tells that the node is not ready.
   const httpAddress = await listener.start(http.host, http.port);
   closing.add('HTTP listener', () => listener.stop(drainTimeoutMs));
@@ -100,10 +103,32 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
     httpAddress,
     ...(redisAddress === undefined ? {} : { redisAddress }),
     ready: async () => (await statusOrNone())?.ready === true,
-    stop: () => {
+    stopAsked: draining.stopAsked,
+    drain: () => drained({ stop: false }),
+    stop: async () => {
       routes.drain();
-      return closing.close();
+      await closing.close();
     },
+  };
+}
+
+function statusCall(clock: Clock): Call {
+  return { deadlineMs: clock.monotonicMs() + statusMs, signal: neverAborted };
+}
+
+function routesOf(report: NodeReport, clock: Clock, draining: Draining): NodeRoutes {
+  const routes = new NodeRoutes(report, clock);
+  if (draining.hasBegun) routes.drain();
+  else draining.signal.addEventListener('abort', () => routes.drain(), { once: true });
+  return routes;
+}
+
+/** Drains this process, and ends it where that is asked for. */
+function drainOrStop(draining: Draining, calls: () => number): NonNullable<NodeHostOptions['drain']> {
+  return async ({ stop }) => {
+    draining.begin();
+    if (stop) draining.askStop();
+    return { calls: calls() };
   };
 }
 

@@ -7,6 +7,7 @@ import type { NamedUpstream } from '../edge/upstreams.ts';
 import { NodeMetrics } from '../metrics/node-metrics.ts';
 import { HotKeys } from '../replication/hot-keys.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
+import { Draining } from '../runtime/draining.ts';
 import { type Access, openAccess } from './access.ts';
 import { advertisedAddress } from './advertised-address.ts';
 import { claimFolder } from './claim-folder.ts';
@@ -22,6 +23,8 @@ export interface OpenedEdge {
   readonly metrics: NodeMetrics;
   readonly access: Access;
   readonly nodeTls: NodeTls;
+  /** Begun where the edge is to take no new traffic. */
+  readonly draining: Draining;
 }
 
 export interface OpenEdgeOptions {
@@ -47,6 +50,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
   closing.add('metrics', async () => metrics.stop());
   await claimFolder(config.data, 'edge');
   const stores = await openEdgeStores(config.data, { ...config, outside, closing });
+  const draining = new Draining();
   const edge = await Edge.open({
     ...edgeDefaults,
     ...boundsOf(config),
@@ -56,6 +60,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
     observer: metrics.replication,
     edgeObserver: metrics.forEdge(),
     hotKeys: new HotKeys(outside),
+    isDraining: () => draining.hasBegun,
     upstreams: [...nearer(metrics), ...upstreamsOf(options, { access, nodeTls, metrics })],
     ...stores,
     replicate: config.replicate.map(patternOf),
@@ -63,12 +68,12 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
     feedValues: config.feedValues,
   });
   closing.add('edge', () => edge.close());
-  return { edge, metrics, access, nodeTls };
+  return { edge, metrics, access, nodeTls, draining };
 }
 
 function upstreamsOf(
   { config, outside: { clock }, closing }: OpenEdgeOptions,
-  { access: { credential }, nodeTls: { client: tls }, metrics }: Omit<OpenedEdge, 'edge'>,
+  { access: { credential }, nodeTls: { client: tls }, metrics }: Omit<OpenedEdge, 'edge' | 'draining'>,
 ): readonly NamedUpstream[] {
   return config.upstreams.map((address) => {
     const name = formatAddress(address);

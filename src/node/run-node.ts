@@ -42,12 +42,13 @@ async function runUntilStopped(
     const node = await start(outside);
     logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress, redis: node.redisAddress });
     // A signal alone keeps no process alive: the listeners do.
-    const { mustReopen, replaced } = node;
-    await aborted(AbortSignal.any([stopped, mustReopen, replaced].filter((signal) => signal !== undefined)));
+    const { mustReopen, replaced, stopAsked } = node;
+    await aborted(AbortSignal.any([stopped, mustReopen, replaced, stopAsked].filter((signal) => signal !== undefined)));
     logger.log('info', 'stopping');
     await node.stop();
     logger.log('info', 'stopped');
     if (replaced?.aborted) throw replacedElsewhere(String(replaced.reason));
+    if (stopAsked.aborted) return;
   }
 }
 

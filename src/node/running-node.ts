@@ -1,3 +1,5 @@
+import type { DrainProgress } from '../model/cluster.ts';
+
 /** A node that serves. */
 export interface RunningNode {
   /** `host:port` of the gRPC listener, with the port that the machine chose where 0 was asked for. */
@@ -10,6 +12,10 @@ export interface RunningNode {
   readonly mustReopen?: AbortSignal;
   /** Aborted, with a text that says why, where the node is to be stopped for good: a later opening of its member runs. */
   readonly replaced?: AbortSignal;
+  /** Aborted where an administrator asked the process to end. */
+  readonly stopAsked: AbortSignal;
+  /** Takes no new traffic from now on, and says how far that is. Idempotent. */
+  drain(): Promise<DrainProgress>;
   /** Asks the node whether it can answer reads truthfully. */
   ready(): Promise<boolean>;
   /**

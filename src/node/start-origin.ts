@@ -6,6 +6,7 @@ import { type OriginOptions, originDefaults } from '../origin/origin-options.ts'
 import { rebuildStore } from '../origin/rebuild.ts';
 import { HotKeys } from '../replication/hot-keys.ts';
 import { RemoteUpstream } from '../rpc/client/remote-upstream.ts';
+import { Draining } from '../runtime/draining.ts';
 import { openAccess } from './access.ts';
 import { advertisedAddress } from './advertised-address.ts';
 import { claimFolder } from './claim-folder.ts';
@@ -58,6 +59,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       openVerified(path, { ...config, outside, name }),
     );
     closing.add('stores', () => stores.close());
+    const draining = new Draining();
     const mustReopen = new AbortController();
     const replaced = new AbortController();
     const { name, region, location, durability } = config;
@@ -69,6 +71,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
       observer: metrics.replication,
       originObserver: metrics.readsAndWrites,
       hotKeys: new HotKeys(outside),
+      isDraining: () => draining.hasBegun,
       name,
       region,
       ...(location === undefined ? {} : { location }),
@@ -106,7 +109,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     closing.add('origin', () => origin.close());
     const expiryClock = { nowMs: () => clock.wallMs() };
     const expiries = { nextToken: () => origin.nextTokenExpiry() };
-    const parts = { outside, metrics, closing, expiryClock, access, nodeTls, expiries };
+    const parts = { outside, metrics, closing, draining, expiryClock, access, nodeTls, expiries };
     const node = await hostNode(origin, { ...config, ...parts });
     return { ...node, mustReopen: mustReopen.signal, replaced: replaced.signal };
   });

@@ -30,6 +30,8 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'c
   readonly originObserver: OriginObserver;
   /** Told of each read that is answered. Default: nobody counts. */
   readonly hotKeys?: HotKeys;
+  /** True once it takes no new traffic. Default: it always does. */
+  readonly isDraining?: () => boolean;
   /** The operator's label. */
   readonly name: string;
   readonly region: string;

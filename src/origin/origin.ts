@@ -25,6 +25,7 @@ import { inStep } from '../model/trace.ts';
 import type { Peer } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
+import { drainedStatus } from '../replication/drained-status.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { hasCondition } from './has-condition.ts';
@@ -233,8 +234,8 @@ export class Origin implements Peer {
   }
 
   async status(_call?: Call): Promise<NodeStatus> {
-    const { clock, version } = this.#options;
-    return originStatus({
+    const { clock, version, isDraining } = this.#options;
+    const status = originStatus({
       parts: this.#parts,
       version,
       uptimeMs: clock.monotonicMs() - this.#startedMs,
@@ -244,6 +245,7 @@ export class Origin implements Peer {
       stores: [this.#ledger.store],
       hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
     });
+    return isDraining?.() === true ? drainedStatus(status) : status;
   }
 
   /** The registered origins, and the edges that follow any of them. */

@@ -1,6 +1,7 @@
 import type { NodeIdentity } from '../model/cluster.ts';
 import { isMeridianError, type MeridianError } from '../model/errors.ts';
-import { feedProtocol, type Opening } from '../model/feed.ts';
+import type { Opening } from '../model/feed.ts';
+import { feedVersions } from '../model/feed-version.ts';
 import { everything } from '../model/filter.ts';
 import type { MemberId } from '../model/position.ts';
 import type { Peer } from '../model/upstream.ts';
@@ -120,7 +121,7 @@ export class PeerLink {
         const opening = options.opening();
         toldRemovals = logs.removals().size;
         return {
-          protocol: feedProtocol,
+          ...feedVersions,
           node,
           nonce: options.nonce,
           ...(clusterId === undefined ? {} : { clusterId }),

@@ -201,6 +201,12 @@ describe('the audit log', () => {
     await put(shopper, Buffer.from('a value that nobody may log'));
     await admin.remove('audited-2', aCall());
     await admin.revokeToken('shopper', aCall());
+    const drain = (token: string, address: string) => {
+      return gate.administer({ authorization: `Bearer ${token}`, address }, 'node.drain', async () => 'drained');
+    };
+    const created = await admin.createToken({ name: 'clerk', namespace: '*', prefix: 'a', rights: ['admin'] }, aCall());
+    await expect(drain(created.text, '192.0.2.12')).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    expect(await drain(adminToken, '192.0.2.9')).toBe('drained');
     const by = { who: 'admin', tokenId: 'admin', address: '192.0.2.9' };
     expect(told).toEqual([
       { ...by, action: 'namespace.create', about: ['audited'], outcome: 'ok' },
@@ -212,6 +218,12 @@ describe('the audit log', () => {
       },
       { ...by, action: 'namespace.delete', about: ['audited-2'], outcome: 'ok' },
       { ...by, action: 'token.revoke', about: ['shopper'], outcome: 'ok' },
+      { ...by, action: 'token.create', about: ['clerk'], outcome: 'ok' },
+      {
+        ...{ who: 'clerk', tokenId: created.info.id, address: '192.0.2.12' },
+        ...{ action: 'node.drain', about: [], outcome: 'PERMISSION_DENIED' },
+      },
+      { ...by, action: 'node.drain', about: [], outcome: 'ok' },
     ]);
     for (const secret of [text, adminToken, hashOfToken(text)]) expect(JSON.stringify(told)).not.toContain(secret);
   });

@@ -212,6 +212,10 @@ export class FakeNode implements RemoteNode {
     return [self, ...this.otherMembers];
   }
 
+  async drain(): Promise<{ calls: number }> {
+    return { calls: 0 };
+  }
+
   close(): void {
     this.closed = true;
   }

@@ -11,13 +11,15 @@ const telling: TellingOptions = {
 
 /** A node that only starts and stops. */
 function fakeNode(
-  signals: Pick<RunningNode, 'mustReopen' | 'replaced'>,
+  signals: Partial<Pick<RunningNode, 'mustReopen' | 'replaced' | 'stopAsked'>>,
 ): RunningNode & { readonly stopped: () => number } {
   const stop = vi.fn(async () => {});
   return {
     grpcAddress: '',
     httpAddress: '',
     ready: async () => true,
+    stopAsked: new AbortController().signal,
+    drain: async () => ({ calls: 0 }),
     stop,
     stopped: () => stop.mock.calls.length,
     ...signals,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -17,6 +17,8 @@ export interface NodeStart {
   readonly folder?: string;
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The file of the command; that of this checkout where unset. */
+  readonly script?: string;
 }
 
 /** The file of the command `meridian`, as a user runs it. */
@@ -32,10 +34,10 @@ export class ProcessCluster {
   async start(
     role: 'origin' | 'edge',
     name: string,
-    { listen = '127.0.0.1:0', http = '127.0.0.1:0', folder = name, flags = [], env = {} }: NodeStart = {},
+    { listen = '127.0.0.1:0', http = '127.0.0.1:0', folder = name, flags = [], env = {}, ...given }: NodeStart = {},
   ): Promise<ChildNode> {
     const node = await ChildNode.start({
-      script: meridianScript,
+      script: given.script ?? meridianScript,
       role,
       name,
       flags: ['--data', join(this.folder, folder), '--listen', listen, '--http', http, ...flags],
@@ -45,6 +47,11 @@ export class ProcessCluster {
     });
     this.#nodes.push(node);
     return node;
+  }
+
+  /** Whether no node was started there yet. */
+  folderIsNew(folder: string): boolean {
+    return !existsSync(join(this.folder, folder));
   }
 
   connect(node: ChildNode, options: Partial<ConnectOptions> = {}): ClusterHandle {

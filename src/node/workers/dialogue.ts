@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { decodeFailure, encodeFailure, type WireFailure } from './wire-failure.ts';
 
 /** What the processes of one edge ask each other. */
-export type Question = 'status' | 'metrics';
+export type Question = 'status' | 'metrics' | 'drain' | 'stop';
 
 export type DialogueMessage =
   | { readonly kind: 'asks'; readonly id: number; readonly question: Question }

@@ -1,7 +1,8 @@
 import type { EdgeConfig } from '../../config/config.ts';
 import { type MetricsJson, mergeMetrics } from '../../metrics/merged-metrics.ts';
-import type { NodeStatus } from '../../model/cluster.ts';
+import type { DrainProgress, NodeStatus } from '../../model/cluster.ts';
 import { MeridianError } from '../../model/errors.ts';
+import { Draining } from '../../runtime/draining.ts';
 import type { Outside } from '../outside.ts';
 import type { Question } from './dialogue.ts';
 import { KeptProcess } from './kept-process.ts';
@@ -35,6 +36,7 @@ export class EdgeProcesses {
   readonly #workers: readonly KeptProcess[];
   #told: Told | undefined;
   #lastOfKeeper: NodeStatus | undefined;
+  readonly #draining = new Draining();
 
   constructor(options: EdgeProcessesOptions) {
     this.#options = options;
@@ -55,6 +57,19 @@ export class EdgeProcesses {
     const { drainTimeoutMs } = this.#options.config;
     await Promise.all(this.#workers.map((worker) => worker.stop(drainTimeoutMs)));
     await this.#keeper.stop(drainTimeoutMs);
+  }
+
+  /** Aborted where an administrator asked the edge to end. */
+  get stopAsked(): AbortSignal {
+    return this.#draining.stopAsked;
+  }
+
+  /** Every worker takes no new traffic from now on, one that is started again neither. Idempotent. */
+  async drain(): Promise<DrainProgress> {
+    this.#draining.begin();
+    // One that is away has nothing under way.
+    const all = await Promise.all(this.#workers.map((worker) => worker.ask('drain', tellMs).catch(() => undefined)));
+    return { calls: all.reduce<number>((sum, one) => sum + ((one as DrainProgress | undefined)?.calls ?? 0), 0) };
   }
 
   /** Undefined where no process says anything. */
@@ -92,6 +107,12 @@ export class EdgeProcesses {
 
   async #answer(question: Question): Promise<unknown> {
     if (question === 'metrics') return this.#metrics();
+    if (question === 'drain' || question === 'stop') {
+      const progress = await this.drain();
+      // The one that asks is told before it is stopped.
+      if (question === 'stop') this.#options.clock.timer(0, () => this.#draining.askStop());
+      return progress;
+    }
     const status = await this.status();
     if (status !== undefined) return status;
     throw new MeridianError('UNAVAILABLE', 'no process of this edge says how it is', { reason: 'process-silent' });
@@ -99,11 +120,20 @@ export class EdgeProcesses {
 
   #kept(part: Part): KeptProcess {
     const { config, ports, socket, spawn, ...outside } = this.#options;
+    const draining = this.#draining;
     return new KeptProcess({
       ...outside,
       name: nameOf(part),
       spawn: () => spawn(part),
-      start: { kind: 'start', part, socket, config: configOf(part, config, ports) },
+      get start() {
+        return {
+          kind: 'start',
+          part,
+          socket,
+          config: configOf(part, config, ports),
+          isDrained: draining.hasBegun,
+        } as const;
+      },
       answer: (question) => this.#answer(question),
     });
   }

@@ -12,6 +12,8 @@ export interface PartStart {
   readonly config: EdgeConfig;
   /** The socket on which the keeper serves the workers. */
   readonly socket: string;
+  /** The edge takes no new traffic: a worker that is started again takes none either. */
+  readonly isDrained: boolean;
 }
 
 export type ToProcess = DialogueMessage | ({ readonly kind: 'start' } & PartStart) | { readonly kind: 'stop' };

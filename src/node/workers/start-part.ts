@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { PassedOn } from '../../access/passed-on.ts';
-import type { NodeStatus } from '../../model/cluster.ts';
+import type { DrainProgress, NodeStatus } from '../../model/cluster.ts';
 import { RemoteUpstream } from '../../rpc/client/remote-upstream.ts';
 import { RpcServer } from '../../rpc/server/rpc-server.ts';
 import { Closing } from '../closing.ts';
@@ -57,7 +57,7 @@ async function startKeeper({ part, config, socket }: PartStart, outside: Outside
 
 /** A cache of everything before the keeper, and before the edge's own upstreams while that is away. */
 async function startWorker(
-  { part, config, socket }: PartStart,
+  { part, config, socket, isDrained }: PartStart,
   outside: Outside,
   ask: AskParent,
 ): Promise<RunningPart> {
@@ -79,14 +79,16 @@ async function startWorker(
     metrics.label(nameOf(part));
     const own = () => edge.status();
     const statusOfAll = () => ask('status', askMs).then(asStatus, async (error) => unasked(await own(), error));
+    if (isDrained) opened.draining.begin();
     const node = await hostNode(workerNode({ edge, keeper, statusOfAll }), {
       ...{ ...config, ...opened, outside, closing, expiryClock: edge.expiryClock },
+      drain: async ({ stop }) => asProgress(await ask(stop ? 'stop' : 'drain', askMs)),
       scrape: async () => asText(await ask('metrics', askMs)),
     });
     const { grpcAddress, httpAddress, redisAddress } = node;
     return {
       ...{ grpcAddress, httpAddress, ...(redisAddress === undefined ? {} : { redisAddress }) },
-      answer: async (question) => answerOf(question, own, metrics),
+      answer: async (question) => (question === 'drain' ? node.drain() : answerOf(question, own, metrics)),
       stop: () => node.stop(),
     };
   });
@@ -102,6 +104,10 @@ async function answerOf(
 
 function asStatus(answer: unknown): NodeStatus {
   return answer as NodeStatus;
+}
+
+function asProgress(answer: unknown): DrainProgress {
+  return answer as DrainProgress;
 }
 
 function asText(answer: unknown): { readonly contentType: string; readonly text: string } {

@@ -44,6 +44,8 @@ export async function superviseEdge(config: EdgeConfig, outside: Outside, spawn:
       grpcAddress: formatAddress(ports.listen),
       httpAddress: formatAddress(ports.http),
       ...(ports.redis === undefined ? {} : { redisAddress: formatAddress(ports.redis) }),
+      stopAsked: processes.stopAsked,
+      drain: () => processes.drain(),
       ready: async () => (await processes.status())?.ready === true,
       stop: () => closing.close(),
     };

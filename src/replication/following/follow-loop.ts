@@ -1,6 +1,7 @@
 import type { NodeIdentity } from '../../model/cluster.ts';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import type { Echo, Feed, FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
+import { checkChosen } from '../../model/feed-version.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import { BoundedQueue } from '../../runtime/bounded-queue.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
@@ -196,6 +197,7 @@ export class FollowLoop {
     observer.eventReceived(scope, event.kind, event.kind === 'changes' ? event.records.length : 0);
     switch (event.kind) {
       case 'opened':
+        checkChosen(event.protocol);
         this.#server = event.node;
         this.#heardClock(event, clock.monotonicMs() - this.#askedMs);
         await sink.opened(event);

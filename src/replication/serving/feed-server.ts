@@ -1,5 +1,6 @@
 import { MeridianError } from '../../model/errors.ts';
-import { type FeedEvent, type FollowerMessage, type FollowOpen, feedProtocol } from '../../model/feed.ts';
+import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
+import { commonVersion } from '../../model/feed-version.ts';
 import { containsFilter, type Filter } from '../../model/filter.ts';
 import { holds } from '../../model/rules.ts';
 import { Semaphore } from '../../runtime/semaphore.ts';
@@ -100,17 +101,7 @@ export class FeedServer {
         retryAfterMs: 1000,
       });
     }
-    if (open.protocol !== feedProtocol) {
-      throw new MeridianError(
-        'FAILED_PRECONDITION',
-        `this node speaks version ${feedProtocol} of the feed, not ${open.protocol}`,
-        {
-          reason: 'feed-version',
-          limit: feedProtocol,
-          seen: open.protocol,
-        },
-      );
-    }
+    commonVersion(open);
     if (open.clusterId !== undefined && open.clusterId !== clusterId) {
       throw new MeridianError(
         'FAILED_PRECONDITION',

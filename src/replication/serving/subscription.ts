@@ -11,6 +11,7 @@ import type {
   Probe,
   Resync,
 } from '../../model/feed.ts';
+import { commonVersion } from '../../model/feed-version.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
@@ -171,6 +172,7 @@ export class Subscription {
     const opened = opening?.();
     yield {
       kind: 'opened',
+      protocol: commonVersion(this.#open),
       node: identity,
       nonce,
       clusterId: clusterId() ?? '',

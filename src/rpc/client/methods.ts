@@ -25,6 +25,7 @@ export const methods = {
   digestRange: method(services.cluster, 'DigestRange'),
   removeMember: method(services.cluster, 'RemoveMember'),
   report: method(services.cluster, 'Report'),
+  drain: method(services.cluster, 'Drain'),
   follow: method(services.feed, 'Follow'),
   createToken: method(services.tokens, 'Create'),
   tokens: method(services.tokens, 'List'),

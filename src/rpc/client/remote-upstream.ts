@@ -2,6 +2,8 @@ import type { MethodDefinition, ServiceError } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import type {
   DigestRequest,
+  DrainProgress,
+  DrainRequest,
   Member,
   NodeStatus,
   RemovedMember,
@@ -354,6 +356,11 @@ export class RemoteUpstream implements Peer {
 
   async report(request: ReportRequest, call: Call): Promise<Report> {
     return decodeReport(await this.#connection.unary<unknown, WireReport>(methods.report, request, call));
+  }
+
+  /** Takes that node out of traffic, or says how far that is. @throws UNIMPLEMENTED by nodes of an earlier version */
+  async drain(request: DrainRequest, call: Call): Promise<DrainProgress> {
+    return this.#connection.unary<unknown, DrainProgress>(methods.drain, request, call);
   }
 
   close(): void {

@@ -45,7 +45,9 @@ interface WireKey {
 export interface WireFollowResponse {
   readonly event?: string;
   readonly opened?:
-    | (Omit<Opened, 'kind' | 'node' | 'opening'> & {
+    | (Omit<Opened, 'kind' | 'node' | 'opening' | 'protocol'> & {
+        /** 0 = of an earlier version. */
+        readonly protocol?: number;
         readonly node: WireIdentity | null;
         readonly opening?: WireOpening | null;
       })
@@ -133,8 +135,9 @@ export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollow
 
 export function decodeSmallEvent(wire: WireFollowResponse): Exclude<FeedEvent, Changes> {
   if (wire.opened) {
-    const { node, nonce, clusterId, generation, wallMs, rootWallMs, opening } = wire.opened;
-    const said = { node: decodeIdentity(node), nonce, clusterId, generation, wallMs };
+    const { protocol = 0, node, nonce, clusterId, generation, wallMs, rootWallMs, opening } = wire.opened;
+    const chosen = protocol === 0 ? {} : { protocol };
+    const said = { ...chosen, node: decodeIdentity(node), nonce, clusterId, generation, wallMs };
     return { kind: 'opened', ...said, ...optional('rootWallMs', rootWallMs), ...decodeOpening(opening) };
   }
   if (wire.resync) {

@@ -48,6 +48,8 @@ interface WireOpen {
   readonly floor?: WireVector | null;
   readonly view?: WireView | null;
   readonly takesLost?: boolean;
+  /** 0 = `protocol` alone. */
+  readonly protocolOldest?: number;
 }
 
 export interface WireFollowRequest {
@@ -60,7 +62,8 @@ export function encodeOpen(open: FollowOpen): WireFollowRequest {
   const token = start.kind === 'cursor' ? (start.token ?? '') : '';
   const bytesMax = values.kind === 'inline' ? values.bytesMax : 0;
   const takesLost = open.takesLost === true;
-  const head = { protocol, node: encodeIdentity(node), nonce, clusterId, role, filter, token, hops, takesLost };
+  const versions = { protocol, protocolOldest: open.protocolOldest ?? protocol };
+  const head = { ...versions, node: encodeIdentity(node), nonce, clusterId, role, filter, token, hops, takesLost };
   const ofPeer = {
     ...(opening === undefined ? {} : { opening }),
     ...(floor === undefined ? {} : { floor: encodeVector(floor) }),
@@ -102,6 +105,7 @@ export function decodeOpen(wire: WireOpen): FollowOpen {
   checkOpenBounds(wire);
   return {
     protocol: wire.protocol,
+    ...(wire.protocolOldest ? { protocolOldest: wire.protocolOldest } : {}),
     node: decodeIdentity(wire.node),
     nonce: wire.nonce,
     ...(wire.clusterId === '' ? {} : { clusterId: wire.clusterId }),

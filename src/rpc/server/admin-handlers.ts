@@ -1,5 +1,5 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { DigestRequest, RemoveMemberRequest } from '../../model/cluster.ts';
+import type { DigestRequest, DrainProgress, DrainRequest, RemoveMemberRequest } from '../../model/cluster.ts';
 import { MeridianError } from '../../model/errors.ts';
 import type { RotateTokenRequest } from '../../model/token.ts';
 import type { Peer, Upstream } from '../../model/upstream.ts';
@@ -21,7 +21,7 @@ import {
   tokensPage,
   type WireCreateToken,
 } from '../codec/token-codec.ts';
-import type { Timing } from './call-of.ts';
+import type { Served, Timing } from './call-of.ts';
 import { type NamespacesPage, namespacesPage } from './namespaces-page.ts';
 import { unary } from './unary.ts';
 
@@ -54,7 +54,10 @@ export function namespaceHandlers(timing: Timing): UntypedServiceImplementation 
   };
 }
 
-export function clusterHandlers(timing: Timing): UntypedServiceImplementation {
+/** Asks the node to take no new traffic, as the caller may. */
+export type Drain = (served: Served, request: DrainRequest) => Promise<DrainProgress>;
+
+export function clusterHandlers(timing: Timing, drain: Drain): UntypedServiceImplementation {
   return {
     Status: unary(timing, async (_: unknown, call, upstream) => encodeStatus(await upstream.status(call))),
     Members: unary(timing, async (_: unknown, call, upstream) => {
@@ -72,6 +75,7 @@ export function clusterHandlers(timing: Timing): UntypedServiceImplementation {
     Report: unary(timing, async (wire: WireReportRequest, call, upstream) => {
       return encodeReport(await peerOf(upstream).report(decodeReportRequest(wire), call));
     }),
+    Drain: unary(timing, (request: DrainRequest, _call, _upstream, served) => drain(served, request)),
   };
 }
 

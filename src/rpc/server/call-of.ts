@@ -26,6 +26,8 @@ export interface Timing {
   readonly calls: CallsUnderWay;
   /** Aborted when the node begins to stop: from then on streams of calls begin none. */
   readonly draining: AbortSignal;
+  /** Aborted once a node that drains has answered what was under way: followers and watches are to go elsewhere. */
+  readonly handingOn: AbortSignal;
   /** Aborted when streams that do not are to end, with what their callers are told. */
   readonly stopping: AbortSignal;
   /** The node as the caller may use it. @throws as `Entrance.enter` */

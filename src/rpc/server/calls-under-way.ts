@@ -14,6 +14,10 @@ export class CallsUnderWay {
     };
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
   /** Resolves when none is under way, or when the signal is aborted. */
   async ended(signal: AbortSignal): Promise<void> {
     while (this.#count > 0 && !signal.aborted) await this.#allEnded.next(signal);

@@ -6,6 +6,7 @@ import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { eventMessages } from '../codec/feed-messages.ts';
 import { decodeOpen, decodeProbe, type WireFollowRequest } from '../codec/follow-codec.ts';
 import type { Timing } from './call-of.ts';
+import { drained, untilHandedOn } from './drained.ts';
 import { readable } from './strict-requests.ts';
 import { endlessStream, writeTo } from './unary.ts';
 
@@ -43,7 +44,16 @@ export class FeedHandler {
     const upstream = this.#options.enter(served);
     const messages = served[Symbol.asyncIterator]() as AsyncIterator<WireFollowRequest>;
     const open = await this.#open(messages);
-    for await (const event of upstream.follow(open, probes(messages), signal)) {
+    const serve = (until: AbortSignal) => this.#send(served, upstream.follow(open, probes(messages), until), until);
+    // Peers have nobody else to hear this node's own writes from.
+    if (open.role === 'peer') return serve(signal);
+    const { draining, handingOn } = this.#options;
+    if (draining.aborted) throw drained();
+    return untilHandedOn(handingOn, signal, serve);
+  }
+
+  async #send(served: Served, events: AsyncIterable<FeedEvent>, signal: AbortSignal): Promise<void> {
+    for await (const event of events) {
       for (const message of this.#messages(event)) {
         this.#options.observer.feedMessage('sent', message.byteLength);
         await writeTo(served, message, signal);

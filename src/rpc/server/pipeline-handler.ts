@@ -22,6 +22,7 @@ import { toStatus } from '../status.ts';
 import { AnswerSender } from './answer-sender.ts';
 import { callOf, type Timing } from './call-of.ts';
 import type { CallRecord, OperationKind } from './call-record.ts';
+import { drained } from './drained.ts';
 import { tooManyAnswers, valueBytesOf } from './held-answers.ts';
 import { notIdle } from './idle.ts';
 import { checkFits, checkNamespace, isSmallHit } from './kv-checks.ts';
@@ -350,12 +351,6 @@ class PipelineStream {
 
 function requestOf({ namespace, session, read }: ReadTerms, key: string): GetRequest {
   return { namespace, key, session, ...read };
-}
-
-function drained(): MeridianError {
-  return new MeridianError('UNAVAILABLE', 'the node is stopping, and has answered what it had begun', {
-    reason: 'drained',
-  });
 }
 
 function tooManyOperations(seen: number): MeridianError {

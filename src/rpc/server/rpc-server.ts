@@ -2,10 +2,12 @@ import { setMaxListeners } from 'node:events';
 import type { ServerOptions, ServiceDefinition } from '@grpc/grpc-js';
 import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { type Entrance, openEntrance } from '../../model/entrance.ts';
+import type { DrainProgress, DrainRequest } from '../../model/cluster.ts';
+import { type Caller, type Entrance, openEntrance } from '../../model/entrance.ts';
 import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import { sleep, type Timer } from '../../runtime/clock.ts';
+import { Draining } from '../../runtime/draining.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { RequestIds } from '../../runtime/request-ids.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
@@ -14,9 +16,10 @@ import type { WireFollowResponse } from '../codec/feed-codec.ts';
 import { RecordBodies } from '../codec/record-body.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { messageBytesMax, services } from '../proto.ts';
-import { clusterHandlers, namespaceHandlers, tokenHandlers } from './admin-handlers.ts';
+import { clusterHandlers, type Drain, namespaceHandlers, tokenHandlers } from './admin-handlers.ts';
 import { callerOf, type Timing } from './call-of.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
+import { drained, refuseWhileDraining } from './drained.ts';
 import { FeedHandler } from './feed-handler.ts';
 import { onHttp2Server } from './http2-of.ts';
 import { type KvHandlersOptions, kvHandlers } from './kv-handlers.ts';
@@ -29,7 +32,7 @@ import { UploadGuard } from './upload-guard.ts';
 import { watchHandlers } from './watch-handler.ts';
 
 export interface RpcServerOptions
-  extends Omit<Timing, 'observer' | 'calls' | 'draining' | 'stopping' | 'enter' | 'requestIds'> {
+  extends Omit<Timing, 'observer' | 'calls' | 'draining' | 'handingOn' | 'stopping' | 'enter' | 'requestIds'> {
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
   readonly upstream: Upstream;
@@ -37,6 +40,10 @@ export interface RpcServerOptions
   readonly entrance?: Entrance;
   /** Default: connections are in the clear. */
   readonly tls?: RenewedTls | undefined;
+  /** Says when to take no more calls; shared with the node's other listeners. Default: at the stop alone. */
+  readonly draining?: Draining;
+  /** Does what an administrator asks of the node. Default: UNIMPLEMENTED. */
+  readonly drain?: (request: DrainRequest) => Promise<DrainProgress>;
   /** Watches at once; one more is refused. Default: 2048. */
   readonly watchersMax?: number;
   /** Memory shared with other listeners. */
@@ -86,27 +93,21 @@ export class RpcServer {
   readonly #uploads: UploadGuard;
   readonly #health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, 'NOT_SERVING'])));
   readonly #calls = new CallsUnderWay();
-  readonly #draining = new AbortController();
+  readonly #draining: Draining;
+  readonly #handingOn = new AbortController();
   readonly #stopping = new AbortController();
   #timer: Timer | undefined;
   #stopped = false;
 
   constructor(options: RpcServerOptions) {
     const entrance = options.entrance ?? openEntrance(options.upstream);
-    const timing: Timing = {
-      ...options,
-      observer: options.observer ?? silentRpcObserver,
-      logger: options.logger.of('rpc'),
-      requestIds: new RequestIds(systemRandom),
-      calls: this.#calls,
-      draining: this.#draining.signal,
-      stopping: this.#stopping.signal,
-      enter: (served) => entrance.enter({ ...callerOf(served), connection: guard.connectionOf(served.getPeer()) }),
-    };
-    setMaxListeners(0, this.#draining.signal);
+    this.#draining = options.draining ?? new Draining();
     this.#options = options;
     this.#server = new Server(serverOptions);
     this.#uploads = uploadGuard(options);
+    const timing = this.#timing(options, (caller, peer) => {
+      return entrance.enter({ ...caller, connection: guard.connectionOf(peer) });
+    });
     const guard = sessionGuard({ ...options, entrance }, this.#uploads, timing.observer);
     if (!onHttp2Server(this.#server, (http2) => guard.watch(http2))) {
       options.logger.log('warn', 'this version of grpc-js shows no HTTP/2 server: connections are not bounded');
@@ -125,11 +126,35 @@ export class RpcServer {
       }),
     });
     this.#server.addService(strictService(services.namespaces.service), namespaceHandlers(timing));
-    this.#server.addService(strictService(services.cluster.service), clusterHandlers(timing));
+    this.#server.addService(
+      strictService(services.cluster.service),
+      clusterHandlers(timing, drainBy(options, entrance)),
+    );
     this.#server.addService(strictService(services.tokens.service), tokenHandlers(timing));
     this.#server.addService(strictService(definition), this.feed.handlers());
     this.#health.addToServer(this.#server);
     addReflection(this.#server);
+  }
+
+  #timing(options: RpcServerOptions, enter: (caller: Caller, peer: string) => Upstream): Timing {
+    const { signal: draining } = this.#draining;
+    // Every stream listens.
+    setMaxListeners(0, this.#handingOn.signal);
+    draining.addEventListener('abort', () => void this.#handOn(), { once: true });
+    return {
+      ...options,
+      observer: options.observer ?? silentRpcObserver,
+      logger: options.logger.of('rpc'),
+      requestIds: new RequestIds(systemRandom),
+      calls: this.#calls,
+      draining,
+      handingOn: this.#handingOn.signal,
+      stopping: this.#stopping.signal,
+      enter: (served) => {
+        refuseWhileDraining(served, draining);
+        return enter(callerOf(served), served.getPeer());
+      },
+    };
   }
 
   /** Listens; port 0 takes any. Returns `host:port`. @throws UNAVAILABLE where the address is taken */
@@ -166,13 +191,25 @@ export class RpcServer {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#tellHealth('NOT_SERVING');
-    this.#draining.abort();
+    this.#draining.begin();
     const drained = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     await this.#within(drainMs, (late) => this.#calls.ended(late));
     this.#stopping.abort(new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' }));
     await this.#within(Math.min(drainMs, partingMs), () => drained);
     this.#server.forceShutdown();
     this.#uploads.stop();
+  }
+
+  /** Beside the one that asks. */
+  get callsUnderWay(): number {
+    return Math.max(0, this.#calls.count - 1);
+  }
+
+  /** Followers and watches stay until they have what was written last, as at a stop, which tells them by itself. */
+  async #handOn(): Promise<void> {
+    this.#tellHealth('NOT_SERVING');
+    await this.#within(this.#options.requestTimeoutMs, (late) => this.#calls.ended(late));
+    if (!this.#stopped) this.#handingOn.abort(drained());
   }
 
   async #within(ms: number, run: (late: AbortSignal) => Promise<void>): Promise<void> {
@@ -200,6 +237,16 @@ export class RpcServer {
     this.#tellHealth(ready ? 'SERVING' : 'NOT_SERVING');
     this.#timer = clock.timer(healthIntervalMs, () => void this.#watchHealth());
   }
+}
+
+/** What is done for whoever asks to drain the node: an administrator alone is let. */
+function drainBy({ drain }: Pick<RpcServerOptions, 'drain'>, entrance: Entrance): Drain {
+  return (served, request) => {
+    if (drain === undefined) {
+      throw new MeridianError('UNIMPLEMENTED', 'this listener drains nothing', { reason: 'not-drained-here' });
+    }
+    return entrance.administer(callerOf(served), request.stop ? 'node.stop' : 'node.drain', () => drain(request));
+  };
 }
 
 function sessionGuard(

@@ -10,6 +10,7 @@ import { silence } from '../../runtime/silence.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 import { callOf, type Timing } from './call-of.ts';
+import { untilHandedOn } from './drained.ts';
 import { readable } from './strict-requests.ts';
 import { endlessStream, writeTo } from './unary.ts';
 import { decodeWatchCursor, encodeWatchCursor, WatchCursors } from './watch-cursor.ts';
@@ -71,7 +72,8 @@ export function watchHandlers(
       endlessStream(timing, served, async (signal) => {
         if (watching >= most) throw tooManyWatchers(most);
         watching++;
-        await watch(served, signal).finally(() => watching--);
+        const until = untilHandedOn(timing.handingOn, signal, (ending) => watch(served, ending));
+        await until.finally(() => watching--);
       }),
   };
 }

@@ -38,7 +38,13 @@ class FakeProcess implements SpawnedProcess {
   }
 }
 
-const start: ToProcess = { kind: 'start', part: { role: 'keeper' }, socket: '/socket', config: {} as EdgeConfig };
+const start: ToProcess = {
+  kind: 'start',
+  part: { role: 'keeper' },
+  isDrained: false,
+  socket: '/socket',
+  config: {} as EdgeConfig,
+};
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A process that is kept, those that were spawned for it, and the pauses that it made. */

@@ -1,11 +1,5 @@
-import {
-  type Change,
-  type FeedEvent,
-  type FollowOpen,
-  type FollowStart,
-  feedProtocol,
-  type Step,
-} from '../../../src/model/feed.ts';
+import type { Change, FeedEvent, FollowOpen, FollowStart, Step } from '../../../src/model/feed.ts';
+import { feedVersions } from '../../../src/model/feed-version.ts';
 import type { NamespaceId } from '../../../src/model/namespace.ts';
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
@@ -80,7 +74,7 @@ export class Watcher {
       this.#cursor === undefined ? { kind: this.#from } : { kind: 'cursor', cursor: this.#cursor };
     this.#cursors = new WatchCursors(start.kind);
     return {
-      protocol: feedProtocol,
+      ...feedVersions,
       node: { name, role: 'edge', id: 'w'.repeat(16), region: 'r' },
       nonce: name,
       role: 'watch',
