@@ -39,6 +39,8 @@ export class OriginFaults {
   #isReported = false;
   /** What was removed: a disk that is put back may know it again, and hear of it from nobody. */
   readonly #removed = new Set<MemberId>();
+  /** Those whose disk is a copy of another one's, taken for it or not: no image of theirs is their own. */
+  readonly #copies = new Set<OriginProcess>();
   /** True where no disk is put back to an older image. */
   keepsDisks = false;
 
@@ -81,8 +83,9 @@ export class OriginFaults {
   /** Somebody takes an image of each disk now and then. */
   takeImages(): void {
     const { random, cluster } = this.#stage;
-    for (const { name, id, stores, node } of cluster.origins) {
-      if (id === undefined || random.chance(0.6)) continue;
+    for (const origin of cluster.origins) {
+      const { name, id, stores, node } = origin;
+      if (id === undefined || random.chance(0.6) || this.#copies.has(origin)) continue;
       const images = this.#images.get(name) ?? [];
       images.push({ image: stores.image(), id, served: node?.serves === true });
       if (images.length > imagesMax) images.splice(random.between(0, imagesMax - 1), 1);
@@ -200,10 +203,9 @@ export class OriginFaults {
     copy.stores.putBack(image);
     oracles.put(copy.name, image);
     oracles.copied();
-    let isThere = true;
+    this.#copies.add(copy);
     const takeAway = () => {
-      if (!isThere) return;
-      isThere = false;
+      if (!this.#copies.delete(copy)) return;
       oracles.trace.note(() => `operator: takes the copy at ${copy.name} away`);
       this.#empty(copy);
       time.at(20, () => void copy.start());
