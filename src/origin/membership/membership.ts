@@ -244,14 +244,13 @@ export class Membership {
   }
 
   /**
-   * Who has yet to serve its feed to this origin before that may count; empty once a majority has. One that has served nobody
-   * so far has purged nothing: two that are admitted at once would wait for each other. Nor is one waited for at whose
-   * address another was let in since: its disk is lost.
+   * Who has yet to serve its feed to this origin before that may count; empty once a majority has. Nobody waits for one at
+   * whose address another was let in since: its disk is lost.
    */
   #unheard({ admitted }: RegisteredMember, members: Members): MemberId[] {
     const { self, stability } = this.#options;
     const { by, among = [] } = admitted ?? {};
-    const counted = members.serving().filter((member) => member.id !== self.id && !isReplaced(member, members));
+    const counted = members.registered().filter((member) => member.id !== self.id && !isReplaced(member, members));
     const asked = counted.map(({ id }) => id).filter((id) => among.includes(id));
     const unheard = asked.filter((id) => id !== by && stability.told(id) === undefined);
     const needed = holds('R19 a majority has served who is admitted') ? majorityOf(asked.length) : 0;
