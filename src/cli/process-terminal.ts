@@ -15,6 +15,22 @@ async function* untilStopped(input: NodeJS.ReadStream, stopped: AbortSignal): As
   }
 }
 
+function screenSize({ isTTY, rows, columns }: NodeJS.WriteStream, { TERM = '' }: NodeJS.ProcessEnv) {
+  const canPaint = isTTY && TERM !== 'dumb' && rows > 0 && columns > 0;
+  return canPaint ? { rows, columns } : undefined;
+}
+
+function onKey(input: NodeJS.ReadStream, pressed: (key: string) => void): () => void {
+  if (!input.isTTY) return () => {};
+  const take = (bytes: Buffer) => {
+    for (const key of bytes.toString('latin1')) pressed(key);
+  };
+  input.setRawMode(true).on('data', take).resume();
+  return () => {
+    input.off('data', take).setRawMode(false).pause();
+  };
+}
+
 /** The terminal of this process. */
 export function processTerminal(clock: Clock): Terminal {
   // A reader that has seen enough, such as head, closes the pipe: the end of the output, and no error.
@@ -33,6 +49,8 @@ export function processTerminal(clock: Clock): Terminal {
     interactive: process.stderr.isTTY === true,
     inputIsKeyboard: process.stdin.isTTY === true,
     outputIsScreen: process.stdout.isTTY === true,
+    screenSize: () => screenSize(process.stdout, process.env),
+    onKey: (pressed) => onKey(process.stdin, pressed),
     stopped,
   };
 }

@@ -22,6 +22,7 @@ import { putCommand } from './commands/put.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { statusCommand } from './commands/status.ts';
 import { installTokenCommands } from './commands/token.ts';
+import { topCommand } from './commands/top.ts';
 import { watchCommand } from './commands/watch.ts';
 import { markDashedWords } from './dashed-words.ts';
 import { describeFailure, type ExitCode, exitCodes } from './exit-code.ts';
@@ -116,6 +117,7 @@ function installAll(parser: Argv, choose: Choose): void {
   installBackupCommands(parser, choose);
   install(parser, restoreCommand, choose);
   install(parser, statusCommand, choose);
+  install(parser, topCommand, choose);
   installMemberCommands(parser, choose);
   install(parser, drainCommand, choose);
   installTokenCommands(parser, choose);

@@ -12,6 +12,13 @@ export interface Terminal {
   readonly inputIsKeyboard: boolean;
   /** True where a person sees standard output. */
   readonly outputIsScreen: boolean;
+  /** Of the screen that shows standard output; undefined where there is none, or none that can be painted on. */
+  screenSize(): { readonly rows: number; readonly columns: number } | undefined;
+  /**
+   * Tells each key as it is pressed, Ctrl-C too, which then is no signal, until the returned function is called. Does nothing
+   * where there is no keyboard.
+   */
+  onKey(pressed: (key: string) => void): () => void;
   /** Aborted by SIGINT, SIGTERM or SIGHUP. */
   readonly stopped: AbortSignal;
 }

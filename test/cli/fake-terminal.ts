@@ -25,13 +25,15 @@ export interface Person {
   readonly keyboard?: boolean;
   /** Sees standard output. */
   readonly screen?: boolean;
+  /** Of a screen that can be painted on. */
+  readonly size?: { readonly rows: number; readonly columns: number };
+  /** Takes what is to be told of each key. */
+  readonly onKey?: (press: (key: string) => void) => void;
 }
 
 /** The command line over one node in memory; words are parted by spaces. */
-export function commandLine(
-  environment: Record<string, string> = {},
-  { keyboard = false, screen = false }: Person = {},
-): CommandLine {
+export function commandLine(environment: Record<string, string> = {}, person: Person = {}): CommandLine {
+  const { keyboard = false, screen = false } = person;
   const node = new FakeNode();
   const connections: ClientConfig[] = [];
   const stop = new AbortController();
@@ -46,6 +48,11 @@ export function commandLine(
       interactive: false,
       inputIsKeyboard: input === undefined || keyboard,
       outputIsScreen: screen,
+      screenSize: () => person.size,
+      onKey: (pressed) => {
+        person.onKey?.(pressed);
+        return () => {};
+      },
       stopped: stop.signal,
     };
     const exitCode = await runCommandLine(words, {

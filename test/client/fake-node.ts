@@ -42,6 +42,9 @@ export class FakeNode implements RemoteNode {
   /** What the next watches tell, one list each; an error in it breaks the stream there. */
   watchScripts: Array<Array<WatchEvent | MeridianError>> = [];
   closed = false;
+  /** How often it was asked for its status. */
+  statuses = 0;
+  onStatus: (count: number) => void = () => {};
   /** Whom it knows besides itself. */
   otherMembers: readonly Member[] = [];
   #sequence = 0;
@@ -173,6 +176,8 @@ export class FakeNode implements RemoteNode {
   }
 
   async status(call: Call): Promise<NodeStatus> {
+    this.statuses++;
+    this.onStatus(this.statuses);
     this.#enter(emptySession, call);
     return {
       node: { name: 'fake', role: 'origin', id: fakeOrigin, region: 'test', location: [38.9, -77.4] },

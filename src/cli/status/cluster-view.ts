@@ -27,10 +27,23 @@ export interface Looking {
 const statusMs = 3_000;
 
 /** Asks a member where it says that it is reached. */
-export async function viewOf(member: Member, { second, signal, reach }: Looking): Promise<NodeView> {
+export async function viewOf(member: Member, looking: Looking): Promise<NodeView> {
   const address = member.address === undefined ? undefined : parseAddress(member.address);
   if (address === undefined) return { member, error: 'says no address' };
-  const cluster = await reach(address);
+  const cluster = await looking.reach(address);
+  try {
+    return await lookThrough(cluster, member, looking);
+  } finally {
+    cluster.close();
+  }
+}
+
+/** The same over a connection that stays its opener's to close. */
+export async function lookThrough(
+  cluster: ClusterHandle,
+  member: Member,
+  { second, signal }: Pick<Looking, 'second' | 'signal'>,
+): Promise<NodeView> {
   try {
     const status = await cluster.status({ timeoutMs: statusMs, signal });
     // An origin that began anew on the same machine, say, whose old id was not removed yet.
@@ -42,8 +55,6 @@ export async function viewOf(member: Member, { second, signal, reach }: Looking)
     };
   } catch (error) {
     return { member, error: toMeridianError(error).message };
-  } finally {
-    cluster.close();
   }
 }
 
@@ -82,15 +93,19 @@ export function describeDigests(views: readonly NodeView[]): string {
 /** Keys of one node that are shown; a program is told all. */
 const hotKeysShown = 20;
 
-/** The hottest keys of each node; control characters, which would move a terminal's cursor, as JSON has them. */
+/** Control characters, which would move a terminal's cursor, stand as JSON has them. */
+export function shownKey(key: string): string {
+  return /\p{Cc}/u.test(key) ? JSON.stringify(key) : key;
+}
+
+/** The hottest keys of each node. */
 export function describeHotKeys(views: readonly NodeView[]): string {
   const rows = views.flatMap(({ member: { name }, status }) => {
     return (status?.hotKeys ?? []).slice(0, hotKeysShown).map(({ namespace, title, key, reads, error }) => {
-      const shown = /\p{Cc}/u.test(key) ? JSON.stringify(key) : key;
       return [
         name,
         title === '' ? namespace : title,
-        shown,
+        shownKey(key),
         Math.round(reads).toString(),
         Math.round(error).toString(),
       ];
