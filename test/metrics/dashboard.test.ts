@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts';
@@ -23,13 +24,21 @@ const { groups } = parse(readFileSync('deploy/prometheus/rules.yml', 'utf8')) as
 };
 const rules = groups.flatMap((group) => group.rules);
 
-const file = 'deploy/grafana/dashboards/meridian.json';
-const { panels } = JSON.parse(readFileSync(file, 'utf8')) as { readonly panels: readonly Panel[] };
+const folder = 'deploy/grafana/dashboards';
+const dashboards = readdirSync(folder).map((name) => {
+  return JSON.parse(readFileSync(`${folder}/${name}`, 'utf8')) as {
+    readonly uid: string;
+    readonly title: string;
+    readonly panels: readonly Panel[];
+  };
+});
+const panels = dashboards.flatMap((dashboard) => dashboard.panels);
 
 /** The names of all that nodes measure. */
 async function measuredNames(): Promise<ReadonlySet<string | undefined>> {
   const metrics = new NodeMetrics(silentLogger, '.');
   metrics.forEdge();
+  metrics.forResp();
   metrics.watchExpiries({ certificates: () => new Map(), nextToken: () => undefined });
   const { text } = await metrics.scrape(undefined);
   metrics.stop();
@@ -60,21 +69,30 @@ it('each alert has a severity, a page of the runbooks and a test of its own', ()
   expect([...headings].filter((name) => !alerts.some(({ alert }) => alert === name))).toEqual([]);
 });
 
-it('the dashboard asks for nothing that nodes do not measure', async () => {
+it('dashboards ask for nothing that nodes do not measure', async () => {
   const measured = await measuredNames();
   const asked = panels.flatMap(({ title, targets }) =>
     targets.flatMap(({ expr }) =>
       [...expr.matchAll(/\b(meridian|process|nodejs)_\w+/g)].map(([name]) => ({ title, name })),
     ),
   );
-  expect(asked.length).toBeGreaterThan(20);
-  expect(asked.filter(({ name }) => !measured.has(name.replace(/_bucket$/, '')))).toEqual([]);
+  expect(asked.length).toBeGreaterThan(60);
+  expect(asked.filter(({ name }) => !measured.has(name.replace(/_(bucket|count)$/, '')))).toEqual([]);
 });
 
-it('the dashboard shows peers, conflicts, clocks, audits, evictions and the disk, each panel under an id of its own', () => {
-  const titles = panels.map(({ title }) => title);
-  for (const title of ['Peers', 'Conflicts', 'Clock skew', 'Audit', 'Evictions', 'Disk free']) {
-    expect(titles).toContain(title);
+it('there is a dashboard of the cluster, of edges, origins, the feed and what callers ask by', () => {
+  expect(dashboards.map(({ uid }) => uid).sort()).toEqual([
+    ...['meridian', 'meridian-edge', 'meridian-feed', 'meridian-http', 'meridian-origin'],
+  ]);
+  for (const { title, panels: own } of dashboards) {
+    expect(new Set(own.map(({ id }) => id)).size, title).toBe(own.length);
+    expect(new Set(own.map((panel) => panel.title)).size, title).toBe(own.length);
   }
-  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+});
+
+it('dashboards are as their one source lays them out', () => {
+  const { stderr, status } = spawnSync(process.execPath, ['scripts/write-dashboards.mjs', '--check'], {
+    encoding: 'utf8',
+  });
+  expect([status, stderr]).toEqual([0, '']);
 });
