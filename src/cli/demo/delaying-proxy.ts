@@ -22,11 +22,14 @@ export class DelayingProxy {
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => this.#join(near));
   }
 
-  /** Listens on a free loopback port; tells `host:port`. */
-  async start(): Promise<string> {
+  /** Listens on a loopback port, a free one by default, also again behind a stop; tells `host:port`. */
+  async start(port = 0): Promise<string> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(0, '127.0.0.1', () => resolve());
+      this.#server.listen(port, '127.0.0.1', () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
     });
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }

@@ -45,11 +45,16 @@ export async function startPair(run: BenchRun) {
 }
 
 /** Waits until a look is true. @throws after the time is up */
-export async function until(look: () => Promise<boolean>, what: string, withinMs = 300_000): Promise<void> {
+export async function until(
+  look: () => Promise<boolean>,
+  what: string,
+  withinMs = 300_000,
+  pauseMs = 10,
+): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!(await look().catch(() => false))) {
     if (performance.now() > endMs) throw new Error(`not within ${withinMs / 1000} s: ${what}`);
-    await new Promise((done) => setTimeout(done, 10));
+    await new Promise((done) => setTimeout(done, pauseMs));
   }
 }
 
