@@ -2,6 +2,7 @@ import type { TokenSource } from '../access/grant.ts';
 import type { Address, MappedDatabase } from '../config/option.ts';
 import { HttpListener, type HttpListenerOptions } from '../http/http-listener.ts';
 import { type NodeReport, NodeRoutes } from '../http/node-routes.ts';
+import { PageSurface } from '../http/page/page-surface.ts';
 import { BindingSurface } from '../http/workers/binding-surface.ts';
 import { RestSurface } from '../http/workers/rest-surface.ts';
 import type { Expiries } from '../metrics/expiry-metrics.ts';
@@ -84,7 +85,7 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const report = { metrics: scrape, status: (call: Call) => upstream.status(call), entrance };
   const routes = routesOf(report, clock, draining);
   const listener = new HttpListener({
-    surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms }),
+    surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms, asksForTokens: options.access.asksForTokens }),
     ...{ clock, logger, tracer, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections, tls },
     isDraining: () => draining.hasBegun,
     shareOf: (socket) => entrance.shareOf(socket, socket.remoteAddress ?? ''),
@@ -135,13 +136,20 @@ function drainOrStop(draining: Draining, calls: () => number): NonNullable<NodeH
 function surfacesOf(
   entrance: Entrance,
   routes: NodeRoutes,
-  { clock, expiryClock, rooms }: { readonly clock: Clock; readonly expiryClock: ExpiryClock; readonly rooms: Rooms },
+  shared: {
+    readonly clock: Clock;
+    readonly expiryClock: ExpiryClock;
+    readonly rooms: Rooms;
+    readonly asksForTokens: boolean;
+  },
 ): HttpListenerOptions['surfaces'] {
+  const { clock, expiryClock, rooms } = shared;
   return [
     // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
     { name: 'binding', surface: new BindingSurface(entrance, clock, rooms, expiryClock) },
     { name: 'rest', surface: new RestSurface(entrance, clock, rooms, expiryClock) },
     { name: 'node', surface: routes, always: true },
+    { name: 'page', surface: new PageSurface({ entrance, ...shared }) },
   ];
 }
 

@@ -1,7 +1,8 @@
 import type { NodeIdentity } from '../../model/cluster.ts';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
-import type { Echo, Feed, FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
+import type { Echo, Feed, FeedEvent, FollowerMessage, FollowerReport, FollowOpen } from '../../model/feed.ts';
 import { checkChosen } from '../../model/feed-version.ts';
+import type { Position } from '../../model/position.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import { BoundedQueue } from '../../runtime/bounded-queue.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
@@ -44,6 +45,10 @@ export interface FollowLoopOptions {
   readonly heardClock?: (clock: HeardClock) => void;
   /** True where writers wait for acknowledgements: a step is acknowledged at once, as soon as the last echo is back. */
   readonly acknowledgesAtOnce?: boolean;
+  /** Of this node's reads, told with each probe. Default: untold. */
+  readonly hitRate?: () => number | undefined;
+  /** Told of traced changes before they are applied, so that this node's own followers are traced too. */
+  readonly traces?: { begin(position: Position): void };
 }
 
 export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs'> {
@@ -72,6 +77,8 @@ export class FollowLoop {
   #server: NodeIdentity | undefined;
   #askedMs = 0;
   #awaitsEcho = false;
+  /** The last echo of this stream that was applied, and how long it took. */
+  #echoed: { readonly id: number; readonly roundTripMs: number | undefined } | undefined;
   #hurried: () => void = () => {};
 
   constructor(options: FollowLoopOptions) {
@@ -151,6 +158,7 @@ export class FollowLoop {
     this.#askedMs = heardMs;
     this.#applied = false;
     this.#awaitsEcho = false;
+    this.#echoed = undefined;
     let timer = clock.timer(0, () => {});
     const tick = () => {
       // During a scan an echo waits for its end, so that silence proves nothing; keep-alives of the transport do.
@@ -165,6 +173,7 @@ export class FollowLoop {
         heardMs = clock.monotonicMs();
         if (event.kind === 'opened') tick();
         await this.#take(event, followed);
+        if (event.kind === 'changes' && event.trace !== undefined) this.#probe(probes, event.trace.id);
         this.#acknowledge(event, probes);
         ending.signal.throwIfAborted();
       }
@@ -186,10 +195,22 @@ export class FollowLoop {
     this.#probe(probes);
   }
 
-  #probe(probes: BoundedQueue<FollowerMessage>): void {
+  #probe(probes: BoundedQueue<FollowerMessage>, traced?: number): void {
     const { tracker, sink, clock } = this.#options;
     if (probes.size >= 8) return; // The stream does not move: more probes would prove nothing more.
-    probes.push({ kind: 'probe', id: tracker.probe(), durable: sink.durable(), wallMs: clock.wallMs() });
+    const report = this.#report(traced);
+    probes.push({ kind: 'probe', id: tracker.probe(), durable: sink.durable(), wallMs: clock.wallMs(), ...report });
+  }
+
+  #report(traced: number | undefined): FollowerReport {
+    const hitRate = this.#options.hitRate?.();
+    const { id: echoed, roundTripMs } = this.#echoed ?? {};
+    return {
+      ...(echoed === undefined ? {} : { echoed }),
+      ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...(hitRate === undefined ? {} : { hitRate }),
+      ...(traced === undefined ? {} : { traced }),
+    };
   }
 
   async #take(event: FeedEvent, followed: FollowedUpstream): Promise<void> {
@@ -208,6 +229,7 @@ export class FollowLoop {
         this.#state = 'resyncing';
         return sink.apply(event);
       case 'changes':
+        if (event.trace !== undefined) this.#options.traces?.begin(event.trace.position);
         return sink.apply(event);
       case 'caught-up':
         await sink.apply(event);
@@ -224,6 +246,7 @@ export class FollowLoop {
           sink.checkEcho(event.wallMs, roundTripMs);
         }
         tracker.echoed(event);
+        this.#echoed = { id: event.id, roundTripMs };
         if (roundTripMs !== undefined && event.bound !== undefined) {
           observer.echoed(scope, event.bound.root, roundTripMs);
         }

@@ -5,17 +5,22 @@ import type { FollowerView } from './subscription.ts';
 
 /** A follower as the status of a node tells of it that covers this. */
 export function followerStatus(
-  { node, role, state, behindCommits, durable }: FollowerView,
+  { node, role, state, behindCommits, durable, boundMs, report: { roundTripMs, hitRate } }: FollowerView,
   covered: VersionVector,
   logs: Logs,
 ): FollowerStatus {
-  const { name, id } = node;
+  const { name, id, region, location } = node;
   return {
     name,
     role: node.role,
     id,
     scope: role,
     state,
+    region,
+    ...(location === undefined ? {} : { location }),
+    ...(boundMs === undefined ? {} : { boundMs }),
+    ...(roundTripMs === undefined ? {} : { roundTripMs }),
+    ...(hitRate === undefined ? {} : { hitRate }),
     ...(behindCommits === undefined ? {} : { behindCommits }),
     // Who acknowledges nothing (a cache, a watch, a copy that has never caught up) is not behind by a number.
     ...(durable.size === 0 ? {} : { unacknowledged: gap(covered, durable, logs) }),
