@@ -172,7 +172,7 @@ export interface FollowerStatus {
   readonly location?: readonly [number, number];
   /** Milliseconds: how old what it holds may be, as proven by the clock of the node asked. Unset = unknown. */
   readonly boundMs?: number;
-  /** Milliseconds, as it measured last; unset = not told. */
+  /** Milliseconds, the least that it measured lately; unset = not told. */
   readonly roundTripMs?: number;
   /** Unset = not told, or no read yet. */
   readonly hitRate?: number;

@@ -104,7 +104,7 @@ export type FollowerMessage = Probe;
 export interface FollowerReport {
   /** The latest echo of this stream that it has applied; unset = none yet. */
   readonly echoed?: number;
-  /** Milliseconds from its latest probe that came back until the echo was applied. */
+  /** Milliseconds from a probe until its echo was applied: the least of the latest few. */
   readonly roundTripMs?: number;
   /** Of its reads, from 0 to 1; unset before the first. */
   readonly hitRate?: number;

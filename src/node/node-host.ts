@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { TokenSource } from '../access/grant.ts';
 import type { Address, MappedDatabase } from '../config/option.ts';
 import { HttpListener, type HttpListenerOptions } from '../http/http-listener.ts';
@@ -63,6 +64,9 @@ export interface NodeHostOptions {
   /** What `/metrics` tells. Default: what `metrics` holds. */
   readonly scrape?: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
+
+/** Where the build puts the page: from here as from the joined files, which lie as deep. */
+const pageFiles = new URL('../page-files/', import.meta.url);
 
 /** Bytes of a request that carries one value, with what stands beside it: a form's other fields, say. */
 const valueRequestBytesMax = limits.valueBytesMax + 1024 * 1024;
@@ -149,7 +153,7 @@ function surfacesOf(
     { name: 'binding', surface: new BindingSurface(entrance, clock, rooms, expiryClock) },
     { name: 'rest', surface: new RestSurface(entrance, clock, rooms, expiryClock) },
     { name: 'node', surface: routes, always: true },
-    { name: 'page', surface: new PageSurface({ entrance, ...shared }) },
+    { name: 'page', surface: new PageSurface({ entrance, ...shared, filesFolder: fileURLToPath(pageFiles) }) },
   ];
 }
 

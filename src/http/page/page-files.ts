@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { MeridianError } from '../../model/errors.ts';
 
@@ -10,9 +9,6 @@ interface PageFile {
   readonly plain: Buffer;
   readonly zipped: Buffer;
 }
-
-/** Where the build puts the page: beside what is built of src/http. */
-const builtFolder = fileURLToPath(new URL('../../page-files/', import.meta.url));
 
 const types = new Map([
   ['.html', 'text/html; charset=utf-8'],
@@ -40,7 +36,7 @@ export class PageFiles {
   readonly #folder: string;
   #files: ReadonlyMap<string, PageFile> | undefined;
 
-  constructor(folder = builtFolder) {
+  constructor(folder: string) {
     this.#folder = folder;
   }
 

@@ -40,8 +40,8 @@ export interface PageSurfaceOptions {
   readonly rooms: Rooms;
   /** False where whoever comes may do everything. */
   readonly asksForTokens: boolean;
-  /** Default: what the build made. */
-  readonly files?: PageFiles;
+  /** Where the build put the page's files. */
+  readonly filesFolder: string;
 }
 
 /**
@@ -55,7 +55,7 @@ export class PageSurface implements HttpSurface {
 
   constructor(options: PageSurfaceOptions) {
     this.#options = options;
-    this.#files = options.files ?? new PageFiles();
+    this.#files = new PageFiles(options.filesFolder);
   }
 
   matches(request: IncomingMessage): boolean {

@@ -60,6 +60,8 @@ export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs'> {
 
 /** Probes that may stay without an echo before a quiet upstream counts as a silent one. */
 const probesUnheardMax = 3;
+/** Round trips of which the least is told: an echo that waited behind data says nothing of the line. */
+const roundTripsKept = 16;
 
 /**
  * Follows one scope for as long as the signal lets it: reads its place from the sink, follows from there, applies, and
@@ -77,8 +79,9 @@ export class FollowLoop {
   #server: NodeIdentity | undefined;
   #askedMs = 0;
   #awaitsEcho = false;
-  /** The last echo of this stream that was applied, and how long it took. */
-  #echoed: { readonly id: number; readonly roundTripMs: number | undefined } | undefined;
+  /** The last echo of this stream that was applied, and how long the latest ones took. */
+  #echoed: number | undefined;
+  #roundTripsMs: readonly number[] = [];
   #hurried: () => void = () => {};
 
   constructor(options: FollowLoopOptions) {
@@ -159,6 +162,7 @@ export class FollowLoop {
     this.#applied = false;
     this.#awaitsEcho = false;
     this.#echoed = undefined;
+    this.#roundTripsMs = [];
     let timer = clock.timer(0, () => {});
     const tick = () => {
       // During a scan an echo waits for its end, so that silence proves nothing; keep-alives of the transport do.
@@ -204,10 +208,9 @@ export class FollowLoop {
 
   #report(traced: number | undefined): FollowerReport {
     const hitRate = this.#options.hitRate?.();
-    const { id: echoed, roundTripMs } = this.#echoed ?? {};
     return {
-      ...(echoed === undefined ? {} : { echoed }),
-      ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...(this.#echoed === undefined ? {} : { echoed: this.#echoed }),
+      ...(this.#roundTripsMs.length === 0 ? {} : { roundTripMs: Math.min(...this.#roundTripsMs) }),
       ...(hitRate === undefined ? {} : { hitRate }),
       ...(traced === undefined ? {} : { traced }),
     };
@@ -246,7 +249,8 @@ export class FollowLoop {
           sink.checkEcho(event.wallMs, roundTripMs);
         }
         tracker.echoed(event);
-        this.#echoed = { id: event.id, roundTripMs };
+        this.#echoed = event.id;
+        if (roundTripMs !== undefined) this.#roundTripsMs = [...this.#roundTripsMs, roundTripMs].slice(-roundTripsKept);
         if (roundTripMs !== undefined && event.bound !== undefined) {
           observer.echoed(scope, event.bound.root, roundTripMs);
         }

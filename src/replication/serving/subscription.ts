@@ -453,9 +453,8 @@ export class Subscription {
 
   /** The same event, which asks its follower to say at once that it has it, where it carries a traced write. */
   #traced(changes: Changes, { records }: RingEntry): Changes {
-    const { traces } = this.#serving;
     const { node, role } = this.#open;
-    const trace = role === 'watch' ? undefined : traces?.sent(records, node, role);
+    const trace = role === 'watch' ? undefined : this.#serving.traces?.sent(records, node, role);
     return trace === undefined ? changes : { ...changes, trace };
   }
 
