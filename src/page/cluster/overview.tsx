@@ -3,8 +3,9 @@ import type { ViewJson } from '../../http/page/page-json.ts';
 import type { HotKey } from '../../model/cluster.ts';
 import { keyAddress } from '../address.ts';
 import { boundText, Card, Known, msText, shareText, Table } from '../words.tsx';
+import type { Arrivals } from './arrivals.ts';
 import { type Region, type Remembered, regionsOf, remember, stateOf, withGone } from './regions.ts';
-import { type Arrivals, Travel } from './travel.tsx';
+import { Travel } from './travel.tsx';
 import { WorldMap } from './world-map.tsx';
 
 /** The whole cluster at a glance. */

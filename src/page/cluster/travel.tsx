@@ -4,14 +4,12 @@ import type { NamespaceInfo } from '../../model/namespace.ts';
 import { node } from '../ask-node.ts';
 import { useNamespaces } from '../data/namespaces.tsx';
 import { Card, msText, Trouble } from '../words.tsx';
+import { type Arrivals, arrivalsOf } from './arrivals.ts';
 import type { Region } from './regions.ts';
 
 /** Milliseconds between questions where the change is by now, and after which nobody asks any more. */
 const lookMs = 250;
 const giveUpMs = 15_000;
-
-/** By node, the milliseconds within which it had the change; undefined = it has not said so yet. */
-export type Arrivals = ReadonlyMap<string, number | undefined>;
 
 interface Travelling {
   readonly written: WrittenJson;
@@ -78,27 +76,6 @@ async function follow(
 /** Long enough ago that all were told of it, and all have answered. */
 function isTold({ ageMs, arrivals }: TellerJson): boolean {
   return ageMs > 1000 && arrivals.every(({ elapsedMs }) => elapsedMs !== undefined);
-}
-
-/** Along a chain the bounds add up: each was measured by one clock, from when its node had the change. */
-export function arrivalsOf({ tellers }: TraceJson, { origin }: Pick<WrittenJson, 'origin'>): Arrivals {
-  const arrivals = new Map<string, number | undefined>([[origin, 0]]);
-  const open = new Set(tellers);
-  for (let grew = true; grew; ) {
-    grew = false;
-    for (const teller of open) {
-      const fromMs = arrivals.get(teller.id);
-      if (fromMs === undefined) continue;
-      open.delete(teller);
-      grew = true;
-      for (const { id, elapsedMs } of teller.arrivals) {
-        const withinMs = elapsedMs === undefined ? undefined : fromMs + elapsedMs;
-        const known = arrivals.get(id);
-        if (!arrivals.has(id) || known === undefined || (withinMs ?? known) < known) arrivals.set(id, withinMs);
-      }
-    }
-  }
-  return arrivals;
 }
 
 function TravelForm({
