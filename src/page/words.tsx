@@ -88,7 +88,7 @@ export function Table({
   readonly rows: ReadonlyArray<readonly ComponentChildren[]>;
 }) {
   return (
-    <section class="scrolls" aria-label={label} tabIndex={0}>
+    <section class="scrolls" aria-label={`Table: ${label}`} tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -19,32 +19,36 @@ interface KeysProps {
 
 /** The keys of a namespace from a prefix on, a page at a time. */
 export function Keys(props: KeysProps) {
-  const { namespace, prefix, chosen, round } = props;
+  const { namespace, prefix } = props;
+  return (
+    <section class="card keys" aria-label="Keys">
+      <Search key={namespace} {...props} />
+      <KeyPages key={`${namespace} ${prefix}`} {...props} />
+    </section>
+  );
+}
+
+function KeyPages({ namespace, prefix, chosen, round }: KeysProps) {
   /** Of this page and those before it; the first has none. */
   const [cursors, setCursors] = useState<ReadonlyArray<string | undefined>>([undefined]);
   const { page, error } = usePage(namespace, prefix, cursors.at(-1), round);
-  useEffect(() => setCursors([undefined]), [namespace, prefix]);
+  const next = page?.cursor;
   return (
-    <section class="card keys" aria-label="Keys">
-      <Search {...props} />
+    <>
       <Trouble error={error} />
       {page === undefined ? null : <KeyList page={page} {...{ namespace, prefix, chosen }} />}
       <div class="actions">
         <button type="button" disabled={cursors.length < 2} onClick={() => setCursors(cursors.slice(0, -1))}>
           Previous
         </button>
-        <button
-          type="button"
-          disabled={page?.cursor === undefined}
-          onClick={() => setCursors([...cursors, page?.cursor])}
-        >
+        <button type="button" disabled={next === undefined} onClick={() => setCursors([...cursors, next])}>
           Next
         </button>
         <a class="button main" href={keyAddress({ namespace, prefix, key: '' })}>
           New key
         </a>
       </div>
-    </section>
+    </>
   );
 }
 
