@@ -21,7 +21,7 @@ import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, 
 import type { Upstream } from '../model/upstream.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
 import { drainedStatus } from '../replication/drained-status.ts';
-import { Traces } from '../replication/serving/traces.ts';
+import { Tracks } from '../replication/serving/tracks.ts';
 import { type ExpiryClock, sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { lookAgain, Notice } from '../runtime/notice.ts';
@@ -62,7 +62,7 @@ export class Edge implements Upstream {
   readonly #digests = new Digests();
   readonly #nodeState: NodeState;
   readonly #clocks: EdgeClocks;
-  readonly #traces: Traces;
+  readonly #tracks: Tracks;
   /** Of this process, so that a connection to oneself is noticed. */
   readonly #nonce: string;
   readonly #registries = new EdgeRegistries();
@@ -76,7 +76,7 @@ export class Edge implements Upstream {
     const { clock, identity } = options;
     this.#options = options;
     this.#nodeState = nodeState;
-    this.#traces = new Traces(clock);
+    this.#tracks = new Tracks(clock);
     this.#nonce = options.random.hex(8);
     this.identity = { ...identity, role: 'edge', id: nodeState.id };
     this.#upstreams = new Upstreams(options.upstreams, clock, options.backoff);
@@ -255,7 +255,7 @@ export class Edge implements Upstream {
       clock: this.#clocks.status(),
       hitRate: this.#reads.hitRate,
       hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
-      traces: this.#traces.status(),
+      tracks: this.#tracks.status(),
     });
     return isDraining?.() === true ? drainedStatus(status) : status;
   }
@@ -328,7 +328,7 @@ export class Edge implements Upstream {
       identity: this.identity,
       nonce: this.#nonce,
       hitRate: () => (this.#options.tellsHitRate === false ? undefined : this.#reads.hitRate),
-      traces: this.#traces,
+      tracks: this.#tracks,
       clusterId: () => this.#nodeState.clusterId,
       joined: (clusterId) => this.#nodeState.join(clusterId),
       refused: () => {

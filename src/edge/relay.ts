@@ -19,7 +19,7 @@ export interface RelayOptions
     | 'scansMax'
     | 'scanStallMs'
     | 'followersMax'
-    | 'traces'
+    | 'tracks'
   > {
   readonly random: Random;
   readonly identity: NodeIdentity;

@@ -179,16 +179,16 @@ export interface FollowerStatus {
 }
 
 /** One write as it reached those that follow the node asked. */
-export interface Trace {
+export interface Track {
   readonly log: LogId;
   readonly sequence: number;
   /** Milliseconds since the node had it. */
   readonly ageMs: number;
   /** One for each scope of a follower that was told of it. */
-  readonly arrivals: readonly TraceArrival[];
+  readonly arrivals: readonly TrackArrival[];
 }
 
-export interface TraceArrival {
+export interface TrackArrival {
   readonly name: string;
   readonly role: Role;
   readonly id: string;
@@ -302,8 +302,8 @@ export interface NodeStatus {
   readonly processes?: readonly ProcessStatus[];
   /** The hottest first; of a guarded node those that the caller may read or list. Unset of a node of an earlier version. */
   readonly hotKeys?: readonly HotKey[];
-  /** Traced writes of the last minute. Unset of a node of an earlier version. */
-  readonly traces?: readonly Trace[];
+  /** Tracked writes of the last minute. Unset of a node of an earlier version. */
+  readonly tracks?: readonly Track[];
 }
 
 /** What a node that is asked for the whole cluster knows of nodes beside it, by asking them. */

@@ -108,8 +108,8 @@ export interface FollowerReport {
   readonly roundTripMs?: number;
   /** Of its reads, from 0 to 1; unset before the first. */
   readonly hitRate?: number;
-  /** The traced change that it has just applied. */
-  readonly traced?: number;
+  /** The tracked change that it has just applied. */
+  readonly tracked?: number;
 }
 
 /** Asks for an echo, and acknowledges what the follower has on disk. */
@@ -186,11 +186,11 @@ export interface Changes {
   /** Wall time of the commit at its origin, for propagation metrics; live steps alone. */
   readonly committedAtMs?: number;
   /** Of a write whose travels are watched: the follower says at once that it has applied the event. */
-  readonly trace?: ChangeTrace;
+  readonly track?: ChangeTrack;
 }
 
-/** A traced write, numbered by the node that sends it. */
-export interface ChangeTrace {
+/** A tracked write, numbered by the node that sends it. */
+export interface ChangeTrack {
   readonly id: number;
   readonly position: Position;
 }

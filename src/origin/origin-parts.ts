@@ -7,7 +7,7 @@ import type { Ledger } from '../replication/ledger.ts';
 import { Mending } from '../replication/mending.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { FeedServer } from '../replication/serving/feed-server.ts';
-import { Traces } from '../replication/serving/traces.ts';
+import { Tracks } from '../replication/serving/tracks.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { Durability } from './durability.ts';
@@ -58,7 +58,7 @@ export class OriginParts {
   readonly identity: NodeIdentity;
   /** When values may be dropped for good. */
   readonly settled: SettledTime;
-  readonly traces: Traces;
+  readonly tracks: Tracks;
   readonly #options: OriginOptions;
   readonly #opened: OpenedOrigin;
   readonly #stability: Stability;
@@ -87,8 +87,8 @@ export class OriginParts {
     registry.logs.self = { member: self, log: () => ownLog.id };
     ledger.onReopened = () => ownLog.begin();
     this.settled = new SettledTime({ ...options, judgedMs: () => clock.wallMs() });
-    this.traces = new Traces(clock);
-    const { traces } = this;
+    this.tracks = new Tracks(clock);
+    const { tracks } = this;
     const shared = { ledger, ownLog, clock };
     this.loops = new Lifecycle((loop, error) => observer.commitFailed(new Error(`${loop} ended`, { cause: error })));
     this.durability = new Durability({ self, registry, clock });
@@ -110,7 +110,7 @@ export class OriginParts {
       bound: () => ({ boundMs: 0, root: ownLog.id }),
       rootWallMs: () => clock.wallMs(),
       heardFromAllSince,
-      traces,
+      tracks,
       acknowledged: (node, role, durable) => {
         if (role === 'peer') this.durability.acknowledged(node.id as MemberId, durable);
       },
@@ -143,7 +143,7 @@ export class OriginParts {
     this.peers = new Peers({
       ...options,
       ledger,
-      traces,
+      tracks,
       stability,
       settled: this.settled,
       self: () => this.identity,
@@ -168,7 +168,7 @@ export class OriginParts {
     const { homes, durability } = this;
     this.writer = new Writer({
       ...shared,
-      traces,
+      tracks,
       clockSkewMsMax: options.clockSkewMsMax,
       checkAtHome: (namespace) => homes.checkAtHome(namespace),
     });

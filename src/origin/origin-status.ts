@@ -58,7 +58,7 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes,
     storage,
     clock,
     hotKeys,
-    traces: parts.traces.status(),
+    tracks: parts.tracks.status(),
   };
 }
 

@@ -24,7 +24,7 @@ export interface PeerConnection {
 export interface PeerLinkOptions
   extends PeerSinkOptions,
     Pick<FollowLoopOptions, 'random' | 'probeIntervalMs' | 'silenceMsMax' | 'backoff'>,
-    Required<Pick<FollowLoopOptions, 'traces'>> {
+    Required<Pick<FollowLoopOptions, 'tracks'>> {
   readonly connection: PeerConnection;
   /** Told what other origins' clocks say. */
   readonly settled: Pick<SettledTime, 'heard'>;
@@ -142,7 +142,7 @@ export class PeerLink {
       silenceMsMax,
       backoff,
       acknowledgesAtOnce: true,
-      traces: options.traces,
+      tracks: options.tracks,
     });
   }
 

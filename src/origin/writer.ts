@@ -23,8 +23,8 @@ export interface WriterOptions {
   readonly clockSkewMsMax: number;
   /** Throws where this origin must not decide conditions of the namespace. */
   readonly checkAtHome: (namespace: NamespaceInfo) => void;
-  /** Told of traced writes before anybody can follow them. */
-  readonly traces: { begin(position: Position): void };
+  /** Told of tracked writes before anybody can follow them. */
+  readonly tracks: { begin(position: Position): void };
 }
 
 /** A mutation without the namespace's title, as registry changes are made of too. */
@@ -61,7 +61,10 @@ export class Writer {
       if (hasCondition(request)) checkAtHome(ledger.registry.require(namespace));
     };
     const written = await inStep({ trace }, ['commit'], (step) => {
-      return this.commit(drafts, request.session.stamp, check, { trace: step.trace, traced: request.traced === true });
+      return this.commit(drafts, request.session.stamp, check, {
+        trace: step.trace,
+        tracked: request.tracked === true,
+      });
     });
     const { covered } = ledger.state;
     const last = written.at(-1);
@@ -70,12 +73,12 @@ export class Writer {
     return { namespace, origin: this.#options.ownLog.member, written, covered, session };
   }
 
-  /** Commits drafts; `check` runs when they are decided and may refuse them. The last one's travels may be traced. */
+  /** Commits drafts; `check` runs when they are decided and may refuse them. The last one's travels may be tracked. */
   commit(
     drafts: readonly Draft[],
     sessionStamp: Stamp,
     check: (view: CommitView) => void,
-    { trace, traced = false }: { readonly trace?: Trace; readonly traced?: boolean } = {},
+    { trace, tracked = false }: { readonly trace?: Trace | undefined; readonly tracked?: boolean } = {},
   ): Promise<readonly Written[]> {
     return this.#options.ledger.submit({
       keys: drafts.map(({ namespace, mutation }) => ({ namespace, key: mutation.key })),
@@ -86,7 +89,7 @@ export class Writer {
         check(view);
         const decision = this.#decide(drafts, sessionStamp, view);
         const last = decision.result.at(-1);
-        if (traced && last !== undefined) this.#options.traces.begin(last.position);
+        if (tracked && last !== undefined) this.#options.tracks.begin(last.position);
         return decision;
       },
     });

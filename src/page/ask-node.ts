@@ -3,7 +3,7 @@ import type {
   KeysJson,
   NamespacesJson,
   RecordJson,
-  TraceJson,
+  TrackJson,
   ViewJson,
   WriteJson,
   WrittenJson,
@@ -52,8 +52,8 @@ const lastWritten = new Map<string, string>();
 
 export const node = {
   view: (signal?: AbortSignal): Promise<ViewJson> => json('GET', 'view', {}, { signal }),
-  trace: (at: WrittenJson['position']): Promise<TraceJson> =>
-    json('GET', 'trace', { log: at.log, sequence: String(at.sequence) }),
+  track: (at: WrittenJson['position']): Promise<TrackJson> =>
+    json('GET', 'track', { log: at.log, sequence: String(at.sequence) }),
   namespaces: (): Promise<NamespacesJson> => json('GET', 'namespaces'),
   create: (title: string): Promise<NamespaceInfo> => json('POST', 'namespaces', {}, { body: { title } }),
   rename: (id: string, title: string): Promise<NamespaceInfo> => json('PUT', 'namespaces', { id }, { body: { title } }),

@@ -156,7 +156,7 @@ async function write(
       namespace: textOf(request, 'namespace'),
       mutations: [mutation],
       session: emptySession,
-      ...(request.traced === true ? { traced: true } : {}),
+      ...(request.tracked === true ? { tracked: true } : {}),
     },
     call,
   );

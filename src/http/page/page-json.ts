@@ -86,7 +86,7 @@ export interface WriteJson {
   /** The version that is replaced, `absent` for a key that must not be there; unset = whatever is there. */
   readonly ifVersion?: string;
   /** Watch it on its way to all nodes. */
-  readonly traced?: boolean;
+  readonly tracked?: boolean;
 }
 
 export interface WrittenJson {
@@ -99,7 +99,7 @@ export interface WrittenJson {
 }
 
 /** How one write travels, as told by each node that passes it on. */
-export interface TraceJson {
+export interface TrackJson {
   readonly tellers: readonly TellerJson[];
 }
 
@@ -107,5 +107,5 @@ export interface TellerJson {
   readonly id: string;
   readonly name: string;
   readonly ageMs: number;
-  readonly arrivals: NonNullable<StatusJson['traces']>[number]['arrivals'];
+  readonly arrivals: NonNullable<StatusJson['tracks']>[number]['arrivals'];
 }

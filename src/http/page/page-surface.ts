@@ -11,14 +11,14 @@ import { parseTarget } from '../workers/target.ts';
 import { withinDeadline } from '../workers/within-deadline.ts';
 import { bad, deleteRecord, listKeys, type PageExchange, putRecord, sendPageRecord } from './page-data.ts';
 import { PageFiles } from './page-files.ts';
-import { createNamespace, listNamespaces, removeNamespace, renameNamespace, sendTrace, sendView } from './page-view.ts';
+import { createNamespace, listNamespaces, removeNamespace, renameNamespace, sendTrack, sendView } from './page-view.ts';
 
 type Endpoint = (exchange: PageExchange) => Promise<void>;
 
 /** `METHOD path` → what answers it. */
 const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   ['GET /page/view', sendView],
-  ['GET /page/trace', sendTrace],
+  ['GET /page/track', sendTrack],
   ['GET /page/namespaces', listNamespaces],
   ['POST /page/namespaces', createNamespace],
   ['PUT /page/namespaces', renameNamespace],

@@ -5,7 +5,7 @@ import { around } from '../../model/upstream.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
 import { sendJson } from '../send.ts';
 import { bodyOf, type PageExchange, required } from './page-data.ts';
-import type { NamespacesJson, TellerJson, TitleJson, TraceJson, ViewJson } from './page-json.ts';
+import type { NamespacesJson, TellerJson, TitleJson, TrackJson, ViewJson } from './page-json.ts';
 
 /** Bytes of a request that says a title. */
 const titleBytesMax = 16 * 1024;
@@ -27,17 +27,17 @@ export async function sendView({ upstream, call, soon, response }: PageExchange)
   sendJson(response, 200, view);
 }
 
-export async function sendTrace({ upstream, call, soon, query, response }: PageExchange): Promise<void> {
+export async function sendTrack({ upstream, call, soon, query, response }: PageExchange): Promise<void> {
   const log = required(query, 'log');
   const sequence = Number(required(query, 'sequence'));
   const statuses = await untilAborted(Promise.all([upstream.status(call), around(upstream, soon)]), call.signal);
-  const tellers = [statuses[0], ...statuses[1]].flatMap(({ node, traces = [] }: NodeStatus): TellerJson[] => {
-    const trace = traces.find((one) => one.log === log && one.sequence === sequence);
-    if (trace === undefined) return [];
-    return [{ id: node.id, name: node.name, ageMs: trace.ageMs, arrivals: trace.arrivals }];
+  const tellers = [statuses[0], ...statuses[1]].flatMap(({ node, tracks = [] }: NodeStatus): TellerJson[] => {
+    const track = tracks.find((one) => one.log === log && one.sequence === sequence);
+    if (track === undefined) return [];
+    return [{ id: node.id, name: node.name, ageMs: track.ageMs, arrivals: track.arrivals }];
   });
-  const trace: TraceJson = { tellers };
-  sendJson(response, 200, trace);
+  const track: TrackJson = { tellers };
+  sendJson(response, 200, track);
 }
 
 export async function listNamespaces({ upstream, call, response }: PageExchange): Promise<void> {

@@ -1,10 +1,10 @@
-import type { TraceJson, WrittenJson } from '../../http/page/page-json.ts';
+import type { TrackJson, WrittenJson } from '../../http/page/page-json.ts';
 
 /** By node, the milliseconds within which it had the change; undefined = it has not said so yet. */
 export type Arrivals = ReadonlyMap<string, number | undefined>;
 
 /** Along a chain the bounds add up: each was measured by one clock, from when its node had the change. */
-export function arrivalsOf({ tellers }: TraceJson, { origin }: Pick<WrittenJson, 'origin'>): Arrivals {
+export function arrivalsOf({ tellers }: TrackJson, { origin }: Pick<WrittenJson, 'origin'>): Arrivals {
   const arrivals = new Map<string, number | undefined>([[origin, 0]]);
   const open = new Set(tellers);
   for (let grew = true; grew; ) {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { TellerJson, TraceJson, WrittenJson } from '../../http/page/page-json.ts';
+import type { TellerJson, TrackJson, WrittenJson } from '../../http/page/page-json.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import { node } from '../ask-node.ts';
 import { useNamespaces } from '../data/namespaces.tsx';
@@ -35,9 +35,9 @@ export function Travel({
     const own = ++round.current;
     setError(undefined);
     try {
-      const written = await node.put({ namespace, key, text, traced: true });
-      const show = (trace: TraceJson, isOver: boolean) => {
-        if (own === round.current) setTravelling({ written, key, isOver, arrivals: arrivalsOf(trace, written) });
+      const written = await node.put({ namespace, key, text, tracked: true });
+      const show = (track: TrackJson, isOver: boolean) => {
+        if (own === round.current) setTravelling({ written, key, isOver, arrivals: arrivalsOf(track, written) });
       };
       await follow(written, () => own === round.current, show);
     } catch (thrown) {
@@ -59,15 +59,15 @@ export function Travel({
 async function follow(
   { position }: WrittenJson,
   isWanted: () => boolean,
-  show: (trace: TraceJson, isOver: boolean) => void,
+  show: (track: TrackJson, isOver: boolean) => void,
 ): Promise<void> {
   const untilMs = performance.now() + giveUpMs;
   for (;;) {
-    const trace = await node.trace(position);
+    const track = await node.track(position);
     if (!isWanted()) return;
-    const isThere = trace.tellers.length > 0 && trace.tellers.every(isTold);
+    const isThere = track.tellers.length > 0 && track.tellers.every(isTold);
     const isOver = performance.now() >= untilMs;
-    show(trace, isThere || isOver);
+    show(track, isThere || isOver);
     if (isThere || isOver) return;
     await new Promise((resolve) => setTimeout(resolve, lookMs));
   }

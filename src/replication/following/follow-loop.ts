@@ -47,8 +47,8 @@ export interface FollowLoopOptions {
   readonly acknowledgesAtOnce?: boolean;
   /** Of this node's reads, told with each probe. Default: untold. */
   readonly hitRate?: () => number | undefined;
-  /** Told of traced changes before they are applied, so that this node's own followers are traced too. */
-  readonly traces?: { begin(position: Position): void };
+  /** Told of tracked changes before they are applied, so that this node's own followers are tracked too. */
+  readonly tracks?: { begin(position: Position): void };
 }
 
 export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs'> {
@@ -177,7 +177,7 @@ export class FollowLoop {
         heardMs = clock.monotonicMs();
         if (event.kind === 'opened') tick();
         await this.#take(event, followed);
-        if (event.kind === 'changes' && event.trace !== undefined) this.#probe(probes, event.trace.id);
+        if (event.kind === 'changes' && event.track !== undefined) this.#probe(probes, event.track.id);
         this.#acknowledge(event, probes);
         ending.signal.throwIfAborted();
       }
@@ -199,20 +199,20 @@ export class FollowLoop {
     this.#probe(probes);
   }
 
-  #probe(probes: BoundedQueue<FollowerMessage>, traced?: number): void {
+  #probe(probes: BoundedQueue<FollowerMessage>, tracked?: number): void {
     const { tracker, sink, clock } = this.#options;
     if (probes.size >= 8) return; // The stream does not move: more probes would prove nothing more.
-    const report = this.#report(traced);
+    const report = this.#report(tracked);
     probes.push({ kind: 'probe', id: tracker.probe(), durable: sink.durable(), wallMs: clock.wallMs(), ...report });
   }
 
-  #report(traced: number | undefined): FollowerReport {
+  #report(tracked: number | undefined): FollowerReport {
     const hitRate = this.#options.hitRate?.();
     return {
       ...(this.#echoed === undefined ? {} : { echoed: this.#echoed }),
       ...(this.#roundTripsMs.length === 0 ? {} : { roundTripMs: Math.min(...this.#roundTripsMs) }),
       ...(hitRate === undefined ? {} : { hitRate }),
-      ...(traced === undefined ? {} : { traced }),
+      ...(tracked === undefined ? {} : { tracked }),
     };
   }
 
@@ -232,7 +232,7 @@ export class FollowLoop {
         this.#state = 'resyncing';
         return sink.apply(event);
       case 'changes':
-        if (event.trace !== undefined) this.#options.traces?.begin(event.trace.position);
+        if (event.track !== undefined) this.#options.tracks?.begin(event.track.position);
         return sink.apply(event);
       case 'caught-up':
         await sink.apply(event);
@@ -242,19 +242,23 @@ export class FollowLoop {
         followed.succeeded();
         observer.followCaughtUp(scope, followed.name);
         return;
-      case 'echo': {
-        const roundTripMs = tracker.roundTripMs(event);
-        if (roundTripMs !== undefined) {
-          this.#heardClock(event, roundTripMs);
-          sink.checkEcho(event.wallMs, roundTripMs);
-        }
-        tracker.echoed(event);
-        this.#echoed = event.id;
-        if (roundTripMs !== undefined) this.#roundTripsMs = [...this.#roundTripsMs, roundTripMs].slice(-roundTripsKept);
-        if (roundTripMs !== undefined && event.bound !== undefined) {
-          observer.echoed(scope, event.bound.root, roundTripMs);
-        }
-      }
+      case 'echo':
+        this.#takeEcho(event);
+    }
+  }
+
+  #takeEcho(echo: Echo): void {
+    const { sink, tracker, observer, scope } = this.#options;
+    const roundTripMs = tracker.roundTripMs(echo);
+    if (roundTripMs !== undefined) {
+      this.#heardClock(echo, roundTripMs);
+      sink.checkEcho(echo.wallMs, roundTripMs);
+      this.#roundTripsMs = [...this.#roundTripsMs, roundTripMs].slice(-roundTripsKept);
+    }
+    tracker.echoed(echo);
+    this.#echoed = echo.id;
+    if (roundTripMs !== undefined && echo.bound !== undefined) {
+      observer.echoed(scope, echo.bound.root, roundTripMs);
     }
   }
 

@@ -37,6 +37,12 @@ export class FollowerProof {
     for (const earlier of this.#underWay.keys()) if (earlier < id) this.#underWay.delete(earlier);
   }
 
+  /** What it holds is void: nothing is proven before an echo that is sent from now on is applied. */
+  reset(): void {
+    this.#underWay.clear();
+    this.#asOfMs = undefined;
+  }
+
   /** Milliseconds; unset = unknown. */
   boundMs(): number | undefined {
     return this.#asOfMs === undefined ? undefined : this.#clock.monotonicMs() - this.#asOfMs;

@@ -28,6 +28,7 @@ import { damagedRecord } from '../mending.ts';
 import type { ReplicationObserver } from '../observer.ts';
 import type { RingEntry } from '../ring.ts';
 import { FollowerProof } from './follower-proof.ts';
+import type { FollowerView } from './follower-status.ts';
 import { LostScan } from './lost-scan.ts';
 import {
   cursorIn,
@@ -41,7 +42,7 @@ import {
   scanRecords,
 } from './scan.ts';
 import { type ScopeShape, shapeEntry } from './scope-shape.ts';
-import type { Traces } from './traces.ts';
+import type { Tracks } from './tracks.ts';
 
 /** What a subscription needs of the node that serves it. */
 export interface Serving extends ScanBounds {
@@ -70,22 +71,7 @@ export interface Serving extends ScanBounds {
   /** A follower has this on disk. Default: nobody listens. */
   readonly acknowledged?: (follower: NodeIdentity, role: FollowOpen['role'], durable: VersionVector) => void;
   /** Whose travels are watched. Default: nothing's. */
-  readonly traces?: Traces;
-}
-
-/** One follower as the server sees it. */
-export interface FollowerView {
-  readonly node: NodeIdentity;
-  readonly role: FollowOpen['role'];
-  readonly state: 'waiting' | 'scanning' | 'live';
-  /** Commits that wait for it, where it is live. */
-  readonly behindCommits?: number;
-  /** What it last said to have on disk. */
-  readonly durable: VersionVector;
-  /** Milliseconds: how old what it holds may be, by this node's clock alone. Unset = unknown. */
-  readonly boundMs?: number;
-  /** As it told last. */
-  readonly report: FollowerReport;
+  readonly tracks?: Tracks;
 }
 
 interface PendingEcho {
@@ -163,14 +149,14 @@ export class Subscription {
   }
 
   #takeProbe(probe: Probe): void {
-    const { ledger, clock, observer, bound, acknowledged, traces } = this.#serving;
+    const { ledger, clock, observer, bound, acknowledged, tracks } = this.#serving;
     const { node, role } = this.#open;
     observer.clockSkew(node.name, clock.wallMs() - probe.wallMs);
     this.#durable = probe.durable;
     this.#report = probe;
     acknowledged?.(node, role, probe.durable);
     if (probe.echoed !== undefined) this.#proof.applied(probe.echoed);
-    if (probe.traced !== undefined) traces?.arrived(probe.traced, node, role);
+    if (probe.tracked !== undefined) tracks?.arrived(probe.tracked, node, role);
     if (this.#echoes.length >= echoesMax) this.#echoes.shift();
     this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end, cameMs: clock.monotonicMs() });
   }
@@ -319,6 +305,7 @@ export class Subscription {
     if (refused !== undefined && this.#open.role !== 'peer') {
       observer.resyncSent(refused);
       this.#shown = emptyVector;
+      this.#proof.reset();
       yield { kind: 'resync', reason: refused };
     }
     if (refused !== undefined || cursor === undefined) {
@@ -434,7 +421,7 @@ export class Subscription {
         if (changes.records.length === 0 && lost === undefined) unsent = changes;
         else {
           unsent = undefined;
-          yield this.#traced(changes, entry);
+          yield this.#tracked(changes, entry);
         }
       }
     }
@@ -451,11 +438,11 @@ export class Subscription {
     return { kind: 'echo', id: probe.id, ...this.#clocks(), ...(bound === undefined ? {} : { bound }) };
   }
 
-  /** The same event, which asks its follower to say at once that it has it, where it carries a traced write. */
-  #traced(changes: Changes, { records }: RingEntry): Changes {
+  /** The same event, which asks its follower to say at once that it has it, where it carries a tracked write. */
+  #tracked(changes: Changes, { records }: RingEntry): Changes {
     const { node, role } = this.#open;
-    const trace = role === 'watch' ? undefined : this.#serving.traces?.sent(records, node, role);
-    return trace === undefined ? changes : { ...changes, trace };
+    const track = role === 'watch' ? undefined : this.#serving.tracks?.sent(records, node, role);
+    return track === undefined ? changes : { ...changes, track };
   }
 
   #clocks(): Pick<Echo, 'wallMs' | 'rootWallMs'> {

@@ -336,7 +336,7 @@ function isLike(a: TermsOf, b: TermsOf): boolean {
     a.read.atOrigin === b.read.atOrigin &&
     a.write.durability === b.write.durability &&
     a.write.durabilityTimeoutMs === b.write.durabilityTimeoutMs &&
-    a.write.traced === b.write.traced
+    a.write.tracked === b.write.tracked
   );
 }
 

@@ -14,8 +14,8 @@ import type {
   Role,
   ScopeDigest,
   ScopeStatus,
-  Trace,
-  TraceArrival,
+  Track,
+  TrackArrival,
   UnsealedLog,
 } from '../../model/cluster.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
@@ -72,17 +72,17 @@ interface WireClock {
 
 type WireFollower = Omit<FollowerStatus, 'location'> & Pick<WireIdentity, 'location'>;
 
-type WireTrace = Omit<Trace, 'log' | 'arrivals'> & {
+type WireTrack = Omit<Track, 'log' | 'arrivals'> & {
   readonly log: string;
-  readonly arrivals: ReadonlyArray<Omit<TraceArrival, 'elapsedMs'> & { readonly elapsedMs?: number | null }>;
+  readonly arrivals: ReadonlyArray<Omit<TrackArrival, 'elapsedMs'> & { readonly elapsedMs?: number | null }>;
 };
 
 export type WireStatus = Omit<
   NodeStatus,
-  'node' | 'scopes' | 'log' | 'unsealed' | 'clock' | 'hotKeys' | 'followers' | 'traces'
+  'node' | 'scopes' | 'log' | 'unsealed' | 'clock' | 'hotKeys' | 'followers' | 'tracks'
 > & {
   readonly followers: readonly WireFollower[];
-  readonly traces?: readonly WireTrace[];
+  readonly tracks?: readonly WireTrack[];
   readonly hotKeys?: ReadonlyArray<Omit<HotKey, 'namespace'> & { readonly namespace: string }>;
   readonly node: WireIdentity | null;
   readonly scopes: readonly WireScope[];
@@ -176,7 +176,7 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
       ...rest,
       namespace: decodeNamespaceId(namespace),
     })),
-    traces: (wire.traces ?? []).map(decodeTrace),
+    tracks: (wire.tracks ?? []).map(decodeTrack),
     ...(wire.processes === undefined || wire.processes.length === 0
       ? {}
       : { processes: wire.processes.map(decodeProcess) }),
@@ -200,7 +200,7 @@ function decodeUnsealed({ log, waitsFor }: WireStatus['unsealed'][number]): Unse
   return { log: decodeLog(log), waitsFor };
 }
 
-function decodeTrace({ log, sequence, ageMs, arrivals }: WireTrace): Trace {
+function decodeTrack({ log, sequence, ageMs, arrivals }: WireTrack): Track {
   return {
     ...{ log: decodeLog(log), sequence, ageMs },
     arrivals: arrivals.map(({ name, role, id, region, scope, elapsedMs }) => {

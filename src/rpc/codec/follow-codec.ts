@@ -68,7 +68,7 @@ interface WireProbe {
   readonly echoed?: number | null;
   readonly roundTripMs?: number | null;
   readonly hitRate?: number | null;
-  readonly traced?: number | null;
+  readonly tracked?: number | null;
 }
 
 export interface WireFollowRequest {
@@ -192,13 +192,13 @@ export function decodeProbe(wire: NonNullable<WireFollowRequest['probe']>): Foll
 }
 
 /** What makes no sense is as good as untold. */
-function reportIn({ echoed, roundTripMs, hitRate, traced }: WireProbe): FollowerReport {
+function reportIn({ echoed, roundTripMs, hitRate, tracked }: WireProbe): FollowerReport {
   const isShare = typeof hitRate === 'number' && hitRate >= 0 && hitRate <= 1;
   const isTime = typeof roundTripMs === 'number' && roundTripMs >= 0 && Number.isFinite(roundTripMs);
   return {
     ...optional('echoed', echoed),
     ...(isTime ? { roundTripMs } : {}),
     ...(isShare ? { hitRate } : {}),
-    ...optional('traced', traced),
+    ...optional('tracked', tracked),
   };
 }

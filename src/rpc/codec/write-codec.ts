@@ -30,10 +30,10 @@ export interface WireExpiry {
 export interface WireWriteOptions {
   readonly durability: string;
   readonly durabilityTimeoutMs?: number | null;
-  readonly traced?: boolean;
+  readonly tracked?: boolean;
 }
 
-type WriteOptions = Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs' | 'traced'>;
+type WriteOptions = Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs' | 'tracked'>;
 
 export interface WireWriteResponse {
   readonly written: ReadonlyArray<{ version: string; position: WirePosition | null; expiresAt?: number | null }>;
@@ -104,16 +104,16 @@ export function decodeDurability(reached: string): Durability {
   return durabilities.get(reached) ?? 'local';
 }
 
-export function encodeWriteOptions({ durability, durabilityTimeoutMs, traced }: WriteOptions): WireWriteOptions {
+export function encodeWriteOptions({ durability, durabilityTimeoutMs, tracked }: WriteOptions): WireWriteOptions {
   return {
     durability: durability?.toUpperCase() ?? unspecified,
     ...optional('durabilityTimeoutMs', durabilityTimeoutMs),
-    ...optional('traced', traced),
+    ...optional('tracked', tracked),
   };
 }
 
 export function decodeWriteOptions(options: WireWriteOptions | null): WriteOptions {
-  const { durability = unspecified, durabilityTimeoutMs, traced } = options ?? {};
+  const { durability = unspecified, durabilityTimeoutMs, tracked } = options ?? {};
   const level = durabilities.get(durability);
   // Less than what a later client asks for would be promised otherwise.
   if (level === undefined && durability !== unspecified) throw malformed('durability', durability);
@@ -123,7 +123,7 @@ export function decodeWriteOptions(options: WireWriteOptions | null): WriteOptio
   return {
     ...optional('durability', level),
     ...optional('durabilityTimeoutMs', durabilityTimeoutMs),
-    ...(traced === true ? { traced } : {}),
+    ...(tracked === true ? { tracked } : {}),
   };
 }
 

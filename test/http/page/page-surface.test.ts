@@ -178,7 +178,7 @@ describe('a token', () => {
     expect((await get(keyPath('beta/1'), closed, { headers })).status).toBe(200);
     const list = `/page/keys?namespace=${namespace}&prefix=`;
     expect(parsed(await get(`${list}beta%2F`, closed, { headers }))['keys']).toHaveLength(1);
-    for (const refused of [list, keyPath('alpha/1'), '/page/view', '/page/trace?log=a&sequence=1']) {
+    for (const refused of [list, keyPath('alpha/1'), '/page/view', '/page/track?log=a&sequence=1']) {
       const answer = await get(refused, closed, { headers });
       expect([answer.status, parsed(answer)['code']]).toEqual([403, 'PERMISSION_DENIED']);
     }
@@ -196,13 +196,13 @@ describe('the view of the cluster', () => {
     });
   });
 
-  it('tells of a traced write, and of no other', async () => {
-    const traced = parsed(await put({ namespace, key: 'k', text: '', traced: true }))['position'] as {
+  it('tells of a tracked write, and of no other', async () => {
+    const tracked = parsed(await put({ namespace, key: 'k', text: '', tracked: true }))['position'] as {
       sequence: number;
       log: string;
     };
-    const path = (sequence: number) => `/page/trace?log=${traced.log}&sequence=${sequence}`;
-    expect(parsed(await get(path(traced.sequence)))).toMatchObject({ tellers: [{ arrivals: [] }] });
-    expect(parsed(await get(path(traced.sequence - 1)))).toEqual({ tellers: [] });
+    const path = (sequence: number) => `/page/track?log=${tracked.log}&sequence=${sequence}`;
+    expect(parsed(await get(path(tracked.sequence)))).toMatchObject({ tellers: [{ arrivals: [] }] });
+    expect(parsed(await get(path(tracked.sequence - 1)))).toEqual({ tellers: [] });
   });
 });

@@ -5,7 +5,7 @@ import type { LogId } from '../../src/model/position.ts';
 import type { Record } from '../../src/model/record.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
 import { FollowerProof } from '../../src/replication/serving/follower-proof.ts';
-import { Traces } from '../../src/replication/serving/traces.ts';
+import { Tracks } from '../../src/replication/serving/tracks.ts';
 import { HandClock } from './clocks/hand-clock.ts';
 
 const log = 'a'.repeat(16) as LogId;
@@ -16,46 +16,46 @@ function record(sequence: number): Record {
   return { kind: 'tombstone', namespace, key: 'k', stamp: bottomStamp, position: { log, sequence } };
 }
 
-describe('traces', () => {
+describe('tracks', () => {
   it('tell within how many milliseconds each follower had a write, by one clock', () => {
     const clock = new HandClock();
-    const traces = new Traces(clock);
-    traces.begin({ log, sequence: 7 });
+    const tracks = new Tracks(clock);
+    tracks.begin({ log, sequence: 7 });
     clock.pass(2);
-    const sent = traces.sent([record(6), record(7)], fra, 'copy');
+    const sent = tracks.sent([record(6), record(7)], fra, 'copy');
     clock.pass(91);
-    traces.arrived(sent?.id ?? 0, fra, 'copy');
+    tracks.arrived(sent?.id ?? 0, fra, 'copy');
     clock.pass(500);
-    traces.arrived(sent?.id ?? 0, fra, 'copy');
-    expect(traces.status()).toMatchObject([
+    tracks.arrived(sent?.id ?? 0, fra, 'copy');
+    expect(tracks.status()).toMatchObject([
       { log, sequence: 7, ageMs: 593, arrivals: [{ name: 'fra', elapsedMs: 93 }] },
     ]);
   });
 
   it('say nothing of a follower that has not answered, and believe nobody who was not told', () => {
-    const traces = new Traces(new HandClock());
-    traces.begin({ log, sequence: 7 });
-    const sent = traces.sent([record(7)], fra, 'copy');
-    traces.arrived(sent?.id ?? 0, { ...fra, id: 'x' }, 'copy');
-    traces.arrived(99, fra, 'copy');
-    const [trace] = traces.status();
-    expect(trace?.arrivals).toEqual([{ name: 'fra', role: 'edge', id: 'f', region: 'eu', scope: 'copy' }]);
+    const tracks = new Tracks(new HandClock());
+    tracks.begin({ log, sequence: 7 });
+    const sent = tracks.sent([record(7)], fra, 'copy');
+    tracks.arrived(sent?.id ?? 0, { ...fra, id: 'x' }, 'copy');
+    tracks.arrived(99, fra, 'copy');
+    const [track] = tracks.status();
+    expect(track?.arrivals).toEqual([{ name: 'fra', role: 'edge', id: 'f', region: 'eu', scope: 'copy' }]);
   });
 
-  it('leave commits alone that carry no traced write', () => {
-    const traces = new Traces(new HandClock());
-    expect(traces.sent([record(7)], fra, 'copy')).toBeUndefined();
-    traces.begin({ log, sequence: 7 });
-    expect(traces.sent([record(8)], fra, 'copy')).toBeUndefined();
+  it('leave commits alone that carry no tracked write', () => {
+    const tracks = new Tracks(new HandClock());
+    expect(tracks.sent([record(7)], fra, 'copy')).toBeUndefined();
+    tracks.begin({ log, sequence: 7 });
+    expect(tracks.sent([record(8)], fra, 'copy')).toBeUndefined();
   });
 
   it('are kept for a minute, and sixteen at the most', () => {
     const clock = new HandClock();
-    const traces = new Traces(clock);
-    for (let sequence = 1; sequence <= 20; sequence++) traces.begin({ log, sequence });
-    expect(traces.status().map(({ sequence }) => sequence)).toEqual(Array.from({ length: 16 }, (_, n) => n + 5));
+    const tracks = new Tracks(clock);
+    for (let sequence = 1; sequence <= 20; sequence++) tracks.begin({ log, sequence });
+    expect(tracks.status().map(({ sequence }) => sequence)).toEqual(Array.from({ length: 16 }, (_, n) => n + 5));
     clock.pass(60_001);
-    expect(traces.status()).toEqual([]);
+    expect(tracks.status()).toEqual([]);
   });
 });
 

@@ -1,20 +1,20 @@
-import type { NodeIdentity, Trace, TraceArrival } from '../../model/cluster.ts';
-import type { ChangeTrace, FollowOpen } from '../../model/feed.ts';
+import type { NodeIdentity, Track, TrackArrival } from '../../model/cluster.ts';
+import type { ChangeTrack, FollowOpen } from '../../model/feed.ts';
 import type { Position } from '../../model/position.ts';
 import type { Record } from '../../model/record.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
-/** Traces that are kept, and how long each is. */
-const tracesMax = 16;
+/** Tracks that are kept, and how long each is. */
+const tracksMax = 16;
 const keptMs = 60_000;
-/** Followers that one trace tells of; more are told of by nobody. */
+/** Followers that one track tells of; more are told of by nobody. */
 const arrivalsMax = 4096;
 
 interface Kept {
   readonly position: Position;
   readonly beganMs: number;
   /** By follower and scope. */
-  readonly arrivals: Map<string, TraceArrival>;
+  readonly arrivals: Map<string, TrackArrival>;
 }
 
 /**
@@ -22,15 +22,15 @@ interface Kept {
  *
  *     this node                    follower
  *     t=0   the write is decided
- *           change, trace 3 ───▶
+ *           change, track 3 ───▶
  *                                  applied
- *           ◀─── probe, traced 3
+ *           ◀─── probe, tracked 3
  *     t=93  the follower had it within 93 ms: the way back is counted too, so it is never less than what was
  *
- * A node that follows another takes the trace over for its own followers, from the moment the change arrives: what the
+ * A node that follows another takes the track over for its own followers, from the moment the change arrives: what the
  * two measured adds up to a bound along the chain.
  */
-export class Traces {
+export class Tracks {
   readonly #clock: Clock;
   readonly #kept = new Map<number, Kept>();
   #lastId = 0;
@@ -43,13 +43,13 @@ export class Traces {
   begin(position: Position): void {
     this.#forgetOld();
     const [oldest] = this.#kept.keys();
-    if (this.#kept.size >= tracesMax && oldest !== undefined) this.#kept.delete(oldest);
+    if (this.#kept.size >= tracksMax && oldest !== undefined) this.#kept.delete(oldest);
     this.#lastId++;
     this.#kept.set(this.#lastId, { position, beganMs: this.#clock.monotonicMs(), arrivals: new Map() });
   }
 
-  /** These records go to a follower now; what is told beside them, where one is traced: almost never. */
-  sent(records: readonly Record[], node: NodeIdentity, scope: FollowOpen['role']): ChangeTrace | undefined {
+  /** These records go to a follower now; what is told beside them, where one is tracked: almost never. */
+  sent(records: readonly Record[], node: NodeIdentity, scope: FollowOpen['role']): ChangeTrack | undefined {
     if (this.#kept.size === 0) return undefined;
     this.#forgetOld();
     for (const [id, { position, arrivals }] of this.#kept) {
@@ -64,15 +64,15 @@ export class Traces {
 
   /** The follower says that it has applied it. */
   arrived(id: number, node: NodeIdentity, scope: FollowOpen['role']): void {
-    const trace = this.#kept.get(id);
-    const arrival = trace?.arrivals.get(nameOf(node, scope));
-    if (trace === undefined || arrival === undefined || arrival.elapsedMs !== undefined) return;
-    const elapsedMs = this.#clock.monotonicMs() - trace.beganMs;
-    trace.arrivals.set(nameOf(node, scope), { ...arrival, elapsedMs });
+    const track = this.#kept.get(id);
+    const arrival = track?.arrivals.get(nameOf(node, scope));
+    if (track === undefined || arrival === undefined || arrival.elapsedMs !== undefined) return;
+    const elapsedMs = this.#clock.monotonicMs() - track.beganMs;
+    track.arrivals.set(nameOf(node, scope), { ...arrival, elapsedMs });
   }
 
   /** Those of the last minute, the oldest first. */
-  status(): readonly Trace[] {
+  status(): readonly Track[] {
     this.#forgetOld();
     const nowMs = this.#clock.monotonicMs();
     return [...this.#kept.values()].map(({ position, beganMs, arrivals }) => ({
