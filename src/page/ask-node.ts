@@ -54,7 +54,7 @@ export const node = {
   view: (signal?: AbortSignal): Promise<ViewJson> => json('GET', 'view', {}, { signal }),
   track: (at: WrittenJson['position']): Promise<TrackJson> =>
     json('GET', 'track', { log: at.log, sequence: String(at.sequence) }),
-  namespaces: (): Promise<NamespacesJson> => json('GET', 'namespaces'),
+  namespaces: (contains = ''): Promise<NamespacesJson> => json('GET', 'namespaces', { contains }),
   create: (title: string): Promise<NamespaceInfo> => json('POST', 'namespaces', {}, { body: { title } }),
   rename: (id: string, title: string): Promise<NamespaceInfo> => json('PUT', 'namespaces', { id }, { body: { title } }),
   remove: (id: string): Promise<NamespaceInfo> => json('DELETE', 'namespaces', { id }),

@@ -26,7 +26,6 @@ function Page() {
   const [round, setRound] = useState(0);
   const seen = useView(round);
   const again = () => setRound((before) => before + 1);
-  const isUnknown = seen.error instanceof Refused && seen.error.code === 'UNAUTHENTICATED';
   const signOut = () => {
     token.forget();
     again();
@@ -38,10 +37,29 @@ function Page() {
       </button>
       <Header place={place} view={seen.view} signOut={token.get() === undefined ? undefined : signOut} />
       <main id="main" tabIndex={-1}>
-        {isUnknown ? <SignIn onSignedIn={again} /> : <Content key={round} place={place} seen={seen} />}
+        {isUnknown(seen) ? <SignIn onSignedIn={again} /> : <Content key={round} place={place} seen={seen} />}
       </main>
     </>
   );
+}
+
+/** What is seen next, or how it comes from what was seen. */
+type Looked = Seen | ((before: Seen) => Seen);
+
+async function lookOnce(signal: AbortSignal): Promise<Looked> {
+  try {
+    return { view: await node.view(signal), toldMs: performance.now() };
+  } catch (error) {
+    const code = error instanceof Refused ? error.code : undefined;
+    if (code === 'UNAUTHENTICATED') token.forget();
+    // Whoever may not know it any more is not shown what he knew.
+    if (code === 'UNAUTHENTICATED' || code === 'PERMISSION_DENIED') return { toldMs: 0, error };
+    return (before) => ({ ...before, error });
+  }
+}
+
+function isUnknown(seen: Looked | undefined): boolean {
+  return typeof seen === 'object' && seen.error instanceof Refused && seen.error.code === 'UNAUTHENTICATED';
 }
 
 /** Asks again and again while the tab is looked at; what was told last stays, and says how old it is. */
@@ -51,17 +69,11 @@ function useView(round: number): Seen {
     const ending = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async () => {
-      if (document.visibilityState === 'visible') {
-        try {
-          const view = await node.view(ending.signal);
-          if (!ending.signal.aborted) setSeen({ view, toldMs: performance.now() });
-        } catch (error) {
-          // Whoever may not know it any more is not shown what he knew.
-          const isRefused = error instanceof Refused && ['UNAUTHENTICATED', 'PERMISSION_DENIED'].includes(error.code);
-          if (!ending.signal.aborted) setSeen((before) => (isRefused ? { toldMs: 0, error } : { ...before, error }));
-        }
-      }
-      if (!ending.signal.aborted) timer = setTimeout(look, lookMs);
+      const next = document.visibilityState === 'visible' ? await lookOnce(ending.signal) : undefined;
+      if (ending.signal.aborted) return;
+      if (next !== undefined) setSeen(next);
+      // Whoever is not known is not asked for again and again: wrong tokens are counted.
+      if (!isUnknown(next)) timer = setTimeout(look, lookMs);
     };
     void look();
     return () => {

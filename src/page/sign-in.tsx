@@ -8,7 +8,9 @@ export function SignIn({ onSignedIn }: { readonly onSignedIn: () => void }) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
-    token.keep(String(new FormData(form).get('token')).trim());
+    const text = String(new FormData(form).get('token')).trim();
+    if (!/^[\x21-\x7e]+$/.test(text)) return setError('A token is one line of visible ASCII characters.');
+    token.keep(text);
     try {
       await node.namespaces();
       onSignedIn();

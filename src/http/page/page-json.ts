@@ -23,7 +23,10 @@ export interface ViewJson {
 }
 
 export interface NamespacesJson {
+  /** By title, the first of those that were asked for. */
   readonly namespaces: readonly NamespaceInfo[];
+  /** How many of them there are. */
+  readonly total: number;
 }
 
 export interface TitleJson {

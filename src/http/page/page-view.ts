@@ -9,6 +9,8 @@ import type { NamespacesJson, TellerJson, TitleJson, TrackJson, ViewJson } from 
 
 /** Bytes of a request that says a title. */
 const titleBytesMax = 16 * 1024;
+/** Namespaces of one answer: more are found by a part of their titles. */
+const namespacesMax = 200;
 
 export async function sendView({ upstream, call, soon, response }: PageExchange): Promise<void> {
   const [node, others, members] = await untilAborted(
@@ -40,8 +42,12 @@ export async function sendTrack({ upstream, call, soon, query, response }: PageE
   sendJson(response, 200, track);
 }
 
-export async function listNamespaces({ upstream, call, response }: PageExchange): Promise<void> {
-  const answer: NamespacesJson = { namespaces: await upstream.namespaces(call) };
+/** Those whose titles contain a text, as the caller may see them. */
+export async function listNamespaces({ upstream, call, query, response }: PageExchange): Promise<void> {
+  const contained = query.get('contains') ?? '';
+  const found = (await upstream.namespaces(call)).filter(({ title }) => title.includes(contained));
+  const namespaces = [...found].sort((a, b) => (a.title < b.title ? -1 : 1)).slice(0, namespacesMax);
+  const answer: NamespacesJson = { namespaces, total: found.length };
   sendJson(response, 200, answer);
 }
 

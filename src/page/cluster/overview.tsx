@@ -4,7 +4,7 @@ import type { HotKey } from '../../model/cluster.ts';
 import { keyAddress } from '../address.ts';
 import { boundText, Card, Known, msText, shareText, Table } from '../words.tsx';
 import type { Arrivals } from './arrivals.ts';
-import { type Region, type Remembered, regionsOf, remember, stateOf, withGone } from './regions.ts';
+import { type Region, type Remembered, regionsOf, remember, shownOf, stateOf, withGone } from './regions.ts';
 import { Travel } from './travel.tsx';
 import { WorldMap } from './world-map.tsx';
 
@@ -22,10 +22,11 @@ export function Overview({
   const told = regionsOf(view);
   const nowMs = performance.now();
   remembered.current = remember(told, remembered.current, nowMs);
-  const regions = withGone(remembered.current, nowMs, told);
+  const all = withGone(remembered.current, nowMs, told);
+  const regions = shownOf(all);
   return (
     <>
-      <Summary view={view} regions={regions} />
+      <Summary view={view} regions={all} />
       <section class="card flush" aria-label="Map">
         <WorldMap regions={regions} arrivals={arrivals} />
         <Unplaced regions={regions} />
@@ -33,6 +34,9 @@ export function Overview({
       <Travel regions={regions} onArrivals={onArrivals} />
       <Card title="Nodes" note="Proven staleness: all that was written longer ago than this is there, by measurement.">
         <RegionTable regions={regions} />
+        {all.length === regions.length ? null : (
+          <p class="note">{`${regions.length} of ${all.length.toLocaleString('en')}, those that are not well first.`}</p>
+        )}
       </Card>
       <Card title="Hot keys" note="Read most often at this node in the last minute, of those that you may read.">
         <HotKeys hotKeys={view.node.hotKeys} />

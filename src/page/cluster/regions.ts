@@ -112,6 +112,16 @@ export function withGone(remembered: Remembered, nowMs: number, told: readonly R
   ];
 }
 
+/** Nodes that are shown at once. */
+const shownMax = 200;
+
+/** All of them, or of very many as many as are shown: those that are not well before the others. */
+export function shownOf(regions: readonly Region[]): readonly Region[] {
+  if (regions.length <= shownMax) return regions;
+  const isWell = (region: Region) => Number(stateOf(region) === 'well');
+  return [...regions].sort((a, b) => isWell(a) - isWell(b)).slice(0, shownMax);
+}
+
 /** One word for how a node is, from what is known of it. */
 export function stateOf({ goneMs, isReady, feed }: Region): 'well' | 'late' | 'gone' | 'unknown' {
   if (goneMs !== undefined) return 'gone';

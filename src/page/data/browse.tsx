@@ -10,13 +10,14 @@ export function Browse({
 }: {
   readonly place: Extract<Place, { kind: 'data' }>;
 }) {
-  const known = useNamespaces();
+  const [text, set] = useState('');
+  const known = useNamespaces(text);
   const [round, setRound] = useState(0);
   const onWritten = () => setRound((before) => before + 1);
   const chosen = known.namespaces?.find(({ id }) => id === namespace);
   return (
     <div class={`browse ${key === undefined ? '' : 'with-record'}`}>
-      <Namespaces known={known} chosen={namespace} />
+      <Namespaces known={known} chosen={namespace} search={{ text, set }} />
       <div class="of-namespace">
         {namespace === undefined ? (
           <p class="note card">Choose a namespace to see its keys.</p>

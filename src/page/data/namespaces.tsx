@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import { dataAddress } from '../address.ts';
 import { node } from '../ask-node.ts';
@@ -8,42 +8,53 @@ import { Trouble } from '../words.tsx';
 export interface KnownNamespaces {
   /** Unset until they are told. */
   readonly namespaces: readonly NamespaceInfo[] | undefined;
+  /** How many there are; more than are listed, where there are many. */
+  readonly total: number;
   readonly error: unknown;
   readonly reload: () => Promise<void>;
 }
 
-/** Those that the caller may use. */
-export function useNamespaces(): KnownNamespaces {
-  const [known, setKnown] = useState<Omit<KnownNamespaces, 'reload'>>({ namespaces: undefined, error: undefined });
+const nothing = { namespaces: undefined, total: 0 } as const;
+
+/** Those that the caller may use, and whose titles contain the text. */
+export function useNamespaces(contains = ''): KnownNamespaces {
+  const [known, setKnown] = useState<Omit<KnownNamespaces, 'reload'>>({ ...nothing, error: undefined });
+  const wanted = useRef(0);
   const reload = useCallback(async () => {
-    try {
-      const { namespaces } = await node.namespaces();
-      const byTitle = [...namespaces].sort((a, b) => (a.title < b.title ? -1 : 1));
-      setKnown({ namespaces: byTitle, error: undefined });
-    } catch (error) {
-      setKnown({ namespaces: undefined, error });
-    }
-  }, []);
+    const own = ++wanted.current;
+    const told = await node.namespaces(contains).then(
+      (answer) => ({ ...answer, error: undefined }),
+      (error: unknown) => ({ ...nothing, error }),
+    );
+    if (own === wanted.current) setKnown(told);
+  }, [contains]);
   useEffect(() => void reload(), [reload]);
   return { ...known, reload };
 }
 
-/** The list of namespaces, with what may be done to them. */
-export function Namespaces({
-  known,
-  chosen,
-}: {
+/** Namespaces from which on they are searched. */
+const searchedMin = 12;
+
+interface NamespacesProps {
   readonly known: KnownNamespaces;
   readonly chosen: string | undefined;
-}) {
-  const { namespaces, error, reload } = known;
+  readonly search: { readonly text: string; readonly set: (text: string) => void };
+}
+
+/** The list of namespaces, with what may be done to them. */
+export function Namespaces({ known, chosen, search }: NamespacesProps) {
+  const { namespaces, total, error, reload } = known;
   return (
     <nav class="card namespaces" aria-label="Namespaces">
       <h2>Namespaces</h2>
       <Trouble error={error} />
-      {namespaces?.length === 0 ? (
-        <p class="note">None that you may use. A token sees the namespaces of its own scope alone.</p>
-      ) : null}
+      {search.text === '' && total <= searchedMin ? null : (
+        <label>
+          Titles that contain
+          <input type="search" value={search.text} onInput={(event) => search.set(event.currentTarget.value)} />
+        </label>
+      )}
+      {namespaces === undefined ? null : <HowMany listed={namespaces.length} total={total} />}
       <ul>
         {namespaces?.map(({ id, title }) => (
           <li key={id}>
@@ -56,6 +67,14 @@ export function Namespaces({
       <NewNamespace reload={reload} />
     </nav>
   );
+}
+
+function HowMany({ listed, total }: { readonly listed: number; readonly total: number }) {
+  if (total === 0) {
+    return <p class="note">None that you may use. A token sees the namespaces of its own scope alone.</p>;
+  }
+  if (total === listed) return null;
+  return <p class="note">{`The first ${listed} of ${total.toLocaleString('en')}.`}</p>;
 }
 
 function NewNamespace({ reload }: Pick<KnownNamespaces, 'reload'>) {
