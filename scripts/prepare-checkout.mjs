@@ -39,9 +39,14 @@ if (missingPackages()) {
 }
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 const built = join(root, 'dist/cli/main.js');
-const stale = ['src', 'proto', 'tsconfig.json', 'package-lock.json', 'scripts/bundle-command.mjs'].some(
-  (path) => !existsSync(built) || newestMs(path) > statSync(built).mtimeMs,
-);
+const stale = [
+  'src',
+  'proto',
+  'tsconfig.json',
+  'package-lock.json',
+  'scripts/bundle-command.mjs',
+  'scripts/build-page.mjs',
+].some((path) => !existsSync(built) || newestMs(path) > statSync(built).mtimeMs);
 if (stale) {
   process.stderr.write('building dist …\n');
   run('npm', ['run', '--silent', 'build']);

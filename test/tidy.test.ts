@@ -22,6 +22,8 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
   backup: { folders: ['model', 'runtime', 'replication', 'rpc'], packages: /^aws4fetch$/ },
   http: { folders: ['model', 'runtime'] },
   resp: { folders: ['model', 'runtime'] },
+  // Runs in a browser: of the node it has types alone, and what of the model needs nothing but the language.
+  page: { folders: ['model'], types: ['http'], packages: /^(preact(\/hooks)?|virtual:land)$/, builtins: false },
   client: { folders: ['model', 'runtime', 'rpc', 'node'] },
   metrics: {
     folders: ['model', 'runtime'],
@@ -109,7 +111,7 @@ function readSources(folder: string): Source[] {
   const absolute = join(root, folder);
   if (!existsSync(absolute)) return [];
   return readdirSync(absolute, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => {
       const file = join(entry.parentPath, entry.name);
       const text = readFileSync(file, 'utf8');
@@ -197,7 +199,7 @@ function importComplaints({ path, text }: Source): string[] {
       return rule.builtins === false ? [`${path}: src/${folder} imports nothing, but ${from}`] : [];
     if (!from.startsWith('.'))
       return rule.packages?.test(from) ? [] : [`${path}: src/${folder} may not import the package ${from}`];
-    if (!/\.(ts|json)$/.test(from)) return [`${path}: imports end in .ts: ${from}`];
+    if (!/\.(tsx?|json)$/.test(from)) return [`${path}: imports end in .ts: ${from}`];
     const target = join(dirname(path), from).split(sep).join('/').split('/');
     if (target[0] !== 'src') return [`${path}: imports a file outside src: ${from}`];
     const other = target[1] ?? '';
@@ -238,7 +240,7 @@ function entryFiles(): string[] {
       return join(dirname(path), `${script}.ts`);
     });
   });
-  return [...offered, ...started];
+  return [...offered, ...started, 'src/page/main.tsx', 'src/page/virtual-land.d.ts'];
 }
 
 function committedTexts(): Array<readonly [string, string]> {
@@ -257,7 +259,8 @@ describe('the tree', () => {
   });
 
   it('takes time, timers and chance from src/runtime alone', () => {
-    const outside = sources.filter(({ path }) => !path.startsWith('src/runtime/'));
+    // The page's clocks and timers are the browser's.
+    const outside = sources.filter(({ path }) => !/^src\/(runtime|page)\//.test(path));
     expect(outside.flatMap((source) => lineComplaints(source, bannedOutsideRuntime))).toEqual([]);
   });
 
@@ -287,7 +290,7 @@ describe('the tree', () => {
   it('names files in kebab-case, after what they hold', () => {
     const complaints = [...sources, ...tests].flatMap(({ path }) => {
       const names = path
-        .replace(/(\.test|\.bench|\.test-d|\.d)?\.ts$/, '')
+        .replace(/(\.test|\.bench|\.test-d|\.d)?\.tsx?$/, '')
         .split('/')
         .slice(1);
       return names.flatMap((name) => {

@@ -8,6 +8,7 @@ import type {
   Report,
   ReportRequest,
   ScopeDigest,
+  Surroundings,
 } from '../model/cluster.ts';
 import { toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
@@ -17,7 +18,7 @@ import type { NamespaceChange } from '../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import type { Session } from '../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, TokenInfo } from '../model/token.ts';
-import type { Peer, Upstream } from '../model/upstream.ts';
+import { around, type Peer, type Upstream } from '../model/upstream.ts';
 import { either } from '../runtime/with-either.ts';
 import { type Audit, type AuditEntry, auditKeysMax } from './audit.ts';
 import type { Grant, TokenSource } from './grant.ts';
@@ -46,7 +47,7 @@ type Audited = Pick<AuditEntry, 'action' | 'about' | 'keys' | 'keyCount'>;
  * Where the node passes something on that changes the cluster, the caller's own token goes with it: whoever decides
  * checks that one, and need not believe the node that passed it on.
  */
-export class Guarded implements Upstream {
+export class Guarded implements Upstream, Surroundings {
   readonly #upstream: Upstream;
   readonly #grant: Grant;
   readonly #watch: GrantWatch;
@@ -173,6 +174,15 @@ export class Guarded implements Upstream {
     return hotKeys === undefined
       ? status
       : { ...status, hotKeys: hotKeys.filter((one) => this.#permissions.mayKnow(one)) };
+  }
+
+  /** Of a node that knows none there are none. */
+  async around(call: Call): Promise<readonly NodeStatus[]> {
+    this.#permissions.status();
+    const statuses = await around(this.#upstream, call);
+    return statuses.map(({ hotKeys = [], ...status }) => {
+      return { ...status, hotKeys: hotKeys.filter((one) => this.#permissions.mayKnow(one)) };
+    });
   }
 
   async members(call: Call): Promise<readonly Member[]> {

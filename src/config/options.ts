@@ -79,7 +79,7 @@ export const options = {
     targets: nodes,
     default: { origin: '127.0.0.1:8100', edge: '127.0.0.1:8200' },
     group: 'Network',
-    help: 'Address of the HTTP listener: metrics, health, status.',
+    help: 'Address of the HTTP listener: the page, metrics, health, status, Workers KV.',
   },
   redis: {
     flag: 'redis',

@@ -32,6 +32,8 @@ export interface EdgeBounds
 }
 
 export interface EdgeOptions extends EdgeBounds {
+  /** False where its readers ask other processes: what it served itself is not the edge's hit rate. Default true. */
+  readonly tellsHitRate?: boolean;
   readonly identity: Pick<NodeIdentity, 'name' | 'region' | 'location' | 'address'>;
   readonly version: string;
   readonly clock: Clock;

@@ -12,6 +12,7 @@ import { FollowLoop } from '../replication/following/follow-loop.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import { Mending } from '../replication/mending.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
+import type { Tracks } from '../replication/serving/tracks.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { lookAgain, Notice } from '../runtime/notice.ts';
@@ -52,6 +53,8 @@ interface Opening {
   readonly refused: () => void;
   /** Bytes of records in memory, of one scope. */
   readonly memoryBytesMax: number;
+  readonly hitRate: () => number | undefined;
+  readonly tracks: Tracks;
 }
 
 /** Where a key belongs, and what its namespace's name means there. */
@@ -247,7 +250,7 @@ function following(
   scope: Scope & FeedSink,
   tracker: StalenessTracker,
   what: Pick<FollowOpen, 'role' | 'filter' | 'values'>,
-  { options, upstreams, clocks, identity, nonce, clusterId, refused }: Opening,
+  { options, upstreams, clocks, identity, nonce, clusterId, refused, hitRate, tracks }: Opening,
 ): Pick<Running, 'loop' | 'route'> {
   const route = new FeedRoute(upstreams, options.clock, what.role === 'cache' ? refused : () => {});
   const loop = new FollowLoop({
@@ -255,6 +258,8 @@ function following(
     scope: scope.kind,
     sink: scope,
     tracker,
+    hitRate,
+    tracks,
     heardClock: (clock) => clocks.heard(clock),
     upstream: () => route.next(),
     open: () => {

@@ -1,4 +1,4 @@
-import type { ClockStatus, HotKey, NodeIdentity, NodeStatus } from '../model/cluster.ts';
+import type { ClockStatus, HotKey, NodeIdentity, NodeStatus, Track } from '../model/cluster.ts';
 import { clockNotes } from '../replication/clocks/clock-notes.ts';
 import { storageNotes, storageStatus } from '../replication/storage-notes.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
@@ -18,6 +18,7 @@ interface Seen {
   readonly clock: ClockStatus;
   readonly hitRate: number | undefined;
   readonly hotKeys: readonly HotKey[];
+  readonly tracks: readonly Track[];
 }
 
 /** An edge as `meridian status` shows it. */

@@ -21,6 +21,7 @@ import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, 
 import type { Upstream } from '../model/upstream.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
 import { drainedStatus } from '../replication/drained-status.ts';
+import { Tracks } from '../replication/serving/tracks.ts';
 import { type ExpiryClock, sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { lookAgain, Notice } from '../runtime/notice.ts';
@@ -61,6 +62,7 @@ export class Edge implements Upstream {
   readonly #digests = new Digests();
   readonly #nodeState: NodeState;
   readonly #clocks: EdgeClocks;
+  readonly #tracks: Tracks;
   /** Of this process, so that a connection to oneself is noticed. */
   readonly #nonce: string;
   readonly #registries = new EdgeRegistries();
@@ -74,6 +76,7 @@ export class Edge implements Upstream {
     const { clock, identity } = options;
     this.#options = options;
     this.#nodeState = nodeState;
+    this.#tracks = new Tracks(clock);
     this.#nonce = options.random.hex(8);
     this.identity = { ...identity, role: 'edge', id: nodeState.id };
     this.#upstreams = new Upstreams(options.upstreams, clock, options.backoff);
@@ -252,8 +255,18 @@ export class Edge implements Upstream {
       clock: this.#clocks.status(),
       hitRate: this.#reads.hitRate,
       hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
+      tracks: this.#tracks.status(),
     });
     return isDraining?.() === true ? drainedStatus(status) : status;
+  }
+
+  /** Its upstream, as that says of itself; none where nobody is reached. */
+  async around(call: Call): Promise<readonly NodeStatus[]> {
+    for (const { upstream } of this.#upstreams.list.filter(({ isOwnProcess }) => isOwnProcess !== true)) {
+      const status = await upstream.status(call).catch(() => undefined);
+      if (status !== undefined) return [status];
+    }
+    return [];
   }
 
   /** As its upstream sees the cluster, and who follows this edge. */
@@ -314,6 +327,8 @@ export class Edge implements Upstream {
       clocks: this.#clocks,
       identity: this.identity,
       nonce: this.#nonce,
+      hitRate: () => (this.#options.tellsHitRate === false ? undefined : this.#reads.hitRate),
+      tracks: this.#tracks,
       clusterId: () => this.#nodeState.clusterId,
       joined: (clusterId) => this.#nodeState.join(clusterId),
       refused: () => {

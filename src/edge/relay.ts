@@ -19,6 +19,7 @@ export interface RelayOptions
     | 'scansMax'
     | 'scanStallMs'
     | 'followersMax'
+    | 'tracks'
   > {
   readonly random: Random;
   readonly identity: NodeIdentity;

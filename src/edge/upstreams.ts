@@ -11,6 +11,8 @@ export interface NamedUpstream {
   /** For status and logs: its address. */
   readonly name: string;
   readonly upstream: Upstream;
+  /** It is another process of this very edge. */
+  readonly isOwnProcess?: true;
 }
 
 /** How much of the time that is left one upstream may take while another could still be asked. */

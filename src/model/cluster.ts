@@ -167,6 +167,36 @@ export interface FollowerStatus {
   readonly behindCommits?: number;
   /** Writes, of all origins, that this node covers and the follower has not said to have on disk; unset = it keeps none. */
   readonly unacknowledged?: number;
+  readonly region?: string;
+  /** As its identity says. */
+  readonly location?: readonly [number, number];
+  /** Milliseconds: how old what it holds may be, as proven by the clock of the node asked. Unset = unknown. */
+  readonly boundMs?: number;
+  /** Milliseconds, the least that it measured lately; unset = not told. */
+  readonly roundTripMs?: number;
+  /** Unset = not told, or no read yet. */
+  readonly hitRate?: number;
+}
+
+/** One write as it reached those that follow the node asked. */
+export interface Track {
+  readonly log: LogId;
+  readonly sequence: number;
+  /** Milliseconds since the node had it. */
+  readonly ageMs: number;
+  /** One for each scope of a follower that was told of it. */
+  readonly arrivals: readonly TrackArrival[];
+}
+
+export interface TrackArrival {
+  readonly name: string;
+  readonly role: Role;
+  readonly id: string;
+  readonly region: string;
+  /** `copy`, `cache` or `peer`. */
+  readonly scope: string;
+  /** Milliseconds within which it had the write, by the clock of the node asked; unset = it has not said so yet. */
+  readonly elapsedMs?: number;
 }
 
 /** Another origin as an origin sees it. */
@@ -272,4 +302,12 @@ export interface NodeStatus {
   readonly processes?: readonly ProcessStatus[];
   /** The hottest first; of a guarded node those that the caller may read or list. Unset of a node of an earlier version. */
   readonly hotKeys?: readonly HotKey[];
+  /** Tracked writes of the last minute. Unset of a node of an earlier version. */
+  readonly tracks?: readonly Track[];
+}
+
+/** What a node that is asked for the whole cluster knows of nodes beside it, by asking them. */
+export interface Surroundings {
+  /** The status of an origin's peers, or of an edge's upstream: of each that answers. */
+  around(call: Call): Promise<readonly NodeStatus[]>;
 }

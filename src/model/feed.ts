@@ -100,8 +100,20 @@ export interface FollowOpen extends SpokenVersions {
 
 export type FollowerMessage = Probe;
 
+/** What a follower says of itself with each probe, for whoever looks at the cluster. */
+export interface FollowerReport {
+  /** The latest echo of this stream that it has applied; unset = none yet. */
+  readonly echoed?: number;
+  /** Milliseconds from a probe until its echo was applied: the least of the latest few. */
+  readonly roundTripMs?: number;
+  /** Of its reads, from 0 to 1; unset before the first. */
+  readonly hitRate?: number;
+  /** The tracked change that it has just applied. */
+  readonly tracked?: number;
+}
+
 /** Asks for an echo, and acknowledges what the follower has on disk. */
-export interface Probe {
+export interface Probe extends FollowerReport {
   readonly kind: 'probe';
   /** Rises by one with each probe of a stream. */
   readonly id: number;
@@ -173,6 +185,14 @@ export interface Changes {
   readonly range?: ScanRange;
   /** Wall time of the commit at its origin, for propagation metrics; live steps alone. */
   readonly committedAtMs?: number;
+  /** Of a write whose travels are watched: the follower says at once that it has applied the event. */
+  readonly track?: ChangeTrack;
+}
+
+/** A tracked write, numbered by the node that sends it. */
+export interface ChangeTrack {
+  readonly id: number;
+  readonly position: Position;
 }
 
 /** What the event says of keys: records, and those that are lost. */

@@ -137,6 +137,8 @@ export interface WriteRequest {
   readonly durability?: Durability;
   /** Milliseconds to wait for it, less than the call's deadline; past that the answer tells the level reached. */
   readonly durabilityTimeoutMs?: number;
+  /** Its last mutation is watched on its way to all nodes: `NodeStatus.tracks` of the origin that takes it. */
+  readonly tracked?: true;
 }
 
 export interface Written {

@@ -1,4 +1,5 @@
-import type { Cluster, Reports } from './cluster.ts';
+import type { Call } from './call.ts';
+import type { Cluster, NodeStatus, Reports, Surroundings } from './cluster.ts';
 import type { Feed } from './feed.ts';
 import type { KeyValue } from './key-value.ts';
 import type { Namespaces } from './namespaces.ts';
@@ -12,3 +13,8 @@ export interface Upstream extends KeyValue, Feed, Namespaces, Cluster, Tokens {}
 
 /** What origins are to each other: an Upstream that also reports on a member that is being removed. */
 export interface Peer extends Upstream, Reports {}
+
+/** What a node knows of those around it; nothing where it is one that looks no further. */
+export async function around(node: Upstream | (Upstream & Surroundings), call: Call): Promise<readonly NodeStatus[]> {
+  return 'around' in node ? node.around(call) : [];
+}

@@ -33,6 +33,8 @@ const secretCharactersMin = 16;
 export interface Access {
   /** The node's own token, as it is now. */
   readonly credential: () => string | undefined;
+  /** False where whoever comes may do everything. */
+  readonly asksForTokens: boolean;
   entranceOf(node: Upstream & TokenSource): Entrance;
 }
 
@@ -74,6 +76,7 @@ export async function openAccess(
   for (const rights of certificates) checkCertificate(rights);
   return {
     credential,
+    asksForTokens: asks,
     entranceOf: (node) => {
       if (!asks && audit === undefined) return openEntrance(node);
       return new Gate({

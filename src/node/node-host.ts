@@ -1,7 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import type { TokenSource } from '../access/grant.ts';
 import type { Address, MappedDatabase } from '../config/option.ts';
 import { HttpListener, type HttpListenerOptions } from '../http/http-listener.ts';
 import { type NodeReport, NodeRoutes } from '../http/node-routes.ts';
+import { PageSurface } from '../http/page/page-surface.ts';
 import { BindingSurface } from '../http/workers/binding-surface.ts';
 import { RestSurface } from '../http/workers/rest-surface.ts';
 import type { Expiries } from '../metrics/expiry-metrics.ts';
@@ -63,6 +65,9 @@ export interface NodeHostOptions {
   readonly scrape?: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
+/** Where the build puts the page: from here as from the joined files, which lie as deep. */
+const pageFiles = new URL('../page-files/', import.meta.url);
+
 /** Bytes of a request that carries one value, with what stands beside it: a form's other fields, say. */
 const valueRequestBytesMax = limits.valueBytesMax + 1024 * 1024;
 
@@ -84,7 +89,7 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const report = { metrics: scrape, status: (call: Call) => upstream.status(call), entrance };
   const routes = routesOf(report, clock, draining);
   const listener = new HttpListener({
-    surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms }),
+    surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms, asksForTokens: options.access.asksForTokens }),
     ...{ clock, logger, tracer, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections, tls },
     isDraining: () => draining.hasBegun,
     shareOf: (socket) => entrance.shareOf(socket, socket.remoteAddress ?? ''),
@@ -135,13 +140,20 @@ function drainOrStop(draining: Draining, calls: () => number): NonNullable<NodeH
 function surfacesOf(
   entrance: Entrance,
   routes: NodeRoutes,
-  { clock, expiryClock, rooms }: { readonly clock: Clock; readonly expiryClock: ExpiryClock; readonly rooms: Rooms },
+  shared: {
+    readonly clock: Clock;
+    readonly expiryClock: ExpiryClock;
+    readonly rooms: Rooms;
+    readonly asksForTokens: boolean;
+  },
 ): HttpListenerOptions['surfaces'] {
+  const { clock, expiryClock, rooms } = shared;
   return [
     // First: a request that names a namespace is the binding's whatever its path, for a key may be called `metrics`.
     { name: 'binding', surface: new BindingSurface(entrance, clock, rooms, expiryClock) },
     { name: 'rest', surface: new RestSurface(entrance, clock, rooms, expiryClock) },
     { name: 'node', surface: routes, always: true },
+    { name: 'page', surface: new PageSurface({ entrance, ...shared, filesFolder: fileURLToPath(pageFiles) }) },
   ];
 }
 

@@ -36,6 +36,8 @@ export interface OpenEdgeOptions {
   readonly nearer?: (metrics: NodeMetrics) => readonly NamedUpstream[];
   /** False for one that others do not reach by itself. Default: as the configuration says. */
   readonly isReached?: boolean;
+  /** False where readers ask other processes. Default true. */
+  readonly tellsHitRate?: boolean;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface OpenEdgeOptions {
  * @throws INVALID_ARGUMENT (a folder of another role), UNAVAILABLE (a store is taken), DATA_LOSS
  */
 export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
-  const { config, outside, closing, nearer = () => [] } = options;
+  const { config, outside, closing, nearer = () => [], tellsHitRate = true } = options;
   const access = await openAccess(config, outside, closing);
   const nodeTls = await openTls(config, outside, closing);
   const metrics = new NodeMetrics(outside.logger, config.data);
@@ -55,6 +57,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
     ...edgeDefaults,
     ...boundsOf(config),
     identity: identityOf(options),
+    tellsHitRate,
     version: softwareVersion(),
     ...outside,
     observer: metrics.replication,

@@ -7,6 +7,7 @@ import type { Ledger } from '../replication/ledger.ts';
 import { Mending } from '../replication/mending.ts';
 import { NamespaceRemover } from '../replication/namespace-remover.ts';
 import { FeedServer } from '../replication/serving/feed-server.ts';
+import { Tracks } from '../replication/serving/tracks.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { Durability } from './durability.ts';
@@ -57,6 +58,7 @@ export class OriginParts {
   readonly identity: NodeIdentity;
   /** When values may be dropped for good. */
   readonly settled: SettledTime;
+  readonly tracks: Tracks;
   readonly #options: OriginOptions;
   readonly #opened: OpenedOrigin;
   readonly #stability: Stability;
@@ -85,6 +87,8 @@ export class OriginParts {
     registry.logs.self = { member: self, log: () => ownLog.id };
     ledger.onReopened = () => ownLog.begin();
     this.settled = new SettledTime({ ...options, judgedMs: () => clock.wallMs() });
+    this.tracks = new Tracks(clock);
+    const { tracks } = this;
     const shared = { ledger, ownLog, clock };
     this.loops = new Lifecycle((loop, error) => observer.commitFailed(new Error(`${loop} ended`, { cause: error })));
     this.durability = new Durability({ self, registry, clock });
@@ -106,6 +110,7 @@ export class OriginParts {
       bound: () => ({ boundMs: 0, root: ownLog.id }),
       rootWallMs: () => clock.wallMs(),
       heardFromAllSince,
+      tracks,
       acknowledged: (node, role, durable) => {
         if (role === 'peer') this.durability.acknowledged(node.id as MemberId, durable);
       },
@@ -138,6 +143,7 @@ export class OriginParts {
     this.peers = new Peers({
       ...options,
       ledger,
+      tracks,
       stability,
       settled: this.settled,
       self: () => this.identity,
@@ -162,6 +168,7 @@ export class OriginParts {
     const { homes, durability } = this;
     this.writer = new Writer({
       ...shared,
+      tracks,
       clockSkewMsMax: options.clockSkewMsMax,
       checkAtHome: (namespace) => homes.checkAtHome(namespace),
     });

@@ -58,6 +58,7 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes,
     storage,
     clock,
     hotKeys,
+    tracks: parts.tracks.status(),
   };
 }
 

@@ -258,6 +258,12 @@ export class Origin implements Peer {
     return [...new Map([...theirs, ...known].map((member) => [member.id, member])).values()].sort(byRole);
   }
 
+  /** The origins that answer, as they say of themselves. */
+  async around(call: Call): Promise<readonly NodeStatus[]> {
+    const asked = this.#parts.peers.answering().map((peer) => peer.status(call).catch(() => []));
+    return (await Promise.all(asked)).flat();
+  }
+
   async removeMember(request: RemoveMemberRequest, call: Call): Promise<RemovedMember> {
     const { membership, removals } = this.#parts;
     membership.check();

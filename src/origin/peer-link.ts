@@ -23,7 +23,8 @@ export interface PeerConnection {
 
 export interface PeerLinkOptions
   extends PeerSinkOptions,
-    Pick<FollowLoopOptions, 'random' | 'probeIntervalMs' | 'silenceMsMax' | 'backoff'> {
+    Pick<FollowLoopOptions, 'random' | 'probeIntervalMs' | 'silenceMsMax' | 'backoff'>,
+    Required<Pick<FollowLoopOptions, 'tracks'>> {
   readonly connection: PeerConnection;
   /** Told what other origins' clocks say. */
   readonly settled: Pick<SettledTime, 'heard'>;
@@ -141,6 +142,7 @@ export class PeerLink {
       silenceMsMax,
       backoff,
       acknowledgesAtOnce: true,
+      tracks: options.tracks,
     });
   }
 

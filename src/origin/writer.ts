@@ -2,6 +2,7 @@ import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { Condition, Mutation, WriteAnswer, WriteRequest, Written } from '../model/key-value.ts';
 import { type NamespaceId, type NamespaceInfo, namespaceKey, registryNamespace } from '../model/namespace.ts';
+import type { Position } from '../model/position.ts';
 import { type Head, headOf, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Stamp } from '../model/stamp.ts';
@@ -22,6 +23,8 @@ export interface WriterOptions {
   readonly clockSkewMsMax: number;
   /** Throws where this origin must not decide conditions of the namespace. */
   readonly checkAtHome: (namespace: NamespaceInfo) => void;
+  /** Told of tracked writes before anybody can follow them. */
+  readonly tracks: { begin(position: Position): void };
 }
 
 /** A mutation without the namespace's title, as registry changes are made of too. */
@@ -58,7 +61,10 @@ export class Writer {
       if (hasCondition(request)) checkAtHome(ledger.registry.require(namespace));
     };
     const written = await inStep({ trace }, ['commit'], (step) => {
-      return this.commit(drafts, request.session.stamp, check, step.trace);
+      return this.commit(drafts, request.session.stamp, check, {
+        trace: step.trace,
+        tracked: request.tracked === true,
+      });
     });
     const { covered } = ledger.state;
     const last = written.at(-1);
@@ -67,12 +73,12 @@ export class Writer {
     return { namespace, origin: this.#options.ownLog.member, written, covered, session };
   }
 
-  /** Commits drafts; `check` runs when they are decided and may refuse them. */
+  /** Commits drafts; `check` runs when they are decided and may refuse them. The last one's travels may be tracked. */
   commit(
     drafts: readonly Draft[],
     sessionStamp: Stamp,
     check: (view: CommitView) => void,
-    trace?: Trace,
+    { trace, tracked = false }: { readonly trace?: Trace | undefined; readonly tracked?: boolean } = {},
   ): Promise<readonly Written[]> {
     return this.#options.ledger.submit({
       keys: drafts.map(({ namespace, mutation }) => ({ namespace, key: mutation.key })),
@@ -81,7 +87,10 @@ export class Writer {
       bytes: drafts.reduce((sum, { mutation }) => sum + bytesOf(mutation), 0),
       decide: (view) => {
         check(view);
-        return this.#decide(drafts, sessionStamp, view);
+        const decision = this.#decide(drafts, sessionStamp, view);
+        const last = decision.result.at(-1);
+        if (tracked && last !== undefined) this.#options.tracks.begin(last.position);
+        return decision;
       },
     });
   }

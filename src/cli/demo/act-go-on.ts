@@ -10,11 +10,13 @@ const lineIntervalMs = 10_000;
 export async function goOn(stage: Stage): Promise<void> {
   const { cluster, terminal, clock, signal } = stage;
   await say(stage, 'the cluster stays up until Ctrl-C; talk to it from another terminal:');
+  const { http } = cluster.origin;
+  await say(stage, `  http://${http.host}:${http.port}/   # the page of the origin, in a browser`);
   const { host, port } = cluster.origin.grpc;
   await say(stage, `  npx meridian put flags beta on --endpoint ${host}:${port}`);
   for (const { name, edge } of cluster.regions) {
     const place = `${edge.grpc.host}:${edge.grpc.port}`;
-    const page = `http://${edge.http.host}:${edge.http.port}/status`;
+    const page = `http://${edge.http.host}:${edge.http.port}/`;
     await say(stage, `  npx meridian get flags beta --verbose --endpoint ${place}   # ${name}; ${page}`);
   }
   let drawnLines = 0;

@@ -34,7 +34,7 @@ export function startPart(start: PartStart, outside: Outside, ask: AskParent): P
 async function startKeeper({ part, config, socket }: PartStart, outside: Outside): Promise<RunningPart> {
   const closing = new Closing(outside.logger);
   return closing.orClose(async () => {
-    const { edge, metrics } = await openEdge({ config, outside, closing });
+    const { edge, metrics } = await openEdge({ config, outside, closing, tellsHitRate: false });
     metrics.label(nameOf(part));
     const { requestTimeoutMs, drainTimeoutMs } = config;
     const server = new RpcServer({
@@ -70,7 +70,7 @@ async function startWorker(
         const keeper = new RemoteUpstream({ address: `unix:${socket}`, clock: outside.clock, observer: rpc });
         closing.add('connection to the keeper', async () => keeper.close());
         keepers.push(keeper);
-        return [{ name: 'keeper', upstream: keeper }];
+        return [{ name: 'keeper', upstream: keeper, isOwnProcess: true }];
       },
     });
     const [keeper] = keepers;

@@ -1,7 +1,7 @@
 import type { TokenSource } from '../../access/grant.ts';
 import type { Edge } from '../../edge/edge.ts';
 import type { Call } from '../../model/call.ts';
-import type { NodeStatus } from '../../model/cluster.ts';
+import type { NodeStatus, Surroundings } from '../../model/cluster.ts';
 import type { Upstream } from '../../model/upstream.ts';
 
 export interface WorkerNodeOptions {
@@ -17,7 +17,7 @@ export interface WorkerNodeOptions {
  * An edge of several processes as whoever reaches one of its workers sees it: reads and writes are the worker's own, what
  * speaks of the edge as a whole is the keeper's (its followers, its digests) or that of all (its status).
  */
-export function workerNode({ edge, keeper, statusOfAll }: WorkerNodeOptions): Upstream & TokenSource {
+export function workerNode({ edge, keeper, statusOfAll }: WorkerNodeOptions): Upstream & TokenSource & Surroundings {
   return {
     peek: (request) => edge.peek(request),
     get: (request, call) => edge.get(request, call),
@@ -42,6 +42,7 @@ export function workerNode({ edge, keeper, statusOfAll }: WorkerNodeOptions): Up
     members: (call) => edge.members(call),
     removeMember: (request, call) => edge.removeMember(request, call),
     status: (call) => statusOfAll(call),
+    around: (call) => edge.around(call),
     digest: (request, call) => keeper.digest(request, call),
     digestRange: (request, call) => edge.digestRange(request, call),
   };

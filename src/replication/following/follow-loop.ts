@@ -1,7 +1,8 @@
 import type { NodeIdentity } from '../../model/cluster.ts';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
-import type { Echo, Feed, FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
+import type { Echo, Feed, FeedEvent, FollowerMessage, FollowerReport, FollowOpen } from '../../model/feed.ts';
 import { checkChosen } from '../../model/feed-version.ts';
+import type { Position } from '../../model/position.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import { BoundedQueue } from '../../runtime/bounded-queue.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
@@ -44,6 +45,10 @@ export interface FollowLoopOptions {
   readonly heardClock?: (clock: HeardClock) => void;
   /** True where writers wait for acknowledgements: a step is acknowledged at once, as soon as the last echo is back. */
   readonly acknowledgesAtOnce?: boolean;
+  /** Of this node's reads, told with each probe. Default: untold. */
+  readonly hitRate?: () => number | undefined;
+  /** Told of tracked changes before they are applied, so that this node's own followers are tracked too. */
+  readonly tracks?: { begin(position: Position): void };
 }
 
 export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs'> {
@@ -55,6 +60,8 @@ export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs'> {
 
 /** Probes that may stay without an echo before a quiet upstream counts as a silent one. */
 const probesUnheardMax = 3;
+/** Round trips of which the least is told: an echo that waited behind data says nothing of the line. */
+const roundTripsKept = 16;
 
 /**
  * Follows one scope for as long as the signal lets it: reads its place from the sink, follows from there, applies, and
@@ -72,6 +79,9 @@ export class FollowLoop {
   #server: NodeIdentity | undefined;
   #askedMs = 0;
   #awaitsEcho = false;
+  /** The last echo of this stream that was applied, and how long the latest ones took. */
+  #echoed: number | undefined;
+  #roundTripsMs: readonly number[] = [];
   #hurried: () => void = () => {};
 
   constructor(options: FollowLoopOptions) {
@@ -151,6 +161,8 @@ export class FollowLoop {
     this.#askedMs = heardMs;
     this.#applied = false;
     this.#awaitsEcho = false;
+    this.#echoed = undefined;
+    this.#roundTripsMs = [];
     let timer = clock.timer(0, () => {});
     const tick = () => {
       // During a scan an echo waits for its end, so that silence proves nothing; keep-alives of the transport do.
@@ -165,6 +177,7 @@ export class FollowLoop {
         heardMs = clock.monotonicMs();
         if (event.kind === 'opened') tick();
         await this.#take(event, followed);
+        if (event.kind === 'changes' && event.track !== undefined) this.#probe(probes, event.track.id);
         this.#acknowledge(event, probes);
         ending.signal.throwIfAborted();
       }
@@ -186,10 +199,21 @@ export class FollowLoop {
     this.#probe(probes);
   }
 
-  #probe(probes: BoundedQueue<FollowerMessage>): void {
+  #probe(probes: BoundedQueue<FollowerMessage>, tracked?: number): void {
     const { tracker, sink, clock } = this.#options;
     if (probes.size >= 8) return; // The stream does not move: more probes would prove nothing more.
-    probes.push({ kind: 'probe', id: tracker.probe(), durable: sink.durable(), wallMs: clock.wallMs() });
+    const report = this.#report(tracked);
+    probes.push({ kind: 'probe', id: tracker.probe(), durable: sink.durable(), wallMs: clock.wallMs(), ...report });
+  }
+
+  #report(tracked: number | undefined): FollowerReport {
+    const hitRate = this.#options.hitRate?.();
+    return {
+      ...(this.#echoed === undefined ? {} : { echoed: this.#echoed }),
+      ...(this.#roundTripsMs.length === 0 ? {} : { roundTripMs: Math.min(...this.#roundTripsMs) }),
+      ...(hitRate === undefined ? {} : { hitRate }),
+      ...(tracked === undefined ? {} : { tracked }),
+    };
   }
 
   async #take(event: FeedEvent, followed: FollowedUpstream): Promise<void> {
@@ -208,6 +232,7 @@ export class FollowLoop {
         this.#state = 'resyncing';
         return sink.apply(event);
       case 'changes':
+        if (event.track !== undefined) this.#options.tracks?.begin(event.track.position);
         return sink.apply(event);
       case 'caught-up':
         await sink.apply(event);
@@ -217,17 +242,23 @@ export class FollowLoop {
         followed.succeeded();
         observer.followCaughtUp(scope, followed.name);
         return;
-      case 'echo': {
-        const roundTripMs = tracker.roundTripMs(event);
-        if (roundTripMs !== undefined) {
-          this.#heardClock(event, roundTripMs);
-          sink.checkEcho(event.wallMs, roundTripMs);
-        }
-        tracker.echoed(event);
-        if (roundTripMs !== undefined && event.bound !== undefined) {
-          observer.echoed(scope, event.bound.root, roundTripMs);
-        }
-      }
+      case 'echo':
+        this.#takeEcho(event);
+    }
+  }
+
+  #takeEcho(echo: Echo): void {
+    const { sink, tracker, observer, scope } = this.#options;
+    const roundTripMs = tracker.roundTripMs(echo);
+    if (roundTripMs !== undefined) {
+      this.#heardClock(echo, roundTripMs);
+      sink.checkEcho(echo.wallMs, roundTripMs);
+      this.#roundTripsMs = [...this.#roundTripsMs, roundTripMs].slice(-roundTripsKept);
+    }
+    tracker.echoed(echo);
+    this.#echoed = echo.id;
+    if (roundTripMs !== undefined && echo.bound !== undefined) {
+      observer.echoed(scope, echo.bound.root, roundTripMs);
     }
   }
 

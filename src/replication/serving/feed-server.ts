@@ -5,8 +5,9 @@ import { containsFilter, type Filter } from '../../model/filter.ts';
 import { holds } from '../../model/rules.ts';
 import { Semaphore } from '../../runtime/semaphore.ts';
 import { either } from '../../runtime/with-either.ts';
+import type { FollowerView } from './follower-status.ts';
 import { ScopeShapes } from './scope-shape.ts';
-import { type FollowerView, type Serving, Subscription } from './subscription.ts';
+import { type Serving, Subscription } from './subscription.ts';
 
 export interface FeedServerOptions extends Serving {
   /** What this store holds whole; a follower of more is refused. Default: everything. */

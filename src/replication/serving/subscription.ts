@@ -6,6 +6,7 @@ import type {
   Echo,
   FeedEvent,
   FollowerMessage,
+  FollowerReport,
   FollowOpen,
   Opening,
   Probe,
@@ -25,6 +26,9 @@ import type { Ledger } from '../ledger.ts';
 import type { LedgerState } from '../ledger-state.ts';
 import { damagedRecord } from '../mending.ts';
 import type { ReplicationObserver } from '../observer.ts';
+import type { RingEntry } from '../ring.ts';
+import { FollowerProof } from './follower-proof.ts';
+import type { FollowerView } from './follower-status.ts';
 import { LostScan } from './lost-scan.ts';
 import {
   cursorIn,
@@ -38,6 +42,7 @@ import {
   scanRecords,
 } from './scan.ts';
 import { type ScopeShape, shapeEntry } from './scope-shape.ts';
+import type { Tracks } from './tracks.ts';
 
 /** What a subscription needs of the node that serves it. */
 export interface Serving extends ScanBounds {
@@ -65,17 +70,8 @@ export interface Serving extends ScanBounds {
   readonly heardFromAllSince?: (atMs: number) => boolean;
   /** A follower has this on disk. Default: nobody listens. */
   readonly acknowledged?: (follower: NodeIdentity, role: FollowOpen['role'], durable: VersionVector) => void;
-}
-
-/** One follower as the server sees it. */
-export interface FollowerView {
-  readonly node: NodeIdentity;
-  readonly role: FollowOpen['role'];
-  readonly state: 'waiting' | 'scanning' | 'live';
-  /** Commits that wait for it, where it is live. */
-  readonly behindCommits?: number;
-  /** What it last said to have on disk. */
-  readonly durable: VersionVector;
+  /** Whose travels are watched. Default: nothing's. */
+  readonly tracks?: Tracks;
 }
 
 interface PendingEcho {
@@ -83,6 +79,8 @@ interface PendingEcho {
   readonly bound: Bound | undefined;
   /** The ring's end when the probe came. */
   readonly place: number;
+  /** When it came. */
+  readonly cameMs: number;
 }
 
 const echoesMax = 64;
@@ -112,6 +110,8 @@ export class Subscription {
   /** What the follower covers by what this stream sent, folded. */
   #sent: VersionVector = emptyVector;
   #durable: VersionVector = emptyVector;
+  #report: FollowerReport = {};
+  readonly #proof: FollowerProof;
   /** Of a watch: what it was shown and the last step did not reach. */
   #shown: VersionVector = emptyVector;
   #wake: (() => void) | undefined;
@@ -130,6 +130,7 @@ export class Subscription {
     this.#scans = scans;
     this.#signal = signal;
     this.#openedMs = serving.clock.monotonicMs();
+    this.#proof = new FollowerProof(serving.clock);
   }
 
   /** Takes in the follower's probes until they end. */
@@ -137,12 +138,7 @@ export class Subscription {
     const take = async () => {
       for await (const probe of messages) {
         if (this.#closed) return;
-        const { ledger, clock, observer, bound, acknowledged } = this.#serving;
-        observer.clockSkew(this.#open.node.name, clock.wallMs() - probe.wallMs);
-        this.#durable = probe.durable;
-        acknowledged?.(this.#open.node, this.#open.role, probe.durable);
-        if (this.#echoes.length >= echoesMax) this.#echoes.shift();
-        this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end });
+        this.#takeProbe(probe);
         this.#wake?.();
       }
     };
@@ -152,9 +148,25 @@ export class Subscription {
     });
   }
 
+  #takeProbe(probe: Probe): void {
+    const { ledger, clock, observer, bound, acknowledged, tracks } = this.#serving;
+    const { node, role } = this.#open;
+    observer.clockSkew(node.name, clock.wallMs() - probe.wallMs);
+    this.#durable = probe.durable;
+    this.#report = probe;
+    acknowledged?.(node, role, probe.durable);
+    if (probe.echoed !== undefined) this.#proof.applied(probe.echoed);
+    if (probe.tracked !== undefined) tracks?.arrived(probe.tracked, node, role);
+    if (this.#echoes.length >= echoesMax) this.#echoes.shift();
+    this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end, cameMs: clock.monotonicMs() });
+  }
+
   view(): FollowerView {
     const behind = this.#serving.ledger.ring.end - this.#place;
+    const boundMs = this.#proof.boundMs();
     return {
+      ...(boundMs === undefined ? {} : { boundMs }),
+      report: this.#report,
       node: this.#open.node,
       role: this.#open.role,
       state: this.#state,
@@ -293,6 +305,7 @@ export class Subscription {
     if (refused !== undefined && this.#open.role !== 'peer') {
       observer.resyncSent(refused);
       this.#shown = emptyVector;
+      this.#proof.reset();
       yield { kind: 'resync', reason: refused };
     }
     if (refused !== undefined || cursor === undefined) {
@@ -408,7 +421,7 @@ export class Subscription {
         if (changes.records.length === 0 && lost === undefined) unsent = changes;
         else {
           unsent = undefined;
-          yield changes;
+          yield this.#tracked(changes, entry);
         }
       }
     }
@@ -419,9 +432,17 @@ export class Subscription {
     const pending = this.#echoes[0];
     const isDue = pending !== undefined && (pending.place <= this.#place || !holds('R10 echo order'));
     if (!isDue) return undefined;
-    const { probe } = pending;
+    const { probe, cameMs } = pending;
     const bound = holds('R10 the bound of the arrival') ? pending.bound : this.#serving.bound();
+    this.#proof.echoed(probe.id, bound === undefined ? undefined : cameMs - bound.boundMs);
     return { kind: 'echo', id: probe.id, ...this.#clocks(), ...(bound === undefined ? {} : { bound }) };
+  }
+
+  /** The same event, which asks its follower to say at once that it has it, where it carries a tracked write. */
+  #tracked(changes: Changes, { records }: RingEntry): Changes {
+    const { node, role } = this.#open;
+    const track = role === 'watch' ? undefined : this.#serving.tracks?.sent(records, node, role);
+    return track === undefined ? changes : { ...changes, track };
   }
 
   #clocks(): Pick<Echo, 'wallMs' | 'rootWallMs'> {

@@ -335,7 +335,8 @@ function isLike(a: TermsOf, b: TermsOf): boolean {
     a.read.maxStalenessMs === b.read.maxStalenessMs &&
     a.read.atOrigin === b.read.atOrigin &&
     a.write.durability === b.write.durability &&
-    a.write.durabilityTimeoutMs === b.write.durabilityTimeoutMs
+    a.write.durabilityTimeoutMs === b.write.durabilityTimeoutMs &&
+    a.write.tracked === b.write.tracked
   );
 }
 

@@ -14,6 +14,8 @@ import type {
   Role,
   ScopeDigest,
   ScopeStatus,
+  Track,
+  TrackArrival,
   UnsealedLog,
 } from '../../model/cluster.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
@@ -68,7 +70,19 @@ interface WireClock {
   readonly aheadMs?: number | null;
 }
 
-export type WireStatus = Omit<NodeStatus, 'node' | 'scopes' | 'log' | 'unsealed' | 'clock' | 'hotKeys'> & {
+type WireFollower = Omit<FollowerStatus, 'location'> & Pick<WireIdentity, 'location'>;
+
+type WireTrack = Omit<Track, 'log' | 'arrivals'> & {
+  readonly log: string;
+  readonly arrivals: ReadonlyArray<Omit<TrackArrival, 'elapsedMs'> & { readonly elapsedMs?: number | null }>;
+};
+
+export type WireStatus = Omit<
+  NodeStatus,
+  'node' | 'scopes' | 'log' | 'unsealed' | 'clock' | 'hotKeys' | 'followers' | 'tracks'
+> & {
+  readonly followers: readonly WireFollower[];
+  readonly tracks?: readonly WireTrack[];
   readonly hotKeys?: ReadonlyArray<Omit<HotKey, 'namespace'> & { readonly namespace: string }>;
   readonly node: WireIdentity | null;
   readonly scopes: readonly WireScope[];
@@ -90,15 +104,22 @@ export interface WireMember {
 }
 
 export function encodeIdentity({ location, ...rest }: NodeIdentity): WireIdentity {
-  return { ...rest, ...(location === undefined ? {} : { location: { north: location[0], east: location[1] } }) };
+  return { ...rest, ...encodeLocation(location) };
+}
+
+function encodeLocation(location: NodeIdentity['location']): Pick<WireIdentity, 'location'> {
+  return location === undefined ? {} : { location: { north: location[0], east: location[1] } };
+}
+
+function decodeLocation({ location }: Pick<WireIdentity, 'location'>): Pick<NodeIdentity, 'location'> {
+  return location === null || location === undefined ? {} : { location: [location.north, location.east] };
 }
 
 export function decodeIdentity(wire: WireIdentity | null): NodeIdentity {
   if (wire === null || (wire.role !== 'origin' && wire.role !== 'edge')) throw malformed("a node's role", wire?.role);
-  const { name, id, region, location } = wire;
+  const { name, id, region } = wire;
   const role: Role = wire.role;
-  const at = location === null || location === undefined ? {} : { location: [location.north, location.east] as const };
-  return { name, role, id, region, ...at, ...optional('address', wire.address) };
+  return { name, role, id, region, ...decodeLocation(wire), ...optional('address', wire.address) };
 }
 
 export function decodeNamespace(wire: WireNamespace | null): NamespaceInfo {
@@ -118,10 +139,11 @@ export function decodeChange({ namespace, session, durability }: WireNamespaceCh
   };
 }
 
-export function encodeStatus({ node, scopes, unsealed = [], ...rest }: NodeStatus): WireStatus {
+export function encodeStatus({ node, scopes, followers, unsealed = [], ...rest }: NodeStatus): WireStatus {
   return {
     ...rest,
     node: encodeIdentity(node),
+    followers: followers.map(({ location, ...follower }) => ({ ...follower, ...encodeLocation(location) })),
     unsealed,
     scopes: scopes.map(({ covered, floor, stable, ...scope }) => ({
       ...scope,
@@ -154,6 +176,7 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
       ...rest,
       namespace: decodeNamespaceId(namespace),
     })),
+    tracks: (wire.tracks ?? []).map(decodeTrack),
     ...(wire.processes === undefined || wire.processes.length === 0
       ? {}
       : { processes: wire.processes.map(decodeProcess) }),
@@ -177,7 +200,16 @@ function decodeUnsealed({ log, waitsFor }: WireStatus['unsealed'][number]): Unse
   return { log: decodeLog(log), waitsFor };
 }
 
-function decodeFollower({ name, role, id, scope, state, ...rest }: FollowerStatus): FollowerStatus {
+function decodeTrack({ log, sequence, ageMs, arrivals }: WireTrack): Track {
+  return {
+    ...{ log: decodeLog(log), sequence, ageMs },
+    arrivals: arrivals.map(({ name, role, id, region, scope, elapsedMs }) => {
+      return { name, role, id, region, scope, ...optional('elapsedMs', elapsedMs) };
+    }),
+  };
+}
+
+function decodeFollower({ name, role, id, scope, state, ...rest }: WireFollower): FollowerStatus {
   return {
     name,
     role,
@@ -186,6 +218,11 @@ function decodeFollower({ name, role, id, scope, state, ...rest }: FollowerStatu
     state,
     ...optional('behindCommits', rest.behindCommits),
     ...optional('unacknowledged', rest.unacknowledged),
+    ...(rest.region ? { region: rest.region } : {}),
+    ...decodeLocation(rest),
+    ...optional('boundMs', rest.boundMs),
+    ...optional('roundTripMs', rest.roundTripMs),
+    ...optional('hitRate', rest.hitRate),
   };
 }
 

@@ -31,6 +31,7 @@ export interface WireChanges {
   readonly unfinished: boolean;
   readonly lost?: readonly WireLost[];
   readonly lostUpTo?: WireVector | null;
+  readonly track?: { readonly id: number; readonly position: WirePosition | null } | null;
 }
 
 interface WireLost extends WireKey {
@@ -80,24 +81,26 @@ function decodeStep({ vector, stable, behind }: WireStep): Step {
 
 /** What closes a changes event. */
 export function encodeClosing(event: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
-  const { step, token, range, committedAtMs, lost } = event;
+  const { step, token, range, committedAtMs, lost, track } = event;
   return {
     ...(lost === undefined ? {} : { lost: lost.records, lostUpTo: encodeVector(lost.upTo) }),
     ...(step === undefined ? {} : { step: encodeStep(step) }),
     ...optional('token', token),
     ...optional('range', range),
     ...optional('committedAtMs', committedAtMs),
+    ...optional('track', track),
   };
 }
 
 export function decodeClosing(wire: WireChanges): Omit<Changes, 'kind' | 'records'> {
-  const { step, token, range, committedAtMs, lost = [], lostUpTo } = wire;
+  const { step, token, range, committedAtMs, lost = [], lostUpTo, track } = wire;
   return {
     ...(lost.length === 0 ? {} : { lost: { records: lost.map(decodeLost), upTo: decodeVector(lostUpTo) } }),
     ...(step === null || step === undefined ? {} : { step: decodeStep(step) }),
     ...optional('token', token),
     ...(range === null || range === undefined ? {} : { range: decodeRange(range) }),
     ...optional('committedAtMs', committedAtMs),
+    ...(track ? { track: { id: track.id, position: decodePosition(track.position) } } : {}),
   };
 }
 

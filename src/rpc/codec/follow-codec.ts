@@ -1,4 +1,12 @@
-import type { ClusterView, FollowerMessage, FollowOpen, FollowStart, Opening, ValueMode } from '../../model/feed.ts';
+import type {
+  ClusterView,
+  FollowerMessage,
+  FollowerReport,
+  FollowOpen,
+  FollowStart,
+  Opening,
+  ValueMode,
+} from '../../model/feed.ts';
 import type { Filter, KeyRange } from '../../model/filter.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
 import { checkOpenBounds } from './open-bounds.ts';
@@ -10,6 +18,7 @@ import {
   decodeVector,
   encodeVector,
   malformed,
+  optional,
   type WireVector,
 } from './record-codec.ts';
 
@@ -52,9 +61,19 @@ interface WireOpen {
   readonly protocolOldest?: number;
 }
 
+interface WireProbe {
+  readonly id: number;
+  readonly durable: WireVector | null;
+  readonly wallMs: number;
+  readonly echoed?: number | null;
+  readonly roundTripMs?: number | null;
+  readonly hitRate?: number | null;
+  readonly tracked?: number | null;
+}
+
 export interface WireFollowRequest {
   readonly open?: WireOpen | null;
-  readonly probe?: { readonly id: number; readonly durable: WireVector | null; readonly wallMs: number } | null;
+  readonly probe?: WireProbe | null;
 }
 
 export function encodeOpen(open: FollowOpen): WireFollowRequest {
@@ -164,10 +183,22 @@ function decodeStart(wire: WireOpen): FollowStart {
   }
 }
 
-export function encodeProbe({ id, durable, wallMs }: FollowerMessage): WireFollowRequest {
-  return { probe: { id, durable: encodeVector(durable), wallMs } };
+export function encodeProbe({ kind: _kind, durable, ...rest }: FollowerMessage): WireFollowRequest {
+  return { probe: { ...rest, durable: encodeVector(durable) } };
 }
 
 export function decodeProbe(wire: NonNullable<WireFollowRequest['probe']>): FollowerMessage {
-  return { kind: 'probe', id: wire.id, durable: decodeVector(wire.durable), wallMs: wire.wallMs };
+  return { kind: 'probe', id: wire.id, durable: decodeVector(wire.durable), wallMs: wire.wallMs, ...reportIn(wire) };
+}
+
+/** What makes no sense is as good as untold. */
+function reportIn({ echoed, roundTripMs, hitRate, tracked }: WireProbe): FollowerReport {
+  const isShare = typeof hitRate === 'number' && hitRate >= 0 && hitRate <= 1;
+  const isTime = typeof roundTripMs === 'number' && roundTripMs >= 0 && Number.isFinite(roundTripMs);
+  return {
+    ...optional('echoed', echoed),
+    ...(isTime ? { roundTripMs } : {}),
+    ...(isShare ? { hitRate } : {}),
+    ...optional('tracked', tracked),
+  };
 }

@@ -28,7 +28,7 @@ const operationTags = { id: 0x08, terms: 0x10, key: 0x1a, get: 0x22 } as const;
 /** What the operations of a message share, as a client writes it. */
 export interface Terms {
   readonly read: ReadOptions;
-  readonly write: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'>;
+  readonly write: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs' | 'tracked'>;
   readonly timeoutMs: number;
 }
 
@@ -37,7 +37,7 @@ export interface ReadTerms {
   readonly namespace: string;
   readonly session: Session;
   readonly read: Pick<ReadOptions, 'maxStalenessMs' | 'atOrigin'>;
-  readonly write: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'>;
+  readonly write: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs' | 'tracked'>;
   readonly timeoutMs: number | undefined;
 }
 

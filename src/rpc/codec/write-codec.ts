@@ -30,7 +30,10 @@ export interface WireExpiry {
 export interface WireWriteOptions {
   readonly durability: string;
   readonly durabilityTimeoutMs?: number | null;
+  readonly tracked?: boolean;
 }
+
+type WriteOptions = Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs' | 'tracked'>;
 
 export interface WireWriteResponse {
   readonly written: ReadonlyArray<{ version: string; position: WirePosition | null; expiresAt?: number | null }>;
@@ -101,27 +104,27 @@ export function decodeDurability(reached: string): Durability {
   return durabilities.get(reached) ?? 'local';
 }
 
-export function encodeWriteOptions({
-  durability,
-  durabilityTimeoutMs,
-}: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'>): WireWriteOptions {
+export function encodeWriteOptions({ durability, durabilityTimeoutMs, tracked }: WriteOptions): WireWriteOptions {
   return {
     durability: durability?.toUpperCase() ?? unspecified,
     ...optional('durabilityTimeoutMs', durabilityTimeoutMs),
+    ...optional('tracked', tracked),
   };
 }
 
-export function decodeWriteOptions(
-  options: WireWriteOptions | null,
-): Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'> {
-  const { durability = unspecified, durabilityTimeoutMs } = options ?? {};
+export function decodeWriteOptions(options: WireWriteOptions | null): WriteOptions {
+  const { durability = unspecified, durabilityTimeoutMs, tracked } = options ?? {};
   const level = durabilities.get(durability);
   // Less than what a later client asks for would be promised otherwise.
   if (level === undefined && durability !== unspecified) throw malformed('durability', durability);
   if (typeof durabilityTimeoutMs === 'number' && !(durabilityTimeoutMs >= 0)) {
     throw malformed('durability_timeout_ms', durabilityTimeoutMs);
   }
-  return { ...optional('durability', level), ...optional('durabilityTimeoutMs', durabilityTimeoutMs) };
+  return {
+    ...optional('durability', level),
+    ...optional('durabilityTimeoutMs', durabilityTimeoutMs),
+    ...(tracked === true ? { tracked } : {}),
+  };
 }
 
 export function encodeWriteAnswer(answer: WriteAnswer): WireWriteResponse {

@@ -1,0 +1,140 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
+import type { Call } from '../../model/call.ts';
+import type { Entrance } from '../../model/entrance.ts';
+import { MeridianError } from '../../model/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Rooms } from '../../runtime/rooms.ts';
+import { callerOf } from '../caller-of.ts';
+import type { HttpSurface } from '../surface.ts';
+import { parseTarget } from '../workers/target.ts';
+import { withinDeadline } from '../workers/within-deadline.ts';
+import { bad, deleteRecord, listKeys, type PageExchange, putRecord, sendPageRecord } from './page-data.ts';
+import { PageFiles } from './page-files.ts';
+import { createNamespace, listNamespaces, removeNamespace, renameNamespace, sendTrack, sendView } from './page-view.ts';
+
+type Endpoint = (exchange: PageExchange) => Promise<void>;
+
+/** `METHOD path` → what answers it. */
+const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
+  ['GET /page/view', sendView],
+  ['GET /page/track', sendTrack],
+  ['GET /page/namespaces', listNamespaces],
+  ['POST /page/namespaces', createNamespace],
+  ['PUT /page/namespaces', renameNamespace],
+  ['DELETE /page/namespaces', removeNamespace],
+  ['GET /page/keys', listKeys],
+  ['GET /page/record', sendPageRecord],
+  ['PUT /page/record', putRecord],
+  ['DELETE /page/record', deleteRecord],
+]);
+
+const filesPath = '/page/files/';
+
+/** Milliseconds that the nodes around this one have to say how they are. */
+const soonMs = 2_000;
+
+export interface PageSurfaceOptions {
+  readonly entrance: Entrance;
+  readonly clock: Clock;
+  readonly rooms: Rooms;
+  /** False where whoever comes may do everything. */
+  readonly asksForTokens: boolean;
+  /** Where the build put the page's files. */
+  readonly filesFolder: string;
+}
+
+/**
+ * The page of a node, at `/`, and what it asks for, under `/page/`. Its files are told to everybody; all else passes the
+ * entrance as every other request does. A browser is trusted with nothing: what another site has it send is refused, and
+ * a caller says who he is in the header `authorization` alone, which no browser adds by itself.
+ */
+export class PageSurface implements HttpSurface {
+  readonly #options: PageSurfaceOptions;
+  readonly #files: PageFiles;
+
+  constructor(options: PageSurfaceOptions) {
+    this.#options = options;
+    this.#files = new PageFiles(options.filesFolder);
+  }
+
+  matches(request: IncomingMessage): boolean {
+    const path = pathOf(request);
+    return path === '/' || path.startsWith('/page/');
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined {
+    secure(response);
+    const path = pathOf(request);
+    const method = request.method ?? 'GET';
+    if (path === '/' || path.startsWith(filesPath)) {
+      if (method !== 'GET' && method !== 'HEAD') throw unknownEndpoint(method, path);
+      const name = path === '/' ? 'index.html' : path.slice(filesPath.length);
+      this.#files.send(response, name, /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? '')));
+      return undefined;
+    }
+    const endpoint = endpoints.get(`${method} ${path}`);
+    if (endpoint === undefined) throw unknownEndpoint(method, path);
+    this.#checkSite(request);
+    const { entrance, clock, rooms } = this.#options;
+    const upstream = entrance.enter(callerOf(request));
+    const query = queryOf(request);
+    return withinDeadline(call, clock, (within) => {
+      const soon = { ...within, deadlineMs: Math.min(within.deadlineMs, clock.monotonicMs() + soonMs) };
+      return endpoint({ request, response, query, upstream, rooms, call: within, soon });
+    });
+  }
+
+  /** @throws PERMISSION_DENIED, INVALID_ARGUMENT */
+  #checkSite({ headers, method }: IncomingMessage): void {
+    const site = headers['sec-fetch-site'];
+    if (site !== undefined && site !== 'same-origin' && site !== 'none') {
+      throw new MeridianError('PERMISSION_DENIED', 'the page of a node is asked for by itself alone', {
+        reason: 'other-site',
+      });
+    }
+    // A name that somebody else resolves to this node makes his site the same origin.
+    if (!this.#options.asksForTokens && !isOwnHost(headers.host)) {
+      const message = `a node without tokens serves its page by address alone, such as 127.0.0.1 or localhost, and not as ${headers.host}: give it tokens (--admin-token-file)`;
+      throw new MeridianError('PERMISSION_DENIED', message, { reason: 'host-name' });
+    }
+    const hasBody = method === 'PUT' || method === 'POST';
+    if (hasBody && !/^application\/json\b/i.test(headers['content-type'] ?? '')) {
+      throw new MeridianError('INVALID_ARGUMENT', 'the content type of this request is application/json', {
+        reason: 'content-type',
+      });
+    }
+  }
+}
+
+/** Of every answer. A value that somebody wrote is looked at as nothing but bytes. */
+function secure(response: ServerResponse): void {
+  response.setHeader('content-security-policy', "default-src 'none'; sandbox; frame-ancestors 'none'");
+  response.setHeader('x-content-type-options', 'nosniff');
+  response.setHeader('referrer-policy', 'no-referrer');
+  response.setHeader('cross-origin-opener-policy', 'same-origin');
+  response.setHeader('cross-origin-resource-policy', 'same-origin');
+}
+
+function isOwnHost(host: string | undefined): boolean {
+  if (host === undefined) return true;
+  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name === 'localhost' || name.endsWith('.localhost') || isIP(name) !== 0;
+}
+
+/** @throws INVALID_ARGUMENT where it escapes what is no UTF-8: another key would be meant */
+function queryOf({ url }: IncomingMessage): URLSearchParams {
+  try {
+    return parseTarget(url).query;
+  } catch (error) {
+    throw bad(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '/';
+}
+
+function unknownEndpoint(method: string, path: string): MeridianError {
+  return new MeridianError('NOT_FOUND', `no such path: ${method} ${path}`, { reason: 'unknown-path' });
+}

@@ -1,0 +1,131 @@
+import type { ViewJson } from '../../http/page/page-json.ts';
+import type { FollowerStatus } from '../../model/cluster.ts';
+import type { StatusJson } from '../../model/status-json.ts';
+
+/** One node as this page knows it. What is unset is unknown. */
+export interface Region {
+  readonly id: string;
+  readonly name: string;
+  readonly role: 'origin' | 'edge';
+  readonly region: string;
+  readonly location?: readonly [number, number];
+  /** The node that serves this page. */
+  readonly isHere: boolean;
+  readonly boundMs?: number;
+  readonly roundTripMs?: number;
+  readonly hitRate?: number;
+  /** Of the feeds that fill it: the one that is least well. */
+  readonly feed?: string;
+  readonly isReady?: boolean;
+  /** Milliseconds since it was last told of, where it is not any more. */
+  readonly goneMs?: number;
+}
+
+/** Feed states from the worst to the best. */
+const feedStates = ['starting', 'connecting', 'resyncing', 'waiting', 'scanning', 'live'];
+
+/**
+ * All nodes that are told of, each from whoever knows it best: it itself, whoever it follows, or the list of members.
+ * Round trips are told by the follower to whom it follows.
+ */
+export function regionsOf({ node, around, members }: ViewJson): readonly Region[] {
+  const statuses = [node, ...around];
+  const followers = followersOf(statuses);
+  const regions = new Map<string, Region>();
+  for (const { id, name, role, region, location } of members) {
+    regions.set(id, { id, name, role, region, isHere: false, ...given({ location }) });
+  }
+  for (const [id, scopes] of followers) regions.set(id, { ...regions.get(id), ...ofFollower(id, scopes) });
+  for (const status of statuses) {
+    const { roundTripMs } = regions.get(status.id) ?? {};
+    regions.set(status.id, { ...ofStatus(status), isHere: status.id === node.id, ...given({ roundTripMs }) });
+  }
+  return [...regions.values()].sort((a, b) => order(a) - order(b) || (a.name < b.name ? -1 : 1));
+}
+
+function order({ role }: Region): number {
+  return role === 'origin' ? 0 : 1;
+}
+
+/** By node, of each what its scopes say; clients that watch are no nodes. */
+function followersOf(statuses: readonly StatusJson[]): ReadonlyMap<string, readonly FollowerStatus[]> {
+  const followers = new Map<string, FollowerStatus[]>();
+  for (const follower of statuses.flatMap((status) => status.followers)) {
+    if (follower.scope === 'watch') continue;
+    followers.set(follower.id, [...(followers.get(follower.id) ?? []), follower]);
+  }
+  return followers;
+}
+
+function ofFollower(id: string, scopes: readonly FollowerStatus[]): Region {
+  const [first] = scopes;
+  const feed = worstFeed(scopes.map(({ state }) => state));
+  const boundMs = worst(scopes.map((scope) => scope.boundMs));
+  const roundTripMs = worst(scopes.map((scope) => scope.roundTripMs));
+  const { name = id, role = 'edge', region = '', location, hitRate } = first ?? {};
+  return { id, name, role, region, isHere: false, ...given({ location, boundMs, roundTripMs, hitRate, feed }) };
+}
+
+/** An origin's own writes are here at once; what other origins wrote is as old as its feeds from them. */
+function ofStatus({ id, name, role, region, location, scopes, peers = [], hitRate, ready }: StatusJson): Region {
+  const followed = [...scopes, ...peers];
+  const feed = worstFeed(followed.map(({ state }) => state));
+  const boundMs = worst(followed.map((scope) => scope.boundMs));
+  return {
+    ...{ id, name, role, region, isHere: false, isReady: ready },
+    ...given({ location, boundMs, hitRate, feed }),
+  };
+}
+
+function worstFeed(states: readonly string[]): string | undefined {
+  return [...states].sort((a, b) => feedStates.indexOf(a) - feedStates.indexOf(b))[0];
+}
+
+/** The largest; unknown where any is, or there is none. */
+function worst(values: ReadonlyArray<number | undefined>): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length < values.length || known.length === 0 ? undefined : Math.max(...known);
+}
+
+function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}
+
+/** Nodes that were told of, and when last. */
+export type Remembered = ReadonlyMap<string, { readonly region: Region; readonly heardMs: number }>;
+
+/** A node that is not told of any more is shown as gone, and not left out: it is what an operator looks for. */
+export function remember(told: readonly Region[], before: Remembered, nowMs: number): Remembered {
+  const all = new Map(before);
+  for (const region of told) all.set(region.id, { region, heardMs: nowMs });
+  return all;
+}
+
+export function withGone(remembered: Remembered, nowMs: number, told: readonly Region[]): readonly Region[] {
+  const ids = new Set(told.map(({ id }) => id));
+  const gone = [...remembered.values()].filter(({ region }) => !ids.has(region.id));
+  return [
+    ...told,
+    ...gone.map(({ region: { id, name, role, region, location }, heardMs }): Region => {
+      return { id, name, role, region, isHere: false, goneMs: nowMs - heardMs, ...given({ location }) };
+    }),
+  ];
+}
+
+/** Nodes that are shown at once. */
+const shownMax = 200;
+
+/** All of them, or of very many as many as are shown: those that are not well before the others. */
+export function shownOf(regions: readonly Region[]): readonly Region[] {
+  if (regions.length <= shownMax) return regions;
+  const isWell = (region: Region) => Number(stateOf(region) === 'well');
+  return [...regions].sort((a, b) => isWell(a) - isWell(b)).slice(0, shownMax);
+}
+
+/** One word for how a node is, from what is known of it. */
+export function stateOf({ goneMs, isReady, feed }: Region): 'well' | 'late' | 'gone' | 'unknown' {
+  if (goneMs !== undefined) return 'gone';
+  if (isReady === false) return 'late';
+  if (feed === undefined) return 'unknown';
+  return feed === 'live' ? 'well' : 'late';
+}

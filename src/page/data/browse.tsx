@@ -1,0 +1,34 @@
+import { useState } from 'preact/hooks';
+import type { Place } from '../address.ts';
+import { Keys } from './keys.tsx';
+import { NamespaceActions, Namespaces, useNamespaces } from './namespaces.tsx';
+import { OneRecord } from './record.tsx';
+
+/** Namespaces, the keys of one, and one key. */
+export function Browse({
+  place: { namespace, prefix = '', key },
+}: {
+  readonly place: Extract<Place, { kind: 'data' }>;
+}) {
+  const [text, set] = useState('');
+  const known = useNamespaces(text);
+  const [round, setRound] = useState(0);
+  const onWritten = () => setRound((before) => before + 1);
+  const chosen = known.namespaces?.find(({ id }) => id === namespace);
+  return (
+    <div class={`browse ${key === undefined ? '' : 'with-record'}`}>
+      <Namespaces known={known} chosen={namespace} search={{ text, set }} />
+      <div class="of-namespace">
+        {namespace === undefined ? (
+          <p class="note card">Choose a namespace to see its keys.</p>
+        ) : (
+          <Keys {...{ namespace, prefix, round }} chosen={key} />
+        )}
+        {chosen === undefined ? null : <NamespaceActions namespace={chosen} reload={known.reload} />}
+      </div>
+      {namespace === undefined || key === undefined ? null : (
+        <OneRecord named={{ namespace, key }} prefix={prefix} onWritten={onWritten} />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+import type { Clock } from '../../runtime/clock.ts';
+import { rememberLatest } from '../../runtime/remember-latest.ts';
+
+/** Echoes under way to one follower that are remembered. */
+const echoesMax = 64;
+
+/**
+ * How old what a follower holds may be, as the server can prove it by its own clock alone:
+ *
+ *     server                      follower
+ *     t=0    probe 7 came; the server's own bound was 20 ms
+ *            ◀─── …, echo 7
+ *                                 applied
+ *     t=80   probe 8 came: echo 7 is applied. All that the root had 20 ms before t=0 is there: the bound is 100 ms,
+ *            and grows until the next probe comes.
+ *
+ * It is larger than what the follower proves of itself, which does not have to wait for its own next probe.
+ */
+export class FollowerProof {
+  readonly #clock: Clock;
+  /** When all of what each echo stands behind was the root's present; undefined = unknown. */
+  readonly #underWay = new Map<number, number | undefined>();
+  #asOfMs: number | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  echoed(id: number, asOfMs: number | undefined): void {
+    rememberLatest(this.#underWay, id, asOfMs, echoesMax);
+  }
+
+  /** The follower says so. One that was not sent on this stream proves nothing. */
+  applied(id: number): void {
+    if (!this.#underWay.has(id)) return;
+    this.#asOfMs = this.#underWay.get(id);
+    for (const earlier of this.#underWay.keys()) if (earlier < id) this.#underWay.delete(earlier);
+  }
+
+  /** What it holds is void: nothing is proven before an echo that is sent from now on is applied. */
+  reset(): void {
+    this.#underWay.clear();
+    this.#asOfMs = undefined;
+  }
+
+  /** Milliseconds; unset = unknown. */
+  boundMs(): number | undefined {
+    return this.#asOfMs === undefined ? undefined : this.#clock.monotonicMs() - this.#asOfMs;
+  }
+}

@@ -1,0 +1,96 @@
+import type { NodeIdentity, Track, TrackArrival } from '../../model/cluster.ts';
+import type { ChangeTrack, FollowOpen } from '../../model/feed.ts';
+import type { Position } from '../../model/position.ts';
+import type { Record } from '../../model/record.ts';
+import type { Clock } from '../../runtime/clock.ts';
+
+/** Tracks that are kept, and how long each is. */
+const tracksMax = 16;
+const keptMs = 60_000;
+/** Followers that one track tells of; more are told of by nobody. */
+const arrivalsMax = 4096;
+
+interface Kept {
+  readonly position: Position;
+  readonly beganMs: number;
+  /** By follower and scope. */
+  readonly arrivals: Map<string, TrackArrival>;
+}
+
+/**
+ * How single changes travel from this node to those that follow it, by this node's clock alone:
+ *
+ *     this node                    follower
+ *     t=0   the write is decided
+ *           change, track 3 ───▶
+ *                                  applied
+ *           ◀─── probe, tracked 3
+ *     t=93  the follower had it within 93 ms: the way back is counted too, so it is never less than what was
+ *
+ * A node that follows another takes the track over for its own followers, from the moment the change arrives: what the
+ * two measured adds up to a bound along the chain.
+ */
+export class Tracks {
+  readonly #clock: Clock;
+  readonly #kept = new Map<number, Kept>();
+  #lastId = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The write at this position is about to be told to followers. */
+  begin(position: Position): void {
+    this.#forgetOld();
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size >= tracksMax && oldest !== undefined) this.#kept.delete(oldest);
+    this.#lastId++;
+    this.#kept.set(this.#lastId, { position, beganMs: this.#clock.monotonicMs(), arrivals: new Map() });
+  }
+
+  /** These records go to a follower now; what is told beside them, where one is tracked: almost never. */
+  sent(records: readonly Record[], node: NodeIdentity, scope: FollowOpen['role']): ChangeTrack | undefined {
+    if (this.#kept.size === 0) return undefined;
+    this.#forgetOld();
+    for (const [id, { position, arrivals }] of this.#kept) {
+      const isHere = records.some(({ position: at }) => at.sequence === position.sequence && at.log === position.log);
+      if (!isHere || arrivals.size >= arrivalsMax) continue;
+      const { name, role, id: nodeId, region } = node;
+      arrivals.set(nameOf(node, scope), { name, role, id: nodeId, region, scope });
+      return { id, position };
+    }
+    return undefined;
+  }
+
+  /** The follower says that it has applied it. */
+  arrived(id: number, node: NodeIdentity, scope: FollowOpen['role']): void {
+    const track = this.#kept.get(id);
+    const arrival = track?.arrivals.get(nameOf(node, scope));
+    if (track === undefined || arrival === undefined || arrival.elapsedMs !== undefined) return;
+    const elapsedMs = this.#clock.monotonicMs() - track.beganMs;
+    track.arrivals.set(nameOf(node, scope), { ...arrival, elapsedMs });
+  }
+
+  /** Those of the last minute, the oldest first. */
+  status(): readonly Track[] {
+    this.#forgetOld();
+    const nowMs = this.#clock.monotonicMs();
+    return [...this.#kept.values()].map(({ position, beganMs, arrivals }) => ({
+      ...position,
+      ageMs: nowMs - beganMs,
+      arrivals: [...arrivals.values()],
+    }));
+  }
+
+  #forgetOld(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [id, { beganMs }] of this.#kept) {
+      if (nowMs - beganMs <= keptMs) return;
+      this.#kept.delete(id);
+    }
+  }
+}
+
+function nameOf({ id }: NodeIdentity, scope: FollowOpen['role']): string {
+  return `${id} ${scope}`;
+}
