@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Surroundings } from '../../src/model/cluster.ts';
 import type { FollowOpen } from '../../src/model/feed.ts';
 import { feedVersions } from '../../src/model/feed-version.ts';
 import type { KeyRange } from '../../src/model/filter.ts';
@@ -7,7 +8,7 @@ import { encodeListCursor } from '../../src/model/list-cursor.ts';
 import { type NamespaceId, namespaceKey, registryNamespace } from '../../src/model/namespace.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { type Right, rights } from '../../src/model/token.ts';
-import type { Peer, Upstream } from '../../src/model/upstream.ts';
+import { around, type Peer, type Upstream } from '../../src/model/upstream.ts';
 import { aCall } from '../rpc/loopback.ts';
 import { adminToken, type GuardedOrigin, openGuardedOrigin } from './guarded-origin.ts';
 
@@ -64,7 +65,7 @@ async function firstOf(
 
 /** Every method of a node, with the rights of which one is enough (of `all`, each is needed). */
 const asked: ReadonlyArray<{
-  readonly name: keyof Peer;
+  readonly name: keyof Peer | keyof Surroundings;
   readonly any?: readonly Right[];
   readonly all?: readonly Right[];
   readonly ask: (upstream: Peer) => Promise<unknown>;
@@ -103,6 +104,7 @@ const asked: ReadonlyArray<{
   { name: 'moveHome', any: ['admin'], ask: (to) => to.moveHome('team-a', 'origin-of-test', aCall()) },
   { name: 'status', any: ['status', 'replicate', 'admin'], ask: (to) => to.status(aCall()) },
   { name: 'members', any: ['status', 'replicate', 'admin'], ask: (to) => to.members(aCall()) },
+  { name: 'around', any: ['status', 'replicate', 'admin'], ask: (to) => around(to, aCall()) },
   { name: 'removeMember', any: ['admin'], ask: (to) => to.removeMember({ name: 'none', force: false }, aCall()) },
   { name: 'digest', any: ['replicate', 'admin'], ask: (to) => to.digest({ second: 1 }, aCall()) },
   {
