@@ -6,6 +6,7 @@ import { installBackupCommands } from './commands/backup.ts';
 import { benchCommand } from './commands/bench.ts';
 import { installCaCommands } from './commands/ca.ts';
 import { checkCommand } from './commands/check.ts';
+import { countCommand } from './commands/count.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { demoCommand } from './commands/demo.ts';
 import { drainCommand } from './commands/drain.ts';
@@ -111,6 +112,7 @@ function installAll(parser: Argv, choose: Choose): void {
   install(parser, getCommand, choose);
   install(parser, deleteCommand, choose);
   install(parser, listCommand, choose);
+  install(parser, countCommand, choose);
   install(parser, watchCommand, choose);
   install(parser, importCommand, choose);
   install(parser, exportCommand, choose);

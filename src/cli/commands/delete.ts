@@ -1,29 +1,55 @@
 import type { Argv } from 'yargs';
+import type { Namespace } from '../../client/namespace.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
-import type { Command } from '../command.ts';
-import { exitCodes } from '../exit-code.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { confirm, yesFlag } from '../confirm.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { deleteKeys } from '../transfer/delete-keys.ts';
+import { UsageError } from '../usage-error.ts';
 import { conditionOf, shortOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
 
 interface DeleteWords extends ClientWords, WriteWords {
   readonly namespace: string;
-  readonly key: string;
+  readonly key: string | undefined;
+  readonly prefix: string | undefined;
+  readonly 'dry-run': boolean;
+  readonly yes: boolean;
 }
 
 export const deleteCommand: Command<DeleteWords> = {
-  usage: 'delete <namespace> <key>',
-  describe: 'Delete a key, whether it is there or not; prints the version of the deletion',
+  usage: 'delete <namespace> [key]',
+  describe: 'Delete a key, whether it is there or not, and print the version of the deletion; or all keys of a prefix',
   build: (parser) =>
     withWriteOptions(withClientOptions(parser))
       .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
-      .positional('key', { type: 'string', demandOption: true })
-      .example('$0 delete flags beta', 'the key is gone, everywhere, shortly') as Argv<DeleteWords>,
+      .positional('key', { type: 'string' })
+      .options({
+        prefix: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'All keys that start so, in place of one key: counts them, and asks (--prefix= is all there are)',
+        },
+        'dry-run': { type: 'boolean', default: false, describe: 'With --prefix: print the keys, and delete none' },
+        ...yesFlag,
+      })
+      .example('$0 delete flags beta', 'the key is gone, everywhere, shortly')
+      .example('$0 delete flags --prefix beta/ --dry-run', 'which keys would go') as Argv<DeleteWords>,
   run: async (words, context) => {
-    const mutation = { kind: 'delete', key: words.key, ...conditionOf(words) } as const;
+    const { key, prefix } = words;
+    const condition = conditionOf(words);
+    if ((key === undefined) === (prefix === undefined)) throw new UsageError('give either a key or --prefix');
+    if (prefix === undefined && words['dry-run']) throw new UsageError('--dry-run goes with --prefix');
+    if (prefix !== undefined && Object.keys(condition).length > 0) {
+      throw new UsageError('a condition is of one key: it does not go with --prefix');
+    }
     return withCluster(words, context, async (cluster) => {
+      const namespace = cluster.namespace(words.namespace);
+      if (prefix !== undefined) return deletePrefix(namespace, prefix, words, context);
       const options = { ...writeOptionsOf(words), signal: context.terminal.stopped };
-      const { written, durability, origin } = await cluster.namespace(words.namespace).write([mutation], options);
+      const mutation = { kind: 'delete', key: key ?? '', ...condition } as const;
+      const { written, durability, origin } = await namespace.write([mutation], options);
       const version = written[0]?.version ?? '';
-      const line = words.json ? JSON.stringify({ key: words.key, version, durability, origin }) : version;
+      const line = words.json ? JSON.stringify({ key, version, durability, origin }) : version;
       await context.terminal.write(`${line}\n`);
       const short = shortOf(words, durability);
       if (short !== undefined) context.terminal.note(short);
@@ -31,3 +57,35 @@ export const deleteCommand: Command<DeleteWords> = {
     });
   },
 };
+
+async function deletePrefix(
+  namespace: Namespace,
+  prefix: string,
+  words: DeleteWords,
+  { terminal }: CommandContext,
+): Promise<ExitCode> {
+  const { json, yes, 'dry-run': dryRun } = words;
+  const asked = { prefix, signal: terminal.stopped };
+  if (dryRun || !yes) {
+    let count = 0;
+    for await (const { name } of namespace.keys(asked)) {
+      count++;
+      if (dryRun) await terminal.write(`${json ? JSON.stringify({ key: name }) : name}\n`);
+    }
+    if (dryRun && !json) terminal.note(`${count} keys would be deleted`);
+    if (dryRun || count === 0) return dryRun ? exitCodes.done : told(0, words, terminal);
+    const which = prefix === '' ? 'all keys' : `the keys that start with ${JSON.stringify(prefix)}`;
+    await confirm(`Delete ${which} of ${namespace.name}? There are ${count} now.`, terminal);
+  }
+  const written = { ...writeOptionsOf(words), signal: terminal.stopped };
+  return told(await deleteKeys(namespace, namespace.keys(asked), written), words, terminal);
+}
+
+async function told(
+  deleted: number,
+  { json, prefix }: Pick<DeleteWords, 'json' | 'prefix'>,
+  terminal: CommandContext['terminal'],
+): Promise<ExitCode> {
+  await terminal.write(`${json ? JSON.stringify({ prefix, deleted }) : `${deleted} keys deleted`}\n`);
+  return exitCodes.done;
+}

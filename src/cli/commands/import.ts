@@ -7,23 +7,25 @@ import type { Command, CommandContext } from '../command.ts';
 import { durationOf } from '../duration-flag.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
-import { type FileFormat, fileFormats, formatOf } from '../formats/file-format.ts';
+import { formatOf, type ImportFormat, importFormats } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { readCsv } from '../formats/read-csv.ts';
 import { readObjects } from '../formats/read-objects.ts';
+import { listOfEtcd, recordOfConsul, recordOfEtcd } from '../formats/read-other-stores.ts';
 import { recordOfColumns } from '../formats/record-of-columns.ts';
 import type { Terminal } from '../terminal.ts';
 import { Checkpoint, fileIdentity } from '../transfer/checkpoint.ts';
 import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
 import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
 import { type Progress, showCount, showProgress } from '../transfer/progress.ts';
+import type { RedisSourceOptions } from '../transfer/redis-source.ts';
 import { SkippedFile } from '../transfer/skipped-file.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface ImportWords extends ClientWords {
   readonly namespace: string;
   readonly file: string;
-  readonly format: FileFormat | undefined;
+  readonly format: ImportFormat | undefined;
   readonly 'key-column': string | undefined;
   readonly 'value-column': string | undefined;
   readonly columns: string | undefined;
@@ -36,21 +38,22 @@ interface ImportWords extends ClientWords {
 
 export const importCommand: Command<ImportWords> = {
   usage: 'import <namespace> <file>',
-  describe: 'Write the records of a file; interrupted, it goes on where it stopped',
+  describe: 'Write the records of a file, or of a Redis; interrupted, that of a file goes on where it stopped',
   build: (parser) =>
     withClientOptions(parser)
       .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
       .positional('file', {
         type: 'string',
         demandOption: true,
-        describe: 'A path, or - for standard input; what is compressed by gzip or zstd is decompressed',
+        describe:
+          'A path, or - for standard input; what is compressed by gzip or zstd is decompressed. redis://host:port/database: the strings of a Redis that runs',
       })
       .options({
         format: {
-          choices: fileFormats,
+          choices: importFormats,
           requiresArg: true,
           describe:
-            'Of a file in UTF-8. Default: as the name ends, before .gz or .zst. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array',
+            'Of a file in UTF-8. Default: as the name ends, before .gz or .zst. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array; etcd: etcdctl get --prefix= -w json; consul: consul kv export',
         },
         'key-column': {
           type: 'string',
@@ -105,7 +108,8 @@ export const importCommand: Command<ImportWords> = {
         'rows as JSON',
       ) as Argv<ImportWords>,
   run: async (words, context) => {
-    const format = formatOf(words.format, words.file);
+    const format = isRedis(words.file) ? 'redis' : formatOf(words.format, words.file);
+    if (format === 'redis') checkRedis(words);
     if (words.columns !== undefined && format !== 'csv') throw new UsageError('--columns is for CSV alone');
     const bounds = { concurrency: concurrencyOf(words.concurrency), retryMs: durationOf('--retry', words.retry) };
     const skippedPath = skippedPathOf(words);
@@ -120,7 +124,7 @@ interface ImportRun {
   readonly words: ImportWords;
   readonly context: CommandContext;
   readonly cluster: ClusterHandle;
-  readonly format: FileFormat;
+  readonly format: ImportFormat | 'redis';
   /** Unset = the first record that is refused ends the import. */
   readonly skippedPath: string | undefined;
   /** Size of the input; 0 where it is standard input. */
@@ -207,12 +211,13 @@ async function saveLast(saving: PacedCheckpoint, { note }: Terminal): Promise<vo
 }
 
 function inputOf({ words, context }: ImportRun, tell: (bytes: number) => void): AsyncIterable<Uint8Array> {
+  if (isRedis(words.file)) return noBytes();
   return counted(words.file === '-' ? context.terminal.input : createReadStream(words.file), tell);
 }
 
 function progressOf({ words, context: { terminal }, bytes }: ImportRun): Promise<Progress> {
   const title = `import ${words.namespace}`;
-  return words.file === '-' ? showCount(terminal, title) : showProgress(terminal, title, bytes);
+  return isStream(words.file) ? showCount(terminal, title) : showProgress(terminal, title, bytes);
 }
 
 async function report(
@@ -231,10 +236,10 @@ async function report(
   await terminal.write(`${records} records imported${left}${without}\n`);
 }
 
-/** Standard input cannot be read again, so nothing is remembered of it. */
+/** Standard input cannot be read again, and a Redis has no order: nothing is remembered of them. */
 async function checkpointOf({ words, cluster, format }: ImportRun): Promise<Checkpoint | undefined> {
   const { id } = await cluster.namespaces.get(words.namespace);
-  if (words.file === '-') return undefined;
+  if (isStream(words.file)) return undefined;
   const path = words.checkpoint ?? `${words.file}.meridian-import`;
   // What the columns mean is what the records are.
   const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns]);
@@ -242,11 +247,19 @@ async function checkpointOf({ words, cluster, format }: ImportRun): Promise<Chec
 }
 
 function reader(
-  { words, format }: ImportRun,
+  { words, format, context: { terminal, clock } }: ImportRun,
   input: AsyncIterable<Uint8Array>,
 ): AsyncIterable<ImportRecord | UnreadImport> {
   const columns = { keyColumn: words['key-column'], valueColumn: words['value-column'] };
   const unread = (why: UsageError, text: string | Uint8Array): UnreadImport => ({ unread: why, text });
+  if (format === 'redis') {
+    const passedBy = (keys: number) => {
+      if (keys > 0) terminal.note(`${keys} keys that hold no string are left out`);
+    };
+    return redisRecords({ url: words.file, clock, signal: terminal.stopped, unread, passedBy });
+  }
+  if (format === 'etcd') return readObjects(listOfEtcd(input), { recordOf: recordOfEtcd, unread });
+  if (format === 'consul') return readObjects(input, { recordOf: recordOfConsul, unread });
   if (format === 'csv') return readCsv(input, { ...columns, columns: words.columns?.split(',') }, unread);
   return readObjects(input, { recordOf: (text, place) => recordOfColumns(text, columns, place), unread });
 }
@@ -257,9 +270,37 @@ function skippedPathOf(words: ImportWords): string | undefined {
     throw new UsageError('--skipped is for --on-error skip');
   }
   if (words.skipped !== undefined) return words.skipped;
-  if (words.file === '-') throw new UsageError('--on-error skip of standard input needs --skipped');
+  if (isStream(words.file)) {
+    const what = words.file === '-' ? 'standard input' : 'a Redis';
+    throw new UsageError(`--on-error skip of ${what} needs --skipped`);
+  }
   return `${words.file}.skipped.ndjson`;
 }
+
+function isRedis(file: string): boolean {
+  return file.startsWith('redis://');
+}
+
+/** @throws UsageError before anything is connected */
+function checkRedis({ file, format }: Pick<ImportWords, 'file' | 'format'>): void {
+  if (!URL.canParse(file)) throw new UsageError(`${file} must read redis://[user:password@]host[:port][/database]`);
+  if (format !== undefined) throw new UsageError('--format is of a file: a Redis has none');
+}
+
+/** Of which nobody knows how long it is. */
+function isStream(file: string): boolean {
+  return file === '-' || isRedis(file);
+}
+
+/** Few imports need a client of Redis. */
+async function* redisRecords(
+  options: RedisSourceOptions & { readonly unread: (why: UsageError, text: Uint8Array) => UnreadImport },
+): AsyncGenerator<ImportRecord | UnreadImport, void, undefined> {
+  const { readRedis } = await import('../transfer/redis-source.ts');
+  yield* readRedis(options);
+}
+
+async function* noBytes(): AsyncGenerator<Uint8Array, void, undefined> {}
 
 async function* counted(
   input: AsyncIterable<Uint8Array>,
@@ -274,7 +315,7 @@ async function* counted(
 }
 
 async function sizeOf(path: string): Promise<number> {
-  if (path === '-') return 0;
+  if (isStream(path)) return 0;
   const found = await stat(path).catch((error: Error) => {
     throw new UsageError(`the file cannot be read: ${error.message}`, error);
   });

@@ -1,0 +1,38 @@
+import type { Argv } from 'yargs';
+import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
+import type { Command } from '../command.ts';
+import { exitCodes } from '../exit-code.ts';
+import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
+
+interface CountWords extends ClientWords, ReadWords {
+  readonly namespace: string;
+  readonly prefix: string;
+}
+
+export const countCommand: Command<CountWords> = {
+  usage: 'count <namespace> [prefix]',
+  describe: 'Print how many keys there are; reads all pages of their list',
+  build: (parser) =>
+    withReadOptions(withClientOptions(parser))
+      .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
+      .positional('prefix', { type: 'string', default: '', describe: 'Only keys that start so' })
+      .example('$0 count flags', 'all keys')
+      .example('$0 count flags beta/ --json', 'with the bytes of their values') as Argv<CountWords>,
+  run: (words, context) =>
+    withCluster(words, context, async (cluster) => {
+      const { terminal } = context;
+      const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped };
+      let [keys, bytes, damaged] = [0, 0, 0];
+      for await (const key of cluster.namespace(words.namespace).keys(options)) {
+        keys++;
+        bytes += key.bytes;
+        if (key.damaged) damaged++;
+      }
+      const counted = { keys, bytes, ...(damaged === 0 ? {} : { damaged }) };
+      await terminal.write(`${words.json ? JSON.stringify(counted) : keys}\n`);
+      if (damaged === 0) return exitCodes.done;
+      if (!words.json)
+        terminal.note(`of ${damaged} of them the records are damaged: whether they have a value is unknown`);
+      return exitCodes.failed;
+    }),
+};
