@@ -8,6 +8,7 @@ import { decodeOpen, encodeOpen } from '../../../src/rpc/codec/follow-codec.ts';
 const range = { namespace: registryNamespace, prefix: 'a' };
 const open: FollowOpen = {
   protocol: 2,
+  protocolOldest: 2,
   node: { name: 'edge', role: 'edge', id: 'e1', region: 'here' },
   nonce: 'n',
   clusterId: 'c',

@@ -227,6 +227,7 @@ describe('the messages of the feed', () => {
     const open: fc.Arbitrary<FollowOpen> = fc.record(
       {
         protocol: fc.constant(2),
+        protocolOldest: fc.integer({ min: 1, max: 2 }),
         node,
         nonce: fc.string(),
         clusterId: fc.string({ minLength: 1 }),
@@ -251,7 +252,7 @@ describe('the messages of the feed', () => {
           removals: fc.array(fc.record({ member, enough: fc.boolean(), reports: fc.nat(), stamp }), { maxLength: 4 }),
         }),
       },
-      { requiredKeys: ['protocol', 'node', 'nonce', 'role', 'filter', 'values', 'start'] },
+      { requiredKeys: ['protocol', 'protocolOldest', 'node', 'nonce', 'role', 'filter', 'values', 'start'] },
     );
     fc.assert(
       fc.property(open, (sent) => {
