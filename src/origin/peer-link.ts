@@ -1,5 +1,5 @@
 import type { NodeIdentity } from '../model/cluster.ts';
-import { isMeridianError, type MeridianError } from '../model/errors.ts';
+import { isMeridianError } from '../model/errors.ts';
 import type { Opening } from '../model/feed.ts';
 import { feedVersions } from '../model/feed-version.ts';
 import { everything } from '../model/filter.ts';
@@ -63,10 +63,8 @@ export class PeerLink {
   readonly #tracker: StalenessTracker;
   readonly #clock: Clock;
   readonly #stop = new AbortController();
-  #refused: string | undefined;
-  #joins = false;
-  #answers = false;
-  #clocksDiffer = false;
+  /** How the last stream ended or was refused; `followed` while it is followed, unset before the first answer. */
+  #last: 'followed' | Error | undefined;
   #running: Promise<void> | undefined;
   /** Who answered there last, also while it is away. */
   #known: NodeIdentity | undefined;
@@ -89,17 +87,11 @@ export class PeerLink {
         name: address,
         feed: connection.upstream,
         succeeded: () => {
-          this.#clocksDiffer = false;
-          this.#answers = true;
-          this.#refused = undefined;
-          this.#joins = false;
+          this.#last = 'followed';
         },
         failed: (error) => {
-          this.#refused = (error as Error).message;
-          this.#joins = isMeridianError(error) && error.details.reason === 'joining';
+          this.#last = error as Error;
           if (!isMeridianError(error)) return;
-          this.#answers = error.code !== 'UNAVAILABLE' || isOfOneThatAnswers(error);
-          this.#clocksDiffer = error.details.reason === 'clock-skew';
           const { reason } = error.details;
           // Judged by what was told: where more is known by now, the peer judges again.
           const isJudged = logs.removals().size === toldRemovals;
@@ -168,12 +160,12 @@ export class PeerLink {
 
   /** True where somebody answers calls there, met or not. */
   get answers(): boolean {
-    return this.peer !== undefined || this.#answers;
+    return this.peer !== undefined || answersCalls(this.#last);
   }
 
   /** True where who answers there said last that it serves nobody yet. */
   get joins(): boolean {
-    return this.#joins;
+    return this.#refusal === 'joining';
   }
 
   /** Who was met there last. */
@@ -206,23 +198,32 @@ export class PeerLink {
     this.#loop.hurry();
   }
 
+  /** The reason of the last refusal, where it was one. */
+  get #refusal(): string | undefined {
+    return isMeridianError(this.#last) ? this.#last.details.reason : undefined;
+  }
+
   view(): PeerView {
     const node = this.known;
     const bound = this.#tracker.bound();
     return {
       address: this.address,
       state: this.#loop.state,
-      clocksDiffer: this.#clocksDiffer,
+      clocksDiffer: this.#refusal === 'clock-skew',
       ...(node === undefined ? {} : { node }),
       ...(bound === undefined ? {} : { boundMs: bound.boundMs }),
-      ...(this.#refused === undefined ? {} : { refused: this.#refused }),
+      ...(this.#last instanceof Error ? { refused: this.#last.message } : {}),
     };
   }
 }
 
 const values = { kind: 'all' } as const;
 
-/** True where what ended the feed says nothing against calls to the peer. */
-function isOfOneThatAnswers({ details: { reason } }: MeridianError): boolean {
-  return reason === 'joining' || reason === 'opening-superseded' || reason === filledElsewhere;
+/** True where whoever is there says more than that it is away, or says that of its feed alone. */
+function answersCalls(last: 'followed' | Error | undefined): boolean {
+  if (!(last instanceof Error)) return last === 'followed';
+  if (!isMeridianError(last)) return false;
+  const { reason } = last.details;
+  const isOfTheFeed = reason === 'joining' || reason === 'opening-superseded' || reason === filledElsewhere;
+  return last.code !== 'UNAVAILABLE' || isOfTheFeed;
 }
