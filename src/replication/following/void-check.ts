@@ -1,14 +1,19 @@
 import type { Change } from '../../model/feed.ts';
 import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
+import { rememberLatest } from '../../runtime/remember-latest.ts';
 import type { Store } from '../../store/store.ts';
 import type { Ledger } from '../ledger.ts';
 import { unknownLogs } from '../unknown-logs.ts';
 
+/** Generations that are remembered of a log that stays unknown: of an earlier one everything is taken anew once more. */
+const generationsMax = 64;
+
 /**
  * Tells an edge whether it covers or holds anything beyond a seal, or of a void log (rule R23): it came before the seal was
- * heard of, and nobody else keeps it there. Each ended log is looked at once: what comes beyond a seal later is refused. A void log makes it begin anew once: the
- * upstream may hold it until somebody seals it, which is for another one to do where its member was removed.
+ * heard of, and nobody else keeps it there. Each ended log is looked at once: what comes beyond a seal later is refused. A
+ * void log makes it begin anew once: the upstream may hold it until somebody seals it, which is for another one to do where
+ * its member was removed.
  */
 export class VoidCheck {
   readonly #ledger: Ledger;
@@ -18,7 +23,7 @@ export class VoidCheck {
    * Unknown and void logs for which everything was taken anew already, and from which generations of which feeds: what comes
    * again from one of these is held there likewise.
    */
-  readonly #lost = new Map<LogId, Set<string>>();
+  readonly #lost = new Map<LogId, Map<string, true>>();
   #generation = '';
   #version = -1;
 
@@ -90,8 +95,9 @@ export class VoidCheck {
   }
 
   #lose(log: LogId): void {
-    const generations = this.#lost.get(log) ?? new Set();
-    this.#lost.set(log, generations.add(this.#generation));
+    const generations = this.#lost.get(log) ?? new Map<string, true>();
+    rememberLatest(generations, this.#generation, true, generationsMax);
+    this.#lost.set(log, generations);
   }
 }
 
