@@ -27,6 +27,36 @@ export function exactJson(text: string): string {
   return exact;
 }
 
+/** The text without white space between its tokens, which stay as they are. */
+export function compactJson(text: string): string {
+  let compact = '';
+  for (const token of tokensOf(text)) compact += token;
+  return compact;
+}
+
+/**
+ * The text with each field and element in a line of its own. Its tokens stay as they are and where they are: numbers keep
+ * their digits, fields that stand twice do so, and no field moves. Undefined where it is nested deeper than `depthMax`, or
+ * would be longer than `charactersMax`: what is indented grows with its depth.
+ */
+export function indentedJson(
+  text: string,
+  { depthMax, charactersMax }: { readonly depthMax: number; readonly charactersMax: number },
+): string | undefined {
+  let [indented, depth, before] = ['', 0, ''];
+  for (const token of tokensOf(text)) {
+    const isEnd = token === '}' || token === ']';
+    if (isEnd) depth--;
+    const isFirst = before === '{' || before === '[';
+    if (isFirst ? !isEnd : isEnd || before === ',') indented += `\n${'  '.repeat(depth)}`;
+    indented += token === ':' ? ': ' : token;
+    if (token === '{' || token === '[') depth++;
+    if (depth > depthMax || indented.length > charactersMax) return undefined;
+    before = token;
+  }
+  return indented;
+}
+
 /** The parts of an object or array; none of anything else. A field that stands twice comes twice. */
 export function partsOf(text: string): JsonPart[] {
   const parts: JsonPart[] = [];

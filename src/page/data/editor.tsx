@@ -1,9 +1,9 @@
-import { useId, useState } from 'preact/hooks';
+import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
 import type { WriteJson } from '../../http/page/page-json.ts';
 import { keyAddress } from '../address.ts';
 import { type NamedKey, node, type ReadRecord } from '../ask-node.ts';
 import { Trouble } from '../words.tsx';
-import { asWritten, base64Of, formattedJson, isJson, kindOf, type ValueKind } from './value-kind.ts';
+import { asWritten, base64Of, editableText, isJson, kindOf, type ValueKind } from './value-kind.ts';
 
 /** Characters of a value that are edited here; a longer one is put in from a file. */
 const editedCharactersMax = 262_144;
@@ -23,19 +23,22 @@ interface EditorProps {
 export function Editor(props: EditorProps) {
   const { named, read, onCancel } = props;
   const { error, isBusy, submit } = useWriting(props);
+  const before = useMemo(() => kindBefore(read), [read]);
   const isNew = named.key === '';
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => form.current?.querySelector<HTMLElement>('input, textarea')?.focus(), []);
   return (
-    <form class="editor" onSubmit={submit}>
+    <form class="editor" ref={form} onSubmit={submit}>
       {isNew ? (
         <label>
           Key
           <input name="key" required autocomplete="off" spellcheck={false} />
         </label>
       ) : null}
-      <ValueFields before={kindBefore(read)} />
+      <ValueFields before={before} />
       <label>
         Metadata, as JSON
-        <input name="metadata" value={read?.record.metadata ?? ''} placeholder="none" spellcheck={false} />
+        <input name="metadata" defaultValue={read?.record.metadata ?? ''} placeholder="none" spellcheck={false} />
       </label>
       <Expiry expiresAt={read?.record.expiresAt} />
       <Trouble error={error} />
@@ -45,7 +48,7 @@ export function Editor(props: EditorProps) {
             Cancel
           </button>
         )}
-        <button type="submit" class="main" disabled={isBusy}>
+        <button type="submit" class="main" aria-disabled={isBusy ? 'true' : undefined}>
           {isBusy ? 'Writing…' : 'Write'}
         </button>
       </div>
@@ -58,6 +61,7 @@ function useWriting({ named, read, onWritten }: EditorProps) {
   const [isBusy, setBusy] = useState(false);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
+    if (isBusy) return;
     const form = new FormData(event.currentTarget as HTMLFormElement);
     setBusy(true);
     try {
@@ -99,7 +103,7 @@ async function valueIn(form: FormData, before: ValueKind | undefined): Promise<P
   const text = String(form.get('text') ?? '').replaceAll('\r\n', '\n');
   if (form.get('text') === null) throw new Error('Choose the file that holds the new value.');
   if (form.has('is-json') && !isJson(text)) throw new Error(`This is no JSON: ${complaintOf(text)}`);
-  return { text: before?.kind === 'json' ? asWritten(text, before.text) : text };
+  return { text: before !== undefined && 'text' in before ? asWritten(text, before) : text };
 }
 
 function complaintOf(text: string): string {
@@ -121,7 +125,10 @@ function expiryOf(form: FormData, expiresAt: number | undefined): Pick<WriteJson
 
 function ValueFields({ before }: { readonly before: ValueKind | undefined }) {
   const id = useId();
-  const text = before === undefined || before.kind === 'text' || before.kind === 'json' ? textOf(before) : undefined;
+  const text = useMemo(
+    () => (before === undefined ? '' : 'text' in before ? editableText(before) : undefined),
+    [before],
+  );
   const isEdited = text !== undefined && text.length <= editedCharactersMax;
   return (
     <>
@@ -133,9 +140,8 @@ function ValueFields({ before }: { readonly before: ValueKind | undefined }) {
             name="text"
             rows={Math.min(24, Math.max(4, text.split('\n').length + 1))}
             spellcheck={false}
-          >
-            {text}
-          </textarea>
+            defaultValue={text}
+          />
         </label>
       ) : null}
       {isEdited ? (
@@ -150,11 +156,6 @@ function ValueFields({ before }: { readonly before: ValueKind | undefined }) {
       </label>
     </>
   );
-}
-
-function textOf(before: Extract<ValueKind, { readonly text: string }> | undefined): string {
-  if (before === undefined) return '';
-  return before.kind === 'json' ? formattedJson(before.text) : before.text;
 }
 
 function Expiry({ expiresAt }: { readonly expiresAt: number | undefined }) {

@@ -1,12 +1,13 @@
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { RecordJson } from '../../http/page/page-json.ts';
 import { limits } from '../../model/limits.ts';
 import { dataAddress } from '../address.ts';
 import { type NamedKey, node, type ReadRecord } from '../ask-node.ts';
+import { Boundary } from '../boundary.tsx';
 import { Ask } from '../dialog.tsx';
 import { boundText, bytesText, Known, Trouble, timeText } from '../words.tsx';
 import { Editor } from './editor.tsx';
-import { formattedJson, hexOf, kindOf } from './value-kind.ts';
+import { hexOf, kindOf, shownText, type TextKind } from './value-kind.ts';
 
 /** Bytes of a value that are shown; a larger one can be saved as a file. */
 const shownBytesMax = 1024 * 1024;
@@ -28,6 +29,7 @@ export function OneRecord({ named, prefix, onWritten }: RecordProps) {
   const { read, error, load } = useRecord(named);
   const [mode, setMode] = useState<'look' | 'edit' | 'delete'>('look');
   useEffect(() => setMode('look'), [namespace, key]);
+  const heading = useHeadingFocus(named, mode);
   const look = () => setMode('look');
   const written = () => {
     look();
@@ -38,13 +40,15 @@ export function OneRecord({ named, prefix, onWritten }: RecordProps) {
     await node.delete(named, read?.record.found ? read.record.version : undefined);
     written();
   };
-  const heading = key === '' ? 'New key' : key;
+  const title = key === '' ? 'New key' : key;
   return (
-    <section class="card record" aria-label={heading}>
+    <section class="card record" aria-label={title}>
       <a class="back" href={dataAddress({ namespace, prefix })}>
         ← Keys
       </a>
-      <h2 class="key">{heading}</h2>
+      <h2 class="key" ref={heading} tabIndex={-1}>
+        {title}
+      </h2>
       <Trouble error={error} />
       {key === '' || mode === 'edit' ? (
         <Editor key={key} {...{ named, read }} onWritten={key === '' ? onWritten : written} onCancel={look} />
@@ -55,6 +59,21 @@ export function OneRecord({ named, prefix, onWritten }: RecordProps) {
       {mode === 'delete' ? <Ask title={`Delete ${key}?`} verb="Delete" run={remove} close={look} /> : null}
     </section>
   );
+}
+
+/**
+ * Whoever goes by keyboard goes on at the heading once a key is opened, and where the button that he pressed is gone. A
+ * form takes the focus to itself.
+ */
+function useHeadingFocus({ namespace, key }: NamedKey, mode: string) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (key !== '') heading.current?.focus();
+  }, [namespace, key]);
+  useEffect(() => {
+    if (mode === 'look' && document.activeElement === document.body) heading.current?.focus();
+  }, [mode]);
+  return heading;
 }
 
 /** The record as it was when it was loaded; of a key that is to be made there is none. */
@@ -89,7 +108,13 @@ function Looked({
   const { record } = read;
   return (
     <>
-      {record.found ? <Value read={read} /> : <p class="note">{absence(record)}</p>}
+      {record.found ? (
+        <Boundary key={record.version} what="this value">
+          <Value read={read} />
+        </Boundary>
+      ) : (
+        <p class="note">{absence(record)}</p>
+      )}
       <div class="actions">
         <button type="button" class="main" onClick={onEdit}>
           {record.found ? 'Edit' : 'Write it'}
@@ -113,6 +138,7 @@ function absence({ version }: RecordJson): string {
 }
 
 function Value({ read: { record, value } }: { readonly read: ReadRecord }) {
+  const found = useMemo(() => kindOf(value), [value]);
   if (record.omitted) {
     return (
       <p class="note">
@@ -121,11 +147,14 @@ function Value({ read: { record, value } }: { readonly read: ReadRecord }) {
     );
   }
   if (value.length === 0) return <p class="note">The value is empty.</p>;
-  const found = kindOf(value);
   if (found.kind === 'image') return <Picture value={value} type={found.type} />;
   if (found.kind === 'bytes')
     return <Text label="Value, as bytes" text={hexOf(value, hexBytesMax)} isCut={value.length > hexBytesMax} />;
-  const text = found.kind === 'json' ? formattedJson(found.text) : found.text;
+  return <TextValue found={found} />;
+}
+
+function TextValue({ found }: { readonly found: TextKind }) {
+  const text = useMemo(() => shownText(found), [found]);
   const label = found.kind === 'json' ? 'Value, as JSON' : 'Value, as text';
   return <Text label={label} text={text.slice(0, shownCharactersMax)} isCut={text.length > shownCharactersMax} />;
 }

@@ -1,4 +1,7 @@
-import { losesDigits } from '../../model/json-text.ts';
+import { compactJson, indentedJson } from '../../model/json-text.ts';
+
+/** JSON that is nested deeper, or has more characters once it is formatted, is shown as it stands. */
+const formattedMax = { depthMax: 100, charactersMax: 4 * 1024 * 1024 };
 
 /** What a value looks like, told by its bytes alone: nobody is believed what he says that it is. */
 export type ValueKind =
@@ -44,15 +47,30 @@ export function isJson(text: string): boolean {
   }
 }
 
-/** JSON with line breaks; as it stands where that would change a number. */
-export function formattedJson(text: string): string {
-  return losesDigits(text) ? text : JSON.stringify(JSON.parse(text), null, 2);
+export type TextKind = Extract<ValueKind, { readonly text: string }>;
+
+/** A text as people read it: JSON in lines where that is not too much, all else as it stands. */
+export function shownText({ kind, text }: TextKind): string {
+  return kind === 'json' ? (indentedJson(text, formattedMax) ?? text) : text;
 }
 
-/** JSON as it was before it was formatted: in one line where it was in one. */
-export function asWritten(edited: string, before: string | undefined): string {
-  const wasOneLine = before !== undefined && !before.trim().includes('\n') && isJson(before);
-  return wasOneLine && isJson(edited) && !losesDigits(edited) ? JSON.stringify(JSON.parse(edited)) : edited;
+/**
+ * A text as a form can hold it, which knows line feeds alone. Undefined where the text ends its lines in more than one
+ * way: a form would make them one.
+ */
+export function editableText(before: TextKind): string | undefined {
+  const shown = shownText(before);
+  const lines = shown.replaceAll('\r\n', '\n');
+  const isMixed = lines.includes('\r') || (lines !== shown && /(^|[^\r])\n/.test(shown));
+  return isMixed ? undefined : lines;
+}
+
+/** What was edited in the form of what was there before: the same bytes where nothing was changed. */
+export function asWritten(edited: string, before: TextKind): string {
+  if (edited === editableText(before)) return before.text;
+  const wasOneLine = before.kind === 'json' && !/[\r\n]/.test(before.text.trim());
+  if (wasOneLine && isJson(edited)) return compactJson(edited) + (/\s*$/.exec(before.text)?.[0] ?? '');
+  return before.text.includes('\r\n') ? edited.replaceAll('\n', '\r\n') : edited;
 }
 
 /** The first bytes as a listing of hex and characters. */
