@@ -38,6 +38,9 @@ export interface Guard<U extends Upstream = Upstream> {
   readonly address: string;
 }
 
+/** Instead of notes, which may name namespaces: that there are some is no secret. */
+const withheld = 'its notes are told to tokens for all namespaces alone';
+
 type Audited = Pick<AuditEntry, 'action' | 'about' | 'keys' | 'keyCount'>;
 
 /**
@@ -169,20 +172,21 @@ export class Guarded implements Upstream, Surroundings {
 
   async status(call: Call): Promise<NodeStatus> {
     this.#permissions.status();
-    const { hotKeys, ...status } = await this.#upstream.status(call);
-    // Keys are told to whoever may read them, or list them, alone.
-    return hotKeys === undefined
-      ? status
-      : { ...status, hotKeys: hotKeys.filter((one) => this.#permissions.mayKnow(one)) };
+    return this.#told(await this.#upstream.status(call));
   }
 
-  /** Of a node that knows none there are none. */
   async around(call: Call): Promise<readonly NodeStatus[]> {
     this.#permissions.status();
-    const statuses = await around(this.#upstream, call);
-    return statuses.map(({ hotKeys = [], ...status }) => {
-      return { ...status, hotKeys: hotKeys.filter((one) => this.#permissions.mayKnow(one)) };
-    });
+    return (await around(this.#upstream, call)).map((status) => this.#told(status));
+  }
+
+  /** Keys are told to whoever may read them, or list them, alone; titles, which stand in filters and notes, likewise. */
+  #told({ hotKeys, ...status }: NodeStatus): NodeStatus {
+    const known = hotKeys?.filter((one) => this.#permissions.mayKnow(one));
+    const told = known === undefined ? status : { ...status, hotKeys: known };
+    if (this.#permissions.mayKnowTitles()) return told;
+    const notes = told.notes.length === 0 ? [] : [withheld];
+    return { ...told, notes, scopes: told.scopes.map((scope) => ({ ...scope, filter: [] })) };
   }
 
   async members(call: Call): Promise<readonly Member[]> {

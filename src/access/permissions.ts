@@ -124,6 +124,11 @@ export class Permissions {
     return isKnown && namesNamespace(scope.namespace, { id: namespace, title }) && key.startsWith(scope.prefix);
   }
 
+  /** Whether titles of any namespace may be shown. */
+  mayKnowTitles(): boolean {
+    return this.#grant.scope().namespace === '*';
+  }
+
   status(): void {
     this.#having(['status', 'replicate', 'admin']);
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Gate } from '../../src/access/gate.ts';
 import type { Surroundings } from '../../src/model/cluster.ts';
 import type { FollowOpen } from '../../src/model/feed.ts';
 import { feedVersions } from '../../src/model/feed-version.ts';
@@ -9,6 +10,8 @@ import { type NamespaceId, namespaceKey, registryNamespace } from '../../src/mod
 import { emptySession } from '../../src/model/session.ts';
 import { type Right, rights } from '../../src/model/token.ts';
 import { around, type Peer, type Upstream } from '../../src/model/upstream.ts';
+import type { Origin } from '../../src/origin/origin.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
 import { aCall } from '../rpc/loopback.ts';
 import { adminToken, type GuardedOrigin, openGuardedOrigin } from './guarded-origin.ts';
 
@@ -33,6 +36,44 @@ beforeAll(async () => {
 });
 
 afterAll(() => guarded.close());
+
+describe('the status of a node', () => {
+  const seenBy = async (namespace: string) => {
+    const status = await guarded.origin.status();
+    const telling = {
+      ...status,
+      notes: ['--cache names shop-b, which is no namespace'],
+      scopes: status.scopes.map((scope) => ({ ...scope, filter: ['other/app'] })),
+    };
+    const { hotKeys: _unknown, ...unknowing } = telling;
+    const upstream = Object.assign(Object.create(guarded.origin) as Origin, {
+      status: async () => telling,
+      around: async () => [unknowing],
+    });
+    const token = await guarded.issue({ namespace, rights: ['status'] });
+    const gate = new Gate({ upstream, source: guarded.origin, clock: systemClock, adminHash: () => undefined });
+    const node = gate.enter({ authorization: `Bearer ${token}`, address: '192.0.2.1' });
+    return [await node.status(aCall()), ...(await around(node, aCall()))];
+  };
+
+  it('names no namespace to whoever may not know of all of them, of this node or of those around it', async () => {
+    const seen = await seenBy('team-*');
+    expect(seen).toHaveLength(2);
+    for (const status of seen) {
+      expect(JSON.stringify(status)).not.toMatch(/shop-b|other/);
+      expect(status.notes).toEqual([expect.stringContaining('tokens for all namespaces')]);
+    }
+    for (const status of await seenBy('*')) {
+      expect(status.notes).toEqual(['--cache names shop-b, which is no namespace']);
+      expect(status.scopes[0]?.filter).toEqual(['other/app']);
+    }
+  });
+
+  it('does not make of hot keys that a node does not know that there are none', async () => {
+    const [own, other] = await seenBy('*');
+    expect([own?.hotKeys, other?.hotKeys]).toEqual([[], undefined]);
+  });
+});
 
 const get = (upstream: Upstream, namespace: string, key: string) => upstream.get({ namespace, key, session }, aCall());
 const list = (upstream: Upstream, namespace: string, prefix: string, cursor?: string) =>
