@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { ViewJson } from '../../src/http/page/page-json.ts';
-import type { StatusJson } from '../../src/model/status-json.ts';
+import type { LogId } from '../../src/model/position.ts';
+import type { ScopeJson, StatusJson } from '../../src/model/status-json.ts';
 import { arrivalsOf } from '../../src/page/cluster/arrivals.ts';
 import { regionsOf, remember, stateOf, withGone } from '../../src/page/cluster/regions.ts';
 
+const log = 'a'.repeat(16) as LogId;
 const follower = { role: 'edge', state: 'live', region: 'eu' } as const;
 
 function status(fields: Partial<StatusJson>): StatusJson {
   return {
     ...{ id: 'o', name: 'iad', role: 'origin', region: 'us', cluster: 'c', uptimeSeconds: 1, version: '1' },
-    ...{ ready: true, notes: [], scopes: [], followers: [], readOnly: false },
+    ...{ ready: true, notes: [], scopes: [], followers: [], readOnly: false, log },
     ...fields,
   };
 }
@@ -32,6 +34,50 @@ describe('the nodes of the page', () => {
       ['a', 300],
       ['b', undefined],
     ]);
+  });
+
+  it('are as old as what reaches them from any origin, the one that they follow and its peers', () => {
+    const followers = [{ ...follower, id: 'a', name: 'a', scope: 'copy', boundMs: 100 }];
+    const peer = { name: 'lhr', id: 'p', address: 'h:1', state: 'live' } as const;
+    const boundOf = (...peers: Array<{ readonly boundMs?: number }>) =>
+      regionsOf(view(status({ followers, peers: peers.map((one) => ({ ...peer, ...one })) }))).at(-1)?.boundMs;
+    expect(boundOf()).toBe(100);
+    expect(boundOf({ boundMs: 40 }, { boundMs: 70 })).toBe(170);
+    expect(boundOf({ boundMs: 40 }, {})).toBeUndefined();
+  });
+
+  it('say of themselves what they prove against their origin, which counts as all only where it is the only one', () => {
+    const scope = { kind: 'copy', filter: [], state: 'live', covered: {}, floor: {}, stable: {} } as const;
+    const copy: ScopeJson = { ...scope, boundMs: 100, rootLog: log };
+    const { log: _none, ...edge } = status({ id: 'e', name: 'e', role: 'edge', scopes: [copy] });
+    const boundOf = (fields: Partial<ViewJson>) => regionsOf(view(edge, fields)).find(({ id }) => id === 'e')?.boundMs;
+    const member = { name: 'o', role: 'origin', region: '', connected: true } as const;
+    expect(boundOf({ members: [{ ...member, id: 'o' }] })).toBe(100);
+    expect(
+      boundOf({
+        members: [
+          { ...member, id: 'o' },
+          { ...member, id: 'p' },
+        ],
+      }),
+    ).toBeUndefined();
+    expect(boundOf({ membersUnknown: 'no answer' })).toBeUndefined();
+    const peers = [{ name: 'p', id: 'p', address: 'h:1', state: 'live', boundMs: 9 }] as const;
+    expect(boundOf({ around: [status({ peers })] })).toBe(109);
+  });
+
+  it('are gone where nobody is connected to them, nobody is followed by them, and they say nothing', () => {
+    const members = [{ id: 'p', name: 'lhr', role: 'origin', region: '', connected: false }] as const;
+    const now = regionsOf(view(status({}), { members }));
+    expect(now.map((region) => [region.name, stateOf(region)])).toEqual([
+      ['iad', 'unknown'],
+      ['lhr', 'gone'],
+    ]);
+    const heard = regionsOf(view(status({}), { members, around: [status({ id: 'p', name: 'lhr' })] }));
+    const all = withGone(remember(now, remember(heard, new Map(), 1000), 6000), 6000, now);
+    expect(all.at(-1)).toMatchObject({ id: 'p', goneMs: 5000 });
+    const followers = [{ ...follower, id: 'p', name: 'lhr', role: 'origin' as const, scope: 'peer' }];
+    expect(regionsOf(view(status({ followers }), { members })).map(stateOf)).toEqual(['unknown', 'well']);
   });
 
   it('never have a figure that nobody told', () => {

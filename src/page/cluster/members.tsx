@@ -20,7 +20,10 @@ export function Members({ view: { node, members, membersUnknown } }: { readonly 
       >
         {membersUnknown === undefined ? <LogTable members={members} node={node} /> : <Known text="unknown" />}
       </Card>
-      <Card title="What this node holds">
+      <Card
+        title="What this node holds"
+        note="Staleness is proven here against the one origin that a scope's feed leads to."
+      >
         <ScopeTable node={node} />
       </Card>
     </>

@@ -32,7 +32,10 @@ export function Overview({
         <Unplaced regions={regions} />
       </section>
       <Travel regions={regions} onArrivals={onArrivals} />
-      <Card title="Nodes" note="Proven staleness: all that was written longer ago than this is there, by measurement.">
+      <Card
+        title="Nodes"
+        note="Proven staleness: all that any origin wrote longer ago than this is there, by measurement."
+      >
         <RegionTable regions={regions} />
         {all.length === regions.length ? null : (
           <p class="note">{`${regions.length} of ${all.length.toLocaleString('en')}, those that are not well first.`}</p>
@@ -112,8 +115,9 @@ function RegionTable({ regions }: { readonly regions: readonly Region[] }) {
   );
 }
 
-function feedText({ goneMs, isReady, feed }: Region): string {
+function feedText({ isGone, goneMs, isReady, feed }: Region): string {
   if (goneMs !== undefined) return `gone: told of ${msText(goneMs)} ago`;
+  if (isGone) return 'gone: not connected';
   if (feed === undefined) return 'unknown';
   return isReady === false ? `${feed}, not ready` : feed;
 }

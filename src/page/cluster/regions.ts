@@ -1,5 +1,6 @@
 import type { ViewJson } from '../../http/page/page-json.ts';
 import type { FollowerStatus } from '../../model/cluster.ts';
+import type { LogId } from '../../model/position.ts';
 import type { StatusJson } from '../../model/status-json.ts';
 
 /** One node as this page knows it. What is unset is unknown. */
@@ -11,12 +12,15 @@ export interface Region {
   readonly location?: readonly [number, number];
   /** The node that serves this page. */
   readonly isHere: boolean;
+  /** What every origin wrote longer ago than this is there. */
   readonly boundMs?: number;
   readonly roundTripMs?: number;
   readonly hitRate?: number;
   /** Of the feeds that fill it: the one that is least well. */
   readonly feed?: string;
   readonly isReady?: boolean;
+  /** Nobody is connected to it, and it says nothing itself. */
+  readonly isGone?: true;
   /** Milliseconds since it was last told of, where it is not any more. */
   readonly goneMs?: number;
 }
@@ -28,17 +32,22 @@ const feedStates = ['starting', 'connecting', 'resyncing', 'waiting', 'scanning'
  * All nodes that are told of, each from whoever knows it best: it itself, whoever it follows, or the list of members.
  * Round trips are told by the follower to whom it follows.
  */
-export function regionsOf({ node, around, members }: ViewJson): readonly Region[] {
+export function regionsOf(view: ViewJson): readonly Region[] {
+  const { node, around, members } = view;
   const statuses = [node, ...around];
-  const followers = followersOf(statuses);
+  const ages = originAges(view);
   const regions = new Map<string, Region>();
-  for (const { id, name, role, region, location } of members) {
-    regions.set(id, { id, name, role, region, isHere: false, ...given({ location }) });
+  for (const { id, name, role, region, location, connected } of members) {
+    const gone = connected ? {} : ({ isGone: true } as const);
+    regions.set(id, { id, name, role, region, isHere: false, ...gone, ...given({ location }) });
   }
-  for (const [id, scopes] of followers) regions.set(id, { ...regions.get(id), ...ofFollower(id, scopes) });
+  for (const [id, scopes] of followersOf(statuses, ages)) {
+    const { location } = regions.get(id) ?? {};
+    regions.set(id, { ...given({ location }), ...ofFollower(id, scopes) });
+  }
   for (const status of statuses) {
     const { roundTripMs } = regions.get(status.id) ?? {};
-    regions.set(status.id, { ...ofStatus(status), isHere: status.id === node.id, ...given({ roundTripMs }) });
+    regions.set(status.id, { ...ofStatus(status, ages), isHere: status.id === node.id, ...given({ roundTripMs }) });
   }
   return [...regions.values()].sort((a, b) => order(a) - order(b) || (a.name < b.name ? -1 : 1));
 }
@@ -47,12 +56,44 @@ function order({ role }: Region): number {
   return role === 'origin' ? 0 : 1;
 }
 
+/** How old what all other origins wrote may be at the origin that writes in a log; undefined = unknown. */
+type OriginAges = (root: LogId | undefined) => number | undefined;
+
+/**
+ * The bound of an edge is proven against one origin. What other origins wrote came there first, and was as old by then as
+ * that origin says of its peers: the two add up.
+ */
+function originAges({ node, around, members, membersUnknown }: ViewJson): OriginAges {
+  const ages = new Map<LogId, number | undefined>();
+  for (const { log, peers = [] } of [node, ...around]) {
+    if (log !== undefined) ages.set(log, peers.length === 0 ? 0 : worst(peers.map(({ boundMs }) => boundMs)));
+  }
+  const isOnly = membersUnknown === undefined && members.filter(({ role }) => role === 'origin').length === 1;
+  return (root) => {
+    if (root === undefined || ages.has(root)) return root && ages.get(root);
+    return isOnly ? 0 : undefined;
+  };
+}
+
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a + b;
+}
+
 /** By node, of each what its scopes say; clients that watch are no nodes. */
-function followersOf(statuses: readonly StatusJson[]): ReadonlyMap<string, readonly FollowerStatus[]> {
+function followersOf(
+  statuses: readonly StatusJson[],
+  ages: OriginAges,
+): ReadonlyMap<string, readonly FollowerStatus[]> {
   const followers = new Map<string, FollowerStatus[]>();
-  for (const follower of statuses.flatMap((status) => status.followers)) {
-    if (follower.scope === 'watch') continue;
-    followers.set(follower.id, [...(followers.get(follower.id) ?? []), follower]);
+  for (const { role, log, scopes, followers: told } of statuses) {
+    const root = role === 'origin' ? log : scopes.find(({ kind }) => kind === 'copy')?.rootLog;
+    for (const { boundMs, ...follower } of told) {
+      if (follower.scope === 'watch') continue;
+      // A peer is told of one origin's writes here, and of the others' elsewhere.
+      const total = follower.role === 'origin' ? undefined : sum(boundMs, ages(root));
+      const one = { ...follower, ...given({ boundMs: total }) };
+      followers.set(follower.id, [...(followers.get(follower.id) ?? []), one]);
+    }
   }
   return followers;
 }
@@ -67,10 +108,15 @@ function ofFollower(id: string, scopes: readonly FollowerStatus[]): Region {
 }
 
 /** An origin's own writes are here at once; what other origins wrote is as old as its feeds from them. */
-function ofStatus({ id, name, role, region, location, scopes, peers = [], hitRate, ready }: StatusJson): Region {
-  const followed = [...scopes, ...peers];
-  const feed = worstFeed(followed.map(({ state }) => state));
-  const boundMs = worst(followed.map((scope) => scope.boundMs));
+function ofStatus(
+  { id, name, role, region, location, scopes, peers = [], hitRate, ready }: StatusJson,
+  ages: OriginAges,
+): Region {
+  const feed = worstFeed([...scopes, ...peers].map(({ state }) => state));
+  const boundMs =
+    role === 'origin'
+      ? worst([...scopes, ...peers].map((scope) => scope.boundMs))
+      : worst(scopes.map((scope) => sum(scope.boundMs, ages(scope.rootLog))));
   return {
     ...{ id, name, role, region, isHere: false, isReady: ready },
     ...given({ location, boundMs, hitRate, feed }),
@@ -97,7 +143,7 @@ export type Remembered = ReadonlyMap<string, { readonly region: Region; readonly
 /** A node that is not told of any more is shown as gone, and not left out: it is what an operator looks for. */
 export function remember(told: readonly Region[], before: Remembered, nowMs: number): Remembered {
   const all = new Map(before);
-  for (const region of told) all.set(region.id, { region, heardMs: nowMs });
+  for (const region of told) if (!region.isGone) all.set(region.id, { region, heardMs: nowMs });
   return all;
 }
 
@@ -105,11 +151,16 @@ export function withGone(remembered: Remembered, nowMs: number, told: readonly R
   const ids = new Set(told.map(({ id }) => id));
   const gone = [...remembered.values()].filter(({ region }) => !ids.has(region.id));
   return [
-    ...told,
+    ...told.map((region) => (region.isGone ? { ...region, ...goneSince(remembered.get(region.id), nowMs) } : region)),
     ...gone.map(({ region: { id, name, role, region, location }, heardMs }): Region => {
       return { id, name, role, region, isHere: false, goneMs: nowMs - heardMs, ...given({ location }) };
     }),
   ];
+}
+
+/** Unset where nobody has told of it for as long as this page is open. */
+function goneSince(heard: { readonly heardMs: number } | undefined, nowMs: number): Pick<Region, 'goneMs'> {
+  return heard === undefined ? {} : { goneMs: nowMs - heard.heardMs };
 }
 
 /** Nodes that are shown at once. */
@@ -123,8 +174,8 @@ export function shownOf(regions: readonly Region[]): readonly Region[] {
 }
 
 /** One word for how a node is, from what is known of it. */
-export function stateOf({ goneMs, isReady, feed }: Region): 'well' | 'late' | 'gone' | 'unknown' {
-  if (goneMs !== undefined) return 'gone';
+export function stateOf({ isGone, goneMs, isReady, feed }: Region): 'well' | 'late' | 'gone' | 'unknown' {
+  if (isGone || goneMs !== undefined) return 'gone';
   if (isReady === false) return 'late';
   if (feed === undefined) return 'unknown';
   return feed === 'live' ? 'well' : 'late';
