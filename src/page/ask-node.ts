@@ -10,8 +10,9 @@ import type {
 } from '../http/page/page-json.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 
-/** Milliseconds for the node to answer. */
+/** Milliseconds for the node to answer, and to say how it is: whoever looks at it is not left with old figures. */
 const answerMs = 20_000;
+const viewMs = 5_000;
 const tokenName = 'meridian-token';
 
 /** Why the node did not do what it was asked for; `UNREACHABLE` where it did not answer. */
@@ -27,6 +28,9 @@ export class Refused extends Error {
   }
 }
 
+/** What was written last in each namespace, so that what is read next shows it. */
+const lastWritten = new Map<string, string>();
+
 /**
  * The token lives as long as the tab, and goes out in one header alone: in no address, no cookie and no storage that
  * outlives the tab.
@@ -34,7 +38,10 @@ export class Refused extends Error {
 export const token = {
   get: (): string | undefined => sessionStorage.getItem(tokenName) ?? undefined,
   keep: (text: string): void => sessionStorage.setItem(tokenName, text),
-  forget: (): void => sessionStorage.removeItem(tokenName),
+  forget: (): void => {
+    sessionStorage.removeItem(tokenName);
+    lastWritten.clear();
+  },
 };
 
 export interface NamedKey {
@@ -47,11 +54,8 @@ export interface ReadRecord {
   readonly value: Uint8Array<ArrayBuffer>;
 }
 
-/** What was written last in each namespace, so that what is read next shows it. */
-const lastWritten = new Map<string, string>();
-
 export const node = {
-  view: (signal?: AbortSignal): Promise<ViewJson> => json('GET', 'view', {}, { signal }),
+  view: (signal?: AbortSignal): Promise<ViewJson> => json('GET', 'view', {}, { signal, withinMs: viewMs }),
   track: (at: WrittenJson['position']): Promise<TrackJson> =>
     json('GET', 'track', { log: at.log, sequence: String(at.sequence) }),
   namespaces: (contains = ''): Promise<NamespacesJson> => json('GET', 'namespaces', { contains }),
@@ -69,8 +73,10 @@ export const node = {
   },
 };
 
-async function readRecord({ namespace, key }: NamedKey, bytesMax: number): Promise<ReadRecord> {
-  const query = { namespace, key, 'bytes-max': String(bytesMax), ...after(namespace) };
+/** `atOrigin`: as it is now, whatever the node that is asked has of it. */
+async function readRecord({ namespace, key }: NamedKey, bytesMax: number, atOrigin = false): Promise<ReadRecord> {
+  const fresh = given({ 'at-origin': atOrigin ? '' : undefined });
+  const query = { namespace, key, 'bytes-max': String(bytesMax), ...after(namespace), ...fresh };
   const response = await ask('GET', 'record', query);
   const record = JSON.parse(response.headers.get('meridian-record') ?? 'null') as RecordJson;
   return { record, value: new Uint8Array(await response.arrayBuffer()) };
@@ -93,6 +99,7 @@ function given<T extends object>(query: T): { [K in keyof T]?: Exclude<T[K], und
 interface Sent {
   readonly body?: object;
   readonly signal?: AbortSignal | undefined;
+  readonly withinMs?: number;
 }
 
 async function json<T>(method: string, path: string, query?: Record<string, string>, sent?: Sent): Promise<T> {
@@ -102,7 +109,7 @@ async function json<T>(method: string, path: string, query?: Record<string, stri
 async function ask(method: string, path: string, query: object = {}, sent: Sent = {}): Promise<Response> {
   const text = new URLSearchParams(query as Record<string, string>).toString();
   const authorization = token.get();
-  const late = AbortSignal.timeout(answerMs);
+  const late = AbortSignal.timeout(sent.withinMs ?? answerMs);
   let response: Response;
   try {
     response = await fetch(`/page/${path}${text === '' ? '' : `?${text}`}`, {

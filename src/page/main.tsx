@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ViewJson } from '../http/page/page-json.ts';
 import { type Place, usePlace } from './address.ts';
 import { node, Refused, token } from './ask-node.ts';
+import { Boundary } from './boundary.tsx';
 import { Members } from './cluster/members.tsx';
 import { Overview } from './cluster/overview.tsx';
 import type { Remembered } from './cluster/regions.ts';
@@ -13,6 +14,8 @@ import { msText, Trouble } from './words.tsx';
 
 /** Milliseconds between looks at how the cluster is, while anybody looks at the page. */
 const lookMs = 2_000;
+/** Milliseconds from which on the page says how old its figures are: the answer of a look is late. */
+const oldMs = 2 * lookMs + 500;
 
 interface Seen {
   readonly view?: ViewJson;
@@ -24,10 +27,12 @@ interface Seen {
 function Page() {
   const place = usePlace();
   const [round, setRound] = useState(0);
-  const seen = useView(round);
+  const { seen, forget } = useView(round);
   const again = () => setRound((before) => before + 1);
   const signOut = () => {
     token.forget();
+    forget();
+    location.hash = '#/';
     again();
   };
   return (
@@ -63,56 +68,91 @@ function isUnknown(seen: Looked | undefined): boolean {
 }
 
 /** Asks again and again while the tab is looked at; what was told last stays, and says how old it is. */
-function useView(round: number): Seen {
+function useView(round: number): { readonly seen: Seen; readonly forget: () => void } {
   const [seen, setSeen] = useState<Seen>({ toldMs: 0 });
   useEffect(() => {
     const ending = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async () => {
+      timer = undefined;
       const next = document.visibilityState === 'visible' ? await lookOnce(ending.signal) : undefined;
       if (ending.signal.aborted) return;
       if (next !== undefined) setSeen(next);
       // Whoever is not known is not asked for again and again: wrong tokens are counted.
       if (!isUnknown(next)) timer = setTimeout(look, lookMs);
     };
+    const onVisible = () => {
+      // Unset while a look is under way, or where there is to be none.
+      if (timer === undefined || document.visibilityState !== 'visible') return;
+      clearTimeout(timer);
+      void look();
+    };
+    document.addEventListener('visibilitychange', onVisible);
     void look();
     return () => {
       ending.abort();
       clearTimeout(timer);
+      document.removeEventListener('visibilitychange', onVisible);
     };
   }, [round]);
-  return seen;
+  return { seen, forget: () => setSeen({ toldMs: 0 }) };
 }
 
 function Content({ place, seen }: { readonly place: Place; readonly seen: Seen }) {
   const remembered = useRef<Remembered>(new Map());
   const { view, error } = seen;
   const heading = { overview: 'Overview', data: 'Data', members: 'Members' }[place.kind];
+  const top = useTopFocus(place.kind);
   useEffect(() => {
     document.title = `${heading} · ${view?.node.name ?? 'Meridian'}`;
   }, [heading, view?.node.name]);
   return (
     <>
-      <h1 class="hidden">{heading}</h1>
+      <h1 class="hidden" ref={top} tabIndex={-1}>
+        {heading}
+      </h1>
       <Standing seen={seen} />
-      {place.kind === 'data' ? <Browse place={place} /> : null}
-      {place.kind === 'overview' && view !== undefined ? <Overview view={view} remembered={remembered} /> : null}
-      {place.kind === 'members' && view !== undefined ? <Members view={view} /> : null}
+      <Boundary key={place.kind} what={heading.toLowerCase()}>
+        {place.kind === 'data' ? <Browse place={place} /> : null}
+        {place.kind === 'overview' && view !== undefined ? <Overview view={view} remembered={remembered} /> : null}
+        {place.kind === 'members' && view !== undefined ? <Members view={view} /> : null}
+      </Boundary>
       {place.kind !== 'data' && view === undefined && error === undefined ? <p class="note">Asking the node…</p> : null}
     </>
   );
 }
 
-/** Where the node does not answer, or may not say how it is. */
+/** Whoever opens another of the pages by keyboard goes on at its top. The first one is opened by the browser. */
+function useTopFocus(kind: Place['kind']) {
+  const top = useRef<HTMLHeadingElement>(null);
+  const last = useRef(kind);
+  useEffect(() => {
+    if (kind !== last.current) top.current?.focus();
+    last.current = kind;
+  }, [kind]);
+  return top;
+}
+
+/** Where the node does not answer, or not in time, or may not say how it is. */
 function Standing({ seen: { view, toldMs, error } }: { readonly seen: Seen }) {
-  if (error === undefined) return null;
+  const ageMs = useNow() - toldMs;
   if (view === undefined) return <Trouble error={error} />;
   return (
     <>
       <Trouble error={error} />
-      <p class="note">What is shown was told {msText(performance.now() - toldMs)} ago.</p>
+      {error === undefined && ageMs < oldMs ? null : <p class="note">What is shown was told {msText(ageMs)} ago.</p>}
     </>
   );
+}
+
+/** Milliseconds by this browser's steady clock, looked at each second and whenever there is something new to show. */
+function useNow(): number {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((before) => before + 1), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return performance.now();
 }
 
 const links = [

@@ -40,7 +40,7 @@ export function Known({ text }: { readonly text: string }) {
 export function Trouble({ error }: { readonly error: unknown }) {
   if (error === undefined) return null;
   const message = error instanceof Error ? error.message : String(error);
-  const title = error instanceof Refused ? titles[error.code] : undefined;
+  const title = error instanceof Refused ? titleOf(error) : undefined;
   return (
     <p class="trouble" role="alert">
       {title === undefined ? null : <strong>{title} </strong>}
@@ -49,11 +49,16 @@ export function Trouble({ error }: { readonly error: unknown }) {
   );
 }
 
+/** Of all that may stand in the way of a request, a key that somebody else wrote meanwhile is told apart. */
+function titleOf({ code, details }: Refused): string | undefined {
+  return details.reason === 'condition-not-met' ? 'Changed meanwhile.' : titles[code];
+}
+
 const titles: Partial<Record<Refused['code'], string>> = {
   PERMISSION_DENIED: 'Not permitted.',
   UNAUTHENTICATED: 'Not signed in.',
   UNREACHABLE: 'No answer.',
-  FAILED_PRECONDITION: 'Changed meanwhile.',
+  FAILED_PRECONDITION: 'Not possible now.',
   UNAVAILABLE: 'Not available now.',
   RESOURCE_EXHAUSTED: 'Too much at once.',
 };

@@ -1,6 +1,9 @@
 import type { TrackJson, WrittenJson } from '../../http/page/page-json.ts';
 
-/** By node, the milliseconds within which it had the change; undefined = it has not said so yet. */
+/**
+ * By node, the milliseconds within which it had the change; undefined = it has not said so yet. A node that is missing is
+ * not known from here: whoever it follows is asked neither by this node nor by those around it.
+ */
 export type Arrivals = ReadonlyMap<string, number | undefined>;
 
 /** Along a chain the bounds add up: each was measured by one clock, from when its node had the change. */

@@ -3,6 +3,7 @@ import type { TellerJson, TrackJson, WrittenJson } from '../../http/page/page-js
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import { node } from '../ask-node.ts';
 import { useNamespaces } from '../data/namespaces.tsx';
+import { Ask } from '../dialog.tsx';
 import { Card, msText, Trouble } from '../words.tsx';
 import { type Arrivals, arrivalsOf } from './arrivals.ts';
 import type { Region } from './regions.ts';
@@ -11,9 +12,16 @@ import type { Region } from './regions.ts';
 const lookMs = 250;
 const giveUpMs = 15_000;
 
+/** What is to be written, on its way to everybody. */
+interface Draft {
+  readonly namespace: string;
+  readonly key: string;
+  readonly text: string;
+}
+
 interface Travelling {
   readonly written: WrittenJson;
-  readonly key: string;
+  readonly draft: Draft;
   readonly arrivals: Arrivals;
   readonly isOver: boolean;
 }
@@ -26,48 +34,89 @@ export function Travel({
   readonly regions: readonly Region[];
   readonly onArrivals: (arrivals: Arrivals | undefined) => void;
 }) {
+  const { travelling, error, taken, setTaken, start, send } = useTravel();
+  useEffect(() => onArrivals(travelling?.arrivals), [travelling]);
+  return (
+    <Card
+      title="Watch a change travel"
+      note="Writes a key through this node. Each time is an upper bound, by the clock of the node that sends it on: the way back of the answer counts too."
+    >
+      <TravelForm start={start} />
+      <Trouble error={error} />
+      <p class="note" role="status">
+        {travelling === undefined ? '' : summaryOf(travelling)}
+      </p>
+      {travelling === undefined ? null : <Arrived {...{ travelling, regions }} />}
+      {taken === undefined ? null : (
+        <Ask
+          title={`${taken.key} is there already: overwrite its value, metadata and expiry?`}
+          verb="Overwrite"
+          run={async () => void send(taken, taken.version)}
+          close={() => setTaken(undefined)}
+        />
+      )}
+    </Card>
+  );
+}
+
+/**
+ * A key that is there already is overwritten only once that was agreed to, and in the version that was there; one that was
+ * written here a moment ago is written again.
+ */
+function useTravel() {
   const [travelling, setTravelling] = useState<Travelling>();
   const [error, setError] = useState<unknown>();
+  const [taken, setTaken] = useState<Draft & { readonly version: string }>();
   const round = useRef(0);
-  useEffect(() => onArrivals(travelling?.arrivals), [travelling]);
   useEffect(() => () => void round.current++, []);
-  const start = async (namespace: string, key: string, text: string) => {
+  const send = async (draft: Draft, ifVersion: string) => {
     const own = ++round.current;
     setError(undefined);
     try {
-      const written = await node.put({ namespace, key, text, tracked: true });
+      const written = await node.put({ ...draft, ifVersion, tracked: true });
       const show = (track: TrackJson, isOver: boolean) => {
-        if (own === round.current) setTravelling({ written, key, isOver, arrivals: arrivalsOf(track, written) });
+        if (own === round.current) setTravelling({ written, draft, isOver, arrivals: arrivalsOf(track, written) });
       };
       await follow(written, () => own === round.current, show);
     } catch (thrown) {
       if (own === round.current) setError(thrown);
     }
   };
-  return (
-    <Card
-      title="Watch a change travel"
-      note="Writes a key through this node. Each time is an upper bound, by the clock of the node that sends it on: the way back of the answer counts too."
-    >
-      <TravelForm onStart={start} />
-      <Trouble error={error} />
-      <div aria-live="polite">{travelling === undefined ? null : <Arrived {...{ travelling, regions }} />}</div>
-    </Card>
-  );
+  const start = async (draft: Draft) => {
+    const last = travelling?.draft.key === draft.key && travelling.draft.namespace === draft.namespace;
+    const { found, version } = (await node.record(draft, 0, true)).record;
+    const isOwn = last && version === travelling?.written.version;
+    if (found && version !== undefined && !isOwn) setTaken({ ...draft, version });
+    else await send(draft, found ? (version ?? 'absent') : 'absent');
+  };
+  return { travelling, error, taken, setTaken, start, send };
 }
 
+/** For whoever does not see the list: it says so once when a change sets out, and once when no more is to come. */
+function summaryOf({ draft: { key }, arrivals, isOver }: Travelling): string {
+  if (!isOver) return `${key} is written, and on its way.`;
+  if (arrivals.size < 2) return `${key} is written. No node that follows this one was told of it.`;
+  const times = [...arrivals.values()].filter((ms) => ms !== undefined);
+  const all = `${times.length} of ${arrivals.size} nodes are known to have ${key}`;
+  return `${all}, the last of them within ${msText(Math.max(...times))}.`;
+}
+
+/** @throws what the last look met, where it failed and there is to be no other */
 async function follow(
   { position }: WrittenJson,
   isWanted: () => boolean,
   show: (track: TrackJson, isOver: boolean) => void,
 ): Promise<void> {
   const untilMs = performance.now() + giveUpMs;
+  let last: TrackJson = { tellers: [] };
   for (;;) {
-    const track = await node.track(position);
+    const looked = await node.track(position).catch((error: unknown) => ({ error }));
     if (!isWanted()) return;
-    const isThere = track.tellers.length > 0 && track.tellers.every(isTold);
+    if ('tellers' in looked) last = looked;
+    const isThere = last.tellers.length > 0 && last.tellers.every(isTold);
     const isOver = performance.now() >= untilMs;
-    show(track, isThere || isOver);
+    show(last, isThere || isOver);
+    if (isOver && 'error' in looked) throw looked.error;
     if (isThere || isOver) return;
     await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
@@ -78,18 +127,17 @@ function isTold({ ageMs, arrivals }: TellerJson): boolean {
   return ageMs > 1000 && arrivals.every(({ elapsedMs }) => elapsedMs !== undefined);
 }
 
-function TravelForm({
-  onStart,
-}: {
-  readonly onStart: (namespace: string, key: string, text: string) => Promise<void>;
-}) {
+function TravelForm({ start }: { readonly start: (draft: Draft) => Promise<void> }) {
   const { namespaces, error } = useNamespaces();
   const [isBusy, setBusy] = useState(false);
+  const [refused, setRefused] = useState<unknown>();
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
+    if (isBusy) return;
     const form = new FormData(event.currentTarget as HTMLFormElement);
+    const [namespace = '', key = '', text = ''] = ['namespace', 'key', 'value'].map((name) => String(form.get(name)));
     setBusy(true);
-    await onStart(String(form.get('namespace')), String(form.get('key')), String(form.get('value')));
+    setRefused(await start({ namespace, key, text }).catch((thrown: unknown) => thrown));
     setBusy(false);
   };
   if (error !== undefined) return <Trouble error={error} />;
@@ -99,15 +147,21 @@ function TravelForm({
       <NamespaceSelect namespaces={namespaces ?? []} />
       <label>
         Key
-        <input name="key" required value="meridian/travel" autocomplete="off" spellcheck={false} />
+        <input name="key" required defaultValue="meridian/travel" autocomplete="off" spellcheck={false} />
       </label>
       <label>
         Value
-        <input name="value" value="hello, world" autocomplete="off" />
+        <input name="value" defaultValue="hello, world" autocomplete="off" />
       </label>
-      <button type="submit" class="main" disabled={isBusy || namespaces === undefined}>
+      <button
+        type="submit"
+        class="main"
+        disabled={namespaces === undefined}
+        aria-disabled={isBusy ? 'true' : undefined}
+      >
         {isBusy ? 'On its way…' : 'Write and watch'}
       </button>
+      <Trouble error={refused} />
     </form>
   );
 }
@@ -128,7 +182,7 @@ function NamespaceSelect({ namespaces }: { readonly namespaces: readonly Namespa
 }
 
 function Arrived({
-  travelling: { written, key, arrivals, isOver },
+  travelling: { written, arrivals, isOver },
   regions,
 }: {
   readonly travelling: Travelling;
@@ -141,8 +195,7 @@ function Arrived({
   return (
     <>
       <p class="note">
-        <code>{key}</code> is version <code>{written.version}</code>
-        {arrivals.size < 2 && isOver ? '. No node that follows this one was told of it.' : '.'}
+        Version <code>{written.version}</code>
       </p>
       <ol class="arrivals">
         {rows.map(({ region, ms, isTold: wasTold }) => (
@@ -150,7 +203,7 @@ function Arrived({
             <span class="who">{region.name}</span>
             <progress max={most} value={ms ?? 0} aria-hidden="true" />
             <span class="figure">
-              {ms === 0 ? 'wrote it' : ms === undefined ? (wasTold ? late : 'not watched') : msText(ms)}
+              {ms === 0 ? 'wrote it' : ms === undefined ? (wasTold ? late : 'not known from here') : msText(ms)}
             </span>
           </li>
         ))}

@@ -1,8 +1,9 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Place } from '../address.ts';
 import { Keys } from './keys.tsx';
 import { NamespaceActions, Namespaces, useNamespaces } from './namespaces.tsx';
 import { OneRecord } from './record.tsx';
+import { useSettled } from './settled.ts';
 
 /** Namespaces, the keys of one, and one key. */
 export function Browse({
@@ -11,9 +12,15 @@ export function Browse({
   readonly place: Extract<Place, { kind: 'data' }>;
 }) {
   const [text, set] = useState('');
-  const known = useNamespaces(text);
+  const known = useNamespaces(useSettled(text));
   const [round, setRound] = useState(0);
   const onWritten = () => setRound((before) => before + 1);
+  const lastKey = useRef(key);
+  useEffect(() => {
+    // The link back is gone together with the key.
+    if (key === undefined && lastKey.current !== undefined) document.getElementById('keys')?.focus();
+    lastKey.current = key;
+  }, [key]);
   const chosen = known.namespaces?.find(({ id }) => id === namespace);
   return (
     <div class={`browse ${key === undefined ? '' : 'with-record'}`}>

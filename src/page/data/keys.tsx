@@ -3,11 +3,10 @@ import type { KeysJson } from '../../http/page/page-json.ts';
 import { dataAddress, keyAddress } from '../address.ts';
 import { node } from '../ask-node.ts';
 import { bytesText, msText, Trouble, timeText } from '../words.tsx';
+import { useSettled } from './settled.ts';
 
 /** Keys of one page: a list of any length is looked at in pages. */
 const pageKeys = 50;
-/** Milliseconds after the last letter before a search begins. */
-const typingMs = 250;
 
 interface KeysProps {
   readonly namespace: string;
@@ -21,7 +20,7 @@ interface KeysProps {
 export function Keys(props: KeysProps) {
   const { namespace, prefix } = props;
   return (
-    <section class="card keys" aria-label="Keys">
+    <section class="card keys" id="keys" aria-label="Keys" tabIndex={-1}>
       <Search key={namespace} {...props} />
       <KeyPages key={`${namespace} ${prefix}`} {...props} />
     </section>
@@ -38,17 +37,22 @@ function KeyPages({ namespace, prefix, chosen, round }: KeysProps) {
       <Trouble error={error} />
       {page === undefined ? null : <KeyList page={page} {...{ namespace, prefix, chosen }} />}
       <div class="actions">
-        <button type="button" disabled={cursors.length < 2} onClick={() => setCursors(cursors.slice(0, -1))}>
-          Previous
-        </button>
-        <button type="button" disabled={next === undefined} onClick={() => setCursors([...cursors, next])}>
-          Next
-        </button>
+        <Turn name="Previous" turn={cursors.length < 2 ? undefined : () => setCursors(cursors.slice(0, -1))} />
+        <Turn name="Next" turn={next === undefined ? undefined : () => setCursors([...cursors, next])} />
         <a class="button main" href={keyAddress({ namespace, prefix, key: '' })}>
           New key
         </a>
       </div>
     </>
+  );
+}
+
+/** Not `disabled` at either end of the list: that would take the focus away from whoever has just pressed it. */
+function Turn({ name, turn }: { readonly name: string; readonly turn: (() => void) | undefined }) {
+  return (
+    <button type="button" aria-disabled={turn === undefined ? 'true' : undefined} onClick={turn}>
+      {name}
+    </button>
   );
 }
 
@@ -70,13 +74,10 @@ function usePage(namespace: string, prefix: string, cursor: string | undefined, 
 function Search({ namespace, prefix }: KeysProps) {
   const [text, setText] = useState(prefix);
   useEffect(() => setText(prefix), [prefix]);
+  const settled = useSettled(text);
   useEffect(() => {
-    if (text === prefix) return;
-    const timer = setTimeout(() => {
-      location.hash = dataAddress({ namespace, prefix: text });
-    }, typingMs);
-    return () => clearTimeout(timer);
-  }, [text]);
+    if (settled !== prefix) location.hash = dataAddress({ namespace, prefix: settled });
+  }, [settled]);
   return (
     <search>
       <label>
