@@ -15,6 +15,7 @@ import { Exchange } from './exchange.ts';
 import { httpStatus } from './http-status.ts';
 import type { HttpObserver } from './observer.ts';
 import { sendJson } from './send.ts';
+import { SiteGuard } from './site-guard.ts';
 import type { HttpSurface } from './surface.ts';
 import { Turns } from './turns.ts';
 
@@ -41,6 +42,11 @@ export interface HttpListenerOptions {
   readonly connectionsPerAddressMax?: number;
   /** Among whom the beginning of exchanges is shared out. Default: each connection by itself. */
   readonly shareOf?: (socket: Socket) => object | string;
+  /**
+   * Names under which browsers may ask this node, besides `localhost` and addresses. Default: any, which takes tokens
+   * (`SiteGuard`).
+   */
+  readonly ownNames?: readonly string[] | undefined;
   /** Default: nothing is traced. */
   readonly tracer?: Tracer | undefined;
   /** True once connections are to go elsewhere: each ends with its present answer. Default: when the listener stops. */
@@ -86,6 +92,7 @@ export class HttpListener {
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #turns: Turns;
+  readonly #sites: SiteGuard;
   readonly #logger: Logger;
   readonly #requestIds = new RequestIds(systemRandom);
   readonly #starts = new FairStarts();
@@ -95,6 +102,7 @@ export class HttpListener {
   constructor(options: HttpListenerOptions) {
     this.#options = options;
     this.#logger = options.logger.of('http');
+    this.#sites = new SiteGuard(options.ownNames);
     this.#server = serverOf(
       {
         headersTimeout: bounds.headersTimeoutMs,
@@ -232,6 +240,7 @@ export class HttpListener {
     exchange.surface = found.name;
     if (found.always !== true) exchange.trace = this.#enter(exchange, request);
     if (!isServed && found.always !== true) throw tooManyConnections(response);
+    if (found.surface.isForEverySite?.(request) !== true) this.#sites.check(request);
     return found.surface.handle(request, response, exchange);
   }
 

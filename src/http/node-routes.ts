@@ -65,6 +65,12 @@ export class NodeRoutes implements HttpSurface {
     return this.#routes.has(pathOf(request));
   }
 
+  /** Health is no secret, and asking for it changes nothing. */
+  isForEverySite(request: IncomingMessage): boolean {
+    const path = pathOf(request);
+    return path === '/livez' || path === '/readyz';
+  }
+
   async handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
     const route = this.#routes.get(pathOf(request));
     if (route === undefined) throw new MeridianError('NOT_FOUND', 'no such path', { reason: 'unknown-path' });

@@ -5,6 +5,8 @@ import type { Call } from '../model/call.ts';
 export interface HttpSurface {
   /** True where the request is this surface's. Judges by method, path and headers alone and throws nothing. */
   matches(request: IncomingMessage): boolean;
+  /** True where a browser may ask for it whatever site it shows, under any name of the node. Default: nothing is. */
+  isForEverySite?(request: IncomingMessage): boolean;
   /**
    * Answers the request, to its end. The call's signal is aborted when the client goes away and when the node stops;
    * its deadline is the listener's bound on one exchange. What is thrown is answered by the listener in its own words

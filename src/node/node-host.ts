@@ -89,7 +89,8 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const report = { metrics: scrape, status: (call: Call) => upstream.status(call), entrance };
   const routes = routesOf(report, clock, draining);
   const listener = new HttpListener({
-    surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms, asksForTokens: options.access.asksForTokens }),
+    surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms }),
+    ownNames: options.access.asksForTokens ? undefined : [http.host],
     ...{ clock, logger, tracer, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections, tls },
     isDraining: () => draining.hasBegun,
     shareOf: (socket) => entrance.shareOf(socket, socket.remoteAddress ?? ''),
@@ -144,7 +145,6 @@ function surfacesOf(
     readonly clock: Clock;
     readonly expiryClock: ExpiryClock;
     readonly rooms: Rooms;
-    readonly asksForTokens: boolean;
   },
 ): HttpListenerOptions['surfaces'] {
   const { clock, expiryClock, rooms } = shared;

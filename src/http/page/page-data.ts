@@ -258,6 +258,6 @@ function textOf(request: Partial<WriteJson>, field: 'namespace' | 'key' | 'text'
   throw bad(`the request has no text in its field ${field}`);
 }
 
-export function bad(message: string): MeridianError {
-  return new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-request' });
+export function bad(message: string, reason = 'bad-request'): MeridianError {
+  return new MeridianError('INVALID_ARGUMENT', message, { reason });
 }

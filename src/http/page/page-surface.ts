@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isIP } from 'node:net';
 import type { Call } from '../../model/call.ts';
 import type { Entrance } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
@@ -38,16 +37,14 @@ export interface PageSurfaceOptions {
   readonly entrance: Entrance;
   readonly clock: Clock;
   readonly rooms: Rooms;
-  /** False where whoever comes may do everything. */
-  readonly asksForTokens: boolean;
   /** Where the build put the page's files. */
   readonly filesFolder: string;
 }
 
 /**
  * The page of a node, at `/`, and what it asks for, under `/page/`. Its files are told to everybody; all else passes the
- * entrance as every other request does. A browser is trusted with nothing: what another site has it send is refused, and
- * a caller says who he is in the header `authorization` alone, which no browser adds by itself.
+ * entrance as every other request does. A browser is trusted with nothing: the listener refuses what another site has it
+ * send (`SiteGuard`), and a caller says who he is in the header `authorization` alone, which no browser adds by itself.
  */
 export class PageSurface implements HttpSurface {
   readonly #options: PageSurfaceOptions;
@@ -63,6 +60,12 @@ export class PageSurface implements HttpSurface {
     return path === '/' || path.startsWith('/page/');
   }
 
+  /** The page itself, which anybody may link to, and which no other site reads or frames. */
+  isForEverySite(request: IncomingMessage): boolean {
+    const path = pathOf(request);
+    return path === '/' || path.startsWith(filesPath);
+  }
+
   handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined {
     secure(response);
     const path = pathOf(request);
@@ -75,7 +78,7 @@ export class PageSurface implements HttpSurface {
     }
     const endpoint = endpoints.get(`${method} ${path}`);
     if (endpoint === undefined) throw unknownEndpoint(method, path);
-    this.#checkSite(request);
+    checkType(request);
     const { entrance, clock, rooms } = this.#options;
     const upstream = entrance.enter(callerOf(request));
     const query = queryOf(request);
@@ -84,26 +87,13 @@ export class PageSurface implements HttpSurface {
       return endpoint({ request, response, query, upstream, rooms, call: within, soon });
     });
   }
+}
 
-  /** @throws PERMISSION_DENIED, INVALID_ARGUMENT */
-  #checkSite({ headers, method }: IncomingMessage): void {
-    const site = headers['sec-fetch-site'];
-    if (site !== undefined && site !== 'same-origin' && site !== 'none') {
-      throw new MeridianError('PERMISSION_DENIED', 'the page of a node is asked for by itself alone', {
-        reason: 'other-site',
-      });
-    }
-    // A name that somebody else resolves to this node makes his site the same origin.
-    if (!this.#options.asksForTokens && !isOwnHost(headers.host)) {
-      const message = `a node without tokens serves its page by address alone, such as 127.0.0.1 or localhost, and not as ${headers.host}: give it tokens (--admin-token-file)`;
-      throw new MeridianError('PERMISSION_DENIED', message, { reason: 'host-name' });
-    }
-    const hasBody = method === 'PUT' || method === 'POST';
-    if (hasBody && !/^application\/json\b/i.test(headers['content-type'] ?? '')) {
-      throw new MeridianError('INVALID_ARGUMENT', 'the content type of this request is application/json', {
-        reason: 'content-type',
-      });
-    }
+/** What a form can send is no JSON. @throws INVALID_ARGUMENT */
+function checkType({ headers, method }: IncomingMessage): void {
+  const hasBody = method === 'PUT' || method === 'POST';
+  if (hasBody && !/^application\/json\b/i.test(headers['content-type'] ?? '')) {
+    throw bad('the content type of this request is application/json', 'content-type');
   }
 }
 
@@ -114,12 +104,6 @@ function secure(response: ServerResponse): void {
   response.setHeader('referrer-policy', 'no-referrer');
   response.setHeader('cross-origin-opener-policy', 'same-origin');
   response.setHeader('cross-origin-resource-policy', 'same-origin');
-}
-
-function isOwnHost(host: string | undefined): boolean {
-  if (host === undefined) return true;
-  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  return name === 'localhost' || name.endsWith('.localhost') || isIP(name) !== 0;
 }
 
 /** @throws INVALID_ARGUMENT where it escapes what is no UTF-8: another key would be meant */

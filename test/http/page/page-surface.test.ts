@@ -38,11 +38,12 @@ afterAll(async () => {
 
 async function serve(entrance: Entrance, asksForTokens: boolean): Promise<string> {
   const rooms = roomsOf(8 * limits.valueBytesMax);
-  const surface = new PageSurface({ entrance, clock, rooms, asksForTokens, filesFolder });
+  const surface = new PageSurface({ entrance, clock, rooms, filesFolder });
   const listener = new HttpListener({
     surfaces: [{ name: 'page', surface }],
     ...{ clock, logger: silentLogger, exchangeMs: 20_000 },
     observer: { answered: () => {}, rejected: () => {} },
+    ownNames: asksForTokens ? undefined : [],
   });
   listeners.push(listener);
   return listener.start('127.0.0.1', 0);
@@ -95,12 +96,18 @@ describe('what a browser is trusted with', () => {
   });
 
   it('is no name that somebody else may resolve to this node, where no token is asked for', async () => {
+    const browser = { 'user-agent': 'Mozilla/5.0' };
     for (const host of ['evil.example', 'localhost.evil.example:8100']) {
-      expect((await get('/page/namespaces', open, { headers: { host } })).status).toBe(403);
+      expect((await get('/page/namespaces', open, { headers: { ...browser, host } })).status).toBe(403);
     }
     for (const host of ['localhost:8100', '127.0.0.1', '[::1]:8100', '192.0.2.7:80']) {
-      expect((await get('/page/namespaces', open, { headers: { host } })).status).toBe(200);
+      expect((await get('/page/namespaces', open, { headers: { ...browser, host } })).status).toBe(200);
     }
+  });
+
+  it('is the page itself, whoever links to it', async () => {
+    const headers = { 'sec-fetch-site': 'cross-site', host: 'kv.example', 'user-agent': 'Mozilla/5.0' };
+    expect((await get('/', open, { headers })).status).toBe(200);
   });
 });
 

@@ -42,6 +42,7 @@ export async function serveOrigin(
     logger: silentLogger,
     observer: { answered: (_surface, status) => void statuses.push(status), rejected: () => {} },
     exchangeMs,
+    ownNames: [],
   });
   const address = await listener.start('127.0.0.1', 0);
   await opened.origin.create('config');
