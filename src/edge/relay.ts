@@ -13,6 +13,7 @@ export interface RelayOptions
     | 'clock'
     | 'observer'
     | 'clusterId'
+    | 'clockSkewMsMax'
     | 'nonce'
     | 'scanRecordsMax'
     | 'scanBytesMax'

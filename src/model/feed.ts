@@ -108,8 +108,8 @@ export interface FollowerReport {
   readonly roundTripMs?: number;
   /** Of its reads, from 0 to 1; unset before the first. */
   readonly hitRate?: number;
-  /** The tracked change that it has just applied. */
-  readonly tracked?: number;
+  /** The tracked changes that it has applied since the probe before; unset = none. */
+  readonly tracked?: readonly number[];
 }
 
 /** Asks for an echo, and acknowledges what the follower has on disk. */
@@ -185,8 +185,8 @@ export interface Changes {
   readonly range?: ScanRange;
   /** Wall time of the commit at its origin, for propagation metrics; live steps alone. */
   readonly committedAtMs?: number;
-  /** Of a write whose travels are watched: the follower says at once that it has applied the event. */
-  readonly track?: ChangeTrack;
+  /** Of writes whose travels are watched: the follower says soon that it has applied the event. Unset = none. */
+  readonly tracks?: readonly ChangeTrack[];
 }
 
 /** A tracked write, numbered by the node that sends it. */

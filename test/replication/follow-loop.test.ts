@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
 import type { Feed, FeedEvent } from '../../src/model/feed.ts';
 import type { Filter } from '../../src/model/filter.ts';
-import { parseLogId } from '../../src/model/position.ts';
+import { type LogId, parseLogId } from '../../src/model/position.ts';
 import { FollowLoop } from '../../src/replication/following/follow-loop.ts';
 import { StalenessTracker } from '../../src/replication/following/staleness-tracker.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
@@ -90,5 +90,27 @@ describe('a follow loop', () => {
       },
     });
     expect(await followed(echoing, 10_000, 100_000)).toEqual([['copy', 'u:1']]);
+  });
+
+  it('tells of tracked changes with one probe at a time, however many come, and of all of them', async () => {
+    const told: Array<readonly number[] | undefined> = [];
+    const flooding = (): Feed => ({
+      async *follow(_open, messages): AsyncGenerator<FeedEvent> {
+        yield* caughtUp;
+        const probes = messages[Symbol.asyncIterator]();
+        const next = async () => {
+          const { value, done } = await probes.next();
+          if (done !== true) told.push(value.tracked);
+          return done === true ? 0 : value.id;
+        };
+        await next(); // The one of each stream's beginning.
+        const position = { log: node.id as LogId, sequence: 1 };
+        for (let id = 1; id <= 50; id++) yield { kind: 'changes', records: [], tracks: [{ id, position }] };
+        yield { kind: 'echo', id: await next(), wallMs: 0 };
+        yield { kind: 'echo', id: await next(), wallMs: 0 };
+      },
+    });
+    await followed(flooding, 100_000, 100);
+    expect(told).toEqual([undefined, [1], Array.from({ length: 49 }, (_, n) => n + 2)]);
   });
 });

@@ -9,11 +9,12 @@ import { Tracks } from '../../src/replication/serving/tracks.ts';
 import { HandClock } from './clocks/hand-clock.ts';
 
 const log = 'a'.repeat(16) as LogId;
+const other = 'b'.repeat(16) as LogId;
 const fra: NodeIdentity = { name: 'fra', role: 'edge', id: 'f', region: 'eu' };
 
-function record(sequence: number): Record {
+function record(sequence: number, of = log): Record {
   const namespace = '1'.repeat(32) as NamespaceId;
-  return { kind: 'tombstone', namespace, key: 'k', stamp: bottomStamp, position: { log, sequence } };
+  return { kind: 'tombstone', namespace, key: 'k', stamp: bottomStamp, position: { log: of, sequence } };
 }
 
 describe('tracks', () => {
@@ -22,7 +23,7 @@ describe('tracks', () => {
     const tracks = new Tracks(clock);
     tracks.begin({ log, sequence: 7 });
     clock.pass(2);
-    const sent = tracks.sent([record(6), record(7)], fra, 'copy');
+    const [sent] = tracks.sent([record(6), record(7)], fra, 'copy');
     clock.pass(91);
     tracks.arrived(sent?.id ?? 0, fra, 'copy');
     clock.pass(500);
@@ -35,7 +36,7 @@ describe('tracks', () => {
   it('say nothing of a follower that has not answered, and believe nobody who was not told', () => {
     const tracks = new Tracks(new HandClock());
     tracks.begin({ log, sequence: 7 });
-    const sent = tracks.sent([record(7)], fra, 'copy');
+    const [sent] = tracks.sent([record(7)], fra, 'copy');
     tracks.arrived(sent?.id ?? 0, { ...fra, id: 'x' }, 'copy');
     tracks.arrived(99, fra, 'copy');
     const [track] = tracks.status();
@@ -44,15 +45,42 @@ describe('tracks', () => {
 
   it('leave commits alone that carry no tracked write', () => {
     const tracks = new Tracks(new HandClock());
-    expect(tracks.sent([record(7)], fra, 'copy')).toBeUndefined();
+    expect(tracks.sent([record(7)], fra, 'copy')).toEqual([]);
     tracks.begin({ log, sequence: 7 });
-    expect(tracks.sent([record(8)], fra, 'copy')).toBeUndefined();
+    expect(tracks.sent([record(8), record(7, other)], fra, 'copy')).toEqual([]);
+  });
+
+  it('are told all together where one commit has several', () => {
+    const tracks = new Tracks(new HandClock());
+    const positions = [
+      { log, sequence: 7 },
+      { log: other, sequence: 7 },
+      { log, sequence: 9 },
+    ];
+    for (const position of positions) tracks.begin(position);
+    const sent = tracks.sent([record(7), record(8), record(9), record(7, other)], fra, 'copy');
+    expect(sent.map(({ position }) => position)).toEqual([positions[0], positions[2], positions[1]]);
+    for (const { id } of sent) tracks.arrived(id, fra, 'copy');
+    expect(tracks.status().map(({ arrivals }) => arrivals.map(({ elapsedMs }) => elapsedMs))).toEqual([[0], [0], [0]]);
+  });
+
+  it('begin eight times a second at the most, whatever is written', () => {
+    const clock = new HandClock();
+    const tracks = new Tracks(clock);
+    for (let sequence = 1; sequence <= 1000; sequence++) tracks.begin({ log, sequence });
+    expect(tracks.status()).toHaveLength(8);
+    clock.pass(1000);
+    tracks.begin({ log, sequence: 1001 });
+    expect(tracks.status().at(-1)).toMatchObject({ sequence: 1001 });
   });
 
   it('are kept for a minute, and sixteen at the most', () => {
     const clock = new HandClock();
     const tracks = new Tracks(clock);
-    for (let sequence = 1; sequence <= 20; sequence++) tracks.begin({ log, sequence });
+    for (let sequence = 1; sequence <= 20; sequence++) {
+      tracks.begin({ log, sequence });
+      clock.pass(125);
+    }
     expect(tracks.status().map(({ sequence }) => sequence)).toEqual(Array.from({ length: 16 }, (_, n) => n + 5));
     clock.pass(60_001);
     expect(tracks.status()).toEqual([]);
@@ -62,9 +90,9 @@ describe('tracks', () => {
 describe('the proof of how old a follower is', () => {
   it('goes by the arrival of the probe whose echo is applied, and grows until the next', () => {
     const clock = new HandClock();
-    const proof = new FollowerProof(clock);
+    const proof = new FollowerProof(clock, 1000);
     expect(proof.boundMs()).toBeUndefined();
-    proof.echoed(7, clock.monotonicMs() - 20);
+    proof.echoed(7, proof.now(), 20);
     clock.pass(80);
     proof.applied(7);
     expect(proof.boundMs()).toBe(100);
@@ -74,13 +102,29 @@ describe('the proof of how old a follower is', () => {
 
   it('is unknown where the server did not know its own age, and not moved by an echo that was never sent', () => {
     const clock = new HandClock();
-    const proof = new FollowerProof(clock);
-    proof.echoed(1, clock.monotonicMs());
+    const proof = new FollowerProof(clock, 1000);
+    proof.echoed(1, proof.now(), 0);
     proof.applied(1);
     proof.applied(5);
     expect(proof.boundMs()).toBe(0);
-    proof.echoed(2, undefined);
+    proof.echoed(2, proof.now(), undefined);
     proof.applied(2);
     expect(proof.boundMs()).toBeUndefined();
+  });
+
+  it('is unknown once the machine has slept, until an echo that was sent since is applied', () => {
+    const clock = new HandClock();
+    const proof = new FollowerProof(clock, 1000);
+    proof.echoed(1, proof.now(), 0);
+    proof.applied(1);
+    const before = proof.now();
+    clock.step(60_000); // As a clock that stood still in between sees it.
+    expect(proof.boundMs()).toBeUndefined();
+    proof.echoed(2, before, 0);
+    proof.applied(2);
+    expect(proof.boundMs()).toBeUndefined();
+    proof.echoed(3, proof.now(), 0);
+    proof.applied(3);
+    expect(proof.boundMs()).toBe(0);
   });
 });

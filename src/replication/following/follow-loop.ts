@@ -62,6 +62,8 @@ export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs'> {
 const probesUnheardMax = 3;
 /** Round trips of which the least is told: an echo that waited behind data says nothing of the line. */
 const roundTripsKept = 16;
+/** Tracked changes of which one probe tells; of more the earliest are not told. */
+const trackedMax = 64;
 
 /**
  * Follows one scope for as long as the signal lets it: reads its place from the sink, follows from there, applies, and
@@ -79,6 +81,9 @@ export class FollowLoop {
   #server: NodeIdentity | undefined;
   #askedMs = 0;
   #awaitsEcho = false;
+  /** Tracked changes that are applied and not told of yet, and the latest probe that told of some and has no echo yet. */
+  #tracked: readonly number[] = [];
+  #toldTracked: number | undefined;
   /** The last echo of this stream that was applied, and how long the latest ones took. */
   #echoed: number | undefined;
   #roundTripsMs: readonly number[] = [];
@@ -161,6 +166,8 @@ export class FollowLoop {
     this.#askedMs = heardMs;
     this.#applied = false;
     this.#awaitsEcho = false;
+    this.#tracked = [];
+    this.#toldTracked = undefined;
     this.#echoed = undefined;
     this.#roundTripsMs = [];
     let timer = clock.timer(0, () => {});
@@ -177,7 +184,7 @@ export class FollowLoop {
         heardMs = clock.monotonicMs();
         if (event.kind === 'opened') tick();
         await this.#take(event, followed);
-        if (event.kind === 'changes' && event.track !== undefined) this.#probe(probes, event.track.id);
+        this.#tellTracked(event, probes);
         this.#acknowledge(event, probes);
         ending.signal.throwIfAborted();
       }
@@ -199,20 +206,30 @@ export class FollowLoop {
     this.#probe(probes);
   }
 
-  #probe(probes: BoundedQueue<FollowerMessage>, tracked?: number): void {
-    const { tracker, sink, clock } = this.#options;
-    if (probes.size >= 8) return; // The stream does not move: more probes would prove nothing more.
-    const report = this.#report(tracked);
-    probes.push({ kind: 'probe', id: tracker.probe(), durable: sink.durable(), wallMs: clock.wallMs(), ...report });
+  /** At once, but for one probe of this kind on its way at a time: a flood of them would have the proof of age forgotten. */
+  #tellTracked(event: FeedEvent, probes: BoundedQueue<FollowerMessage>): void {
+    if (event.kind === 'changes' && event.tracks !== undefined) {
+      this.#tracked = [...this.#tracked, ...event.tracks.map(({ id }) => id)].slice(-trackedMax);
+    } else if (event.kind === 'echo' && event.id >= (this.#toldTracked ?? 0)) this.#toldTracked = undefined;
+    if (this.#tracked.length > 0 && this.#toldTracked === undefined) this.#probe(probes);
   }
 
-  #report(tracked: number | undefined): FollowerReport {
+  #probe(probes: BoundedQueue<FollowerMessage>): void {
+    const { tracker, sink, clock } = this.#options;
+    if (probes.size >= 8) return; // The stream does not move: more probes would prove nothing more.
+    const id = tracker.probe();
+    probes.push({ kind: 'probe', id, durable: sink.durable(), wallMs: clock.wallMs(), ...this.#report() });
+    if (this.#tracked.length > 0) this.#toldTracked = id;
+    this.#tracked = [];
+  }
+
+  #report(): FollowerReport {
     const hitRate = this.#options.hitRate?.();
     return {
       ...(this.#echoed === undefined ? {} : { echoed: this.#echoed }),
       ...(this.#roundTripsMs.length === 0 ? {} : { roundTripMs: Math.min(...this.#roundTripsMs) }),
       ...(hitRate === undefined ? {} : { hitRate }),
-      ...(tracked === undefined ? {} : { tracked }),
+      ...(this.#tracked.length === 0 ? {} : { tracked: this.#tracked }),
     };
   }
 
@@ -232,7 +249,7 @@ export class FollowLoop {
         this.#state = 'resyncing';
         return sink.apply(event);
       case 'changes':
-        if (event.track !== undefined) this.#options.tracks?.begin(event.track.position);
+        for (const { position } of event.tracks ?? []) this.#options.tracks?.begin(position);
         return sink.apply(event);
       case 'caught-up':
         await sink.apply(event);

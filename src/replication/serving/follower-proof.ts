@@ -1,6 +1,12 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { rememberLatest } from '../../runtime/remember-latest.ts';
 
+/** A moment: by the monotonic clock, and how far the wall clock was from it then. */
+export interface Moment {
+  readonly atMs: number;
+  readonly drift: number;
+}
+
 /** Echoes under way to one follower that are remembered. */
 const echoesMax = 64;
 
@@ -14,37 +20,51 @@ const echoesMax = 64;
  *     t=80   probe 8 came: echo 7 is applied. All that the root had 20 ms before t=0 is there: the bound is 100 ms,
  *            and grows until the next probe comes.
  *
- * It is larger than what the follower proves of itself, which does not have to wait for its own next probe.
+ * It is larger than what the follower proves of itself, which does not have to wait for its own next probe. Unknown when
+ * the wall clock has outrun the monotonic one since: a machine that slept has a monotonic clock that stood still meanwhile.
  */
 export class FollowerProof {
   readonly #clock: Clock;
+  readonly #suspendedMsMax: number;
   /** When all of what each echo stands behind was the root's present; undefined = unknown. */
-  readonly #underWay = new Map<number, number | undefined>();
-  #asOfMs: number | undefined;
+  readonly #underWay = new Map<number, Moment | undefined>();
+  #proven: Moment | undefined;
 
-  constructor(clock: Clock) {
+  /** `suspendedMsMax`: milliseconds by which the wall clock may outrun the monotonic one before the bound is unknown. */
+  constructor(clock: Clock, suspendedMsMax: number) {
     this.#clock = clock;
+    this.#suspendedMsMax = suspendedMsMax;
   }
 
-  echoed(id: number, asOfMs: number | undefined): void {
-    rememberLatest(this.#underWay, id, asOfMs, echoesMax);
+  /** To be asked when a probe comes. */
+  now(): Moment {
+    const atMs = this.#clock.monotonicMs();
+    return { atMs, drift: this.#clock.wallMs() - atMs };
+  }
+
+  /** The echo of a probe that came then, when the server's own bound was this many milliseconds; undefined = unknown. */
+  echoed(id: number, { atMs, drift }: Moment, boundMs: number | undefined): void {
+    const proven = boundMs === undefined ? undefined : { atMs: atMs - boundMs, drift };
+    rememberLatest(this.#underWay, id, proven, echoesMax);
   }
 
   /** The follower says so. One that was not sent on this stream proves nothing. */
   applied(id: number): void {
     if (!this.#underWay.has(id)) return;
-    this.#asOfMs = this.#underWay.get(id);
+    this.#proven = this.#underWay.get(id);
     for (const earlier of this.#underWay.keys()) if (earlier < id) this.#underWay.delete(earlier);
   }
 
   /** What it holds is void: nothing is proven before an echo that is sent from now on is applied. */
   reset(): void {
     this.#underWay.clear();
-    this.#asOfMs = undefined;
+    this.#proven = undefined;
   }
 
   /** Milliseconds; unset = unknown. */
   boundMs(): number | undefined {
-    return this.#asOfMs === undefined ? undefined : this.#clock.monotonicMs() - this.#asOfMs;
+    const now = this.now();
+    if (this.#proven === undefined || now.drift - this.#proven.drift > this.#suspendedMsMax) return undefined;
+    return now.atMs - this.#proven.atMs;
   }
 }

@@ -26,8 +26,7 @@ import type { Ledger } from '../ledger.ts';
 import type { LedgerState } from '../ledger-state.ts';
 import { damagedRecord } from '../mending.ts';
 import type { ReplicationObserver } from '../observer.ts';
-import type { RingEntry } from '../ring.ts';
-import { FollowerProof } from './follower-proof.ts';
+import { FollowerProof, type Moment } from './follower-proof.ts';
 import type { FollowerView } from './follower-status.ts';
 import { LostScan } from './lost-scan.ts';
 import {
@@ -53,6 +52,8 @@ export interface Serving extends ScanBounds {
   /** Undefined while the node belongs to none yet: then it serves nobody. */
   readonly clusterId: () => string | undefined;
   readonly nonce: string;
+  /** Milliseconds by which the wall clock may outrun the monotonic one before nothing is proven any more. */
+  readonly clockSkewMsMax: number;
   /** Changes whenever the store begins anew, or a member opens a new log (rules R4, R21); tokens hold for one. */
   readonly generation: () => string;
   /** Of a member that has opened its log. */
@@ -79,8 +80,7 @@ interface PendingEcho {
   readonly bound: Bound | undefined;
   /** The ring's end when the probe came. */
   readonly place: number;
-  /** When it came. */
-  readonly cameMs: number;
+  readonly came: Moment;
 }
 
 const echoesMax = 64;
@@ -130,7 +130,7 @@ export class Subscription {
     this.#scans = scans;
     this.#signal = signal;
     this.#openedMs = serving.clock.monotonicMs();
-    this.#proof = new FollowerProof(serving.clock);
+    this.#proof = new FollowerProof(serving.clock, serving.clockSkewMsMax);
   }
 
   /** Takes in the follower's probes until they end. */
@@ -156,9 +156,9 @@ export class Subscription {
     this.#report = probe;
     acknowledged?.(node, role, probe.durable);
     if (probe.echoed !== undefined) this.#proof.applied(probe.echoed);
-    if (probe.tracked !== undefined) tracks?.arrived(probe.tracked, node, role);
+    for (const id of probe.tracked ?? []) tracks?.arrived(id, node, role);
     if (this.#echoes.length >= echoesMax) this.#echoes.shift();
-    this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end, cameMs: clock.monotonicMs() });
+    this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end, came: this.#proof.now() });
   }
 
   view(): FollowerView {
@@ -421,7 +421,7 @@ export class Subscription {
         if (changes.records.length === 0 && lost === undefined) unsent = changes;
         else {
           unsent = undefined;
-          yield this.#tracked(changes, entry);
+          yield this.#tracked(changes);
         }
       }
     }
@@ -432,17 +432,17 @@ export class Subscription {
     const pending = this.#echoes[0];
     const isDue = pending !== undefined && (pending.place <= this.#place || !holds('R10 echo order'));
     if (!isDue) return undefined;
-    const { probe, cameMs } = pending;
+    const { probe, came } = pending;
     const bound = holds('R10 the bound of the arrival') ? pending.bound : this.#serving.bound();
-    this.#proof.echoed(probe.id, bound === undefined ? undefined : cameMs - bound.boundMs);
+    this.#proof.echoed(probe.id, came, bound?.boundMs);
     return { kind: 'echo', id: probe.id, ...this.#clocks(), ...(bound === undefined ? {} : { bound }) };
   }
 
-  /** The same event, which asks its follower to say at once that it has it, where it carries a tracked write. */
-  #tracked(changes: Changes, { records }: RingEntry): Changes {
+  /** The same event, which asks its follower to say soon that it has it, where it carries tracked writes. */
+  #tracked(changes: Changes): Changes {
     const { node, role } = this.#open;
-    const track = role === 'watch' ? undefined : this.#serving.tracks?.sent(records, node, role);
-    return track === undefined ? changes : { ...changes, track };
+    const tracks = role === 'watch' ? undefined : this.#serving.tracks?.sent(changes.records, node, role);
+    return tracks === undefined || tracks.length === 0 ? changes : { ...changes, tracks };
   }
 
   #clocks(): Pick<Echo, 'wallMs' | 'rootWallMs'> {

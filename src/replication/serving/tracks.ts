@@ -1,17 +1,19 @@
 import type { NodeIdentity, Track, TrackArrival } from '../../model/cluster.ts';
-import type { ChangeTrack, FollowOpen } from '../../model/feed.ts';
+import type { Change, ChangeTrack, FollowOpen } from '../../model/feed.ts';
 import type { Position } from '../../model/position.ts';
-import type { Record } from '../../model/record.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
 /** Tracks that are kept, and how long each is. */
 const tracksMax = 16;
 const keptMs = 60_000;
+/** Tracks that begin in one second. Each costs a probe of each follower, and probes prove how old things are. */
+const tracksPerSecondMax = 8;
 /** Followers that one track tells of; more are told of by nobody. */
 const arrivalsMax = 4096;
 
 interface Kept {
   readonly position: Position;
+  readonly id: number;
   readonly beganMs: number;
   /** By follower and scope. */
   readonly arrivals: Map<string, TrackArrival>;
@@ -27,7 +29,7 @@ interface Kept {
  *           ◀─── probe, tracked 3
  *     t=93  the follower had it within 93 ms: the way back is counted too, so it is never less than what was
  *
- * A node that follows another takes the track over for its own followers, from the moment the change arrives: what the
+ * Those of a commit are told together. A node that follows another takes the track over for its own followers, from the moment the change arrives: what the
  * two measured adds up to a bound along the chain.
  */
 export class Tracks {
@@ -39,27 +41,32 @@ export class Tracks {
     this.#clock = clock;
   }
 
-  /** The write at this position is about to be told to followers. */
+  /** The write at this position is about to be told to followers. One too many in a second is written, but not tracked. */
   begin(position: Position): void {
     this.#forgetOld();
+    const beganMs = this.#clock.monotonicMs();
+    const latest = [...this.#kept.values()].filter((kept) => beganMs - kept.beganMs < 1000);
+    if (latest.length >= tracksPerSecondMax) return;
     const [oldest] = this.#kept.keys();
     if (this.#kept.size >= tracksMax && oldest !== undefined) this.#kept.delete(oldest);
     this.#lastId++;
-    this.#kept.set(this.#lastId, { position, beganMs: this.#clock.monotonicMs(), arrivals: new Map() });
+    this.#kept.set(this.#lastId, { position, id: this.#lastId, beganMs, arrivals: new Map() });
   }
 
-  /** These records go to a follower now; what is told beside them, where one is tracked: almost never. */
-  sent(records: readonly Record[], node: NodeIdentity, scope: FollowOpen['role']): ChangeTrack | undefined {
-    if (this.#kept.size === 0) return undefined;
+  /** These changes go to a follower now; what is told beside them of those that are tracked: almost always nothing. */
+  sent(changes: readonly Change[], node: NodeIdentity, scope: FollowOpen['role']): readonly ChangeTrack[] {
+    if (this.#kept.size === 0) return [];
     this.#forgetOld();
-    for (const [id, { position, arrivals }] of this.#kept) {
-      const isHere = records.some(({ position: at }) => at.sequence === position.sequence && at.log === position.log);
-      if (!isHere || arrivals.size >= arrivalsMax) continue;
-      const { name, role, id: nodeId, region } = node;
-      arrivals.set(nameOf(node, scope), { name, role, id: nodeId, region, scope });
-      return { id, position };
-    }
-    return undefined;
+    const all = [...this.#kept.values()];
+    const sequences = new Set(all.map(({ position }) => position.sequence));
+    return changes.flatMap(({ position: { log, sequence } }) => {
+      if (!sequences.has(sequence)) return [];
+      const kept = all.find(({ position }) => position.sequence === sequence && position.log === log);
+      if (kept === undefined || kept.arrivals.size >= arrivalsMax) return [];
+      const { name, role, id, region } = node;
+      kept.arrivals.set(nameOf(node, scope), { name, role, id, region, scope });
+      return [{ id: kept.id, position: kept.position }];
+    });
   }
 
   /** The follower says that it has applied it. */

@@ -1,4 +1,4 @@
-import type { CaughtUp, Changes, FeedEvent, Lost, Opened, ScanRange, Step } from '../../model/feed.ts';
+import type { CaughtUp, Changes, ChangeTrack, FeedEvent, Lost, Opened, ScanRange, Step } from '../../model/feed.ts';
 import { decodeIdentity, encodeIdentity, type WireIdentity } from './cluster-codec.ts';
 import { decodeOpening, type WireOpening } from './follow-codec.ts';
 import {
@@ -31,7 +31,7 @@ export interface WireChanges {
   readonly unfinished: boolean;
   readonly lost?: readonly WireLost[];
   readonly lostUpTo?: WireVector | null;
-  readonly track?: { readonly id: number; readonly position: WirePosition | null } | null;
+  readonly tracks?: ReadonlyArray<{ readonly id: number; readonly position: WirePosition | null }>;
 }
 
 interface WireLost extends WireKey {
@@ -81,27 +81,31 @@ function decodeStep({ vector, stable, behind }: WireStep): Step {
 
 /** What closes a changes event. */
 export function encodeClosing(event: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
-  const { step, token, range, committedAtMs, lost, track } = event;
+  const { step, token, range, committedAtMs, lost, tracks } = event;
   return {
     ...(lost === undefined ? {} : { lost: lost.records, lostUpTo: encodeVector(lost.upTo) }),
     ...(step === undefined ? {} : { step: encodeStep(step) }),
     ...optional('token', token),
     ...optional('range', range),
     ...optional('committedAtMs', committedAtMs),
-    ...optional('track', track),
+    ...optional('tracks', tracks),
   };
 }
 
 export function decodeClosing(wire: WireChanges): Omit<Changes, 'kind' | 'records'> {
-  const { step, token, range, committedAtMs, lost = [], lostUpTo, track } = wire;
+  const { step, token, range, committedAtMs, lost = [], lostUpTo, tracks = [] } = wire;
   return {
     ...(lost.length === 0 ? {} : { lost: { records: lost.map(decodeLost), upTo: decodeVector(lostUpTo) } }),
     ...(step === null || step === undefined ? {} : { step: decodeStep(step) }),
     ...optional('token', token),
     ...(range === null || range === undefined ? {} : { range: decodeRange(range) }),
     ...optional('committedAtMs', committedAtMs),
-    ...(track ? { track: { id: track.id, position: decodePosition(track.position) } } : {}),
+    ...(tracks.length === 0 ? {} : { tracks: tracks.map(decodeTrack) }),
   };
+}
+
+function decodeTrack({ id, position }: NonNullable<WireChanges['tracks']>[number]): ChangeTrack {
+  return { id, position: decodePosition(position) };
 }
 
 function decodeLost({ namespace, key, position }: WireLost): Lost {

@@ -68,7 +68,7 @@ interface WireProbe {
   readonly echoed?: number | null;
   readonly roundTripMs?: number | null;
   readonly hitRate?: number | null;
-  readonly tracked?: number | null;
+  readonly tracked?: readonly number[];
 }
 
 export interface WireFollowRequest {
@@ -192,13 +192,13 @@ export function decodeProbe(wire: NonNullable<WireFollowRequest['probe']>): Foll
 }
 
 /** What makes no sense is as good as untold. */
-function reportIn({ echoed, roundTripMs, hitRate, tracked }: WireProbe): FollowerReport {
+function reportIn({ echoed, roundTripMs, hitRate, tracked = [] }: WireProbe): FollowerReport {
   const isShare = typeof hitRate === 'number' && hitRate >= 0 && hitRate <= 1;
   const isTime = typeof roundTripMs === 'number' && roundTripMs >= 0 && Number.isFinite(roundTripMs);
   return {
     ...optional('echoed', echoed),
     ...(isTime ? { roundTripMs } : {}),
     ...(isShare ? { hitRate } : {}),
-    ...optional('tracked', tracked),
+    ...(tracked.length === 0 ? {} : { tracked }),
   };
 }
