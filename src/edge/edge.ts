@@ -18,13 +18,15 @@ import type { NamespaceChange } from '../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import { emptySession } from '../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, TokenInfo } from '../model/token.ts';
-import type { Upstream } from '../model/upstream.ts';
+import { aroundKeptMs, aroundMs, type Upstream } from '../model/upstream.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
 import { drainedStatus } from '../replication/drained-status.ts';
 import { Tracks } from '../replication/serving/tracks.ts';
 import { type ExpiryClock, sleep } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { lookAgain, Notice } from '../runtime/notice.ts';
+import { SharedAnswer } from '../runtime/shared-answer.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { Audit } from './audit/audit.ts';
 import { EdgeClocks } from './edge-clocks.ts';
@@ -60,6 +62,7 @@ export class Edge implements Upstream {
   readonly #failBack: FailBack;
   readonly #startedMs: number;
   readonly #digests = new Digests();
+  readonly #around: SharedAnswer<readonly NodeStatus[]>;
   readonly #nodeState: NodeState;
   readonly #clocks: EdgeClocks;
   readonly #tracks: Tracks;
@@ -104,6 +107,7 @@ export class Edge implements Upstream {
       routes: () => this.#scopes?.liveRoutes() ?? [],
     });
     this.#startedMs = clock.monotonicMs();
+    this.#around = new SharedAnswer(() => this.#askAround(), clock, aroundKeptMs);
   }
 
   /** Opens over stores that are open and starts to follow. The caller closes the stores afterwards. */
@@ -261,9 +265,19 @@ export class Edge implements Upstream {
   }
 
   /** Its upstream, as that says of itself; none where nobody is reached. */
-  async around(call: Call): Promise<readonly NodeStatus[]> {
-    for (const { upstream } of this.#upstreams.list.filter(({ isOwnProcess }) => isOwnProcess !== true)) {
-      const status = await upstream.status(call).catch(() => undefined);
+  around({ signal }: Call): Promise<readonly NodeStatus[]> {
+    return untilAborted(this.#around.get(), signal);
+  }
+
+  /** One that says nothing leaves half of the time that is left to the others. What becomes of it moves no reads. */
+  async #askAround(): Promise<readonly NodeStatus[]> {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + aroundMs;
+    const others = this.#upstreams.preferred().filter(({ isOwnProcess }) => isOwnProcess !== true);
+    for (const [at, { upstream }] of others.entries()) {
+      const leftMs = untilMs - clock.monotonicMs();
+      const deadlineMs = untilMs - (at === others.length - 1 ? 0 : leftMs / 2);
+      const status = await upstream.status({ deadlineMs, signal: this.#loops.signal }).catch(() => undefined);
       if (status !== undefined) return [status];
     }
     return [];

@@ -52,6 +52,13 @@ export class Upstreams {
     return chosen;
   }
 
+  /** All of this cluster: the current one first, those that rest last. */
+  preferred(): readonly NamedUpstream[] {
+    const current = this.current();
+    const order = (named: NamedUpstream) => (named === current ? 0 : this.isCoolingDown(named) ? 2 : 1);
+    return this.list.filter(({ name }) => !this.#foreign.has(name)).toSorted((a, b) => order(a) - order(b));
+  }
+
   /** False while each is passed over because it failed. Past that one is tried again: else nobody would hear that it is back. */
   get reachable(): boolean {
     return this.list.some((named) => !this.#cooldowns.hasFailed(named.name) || !this.isCoolingDown(named));

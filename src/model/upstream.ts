@@ -14,6 +14,11 @@ export interface Upstream extends KeyValue, Feed, Namespaces, Cluster, Tokens {}
 /** What origins are to each other: an Upstream that also reports on a member that is being removed. */
 export interface Peer extends Upstream, Reports {}
 
+/** Milliseconds that those around a node have to say how they are; who does not is left out. */
+export const aroundMs = 2_000;
+/** Milliseconds for which all who ask are told the same of them: each answer asks many nodes. */
+export const aroundKeptMs = 250;
+
 /** What a node knows of those around it; nothing where it is one that looks no further. */
 export async function around(node: Upstream | (Upstream & Surroundings), call: Call): Promise<readonly NodeStatus[]> {
   return 'around' in node ? node.around(call) : [];

@@ -90,9 +90,8 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const routes = routesOf(report, clock, draining);
   const listener = new HttpListener({
     surfaces: surfacesOf(entrance, routes, { clock, expiryClock, rooms }),
-    ownNames: options.access.asksForTokens ? undefined : [http.host],
     ...{ clock, logger, tracer, observer: metrics.http, exchangeMs: requestTimeoutMs, ...connections, tls },
-    isDraining: () => draining.hasBegun,
+    ...{ isDraining: () => draining.hasBegun, ownNames: options.access.asksForTokens ? undefined : [http.host] },
     shareOf: (socket) => entrance.shareOf(socket, socket.remoteAddress ?? ''),
   });
   const serving = { upstream, entrance, tls, clock, logger, tracer, requestTimeoutMs, observer: metrics.rpc, rooms };

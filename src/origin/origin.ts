@@ -22,11 +22,13 @@ import { holds } from '../model/rules.ts';
 import { emptySession } from '../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, StoredToken, TokenInfo } from '../model/token.ts';
 import { inStep } from '../model/trace.ts';
-import type { Peer } from '../model/upstream.ts';
+import { aroundKeptMs, aroundMs, type Peer } from '../model/upstream.ts';
 import type { VersionVector } from '../model/version-vector.ts';
 import { Digests } from '../replication/anti-entropy/digests.ts';
 import { drainedStatus } from '../replication/drained-status.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import { SharedAnswer } from '../runtime/shared-answer.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { hasCondition } from './has-condition.ts';
 import { forgetLeaving, type OriginIdentity, readIdentity, readLeaving, readOrFound } from './membership/identity.ts';
@@ -50,11 +52,13 @@ export class Origin implements Peer {
   readonly #parts: OriginParts;
   readonly #startedMs: number;
   readonly #digests = new Digests();
+  readonly #around: SharedAnswer<readonly NodeStatus[]>;
 
   private constructor(options: OriginOptions, opened: OpenedOrigin) {
     this.#options = options;
     this.#ledger = opened.ledger;
     this.#startedMs = options.clock.monotonicMs();
+    this.#around = new SharedAnswer(() => this.#askAround(), options.clock, aroundKeptMs);
     this.#parts = new OriginParts(options, opened);
   }
 
@@ -259,7 +263,12 @@ export class Origin implements Peer {
   }
 
   /** The origins that answer, as they say of themselves. */
-  async around(call: Call): Promise<readonly NodeStatus[]> {
+  around({ signal }: Call): Promise<readonly NodeStatus[]> {
+    return untilAborted(this.#around.get(), signal);
+  }
+
+  async #askAround(): Promise<readonly NodeStatus[]> {
+    const call = { deadlineMs: this.#options.clock.monotonicMs() + aroundMs, signal: this.#parts.loops.signal };
     const asked = this.#parts.peers.answering().map((peer) => peer.status(call).catch(() => []));
     return (await Promise.all(asked)).flat();
   }

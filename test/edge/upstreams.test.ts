@@ -38,6 +38,17 @@ describe('the upstreams of an edge', () => {
     expect(asked).toEqual(['a', 'b', 'c']);
   });
 
+  it('are preferred as reads go to them: the current one, then others, those that rest last, and none of another cluster', async () => {
+    const list = opened(new FakeClock());
+    const inOrder = () => list.preferred().map(({ name }) => name);
+    expect(inOrder()).toEqual(['a', 'b', 'c']);
+    await list.ask(aCall, asking(['a'], []));
+    expect(inOrder()).toEqual(['b', 'c', 'a']);
+    const [b] = list.preferred();
+    if (b !== undefined) list.foreign(b, 'it says so');
+    expect(inOrder()).toEqual(['c', 'a']);
+  });
+
   it('are asked each once at the most', async () => {
     const asked: string[] = [];
     await expect(opened(new FakeClock()).ask(aCall, asking(names, asked))).rejects.toMatchObject({

@@ -74,6 +74,19 @@ describe('tracks', () => {
     expect(tracks.status().at(-1)).toMatchObject({ sequence: 1001 });
   });
 
+  it('tell of so many arrivals in all, that a status stays one message', () => {
+    const clock = new HandClock();
+    const tracks = new Tracks(clock);
+    for (let sequence = 1; sequence <= 16; sequence++) {
+      tracks.begin({ log, sequence });
+      clock.pass(125);
+    }
+    const records = Array.from({ length: 16 }, (_, n) => record(n + 1));
+    for (let n = 0; n < 1000; n++) tracks.sent(records, { ...fra, id: `edge ${n}` }, 'cache');
+    const told = tracks.status().reduce((sum, { arrivals }) => sum + arrivals.length, 0);
+    expect(told).toBe(8192);
+  });
+
   it('are kept for a minute, and sixteen at the most', () => {
     const clock = new HandClock();
     const tracks = new Tracks(clock);

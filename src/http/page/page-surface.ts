@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
 import type { Entrance } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
+import { aroundMs } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { callerOf } from '../caller-of.ts';
@@ -29,9 +30,6 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
 ]);
 
 const filesPath = '/page/files/';
-
-/** Milliseconds that the nodes around this one have to say how they are. */
-const soonMs = 2_000;
 
 export interface PageSurfaceOptions {
   readonly entrance: Entrance;
@@ -83,7 +81,7 @@ export class PageSurface implements HttpSurface {
     const upstream = entrance.enter(callerOf(request));
     const query = queryOf(request);
     return withinDeadline(call, clock, (within) => {
-      const soon = { ...within, deadlineMs: Math.min(within.deadlineMs, clock.monotonicMs() + soonMs) };
+      const soon = { ...within, deadlineMs: Math.min(within.deadlineMs, clock.monotonicMs() + aroundMs) };
       return endpoint({ request, response, query, upstream, rooms, call: within, soon });
     });
   }

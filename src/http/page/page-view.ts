@@ -1,6 +1,6 @@
 import type { NodeStatus } from '../../model/cluster.ts';
 import { MeridianError, toMeridianError } from '../../model/errors.ts';
-import { statusJson } from '../../model/status-json.ts';
+import { type StatusJson, statusJson } from '../../model/status-json.ts';
 import { around } from '../../model/upstream.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
 import { sendJson } from '../send.ts';
@@ -22,11 +22,16 @@ export async function sendView({ upstream, call, soon, response }: PageExchange)
     call.signal,
   );
   const view: ViewJson = {
-    node: statusJson(node),
-    around: others.map(statusJson),
+    node: statusOf(node),
+    around: others.map(statusOf),
     ...(members instanceof MeridianError ? { members: [], membersUnknown: members.message } : { members }),
   };
   sendJson(response, 200, view);
+}
+
+/** All but tracks, which are long, and asked for one at a time. */
+function statusOf({ tracks: _tracks, ...status }: NodeStatus): StatusJson {
+  return statusJson(status);
 }
 
 export async function sendTrack({ upstream, call, soon, query, response }: PageExchange): Promise<void> {

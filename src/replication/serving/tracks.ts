@@ -8,8 +8,8 @@ const tracksMax = 16;
 const keptMs = 60_000;
 /** Tracks that begin in one second. Each costs a probe of each follower, and probes prove how old things are. */
 const tracksPerSecondMax = 8;
-/** Followers that one track tells of; more are told of by nobody. */
-const arrivalsMax = 4096;
+/** Arrivals of all tracks together; more are told of by nobody. A status with all of them has less than 2 MiB. */
+const arrivalsMax = 8192;
 
 interface Kept {
   readonly position: Position;
@@ -58,11 +58,13 @@ export class Tracks {
     if (this.#kept.size === 0) return [];
     this.#forgetOld();
     const all = [...this.#kept.values()];
+    let room = all.reduce((left, { arrivals }) => left - arrivals.size, arrivalsMax);
     const sequences = new Set(all.map(({ position }) => position.sequence));
     return changes.flatMap(({ position: { log, sequence } }) => {
       if (!sequences.has(sequence)) return [];
       const kept = all.find(({ position }) => position.sequence === sequence && position.log === log);
-      if (kept === undefined || kept.arrivals.size >= arrivalsMax) return [];
+      if (kept === undefined || room <= 0) return [];
+      room--;
       const { name, role, id, region } = node;
       kept.arrivals.set(nameOf(node, scope), { name, role, id, region, scope });
       return [{ id: kept.id, position: kept.position }];

@@ -79,14 +79,14 @@ describe.runIf(hasChromium())('the page, for everybody', () => {
     await press(page, 'Skip to the content', 'Data');
     await follow(page, 'flags');
     await follow(page, 'New key');
-    await reach(page, (name) => name === 'Key');
+    await expect.poll(() => page.evaluate(focused)).toBe('Key');
     await page.keyboard.type('by/keyboard');
     await reach(page, (name) => name === 'Value');
     await page.keyboard.type('hello');
     await follow(page, 'Write');
     await regionOf(page, 'by/keyboard').getByText('hello').waitFor();
     await follow(page, 'Edit');
-    await reach(page, (name) => name === 'Value');
+    await expect.poll(() => page.evaluate(focused)).toBe('Value');
     await page.keyboard.press('Control+A');
     await page.keyboard.type('goodbye');
     await follow(page, 'Write');
@@ -99,6 +99,39 @@ describe.runIf(hasChromium())('the page, for everybody', () => {
     await page.getByRole('dialog').waitFor();
     await follow(page, 'Delete');
     await page.getByText('This key was deleted').waitFor();
+    await page.close();
+  });
+
+  it('leaves the focus of the keyboard nowhere: it goes on where the page does', async () => {
+    const page = await open({ path: '#/data' });
+    const stands = (name: string) => expect.poll(() => page.evaluate(focused), { timeout: 10_000 }).toBe(name);
+    await ready['#/data']?.(page);
+    await follow(page, 'flags');
+    await follow(page, 'New key');
+    await stands('Key');
+    await page.keyboard.type('focus');
+    await reach(page, (name) => name === 'Value');
+    await follow(page, 'Write');
+    await stands('focus');
+    await follow(page, 'Edit');
+    await stands('Value');
+    await follow(page, 'Cancel');
+    await stands('focus');
+    await follow(page, 'Edit');
+    await stands('Value');
+    await follow(page, 'Write');
+    await stands('focus');
+    await follow(page, 'Delete…');
+    await page.getByRole('dialog').waitFor();
+    await follow(page, 'Delete');
+    await page.getByText('This key was deleted').waitFor();
+    await stands('focus');
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Enter');
+    await stands('Keys');
+    await follow(page, 'Members');
+    await stands('Members');
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('H1');
     await page.close();
   });
 

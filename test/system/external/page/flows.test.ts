@@ -62,8 +62,9 @@ describe.runIf(hasChromium())('the page of a node without tokens', () => {
   it.each([
     ['at an origin', () => origin],
     ['at an edge', () => edge],
-  ])('watches a change on its way to every node, %s', async (_where, node) => {
+  ])('watches a change on its way to every node, %s', async (where, node) => {
     const page = await open('#/', node());
+    await page.getByLabel('Key', { exact: true }).fill(`travel/${where}`);
     await page.getByRole('button', { name: 'Write and watch' }).click();
     const travel = regionOf(page, 'Watch a change travel').getByRole('listitem');
     await travel.filter({ hasText: 'iad' }).filter({ hasText: 'wrote it' }).waitFor();
@@ -102,6 +103,48 @@ describe.runIf(hasChromium())('the page of a node without tokens', () => {
       '{"on":false,"id":12345678901234567891}',
     );
     expect(await regionOf(page, 'beta').textContent()).toContain('{"by":"ops"}');
+    await page.close();
+  });
+
+  it('keeps what is typed for as long as it takes', async () => {
+    const page = await at(browser).open(at(origin), { path: await keyPath(cluster, origin, 'theme') });
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await page.getByLabel('Metadata, as JSON').fill('{"by":"me"}');
+    await looks(page, 2);
+    await page.getByRole('button', { name: 'Write', exact: true }).click();
+    await regionOf(page, 'theme').getByText('{"by":"me"}').waitFor();
+    await page.getByRole('link', { name: 'Overview', exact: true }).click();
+    await page.getByLabel('Key', { exact: true }).fill('mine');
+    await looks(page, 2);
+    expect(await page.getByLabel('Key', { exact: true }).inputValue()).toBe('mine');
+    await page.close();
+  });
+
+  it('lets a change travel over no key that is there, unless that is agreed to', async () => {
+    const flags = cluster.connect(at(origin)).namespace('flags');
+    await flags.put('precious', 'old');
+    const page = await open('#/', edge);
+    await page.getByLabel('Key', { exact: true }).fill('precious');
+    await page.getByRole('button', { name: 'Write and watch' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await flags.get('precious')).toBe('old');
+    await page.getByRole('button', { name: 'Write and watch' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Overwrite' }).click();
+    await page.getByRole('status').filter({ hasText: 'precious' }).waitFor();
+    expect(await flags.get('precious')).toBe('hello, world');
+    await page.close();
+  });
+
+  it('shows a value of any depth, and goes on', async () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    await cluster.connect(at(origin)).namespace('flags').put('deep', deep);
+    const page = await at(browser).open(at(origin), { path: await keyPath(cluster, origin, 'deep') });
+    await regionOf(page, 'Value, as JSON').waitFor();
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await page.getByLabel('Value, as JSON').fill('[]');
+    await page.getByRole('button', { name: 'Write', exact: true }).click();
+    await regionOf(page, 'Value, as JSON').getByText('[]', { exact: true }).waitFor();
     await page.close();
   });
 
@@ -212,6 +255,12 @@ describe.runIf(hasChromium())('the page of a node without tokens', () => {
     expect(bytes.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(weightMax);
   });
 });
+
+/** Until the page has looked at the cluster so many times more. */
+async function looks(page: Page, count: number): Promise<void> {
+  for (let left = count; left > 0; left--)
+    await page.waitForResponse((response) => response.url().endsWith('/page/view'));
+}
 
 async function keyPath(cluster: ProcessCluster, node: ChildNode | undefined, key: string): Promise<string> {
   if (node === undefined) throw new Error('not started');

@@ -62,7 +62,7 @@ describe.runIf(hasChromium())('the page of a node with tokens', () => {
   it.each([
     ['an origin', () => origin],
     ['an edge', () => edge],
-  ])('shows the whole cluster to an administrator, and lets him write, at %s', async (_where, node) => {
+  ])('shows the whole cluster to an administrator, and lets him write, at %s', async (where, node) => {
     const page = await open(node());
     await signIn(page, adminToken);
     await regionOf(page, 'Nodes').getByRole('row').filter({ hasText: 'iad origin' }).waitFor();
@@ -71,6 +71,7 @@ describe.runIf(hasChromium())('the page of a node with tokens', () => {
       .filter({ hasText: 'fra edge' })
       .filter({ hasText: 'live' })
       .waitFor();
+    await page.getByLabel('Key', { exact: true }).fill(`travel/${where}`);
     await page.getByRole('button', { name: 'Write and watch' }).click();
     await regionOf(page, 'Watch a change travel')
       .getByRole('listitem')
