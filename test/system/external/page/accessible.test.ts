@@ -126,9 +126,6 @@ describe.runIf(hasChromium())('the page, for everybody', () => {
     await follow(page, 'Delete');
     await page.getByText('This key was deleted').waitFor();
     await stands('focus');
-    await page.keyboard.press('Shift+Tab');
-    await page.keyboard.press('Enter');
-    await stands('Keys');
     await follow(page, 'Members');
     await stands('Members');
     expect(await page.evaluate('document.activeElement.tagName')).toBe('H1');
@@ -149,6 +146,7 @@ describe.runIf(hasChromium())('the page, for everybody', () => {
     await regionOf(page, 'Value, as JSON').waitFor();
     await page.getByRole('link', { name: '← Keys' }).click();
     await regionOf(page, 'Keys').getByRole('link', { name: 'beta' }).waitFor();
+    await expect.poll(() => page.evaluate(focused)).toBe('Keys');
     await page.close();
   });
 });
