@@ -13,7 +13,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const mayImport: Record<string, { folders: string[]; types?: string[]; packages?: RegExp; builtins?: boolean }> = {
   model: { folders: [], builtins: false },
   runtime: { folders: [], types: ['model'] },
-  store: { folders: ['model', 'runtime'], packages: /^(classic|abstract)-level$/ },
+  store: { folders: ['model', 'runtime'], packages: /^((classic|abstract)-level|pg)$/ },
   replication: { folders: ['model', 'runtime'], types: ['store'] },
   access: { folders: ['model', 'runtime'] },
   origin: { folders: ['model', 'runtime', 'replication', 'access'], types: ['store'] },
@@ -84,6 +84,7 @@ const wiringConstructors: readonly string[] = [
   'src/metrics/edge-metrics.ts',
   'src/metrics/replication-metrics.ts',
   'src/metrics/status-metrics.ts',
+  'src/metrics/store-metrics.ts',
   'src/origin/origin-parts.ts',
 ];
 

@@ -22,6 +22,7 @@ import { originCommand } from './commands/origin.ts';
 import { putCommand } from './commands/put.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { statusCommand } from './commands/status.ts';
+import { installStoreCommands } from './commands/store.ts';
 import { installTokenCommands } from './commands/token.ts';
 import { topCommand } from './commands/top.ts';
 import { watchCommand } from './commands/watch.ts';
@@ -124,6 +125,7 @@ function installAll(parser: Argv, choose: Choose): void {
   install(parser, drainCommand, choose);
   installTokenCommands(parser, choose);
   installCaCommands(parser, choose);
+  installStoreCommands(parser, choose);
   install(parser, checkCommand, choose);
   install(parser, demoCommand, choose);
   install(parser, benchCommand, choose);

@@ -31,6 +31,8 @@ export interface KindValues {
   readonly url: string;
   /** From 0 to 1. */
   readonly share: number;
+  /** The URL of a database; may hold a password. */
+  readonly store: string;
 }
 
 export type Kind = keyof KindValues;

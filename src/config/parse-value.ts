@@ -54,6 +54,8 @@ export function parseValue(option: Option, text: string): Value | undefined {
       return parseShare(text);
     case 'levels':
       return parseLogLevels(text);
+    case 'store':
+      return isStoreUrl(text) ? text : undefined;
     default:
       return unreachable(kind);
   }
@@ -79,6 +81,7 @@ export function expectation(option: Option): string {
     url: 'a URL such as http://127.0.0.1:4318',
     share: 'a number from 0 to 1, such as 0.01',
     levels: `one of ${logLevels.join(', ')}, with levels of modules beside it or alone, such as info,feed=debug; modules are ${logModules.join(', ')}`,
+    store: 'a URL such as postgres://user@host:5432/database',
     range: "a title, a title with a prefix such as 'flags/beta/*', or '*'",
   };
   return phrases[kind];
@@ -95,6 +98,7 @@ export function kindName({ kind }: Option): string {
     database: 'n=title',
     certificate: 'name=right+right@title/prefix*',
     levels: 'level,module=level',
+    store: 'postgres://…',
   };
   return kind === 'values' ? 'all | inline:SIZE | none' : (names[kind] ?? kind);
 }
@@ -134,6 +138,14 @@ function isHttpUrl(text: string): boolean {
 function parseShare(text: string): number | undefined {
   const share = /^\d(\.\d{1,9})?$/.test(text) ? Number(text) : undefined;
   return share !== undefined && share <= 1 ? share : undefined;
+/** True where a URL of a store carries a password. */
+export function holdsPassword(text: string): boolean {
+  const { password, searchParams } = new URL(text);
+  return password !== '' || searchParams.has('password') || searchParams.has('sslpassword');
+}
+
+function isStoreUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text);
 }
 
 /** A star stands at the end alone, or behind the beginning of a title too. */

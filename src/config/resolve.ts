@@ -2,7 +2,7 @@ import { MeridianError } from '../model/errors.ts';
 import type { ConfigOf } from './config.ts';
 import { defaultOf, isFlag, type Option, type Target, targets, variableOf } from './option.ts';
 import { optionsOf } from './options.ts';
-import { expectation, parseValue } from './parse-value.ts';
+import { expectation, holdsPassword, parseValue } from './parse-value.ts';
 
 /** Texts from outside, each by the name that its source uses: flags and file keys as in the table, variables in capitals. */
 export interface Sources {
@@ -32,7 +32,10 @@ export function resolveConfig<T extends Target>(target: T, sources: Sources): Co
 
 function given(option: Option, target: Target, { flags, env, file }: Sources): Given | undefined {
   const flag = isFlag(option, target) ? flags[option.flag] : undefined;
-  if (flag !== undefined) return { value: flag, where: `--${option.flag}` };
+  if (flag !== undefined) {
+    checkShown(option, flag);
+    return { value: flag, where: `--${option.flag}` };
+  }
   const variable = variableOf(option);
   const text = env[variable];
   // Container tools pass on what is unset as empty.
@@ -65,7 +68,19 @@ function parseOne(option: Option, { value, where }: Given): unknown {
   const isText = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
   const parsed = isText ? parseValue(option, String(value)) : undefined;
   if (parsed !== undefined) return parsed;
-  throw usage(`${where} must be ${expectation(option)}; it is ${JSON.stringify(value)}`);
+  // A URL that cannot be read may hold a password somewhere.
+  const seen = option.kind === 'store' ? 'it is not shown here' : `it is ${JSON.stringify(value)}`;
+  throw usage(`${where} must be ${expectation(option)}; ${seen}`);
+}
+
+/** A list of processes shows flags to everybody. @throws INVALID_ARGUMENT */
+function checkShown(option: Option, flag: unknown): void {
+  if (option.kind !== 'store' || typeof flag !== 'string' || parseValue(option, flag) === undefined) return;
+  if (!holdsPassword(flag)) return;
+  throw usage(
+    `--${option.flag} holds a password, which a list of processes shows: give it as ${variableOf(option)}, in the file of ` +
+      '--config, in PGPASSWORD, or in ~/.pgpass',
+  );
 }
 
 /** A client may be pointed at the file of the node beside it (by the variable, in its container): it takes what is its. */

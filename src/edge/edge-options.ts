@@ -55,6 +55,10 @@ export interface EdgeOptions extends EdgeBounds {
   readonly isDraining?: () => boolean;
   /** How values travel to the cache. */
   readonly feedValues: ValueMode;
+  /** It waits to become an origin: whoever would follow it is to come again soon. Default: it does not. */
+  readonly standsBy?: boolean;
+  /** What else status says. Default: nothing. */
+  readonly notes?: () => readonly string[];
 }
 
 export const edgeDefaults: EdgeBounds = {

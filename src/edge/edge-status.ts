@@ -19,17 +19,13 @@ interface Seen {
   readonly hitRate: number | undefined;
   readonly hotKeys: readonly HotKey[];
   readonly tracks: readonly Track[];
+  /** What else there is to say. */
+  readonly said: readonly string[];
 }
 
 /** An edge as `meridian status` shows it. */
-export async function edgeStatus({
-  scopes: open,
-  patterns,
-  refused,
-  hitRate,
-  clusterId = '',
-  ...seen
-}: Seen): Promise<NodeStatus> {
+export async function edgeStatus(all: Seen): Promise<NodeStatus> {
+  const { scopes: open, patterns, refused, hitRate, clusterId = '', said, ...seen } = all;
   // They may be closed and opened anew while they are asked.
   const scopes = await Promise.all(
     (open?.all ?? []).map(async ({ scope, loop }) => ({
@@ -45,6 +41,7 @@ export async function edgeStatus({
     ...seen,
     clusterId,
     notes: [
+      ...said,
       ...(seen.ready ? [] : ['no upstream is reached and nothing has caught up yet']),
       ...storageNotes(storage),
       ...clockNotes(seen.clock),

@@ -175,6 +175,7 @@ export class Edge implements Upstream {
     const ending = either([signal, this.#loops.signal]);
     try {
       if (open.role === 'watch') yield* this.#upstreams.watch(open, this.#nodeState.clusterId, messages, ending.signal);
+      else if (this.#options.standsBy === true) throw standsBy(this.identity.name);
       else yield* this.#relayFor(open, this.#scopes?.copy?.relay).follow(open, messages, ending.signal);
     } finally {
       ending.release();
@@ -260,6 +261,7 @@ export class Edge implements Upstream {
       hitRate: this.#reads.hitRate,
       hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
       tracks: this.#tracks.status(),
+      said: this.#options.notes?.() ?? [],
     });
     return isDraining?.() === true ? drainedStatus(status) : status;
   }
@@ -408,4 +410,15 @@ export class Edge implements Upstream {
     }
     return undefined;
   }
+}
+
+function standsBy(name: string): MeridianError {
+  return new MeridianError(
+    'UNAVAILABLE',
+    `${name} stands by to take over from an origin, and serves no followers until then`,
+    {
+      reason: 'feed-suspended',
+      retryAfterMs: 200,
+    },
+  );
 }

@@ -12,6 +12,7 @@ import { ReplicationMetrics } from './replication-metrics.ts';
 import { RespMetrics } from './resp-metrics.ts';
 import { RpcMetrics } from './rpc-metrics.ts';
 import { StatusMetrics } from './status-metrics.ts';
+import { StoreMetrics } from './store-metrics.ts';
 
 /** All that one node measures, in a registry of its own: two nodes in one process do not mix. */
 export class NodeMetrics {
@@ -46,6 +47,11 @@ export class NodeMetrics {
   /** The observer of an edge; its metrics exist only where there is one. */
   forEdge(): EdgeMetrics {
     return new EdgeMetrics(this.#registry, this.readsAndWrites, this.#logger);
+  }
+
+  /** The observer of a database that keeps the data; its metrics exist only where there is one. */
+  forStore(load: ConstructorParameters<typeof StoreMetrics>[1]): StoreMetrics {
+    return new StoreMetrics(this.#registry, load);
   }
 
   /** From now on it is told when certificates and tokens expire. */

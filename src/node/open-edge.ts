@@ -38,6 +38,8 @@ export interface OpenEdgeOptions {
   readonly isReached?: boolean;
   /** False where readers ask other processes. Default true. */
   readonly tellsHitRate?: boolean;
+  /** It waits to become an origin; then what its status says of that. Default: it does not. */
+  readonly standsBy?: () => readonly string[];
 }
 
 /**
@@ -45,7 +47,7 @@ export interface OpenEdgeOptions {
  * @throws INVALID_ARGUMENT (a folder of another role), UNAVAILABLE (a store is taken), DATA_LOSS
  */
 export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
-  const { config, outside, closing, nearer = () => [], tellsHitRate = true } = options;
+  const { config, outside, closing, nearer = () => [], tellsHitRate = true, standsBy } = options;
   const access = await openAccess(config, outside, closing);
   const nodeTls = await openTls(config, outside, closing);
   const metrics = new NodeMetrics(outside.logger, config.data);
@@ -69,6 +71,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
     replicate: config.replicate.map(patternOf),
     cache: config.cache,
     feedValues: config.feedValues,
+    ...(standsBy === undefined ? {} : { standsBy: true, notes: standsBy }),
   });
   closing.add('edge', () => edge.close());
   return { edge, metrics, access, nodeTls, draining };

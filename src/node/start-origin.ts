@@ -14,8 +14,7 @@ import { Closing } from './closing.ts';
 import { keepApart } from './kept-apart.ts';
 import { checkListeners } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
-import { openVerified } from './open-store.ts';
-import { OriginFolder } from './origin-stores.ts';
+import { folderStorage, type OriginStorage } from './origin-storage.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { softwareVersion } from './software-version.ts';
@@ -36,7 +35,11 @@ const rebuildTold = 100_000;
  * @throws INVALID_ARGUMENT (a listener that others reach, a folder of another role), UNAVAILABLE (an address or the store
  * is taken), DATA_LOSS
  */
-export async function startOrigin(config: OriginConfig, outside: Outside): Promise<RunningNode> {
+export async function startOrigin(
+  config: OriginConfig,
+  outside: Outside,
+  storage: OriginStorage = folderStorage(config, outside),
+): Promise<RunningNode> {
   const { clock, random, logger } = outside;
   checkListeners(
     [
@@ -55,12 +58,11 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     const metrics = new NodeMetrics(logger, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'origin');
-    const stores = await OriginFolder.open(config.data, (path, name) =>
-      openVerified(path, { ...config, outside, name }),
-    );
+    const stores = await storage.open(metrics);
     closing.add('stores', () => stores.close());
     const draining = new Draining();
     const mustReopen = new AbortController();
+    storage.lost?.addEventListener('abort', () => mustReopen.abort(), { once: true });
     const replaced = new AbortController();
     const { name, region, location, durability } = config;
     const options: OriginOptions = {
@@ -92,6 +94,8 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
         logger.log('error', "this origin's member runs elsewhere: it ends", { why });
         replaced.abort(why);
       },
+      ...(storage.fenced === undefined ? {} : { fenced: storage.fenced }),
+      ...(storage.notes === undefined ? {} : { storeNotes: storage.notes }),
       acceptLoss: config.acceptLoss,
       registryRepair: ({ kind, keys, ...repair }) => {
         const asked = 'addresses' in repair ? { addresses: repair.addresses.join(' ') } : {};
@@ -111,6 +115,7 @@ export async function startOrigin(config: OriginConfig, outside: Outside): Promi
     const expiries = { nextToken: () => origin.nextTokenExpiry() };
     const parts = { outside, metrics, closing, draining, expiryClock, access, nodeTls, expiries };
     const node = await hostNode(origin, { ...config, ...parts });
+    await storage.listening?.(node.grpcAddress);
     return { ...node, mustReopen: mustReopen.signal, replaced: replaced.signal };
   });
 }

@@ -66,6 +66,13 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'c
   readonly beginAnew: (why: string) => void;
   /** A later opening of this member runs elsewhere: this one is to be closed, for good (rule R16). */
   readonly replaced: (why: string) => void;
+  /**
+   * Why another process may hold the store by now, and write in it; undefined while none can. Meanwhile nothing is answered,
+   * and no bound told. Asked for each read: it takes no time. Default: nobody else can.
+   */
+  readonly fenced: () => string | undefined;
+  /** What else status says of the store. Default: nothing. */
+  readonly storeNotes: () => readonly string[];
 }
 
 /** The bounds of an origin that is told none. */
@@ -78,6 +85,8 @@ export const originDefaults = {
   },
   beginAnew: (): void => {},
   replaced: (): void => {},
+  fenced: (): undefined => {},
+  storeNotes: (): readonly string[] => [],
   registryRepair: (): void => {},
   registryRepairMsMax: 30_000,
   connect: (address: string): PeerConnection => {

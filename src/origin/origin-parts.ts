@@ -107,7 +107,8 @@ export class OriginParts {
       nonce,
       generation: () => ownLog.id,
       opening: () => ownLog.opening,
-      bound: () => ({ boundMs: 0, root: ownLog.id }),
+      // One that may not be alone any more proves nothing to its followers.
+      bound: () => (options.fenced() === undefined ? { boundMs: 0, root: ownLog.id } : undefined),
       rootWallMs: () => clock.wallMs(),
       heardFromAllSince,
       tracks,
@@ -129,6 +130,7 @@ export class OriginParts {
       ended: (why) => this.feed.suspend(why),
       beginAnew: options.beginAnew,
       replaced: options.replaced,
+      fenced: options.fenced,
     });
     const { membership } = this;
     this.admission = new Admission({

@@ -19,9 +19,12 @@ interface Facts {
   readonly bytes: number;
   readonly stores: ReadonlyArray<Pick<Store, 'condition'>>;
   readonly hotKeys: readonly HotKey[];
+  /** What else there is to say of its store. */
+  readonly storeNotes: readonly string[];
 }
 
-export function originStatus({ parts, version, uptimeMs, state, registry, bytes, stores, hotKeys }: Facts): NodeStatus {
+export function originStatus(facts: Facts): NodeStatus {
+  const { parts, version, uptimeMs, state, registry, bytes, stores, hotKeys, storeNotes } = facts;
   const { membership, identity, ownLog, sealing, feed, peers, durability } = parts;
   const { covered, floor, stable } = state;
   const { serves } = membership;
@@ -36,7 +39,7 @@ export function originStatus({ parts, version, uptimeMs, state, registry, bytes,
     clusterId: membership.clusterId ?? '',
     version,
     ready: serves && !isOdd,
-    notes: notesOf(parts, storage),
+    notes: [...notesOf(parts, storage), ...storeNotes],
     uptimeMs,
     log: ownLog.id,
     unsealed: sealing.waiting(),

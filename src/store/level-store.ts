@@ -8,7 +8,7 @@ import { addsValue, checkRoom, checkRoomToOpen, isFull } from './integrity/disk-
 import { KnownDamage } from './integrity/known-damage.ts';
 import { Scrub, type ScrubStep } from './integrity/scrub.ts';
 import { type Database, eraseAll, type Opened, openDatabase } from './level/level-database.ts';
-import { closed, failed, storeError } from './level/level-errors.ts';
+import { storeError } from './level/level-errors.ts';
 import { metaKey, metaNameIn, metaTable, namespaceRanges, tableBounds } from './level/level-keys.ts';
 import { addOperations } from './level/level-operations.ts';
 import { type LevelOptions, levelDefaults } from './level/level-options.ts';
@@ -16,6 +16,7 @@ import { readHeads, readRecord } from './level/level-reader.ts';
 import { LevelSnapshot } from './level/level-snapshot.ts';
 import { syncLogs } from './level/sync-logs.ts';
 import type { CommitBatch, Damaged, OnDamaged, Snapshot, Store, StoreCondition } from './store.ts';
+import { closed, failed } from './store-errors.ts';
 
 /**
  * A store in a folder of its own, made where it is absent. One process has it open at a time.

@@ -10,8 +10,8 @@ import { readTable, type TableEntry } from './files/table-file.ts';
 import { parseWriteBatch } from './files/write-batch.ts';
 import { pathOf } from './integrity/check-tables.ts';
 import { logKey, parseRecordKey, tableBounds } from './level/level-keys.ts';
-import { decodeRow, isDamaged, parseRow } from './level/level-row.ts';
 import { assemble, chunkKeys, withValue } from './level/level-value.ts';
+import { decodeRow, isDamaged, parseRow } from './record-row.ts';
 
 /*
  * What can be read of a damaged store, read without LevelDB: every change in the sound blocks of its tables, in its

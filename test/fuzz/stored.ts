@@ -7,7 +7,7 @@ import { walkLog } from '../../src/store/files/log-file.ts';
 import { unpackSnappy } from '../../src/store/files/snappy.ts';
 import { parseWriteBatch } from '../../src/store/files/write-batch.ts';
 import { decodeCommitCount, encodeCommitCount } from '../../src/store/integrity/commit-count.ts';
-import { encodeDamagedRow, encodeRow, isDamaged, parseRow } from '../../src/store/level/level-row.ts';
+import { encodeDamagedRow, encodeRow, isDamaged, parseRow } from '../../src/store/record-row.ts';
 import { logs, namespaces } from '../model/arbitraries.ts';
 import { check, type FuzzTarget, orRefused } from './target.ts';
 

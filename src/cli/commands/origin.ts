@@ -10,11 +10,12 @@ export const originCommand: Command<Words> = {
   build: (parser) =>
     withOptions(parser, 'origin')
       .example('$0 origin --name iad --data ./iad', 'the first node of a cluster')
+      .example('$0 origin --name iad --store postgres://meridian@db/meridian', 'over a database instead of a folder')
       .example('$0 origin --config origin.yaml', 'options from a file') as Argv<Words>,
   run: async (words, { terminal }) => {
     const config = await readConfig('origin', words, terminal.environment);
-    const { startOrigin } = await import('../../node/start-origin.ts');
-    await runAsNode((outside) => startOrigin(config, outside), { ...config, role: 'origin' }, terminal);
+    const { originStarter } = await import('../../node/postgres/origin-starter.ts');
+    await runAsNode(originStarter(config), { ...config, role: 'origin' }, terminal);
     return exitCodes.done;
   },
 };

@@ -56,6 +56,8 @@ export interface MembershipOptions {
   readonly beginAnew: (why: string) => void;
   /** Another process runs a later opening of this member: this one is to stop (rule R16). */
   readonly replaced: (why: string) => void;
+  /** Why another process may hold the store by now; undefined while none can. */
+  readonly fenced: () => string | undefined;
 }
 
 /** Milliseconds between looks; a change of the registry is noticed at once. */
@@ -84,7 +86,7 @@ export class Membership {
   }
 
   get serves(): boolean {
-    return this.#state.kind === 'serving';
+    return this.#state.kind === 'serving' && this.#options.fenced() === undefined;
   }
 
   /** Why it does not serve; unset while it does. */
@@ -92,7 +94,7 @@ export class Membership {
     const state = this.#state;
     switch (state.kind) {
       case 'serving':
-        return undefined;
+        return this.#options.fenced();
       case 'joining':
         return this.#whyJoining();
       case 'leaving':
@@ -104,17 +106,21 @@ export class Membership {
     }
   }
 
+  get #reasonCode(): string {
+    return this.#state.kind === 'serving' ? 'lease-expired' : this.#state.kind;
+  }
+
   /** @throws UNAVAILABLE where it takes nothing from anybody any more */
   checkTakes(): void {
     if (this.#state.kind === 'joining' || this.serves) return;
-    throw new MeridianError('UNAVAILABLE', this.reason ?? '', { reason: this.#state.kind, retryAfterMs: 1000 });
+    throw new MeridianError('UNAVAILABLE', this.reason ?? '', { reason: this.#reasonCode, retryAfterMs: 1000 });
   }
 
   /** @throws UNAVAILABLE where it answers nobody */
   check(): void {
     if (this.serves) return;
     const message = `this origin does not serve: ${this.reason}`;
-    throw new MeridianError('UNAVAILABLE', message, { reason: this.#state.kind, retryAfterMs: 1000 });
+    throw new MeridianError('UNAVAILABLE', message, { reason: this.#reasonCode, retryAfterMs: 1000 });
   }
 
   /** A peer told its cluster. @throws FAILED_PRECONDITION where this origin's data are of another one */

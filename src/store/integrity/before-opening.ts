@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MeridianError } from '../../model/errors.ts';
 import { readAcknowledged } from '../files/acknowledged.ts';
 import { readManifest } from '../files/manifest.ts';
-import { damaged } from '../level/level-errors.ts';
+import { damaged } from '../store-errors.ts';
 import { checkLogs, cutLogs } from './check-logs.ts';
 import { blankTables, checkTables, rangesOf } from './check-tables.ts';
 import { isLocked } from './is-locked.ts';

@@ -2,10 +2,10 @@ import { isMeridianError } from '../../model/errors.ts';
 import { mapKey, type RecordKey } from '../../model/key.ts';
 import type { Position } from '../../model/position.ts';
 import type { Database } from '../level/level-database.ts';
-import { damaged } from '../level/level-errors.ts';
 import { parseLogKey, parseRecordKey, recordKey, tableBounds } from '../level/level-keys.ts';
-import { isDamaged, parseRow } from '../level/level-row.ts';
+import { isDamaged, parseRow } from '../record-row.ts';
 import type { CommitBatch, Damaged } from '../store.ts';
+import { damaged } from '../store-errors.ts';
 import { isWithin, type KeyRange } from './key-range.ts';
 import { readDoubts } from './quarantine.ts';
 
@@ -17,7 +17,7 @@ export class KnownDamage {
   readonly #records = new Map<string, Damaged>();
   readonly #doubts: readonly KeyRange[];
 
-  private constructor(doubts: readonly KeyRange[]) {
+  constructor(doubts: readonly KeyRange[] = []) {
     this.#doubts = doubts;
   }
 
@@ -34,6 +34,10 @@ export class KnownDamage {
 
   get records(): number {
     return this.#records.size;
+  }
+
+  holds({ namespace, key }: RecordKey): boolean {
+    return this.#records.has(mapKey(namespace, key));
   }
 
   all(): readonly Damaged[] {

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { mapKey } from '../../model/key.ts';
 import { syncFile } from '../files/sync-file.ts';
 import type { Database } from '../level/level-database.ts';
-import { damaged } from '../level/level-errors.ts';
 import {
   damageKey,
   doubtsKey,
@@ -13,7 +12,8 @@ import {
   parseRecordKey,
   tableBounds,
 } from '../level/level-keys.ts';
-import { encodeDamagedRow, isDamaged, parseRow } from '../level/level-row.ts';
+import { encodeDamagedRow, isDamaged, parseRow } from '../record-row.ts';
+import { damaged } from '../store-errors.ts';
 import { decodeRanges, encodeRanges, isWithin, type KeyRange, rangesIn } from './key-range.ts';
 
 /*

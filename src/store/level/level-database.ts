@@ -6,7 +6,8 @@ import { type BeforeOpening, beforeOpening, commitsMissing } from '../integrity/
 import { commitsKey, decodeCommitCount } from '../integrity/commit-count.ts';
 import { rangesIn } from '../integrity/key-range.ts';
 import { forgetPending, settleDamage } from '../integrity/quarantine.ts';
-import { damaged, storeError } from './level-errors.ts';
+import { damaged } from '../store-errors.ts';
+import { storeError } from './level-errors.ts';
 import { dataTables, doubtsKey, erasingKey, formatKey, metaTable, tableBounds } from './level-keys.ts';
 import { formatRow, formatVersion } from './level-operations.ts';
 import { type LevelOptions, levelDefaults } from './level-options.ts';

@@ -1,9 +1,9 @@
 import { mapKey } from '../../model/key.ts';
 import type { Head, Record } from '../../model/record.ts';
 import { type CommitCount, commitsKey, encodeCommitCount } from '../integrity/commit-count.ts';
+import { encodeDamagedRow, encodeRow, inlineBytesMax, isApart } from '../record-row.ts';
 import type { CommitBatch, Damaged, LostRecord } from '../store.ts';
 import { damageKey, endedKey, logKey, metaKey, recordKey } from './level-keys.ts';
-import { encodeDamagedRow, encodeRow, inlineBytesMax, isApart } from './level-row.ts';
 import { chunkKeys, chunksOf } from './level-value.ts';
 
 /** A LevelDB batch that is being put together; its operations take effect in their order. */

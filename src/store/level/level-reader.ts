@@ -1,10 +1,10 @@
 import type { Snapshot as LevelView } from 'classic-level';
 import type { RecordKey } from '../../model/key.ts';
 import type { Head, Record } from '../../model/record.ts';
+import { damagedRecord, decodeRow, isDamaged, parseRow, type Row } from '../record-row.ts';
 import type { Damaged, OnDamaged } from '../store.ts';
 import type { Database } from './level-database.ts';
 import { recordKey } from './level-keys.ts';
-import { damagedRecord, decodeRow, isDamaged, parseRow, type Row } from './level-row.ts';
 import { assemble, chunkKeys, withValue } from './level-value.ts';
 
 /** Of the newest state, or of a snapshot's. */

@@ -3,9 +3,11 @@ import type { RecordKey } from '../../model/key.ts';
 import type { LogId, Position } from '../../model/position.ts';
 import type { Head, Record } from '../../model/record.ts';
 import type { KnownDamage } from '../integrity/known-damage.ts';
+import { damagedRecord, isDamaged, parseRow, type Row } from '../record-row.ts';
 import type { Damaged, OnDamaged, RecordRange, Snapshot, Stored } from '../store.ts';
+import { closed, damaged } from '../store-errors.ts';
 import type { Database } from './level-database.ts';
-import { closed, damaged, storeError } from './level-errors.ts';
+import { storeError } from './level-errors.ts';
 import {
   endedBounds,
   endedKey,
@@ -18,7 +20,6 @@ import {
   tableBounds,
 } from './level-keys.ts';
 import { readRecord, readRows } from './level-reader.ts';
-import { damagedRecord, isDamaged, parseRow, type Row } from './level-row.ts';
 import { readAhead } from './read-ahead.ts';
 
 const pageRecordsDefault = 256;

@@ -2,9 +2,9 @@ import { crc32 } from 'node:zlib';
 import type { RecordKey } from '../../model/key.ts';
 import type { LiveHead, LiveRecord } from '../../model/record.ts';
 import type { Stamp } from '../../model/stamp.ts';
-import { damaged } from './level-errors.ts';
+import type { LiveRow } from '../record-row.ts';
+import { damaged } from '../store-errors.ts';
 import { chunkKey } from './level-keys.ts';
-import type { LiveRow } from './level-row.ts';
 
 /** Bytes of a chunk of a large value; the last one may be shorter. It is part of the format. */
 export const chunkBytes = 512 * 1024;

@@ -1,12 +1,12 @@
 import { crc32 } from 'node:zlib';
-import { assert } from '../../model/assert.ts';
-import type { MeridianError } from '../../model/errors.ts';
-import type { RecordKey } from '../../model/key.ts';
-import type { LogId, Position } from '../../model/position.ts';
-import type { Head, LiveHead, Record, Tombstone } from '../../model/record.ts';
-import type { Stamp } from '../../model/stamp.ts';
-import type { Damaged } from '../store.ts';
-import { damaged } from './level-errors.ts';
+import { assert } from '../model/assert.ts';
+import type { MeridianError } from '../model/errors.ts';
+import type { RecordKey } from '../model/key.ts';
+import type { LogId, Position } from '../model/position.ts';
+import type { Head, LiveHead, Record, Tombstone } from '../model/record.ts';
+import type { Stamp } from '../model/stamp.ts';
+import type { Damaged } from './store.ts';
+import { damaged } from './store-errors.ts';
 
 /*
  * The row of a record:
@@ -19,12 +19,13 @@ import { damaged } from './level-errors.ts';
  * says so, with its position alone (quarantine.ts).
  */
 
-/** A value of more bytes is kept apart from its row. It is part of the format. */
+/** A value of more bytes is kept apart from its row in the embedded store. It is part of the format. */
 export const inlineBytesMax = 4096;
 
 const flag = { tombstone: 1, metadata: 2, expiry: 4, apart: 8, log: 16, damaged: 32 } as const;
 const flagsAt = 4;
-const stampAt = 5;
+/** Where the 16 bytes of the stamp stand. */
+export const stampAt = 5;
 const sequenceAt = 21;
 const optionalAt = 27;
 
@@ -43,11 +44,12 @@ export interface LiveRow {
   readonly checksum: number;
 }
 
-export function encodeRow(record: Record): Uint8Array {
+/** @param inlineMax bytes of a value that stands in the row at the most; -1 = none does */
+export function encodeRow(record: Record, inlineMax = inlineBytesMax): Uint8Array {
   const { stamp, position, expiresAt } = record;
   const metadata = record.kind === 'live' ? record.metadata : undefined;
   const value = record.kind === 'live' ? record.value : undefined;
-  const apart = value !== undefined && value.byteLength > inlineBytesMax;
+  const apart = value !== undefined && value.byteLength > inlineMax;
   const foreign = stamp.slice(16) !== position.log;
   const metadataBytes = metadata === undefined ? 0 : Buffer.byteLength(metadata);
   assert(metadataBytes <= 0xffff, `metadata of ${metadataBytes} bytes`);

@@ -1,0 +1,55 @@
+import type { Argv } from 'yargs';
+import { variableOf } from '../../config/option.ts';
+import { options } from '../../config/options.ts';
+import { resolveConfig } from '../../config/resolve.ts';
+import { type Choose, type Command, install } from '../command.ts';
+import { exitCodes } from '../exit-code.ts';
+import type { Terminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+
+interface InitWords {
+  readonly store: string | undefined;
+  readonly json: boolean;
+}
+
+export function installStoreCommands(parser: Argv, choose: Choose): Argv {
+  return parser.command('store <command>', 'Prepare a database that keeps an origin’s data', (store) => {
+    install(store, initCommand, choose);
+    return store.demandCommand(1, 'a command is missing; see meridian store --help');
+  });
+}
+
+const storeFlag = {
+  store: {
+    type: 'string',
+    requiresArg: true,
+    describe: `The database, such as postgres://meridian@db/meridian; with a password by ${variableOf(options.store)}`,
+  },
+} as const;
+
+const initCommand: Command<InitWords> = {
+  usage: 'init',
+  describe: 'Create the tables of an origin in a database; what is there already stays',
+  build: (parser) =>
+    parser
+      .options({ ...storeFlag, json: { type: 'boolean', default: false, describe: 'Print JSON' } })
+      .example(
+        '$0 store init --store postgres://meridian@db/meridian',
+        'once, before the origin is started',
+      ) as Argv<InitWords>,
+  run: async ({ store, json }, { terminal, clock }) => {
+    const { initStore } = await import('../../node/postgres/init-store.ts');
+    const done = await initStore(urlOf(store, terminal), clock);
+    const text = `${done.store}: the tables ${done.created ? 'were created' : 'are there already'} in schema ${done.schema}`;
+    await terminal.write(`${json ? JSON.stringify(done) : text}\n`);
+    return exitCodes.done;
+  },
+};
+
+/** As an origin reads it. @throws UsageError */
+function urlOf(flag: string | undefined, { environment }: Pick<Terminal, 'environment'>): string {
+  const flags = flag === undefined ? {} : { store: flag };
+  const { store } = resolveConfig('origin', { flags, env: environment, file: {} });
+  if (store === undefined) throw new UsageError(`--store, or ${variableOf(options.store)}, is missing`);
+  return store;
+}

@@ -1,0 +1,177 @@
+import type { OriginConfig } from '../../config/config.ts';
+import { toMeridianError } from '../../model/errors.ts';
+import { sleep } from '../../runtime/clock.ts';
+import { PostgresDatabase } from '../../store/postgres/postgres-database.ts';
+import { postgresDefaults } from '../../store/postgres/postgres-options.ts';
+import { parsePostgresUrl } from '../../store/postgres/postgres-url.ts';
+import type { Holder } from '../../store/postgres/writer.ts';
+import type { OriginStorage } from '../origin-storage.ts';
+import type { Outside } from '../outside.ts';
+import type { RunningNode } from '../running-node.ts';
+import { startOrigin } from '../start-origin.ts';
+import { type Counting, databaseOptions, warnOfSettings } from './open-database.ts';
+import { PostgresStores } from './postgres-stores.ts';
+import { startStandby } from './start-standby.ts';
+
+/*
+ * Several processes with one database, of which one at a time is the origin:
+ *
+ *              the lease is free                     another one has it
+ *     start ──────────────────────▶ origin ────────────────────────────▶ standby
+ *                                     ▲     the lease was lost, or the     │
+ *                                     │     database went back             │
+ *                                     └────────────────────────────────────┘
+ *                                            the holder's lease ran out
+ *
+ * Each arrow closes all that the process has open, its listeners among it, and starts anew on the same addresses: nothing of
+ * what it was is left in memory. The new origin is the same member, as the data say, and begins a new log.
+ */
+
+/** Milliseconds that a start waits for a database that does not answer. */
+const reachMsMax = 30_000;
+const lookMs = 250;
+/** Milliseconds between signs of life of a standby, and looks at who stands by. */
+const standbyMs = 2_000;
+/** An address at which nobody answers. */
+const nowhere = 'localhost:1';
+
+/** How an origin is started, and started again: over its folder, or over its database. */
+export function originStarter(config: OriginConfig): (outside: Outside) => Promise<RunningNode> {
+  const { store } = config;
+  if (store === undefined) return (outside) => startOrigin(config, outside);
+  const starter = new DatabaseStarter(config, store);
+  return (outside) => starter.start(outside);
+}
+
+class DatabaseStarter {
+  readonly #config: OriginConfig;
+  readonly #url: string;
+  readonly #shown: string;
+  /** Taken by a standby, for the origin that is started next. */
+  #taken: Held | undefined;
+
+  constructor(config: OriginConfig, url: string) {
+    this.#config = config;
+    this.#url = url;
+    this.#shown = parsePostgresUrl(url).shown;
+  }
+
+  /** @throws FAILED_PRECONDITION (no tables), UNAUTHENTICATED, PERMISSION_DENIED; UNAVAILABLE where no database answers */
+  async start(outside: Outside): Promise<RunningNode> {
+    const held = this.#taken ?? (await this.#reach(outside));
+    this.#taken = undefined;
+    if (held.holder === undefined) return this.#startOrigin(held, outside);
+    return this.#startStandby(held, held.holder, outside);
+  }
+
+  async #startOrigin({ database, lost, counting }: Held, outside: Outside): Promise<RunningNode> {
+    const { place } = database.options;
+    await warnOfSettings(database, place, outside);
+    let standbys: readonly string[] = [];
+    const watching = new AbortController();
+    const close = async () => {
+      watching.abort();
+      await database.close();
+    };
+    const storage: OriginStorage = {
+      open: async (metrics) => {
+        counting.by = metrics.forStore(() => database.load);
+        return PostgresStores.open(database, close);
+      },
+      fenced: () => (database.holds ? undefined : `${place.shown} does not confirm that this process still holds it`),
+      notes: () => [`holds ${place.shown}`, ...standbys.map((standby) => `standby: ${standby}`)],
+      lost,
+      listening: (address) => (this.#isReachedAt(address) ? database.announce(address) : Promise.resolve()),
+    };
+    const watch = async () => {
+      standbys = await database.standbys();
+    };
+    void repeat(watch, { clock: outside.clock, restMs: standbyMs, signal: watching.signal });
+    return startOrigin(this.#config, outside, storage).catch(async (error: unknown) => {
+      await close();
+      throw error;
+    });
+  }
+
+  async #startStandby(held: Held, holder: Holder, outside: Outside): Promise<RunningNode> {
+    const { database } = held;
+    const { clock, logger } = outside;
+    const by = `${holder.holder} (${holder.address})`;
+    logger.log('info', 'another process holds the store: this one stands by', { store: this.#shown, holder: by });
+    const notes = () => [`standby on ${this.#shown}: takes over from ${by} once its lease runs out`];
+    // Where the holder says nowhere how it is reached, this one answers nothing until it takes over.
+    const node = await startStandby(this.#config, { holder: holder.address || nowhere, outside, notes }).catch(
+      async (error: unknown) => {
+        await database.close();
+        throw error;
+      },
+    );
+    const watching = new AbortController();
+    const mustReopen = new AbortController();
+    const look = async () => {
+      const found = await database.take();
+      if (found !== 'taken' && (found.address === holder.address || found.address === '')) return;
+      if (found === 'taken') this.#taken = { ...held, holder: undefined };
+      watching.abort();
+      mustReopen.abort();
+    };
+    const address = this.#isReachedAt(node.grpcAddress) ? node.grpcAddress : database.options.address;
+    void repeat(look, { clock, restMs: lookMs, signal: watching.signal });
+    void repeat(() => database.standBy(address), { clock, restMs: standbyMs, signal: watching.signal });
+    const stop = async () => {
+      watching.abort();
+      await node.stop();
+      // The origin that is started next goes on with what was taken.
+      if (this.#taken?.database !== database) await database.close();
+    };
+    return { ...node, mustReopen: mustReopen.signal, stop };
+  }
+
+  /** Opens the database and takes it, or learns who has it. A database that does not answer is waited for, for a while. */
+  async #reach(outside: Outside): Promise<Held> {
+    const { clock, logger } = outside;
+    const counting: Counting = { by: postgresDefaults.observer };
+    const lost = new AbortController();
+    const options = databaseOptions({ url: this.#url, config: this.#config, outside, counting });
+    const database = new PostgresDatabase(options, { lost: (why) => lost.abort(why) });
+    const untilMs = clock.monotonicMs() + reachMsMax;
+    for (let told = false; ; told = true) {
+      try {
+        const found = await database.take();
+        return { database, counting, lost: lost.signal, holder: found === 'taken' ? undefined : found };
+      } catch (error) {
+        const { code, message } = toMeridianError(error);
+        if (code !== 'UNAVAILABLE' || clock.monotonicMs() >= untilMs) {
+          await database.close();
+          throw error;
+        }
+        if (!told) logger.log('warn', 'waits for the database', { store: this.#shown, error: message });
+        await sleep(clock, lookMs, new AbortController().signal);
+      }
+    }
+  }
+
+  /** Whether others can be told to come to where this process listens. */
+  #isReachedAt(address: string): boolean {
+    return this.#config.advertise === undefined && !/^(0\.0\.0\.0|\[?::\]?):/.test(address);
+  }
+}
+
+interface Held {
+  readonly database: PostgresDatabase;
+  readonly counting: Counting;
+  readonly lost: AbortSignal;
+  /** Undefined where this process has it. */
+  readonly holder: Holder | undefined;
+}
+
+/** Where the database is away, the next look tries again. */
+async function repeat(
+  look: () => Promise<void>,
+  { clock, restMs, signal }: Pick<Outside, 'clock'> & { readonly restMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  while (!signal.aborted) {
+    await look().catch(() => {});
+    await sleep(clock, restMs, signal).catch(() => {});
+  }
+}

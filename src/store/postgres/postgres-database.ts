@@ -1,0 +1,241 @@
+import { MeridianError } from '../../model/errors.ts';
+import { Semaphore } from '../../runtime/semaphore.ts';
+import type { Slice } from './commit-statement.ts';
+import { sqlError } from './postgres-errors.ts';
+import type { PostgresOptions } from './postgres-options.ts';
+import type { View } from './postgres-snapshot.ts';
+import { ReadPool } from './read-pool.ts';
+import type { Ask } from './record-reader.ts';
+import { numberOf, textOf } from './sql-client.ts';
+import { reaped, type StoreNumbers } from './store-numbers.ts';
+import { type Holder, Writer, type WriterEvents } from './writer.ts';
+
+/** Rows of a dropped store that one statement deletes. */
+const reapedRowsMax = 5_000;
+/** Milliseconds that a commit which takes records away waits for views that wait for a connection. */
+const viewsMsMax = 1_000;
+
+/** Milliseconds for which a standby counts that says nothing more. */
+const standbyMsMax = 10_000;
+
+/** A view that was asked for and is not taken yet. */
+interface Pending {
+  readonly taken: Promise<unknown>;
+  /** Set while it waits for a connection. */
+  giveUp: (() => void) | undefined;
+}
+
+/**
+ * The connections of one origin to its database, its lease, and what its stores share. Views are taken a moment after they
+ * were asked for, so a commit waits for those that the database is taking: what comes later does not show. A view that waits
+ * for a connection may show records that came later, as a reader of any other copy may; but not that others went, for what
+ * is purged a follower would never be told of (rule R8). So whoever takes records away waits for those too, for a moment,
+ * and then ends their waiting.
+ */
+export class PostgresDatabase {
+  readonly #options: PostgresOptions;
+  readonly #writer: Writer;
+  readonly #pool: ReadPool;
+  readonly #views: Semaphore;
+  readonly #pending = new Set<Pending>();
+  readonly #ending = new AbortController();
+  #reaping: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: PostgresOptions, events: WriterEvents) {
+    this.#options = options;
+    this.#writer = new Writer(options, events);
+    const readers = Math.max(3, options.connectionsMax - 1);
+    this.#pool = new ReadPool(options, readers);
+    this.#views = new Semaphore(Math.max(1, Math.floor((readers * 2) / 3)));
+  }
+
+  get options(): PostgresOptions {
+    return this.#options;
+  }
+
+  get schema(): string {
+    return this.#options.place.schema;
+  }
+
+  get stores(): StoreNumbers {
+    return this.#writer.stores;
+  }
+
+  /** True while nobody else can have taken over. */
+  get holds(): boolean {
+    return this.#writer.holds;
+  }
+
+  get load(): ReadPool['load'] {
+    return this.#pool.load;
+  }
+
+  readonly ask: Ask = (statement, values) => this.#pool.ask(statement, values);
+
+  /** @throws as `Writer.take` */
+  async take(): Promise<'taken' | Holder> {
+    const taken = await this.#writer.take();
+    if (taken === 'taken') this.#reap();
+    return taken;
+  }
+
+  /** From now on others are told to reach this process there. */
+  async announce(address: string): Promise<void> {
+    const text = `UPDATE ${this.schema}.writer SET address = $1 WHERE one = 1 AND holder = $2`;
+    await this.ask({ text }, [address, this.#writer.self]);
+  }
+
+  /** Tells, for status, that this process waits for the lease. */
+  async standBy(address: string): Promise<void> {
+    const text =
+      `INSERT INTO ${this.schema}.standby (holder, address, seen) VALUES ($1, $2, clock_timestamp()) ` +
+      'ON CONFLICT (holder) DO UPDATE SET address = excluded.address, seen = excluded.seen';
+    await this.ask({ name: 'stand by', text }, [this.#options.holder, address]);
+  }
+
+  /** Who said lately that it waits, as `name (host:port)`. */
+  async standbys(): Promise<readonly string[]> {
+    const text =
+      `SELECT holder, address FROM ${this.schema}.standby ` +
+      "WHERE seen > clock_timestamp() - $1::int4 * interval '1 millisecond' AND holder <> $2 ORDER BY holder";
+    const rows = await this.ask({ name: 'standbys', text }, [standbyMsMax, this.#options.holder]);
+    return rows.map(([holder, address]) => `${textOf(holder)} (${textOf(address)})`);
+  }
+
+  takeAgain(): Promise<void> {
+    return this.#writer.takeAgain();
+  }
+
+  /** @param takesAway records go in it without a trace */
+  async commit(store: number, slices: () => Generator<Slice, void>, takesAway: boolean): Promise<void> {
+    await this.#viewsTaken(takesAway);
+    await this.#writer.commit(store, slices);
+  }
+
+  /** Changes which numbers of `store` are in use; what is dropped is deleted meanwhile. */
+  async change(next: StoreNumbers): Promise<void> {
+    await this.#viewsTaken(true);
+    await this.#writer.change(next);
+    this.#reap();
+  }
+
+  /** Asks for a view of what is committed now. */
+  view(): View {
+    const ending = new AbortController();
+    let taken = () => {};
+    const pending: Pending = {
+      taken: new Promise<void>((resolve) => {
+        taken = resolve;
+      }),
+      giveUp: () => ending.abort(overtaken()),
+    };
+    this.#pending.add(pending);
+    const done = () => {
+      pending.giveUp = undefined;
+      this.#pending.delete(pending);
+      taken();
+    };
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    let over: Promise<void> = Promise.resolve();
+    const begun = new Promise<Ask>((resolve, reject) => {
+      over = this.#hold(ending.signal, pending, (ask) => {
+        done();
+        resolve(ask);
+        return ended;
+      }).catch((error: unknown) => {
+        done();
+        reject(sqlError(error, this.#options.place.shown));
+      });
+    });
+    return {
+      begun,
+      end: () => {
+        ending.abort(new Error('the view was closed'));
+        end();
+        return over;
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#ending.abort();
+    await this.#reaping;
+    await this.#writer.close();
+    await this.#pool.close();
+  }
+
+  /** Holds a connection in one transaction for as long as `use` says. */
+  async #hold(signal: AbortSignal, pending: Pending, use: (ask: Ask) => Promise<void>): Promise<void> {
+    // At once where a connection is free: then the view is taken before anything that comes later.
+    if (!this.#views.tryAcquire()) await this.#views.acquire(signal);
+    pending.giveUp = undefined;
+    try {
+      await this.#pool.use(async (client) => {
+        await client.query({ text: 'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1' });
+        try {
+          await use((statement, values) => client.query(statement, values));
+        } finally {
+          await client.query({ text: 'COMMIT' }).catch(() => client.destroy());
+        }
+      });
+    } finally {
+      this.#views.release();
+    }
+  }
+
+  async #viewsTaken(all: boolean): Promise<void> {
+    const waited = () => [...this.#pending].filter(({ giveUp }) => all || giveUp === undefined);
+    const views = waited();
+    if (views.length === 0) return;
+    const timer = this.#options.clock.timer(viewsMsMax, () => {
+      for (const { giveUp } of views) giveUp?.();
+    });
+    await Promise.all(views.map(({ taken }) => taken));
+    timer.cancel();
+  }
+
+  /** Deletes what was dropped, slice by slice. It is nobody's any more, so this needs no fence, and may be broken off. */
+  #reap(): void {
+    this.#reaping = this.#reaping.then(async () => {
+      for (const store of this.stores.dropped) {
+        const isGone = await this.#reapOne(store).catch(() => false); // The next opening goes on with it.
+        if (!isGone) return;
+        await this.#writer.change(reaped(this.stores, store)).catch(() => {});
+      }
+    });
+  }
+
+  async #reapOne(store: number): Promise<boolean> {
+    const tables = [
+      ['chunk', 'namespace, key, stamp, part'],
+      ['record', 'namespace, key'],
+      ['meta', 'name'],
+    ] as const;
+    for (const [table, key] of tables) {
+      const name = `${this.schema}.${table}`;
+      const some = `SELECT store, ${key} FROM ${name} WHERE store = $1 LIMIT ${reapedRowsMax}`;
+      const text = `WITH gone AS (DELETE FROM ${name} WHERE (store, ${key}) IN (${some}) RETURNING 1) SELECT count(*) FROM gone`;
+      for (let rows = reapedRowsMax; rows === reapedRowsMax; ) {
+        if (this.#ending.signal.aborted) return false;
+        rows = numberOf((await this.ask({ name: `reap ${table}`, text }, [store]))[0]?.[0]);
+      }
+    }
+    return true;
+  }
+}
+
+function overtaken(): MeridianError {
+  return new MeridianError('UNAVAILABLE', 'every connection for snapshots was in use for too long', {
+    reason: 'store-busy',
+    retryAfterMs: 1000,
+  });
+}

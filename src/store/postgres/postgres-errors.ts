@@ -1,0 +1,82 @@
+import { MeridianError } from '../../model/errors.ts';
+
+/*
+ * What became of a statement that failed:
+ *
+ *     aborted     the database said so: nothing of it counts, and it may be tried again
+ *     full        the same, for want of room
+ *     refused     the same, and it would be refused again: a right or a table is missing
+ *     unknown     the connection ended, or the deadline passed, before an answer came: it may have been committed
+ *
+ * Codes: "PostgreSQL Error Codes" (appendix A of its manual). CockroachDB and YugabyteDB use the same ones.
+ */
+export type SqlFailure = 'aborted' | 'full' | 'refused' | 'unknown';
+
+/** Serialization failures, deadlocks, cancelled statements: the same statement may go through the next time. */
+const abortedCodes = /^(40001|40P01|55P03|57014)$/;
+/** Disk full, out of memory, and what else the class of insufficient resources tells, but too many connections. */
+const fullCodes = /^(53100|53200|53400)$/;
+/** Class 57P: the server goes down; 25006: it was demoted; 08: the connection failed; 40003: nobody knows. */
+const unknownCodes = /^(57P0[1-5]|25006|08.{3}|40003|53300|XX.{3})$/;
+
+export function failureOf(error: unknown): SqlFailure {
+  const code = sqlCodeOf(error);
+  if (code === undefined || unknownCodes.test(code)) return 'unknown';
+  if (abortedCodes.test(code)) return 'aborted';
+  if (fullCodes.test(code)) return 'full';
+  return 'refused';
+}
+
+/** The five characters of a SQLSTATE; undefined where the server did not answer. */
+export function sqlCodeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined;
+}
+
+/** The store's own words. Whatever is a MeridianError already stays what it is. */
+export function sqlError(error: unknown, shown: string): MeridianError {
+  if (error instanceof MeridianError) return error;
+  const code = sqlCodeOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const said = `${shown}: ${message}${code === undefined ? '' : ` (SQLSTATE ${code})`}`;
+  switch (code) {
+    case '28000':
+    case '28P01':
+      return new MeridianError('UNAUTHENTICATED', `the database refuses this user: ${said}`, { reason: 'store-login' });
+    case '42501':
+      return new MeridianError('PERMISSION_DENIED', `the database user lacks a right: ${said}`, {
+        reason: 'store-rights',
+      });
+    case '3D000':
+    case '3F000':
+    case '42P01':
+      return notCreated(said);
+    case '53100':
+    case '53200':
+    case '53400':
+      return new MeridianError('RESOURCE_EXHAUSTED', `the database has no room: ${said}`, {
+        reason: 'disk-full',
+        retryAfterMs: 1000,
+        cause: error,
+      });
+    default:
+      return new MeridianError('UNAVAILABLE', `the database cannot be used: ${said}`, {
+        reason: 'store-unreachable',
+        retryAfterMs: 1000,
+        cause: error,
+      });
+  }
+}
+
+export function notCreated(said: string): MeridianError {
+  const message = `the tables are not there (${said}): create them with meridian store init`;
+  return new MeridianError('FAILED_PRECONDITION', message, { reason: 'store-not-created' });
+}
+
+/** Another process writes in this store now, or has since. */
+export function leaseLost(holder: string): MeridianError {
+  return new MeridianError('UNAVAILABLE', `this process does not hold the store any more: ${holder} does`, {
+    reason: 'lease-lost',
+    retryAfterMs: 1000,
+  });
+}

@@ -1,0 +1,189 @@
+import { isMeridianError } from '../../model/errors.ts';
+import type { RecordKey } from '../../model/key.ts';
+import type { Head, Record } from '../../model/record.ts';
+import { KnownDamage } from '../integrity/known-damage.ts';
+import type { CommitBatch, Damaged, OnDamaged, Snapshot, Store, StoreCondition } from '../store.ts';
+import { closed, failed } from '../store-errors.ts';
+import { slicesOf } from './commit-slices.ts';
+import type { PostgresDatabase } from './postgres-database.ts';
+import { PostgresSnapshot } from './postgres-snapshot.ts';
+import { headColumns, parsedRow, readHeads, readRecord, type StoreRows } from './record-reader.ts';
+import { kinds } from './schema.ts';
+import { bytesOf, numberOf } from './sql-client.ts';
+import { erased } from './store-numbers.ts';
+
+/** Damaged records that an opening reads of, at the most. */
+const damagedMax = 10_000;
+
+/** One of the stores in an origin's database. Commits run one after the other, in the order of the calls. */
+export class PostgresStore implements Store {
+  readonly #database: PostgresDatabase;
+  #number: number;
+  #damage = new KnownDamage();
+  #state: 'open' | 'failed' | 'closed' = 'open';
+  #cause: unknown;
+  #refused = false;
+  #last: Promise<void> = Promise.resolve();
+  readonly #snapshots = new Set<PostgresSnapshot>();
+
+  private constructor(database: PostgresDatabase, number: number) {
+    this.#database = database;
+    this.#number = number;
+  }
+
+  /** Over a database whose lease this process has. */
+  static async open(database: PostgresDatabase, number = database.stores.current): Promise<PostgresStore> {
+    const store = new PostgresStore(database, number);
+    await store.#loadDamage();
+    return store;
+  }
+
+  async heads(keys: readonly RecordKey[], onDamaged?: OnDamaged): Promise<ReadonlyArray<Head | undefined>> {
+    this.#check();
+    const note = (found: Damaged) => {
+      this.#damage.note(found);
+      onDamaged?.(found);
+    };
+    return readHeads(this.#database.ask, this.#rows, keys, onDamaged === undefined ? undefined : note);
+  }
+
+  async read(key: RecordKey): Promise<Record | undefined> {
+    this.#check();
+    return this.#damage.noting(key, () => readRecord(this.#database.ask, this.#rows, key));
+  }
+
+  async meta(name: string): Promise<Uint8Array | undefined> {
+    this.#check();
+    const text = `SELECT value FROM ${this.#database.schema}.meta WHERE store = $1 AND name = $2`;
+    const [row] = await this.#database.ask({ name: 'meta', text }, [this.#number, Buffer.from(name)]);
+    return row === undefined ? undefined : bytesOf(row[0]);
+  }
+
+  async metaNames(): Promise<readonly string[]> {
+    this.#check();
+    const text = `SELECT name FROM ${this.#database.schema}.meta WHERE store = $1 ORDER BY name`;
+    const rows = await this.#database.ask({ text }, [this.#number]);
+    return rows.map(([name]) => bytesOf(name).toString());
+  }
+
+  commit(batch: CommitBatch): Promise<void> {
+    return this.#change(async () => {
+      const { puts, removals, discards = [], lost = [] } = batch;
+      const isDamaged = ({ namespace, key }: RecordKey) => this.#damage.holds({ namespace, key });
+      const takesAway = removals.length + discards.length + lost.length > 0;
+      await this.#database.commit(this.#number, () => slicesOf(batch, isDamaged), takesAway);
+      this.#damage.forget([...puts.map(({ record }) => record), ...removals, ...discards, ...lost]);
+      for (const { namespace, key, position } of lost) this.#damage.note({ namespace, key, position });
+      if (puts.some(({ record }) => record.kind === 'live')) this.#refused = false;
+    });
+  }
+
+  snapshot(): Snapshot {
+    this.#check();
+    const { clock, snapshotMsMax } = this.#database.options;
+    const view = this.#database.view();
+    const timer = clock.timer(snapshotMsMax, () => void snapshot.expire());
+    const end = async () => {
+      timer.cancel();
+      this.#snapshots.delete(snapshot);
+      await view.end();
+    };
+    const snapshot: PostgresSnapshot = new PostgresSnapshot({ begun: view.begun, end }, this.#rows, this.#damage);
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
+  reopen(): Promise<void> {
+    return this.#queue(async () => {
+      if (this.#state === 'closed') throw closed();
+      await this.#database.takeAgain();
+      this.#number = this.#database.stores.current;
+      await this.#loadDamage();
+      this.#state = 'open';
+    });
+  }
+
+  erase(): Promise<void> {
+    return this.#change(async () => {
+      await this.#database.change(erased(this.#database.stores));
+      this.#number = this.#database.stores.current;
+      this.#damage = new KnownDamage();
+    });
+  }
+
+  /** The database gives room back by itself (autovacuum), or when its operator says so. */
+  async reclaim(): Promise<void> {
+    this.#check();
+  }
+
+  damaged(): readonly Damaged[] {
+    return this.#damage.all();
+  }
+
+  condition(): StoreCondition {
+    const { records: damagedRecords } = this.#damage;
+    return { damagedRecords, absenceUncertain: false, full: this.#refused, acceptedLoss: 0 };
+  }
+
+  /** Of all tables and indexes of this origin, what it put aside among them. */
+  async approximateBytes(): Promise<number> {
+    this.#check();
+    const { schema } = this.#database;
+    const tables = ['record', 'chunk', 'meta', 'writer'].map((name) => `pg_total_relation_size('${schema}.${name}')`);
+    const [row] = await this.#database.ask(
+      { name: 'bytes', text: `SELECT (${tables.join(' + ')})::int8, $1::int4` },
+      [0],
+    );
+    return numberOf(row?.[0]);
+  }
+
+  /** The database is its opener's to close. */
+  close(): Promise<void> {
+    return this.#queue(async () => {
+      this.#state = 'closed';
+      for (const snapshot of [...this.#snapshots]) await snapshot.close();
+    });
+  }
+
+  get #rows(): StoreRows {
+    return { schema: this.#database.schema, store: this.#number };
+  }
+
+  async #loadDamage(): Promise<void> {
+    const { schema } = this.#database;
+    const text = `SELECT ${headColumns} FROM ${schema}.record WHERE store = $1 AND kind = $2::int2 AND ended IS NOT NULL LIMIT ${damagedMax}`;
+    const damage = new KnownDamage();
+    for (const row of await this.#database.ask({ text }, [this.#number, kinds.damaged])) {
+      const parsed = parsedRow(row);
+      damage.note('head' in parsed ? parsed.head : parsed);
+    }
+    this.#damage = damage;
+  }
+
+  #check(): void {
+    if (this.#state === 'closed') throw closed();
+    if (this.#state === 'failed') throw failed(this.#cause);
+  }
+
+  #change(run: () => Promise<void>): Promise<void> {
+    return this.#queue(async () => {
+      this.#check();
+      try {
+        await run();
+      } catch (error) {
+        if (isMeridianError(error, 'RESOURCE_EXHAUSTED')) this.#refused = true;
+        else {
+          this.#state = 'failed';
+          this.#cause = error;
+        }
+        throw error;
+      }
+    });
+  }
+
+  #queue(run: () => Promise<void>): Promise<void> {
+    const running = this.#last.then(run);
+    this.#last = running.catch(() => {});
+    return running;
+  }
+}

@@ -1,0 +1,146 @@
+import { MeridianError } from '../../model/errors.ts';
+import { notCreated, sqlCodeOf, sqlError } from './postgres-errors.ts';
+import type { PostgresPlace } from './postgres-url.ts';
+import { numberOf, type SqlClient, textOf } from './sql-client.ts';
+
+/*
+ * The tables of one origin. Several origins may share a database: each has a schema of its own.
+ *
+ *     writer    one row: who may commit, how often there was a commit, and which numbers of `store` are in use
+ *     record    one row a record: its head (record-row.ts), where it stands in its log, when it ended, its value up to 64 KiB
+ *     chunk     larger values, in parts
+ *     meta      named state
+ *     standby   processes that wait for the lease
+ *
+ * `store` tells apart what an origin runs over and what it put aside to begin anew (rule R8): putting one aside, or erasing
+ * it, changes a number in `writer`, in one statement, however much it holds. The log is an index over `record` and no
+ * table: there is nothing that could disagree with the records. It is not unique, as two records may change places.
+ *
+ * `kind` and `ended` find what is to expire or to be purged, and what is damaged:
+ */
+export const kinds = { live: 1, tombstone: 2, damaged: 3 } as const;
+
+/** The version of these tables. A later one is not used. */
+export const schemaVersion = 1;
+
+const tables = [
+  'CREATE TABLE %.about (version integer NOT NULL)',
+  `CREATE TABLE %.writer (
+    one smallint PRIMARY KEY CHECK (one = 1),
+    lease bytea NOT NULL,
+    commits bigint NOT NULL,
+    holder text NOT NULL,
+    address text NOT NULL,
+    until timestamptz NOT NULL,
+    stores text NOT NULL
+  )`,
+  `CREATE TABLE %.record (
+    store integer NOT NULL,
+    namespace bytea NOT NULL,
+    key bytea NOT NULL,
+    log bytea NOT NULL,
+    sequence bigint NOT NULL,
+    kind smallint NOT NULL,
+    ended bigint,
+    head bytea NOT NULL,
+    value bytea,
+    PRIMARY KEY (store, namespace, key)
+  )`,
+  'CREATE INDEX record_log ON %.record (store, log, sequence)',
+  'CREATE INDEX record_ended ON %.record (store, kind, ended, namespace, key) WHERE ended IS NOT NULL',
+  `CREATE TABLE %.chunk (
+    store integer NOT NULL,
+    namespace bytea NOT NULL,
+    key bytea NOT NULL,
+    stamp bytea NOT NULL,
+    part integer NOT NULL,
+    bytes bytea NOT NULL,
+    PRIMARY KEY (store, namespace, key, stamp, part)
+  )`,
+  `CREATE TABLE %.meta (
+    store integer NOT NULL,
+    name bytea NOT NULL,
+    value bytea NOT NULL,
+    PRIMARY KEY (store, name)
+  )`,
+  `CREATE TABLE %.standby (
+    holder text PRIMARY KEY,
+    address text NOT NULL,
+    seen timestamptz NOT NULL
+  )`,
+  `INSERT INTO %.writer VALUES (1, '', 0, '', '', clock_timestamp(), '{"current":1,"aside":[],"dropped":[],"last":1}')`,
+  `INSERT INTO %.about VALUES (${schemaVersion})`,
+];
+
+/**
+ * What PostgreSQL alone knows. The row of the writer and the few of `meta` change with each commit: with room beside them
+ * their new versions stay in the page, and are cleaned up without a vacuum. Values are compressed by nobody: they are
+ * cut out of, and are often compressed already.
+ */
+const settings = [
+  'ALTER TABLE %.writer SET (fillfactor = 10)',
+  'ALTER TABLE %.meta SET (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)',
+  'ALTER TABLE %.record SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 1)',
+  'ALTER TABLE %.chunk SET (autovacuum_vacuum_scale_factor = 0.05)',
+  'ALTER TABLE %.record ALTER COLUMN value SET STORAGE EXTERNAL',
+  'ALTER TABLE %.chunk ALTER COLUMN bytes SET STORAGE EXTERNAL',
+];
+
+/**
+ * Creates the tables in one transaction, in a schema that is made where it is missing. True where they were created, false
+ * where they were there already.
+ * @throws PERMISSION_DENIED where the user lacks a right; FAILED_PRECONDITION where a later version made them
+ */
+export async function createTables(client: SqlClient, { schema, shown }: PostgresPlace): Promise<boolean> {
+  try {
+    if ((await versionIn(client, schema)) !== undefined) {
+      await checkTables(client, { schema, shown });
+      return false;
+    }
+    const [found] = await client.query({ text: 'SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1' }, [schema]);
+    const [product] = await client.query({ text: 'SELECT version()' });
+    const own = /^PostgreSQL/.test(textOf(product?.[0])) ? settings : [];
+    await client.query({ text: 'BEGIN' });
+    if (found === undefined) await client.query({ text: `CREATE SCHEMA ${schema}` });
+    for (const statement of [...tables, ...own]) await client.query({ text: statement.replace('%', schema) });
+    await client.query({ text: 'COMMIT' });
+    return true;
+  } catch (error) {
+    await client.query({ text: 'ROLLBACK' }).catch(() => {}); // The error before is what counts.
+    if (sqlCodeOf(error) === '42501') throw noRights(schema, error);
+    throw sqlError(error, shown);
+  }
+}
+
+/** @throws FAILED_PRECONDITION where the tables are missing, or of a version that this one does not know */
+export async function checkTables(
+  client: SqlClient,
+  { schema, shown }: Pick<PostgresPlace, 'schema' | 'shown'>,
+): Promise<void> {
+  const version = await versionIn(client, schema);
+  if (version === undefined) throw notCreated(`${shown}: no schema ${schema}`);
+  if (version === schemaVersion) return;
+  throw new MeridianError(
+    'FAILED_PRECONDITION',
+    `the tables of ${shown} are of version ${version}, and this Meridian knows version ${schemaVersion}`,
+    { reason: 'store-format-unknown', limit: schemaVersion, seen: version },
+  );
+}
+
+async function versionIn(client: SqlClient, schema: string): Promise<number | undefined> {
+  const text = 'SELECT 1 FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2';
+  const [found] = await client.query({ text }, [schema, 'about']);
+  if (found === undefined) return undefined;
+  const [row] = await client.query({ text: `SELECT version FROM ${schema}.about` });
+  return row === undefined ? undefined : numberOf(row[0]);
+}
+
+function noRights(schema: string, cause: unknown): MeridianError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new MeridianError(
+    'PERMISSION_DENIED',
+    `this user may not create the tables (${said}): let it create schemas (GRANT CREATE ON DATABASE … TO …), or make one ` +
+      `that it owns (CREATE SCHEMA ${schema} AUTHORIZATION …)`,
+    { reason: 'store-rights', cause },
+  );
+}

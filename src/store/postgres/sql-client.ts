@@ -1,0 +1,195 @@
+import pg from 'pg';
+import { MeridianError } from '../../model/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { PostgresObserver } from './postgres-options.ts';
+import type { PostgresPlace } from './postgres-url.ts';
+
+/** One statement. What has a name is prepared once a connection. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+}
+
+export type SqlValue = Buffer | string | number | null;
+
+/** One row: each column as the database's text has it. `pg` reads no binary ones; it sends binary parameters, though. */
+export type SqlRow = ReadonlyArray<string | null>;
+
+export interface SqlClientOptions {
+  readonly place: PostgresPlace;
+  readonly clock: Clock;
+  readonly observer: PostgresObserver;
+  /** Milliseconds that one statement has. The server ends it then; this side gives up a little later. */
+  readonly statementMsMax: number;
+  /** Milliseconds that connecting has. */
+  readonly connectMsMax: number;
+}
+
+/** Milliseconds after the server's own deadline until a statement is given up, and its connection with it. */
+const graceMs = 2_000;
+
+/** Columns stay as they travel until somebody knows what they are. */
+const asTheyAre = { getTypeParser: () => (value: unknown) => value };
+
+/**
+ * What every session sets. Statements name rows by keys, and a plan that reads whole tables, made while these were small,
+ * would be kept when they have grown. Set one by one: an engine that does not know one of them knows the others.
+ */
+const sessionSettings = [
+  'enable_seqscan = off',
+  'enable_hashjoin = off',
+  'enable_mergejoin = off',
+  'jit = off',
+] as const;
+
+/** One connection, whose every statement has a deadline. A statement that misses it takes the connection with it. */
+export class SqlClient {
+  readonly #client: pg.Client;
+  readonly #options: SqlClientOptions;
+  #ended = false;
+  #warnings = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: SqlClientOptions) {
+    const { place, connectMsMax, statementMsMax } = options;
+    this.#options = options;
+    this.#client = new pg.Client({
+      connectionString: place.connectionString,
+      connectionTimeoutMillis: connectMsMax,
+      statement_timeout: statementMsMax,
+      application_name: 'meridian',
+      keepAlive: true,
+    });
+    // Told of here and by each statement under way; without a listener it would end the process.
+    this.#client.on('error', () => {
+      this.#ended = true;
+    });
+    this.#client.on('end', () => {
+      this.#ended = true;
+    });
+    this.#client.on('notice', ({ severity }) => {
+      if (severity !== 'NOTICE' && severity !== 'INFO' && severity !== 'LOG' && severity !== 'DEBUG') this.#warnings++;
+    });
+  }
+
+  /** @throws what `pg` throws; UNAVAILABLE (`store-read-only`) where this server takes no writes, as a replica does */
+  static async connect(options: SqlClientOptions): Promise<SqlClient> {
+    const client = new SqlClient(options);
+    try {
+      await client.#client.connect();
+      for (const setting of sessionSettings) {
+        await client.query({ text: `SET ${setting}` }).catch((error: unknown) => {
+          if (client.isEnded) throw error;
+        });
+      }
+      const [row] = await client.query({ text: 'SHOW transaction_read_only' });
+      if (textOf(row?.[0]) === 'on') throw readOnly(options.place.shown);
+      return client;
+    } catch (error) {
+      client.destroy();
+      throw error;
+    }
+  }
+
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Warnings that came so far. */
+  get warnings(): number {
+    return this.#warnings;
+  }
+
+  /**
+   * One after the other, in the order of asking. @throws what the database says; UNAVAILABLE (`store-silent`) where it says
+   * nothing in time
+   */
+  query(statement: Statement, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
+    const asked = this.#last.then(() => this.#query(statement, values));
+    this.#last = asked.catch(() => {});
+    return asked;
+  }
+
+  async #query(statement: Statement, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
+    const { clock, observer, statementMsMax } = this.#options;
+    const startedMs = clock.monotonicMs();
+    let timer: ReturnType<Clock['timer']> | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = clock.timer(statementMsMax + graceMs, () => {
+        reject(silent(statementMsMax));
+        this.destroy();
+      });
+    });
+    const asked = this.#client.query({
+      ...(statement.name === undefined ? {} : { name: statement.name }),
+      text: statement.text,
+      values: [...values],
+      rowMode: 'array' as const,
+      types: asTheyAre,
+    });
+    try {
+      const { rows } = await Promise.race([asked, late]);
+      observer.statement('ok', clock.monotonicMs() - startedMs);
+      return rows as SqlRow[];
+    } catch (error) {
+      observer.statement('failed', clock.monotonicMs() - startedMs);
+      throw error;
+    } finally {
+      timer?.cancel();
+      asked.catch(() => {}); // Thrown above, or given up.
+    }
+  }
+
+  /** Says goodbye, where the other side still listens. */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { clock } = this.#options;
+    let timer: ReturnType<Clock['timer']> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = clock.timer(graceMs, resolve);
+    });
+    await Promise.race([this.#client.end().catch(() => {}), late]);
+    timer?.cancel();
+    this.destroy();
+  }
+
+  /** Ends the connection at once. */
+  destroy(): void {
+    this.#ended = true;
+    // `end` waits for statements under way; the socket does not.
+    streamOf(this.#client)?.destroy();
+    void this.#client.end().catch(() => {});
+  }
+}
+
+/** The socket below `pg`, which offers no way of its own to give a connection up. */
+function streamOf(client: pg.Client): { destroy(): void } | undefined {
+  const { connection } = client as unknown as { readonly connection?: { readonly stream?: { destroy(): void } } };
+  return connection?.stream;
+}
+
+export function numberOf(column: string | null | undefined): number {
+  return Number(column ?? 0);
+}
+
+export function textOf(column: string | null | undefined): string {
+  return column ?? '';
+}
+
+/** Of a column of bytes, which begins with `\x`. */
+export function bytesOf(column: string | null | undefined): Buffer {
+  return Buffer.from((column ?? '').slice(2), 'hex');
+}
+
+function silent(afterMs: number): MeridianError {
+  return new MeridianError('UNAVAILABLE', `the database did not answer within ${afterMs} ms`, {
+    reason: 'store-silent',
+    retryAfterMs: 1000,
+  });
+}
+
+function readOnly(shown: string): MeridianError {
+  const message = `${shown} takes no writes, as a replica does: an origin needs the primary`;
+  return new MeridianError('UNAVAILABLE', message, { reason: 'store-read-only', retryAfterMs: 1000 });
+}

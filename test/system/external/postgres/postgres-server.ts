@@ -1,0 +1,131 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface PostgresServer {
+  readonly port: number;
+  readonly folder: string;
+  /** `postgres://…` of its database, with these parameters. */
+  url(parameters?: string): string;
+  /** Of another port, a proxy's say. */
+  urlAt(port: number, parameters?: string): string;
+  /** Kills it as a power cut of the process does, and every backend with it. */
+  kill(): Promise<void>;
+  /** Starts it again over the same data, after `kill`. */
+  start(): Promise<void>;
+  /** Runs one of PostgreSQL's own programs as the server's user. */
+  run(program: string, args: readonly string[]): string;
+  /** What a statement says, as text, one line a row. */
+  sql(text: string): string;
+  remove(): Promise<void>;
+}
+
+/** The newest PostgreSQL that Debian has installed; undefined where there is none, or no user to run it as. */
+function binFolder(): string | undefined {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  return versions.map((version) => join(root, version, 'bin')).find((folder) => existsSync(join(folder, 'initdb')));
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user that its package made. */
+function serverUser(): { readonly uid?: number; readonly gid?: number } | undefined {
+  if (process.getuid?.() !== 0) return {};
+  try {
+    const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+    return { uid: id('-u'), gid: id('-g') };
+  } catch {
+    return undefined;
+  }
+}
+
+/** False, with a loud line that says why, where no server can be started. */
+export function hasPostgres(): boolean {
+  if (binFolder() !== undefined && serverUser() !== undefined) return true;
+  console.warn("SKIPPED: needs a PostgreSQL server (Debian's postgresql)");
+  return false;
+}
+
+const readyMs = 20_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** A server of its own in a temporary folder. `settings` go to its command line. */
+export async function startPostgres(
+  settings: readonly string[] = [],
+  prepare?: (folder: string, run: PostgresServer['run']) => void,
+): Promise<PostgresServer> {
+  const bin = binFolder();
+  const user = serverUser();
+  if (bin === undefined || user === undefined) throw new Error('no PostgreSQL: ask hasPostgres first');
+  const folder = mkdtempSync(join(tmpdir(), 'meridian-postgres-'));
+  chmodSync(folder, 0o755);
+  if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid);
+  const data = join(folder, 'data');
+  const port = await freePort();
+  const run: PostgresServer['run'] = (program, args) =>
+    execFileSync(join(bin, program), args, { ...user, cwd: folder, encoding: 'utf8', stdio: 'pipe' });
+  if (prepare === undefined) run('initdb', ['-D', data, '-U', 'meridian', '--auth=trust', '-E', 'UTF8', '--locale=C']);
+  else prepare(data, run);
+  let child: ChildProcess | undefined;
+  const isUp = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => resolve(socket.destroy() !== undefined));
+      socket.once('error', () => resolve(false));
+    });
+  const accepts = async () => {
+    if (!(await isUp())) return false;
+    try {
+      run('pg_isready', ['-h', '127.0.0.1', '-p', String(port), '-q']);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const start = async () => {
+    const args = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder];
+    child = spawn(join(bin, 'postgres'), [...args, ...settings.flatMap((setting) => ['-c', setting])], {
+      ...user,
+      cwd: folder,
+      stdio: 'ignore',
+    });
+    const untilMs = performance.now() + readyMs;
+    while (!(await accepts())) {
+      if (performance.now() > untilMs) throw new Error('the PostgreSQL server does not start');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  const stop = async (signal: NodeJS.Signals) => {
+    const stopped = child;
+    if (stopped === undefined || stopped.exitCode !== null || stopped.signalCode !== null) return;
+    const ended = new Promise((resolve) => stopped.once('exit', resolve));
+    stopped.kill(signal);
+    await ended;
+  };
+  await start();
+  const urlAt = (at: number, parameters = '') => `postgres://meridian@127.0.0.1:${at}/postgres${parameters}`;
+  return {
+    port,
+    folder,
+    url: (parameters) => urlAt(port, parameters),
+    urlAt,
+    kill: () => stop('SIGKILL'),
+    start,
+    run,
+    sql: (text) =>
+      run('psql', ['-h', '127.0.0.1', '-p', String(port), '-U', 'meridian', '-d', 'postgres', '-XqAtc', text]).trim(),
+    remove: async () => {
+      await stop('SIGQUIT');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
