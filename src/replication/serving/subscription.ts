@@ -84,6 +84,11 @@ interface PendingEcho {
 }
 
 const echoesMax = 64;
+/**
+ * Milliseconds after which a scan goes on in a new snapshot: a database keeps all that an old one shows, so that a long scan
+ * would slow down every commit.
+ */
+const snapshotMsMax = 10_000;
 /** Milliseconds between looks at whether all members were heard from. */
 const echoLookMs = 25;
 
@@ -239,6 +244,7 @@ export class Subscription {
       const { snapshot, state } = instant;
       this.#state = 'scanning';
       this.#place = instant.place;
+      const takenMs = clock.monotonicMs();
       // For how long it may keep others waiting by reading slowly: with one event or, as a watch's client is anybody, in all.
       let patienceMs = scanStallMs;
       for await (const event of this.#scan(place, snapshot, state)) {
@@ -257,7 +263,8 @@ export class Subscription {
           const cursor = cursorIn(progress);
           progress = { kind: 'token', token: event.token, ...(cursor === undefined ? {} : { cursor }) };
         }
-        if (stalled) return progress;
+        const isOld = progress.kind === 'token' && clock.monotonicMs() - takenMs >= snapshotMsMax;
+        if (stalled || (isOld && event.kind === 'changes' && event.token !== undefined)) return progress;
       }
     } finally {
       release();

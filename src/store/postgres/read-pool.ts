@@ -1,11 +1,14 @@
-import { MeridianError } from '../../model/errors.ts';
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import { sleep } from '../../runtime/clock.ts';
 import { Semaphore } from '../../runtime/semaphore.ts';
-import { sqlError } from './postgres-errors.ts';
+import { failureOf, sqlError } from './postgres-errors.ts';
 import type { PostgresOptions } from './postgres-options.ts';
 import { SqlClient, type SqlRow, type SqlValue, type Statement } from './sql-client.ts';
 
 /** Reads that wait for a connection at the most; one more is refused. */
 const waitingMax = 10_000;
+/** Milliseconds between tries to reach a database that is away. */
+const retryMs = 50;
 
 /** Connections for reading, made as they are needed, and kept. */
 export class ReadPool {
@@ -13,6 +16,7 @@ export class ReadPool {
   readonly #permits: Semaphore;
   readonly #idle: SqlClient[] = [];
   readonly #size: number;
+  readonly #ending = new AbortController();
   #used = 0;
   #closed = false;
 
@@ -27,32 +31,33 @@ export class ReadPool {
     return { used: this.#used, size: this.#size, waiting: this.#permits.waiting };
   }
 
-  /** One statement on any connection. Where an idle connection turns out to be dead, once more on a new one. */
+  /**
+   * One statement on any connection, which may be made twice. A database that is away for a moment, as in a fail-over, is
+   * waited for, no longer than a statement may take. @throws UNAVAILABLE (`store-unreachable`), RESOURCE_EXHAUSTED
+   */
   async ask(statement: Statement, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
-    return this.use(async (client, isNew) => {
+    const { clock, statementMsMax } = this.#options;
+    const untilMs = clock.monotonicMs() + statementMsMax;
+    for (;;) {
       try {
-        return await client.query(statement, values);
+        return await this.use((client) => client.query(statement, values));
       } catch (error) {
-        if (isNew || !client.isEnded || error instanceof MeridianError) throw error;
-        const fresh = await SqlClient.connect(this.#options);
-        try {
-          return await fresh.query(statement, values);
-        } finally {
-          this.#keep(fresh);
-        }
+        const isAway = isMeridianError(error) && error.details.reason === 'store-unreachable';
+        if (!isAway || failureOf(error.cause) !== 'unknown' || this.#closed || clock.monotonicMs() >= untilMs)
+          throw error;
+        await sleep(clock, retryMs, this.#ending.signal);
       }
-    });
+    }
   }
 
   /** @throws UNAVAILABLE (`store-unreachable`), RESOURCE_EXHAUSTED where too many wait */
-  async use<T>(run: (client: SqlClient, isNew: boolean) => Promise<T>): Promise<T> {
+  async use<T>(run: (client: SqlClient) => Promise<T>): Promise<T> {
     if (!(await this.#permitted())) throw tooMany();
     this.#used++;
     let client = this.#idle.pop();
-    const isNew = client === undefined;
     try {
       client ??= await SqlClient.connect(this.#options);
-      return await run(client, isNew);
+      return await run(client);
     } catch (error) {
       throw sqlError(error, this.#options.place.shown);
     } finally {
@@ -64,6 +69,7 @@ export class ReadPool {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ending.abort(tooMany());
     await Promise.all(this.#idle.splice(0).map((client) => client.end()));
   }
 

@@ -33,7 +33,7 @@ const asTheyAre = { getTypeParser: () => (value: unknown) => value };
 
 /**
  * What every session sets. Statements name rows by keys, and a plan that reads whole tables, made while these were small,
- * would be kept when they have grown. Set one by one: an engine that does not know one of them knows the others.
+ * would be kept when they have grown. An engine that does not know one of them may know the others.
  */
 const sessionSettings = [
   'enable_seqscan = off',
@@ -77,11 +77,7 @@ export class SqlClient {
     const client = new SqlClient(options);
     try {
       await client.#client.connect();
-      for (const setting of sessionSettings) {
-        await client.query({ text: `SET ${setting}` }).catch((error: unknown) => {
-          if (client.isEnded) throw error;
-        });
-      }
+      await client.#configure();
       const [row] = await client.query({ text: 'SHOW transaction_read_only' });
       if (textOf(row?.[0]) === 'on') throw readOnly(options.place.shown);
       return client;
@@ -89,6 +85,17 @@ export class SqlClient {
       client.destroy();
       throw error;
     }
+  }
+
+  /** At once, or where one of them is not known, one by one. */
+  async #configure(): Promise<void> {
+    const all = sessionSettings.map((setting) => `SET ${setting}`);
+    const ignored = (error: unknown) => {
+      if (this.isEnded) throw error;
+      return undefined;
+    };
+    const done = await this.query({ text: all.join('; ') }).catch(ignored);
+    if (done === undefined) for (const text of all) await this.query({ text }).catch(ignored);
   }
 
   get isEnded(): boolean {

@@ -63,6 +63,7 @@ export class Writer {
   #drawn: Buffer | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #keepsUp = false;
+  #isChecked = false;
   #closed = false;
 
   constructor(options: PostgresOptions, { lost }: WriterEvents) {
@@ -303,7 +304,8 @@ export class Writer {
     if (this.#closed) throw leaseLost('nobody');
     try {
       const client = await SqlClient.connect(this.#options);
-      await checkTables(client, this.#options.place);
+      if (!this.#isChecked) await checkTables(client, this.#options.place);
+      this.#isChecked = true;
       this.#client = client;
       return client;
     } catch (error) {

@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { freePort, type metric, ProcessCluster, placeOf } from '../../process-cluster.ts';
+import { createIn } from './opened-store.ts';
+import { hasPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
+
+const patience = { timeout: 40_000, interval: 100 };
+
+describe.skipIf(!hasPostgres())('two origins on one database', () => {
+  let server: PostgresServer;
+  let cluster: ProcessCluster;
+  let schemas = 0;
+  let url = '';
+
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server.remove());
+
+  beforeEach(async () => {
+    url = server.url(`?schema=fail_over_${++schemas}`);
+    await createIn(url);
+    cluster = new ProcessCluster();
+  });
+  afterEach(() => cluster.close());
+
+  const logOf = (name: string) => readFileSync(join(cluster.folder, `${name}.log`), 'utf8');
+
+  async function start() {
+    const [a, b] = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
+    if (a === undefined || b === undefined) throw new Error('two ports');
+    const origin = (name: string, listen: string) =>
+      cluster.start('origin', name, { listen, flags: ['--store', url, '--store-lease', '2s'] });
+    const first = await origin('first', a);
+    const second = await origin('second', b);
+    const edge = await cluster.start('edge', 'edge', { flags: ['--upstream', a, '--upstream', b, '--replicate', '*'] });
+    const client = cluster.connect(edge);
+    await expect
+      .poll(
+        () =>
+          client.namespaces.create('ns').then(
+            () => true,
+            () => false,
+          ),
+        patience,
+      )
+      .toBe(true);
+    const ns = client.namespace('ns');
+    return { first, second, client, ns };
+  }
+
+  /** How many followers of that origin had to begin anew. */
+  const resyncs = async (origin: Parameters<typeof metric>[0]) => {
+    const text = await (await fetch(`http://${placeOf(origin.http)}/metrics`)).text();
+    expect(text).toContain('meridian_feed_resyncs_sent_total');
+    const lines = text.split('\n').filter((line) => line.startsWith('meridian_feed_resyncs_sent_total{'));
+    return lines.map((line) => Number(line.split(' ').at(-1))).reduce((sum, each) => sum + each, 0);
+  };
+
+  it('go on as one member where the holder is killed: nothing acknowledged is lost, and no edge begins anew', async () => {
+    const { first, second, ns, client } = await start();
+    const standby = cluster.connect(second).namespace('ns');
+    await ns.put('k', 'through the edge');
+    expect(await standby.get('k')).toBe('through the edge');
+    const acknowledged: string[] = [];
+    let isLoaded = true;
+    const load = (async () => {
+      for (let n = 0; isLoaded; n++) {
+        const done = await ns.put(`n${n}`, `${n}`).then(
+          () => true,
+          () => false,
+        );
+        if (done) acknowledged.push(`${n}`);
+        else await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    })();
+    await expect.poll(() => acknowledged.length, patience).toBeGreaterThan(20);
+    await first.kill();
+    const killed = acknowledged.length;
+    await expect.poll(() => acknowledged.length, patience).toBeGreaterThan(killed + 20);
+    isLoaded = false;
+    await load;
+    const atNew = cluster.connect(second).namespace('ns');
+    for (const n of acknowledged) expect(await atNew.get(`n${n}`)).toBe(n);
+    for (const n of acknowledged) expect(await ns.get(`n${n}`)).toBe(n); // Its own session holds.
+    await expect.poll(async () => (await client.status()).scopes[0]?.upstream, patience).toBe(placeOf(second.grpc));
+    expect(await resyncs(second)).toBe(0);
+    expect(logOf('second')).toContain('this process holds the store');
+  });
+
+  it('never write both: one that was paused past its lease stores nothing more, says why, and stands by', async () => {
+    const { first, second } = await start();
+    const atFirst = cluster.connect(first, { timeoutMs: 3_000 }).namespace('ns');
+    await atFirst.put('k', 'before');
+    process.kill(first.pid, 'SIGSTOP');
+    // It answers from the moment it goes on, whatever reached its sockets while it was paused.
+    const late = atFirst.put('k', 'by a paused holder').then(
+      () => 'stored',
+      () => 'refused',
+    );
+    const atSecond = cluster.connect(second, { timeoutMs: 3_000 }).namespace('ns');
+    await expect.poll(() => atSecond.put('k', 'after').then(() => 'done', String), patience).toBe('done');
+    await expect.poll(() => logOf('second'), patience).toContain('this process holds the store');
+    await expect.poll(() => atSecond.get('k'), patience).toBe('after');
+    process.kill(first.pid, 'SIGCONT');
+    await expect.poll(() => logOf('first'), patience).toContain('another process holds the store: nothing more');
+    await expect.poll(() => logOf('first'), patience).toContain('this one stands by');
+    const outcome = await late;
+    // Whatever the paused one was asked for reaches the new holder, or nobody.
+    const held = await atSecond.get('k');
+    expect(outcome === 'refused' ? ['after', 'by a paused holder'] : ['by a paused holder']).toContain(held);
+    const again = cluster.connect(first, { timeoutMs: 5_000 }).namespace('ns');
+    await expect.poll(() => again.put('k', 'forwarded').then(() => 'done', String), patience).toBe('done');
+    expect(await atSecond.get('k')).toBe('forwarded');
+    const notes = async (node: typeof first) => (await cluster.connect(node).status()).notes.join('\n');
+    await expect.poll(() => notes(second), patience).toMatch(/holds postgres:.*standby: first/s);
+    await expect.poll(() => notes(first), patience).toContain('takes over from second');
+  });
+
+  it('serve on once the database was away, and answer nothing as fresh meanwhile', async () => {
+    const { first, ns } = await start();
+    await ns.put('k', '1');
+    await server.kill();
+    const direct = cluster.connect(first, { timeoutMs: 2_000 }).namespace('ns');
+    await expect
+      .poll(
+        () =>
+          direct.get('k').then(
+            () => 'answered',
+            () => 'refused',
+          ),
+        patience,
+      )
+      .toBe('refused');
+    await server.start();
+    await expect.poll(() => ns.put('k', '2').then(() => 'done', String), patience).toBe('done');
+    await expect.poll(() => ns.get('k'), patience).toBe('2');
+  });
+});
