@@ -5,6 +5,7 @@ import { resolveConfig } from '../../config/resolve.ts';
 import { type Choose, type Command, install } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
+import { countRecords } from '../transfer/progress.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface InitWords {
@@ -15,6 +16,7 @@ interface InitWords {
 export function installStoreCommands(parser: Argv, choose: Choose): Argv {
   return parser.command('store <command>', 'Prepare a database that keeps an origin’s data', (store) => {
     install(store, initCommand, choose);
+    install(store, copyCommand, choose);
     return store.demandCommand(1, 'a command is missing; see meridian store --help');
   });
 }
@@ -42,6 +44,37 @@ const initCommand: Command<InitWords> = {
     const done = await initStore(urlOf(store, terminal), clock);
     const text = `${done.store}: the tables ${done.created ? 'were created' : 'are there already'} in schema ${done.schema}`;
     await terminal.write(`${json ? JSON.stringify(done) : text}\n`);
+    return exitCodes.done;
+  },
+};
+
+interface CopyWords {
+  readonly from: string;
+  readonly to: string | undefined;
+  readonly json: boolean;
+}
+
+const copyCommand: Command<CopyWords> = {
+  usage: 'copy',
+  describe: 'Copy the data of a stopped origin from its folder into a database, versions and positions kept',
+  build: (parser) =>
+    parser
+      .options({
+        from: { type: 'string', demandOption: true, requiresArg: true, describe: 'Data folder of the origin' },
+        to: { ...storeFlag.store, describe: `${storeFlag.store.describe}; its tables are there, and hold nothing` },
+        json: { type: 'boolean', default: false, describe: 'Print JSON' },
+      })
+      .example('$0 store copy --from data/origin --to postgres://meridian@db/meridian', '') as Argv<CopyWords>,
+  run: async ({ from, to, json }, { terminal, clock, random }) => {
+    const { copyStore } = await import('../../node/postgres/copy-store.ts');
+    const count = await countRecords(terminal, 'copy');
+    const outside = { clock, random };
+    const copied = await copyStore({ from, to: urlOf(to, terminal), outside, copied: count.received }).finally(() =>
+      count.stop(),
+    );
+    const records = count.total();
+    const text = `${records} records are in ${copied.store}. Start the origin with --store, and never again over ${from}`;
+    await terminal.write(`${json ? JSON.stringify({ ...copied, records }) : text}\n`);
     return exitCodes.done;
   },
 };

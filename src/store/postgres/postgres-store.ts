@@ -6,6 +6,7 @@ import type { CommitBatch, Damaged, OnDamaged, Snapshot, Store, StoreCondition }
 import { closed, failed } from '../store-errors.ts';
 import { slicesOf } from './commit-slices.ts';
 import type { PostgresDatabase } from './postgres-database.ts';
+import { sqlCodeOf } from './postgres-errors.ts';
 import { PostgresSnapshot } from './postgres-snapshot.ts';
 import { headColumns, parsedRow, readHeads, readRecord, type StoreRows } from './record-reader.ts';
 import { kinds } from './schema.ts';
@@ -14,6 +15,8 @@ import { erased } from './store-numbers.ts';
 
 /** Damaged records that an opening reads of, at the most. */
 const damagedMax = 10_000;
+/** A SQLSTATE: the engine is not PostgreSQL. */
+const undefinedFunction = '42883';
 
 /** One of the stores in an origin's database. Commits run one after the other, in the order of the calls. */
 export class PostgresStore implements Store {
@@ -125,16 +128,18 @@ export class PostgresStore implements Store {
     return { damagedRecords, absenceUncertain: false, full: this.#refused, acceptedLoss: 0 };
   }
 
-  /** Of all tables and indexes of this origin, what it put aside among them. */
+  /** Of all tables and indexes of this origin, what it put aside among them; 0 where the engine does not tell. */
   async approximateBytes(): Promise<number> {
     this.#check();
     const { schema } = this.#database;
     const tables = ['record', 'chunk', 'meta', 'writer'].map((name) => `pg_total_relation_size('${schema}.${name}')`);
-    const [row] = await this.#database.ask(
-      { name: 'bytes', text: `SELECT (${tables.join(' + ')})::int8, $1::int4` },
-      [0],
-    );
-    return numberOf(row?.[0]);
+    const text = `SELECT (${tables.join(' + ')})::int8, $1::int4`;
+    try {
+      return numberOf((await this.#database.ask({ name: 'bytes', text }, [0]))[0]?.[0]);
+    } catch (error) {
+      if (isMeridianError(error) && sqlCodeOf(error.cause) === undefinedFunction) return 0;
+      throw error;
+    }
   }
 
   /** The database is its opener's to close. */

@@ -58,7 +58,7 @@ describe.skipIf(!hasPostgres())('a commit whose connection breaks', () => {
       await store.close();
       await database.close();
     },
-    Math.max(120_000, commits * 200),
+    Math.max(180_000, commits * 800),
   );
 
   it('is refused where another process took over meanwhile, and changes nothing', async () => {
