@@ -4,8 +4,7 @@ import { bytesOf } from './sql-client.ts';
 
 /*
  * Many rows travel as one parameter of bytes and some arrays of numbers, so one prepared statement serves batches of every
- * size. An array of byte strings would travel as text, in hex, which takes twice the room and more than twice the time
- * (test/bench/postgres.ts):
+ * size. An array of byte strings would travel as text, in hex, which takes twice the room:
  *
  *     bytes     namespace key | namespace key | …
  *     offsets   {0, 21, …}      where each row begins

@@ -63,6 +63,8 @@ export class Writer {
   #drawn: Buffer | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #keepsUp = false;
+  /** The count of commits of which a loss was told. */
+  #toldAt: number | undefined;
   #isChecked = false;
   #closed = false;
 
@@ -114,7 +116,7 @@ export class Writer {
       this.#lease = undefined; // Everything is read again, so it may also come from another one.
       const holder = await this.#take();
       if (holder !== 'taken') throw this.#loses(holder);
-      if (this.#commits < expected) this.#options.observer.tailLost(expected - this.#commits);
+      if (this.#commits < expected) this.#tellLost(expected, expected - this.#commits);
     });
   }
 
@@ -180,7 +182,7 @@ export class Writer {
 
   /** What became of a commit that nobody answered. Where it never will be, it may be made again. */
   async #outcome(before: number, untilMs: number, cause: unknown): Promise<'committed' | 'undone'> {
-    const { clock, place, observer } = this.#options;
+    const { clock, place } = this.#options;
     this.#drop();
     for (;;) {
       if (clock.monotonicMs() >= untilMs) throw sqlError(cause, place.shown);
@@ -195,7 +197,7 @@ export class Writer {
       else if (this.#commits === before) return 'undone';
       else {
         const missing = before - this.#commits;
-        if (missing > 0) observer.tailLost(missing);
+        if (missing > 0) this.#tellLost(before, missing);
         throw tailLost(place.shown, missing);
       }
     }
@@ -239,9 +241,16 @@ export class Writer {
   /** Why a commit counted nowhere, as the row says. */
   async #fenced(client: SqlClient): Promise<MeridianError> {
     const missing = await this.#missing(client);
-    return missing === undefined
-      ? this.#loses(await this.#holder(client))
-      : tailLost(this.#options.place.shown, missing);
+    if (missing === undefined) return this.#loses(await this.#holder(client));
+    this.#tellLost(this.#commits, missing);
+    return tailLost(this.#options.place.shown, missing);
+  }
+
+  /** Once, whoever notices. @param expected the count that was acknowledged */
+  #tellLost(expected: number, missing: number): void {
+    if (this.#toldAt === expected) return;
+    this.#toldAt = expected;
+    this.#options.observer.tailLost(missing);
   }
 
   /** How many acknowledged commits the database lost; undefined where the lease went with them, or to another one. */
@@ -346,7 +355,7 @@ export class Writer {
   }
 
   async #renew(): Promise<void> {
-    const { clock, place, leaseMs, observer } = this.#options;
+    const { clock, place, leaseMs } = this.#options;
     if (this.#lease === undefined) return;
     const client = await this.#connected();
     const sentMs = clock.monotonicMs();
@@ -358,7 +367,7 @@ export class Writer {
     else if (numberOf(row[0]) === this.#commits) this.#extend(sentMs);
     else {
       const missing = this.#commits - numberOf(row[0]);
-      observer.tailLost(missing);
+      this.#tellLost(this.#commits, missing);
       this.#lost(tailLost(place.shown, missing));
     }
   }

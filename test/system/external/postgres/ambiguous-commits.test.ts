@@ -91,6 +91,7 @@ describe.skipIf(!hasPostgres())('a commit whose connection breaks', () => {
     server.sql(`UPDATE ${schema}.writer SET commits = 3; DELETE FROM ${schema}.record WHERE sequence > 3`);
     const later = commit(store, { puts: [live({ key: 'k6', sequence: 6 })], sync: true });
     await expect(later).rejects.toMatchObject({ details: { reason: 'store-tail-lost', seen: 2 } });
+    expect(told).toEqual([2]);
     await store.reopen();
     expect(told).toEqual([2]);
     await commit(store, { puts: [live({ key: 'k6', sequence: 6 })], sync: true });

@@ -7,6 +7,8 @@ export interface CuttingProxy {
   readonly port: number;
   /** The next statement whose bytes hold this text loses its connection so. */
   cutNext(text: string, how: Cut): void;
+  /** From now on it leads there; every connection is cut. */
+  leadTo(serverPort: number): void;
   /** Cuts that were made. */
   readonly cuts: number;
   close(): Promise<void>;
@@ -15,10 +17,11 @@ export interface CuttingProxy {
 /** Passes on what a database and its client say to each other, until it is told to break a connection. */
 export async function startCuttingProxy(serverPort: number): Promise<CuttingProxy> {
   const sockets = new Set<Socket>();
+  let target = serverPort;
   let armed: { readonly text: string; readonly how: Cut } | undefined;
   let cuts = 0;
   const server = createServer((client) => {
-    const far = connect(serverPort, '127.0.0.1');
+    const far = connect(target, '127.0.0.1');
     let cutting: Cut | undefined;
     const end = () => {
       client.destroy();
@@ -58,6 +61,10 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
     port: address.port,
     cutNext: (text, how) => {
       armed = { text, how };
+    },
+    leadTo: (port) => {
+      target = port;
+      for (const socket of sockets) socket.destroy();
     },
     get cuts() {
       return cuts;
