@@ -1,3 +1,4 @@
+import { databaseOptions } from './database-options.ts';
 import type { Option, Target } from './option.ts';
 
 const nodes = ['origin', 'edge'] as const satisfies readonly Target[];
@@ -41,31 +42,7 @@ export const options = {
     group: 'Identity',
     help: 'Folder of the data, made where it is missing. One process at a time. It is an origin’s or an edge’s for good. An origin whose folder is gone is a new origin; an edge fills an empty one again.',
   },
-  store: {
-    flag: 'store',
-    kind: 'store',
-    targets: origins,
-    group: 'Identity',
-    help: 'Database that keeps the data in place of the folder, such as postgres://meridian@db:5432/meridian: PostgreSQL, or what speaks its protocol. ?schema=NAME names the schema (default meridian) that meridian store init made. A password comes by MERIDIAN_STORE, the file, PGPASSWORD or ~/.pgpass, never by the flag. A second origin with the same database stands by, and takes over. See docs/postgres.md.',
-  },
-  storeLeaseMs: {
-    flag: 'store-lease',
-    kind: 'duration',
-    between: [1000, 60_000],
-    targets: origins,
-    default: '5s',
-    group: 'Identity',
-    help: 'Time without a sign of life after which another origin on the same database takes over. Less is a faster fail-over; more bears longer pauses of the process and of the database.',
-  },
-  storeConnections: {
-    flag: 'store-connections',
-    kind: 'integer',
-    between: [4, 200],
-    targets: origins,
-    default: '16',
-    group: 'Identity',
-    help: 'Connections to the database at the most. One writes; of the others two thirds may be held by scans and lists at once.',
-  },
+  ...databaseOptions,
   acceptLoss: {
     flag: 'accept-loss',
     kind: 'boolean',

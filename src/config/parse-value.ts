@@ -49,13 +49,12 @@ export function parseValue(option: Option, text: string): Value | undefined {
     case 'certificate':
       return parseCertificate(text);
     case 'url':
-      return isHttpUrl(text) ? text : undefined;
+    case 'store':
+      return isUrl(text, kind) ? text : undefined;
     case 'share':
       return parseShare(text);
     case 'levels':
       return parseLogLevels(text);
-    case 'store':
-      return isStoreUrl(text) ? text : undefined;
     default:
       return unreachable(kind);
   }
@@ -131,21 +130,20 @@ function parseDatabase(text: string): MappedDatabase | undefined {
   return match?.[2] === undefined ? undefined : { number: Number(match[1]), namespace: match[2] };
 }
 
-function isHttpUrl(text: string): boolean {
-  return /^https?:\/\//.test(text) && URL.canParse(text);
+function isUrl(text: string, kind: 'url' | 'store'): boolean {
+  const protocol = kind === 'url' ? /^https?:\/\// : /^postgres(ql)?:\/\/\S+$/;
+  return protocol.test(text) && URL.canParse(text);
 }
 
 function parseShare(text: string): number | undefined {
   const share = /^\d(\.\d{1,9})?$/.test(text) ? Number(text) : undefined;
   return share !== undefined && share <= 1 ? share : undefined;
+}
+
 /** True where a URL of a store carries a password. */
 export function holdsPassword(text: string): boolean {
   const { password, searchParams } = new URL(text);
   return password !== '' || searchParams.has('password') || searchParams.has('sslpassword');
-}
-
-function isStoreUrl(text: string): boolean {
-  return /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text);
 }
 
 /** A star stands at the end alone, or behind the beginning of a title too. */

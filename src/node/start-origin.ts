@@ -63,6 +63,7 @@ export async function startOrigin(
     const draining = new Draining();
     const mustReopen = new AbortController();
     storage.lost?.addEventListener('abort', () => mustReopen.abort(), { once: true });
+    if (storage.lost?.aborted === true) mustReopen.abort();
     const replaced = new AbortController();
     const { name, region, location, durability } = config;
     const options: OriginOptions = {

@@ -70,7 +70,10 @@ describe.skipIf(!hasPostgres())('a database for an origin', () => {
     await broken.database.close();
     let copied = 0;
     const outside = { clock: systemClock, random: systemRandom };
-    const copy = () => copyStore({ from: folder, to: url, outside, copied: (more) => void (copied += more) });
+    const count = (more: number) => {
+      copied += more;
+    };
+    const copy = () => copyStore({ from: folder, to: url, outside, copied: count });
     await copy();
     expect(copied).toBe(records.length);
     const { store, database } = await openStore(url);
