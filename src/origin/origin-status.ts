@@ -25,18 +25,17 @@ interface Facts {
 
 export function originStatus(facts: Facts): NodeStatus {
   const { parts, version, uptimeMs, state, registry, bytes, stores, hotKeys, storeNotes } = facts;
-  const { membership, identity, ownLog, sealing, feed, peers, durability } = parts;
+  const { identity, ownLog, sealing, feed, peers, durability, membership } = parts;
   const { covered, floor, stable } = state;
-  const { serves } = membership;
+  const { serves, clusterId = '' } = membership;
   const own = covered.get(ownLog.id) ?? 0;
   const views = peers.views();
   const isOdd = isClockOdd(views);
   const storage = storageStatus(stores);
-  const clock = parts.settled.status();
   const peer = (view: PeerView) => peerStatus(view, own, durability.of(view.node?.id as MemberId)?.get(ownLog.id));
   return {
     node: identity,
-    clusterId: membership.clusterId ?? '',
+    clusterId,
     version,
     ready: serves && !isOdd,
     notes: [...notesOf(parts, storage), ...storeNotes],
@@ -59,7 +58,7 @@ export function originStatus(facts: Facts): NodeStatus {
     ...(views.length === 0 ? {} : { peers: views.map(peer) }),
     readOnly: !serves || storage.full,
     storage,
-    clock,
+    clock: parts.settled.status(),
     hotKeys,
     tracks: parts.tracks.status(),
   };
