@@ -11,15 +11,19 @@ export interface NodeProcess {
   readonly stopped: AbortSignal;
 }
 
+/** Starts a node, and starts it again. */
+export interface StartNode {
+  (outside: Outside): Promise<RunningNode>;
+  /** Gives back what is held for a start that does not come. */
+  close?(): Promise<void>;
+}
+
 /**
  * Runs a node as what its process is for: starts it, says in the log where it serves, and stops it when told. A defect
  * that nothing caught is logged and ends the process with 1: what it left in memory cannot be trusted, the disk can.
  * @throws what the start throws; FAILED_PRECONDITION (`member-replaced`) where a later opening of its member runs elsewhere
  */
-export async function runNode(
-  start: (outside: Outside) => Promise<RunningNode>,
-  { telling, unknownVariables, stopped }: NodeProcess,
-): Promise<void> {
+export async function runNode(start: StartNode, { telling, unknownVariables, stopped }: NodeProcess): Promise<void> {
   quietGrpc(process.env);
   const outside = await processOutside(telling);
   const { logger } = outside;
@@ -28,15 +32,12 @@ export async function runNode(
   try {
     await runUntilStopped(start, outside, stopped);
   } finally {
+    await start.close?.();
     await outside.tracer?.close();
   }
 }
 
-async function runUntilStopped(
-  start: (outside: Outside) => Promise<RunningNode>,
-  outside: Outside,
-  stopped: AbortSignal,
-): Promise<void> {
+async function runUntilStopped(start: StartNode, outside: Outside, stopped: AbortSignal): Promise<void> {
   const { logger } = outside;
   while (!stopped.aborted) {
     const node = await start(outside);

@@ -195,6 +195,7 @@ export class Ledger {
         await this.#commit(taken);
       } catch (error) {
         if (isDiskFull(error)) await this.#refuse(taken, error);
+        else if (isBusy(error)) for (const waiting of taken) waiting.reject(error);
         else await this.#fail(taken, error);
       }
     }
@@ -437,6 +438,11 @@ function storeFailed(cause?: unknown): MeridianError {
 
 function isDiskFull(error: unknown): boolean {
   return isMeridianError(error, 'RESOURCE_EXHAUSTED') && error.details.reason === 'disk-full';
+}
+
+/** A read found no room in line: nothing was begun, and nothing is wrong with the store. */
+function isBusy(error: unknown): boolean {
+  return isMeridianError(error, 'RESOURCE_EXHAUSTED') && error.details.reason === 'store-busy';
 }
 
 function closed(): MeridianError {

@@ -19,7 +19,12 @@ export interface InitializedStore {
  */
 export async function initStore(url: string, clock: Clock): Promise<InitializedStore> {
   const place = parsePostgresUrl(url);
-  const client = await SqlClient.connect({ ...postgresDefaults, place, clock }).catch((error: unknown) => {
+  const client = await SqlClient.connect({
+    ...postgresDefaults,
+    place,
+    clock,
+    idleTransactionMsMax: postgresDefaults.statementMsMax,
+  }).catch((error: unknown) => {
     throw sqlError(error, place.shown);
   });
   try {

@@ -1,12 +1,14 @@
 import type { OriginConfig } from '../../config/config.ts';
+import { formatAddress } from '../../config/parse-address.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import { sleep } from '../../runtime/clock.ts';
 import { PostgresDatabase } from '../../store/postgres/postgres-database.ts';
 import { postgresDefaults } from '../../store/postgres/postgres-options.ts';
 import { parsePostgresUrl } from '../../store/postgres/postgres-url.ts';
-import type { Holder } from '../../store/postgres/writer.ts';
+import type { Holder } from '../../store/postgres/writer-row.ts';
 import type { OriginStorage } from '../origin-storage.ts';
 import type { Outside } from '../outside.ts';
+import type { StartNode } from '../run-node.ts';
 import type { RunningNode } from '../running-node.ts';
 import { startOrigin } from '../start-origin.ts';
 import { type Counting, databaseOptions, warnOfSettings } from './open-database.ts';
@@ -36,11 +38,11 @@ const standbyMs = 2_000;
 const nowhere = 'localhost:1';
 
 /** How an origin is started, and started again: over its folder, or over its database. */
-export function originStarter(config: OriginConfig): (outside: Outside) => Promise<RunningNode> {
+export function originStarter(config: OriginConfig): StartNode {
   const { store } = config;
   if (store === undefined) return (outside) => startOrigin(config, outside);
   const starter = new DatabaseStarter(config, store);
-  return (outside) => starter.start(outside);
+  return Object.assign((outside: Outside) => starter.start(outside), { close: () => starter.close() });
 }
 
 class DatabaseStarter {
@@ -62,6 +64,13 @@ class DatabaseStarter {
     this.#taken = undefined;
     if (held.holder === undefined) return this.#startOrigin(held, outside);
     return this.#startStandby(held, held.holder, outside);
+  }
+
+  /** Gives the database back that a standby took and no origin was started over. */
+  async close(): Promise<void> {
+    const held = this.#taken;
+    this.#taken = undefined;
+    await held?.database.close();
   }
 
   async #startOrigin({ database, lost, counting }: Held, outside: Outside): Promise<RunningNode> {
@@ -99,8 +108,11 @@ class DatabaseStarter {
     const by = `${holder.holder} (${holder.address})`;
     logger.log('info', 'another process holds the store: this one stands by', { store: this.#shown, holder: by });
     const notes = () => [`standby on ${this.#shown}: takes over from ${by} once its lease runs out`];
-    // Where the holder says nowhere how it is reached, this one answers nothing until it takes over.
-    const node = await startStandby(this.#config, { holder: holder.address || nowhere, outside, notes }).catch(
+    // Where the holder says nowhere how it is reached, or is an earlier process at this very address, this one answers
+    // nothing until it takes over.
+    const isReached = holder.address !== '' && !this.#ownAddresses(database).includes(holder.address);
+    const upstream = isReached ? holder.address : nowhere;
+    const node = await startStandby(this.#config, { holder: upstream, outside, notes }).catch(
       async (error: unknown) => {
         await database.close();
         throw error;
@@ -116,13 +128,17 @@ class DatabaseStarter {
       mustReopen.abort();
     };
     const address = this.#isReachedAt(node.grpcAddress) ? node.grpcAddress : database.options.address;
-    void repeat(look, { clock, restMs: lookMs, signal: watching.signal });
+    const looking = repeat(look, { clock, restMs: lookMs, signal: watching.signal });
     void repeat(() => database.standBy(address), { clock, restMs: standbyMs, signal: watching.signal });
     const stop = async () => {
       watching.abort();
       await node.stop();
       // The origin that is started next goes on with what was taken.
-      if (this.#taken?.database !== database) await database.close();
+      if (this.#taken?.database === database) return;
+      await database.close();
+      await looking;
+      // A look that was under way may have taken it just before: that was given back with the rest.
+      if (this.#taken?.database === database) this.#taken = undefined;
     };
     return { ...node, mustReopen: mustReopen.signal, stop };
   }
@@ -149,6 +165,10 @@ class DatabaseStarter {
         await sleep(clock, lookMs, new AbortController().signal);
       }
     }
+  }
+
+  #ownAddresses(database: PostgresDatabase): readonly string[] {
+    return [database.options.address, formatAddress(this.#config.listen)];
   }
 
   /** Whether others can be told to come to where this process listens. */

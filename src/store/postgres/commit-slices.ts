@@ -15,6 +15,11 @@ export const chunkBytes = 512 * 1024;
 const sliceBytesMax = 1024 * 1024;
 const sliceRowsMax = 5_000;
 
+/** Chunks that one statement deletes, about: each is read and written whole. */
+const sliceChunksMax = 100;
+/** Of a key of which nobody knows how many chunks it has, that many are expected: those of the largest value. */
+const unknownChunks = 50;
+
 /** No stamp: every chunk goes. */
 const noStamp = Buffer.alloc(16);
 
@@ -30,9 +35,14 @@ export function isApart(head: Head): boolean {
 export function* slicesOf(batch: CommitBatch, isDamaged: (key: RecordKey) => boolean): Generator<Slice, void> {
   let slice = emptySlice();
   let rows = 0;
-  for (const add of changesOf(batch, isDamaged)) {
+  for (const { add, weight = 1 } of changesOf(batch, isDamaged)) {
+    if (rows > 0 && rows + weight > sliceRowsMax) {
+      yield slice;
+      slice = emptySlice();
+      rows = 0;
+    }
     add(slice);
-    rows++;
+    rows += weight;
     if (rows < sliceRowsMax && bytesOf(slice) < sliceBytesMax) continue;
     yield slice;
     slice = emptySlice();
@@ -41,47 +51,61 @@ export function* slicesOf(batch: CommitBatch, isDamaged: (key: RecordKey) => boo
   yield slice;
 }
 
-type AddTo = (slice: Slice) => void;
+interface Change {
+  readonly add: (slice: Slice) => void;
+  /** In rows. Default 1. */
+  readonly weight?: number;
+}
 
 function* changesOf(
   { puts, removals, discards = [], lost = [], meta }: CommitBatch,
   isDamaged: (key: RecordKey) => boolean,
-): Generator<AddTo, void> {
+): Generator<Change, void> {
   const dropsChunks = (key: RecordKey, held: Head | undefined) => (held === undefined ? isDamaged(key) : isApart(held));
   for (const head of removals) {
-    yield (slice) => addKey(slice.gone, head);
-    if (dropsChunks(head, head)) yield (slice) => addStaleChunks(slice, head);
+    yield { add: (slice) => addKey(slice.gone, head) };
+    if (dropsChunks(head, head)) yield staleChunks(head, head);
   }
   for (const key of discards) {
-    yield (slice) => addKey(slice.gone, key);
-    yield (slice) => addStaleChunks(slice, key);
+    yield { add: (slice) => addKey(slice.gone, key) };
+    yield staleChunks(key, undefined);
   }
   for (const each of lost) {
-    if (dropsChunks(each, each.held)) yield (slice) => addStaleChunks(slice, each);
-    yield (slice) => addRow(slice, each, { head: encodeDamagedRow(each.position), kind: kinds.damaged, ended: 0 });
+    if (dropsChunks(each, each.held)) yield staleChunks(each, each.held);
+    const row = { head: encodeDamagedRow(each.position), kind: kinds.damaged, ended: 0 };
+    yield { add: (slice) => addRow(slice, each, row) };
   }
   for (const { record, held } of puts) {
-    if (dropsChunks(record, held)) yield (slice) => addStaleChunks(slice, record, stampBytesOf(record));
-    yield (slice) => addRecord(slice, record);
+    if (dropsChunks(record, held)) yield staleChunks(record, held, stampBytesOf(record));
+    yield { add: (slice) => addRecord(slice, record) };
     if (record.kind === 'live' && record.value.byteLength > inlineBytesMax) yield* chunksOf(record);
   }
   for (const [name, value] of meta) {
     const bytes = Buffer.from(name);
     yield value === undefined
-      ? (slice) => slice.metaGone.add([bytes], [bytes.byteLength])
-      : (slice) => slice.meta.add([bytes, value], [bytes.byteLength, value.byteLength]);
+      ? { add: (slice) => slice.metaGone.add([bytes], [bytes.byteLength]) }
+      : { add: (slice) => slice.meta.add([bytes, value], [bytes.byteLength, value.byteLength]) };
   }
 }
 
-function* chunksOf(record: Record & { readonly kind: 'live' }): Generator<AddTo, void> {
+function* chunksOf(record: Record & { readonly kind: 'live' }): Generator<Change, void> {
   const { value } = record;
   const key = Buffer.from(record.key);
   const stamp = stampBytesOf(record);
   for (let part = 0; part * chunkBytes < value.byteLength; part++) {
     const chunk = value.subarray(part * chunkBytes, (part + 1) * chunkBytes);
     const bytes = [namespaceBytesOf(record.namespace), key, stamp, chunk];
-    yield (slice) => slice.chunks.add(bytes, [key.byteLength, part, chunk.byteLength]);
+    yield { add: (slice) => slice.chunks.add(bytes, [key.byteLength, part, chunk.byteLength]) };
   }
+}
+
+/** The chunks of a key go, but for those of a stamp. */
+function staleChunks(key: RecordKey, held: Head | undefined, but: Buffer = noStamp): Change {
+  const chunks = held?.kind === 'live' ? Math.ceil(held.valueBytes / chunkBytes) : unknownChunks;
+  return {
+    add: (slice) => addStaleChunks(slice, key, but),
+    weight: Math.min(sliceRowsMax, Math.ceil((chunks * sliceRowsMax) / sliceChunksMax)),
+  };
 }
 
 function addKey(rows: Slice['gone'], { namespace, key }: RecordKey): void {
@@ -89,7 +113,7 @@ function addKey(rows: Slice['gone'], { namespace, key }: RecordKey): void {
   rows.add([namespaceBytesOf(namespace), bytes], [bytes.byteLength]);
 }
 
-function addStaleChunks(slice: Slice, { namespace, key }: RecordKey, but: Buffer = noStamp): void {
+function addStaleChunks(slice: Slice, { namespace, key }: RecordKey, but: Buffer): void {
   const bytes = Buffer.from(key);
   slice.staleChunks.add([namespaceBytesOf(namespace), bytes, but], [bytes.byteLength]);
 }

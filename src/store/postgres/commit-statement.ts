@@ -79,17 +79,23 @@ export function sliceStatement(
   };
 }
 
-/** Counts one commit where this process still holds the lease, and nothing was committed or undone behind its back. */
+/**
+ * Counts one commit where this process still holds the lease, and nothing was committed or undone behind its back.
+ * @param stores which numbers of `store` are in use from then on
+ */
 export function fenceStatement(
   schema: string,
   { lease, commits, leaseMs }: Fence,
+  stores?: string,
 ): { readonly statement: Statement; readonly values: readonly SqlValue[] } {
-  return { statement: { name: 'fence', text: fenceText(schema, 1) }, values: [lease, commits, leaseMs] };
+  const values = [lease, commits, leaseMs];
+  if (stores === undefined) return { statement: { name: 'fence', text: fenceText(schema, 1) }, values };
+  return { statement: { text: fenceText(schema, 1, 'stores = $4, ') }, values: [...values, stores] };
 }
 
-function fenceText(schema: string, first: number): string {
+function fenceText(schema: string, first: number, more = ''): string {
   return (
-    `UPDATE ${schema}.writer SET commits = commits + 1, ` +
+    `UPDATE ${schema}.writer SET commits = commits + 1, ${more}` +
     `until = clock_timestamp() + $${first + 2}::int4 * interval '1 millisecond' ` +
     `WHERE one = 1 AND lease = $${first}::bytea AND commits = $${first + 1}::int8 RETURNING 1`
   );

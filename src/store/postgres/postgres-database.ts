@@ -4,14 +4,17 @@ import type { Slice } from './commit-statement.ts';
 import { sqlError } from './postgres-errors.ts';
 import type { PostgresOptions } from './postgres-options.ts';
 import type { View } from './postgres-snapshot.ts';
+import { quoted } from './postgres-url.ts';
 import { ReadPool } from './read-pool.ts';
 import type { Ask } from './record-reader.ts';
 import { numberOf, textOf } from './sql-client.ts';
 import { reaped, type StoreNumbers } from './store-numbers.ts';
-import { type Holder, Writer, type WriterEvents } from './writer.ts';
+import { Writer, type WriterEvents } from './writer.ts';
+import { type Holder, nameOf } from './writer-row.ts';
 
-/** Rows of a dropped store that one statement deletes. */
+/** Rows of a dropped store that one statement deletes; of chunks, each of which is large, fewer. */
 const reapedRowsMax = 5_000;
+const reapedChunksMax = 100;
 /** Milliseconds that a commit which takes records away waits for views that wait for a connection. */
 const viewsMsMax = 1_000;
 
@@ -44,18 +47,19 @@ export class PostgresDatabase {
 
   constructor(options: PostgresOptions, events: WriterEvents) {
     this.#options = options;
-    this.#writer = new Writer(options, events);
-    const readers = Math.max(3, options.connectionsMax - 1);
+    this.#writer = new Writer(options, { connected: () => this.#pool.renew(), ...events });
+    const readers = Math.max(3, options.connectionsMax - 2);
     this.#pool = new ReadPool(options, readers);
-    this.#views = new Semaphore(Math.max(1, Math.floor((readers * 2) / 3)));
+    this.#views = new Semaphore(Math.max(1, Math.floor(((readers - 1) * 2) / 3)));
   }
 
   get options(): PostgresOptions {
     return this.#options;
   }
 
+  /** As statements name it. */
   get schema(): string {
-    return this.#options.place.schema;
+    return quoted(this.#options.place.schema);
   }
 
   get stores(): StoreNumbers {
@@ -72,6 +76,9 @@ export class PostgresDatabase {
   }
 
   readonly ask: Ask = (statement, values) => this.#pool.ask(statement, values);
+
+  /** What a write waits for: it does not stand in line with reads. */
+  readonly askFirst: Ask = (statement, values) => this.#pool.ask(statement, values, 'write');
 
   /** @throws as `Writer.take` */
   async take(): Promise<'taken' | Holder> {
@@ -91,7 +98,9 @@ export class PostgresDatabase {
     const text =
       `INSERT INTO ${this.schema}.standby (holder, address, seen) VALUES ($1, $2, clock_timestamp()) ` +
       'ON CONFLICT (holder) DO UPDATE SET address = excluded.address, seen = excluded.seen';
-    await this.ask({ name: 'stand by', text }, [this.#options.holder, address]);
+    await this.ask({ name: 'stand by', text }, [this.#writer.self, address]);
+    const forget = `DELETE FROM ${this.schema}.standby WHERE seen < clock_timestamp() - $1::int4 * interval '1 millisecond'`;
+    await this.ask({ name: 'forget standbys', text: forget }, [10 * standbyMsMax]);
   }
 
   /** Who said lately that it waits, as `name (host:port)`. */
@@ -99,8 +108,8 @@ export class PostgresDatabase {
     const text =
       `SELECT holder, address FROM ${this.schema}.standby ` +
       "WHERE seen > clock_timestamp() - $1::int4 * interval '1 millisecond' AND holder <> $2 ORDER BY holder";
-    const rows = await this.ask({ name: 'standbys', text }, [standbyMsMax, this.#options.holder]);
-    return rows.map(([holder, address]) => `${textOf(holder)} (${textOf(address)})`);
+    const rows = await this.ask({ name: 'standbys', text }, [standbyMsMax, this.#writer.self]);
+    return rows.map(([holder, address]) => `${nameOf(textOf(holder))} (${textOf(address)})`);
   }
 
   takeAgain(): Promise<void> {
@@ -168,9 +177,8 @@ export class PostgresDatabase {
 
   async #close(): Promise<void> {
     this.#ending.abort();
-    await this.#reaping;
-    await this.#writer.close();
     await this.#pool.close();
+    await Promise.all([this.#reaping, this.#writer.close()]);
   }
 
   /** Holds a connection in one transaction for as long as `use` says. */
@@ -179,9 +187,9 @@ export class PostgresDatabase {
     if (!this.#views.tryAcquire()) await this.#views.acquire(signal);
     pending.giveUp = undefined;
     try {
-      await this.#pool.use(async (client) => {
-        await client.query({ text: 'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1' });
+      await this.#pool.use('view', async (client) => {
         try {
+          await client.query({ text: 'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1' });
           await use((statement, values) => client.query(statement, values));
         } finally {
           await client.query({ text: 'COMMIT' }).catch(() => client.destroy());
@@ -216,15 +224,15 @@ export class PostgresDatabase {
 
   async #reapOne(store: number): Promise<boolean> {
     const tables = [
-      ['chunk', 'namespace, key, stamp, part'],
-      ['record', 'namespace, key'],
-      ['meta', 'name'],
+      ['chunk', 'namespace, key, stamp, part', reapedChunksMax],
+      ['record', 'namespace, key', reapedRowsMax],
+      ['meta', 'name', reapedRowsMax],
     ] as const;
-    for (const [table, key] of tables) {
+    for (const [table, key, rowsMax] of tables) {
       const name = `${this.schema}.${table}`;
-      const some = `SELECT store, ${key} FROM ${name} WHERE store = $1 LIMIT ${reapedRowsMax}`;
+      const some = `SELECT store, ${key} FROM ${name} WHERE store = $1 LIMIT ${rowsMax}`;
       const text = `WITH gone AS (DELETE FROM ${name} WHERE (store, ${key}) IN (${some}) RETURNING 1) SELECT count(*) FROM gone`;
-      for (let rows = reapedRowsMax; rows === reapedRowsMax; ) {
+      for (let rows: number = rowsMax; rows === rowsMax; ) {
         if (this.#ending.signal.aborted) return false;
         rows = numberOf((await this.ask({ name: `reap ${table}`, text }, [store]))[0]?.[0]);
       }

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { MeridianError } from '../../model/errors.ts';
 
 /*
@@ -27,10 +28,9 @@ export function failureOf(error: unknown): SqlFailure {
   return 'refused';
 }
 
-/** The five characters of a SQLSTATE; undefined where the server did not answer. */
+/** The five characters of a SQLSTATE; undefined where the server did not answer. A socket's EPIPE has five as well. */
 export function sqlCodeOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined;
+  return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
 /** The store's own words. Whatever is a MeridianError already stays what it is. */
@@ -73,10 +73,29 @@ export function notCreated(said: string): MeridianError {
   return new MeridianError('FAILED_PRECONDITION', message, { reason: 'store-not-created' });
 }
 
+/** Nobody knows whether a commit happened: nothing more is written until the store was read again. */
+export function unsettled(shown: string, cause: unknown): MeridianError {
+  const said = cause instanceof Error ? `: ${cause.message}` : '';
+  return new MeridianError('UNAVAILABLE', `${shown} does not say what became of a commit${said}`, {
+    reason: 'store-unsettled',
+    retryAfterMs: 1000,
+    cause,
+  });
+}
+
 /** Another process writes in this store now, or has since. */
 export function leaseLost(holder: string): MeridianError {
   return new MeridianError('UNAVAILABLE', `this process does not hold the store any more: ${holder} does`, {
     reason: 'lease-lost',
     retryAfterMs: 1000,
   });
+}
+
+/** The database went back behind what it acknowledged. */
+export function tailLost(shown: string, commits: number): MeridianError {
+  return new MeridianError(
+    'UNAVAILABLE',
+    `${shown} lost ${commits} commits that were acknowledged: it was restored, or a replica that lagged took over`,
+    { reason: 'store-tail-lost', seen: commits, retryAfterMs: 1000 },
+  );
 }

@@ -47,7 +47,7 @@ export class PostgresStore implements Store {
       this.#damage.note(found);
       onDamaged?.(found);
     };
-    return readHeads(this.#database.ask, this.#rows, keys, onDamaged === undefined ? undefined : note);
+    return readHeads(this.#database.askFirst, this.#rows, keys, onDamaged === undefined ? undefined : note);
   }
 
   async read(key: RecordKey): Promise<Record | undefined> {

@@ -47,6 +47,11 @@ export function parsePostgresUrl(text: string): PostgresPlace {
   return { connectionString, schema, shown: url.href, hasPassword };
 }
 
+/** As a name in a statement: `user` and `table` are names of schemas as well. */
+export function quoted(schema: string): string {
+  return `"${schema}"`;
+}
+
 function badUrl(why: string): MeridianError {
   return new MeridianError(
     'INVALID_ARGUMENT',

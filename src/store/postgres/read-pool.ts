@@ -1,46 +1,81 @@
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import { sleep } from '../../runtime/clock.ts';
 import { Semaphore } from '../../runtime/semaphore.ts';
-import { failureOf, sqlError } from './postgres-errors.ts';
+import { failureOf, sqlCodeOf, sqlError } from './postgres-errors.ts';
 import type { PostgresOptions } from './postgres-options.ts';
-import { SqlClient, type SqlRow, type SqlValue, type Statement } from './sql-client.ts';
+import {
+  SqlClient,
+  type SqlClientOptions,
+  type SqlRow,
+  type SqlSession,
+  type SqlValue,
+  type Statement,
+} from './sql-client.ts';
 
 /** Reads that wait for a connection at the most; one more is refused. */
 const waitingMax = 10_000;
 /** Milliseconds between tries to reach a database that is away. */
 const retryMs = 50;
 
+/** Milliseconds for which a transaction of a view may stand still after the view's own deadline. */
+const idleGraceMs = 10_000;
+
+/**
+ * What a read is for. One more connection is kept for what writes wait for, and the last of the others for views, for which a
+ * commit waits: so neither stands in line behind thousands of reads.
+ */
+export type Use = 'read' | 'view' | 'write';
+
 /** Connections for reading, made as they are needed, and kept. */
 export class ReadPool {
   readonly #options: PostgresOptions;
-  readonly #permits: Semaphore;
-  readonly #idle: SqlClient[] = [];
+  /** For reads; how many of them may ask for a connection. */
+  readonly #reads: Semaphore;
+  readonly #shared: Semaphore;
+  readonly #writes: Semaphore;
+  readonly #idle: SqlSession[] = [];
   readonly #size: number;
   readonly #ending = new AbortController();
-  #used = 0;
+  readonly #used = new Set<SqlSession>();
+  #inUse = 0;
+  #generation = 0;
   #closed = false;
+  readonly #connect: (options: SqlClientOptions) => Promise<SqlSession>;
 
-  constructor(options: PostgresOptions, size: number) {
+  /** @param size connections at the most, three or more */
+  constructor(
+    options: PostgresOptions,
+    size: number,
+    connect: (options: SqlClientOptions) => Promise<SqlSession> = SqlClient.connect,
+  ) {
     this.#options = options;
     this.#size = size;
-    this.#permits = new Semaphore(size, waitingMax);
+    this.#connect = connect;
+    this.#writes = new Semaphore(1, waitingMax);
+    this.#shared = new Semaphore(size - 1, waitingMax);
+    this.#reads = new Semaphore(size - 2, waitingMax);
   }
 
   /** Connections in use, how many there may be, and who waits. */
   get load(): { readonly used: number; readonly size: number; readonly waiting: number } {
-    return { used: this.#used, size: this.#size, waiting: this.#permits.waiting };
+    const waiting = this.#reads.waiting + this.#shared.waiting + this.#writes.waiting;
+    return { used: this.#inUse, size: this.#size, waiting };
   }
 
   /**
    * One statement on any connection, which may be made twice. A database that is away for a moment, as in a fail-over, is
    * waited for, no longer than a statement may take. @throws UNAVAILABLE (`store-unreachable`), RESOURCE_EXHAUSTED
    */
-  async ask(statement: Statement, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
+  async ask(
+    statement: Statement,
+    values: readonly SqlValue[],
+    what: 'read' | 'write' = 'read',
+  ): Promise<readonly SqlRow[]> {
     const { clock, statementMsMax } = this.#options;
     const untilMs = clock.monotonicMs() + statementMsMax;
     for (;;) {
       try {
-        return await this.use((client) => client.query(statement, values));
+        return await this.use(what, (client) => client.query(statement, values));
       } catch (error) {
         const isAway = isMeridianError(error) && error.details.reason === 'store-unreachable';
         if (!isAway || failureOf(error.cause) !== 'unknown' || this.#closed || clock.monotonicMs() >= untilMs)
@@ -50,42 +85,85 @@ export class ReadPool {
     }
   }
 
-  /** @throws UNAVAILABLE (`store-unreachable`), RESOURCE_EXHAUSTED where too many wait */
-  async use<T>(run: (client: SqlClient) => Promise<T>): Promise<T> {
-    if (!(await this.#permitted())) throw tooMany();
-    this.#used++;
+  /** @throws UNAVAILABLE (`store-unreachable`), RESOURCE_EXHAUSTED (`store-busy`) where too many wait, or one waits too long */
+  async use<T>(what: Use, run: (client: SqlSession) => Promise<T>): Promise<T> {
+    const release = await this.#permitted(what);
+    this.#inUse++;
+    const generation = this.#generation;
     let client = this.#idle.pop();
     try {
-      client ??= await SqlClient.connect(this.#options);
+      client ??= await this.#connected();
+      this.#used.add(client);
       return await run(client);
     } catch (error) {
+      // In a transaction that is over, or was never begun, nobody else is to go on.
+      if (/^25P0/.test(sqlCodeOf(error) ?? '')) client?.destroy();
       throw sqlError(error, this.#options.place.shown);
     } finally {
-      if (client !== undefined) this.#keep(client);
-      this.#used--;
-      this.#permits.release();
+      if (client !== undefined) {
+        this.#used.delete(client);
+        this.#keep(client, generation);
+      }
+      this.#inUse--;
+      release();
     }
   }
 
+  /**
+   * The database may be another server by now, and what older connections lead to may be one that was left behind: they are
+   * ended. Reads that are under way are asked again, views end.
+   */
+  renew(): void {
+    this.#generation++;
+    for (const client of [...this.#idle.splice(0), ...this.#used]) client.destroy();
+  }
+
+  /** Breaks off what is under way. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#ending.abort(tooMany());
+    for (const client of this.#used) client.destroy();
     await Promise.all(this.#idle.splice(0).map((client) => client.end()));
   }
 
-  #keep(client: SqlClient): void {
+  async #connected(): Promise<SqlSession> {
+    const client = await this.#connect({
+      ...this.#options,
+      idleTransactionMsMax: this.#options.snapshotMsMax + idleGraceMs,
+    });
+    if (!this.#closed) return client;
+    client.destroy();
+    throw tooMany();
+  }
+
+  #keep(client: SqlSession, generation: number): void {
     if (client.isEnded) return;
-    if (this.#closed || this.#idle.length >= this.#size) void client.end();
+    if (this.#closed || generation !== this.#generation) client.destroy();
     else this.#idle.push(client);
   }
 
   /** A read waits as long as one statement may take: then the database is too slow for what is asked of it. */
-  async #permitted(): Promise<boolean> {
-    if (this.#permits.tryAcquire()) return true;
+  async #permitted(what: Use): Promise<() => void> {
     const { clock, statementMsMax } = this.#options;
     const late = new AbortController();
     const timer = clock.timer(statementMsMax, () => late.abort(tooMany()));
-    return this.#permits.acquire(late.signal).finally(() => timer.cancel());
+    const taken: Semaphore[] = [];
+    const release = () => {
+      for (const semaphore of taken.splice(0)) semaphore.release();
+    };
+    const needed = what === 'write' ? [this.#writes] : what === 'view' ? [this.#shared] : [this.#reads, this.#shared];
+    try {
+      for (const semaphore of needed) {
+        if (!semaphore.tryAcquire() && !(await semaphore.acquire(late.signal))) throw tooMany();
+        taken.push(semaphore);
+      }
+      return release;
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      timer.cancel();
+    }
   }
 }
 

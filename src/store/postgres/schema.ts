@@ -1,7 +1,7 @@
 import { MeridianError } from '../../model/errors.ts';
 import { notCreated, sqlCodeOf, sqlError } from './postgres-errors.ts';
-import type { PostgresPlace } from './postgres-url.ts';
-import { numberOf, type SqlClient, textOf } from './sql-client.ts';
+import { type PostgresPlace, quoted } from './postgres-url.ts';
+import { numberOf, type SqlSession, textOf } from './sql-client.ts';
 
 /*
  * The tables of one origin. Several origins may share a database: each has a schema of its own.
@@ -91,7 +91,7 @@ const settings = [
  * where they were there already.
  * @throws PERMISSION_DENIED where the user lacks a right; FAILED_PRECONDITION where a later version made them
  */
-export async function createTables(client: SqlClient, { schema, shown }: PostgresPlace): Promise<boolean> {
+export async function createTables(client: SqlSession, { schema, shown }: PostgresPlace): Promise<boolean> {
   try {
     if ((await versionIn(client, schema)) !== undefined) {
       await checkTables(client, { schema, shown });
@@ -101,8 +101,8 @@ export async function createTables(client: SqlClient, { schema, shown }: Postgre
     const [product] = await client.query({ text: 'SELECT version()' });
     const own = /^PostgreSQL/.test(textOf(product?.[0])) ? settings : [];
     await client.query({ text: 'BEGIN' });
-    if (found === undefined) await client.query({ text: `CREATE SCHEMA ${schema}` });
-    for (const statement of [...tables, ...own]) await client.query({ text: statement.replace('%', schema) });
+    if (found === undefined) await client.query({ text: `CREATE SCHEMA ${quoted(schema)}` });
+    for (const statement of [...tables, ...own]) await client.query({ text: statement.replace('%', quoted(schema)) });
     await client.query({ text: 'COMMIT' });
     return true;
   } catch (error) {
@@ -114,7 +114,7 @@ export async function createTables(client: SqlClient, { schema, shown }: Postgre
 
 /** @throws FAILED_PRECONDITION where the tables are missing, or of a version that this one does not know */
 export async function checkTables(
-  client: SqlClient,
+  client: SqlSession,
   { schema, shown }: Pick<PostgresPlace, 'schema' | 'shown'>,
 ): Promise<void> {
   const version = await versionIn(client, schema);
@@ -127,11 +127,11 @@ export async function checkTables(
   );
 }
 
-async function versionIn(client: SqlClient, schema: string): Promise<number | undefined> {
+async function versionIn(client: SqlSession, schema: string): Promise<number | undefined> {
   const text = 'SELECT 1 FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2';
   const [found] = await client.query({ text }, [schema, 'about']);
   if (found === undefined) return undefined;
-  const [row] = await client.query({ text: `SELECT version FROM ${schema}.about` });
+  const [row] = await client.query({ text: `SELECT version FROM ${quoted(schema)}.about` });
   return row === undefined ? undefined : numberOf(row[0]);
 }
 

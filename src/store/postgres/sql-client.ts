@@ -15,6 +15,18 @@ export type SqlValue = Buffer | string | number | null;
 /** One row: each column as the database's text has it. `pg` reads no binary ones; it sends binary parameters, though. */
 export type SqlRow = ReadonlyArray<string | null>;
 
+/** One connection, as who asks it sees it. */
+export interface SqlSession {
+  query(statement: Statement, values?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
+  /** Warnings that came so far. */
+  readonly warnings: number;
+  readonly isEnded: boolean;
+  /** Says goodbye, where the other side still listens. */
+  end(): Promise<void>;
+  /** Ends the connection at once. */
+  destroy(): void;
+}
+
 export interface SqlClientOptions {
   readonly place: PostgresPlace;
   readonly clock: Clock;
@@ -23,6 +35,8 @@ export interface SqlClientOptions {
   readonly statementMsMax: number;
   /** Milliseconds that connecting has. */
   readonly connectMsMax: number;
+  /** Milliseconds for which a transaction may wait for its next statement. Then the server ends it, and its locks with it. */
+  readonly idleTransactionMsMax: number;
 }
 
 /** Milliseconds after the server's own deadline until a statement is given up, and its connection with it. */
@@ -32,18 +46,39 @@ const graceMs = 2_000;
 const asTheyAre = { getTypeParser: () => (value: unknown) => value };
 
 /**
- * What every session sets. Statements name rows by keys, and a plan that reads whole tables, made while these were small,
- * would be kept when they have grown. An engine that does not know one of them may know the others.
+ * What every session sets, whatever its role, its database or the URL say: how bytes are answered, which functions a name
+ * means, what a statement sees, and how long one may take. A server that refuses one of them is not used.
  */
-const sessionSettings = [
-  'enable_seqscan = off',
-  'enable_hashjoin = off',
-  'enable_mergejoin = off',
-  'jit = off',
-] as const;
+function neededSettings({ statementMsMax }: SqlClientOptions): readonly string[] {
+  return [
+    'bytea_output = hex',
+    'search_path = pg_catalog, pg_temp',
+    "default_transaction_isolation = 'read committed'",
+    `statement_timeout = ${Math.ceil(statementMsMax)}`,
+  ];
+}
+
+/**
+ * What an engine may not know. A transaction whose process is gone or stands still ends after a while, for it may hold the
+ * row that a take-over needs. Statements name rows by keys, and a plan that reads whole tables, made while these were small,
+ * would be kept when they have grown.
+ */
+function usefulSettings({ statementMsMax, idleTransactionMsMax }: SqlClientOptions): readonly string[] {
+  return [
+    `idle_in_transaction_session_timeout = ${Math.ceil(idleTransactionMsMax)}`,
+    'tcp_keepalives_idle = 5',
+    'tcp_keepalives_interval = 2',
+    'tcp_keepalives_count = 3',
+    `tcp_user_timeout = ${Math.ceil(statementMsMax)}`,
+    'enable_seqscan = off',
+    'enable_hashjoin = off',
+    'enable_mergejoin = off',
+    'jit = off',
+  ];
+}
 
 /** One connection, whose every statement has a deadline. A statement that misses it takes the connection with it. */
-export class SqlClient {
+export class SqlClient implements SqlSession {
   readonly #client: pg.Client;
   readonly #options: SqlClientOptions;
   #ended = false;
@@ -87,15 +122,18 @@ export class SqlClient {
     }
   }
 
-  /** At once, or where one of them is not known, one by one. */
+  /** At once, or where one of the useful ones is not known, one by one. */
   async #configure(): Promise<void> {
-    const all = sessionSettings.map((setting) => `SET ${setting}`);
+    const set = (settings: readonly string[]) => settings.map((setting) => `SET ${setting}`);
+    const [needed, useful] = [set(neededSettings(this.#options)), set(usefulSettings(this.#options))];
     const ignored = (error: unknown) => {
       if (this.isEnded) throw error;
       return undefined;
     };
-    const done = await this.query({ text: all.join('; ') }).catch(ignored);
-    if (done === undefined) for (const text of all) await this.query({ text }).catch(ignored);
+    const done = await this.query({ text: [...needed, ...useful].join('; ') }).catch(ignored);
+    if (done !== undefined) return;
+    await this.query({ text: needed.join('; ') });
+    for (const text of useful) await this.query({ text }).catch(ignored);
   }
 
   get isEnded(): boolean {

@@ -1,12 +1,25 @@
-import { MeridianError, toMeridianError } from '../../model/errors.ts';
+import { isMeridianError, type MeridianError } from '../../model/errors.ts';
 import { sleep } from '../../runtime/clock.ts';
 import { Lifecycle } from '../../runtime/lifecycle.ts';
-import { type Fence, fenceStatement, type Slice, sliceStatement } from './commit-statement.ts';
-import { failureOf, leaseLost, sqlError } from './postgres-errors.ts';
+import type { Fence, Slice } from './commit-statement.ts';
+import { type Counted, writeSlices } from './fenced-commit.ts';
+import { failureOf, leaseLost, sqlError, tailLost, unsettled } from './postgres-errors.ts';
 import type { PostgresOptions } from './postgres-options.ts';
+import { quoted } from './postgres-url.ts';
 import { checkTables } from './schema.ts';
-import { numberOf, SqlClient, type SqlRow, type SqlValue, type Statement, textOf } from './sql-client.ts';
-import { decodeStores, encodeStores, firstStores, type StoreNumbers } from './store-numbers.ts';
+import { SqlClient, type SqlClientOptions, type SqlSession } from './sql-client.ts';
+import { firstStores, type StoreNumbers } from './store-numbers.ts';
+import {
+  changeRow,
+  type Holder,
+  holderOf,
+  readRow,
+  releaseRow,
+  renewRow,
+  type TakenRow,
+  takeRow,
+  type WriterRow,
+} from './writer-row.ts';
 
 /*
  * The one that may write. The row of `writer` holds a lease, 16 random bytes drawn at each take-over, and counts commits.
@@ -22,56 +35,76 @@ import { decodeStores, encodeStores, firstStores, type StoreNumbers } from './st
  *     take over  waits, then lease y, commits 8: it was committed. Or commits 7: it never will be, as it expects x
  *     again      expects (y, 7)
  *
+ * While nobody knows what became of a commit, none is begun: the count that the next one expects would be a guess, and a
+ * count that is one higher would tell nothing. `takeAgain` reads it, and whoever holds something in memory reads that again.
+ *
  * A count below what was acknowledged: the database went back, by a fail-over to a replica that lagged or by a restored
  * backup. That is told loudly, and the member begins a new log (rule R2), whose seals bring followers right.
  */
 
 /** Milliseconds between tries to reach a database that does not answer. */
 const retryMs = 100;
+/** Tries of a commit that the database breaks off, each after a longer rest. */
+const abortedTriesMax = 6;
 /** Of the lease's time, what this process does not rely on: clocks run at different rates, and answers take time. */
 const marginShare = 0.2;
+/** Milliseconds that giving the lease back may take. Where it takes longer, the lease runs out by itself. */
+const closeMsMax = 2_000;
 
-/** Reasons for which no commit is tried again. */
-const final = /^(lease-lost|store-tail-lost|store-not-created|store-format-unknown|store-login|store-rights)$/;
-
-/** Who holds the store, as the database says. */
-export interface Holder {
-  readonly holder: string;
-  /** `host:port`; empty = nowhere. */
-  readonly address: string;
-  /** Milliseconds until another one may take over; 0 or less = now. */
-  readonly leftMs: number;
-}
+/** Reasons why nothing can be asked of the database before somebody does something about it. */
+const final = /^(lease-lost|store-not-created|store-format-unknown|store-login|store-rights)$/;
 
 export interface WriterEvents {
   /** Another process holds the lease, or the database went back: what is in memory here counts no more. */
   readonly lost: (why: MeridianError) => void;
+  /** There is a new connection, which may lead to another server: what older ones answer may be out of date. */
+  readonly connected?: () => void;
 }
+
+/** Runs a transaction that counts one commit. */
+type Run = (client: SqlSession, fence: Fence) => Promise<Counted>;
 
 export class Writer {
   readonly #options: PostgresOptions;
+  readonly #connect: (options: SqlClientOptions) => Promise<SqlSession>;
   readonly #lifecycle: Lifecycle;
-  readonly #lost: WriterEvents['lost'];
+  readonly #events: WriterEvents;
   readonly #self: string;
-  #client: SqlClient | undefined;
+  readonly #schema: string;
+  #client: SqlSession | undefined;
+  /** Renews the lease during a commit that takes long. */
+  #beside: SqlSession | undefined;
   #lease: Buffer | undefined;
+  /** Commits that were acknowledged, and those before them. */
   #commits = 0;
+  /** Nobody knows whether one more was made. */
+  #isUnsettled = false;
   #stores: StoreNumbers = firstStores;
   /** By the monotonic clock: until then nobody else can have taken over. */
   #validUntilMs = 0;
-  /** Drawn for a take-over from itself that nobody has answered yet: it may have happened. */
+  /** Drawn for a take-over that nobody has answered yet: it may have happened. */
   #drawn: Buffer | undefined;
+  /** The row of another holder, and since when it has not changed. */
+  #watched: { readonly mark: string; readonly sinceMs: number } | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  #queued = 0;
   #keepsUp = false;
   /** The count of commits of which a loss was told. */
   #toldAt: number | undefined;
   #isChecked = false;
+  #gone: MeridianError | undefined;
   #closed = false;
 
-  constructor(options: PostgresOptions, { lost }: WriterEvents) {
+  constructor(
+    options: PostgresOptions,
+    events: WriterEvents,
+    connect: (options: SqlClientOptions) => Promise<SqlSession> = SqlClient.connect,
+  ) {
     this.#options = options;
+    this.#connect = connect;
     this.#self = `${options.holder} ${options.random.hex(8)}`;
-    this.#lost = lost;
+    this.#schema = quoted(options.place.schema);
+    this.#events = events;
     this.#lifecycle = new Lifecycle(() => {});
   }
 
@@ -90,236 +123,250 @@ export class Writer {
     return this.#lease !== undefined && this.#options.clock.monotonicMs() < this.#validUntilMs;
   }
 
-  /** True while it has the lease, as far as it knows, however long the database has not been heard of. */
-  get hasLease(): boolean {
-    return this.#lease !== undefined;
-  }
-
   /**
-   * Takes the lease where it is free; else says who has it, and notes this process as a standby.
+   * Takes the lease where it is free: given back, or ended and not changed for as long as a lease lasts while this process
+   * looked. Else says who has it.
    * @throws UNAVAILABLE, FAILED_PRECONDITION (no tables), UNAUTHENTICATED, PERMISSION_DENIED
    */
   take(): Promise<'taken' | Holder> {
     return this.#queue(async () => {
-      const seen = await this.#holder(await this.#connected());
-      if (seen.leftMs > 0 && this.#lease === undefined) return seen;
-      const holder = await this.#take();
-      if (holder === 'taken' && !this.#keepsUp) this.#keepUp();
-      return holder;
+      const row = this.#lease === undefined ? await this.#row() : undefined;
+      if (row !== undefined && !this.#isFree(row)) return holderOf(row);
+      const taken = await this.#take(row?.mark);
+      if ('holder' in taken) return taken;
+      this.#adopt(taken);
+      if (!this.#keepsUp) this.#keepUp();
+      return 'taken';
     });
   }
 
-  /** Once the lease was lost or a commit failed: takes it again. @throws UNAVAILABLE (`lease-lost`) where another one has it */
+  /**
+   * Once a commit failed: takes the lease from itself, and reads the count. Where the database is away, it may be called again.
+   * @throws UNAVAILABLE (`lease-lost`) where another one has it
+   */
   takeAgain(): Promise<void> {
     return this.#queue(async () => {
-      const expected = this.#commits;
-      this.#lease = undefined; // Everything is read again, so it may also come from another one.
-      const holder = await this.#take();
-      if (holder !== 'taken') throw this.#loses(holder);
-      if (this.#commits < expected) this.#tellLost(expected, expected - this.#commits);
+      if (this.#gone !== undefined) throw this.#gone;
+      const taken = await this.#take().catch((error: unknown) => {
+        throw isMeridianError(error, 'RESOURCE_EXHAUSTED') ? unsettled(this.#options.place.shown, error) : error;
+      });
+      if ('holder' in taken) throw this.#loses(taken);
+      this.#tellLost(this.#commits, this.#commits - taken.commits);
+      this.#adopt(taken);
     });
   }
 
-  /** Commits slices in one transaction. @throws UNAVAILABLE (`lease-lost`, `store-tail-lost`), RESOURCE_EXHAUSTED: not begun */
+  /**
+   * Commits slices in one transaction.
+   * @throws UNAVAILABLE (`lease-lost`, `store-tail-lost`; `store-unsettled`: until `takeAgain`), RESOURCE_EXHAUSTED: not begun
+   */
   commit(store: number, slices: () => Generator<Slice, void>): Promise<void> {
-    return this.#queue(() => this.#settle((client, fence) => this.#write(client, fence, { store, slices })));
+    return this.#queue(() =>
+      this.#settle((client, fence) =>
+        writeSlices(client, { schema: this.#schema, clock: this.#options.clock, fence, store, slices }),
+      ),
+    );
   }
 
-  /** Changes which numbers of `store` are in use, as one commit. */
+  /** Changes which numbers of `store` are in use, as one commit. @throws as `commit` */
   change(next: StoreNumbers): Promise<void> {
     return this.#queue(async () => {
-      const { schema } = this.#options.place;
-      await this.#settle(async (client, { lease, commits }) => {
-        const text =
-          `UPDATE ${schema}.writer SET commits = commits + 1, stores = $3 ` +
-          'WHERE one = 1 AND lease = $1 AND commits = $2::int8 RETURNING 1';
-        return (await client.query({ text }, [lease, commits, encodeStores(next)])).length;
+      await this.#settle(async (client, fence) => {
+        const sentMs = this.#options.clock.monotonicMs();
+        return { counted: await changeRow(client, this.#schema, { fence, next }), sentMs };
       });
       this.#stores = next;
     });
   }
 
-  /** Gives the lease back, and ends the connection. Idempotent. */
+  /** Gives the lease back, and ends the connections. Idempotent. */
   async close(): Promise<void> {
+    const late = this.#options.clock.timer(closeMsMax, () => {
+      this.#closed = true;
+      this.#drop();
+      this.#beside?.destroy();
+    });
     await this.#lifecycle.stop();
     await this.#queue(async () => {
-      if (this.#closed) return;
-      this.#closed = true;
-      const text = `UPDATE ${this.#options.place.schema}.writer SET until = clock_timestamp() WHERE lease = $1`;
       // Where that fails, the lease runs out by itself.
-      if (this.#lease !== undefined) await this.#client?.query({ text }, [this.#lease]).catch(() => {});
+      if (this.#lease !== undefined && this.#client !== undefined)
+        await releaseRow(this.#client, this.#schema, this.#lease).catch(() => {});
+      this.#closed = true;
       this.#lease = undefined;
-      await this.#client?.end();
+      await Promise.all([this.#client?.end(), this.#beside?.end()]);
     });
+    late.cancel();
   }
 
-  /** Runs a fenced transaction until its outcome is known. */
-  async #settle(run: (client: SqlClient, fence: Fence) => Promise<number>): Promise<void> {
-    const { clock, commitMsMax, leaseMs, place, observer } = this.#options;
+  /** Runs a fenced transaction until its outcome is known. Where it throws, it was not made, or nothing more is begun. */
+  async #settle(run: Run): Promise<void> {
+    const { clock, commitMsMax, place, observer } = this.#options;
     const untilMs = clock.monotonicMs() + commitMsMax;
+    if (this.#lease === undefined) throw leaseLost('another process');
+    if (this.#isUnsettled) throw unsettled(place.shown, undefined);
     const before = this.#commits;
-    for (;;) {
-      const lease = this.#lease;
-      if (lease === undefined) throw leaseLost('another process');
-      const sentMs = clock.monotonicMs();
-      try {
-        const client = await this.#connected();
-        const counted = await run(client, { lease, commits: before, leaseMs });
-        if (counted !== 1) throw await this.#fenced(client);
-        this.#commits = before + 1;
-        this.#extend(sentMs);
-        return;
-      } catch (error) {
-        if (error instanceof MeridianError && final.test(String(error.details.reason))) throw error;
-        const failure = failureOf(error);
-        if (failure === 'full' || failure === 'refused') throw sqlError(error, place.shown);
-        observer.commitRetried(error);
-        if (failure === 'aborted' && clock.monotonicMs() < untilMs) continue;
-        if ((await this.#outcome(before, untilMs, error)) === 'committed') return;
+    this.#isUnsettled = true;
+    for (let tries = 1; ; tries++) {
+      const tried = await this.#try(run, before);
+      if (tried === 'counted') return this.#settled(before + 1);
+      if (tried === 'fenced') throw await this.#fenced(before);
+      const { error } = tried;
+      const failure = failureOf(error);
+      const isFinal = isMeridianError(error) && final.test(error.details.reason);
+      const isTriedOut = tries >= abortedTriesMax || clock.monotonicMs() >= untilMs;
+      if (isFinal || failure === 'full' || failure === 'refused' || (failure === 'aborted' && isTriedOut)) {
+        this.#settled(before);
+        throw sqlError(error, place.shown);
       }
+      observer.commitRetried(error);
+      if (failure === 'unknown' && (await this.#outcome(before, untilMs, error)) === 'committed')
+        return this.#settled(before + 1);
+      await this.#rest(retryMs * Math.min(tries, 10));
     }
+  }
+
+  async #try(run: Run, commits: number): Promise<'counted' | 'fenced' | { readonly error: unknown }> {
+    const lease = this.#lease;
+    if (lease === undefined) return { error: leaseLost('another process') };
+    try {
+      const { counted, sentMs } = await run(await this.#connected(), {
+        lease,
+        commits,
+        leaseMs: this.#options.leaseMs,
+      });
+      if (counted !== 1) return 'fenced';
+      this.#extend(sentMs);
+      return 'counted';
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  #settled(commits: number): void {
+    this.#commits = commits;
+    this.#isUnsettled = false;
   }
 
   /** What became of a commit that nobody answered. Where it never will be, it may be made again. */
   async #outcome(before: number, untilMs: number, cause: unknown): Promise<'committed' | 'undone'> {
     const { clock, place } = this.#options;
     this.#drop();
-    for (;;) {
-      if (clock.monotonicMs() >= untilMs) throw sqlError(cause, place.shown);
-      const holder = await this.#take().catch((error: unknown) => {
-        const { code } = toMeridianError(error);
-        if (code !== 'UNAVAILABLE' && code !== 'INTERNAL') throw error;
+    for (let why = cause; ; ) {
+      // Whatever a look-up fails by tells nothing of the commit: so it is no reason to say that the commit was refused.
+      if (clock.monotonicMs() >= untilMs) throw unsettled(place.shown, why);
+      const taken = await this.#take().catch((error: unknown) => {
+        why = error;
         return undefined;
       });
-      if (holder === undefined) await sleep(clock, retryMs, this.#lifecycle.signal);
-      else if (holder !== 'taken') throw this.#loses(holder);
-      else if (this.#commits === before + 1) return 'committed';
-      else if (this.#commits === before) return 'undone';
-      else {
-        const missing = before - this.#commits;
-        if (missing > 0) this.#tellLost(before, missing);
-        throw tailLost(place.shown, missing);
-      }
+      if (taken === undefined) await this.#rest(retryMs);
+      else if ('holder' in taken) throw this.#loses(taken);
+      else if (taken.commits === before + 1) return 'committed';
+      else if (taken.commits === before) return 'undone';
+      else throw this.#differs(before, taken.commits);
     }
   }
 
-  /** In one statement, or where that would be too large, in one transaction. Resolves with how many rows were counted in. */
-  async #write(
-    client: SqlClient,
-    fence: Fence,
-    { store, slices }: { readonly store: number; readonly slices: () => Generator<Slice, void> },
-  ): Promise<number> {
-    const { schema } = this.#options.place;
-    const all = slices();
-    const first = all.next();
-    const second = all.next();
-    const warned = client.warnings;
-    if (first.done === true) return 0;
-    if (second.done === true) {
-      const { statement, values } = sliceStatement(schema, { store, slice: first.value, fence });
-      return sure(client, warned, numberOf((await client.query(statement, values))[0]?.[0]));
-    }
-    try {
-      await client.query({ text: 'BEGIN' });
-      const { statement, values } = fenceStatement(schema, fence);
-      const counted = (await client.query(statement, values)).length;
-      if (counted === 1) {
-        for (const slice of chain([first.value, second.value], all)) {
-          const part = sliceStatement(schema, { store, slice, fence: undefined });
-          await client.query(part.statement, part.values);
-        }
-      }
-      await client.query({ text: counted === 1 ? 'COMMIT' : 'ROLLBACK' });
-      return sure(client, warned, counted);
-    } catch (error) {
-      // Of no transaction that failed may anything be left open.
-      await client.query({ text: 'ROLLBACK' }).catch(() => client.destroy());
-      throw error;
-    }
+  async #rest(ms: number): Promise<void> {
+    await sleep(this.#options.clock, ms, this.#lifecycle.signal).catch((why: unknown) => {
+      throw unsettled(this.#options.place.shown, why);
+    });
   }
 
-  /** Why a commit counted nowhere, as the row says. */
-  async #fenced(client: SqlClient): Promise<MeridianError> {
-    const missing = await this.#missing(client);
-    if (missing === undefined) return this.#loses(await this.#holder(client));
-    this.#tellLost(this.#commits, missing);
-    return tailLost(this.#options.place.shown, missing);
+  /** Why a commit counted nowhere, as the row says. It was not made, whatever that is. */
+  async #fenced(before: number): Promise<MeridianError> {
+    const row = await this.#row();
+    if (row.lease !== this.#lease?.toString('hex')) return this.#loses(holderOf(row));
+    return this.#differs(before, row.commits);
+  }
+
+  /** The row has this process's lease, and a count that this process did not leave there. */
+  #differs(expected: number, seen: number): MeridianError {
+    const { shown } = this.#options.place;
+    this.#tellLost(expected, expected - seen);
+    return seen < expected ? tailLost(shown, expected - seen) : unsettled(shown, undefined);
   }
 
   /** Once, whoever notices. @param expected the count that was acknowledged */
   #tellLost(expected: number, missing: number): void {
-    if (this.#toldAt === expected) return;
+    if (missing <= 0 || this.#toldAt === expected) return;
     this.#toldAt = expected;
     this.#options.observer.tailLost(missing);
   }
 
-  /** How many acknowledged commits the database lost; undefined where the lease went with them, or to another one. */
-  async #missing(client: SqlClient): Promise<number | undefined> {
-    if (this.#lease === undefined) return undefined;
-    const text = `SELECT commits FROM ${this.#options.place.schema}.writer WHERE one = 1 AND lease = $1`;
-    const [row] = await this.#asked(client, { text }, [this.#lease]);
-    return row === undefined ? undefined : this.#commits - numberOf(row[0]);
-  }
-
   /**
    * One that has the lease takes it from itself, and from nobody else: what another one committed in between would
-   * go unnoticed. One that has none takes it where it is free.
+   * go unnoticed. One that has none takes it where the row still has the mark of one that was free.
    */
-  async #take(): Promise<'taken' | Holder> {
-    const { place, leaseMs, address, clock, random, observer } = this.#options;
-    const client = await this.#connected();
+  async #take(mark = ''): Promise<TakenRow | Holder> {
+    const { leaseMs, address, clock, random, observer } = this.#options;
     const lease = this.#drawn ?? Buffer.from(random.hex(16), 'hex');
     this.#drawn = lease;
-    const sentMs = clock.monotonicMs();
     const from = this.#lease;
-    const free = from === undefined ? '(holder = $2 OR until < clock_timestamp())' : 'lease IN ($1, $5)';
-    const text =
-      `UPDATE ${place.schema}.writer SET lease = $1, holder = $2, address = $3, ` +
-      `until = clock_timestamp() + $4::int4 * interval '1 millisecond' ` +
-      `WHERE one = 1 AND ${free} RETURNING commits, stores`;
-    const values = [lease, this.#self, address, leaseMs, ...(from === undefined ? [] : [from])];
-    const [row] = await this.#asked(client, { text }, values);
-    if (row === undefined) return this.#holder(client);
-    const isNew = from === undefined;
+    const expected = from === undefined ? { mark } : { from };
+    let sentMs = 0;
+    const taken = await this.#asked((client) => {
+      sentMs = clock.monotonicMs();
+      return takeRow(client, this.#schema, { lease, holder: this.#self, address, leaseMs, expected });
+    });
+    if (taken === undefined) return holderOf(await this.#row());
     this.#drawn = undefined;
     this.#lease = lease;
-    this.#commits = numberOf(row[0]);
-    this.#stores = decodeStores(textOf(row[1]));
     this.#extend(sentMs);
-    if (isNew) observer.leaseTaken(this.#options.holder);
-    return 'taken';
+    if (from === undefined) {
+      this.#events.connected?.();
+      observer.leaseTaken(this.#options.holder);
+    }
+    return taken;
   }
 
-  async #holder(client: SqlClient): Promise<Holder> {
-    const { place } = this.#options;
-    const text =
-      'SELECT holder, address, (EXTRACT(EPOCH FROM until - clock_timestamp()) * 1000)::int8 ' +
-      `FROM ${place.schema}.writer WHERE one = 1`;
-    const [row] = await this.#asked(client, { name: 'holder', text }, []);
-    return { holder: nameOf(textOf(row?.[0])), address: textOf(row?.[1]), leftMs: numberOf(row?.[2]) };
+  /** What is read from now on is what the row tells of. */
+  #adopt({ commits, stores }: TakenRow): void {
+    this.#settled(commits);
+    this.#stores = stores;
   }
 
-  async #asked(client: SqlClient, statement: Statement, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
+  #isFree({ holder, leftMs, mark }: WriterRow): boolean {
+    if (holder === '' || holder === this.#self) return true;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#watched?.mark !== mark) this.#watched = { mark, sinceMs: nowMs };
+    return leftMs <= 0 && nowMs - this.#watched.sinceMs >= this.#options.leaseMs;
+  }
+
+  #row(): Promise<WriterRow> {
+    return this.#asked((client) => readRow(client, this.#schema));
+  }
+
+  async #asked<T>(ask: (client: SqlSession) => Promise<T>): Promise<T> {
+    const client = await this.#connected();
     try {
-      return await client.query(statement, values);
+      return await ask(client);
     } catch (error) {
       if (failureOf(error) === 'unknown') this.#drop();
       throw sqlError(error, this.#options.place.shown);
     }
   }
 
-  async #connected(): Promise<SqlClient> {
+  async #connected(): Promise<SqlSession> {
     if (this.#client !== undefined && !this.#client.isEnded) return this.#client;
+    const client = await this.#connection();
+    this.#client = client;
+    this.#events.connected?.();
+    return client;
+  }
+
+  async #connection(): Promise<SqlSession> {
+    const { place, leaseMs } = this.#options;
     if (this.#closed) throw leaseLost('nobody');
     try {
-      const client = await SqlClient.connect(this.#options);
-      if (!this.#isChecked) await checkTables(client, this.#options.place);
+      const client = await this.#connect({ ...this.#options, idleTransactionMsMax: leaseMs });
+      if (!this.#isChecked) await checkTables(client, place);
       this.#isChecked = true;
-      this.#client = client;
-      return client;
+      if (!this.#closed) return client;
+      client.destroy();
     } catch (error) {
-      throw sqlError(error, this.#options.place.shown);
+      throw sqlError(error, place.shown);
     }
+    throw leaseLost('nobody');
   }
 
   #drop(): void {
@@ -328,12 +375,13 @@ export class Writer {
   }
 
   #loses(holder: Holder): MeridianError {
-    const why = leaseLost(holder.holder);
+    const why = leaseLost(holder.holder === '' ? 'nobody' : holder.holder);
     if (this.#lease === undefined) return why;
+    this.#gone = why;
     this.#lease = undefined;
     this.#validUntilMs = 0;
     this.#options.observer.leaseLost(holder.holder);
-    this.#lost(why);
+    this.#events.lost(why);
     return why;
   }
 
@@ -341,67 +389,62 @@ export class Writer {
     this.#validUntilMs = Math.max(this.#validUntilMs, sentMs + this.#options.leaseMs * (1 - marginShare));
   }
 
-  /** While there are no commits the lease is renewed all the same. */
+  /** While there are no commits, and during one that takes long, the lease is renewed all the same. */
   #keepUp(): void {
     this.#keepsUp = true;
     const { clock, leaseMs } = this.#options;
     this.#lifecycle.run('lease', async (signal) => {
       for (;;) {
         await sleep(clock, leaseMs / 4, signal);
+        const isRenewed = this.#validUntilMs - clock.monotonicMs() > leaseMs / 2;
         // Where the database is away, the next one tries again; meanwhile `holds` says what is so.
-        await this.#queue(() => this.#renew()).catch(() => {});
+        if (this.#queued === 0) await this.#queue(() => this.#renew()).catch(() => {});
+        else if (!isRenewed) await this.#renewBeside().catch(() => {});
       }
     });
   }
 
   async #renew(): Promise<void> {
-    const { clock, place, leaseMs } = this.#options;
-    if (this.#lease === undefined) return;
-    const client = await this.#connected();
+    const { clock, leaseMs } = this.#options;
+    const lease = this.#lease;
+    if (lease === undefined) return;
+    if (this.#drawn !== undefined || this.#isUnsettled) {
+      // Which lease the row has is not known, or which count. The count is read by who reads everything again.
+      const taken = await this.#take();
+      if ('holder' in taken) this.#loses(taken);
+      return;
+    }
+    let sentMs = 0;
+    const commits = await this.#asked((client) => {
+      sentMs = clock.monotonicMs();
+      return renewRow(client, this.#schema, { lease, leaseMs });
+    });
+    if (commits === undefined) this.#loses(holderOf(await this.#row()));
+    else if (commits === this.#commits) this.#extend(sentMs);
+    else this.#events.lost(this.#differs(this.#commits, commits));
+  }
+
+  /** On a connection of its own, as the other one is busy. It judges nothing: what the row says is in the hands of the commit. */
+  async #renewBeside(): Promise<void> {
+    const lease = this.#lease;
+    if (lease === undefined) return;
+    const { clock, leaseMs } = this.#options;
+    if (this.#beside === undefined || this.#beside.isEnded) this.#beside = await this.#connection();
+    const client = this.#beside;
     const sentMs = clock.monotonicMs();
-    const text =
-      `UPDATE ${place.schema}.writer SET until = clock_timestamp() + $2::int4 * interval '1 millisecond' ` +
-      'WHERE one = 1 AND lease = $1 RETURNING commits';
-    const [row] = await this.#asked(client, { name: 'renew', text }, [this.#lease, leaseMs]);
-    if (row === undefined) this.#loses(await this.#holder(client));
-    else if (numberOf(row[0]) === this.#commits) this.#extend(sentMs);
-    else {
-      const missing = this.#commits - numberOf(row[0]);
-      this.#tellLost(this.#commits, missing);
-      this.#lost(tailLost(place.shown, missing));
+    try {
+      const commits = await renewRow(client, this.#schema, { lease, leaseMs });
+      if (commits !== undefined && this.#lease === lease) this.#extend(sentMs);
+    } catch (error) {
+      client.destroy();
+      throw error;
     }
   }
 
   #queue<T>(run: () => Promise<T>): Promise<T> {
-    const running = this.#last.then(run);
+    this.#queued++;
+    const running = this.#last.then(run).finally(() => this.#queued--);
     this.#last = running.catch(() => {});
     return running;
   }
-}
-
-/**
- * A commit that is answered with a warning counts for nothing yet: PostgreSQL warns where somebody cancelled its wait for a
- * synchronous replica. What became of it is looked up by a statement that waits for that replica itself.
- */
-function sure(client: SqlClient, warned: number, counted: number): number {
-  if (client.warnings === warned) return counted;
-  throw new Error('the database warned instead of saying that the commit is safe');
-}
-
-function* chain<T>(first: readonly T[], rest: Generator<T, void>): Generator<T, void> {
-  yield* first;
-  yield* rest;
-}
-
-/** The name without what makes it unique. */
-function nameOf(holder: string): string {
-  return holder.replace(/ [0-9a-f]+$/, '');
-}
-
-function tailLost(shown: string, commits: number): MeridianError {
-  return new MeridianError(
-    'UNAVAILABLE',
-    `${shown} lost ${commits} commits that were acknowledged: it was restored, or a replica that lagged took over`,
-    { reason: 'store-tail-lost', seen: commits, retryAfterMs: 1000 },
-  );
 }

@@ -20,7 +20,7 @@ export function optionsFor(url: string, options: Partial<PostgresOptions> = {}):
 
 export async function createIn(url: string): Promise<boolean> {
   const options = optionsFor(url);
-  const client = await SqlClient.connect(options);
+  const client = await SqlClient.connect({ ...options, idleTransactionMsMax: options.statementMsMax });
   return createTables(client, options.place).finally(() => client.end());
 }
 
