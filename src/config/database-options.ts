@@ -23,10 +23,10 @@ export const databaseOptions = {
   storeConnections: {
     flag: 'store-connections',
     kind: 'integer',
-    between: [4, 200],
+    between: [5, 200],
     targets: origins,
     default: '16',
     group: 'Identity',
-    help: 'Connections to the database at the most. One writes; of the others two thirds may be held by scans and lists at once.',
+    help: 'Connections to the database at the most. One writes, one renews the lease, one looks up for writes; of the others two thirds may be held by scans and lists at once.',
   },
 } as const satisfies Readonly<Record<string, Option>>;

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { describeFailure, exitCodes } from '../../src/cli/exit-code.ts';
 import type { TellingOptions } from '../../src/node/outside.ts';
-import { runNode } from '../../src/node/run-node.ts';
+import { runNode, type StartNode } from '../../src/node/run-node.ts';
 import type { RunningNode } from '../../src/node/running-node.ts';
 
 const telling: TellingOptions = {
@@ -26,7 +26,7 @@ function fakeNode(
   };
 }
 
-function run(start: () => Promise<RunningNode>, stopped: AbortSignal): Promise<void> {
+function run(start: StartNode, stopped: AbortSignal): Promise<void> {
   const before = ['uncaughtException', 'unhandledRejection'].map(
     (name) => [name, process.listeners(name as 'exit')] as const,
   );
@@ -73,4 +73,17 @@ it('a node whose member runs elsewhere is stopped and not started again, and the
     line: expect.stringContaining('log 2 was opened later'),
   });
   expect([started, node.stopped(), exitCodes.replaced]).toEqual([1, 1, 4]);
+});
+
+it('what was held for a start that does not come is given back, also where a start fails', async () => {
+  const close = vi.fn(async () => {});
+  const stop = new AbortController();
+  const started = async () => {
+    stop.abort();
+    return fakeNode({});
+  };
+  await run(Object.assign(started, { close }), stop.signal);
+  const failing = Object.assign(() => Promise.reject(new Error('no start')), { close });
+  await expect(run(failing, new AbortController().signal)).rejects.toThrow('no start');
+  expect(close).toHaveBeenCalledTimes(2);
 });

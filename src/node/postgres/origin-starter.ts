@@ -104,14 +104,14 @@ class DatabaseStarter {
 
   async #startStandby(held: Held, holder: Holder, outside: Outside): Promise<RunningNode> {
     const { database } = held;
-    const { clock, logger } = outside;
+    const { clock } = outside;
     const by = `${holder.holder} (${holder.address})`;
-    logger.log('info', 'another process holds the store: this one stands by', { store: this.#shown, holder: by });
     const notes = () => [`standby on ${this.#shown}: takes over from ${by} once its lease runs out`];
     // Where the holder says nowhere how it is reached, or is an earlier process at this very address, this one answers
     // nothing until it takes over.
-    const isReached = holder.address !== '' && !this.#ownAddresses(database).includes(holder.address);
-    const upstream = isReached ? holder.address : nowhere;
+    const unreached = ['', ...this.#ownAddresses(database)].includes(holder.address);
+    const upstream = unreached ? nowhere : holder.address;
+    this.#tellStandsBy(outside, by, upstream);
     const node = await startStandby(this.#config, { holder: upstream, outside, notes }).catch(
       async (error: unknown) => {
         await database.close();
@@ -141,6 +141,11 @@ class DatabaseStarter {
       if (this.#taken?.database === database) this.#taken = undefined;
     };
     return { ...node, mustReopen: mustReopen.signal, stop };
+  }
+
+  #tellStandsBy({ logger }: Outside, holder: string, upstream: string): void {
+    const told = { store: this.#shown, holder, upstream };
+    logger.log('info', 'another process holds the store: this one stands by', told);
   }
 
   /** Opens the database and takes it, or learns who has it. A database that does not answer is waited for, for a while. */

@@ -190,7 +190,13 @@ export class PostgresDatabase {
       await this.#pool.use('view', async (client) => {
         try {
           await client.query({ text: 'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1' });
-          await use((statement, values) => client.query(statement, values));
+          await use(async (statement, values) => {
+            try {
+              return await client.query(statement, values);
+            } catch (error) {
+              throw sqlError(error, this.#options.place.shown);
+            }
+          });
         } finally {
           await client.query({ text: 'COMMIT' }).catch(() => client.destroy());
         }

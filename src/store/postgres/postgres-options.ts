@@ -31,7 +31,7 @@ export interface PostgresOptions {
   readonly connectMsMax: number;
   /** Milliseconds within which a commit whose connection is lost is settled; then it fails. */
   readonly commitMsMax: number;
-  /** Connections at the most, the writer's among them; four or more. */
+  /** Connections at the most, the writer's two among them; five or more. */
   readonly connectionsMax: number;
   /** Milliseconds that a snapshot lives at the most: the database keeps what it shows for as long. */
   readonly snapshotMsMax: number;

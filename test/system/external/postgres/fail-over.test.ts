@@ -30,8 +30,11 @@ describe.skipIf(!hasPostgres())('two origins on one database', () => {
   async function start() {
     const [a, b] = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
     if (a === undefined || b === undefined) throw new Error('two ports');
-    const origin = (name: string, listen: string) =>
-      cluster.start('origin', name, { listen, flags: ['--store', url, '--store-lease', '2s'] });
+    // Addresses of its own choice a node chooses anew when it takes over.
+    const origin = async (name: string, listen: string) => {
+      const http = `127.0.0.1:${await freePort()}`;
+      return cluster.start('origin', name, { listen, http, flags: ['--store', url, '--store-lease', '2s'] });
+    };
     const first = await origin('first', a);
     const second = await origin('second', b);
     const edge = await cluster.start('edge', 'edge', { flags: ['--upstream', a, '--upstream', b, '--replicate', '*'] });
@@ -135,6 +138,42 @@ describe.skipIf(!hasPostgres())('two origins on one database', () => {
       .toBe('refused');
     await server.start();
     await expect.poll(() => ns.put('k', '2').then(() => 'done', String), patience).toBe('done');
+    await expect.poll(() => ns.get('k'), patience).toBe('2');
+  });
+
+  /** Longer than a commit waits for its database (20 s). */
+  const outage = () => new Promise((resolve) => setTimeout(resolve, 25_000));
+
+  it('go on after the database was away, under writes, for longer than a commit waits', async () => {
+    const { ns } = await start();
+    await ns.put('k', '1');
+    let isLoaded = true;
+    const load = (async () => {
+      for (let n = 0; isLoaded; n++) {
+        await ns.put(`n${n}`, `${n}`).catch(() => new Promise((resolve) => setTimeout(resolve, 50)));
+      }
+    })();
+    await server.kill();
+    await outage();
+    await server.start();
+    await expect.poll(() => ns.put('k', '2').then(() => 'done', String), { ...patience, timeout: 60_000 }).toBe('done');
+    isLoaded = false;
+    await load;
+    await expect.poll(() => ns.get('k'), patience).toBe('2');
+  });
+
+  it('or one without a standby', async () => {
+    const listen = `127.0.0.1:${await freePort()}`;
+    const alone = await cluster.start('origin', 'alone', { listen, flags: ['--store', url, '--store-lease', '2s'] });
+    const client = cluster.connect(alone, { timeoutMs: 3_000 });
+    await client.namespaces.create('ns');
+    const ns = client.namespace('ns');
+    await ns.put('k', '1');
+    await server.kill();
+    await expect(ns.put('k', 'during the outage')).rejects.toMatchObject({ name: 'MeridianError' });
+    await outage();
+    await server.start();
+    await expect.poll(() => ns.put('k', '2').then(() => 'done', String), { ...patience, timeout: 60_000 }).toBe('done');
     await expect.poll(() => ns.get('k'), patience).toBe('2');
   });
 });
