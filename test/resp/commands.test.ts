@@ -96,6 +96,11 @@ describe('reads and writes', () => {
     expect(await ask('EXPIRETIME', 'meta')).toBe(4_000_000_000);
     expect(await ask('GETEX', 'meta', 'PERSIST')).toBe('v');
     expect(await ask('GETEX', 'meta')).toBe('v');
+    expect(String(await ask('GETEX', 'meta', 'EX', '0'))).toContain("ERR invalid expire time in 'getex' command");
+    // Of a key that is not there Redis complains of nothing but the syntax.
+    expect(await ask('GETEX', 'absent', 'EX', '0')).toBe(null);
+    expect(await ask('GETEX', 'absent', 'PX', 'x')).toBe(null);
+    expect(String(await ask('GETEX', 'absent', 'NONSENSE'))).toContain('ERR syntax error');
     expect(await metadata()).toBe('{"by":"ops"}');
     expect(await ask('SET', 'meta', 'w', 'EXAT', 4_000_000_000)).toBe('+OK');
     expect(await ask('SET', 'meta', 'x', 'KEEPTTL')).toBe('+OK');

@@ -91,8 +91,8 @@ export const expiryCommands: readonly CommandSpec[] = [
     ...about,
     ...{ name: 'getex', arity: -2, group: 'string', since: '6.2.0', summary: 'A value, and another expiry for it.' },
     run: (client, args) => {
-      const lifetime = getexLifetime(args, client.parts.clock.wallMs());
-      return lifetime === undefined ? get(client, args) : getex(client, keyOf(args[1]), lifetime);
+      const lifetimeOf = getexLifetime(args, client.parts.clock.wallMs());
+      return lifetimeOf === undefined ? get(client, args) : getex(client, keyOf(args[1]), lifetimeOf);
     },
   },
 ];

@@ -41,12 +41,15 @@ export function setOptionsOf(args: Args, nowMs: number): SetOptions {
 
 const conditions = { NX: 'absent', XX: 'present' } as const;
 
-/** What follows `GETEX key`; undefined where nothing does. @throws RespError */
-export function getexLifetime(args: Args, nowMs: number): Lifetime | 'none' | undefined {
+/**
+ * What follows `GETEX key`; undefined where nothing does. The amount is read once the key was found, as Redis does: of an
+ * absent one it complains of nothing. @throws RespError; so does what it returns
+ */
+export function getexLifetime(args: Args, nowMs: number): (() => Lifetime | 'none') | undefined {
   const word = wordOf(args[2]);
   if (args.length === 2) return undefined;
-  if (args.length === 3 && word === 'PERSIST') return 'none';
+  if (args.length === 3 && word === 'PERSIST') return () => 'none';
   const timed = lifetimeWords.get(word);
   if (timed === undefined || args.length !== 4) throw syntaxError();
-  return positiveLifetime(args[3], timed, 'getex', nowMs);
+  return () => positiveLifetime(args[3], timed, 'getex', nowMs);
 }

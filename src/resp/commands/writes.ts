@@ -105,10 +105,11 @@ function del(client: Client, args: Args): Promise<Reply> {
 }
 
 /** GETEX with an option: the value, and another expiry. */
-export function getex(client: Client, key: string, lifetime: Lifetime | 'none'): Promise<Reply> {
+export function getex(client: Client, key: string, lifetimeOf: () => Lifetime | 'none'): Promise<Reply> {
   return rewrite(client, key, (found) => {
     if (found === undefined) return { reply: null };
     const reply = found.value;
+    const lifetime = lifetimeOf();
     if (lifetime === 'none') {
       return found.expiresAt === undefined ? { reply } : { reply, mutation: withExpiry(found, undefined) };
     }
