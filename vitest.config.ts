@@ -15,6 +15,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/system/**'],
+          setupFiles: ['test/support/same-properties.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
@@ -24,6 +25,7 @@ export default defineConfig({
           name: 'processes',
           include: ['test/system/**/*.test.ts'],
           exclude: ['test/system/external/**'],
+          setupFiles: ['test/support/same-properties.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
@@ -33,6 +35,7 @@ export default defineConfig({
         test: {
           name: 'external',
           include: ['test/system/external/**/*.test.ts'],
+          setupFiles: ['test/support/same-properties.ts'],
           // Made for Workers: it imports from their runtime, beside the part that a test uses.
           server: { deps: { inline: ['@hono-rate-limiter/cloudflare'] } },
           alias: { 'cloudflare:workers': resolve('test/system/external/workers-runtime.mjs') },
