@@ -85,13 +85,18 @@ export function inStep<C extends { readonly trace?: Trace | undefined }, T>(
 ): Promise<T> {
   if (call.trace === undefined) return run(call);
   const trace = call.trace.step(name, options);
-  return run({ ...call, trace }, trace).then(
+  return endedWith(trace, run({ ...call, trace }, trace));
+}
+
+/** What comes of this, which ends the step as it ends itself. */
+export function endedWith<T>(step: Trace, run: Promise<T>): Promise<T> {
+  return run.then(
     (result) => {
-      trace.end();
+      step.end();
       return result;
     },
     (error: unknown) => {
-      trace.end(error);
+      step.end(error);
       throw error;
     },
   );

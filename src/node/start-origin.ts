@@ -62,8 +62,6 @@ export async function startOrigin(
     closing.add('stores', () => stores.close());
     const draining = new Draining();
     const mustReopen = new AbortController();
-    storage.lost?.addEventListener('abort', () => mustReopen.abort(), { once: true });
-    if (storage.lost?.aborted === true) mustReopen.abort();
     const replaced = new AbortController();
     const { name, region, location, durability } = config;
     const options: OriginOptions = {
@@ -117,7 +115,8 @@ export async function startOrigin(
     const parts = { outside, metrics, closing, draining, expiryClock, access, nodeTls, expiries };
     const node = await hostNode(origin, { ...config, ...parts });
     await storage.listening?.(node.grpcAddress);
-    return { ...node, mustReopen: mustReopen.signal, replaced: replaced.signal };
+    const reopens = storage.lost === undefined ? mustReopen.signal : AbortSignal.any([mustReopen.signal, storage.lost]);
+    return { ...node, mustReopen: reopens, replaced: replaced.signal };
   });
 }
 

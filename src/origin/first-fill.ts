@@ -50,8 +50,7 @@ export class FirstFill {
    */
   async begin(address: string, goesOn: boolean): Promise<void> {
     if (!holds('R19 one peer fills a member')) return;
-    const mayClaim = goesOn || (await this.#isEmpty());
-    if (this.#from === undefined && mayClaim) this.#from = address;
+    if (this.#from === undefined && (goesOn || (await this.#isEmpty()))) this.#from ??= address;
     this.check(address);
     this.#isOpen = true;
     this.#isFilling = true;
@@ -92,7 +91,6 @@ export class FirstFill {
 
   /** False where something was taken before the process was started again. */
   async #isEmpty(): Promise<boolean> {
-    if (this.#hasTaken) return false;
     const snapshot = this.#options.ledger.store.snapshot();
     try {
       let isEmpty = true;

@@ -1,4 +1,4 @@
-import type { Trace } from '../model/trace.ts';
+import { endedWith, type Trace } from '../model/trace.ts';
 
 /**
  * Runs a commit as a step of the first of its proposals that is traced. Each that is hears how many travelled together; the
@@ -21,11 +21,5 @@ export function inBatch(
       'meridian.commit.sync': sync,
     },
   });
-  return run().then(
-    () => step.end(),
-    (error: unknown) => {
-      step.end(error);
-      throw error;
-    },
-  );
+  return endedWith(step, run());
 }

@@ -3,6 +3,7 @@ import { MeridianError } from '../../model/errors.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import type { MemberId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
+import { coversPosition } from '../../model/version-vector.ts';
 import type { Ledger } from '../../replication/ledger.ts';
 import { type Members, memberKeys, type RegisteredMember } from '../../replication/members.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -319,8 +320,7 @@ function isReplaced({ id, address, admitted }: RegisteredMember, members: Member
   const isAfter = (other: RegisteredMember) => {
     const { covered, among = [] } = other.admitted ?? {};
     if (covered === undefined || among.includes(id)) return false;
-    const { log = '', sequence = 0 } = admitted?.at ?? {};
-    return admitted === undefined || (new Map<string, number>(covered).get(log) ?? 0) >= sequence;
+    return admitted === undefined || coversPosition(new Map(covered), admitted.at);
   };
   return address !== undefined && members.registered().some((other) => other.address === address && isAfter(other));
 }

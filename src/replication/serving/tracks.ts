@@ -2,6 +2,7 @@ import type { NodeIdentity, Track, TrackArrival } from '../../model/cluster.ts';
 import type { Change, ChangeTrack, FollowOpen } from '../../model/feed.ts';
 import type { Position } from '../../model/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { rememberLatest } from '../../runtime/remember-latest.ts';
 
 /** Tracks that are kept, and how long each is. */
 const tracksMax = 16;
@@ -29,8 +30,8 @@ interface Kept {
  *           ◀─── probe, tracked 3
  *     t=93  the follower had it within 93 ms: the way back is counted too, so it is never less than what was
  *
- * Those of a commit are told together. A node that follows another takes the track over for its own followers, from the moment the change arrives: what the
- * two measured adds up to a bound along the chain.
+ * Those of a commit are told together. A node that follows another takes the track over for its own followers, from the
+ * moment the change arrives: what the two measured adds up to a bound along the chain.
  */
 export class Tracks {
   readonly #clock: Clock;
@@ -47,10 +48,8 @@ export class Tracks {
     const beganMs = this.#clock.monotonicMs();
     const latest = [...this.#kept.values()].filter((kept) => beganMs - kept.beganMs < 1000);
     if (latest.length >= tracksPerSecondMax) return;
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size >= tracksMax && oldest !== undefined) this.#kept.delete(oldest);
-    this.#lastId++;
-    this.#kept.set(this.#lastId, { position, id: this.#lastId, beganMs, arrivals: new Map() });
+    const id = ++this.#lastId;
+    rememberLatest(this.#kept, id, { position, id, beganMs, arrivals: new Map() }, tracksMax);
   }
 
   /** These changes go to a follower now; what is told beside them of those that are tracked: almost always nothing. */
