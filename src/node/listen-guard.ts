@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import type { OriginConfig } from '../config/config.ts';
 import { MeridianError } from '../model/errors.ts';
 import { type AccessConfig, asksForTokens } from './access.ts';
 
@@ -37,6 +38,13 @@ export function checkListeners(
       '--insecure if the network itself keeps strangers out',
     { reason: 'insecure-listener' },
   );
+}
+
+/** The same of all listeners of a node. @throws INVALID_ARGUMENT */
+export function checkListenersOf(config: Protection & Pick<OriginConfig, 'listen' | 'http' | 'redis'>): void {
+  const { listen, http, redis } = config;
+  const redisListener = redis === undefined ? [] : [{ flag: 'redis', ...redis }];
+  checkListeners([{ flag: 'listen', ...listen }, { flag: 'http', ...http }, ...redisListener], config);
 }
 
 function isLoopback(host: string): boolean {

@@ -1,6 +1,6 @@
 import type { EdgeConfig } from '../config/config.ts';
 import { Closing } from './closing.ts';
-import { checkListeners } from './listen-guard.ts';
+import { checkListenersOf } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
 import { openEdge } from './open-edge.ts';
 import type { Outside } from './outside.ts';
@@ -17,14 +17,7 @@ const partScript = new URL('../node/workers/run-part.js', import.meta.url);
  * @throws INVALID_ARGUMENT (a listener that others reach, a folder of another role), UNAVAILABLE (an address or a store is taken), DATA_LOSS
  */
 export async function startEdge(config: EdgeConfig, outside: Outside): Promise<RunningNode> {
-  checkListeners(
-    [
-      { flag: 'listen', ...config.listen },
-      { flag: 'http', ...config.http },
-      ...(config.redis === undefined ? [] : [{ flag: 'redis', ...config.redis }]),
-    ],
-    config,
-  );
+  checkListenersOf(config);
   if (config.workers > 0) return superviseEdge(config, outside, spawner(partScript));
   const closing = new Closing(outside.logger);
   return closing.orClose(async () => {

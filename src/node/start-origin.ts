@@ -12,7 +12,7 @@ import { advertisedAddress } from './advertised-address.ts';
 import { claimFolder } from './claim-folder.ts';
 import { Closing } from './closing.ts';
 import { keepApart } from './kept-apart.ts';
-import { checkListeners } from './listen-guard.ts';
+import { checkListenersOf } from './listen-guard.ts';
 import { hostNode } from './node-host.ts';
 import { folderStorage, type OriginStorage } from './origin-storage.ts';
 import type { Outside } from './outside.ts';
@@ -41,14 +41,7 @@ export async function startOrigin(
   storage: OriginStorage = folderStorage(config, outside),
 ): Promise<RunningNode> {
   const { clock, random, logger } = outside;
-  checkListeners(
-    [
-      { flag: 'listen', ...config.listen },
-      { flag: 'http', ...config.http },
-      ...(config.redis === undefined ? [] : [{ flag: 'redis', ...config.redis }]),
-    ],
-    config,
-  );
+  checkListenersOf(config);
   const closing = new Closing(logger);
   return closing.orClose(async () => {
     const access = await openAccess(config, outside, closing);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { RecordKey } from '../model/key.ts';
 import type { NamespaceId } from '../model/namespace.ts';
 import type { Head, Record } from '../model/record.ts';
+import { InTurn } from '../runtime/in-turn.ts';
 import type { Acknowledged } from './files/acknowledged.ts';
 import { addsValue, checkRoom, checkRoomToOpen, isFull } from './integrity/disk-room.ts';
 import { KnownDamage } from './integrity/known-damage.ts';
@@ -57,7 +58,7 @@ class LevelStore implements ScrubbedStore {
   #refused = false;
   #state: State = { kind: 'open' };
   /** Ends, and never rejects, when everything that was asked for so far is done. */
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new InTurn();
   #unsynced = false;
   readonly #scrub: Scrub;
 
@@ -147,7 +148,7 @@ class LevelStore implements ScrubbedStore {
   }
 
   reopen(): Promise<void> {
-    return this.#queue(async () => {
+    return this.#turns.run(async () => {
       if (this.#state.kind === 'closed') throw closed();
       this.#checkRoomToOpen();
       await this.#openAgain(this.#options);
@@ -157,7 +158,7 @@ class LevelStore implements ScrubbedStore {
   async scrub(): Promise<ScrubStep> {
     const step = await this.#read(() => this.#scrub.step());
     if (step.damage !== undefined) {
-      await this.#queue(async () => {
+      await this.#turns.run(async () => {
         if (this.#state.kind === 'open')
           await this.#openAgain({ ...this.#options, verifyBytes: Number.POSITIVE_INFINITY });
       });
@@ -217,7 +218,7 @@ class LevelStore implements ScrubbedStore {
   }
 
   close(): Promise<void> {
-    return this.#queue(async () => {
+    return this.#turns.run(async () => {
       const { kind } = this.#state;
       this.#state = { kind: 'closed' };
       this.#acknowledged.close(kind === 'open');
@@ -277,7 +278,7 @@ class LevelStore implements ScrubbedStore {
 
   /** @param permit looks whether it may be begun: what that throws leaves the store as it is */
   #change(run: (database: Database) => Promise<void>, permit: () => void = () => {}): Promise<void> {
-    return this.#queue(async () => {
+    return this.#turns.run(async () => {
       this.#check();
       permit();
       try {
@@ -287,12 +288,6 @@ class LevelStore implements ScrubbedStore {
         throw storeError(error);
       }
     });
-  }
-
-  #queue(run: () => Promise<void>): Promise<void> {
-    const running = this.#last.then(run);
-    this.#last = running.catch(() => {});
-    return running;
   }
 }
 

@@ -127,7 +127,7 @@ export interface RecordRange {
  * of its stamp's wall time and its expiry; rounded up. An absence that nobody wrote, which a cache keeps, never ended. It
  * is the place in the index behind `Snapshot.ended`.
  */
-export function endedAtSeconds(head: Head): number | undefined {
+export function endedAtSeconds(head: Head | Record): number | undefined {
   if (head.kind === 'live') return head.expiresAt;
   if (head.stamp === bottomStamp) return undefined;
   return Math.max(Math.ceil(Number.parseInt(head.stamp.slice(0, 12), 16) / 1000), head.expiresAt ?? 0);

@@ -121,7 +121,7 @@ export function writerOver(database: ScriptedDatabase, holder = 'iad') {
   const lost: string[] = [];
   const told: number[] = [];
   const observer = { ...postgresDefaults.observer, tailLost: (missing: number) => void told.push(missing) };
-  const place = { connectionString: '', schema: 'meridian', shown: 'postgres://db', hasPassword: false };
+  const place = { connectionString: '', schema: 'meridian', shown: 'postgres://db' };
   const clock = new VirtualClock(database.time);
   const options = { ...postgresDefaults, observer, place, holder, clock, random };
   const writer = new Writer(options, { lost: (why) => lost.push(String(why.details.reason)) }, () =>

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { EdgeConfig, OriginConfig } from '../../config/config.ts';
 import { resolveConfig } from '../../config/resolve.ts';
 import { Closing } from '../closing.ts';
-import { checkListeners } from '../listen-guard.ts';
+import { checkListenersOf } from '../listen-guard.ts';
 import { hostNode } from '../node-host.ts';
 import { openEdge } from '../open-edge.ts';
 import type { Outside } from '../outside.ts';
@@ -20,14 +20,7 @@ export async function startStandby(
     notes,
   }: { readonly holder: string; readonly outside: Outside; readonly notes: () => readonly string[] },
 ): Promise<RunningNode> {
-  checkListeners(
-    [
-      { flag: 'listen', ...config.listen },
-      { flag: 'http', ...config.http },
-      ...(config.redis === undefined ? [] : [{ flag: 'redis', ...config.redis }]),
-    ],
-    config,
-  );
+  checkListenersOf(config);
   const edgeConfig = edgeConfigOf(config, holder);
   const closing = new Closing(outside.logger);
   return closing.orClose(async () => {

@@ -2,7 +2,7 @@ import { assert } from '../../model/assert.ts';
 import { compareKeys, type RecordKey } from '../../model/key.ts';
 import type { NamespaceId } from '../../model/namespace.ts';
 import type { LogId, Position } from '../../model/position.ts';
-import { type Head, headOf, type Record } from '../../model/record.ts';
+import { type Head, type Record } from '../../model/record.ts';
 import type { Stamp } from '../../model/stamp.ts';
 import type { RecordRange } from '../store.ts';
 import { endedAtSeconds } from '../store.ts';
@@ -73,7 +73,7 @@ export function parseLogKey(text: string): Position {
 export function endedKey(head: Head | Record): string | undefined {
   // A live one that never expires, the usual case, costs nothing here.
   if (head.kind === 'live' && head.expiresAt === undefined) return undefined;
-  const seconds = endedAtSeconds('value' in head ? headOf(head) : head);
+  const seconds = endedAtSeconds(head);
   if (seconds === undefined) return undefined;
   return `${endedTable(head.kind)}${hex(seconds, secondsDigits)}${head.namespace}${head.key}`;
 }

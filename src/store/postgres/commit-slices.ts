@@ -1,5 +1,5 @@
 import type { RecordKey } from '../../model/key.ts';
-import { type Head, headOf, type Record } from '../../model/record.ts';
+import { type Head, type Record } from '../../model/record.ts';
 import { encodeDamagedRow, encodeRow } from '../record-row.ts';
 import { type CommitBatch, endedAtSeconds } from '../store.ts';
 import { bytesOf, emptySlice, type Slice } from './commit-statement.ts';
@@ -36,17 +36,13 @@ export function* slicesOf(batch: CommitBatch, isDamaged: (key: RecordKey) => boo
   let slice = emptySlice();
   let rows = 0;
   for (const { add, weight = 1 } of changesOf(batch, isDamaged)) {
-    if (rows > 0 && rows + weight > sliceRowsMax) {
+    if (rows > 0 && (rows + weight > sliceRowsMax || bytesOf(slice) >= sliceBytesMax)) {
       yield slice;
       slice = emptySlice();
       rows = 0;
     }
     add(slice);
     rows += weight;
-    if (rows < sliceRowsMax && bytesOf(slice) < sliceBytesMax) continue;
-    yield slice;
-    slice = emptySlice();
-    rows = 0;
   }
   yield slice;
 }
@@ -123,10 +119,10 @@ function addRecord(slice: Slice, record: Record): void {
   const row = {
     head: encodeRow(record, -1),
     kind: kinds[record.kind],
-    ended: endedAtSeconds(headOf(record)),
+    ended: endedAtSeconds(record),
     ...(value === undefined ? {} : { value }),
   };
-  addRow(slice, { ...record, position: record.position }, row);
+  addRow(slice, record, row);
 }
 
 function addRow(

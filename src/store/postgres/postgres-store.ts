@@ -1,6 +1,7 @@
 import { isMeridianError } from '../../model/errors.ts';
 import type { RecordKey } from '../../model/key.ts';
 import type { Head, Record } from '../../model/record.ts';
+import { InTurn } from '../../runtime/in-turn.ts';
 import { KnownDamage } from '../integrity/known-damage.ts';
 import type { CommitBatch, Damaged, OnDamaged, Snapshot, Store, StoreCondition } from '../store.ts';
 import { closed, failed } from '../store-errors.ts';
@@ -26,7 +27,7 @@ export class PostgresStore implements Store {
   #state: 'open' | 'failed' | 'closed' = 'open';
   #cause: unknown;
   #refused = false;
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new InTurn();
   readonly #snapshots = new Set<PostgresSnapshot>();
 
   private constructor(database: PostgresDatabase, number: number) {
@@ -72,10 +73,10 @@ export class PostgresStore implements Store {
   commit(batch: CommitBatch): Promise<void> {
     return this.#change(async () => {
       const { puts, removals, discards = [], lost = [] } = batch;
-      const isDamaged = ({ namespace, key }: RecordKey) => this.#damage.holds({ namespace, key });
+      const isDamaged = (key: RecordKey) => this.#damage.holds(key);
       const takesAway = removals.length + discards.length + lost.length > 0;
       await this.#database.commit(this.#number, () => slicesOf(batch, isDamaged), takesAway);
-      this.#damage.forget([...puts.map(({ record }) => record), ...removals, ...discards, ...lost]);
+      this.#damage.forget(this.#damage.healedBy(batch));
       for (const { namespace, key, position } of lost) this.#damage.note({ namespace, key, position });
       if (puts.some(({ record }) => record.kind === 'live')) this.#refused = false;
     });
@@ -97,7 +98,7 @@ export class PostgresStore implements Store {
   }
 
   reopen(): Promise<void> {
-    return this.#queue(async () => {
+    return this.#turns.run(async () => {
       if (this.#state === 'closed') throw closed();
       await this.#database.takeAgain();
       this.#number = this.#database.stores.current;
@@ -144,7 +145,7 @@ export class PostgresStore implements Store {
 
   /** The database is its opener's to close. */
   close(): Promise<void> {
-    return this.#queue(async () => {
+    return this.#turns.run(async () => {
       this.#state = 'closed';
       for (const snapshot of [...this.#snapshots]) await snapshot.close();
     });
@@ -171,7 +172,7 @@ export class PostgresStore implements Store {
   }
 
   #change(run: () => Promise<void>): Promise<void> {
-    return this.#queue(async () => {
+    return this.#turns.run(async () => {
       this.#check();
       try {
         await run();
@@ -184,11 +185,5 @@ export class PostgresStore implements Store {
         throw error;
       }
     });
-  }
-
-  #queue(run: () => Promise<void>): Promise<void> {
-    const running = this.#last.then(run);
-    this.#last = running.catch(() => {});
-    return running;
   }
 }

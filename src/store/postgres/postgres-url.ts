@@ -8,7 +8,6 @@ export interface PostgresPlace {
   readonly schema: string;
   /** The same place without its password, for logs, status and errors. */
   readonly shown: string;
-  readonly hasPassword: boolean;
 }
 
 const schemaDefault = 'meridian';
@@ -37,14 +36,10 @@ export function parsePostgresUrl(text: string): PostgresPlace {
   }
   url.searchParams.delete('schema');
   const connectionString = url.href;
-  let hasPassword = url.password !== '';
   url.password = '';
-  for (const name of secretParameters) {
-    hasPassword ||= url.searchParams.has(name);
-    url.searchParams.delete(name);
-  }
+  for (const name of secretParameters) url.searchParams.delete(name);
   if (schema !== schemaDefault) url.searchParams.set('schema', schema);
-  return { connectionString, schema, shown: url.href, hasPassword };
+  return { connectionString, schema, shown: url.href };
 }
 
 /** As a name in a statement: `user` and `table` are names of schemas as well. */

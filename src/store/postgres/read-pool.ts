@@ -39,7 +39,6 @@ export class ReadPool {
   readonly #used = new Set<SqlSession>();
   #inUse = 0;
   #generation = 0;
-  #closed = false;
   readonly #connect: (options: SqlClientOptions) => Promise<SqlSession>;
 
   /** @param size connections at the most, three or more */
@@ -78,7 +77,12 @@ export class ReadPool {
         return await this.use(what, (client) => client.query(statement, values));
       } catch (error) {
         const isAway = isMeridianError(error) && error.details.reason === 'store-unreachable';
-        if (!isAway || failureOf(error.cause) !== 'unknown' || this.#closed || clock.monotonicMs() >= untilMs)
+        if (
+          !isAway ||
+          failureOf(error.cause) !== 'unknown' ||
+          this.#ending.signal.aborted ||
+          clock.monotonicMs() >= untilMs
+        )
           throw error;
         await sleep(clock, retryMs, this.#ending.signal);
       }
@@ -120,7 +124,6 @@ export class ReadPool {
 
   /** Breaks off what is under way. */
   async close(): Promise<void> {
-    this.#closed = true;
     this.#ending.abort(tooMany());
     for (const client of this.#used) client.destroy();
     await Promise.all(this.#idle.splice(0).map((client) => client.end()));
@@ -131,14 +134,14 @@ export class ReadPool {
       ...this.#options,
       idleTransactionMsMax: this.#options.snapshotMsMax + idleGraceMs,
     });
-    if (!this.#closed) return client;
+    if (!this.#ending.signal.aborted) return client;
     client.destroy();
     throw tooMany();
   }
 
   #keep(client: SqlSession, generation: number): void {
     if (client.isEnded) return;
-    if (this.#closed || generation !== this.#generation) client.destroy();
+    if (this.#ending.signal.aborted || generation !== this.#generation) client.destroy();
     else this.#idle.push(client);
   }
 

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { InTurn } from '../../runtime/in-turn.ts';
 import type { PostgresObserver } from './postgres-options.ts';
 import type { PostgresPlace } from './postgres-url.ts';
 
@@ -83,7 +84,7 @@ export class SqlClient implements SqlSession {
   readonly #options: SqlClientOptions;
   #ended = false;
   #warnings = 0;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   private constructor(options: SqlClientOptions) {
     const { place, connectMsMax, statementMsMax } = options;
@@ -150,9 +151,7 @@ export class SqlClient implements SqlSession {
    * nothing in time
    */
   query(statement: Statement, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
-    const asked = this.#last.then(() => this.#query(statement, values));
-    this.#last = asked.catch(() => {});
-    return asked;
+    return this.#turns.run(() => this.#query(statement, values));
   }
 
   async #query(statement: Statement, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {

@@ -1,5 +1,6 @@
 import { isMeridianError, type MeridianError } from '../../model/errors.ts';
 import { sleep } from '../../runtime/clock.ts';
+import { InTurn } from '../../runtime/in-turn.ts';
 import { Lifecycle } from '../../runtime/lifecycle.ts';
 import type { Fence, Slice } from './commit-statement.ts';
 import { type Counted, writeSlices } from './fenced-commit.ts';
@@ -86,7 +87,7 @@ export class Writer {
   #drawn: Buffer | undefined;
   /** The row of another holder, and since when it has not changed. */
   #watched: { readonly mark: string; readonly sinceMs: number } | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
   #queued = 0;
   #keepsUp = false;
   /** The count of commits of which a loss was told. */
@@ -443,8 +444,6 @@ export class Writer {
 
   #queue<T>(run: () => Promise<T>): Promise<T> {
     this.#queued++;
-    const running = this.#last.then(run).finally(() => this.#queued--);
-    this.#last = running.catch(() => {});
-    return running;
+    return this.#turns.run(() => run().finally(() => this.#queued--));
   }
 }
