@@ -12,7 +12,15 @@ import type {
 } from '../model/cluster.ts';
 import { toMeridianError } from '../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../model/feed.ts';
-import type { GetAnswer, GetRequest, ListAnswer, ListRequest, WriteAnswer, WriteRequest } from '../model/key-value.ts';
+import {
+  type GetAnswer,
+  type GetRequest,
+  type ListAnswer,
+  type ListRequest,
+  valueBytesOf,
+  type WriteAnswer,
+  type WriteRequest,
+} from '../model/key-value.ts';
 import { type NamespaceInfo, registryNamespace } from '../model/namespace.ts';
 import type { NamespaceChange } from '../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
@@ -293,8 +301,4 @@ export class GuardedPeer extends Guarded implements Peer {
     this.checkPeer();
     return this.#peer.report(request, call);
   }
-}
-
-function valueBytesOf({ record }: GetAnswer): number {
-  return record?.kind === 'live' ? record.value.byteLength : 0;
 }

@@ -14,6 +14,7 @@ import { type RenewedTls, secureContextOf, secureServerOf, tlsBounds } from '../
 import { Exchange } from './exchange.ts';
 import { httpStatus } from './http-status.ts';
 import type { HttpObserver } from './observer.ts';
+import { pathOf } from './path-of.ts';
 import { sendJson } from './send.ts';
 import { SiteGuard } from './site-guard.ts';
 import type { HttpSurface } from './surface.ts';
@@ -367,6 +368,5 @@ function tooManyConnections(response: ServerResponse): MeridianError {
 }
 
 function unknownPath(request: IncomingMessage): MeridianError {
-  const path = (request.url ?? '/').split('?', 1)[0];
-  return new MeridianError('NOT_FOUND', `no such path: ${path}`, { reason: 'unknown-path' });
+  return new MeridianError('NOT_FOUND', `no such path: ${pathOf(request)}`, { reason: 'unknown-path' });
 }

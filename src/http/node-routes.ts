@@ -7,6 +7,7 @@ import { statusJson } from '../model/status-json.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { callerOf } from './caller-of.ts';
+import { pathOf } from './path-of.ts';
 import { Scrapes } from './scrapes.ts';
 import { sendJson, sendText } from './send.ts';
 import type { HttpSurface } from './surface.ts';
@@ -114,8 +115,4 @@ export class NodeRoutes implements HttpSurface {
 function isRefusal(error: unknown): boolean {
   const { code } = toMeridianError(error);
   return code === 'UNAUTHENTICATED' || code === 'PERMISSION_DENIED' || code === 'RESOURCE_EXHAUSTED';
-}
-
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '/').split('?', 1)[0] ?? '/';
 }

@@ -71,6 +71,11 @@ export interface GetAnswer extends Provenance {
   readonly record: Record | undefined;
 }
 
+/** Of the value that it brings; 0 where it brings none. */
+export function valueBytesOf({ record }: Pick<GetAnswer, 'record'>): number {
+  return record?.kind === 'live' ? record.value.byteLength : 0;
+}
+
 export interface ListRequest extends ReadOptions {
   readonly prefix: string;
   /** 1 to 1000. */

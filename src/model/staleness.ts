@@ -9,3 +9,9 @@ export interface Bound {
   /** The present log of the origin against which the bound was proven: another opening of it proves anew. */
   readonly root: LogId;
 }
+
+/** The largest of several bounds; unknown where any is, or there is none. */
+export function worstBound(boundsMs: ReadonlyArray<number | undefined>): number | undefined {
+  const known = boundsMs.filter((boundMs) => boundMs !== undefined);
+  return known.length < boundsMs.length || known.length === 0 ? undefined : Math.max(...known);
+}

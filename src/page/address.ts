@@ -24,10 +24,6 @@ export function dataAddress(words: { readonly namespace?: string; readonly prefi
   return `#/data?${new URLSearchParams(words).toString()}`;
 }
 
-export function keyAddress(named: { readonly namespace: string; readonly key: string; readonly prefix?: string }) {
-  return dataAddress(named);
-}
-
 /** The place of the address, as it changes. */
 export function usePlace(): Place {
   const [place, setPlace] = useState(() => placeOf(location.hash));

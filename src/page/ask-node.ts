@@ -9,6 +9,7 @@ import type {
   WrittenJson,
 } from '../http/page/page-json.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
+import { given } from './given.ts';
 
 /** Milliseconds for the node to answer, and to say how it is: whoever looks at it is not left with old figures. */
 const answerMs = 20_000;
@@ -90,10 +91,6 @@ function noted(namespace: string, written: WrittenJson): WrittenJson {
 
 function after(namespace: string): { readonly after?: string } {
   return given({ after: lastWritten.get(namespace) });
-}
-
-function given<T extends object>(query: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as never;
 }
 
 interface Sent {

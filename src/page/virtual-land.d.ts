@@ -2,5 +2,3 @@
 declare module 'virtual:land' {
   export const land: string;
 }
-
-declare module '*.css';

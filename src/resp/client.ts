@@ -1,14 +1,15 @@
 import type { Call } from '../model/call.ts';
 import type { Caller as CallerSide, Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
-import type {
-  GetAnswer,
-  GetRequest,
-  ListAnswer,
-  ListRequest,
-  Mutation,
-  ReadOptions,
-  WriteAnswer,
+import {
+  type GetAnswer,
+  type GetRequest,
+  type ListAnswer,
+  type ListRequest,
+  type Mutation,
+  type ReadOptions,
+  valueBytesOf,
+  type WriteAnswer,
 } from '../model/key-value.ts';
 import type { Position } from '../model/position.ts';
 import { emptySession, type Session, sessionAfterAnswer, sessionAfterRecord } from '../model/session.ts';
@@ -294,10 +295,6 @@ export class Client {
 
 /** Keys of one command that are loaded at once. */
 const keysAtOnce = 8;
-
-export function valueBytesOf({ record }: GetAnswer): number {
-  return record?.kind === 'live' ? record.value.byteLength : 0;
-}
 
 /** To a reader a deadline that passed and an upstream that is away are one: nobody knows what the key holds. */
 function refuseUnknown(error: unknown): never {

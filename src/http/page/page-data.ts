@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type {
-  Condition,
-  Expiry,
-  GetAnswer,
-  ListedKey,
-  Mutation,
-  Provenance,
-  WriteAnswer,
+import {
+  type Condition,
+  type Expiry,
+  type GetAnswer,
+  type ListedKey,
+  type Mutation,
+  type Provenance,
+  valueBytesOf,
+  type WriteAnswer,
 } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import { parseLogId } from '../../model/position.ts';
@@ -105,10 +106,6 @@ function recordJson(key: string, answer: GetAnswer, omitted: boolean): RecordJso
     ...(isLive && record.metadata !== undefined ? { metadata: record.metadata } : {}),
     ...(record?.expiresAt === undefined ? {} : { expiresAt: record.expiresAt }),
   };
-}
-
-function valueBytesOf({ record }: GetAnswer): number {
-  return record?.kind === 'live' ? record.value.byteLength : 0;
 }
 
 function provenanceJson({ source, responder, bound }: Provenance): ProvenanceJson {

@@ -6,6 +6,7 @@ import { aroundMs } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { callerOf } from '../caller-of.ts';
+import { pathOf } from '../path-of.ts';
 import type { HttpSurface } from '../surface.ts';
 import { parseTarget } from '../workers/target.ts';
 import { withinDeadline } from '../workers/within-deadline.ts';
@@ -68,7 +69,7 @@ export class PageSurface implements HttpSurface {
     secure(response);
     const path = pathOf(request);
     const method = request.method ?? 'GET';
-    if (path === '/' || path.startsWith(filesPath)) {
+    if (this.isForEverySite(request)) {
       if (method !== 'GET' && method !== 'HEAD') throw unknownEndpoint(method, path);
       const name = path === '/' ? 'index.html' : path.slice(filesPath.length);
       this.#files.send(response, name, /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? '')));
@@ -111,10 +112,6 @@ function queryOf({ url }: IncomingMessage): URLSearchParams {
   } catch (error) {
     throw bad(error instanceof Error ? error.message : String(error));
   }
-}
-
-function pathOf({ url = '/' }: IncomingMessage): string {
-  return url.split('?', 1)[0] ?? '/';
 }
 
 function unknownEndpoint(method: string, path: string): MeridianError {

@@ -4,7 +4,7 @@ import { type StatusJson, statusJson } from '../../model/status-json.ts';
 import { around } from '../../model/upstream.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
 import { sendJson } from '../send.ts';
-import { bodyOf, type PageExchange, required } from './page-data.ts';
+import { bad, bodyOf, type PageExchange, required } from './page-data.ts';
 import type { NamespacesJson, TellerJson, TitleJson, TrackJson, ViewJson } from './page-json.ts';
 
 /** Bytes of a request that says a title. */
@@ -77,6 +77,6 @@ async function readTitle(exchange: PageExchange): Promise<string> {
   return bodyOf(exchange, titleBytesMax, async (body) => {
     const { title } = body as Partial<TitleJson>;
     if (typeof title === 'string') return title;
-    throw new MeridianError('INVALID_ARGUMENT', 'the request names no title', { reason: 'bad-request' });
+    throw bad('the request names no title');
   });
 }

@@ -1,4 +1,5 @@
 import type { NodeStatus, ProcessStatus } from '../../model/cluster.ts';
+import { worstBound } from '../../model/staleness.ts';
 import type { Standing } from './kept-process.ts';
 
 /** One process of the edge as its supervisor sees it. */
@@ -50,20 +51,13 @@ function notesOf(seen: readonly SeenProcess[]): readonly string[] {
 
 function processStatus({ name, standing, status }: SeenProcess): ProcessStatus {
   const { state, pid, restarts } = standing;
-  const boundMs = worstBound(status);
+  const boundMs = worstBound((status?.scopes ?? []).map((scope) => scope.boundMs));
   return {
     ...{ name, state, restarts, ready: status?.ready === true },
     ...(pid === undefined ? {} : { pid }),
     ...(boundMs === undefined ? {} : { boundMs }),
     ...(status?.hitRate === undefined ? {} : { hitRate: status.hitRate }),
   };
-}
-
-/** Of all that the process holds; unknown where any of it is. */
-function worstBound(status: NodeStatus | undefined): number | undefined {
-  const bounds = (status?.scopes ?? []).map(({ boundMs }) => boundMs ?? Number.POSITIVE_INFINITY);
-  const worst = bounds.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...bounds);
-  return Number.isFinite(worst) ? worst : undefined;
 }
 
 /** Workers share the connections evenly, so each counts alike. */

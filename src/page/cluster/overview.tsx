@@ -1,7 +1,8 @@
-import { useCallback, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { ViewJson } from '../../http/page/page-json.ts';
 import type { HotKey } from '../../model/cluster.ts';
-import { keyAddress } from '../address.ts';
+import { worstBound } from '../../model/staleness.ts';
+import { dataAddress } from '../address.ts';
 import { boundText, Card, Known, msText, shareText, Table } from '../words.tsx';
 import type { Arrivals } from './arrivals.ts';
 import { type Region, type Remembered, regionsOf, remember, shownOf, stateOf, withGone } from './regions.ts';
@@ -18,7 +19,6 @@ export function Overview({
   readonly remembered: { current: Remembered };
 }) {
   const [arrivals, setArrivals] = useState<Arrivals>();
-  const onArrivals = useCallback((now: Arrivals | undefined) => setArrivals(now), []);
   const told = regionsOf(view);
   const nowMs = performance.now();
   remembered.current = remember(told, remembered.current, nowMs);
@@ -31,7 +31,7 @@ export function Overview({
         <WorldMap regions={regions} arrivals={arrivals} />
         <Unplaced regions={regions} />
       </section>
-      <Travel regions={regions} onArrivals={onArrivals} />
+      <Travel regions={regions} onArrivals={setArrivals} />
       <Card
         title="Nodes"
         note="Proven staleness: all that any origin wrote longer ago than this is there, by measurement."
@@ -49,8 +49,7 @@ export function Overview({
 }
 
 function Summary({ view, regions }: { readonly view: ViewJson; readonly regions: readonly Region[] }) {
-  const bounds = regions.map(({ boundMs }) => boundMs);
-  const oldest = bounds.some((bound) => bound === undefined) ? undefined : Math.max(0, ...(bounds as number[]));
+  const oldest = worstBound(regions.map(({ boundMs }) => boundMs));
   const well = regions.filter((region) => stateOf(region) === 'well').length;
   const places = new Set(regions.map(({ region }) => region).filter((region) => region !== '')).size;
   const figures: ReadonlyArray<readonly [string, string, string]> = [
@@ -130,7 +129,7 @@ function HotKeys({ hotKeys }: { readonly hotKeys: readonly HotKey[] | undefined 
       label="Hot keys"
       head={['Key', 'Namespace', 'Reads', 'Off by at most']}
       rows={hotKeys.slice(0, 20).map(({ namespace, title, key, reads, error }) => [
-        <a key="key" class="key" href={keyAddress({ namespace, key })}>
+        <a key="key" class="key" href={dataAddress({ namespace, key })}>
           {key}
         </a>,
         title === '' ? 'deleted' : title,

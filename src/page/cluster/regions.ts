@@ -1,7 +1,9 @@
 import type { ViewJson } from '../../http/page/page-json.ts';
 import type { FollowerStatus } from '../../model/cluster.ts';
 import type { LogId } from '../../model/position.ts';
+import { worstBound } from '../../model/staleness.ts';
 import type { StatusJson } from '../../model/status-json.ts';
+import { given } from '../given.ts';
 
 /** One node as this page knows it. What is unset is unknown. */
 export interface Region {
@@ -66,7 +68,7 @@ type OriginAges = (root: LogId | undefined) => number | undefined;
 function originAges({ node, around, members, membersUnknown }: ViewJson): OriginAges {
   const ages = new Map<LogId, number | undefined>();
   for (const { log, peers = [] } of [node, ...around]) {
-    if (log !== undefined) ages.set(log, peers.length === 0 ? 0 : worst(peers.map(({ boundMs }) => boundMs)));
+    if (log !== undefined) ages.set(log, peers.length === 0 ? 0 : worstBound(peers.map(({ boundMs }) => boundMs)));
   }
   const isOnly = membersUnknown === undefined && members.filter(({ role }) => role === 'origin').length === 1;
   return (root) => {
@@ -101,8 +103,8 @@ function followersOf(
 function ofFollower(id: string, scopes: readonly FollowerStatus[]): Region {
   const [first] = scopes;
   const feed = worstFeed(scopes.map(({ state }) => state));
-  const boundMs = worst(scopes.map((scope) => scope.boundMs));
-  const roundTripMs = worst(scopes.map((scope) => scope.roundTripMs));
+  const boundMs = worstBound(scopes.map((scope) => scope.boundMs));
+  const roundTripMs = worstBound(scopes.map((scope) => scope.roundTripMs));
   const { name = id, role = 'edge', region = '', location, hitRate } = first ?? {};
   return { id, name, role, region, isHere: false, ...given({ location, boundMs, roundTripMs, hitRate, feed }) };
 }
@@ -115,8 +117,8 @@ function ofStatus(
   const feed = worstFeed([...scopes, ...peers].map(({ state }) => state));
   const boundMs =
     role === 'origin'
-      ? worst([...scopes, ...peers].map((scope) => scope.boundMs))
-      : worst(scopes.map((scope) => sum(scope.boundMs, ages(scope.rootLog))));
+      ? worstBound([...scopes, ...peers].map((scope) => scope.boundMs))
+      : worstBound(scopes.map((scope) => sum(scope.boundMs, ages(scope.rootLog))));
   return {
     ...{ id, name, role, region, isHere: false, isReady: ready },
     ...given({ location, boundMs, hitRate, feed }),
@@ -125,16 +127,6 @@ function ofStatus(
 
 function worstFeed(states: readonly string[]): string | undefined {
   return [...states].sort((a, b) => feedStates.indexOf(a) - feedStates.indexOf(b))[0];
-}
-
-/** The largest; unknown where any is, or there is none. */
-function worst(values: ReadonlyArray<number | undefined>): number | undefined {
-  const known = values.filter((value) => value !== undefined);
-  return known.length < values.length || known.length === 0 ? undefined : Math.max(...known);
-}
-
-function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 }
 
 /** Nodes that were told of, and when last. */

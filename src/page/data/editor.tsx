@@ -1,6 +1,6 @@
 import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
 import type { WriteJson } from '../../http/page/page-json.ts';
-import { keyAddress } from '../address.ts';
+import { dataAddress } from '../address.ts';
 import { type NamedKey, node, type ReadRecord } from '../ask-node.ts';
 import { Trouble } from '../words.tsx';
 import { asWritten, base64Of, editableText, isJson, kindOf, type ValueKind } from './value-kind.ts';
@@ -68,7 +68,7 @@ function useWriting({ named, read, onWritten }: EditorProps) {
       const write = await writeOf(form, named, read);
       await node.put(write);
       onWritten();
-      if (named.key === '') location.hash = keyAddress({ namespace: named.namespace, key: write.key });
+      if (named.key === '') location.hash = dataAddress({ namespace: named.namespace, key: write.key });
     } catch (thrown) {
       setError(thrown);
     }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { KeysJson } from '../../http/page/page-json.ts';
-import { dataAddress, keyAddress } from '../address.ts';
+import { dataAddress } from '../address.ts';
 import { node } from '../ask-node.ts';
 import { bytesText, msText, Trouble, timeText } from '../words.tsx';
 import { useSettled } from './settled.ts';
@@ -39,7 +39,7 @@ function KeyPages({ namespace, prefix, chosen, round }: KeysProps) {
       <div class="actions">
         <Turn name="Previous" turn={cursors.length < 2 ? undefined : () => setCursors(cursors.slice(0, -1))} />
         <Turn name="Next" turn={next === undefined ? undefined : () => setCursors([...cursors, next])} />
-        <a class="button main" href={keyAddress({ namespace, prefix, key: '' })}>
+        <a class="button main" href={dataAddress({ namespace, prefix, key: '' })}>
           New key
         </a>
       </div>
@@ -109,7 +109,7 @@ function KeyList({ page, namespace, prefix, chosen }: Omit<KeysProps, 'round'> &
       <ul class="list">
         {keys.map(({ key, valueBytes, expiresAt, damaged }) => (
           <li key={key}>
-            <a href={keyAddress({ namespace, prefix, key })} aria-current={key === chosen ? 'true' : undefined}>
+            <a href={dataAddress({ namespace, prefix, key })} aria-current={key === chosen ? 'true' : undefined}>
               <span class="key">{key}</span>
               <span class="note">
                 {damaged ? 'damaged' : bytesText(valueBytes)}

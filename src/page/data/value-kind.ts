@@ -24,7 +24,7 @@ export function kindOf(value: Uint8Array): ValueKind {
   if (image !== undefined) return { kind: 'image', type: image[0] };
   const text = textOf(value);
   if (text === undefined) return { kind: 'bytes' };
-  return isJson(text) && /^\s*[[{]/.test(text) ? { kind: 'json', text } : { kind: 'text', text };
+  return /^\s*[[{]/.test(text) && isJson(text) ? { kind: 'json', text } : { kind: 'text', text };
 }
 
 /** Undefined where the bytes are no UTF-8, or hold control characters that no text has. */

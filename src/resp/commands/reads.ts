@@ -1,8 +1,9 @@
 import type { Call } from '../../model/call.ts';
 import type { GetAnswer } from '../../model/key-value.ts';
+import { valueBytesOf } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
-import { type Client, largeBytesMin, valueBytesOf } from '../client.ts';
+import { type Client, largeBytesMin } from '../client.ts';
 import { HeldValue, type Reply, Status } from '../protocol/reply.ts';
 import { keyOf } from './arguments.ts';
 import type { Args, CommandAbout, CommandSpec, Run } from './command.ts';

@@ -1,4 +1,4 @@
-import type { GetAnswer } from '../../model/key-value.ts';
+import { type GetAnswer, valueBytesOf } from '../../model/key-value.ts';
 import { encodeGetAnswer, type WireGetResponse } from '../codec/kv-codec.ts';
 
 /** Gets of one batch under way at once. */
@@ -43,7 +43,7 @@ export async function packGets(
     const gets = await Promise.all(some.map(get));
     for (const [index, answer] of gets.entries()) {
       const key = some[index] ?? '';
-      const bytes = answerBytes + (answer.record?.kind === 'live' ? answer.record.value.byteLength : 0);
+      const bytes = answerBytes + valueBytesOf(answer);
       readBytes += bytes;
       if (packedBytes + bytes > bytesMax) omitted.push(key);
       else {

@@ -1,6 +1,5 @@
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type { GetAnswer } from '../../model/key-value.ts';
 import type { AnswerRoom, Asked } from '../../runtime/answer-room.ts';
 import type { Served } from './call-of.ts';
 
@@ -50,10 +49,6 @@ export class HeldAnswers {
 }
 
 export type AnswerName = Pick<Asked, 'namespace' | 'key' | 'expectedBytesMin'>;
-
-export function valueBytesOf({ record }: GetAnswer): number {
-  return record?.kind === 'live' ? record.value.byteLength : 0;
-}
 
 export function tooManyAnswers(): MeridianError {
   return new MeridianError('RESOURCE_EXHAUSTED', 'too many large answers wait for room in memory', {

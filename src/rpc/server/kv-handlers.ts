@@ -6,7 +6,7 @@ import type {
 } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
-import type { GetRequest, ListAnswer } from '../../model/key-value.ts';
+import { type GetRequest, type ListAnswer, valueBytesOf } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
@@ -35,7 +35,7 @@ import {
 import { messageBytesMax, pieceBytesMax } from '../proto.ts';
 import { packGets } from './batch-get.ts';
 import type { Timing } from './call-of.ts';
-import { HeldAnswers, valueBytesOf } from './held-answers.ts';
+import { HeldAnswers } from './held-answers.ts';
 import { movingMessages, notIdle } from './idle.ts';
 import { checkFits, checkNamespace, envelopeBytes, isSmallHit } from './kv-checks.ts';
 import { readable } from './strict-requests.ts';

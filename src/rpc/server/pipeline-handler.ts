@@ -1,7 +1,7 @@
 import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { MeridianError, toMeridianError } from '../../model/errors.ts';
-import type { GetRequest, WriteRequest } from '../../model/key-value.ts';
+import { type GetRequest, valueBytesOf, type WriteRequest } from '../../model/key-value.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import { OperationTurns } from '../../runtime/operation-turns.ts';
@@ -23,7 +23,7 @@ import { AnswerSender } from './answer-sender.ts';
 import { callOf, type Timing } from './call-of.ts';
 import type { CallRecord, OperationKind } from './call-record.ts';
 import { drained } from './drained.ts';
-import { tooManyAnswers, valueBytesOf } from './held-answers.ts';
+import { tooManyAnswers } from './held-answers.ts';
 import { notIdle } from './idle.ts';
 import { checkFits, checkNamespace, isSmallHit } from './kv-checks.ts';
 import { RunningOperation, RunningOperations, tooLate } from './pipeline-operations.ts';
