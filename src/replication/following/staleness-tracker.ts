@@ -2,13 +2,8 @@ import type { Echo } from '../../model/feed.ts';
 import type { LogId } from '../../model/position.ts';
 import type { Bound } from '../../model/staleness.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { type Moment, momentOf, sinceMs } from '../../runtime/moment.ts';
 import { rememberLatest } from '../../runtime/remember-latest.ts';
-
-/** A probe: when it was sent, and how far the wall clock was from the monotonic one then. */
-interface Sent {
-  readonly atMs: number;
-  readonly drift: number;
-}
 
 /**
  * Proves how old a scope may be, by one clock only (architecture §3).
@@ -27,9 +22,11 @@ interface Sent {
 export class StalenessTracker {
   readonly #clock: Clock;
   readonly #suspendedMsMax: number;
-  readonly #sent = new Map<number, Sent>();
+  /** When each probe was sent. */
+  readonly #sent = new Map<number, Moment>();
   #nextId = 1;
-  #proven: { readonly asOfMs: number; readonly root: LogId; readonly drift: number } | undefined;
+  /** As of when all that the root had is here. */
+  #proven: (Moment & { readonly root: LogId }) | undefined;
 
   /** `suspendedMsMax`: milliseconds by which the wall clock may outrun the monotonic one before the bound is unknown. */
   constructor(clock: Clock, suspendedMsMax: number) {
@@ -40,8 +37,7 @@ export class StalenessTracker {
   /** The id of a probe that is sent now. At most 64 are remembered. */
   probe(): number {
     const id = this.#nextId++;
-    const atMs = this.#clock.monotonicMs();
-    rememberLatest(this.#sent, id, { atMs, drift: this.#drift(atMs) }, 64);
+    rememberLatest(this.#sent, id, momentOf(this.#clock), 64);
     return id;
   }
 
@@ -60,10 +56,10 @@ export class StalenessTracker {
       this.reset();
       return;
     }
-    const asOfMs = sent.atMs - bound.boundMs;
+    const atMs = sent.atMs - bound.boundMs;
     // Another server may know less: its echo must not take back what was proven against the same root.
-    if (this.bound()?.root !== bound.root || asOfMs > (this.#proven?.asOfMs ?? Number.NEGATIVE_INFINITY)) {
-      this.#proven = { asOfMs, root: bound.root, drift: sent.drift };
+    if (this.bound()?.root !== bound.root || atMs > (this.#proven?.atMs ?? Number.NEGATIVE_INFINITY)) {
+      this.#proven = { atMs, root: bound.root, drift: sent.drift };
     }
   }
 
@@ -80,12 +76,7 @@ export class StalenessTracker {
   /** Unset = unknown. */
   bound(): Bound | undefined {
     if (this.#proven === undefined) return undefined;
-    const nowMs = this.#clock.monotonicMs(); // Looked at once: every hit asks.
-    if (this.#drift(nowMs) - this.#proven.drift > this.#suspendedMsMax) return undefined;
-    return { boundMs: nowMs - this.#proven.asOfMs, root: this.#proven.root };
-  }
-
-  #drift(nowMs: number): number {
-    return this.#clock.wallMs() - nowMs;
+    const boundMs = sinceMs(this.#proven, this.#clock, this.#suspendedMsMax);
+    return boundMs === undefined ? undefined : { boundMs, root: this.#proven.root };
   }
 }

@@ -1,11 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
+import { type Moment, momentOf, sinceMs } from '../../runtime/moment.ts';
 import { rememberLatest } from '../../runtime/remember-latest.ts';
-
-/** A moment: by the monotonic clock, and how far the wall clock was from it then. */
-export interface Moment {
-  readonly atMs: number;
-  readonly drift: number;
-}
 
 /** Echoes under way to one follower that are remembered. */
 const echoesMax = 64;
@@ -38,8 +33,7 @@ export class FollowerProof {
 
   /** To be asked when a probe comes. */
   now(): Moment {
-    const atMs = this.#clock.monotonicMs();
-    return { atMs, drift: this.#clock.wallMs() - atMs };
+    return momentOf(this.#clock);
   }
 
   /** The echo of a probe that came then, when the server's own bound was this many milliseconds; undefined = unknown. */
@@ -63,8 +57,6 @@ export class FollowerProof {
 
   /** Milliseconds; unset = unknown. */
   boundMs(): number | undefined {
-    const now = this.now();
-    if (this.#proven === undefined || now.drift - this.#proven.drift > this.#suspendedMsMax) return undefined;
-    return now.atMs - this.#proven.atMs;
+    return this.#proven && sinceMs(this.#proven, this.#clock, this.#suspendedMsMax);
   }
 }

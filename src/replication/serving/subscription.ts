@@ -19,6 +19,7 @@ import { holds } from '../../model/rules.ts';
 import type { Bound } from '../../model/staleness.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../../model/version-vector.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Moment } from '../../runtime/moment.ts';
 import type { Semaphore } from '../../runtime/semaphore.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
 import type { Snapshot } from '../../store/store.ts';
@@ -26,7 +27,7 @@ import type { Ledger } from '../ledger.ts';
 import type { LedgerState } from '../ledger-state.ts';
 import { damagedRecord } from '../mending.ts';
 import type { ReplicationObserver } from '../observer.ts';
-import { FollowerProof, type Moment } from './follower-proof.ts';
+import { FollowerProof } from './follower-proof.ts';
 import type { FollowerView } from './follower-status.ts';
 import { LostScan } from './lost-scan.ts';
 import {
