@@ -2,7 +2,7 @@ import { assert } from '../../model/assert.ts';
 import { compareKeys, type RecordKey } from '../../model/key.ts';
 import type { NamespaceId } from '../../model/namespace.ts';
 import type { LogId, Position } from '../../model/position.ts';
-import { type Head, type Record } from '../../model/record.ts';
+import type { Head, Record } from '../../model/record.ts';
 import type { Stamp } from '../../model/stamp.ts';
 import type { RecordRange } from '../store.ts';
 import { endedAtSeconds } from '../store.ts';

@@ -1,5 +1,5 @@
 import type { RecordKey } from '../../model/key.ts';
-import { type Head, type Record } from '../../model/record.ts';
+import type { Head, Record } from '../../model/record.ts';
 import { encodeDamagedRow, encodeRow } from '../record-row.ts';
 import { type CommitBatch, endedAtSeconds } from '../store.ts';
 import { bytesOf, emptySlice, type Slice } from './commit-statement.ts';
