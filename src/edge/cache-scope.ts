@@ -13,7 +13,7 @@ import {
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
-import type { LogId } from '../model/position.ts';
+import { isAt, type LogId } from '../model/position.ts';
 import type { Head, Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
@@ -406,7 +406,7 @@ export class CacheScope implements FeedSink, Scope {
     const name = mapKey(key.namespace, key.key);
     const head = view.head(key);
     const held = this.#memory.peek(name)?.record ?? head;
-    if (held?.position.log === position.log && held.position.sequence === position.sequence) return undefined;
+    if (held !== undefined && isAt(held.position, position)) return undefined;
     this.#memory.delete(name);
     if (head !== undefined) this.#disk.replaced(head, undefined);
     return head;

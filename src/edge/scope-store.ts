@@ -33,19 +33,19 @@ export async function openScopeLedger(
   { holds: share, ...options }: ScopeLedgerOptions,
 ): Promise<Ledger> {
   const stored = await store.meta(filterName);
-  const earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as StoredFilter);
-  const isSame = earlier !== undefined && filterKey(earlier) === filterKey(filter);
+  let earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as StoredFilter);
   const mayGrow = share === 'some' && earlier?.narrows !== true;
   const within = earlier !== undefined && (mayGrow || containsFilter(earlier, filter));
   if (earlier !== undefined && !within && holds('R6 scopes')) await store.erase();
   const ledger = await Ledger.open({ ...options, store }).catch(async (error: unknown) => {
     if (!isMeridianError(error, 'DATA_LOSS')) throw error;
     await store.erase();
+    earlier = undefined; // It went too.
     options.edgeObserver.storeErased(error);
     return Ledger.open({ ...options, store });
   });
-  if (isSame && earlier.narrows !== true) return ledger;
-  if (within && (earlier.narrows === true || !containsFilter(filter, earlier))) {
+  if (earlier !== undefined && filterKey(earlier) === filterKey(filter) && earlier.narrows !== true) return ledger;
+  if (earlier !== undefined && within && (earlier.narrows === true || !containsFilter(filter, earlier))) {
     // Before anything goes: broken off half-way, it is done again, and the wider scope, asked for again, starts from nothing.
     await keepFilter(ledger, { ...filter, narrows: true });
     await removeRecords(ledger, {}, { sync: true, only: ({ namespace, key }) => !matches(filter, namespace, key) });

@@ -19,6 +19,11 @@ export interface Position {
   readonly sequence: number;
 }
 
+/** True where it is that very write. */
+export function isAt(at: Position, { log, sequence }: Position): boolean {
+  return at.log === log && at.sequence === sequence;
+}
+
 const pattern = /^[0-9a-f]{16}$/;
 
 export function parseMemberId(text: string): MemberId | undefined {

@@ -3,7 +3,7 @@ import type { FollowOpen } from '../model/feed.ts';
 import { registryRange } from '../model/filter.ts';
 import { mapKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
-import type { MemberId, Position } from '../model/position.ts';
+import { isAt, type MemberId, type Position } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import { laterStamp } from '../model/stamp.ts';
 import { strangerOf } from '../model/stranger.ts';
@@ -27,7 +27,8 @@ import type { OriginOptions } from './origin-options.ts';
  *     a peer sends    its registry, and covers {l: 12}
  *                     member/b at (l, 9): that write is whole again; or at (m, 4): the later one takes its place
  *                     no member/b: it was a deletion, which is purged there; it goes here too, and the floor rises to it
- *     a peer that covers {l: 8} has not seen it: it says nothing of that record
+ *     a peer that covers {l: 8} has not seen it: it says nothing of that record, unless it holds that very write: the end of
+ *     the scan which brought it may have waited for this origin
  */
 
 /** Milliseconds that one peer has for its registry. */
@@ -122,41 +123,42 @@ class RegistryRepairs {
     registryRepair({ kind: 'dropped', keys: left });
   }
 
+  /** @throws where the own store fails: asking others again would not help */
   async #mendFrom(address: string): Promise<void> {
     if (this.#damaged.length === 0) return;
-    try {
-      const peer = await this.#ask(address);
-      const told = this.#damaged.filter((damaged) => this.#speaksOf(peer, damaged));
-      const found = told.flatMap(({ key }) => peer.records.get(key) ?? []);
-      const puts = found.filter(({ position }) => !this.#own.registry.logs.isBeyond(position));
-      const absent = told.filter(({ key }) => !peer.records.has(key));
-      const floor = absent.reduce(
-        (vector, { position }) => (position ? withPosition(vector, position) : vector),
-        emptyVector,
-      );
-      const mended = new Set([...puts, ...absent].map(({ key }) => key));
-      this.#failures.set(address, `it lacks ${this.#damaged.length - mended.size} of them`);
-      if (mended.size > 0) await this.#commit(puts, absent, floor);
-      this.#damaged = this.#damaged.filter(({ key }) => !mended.has(key));
-    } catch (error) {
+    const open = await this.#open();
+    const peer = await this.#ask(address, open).catch((error: unknown) => {
       this.#failures.set(address, toMeridianError(error).message);
-    }
+    });
+    if (peer === undefined) return;
+    const told = this.#damaged.filter((damaged) => this.#speaksOf(peer, damaged));
+    const found = told.flatMap(({ key }) => peer.records.get(key) ?? []);
+    const puts = found.filter(({ position }) => !this.#own.registry.logs.isBeyond(position));
+    const absent = told.filter(({ key }) => !peer.records.has(key));
+    const floor = absent.reduce(
+      (vector, { position }) => (position ? withPosition(vector, position) : vector),
+      emptyVector,
+    );
+    const mended = new Set([...puts, ...absent].map(({ key }) => key));
+    this.#failures.set(address, `it lacks ${this.#damaged.length - mended.size} of them`);
+    if (mended.size > 0) await this.#commit(puts, absent, floor);
+    this.#damaged = this.#damaged.filter(({ key }) => !mended.has(key));
   }
 
   /** Whether what a peer holds, or does not, stands for the damaged record: it has seen that write. */
-  #speaksOf({ registry, covered }: KnownRegistry, { position }: DamagedKey): boolean {
-    if (position !== undefined) return registry.logs.coversPosition(covered, position);
-    return registry.logs.covers(covered, this.#own.covered);
+  #speaksOf({ records, registry, covered }: KnownRegistry, { key, position }: DamagedKey): boolean {
+    if (position === undefined) return registry.logs.covers(covered, this.#own.covered);
+    const held = records.get(key);
+    return registry.logs.coversPosition(covered, position) || (held !== undefined && isAt(held.position, position));
   }
 
   /** The registry of the origin at that address. */
-  async #ask(address: string): Promise<KnownRegistry> {
+  async #ask(address: string, open: FollowOpen): Promise<KnownRegistry> {
     const { clock } = this.#options;
     const { upstream, close } = this.#options.connect(address);
     const ending = new AbortController();
     const timer = clock.timer(askMs, () => ending.abort(silent(address)));
     try {
-      const open = await this.#open();
       const records = new Map<string, Record>();
       const registry = new Registry();
       for await (const event of upstream.follow(open, silence(ending.signal), ending.signal)) {

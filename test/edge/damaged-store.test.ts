@@ -167,3 +167,17 @@ it.each(['copy', 'cache'] as const)('a %s whose registry is damaged is filled ag
   expect((await read(edge, 'k'))[1]).toBe('k 2');
   expect((await edge.status()).storage?.damagedRecords).toBe(0);
 });
+
+it('a copy whose registry was damaged begins anew where it is to hold more since', async () => {
+  const held = () =>
+    [...copy.synced.records.values()].filter(({ key }) => key === 'k' || key === 'other').map(({ key }) => key);
+  const first = await open(['ns/k*']);
+  await first.close();
+  for (const [, record] of copy.synced.records) if (record.namespace === registryNamespace) copy.damage(record);
+  const second = await open(['ns/k*']);
+  await vi.waitFor(() => expect(held()).toEqual(['k']));
+  await second.close();
+  const { edge, close } = await open(['*']);
+  closing.unshift(close);
+  expect(await read(edge, 'other')).toEqual(['copy', 'other 1']);
+});

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { registryNamespace } from '../../src/model/namespace.ts';
+import { emptyVector } from '../../src/model/version-vector.ts';
 import type { RegistryRepair } from '../../src/origin/registry-repair.ts';
+import { decodeLedgerState, encodeLedgerState, ledgerStateName } from '../../src/replication/ledger-state.ts';
 import { OriginGroup } from './origin-group.ts';
 
 let group: OriginGroup;
@@ -92,6 +94,32 @@ describe('an origin with peers', () => {
     await group.open('a', ['b'], { acceptLoss: true });
     await group.ready('a');
     expect(told.at(-1)).toEqual({ kind: 'dropped', keys: created });
+    expect(await group.text('a', 'k')).toBe('first');
+  });
+
+  it('takes a record from a peer that has it and has yet to cover it, since what would follow waits for this origin', async () => {
+    await group.until(group.at('a').create('late', group.call()));
+    await group.settled('a', 'b');
+    const keys = registryKeys('a').filter((key) => key === 'title/late');
+    damage('a', ...keys);
+    group.crash('b');
+    const disk = group.disk('b');
+    const state = decodeLedgerState(disk.synced.meta.get(ledgerStateName));
+    const meta = new Map(disk.synced.meta).set(ledgerStateName, encodeLedgerState({ ...state, covered: emptyVector }));
+    disk.synced = { ...disk.synced, meta };
+    await group.reopen('b');
+    await group.reopen('a');
+    await group.ready('a');
+    expect(told).toContainEqual({ kind: 'repaired', keys });
+    await group.put('a', 'k', 'after', { namespace: 'late' });
+  });
+
+  it('ends at once where its own disk fails, rather than take that for a failure of its peers', async () => {
+    damage('a', 'title/ns');
+    group.disk('a').nextCommitFails = 'lost';
+    await expect(group.reopen('a')).rejects.toThrow('the disk failed');
+    await group.reopen('a');
+    await group.ready('a');
     expect(await group.text('a', 'k')).toBe('first');
   });
 

@@ -56,7 +56,7 @@ export class Faults {
     return this.#ofOrigins.waitsForReports;
   }
 
-  /** No disk is put back to an older image. */
+  /** No disk of an origin is put back to an older image, lost, or copied. */
   keepDisks(): void {
     this.#ofOrigins.keepsDisks = true;
   }

@@ -41,7 +41,7 @@ export class OriginFaults {
   readonly #removed = new Set<MemberId>();
   /** Those whose disk is a copy of another one's, taken for it or not: no image of theirs is their own. */
   readonly #copies = new Set<OriginProcess>();
-  /** True where no disk is put back to an older image. */
+  /** True where no disk is put back to an older image, lost, or copied. */
   keepsDisks = false;
 
   constructor(stage: Stage) {
@@ -132,7 +132,7 @@ export class OriginFaults {
   #loseOne(): void {
     const { random, cluster } = this.#stage;
     const origin = random.pick(cluster.origins);
-    if (this.#lossHappened || !this.#allServe) return;
+    if (this.keepsDisks || this.#lossHappened || !this.#allServe) return;
     this.#lossHappened = true;
     random.pick([
       () => this.#wipe(origin),

@@ -5,6 +5,7 @@ import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
 import { ClockFaults } from './clock-faults.ts';
 import { Coverage } from './coverage.ts';
+import { DiskDamage } from './disk-damage.ts';
 import { Faults } from './faults.ts';
 import { linkTo } from './network/link.ts';
 import { Path } from './network/path.ts';
@@ -43,10 +44,12 @@ export class Simulation {
   readonly cluster: Cluster;
   readonly oracles: Oracles;
   readonly #seed: number;
+  readonly #damagesRecords: boolean;
   readonly #watchers: Watcher[] = [];
 
   constructor(seed: number, { topology = oneOrigin, detailed = false }: SimulationOptions = {}) {
     this.#seed = seed;
+    this.#damagesRecords = topology.damagesRecords === true;
     this.random = new SeededRandom(seed);
     this.cluster = new Cluster(topology, this, drawParameters(this.random.fork()), this.coverage);
     this.oracles = new Oracles(this.cluster, this.time, detailed);
@@ -71,8 +74,10 @@ export class Simulation {
     const workload = new Workload({ time, random: random.fork(), cluster, oracles, coverage, keys });
     const faults = new Faults({ time, random: random.fork(), cluster, oracles, coverage });
     const clocks = new ClockFaults({ time, cluster, oracles, coverage }, this.#seed);
+    const damage = new DiskDamage({ time, cluster, oracles, coverage }, this.#seed);
     clocks.begin(busyMs);
-    if (clocks.jumps) faults.keepDisks();
+    if (this.#damagesRecords) damage.begin();
+    if (clocks.jumps || this.#damagesRecords) faults.keepDisks();
     void this.#begin();
     await time.runUntil(firstOpMs);
     let faultAtMs = firstOpMs;
@@ -88,9 +93,12 @@ export class Simulation {
     }
     faults.end();
     clocks.end();
+    damage.end();
     const { sessions } = workload;
     const watchers = this.#watchers;
-    await new Convergence({ time, cluster, oracles, coverage, keys, watchers, sessions, faults }).reach();
+    const damagesRecords = this.#damagesRecords;
+    const quiet = { time, cluster, oracles, coverage, keys, watchers, sessions, faults, damagesRecords };
+    await new Convergence(quiet).reach();
     for (const process of cluster.processes) process.crash();
     const { violations, lines } = oracles.trace;
     return { seed: this.#seed, violations, trace: lines };

@@ -43,20 +43,24 @@ export class MemoryDisk {
   onSynced: (records: readonly Record[]) => void = () => {};
   /** Views that are open over it now. */
   snapshotsOpen = 0;
+  #store: MemoryStore | undefined;
 
   /** @param wait how long a sync takes; resolves when it is over */
   open(wait: () => Promise<void> = async () => {}): MemoryStore {
-    return new MemoryStore(this, wait);
+    this.#store = new MemoryStore(this, wait);
+    return this.#store;
   }
 
   /** Damages the record of that key, held or not, for the stores that are opened from now on. */
-  damage({ namespace, key }: RecordKey): void {
-    const damaged = (contents: Contents): Contents => ({
-      ...contents,
-      damaged: new Set([...contents.damaged, mapKey(namespace, key)]),
-    });
-    this.synced = damaged(this.synced);
-    this.visible = damaged(this.visible);
+  damage(key: RecordKey): void {
+    this.synced = withDamage(this.synced, key);
+    this.visible = withDamage(this.visible, key);
+  }
+
+  /** Damages it under the store that is open as well. */
+  damageNow(key: RecordKey): void {
+    this.damage(key);
+    this.#store?.damage(key);
   }
 
   wipe(): void {
@@ -214,6 +218,11 @@ export class MemoryStore implements Store {
     this.#snapshots.clear();
   }
 
+  /** For `MemoryDisk`: what is damaged from now on. */
+  damage(key: RecordKey): void {
+    this.#contents = withDamage(this.#contents, key);
+  }
+
   /** True once its process is gone. */
   get crashed(): boolean {
     return this.#state === 'crashed';
@@ -337,6 +346,10 @@ function applied({ records, damaged, meta }: Contents, batch: CommitBatch): Cont
     else nextMeta.set(name, value);
   }
   return { records: nextRecords, damaged: nextDamaged, meta: nextMeta };
+}
+
+function withDamage(contents: Contents, { namespace, key }: RecordKey): Contents {
+  return { ...contents, damaged: new Set([...contents.damaged, mapKey(namespace, key)]) };
 }
 
 /** Tells of a damaged one, or throws where nobody listens. */

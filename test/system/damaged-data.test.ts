@@ -91,10 +91,7 @@ describe('an origin whose data was damaged while it was stopped', () => {
     const below = await cluster.start('edge', 'ams', { flags: [...flags(copy), '--replicate', '*'] });
     const cache = await cluster.start('edge', 'sin', { flags: flags(origin) });
     for (const edge of [copy, below, cache]) {
-      await vi.waitFor(
-        async () => expect((await fetch(`http://${placeOf(edge.http)}/readyz`)).status).toBe(200),
-        20_000,
-      );
+      await cluster.ready(edge);
       expect(await lostAt(edge)).toEqual(lost);
     }
     for (const key of lost) await cluster.connect(below).namespace('kept').put(key, textOf(key));
@@ -131,10 +128,7 @@ describe('an origin whose data was damaged while it was stopped', () => {
     const first = await cluster.start('origin', 'iad');
     const pdx = { listen: `127.0.0.1:${await freePort()}`, flags: ['--peer', placeOf(first.grpc)] };
     const second = await cluster.start('origin', 'pdx', pdx);
-    await vi.waitFor(
-      async () => expect((await fetch(`http://${placeOf(second.http)}/readyz`)).status).toBe(200),
-      20_000,
-    );
+    await cluster.ready(second);
     // The newest of its own registry comes to the other one first: what nobody else has nobody gives back.
     const covered = async (node: ChildNode) =>
       ((await (await fetch(`http://${placeOf(node.http)}/status`)).json()) as { scopes: [{ covered: object }] })

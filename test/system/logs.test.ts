@@ -42,6 +42,7 @@ beforeAll(async () => {
   edge = await cluster.start('edge', 'fra', {
     flags: [...own('fra'), '--upstream', placeOf(origin.grpc), '--redis', `127.0.0.1:${await freePort()}`],
   });
+  await cluster.ready(edge);
   const { namespaces, tokens } = cluster.connect(origin, { token: adminToken });
   ({ id } = await namespaces.create('flags'));
   app = (await tokens.create({ name: 'app', namespace: 'flags', rights: ['read', 'write', 'list'] })).text;

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { ChildNode } from '../../src/cli/demo/child-node.ts';
 import type { ClusterHandle } from '../../src/client/cluster-handle.ts';
 import { type ConnectOptions, connect } from '../../src/client/connect.ts';
@@ -20,6 +21,9 @@ export interface NodeStart {
   /** The file of the command; that of this checkout where unset. */
   readonly script?: string;
 }
+
+/** Milliseconds within which a node that was started answers reads, on a machine with much else to do. */
+const readyMsMax = 60_000;
 
 /** The file of the command `meridian`, as a user runs it. */
 export const meridianScript = resolve('dist/cli/main.js');
@@ -47,6 +51,17 @@ export class ProcessCluster {
     });
     this.#nodes.push(node);
     return node;
+  }
+
+  /** Resolves once it answers reads: a client waits for that by itself, a request over HTTP is refused until then. */
+  async ready({ http }: ChildNode): Promise<void> {
+    const untilMs = Date.now() + readyMsMax;
+    for (;;) {
+      const answer = await fetch(`http://${placeOf(http)}/readyz`);
+      if (answer.ok) return;
+      if (Date.now() > untilMs) throw new Error(`not ready within ${readyMsMax} ms: ${await answer.text()}`);
+      await setTimeout(50);
+    }
   }
 
   /** Whether no node was started there yet. */

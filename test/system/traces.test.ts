@@ -33,6 +33,7 @@ beforeAll(async () => {
   edge = await cluster.start('edge', 'ber', {
     flags: ['--upstream', placeOf(relay.grpc), '--upstream', placeOf(origin.grpc), ...traced],
   });
+  for (const node of [relay, edge]) await cluster.ready(node);
   ({ id: namespaceId } = await cluster.connect(origin).namespaces.create('flags'));
   await cluster.connect(origin).namespace('flags').put(key, value);
 });

@@ -42,7 +42,9 @@ beforeAll(async () => {
   for (const region of regions) {
     const replicate = region === 'copying' ? ['--replicate', ...titles] : [];
     const flags = ['--upstream', placeOf(origin.grpc), ...replicate];
-    const kv = placeOf((await nodes.start('edge', region, { flags })).http);
+    const edge = await nodes.start('edge', region, { flags });
+    await nodes.ready(edge);
+    const kv = placeOf(edge.http);
     for (const example of examples) {
       const externals = example === 'api-keys' ? { kv, api } : { kv };
       const worker = await runWorker({ example, externals });

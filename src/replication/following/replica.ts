@@ -15,6 +15,7 @@ import { type Filter, matches } from '../../model/filter.ts';
 import { compareRecordKeys, type RecordKey } from '../../model/key.ts';
 import { inPlaceOf, replaces } from '../../model/merge.ts';
 import { registryNamespace } from '../../model/namespace.ts';
+import { isAt } from '../../model/position.ts';
 import type { Head, Record } from '../../model/record.ts';
 import { holds } from '../../model/rules.ts';
 import { laterStamp, stampParts } from '../../model/stamp.ts';
@@ -292,7 +293,7 @@ export class Replica {
     const damaged = view.damaged(lost);
     const head = view.head(lost);
     const held = head?.position ?? damaged?.position;
-    if (held?.log === lost.position.log && held.sequence === lost.position.sequence) return false;
+    if (held !== undefined && isAt(held, lost.position)) return false;
     if (replacesHeld) return true;
     const claims = member !== undefined || this.hasCaughtUp;
     if (head === undefined && damaged === undefined) {
@@ -320,8 +321,7 @@ export class Replica {
   #healing(record: Record, damaged: Damaged, { state }: CommitView, step: Step | undefined): Record[] {
     const { member, ledger } = this.#options;
     const { position } = damaged;
-    const { log, sequence } = record.position;
-    const isSame = position?.log === log && position.sequence === sequence;
+    const isSame = position !== undefined && isAt(position, record.position);
     // The server merged what it shows with all that it covers.
     const isMerged =
       position !== undefined && step !== undefined && ledger.registry.logs.coversPosition(step.vector, position);

@@ -1,6 +1,6 @@
 import type { Snapshot as LevelView } from 'classic-level';
 import type { RecordKey } from '../../model/key.ts';
-import type { LogId, Position } from '../../model/position.ts';
+import { isAt, type LogId, type Position } from '../../model/position.ts';
 import type { Head, Record } from '../../model/record.ts';
 import type { KnownDamage } from '../integrity/known-damage.ts';
 import { damagedRecord, isDamaged, parseRow, type Row } from '../record-row.ts';
@@ -166,7 +166,7 @@ function loggedAt(
 ): Array<Row | Damaged> {
   const found = row === undefined || isDamaged(row) ? row?.position : row.head.position;
   if (row === undefined || found === undefined) return [{ namespace, key, position }];
-  if (found.log === position.log && found.sequence === position.sequence) return [row];
+  if (isAt(found, position)) return [row];
   return found.log === position.log && found.sequence < position.sequence ? [{ namespace, key, position }] : [];
 }
 

@@ -3,6 +3,8 @@ export interface Topology {
   readonly name: string;
   readonly origins: readonly OriginPlan[];
   readonly edges: readonly EdgePlan[];
+  /** Records of its disks get damaged; none of these is lost, put back or copied. */
+  readonly damagesRecords?: boolean;
 }
 
 export interface OriginPlan {
@@ -56,5 +58,18 @@ export const relayChain: Topology = {
   ],
 };
 
+/** Origins and edges whose records get damaged: what an origin cannot read another one can, at that moment. */
+export const damagedRecords: Topology = {
+  name: 'damaged',
+  origins: [{ name: 'a' }, { name: 'b', peers: ['a'] }, { name: 'c', peers: ['b'] }],
+  edges: [
+    { name: 'near', replicate: ['*'], upstreams: ['a', 'b', 'c'] },
+    { name: 'copy', replicate: ['*'], upstreams: ['near', 'b'] },
+    { name: 'mixed', replicate: ['ns/a*'], upstreams: ['b', 'near'] },
+    { name: 'cache', replicate: [], upstreams: ['c', 'near'] },
+  ],
+  damagesRecords: true,
+};
+
 /** Every seed is run in each of them. */
-export const topologies: readonly Topology[] = [oneOrigin, severalOrigins, relayChain];
+export const topologies: readonly Topology[] = [oneOrigin, severalOrigins, relayChain, damagedRecords];

@@ -55,6 +55,7 @@ export function complaintsOfList(
   const truth = asked.truthOf(answer.bound?.root);
   for (const key of keysOfPage({ prefix, after }, answer, truth)) {
     const found = answer.keys.find((one) => one.key === key);
+    if (found?.damaged === true) continue; // Nothing is said of it.
     const shown = found === undefined ? undefined : { kind: 'live' as const, stamp: found.stamp };
     complaints.push(...complaintsOfKey(key, shown, answer, asked).map((line) => `${key}: ${line}`));
   }

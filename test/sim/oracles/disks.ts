@@ -35,6 +35,7 @@ export function complaintsOfScope(
   const complaints: string[] = [];
   for (const id of [registryNamespace, ...namespaces]) {
     for (const key of truth.keys(id)) {
+      if (contents.damaged.has(mapKey(id, key))) continue; // Nothing is shown of it.
       const record = contents.records.get(mapKey(id, key));
       const required = truth.covered(id, key, covered);
       const whole = id === registryNamespace || (kind !== 'cache' && isCopied(replicate, id, key, filter));
