@@ -2,21 +2,27 @@ import { mapKey, type RecordKey } from '../../src/model/key.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
 import { isAt } from '../../src/model/position.ts';
 import type { Record } from '../../src/model/record.ts';
+import { emptySession } from '../../src/model/session.ts';
 import type { Contents, MemoryDisk } from '../support/memory-store.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import type { Stage } from './faults.ts';
 import type { Process } from './nodes/process.ts';
-import { coveredBy } from './oracles/disks.ts';
+import { signedValue } from './oracles/attempts.ts';
+import { coveredBy, title } from './oracles/disks.ts';
+import { noSignal } from './workload/no-signal.ts';
 
 /** Milliseconds between two of them. */
 const everyMs = { least: 40, most: 400 };
 /** Records that are damaged at once: they stand in one block. */
 const recordsMax = 3;
 
+/** Milliseconds between an operator's looks at what is damaged. */
+const againMs = 100;
+
 /**
  * Records on disks that cannot be read any more, found while a process runs over them or when it starts again. Of what an
- * origin's disk loses so, another origin's has that write or a later one of the key, so that nothing is lost for good. Draws
- * chances of its own, as `ClockFaults` does.
+ * origin's disk loses so, another origin's has that write or a later one of the key, so that nothing is lost for good; a lone
+ * origin's is lost. Draws chances of its own, as `ClockFaults` does.
  */
 export class DiskDamage {
   readonly #stage: Omit<Stage, 'random'>;
@@ -37,6 +43,25 @@ export class DiskDamage {
 
   end(): void {
     this.#over = true;
+    if (this.#stage.cluster.origins.length === 1) this.#writeAgain();
+  }
+
+  /** What nobody can tell any more an operator writes again, or deletes, until nothing is damaged. */
+  #writeAgain(): void {
+    const { cluster, oracles, time } = this.#stage;
+    const [origin] = cluster.origins;
+    if (origin === undefined) return;
+    time.at(againMs, () => this.#writeAgain());
+    for (const key of damagedOn(origin.disk.visible)) {
+      const { mutations } = oracles.attempts.add((number) => [
+        this.#random.chance(0.5) ? { kind: 'put', key, value: signedValue(number, 0, 5) } : { kind: 'delete', key },
+      ]);
+      const call = { deadlineMs: time.nowMs + againMs, signal: noSignal };
+      origin.node?.write({ namespace: title, mutations, session: emptySession }, call).then(
+        () => oracles.trace.note(() => `operator: wrote ${key} again`),
+        (error: Error) => oracles.trace.note(() => `operator: ${error.message}`),
+      );
+    }
   }
 
   #later(run: () => void): void {
@@ -68,13 +93,14 @@ export class DiskDamage {
     const { origins } = this.#stage.cluster;
     const others = origins.filter((origin) => origin !== process && origin.hasServed).map((origin) => origin.disk);
     const isOrigin = origins.some((origin) => origin === process);
+    const isAlone = origins.length === 1;
     const isWhole = origins.every((origin) => ![...origin.disk.synced.damaged].some(isOfRegistry));
     const held = [...disk.synced.records]
       .filter(([name, record]) => {
         if (disk.synced.damaged.has(name)) return false;
         if (!isOrigin) return true;
-        if (isOfRegistry(name) && !isWhole) return false;
-        return others.some((other) => this.#hasSound(other, name, record));
+        if (isOfRegistry(name) && (!isWhole || isAlone)) return false;
+        return isAlone || others.some((other) => this.#hasSound(other, name, record));
       })
       .sort(([a], [b]) => (a < b ? -1 : 1));
     if (held.length === 0) return [];

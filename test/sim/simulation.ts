@@ -93,7 +93,7 @@ export class Simulation {
     }
     faults.end();
     clocks.end();
-    damage.end();
+    if (this.#damagesRecords) damage.end();
     const { sessions } = workload;
     const watchers = this.#watchers;
     const damagesRecords = this.#damagesRecords;

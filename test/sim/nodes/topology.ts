@@ -71,5 +71,18 @@ export const damagedRecords: Topology = {
   damagesRecords: true,
 };
 
+/** One origin whose records get damaged, which nobody else can tell, over copies and caches that then say that they do not know. */
+export const damagedAlone: Topology = {
+  name: 'lone',
+  origins: [{ name: 'origin' }],
+  edges: [
+    { name: 'near', replicate: ['*'], upstreams: ['origin'] },
+    { name: 'copy', replicate: ['*'], upstreams: ['near', 'origin'] },
+    { name: 'mixed', replicate: ['ns/a*'], upstreams: ['near', 'origin'] },
+    { name: 'cache', replicate: [], upstreams: ['origin', 'copy'] },
+  ],
+  damagesRecords: true,
+};
+
 /** Every seed is run in each of them. */
-export const topologies: readonly Topology[] = [oneOrigin, severalOrigins, relayChain, damagedRecords];
+export const topologies: readonly Topology[] = [oneOrigin, severalOrigins, relayChain, damagedRecords, damagedAlone];
