@@ -67,6 +67,7 @@ export function differences({ contents, kind, replicate }: Held, origin: Content
   const copied = there.filter(({ namespace, key }) => isCopied(replicate, namespace, key, filter));
   const names = new Set([...contents.records.keys(), ...copied.map(({ namespace, key }) => mapKey(namespace, key))]);
   for (const name of names) {
+    if (contents.damaged.has(name)) continue; // Nothing is shown of it.
     const [here, there] = [contents.records.get(name), origin.records.get(name)];
     if (readableStamp(here, nowMs) === readableStamp(there, nowMs) || isEnding(here, nowMs) || isEnding(there, nowMs))
       continue;
