@@ -11,6 +11,7 @@ import type { Entry, Key, ListOptions, ListResult } from './listing.ts';
 import type { EntriesOptions, Namespace, PrefixOptions } from './namespace.ts';
 import { NamespaceReader } from './namespace-reader.ts';
 import { bodyOf, type ValueBody } from './value-body.ts';
+import { ValueGets } from './value-get.ts';
 import { checkValueType, decodeValue, type ValueType } from './value-type.ts';
 import { watch } from './watch.ts';
 
@@ -22,11 +23,10 @@ type ReadArguments = [keys: Keys, options?: TypeOrOptions];
 export class NamespaceHandle implements Namespace {
   readonly name: string;
   /** The overloads stand in the interface; here is the one body behind them. */
-  readonly get = (async (...given: ReadArguments) => {
-    needArguments('get', given.length, 1);
-    const answers = await this.#answers(...given);
-    if (!(answers instanceof Map)) return answers.value;
-    return new Map([...answers].map(([key, answer]) => [key, answer?.value ?? null]));
+  readonly get = ((...given: ReadArguments) => {
+    const [key, type = 'text'] = given;
+    const isPlain = typeof key === 'string' && typeof type === 'string';
+    return (isPlain ? this.#value(key, type) : undefined) ?? this.#values(given);
   }) as Namespace['get'];
   readonly getWithMetadata = (async (...given: ReadArguments) => {
     needArguments('getWithMetadata', given.length, 1);
@@ -35,12 +35,14 @@ export class NamespaceHandle implements Namespace {
   readonly #context: ClientContext;
   readonly #random: Random;
   readonly #reader: NamespaceReader;
+  readonly #gets: ValueGets;
 
   constructor(context: ClientContext, random: Random, name: string) {
     this.#context = context;
     this.#random = random;
     this.name = name;
     this.#reader = new NamespaceReader(context, name);
+    this.#gets = new ValueGets(context, name);
   }
 
   async put(...given: [key: string, value: ValueBody, options?: PutOptions | null]): Promise<void> {
@@ -98,6 +100,23 @@ export class NamespaceHandle implements Namespace {
     const backoff = new Backoff({ firstMs: 100, mostMs: 5000 }, this.#random);
     const signals = signal === undefined ? [closing] : [closing, signal];
     return watch<Metadata>({ ...this.#context, backoff }, request, signals);
+  }
+
+  /** Undefined where it must be asked for by `#values`. */
+  #value(key: string, type: ValueType): Promise<unknown> | undefined {
+    try {
+      checkValueType(type);
+      return this.#gets.get(keyOf(key), type);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #values(given: ReadArguments): Promise<unknown> {
+    needArguments('get', given.length, 1);
+    const answers = await this.#answers(...given);
+    if (!(answers instanceof Map)) return answers.value;
+    return new Map([...answers].map(([key, answer]) => [key, answer?.value ?? null]));
   }
 
   /** Of many keys an absent one has no answer, as the binding of Workers has none. */

@@ -7,6 +7,13 @@ import type { Bound } from './staleness.ts';
 import type { Stamp } from './stamp.ts';
 import type { VersionVector } from './version-vector.ts';
 
+/** Waits for the value of one get, and for nothing else that is known of its record. */
+export interface ValueWaiter {
+  /** Undefined = absent. It may share a larger buffer, and is not to be written into. */
+  value(value: Uint8Array | undefined, session: Session): void;
+  reject(error: unknown): void;
+}
+
 /** Reads and writes of one cluster. Keys and limits are checked by whoever implements it. */
 export interface KeyValue {
   /**

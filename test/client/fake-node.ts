@@ -10,6 +10,8 @@ import type {
   ListAnswer,
   ListRequest,
   Mutation,
+  ReadOptions,
+  ValueWaiter,
   WriteAnswer,
   WriteRequest,
   Written,
@@ -51,6 +53,18 @@ export class FakeNode implements RemoteNode {
 
   peek(): undefined {
     return undefined;
+  }
+
+  beginGet(key: string, read: ReadOptions, call: Call, waiter: ValueWaiter): boolean {
+    this.get({ key, ...read }, call).then(
+      ({ record, session }) => waiter.value(record?.kind === 'live' ? record.value : undefined, session),
+      (error: unknown) => waiter.reject(error),
+    );
+    return true;
+  }
+
+  async goOn(failure: unknown): Promise<GetAnswer> {
+    throw failure;
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {

@@ -122,8 +122,11 @@ const pipelineResponses: FuzzTarget = {
   name: 'pipeline-responses',
   run: (bytes) => {
     const ignore = () => {};
-    const taker = { keyOf: (id: number) => `key ${id}`, got: ignore, written: ignore, failed: ignore };
-    orRefused(() => takeAnswers(bytes, (part) => pipeline.responseDeserialize(part), taker), isUnreadable);
+    for (const isOfValue of [false, true]) {
+      const wanted = (id: number) => ({ key: `key ${id}`, isOfValue });
+      const taker = { wanted, got: ignore, gotValue: ignore, written: ignore, failed: ignore };
+      orRefused(() => takeAnswers(bytes, (part) => pipeline.responseDeserialize(part), taker), isUnreadable);
+    }
   },
   seeds: () => {
     const serialize = (message: object) => pipeline.responseSerialize(message);

@@ -1,8 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Call } from '../../src/model/call.ts';
 import { MeridianError } from '../../src/model/errors.ts';
+import type { GetAnswer } from '../../src/model/key-value.ts';
+import { registryNamespace } from '../../src/model/namespace.ts';
+import { nowhere } from '../../src/model/position.ts';
+import type { LiveRecord } from '../../src/model/record.ts';
+import { emptySession } from '../../src/model/session.ts';
 import type { Peer, Upstream } from '../../src/model/upstream.ts';
 import { OriginFolder } from '../../src/node/origin-stores.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
@@ -116,4 +122,41 @@ export function upstreamWith(parts: Partial<Peer>): Upstream {
     digestRange: refuse,
   };
   return { ...refused, ...parts };
+}
+
+export function recordOf(key: string, value: Uint8Array): LiveRecord {
+  return { kind: 'live', namespace: registryNamespace, key, stamp: 'a'.repeat(32) as never, position: nowhere, value };
+}
+
+export function answerOf(key: string, value: Uint8Array = Buffer.from(key)): GetAnswer {
+  return {
+    record: recordOf(key, value),
+    namespace: registryNamespace,
+    source: 'cache',
+    past: false,
+    covered: new Map(),
+    responder: 'e',
+    session: emptySession,
+  };
+}
+
+/** A place in between whose connections can be cut; it takes new ones. */
+export async function cuttable(address: string) {
+  const port = Number(address.split(':')[1]);
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect({ host: '127.0.0.1', port });
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => {}));
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  const close = () => {
+    cut();
+    server.close();
+  };
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, cut, close };
 }

@@ -1,4 +1,3 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type ClientDuplexStream, Metadata, Server, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Call } from '../../src/model/call.ts';
@@ -6,7 +5,6 @@ import { MeridianError } from '../../src/model/errors.ts';
 import type { GetAnswer, GetRequest, WriteAnswer, WriteRequest } from '../../src/model/key-value.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
 import { type MemberId, nowhere } from '../../src/model/position.ts';
-import type { LiveRecord } from '../../src/model/record.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
@@ -15,29 +13,13 @@ import { methods } from '../../src/rpc/client/methods.ts';
 import { Pipeline } from '../../src/rpc/client/pipeline.ts';
 import { RemoteUpstream } from '../../src/rpc/client/remote-upstream.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
-import { aCall, overLoopback, roomsOf, upstreamWith } from './loopback.ts';
+import { aCall, answerOf, cuttable, overLoopback, roomsOf, upstreamWith } from './loopback.ts';
 
 const closing: Array<() => unknown> = [];
 
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
-
-function recordOf(key: string, value: Uint8Array): LiveRecord {
-  return { kind: 'live', namespace: registryNamespace, key, stamp: 'a'.repeat(32) as never, position: nowhere, value };
-}
-
-function answerOf(key: string, value: Uint8Array = Buffer.from(key)): GetAnswer {
-  return {
-    record: recordOf(key, value),
-    namespace: registryNamespace,
-    source: 'cache',
-    past: false,
-    covered: new Map(),
-    responder: 'e',
-    session: emptySession,
-  };
-}
 
 const written: WriteAnswer = {
   namespace: registryNamespace,
@@ -83,27 +65,6 @@ function rawStream(connection: Connection): ClientDuplexStream<object, { answers
   closing.push(() => stream.cancel());
   stream.on('error', () => {});
   return stream;
-}
-
-/** A place in between whose connections can be cut; it takes new ones. */
-async function cuttable(address: string) {
-  const port = Number(address.split(':')[1]);
-  const sockets = new Set<Socket>();
-  const server = createServer((near) => {
-    const far = connect({ host: '127.0.0.1', port });
-    for (const socket of [near, far]) sockets.add(socket.on('error', () => {}));
-    near.pipe(far).pipe(near);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const cut = () => {
-    for (const socket of sockets) socket.destroy();
-    sockets.clear();
-  };
-  closing.push(() => {
-    cut();
-    server.close();
-  });
-  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, cut };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -426,6 +387,7 @@ describe('a stream that breaks', () => {
       },
     });
     const proxy = await cuttable(address);
+    closing.push(proxy.close);
     const remote = new RemoteUpstream({ address: proxy.address, clock: systemClock, pipelined: true });
     closing.push(() => remote.close());
     const reading = remote.get(asked('k'), aCall());

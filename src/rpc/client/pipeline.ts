@@ -1,7 +1,16 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
-import type { GetAnswer, GetRequest, Mutation, WriteAnswer, WriteRequest } from '../../model/key-value.ts';
+import type {
+  GetAnswer,
+  GetRequest,
+  Mutation,
+  ReadOptions,
+  ValueWaiter,
+  WriteAnswer,
+  WriteRequest,
+} from '../../model/key-value.ts';
+import type { Session } from '../../model/session.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Deadlines } from '../../runtime/deadlines.ts';
 import {
@@ -12,11 +21,12 @@ import {
   type Terms,
   writeGet,
 } from '../codec/pipeline-requests.ts';
-import { type AnswerTaker, takeAnswers, type WireFailure } from '../codec/pipeline-responses.ts';
+import { type AnswerTaker, takeAnswers, type WantedGet, type WireFailure } from '../codec/pipeline-responses.ts';
 import { WireWriter } from '../codec/wire-format.ts';
 import { fromFailure } from '../status.ts';
 import type { Connection } from './connection.ts';
 import { methods } from './methods.ts';
+import { OpenOperations } from './open-operations.ts';
 import { SharedSignals } from './shared-signals.ts';
 
 /*
@@ -42,20 +52,28 @@ const bounds = {
 /** Bytes of a put in a message, at the most: a larger one goes by itself. */
 const putBytesMax = 64 * 1024;
 
-interface Operation {
+/** Whoever waits for an operation: a promise, or what is cheaper than one. */
+interface Waiter {
+  readonly resolve?: (answer: GetAnswer & WriteAnswer) => void;
+  readonly value?: ValueWaiter['value'];
+  reject(error: unknown): void;
+}
+
+interface Operation extends WantedGet {
   readonly id: number;
-  readonly key: string;
   readonly terms: TermsOf;
   /** Unset = a get. */
   readonly mutation: Mutation | undefined;
   readonly call: Call;
-  readonly resolve: (answer: GetAnswer & WriteAnswer) => void;
-  readonly reject: (error: unknown) => void;
+  readonly waiter: Waiter;
   isSent: boolean;
+  isOver: boolean;
 }
 
 /** What is asked with, as far as operations may share it: they do where all of it is the same. */
 type TermsOf = Pick<Terms, 'read' | 'write'>;
+
+const noWrite: TermsOf['write'] = {};
 
 export interface PipelineOptions {
   readonly connection: Connection;
@@ -68,13 +86,12 @@ export class Pipeline implements AnswerTaker {
   readonly #options: PipelineOptions;
   readonly #deadlines: Deadlines;
   readonly #signals = new SharedSignals((signal) => this.#aborted(signal));
-  /** Not answered, by id, in the order of asking. */
-  readonly #open = new Map<number, Operation>();
+  readonly #open = new OpenOperations<Operation>();
   #waiting: Operation[] = [];
   #sent = 0;
   #cancelled: number[] = [];
-  #lastId = 0;
   #lastTerms: { readonly terms: TermsOf; readonly timeoutMs: number; readonly bytes: Buffer } | undefined;
+  #lastRead: TermsOf | undefined;
   #isPlanned = false;
   #isDraining = true;
   #isClosed = false;
@@ -89,12 +106,17 @@ export class Pipeline implements AnswerTaker {
 
   /** @throws as `KeyValue.get`; UNIMPLEMENTED and `pipeline-broken` see `mayAskAlone` */
   get(request: GetRequest, call: Call): Promise<GetAnswer> {
-    return this.#issue(request.key, { read: request, write: {} }, undefined, call);
+    return this.#promised(request.key, { read: request, write: noWrite }, undefined, call);
+  }
+
+  /** As `get`, for who wants the value alone: `waiter` is told once, later. */
+  getValue(key: string, read: ReadOptions, call: Call, waiter: ValueWaiter): void {
+    this.#issue({ key, terms: this.#termsOf(read), mutation: undefined, call, waiter, isOfValue: true });
   }
 
   /** One mutation for which `takes` is true. @throws as `KeyValue.write`; and as `get` */
   write(request: WriteRequest, mutation: Mutation, call: Call): Promise<WriteAnswer> {
-    return this.#issue(mutation.key, { read: request, write: request }, mutation, call);
+    return this.#promised(mutation.key, { read: request, write: request }, mutation, call);
   }
 
   /** Idempotent. Whatever is not answered fails with CANCELLED. */
@@ -106,18 +128,32 @@ export class Pipeline implements AnswerTaker {
     stream?.cancel();
   }
 
-  #issue(key: string, terms: TermsOf, mutation: Mutation | undefined, call: Call): Promise<GetAnswer & WriteAnswer> {
+  #promised(key: string, terms: TermsOf, mutation: Mutation | undefined, call: Call): Promise<GetAnswer & WriteAnswer> {
     return new Promise((resolve, reject) => {
-      const refused = this.#refusal(call);
-      if (refused !== undefined) return reject(refused);
-      const id = ++this.#lastId;
-      const operation: Operation = { id, key, terms, mutation, call, resolve, reject, isSent: false };
-      this.#open.set(id, operation);
-      this.#waiting.push(operation);
-      this.#deadlines.add(call.deadlineMs);
-      this.#signals.add(call.signal);
-      this.#plan();
+      this.#issue({ key, terms, mutation, call, waiter: { resolve, reject }, isOfValue: false });
     });
+  }
+
+  #issue(asked: Omit<Operation, 'id' | 'isSent' | 'isOver'>): void {
+    const { key, terms, mutation, call, waiter, isOfValue } = asked;
+    const refused = this.#refusal(call);
+    if (refused !== undefined) {
+      waiter.reject(refused);
+      return;
+    }
+    const id = this.#open.nextId();
+    const operation: Operation = { id, key, terms, mutation, call, waiter, isOfValue, isSent: false, isOver: false };
+    this.#open.add(operation);
+    this.#waiting.push(operation);
+    this.#deadlines.add(call.deadlineMs);
+    this.#signals.add(call.signal);
+    this.#plan();
+  }
+
+  /** The same object for the same request again: whoever reads one namespace has one for all gets of a session. */
+  #termsOf(read: ReadOptions): TermsOf {
+    if (this.#lastRead?.read !== read) this.#lastRead = { read, write: noWrite };
+    return this.#lastRead;
   }
 
   #refusal({ signal }: Call): MeridianError | undefined {
@@ -156,7 +192,7 @@ export class Pipeline implements AnswerTaker {
     const most = Math.min(bounds.messageOperationsMax, bounds.sentMax - this.#sent);
     for (const operation of this.#waiting) {
       if (taken.length >= most) break;
-      if (this.#open.has(operation.id)) {
+      if (!operation.isOver) {
         bytes += bytesMaxOf(operation);
         if (bytes > bounds.messageBytesMax && taken.length > 0) break;
         taken.push(operation);
@@ -241,27 +277,32 @@ export class Pipeline implements AnswerTaker {
     if (this.#waiting.length > 0) this.#plan();
   }
 
-  keyOf(id: number): string | undefined {
-    return this.#open.get(id)?.key;
+  wanted(id: number): WantedGet | undefined {
+    return this.#open.get(id);
   }
 
   got(id: number, answer: GetAnswer): void {
-    this.#end(id)?.resolve(answer as GetAnswer & WriteAnswer);
+    this.#end(id)?.waiter.resolve?.(answer as GetAnswer & WriteAnswer);
+  }
+
+  gotValue(id: number, value: Buffer | undefined, session: Session): void {
+    this.#end(id)?.waiter.value?.(value, session);
   }
 
   written(id: number, answer: WriteAnswer): void {
-    this.#end(id)?.resolve(answer as GetAnswer & WriteAnswer);
+    this.#end(id)?.waiter.resolve?.(answer as GetAnswer & WriteAnswer);
   }
 
   failed(id: number, failure: WireFailure): void {
-    this.#end(id)?.reject(fromFailure(failure));
+    this.#end(id)?.waiter.reject(fromFailure(failure));
   }
 
   /** Nobody waits for it any more. */
   #end(id: number): Operation | undefined {
     const operation = this.#open.get(id);
     if (operation === undefined) return undefined;
-    this.#open.delete(id);
+    this.#open.delete(operation);
+    operation.isOver = true;
     if (operation.isSent) this.#sent--;
     this.#signals.remove(operation.call.signal);
     return operation;
@@ -274,18 +315,18 @@ export class Pipeline implements AnswerTaker {
       this.#cancelled.push(operation.id);
       this.#plan();
     }
-    operation.reject(error);
+    operation.waiter.reject(error);
   }
 
   #aborted(signal: AbortSignal): void {
-    for (const operation of this.#open.values()) {
+    for (const operation of this.#open.all()) {
       if (operation.call.signal === signal) this.#giveUp(operation, cancelled(signal));
     }
   }
 
   #endLate(nowMs: number): number {
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const operation of this.#open.values()) {
+    for (const operation of this.#open.all()) {
       const { deadlineMs } = operation.call;
       if (deadlineMs > nowMs) nextMs = Math.min(nextMs, deadlineMs);
       else this.#giveUp(operation, tooLate());
@@ -303,10 +344,10 @@ export class Pipeline implements AnswerTaker {
     this.#isDraining = true;
     const isLasting =
       this.#isClosed || !isMeridianError(error, 'UNAVAILABLE') || error.details.reason === 'not-connected';
-    for (const operation of [...this.#open.values()]) {
+    for (const operation of this.#open.all()) {
       if (!operation.isSent && !isLasting) continue;
       this.#end(operation.id);
-      operation.reject(error);
+      operation.waiter.reject(error);
     }
     if (this.#waiting.length > 0) this.#plan();
   }
@@ -329,6 +370,7 @@ function bytesMax(key: string, mutation: Mutation | undefined): number {
 }
 
 function isLike(a: TermsOf, b: TermsOf): boolean {
+  if (a === b) return true;
   return (
     a.read.session === b.read.session &&
     a.read.namespace === b.read.namespace &&

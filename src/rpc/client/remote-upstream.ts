@@ -19,6 +19,8 @@ import type {
   GetRequest,
   ListAnswer,
   ListRequest,
+  ReadOptions,
+  ValueWaiter,
   WriteAnswer,
   WriteRequest,
 } from '../../model/key-value.ts';
@@ -126,14 +128,22 @@ export class RemoteUpstream implements Peer {
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     const pipeline = this.#pipelineFor(call);
     if (pipeline === undefined) return this.#getAlone(request, call);
-    try {
-      return await pipeline.get(request, call);
-    } catch (error) {
-      if (!isMeridianError(error) || call.signal.aborted) throw error;
-      if (error.details.reason === 'value-too-large-for-get') return this.#read(encodeGet(request), call);
-      if (!this.#hasNoPipeline(error) && !isBroken(error)) throw error;
-      return this.#getAlone(request, call);
-    }
+    return pipeline.get(request, call).catch((error: unknown) => this.goOn(error, request, call));
+  }
+
+  /** False where the stream that gets share cannot be used now: then nothing was begun. Where it fails, `goOn` follows. */
+  beginGet(key: string, read: ReadOptions, call: Call, waiter: ValueWaiter): boolean {
+    const pipeline = this.#pipelineFor(call);
+    pipeline?.getValue(key, read, call, waiter);
+    return pipeline !== undefined;
+  }
+
+  /** What a get over the shared stream failed with may be the stream's fault alone. @throws that failure where it is not */
+  async goOn(error: unknown, request: GetRequest, call: Call): Promise<GetAnswer> {
+    if (!isMeridianError(error) || call.signal.aborted) throw error;
+    if (error.details.reason === 'value-too-large-for-get') return this.#read(encodeGet(request), call);
+    if (!this.#hasNoPipeline(error) && !isBroken(error)) throw error;
+    return this.#getAlone(request, call);
   }
 
   /** Undefined where it is a call of its own: also where it was passed on or is traced, which the stream's metadata do not say. */

@@ -3,7 +3,7 @@ import type { GetAnswer, Provenance, WriteAnswer } from '../../model/key-value.t
 import { joinSessions, type Session } from '../../model/session.ts';
 import { decodeProvenance, encodeProvenance, type WireProvenance } from './kv-codec.ts';
 import type { Deserialize, Serialize } from './pipeline-requests.ts';
-import { type RecordBodies, readRecordBody } from './record-body.ts';
+import { type RecordBodies, readRecordBody, readRecordValue } from './record-body.ts';
 import { encodeSession, malformed, type WireSession } from './record-codec.ts';
 import { varintBytes, WireReader, WireWriter } from './wire-format.ts';
 import { decodeWriteAnswer, encodeWriteAnswer, type WireWriteResponse } from './write-codec.ts';
@@ -108,11 +108,20 @@ function isLike(a: Provenance, b: Provenance): boolean {
   );
 }
 
+/** A get that somebody waits for. */
+export interface WantedGet {
+  readonly key: string;
+  /** Nothing but the value is wanted, of which no record is made. */
+  readonly isOfValue: boolean;
+}
+
 /** What became of an operation, as a client reads it. */
 export interface AnswerTaker {
-  /** The key of a get; undefined where nobody waits for it any more. */
-  keyOf(id: number): string | undefined;
+  /** Undefined where nobody waits for it any more. */
+  wanted(id: number): WantedGet | undefined;
   got(id: number, answer: GetAnswer): void;
+  /** Undefined = absent. It shares the message's buffer. */
+  gotValue(id: number, value: Buffer | undefined, session: Session): void;
   written(id: number, answer: WriteAnswer): void;
   failed(id: number, error: WireFailure): void;
 }
@@ -180,11 +189,15 @@ function takeGet(reader: WireReader, end: number, provenances: readonly Provenan
   if (begin === undefined) return false;
   const provenance = provenances[place];
   if (provenance === undefined) throw malformed('the provenance of an answer', place);
-  const key = taker.keyOf(id);
-  if (key === undefined) return true;
+  const wanted = taker.wanted(id);
+  if (wanted === undefined) return true;
   const { namespace, source, bound, past, covered, responder, session } = provenance;
   reader.at = begin;
-  const record = readRecordBody(reader, recordEnd, { namespace, key });
+  if (wanted.isOfValue) {
+    taker.gotValue(id, readRecordValue(reader, recordEnd), session);
+    return true;
+  }
+  const record = readRecordBody(reader, recordEnd, { namespace, key: wanted.key });
   const rest = { record, namespace, source, past, covered, responder, session };
   taker.got(id, bound === undefined ? rest : { ...rest, bound });
   return true;

@@ -21,7 +21,7 @@ const tags = {
 };
 const positionTags = { log: 0x0a, sequence: 0x10 } as const;
 
-const nothing = Buffer.alloc(0);
+const nothing: Buffer = Buffer.alloc(0);
 
 export class RecordBodies {
   readonly #kept = new WeakMap<Record, Buffer>();
@@ -126,4 +126,17 @@ export function readRecordBody(
   const expiry = expiresAt === undefined ? undefined : { expiresAt };
   if (!found) return { kind: 'tombstone', ...written, ...expiry };
   return { kind: 'live', ...written, value, ...(metadata === undefined ? undefined : { metadata }), ...expiry };
+}
+
+/** The value alone, or undefined where none was found. It shares the reader's buffer. */
+export function readRecordValue(reader: WireReader, end: number): Buffer | undefined {
+  let found = false;
+  let value = nothing;
+  while (reader.at < end) {
+    const tag = reader.varint();
+    if (tag === tags.found) found = reader.varint() !== 0;
+    else if (tag === tags.value) value = reader.bytes();
+    else reader.skip(tag);
+  }
+  return found ? value : undefined;
 }

@@ -106,13 +106,22 @@ describe('the messages of a pipeline', () => {
         const sent = asSent(gets);
         for (const bytes of [sent, pipeline.responseSerialize(pipeline.responseDeserialize(sent))]) {
           const got = new Map<number, GetAnswer>();
-          takeAnswers(Buffer.from(bytes), pipeline.responseDeserialize, {
-            keyOf: (id) => answers[id - firstId]?.record?.key ?? '',
-            got: (id, answer) => got.set(id, answer),
-            written: (_id: number, _answer: WriteAnswer) => {},
-            failed: () => {},
-          });
+          const values = new Map<number, Uint8Array | undefined>();
+          for (const isOfValue of [true, false]) {
+            takeAnswers(Buffer.from(bytes), pipeline.responseDeserialize, {
+              wanted: (id) => ({ key: answers[id - firstId]?.record?.key ?? '', isOfValue }),
+              got: (id, answer) => got.set(id, answer),
+              gotValue: (id, value, session) => {
+                values.set(id, value);
+                expect(session).toEqual(answers[id - firstId]?.session);
+              },
+              written: (_id: number, _answer: WriteAnswer) => {},
+              failed: () => {},
+            });
+          }
           expect([...got]).toEqual(gets.map(({ id, answer }) => [id, answer]));
+          const valueIn = ({ record }: GetAnswer) => (record?.kind === 'live' ? Buffer.from(record.value) : undefined);
+          expect([...values]).toEqual(gets.map(({ id, answer }) => [id, valueIn(answer)]));
         }
       }),
     );
@@ -155,7 +164,13 @@ describe('the messages of a pipeline', () => {
     const [answer] = fc.sample(anyAnswer, { numRuns: 1, seed: 3 });
     if (answer === undefined) throw new Error('nothing was drawn');
     const sent = asSent([{ id: 1, answer, terms: answer }]);
-    const silent = { keyOf: () => 'k', got: () => {}, written: () => {}, failed: () => {} };
+    const silent = {
+      wanted: () => ({ key: 'k', isOfValue: false }),
+      got: () => {},
+      gotValue: () => {},
+      written: () => {},
+      failed: () => {},
+    };
     let refused = 0;
     for (let bytes = 1; bytes < sent.length; bytes++) {
       try {

@@ -1,0 +1,52 @@
+/** Slots at the least, and where there are more than are needed again. A power of two. */
+const slotsMin = 2048;
+
+/**
+ * What was asked and has yet to be answered, by a number that grows. A Map would do, but for V8's collector: the table of a
+ * Map whose entries come and go is replaced again and again, and each refers to the one that took its place. Once one of
+ * them has become old, all later ones, and whatever they held, stay until the next full collection: half of a client's
+ * time went into copying them. So they stand in an array here, each at its number modulo the array's length, and a number
+ * whose place is taken is passed over.
+ */
+export class OpenOperations<T extends { readonly id: number }> {
+  #slots: Array<T | undefined> = new Array(slotsMin).fill(undefined);
+  #lastId = 0;
+  #size = 0;
+
+  /** A number that no open one has, greater than all before. What is made with it is to be added. */
+  nextId(): number {
+    if (this.#size * 2 >= this.#slots.length) this.#resize(this.#slots.length * 2);
+    const mask = this.#slots.length - 1;
+    do this.#lastId++;
+    while (this.#slots[this.#lastId & mask] !== undefined);
+    return this.#lastId;
+  }
+
+  add(operation: T): void {
+    this.#slots[operation.id & (this.#slots.length - 1)] = operation;
+    this.#size++;
+  }
+
+  get(id: number): T | undefined {
+    const found = this.#slots[id & (this.#slots.length - 1)];
+    return found?.id === id ? found : undefined;
+  }
+
+  delete({ id }: T): void {
+    this.#slots[id & (this.#slots.length - 1)] = undefined;
+    this.#size--;
+    if (this.#size === 0 && this.#slots.length > slotsMin) this.#slots = new Array(slotsMin).fill(undefined);
+  }
+
+  /** In the order in which they were added. */
+  all(): T[] {
+    return this.#slots.filter((each) => each !== undefined).sort((a, b) => a.id - b.id);
+  }
+
+  /** Numbers that differ modulo the old length differ modulo twice that. */
+  #resize(length: number): void {
+    const before = this.#slots;
+    this.#slots = new Array(length).fill(undefined);
+    for (const each of before) if (each !== undefined) this.#slots[each.id & (length - 1)] = each;
+  }
+}
