@@ -8,6 +8,9 @@ const offsetsMs = [0, 0, -3000, 3000, -hourMs, hourMs];
 /** Other ones: two clocks that are wrong in the same way count as right. */
 const jumpsMs = [-1.5 * hourMs, 1.5 * hourMs];
 
+/** Milliseconds between two jumps: whoever looks at the clock now and then takes two in a row for one that lasts. */
+const apartMs = 200;
+
 /**
  * Clocks that are far off: those of edges for long, stepped again and again, and the one of a lone origin for moments. Draws
  * chances of its own, so that the rest of a history is what its seed always made of it.
@@ -21,6 +24,7 @@ export class ClockFaults {
   readonly #stage: Omit<Stage, 'random'>;
   readonly #random: SeededRandom;
   #over = false;
+  #apartUntilMs = 0;
 
   constructor(stage: Omit<Stage, 'random'>, seed: number) {
     this.#stage = stage;
@@ -41,9 +45,12 @@ export class ClockFaults {
     if (origin === undefined || !this.jumps) return;
     for (let jumps = random.between(1, 3); jumps > 0; jumps--) {
       this.#later(random.between(500, withinMs), () => {
-        this.#step(origin, random.pick(jumpsMs));
+        const [offsetMs, lastsMs] = [random.pick(jumpsMs), random.between(10, 250)];
+        if (time.nowMs < this.#apartUntilMs) return;
+        this.#apartUntilMs = time.nowMs + lastsMs + apartMs;
+        this.#step(origin, offsetMs);
         // Not for as long as it takes until a clock is relied on.
-        time.at(random.between(10, 250), () => this.#step(origin, 0));
+        time.at(lastsMs, () => this.#step(origin, 0));
       });
     }
   }
