@@ -14,6 +14,8 @@ import type {
   ListAnswer,
   ListRequest,
   Mutation,
+  ReadOptions,
+  ValueWaiter,
   WriteAnswer,
   WriteRequest,
 } from '../model/key-value.ts';
@@ -42,6 +44,14 @@ export class LocalNode implements RemoteNode {
 
   peek(request: GetRequest): GetAnswer | undefined {
     return this.#node.peek(request);
+  }
+
+  /** A hit is there at once; whatever must wait is asked for by `get`. */
+  beginGet(key: string, { namespace, session }: ReadOptions, _call: Call, waiter: ValueWaiter): boolean {
+    const hit = this.#node.peek({ namespace, session, key });
+    if (hit === undefined) return false;
+    waiter.value(hit.record?.kind === 'live' ? hit.record.value : undefined, hit.session);
+    return true;
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {

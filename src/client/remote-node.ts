@@ -8,7 +8,7 @@ import type { WatchEvent, WatchRequest } from './watch-event.ts';
 /** One node as the client uses it: what RemoteUpstream is over a connection, and a fake is in tests. */
 export interface RemoteNode extends KeyValue, Namespaces, Cluster, Tokens {
   /**
-   * Begins the get of a value alone, without a promise of its own: `waiter` is told once, later. False where it cannot be
+   * Begins the get of a value alone, without a promise of its own: `waiter` is told once. False where it cannot be
    * asked so, and was not begun. Where it fails, `goOn` asks again what may be asked again.
    */
   beginGet?(key: string, read: ReadOptions, call: Call, waiter: ValueWaiter): boolean;

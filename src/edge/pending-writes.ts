@@ -46,6 +46,7 @@ export class PendingWrites {
   }
 
   get(key: RecordKey): Record | undefined {
+    if (this.#entries.size === 0) return undefined; // Nearly always, and a hit need not make a name of the key.
     const name = mapKey(key.namespace, key.key);
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;
