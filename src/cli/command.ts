@@ -8,6 +8,7 @@ import type { Random } from '../runtime/random.ts';
 import { unmarkDashedWords } from './dashed-words.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Words } from './option-flags.ts';
+import { type OutputWords, withOutputForm } from './print-result.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -30,6 +31,8 @@ export interface Command<Args> {
   readonly describe: string;
   /** Its own flags that may be given several times, beside those of the option table. */
   readonly lists?: readonly string[];
+  /** Its --output is a file, and no form of what it prints. */
+  readonly outputIsFile?: true;
   readonly build: (parser: Argv) => Argv<Args>;
   readonly run: (args: Args, context: CommandContext) => Promise<ExitCode>;
 }
@@ -42,7 +45,8 @@ export function install<Args>(parser: Argv, command: Command<Args>, choose: Choo
   return parser.command<Args>(command.usage, command.describe, command.build, (args) =>
     choose(async (context) => {
       refuseRepeated(args as Words, command.lists);
-      return command.run(unmarkDashedWords(args as Args), context);
+      const words = unmarkDashedWords(args as Args);
+      return command.run(command.outputIsFile ? words : withOutputForm(words as Args & Partial<OutputWords>), context);
     }),
   );
 }

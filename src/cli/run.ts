@@ -28,6 +28,7 @@ import { topCommand } from './commands/top.ts';
 import { watchCommand } from './commands/watch.ts';
 import { markDashedWords } from './dashed-words.ts';
 import { describeFailure, type ExitCode, exitCodes } from './exit-code.ts';
+import { isForProgram } from './print-result.ts';
 import { UsageError } from './usage-error.ts';
 
 type Run = (context: CommandContext) => Promise<ExitCode>;
@@ -42,7 +43,7 @@ export async function runCommandLine(words: readonly string[], context: CommandC
     await terminal.write(`${chosen}\n`);
     return exitCodes.done;
   } catch (error) {
-    const { exitCode, line } = describeFailure(error, words.includes('--json'));
+    const { exitCode, line } = describeFailure(error, isForProgram(words));
     if (!(terminal.stopped.aborted && exitCode === exitCodes.stopped)) terminal.note(line);
     return exitCode;
   }

@@ -4,15 +4,13 @@ import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { durationOf } from '../duration-flag.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
-import { formatOf, type ImportFormat, importFormats } from '../formats/file-format.ts';
+import { formatOf, type ImportFormat } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
-import { readCsv } from '../formats/read-csv.ts';
-import { readObjects } from '../formats/read-objects.ts';
-import { listOfEtcd, recordOfConsul, recordOfEtcd } from '../formats/read-other-stores.ts';
-import { recordOfColumns } from '../formats/record-of-columns.ts';
+import { readRecords } from '../formats/read-records.ts';
+import { printResult } from '../print-result.ts';
+import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
 import type { Terminal } from '../terminal.ts';
 import { Checkpoint, fileIdentity } from '../transfer/checkpoint.ts';
 import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
@@ -20,18 +18,13 @@ import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
 import { type Progress, showCount, showProgress } from '../transfer/progress.ts';
 import type { RedisSourceOptions } from '../transfer/redis-source.ts';
 import { SkippedFile } from '../transfer/skipped-file.ts';
+import { type TransferWords, transferBoundsOf, transferFlags } from '../transfer-flags.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface ImportWords extends ClientWords {
+interface ImportWords extends ClientWords, TransferWords, RecordFileWords {
   readonly namespace: string;
   readonly file: string;
-  readonly format: ImportFormat | undefined;
-  readonly 'key-column': string | undefined;
-  readonly 'value-column': string | undefined;
-  readonly columns: string | undefined;
-  readonly concurrency: string;
   readonly checkpoint: string | undefined;
-  readonly retry: string;
   readonly 'on-error': 'stop' | 'skip';
   readonly skipped: string | undefined;
 }
@@ -49,44 +42,12 @@ export const importCommand: Command<ImportWords> = {
           'A path, or - for standard input; what is compressed by gzip or zstd is decompressed. redis://host:port/database: the strings of a Redis that runs',
       })
       .options({
-        format: {
-          choices: importFormats,
-          requiresArg: true,
-          describe:
-            'Of a file in UTF-8. Default: as the name ends, before .gz or .zst. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array; etcd: etcdctl get --prefix= -w json; consul: consul kv export',
-        },
-        'key-column': {
-          type: 'string',
-          requiresArg: true,
-          describe: 'Column of a CSV, or field of JSON objects, that is the key; default: key',
-        },
-        'value-column': {
-          type: 'string',
-          requiresArg: true,
-          describe:
-            'Column or field that is the value; default: value, or else the whole CSV row as JSON; with --key-column, the rest of a JSON object',
-        },
-        columns: {
-          type: 'string',
-          requiresArg: true,
-          describe: 'CSV without a heading: names of its columns, by commas',
-        },
-        concurrency: {
-          type: 'string',
-          requiresArg: true,
-          default: '8',
-          describe: 'Batches of up to 1000 records under way at once, 1 to 64',
-        },
+        ...recordFileFlags,
+        ...transferFlags,
         checkpoint: {
           type: 'string',
           requiresArg: true,
           describe: 'File that remembers how far it came; default: beside the input. Removed when all is written',
-        },
-        retry: {
-          type: 'string',
-          requiresArg: true,
-          default: '60s',
-          describe: 'For how long a batch is tried again while the cluster is away',
         },
         'on-error': {
           choices: ['stop', 'skip'] as const,
@@ -110,8 +71,9 @@ export const importCommand: Command<ImportWords> = {
   run: async (words, context) => {
     const format = isRedis(words.file) ? 'redis' : formatOf(words.format, words.file);
     if (format === 'redis') checkRedis(words);
-    if (words.columns !== undefined && format !== 'csv') throw new UsageError('--columns is for CSV alone');
-    const bounds = { concurrency: concurrencyOf(words.concurrency), retryMs: durationOf('--retry', words.retry) };
+    if (format !== 'redis') recordFileOf(words, format);
+    else if (words.columns !== undefined) throw new UsageError('--columns is for CSV alone');
+    const bounds = transferBoundsOf(words);
     const skippedPath = skippedPathOf(words);
     const bytes = await sizeOf(words.file);
     return withCluster(words, context, (cluster) =>
@@ -228,8 +190,7 @@ async function report(
   const passedOver = skipped === undefined ? 0 : skipped.records;
   if (words.json) {
     const parts = { ...(expired === 0 ? {} : { expired }), ...(passedOver === 0 ? {} : { skipped: passedOver }) };
-    await terminal.write(`${JSON.stringify({ records, ...parts })}\n`);
-    return;
+    return printResult(words, terminal, { records, ...parts }, '');
   }
   const left = expired === 0 ? '' : `, ${expired} of them left out, as they had expired`;
   const without = passedOver === 0 ? '' : `, ${passedOver} of them skipped, as ${skipped?.path} says`;
@@ -250,7 +211,6 @@ function reader(
   { words, format, context: { terminal, clock } }: ImportRun,
   input: AsyncIterable<Uint8Array>,
 ): AsyncIterable<ImportRecord | UnreadImport> {
-  const columns = { keyColumn: words['key-column'], valueColumn: words['value-column'] };
   const unread = (why: UsageError, text: string | Uint8Array): UnreadImport => ({ unread: why, text });
   if (format === 'redis') {
     const passedBy = (keys: number) => {
@@ -258,10 +218,7 @@ function reader(
     };
     return redisRecords({ url: words.file, clock, signal: terminal.stopped, unread, passedBy });
   }
-  if (format === 'etcd') return readObjects(listOfEtcd(input), { recordOf: recordOfEtcd, unread });
-  if (format === 'consul') return readObjects(input, { recordOf: recordOfConsul, unread });
-  if (format === 'csv') return readCsv(input, { ...columns, columns: words.columns?.split(',') }, unread);
-  return readObjects(input, { recordOf: (text, place) => recordOfColumns(text, columns, place), unread });
+  return readRecords(input, { ...recordFileOf(words, format), unread });
 }
 
 function skippedPathOf(words: ImportWords): string | undefined {
@@ -321,10 +278,4 @@ async function sizeOf(path: string): Promise<number> {
   });
   if (!found.isFile()) throw new UsageError(`${path} is no file`);
   return found.size;
-}
-
-function concurrencyOf(text: string): number {
-  const number = /^\d{1,2}$/.test(text) ? Number(text) : 0;
-  if (number >= 1 && number <= 64) return number;
-  throw new UsageError(`--concurrency must be a whole number from 1 to 64; it is "${text}"`);
 }
