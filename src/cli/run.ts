@@ -6,6 +6,7 @@ import { installBackupCommands } from './commands/backup.ts';
 import { benchCommand } from './commands/bench.ts';
 import { installCaCommands } from './commands/ca.ts';
 import { checkCommand } from './commands/check.ts';
+import { copyCommand, moveCommand } from './commands/copy.ts';
 import { countCommand } from './commands/count.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -115,6 +116,8 @@ function installAll(parser: Argv, choose: Choose): void {
   install(parser, deleteCommand, choose);
   install(parser, listCommand, choose);
   install(parser, countCommand, choose);
+  install(parser, copyCommand, choose);
+  install(parser, moveCommand, choose);
   install(parser, watchCommand, choose);
   install(parser, importCommand, choose);
   install(parser, exportCommand, choose);
