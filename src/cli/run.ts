@@ -10,6 +10,7 @@ import { copyCommand, moveCommand } from './commands/copy.ts';
 import { countCommand } from './commands/count.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { demoCommand } from './commands/demo.ts';
+import { diffCommand } from './commands/diff.ts';
 import { drainCommand } from './commands/drain.ts';
 import { edgeCommand } from './commands/edge.ts';
 import { exportCommand } from './commands/export.ts';
@@ -118,6 +119,7 @@ function installAll(parser: Argv, choose: Choose): void {
   install(parser, countCommand, choose);
   install(parser, copyCommand, choose);
   install(parser, moveCommand, choose);
+  install(parser, diffCommand, choose);
   install(parser, watchCommand, choose);
   install(parser, importCommand, choose);
   install(parser, exportCommand, choose);
