@@ -27,8 +27,8 @@ export interface CommandContext {
 export interface Command<Args> {
   /** As yargs takes it: name and positionals. */
   readonly usage: string;
-  /** One line. */
-  readonly describe: string;
+  /** One line; false = hidden from the help. */
+  readonly describe: string | false;
   /** Its own flags that may be given several times, beside those of the option table. */
   readonly lists?: readonly string[];
   /** Its --output is a file, and no form of what it prints. */
@@ -42,7 +42,8 @@ export type Choose = (run: (context: CommandContext) => Promise<ExitCode>) => vo
 
 /** Adds the command to a parser. */
 export function install<Args>(parser: Argv, command: Command<Args>, choose: Choose): Argv {
-  return parser.command<Args>(command.usage, command.describe, command.build, (args) =>
+  // Its types have one form for a text and another for false.
+  return parser.command<Args>(command.usage, command.describe as string, command.build, (args) =>
     choose(async (context) => {
       refuseRepeated(args as Words, command.lists);
       const words = unmarkDashedWords(args as Args);

@@ -108,7 +108,7 @@ describe('copy, move and diff between processes', () => {
       before.push(JSON.stringify([`v/${n}`, createHash('sha256').update(value).digest('hex'), null, null]));
     }
     const peak = join(cluster.folder, 'peak.mjs');
-    writeFileSync(peak, 'process.on("exit", () => console.error(`peak ${process.resourceUsage().maxRSS}`));');
+    writeFileSync(peak, 'process.on("exit", () => console.error("peak " + process.resourceUsage().maxRSS));');
     const flags = ['--max-old-space-size=96', '--import', peak];
     const moved = await meridian(['move', 'large', 'large', '--timeout', '60s', ...there()], flags);
     expect([moved.code, moved.stdout], moved.stderr).toEqual([0, '9 keys moved\n']);
