@@ -8,6 +8,7 @@ export interface RecordFileWords {
   readonly 'key-column'?: string | undefined;
   readonly 'value-column'?: string | undefined;
   readonly columns?: string | undefined;
+  readonly database?: string | undefined;
 }
 
 export const recordFileFlags = {
@@ -15,7 +16,7 @@ export const recordFileFlags = {
     choices: importFormats,
     requiresArg: true,
     describe:
-      'Of a file in UTF-8. Default: as the name ends, before .gz or .zst. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array; etcd: etcdctl get --prefix= -w json; consul: consul kv export',
+      'Of a file in UTF-8. Default: as the name ends, before .gz or .zst. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array; etcd: etcdctl get --prefix= -w json; consul: consul kv export; rdb: what BGSAVE of Redis writes',
   },
   'key-column': {
     type: 'string',
@@ -33,11 +34,17 @@ export const recordFileFlags = {
     requiresArg: true,
     describe: 'CSV without a heading: names of its columns, by commas',
   },
+  database: { type: 'string', requiresArg: true, describe: 'Number of the database of an RDB file; default: 0' },
 } as const;
 
 /** @throws UsageError for flags that are of another format */
 export function recordFileOf(words: RecordFileWords, format: ImportFormat): RecordFile {
-  const { 'key-column': keyColumn, 'value-column': valueColumn, columns } = words;
+  const { 'key-column': keyColumn, 'value-column': valueColumn, columns, database } = words;
   if (columns !== undefined && format !== 'csv') throw new UsageError('--columns is for CSV alone');
-  return { format, keyColumn, valueColumn, columns: columns?.split(',') };
+  if (database !== undefined && format !== 'rdb') throw new UsageError('--database is for RDB files alone');
+  if (database !== undefined && !/^\d{1,9}$/.test(database)) {
+    throw new UsageError(`--database must be a whole number, 0 or more; it is "${database}"`);
+  }
+  const number = database === undefined ? undefined : Number(database);
+  return { format, keyColumn, valueColumn, columns: columns?.split(','), database: number };
 }

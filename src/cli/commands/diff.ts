@@ -12,7 +12,7 @@ import { diffStreams, type KeyChange } from '../diff/diff-streams.ts';
 import { sortedRecords } from '../diff/sorted-records.ts';
 import { describeFailure, type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
-import { formatOf } from '../formats/file-format.ts';
+import { importFormatOf } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { type RecordFile, readRecords } from '../formats/read-records.ts';
 import { readConfig, type Words } from '../option-flags.ts';
@@ -70,7 +70,7 @@ async function runDiff(words: DiffWords, context: CommandContext): Promise<ExitC
   }
   const config = await readConfig('client', words as unknown as Words, environment);
   if (file !== undefined) {
-    const format = formatOf(words.format, file);
+    const format = importFormatOf(words.format, file);
     const second = fileSide(file, words, context, recordFileOf(words, format));
     return withCluster(words, context, (cluster) =>
       compare([namespaceSide(cluster, namespace, config, words, context), second], words, context),
@@ -120,7 +120,9 @@ function fileSide(
   // An import leaves out what has expired, and a namespace does not show it.
   const isThere = ({ key, expiration = Number.POSITIVE_INFINITY }: ImportRecord) =>
     key.startsWith(prefix) && expiration > nowSeconds;
-  side.records = sortedRecords(mapped(chosen(readRecords(decompressed(input), format), isThere), comparedImport));
+  side.records = sortedRecords(
+    mapped(chosen(readRecords(decompressed(input), { ...format, note: terminal.note }), isThere), comparedImport),
+  );
   return side;
 }
 

@@ -6,17 +6,18 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command, CommandContext } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
-import { formatOf, type ImportFormat } from '../formats/file-format.ts';
+import { type ImportFormat, importFormatOf } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { readRecords } from '../formats/read-records.ts';
+import type { Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
 import type { Terminal } from '../terminal.ts';
 import { Checkpoint, fileIdentity } from '../transfer/checkpoint.ts';
+import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
 import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
 import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
 import { type Progress, showCount, showProgress } from '../transfer/progress.ts';
-import type { RedisSourceOptions } from '../transfer/redis-source.ts';
 import { SkippedFile } from '../transfer/skipped-file.ts';
 import { type TransferWords, transferBoundsOf, transferFlags } from '../transfer-flags.ts';
 import { UsageError } from '../usage-error.ts';
@@ -31,7 +32,8 @@ interface ImportWords extends ClientWords, TransferWords, RecordFileWords {
 
 export const importCommand: Command<ImportWords> = {
   usage: 'import <namespace> <file>',
-  describe: 'Write the records of a file, or of a Redis; interrupted, that of a file goes on where it stopped',
+  describe:
+    'Write the records of a file, of a Redis or of an etcd; interrupted, that of a file goes on where it stopped',
   build: (parser) =>
     withClientOptions(parser)
       .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
@@ -39,7 +41,7 @@ export const importCommand: Command<ImportWords> = {
         type: 'string',
         demandOption: true,
         describe:
-          'A path, or - for standard input; what is compressed by gzip or zstd is decompressed. redis://host:port/database: the strings of a Redis that runs',
+          'A path, or - for standard input; what is compressed by gzip or zstd is decompressed. redis://host:port/database: the strings of a Redis that runs; etcd://host:port/prefix: the keys of an etcd (etcds:// with TLS)',
       })
       .options({
         ...recordFileFlags,
@@ -69,10 +71,9 @@ export const importCommand: Command<ImportWords> = {
         'rows as JSON',
       ) as Argv<ImportWords>,
   run: async (words, context) => {
-    const format = isRedis(words.file) ? 'redis' : formatOf(words.format, words.file);
-    if (format === 'redis') checkRedis(words);
-    if (format !== 'redis') recordFileOf(words, format);
-    else if (words.columns !== undefined) throw new UsageError('--columns is for CSV alone');
+    const format = liveStoreOf(words.file) ?? importFormatOf(words.format, words.file);
+    if (isLiveStore(format)) checkLive(words, format);
+    else recordFileOf(words, format);
     const bounds = transferBoundsOf(words);
     const skippedPath = skippedPathOf(words);
     const bytes = await sizeOf(words.file);
@@ -86,7 +87,7 @@ interface ImportRun {
   readonly words: ImportWords;
   readonly context: CommandContext;
   readonly cluster: ClusterHandle;
-  readonly format: ImportFormat | 'redis';
+  readonly format: ImportFormat | LiveStore;
   /** Unset = the first record that is refused ends the import. */
   readonly skippedPath: string | undefined;
   /** Size of the input; 0 where it is standard input. */
@@ -173,7 +174,7 @@ async function saveLast(saving: PacedCheckpoint, { note }: Terminal): Promise<vo
 }
 
 function inputOf({ words, context }: ImportRun, tell: (bytes: number) => void): AsyncIterable<Uint8Array> {
-  if (isRedis(words.file)) return noBytes();
+  if (liveStoreOf(words.file) !== undefined) return noBytes();
   return counted(words.file === '-' ? context.terminal.input : createReadStream(words.file), tell);
 }
 
@@ -197,28 +198,21 @@ async function report(
   await terminal.write(`${records} records imported${left}${without}\n`);
 }
 
-/** Standard input cannot be read again, and a Redis has no order: nothing is remembered of them. */
+/** Standard input cannot be read again, and a store that runs changes: nothing is remembered of them. */
 async function checkpointOf({ words, cluster, format }: ImportRun): Promise<Checkpoint | undefined> {
   const { id } = await cluster.namespaces.get(words.namespace);
   if (isStream(words.file)) return undefined;
   const path = words.checkpoint ?? `${words.file}.meridian-import`;
   // What the columns mean is what the records are.
-  const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns]);
+  const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns, words.database ?? null]);
   return new Checkpoint(path, { file: await fileIdentity(words.file), format, columns, namespace: id });
 }
 
-function reader(
-  { words, format, context: { terminal, clock } }: ImportRun,
-  input: AsyncIterable<Uint8Array>,
-): AsyncIterable<ImportRecord | UnreadImport> {
+function reader(run: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable<ImportRecord | UnreadImport> {
+  const { words, format, context } = run;
   const unread = (why: UsageError, text: string | Uint8Array): UnreadImport => ({ unread: why, text });
-  if (format === 'redis') {
-    const passedBy = (keys: number) => {
-      if (keys > 0) terminal.note(`${keys} keys that hold no string are left out`);
-    };
-    return redisRecords({ url: words.file, clock, signal: terminal.stopped, unread, passedBy });
-  }
-  return readRecords(input, { ...recordFileOf(words, format), unread });
+  if (isLiveStore(format)) return liveRecords(format, run, unread);
+  return readRecords(input, { ...recordFileOf(words, format), unread, note: context.terminal.note });
 }
 
 function skippedPathOf(words: ImportWords): string | undefined {
@@ -228,33 +222,55 @@ function skippedPathOf(words: ImportWords): string | undefined {
   }
   if (words.skipped !== undefined) return words.skipped;
   if (isStream(words.file)) {
-    const what = words.file === '-' ? 'standard input' : 'a Redis';
+    const what = words.file === '-' ? 'standard input' : 'a store that runs';
     throw new UsageError(`--on-error skip of ${what} needs --skipped`);
   }
   return `${words.file}.skipped.ndjson`;
 }
 
-function isRedis(file: string): boolean {
-  return file.startsWith('redis://');
+/** Stores that run, from which records are read as they answer. */
+type LiveStore = 'redis' | 'etcd-live';
+
+function liveStoreOf(file: string): LiveStore | undefined {
+  if (file.startsWith('redis://')) return 'redis';
+  return /^etcds?:\/\//.test(file) ? 'etcd-live' : undefined;
+}
+
+function isLiveStore(format: ImportRun['format']): format is LiveStore {
+  return format === 'redis' || format === 'etcd-live';
 }
 
 /** @throws UsageError before anything is connected */
-function checkRedis({ file, format }: Pick<ImportWords, 'file' | 'format'>): void {
-  if (!URL.canParse(file)) throw new UsageError(`${file} must read redis://[user:password@]host[:port][/database]`);
-  if (format !== undefined) throw new UsageError('--format is of a file: a Redis has none');
+function checkLive(words: ImportWords, store: LiveStore): void {
+  const { file } = words;
+  const ofFiles = Object.keys(recordFileFlags).find((flag) => (words as unknown as Words)[flag] !== undefined);
+  if (ofFiles !== undefined) throw new UsageError(`--${ofFiles} is of a file: ${file} is none`);
+  if (store === 'etcd-live') checkEtcdUrl(file);
+  else if (!URL.canParse(file))
+    throw new UsageError(`${file} must read redis://[user:password@]host[:port][/database]`);
 }
 
 /** Of which nobody knows how long it is. */
 function isStream(file: string): boolean {
-  return file === '-' || isRedis(file);
+  return file === '-' || liveStoreOf(file) !== undefined;
 }
 
-/** Few imports need a client of Redis. */
-async function* redisRecords(
-  options: RedisSourceOptions & { readonly unread: (why: UsageError, text: Uint8Array) => UnreadImport },
+/** Few imports need a client of either. */
+async function* liveRecords(
+  store: LiveStore,
+  { words: { file }, context: { terminal, clock } }: ImportRun,
+  unread: (why: UsageError, text: string | Uint8Array) => UnreadImport,
 ): AsyncGenerator<ImportRecord | UnreadImport, void, undefined> {
+  const asked = { url: file, clock, signal: terminal.stopped, unread };
+  if (store === 'etcd-live') {
+    yield* readEtcd({ ...asked, environment: terminal.environment });
+    return;
+  }
   const { readRedis } = await import('../transfer/redis-source.ts');
-  yield* readRedis(options);
+  const passedBy = (keys: number) => {
+    if (keys > 0) terminal.note(`${keys} keys that hold no string are left out`);
+  };
+  yield* readRedis({ ...asked, passedBy });
 }
 
 async function* noBytes(): AsyncGenerator<Uint8Array, void, undefined> {}
