@@ -53,7 +53,7 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
   cli: {
     folders: ['config', 'node', 'client', 'model', 'runtime'],
     types: ['backup'],
-    packages: /^(yargs(\/helpers)?|cli-progress|csv-parse(\/.*)?|fzstd)$/,
+    packages: /^(yargs(\/helpers)?|cli-progress|csv-parse(\/.*)?|fzstd|yaml|@grpc\/grpc-js|protobufjs(\/.*)?)$/,
   },
 };
 

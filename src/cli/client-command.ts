@@ -4,18 +4,13 @@ import { unknownVariables } from '../config/unknown-variables.ts';
 import type { CommandContext } from './command.ts';
 import type { ExitCode } from './exit-code.ts';
 import { readConfig, type Words, withOptions } from './option-flags.ts';
+import { type OutputWords, outputFlags } from './print-result.ts';
 
-export interface ClientWords {
-  readonly json: boolean;
-}
+export type ClientWords = OutputWords;
 
 /** The flags that every client command takes. */
 export function withClientOptions(parser: Argv): Argv<ClientWords> {
-  return withOptions(parser, 'client').option('json', {
-    type: 'boolean',
-    default: false,
-    describe: 'Machine-readable output: JSON, one object a line',
-  });
+  return withOptions(parser, 'client').options(outputFlags);
 }
 
 /** Connects as the words say, and closes whatever comes of it. */

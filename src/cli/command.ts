@@ -8,6 +8,7 @@ import type { Random } from '../runtime/random.ts';
 import { unmarkDashedWords } from './dashed-words.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Words } from './option-flags.ts';
+import { type OutputWords, withOutputForm } from './print-result.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -26,10 +27,12 @@ export interface CommandContext {
 export interface Command<Args> {
   /** As yargs takes it: name and positionals. */
   readonly usage: string;
-  /** One line. */
-  readonly describe: string;
+  /** One line; false = hidden from the help. */
+  readonly describe: string | false;
   /** Its own flags that may be given several times, beside those of the option table. */
   readonly lists?: readonly string[];
+  /** Its --output is a file, and no form of what it prints. */
+  readonly outputIsFile?: true;
   readonly build: (parser: Argv) => Argv<Args>;
   readonly run: (args: Args, context: CommandContext) => Promise<ExitCode>;
 }
@@ -39,10 +42,12 @@ export type Choose = (run: (context: CommandContext) => Promise<ExitCode>) => vo
 
 /** Adds the command to a parser. */
 export function install<Args>(parser: Argv, command: Command<Args>, choose: Choose): Argv {
-  return parser.command<Args>(command.usage, command.describe, command.build, (args) =>
+  // Its types have one form for a text and another for false.
+  return parser.command<Args>(command.usage, command.describe as string, command.build, (args) =>
     choose(async (context) => {
       refuseRepeated(args as Words, command.lists);
-      return command.run(unmarkDashedWords(args as Args), context);
+      const words = unmarkDashedWords(args as Args);
+      return command.run(command.outputIsFile ? words : withOutputForm(words as Args & Partial<OutputWords>), context);
     }),
   );
 }

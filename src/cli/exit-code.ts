@@ -4,6 +4,9 @@ import { UsageError } from './usage-error.ts';
 export const exitCodes = {
   done: 0,
   failed: 1,
+  /** As diff(1) ends: with 1 where two things differ, with 2 where that could not be found out. */
+  differ: 1,
+  trouble: 2,
   usage: 2,
   missing: 3,
   /** This origin's member runs elsewhere, from a later opening of its store: to start it again would only stop that one. */

@@ -1,33 +1,11 @@
 import yargs, { type Argv } from 'yargs';
 import { softwareVersion } from '../node/software-version.ts';
+import { installAll } from './all-commands.ts';
 import { refuseBrokenWords } from './broken-words.ts';
-import { type Choose, type CommandContext, install } from './command.ts';
-import { installBackupCommands } from './commands/backup.ts';
-import { benchCommand } from './commands/bench.ts';
-import { installCaCommands } from './commands/ca.ts';
-import { checkCommand } from './commands/check.ts';
-import { countCommand } from './commands/count.ts';
-import { deleteCommand } from './commands/delete.ts';
-import { demoCommand } from './commands/demo.ts';
-import { drainCommand } from './commands/drain.ts';
-import { edgeCommand } from './commands/edge.ts';
-import { exportCommand } from './commands/export.ts';
-import { getCommand } from './commands/get.ts';
-import { importCommand } from './commands/import.ts';
-import { listCommand } from './commands/list.ts';
-import { installMemberCommands } from './commands/member.ts';
-import { installNamespaceCommands } from './commands/namespace.ts';
-import { optionsCommand } from './commands/options.ts';
-import { originCommand } from './commands/origin.ts';
-import { putCommand } from './commands/put.ts';
-import { restoreCommand } from './commands/restore.ts';
-import { statusCommand } from './commands/status.ts';
-import { installStoreCommands } from './commands/store.ts';
-import { installTokenCommands } from './commands/token.ts';
-import { topCommand } from './commands/top.ts';
-import { watchCommand } from './commands/watch.ts';
+import type { Choose, CommandContext } from './command.ts';
 import { markDashedWords } from './dashed-words.ts';
 import { describeFailure, type ExitCode, exitCodes } from './exit-code.ts';
+import { isForProgram } from './print-result.ts';
 import { UsageError } from './usage-error.ts';
 
 type Run = (context: CommandContext) => Promise<ExitCode>;
@@ -42,7 +20,7 @@ export async function runCommandLine(words: readonly string[], context: CommandC
     await terminal.write(`${chosen}\n`);
     return exitCodes.done;
   } catch (error) {
-    const { exitCode, line } = describeFailure(error, words.includes('--json'));
+    const { exitCode, line } = describeFailure(error, isForProgram(words));
     if (!(terminal.stopped.aborted && exitCode === exitCodes.stopped)) terminal.note(line);
     return exitCode;
   }
@@ -103,33 +81,6 @@ function build(choose: Choose): Argv {
     );
   installAll(parser, choose);
   return parser;
-}
-
-function installAll(parser: Argv, choose: Choose): void {
-  install(parser, originCommand, choose);
-  install(parser, edgeCommand, choose);
-  installNamespaceCommands(parser, choose);
-  install(parser, putCommand, choose);
-  install(parser, getCommand, choose);
-  install(parser, deleteCommand, choose);
-  install(parser, listCommand, choose);
-  install(parser, countCommand, choose);
-  install(parser, watchCommand, choose);
-  install(parser, importCommand, choose);
-  install(parser, exportCommand, choose);
-  installBackupCommands(parser, choose);
-  install(parser, restoreCommand, choose);
-  install(parser, statusCommand, choose);
-  install(parser, topCommand, choose);
-  installMemberCommands(parser, choose);
-  install(parser, drainCommand, choose);
-  installTokenCommands(parser, choose);
-  installCaCommands(parser, choose);
-  installStoreCommands(parser, choose);
-  install(parser, checkCommand, choose);
-  install(parser, demoCommand, choose);
-  install(parser, benchCommand, choose);
-  install(parser, optionsCommand, choose);
 }
 
 function oneLine(message: string): string {

@@ -13,16 +13,20 @@ export interface WriteWords {
 
 const levels = ['local', 'majority', 'all'] as const;
 
+export const durabilityFlag = {
+  durability: {
+    choices: levels,
+    requiresArg: true,
+    describe:
+      'On how many origins’ disks it is before it is acknowledged; default: the cluster’s. Waits as long as --timeout permits, and says which level was reached where that is a lower one',
+  },
+} as const;
+
 export function withWriteOptions<T>(parser: Argv<T>): Argv<T & WriteWords> {
   return parser.options({
     'if-absent': { type: 'boolean', describe: 'Only if the key has no value; else FAILED_PRECONDITION' },
     'if-version': { type: 'string', requiresArg: true, describe: 'Only if the value has this version' },
-    durability: {
-      choices: levels,
-      requiresArg: true,
-      describe:
-        'On how many origins’ disks it is before it is acknowledged; default: the cluster’s. Waits as long as --timeout permits, and says which level was reached where that is a lower one',
-    },
+    ...durabilityFlag,
   }) as Argv<T & WriteWords>;
 }
 
@@ -39,7 +43,7 @@ export function conditionOf(words: WriteWords): ConditionOptions {
   return { ifVersion: version };
 }
 
-export function writeOptionsOf({ durability }: WriteWords): WriteOptions {
+export function writeOptionsOf({ durability }: Pick<WriteWords, 'durability'>): WriteOptions {
   return durability === undefined ? {} : { durability };
 }
 

@@ -10,6 +10,9 @@ import { type Entry, type Key, type ListOptions, type ListResult, toListResult }
 import type { EntriesOptions, PrefixOptions } from './namespace.ts';
 import type { RemoteNode } from './remote-node.ts';
 
+/** Bytes of values that are read together, so that an iteration's memory does not grow with them. */
+const groupBytesMax = 4 * 1024 * 1024;
+
 /** Keys and their records, read from whichever endpoint answers, within the session. */
 export class NamespaceReader {
   readonly #context: ClientContext;
@@ -60,10 +63,12 @@ export class NamespaceReader {
   async *entries<Metadata>(options: EntriesOptions): AsyncGenerator<Entry<Metadata>, void, undefined> {
     for await (const page of this.#pages<Metadata>(options)) {
       const last = page.keys.at(-1)?.name;
-      for (const keys of slices(page.keys, limits.batchGetKeysMax)) {
+      for (const keys of groups(page.keys)) {
         const names = keys.map(({ name }) => name);
         for (const [name, answer] of await this.#readable(names, options)) {
-          const { value, metadata, expiration, version } = toAnswer<Uint8Array, Metadata>(answer, ownCopy);
+          const found = toAnswer<Uint8Array, Metadata>(answer, ownCopy);
+          options.onAnswer?.(found);
+          const { value, metadata, expiration, version } = found;
           if (value === null || version === null) continue;
           const goOn = name === last && !page.list_complete ? { cursor: page.cursor } : {};
           const metadataText = (answer.record?.kind === 'live' ? answer.record.metadata : undefined) ?? null;
@@ -101,6 +106,7 @@ export class NamespaceReader {
     let { cursor } = options;
     do {
       const page: ListResult<Metadata> = await this.page({ ...options, cursor: cursor ?? null });
+      options.onAnswer?.(page);
       yield page;
       cursor = page.list_complete ? undefined : page.cursor;
     } while (cursor !== undefined);
@@ -112,6 +118,19 @@ function ownCopy(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-function* slices<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size);
+/** Keys that are read together: up to 100 of them, and so many bytes of values; a larger value alone. */
+function* groups<Metadata>(keys: ReadonlyArray<Key<Metadata>>): Generator<ReadonlyArray<Key<Metadata>>> {
+  let group: Array<Key<Metadata>> = [];
+  let bytes = 0;
+  for (const key of keys) {
+    const isFull = group.length === limits.batchGetKeysMax || bytes + key.bytes > groupBytesMax;
+    if (group.length > 0 && isFull) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(key);
+    bytes += key.bytes;
+  }
+  if (group.length > 0) yield group;
 }

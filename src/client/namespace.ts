@@ -1,4 +1,4 @@
-import type { Answer } from './answer.ts';
+import type { Answer, AnswerSource } from './answer.ts';
 import type { BatchMutation, BatchResult } from './batch-write.ts';
 import type { CallOptions, DeleteOptions, PutOptions, ReadOptions, WriteOptions } from './call-options.ts';
 import type { Change, WatchOptions } from './change.ts';
@@ -104,4 +104,6 @@ export interface PrefixOptions extends ReadOptions, CallOptions {
   readonly prefix?: string;
   /** Go on behind an earlier entry or page with the same prefix. */
   readonly cursor?: string;
+  /** Told where each page and each value comes from, and how old it can be. */
+  readonly onAnswer?: (source: AnswerSource) => void;
 }

@@ -1,6 +1,7 @@
 import { runCommandLine } from '../../src/cli/run.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 import type { ClientConfig } from '../../src/config/config.ts';
+import { formatAddress } from '../../src/config/parse-address.ts';
 import { fakeCluster, hastyClock } from '../client/fake-cluster.ts';
 import { FakeNode } from '../client/fake-node.ts';
 
@@ -13,6 +14,8 @@ export interface Outcome {
 
 export interface CommandLine {
   readonly node: FakeNode;
+  /** Others than that one, by their `host:port`. */
+  readonly others: Map<string, FakeNode>;
   /** The client options of each connection that was made. */
   readonly connections: ClientConfig[];
   readonly stop: AbortController;
@@ -35,6 +38,7 @@ export interface Person {
 export function commandLine(environment: Record<string, string> = {}, person: Person = {}): CommandLine {
   const { keyboard = false, screen = false } = person;
   const node = new FakeNode();
+  const others = new Map<string, FakeNode>();
   const connections: ClientConfig[] = [];
   const stop = new AbortController();
   const runWords = async (words: readonly string[], input?: string | Uint8Array): Promise<Outcome> => {
@@ -61,13 +65,14 @@ export function commandLine(environment: Record<string, string> = {}, person: Pe
       random: { fraction: () => 0, hex: () => '' },
       connect: async (config) => {
         connections.push(config);
-        return fakeCluster([node]).cluster;
+        const [place] = config.endpoints.map(formatAddress);
+        return fakeCluster([others.get(place ?? '') ?? node]).cluster;
       },
     });
     const bytes = Buffer.concat(chunks);
     return { exitCode, output: bytes.toString(), bytes, notes };
   };
-  return { node, connections, stop, runWords, run: (words, input) => runWords(words.split(' '), input) };
+  return { node, others, connections, stop, runWords, run: (words, input) => runWords(words.split(' '), input) };
 }
 
 async function* feed(input: string | Uint8Array | undefined): AsyncGenerator<Uint8Array> {

@@ -226,7 +226,7 @@ describe('an import from Redis', () => {
   test.each([
     ['redis://host:port', 'must read redis://'],
     ['redis://127.0.0.1:1 --format csv', '--format is of a file'],
-    ['redis://127.0.0.1:1 --on-error skip', 'skip of a Redis needs --skipped'],
+    ['redis://127.0.0.1:1 --on-error skip', 'skip of a store that runs needs --skipped'],
   ])('refuses %s before it connects', async (words, why) => {
     const { run, connections } = commandLine();
     const { exitCode, notes } = await run(`import flags ${words}`);

@@ -27,6 +27,19 @@ export const fakeOrigin = 'aaaaaaaaaaaaaaaa' as MemberId;
 export const fakeLog = '1000000000000001' as LogId;
 const namespace = '1'.repeat(32) as NamespaceId;
 
+/** As an origin refuses a condition that does not hold. */
+function checkCondition({ key, condition }: Mutation, held: Record | undefined): void {
+  if (condition === undefined) return;
+  const found = held?.kind === 'live' ? held.stamp : undefined;
+  if (condition.kind === 'absent' ? found === undefined : found === condition.version) return;
+  const details = { reason: 'condition-not-met', ...(found === undefined ? {} : { versionFound: found }) };
+  throw new MeridianError(
+    'FAILED_PRECONDITION',
+    condition.kind === 'absent' ? 'there is a value' : `${key} has another version`,
+    details,
+  );
+}
+
 /** One node in memory with one namespace, which answers, fails and watches as a test tells it. */
 export class FakeNode implements RemoteNode {
   readonly records = new Map<string, Record>();
@@ -44,6 +57,8 @@ export class FakeNode implements RemoteNode {
   /** What the next watches tell, one list each; an error in it breaks the stream there. */
   watchScripts: Array<Array<WatchEvent | MeridianError>> = [];
   closed = false;
+  /** Of the namespace that it has, by whatever name it is asked for. */
+  namespaceId = namespace;
   /** How often it was asked for its status. */
   statuses = 0;
   onStatus: (count: number) => void = () => {};
@@ -102,6 +117,8 @@ export class FakeNode implements RemoteNode {
   async write(request: WriteRequest, call: Call): Promise<WriteAnswer> {
     this.#enter(request.session, call);
     this.writes.push(request);
+    // All of them or none.
+    for (const mutation of request.mutations) checkCondition(mutation, this.records.get(mutation.key));
     const written = request.mutations.map((mutation) => this.#apply(mutation));
     return {
       namespace,
@@ -138,7 +155,7 @@ export class FakeNode implements RemoteNode {
   async find(name: string, call: Call): Promise<NamespaceInfo> {
     this.#enter(emptySession, call);
     if (name === 'nowhere') throw new MeridianError('NOT_FOUND', 'no such namespace', { reason: 'unknown-namespace' });
-    return { id: namespace, title: name, home: fakeOrigin };
+    return { id: this.namespaceId, title: name, home: fakeOrigin };
   }
 
   async namespaces(call: Call): Promise<readonly NamespaceInfo[]> {
@@ -246,11 +263,6 @@ export class FakeNode implements RemoteNode {
   }
 
   #apply(mutation: Mutation): Written {
-    const held = this.records.get(mutation.key);
-    if (mutation.condition?.kind === 'absent' && held?.kind === 'live') {
-      const details = { reason: 'condition', versionFound: held.stamp };
-      throw new MeridianError('FAILED_PRECONDITION', 'there is a value', details);
-    }
     const sequence = ++this.#sequence;
     const stamp = makeStamp({ wallMs: sequence, counter: 0, log: fakeLog });
     const head = { namespace, key: mutation.key, stamp, position: { log: fakeLog, sequence } };

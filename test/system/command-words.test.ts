@@ -2,6 +2,19 @@ import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { meridianScript } from './process-cluster.ts';
 
+it('completes without a node, and says nothing where it needs one and none answers', () => {
+  const run = (...words: string[]) => {
+    const env = { ...process.env, MERIDIAN_ENDPOINT: '127.0.0.1:1' };
+    return spawnSync(process.execPath, [meridianScript, ...words], { encoding: 'utf8', env, timeout: 60_000 });
+  };
+  expect(run('complete', '--', 'namespace', 'cr')).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^create\t/),
+  });
+  expect(run('complete', '--', 'get', 'fl')).toMatchObject({ status: 0, stdout: '', stderr: '' });
+  expect(run('completion', 'bash').stdout).toContain('complete -F _meridian meridian');
+});
+
 it.runIf(process.platform === 'linux')('refuses a key on the command line that is no UTF-8, as Latin-1 is none', () => {
   // Node hands its own children text alone, so a shell makes the byte.
   const script = `exec "$0" "$1" put flags "$(printf 'caf\\351')" v`;

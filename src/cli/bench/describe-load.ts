@@ -19,8 +19,8 @@ function figures({ latencies, failures }: LoadResult, elapsedMs: number) {
   };
 }
 
-export function loadAsJson({ reads, writes, elapsedMs }: LoadReport): string {
-  return JSON.stringify({ elapsedMs, reads: figures(reads, elapsedMs), writes: figures(writes, elapsedMs) });
+export function loadAsJson({ reads, writes, elapsedMs }: LoadReport): object {
+  return { elapsedMs, reads: figures(reads, elapsedMs), writes: figures(writes, elapsedMs) };
 }
 
 export function loadAsText({ reads, writes, elapsedMs }: LoadReport): string {

@@ -11,6 +11,7 @@ import { type Choose, type Command, type CommandContext, install } from '../comm
 import { durationOf } from '../duration-flag.ts';
 import { exitCodes } from '../exit-code.ts';
 import { readConfig, type Words } from '../option-flags.ts';
+import { type OutputWords, outputFlags, printAll, printResult } from '../print-result.ts';
 import { table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { countRecords } from '../transfer/progress.ts';
@@ -115,14 +116,13 @@ async function takeOne(
   const count = await countRecords(terminal, 'backup');
   const manifest = await backUp({ ...run, received: count.received }).finally(() => count.stop());
   const summary = summaryOf(manifest);
-  await terminal.write(`${words.json ? JSON.stringify(summary) : describe(summary)}\n`);
+  await printResult(words, terminal, summary, describe(summary));
   if (keepMs === undefined) return;
   for (const id of await prune(run.target, keepMs, clock)) terminal.note(`removed ${id}`);
 }
 
-interface VerifyWords {
+interface VerifyWords extends OutputWords {
   readonly from: string;
-  readonly json: boolean;
 }
 
 const verifyCommand: Command<VerifyWords> = {
@@ -132,17 +132,18 @@ const verifyCommand: Command<VerifyWords> = {
     parser
       .options({
         ...fromFlag,
-        json: { type: 'boolean', default: false, describe: 'Print JSON, one backup a line' },
+        ...outputFlags,
       })
       .example('$0 backup verify --from backups', '') as Argv<VerifyWords>,
-  run: async ({ from, json }, { terminal }) => {
+  run: async ({ from, ...words }, { terminal }) => {
     const { openBackupTarget, summaryOf, verifyBackups } = await import('../../node/backups.ts');
     const rows: string[][] = [];
+    const found: object[] = [];
     let isWhole = true;
     for await (const { manifest, fault } of verifyBackups(openBackupTarget(from, terminal.environment))) {
       isWhole &&= fault === undefined;
       const summary = summaryOf(manifest);
-      if (json) await terminal.write(`${JSON.stringify({ ...summary, ...(fault === undefined ? {} : { fault }) })}\n`);
+      found.push({ ...summary, ...(fault === undefined ? {} : { fault }) });
       rows.push([
         summary.id,
         summary.taken,
@@ -153,7 +154,8 @@ const verifyCommand: Command<VerifyWords> = {
       ]);
     }
     if (rows.length === 0) return failWithNone(from, terminal);
-    if (!json) await terminal.write(table(['backup', 'as of', 'goes on from', 'records', 'bytes', 'state'], rows));
+    const headings = ['backup', 'as of', 'goes on from', 'records', 'bytes', 'state'];
+    await printAll(words, terminal, found, () => table(headings, rows));
     return isWhole ? exitCodes.done : exitCodes.failed;
   },
 };

@@ -10,6 +10,7 @@ import { benchKey, benchValue, type LoadPlan, runLoad } from '../bench/run-load.
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { printResult } from '../print-result.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface BenchWords extends ClientWords {
@@ -63,7 +64,7 @@ export const benchCommand: Command<BenchWords> = {
       const { clock, random, terminal } = context;
       const namespace = await prepare(cluster, words.namespace, plan);
       const report = await runLoad(plan, { namespace, clock, random, signal: terminal.stopped });
-      await terminal.write(words.json ? `${loadAsJson(report)}\n` : loadAsText(report));
+      await printResult(words, terminal, loadAsJson(report), loadAsText(report));
       const failed = report.reads.failures.size + report.writes.failures.size > 0;
       return failed ? exitCodes.failed : exitCodes.done;
     });

@@ -2,11 +2,11 @@ import type { Argv } from 'yargs';
 import type { DataReport } from '../../node/check-data.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { type OutputWords, outputFlags, printAll } from '../print-result.ts';
 
-interface CheckWords {
+interface CheckWords extends OutputWords {
   readonly data: string;
   readonly salvage: string | undefined;
-  readonly json: boolean;
 }
 
 export const checkCommand: Command<CheckWords> = {
@@ -21,14 +21,14 @@ export const checkCommand: Command<CheckWords> = {
           requiresArg: true,
           describe: 'Folder to write the records into, one file a namespace, as import reads them',
         },
-        json: { type: 'boolean', default: false, describe: 'Print JSON' },
+        ...outputFlags,
       })
       .example('$0 check --data data/origin', 'ends with 1 where anything is damaged')
       .example('$0 check --data data/origin --salvage saved', 'and saves what can be read') as Argv<CheckWords>,
-  run: async ({ data, salvage, json }, { terminal }) => {
+  run: async ({ data, salvage, ...words }, { terminal }) => {
     const { checkData } = await import('../../node/check-data.ts');
     const reports = await checkData(data, salvage);
-    for (const report of reports) await terminal.write(json ? `${JSON.stringify(jsonOf(report))}\n` : describe(report));
+    await printAll(words, terminal, reports.map(jsonOf), () => reports.map(describe).join(''));
     return reports.every(({ whole }) => whole) ? exitCodes.done : exitCodes.failed;
   },
 };

@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { printResult } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
 
 interface CountWords extends ClientWords, ReadWords {
@@ -29,7 +30,7 @@ export const countCommand: Command<CountWords> = {
         if (key.damaged) damaged++;
       }
       const counted = { keys, bytes, ...(damaged === 0 ? {} : { damaged }) };
-      await terminal.write(`${words.json ? JSON.stringify(counted) : keys}\n`);
+      await printResult(words, terminal, counted, String(keys));
       if (damaged === 0) return exitCodes.done;
       if (!words.json)
         terminal.note(`of ${damaged} of them the records are damaged: whether they have a value is unknown`);

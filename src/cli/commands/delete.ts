@@ -4,6 +4,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command, CommandContext } from '../command.ts';
 import { confirm, yesFlag } from '../confirm.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { itemPrinter, printResult } from '../print-result.ts';
 import { deleteKeys } from '../transfer/delete-keys.ts';
 import { UsageError } from '../usage-error.ts';
 import { conditionOf, shortOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
@@ -49,8 +50,7 @@ export const deleteCommand: Command<DeleteWords> = {
       const mutation = { kind: 'delete', key: key ?? '', ...condition } as const;
       const { written, durability, origin } = await namespace.write([mutation], options);
       const version = written[0]?.version ?? '';
-      const line = words.json ? JSON.stringify({ key, version, durability, origin }) : version;
-      await context.terminal.write(`${line}\n`);
+      await printResult(words, context.terminal, { key, version, durability, origin }, version);
       const short = shortOf(words, durability);
       if (short !== undefined) context.terminal.note(short);
       return exitCodes.done;
@@ -68,10 +68,12 @@ async function deletePrefix(
   const asked = { prefix, signal: terminal.stopped };
   if (dryRun || !yes) {
     let count = 0;
+    const printer = await itemPrinter(words, terminal);
     for await (const { name } of namespace.keys(asked)) {
       count++;
-      if (dryRun) await terminal.write(`${json ? JSON.stringify({ key: name }) : name}\n`);
+      if (dryRun) await printer.print([{ item: { key: name }, text: name }]);
     }
+    if (dryRun) await printer.end();
     if (dryRun && !json) terminal.note(`${count} keys would be deleted`);
     if (dryRun || count === 0) return dryRun ? exitCodes.done : told(0, words, terminal);
     const which = prefix === '' ? 'all keys' : `the keys that start with ${JSON.stringify(prefix)}`;
@@ -83,9 +85,9 @@ async function deletePrefix(
 
 async function told(
   deleted: number,
-  { json, prefix }: Pick<DeleteWords, 'json' | 'prefix'>,
+  words: Pick<DeleteWords, 'json' | 'output' | 'prefix'>,
   terminal: CommandContext['terminal'],
 ): Promise<ExitCode> {
-  await terminal.write(`${json ? JSON.stringify({ prefix, deleted }) : `${deleted} keys deleted`}\n`);
+  await printResult(words, terminal, { prefix: words.prefix, deleted }, `${deleted} keys deleted`);
   return exitCodes.done;
 }

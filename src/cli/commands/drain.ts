@@ -8,6 +8,7 @@ import type { Command, CommandContext } from '../command.ts';
 import { durationOf } from '../duration-flag.ts';
 import { exitCodes } from '../exit-code.ts';
 import { readConfig, type Words } from '../option-flags.ts';
+import { printResult } from '../print-result.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface DrainWords extends ClientWords {
@@ -55,7 +56,7 @@ export const drainCommand: Command<DrainWords> = {
       const { node } = await drain(cluster, context, { ...times, stop: words.stop });
       const done = { name: node.name, id: node.id, drained: true, stopped: words.stop };
       const text = `${node.name} is drained${words.stop ? ' and stops' : ''}`;
-      await context.terminal.write(`${words.json ? JSON.stringify(done) : text}\n`);
+      await printResult(words, context.terminal, done, text);
       return exitCodes.done;
     });
   },

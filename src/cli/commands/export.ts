@@ -1,11 +1,12 @@
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
-import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
+import { type ClientWords, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { damagedNote } from '../damaged-note.ts';
 import { exitCodes } from '../exit-code.ts';
 import { type FileFormat, fileFormats, formatOf } from '../formats/file-format.ts';
 import { closingText, recordText } from '../formats/write-records.ts';
+import { withOptions } from '../option-flags.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
 import type { Terminal } from '../terminal.ts';
 import { Checkpoint } from '../transfer/checkpoint.ts';
@@ -21,12 +22,14 @@ interface ExportWords extends ClientWords, ReadWords {
 
 export const exportCommand: Command<ExportWords> = {
   usage: 'export <namespace>',
+  outputIsFile: true,
   describe: 'Print all records with values, metadata and expiry, as import reads them again',
   build: (parser) =>
-    withReadOptions(withClientOptions(parser))
+    withReadOptions(withOptions(parser, 'client'))
       .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
       .options({
         prefix: { type: 'string', default: '', describe: 'Only keys that start so' },
+        json: { type: 'boolean', default: false, describe: 'What is said on standard error is JSON' },
         format: {
           choices: fileFormats,
           requiresArg: true,

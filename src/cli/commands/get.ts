@@ -4,6 +4,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { toJsonValue } from '../json-value.ts';
+import { printResult } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
 
 interface GetWords extends ClientWords, ReadWords {
@@ -38,7 +39,7 @@ export const getCommand: Command<GetWords> = {
       if (answer.value === null) return exitCodes.missing;
       const bytes = new Uint8Array(answer.value);
       const { value: _, ...rest } = answer;
-      if (words.json) await terminal.write(`${JSON.stringify({ key: words.key, ...toJsonValue(bytes), ...rest })}\n`);
+      if (words.json) await printResult(words, terminal, { key: words.key, ...toJsonValue(bytes), ...rest }, '');
       else await terminal.write(bytes);
       // Else the prompt would stand behind the value.
       const needsLineEnd = terminal.outputIsScreen && !words.json && bytes.at(-1) !== lineFeed;

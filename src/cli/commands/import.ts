@@ -4,41 +4,36 @@ import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { durationOf } from '../duration-flag.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
-import { formatOf, type ImportFormat, importFormats } from '../formats/file-format.ts';
+import { type ImportFormat, importFormatOf } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
-import { readCsv } from '../formats/read-csv.ts';
-import { readObjects } from '../formats/read-objects.ts';
-import { listOfEtcd, recordOfConsul, recordOfEtcd } from '../formats/read-other-stores.ts';
-import { recordOfColumns } from '../formats/record-of-columns.ts';
+import { readRecords } from '../formats/read-records.ts';
+import type { Words } from '../option-flags.ts';
+import { printResult } from '../print-result.ts';
+import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
 import type { Terminal } from '../terminal.ts';
 import { Checkpoint, fileIdentity } from '../transfer/checkpoint.ts';
+import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
 import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
 import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
 import { type Progress, showCount, showProgress } from '../transfer/progress.ts';
-import type { RedisSourceOptions } from '../transfer/redis-source.ts';
 import { SkippedFile } from '../transfer/skipped-file.ts';
+import { type TransferWords, transferBoundsOf, transferFlags } from '../transfer-flags.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface ImportWords extends ClientWords {
+interface ImportWords extends ClientWords, TransferWords, RecordFileWords {
   readonly namespace: string;
   readonly file: string;
-  readonly format: ImportFormat | undefined;
-  readonly 'key-column': string | undefined;
-  readonly 'value-column': string | undefined;
-  readonly columns: string | undefined;
-  readonly concurrency: string;
   readonly checkpoint: string | undefined;
-  readonly retry: string;
   readonly 'on-error': 'stop' | 'skip';
   readonly skipped: string | undefined;
 }
 
 export const importCommand: Command<ImportWords> = {
   usage: 'import <namespace> <file>',
-  describe: 'Write the records of a file, or of a Redis; interrupted, that of a file goes on where it stopped',
+  describe:
+    'Write the records of a file, of a Redis or of an etcd; interrupted, that of a file goes on where it stopped',
   build: (parser) =>
     withClientOptions(parser)
       .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
@@ -46,47 +41,15 @@ export const importCommand: Command<ImportWords> = {
         type: 'string',
         demandOption: true,
         describe:
-          'A path, or - for standard input; what is compressed by gzip or zstd is decompressed. redis://host:port/database: the strings of a Redis that runs',
+          'A path, or - for standard input; what is compressed by gzip or zstd is decompressed. redis://host:port/database: the strings of a Redis that runs; etcd://host:port/prefix: the keys of an etcd (etcds:// with TLS)',
       })
       .options({
-        format: {
-          choices: importFormats,
-          requiresArg: true,
-          describe:
-            'Of a file in UTF-8. Default: as the name ends, before .gz or .zst. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array; etcd: etcdctl get --prefix= -w json; consul: consul kv export',
-        },
-        'key-column': {
-          type: 'string',
-          requiresArg: true,
-          describe: 'Column of a CSV, or field of JSON objects, that is the key; default: key',
-        },
-        'value-column': {
-          type: 'string',
-          requiresArg: true,
-          describe:
-            'Column or field that is the value; default: value, or else the whole CSV row as JSON; with --key-column, the rest of a JSON object',
-        },
-        columns: {
-          type: 'string',
-          requiresArg: true,
-          describe: 'CSV without a heading: names of its columns, by commas',
-        },
-        concurrency: {
-          type: 'string',
-          requiresArg: true,
-          default: '8',
-          describe: 'Batches of up to 1000 records under way at once, 1 to 64',
-        },
+        ...recordFileFlags,
+        ...transferFlags,
         checkpoint: {
           type: 'string',
           requiresArg: true,
           describe: 'File that remembers how far it came; default: beside the input. Removed when all is written',
-        },
-        retry: {
-          type: 'string',
-          requiresArg: true,
-          default: '60s',
-          describe: 'For how long a batch is tried again while the cluster is away',
         },
         'on-error': {
           choices: ['stop', 'skip'] as const,
@@ -108,10 +71,10 @@ export const importCommand: Command<ImportWords> = {
         'rows as JSON',
       ) as Argv<ImportWords>,
   run: async (words, context) => {
-    const format = isRedis(words.file) ? 'redis' : formatOf(words.format, words.file);
-    if (format === 'redis') checkRedis(words);
-    if (words.columns !== undefined && format !== 'csv') throw new UsageError('--columns is for CSV alone');
-    const bounds = { concurrency: concurrencyOf(words.concurrency), retryMs: durationOf('--retry', words.retry) };
+    const format = liveStoreOf(words.file) ?? importFormatOf(words.format, words.file);
+    if (isLiveStore(format)) checkLive(words, format);
+    else recordFileOf(words, format);
+    const bounds = transferBoundsOf(words);
     const skippedPath = skippedPathOf(words);
     const bytes = await sizeOf(words.file);
     return withCluster(words, context, (cluster) =>
@@ -124,7 +87,7 @@ interface ImportRun {
   readonly words: ImportWords;
   readonly context: CommandContext;
   readonly cluster: ClusterHandle;
-  readonly format: ImportFormat | 'redis';
+  readonly format: ImportFormat | LiveStore;
   /** Unset = the first record that is refused ends the import. */
   readonly skippedPath: string | undefined;
   /** Size of the input; 0 where it is standard input. */
@@ -211,7 +174,7 @@ async function saveLast(saving: PacedCheckpoint, { note }: Terminal): Promise<vo
 }
 
 function inputOf({ words, context }: ImportRun, tell: (bytes: number) => void): AsyncIterable<Uint8Array> {
-  if (isRedis(words.file)) return noBytes();
+  if (liveStoreOf(words.file) !== undefined) return noBytes();
   return counted(words.file === '-' ? context.terminal.input : createReadStream(words.file), tell);
 }
 
@@ -228,40 +191,28 @@ async function report(
   const passedOver = skipped === undefined ? 0 : skipped.records;
   if (words.json) {
     const parts = { ...(expired === 0 ? {} : { expired }), ...(passedOver === 0 ? {} : { skipped: passedOver }) };
-    await terminal.write(`${JSON.stringify({ records, ...parts })}\n`);
-    return;
+    return printResult(words, terminal, { records, ...parts }, '');
   }
   const left = expired === 0 ? '' : `, ${expired} of them left out, as they had expired`;
   const without = passedOver === 0 ? '' : `, ${passedOver} of them skipped, as ${skipped?.path} says`;
   await terminal.write(`${records} records imported${left}${without}\n`);
 }
 
-/** Standard input cannot be read again, and a Redis has no order: nothing is remembered of them. */
+/** Standard input cannot be read again, and a store that runs changes: nothing is remembered of them. */
 async function checkpointOf({ words, cluster, format }: ImportRun): Promise<Checkpoint | undefined> {
   const { id } = await cluster.namespaces.get(words.namespace);
   if (isStream(words.file)) return undefined;
   const path = words.checkpoint ?? `${words.file}.meridian-import`;
   // What the columns mean is what the records are.
-  const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns]);
+  const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns, words.database ?? null]);
   return new Checkpoint(path, { file: await fileIdentity(words.file), format, columns, namespace: id });
 }
 
-function reader(
-  { words, format, context: { terminal, clock } }: ImportRun,
-  input: AsyncIterable<Uint8Array>,
-): AsyncIterable<ImportRecord | UnreadImport> {
-  const columns = { keyColumn: words['key-column'], valueColumn: words['value-column'] };
+function reader(run: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable<ImportRecord | UnreadImport> {
+  const { words, format, context } = run;
   const unread = (why: UsageError, text: string | Uint8Array): UnreadImport => ({ unread: why, text });
-  if (format === 'redis') {
-    const passedBy = (keys: number) => {
-      if (keys > 0) terminal.note(`${keys} keys that hold no string are left out`);
-    };
-    return redisRecords({ url: words.file, clock, signal: terminal.stopped, unread, passedBy });
-  }
-  if (format === 'etcd') return readObjects(listOfEtcd(input), { recordOf: recordOfEtcd, unread });
-  if (format === 'consul') return readObjects(input, { recordOf: recordOfConsul, unread });
-  if (format === 'csv') return readCsv(input, { ...columns, columns: words.columns?.split(',') }, unread);
-  return readObjects(input, { recordOf: (text, place) => recordOfColumns(text, columns, place), unread });
+  if (isLiveStore(format)) return liveRecords(format, run, unread);
+  return readRecords(input, { ...recordFileOf(words, format), unread, note: context.terminal.note });
 }
 
 function skippedPathOf(words: ImportWords): string | undefined {
@@ -271,33 +222,55 @@ function skippedPathOf(words: ImportWords): string | undefined {
   }
   if (words.skipped !== undefined) return words.skipped;
   if (isStream(words.file)) {
-    const what = words.file === '-' ? 'standard input' : 'a Redis';
+    const what = words.file === '-' ? 'standard input' : 'a store that runs';
     throw new UsageError(`--on-error skip of ${what} needs --skipped`);
   }
   return `${words.file}.skipped.ndjson`;
 }
 
-function isRedis(file: string): boolean {
-  return file.startsWith('redis://');
+/** Stores that run, from which records are read as they answer. */
+type LiveStore = 'redis' | 'etcd-live';
+
+function liveStoreOf(file: string): LiveStore | undefined {
+  if (file.startsWith('redis://')) return 'redis';
+  return /^etcds?:\/\//.test(file) ? 'etcd-live' : undefined;
+}
+
+function isLiveStore(format: ImportRun['format']): format is LiveStore {
+  return format === 'redis' || format === 'etcd-live';
 }
 
 /** @throws UsageError before anything is connected */
-function checkRedis({ file, format }: Pick<ImportWords, 'file' | 'format'>): void {
-  if (!URL.canParse(file)) throw new UsageError(`${file} must read redis://[user:password@]host[:port][/database]`);
-  if (format !== undefined) throw new UsageError('--format is of a file: a Redis has none');
+function checkLive(words: ImportWords, store: LiveStore): void {
+  const { file } = words;
+  const ofFiles = Object.keys(recordFileFlags).find((flag) => (words as unknown as Words)[flag] !== undefined);
+  if (ofFiles !== undefined) throw new UsageError(`--${ofFiles} is of a file: ${file} is none`);
+  if (store === 'etcd-live') checkEtcdUrl(file);
+  else if (!URL.canParse(file))
+    throw new UsageError(`${file} must read redis://[user:password@]host[:port][/database]`);
 }
 
 /** Of which nobody knows how long it is. */
 function isStream(file: string): boolean {
-  return file === '-' || isRedis(file);
+  return file === '-' || liveStoreOf(file) !== undefined;
 }
 
-/** Few imports need a client of Redis. */
-async function* redisRecords(
-  options: RedisSourceOptions & { readonly unread: (why: UsageError, text: Uint8Array) => UnreadImport },
+/** Few imports need a client of either. */
+async function* liveRecords(
+  store: LiveStore,
+  { words: { file }, context: { terminal, clock } }: ImportRun,
+  unread: (why: UsageError, text: string | Uint8Array) => UnreadImport,
 ): AsyncGenerator<ImportRecord | UnreadImport, void, undefined> {
+  const asked = { url: file, clock, signal: terminal.stopped, unread };
+  if (store === 'etcd-live') {
+    yield* readEtcd({ ...asked, environment: terminal.environment });
+    return;
+  }
   const { readRedis } = await import('../transfer/redis-source.ts');
-  yield* readRedis(options);
+  const passedBy = (keys: number) => {
+    if (keys > 0) terminal.note(`${keys} keys that hold no string are left out`);
+  };
+  yield* readRedis({ ...asked, passedBy });
 }
 
 async function* noBytes(): AsyncGenerator<Uint8Array, void, undefined> {}
@@ -321,10 +294,4 @@ async function sizeOf(path: string): Promise<number> {
   });
   if (!found.isFile()) throw new UsageError(`${path} is no file`);
   return found.size;
-}
-
-function concurrencyOf(text: string): number {
-  const number = /^\d{1,2}$/.test(text) ? Number(text) : 0;
-  if (number >= 1 && number <= 64) return number;
-  throw new UsageError(`--concurrency must be a whole number from 1 to 64; it is "${text}"`);
 }

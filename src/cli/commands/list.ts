@@ -6,6 +6,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command } from '../command.ts';
 import { damagedNote } from '../damaged-note.ts';
 import { exitCodes } from '../exit-code.ts';
+import { itemPrinter } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
 import type { Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
@@ -29,7 +30,7 @@ export const listCommand: Command<ListWords> = {
           type: 'string',
           requiresArg: true,
           describe:
-            'At most so many; where there are more, the cursor to go on comes on standard error (--json: last line)',
+            'At most so many; where there are more, the cursor to go on comes on standard error (--output json or yaml: as the last one)',
         },
         cursor: { type: 'string', requiresArg: true, describe: 'Go on behind an earlier page with the same prefix' },
       })
@@ -39,10 +40,7 @@ export const listCommand: Command<ListWords> = {
     const most = limitOf(words.limit);
     return withCluster(words, context, async (cluster) => {
       const { cursor, damaged } = await printKeys(cluster.namespace(words.namespace), words, most, context.terminal);
-      if (cursor !== undefined) {
-        if (words.json) await context.terminal.write(`${JSON.stringify({ cursor })}\n`);
-        else context.terminal.note(`more keys follow: --cursor ${cursor}`);
-      }
+      if (cursor !== undefined && !words.json) context.terminal.note(`more keys follow: --cursor ${cursor}`);
       return damaged === 0 ? exitCodes.done : exitCodes.failed;
     });
   },
@@ -57,6 +55,7 @@ async function printKeys(
 ): Promise<{ readonly cursor: string | undefined; readonly damaged: number }> {
   let { cursor } = words;
   let damaged = 0;
+  const printer = await itemPrinter(words, terminal);
   for (let left = most; left > 0; ) {
     const page: ListResult<unknown> = await namespace.list({
       ...readOptionsOf(words),
@@ -70,12 +69,13 @@ async function printKeys(
       terminal.note(damagedNote(key.name, words.json));
     }
     const sound = page.keys.filter((key) => !key.damaged);
-    const lines = sound.map((key) => `${words.json ? JSON.stringify(key) : key.name}\n`);
-    if (lines.length > 0) await terminal.write(lines.join(''));
-    if (page.list_complete) return { cursor: undefined, damaged };
-    cursor = page.cursor;
+    await printer.print(sound.map((key) => ({ item: key, text: key.name })));
+    cursor = page.list_complete ? undefined : page.cursor;
+    if (cursor === undefined) break;
     left -= page.keys.length;
   }
+  if (cursor !== undefined && words.json) await printer.print([{ item: { cursor }, text: '' }]);
+  await printer.end();
   return { cursor, damaged };
 }
 

@@ -4,6 +4,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import { type Choose, type Command, install } from '../command.ts';
 import { confirm, yesFlag } from '../confirm.ts';
 import { exitCodes } from '../exit-code.ts';
+import { printAll, printResult } from '../print-result.ts';
 import { table } from '../table.ts';
 
 interface RemoveWords extends ClientWords {
@@ -19,11 +20,8 @@ const listCommand: Command<ClientWords> = {
   run: (words, context) =>
     withCluster(words, context, async (cluster) => {
       const members = await cluster.members({ signal: context.terminal.stopped });
-      if (words.json) for (const member of members) await context.terminal.write(`${JSON.stringify(member)}\n`);
-      else {
-        const headings = ['name', 'role', 'region', 'id', 'state', 'address', 'logs', 'newest log'];
-        await context.terminal.write(table(headings, members.map(memberRow)));
-      }
+      const headings = ['name', 'role', 'region', 'id', 'state', 'address', 'logs', 'newest log'];
+      await printAll(words, context.terminal, members, () => table(headings, members.map(memberRow)));
       return exitCodes.done;
     }),
 };
@@ -51,7 +49,7 @@ const removeCommand: Command<RemoveWords> = {
     if (!yes) await confirm(`Remove origin ${name} for good? It cannot come back under its id.`, context.terminal);
     return withCluster(words, context, async (cluster) => {
       const removed = await cluster.removeMember({ name, force }, { signal: context.terminal.stopped });
-      await context.terminal.write(`${words.json ? JSON.stringify(removed) : describeRemoved(removed)}\n`);
+      await printResult(words, context.terminal, removed, describeRemoved(removed));
       return exitCodes.done;
     });
   },

@@ -7,6 +7,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import { type Choose, type Command, type CommandContext, install } from '../command.ts';
 import { confirm, yesFlag } from '../confirm.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { printAll, printResult } from '../print-result.ts';
 
 interface TitleWords extends ClientWords {
   readonly title: string;
@@ -39,9 +40,9 @@ const listCommand: Command<ClientWords> = {
   build: withClientOptions,
   run: (words, context) =>
     withCluster(words, context, async (cluster) => {
-      for (const info of await cluster.namespaces.list({ signal: context.terminal.stopped })) {
-        await context.terminal.write(words.json ? `${JSON.stringify(info)}\n` : `${info.id}\t${info.title}\n`);
-      }
+      const all = await cluster.namespaces.list({ signal: context.terminal.stopped });
+      const text = () => all.map(({ id, title }) => `${id}\t${title}\n`).join('');
+      await printAll(words, context.terminal, all, text);
       return exitCodes.done;
     }),
 };
@@ -82,7 +83,7 @@ const homeCommand: Command<HomeWords> = {
       const info = await (origin === undefined
         ? namespaces.get(namespace, asked)
         : namespaces.moveHome(namespace, origin, asked));
-      await context.terminal.write(`${words.json ? JSON.stringify(info) : info.home}\n`);
+      await printResult(words, context.terminal, info, info.home);
       return exitCodes.done;
     }),
 };
@@ -120,7 +121,7 @@ function change(
 ): Promise<ExitCode> {
   return withCluster(words, context, async (cluster) => {
     const info = await make(cluster, { signal: context.terminal.stopped });
-    await context.terminal.write(`${words.json ? JSON.stringify(info) : info.id}\n`);
+    await printResult(words, context.terminal, info, info.id);
     return exitCodes.done;
   });
 }

@@ -6,6 +6,7 @@ import { exactJson } from '../../model/json-text.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { printResult } from '../print-result.ts';
 import { UsageError } from '../usage-error.ts';
 import { conditionOf, shortOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
 
@@ -57,8 +58,8 @@ export const putCommand: Command<PutWords> = {
       const options = { ...writeOptionsOf(words), signal: context.terminal.stopped };
       const { written, durability, origin } = await cluster.namespace(words.namespace).write([mutation], options);
       const { version, expiration } = written[0] ?? { version: '', expiration: null };
-      const line = words.json ? JSON.stringify({ key: words.key, version, expiration, durability, origin }) : version;
-      await context.terminal.write(`${line}\n`);
+      const result = { key: words.key, version, expiration, durability, origin };
+      await printResult(words, context.terminal, result, version);
       const short = shortOf(words, durability);
       if (short !== undefined) context.terminal.note(short);
       return exitCodes.done;

@@ -3,14 +3,14 @@ import { loggerTo } from '../../runtime/logger.ts';
 import { fromFlag } from '../backup-flags.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { type OutputWords, outputFlags, printResult } from '../print-result.ts';
 import { countRecords } from '../transfer/progress.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface RestoreWords {
+interface RestoreWords extends OutputWords {
   readonly from: string;
   readonly data: string;
   readonly at: string | undefined;
-  readonly json: boolean;
 }
 
 export const restoreCommand: Command<RestoreWords> = {
@@ -31,13 +31,13 @@ export const restoreCommand: Command<RestoreWords> = {
           requiresArg: true,
           describe: 'The last backup that was taken by then, such as 2026-11-29T08:00:00Z. Default: the last',
         },
-        json: { type: 'boolean', default: false, describe: 'Print JSON' },
+        ...outputFlags,
       })
       .example(
         '$0 restore --from backups --data data/origin',
         'then start the origin over that folder',
       ) as Argv<RestoreWords>,
-  run: async ({ from, data, at, json }, { terminal, clock, random }) => {
+  run: async ({ from, data, at, ...words }, { terminal, clock, random }) => {
     const atMs = at === undefined ? undefined : timeOf(at);
     const { openBackupTarget, restoreBackup } = await import('../../node/backups.ts');
     const count = await countRecords(terminal, 'restore');
@@ -49,10 +49,8 @@ export const restoreCommand: Command<RestoreWords> = {
     const taken = new Date(restored.takenMs).toISOString();
     const { id, clusterId } = restored;
     const records = count.total();
-    const text = json
-      ? JSON.stringify({ id, taken, clusterId, records })
-      : `${id} is restored, as of ${taken}: ${records} records. Start the origin: meridian origin --data ${data}`;
-    await terminal.write(`${text}\n`);
+    const text = `${id} is restored, as of ${taken}: ${records} records. Start the origin: meridian origin --data ${data}`;
+    await printResult(words, terminal, { id, taken, clusterId, records }, text);
     return exitCodes.done;
   },
 };

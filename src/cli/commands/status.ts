@@ -6,6 +6,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { readConfig, type Words } from '../option-flags.ts';
+import { printResult } from '../print-result.ts';
 import {
   describeCluster,
   describeDigests,
@@ -60,7 +61,8 @@ export const statusCommand: Command<StatusWords> = {
       const members = status.node.role === 'origin' ? await cluster.members(asked) : [];
       const others = members.filter(({ id }) => id !== status.node.id);
       const views = [own, ...(await Promise.all(others.map((member) => viewOf(member, looking))))];
-      await context.terminal.write(words.json ? jsonOf(views) : textOf(own, views, words));
+      if (words.json) await printResult(words, context.terminal, jsonOf(views), '');
+      else await context.terminal.write(textOf(own, views, words));
       return exitCodes.done;
     }),
 };
@@ -74,9 +76,9 @@ function textOf(own: NodeView, views: readonly NodeView[], words: Pick<StatusWor
 }
 
 /** The node asked, with its digests, and the others of the cluster beside it. */
-function jsonOf([own, ...others]: readonly NodeView[]): string {
+function jsonOf([own, ...others]: readonly NodeView[]): object {
   const members = others.map(viewJson);
-  return `${JSON.stringify({ ...(own && viewJson(own)), ...(members.length === 0 ? {} : { members }) })}\n`;
+  return { ...(own && viewJson(own)), ...(members.length === 0 ? {} : { members }) };
 }
 
 function viewJson({ member, status, digests, error }: NodeView): object {

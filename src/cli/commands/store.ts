@@ -4,13 +4,13 @@ import { options } from '../../config/options.ts';
 import { resolveConfig } from '../../config/resolve.ts';
 import { type Choose, type Command, install } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { type OutputWords, outputFlags, printResult } from '../print-result.ts';
 import type { Terminal } from '../terminal.ts';
 import { countRecords } from '../transfer/progress.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface InitWords {
+interface InitWords extends OutputWords {
   readonly store: string | undefined;
-  readonly json: boolean;
 }
 
 export function installStoreCommands(parser: Argv, choose: Choose): Argv {
@@ -34,24 +34,23 @@ const initCommand: Command<InitWords> = {
   describe: 'Create the tables of an origin in a database; what is there already stays',
   build: (parser) =>
     parser
-      .options({ ...storeFlag, json: { type: 'boolean', default: false, describe: 'Print JSON' } })
+      .options({ ...storeFlag, ...outputFlags })
       .example(
         '$0 store init --store postgres://meridian@db/meridian',
         'once, before the origin is started',
       ) as Argv<InitWords>,
-  run: async ({ store, json }, { terminal, clock }) => {
+  run: async ({ store, ...words }, { terminal, clock }) => {
     const { initStore } = await import('../../node/postgres/init-store.ts');
     const done = await initStore(urlOf(store, terminal), clock);
     const text = `${done.store}: the tables ${done.created ? 'were created' : 'are there already'} in schema ${done.schema}`;
-    await terminal.write(`${json ? JSON.stringify(done) : text}\n`);
+    await printResult(words, terminal, done, text);
     return exitCodes.done;
   },
 };
 
-interface CopyWords {
+interface CopyWords extends OutputWords {
   readonly from: string;
   readonly to: string | undefined;
-  readonly json: boolean;
 }
 
 const copyCommand: Command<CopyWords> = {
@@ -62,10 +61,10 @@ const copyCommand: Command<CopyWords> = {
       .options({
         from: { type: 'string', demandOption: true, requiresArg: true, describe: 'Data folder of the origin' },
         to: { ...storeFlag.store, describe: `${storeFlag.store.describe}; its tables are there, and hold nothing` },
-        json: { type: 'boolean', default: false, describe: 'Print JSON' },
+        ...outputFlags,
       })
       .example('$0 store copy --from data/origin --to postgres://meridian@db/meridian', '') as Argv<CopyWords>,
-  run: async ({ from, to, json }, { terminal, clock, random }) => {
+  run: async ({ from, to, ...words }, { terminal, clock, random }) => {
     const { copyStore } = await import('../../node/postgres/copy-store.ts');
     const count = await countRecords(terminal, 'copy');
     const outside = { clock, random };
@@ -74,7 +73,7 @@ const copyCommand: Command<CopyWords> = {
     );
     const records = count.total();
     const text = `${records} records are in ${copied.store}. Start the origin with --store, and never again over ${from}`;
-    await terminal.write(`${json ? JSON.stringify({ ...copied, records }) : text}\n`);
+    await printResult(words, terminal, { ...copied, records }, text);
     return exitCodes.done;
   },
 };

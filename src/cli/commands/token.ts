@@ -5,6 +5,7 @@ import { type IssuedToken, type Right, rights, type TokenInfo, type TokenLimits 
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import { type Choose, type Command, type CommandContext, install } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { printAll, printResult } from '../print-result.ts';
 import { table } from '../table.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -82,16 +83,9 @@ const listCommand: Command<ClientWords> = {
     withCluster(words, context, async ({ tokens }) => {
       const all = await tokens.list({ signal: context.terminal.stopped });
       const now = context.clock.wallMs();
-      if (words.json) for (const token of all) await context.terminal.write(`${JSON.stringify(token)}\n`);
-      else {
-        const headings = ['name', 'id', 'namespace', 'prefix', 'rights', 'expires'];
-        await context.terminal.write(
-          table(
-            headings,
-            all.map((token) => row(token, now)),
-          ),
-        );
-      }
+      const headings = ['name', 'id', 'namespace', 'prefix', 'rights', 'expires'];
+      const rows = () => all.map((token) => row(token, now));
+      await printAll(words, context.terminal, all, () => table(headings, rows()));
       return exitCodes.done;
     }),
 };
@@ -127,11 +121,9 @@ const revokeCommand: Command<NameWords> = {
     }) as Argv<NameWords>,
   run: (words, context) =>
     withCluster(words, context, async ({ tokens }) => {
-      for (const info of await tokens.revoke(words.name, { signal: context.terminal.stopped })) {
-        await context.terminal.write(
-          words.json ? `${JSON.stringify(info)}\n` : `${info.name} (${info.id}) is revoked\n`,
-        );
-      }
+      const revoked = await tokens.revoke(words.name, { signal: context.terminal.stopped });
+      const text = () => revoked.map(({ name, id }) => `${name} (${id}) is revoked\n`).join('');
+      await printAll(words, context.terminal, revoked, text);
       return exitCodes.done;
     }),
 };
@@ -150,11 +142,11 @@ export function installTokenCommands(parser: Argv, choose: Choose): Argv {
 /** The text alone on standard output, so that a script can take it. */
 async function printIssued(
   { info, text }: IssuedToken,
-  { json }: ClientWords,
+  words: ClientWords,
   { terminal }: CommandContext,
 ): Promise<ExitCode> {
-  await terminal.write(json ? `${JSON.stringify({ ...info, token: text })}\n` : `${text}\n`);
-  if (!json) terminal.note(`token ${info.name} (${info.id}); it is shown this once`);
+  await printResult(words, terminal, { ...info, token: text }, text);
+  if (!words.json) terminal.note(`token ${info.name} (${info.id}); it is shown this once`);
   return exitCodes.done;
 }
 

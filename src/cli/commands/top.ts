@@ -8,6 +8,7 @@ import type { Command, CommandContext } from '../command.ts';
 import { durationOf } from '../duration-flag.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { readConfig, type Words } from '../option-flags.ts';
+import { printResult } from '../print-result.ts';
 import { ClusterLooks } from '../top/cluster-looks.ts';
 import { Screen } from '../top/screen.ts';
 import { type Look, topTables } from '../top/top-table.ts';
@@ -41,7 +42,7 @@ export const topCommand: Command<TopWords> = {
       const looks = new ClusterLooks(cluster, config, context);
       try {
         const isLive = !words.json && context.terminal.screenSize() !== undefined;
-        return isLive ? await live(looks, pauseMs, context) : await once(looks, pauseMs, words.json, context);
+        return isLive ? await live(looks, pauseMs, context) : await once(looks, pauseMs, words, context);
       } finally {
         looks.close();
       }
@@ -53,13 +54,13 @@ export const topCommand: Command<TopWords> = {
 async function once(
   looks: ClusterLooks,
   pauseMs: number,
-  json: boolean,
+  words: ClientWords,
   { terminal, clock }: CommandContext,
 ): Promise<ExitCode> {
   const before = await looks.look(terminal.stopped);
   await sleep(clock, pauseMs, terminal.stopped);
   const now = await looks.look(terminal.stopped);
-  await terminal.write(json ? jsonOf(now) : topTables(now, before, hotKeysShown));
+  await printResult(words, terminal, jsonOf(now), words.json ? '' : topTables(now, before, hotKeysShown));
   return exitCodes.done;
 }
 
@@ -90,10 +91,10 @@ async function live(looks: ClusterLooks, pauseMs: number, { terminal, clock }: C
   return exitCodes.done;
 }
 
-function jsonOf({ views }: Look): string {
+function jsonOf({ views }: Look): object {
   const nodes = views.map(({ member, status, error }) => {
     if (status === undefined) return { ...member, error };
     return statusJson(status);
   });
-  return `${JSON.stringify({ nodes })}\n`;
+  return { nodes };
 }

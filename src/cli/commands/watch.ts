@@ -4,6 +4,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { toJsonValue } from '../json-value.ts';
+import { itemPrinter } from '../print-result.ts';
 
 interface WatchWords extends ClientWords {
   readonly namespace: string;
@@ -34,17 +35,19 @@ export const watchCommand: Command<WatchWords> = {
         signal: context.terminal.stopped,
         ...(since === undefined ? {} : { since }),
       });
+      const printer = await itemPrinter(words, context.terminal);
       for await (const change of changes) {
-        const line = words.json ? jsonLine(change) : plainLine(change);
-        if (line !== undefined) await context.terminal.write(`${line}\n`);
+        const text = plainLine(change);
+        if (words.json || text !== undefined) await printer.print([{ item: itemOf(change), text: text ?? '' }]);
       }
+      await printer.end();
       return exitCodes.done;
     }),
 };
 
-function jsonLine(change: Change): string {
-  if (change.kind !== 'put' || change.value === null) return JSON.stringify(change);
-  return JSON.stringify({ ...change, ...toJsonValue(change.value) });
+function itemOf(change: Change): object {
+  if (change.kind !== 'put' || change.value === null) return change;
+  return { ...change, ...toJsonValue(change.value) };
 }
 
 /** A change that names no key is no line for a person, but a reset voids what they saw. */

@@ -6,8 +6,8 @@ export const fileFormats = ['ndjson', 'csv', 'workers-kv'] as const;
 /** `workers-kv` is the bulk form of Workers KV: one JSON array. */
 export type FileFormat = (typeof fileFormats)[number];
 
-/** What import takes beyond that: what `etcdctl get --prefix '' -w json` and `consul kv export` print. */
-export const importFormats = [...fileFormats, 'etcd', 'consul'] as const;
+/** What import takes beyond that: what `etcdctl get --prefix '' -w json` and `consul kv export` print, and BGSAVE of Redis writes. */
+export const importFormats = [...fileFormats, 'etcd', 'consul', 'rdb'] as const;
 
 export type ImportFormat = (typeof importFormats)[number];
 
@@ -17,6 +17,12 @@ const byExtension: Readonly<Record<string, FileFormat>> = {
   '.csv': 'csv',
   '.json': 'workers-kv',
 };
+
+/** As `formatOf`, for whoever reads. @throws UsageError */
+export function importFormatOf(named: ImportFormat | undefined, path: string): ImportFormat {
+  const isRdb = /\.rdb(\.(gz|zst))?$/i.test(path);
+  return named === undefined && isRdb ? 'rdb' : formatOf(named, path);
+}
 
 /** As named, else as the file's name ends, compressed or not. @throws UsageError where neither tells */
 export function formatOf<Format extends ImportFormat>(

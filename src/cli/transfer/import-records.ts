@@ -8,6 +8,8 @@ import { type BatchWriting, type NumberedRecord, writeBatch } from './write-batc
 /** Records and bytes of one batch; a larger record goes alone. */
 const batchRecordsMax = 1000;
 const batchBytesMax = 2 * 1024 * 1024;
+/** Bytes of the batches under way; a larger one goes alone. */
+const underWayBytesMax = 64 * 1024 * 1024;
 
 /** What stands in a file where a record should, and cannot be read as one. */
 export interface UnreadImport {
@@ -28,6 +30,7 @@ export interface ImportOptions extends BatchWriting {
 
 interface Batch {
   readonly records: readonly NumberedRecord[];
+  readonly bytes: number;
   /** Number of records up to and with this batch, from the file's beginning. */
   readonly end: number;
 }
@@ -46,8 +49,7 @@ export async function importRecords(
   // Every batch that waits to be tried again listens.
   setMaxListeners(0, signal);
   const prefix = new AcknowledgedPrefix(options.skip, options.advanced, (error) => failing.abort(error));
-  const running = new Set<Promise<void>>();
-  const underWay = new Set<string>();
+  const underWay = new BatchesUnderWay();
   const send = (batch: Batch) =>
     writeBatch(batch.records, options, signal)
       .then(() => prefix.acknowledge(batch.end))
@@ -56,22 +58,45 @@ export async function importRecords(
   try {
     for await (const batch of batches(records, options)) {
       await places.acquire(signal);
-      // Of two records of one key the later one in the file is to win.
-      if (batch.records.some(({ record }) => underWay.has(record.key))) await Promise.all(running);
+      await underWay.room(batch);
+      signal.throwIfAborted();
       prefix.sent(batch.end);
-      for (const { record } of batch.records) underWay.add(record.key);
-      const sending = send(batch).finally(() => {
-        for (const { record } of batch.records) underWay.delete(record.key);
-        running.delete(sending);
-      });
-      running.add(sending);
+      underWay.add(batch, send(batch));
     }
   } finally {
-    await Promise.all(running);
+    await underWay.ended();
     await prefix.told();
   }
   signal.throwIfAborted();
   return prefix.records;
+}
+
+class BatchesUnderWay {
+  readonly #running = new Set<Promise<void>>();
+  readonly #keys = new Set<string>();
+  #bytes = 0;
+
+  /** Resolves when there is room for its bytes, and nothing under way writes one of its keys: of two records of one key the later one is to win. */
+  async room({ records, bytes }: Batch): Promise<void> {
+    if (records.some(({ record }) => this.#keys.has(record.key))) await this.ended();
+    while (this.#running.size > 0 && this.#bytes + bytes > underWayBytesMax) await Promise.race(this.#running);
+  }
+
+  /** `sending` never rejects. */
+  add({ records, bytes }: Batch, sending: Promise<void>): void {
+    for (const { record } of records) this.#keys.add(record.key);
+    this.#bytes += bytes;
+    const running = sending.finally(() => {
+      for (const { record } of records) this.#keys.delete(record.key);
+      this.#bytes -= bytes;
+      this.#running.delete(running);
+    });
+    this.#running.add(running);
+  }
+
+  async ended(): Promise<void> {
+    await Promise.all(this.#running);
+  }
 }
 
 /** Joins records into batches, leaving out the first ones. */
@@ -88,7 +113,7 @@ async function* batches(
     if ('unread' in record) {
       if (skipped === undefined) {
         // What stands before it is written, so that the next run begins at it.
-        if (batch.length > 0) yield { records: batch, end: number - 1 };
+        if (batch.length > 0) yield { records: batch, bytes, end: number - 1 };
         throw record.unread;
       }
       await skipped({ number, why: record.unread, text: record.text });
@@ -98,7 +123,7 @@ async function* batches(
     const isFull = batch.length >= batchRecordsMax || bytes + size > batchBytesMax;
     if (batch.length > 0 && isFull) {
       end = number - 1;
-      yield { records: batch, end };
+      yield { records: batch, bytes, end };
       batch = [];
       bytes = 0;
     }
@@ -106,5 +131,5 @@ async function* batches(
     bytes += size;
   }
   // The last records may all have been skipped.
-  if (number > end) yield { records: batch, end: number };
+  if (number > end) yield { records: batch, bytes, end: number };
 }

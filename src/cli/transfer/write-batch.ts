@@ -1,10 +1,8 @@
 import type { BatchMutation, BatchResult } from '../../client/batch-write.ts';
-import { isMeridianError, MeridianError, toMeridianError } from '../../model/errors.ts';
-import { Backoff } from '../../runtime/backoff.ts';
-import { type Clock, sleep } from '../../runtime/clock.ts';
-import type { Random } from '../../runtime/random.ts';
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import { type ImportRecord, toPut } from '../formats/import-record.ts';
 import type { UsageError } from '../usage-error.ts';
+import { type Patience, patiently } from './patiently.ts';
 
 /** A record of a file, by its number there; the first one is 1. */
 export interface NumberedRecord {
@@ -17,11 +15,8 @@ export type SkippedRecord =
   | { readonly number: number; readonly why: MeridianError; readonly record: ImportRecord }
   | { readonly number: number; readonly why: UsageError; readonly text: string | Uint8Array };
 
-export interface BatchWriting {
-  /** For how long one batch is tried again where the cluster cannot be reached or asks for patience. */
-  readonly retryMs: number;
-  readonly clock: Clock;
-  readonly random: Random;
+/** The same values written twice do no harm, so a batch whose outcome is unknown is written again. */
+export interface BatchWriting extends Patience {
   readonly write: (mutations: readonly BatchMutation[], signal: AbortSignal) => Promise<BatchResult>;
   /** So many records were left out, for they had expired. Counted as done. */
   readonly leftOut: (records: number) => void;
@@ -61,7 +56,7 @@ interface Refused {
 /** What expired before it could be written would refuse its batch: a file is often older than what it holds. */
 async function writeOrRefused(
   records: readonly NumberedRecord[],
-  { clock, random, retryMs, leftOut, write }: BatchWriting,
+  { leftOut, write, ...patience }: BatchWriting,
   signal: AbortSignal,
 ): Promise<Refused | undefined> {
   let left = records;
@@ -71,35 +66,21 @@ async function writeOrRefused(
     if (left.length < before) leftOut(before - left.length);
     return left.length < before;
   };
-  leaveOut(clock.wallMs() / 1000);
-  const backoff = new Backoff({ firstMs: 200, mostMs: 5000 }, random);
-  const giveUpMs = clock.monotonicMs() + retryMs;
+  leaveOut(patience.clock.wallMs() / 1000);
   while (left.length > 0) {
+    const puts = left.map(({ record }) => toPut(record));
     try {
-      await write(
-        left.map(({ record }) => toPut(record)),
-        signal,
-      );
+      await patiently(() => write(puts, signal), patience, signal);
       return undefined;
     } catch (error) {
       // The origin's clock decides.
       const hasExpired = isMeridianError(error) && error.details.reason === 'expiry-past';
       if (hasExpired && leaveOut(error.details.limit ?? 0)) continue;
       if (isMeridianError(error, 'INVALID_ARGUMENT')) return { left, why: error };
-      if (!mayPass(error) || clock.monotonicMs() >= giveUpMs) throw error;
-      await sleep(clock, Math.max(backoff.nextMs(), toMeridianError(error).details.retryAfterMs ?? 0), signal);
+      throw error;
     }
   }
   return undefined;
-}
-
-/** Writing the same values once more does no harm, so an unknown outcome is no reason to stop. */
-function mayPass(error: unknown): boolean {
-  return (
-    isMeridianError(error, 'UNAVAILABLE') ||
-    isMeridianError(error, 'RESOURCE_EXHAUSTED') ||
-    isMeridianError(error, 'DEADLINE_EXCEEDED')
-  );
 }
 
 /** Characters of a key that a message shows. */

@@ -78,6 +78,26 @@ describe('importing', () => {
     expect(most).toBe(3);
   });
 
+  test('of large values fewer are under way: 64 MiB together', async () => {
+    async function* large(): AsyncGenerator<ImportRecord> {
+      for (let i = 0; i < 6; i++) yield { key: `k${i}`, value: Buffer.alloc(25 * 1024 * 1024) };
+    }
+    const open: Array<() => void> = [];
+    let most = 0;
+    const write = () =>
+      new Promise<BatchResult>((resolve) => {
+        open.push(() => resolve(result));
+        most = Math.max(most, open.length);
+      });
+    const importing = importRecords(large(), options({ concurrency: 8, write }));
+    for (let ended = 0; ended < 6; ended++) {
+      await expect.poll(() => open.length).toBe(Math.min(2, 6 - ended));
+      open.shift()?.();
+    }
+    expect(await importing).toBe(6);
+    expect(most).toBe(2);
+  });
+
   test('a batch counts only once all before it are acknowledged', async () => {
     const release: Array<() => void> = [];
     const told: number[] = [];

@@ -13,10 +13,10 @@ export interface RunningRedis {
   close(): Promise<void>;
 }
 
-/** A Redis of its own that keeps nothing. */
-export async function startRedis(): Promise<RunningRedis> {
+/** A Redis of its own that keeps nothing, unless it is told to save. */
+export async function startRedis(more: readonly string[] = []): Promise<RunningRedis> {
   const port = await freePort();
-  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...more];
   const child = spawn('redis-server', flags, { stdio: 'ignore' });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   for (let attempt = 0; ; attempt++) {

@@ -1,0 +1,147 @@
+import { limits } from '../../../model/limits.ts';
+import { textOfUtf8 } from '../../../model/text.ts';
+import { UsageError } from '../../usage-error.ts';
+import type { ImportRecord } from '../import-record.ts';
+import type { UnreadRecord } from '../unread-record.ts';
+import { ByteSource } from './byte-source.ts';
+import { type LongString, readLength, readString, skipString } from './rdb-string.ts';
+import { skipModuleAux, skipValue } from './skip-value.ts';
+
+export interface RdbReading<Unread> {
+  /** Number of the database whose keys are wanted. */
+  readonly database: number;
+  /** Told in the end of what was left out, if anything was. */
+  readonly note: (line: string) => void;
+  readonly unread?: UnreadRecord<Unread> | undefined;
+}
+
+/** Opcodes that stand where a type may. */
+const opcode = {
+  slotInfo: 0xf4,
+  function: 0xf5,
+  moduleAux: 0xf7,
+  idle: 0xf8,
+  frequency: 0xf9,
+  aux: 0xfa,
+  sizes: 0xfb,
+  expiryMs: 0xfc,
+  expirySeconds: 0xfd,
+  database: 0xfe,
+  end: 0xff,
+} as const;
+
+const stringType = 0;
+const headBytes = 9;
+/** Bytes of keys that are read: longer ones are refused all the same, and named by this much. */
+const keyBytesMax = 64 * 1024;
+
+/** What stands before a key, and in which database it is. */
+interface Place {
+  database: number;
+  expiresMs: number | undefined;
+}
+
+/**
+ * The strings of one database of an RDB file, as BGSAVE of Redis and Valkey writes it, with their expiry. Keys that hold
+ * something else, and those of other databases, are left out and counted; nothing larger than a value may be is held.
+ * @throws UsageError where the file is none, is cut off, or its checksum does not fit
+ */
+export async function* readRdb<Unread = never>(
+  chunks: AsyncIterable<Uint8Array>,
+  { database, note, unread }: RdbReading<Unread>,
+): AsyncGenerator<ImportRecord | Unread, void, undefined> {
+  const source = new ByteSource(chunks);
+  const leftOut = new Map<string, number>();
+  const leaveOut = (what: string) => leftOut.set(what, (leftOut.get(what) ?? 0) + 1);
+  const place: Place = { database: 0, expiresMs: undefined };
+  try {
+    await readHead(source);
+    for (let type = await source.byte(); type !== opcode.end; type = await source.byte()) {
+      if (await readOpcode(source, type, place)) continue;
+      const { expiresMs } = place;
+      place.expiresMs = undefined;
+      const key = await readString(source, keyBytesMax);
+      const isElsewhere = place.database !== database;
+      if (type !== stringType) {
+        const name = await skipValue(source, type, shown(key));
+        leaveOut(isElsewhere ? `in database ${place.database}` : `of type ${name}`);
+      } else if (isElsewhere) {
+        await skipString(source);
+        leaveOut(`in database ${place.database}`);
+      } else yield recordOf(key, await readString(source, limits.valueBytesMax), expiresMs, unread);
+    }
+    await checkSum(source);
+    if (leftOut.size > 0) note(`left out: ${[...leftOut].map(([what, count]) => `${count} keys ${what}`).join(', ')}`);
+  } finally {
+    await source.end();
+  }
+}
+
+async function readHead(source: ByteSource): Promise<void> {
+  const head = (await source.take(headBytes)).toString('latin1');
+  if (/^(REDIS\d{4}|VALKEY\d{3})$/.test(head)) return;
+  throw new UsageError(`this is no RDB file: it begins with ${JSON.stringify(head)}`);
+}
+
+/** False where the byte is a key's type. */
+async function readOpcode(source: ByteSource, code: number, place: Place): Promise<boolean> {
+  switch (code) {
+    case opcode.database:
+      place.database = await readLength(source);
+      return true;
+    case opcode.expiryMs:
+      place.expiresMs = Number((await source.take(8)).readBigInt64LE());
+      return true;
+    case opcode.expirySeconds:
+      place.expiresMs = (await source.take(4)).readInt32LE() * 1000;
+      return true;
+    default:
+      return skipOpcode(source, code);
+  }
+}
+
+async function skipOpcode(source: ByteSource, code: number): Promise<boolean> {
+  const lengths = { [opcode.idle]: 1, [opcode.sizes]: 2, [opcode.slotInfo]: 3 }[code] ?? 0;
+  const strings = { [opcode.function]: 1, [opcode.aux]: 2 }[code] ?? 0;
+  for (let left = lengths; left > 0; left--) await readLength(source);
+  for (let left = strings; left > 0; left--) await skipString(source);
+  if (code === opcode.frequency) await source.byte();
+  if (code === opcode.moduleAux) await skipModuleAux(source);
+  return lengths > 0 || strings > 0 || code === opcode.frequency || code === opcode.moduleAux;
+}
+
+function recordOf<Unread>(
+  keyBytes: Buffer | LongString,
+  value: Buffer | LongString,
+  expiresMs: number | undefined,
+  unread: UnreadRecord<Unread> | undefined,
+): ImportRecord | Unread {
+  const refuse = (why: string): Unread => {
+    const error = new UsageError(why);
+    if (unread === undefined) throw error;
+    return unread(error, keyBytes instanceof Buffer ? keyBytes : shown(keyBytes));
+  };
+  if (!(keyBytes instanceof Buffer)) {
+    return refuse(`a key has ${keyBytes.length} bytes; at most ${limits.keyBytesMax} are taken`);
+  }
+  const key = textOfUtf8(keyBytes);
+  if (key === undefined) return refuse(`the key ${shown(keyBytes)} is no UTF-8`);
+  if (!(value instanceof Buffer)) {
+    const most = `at most ${limits.valueBytesMax} are taken`;
+    return refuse(`the value of ${JSON.stringify(key)} has ${value.length} bytes; ${most}`);
+  }
+  // Never a second too early.
+  return { key, value, ...(expiresMs === undefined ? {} : { expiration: Math.max(1, Math.ceil(expiresMs / 1000)) }) };
+}
+
+function shown(key: Buffer | LongString): string {
+  return key instanceof Buffer ? key.toString('latin1', 0, 60) : `of ${key.length} bytes`;
+}
+
+/** The last eight bytes; zero where the server was told to write none. */
+async function checkSum(source: ByteSource): Promise<void> {
+  const found = source.checksum;
+  const told = (await source.take(8)).readBigUInt64LE();
+  if (told === 0n || told === found) return;
+  throw new UsageError('the checksum at the end of the RDB file does not fit: it is damaged');
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { commandLine } from './fake-terminal.ts';
+
+async function filled() {
+  const line = commandLine();
+  await line.runWords(['put', 'flags', 'a', 'on', '--metadata', '{"by":"ops"}']);
+  await line.runWords(['put', 'flags', 'b', 'two\nlines: yes', '--expires-at', '2099-01-01T00:00:00Z']);
+  return line;
+}
+
+describe('--output', () => {
+  it.each([
+    'get flags b',
+    'status',
+    'count flags',
+    'put flags c 1',
+    'delete flags c',
+    'namespace create x',
+    'namespace home flags',
+  ])('of one result, in YAML, says what it says in JSON: %s', async (words) => {
+    const [asJson, asYaml] = [await filled(), await filled()];
+    const json = (await asJson.run(`${words} --output json`)).output;
+    const yaml = (await asYaml.run(`${words} --output yaml`)).output;
+    expect(json.split('\n')).toHaveLength(2);
+    expect(yaml).not.toBe(json);
+    expect(parse(yaml)).toEqual(JSON.parse(json));
+  });
+
+  it.each(['list flags', 'list flags --limit 1', 'namespace list', 'member list', 'delete flags --prefix= --dry-run'])(
+    'of several, in YAML, is one list of what stands in the lines of JSON: %s',
+    async (words) => {
+      const { run } = await filled();
+      const json = (await run(`${words} --output json`)).output;
+      const yaml = (await run(`${words} --output yaml`)).output;
+      expect(yaml).toMatch(/^- /);
+      expect(parse(yaml)).toEqual(
+        json
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line)),
+      );
+    },
+  );
+
+  it('has values of any text, and none of several as an empty list', async () => {
+    const { run } = await filled();
+    expect((await run('list flags --prefix c --output yaml')).output).toBe('[]\n');
+    expect((await run('list flags --prefix c --output json')).output).toBe('');
+    expect((await run('get flags b --output yaml')).output).toContain('value: |-\n  two\n  lines: yes\n');
+  });
+
+  it('--json is short for json, and the default is for people', async () => {
+    const { run } = await filled();
+    expect((await run('list flags --json')).output).toBe((await run('list flags --output json')).output);
+    expect((await run('list flags --output table')).output).toBe('a\nb\n');
+    expect((await run('list flags')).output).toBe('a\nb\n');
+  });
+
+  it('tells a program of failures in JSON, which is YAML too', async () => {
+    const { run } = commandLine();
+    for (const form of ['--output yaml', '--output=json']) {
+      const { exitCode, notes } = await run(`list flags --limit x ${form}`);
+      expect([exitCode, JSON.parse(notes[0] ?? '')]).toMatchObject([2, { error: { code: 'USAGE' } }]);
+    }
+  });
+
+  it.each([
+    ['list flags --output xml', 'Choices: "table", "json", "yaml"'],
+    ['list flags --json --output yaml', '--json and --output yaml exclude each other'],
+  ])('%s is refused', async (words, why) => {
+    const { exitCode, notes } = await commandLine().run(words);
+    expect([exitCode, notes.join()]).toEqual([2, expect.stringContaining(why)]);
+  });
+});
