@@ -1,7 +1,7 @@
 // The processes of a run: nodes as a user starts them, a Prometheus beside them, and a folder; all go together.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ const startMs = 60_000;
 
 export const folder = mkdtempSync(join(tmpdir(), 'meridian-queries-'));
 const running = new Set();
+const endings = [];
 
 /** Nobody listens there now. */
 export function freePort() {
@@ -37,8 +38,8 @@ export function command(words, env = {}) {
 
 /** A node whose ports stay the same over its restarts. */
 export class Node {
-  constructor({ role, name, flags = [], scheme = 'http', ports }) {
-    Object.assign(this, { role, name, flags, scheme, ports });
+  constructor({ role, name, flags = [], scheme = 'http', env = {}, ports }) {
+    Object.assign(this, { role, name, flags, scheme, env, ports });
   }
 
   static async of(options) {
@@ -57,7 +58,10 @@ export class Node {
   async start() {
     const places = ['--listen', this.grpc, '--http', this.http, '--data', join(folder, this.name)];
     const words = [meridian, this.role, '--name', this.name, ...places, ...this.flags];
-    this.process = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.process = spawn(process.execPath, words, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...this.env },
+    });
     running.add(this.process);
     const lines = createInterface({ input: this.process.stderr });
     await new Promise((resolve, reject) => {
@@ -82,6 +86,41 @@ export class Node {
   async kill() {
     await end(this.process, 'SIGKILL');
   }
+}
+
+/** Nodes that are there for one phase alone. Prometheus finds them by a file. */
+export class LateNodes {
+  file = join(folder, 'late.json');
+  nodes = [];
+
+  constructor() {
+    this.#tell();
+  }
+
+  async start(role, name, flags, env) {
+    const node = await Node.of({ role, name, flags, env });
+    await node.start();
+    this.nodes.push(node);
+    this.#tell();
+    return node;
+  }
+
+  /** With their data, so that the phase can come again. */
+  async end() {
+    const ended = this.nodes.splice(0);
+    this.#tell();
+    for (const node of ended) await node.kill();
+    for (const { name } of ended) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+
+  #tell() {
+    writeFileSync(this.file, JSON.stringify(this.nodes.map(targetOf)));
+  }
+}
+
+/** As Prometheus is told of a node. */
+export function targetOf({ http, name, role }) {
+  return { targets: [http], labels: { node: name, role, job: 'meridian' } };
 }
 
 /** Tells the address of its API. */
@@ -111,8 +150,14 @@ async function end(child, signal) {
   await ended;
 }
 
+/** Runs before the folder goes. */
+export function onEnd(run) {
+  endings.push(run);
+}
+
 /** Also what was stopped by a signal ends by SIGKILL. */
 export async function endAll() {
   await Promise.all([...running].map((child) => end(child, 'SIGKILL')));
+  for (const run of endings) run();
   rmSync(folder, { recursive: true, force: true });
 }

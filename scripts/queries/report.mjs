@@ -1,6 +1,5 @@
 // What a run found, as a page of the docs.
 import { scaling } from './asked.mjs';
-import { notStaged } from './stage.mjs';
 
 const code = (text) => `\`${text.replaceAll('|', '\\|')}\``;
 
@@ -20,8 +19,18 @@ function table(rows, phases) {
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** `asked`: each query with what it returned in each phase. */
-export function report(asked, phases) {
+/** What the run could not show, and `promtool test rules` alone does. */
+function leftOut(phases) {
+  const entries = phases.map(({ name, alerts, missing }) => {
+    const why = missing === undefined ? 'takes too long for a short run' : `needs ${missing}`;
+    return `- **${name}** (${alerts.join(', ')}): ${why}`;
+  });
+  if (entries.length === 0) return ' Every alert has a phase that brings its fault about.';
+  return ` Left out of this run, so that \`promtool test rules\` alone shows these alerts:\n\n${entries.join('\n')}`;
+}
+
+/** `asked`: each query with what it returned in each phase of those that were played; `all`: also the others. */
+export function report(asked, phases, all) {
   const at = [...new Set(asked.map((each) => each.at))];
   const list = (entries) => entries.map(([name, about]) => `- **${name}**: ${about}`).join('\n');
   const sections = at.map(
@@ -40,9 +49,7 @@ ${list(phases.map(({ name, about }) => [name, about]))}
 
 A cell is the most series that a query returned in a phase, and the greatest value of them; – is none. A query of a dashboard, or a
 recording rule, that returns nothing in any phase fails the run, and so does an alert that asks for a series that is not
-there, or does not come true where its fault was brought about. Not brought about here, but by \`promtool test rules\`:
-
-${list(Object.entries(notStaged))}
+there, or does not come true where its fault was brought about.${leftOut(all.filter((phase) => !phases.includes(phase)))}
 
 A run lasts minutes, so ranges of the rules are shorter in it (${scaling}), and each alert waits for 2 s.
 

@@ -5,7 +5,8 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { connect } from '../../dist/client/connect.js';
-import { command, folder, freePort, Node, pause } from './processes.mjs';
+import { lonePhases, unchangedKey } from './lone-phases.mjs';
+import { command, folder, freePort, LateNodes, Node, pause, targetOf } from './processes.mjs';
 
 const adminToken = createHash('sha256').update(folder).digest('hex');
 
@@ -51,7 +52,15 @@ export async function startCluster() {
   command(['token', 'create', '--name', 'app', '--rights', 'read', '--expires', '1d', ...access], {
     MERIDIAN_TOKEN: adminToken,
   });
-  return { nodes, redisPort };
+  await putUnchanged(nodes.iad);
+  return { nodes, redisPort, late: new LateNodes() };
+}
+
+/** What no traffic writes again. */
+async function putUnchanged({ grpc }) {
+  const client = connect({ endpoints: [grpc] });
+  await client.namespace('flags').put(unchangedKey, 'v');
+  client.close();
 }
 
 /** Tokens, and a certificate that does not last for long. */
@@ -67,13 +76,13 @@ async function secure() {
 }
 
 /** What Prometheus scrapes. */
-export function scrapeConfigs(nodes) {
+export function scrapeConfigs({ nodes, late }) {
   const targets = (scheme) =>
     Object.values(nodes)
       .filter((node) => node.scheme === scheme)
-      .map(({ http, name, role }) => ({ targets: [http], labels: { node: name, role, job: 'meridian' } }));
+      .map(targetOf);
   return [
-    { job_name: 'plain', static_configs: targets('http') },
+    { job_name: 'plain', static_configs: targets('http'), file_sd_configs: [{ files: [late.file] }] },
     {
       job_name: 'secure',
       scheme: 'https',
@@ -177,20 +186,37 @@ async function crowd(node, ms) {
   }
 }
 
-/** In order; each is over when it resolves. `inShort`: also where the run is to be short. */
+/**
+ * In order; each is over when it resolves. `alerts`: those that have to come true in it. `inShort`: also where the run is to
+ * be short. `missing`: what this machine lacks, so that it is left out.
+ */
 export const phases = [
-  { name: 'traffic', about: 'all is well', inShort: true, run: () => pause(12_000) },
+  {
+    name: 'traffic',
+    about: 'all is well',
+    alerts: [
+      'MeridianDown',
+      'MeridianNotReady',
+      'MeridianErrors',
+      'MeridianCertificateExpires',
+      'MeridianTokenExpires',
+    ],
+    inShort: true,
+    run: () => pause(12_000),
+  },
   {
     name: 'overload',
     about: 'strangers open more connections than a node has',
+    alerts: ['MeridianOverload'],
     inShort: true,
-    run: ({ sin }) => crowd(sin, 9000),
+    run: ({ nodes: { sin } }) => crowd(sin, 9000),
   },
   {
     name: 'disk full',
     about: 'something else takes the room that a node has left',
+    alerts: ['MeridianReadOnly', 'MeridianDiskFull', 'MeridianDiskNearlyFull'],
     inShort: true,
-    run: async ({ full }) => {
+    run: async ({ nodes: { full } }) => {
       const ballast = join(folder, 'ballast');
       await full.kill();
       full.flags = ['--disk-reserve', String(freeBytes() - ballastBytes / 4)];
@@ -203,8 +229,9 @@ export const phases = [
   {
     name: 'edge down',
     about: 'gru is killed, and starts again',
+    alerts: ['MeridianFollowerGone', 'MeridianCertificateExpired'],
     inShort: true,
-    run: async ({ gru }) => {
+    run: async ({ nodes: { gru } }) => {
       await gru.kill();
       await pause(15_000);
       await gru.start();
@@ -214,8 +241,15 @@ export const phases = [
   {
     name: 'origin cut',
     about: 'iad answers nobody for 95 s, and lhr restarts meanwhile',
+    alerts: [
+      'MeridianStale',
+      'MeridianNotLive',
+      'MeridianPeerSilent',
+      'MeridianLogUnsealed',
+      'MeridianTombstonesWaiting',
+    ],
     inShort: false,
-    run: async ({ iad, lhr }) => {
+    run: async ({ nodes: { iad, lhr } }) => {
       iad.signal('SIGSTOP');
       await pause(25_000);
       await lhr.kill();
@@ -224,17 +258,6 @@ export const phases = [
       iad.signal('SIGCONT');
     },
   },
-  { name: 'back again', about: 'all is well again', inShort: true, run: () => pause(8000) },
+  ...lonePhases,
+  { name: 'back again', about: 'all is well again', alerts: [], inShort: true, run: () => pause(8000) },
 ];
-
-/** Alerts whose faults no run brings about: `promtool test rules` does. */
-export const notStaged = {
-  MeridianFollowerBehind: 'needs ten thousand commits that a follower has yet to be sent',
-  MeridianAuditDifference: 'needs a defect',
-  MeridianCommitsFail: 'needs a disk that fails',
-  MeridianDamaged: 'needs a damaged disk',
-  MeridianAcceptedLoss: 'needs a damaged disk',
-  MeridianClockOff: 'needs a clock that is wrong',
-  MeridianOriginClocksDiffer: 'needs a clock that is wrong',
-  MeridianClockJumped: 'needs a clock that jumps',
-};

@@ -50,7 +50,10 @@ export class EdgeMetrics implements EdgeObserver {
       labelNames: ['scope', 'repaired'],
       registers,
     });
-    for (const scope of ['copy', 'cache']) this.#differences.inc({ scope, repaired: 'true' }, 0);
+    // From the start: of a series that begins with its first difference `increase` says nothing.
+    for (const scope of ['copy', 'cache']) {
+      for (const repaired of ['true', 'false']) this.#differences.inc({ scope, repaired }, 0);
+    }
     this.#lookups = new Counter({
       name: 'meridian_cache_lookups_total',
       help: 'Reads answered without the upstream (hit) or not (miss).',

@@ -1,11 +1,17 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { NodeStatus } from '../model/cluster.ts';
 import { noHits } from '../model/hit-counts.ts';
 import type { OriginObserver } from '../origin/observer.ts';
 import { latencyBuckets } from './buckets.ts';
 
+export type CallCounts = Required<Pick<NodeStatus, 'reads' | 'writes'>>;
+
 /** Reads by where their data came from, and writes. Outcomes are a closed set, so there are few series. */
 export class ReadWriteMetrics implements OriginObserver {
   readonly hits = { origin: noHits(), copy: noHits(), cache: noHits() };
+  /** Of those that are counted one by one. */
+  #readsCounted = 0;
+  #writesCounted = 0;
   readonly #reads: Counter;
   readonly #readSeconds: Histogram;
   readonly #writes: Counter;
@@ -49,12 +55,19 @@ export class ReadWriteMetrics implements OriginObserver {
     });
   }
 
+  /** All since the node was opened. */
+  calls(): CallCounts {
+    const hits = Object.values(this.hits).reduce((sum, { found, absent }) => sum + found + absent, 0);
+    return { reads: hits + this.#readsCounted, writes: this.#writesCounted };
+  }
+
   read(kind: 'get' | 'list', outcome: string, elapsedMs: number): void {
     this.readFrom('origin', kind, outcome, elapsedMs);
   }
 
   /** `source` is origin, copy, cache, or none where the read was refused. */
   readFrom(source: string, kind: 'get' | 'list', outcome: string, elapsedMs: number): void {
+    this.#readsCounted++;
     this.#reads.inc({ kind, source, outcome });
     this.#readSeconds.observe({ kind, source }, elapsedMs / 1000);
   }
@@ -73,6 +86,7 @@ export class ReadWriteMetrics implements OriginObserver {
   }
 
   written(outcome: string, mutations: number, elapsedMs: number): void {
+    this.#writesCounted++;
     this.#writes.inc({ outcome });
     if (outcome === 'ok') this.#mutations.inc(mutations);
     this.#writeSeconds.observe(elapsedMs / 1000);

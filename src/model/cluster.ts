@@ -292,6 +292,10 @@ export interface NodeStatus {
   readonly peers?: readonly PeerStatus[];
   /** Unset where no read has been answered yet. */
   readonly hitRate?: number;
+  /** Single reads and lists since the node was opened, answered or refused. Unset = unknown. */
+  readonly reads?: number;
+  /** Writes likewise; a batch is one. Unset = unknown. */
+  readonly writes?: number;
   /** True where writes are not taken, with the reason in `notes`. */
   readonly readOnly: boolean;
   /** Of this very node: others are told in `notes`. */

@@ -53,6 +53,9 @@ const bounds = {
   keepAliveMs: 60_000,
 } as const;
 
+/** A turn is 64 commands, so that a round is some milliseconds, whoever sends as much as he can. */
+const turnBounds = { roundMax: 32, shareMax: 16, connectionMax: 8 } as const;
+
 /** A node's port for the Redis protocol (RESP2 and RESP3): serves any Upstream within bounds, and drains when stopped. */
 export class RespListener {
   readonly #options: RespListenerOptions;
@@ -60,7 +63,7 @@ export class RespListener {
   readonly #connections: Connections;
   readonly #parts: ConnectionParts;
   readonly #open = new Map<Socket, Connection>();
-  readonly #starts = new FairStarts();
+  readonly #starts = new FairStarts(setImmediate, turnBounds);
   #lastId = 0;
   #commands = 0;
 

@@ -1,11 +1,14 @@
-const bounds = {
+export interface StartBounds {
   /** Requests that begin in one round. */
-  roundMax: 128,
+  readonly roundMax: number;
   /** Of them, those of one share. */
-  shareMax: 64,
+  readonly shareMax: number;
   /** Of them, those of one connection. */
-  connectionMax: 32,
-} as const;
+  readonly connectionMax: number;
+}
+
+/** Of requests that cost some tens of microseconds each. */
+const requestBounds: StartBounds = { roundMax: 128, shareMax: 64, connectionMax: 32 };
 
 /** Whose turn it is: all connections of one share have its part together. */
 export interface Starting {
@@ -29,6 +32,7 @@ type Lines = Map<object, Start[]>;
  */
 export class FairStarts {
   readonly #later: (run: () => void) => void;
+  readonly #bounds: StartBounds;
   readonly #waiting = new Map<object | string, Lines>();
   readonly #begun = new Map<object | string, number>();
   #begunInAll = 0;
@@ -36,10 +40,12 @@ export class FairStarts {
 
   /**
    * `later` is to run something behind all that has come from sockets by then. Default: Node.js' `setImmediate`; among
-   * timers the rounds of several listeners would follow each other for as long as anybody waits.
+   * timers the rounds of several listeners would follow each other for as long as anybody waits. `bounds` are for what
+   * costs more than a request does.
    */
-  constructor(later: (run: () => void) => void = setImmediate) {
+  constructor(later: (run: () => void) => void = setImmediate, bounds: StartBounds = requestBounds) {
     this.#later = later;
+    this.#bounds = bounds;
   }
 
   /** Runs now or in a later round, unless it is over by then. */
@@ -59,9 +65,9 @@ export class FairStarts {
 
   #mayBegin({ connection, share }: Starting): boolean {
     return (
-      this.#begunInAll < bounds.roundMax &&
-      (this.#begun.get(share) ?? 0) < bounds.shareMax &&
-      (this.#begun.get(connection) ?? 0) < bounds.connectionMax
+      this.#begunInAll < this.#bounds.roundMax &&
+      (this.#begun.get(share) ?? 0) < this.#bounds.shareMax &&
+      (this.#begun.get(connection) ?? 0) < this.#bounds.connectionMax
     );
   }
 
@@ -86,7 +92,7 @@ export class FairStarts {
   #beginWaiting(): void {
     // Who was not reached in this round stands before those who were in the next.
     for (const [share, lines] of [...this.#waiting]) {
-      if (this.#begunInAll >= bounds.roundMax) return;
+      if (this.#begunInAll >= this.#bounds.roundMax) return;
       this.#roundOf(share, lines);
       this.#waiting.delete(share);
       if (lines.size > 0) this.#waiting.set(share, lines);

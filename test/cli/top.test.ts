@@ -64,6 +64,31 @@ describe('what top shows', () => {
     expect(cellsOf(topTables(restarted, before, 5))).toMatchObject({ 'changes/s': 'unknown' });
   });
 
+  it('is the growth of its reads and writes too, a zero only where there were none', () => {
+    const before = lookAt(statusOf(noVector, { reads: 1000, writes: 7 }), 1000);
+    const now = lookAt(statusOf(noVector, { uptimeMs: 65_000, reads: 1600, writes: 7 }), 6000);
+    expect(cellsOf(topTables(now, before, 5))).toMatchObject({ 'reads/s': '120.0', 'writes/s': '0.0' });
+  });
+
+  it('knows no rate of calls of a first look, an earlier version, a node or a worker that was started again', () => {
+    const ratesOf = (before: Partial<NodeStatus> | undefined, now: Partial<NodeStatus>) => {
+      const earlier = before === undefined ? undefined : lookAt(statusOf(noVector, before), 1000);
+      const cells = cellsOf(topTables(lookAt(statusOf(noVector, now), 2000), earlier, 5));
+      return [cells['reads/s'], cells['writes/s']];
+    };
+    const worker = (pid: number) => [{ name: 'worker-1', state: 'serving', pid, restarts: 0, ready: true }] as const;
+    const [none, some] = [['unknown', 'unknown'], { reads: 10, writes: 10 }];
+    expect(ratesOf(undefined, some)).toEqual(none);
+    expect(ratesOf(some, {})).toEqual(none);
+    expect(ratesOf({}, some)).toEqual(none);
+    expect(ratesOf(some, { reads: 9, writes: 9 })).toEqual(none);
+    expect(ratesOf({ ...some, processes: worker(1) }, { reads: 99, writes: 99, processes: worker(2) })).toEqual(none);
+    expect(ratesOf({ ...some, processes: worker(1) }, { reads: 99, writes: 99, processes: worker(1) })).toEqual([
+      '89.0',
+      '89.0',
+    ]);
+  });
+
   it('has a line for a node that is not reached, and says why', () => {
     const { views, atMs } = lookAt(statusOf(noVector), 0);
     const away = { name: 'gru', role: 'edge', id: 'e3', region: 'sa', connected: false } as const;

@@ -120,3 +120,26 @@ test('status and members are told by the node in use', async () => {
   expect((await atOrigin.members()).map(({ role }) => role)).toContain('origin');
   atOrigin.close();
 });
+
+test('each node tells in its status how many reads and writes it has had, hits and refusals too', async () => {
+  for (const node of [origin, edge]) {
+    const own = connect({ endpoints: [node.grpcAddress], sessions: false });
+    const flags = own.namespace('flags');
+    const counted = async () => {
+      const { reads = Number.NaN, writes = Number.NaN } = await own.status();
+      const { reads: overHttp } = (await (await fetch(`http://${node.httpAddress}/status`)).json()) as {
+        reads: number;
+      };
+      expect(overHttp).toBe(reads);
+      return { reads, writes };
+    };
+    await flags.put('counted', 'v');
+    const before = await counted();
+    for (let n = 0; n < 5; n++) await flags.get('counted');
+    await flags.list();
+    await flags.write(['a', 'b'].map((key) => ({ kind: 'put' as const, key, value: 'v' })));
+    await flags.put('counted', 'w', { ifAbsent: true }).catch(() => {});
+    expect(await counted()).toEqual({ reads: before.reads + 6, writes: before.writes + 2 });
+    own.close();
+  }
+});

@@ -218,6 +218,18 @@ describe('the metrics of a node', () => {
     expect(samplesOf((await metrics.scrape(status)).text, 'meridian_log_unsealed')).toEqual([]);
   });
 
+  it('have differences of both outcomes from the start, as nothing increases that begins with its first one', async () => {
+    metrics.forEdge();
+    const { text } = await metrics.scrape(status);
+    expect(samplesOf(text, 'meridian_audit_differences_total').sort()).toEqual(
+      ['cache', 'copy'].flatMap((scope) => {
+        return ['false', 'true'].map(
+          (repaired) => `meridian_audit_differences_total{scope="${scope}",repaired="${repaired}"} 0`,
+        );
+      }),
+    );
+  });
+
   it('tell refused calls by their reason, of which there is a bounded number', async () => {
     metrics.rpc.answered('KV/Get', 'OK', undefined, 2);
     for (let i = 0; i < 300; i++) metrics.rpc.answered('KV/Put', 'INVALID_ARGUMENT', `reason-${i}`, 1);

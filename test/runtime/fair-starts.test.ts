@@ -40,6 +40,25 @@ describe('the beginning of requests', () => {
     expect(begun).toHaveLength(1009);
   });
 
+  it('lets fewer begin at once where its bounds are lower', () => {
+    const clock = new FakeClock();
+    const bounds = { roundMax: 5, shareMax: 3, connectionMax: 2 };
+    const starts = new FairStarts((run) => void clock.timer(0, run), bounds);
+    const begun: string[] = [];
+    const start = (share: string, connection: object) =>
+      starts.start(
+        { share, connection },
+        () => begun.push(share),
+        () => false,
+      );
+    const [one, other] = [{}, {}];
+    for (const connection of [one, other]) for (let i = 0; i < 4; i++) start('a', connection);
+    for (let i = 0; i < 4; i++) start('b', begun);
+    expect(begun).toEqual(['a', 'a', 'a', 'b', 'b']);
+    for (let rounds = 0; rounds < 3; rounds++) clock.advance(1);
+    expect(begun).toHaveLength(12);
+  });
+
   it('takes turns among the shares, and among the connections of one', () => {
     const { clock, begun, start } = started();
     for (const share of ['a', 'b', 'c']) {

@@ -14,7 +14,21 @@ export interface Look {
 const unknown = 'unknown';
 
 const nodeHeadings = [
-  ...['node', 'role', 'region', 'state', 'scope', 'feed', 'proven age', 'changes/s', 'hit rate', 'followers', 'behind'],
+  ...[
+    'node',
+    'role',
+    'region',
+    'state',
+    'scope',
+    'feed',
+    'proven age',
+    'changes/s',
+    'reads/s',
+    'writes/s',
+    'hit rate',
+    'followers',
+    'behind',
+  ],
 ];
 const keyHeadings = ['hot key', 'namespace', 'node', 'reads/min', 'off by at most'];
 
@@ -45,10 +59,12 @@ function nodeRows({ member, status, error }: NodeView, now: Look, before: Look |
   const earlier = before?.views.find((view) => view.status?.node.id === status.node.id)?.status;
   const elapsedMs = before === undefined ? 0 : now.atMs - before.atMs;
   const state = status.ready ? (status.readOnly ? 'read-only' : 'ready') : 'NOT READY';
+  const calls = (['reads', 'writes'] as const).map((kind) => callsPerSecond(kind, status, earlier, elapsedMs));
   const hitRate = status.hitRate === undefined ? unknown : `${(status.hitRate * 100).toFixed(1)} %`;
   return status.scopes.map((scope) => [
     ...who,
     ...[state, scope.kind, scope.state, ageOf(scope.boundMs), changesPerSecond(scope, status, earlier, elapsedMs)],
+    ...calls,
     ...[hitRate, String(status.followers.length), behindOf(status)],
   ]);
 }
@@ -62,10 +78,32 @@ function changesPerSecond(
 ): string {
   const scope = earlier?.scopes.find((one) => one.kind === kind);
   // One that was started again meanwhile is measured from its next look on.
-  if (scope === undefined || elapsedMs <= 0 || uptimeMs < (earlier?.uptimeMs ?? 0)) return unknown;
+  if (scope === undefined || uptimeMs < (earlier?.uptimeMs ?? 0)) return unknown;
   let changes = 0;
   for (const [log, sequence] of covered) changes += Math.max(0, sequence - (scope.covered.get(log) ?? sequence));
-  return ((changes * 1000) / elapsedMs).toFixed(1);
+  return perSecond(changes, elapsedMs);
+}
+
+/** By how much its count has grown; not of a node that was started again, nor of an edge of which a worker was. */
+function callsPerSecond(
+  kind: 'reads' | 'writes',
+  status: NodeStatus,
+  earlier: NodeStatus | undefined,
+  elapsedMs: number,
+): string {
+  const [now, before] = [status[kind], earlier?.[kind]];
+  if (now === undefined || before === undefined || startsOf(status) !== startsOf(earlier) || now < before)
+    return unknown;
+  return perSecond(now - before, elapsedMs);
+}
+
+/** Another text as soon as a worker of an edge runs as another process. */
+function startsOf(status: NodeStatus | undefined): string {
+  return (status?.processes ?? []).map(({ name, pid }) => `${name} ${pid}`).join();
+}
+
+function perSecond(count: number, elapsedMs: number): string {
+  return elapsedMs <= 0 ? unknown : ((count * 1000) / elapsedMs).toFixed(1);
 }
 
 /** Of the follower that is furthest behind; one that scans is behind by nobody knows how much. */

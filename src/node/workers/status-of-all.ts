@@ -25,7 +25,7 @@ export function statusOfAll(
   const keeper = seen.find(({ isKeeper }) => isKeeper)?.status;
   const base = keeper ?? told[0];
   if (base === undefined) return undefined;
-  const { hitRate: _own, ...rest } = base;
+  const { hitRate: _own, reads: _reads, writes: _writes, ...rest } = base;
   const hitRate = meanOf(told.flatMap((status) => status.hitRate ?? []));
   return {
     ...rest,
@@ -34,6 +34,7 @@ export function statusOfAll(
     uptimeMs: Math.max(...[base, ...told].map(({ uptimeMs }) => uptimeMs)),
     notes: notesOf(seen),
     ...(hitRate === undefined ? {} : { hitRate }),
+    ...callsOf(workers),
     processes: seen.map(processStatus),
   };
 }
@@ -58,6 +59,19 @@ function processStatus({ name, standing, status }: SeenProcess): ProcessStatus {
     ...(boundMs === undefined ? {} : { boundMs }),
     ...(status?.hitRate === undefined ? {} : { hitRate: status.hitRate }),
   };
+}
+
+/** Of all workers together; unknown where one does not say. */
+function callsOf(workers: readonly SeenProcess[]): Pick<NodeStatus, 'reads' | 'writes'> {
+  const reads = sumOf(workers.map(({ status }) => status?.reads));
+  const writes = sumOf(workers.map(({ status }) => status?.writes));
+  return { ...(reads === undefined ? {} : { reads }), ...(writes === undefined ? {} : { writes }) };
+}
+
+function sumOf(counts: ReadonlyArray<number | undefined>): number | undefined {
+  return counts.reduce<number | undefined>((sum, count) => {
+    return sum === undefined || count === undefined ? undefined : sum + count;
+  }, 0);
 }
 
 /** Workers share the connections evenly, so each counts alike. */

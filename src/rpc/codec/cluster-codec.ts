@@ -166,6 +166,8 @@ export function decodeStatus(wire: WireStatus): NodeStatus {
     uptimeMs,
     readOnly,
     ...optional('hitRate', wire.hitRate),
+    ...optional('reads', wire.reads),
+    ...optional('writes', wire.writes),
     ...(wire.clock ? { clock: decodeClock(wire.clock) } : {}),
     ...(wire.log ? { log: decodeLog(wire.log) } : {}),
     ...(node.role === 'origin' ? { unsealed: wire.unsealed.map(decodeUnsealed) } : {}),

@@ -44,6 +44,9 @@ const bounds = {
   idleMsMin: 1000,
 } as const;
 
+/** A call costs some hundreds of microseconds, and so do the operations of a pipeline's turn. */
+const callBounds = { roundMax: 64, shareMax: 16, connectionMax: 16 } as const;
+
 const healthPath = '/grpc.health.v1.Health/';
 
 interface Session {
@@ -60,7 +63,7 @@ export class SessionGuard {
   readonly #connections: Connections;
   readonly #sessions = new Map<ServerHttp2Session, Session>();
   readonly #byPeer = new Map<string, ServerHttp2Session>();
-  readonly #starts = new FairStarts();
+  readonly #starts = new FairStarts(setImmediate, callBounds);
   #streams = 0;
 
   constructor(options: SessionGuardOptions) {

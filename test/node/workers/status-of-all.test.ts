@@ -52,6 +52,17 @@ describe('the status of an edge of several processes', () => {
     ]);
   });
 
+  it('counts the reads and writes of all workers, and none of the keeper, which they ask', () => {
+    const calls = (...all: ReadonlyArray<Partial<NodeStatus> | undefined>) => {
+      const workers = all.map((told, index) => seen(`worker-${index + 1}`, told && statusOf('x', told)));
+      const status = statusOfAll([seen('keeper', statusOf('fra', { reads: 900, writes: 900 })), ...workers], undefined);
+      return [status?.reads, status?.writes];
+    };
+    expect(calls({ reads: 10, writes: 1 }, { reads: 5, writes: 0 })).toEqual([15, 1]);
+    expect(calls({ reads: 10, writes: 1 }, { reads: 5 })).toEqual([15, undefined]);
+    expect(calls({ reads: 10, writes: 1 }, undefined)).toEqual([undefined, undefined]);
+  });
+
   it('is ready where every worker that says so is, whatever becomes of the keeper', () => {
     const isReady = (...all: SeenProcess[]) => statusOfAll(all, undefined)?.ready;
     const [ready, not] = [statusOf('x'), statusOf('x', { ready: false })];
