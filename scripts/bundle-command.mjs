@@ -11,7 +11,7 @@ const dist = join(root, 'dist');
 const chunks = join(dist, 'command');
 
 /** Packages that begin a graph of their own to be joined; every other one is loaded where it lies when it is needed. */
-const joined = ['yargs', '@grpc/grpc-js', 'protobufjs'];
+const joined = ['yargs', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'];
 
 /**
  * How many columns a help text takes. Ours has letters of one column alone; the package that knows all others makes a
@@ -23,13 +23,6 @@ const narrowText = {
   load: (id) => (id === '\0string-width' ? 'export default (text) => text.length;' : undefined),
 };
 
-/** For services of grpc-js that no node of ours offers (channelz, ORCA), and with it the whole parser of .proto files. */
-const noProtoLoader = {
-  name: 'no-proto-loader',
-  resolveId: (id) => (id === '@grpc/proto-loader' ? '\0proto-loader' : undefined),
-  load: (id) => (id === '\0proto-loader' ? 'export {};' : undefined),
-};
-
 /** By bare name, as packages are asked for. */
 const isPackage = (id) => !/^(\.|\/|[A-Za-z]:[\\/]|node:)/.test(id);
 const isJoined = (id) => joined.some((name) => id === name || id.startsWith(`${name}/`));
@@ -39,7 +32,7 @@ const bundle = await rolldown({
   input: { main: join(dist, 'cli/main.js') },
   cwd: root,
   platform: 'node',
-  plugins: [narrowText, noProtoLoader],
+  plugins: [narrowText],
   // What a joined package asks for is joined too.
   external: (id, from) => isPackage(id) && !isJoined(id) && !(from ?? '').includes('node_modules'),
 });

@@ -1,11 +1,9 @@
-import assert from 'node:assert';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type MethodDefinition, makeGenericClientConstructor, type ServiceClientConstructor } from '@grpc/grpc-js';
-import protobuf, { type Method, type Type } from 'protobufjs/light.js';
+import { makeGenericClientConstructor, type ServiceClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import { fromJSON } from '@grpc/proto-loader';
 
-const { Root } = protobuf;
 const protoDirectory = fileURLToPath(new URL('../../proto', import.meta.url));
 
 /** The files of proto/, by the names under which they import each other. */
@@ -14,42 +12,23 @@ export const protoFiles = ['record', 'kv', 'feed', 'cluster'].map((file) => {
   return { name, path: join(protoDirectory, name) };
 });
 
-/** 64-bit integers are numbers, as sequences stay below 2⁵³. */
-const decodedAs = { longs: Number, enums: String, defaults: true, oneofs: true, arrays: true, objects: true };
-
 /**
  * The messages and services of proto/, as `npm run messages` reads them from there: to parse the .proto files was much of
- * what a short command costs. So were the descriptors that proto-loader makes of every message, which nobody here asks for.
+ * what a short command costs. 64-bit integers are numbers, as sequences stay below 2⁵³.
  */
-const definitions = Root.fromJSON({
-  nested: {
-    meridian: { nested: { v1: { nested: JSON.parse(readFileSync(join(protoDirectory, 'messages.json'), 'utf8')) } } },
+const packageDefinition = fromJSON(
+  {
+    nested: {
+      meridian: { nested: { v1: { nested: JSON.parse(readFileSync(join(protoDirectory, 'messages.json'), 'utf8')) } } },
+    },
   },
-}).resolveAll();
+  { longs: Number, enums: String, defaults: true, oneofs: true, arrays: true, objects: true },
+);
 
 function service(name: string): ServiceClientConstructor {
-  const { methodsArray } = definitions.lookupService(`meridian.v1.${name}`);
-  const methods = methodsArray.map((method) => [method.name, methodOf(`meridian.v1.${name}`, method)] as const);
-  return makeGenericClientConstructor(Object.fromEntries(methods), name);
-}
-
-/** As proto-loader defines it. */
-function methodOf(serviceName: string, method: Method): MethodDefinition<object, object> {
-  const { name, requestStream = false, responseStream = false, resolvedRequestType, resolvedResponseType } = method;
-  assert(resolvedRequestType !== null && resolvedResponseType !== null, `the messages of ${name} are resolved`);
-  const [request, response] = [codecOf(resolvedRequestType), codecOf(resolvedResponseType)];
-  return {
-    ...{ path: `/${serviceName}/${name}`, requestStream, responseStream },
-    ...{ requestSerialize: request.serialize, requestDeserialize: request.deserialize },
-    ...{ responseSerialize: response.serialize, responseDeserialize: response.deserialize },
-  };
-}
-
-function codecOf(type: Type) {
-  return {
-    serialize: (message: object) => type.encode(type.fromObject(message)).finish() as Buffer,
-    deserialize: (bytes: Buffer): object => type.toObject(type.decode(bytes), decodedAs),
-  };
+  const definition = packageDefinition[`meridian.v1.${name}`];
+  if (definition === undefined) throw new Error(`proto/ defines no service ${name}`);
+  return makeGenericClientConstructor(definition as ServiceDefinition, name);
 }
 
 export const services = {
