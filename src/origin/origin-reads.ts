@@ -5,7 +5,6 @@ import { checkKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance } from '../model/key-value.ts';
 import { decodeListCursor } from '../model/list-cursor.ts';
 import { checkListLimit } from '../model/list-limit.ts';
-import type { NamespaceId } from '../model/namespace.ts';
 import type { LogId, Position } from '../model/position.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
@@ -33,6 +32,13 @@ export interface OriginReadsOptions {
   readonly check: () => void;
 }
 
+/** What an answer is made of. */
+interface Read extends Pick<Provenance, 'namespace' | 'covered' | 'session'> {
+  /** When the store was asked, which may have taken a while to answer. Unset: it was in memory. */
+  readonly sinceMs?: number;
+  readonly request?: Pick<GetRequest, 'maxStalenessMs'>;
+}
+
 /** Milliseconds between looks at what a session waits for; commits are noticed at once. */
 const lookIntervalMs = 25;
 
@@ -58,24 +64,25 @@ export class OriginReads {
     countHit(originObserver.hits.origin, record?.kind === 'live');
     this.#options.hotKeys?.read(namespace, request.key);
     const after = ledger.registry.logs.session(session, record ?? { covered }, covered);
-    return { record, ...this.#provenance(namespace, covered, after) };
+    return { record, ...this.#provenance({ namespace, covered, session: after }) };
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     return this.#measured('get', async () => {
       checkKey(request.key);
       const asked = await this.covering(request.session, call);
-      const { ledger } = this.#options;
+      const { ledger, clock } = this.#options;
       const namespace = ledger.registry.require(request.namespace).id;
       const read = async () => {
         const { covered } = ledger.state;
+        const sinceMs = clock.monotonicMs();
         const record = await ledger.hot.read({ namespace, key: request.key });
-        return { covered, record, shown: record === undefined ? [] : [record.position] };
+        return { covered, record, shown: record === undefined ? [] : [record.position], sinceMs };
       };
-      const { covered, record } = await this.#counted(read, call);
+      const { covered, record, sinceMs } = await this.#counted(read, call);
       this.#options.hotKeys?.read(namespace, request.key);
       const session = ledger.registry.logs.session(asked, record ?? { covered }, covered);
-      return { record: this.#asRead(record), ...this.#provenance(namespace, covered, session) };
+      return { record: this.#asRead(record), ...this.#provenance({ namespace, covered, session, sinceMs, request }) };
     });
   }
 
@@ -90,18 +97,20 @@ export class OriginReads {
       const range = { namespace, prefix, limit, ...(after === undefined ? {} : { after }) };
       const { logs } = ledger.registry;
       const read = async () => {
+        const sinceMs = clock.monotonicMs();
         const { snapshot, state } = ledger.instant();
         try {
           const { covered } = state;
           const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
-          return { covered, seen, page, shown: [...seen.vector].map(([log, sequence]) => ({ log, sequence })) };
+          const shown = [...seen.vector].map(([log, sequence]) => ({ log, sequence }));
+          return { covered, seen, page, shown, sinceMs };
         } finally {
           await snapshot.close();
         }
       };
-      const { covered, seen, page } = await this.#counted(read, call);
+      const { covered, seen, page, sinceMs } = await this.#counted(read, call);
       const session = logs.session(joinSessions(asked, seen), { covered }, covered);
-      return { ...page, ...this.#provenance(namespace, covered, session) };
+      return { ...page, ...this.#provenance({ namespace, covered, session, sinceMs, request }) };
     });
   }
 
@@ -205,10 +214,12 @@ export class OriginReads {
     return member === undefined ? `log ${log}` : `${members.nameOf(member)} (log ${log})`;
   }
 
-  #provenance(namespace: NamespaceId, covered: VersionVector, session: Session): Provenance {
-    const { ownLog, name } = this.#options;
-    const bound = { boundMs: 0, root: ownLog.id };
-    return { namespace, source: 'origin', bound, past: false, covered, responder: name, session };
+  #provenance({ sinceMs, request, ...rest }: Read): Provenance {
+    const { ownLog, name, clock } = this.#options;
+    const boundMs = sinceMs === undefined ? 0 : clock.monotonicMs() - sinceMs;
+    const wished = request?.maxStalenessMs ?? 0;
+    const past = wished > 0 && boundMs > wished;
+    return { ...rest, source: 'origin', bound: { boundMs, root: ownLog.id }, past, responder: name };
   }
 
   async #measured<T extends GetAnswer | ListAnswer>(kind: 'get' | 'list', read: () => Promise<T>): Promise<T> {

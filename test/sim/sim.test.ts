@@ -4,7 +4,7 @@ import { runSeeds } from './run-seeds.ts';
 import { Simulation } from './simulation.ts';
 
 /** Each is some seconds of this machine's time. `npm run sim` runs as many as one likes. */
-const seedsOf: Readonly<Record<string, number>> = { one: 8, several: 6, relays: 6 };
+const seedsOf: Readonly<Record<string, number>> = { one: 8, several: 6, relays: 6, engine: 6 };
 
 describe('origins, relays, copies and caches, under faults', () => {
   it.each(topologies.map((topology) => [topology.name, topology] as const))(
