@@ -59,6 +59,14 @@ export function hasPostgres(): boolean {
   return false;
 }
 
+/** The same where no replica can be made of one: that takes a program of the server's own version. */
+export function hasReplicas(): boolean {
+  if (!hasPostgres()) return false;
+  if (existsSync(join(binFolders()[0] ?? '', 'pg_basebackup'))) return true;
+  console.warn(`SKIPPED: needs pg_basebackup beside the server's programs in ${binVariable}`);
+  return false;
+}
+
 const readyMs = 20_000;
 
 async function freePort(): Promise<number> {
