@@ -28,14 +28,16 @@ export interface OriginReadsOptions {
   readonly name: string;
   /** True once all that every other member had at this monotonic time is here. */
   readonly heardFromAllSince: (atMs: number) => boolean;
+  /** Why another process may hold the store by now. */
+  readonly fenced: () => string | undefined;
   /** Whether this origin answers still. Throws UNAVAILABLE. */
   readonly check: () => void;
 }
 
 /** What an answer is made of. */
 interface Read extends Pick<Provenance, 'namespace' | 'covered' | 'session'> {
-  /** When the store was asked, which may have taken a while to answer. Unset: it was in memory. */
-  readonly sinceMs?: number;
+  /** Unset: it was in memory. */
+  readonly boundMs?: number;
   readonly request?: Pick<GetRequest, 'maxStalenessMs'>;
 }
 
@@ -71,18 +73,21 @@ export class OriginReads {
     return this.#measured('get', async () => {
       checkKey(request.key);
       const asked = await this.covering(request.session, call);
-      const { ledger, clock } = this.#options;
+      const { ledger } = this.#options;
       const namespace = ledger.registry.require(request.namespace).id;
       const read = async () => {
         const { covered } = ledger.state;
-        const sinceMs = clock.monotonicMs();
+        const age = this.#ageFromNow();
         const record = await ledger.hot.read({ namespace, key: request.key });
-        return { covered, record, shown: record === undefined ? [] : [record.position], sinceMs };
+        return { covered, record, shown: record === undefined ? [] : [record.position], age };
       };
-      const { covered, record, sinceMs } = await this.#counted(read, call);
+      const { covered, record, age } = await this.#counted(read, call);
       this.#options.hotKeys?.read(namespace, request.key);
       const session = ledger.registry.logs.session(asked, record ?? { covered }, covered);
-      return { record: this.#asRead(record), ...this.#provenance({ namespace, covered, session, sinceMs, request }) };
+      return {
+        record: this.#asRead(record),
+        ...this.#provenance({ namespace, covered, session, boundMs: age(), request }),
+      };
     });
   }
 
@@ -97,20 +102,20 @@ export class OriginReads {
       const range = { namespace, prefix, limit, ...(after === undefined ? {} : { after }) };
       const { logs } = ledger.registry;
       const read = async () => {
-        const sinceMs = clock.monotonicMs();
+        const age = this.#ageFromNow();
         const { snapshot, state } = ledger.instant();
         try {
           const { covered } = state;
           const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
           const shown = [...seen.vector].map(([log, sequence]) => ({ log, sequence }));
-          return { covered, seen, page, shown, sinceMs };
+          return { covered, seen, page, shown, age };
         } finally {
           await snapshot.close();
         }
       };
-      const { covered, seen, page, sinceMs } = await this.#counted(read, call);
+      const { covered, seen, page, age } = await this.#counted(read, call);
       const session = logs.session(joinSessions(asked, seen), { covered }, covered);
-      return { ...page, ...this.#provenance({ namespace, covered, session, sinceMs, request }) };
+      return { ...page, ...this.#provenance({ namespace, covered, session, boundMs: age(), request }) };
     });
   }
 
@@ -214,9 +219,27 @@ export class OriginReads {
     return member === undefined ? `log ${log}` : `${members.nameOf(member)} (log ${log})`;
   }
 
-  #provenance({ sinceMs, request, ...rest }: Read): Provenance {
-    const { ownLog, name, clock } = this.#options;
-    const boundMs = sinceMs === undefined ? 0 : clock.monotonicMs() - sinceMs;
+  /**
+   * How old what is read from now on is, once the store has answered, which may take it a while: as old as the question, unless
+   * nothing was committed since, here or by another process.
+   */
+  #ageFromNow(): () => number {
+    const { ledger, clock, fenced } = this.#options;
+    const sinceMs = clock.monotonicMs();
+    const { state, reopenings } = ledger;
+    const place = ledger.ring.end;
+    return () => {
+      const isCurrent =
+        ledger.state === state &&
+        ledger.ring.end === place &&
+        ledger.reopenings === reopenings &&
+        fenced() === undefined;
+      return isCurrent ? 0 : clock.monotonicMs() - sinceMs;
+    };
+  }
+
+  #provenance({ boundMs = 0, request, ...rest }: Read): Provenance {
+    const { ownLog, name } = this.#options;
     const wished = request?.maxStalenessMs ?? 0;
     const past = wished > 0 && boundMs > wished;
     return { ...rest, source: 'origin', bound: { boundMs, root: ownLog.id }, past, responder: name };
