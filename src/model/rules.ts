@@ -86,7 +86,6 @@ export type Rule =
   | 'caches: a broken first scan is forgotten'
   | 'caches: what is superseded is past'
   | 'engine: a commit compares the lease'
-  | 'engine: a commit compares the count'
   | 'engine: the count tells what became of a commit'
   | 'engine: who may have lost the lease answers nothing'
   | 'engine: a connection has what was acknowledged'

@@ -9,6 +9,7 @@ import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import type { Namespace } from '../../src/client/namespace.ts';
 import { createIn } from '../system/external/postgres/opened-store.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from '../system/external/postgres/postgres-server.ts';
+import { freePort } from '../system/process-cluster.ts';
 import { type BenchRun, runBench } from './support/bench-run.ts';
 import { clientOf, metric, placeOf, startNode, until } from './support/meridian-nodes.ts';
 
@@ -53,8 +54,10 @@ if (hasPostgres()) {
   });
 }
 
-function startOver(run: BenchRun, name: string, server: PostgresServer): Promise<ChildNode> {
-  return startNode(run, 'origin', name, ['--store', server.url()]);
+/** At ports that it keeps when it takes over. */
+async function startOver(run: BenchRun, name: string, server: PostgresServer): Promise<ChildNode> {
+  const [listen, http] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  return startNode(run, 'origin', name, ['--store', server.url(), '--listen', listen, '--http', http]);
 }
 
 async function opened(run: BenchRun, origin: ChildNode): Promise<Namespace> {

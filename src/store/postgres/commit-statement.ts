@@ -96,11 +96,10 @@ export function fenceStatement(
 
 function fenceText(schema: string, first: number, more = ''): string {
   const lease = holds('engine: a commit compares the lease') ? ` AND lease = $${first}::bytea` : '';
-  const commits = holds('engine: a commit compares the count') ? ` AND commits = $${first + 1}::int8` : '';
   return (
     `UPDATE ${schema}.writer SET commits = commits + 1, ${more}` +
     `until = clock_timestamp() + $${first + 2}::int4 * interval '1 millisecond' ` +
-    `WHERE one = 1${lease}${commits} RETURNING 1`
+    `WHERE one = 1${lease} AND commits = $${first + 1}::int8 RETURNING 1`
   );
 }
 

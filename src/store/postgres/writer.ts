@@ -41,7 +41,8 @@ import {
  * count that is one higher would tell nothing. `takeAgain` reads it, and whoever holds something in memory reads that again.
  *
  * A count below what was acknowledged: the database went back, by a fail-over to a replica that lagged or by a restored
- * backup. That is told loudly, and the member begins a new log (rule R2), whose seals bring followers right.
+ * backup. That is told loudly, and this process is not to go on with what it has in memory: whoever runs it starts it anew, and
+ * the member begins a new log, whose seals bring followers right.
  */
 
 /** Milliseconds between tries to reach a database that does not answer. */
@@ -145,7 +146,7 @@ export class Writer {
 
   /**
    * Once a commit failed: takes the lease from itself, and reads the count. Where the database is away, it may be called again.
-   * @throws UNAVAILABLE (`lease-lost`) where another one has it
+   * @throws UNAVAILABLE (`lease-lost`) where another one has it, (`store-tail-lost`) where acknowledged commits are missing
    */
   takeAgain(): Promise<void> {
     return this.#queue(async () => {
