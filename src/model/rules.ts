@@ -88,7 +88,6 @@ export type Rule =
   | 'engine: a commit compares the lease'
   | 'engine: the count tells what became of a commit'
   | 'engine: who may have lost the lease answers nothing'
-  | 'engine: a connection has what was acknowledged'
   | 'engine: what a purge overtook tells no log';
 
 export function holds(_rule: Rule): boolean {
