@@ -25,6 +25,9 @@ import { Trace } from './trace.ts';
 import type { Truth } from './truth.ts';
 import { complaintsOfWrite } from './writes.ts';
 
+/** Milliseconds that a commit of a database takes, at the most. */
+const databaseMsMax = 1000;
+
 /** Whoever knows everything: listens to the disks and the feeds of a cluster, and says what breaks a promise. */
 export class Oracles {
   readonly trace: Trace;
@@ -270,8 +273,10 @@ export class Oracles {
     const view = history.view(log);
     const highest = history.highest(name);
     const fresh = records.filter((record) => history.committed(name, log, record, atMs, arrivedMs));
+    // A database may be away for a while between the decision and the commit.
+    const decided = arrivedMs === atMs ? {} : { decidedMs: atMs - databaseMsMax };
     const own = fresh.filter(({ position, stamp }) => position.log === log && stampParts(stamp).log === log);
-    attempts.checkCommit(own, { log, truth: view, trace, nowMs: atMs, all: records });
+    attempts.checkCommit(own, { log, truth: view, trace, nowMs: atMs, all: records, ...decided });
     for (const { key, stamp } of own) {
       if (stamp < highest) trace.violated(`${name}: ${key} was written at ${stamp}, which had ${highest} before`);
     }
