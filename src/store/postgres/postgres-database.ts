@@ -1,4 +1,3 @@
-import { holds } from '../../model/rules.ts';
 import { Semaphore } from '../../runtime/semaphore.ts';
 import type { Slice } from './commit-statement.ts';
 import { sqlError } from './postgres-errors.ts';
@@ -149,7 +148,7 @@ export class PostgresDatabase {
         taken = resolve;
       }),
       isWaiting: true,
-      isOvertaken: this.#takingAway > 0 && holds('engine: what a purge overtook tells no log'),
+      isOvertaken: this.#takingAway > 0,
     };
     this.#pending.add(pending);
     const done = () => {
@@ -224,7 +223,7 @@ export class PostgresDatabase {
   }
 
   async #takeAway(commit: () => Promise<void>): Promise<void> {
-    for (const pending of this.#pending) pending.isOvertaken ||= holds('engine: what a purge overtook tells no log');
+    for (const pending of this.#pending) pending.isOvertaken = true;
     this.#takingAway++;
     try {
       await commit();

@@ -103,7 +103,6 @@ export const rulesTakenOut: Readonly<Record<Rule, Missed>> = {
   'engine: a commit compares the lease': { topology: 'engine', seed: 8 },
   'engine: the count tells what became of a commit': { topology: 'engine', seed: 3 },
   'engine: who may have lost the lease answers nothing': { topology: 'engine', seed: 57 },
-  'engine: what a purge overtook tells no log': { topology: 'engine', seed: 38 },
 };
 
 export function isRule(name: string): name is Rule {
