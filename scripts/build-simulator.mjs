@@ -1,6 +1,6 @@
 // Compiles the simulator, with the sources that it runs, into a folder: `node scripts/build-simulator.mjs FOLDER`.
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +11,7 @@ if (folder === undefined) {
   process.exit(2);
 }
 writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir');
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
 const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, 'test/sim'), '--outDir', folder], {
   stdio: 'inherit',

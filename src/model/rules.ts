@@ -84,7 +84,10 @@ export type Rule =
   | 'hot: what was overtaken is not kept'
   | 'hot: nothing outlives its store'
   | 'caches: a broken first scan is forgotten'
-  | 'caches: what is superseded is past';
+  | 'caches: what is superseded is past'
+  | 'engine: a commit compares the lease'
+  | 'engine: the count tells what became of a commit'
+  | 'engine: who may have lost the lease answers nothing';
 
 export function holds(_rule: Rule): boolean {
   return true;

@@ -5,7 +5,6 @@ import { checkKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ListRequest, Provenance } from '../model/key-value.ts';
 import { decodeListCursor } from '../model/list-cursor.ts';
 import { checkListLimit } from '../model/list-limit.ts';
-import type { NamespaceId } from '../model/namespace.ts';
 import type { LogId, Position } from '../model/position.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
@@ -29,8 +28,17 @@ export interface OriginReadsOptions {
   readonly name: string;
   /** True once all that every other member had at this monotonic time is here. */
   readonly heardFromAllSince: (atMs: number) => boolean;
+  /** Why another process may hold the store by now. */
+  readonly fenced: () => string | undefined;
   /** Whether this origin answers still. Throws UNAVAILABLE. */
   readonly check: () => void;
+}
+
+/** What an answer is made of. */
+interface Read extends Pick<Provenance, 'namespace' | 'covered' | 'session'> {
+  /** Unset: it was in memory. */
+  readonly boundMs?: number;
+  readonly request?: Pick<GetRequest, 'maxStalenessMs'>;
 }
 
 /** Milliseconds between looks at what a session waits for; commits are noticed at once. */
@@ -58,7 +66,7 @@ export class OriginReads {
     countHit(originObserver.hits.origin, record?.kind === 'live');
     this.#options.hotKeys?.read(namespace, request.key);
     const after = ledger.registry.logs.session(session, record ?? { covered }, covered);
-    return { record, ...this.#provenance(namespace, covered, after) };
+    return { record, ...this.#provenance({ namespace, covered, session: after }) };
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
@@ -69,13 +77,17 @@ export class OriginReads {
       const namespace = ledger.registry.require(request.namespace).id;
       const read = async () => {
         const { covered } = ledger.state;
+        const age = this.#ageFromNow();
         const record = await ledger.hot.read({ namespace, key: request.key });
-        return { covered, record, shown: record === undefined ? [] : [record.position] };
+        return { covered, record, shown: record === undefined ? [] : [record.position], age };
       };
-      const { covered, record } = await this.#counted(read, call);
+      const { covered, record, age } = await this.#counted(read, call);
       this.#options.hotKeys?.read(namespace, request.key);
       const session = ledger.registry.logs.session(asked, record ?? { covered }, covered);
-      return { record: this.#asRead(record), ...this.#provenance(namespace, covered, session) };
+      return {
+        record: this.#asRead(record),
+        ...this.#provenance({ namespace, covered, session, boundMs: age(), request }),
+      };
     });
   }
 
@@ -90,18 +102,20 @@ export class OriginReads {
       const range = { namespace, prefix, limit, ...(after === undefined ? {} : { after }) };
       const { logs } = ledger.registry;
       const read = async () => {
+        const age = this.#ageFromNow();
         const { snapshot, state } = ledger.instant();
         try {
           const { covered } = state;
           const { seen, ...page } = await listPage(snapshot, range, { covered, logs }, clock.wallMs());
-          return { covered, seen, page, shown: [...seen.vector].map(([log, sequence]) => ({ log, sequence })) };
+          const shown = [...seen.vector].map(([log, sequence]) => ({ log, sequence }));
+          return { covered, seen, page, shown, age };
         } finally {
           await snapshot.close();
         }
       };
-      const { covered, seen, page } = await this.#counted(read, call);
+      const { covered, seen, page, age } = await this.#counted(read, call);
       const session = logs.session(joinSessions(asked, seen), { covered }, covered);
-      return { ...page, ...this.#provenance(namespace, covered, session) };
+      return { ...page, ...this.#provenance({ namespace, covered, session, boundMs: age(), request }) };
     });
   }
 
@@ -205,10 +219,30 @@ export class OriginReads {
     return member === undefined ? `log ${log}` : `${members.nameOf(member)} (log ${log})`;
   }
 
-  #provenance(namespace: NamespaceId, covered: VersionVector, session: Session): Provenance {
+  /**
+   * How old what is read from now on is, once the store has answered, which may take it a while: as old as the question, unless
+   * nothing was committed since, here or by another process.
+   */
+  #ageFromNow(): () => number {
+    const { ledger, clock, fenced } = this.#options;
+    const sinceMs = clock.monotonicMs();
+    const { state, reopenings } = ledger;
+    const place = ledger.ring.end;
+    return () => {
+      const isCurrent =
+        ledger.state === state &&
+        ledger.ring.end === place &&
+        ledger.reopenings === reopenings &&
+        fenced() === undefined;
+      return isCurrent ? 0 : clock.monotonicMs() - sinceMs;
+    };
+  }
+
+  #provenance({ boundMs = 0, request, ...rest }: Read): Provenance {
     const { ownLog, name } = this.#options;
-    const bound = { boundMs: 0, root: ownLog.id };
-    return { namespace, source: 'origin', bound, past: false, covered, responder: name, session };
+    const wished = request?.maxStalenessMs ?? 0;
+    const past = wished > 0 && boundMs > wished;
+    return { ...rest, source: 'origin', bound: { boundMs, root: ownLog.id }, past, responder: name };
   }
 
   async #measured<T extends GetAnswer | ListAnswer>(kind: 'get' | 'list', read: () => Promise<T>): Promise<T> {

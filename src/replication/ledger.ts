@@ -6,7 +6,7 @@ import { type Head, headOf, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Trace } from '../model/trace.ts';
 import type { VersionVector } from '../model/version-vector.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Damaged, Snapshot, Store } from '../store/store.ts';
 import { inBatch } from './commit-trace.ts';
 import { HotRecords } from './hot-records.ts';
@@ -86,6 +86,10 @@ interface Group {
   readonly refused: Array<{ readonly waiting: Waiting; readonly error: unknown }>;
 }
 
+/** Milliseconds between tries to open the store again, while nobody writes. */
+const reopenMs = 1_000;
+const nothing: Proposal<undefined> = { keys: [], sync: false, bytes: 0, decide: () => ({ result: undefined }) };
+
 /** Whatever waits beyond them waits until some of these are mended. */
 const awaitedMax = 1024;
 
@@ -116,6 +120,7 @@ export class Ledger {
   #readable = false;
   #reopenings = 0;
   #closed = false;
+  #later: Timer | undefined;
   /** Damaged records that something waits for, besides those that the store has found (mending.ts). */
   readonly awaited = new Map<string, Damaged>();
   /** Called when the store was opened again, before another proposal is decided: a member then begins a new log (rule R2). */
@@ -183,6 +188,7 @@ export class Ledger {
   /** Takes nothing more; waits for what was taken. The store is its opener's to close. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#later?.cancel();
     await this.#running;
   }
 
@@ -208,8 +214,20 @@ export class Ledger {
     this.ring.clear();
     this.hot.clear();
     for (const waiting of taken) waiting.reject(storeFailed(error));
-    // At once, or reads and scans would be refused until somebody writes; where it fails, the next write tries again.
-    await this.#reopen().catch((cause: unknown) => this.#options.observer.commitFailed(cause));
+    // At once, or reads and scans would be refused until somebody writes. Where it fails, the next write tries again.
+    await this.#reopen().catch((cause: unknown) => {
+      this.#options.observer.commitFailed(cause);
+      this.#reopenLater();
+    });
+  }
+
+  /** Or nobody writes: what the store is kept in may be there again, a database say. */
+  #reopenLater(): void {
+    this.#later?.cancel();
+    this.#later = this.#options.clock.timer(reopenMs, () => {
+      // What fails again is told, and tried later again, by who runs it.
+      if (this.#broken && !this.#closed) void this.submit(nothing).catch(() => {});
+    });
   }
 
   /** Nothing was begun, for want of room. What needs none, such as a deletion, is not refused with what needs some. */

@@ -1,7 +1,8 @@
-import { expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
 import type { LogId, MemberId } from '../../src/model/position.ts';
+import { emptySession } from '../../src/model/session.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
 import { silentOriginObserver } from '../../src/origin/observer.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
@@ -12,6 +13,7 @@ import { silentReplicationObserver as observer } from '../../src/replication/obs
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+import { OriginGroup } from './origin-group.ts';
 
 const other = 'b'.repeat(16) as LogId;
 
@@ -19,7 +21,7 @@ async function readsOver(more: { check?: () => void; heardFromAllSince?: () => b
   const ledger = await Ledger.open({ ...originDefaults, store: new MemoryDisk().open(), clock, observer });
   const { logs } = ledger.registry;
   const ownLog = new OwnLog({ member: 'a'.repeat(16) as MemberId, logs, random: new SeededRandom(1), clock });
-  const nothing = { check: () => {}, heardFromAllSince: () => false };
+  const nothing = { check: () => {}, heardFromAllSince: () => false, fenced: () => undefined };
   const reads = new OriginReads({
     ledger,
     clock,
@@ -62,4 +64,43 @@ it('a session is not held to a log that no member knows, once all of them were h
   expect(first).toBe('waits');
   heard = true;
   expect(await covering).toEqual({ vector: new Map(), stamp: bottomStamp });
+});
+
+describe('an answer whose store took 10 ms', () => {
+  let isFenced: string | undefined;
+  const group = new OriginGroup({ hotBytesMax: 0, fenced: () => isFenced });
+
+  beforeAll(async () => {
+    await group.open('a', [], {}, async ({ stores: { store } }) => {
+      const read = store.read.bind(store);
+      store.read = async (key) => {
+        const record = await read(key);
+        await group.time.wait(10);
+        return record;
+      };
+    });
+    await group.until(group.at('a').create('ns', group.call()));
+    await group.put('a', 'k', '1');
+  });
+
+  it.each([
+    ['is as old as the question where something was committed since', () => void group.put('a', 'k', '2'), 10],
+    [
+      'is as old as the question where another process may hold the store by now',
+      () => {
+        isFenced = 'paused';
+      },
+      10,
+    ],
+    ['is fresh else', () => {}, 0],
+  ])('%s', async (_what, meanwhile, boundMs) => {
+    isFenced = undefined;
+    // What an origin commits of itself in the beginning is over.
+    await group.until(group.time.wait(1000));
+    const request = { namespace: 'ns', key: 'k', session: emptySession, maxStalenessMs: 5 };
+    const asked = group.at('a').get(request, group.call());
+    meanwhile();
+    const { bound, past } = await group.until(asked);
+    expect([bound?.boundMs, past]).toEqual([boundMs, boundMs > 5]);
+  });
 });

@@ -3,6 +3,7 @@ import type { VirtualTime } from '../support/virtual-time.ts';
 import type { Coverage } from './coverage.ts';
 import type { Direction } from './network/connection.ts';
 import type { Cluster } from './nodes/cluster.ts';
+import { EngineOrigin } from './nodes/engine-origin.ts';
 import type { Process } from './nodes/process.ts';
 import type { Oracles } from './oracles/oracles.ts';
 import { OriginFaults } from './origin-faults.ts';
@@ -139,7 +140,10 @@ export class Faults {
   #failSync(): void {
     const { random, cluster } = this.#stage;
     const process = random.chance(0.6) ? random.pick(cluster.origins) : random.pick(cluster.edges);
-    random.pick(process.disks).nextCommitFails = random.chance(0.5) ? 'lost' : 'kept';
+    const disk = random.pick(process.disks);
+    const outcome = random.chance(0.5) ? 'lost' : 'kept';
+    if (process instanceof EngineOrigin) process.database.fates.push(outcome === 'lost' ? 'before' : 'after');
+    else disk.nextCommitFails = outcome;
     this.#note(`a commit of ${process.name} fails`, 'commit to fail');
   }
 

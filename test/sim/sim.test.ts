@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { topologies } from './nodes/topology.ts';
+import { engineOrigin, oneOrigin, topologies } from './nodes/topology.ts';
 import { runSeeds } from './run-seeds.ts';
 import { Simulation } from './simulation.ts';
 
 /** Each is some seconds of this machine's time. `npm run sim` runs as many as one likes. */
-const seedsOf: Readonly<Record<string, number>> = { one: 8, several: 6, relays: 6, damaged: 6, lone: 6 };
+const seedsOf: Readonly<Record<string, number>> = { one: 8, several: 6, relays: 6, damaged: 6, lone: 6, engine: 6 };
 
 describe('origins, relays, copies and caches, under faults', () => {
   it.each(topologies.map((topology) => [topology.name, topology] as const))(
@@ -18,9 +18,9 @@ describe('origins, relays, copies and caches, under faults', () => {
     },
   );
 
-  it('repeats a seed exactly, and checks answers in it', async () => {
+  it.each([oneOrigin, engineOrigin])('repeats a seed exactly, and checks answers in it: $name', async (topology) => {
     const run = async () => {
-      const simulation = new Simulation(7, { detailed: true });
+      const simulation = new Simulation(7, { topology, detailed: true });
       return { ...(await simulation.run()), answers: simulation.coverage.counts.get('answers checked') };
     };
     const [one, two] = [await run(), await run()];

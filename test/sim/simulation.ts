@@ -5,6 +5,7 @@ import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
 import { ClockFaults } from './clock-faults.ts';
 import { Coverage } from './coverage.ts';
+import { EngineFaults } from './database/engine-faults.ts';
 import { DiskDamage } from './disk-damage.ts';
 import { Faults } from './faults.ts';
 import { linkTo } from './network/link.ts';
@@ -22,6 +23,7 @@ import { Workload } from './workload/workload.ts';
 const busyMs = 2500;
 const opIntervalMs = 10;
 const firstOpMs = 100;
+const createAgainMs = 20;
 
 export interface Outcome {
   readonly seed: number;
@@ -77,10 +79,14 @@ export class Simulation {
     const damage = new DiskDamage({ time, cluster, oracles, coverage }, this.#seed);
     clocks.begin(busyMs);
     if (this.#damagesRecords) damage.begin();
+    const stage = { time, random, cluster, oracles, coverage };
+    const engines = cluster.engines.map((engine) => new EngineFaults(stage, engine, this.#seed));
+    for (const engine of engines) engine.keepsCommits = clocks.jumps;
     if (clocks.jumps || this.#damagesRecords) faults.keepDisks();
     void this.#begin();
     await time.runUntil(firstOpMs);
     let faultAtMs = firstOpMs;
+    for (const engine of engines) engine.begin();
     faults.restartOrigins(random.pick([0, 3, 20]), busyMs - firstOpMs);
     for (let nowMs = firstOpMs; nowMs < busyMs; nowMs += opIntervalMs) {
       if (nowMs >= faultAtMs) {
@@ -91,6 +97,7 @@ export class Simulation {
       void workload.operate();
       await time.runUntil(nowMs + opIntervalMs);
     }
+    for (const engine of engines) engine.end();
     faults.end();
     clocks.end();
     if (this.#damagesRecords) damage.end();
@@ -108,9 +115,16 @@ export class Simulation {
     const { origins, edges } = this.cluster;
     const [first, ...others] = origins;
     await first?.start();
-    await first?.node?.create(title);
+    await this.#create();
     for (const origin of others) void origin.start();
     for (const edge of edges) void edge.start();
+  }
+
+  /** An origin over a database may be gone again before it has answered. */
+  async #create(): Promise<void> {
+    const { time, cluster } = this;
+    const created = async () => (await cluster.origins[0]?.node?.create(title)) !== undefined;
+    while (!(await created().catch(() => false))) await time.wait(createAgainMs);
   }
 
   /** A client begins to watch the namespace that there is; each stream goes to some node. */
@@ -137,6 +151,7 @@ export class Simulation {
       node: () => (stays ?? random.pick(nodes))(),
       from: random.chance(0.5) ? 'nothing' : 'now',
       name,
+      scansAhead: cluster.engines.length > 0,
     });
     this.#watchers.push(watcher);
     void watcher.run();

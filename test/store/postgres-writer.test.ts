@@ -1,13 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  connectionLost,
-  databaseError,
-  type Fate,
-  ScriptedDatabase,
-  settled,
-  slices,
-  writerOver,
-} from './scripted-database.ts';
+import { databaseError } from '../support/database-error.ts';
+import { connectionLost, type Fate, ScriptedDatabase, settled, slices, writerOver } from './scripted-database.ts';
 
 const isFence = (text: string) => text.includes('commits = commits + 1');
 const isTakeOver = (text: string) => text.includes('SET lease = $1');
@@ -95,16 +88,18 @@ describe('the writer of a database', () => {
     await run(writer.close());
   });
 
-  it('tells how many acknowledged commits are missing, once', async () => {
-    const { writer, told } = await taken();
+  it('tells how many acknowledged commits are missing, once, and does nothing more', async () => {
+    const { writer, told, lost } = await taken();
     for (let n = 0; n < 3; n++) await run(writer.commit(1, slices()));
     database.row.commits = 1;
     await expect(run(writer.commit(1, slices()))).rejects.toMatchObject({
       details: { reason: 'store-tail-lost', seen: 2 },
     });
-    await run(writer.takeAgain());
-    expect(told).toEqual([2]);
+    await expect(run(writer.takeAgain())).rejects.toMatchObject({ details: { reason: 'store-tail-lost' } });
+    await expect(run(writer.commit(1, slices()))).rejects.toMatchObject({ details: { reason: 'store-tail-lost' } });
+    expect([told, lost, writer.holds, database.row.commits]).toEqual([[2], ['store-tail-lost'], false, 1]);
     await run(writer.close());
+    expect(database.row.holder).toBe('');
   });
 
   it('is refused what has no room, and goes on', async () => {
@@ -198,6 +193,33 @@ describe('the writer of a database', () => {
     expect(await run(writer.take())).toMatchObject({ holder: 'killed' });
     await pass(1_000);
     expect(await run(writer.take())).toBe('taken');
+    await run(writer.close());
+  });
+
+  it('is taken over once its row did not change for as long as any lease lasts, where the clock of the database went back', async () => {
+    Object.assign(database.row, { lease: 'ff', holder: 'killed 1', untilMs: 3_600_000 });
+    const { writer } = writerOver(database);
+    for (const ms of [0, 30_000, 29_000]) {
+      await pass(ms);
+      expect(await run(writer.take())).toMatchObject({ holder: 'killed' });
+    }
+    await pass(1_000);
+    expect(await run(writer.take())).toBe('taken');
+    await run(writer.close());
+  });
+
+  it.each([
+    ['counts less than was acknowledged', { commits: 1 }, 'store-tail-lost'],
+    ['is held by another process', { lease: 'ff' }, 'lease-lost'],
+  ])('reads nothing from a server where the row %s, and finds out at once', async (_what, differs, reason) => {
+    const { writer, lost } = await taken();
+    for (let n = 0; n < 2; n++) await run(writer.commit(1, slices()));
+    const sound = await database.connect();
+    expect(await run(writer.checked(sound))).toBe(sound);
+    Object.assign(database.row, differs);
+    const client = await database.connect();
+    await expect(run(writer.checked(client))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect([client.isEnded, lost, writer.holds]).toEqual([true, [reason], false]);
     await run(writer.close());
   });
 

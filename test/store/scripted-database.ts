@@ -1,4 +1,3 @@
-import pg from 'pg';
 import type { Random } from '../../src/runtime/random.ts';
 import { emptySlice, type Slice } from '../../src/store/postgres/commit-statement.ts';
 import { postgresDefaults } from '../../src/store/postgres/postgres-options.ts';
@@ -103,10 +102,6 @@ class ScriptedSession implements SqlSession {
     } else if (text.includes("SET holder = ''") && row.lease === hex(values[0])) row.holder = '';
     return [];
   }
-}
-
-export function databaseError(code: string): Error {
-  return Object.assign(new pg.DatabaseError(`said ${code}`, 0, 'error'), { code });
 }
 
 export const connectionLost = new Error('Connection terminated unexpectedly');

@@ -86,6 +86,8 @@ export class VirtualTime {
 export class VirtualClock implements Clock {
   readonly #time: VirtualTime;
   #stopped = false;
+  /** What fell due while the process stands still. */
+  #held: Array<() => void> | undefined;
   /** Milliseconds by which the wall clock is off. */
   skewMs: number;
 
@@ -103,9 +105,30 @@ export class VirtualClock implements Clock {
   }
 
   timer(delayMs: number, run: () => void): Timer {
-    return this.#time.at(delayMs, () => {
-      if (!this.#stopped) run();
-    });
+    let isCancelled = false;
+    const fire = () => {
+      if (this.#stopped || isCancelled) return;
+      if (this.#held === undefined) run();
+      else this.#held.push(fire);
+    };
+    const timer = this.#time.at(delayMs, fire);
+    return {
+      cancel: () => {
+        isCancelled = true;
+        timer.cancel();
+      },
+    };
+  }
+
+  /** The process stands still: nothing fires, and time goes on. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  goOn(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const fire of held) this.#time.at(0, fire);
   }
 
   stop(): void {

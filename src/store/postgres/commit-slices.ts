@@ -4,6 +4,7 @@ import { encodeDamagedRow, encodeRow } from '../record-row.ts';
 import { type CommitBatch, endedAtSeconds } from '../store.ts';
 import { bytesOf, emptySlice, type Slice } from './commit-statement.ts';
 import { namespaceBytesOf } from './packing.ts';
+import type { PostgresOptions } from './postgres-options.ts';
 import { kinds } from './schema.ts';
 
 /** A value of more bytes is kept in chunks. It is part of the format. */
@@ -11,12 +12,10 @@ export const inlineBytesMax = 64 * 1024;
 /** Bytes of a chunk; the last one may be shorter. It is part of the format. */
 export const chunkBytes = 512 * 1024;
 
-/** Bytes and rows of one statement, about: what the server and this side hold of a batch at once. */
-const sliceBytesMax = 1024 * 1024;
-const sliceRowsMax = 5_000;
+export type SliceBounds = Pick<PostgresOptions, 'sliceBytesMax' | 'sliceRowsMax'>;
 
-/** Chunks that one statement deletes, about: each is read and written whole. */
-const sliceChunksMax = 100;
+/** What the chunks of one statement that deletes them count for, in rows: each is read and written whole. */
+const rowsOfChunk = 50;
 /** Of a key of which nobody knows how many chunks it has, that many are expected: those of the largest value. */
 const unknownChunks = 50;
 
@@ -32,7 +31,11 @@ export function isApart(head: Head): boolean {
  * before the chunks that take their place.
  * @param isDamaged a record of which nobody knows whether it has chunks
  */
-export function* slicesOf(batch: CommitBatch, isDamaged: (key: RecordKey) => boolean): Generator<Slice, void> {
+export function* slicesOf(
+  batch: CommitBatch,
+  isDamaged: (key: RecordKey) => boolean,
+  { sliceBytesMax, sliceRowsMax }: SliceBounds,
+): Generator<Slice, void> {
   let slice = emptySlice();
   let rows = 0;
   for (const { add, weight = 1 } of changesOf(batch, isDamaged)) {
@@ -100,7 +103,7 @@ function staleChunks(key: RecordKey, held: Head | undefined, but: Buffer = noSta
   const chunks = held?.kind === 'live' ? Math.ceil(held.valueBytes / chunkBytes) : unknownChunks;
   return {
     add: (slice) => addStaleChunks(slice, key, but),
-    weight: Math.min(sliceRowsMax, Math.ceil((chunks * sliceRowsMax) / sliceChunksMax)),
+    weight: chunks * rowsOfChunk,
   };
 }
 

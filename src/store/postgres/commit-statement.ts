@@ -1,3 +1,4 @@
+import { holds } from '../../model/rules.ts';
 import { PackedRows, packKeys } from './packing.ts';
 import type { SqlValue, Statement } from './sql-client.ts';
 
@@ -94,10 +95,11 @@ export function fenceStatement(
 }
 
 function fenceText(schema: string, first: number, more = ''): string {
+  const lease = holds('engine: a commit compares the lease') ? ` AND lease = $${first}::bytea` : '';
   return (
     `UPDATE ${schema}.writer SET commits = commits + 1, ${more}` +
     `until = clock_timestamp() + $${first + 2}::int4 * interval '1 millisecond' ` +
-    `WHERE one = 1 AND lease = $${first}::bytea AND commits = $${first + 1}::int8 RETURNING 1`
+    `WHERE one = 1${lease} AND commits = $${first + 1}::int8 RETURNING 1`
   );
 }
 

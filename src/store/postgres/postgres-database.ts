@@ -1,4 +1,3 @@
-import { MeridianError } from '../../model/errors.ts';
 import { Semaphore } from '../../runtime/semaphore.ts';
 import type { Slice } from './commit-statement.ts';
 import { sqlError } from './postgres-errors.ts';
@@ -7,7 +6,7 @@ import type { View } from './postgres-snapshot.ts';
 import { quoted } from './postgres-url.ts';
 import { ReadPool } from './read-pool.ts';
 import type { Ask } from './record-reader.ts';
-import { numberOf, textOf } from './sql-client.ts';
+import { numberOf, SqlClient, type SqlClientOptions, type SqlSession, textOf } from './sql-client.ts';
 import { reaped, type StoreNumbers } from './store-numbers.ts';
 import { Writer, type WriterEvents } from './writer.ts';
 import { type Holder, nameOf } from './writer-row.ts';
@@ -15,25 +14,25 @@ import { type Holder, nameOf } from './writer-row.ts';
 /** Rows of a dropped store that one statement deletes; of chunks, each of which is large, fewer. */
 const reapedRowsMax = 5_000;
 const reapedChunksMax = 100;
-/** Milliseconds that a commit which takes records away waits for views that wait for a connection. */
-const viewsMsMax = 1_000;
-
 /** Milliseconds for which a standby counts that says nothing more. */
 const standbyMsMax = 10_000;
 
 /** A view that was asked for and is not taken yet. */
 interface Pending {
   readonly taken: Promise<unknown>;
-  /** Set while it waits for a connection. */
-  giveUp: (() => void) | undefined;
+  /** It stands in line for a connection. */
+  isWaiting: boolean;
+  /** Records may be gone from it that were there when it was asked for. */
+  isOvertaken: boolean;
 }
 
 /**
  * The connections of one origin to its database, its lease, and what its stores share. Views are taken a moment after they
- * were asked for, so a commit waits for those that the database is taking: what comes later does not show. A view that waits
- * for a connection may show records that came later, as a reader of any other copy may; but not that others went, for what
- * is purged a follower would never be told of (rule R8). So whoever takes records away waits for those too, for a moment,
- * and then ends their waiting.
+ * were asked for, so a commit waits for those that the database is taking: what comes later does not show. A view that stands
+ * in line for a connection may show records that came later, as a reader of any other copy may. But what is purged meanwhile
+ * it would pass over in silence, and a follower that goes on from a cursor would keep for ever what was deleted (rule R8). So
+ * a view that a purge may have overtaken, by being asked for before it was over and taken after it began, says so, and the
+ * order of logs, which a cursor goes on in, is not read from it.
  */
 export class PostgresDatabase {
   readonly #options: PostgresOptions;
@@ -43,13 +42,23 @@ export class PostgresDatabase {
   readonly #pending = new Set<Pending>();
   readonly #ending = new AbortController();
   #reaping: Promise<void> = Promise.resolve();
+  /** Commits under way that take records away. */
+  #takingAway = 0;
   #closed: Promise<void> | undefined;
 
-  constructor(options: PostgresOptions, events: WriterEvents) {
+  /** @param connect opens a connection. Default: to the server that `place` names */
+  constructor(
+    options: PostgresOptions,
+    events: WriterEvents,
+    connect: (options: SqlClientOptions) => Promise<SqlSession> = SqlClient.connect,
+  ) {
     this.#options = options;
-    this.#writer = new Writer(options, { connected: () => this.#pool.renew(), ...events });
+    this.#writer = new Writer(options, { connected: () => this.#pool.renew(), ...events }, connect);
     const readers = Math.max(3, options.connectionsMax - 2);
-    this.#pool = new ReadPool(options, readers);
+    this.#pool = new ReadPool(options, readers, async (asked) => {
+      const client = await connect(asked);
+      return this.#writer.checked(client);
+    });
     this.#views = new Semaphore(Math.max(1, Math.floor(((readers - 1) * 2) / 3)));
   }
 
@@ -118,14 +127,15 @@ export class PostgresDatabase {
 
   /** @param takesAway records go in it without a trace */
   async commit(store: number, slices: () => Generator<Slice, void>, takesAway: boolean): Promise<void> {
-    await this.#viewsTaken(takesAway);
-    await this.#writer.commit(store, slices);
+    await this.#viewsTaken();
+    const commit = () => this.#writer.commit(store, slices);
+    await (takesAway ? this.#takeAway(commit) : commit());
   }
 
   /** Changes which numbers of `store` are in use; what is dropped is deleted meanwhile. */
   async change(next: StoreNumbers): Promise<void> {
-    await this.#viewsTaken(true);
-    await this.#writer.change(next);
+    await this.#viewsTaken();
+    await this.#takeAway(() => this.#writer.change(next));
     this.#reap();
   }
 
@@ -137,11 +147,11 @@ export class PostgresDatabase {
       taken: new Promise<void>((resolve) => {
         taken = resolve;
       }),
-      giveUp: () => ending.abort(overtaken()),
+      isWaiting: true,
+      isOvertaken: this.#takingAway > 0,
     };
     this.#pending.add(pending);
     const done = () => {
-      pending.giveUp = undefined;
       this.#pending.delete(pending);
       taken();
     };
@@ -162,6 +172,7 @@ export class PostgresDatabase {
     });
     return {
       begun,
+      isOvertaken: () => pending.isOvertaken,
       end: () => {
         ending.abort(new Error('the view was closed'));
         end();
@@ -185,7 +196,7 @@ export class PostgresDatabase {
   async #hold(signal: AbortSignal, pending: Pending, use: (ask: Ask) => Promise<void>): Promise<void> {
     // At once where a connection is free: then the view is taken before anything that comes later.
     if (!this.#views.tryAcquire()) await this.#views.acquire(signal);
-    pending.giveUp = undefined;
+    pending.isWaiting = false;
     try {
       await this.#pool.use('view', async (client) => {
         try {
@@ -206,15 +217,19 @@ export class PostgresDatabase {
     }
   }
 
-  async #viewsTaken(all: boolean): Promise<void> {
-    const waited = () => [...this.#pending].filter(({ giveUp }) => all || giveUp === undefined);
-    const views = waited();
-    if (views.length === 0) return;
-    const timer = this.#options.clock.timer(viewsMsMax, () => {
-      for (const { giveUp } of views) giveUp?.();
-    });
+  async #viewsTaken(): Promise<void> {
+    const views = [...this.#pending].filter(({ isWaiting }) => !isWaiting);
     await Promise.all(views.map(({ taken }) => taken));
-    timer.cancel();
+  }
+
+  async #takeAway(commit: () => Promise<void>): Promise<void> {
+    for (const pending of this.#pending) pending.isOvertaken = true;
+    this.#takingAway++;
+    try {
+      await commit();
+    } finally {
+      this.#takingAway--;
+    }
   }
 
   /** Deletes what was dropped, slice by slice. It is nobody's any more, so this needs no fence, and may be broken off. */
@@ -245,11 +260,4 @@ export class PostgresDatabase {
     }
     return true;
   }
-}
-
-function overtaken(): MeridianError {
-  return new MeridianError('UNAVAILABLE', 'every connection for snapshots was in use for too long', {
-    reason: 'store-busy',
-    retryAfterMs: 1000,
-  });
 }

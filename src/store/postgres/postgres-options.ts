@@ -25,6 +25,8 @@ export interface PostgresOptions {
   readonly address: string;
   /** Milliseconds after which another process may take over from one that is not heard of. */
   readonly leaseMs: number;
+  /** Milliseconds that the lease of any process lasts, at the most. */
+  readonly leaseMsMax: number;
   /** Milliseconds that one statement has. */
   readonly statementMsMax: number;
   /** Milliseconds that connecting has. */
@@ -35,17 +37,24 @@ export interface PostgresOptions {
   readonly connectionsMax: number;
   /** Milliseconds that a snapshot lives at the most: the database keeps what it shows for as long. */
   readonly snapshotMsMax: number;
+  /** Bytes of one statement of a commit, about: what the server and this side hold of a batch at once. */
+  readonly sliceBytesMax: number;
+  /** Rows of one statement of a commit. */
+  readonly sliceRowsMax: number;
 }
 
 export const postgresDefaults = {
   holder: 'meridian',
   address: '',
   leaseMs: 5_000,
+  leaseMsMax: 60_000,
   statementMsMax: 10_000,
   connectMsMax: 3_000,
   commitMsMax: 20_000,
   connectionsMax: 16,
   snapshotMsMax: 300_000,
+  sliceBytesMax: 1024 * 1024,
+  sliceRowsMax: 5_000,
   observer: {
     statement: () => {},
     commitRetried: () => {},

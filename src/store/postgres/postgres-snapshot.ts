@@ -36,6 +36,8 @@ const pageBytesMax = 256 * 1024;
 export interface View {
   /** Resolves once it is taken. Rejects where it cannot be. */
   readonly begun: Promise<Ask>;
+  /** Once it is taken: records may be gone from it that were there when it was asked for. */
+  isOvertaken(): boolean;
   end(): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export class PostgresSnapshot implements Snapshot {
     const text =
       `SELECT ${pageColumns}, sequence FROM ${schema}.record WHERE store = $1 AND log = $2 AND sequence > $3::int8 ` +
       `ORDER BY sequence LIMIT ${fetchedMax}`;
+    await this.#checkLogs();
     const fetch = async (after: number) => {
       const rows = await this.#ask(`log ${fetchedMax}`, text, [store, Buffer.from(log, 'hex'), after]);
       return { rows, next: numberOf(rows.at(-1)?.[3]) };
@@ -115,6 +118,7 @@ export class PostgresSnapshot implements Snapshot {
 
   async logs(): Promise<readonly LogId[]> {
     const { schema, store } = this.#rows;
+    await this.#checkLogs();
     const logs: LogId[] = [];
     // One step of the index a log, however many records it has.
     const text = `SELECT log FROM ${schema}.record WHERE store = $1 AND log > $2 ORDER BY log LIMIT 1`;
@@ -200,6 +204,16 @@ export class PostgresSnapshot implements Snapshot {
 
   async #ask(name: string, text: string, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
     return (await this.#asking())({ name, text }, values);
+  }
+
+  /** @throws UNAVAILABLE where what was purged meanwhile would be missing from the order of logs without a trace */
+  async #checkLogs(): Promise<void> {
+    await this.#asking();
+    if (!this.#view.isOvertaken()) return;
+    throw new MeridianError('UNAVAILABLE', 'records were purged while this snapshot was being taken', {
+      reason: 'snapshot-overtaken',
+      retryAfterMs: 100,
+    });
   }
 
   async #asking(): Promise<Ask> {

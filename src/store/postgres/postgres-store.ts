@@ -75,7 +75,7 @@ export class PostgresStore implements Store {
       const { puts, removals, discards = [], lost = [] } = batch;
       const isDamaged = (key: RecordKey) => this.#damage.holds(key);
       const takesAway = removals.length + discards.length + lost.length > 0;
-      await this.#database.commit(this.#number, () => slicesOf(batch, isDamaged), takesAway);
+      await this.#database.commit(this.#number, () => slicesOf(batch, isDamaged, this.#database.options), takesAway);
       this.#damage.forget(this.#damage.healedBy(batch));
       for (const { namespace, key, position } of lost) this.#damage.note({ namespace, key, position });
       if (puts.some(({ record }) => record.kind === 'live')) this.#refused = false;
@@ -92,7 +92,7 @@ export class PostgresStore implements Store {
       this.#snapshots.delete(snapshot);
       await view.end();
     };
-    const snapshot: PostgresSnapshot = new PostgresSnapshot({ begun: view.begun, end }, this.#rows, this.#damage);
+    const snapshot: PostgresSnapshot = new PostgresSnapshot({ ...view, end }, this.#rows, this.#damage);
     this.#snapshots.add(snapshot);
     return snapshot;
   }

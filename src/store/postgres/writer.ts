@@ -1,4 +1,5 @@
 import { isMeridianError, type MeridianError } from '../../model/errors.ts';
+import { holds } from '../../model/rules.ts';
 import { sleep } from '../../runtime/clock.ts';
 import { InTurn } from '../../runtime/in-turn.ts';
 import { Lifecycle } from '../../runtime/lifecycle.ts';
@@ -40,7 +41,8 @@ import {
  * count that is one higher would tell nothing. `takeAgain` reads it, and whoever holds something in memory reads that again.
  *
  * A count below what was acknowledged: the database went back, by a fail-over to a replica that lagged or by a restored
- * backup. That is told loudly, and the member begins a new log (rule R2), whose seals bring followers right.
+ * backup. That is told loudly, and this process is not to go on with what it has in memory: whoever runs it starts it anew, and
+ * the member begins a new log, whose seals bring followers right.
  */
 
 /** Milliseconds between tries to reach a database that does not answer. */
@@ -90,9 +92,8 @@ export class Writer {
   readonly #turns = new InTurn();
   #queued = 0;
   #keepsUp = false;
-  /** The count of commits of which a loss was told. */
-  #toldAt: number | undefined;
   #isChecked = false;
+  /** Why this process is not to go on with what it has in memory: another one has the lease, or the database went back. */
   #gone: MeridianError | undefined;
   #closed = false;
 
@@ -121,12 +122,14 @@ export class Writer {
 
   /** True while nobody else can have taken over, by this process's own clock. */
   get holds(): boolean {
+    if (!holds('engine: who may have lost the lease answers nothing')) return this.#lease !== undefined;
+    if (this.#gone !== undefined) return false;
     return this.#lease !== undefined && this.#options.clock.monotonicMs() < this.#validUntilMs;
   }
 
   /**
    * Takes the lease where it is free: given back, or ended and not changed for as long as a lease lasts while this process
-   * looked. Else says who has it.
+   * looked; or not changed for as long as any lease lasts. Else says who has it.
    * @throws UNAVAILABLE, FAILED_PRECONDITION (no tables), UNAUTHENTICATED, PERMISSION_DENIED
    */
   take(): Promise<'taken' | Holder> {
@@ -143,7 +146,7 @@ export class Writer {
 
   /**
    * Once a commit failed: takes the lease from itself, and reads the count. Where the database is away, it may be called again.
-   * @throws UNAVAILABLE (`lease-lost`) where another one has it
+   * @throws UNAVAILABLE (`lease-lost`) where another one has it, (`store-tail-lost`) where acknowledged commits are missing
    */
   takeAgain(): Promise<void> {
     return this.#queue(async () => {
@@ -152,7 +155,7 @@ export class Writer {
         throw isMeridianError(error, 'RESOURCE_EXHAUSTED') ? unsettled(this.#options.place.shown, error) : error;
       });
       if ('holder' in taken) throw this.#loses(taken);
-      this.#tellLost(this.#commits, this.#commits - taken.commits);
+      if (taken.commits < this.#commits) throw this.#differs(this.#commits, taken.commits);
       this.#adopt(taken);
     });
   }
@@ -180,6 +183,28 @@ export class Writer {
     });
   }
 
+  /**
+   * A new connection may lead to another server than the ones before: one that lags took over, and the next commit or renewal
+   * has yet to tell that. What such a server lost would be answered as never written: it is not read from.
+   * @throws UNAVAILABLE (`store-unsettled`) where the row is another one's, or counts less than was acknowledged
+   */
+  async checked(client: SqlSession): Promise<SqlSession> {
+    const [commits, ...leases] = [this.#commits, this.#lease, this.#drawn];
+    if (this.#lease === undefined) return client;
+    try {
+      const row = await readRow(client, this.#schema);
+      const isOwn = [...leases, this.#lease, this.#drawn].some((lease) => lease?.toString('hex') === row.lease);
+      if (isOwn && row.commits >= commits) return client;
+    } catch (error) {
+      client.destroy();
+      throw error;
+    }
+    client.destroy();
+    // The writer finds out at once what that means.
+    if (this.#queued === 0) void this.#queue(() => this.#renew()).catch(() => {});
+    throw unsettled(this.#options.place.shown, undefined);
+  }
+
   /** Gives the lease back, and ends the connections. Idempotent. */
   async close(): Promise<void> {
     const late = this.#options.clock.timer(closeMsMax, () => {
@@ -189,11 +214,13 @@ export class Writer {
     });
     await this.#lifecycle.stop();
     await this.#queue(async () => {
-      // Where that fails, the lease runs out by itself.
-      if (this.#lease !== undefined && this.#client !== undefined)
-        await releaseRow(this.#client, this.#schema, this.#lease).catch(() => {});
-      this.#closed = true;
+      const lease = this.#lease;
+      // From when it is sent another process may take over, whenever the answer comes.
       this.#lease = undefined;
+      // Where that fails, the lease runs out by itself.
+      if (lease !== undefined && this.#client !== undefined)
+        await releaseRow(this.#client, this.#schema, lease).catch(() => {});
+      this.#closed = true;
       await Promise.all([this.#client?.end(), this.#beside?.end()]);
     });
     late.cancel();
@@ -203,6 +230,7 @@ export class Writer {
   async #settle(run: Run): Promise<void> {
     const { clock, commitMsMax, place, observer } = this.#options;
     const untilMs = clock.monotonicMs() + commitMsMax;
+    if (this.#gone !== undefined) throw this.#gone;
     if (this.#lease === undefined) throw leaseLost('another process');
     if (this.#isUnsettled) throw unsettled(place.shown, undefined);
     const before = this.#commits;
@@ -261,7 +289,8 @@ export class Writer {
       });
       if (taken === undefined) await this.#rest(retryMs);
       else if ('holder' in taken) throw this.#loses(taken);
-      else if (taken.commits === before + 1) return 'committed';
+      else if (taken.commits === before + 1 || !holds('engine: the count tells what became of a commit'))
+        return 'committed';
       else if (taken.commits === before) return 'undone';
       else throw this.#differs(before, taken.commits);
     }
@@ -280,18 +309,19 @@ export class Writer {
     return this.#differs(before, row.commits);
   }
 
-  /** The row has this process's lease, and a count that this process did not leave there. */
+  /**
+   * The row has this process's lease, and a count that this process did not leave there. Where commits are missing, nothing
+   * counts any more that is in memory here, and nothing is answered from the database by what this process was before.
+   */
   #differs(expected: number, seen: number): MeridianError {
-    const { shown } = this.#options.place;
-    this.#tellLost(expected, expected - seen);
-    return seen < expected ? tailLost(shown, expected - seen) : unsettled(shown, undefined);
-  }
-
-  /** Once, whoever notices. @param expected the count that was acknowledged */
-  #tellLost(expected: number, missing: number): void {
-    if (missing <= 0 || this.#toldAt === expected) return;
-    this.#toldAt = expected;
-    this.#options.observer.tailLost(missing);
+    const { place, observer } = this.#options;
+    if (seen >= expected) return unsettled(place.shown, undefined);
+    if (this.#gone !== undefined) return this.#gone;
+    const why = tailLost(place.shown, expected - seen);
+    this.#gone = why;
+    observer.tailLost(expected - seen);
+    this.#events.lost(why);
+    return why;
   }
 
   /**
@@ -328,9 +358,12 @@ export class Writer {
 
   #isFree({ holder, leftMs, mark }: WriterRow): boolean {
     if (holder === '' || holder === this.#self) return true;
-    const nowMs = this.#options.clock.monotonicMs();
+    const { clock, leaseMs, leaseMsMax } = this.#options;
+    const nowMs = clock.monotonicMs();
     if (this.#watched?.mark !== mark) this.#watched = { mark, sinceMs: nowMs };
-    return leftMs <= 0 && nowMs - this.#watched.sinceMs >= this.#options.leaseMs;
+    const unchangedMs = nowMs - this.#watched.sinceMs;
+    // A clock of the database that went back would keep a lease for ever that nobody renews.
+    return unchangedMs >= leaseMs && (leftMs <= 0 || unchangedMs >= leaseMsMax);
   }
 
   #row(): Promise<WriterRow> {
@@ -422,7 +455,10 @@ export class Writer {
     });
     if (commits === undefined) this.#loses(holderOf(await this.#row()));
     else if (commits === this.#commits) this.#extend(sentMs);
-    else this.#events.lost(this.#differs(this.#commits, commits));
+    else {
+      const why = this.#differs(this.#commits, commits);
+      if (why !== this.#gone) this.#events.lost(why);
+    }
   }
 
   /** On a connection of its own, as the other one is busy. It judges nothing: what the row says is in the hands of the commit. */

@@ -5,18 +5,19 @@ import { connect } from '../../../src/client/connect.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
 import type { BenchRun } from './bench-run.ts';
 
-/** A node in a process of its own, as a user runs it, at ports of its own. */
+/** A node in a process of its own, as a user runs it, at ports of its own unless the flags say where it listens. */
 export async function startNode(
   run: BenchRun,
   role: 'origin' | 'edge',
   name: string,
   flags: readonly string[] = [],
 ): Promise<ChildNode> {
+  const anywhere = flags.includes('--listen') ? [] : ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
   const node = await ChildNode.start({
     script: resolve('dist/cli/main.js'),
     role,
     name,
-    flags: ['--data', join(run.folder, name), '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', ...flags],
+    flags: ['--data', join(run.folder, name), ...anywhere, ...flags],
     logPath: join(run.folder, `${name}.log`),
     clock: systemClock,
   });

@@ -4,6 +4,7 @@ import type { Coverage } from '../coverage.ts';
 import { linkTo } from '../network/link.ts';
 import { Path } from '../network/path.ts';
 import { EdgeProcess } from './edge-process.ts';
+import { EngineOrigin } from './engine-origin.ts';
 import { OriginProcess } from './origin-process.ts';
 import type { Parameters } from './parameters.ts';
 import type { Process, World } from './process.ts';
@@ -29,14 +30,11 @@ export class Cluster {
     const paths: NamedPath[] = [];
     this.paths = paths;
     const between = new Map<string, Peer>();
-    this.origins = topology.origins.map(
-      (plan) =>
-        new OriginProcess(plan, world, {
-          parameters,
-          coverage,
-          connect: (address) => between.get(`${plan.name} ${address}`) ?? unknown(address),
-        }),
-    );
+    this.origins = topology.origins.map((plan) => {
+      const connect = (address: string) => between.get(`${plan.name} ${address}`) ?? unknown(address);
+      const more = { parameters, coverage, connect };
+      return plan.hosts === undefined ? new OriginProcess(plan, world, more) : new EngineOrigin(plan, world, more);
+    });
     const upstreams = new Map<string, Array<{ name: string; upstream: Upstream }>>();
     this.edges = topology.edges.map(
       (plan) => new EdgeProcess(plan, world, { parameters, coverage, upstreams: () => upstreams.get(plan.name) ?? [] }),
@@ -44,6 +42,12 @@ export class Cluster {
     for (const edge of this.edges) {
       const named = edge.plan.upstreams.map((name) => ({ name, upstream: this.#link(edge, name, world, paths) }));
       upstreams.set(edge.name, named);
+    }
+    for (const { hosts } of this.engines) {
+      for (const near of hosts) {
+        const others = hosts.filter((host) => host !== near);
+        near.others = others.map(({ host }) => ({ name: host, upstream: this.#link(near, host, world, paths) }));
+      }
     }
     for (const near of this.origins) {
       for (const { name } of this.origins) {
@@ -57,8 +61,15 @@ export class Cluster {
     return [...this.origins, ...this.edges];
   }
 
+  /** Those that run over a database. */
+  get engines(): readonly EngineOrigin[] {
+    return this.origins.filter((origin) => origin instanceof EngineOrigin);
+  }
+
   process(name: string): Process<Upstream> {
-    const found = this.processes.find((process) => process.name === name);
+    const found =
+      this.processes.find((process) => process.name === name) ??
+      this.engines.flatMap(({ hosts }) => hosts).find(({ host }) => host === name);
     if (found === undefined) throw new Error(`no node is named ${name}`);
     return found;
   }
@@ -78,10 +89,10 @@ export class Cluster {
   #link(near: Process<Upstream>, farName: string, { time, random }: World, paths: NamedPath[]): Peer {
     const far = this.process(farName);
     const path = new Path({ time, random: random.fork(), near, far });
-    paths.push({ name: `${near.name} ${far.name}`, near: near.name, path });
+    paths.push({ name: `${near.name} ${farName}`, near: near.name, path });
     return linkTo({
       path,
-      target: () => far.node,
+      target: () => far.reached,
       tamper: (event, open) => this.tamper(event, open, near.name),
       answered: (method, args, answer) => this.answered(method, args, answer),
     });

@@ -2,7 +2,7 @@ import { type LogId, type MemberId, parseMemberId } from '../../../src/model/pos
 import type { Stamp } from '../../../src/model/stamp.ts';
 import type { Peer } from '../../../src/model/upstream.ts';
 import { Origin } from '../../../src/origin/origin.ts';
-import { originDefaults } from '../../../src/origin/origin-options.ts';
+import { type OriginStores, originDefaults } from '../../../src/origin/origin-options.ts';
 import { OriginDisks } from '../../support/memory-origin-stores.ts';
 import type { MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualClock } from '../../support/virtual-time.ts';
@@ -14,6 +14,17 @@ import type { OriginPlan } from './topology.ts';
 /** Milliseconds after which whoever runs the processes starts one again that stopped by itself. */
 const supervisedMs = 40;
 
+export interface OriginMore {
+  readonly parameters: Parameters;
+  readonly coverage: Coverage;
+  /** Reaches another origin by its name. */
+  readonly connect: (address: string) => Peer;
+  /** Default: an empty disk of its own. */
+  readonly stores?: OriginDisks;
+  /** Where it notes the stamps of what it kept apart. Default: nowhere else. */
+  readonly keptApart?: Stamp[];
+}
+
 export class OriginProcess extends Process<Origin> {
   readonly #parameters: Parameters;
   readonly #coverage: Coverage;
@@ -22,23 +33,20 @@ export class OriginProcess extends Process<Origin> {
   #hasServed = false;
   /** By name; an origin whose disk was wiped is told of others, or it would found a cluster of its own. */
   peers: readonly string[];
-  readonly stores = new OriginDisks();
+  readonly stores: OriginDisks;
   /** The stamps of what it kept apart when it began anew. */
-  readonly keptApart: Stamp[] = [];
+  readonly keptApart: Stamp[];
   /** Told when it stops by itself: another process runs a later opening of its member. */
   onReplaced: () => void = () => {};
 
-  /** @param more `connect` reaches another origin by its name */
-  constructor(
-    { name, peers = [] }: OriginPlan,
-    world: World,
-    more: { parameters: Parameters; coverage: Coverage; connect: (address: string) => Peer },
-  ) {
+  constructor({ name, peers = [] }: OriginPlan, world: World, more: OriginMore) {
     super(name, world, { disks: 0, syncMsMax: more.parameters.syncMsMax });
     this.#parameters = more.parameters;
     this.#coverage = more.coverage;
     this.#connect = more.connect;
     this.peers = peers;
+    this.stores = more.stores ?? new OriginDisks();
+    this.keptApart = more.keptApart ?? [];
     this.disks = [this.stores.present];
   }
 
@@ -63,7 +71,7 @@ export class OriginProcess extends Process<Origin> {
   }
 
   protected async open(clock: VirtualClock): Promise<Origin> {
-    const stores = await this.stores.open((disk) => this.openStore(disk));
+    const stores = await this.openStores(clock);
     const origin = await Origin.open({
       ...originDefaults,
       ...this.#parameters,
@@ -80,6 +88,7 @@ export class OriginProcess extends Process<Origin> {
       address: this.name,
       peers: this.peers,
       connect: (address) => ({ upstream: this.#connect(address), close: () => {} }),
+      fenced: () => this.fenced(),
       probeIntervalMs: 50,
       silenceMsMax: 400,
       backoff: { firstMs: 5, mostMs: 80 },
@@ -98,8 +107,21 @@ export class OriginProcess extends Process<Origin> {
       },
     });
     this.#id = parseMemberId(origin.identity.id);
+    this.hasOpened();
     return origin;
   }
+
+  protected openStores(_clock: VirtualClock): Promise<OriginStores> {
+    return this.stores.open((disk) => this.openStore(disk));
+  }
+
+  /** Why another process may hold the store by now. */
+  protected fenced(): string | undefined {
+    return undefined;
+  }
+
+  /** It has begun its log. */
+  protected hasOpened(): void {}
 
   /** The same disk, another process. */
   #restart(afterMs: number): void {

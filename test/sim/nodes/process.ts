@@ -1,3 +1,4 @@
+import type { Upstream } from '../../../src/model/upstream.ts';
 import { MemoryDisk, type MemoryStore } from '../../support/memory-store.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import { VirtualClock, type VirtualTime } from '../../support/virtual-time.ts';
@@ -40,6 +41,11 @@ export abstract class Process<N> {
   /** Undefined while it is down or starting. */
   get node(): N | undefined {
     return this.#node;
+  }
+
+  /** What answers at its address. */
+  get reached(): N | Upstream | undefined {
+    return this.node;
   }
 
   async start(): Promise<void> {

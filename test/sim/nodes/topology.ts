@@ -11,6 +11,8 @@ export interface OriginPlan {
   readonly name: string;
   /** Whom it is told of at its first start; without any it founds the cluster. */
   readonly peers?: readonly string[];
+  /** The processes that run over its database; without any it is one process over its disk. */
+  readonly hosts?: readonly string[];
 }
 
 export interface EdgePlan {
@@ -84,5 +86,24 @@ export const damagedAlone: Topology = {
   damagesRecords: true,
 };
 
+/** One origin over a database, with two processes of which one stands by, and edges that are told of both. */
+export const engineOrigin: Topology = {
+  name: 'engine',
+  origins: [{ name: 'origin', hosts: ['first', 'second'] }],
+  edges: [
+    { name: 'copy', replicate: ['*'], upstreams: ['first', 'second'] },
+    { name: 'mixed', replicate: ['ns/a*'], upstreams: ['second', 'first'] },
+    { name: 'cache', replicate: [], upstreams: ['first', 'second'] },
+    { name: 'far', replicate: [], upstreams: ['second', 'first', 'copy'] },
+  ],
+};
+
 /** Every seed is run in each of them. */
-export const topologies: readonly Topology[] = [oneOrigin, severalOrigins, relayChain, damagedRecords, damagedAlone];
+export const topologies: readonly Topology[] = [
+  oneOrigin,
+  severalOrigins,
+  relayChain,
+  damagedRecords,
+  damagedAlone,
+  engineOrigin,
+];

@@ -50,12 +50,15 @@ export class Attempts {
       truth,
       trace,
       nowMs,
+      decidedMs = nowMs - syncMsMax,
       all,
     }: {
       readonly log: LogId;
       readonly truth: Truth;
       readonly trace: Trace;
       readonly nowMs: number;
+      /** When it was decided, at the earliest. Default: a sync before. */
+      readonly decidedMs?: number;
       readonly all: readonly Record[];
     },
   ): void {
@@ -73,7 +76,9 @@ export class Attempts {
       const whole = attempt.mutations.every(({ key }) => all.some((other) => other.key === key));
       if (!whole) trace.violated(`batch ${attempt.number} reached the disk in part`);
       const held = truth.heldBefore(record);
-      const right = held.some((version) => mayHold(truth, mutation.condition, version?.record, nowMs));
+      const right = held.some((version) =>
+        mayHold(truth, mutation.condition, version?.record, { fromMs: decidedMs, toMs: nowMs }),
+      );
       if (isWhole && attempt.mutations.length === 1 && !right) {
         const stamp = held[0]?.record.stamp;
         trace.violated(`${record.key}: the condition of ${attempt.number} did not hold against ${stamp}`);
@@ -93,6 +98,9 @@ export class Attempts {
   }
 }
 
+/** Milliseconds that lie between the decision and the commit, at the most: a sync. */
+const syncMsMax = 20;
+
 /** Starts every value, so that its author is found again. */
 export function signedValue(number: number, index: number, bytes: number): Buffer {
   return Buffer.from(`${number}.${index}.`.padEnd(bytes, 'x'));
@@ -103,11 +111,9 @@ export function mayHold(
   truth: Truth,
   condition: Condition | undefined,
   held: Record | undefined,
-  nowMs: number,
+  during: During,
 ): boolean {
   if (condition === undefined) return true;
-  // A sync lies between the decision and the commit.
-  const during = { fromMs: nowMs - 20, toMs: nowMs };
   if (condition.kind === 'absent') return truth.mayBeAbsent(held, during);
   return held?.stamp === condition.version && truth.mayBeReadable(held, during);
 }

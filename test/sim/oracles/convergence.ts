@@ -38,6 +38,8 @@ const reportsMsMax = 65_000;
 /** More of them, where records were damaged: who could not mend one rests for ten seconds. */
 const mendingMsMax = 25_000;
 const lookMs = 50;
+/** What a node is asked of itself, it answers within so many. */
+const answerMsMax = 300;
 /** Calls that are under way when the load ends are answered by then. */
 const settlingMs = 450;
 /** A bound this small shows that echoes come. */
@@ -92,7 +94,7 @@ export class Convergence {
     const current = new Set(cluster.origins.flatMap(({ log }) => (log === undefined ? [] : [log])));
     const sound = { isWhole: oracles.history.isWhole, current };
     for (const { name, node, disk } of cluster.origins) {
-      const status = await node?.status();
+      const status = await this.#answerOf(node?.status());
       if (status?.ready !== true) lacking.push(`${name} is not ready: ${status?.notes.join(', ')}`);
       if (!covers(coveredBy(disk.visible))) lacking.push(`${name} covers less`);
       lacking.push(...damagedOn(disk.visible).map((key) => `${name} cannot read ${key}`));
@@ -101,7 +103,8 @@ export class Convergence {
           lacking.push(`${name} does not follow ${peer.address}: ${peer.refused}`);
       }
       lacking.push(...complaintsOfRegistry(disk.visible, sound).map((line) => `${name} ${line}`));
-      const members = (await node?.members(call))?.filter(({ role }) => role === 'origin').map(({ id }) => id);
+      const listed = await this.#answerOf(node?.members(call));
+      const members = listed?.filter(({ role }) => role === 'origin').map(({ id }) => id);
       if (members?.sort().join() !== ids.join()) lacking.push(`${name} knows ${members?.length} origins`);
     }
     for (const edge of cluster.edges) {
@@ -128,6 +131,22 @@ export class Convergence {
       if (!covers(watcher.covered)) lacking.push('a watch lags behind');
     }
     return lacking;
+  }
+
+  /** What a node says by itself. Over a disk it does so at once, and over a database in a moment. */
+  async #answerOf<T>(asked: Promise<T> | undefined): Promise<T | undefined> {
+    const { time } = this.#options;
+    let isOver = false;
+    const answered = asked
+      ?.catch(() => undefined)
+      .then((answer) => {
+        isOver = true;
+        return answer;
+      });
+    await Promise.race([answered, new Promise<void>((resolve) => process.nextTick(resolve))]);
+    const untilMs = time.nowMs + answerMsMax;
+    while (!isOver && time.nowMs < untilMs) await time.runUntil(time.nowMs + 1);
+    return isOver ? answered : undefined;
   }
 
   /** Of namespaces that are gone. */

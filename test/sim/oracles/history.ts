@@ -24,6 +24,8 @@ interface Life {
   highest: Stamp;
   /** It began with an older image. */
   isPutBack: boolean;
+  /** Of all openings that ran over it so far, oldest first. */
+  readonly openings: LogId[];
 }
 
 interface Happened extends Version {
@@ -47,6 +49,8 @@ export class History {
   readonly #versions = new Map<string, Happened[]>();
   readonly #byStamp = new Map<Stamp, Happened>();
   readonly #lives = new Map<string, Life>();
+  /** Of disks that several processes may run over at once: an earlier opening answers for what a later one wrote. */
+  readonly #shared = new Map<LogId, Life>();
   #lost = false;
 
   /** As an answer that is dated by this opening of an origin is judged; of none: as everybody's. */
@@ -54,8 +58,11 @@ export class History {
     return new RootedHistory(this, root);
   }
 
-  /** A disk synced a record, in this opening. True where nobody had this write before. */
-  committed(disk: string, log: LogId, record: Record, atMs: number): boolean {
+  /**
+   * A disk synced a record, in this opening. True where nobody had this write before.
+   * @param arrivedMs when the opening heard of it
+   */
+  committed(disk: string, log: LogId, record: Record, atMs: number, arrivedMs = atMs): boolean {
     const life = this.#lifeOf(disk);
     if (life.log !== log) this.#opened(life, log, atMs);
     life.highest = laterStamp(life.highest, record.stamp);
@@ -71,7 +78,7 @@ export class History {
     const { position } = record;
     const isNew = !version.positions.some((at) => at.log === position.log && at.sequence === position.sequence);
     if (isNew) version.positions.push(position);
-    if (!version.arrivals.has(log)) version.arrivals.set(log, atMs);
+    if (!version.arrivals.has(log) && arrivedMs < Number.POSITIVE_INFINITY) version.arrivals.set(log, arrivedMs);
     version.holders.add(life);
     if (known !== undefined) return false;
     this.#byStamp.set(record.stamp, version);
@@ -85,6 +92,29 @@ export class History {
     if (record.key.startsWith('removed/')) this.#markLost();
     if (this.#hasForgottenSomebody(log)) this.#sealedTooEarly(record);
     return true;
+  }
+
+  /** What was committed, and its opening has heard of only now. */
+  arrived(log: LogId, stamps: readonly Stamp[], atMs: number): void {
+    for (const stamp of stamps) {
+      const version = this.#byStamp.get(stamp);
+      if (version !== undefined && !version.arrivals.has(log)) version.arrivals.set(log, atMs);
+    }
+  }
+
+  /** Several processes may run over this disk: what one commits the others are to know, or to answer nothing. */
+  share(disk: string): void {
+    const life = this.#lifeOf(disk);
+    for (const log of life.openings) this.#shared.set(log, life);
+  }
+
+  /** When this opening is to know of a write. */
+  arrivalIn(root: LogId, { arrivals }: Pick<Happened, 'arrivals'>): number {
+    const never = Number.POSITIVE_INFINITY;
+    const own = arrivals.get(root) ?? never;
+    const openings = this.#shared.get(root)?.openings ?? [];
+    const later = openings.slice(openings.indexOf(root) + 1).map((log) => arrivals.get(log) ?? never);
+    return Math.min(own, ...later);
   }
 
   /** A write that a later one of the same commit took the place of: whoever has that one has seen this. */
@@ -294,7 +324,15 @@ export class History {
   #lifeOf(disk: string, putAside = false): Life {
     const known = this.#lives.get(disk);
     if (known !== undefined) return known;
-    const life: Life = { disk, log: undefined, over: false, putAside, highest: bottomStamp, isPutBack: false };
+    const life: Life = {
+      disk,
+      log: undefined,
+      over: false,
+      putAside,
+      highest: bottomStamp,
+      isPutBack: false,
+      openings: [],
+    };
     this.#lives.set(disk, life);
     return life;
   }
@@ -325,6 +363,7 @@ export class History {
   /** All that the disk has, its new opening has from the first. */
   #opened(life: Life, log: LogId, atMs: number): void {
     life.log = log;
+    life.openings.push(log);
     for (const version of this.#byStamp.values()) if (version.holders.has(life)) version.arrivals.set(log, atMs);
   }
 }
@@ -386,7 +425,7 @@ class RootedHistory extends Truth {
     return this.#root !== undefined && this.#history.hasForgotten(this.#root, log);
   }
 
-  #arrival({ atMs, arrivals }: Happened): number {
-    return this.#root === undefined ? atMs : (arrivals.get(this.#root) ?? Number.POSITIVE_INFINITY);
+  #arrival(version: Happened): number {
+    return this.#root === undefined ? version.atMs : this.#history.arrivalIn(this.#root, version);
   }
 }

@@ -4,7 +4,7 @@ import type { WriteAnswer, WriteRequest } from '../../../src/model/key-value.ts'
 import { type NamespaceId, parseNamespaceId, registryNamespace } from '../../../src/model/namespace.ts';
 import type { LogId, MemberId, Position } from '../../../src/model/position.ts';
 import type { Record } from '../../../src/model/record.ts';
-import { stampParts } from '../../../src/model/stamp.ts';
+import { type Stamp, stampParts } from '../../../src/model/stamp.ts';
 import { formatVector } from '../../../src/model/version-vector.ts';
 import { type LogRecord, logKeys } from '../../../src/replication/logs.ts';
 import { memberKeys } from '../../../src/replication/members.ts';
@@ -14,6 +14,7 @@ import type { Contents, MemoryDisk } from '../../support/memory-store.ts';
 import type { VirtualTime } from '../../support/virtual-time.ts';
 import type { Cluster } from '../nodes/cluster.ts';
 import type { EdgeProcess } from '../nodes/edge-process.ts';
+import { EngineOrigin } from '../nodes/engine-origin.ts';
 import type { OriginProcess } from '../nodes/origin-process.ts';
 import { isDead } from './answers.ts';
 import { Attempts } from './attempts.ts';
@@ -23,6 +24,9 @@ import { History } from './history.ts';
 import { Trace } from './trace.ts';
 import type { Truth } from './truth.ts';
 import { complaintsOfWrite } from './writes.ts';
+
+/** Milliseconds that a commit of a database takes, at the most. */
+const databaseMsMax = 1000;
 
 /** Whoever knows everything: listens to the disks and the feeds of a cluster, and says what breaks a promise. */
 export class Oracles {
@@ -44,6 +48,7 @@ export class Oracles {
       const { name, disk, stores } = origin;
       origin.onClockStepped = (skewMs) => this.history.clocks.stepped(name, skewMs, time.nowMs);
       disk.onSynced = (records) => this.#happened(name, disk, records);
+      if (origin instanceof EngineOrigin) this.#watchDatabase(origin);
       stores.onPutAside = () => {
         this.trace.note(() => `${name} puts its store aside`);
         this.#logs.delete(name);
@@ -238,7 +243,25 @@ export class Oracles {
     return lost;
   }
 
-  #happened(name: string, disk: MemoryDisk, records: readonly Record[]): void {
+  /** What a database committed, the process that asked for it hears of later, or never. */
+  #watchDatabase(origin: EngineOrigin): void {
+    const { name, disk } = origin;
+    let unheard: Array<{ readonly commits: number; readonly log: LogId; readonly stamps: readonly Stamp[] }> = [];
+    origin.onStolen = (line) => this.trace.violated(`${name}: ${line}`);
+    disk.onSynced = (records) => {
+      const log = this.#happened(name, disk, records, Number.POSITIVE_INFINITY);
+      this.history.share(name);
+      unheard.push({ commits: origin.commits, log, stamps: records.map(({ stamp }) => stamp) });
+    };
+    origin.onHeard = (commits) => {
+      const heard = unheard.filter((commit) => commit.commits <= commits);
+      unheard = unheard.filter((commit) => commit.commits > commits);
+      for (const { log, stamps } of heard) this.history.arrived(log, stamps, this.#time.nowMs);
+    };
+  }
+
+  /** Returns the log of the opening that runs over the disk. */
+  #happened(name: string, disk: MemoryDisk, records: readonly Record[], arrivedMs = this.#time.nowMs): LogId {
     const { history, attempts, trace } = this;
     const opens = records.find(({ key, position: { log, sequence } }) => sequence === 1 && key === logKeys.log(log));
     // A disk that was put back hears of its earlier openings from its peers.
@@ -249,15 +272,18 @@ export class Oracles {
     const atMs = this.#time.nowMs;
     const view = history.view(log);
     const highest = history.highest(name);
-    const fresh = records.filter((record) => history.committed(name, log, record, atMs));
+    const fresh = records.filter((record) => history.committed(name, log, record, atMs, arrivedMs));
+    // A database may be away for a while between the decision and the commit.
+    const decided = arrivedMs === atMs ? {} : { decidedMs: atMs - databaseMsMax };
     const own = fresh.filter(({ position, stamp }) => position.log === log && stampParts(stamp).log === log);
-    attempts.checkCommit(own, { log, truth: view, trace, nowMs: atMs, all: records });
+    attempts.checkCommit(own, { log, truth: view, trace, nowMs: atMs, all: records, ...decided });
     for (const { key, stamp } of own) {
       if (stamp < highest) trace.violated(`${name}: ${key} was written at ${stamp}, which had ${highest} before`);
     }
     for (const line of this.decisions.complaints(own, log, coveredBy(disk.synced))) trace.violated(`${name}: ${line}`);
     for (const { key, kind, stamp, position } of records)
       trace.note(() => `${name} has ${key} ${kind} ${stamp} ${at(position)}`);
+    return log;
   }
 }
 

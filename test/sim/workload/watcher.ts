@@ -18,6 +18,8 @@ export interface WatcherOptions {
   readonly node: () => Upstream;
   readonly from: 'nothing' | 'now';
   readonly name: string;
+  /** An origin may keep its data in a database. Default: none does. */
+  readonly scansAhead?: boolean;
 }
 
 /**
@@ -38,6 +40,8 @@ export class Watcher {
   #base: VersionVector | undefined;
   /** What the last consistent step covered. */
   covered: VersionVector = emptyVector;
+  /** The same, of this stream. */
+  #stepped: VersionVector = emptyVector;
   resumes = 0;
   resets = 0;
 
@@ -68,6 +72,7 @@ export class Watcher {
     const { namespace, name } = this.#options;
     // What came behind the cursor comes again, maybe from who has not heard of all of it. Without one, all comes anew.
     this.#latest.clear();
+    this.#stepped = emptyVector;
     if (this.#cursor !== undefined) for (const [key, stamp] of this.#settled) this.#latest.set(key, stamp);
     else this.#base = undefined;
     const start: FollowStart =
@@ -111,10 +116,19 @@ export class Watcher {
 
   #changed({ key, stamp }: Change): void {
     const before = this.#latest.get(key);
-    const { oracles, namespace } = this.#options;
-    const isKept = before !== undefined && !oracles.isDead(namespace) && oracles.truthOf().surviving(before);
+    const { oracles, namespace, scansAhead = false } = this.#options;
+    // A scan of a database may show what its state does not cover yet: the feed tells it again, in order, before a cursor.
+    const isAhead = scansAhead && before !== undefined && !this.#isCovered(before);
+    const isKept =
+      before !== undefined && !isAhead && !oracles.isDead(namespace) && oracles.truthOf().surviving(before);
     if (isKept && stamp < before) this.#violated(`goes back on ${key} from ${before} to ${stamp}`);
     this.#latest.set(key, stamp);
+  }
+
+  #isCovered(stamp: Stamp): boolean {
+    const { history } = this.#options.oracles;
+    const positions = history.find(stamp)?.positions ?? [];
+    return positions.some((position) => history.logs.coversPosition(this.#stepped, position));
   }
 
   /** Everything that the step covers was told, or need not be. */
@@ -125,6 +139,7 @@ export class Watcher {
       this.#settled = new Map(this.#latest);
     }
     this.covered = step.vector;
+    this.#stepped = step.vector;
     if (oracles.isDead(namespace)) return;
     const truth = oracles.truthOf();
     const base = this.#base ?? emptyVector;

@@ -86,18 +86,21 @@ describe.skipIf(!hasPostgres())('a commit whose connection breaks', () => {
       leaseLost() {},
       tailLost: (n: number) => told.push(n),
     };
-    const { database, store } = await openStore(server.url(`?schema=${schema}`), { observer, leaseMs: 60_000 });
+    const asked = { observer, leaseMs: 60_000 };
+    const { database, store, lost } = await openStore(server.url(`?schema=${schema}`), asked);
     for (let n = 1; n <= 5; n++) await commit(store, { puts: [live({ key: `k${n}`, sequence: n })], sync: true });
     server.sql(`UPDATE ${schema}.writer SET commits = 3; DELETE FROM ${schema}.record WHERE sequence > 3`);
     const later = commit(store, { puts: [live({ key: 'k6', sequence: 6 })], sync: true });
     await expect(later).rejects.toMatchObject({ details: { reason: 'store-tail-lost', seen: 2 } });
-    expect(told).toEqual([2]);
-    await store.reopen();
-    expect(told).toEqual([2]);
-    await commit(store, { puts: [live({ key: 'k6', sequence: 6 })], sync: true });
-    expect(counted()).toBe(4);
+    await expect(store.reopen()).rejects.toMatchObject({ details: { reason: 'store-tail-lost' } });
+    expect([told, lost]).toMatchObject([[2], [{ details: { reason: 'store-tail-lost' } }]]);
     await store.close();
     await database.close();
+    const next = await openStore(server.url(`?schema=${schema}`), { observer });
+    await commit(next.store, { puts: [live({ key: 'k6', sequence: 6 })], sync: true });
+    expect([counted(), told]).toEqual([4, [2]]);
+    await next.store.close();
+    await next.database.close();
   });
 
   it('goes through once a server that was killed is back, and loses nothing that was acknowledged', async () => {

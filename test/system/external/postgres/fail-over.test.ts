@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort, type metric, ProcessCluster, placeOf } from '../../process-cluster.ts';
 import { createIn } from './opened-store.ts';
@@ -119,6 +120,55 @@ describe.skipIf(!hasPostgres())('two origins on one database', () => {
     const notes = async (node: typeof first) => (await cluster.connect(node).status()).notes.join('\n');
     await expect.poll(() => notes(second), patience).toMatch(/holds postgres:.*standby: first/s);
     await expect.poll(() => notes(first), patience).toContain('takes over from second');
+  });
+
+  it('show nothing of a commit that its holder was paused in the midst of, past its lease', async () => {
+    const { first, second } = await start();
+    const atFirst = cluster.connect(first, { timeoutMs: 60_000 }).namespace('ns');
+    await atFirst.write([
+      { kind: 'put', key: 'large', value: 'before' },
+      { kind: 'put', key: 'last', value: 'before' },
+    ]);
+    const schema = new URL(url).searchParams.get('schema');
+    const inTransaction = () =>
+      server.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'meridian' AND backend_xid IS NOT NULL",
+      );
+    // Somebody keeps the row that the commit changes last: so it has written most of its slices, and waits.
+    const other = new pg.Client(server.url());
+    await other.connect();
+    await other.query('BEGIN');
+    await other.query(`SELECT 1 FROM ${schema}.record WHERE key = 'last' FOR UPDATE`);
+    const half = atFirst
+      .write([
+        { kind: 'put', key: 'large', value: new Uint8Array(8 * 1024 * 1024).fill(1) },
+        { kind: 'put', key: 'last', value: 'after' },
+      ])
+      .then(
+        () => 'stored',
+        () => 'refused',
+      );
+    const isWaiting = () =>
+      server.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'meridian' AND wait_event_type = 'Lock'",
+      );
+    await expect.poll(isWaiting, patience).toBe('1');
+    process.kill(first.pid, 'SIGSTOP');
+    await other.query('COMMIT');
+    await other.end();
+    const atSecond = cluster.connect(second, { timeoutMs: 3_000 }).namespace('ns');
+    await expect.poll(() => logOf('second'), patience).toContain('this process holds the store');
+    await expect.poll(() => atSecond.put('new', '1').then(() => 'done', String), patience).toBe('done');
+    const values = async () => [await atSecond.get('large'), await atSecond.get('last')];
+    expect(await values()).toEqual(['before', 'before']);
+    await expect.poll(inTransaction, patience).toBe('0');
+    process.kill(first.pid, 'SIGCONT');
+    await expect.poll(() => logOf('first'), patience).toContain('another process holds the store: nothing more');
+    await expect.poll(() => logOf('first'), patience).toContain('this one stands by');
+    expect(await half).toBe('refused');
+    expect(await values()).toEqual(['before', 'before']);
+    expect(server.sql(`SELECT count(*) FROM ${schema}.chunk`)).toBe('0');
+    expect(logOf('second')).not.toContain('another process holds the store: nothing more');
   });
 
   it('serve on once the database was away, and answer nothing as fresh meanwhile', async () => {

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OriginConfig } from '../../../../src/config/config.ts';
 import { resolveConfig } from '../../../../src/config/resolve.ts';
+import { headOf } from '../../../../src/model/record.ts';
 import { processOutside } from '../../../../src/node/outside.ts';
 import { originStarter } from '../../../../src/node/postgres/origin-starter.ts';
 import { loggerTo } from '../../../../src/runtime/logger.ts';
 import { SqlClient } from '../../../../src/store/postgres/sql-client.ts';
 import { live, noise } from '../../../contract/sample-records.ts';
-import { commit, expectRecord } from '../../../contract/store-driver.ts';
+import { collect, commit, expectRecord, keysOf } from '../../../contract/store-driver.ts';
 import { freePort } from '../../process-cluster.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
 import { createIn, openStore, optionsFor } from './opened-store.ts';
@@ -101,6 +102,28 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
     await store.close();
     await database.close();
     await Promise.all(reads);
+  });
+
+  it('tells no log by a snapshot that a purge overtook while it stood in line, and commits meanwhile', async () => {
+    // One connection for views.
+    const { database, store } = await openStore(url, { connectionsMax: 5 });
+    const [kept, purged] = [live({ key: 'kept', sequence: 1 }), live({ key: 'purged', sequence: 2 })];
+    await commit(store, { puts: [kept, purged], sync: true });
+    const first = store.snapshot();
+    const overtaken = store.snapshot();
+    await store.commit({ puts: [], removals: [headOf(purged)], meta: new Map(), sync: true });
+    const later = store.snapshot();
+    await first.close();
+    const left = keysOf([kept]);
+    expect(keysOf(await collect(overtaken.records({})))).toEqual(left);
+    const refused = { code: 'UNAVAILABLE', details: { reason: 'snapshot-overtaken' } };
+    await expect(collect(overtaken.log(kept.position.log, 1))).rejects.toMatchObject(refused);
+    await expect(overtaken.logs()).rejects.toMatchObject(refused);
+    await overtaken.close();
+    expect(keysOf(await collect(later.log(kept.position.log, 1)))).toEqual(left);
+    await later.close();
+    await store.close();
+    await database.close();
   });
 
   it('reads no more from the server that it wrote to before its connection led elsewhere', async () => {

@@ -22,11 +22,23 @@ export interface PostgresServer {
   remove(): Promise<void>;
 }
 
-/** The newest PostgreSQL that Debian has installed; undefined where there is none, or no user to run it as. */
-function binFolder(): string | undefined {
+/** Names another server's programs, at the least initdb and postgres. Its clients may be older ones. */
+const binVariable = 'POSTGRES_BIN';
+
+/** Folders of programs, those of the server first: the named one, and the newest PostgreSQL that Debian has installed. */
+function binFolders(): readonly string[] {
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
-  return versions.map((version) => join(root, version, 'bin')).find((folder) => existsSync(join(folder, 'initdb')));
+  const named = process.env[binVariable];
+  const folders = versions.map((version) => join(root, version, 'bin'));
+  return named === undefined ? folders.filter((folder) => existsSync(join(folder, 'initdb'))) : [named, ...folders];
+}
+
+/** @throws where there is no such program */
+function programIn(folders: readonly string[], program: string): string {
+  const found = folders.map((folder) => join(folder, program)).find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`there is no ${program} in ${folders.join(', ')}`);
+  return found;
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user that its package made. */
@@ -42,8 +54,16 @@ function serverUser(): { readonly uid?: number; readonly gid?: number } | undefi
 
 /** False, with a loud line that says why, where no server can be started. */
 export function hasPostgres(): boolean {
-  if (binFolder() !== undefined && serverUser() !== undefined) return true;
-  console.warn("SKIPPED: needs a PostgreSQL server (Debian's postgresql)");
+  if (binFolders().length > 0 && serverUser() !== undefined) return true;
+  console.warn(`SKIPPED: needs a PostgreSQL server (Debian's postgresql, or another one's programs in ${binVariable})`);
+  return false;
+}
+
+/** The same where no replica can be made of one: that takes a program of the server's own version. */
+export function hasReplicas(): boolean {
+  if (!hasPostgres()) return false;
+  if (existsSync(join(binFolders()[0] ?? '', 'pg_basebackup'))) return true;
+  console.warn(`SKIPPED: needs pg_basebackup beside the server's programs in ${binVariable}`);
   return false;
 }
 
@@ -63,16 +83,16 @@ export async function startPostgres(
   settings: readonly string[] = [],
   prepare?: (folder: string, run: PostgresServer['run']) => void,
 ): Promise<PostgresServer> {
-  const bin = binFolder();
+  const folders = binFolders();
   const user = serverUser();
-  if (bin === undefined || user === undefined) throw new Error('no PostgreSQL: ask hasPostgres first');
+  if (folders.length === 0 || user === undefined) throw new Error('no PostgreSQL: ask hasPostgres first');
   const folder = mkdtempSync(join(tmpdir(), 'meridian-postgres-'));
   chmodSync(folder, 0o755);
   if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid);
   const data = join(folder, 'data');
   const port = await freePort();
   const run: PostgresServer['run'] = (program, args) =>
-    execFileSync(join(bin, program), args, { ...user, cwd: folder, encoding: 'utf8', stdio: 'pipe' });
+    execFileSync(programIn(folders, program), args, { ...user, cwd: folder, encoding: 'utf8', stdio: 'pipe' });
   if (prepare === undefined) run('initdb', ['-D', data, '-U', 'meridian', '--auth=trust', '-E', 'UTF8', '--locale=C']);
   else prepare(data, run);
   let child: ChildProcess | undefined;
@@ -93,7 +113,7 @@ export async function startPostgres(
   };
   const start = async () => {
     const args = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder];
-    child = spawn(join(bin, 'postgres'), [...args, ...settings.flatMap((setting) => ['-c', setting])], {
+    child = spawn(programIn(folders, 'postgres'), [...args, ...settings.flatMap((setting) => ['-c', setting])], {
       ...user,
       cwd: folder,
       stdio: 'ignore',
