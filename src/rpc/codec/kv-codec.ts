@@ -10,7 +10,7 @@ import type {
 import { limits } from '../../model/limits.ts';
 import type { Record as StoredRecord } from '../../model/record.ts';
 import { bottomStamp } from '../../model/stamp.ts';
-import type { RecordBodies } from './record-body.ts';
+import { type RecordBodies, writeRecordBody } from './record-body.ts';
 import {
   decodeBound,
   decodeNamespaceId,
@@ -162,8 +162,9 @@ export function encodeGetBytes(
   serialize: (message: object) => Buffer,
 ): Buffer {
   const rest = serialize({ provenance: encodeProvenance(answer), session: encodeSession(answer.session) });
-  const writer = new WireWriter(bodies.bytesOf(answer.record) + rest.length);
-  bodies.write(writer, answer.record);
+  const body = answer.record && bodies.of(answer.record);
+  const writer = new WireWriter((body?.bytes ?? 0) + rest.length);
+  if (body !== undefined) writeRecordBody(writer, body);
   writer.bytes(rest);
   return writer.written();
 }

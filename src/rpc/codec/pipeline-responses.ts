@@ -3,7 +3,7 @@ import type { GetAnswer, Provenance, WriteAnswer } from '../../model/key-value.t
 import { joinSessions, type Session } from '../../model/session.ts';
 import { decodeProvenance, encodeProvenance, type WireProvenance } from './kv-codec.ts';
 import type { Deserialize, Serialize } from './pipeline-requests.ts';
-import { type RecordBodies, readRecordBody, readRecordValue } from './record-body.ts';
+import { type RecordBody, readRecordBody, readRecordValue, writeRecordBody } from './record-body.ts';
 import { encodeSession, malformed, type WireSession } from './record-codec.ts';
 import { varintBytes, WireReader, WireWriter } from './wire-format.ts';
 import { decodeWriteAnswer, encodeWriteAnswer, type WireWriteResponse } from './write-codec.ts';
@@ -26,6 +26,8 @@ const comparedMax = 8;
 export interface AnsweredGet {
   readonly id: number;
   readonly answer: GetAnswer;
+  /** Of the answer's record, where it has one. */
+  readonly body: RecordBody | undefined;
   /** What it was asked with: a session that goes on from one user's goes into no other's. */
   readonly terms: object;
 }
@@ -38,16 +40,15 @@ interface Shared {
 }
 
 /** One message of these answers. */
-export function encodeGets(gets: readonly AnsweredGet[], bodies: RecordBodies, serialize: Serialize): Buffer {
+export function encodeGets(gets: readonly AnsweredGet[], serialize: Serialize): Buffer {
   const shared: Shared[] = [];
   const places = gets.map((get) => placeOf(get, shared));
   const head = serialize({ provenances: shared.map(encodeShared) });
-  const sizes = gets.map(({ answer }) => bodies.bytesOf(answer.record));
-  const writer = new WireWriter(sizes.reduce((sum, bytes) => sum + bytes + answerBytesMax, head.length));
+  const writer = new WireWriter(gets.reduce((sum, { body }) => sum + (body?.bytes ?? 0) + answerBytesMax, head.length));
   writer.bytes(head);
-  gets.forEach(({ id, answer }, index) => {
+  gets.forEach(({ id, body }, index) => {
     const place = places[index] ?? 0;
-    const bytes = sizes[index] ?? 0;
+    const bytes = body?.bytes ?? 0;
     const placeBytes = place > 0 ? 1 + varintBytes(place) : 0;
     writer.head(tags.answer, (id > 0 ? 1 + varintBytes(id) : 0) + placeBytes + 1 + varintBytes(bytes) + bytes);
     if (id > 0) {
@@ -57,7 +58,7 @@ export function encodeGets(gets: readonly AnsweredGet[], bodies: RecordBodies, s
       writer.head(answerTags.provenance, place);
     }
     writer.head(answerTags.record, bytes);
-    bodies.write(writer, answer.record);
+    if (body !== undefined) writeRecordBody(writer, body);
   });
   return writer.written();
 }

@@ -23,43 +23,49 @@ const positionTags = { log: 0x0a, sequence: 0x10 } as const;
 
 const nothing: Buffer = Buffer.alloc(0);
 
+/** A record as a GetResponse has it. */
+export interface RecordBody {
+  readonly record: Record;
+  /** What stands behind the value. */
+  readonly rest: Buffer;
+  /** Of all of it. */
+  readonly bytes: number;
+}
+
 export class RecordBodies {
-  readonly #kept = new WeakMap<Record, Buffer>();
+  readonly #kept = new WeakMap<Record, RecordBody>();
   /** Records encoded so far: a test counts them. */
   encodes = 0;
 
-  /** Bytes of the record in a GetResponse. */
-  bytesOf(record: Record | undefined): number {
-    if (record === undefined) return 0;
-    const rest = this.#rest(record).length;
-    if (record.kind === 'tombstone') return rest;
-    const { byteLength } = record.value;
-    return 2 + (byteLength === 0 ? 0 : 1 + varintBytes(byteLength) + byteLength) + rest;
-  }
-
-  write(writer: WireWriter, record: Record | undefined): void {
-    if (record === undefined) return;
-    if (record.kind === 'live') {
-      writer.byte(tags.found);
-      writer.byte(1);
-      if (record.value.byteLength > 0) {
-        writer.head(tags.value, record.value.byteLength);
-        writer.bytes(record.value);
-      }
-    }
-    writer.bytes(this.#rest(record));
-  }
-
-  /** What stands behind the value. */
-  #rest(record: Record): Buffer {
-    let rest = this.#kept.get(record);
-    if (rest === undefined) {
-      rest = encodeRest(record);
+  of(record: Record): RecordBody {
+    let body = this.#kept.get(record);
+    if (body === undefined) {
+      const rest = encodeRest(record);
       this.encodes++;
-      this.#kept.set(record, rest);
+      body = { record, rest, bytes: valueFieldBytes(record) + rest.length };
+      this.#kept.set(record, body);
     }
-    return rest;
+    return body;
   }
+}
+
+/** Of the fields that say that there is a value, and which. */
+function valueFieldBytes(record: Record): number {
+  if (record.kind === 'tombstone') return 0;
+  const { byteLength } = record.value;
+  return 2 + (byteLength === 0 ? 0 : 1 + varintBytes(byteLength) + byteLength);
+}
+
+export function writeRecordBody(writer: WireWriter, { record, rest }: RecordBody): void {
+  if (record.kind === 'live') {
+    writer.byte(tags.found);
+    writer.byte(1);
+    if (record.value.byteLength > 0) {
+      writer.head(tags.value, record.value.byteLength);
+      writer.bytes(record.value);
+    }
+  }
+  writer.bytes(rest);
 }
 
 function encodeRest(record: Record): Buffer {

@@ -80,9 +80,10 @@ export class AnswerSender {
     this.#taken.give();
   }
 
-  get(get: AnsweredGet, release?: () => void): void {
-    const bytes = answerBytesMax + this.#options.bodies.bytesOf(get.answer.record);
-    this.#push(release === undefined ? { ...get, bytes } : { ...get, bytes, release });
+  get({ id, answer, terms }: Omit<AnsweredGet, 'body'>, release?: () => void): void {
+    const body = answer.record && this.#options.bodies.of(answer.record);
+    const ready = { id, answer, terms, body, bytes: answerBytesMax + (body?.bytes ?? 0) };
+    this.#push(release === undefined ? ready : { ...ready, release });
   }
 
   part(part: Buffer): void {
@@ -152,14 +153,14 @@ export class AnswerSender {
   }
 
   #write(taken: readonly Ready[], bytes: number, release: () => void): void {
-    const { bodies, serialize, write } = this.#options;
+    const { serialize, write } = this.#options;
     const gets: AnsweredGet[] = [];
     const parts: Buffer[] = [];
     for (const ready of taken) {
       if ('part' in ready) parts.push(ready.part);
       else gets.push(ready);
     }
-    if (gets.length > 0) parts.unshift(encodeGets(gets, bodies, serialize));
+    if (gets.length > 0) parts.unshift(encodeGets(gets, serialize));
     const [only = Buffer.alloc(0)] = parts;
     const free = () => {
       release();

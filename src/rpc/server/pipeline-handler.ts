@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { MeridianError, toMeridianError } from '../../model/errors.ts';
@@ -33,6 +34,8 @@ import { endlessStream } from './unary.ts';
 
 /** Operations of one stream that are not answered: then no further message is read. Also those of one message. */
 export const operationsMax = 1024;
+/** Operations of a message that begin in one turn of the event loop. */
+const sliceOperations = 32;
 
 export interface PipelineOptions extends Timing {
   readonly room: AnswerRoom;
@@ -218,18 +221,26 @@ class PipelineStream {
 
   async #beginRest(from: number, request: Taken): Promise<void> {
     for (let begun = from; begun < request.operations.length; begun = this.#beginFrom(begun, request)) {
+      await setImmediate(); // What was answered leaves at the end of a turn of the event loop.
       if (this.#drains) return;
       await this.#settled(() => this.#mayBegin);
     }
   }
 
-  /** How many have begun: all, or those before there was too much that waits to be answered, or to be read. */
+  /**
+   * How many have begun: all of a slice, or those before there was too much that waits to be answered, or to be read. The
+   * answers of a slice are on their way while those of the next one are made.
+   */
   #beginFrom(from: number, { terms, operations, held }: Taken): number {
+    const end = Math.min(operations.length, from + sliceOperations);
     let begun = from;
-    for (; begun < operations.length; begun++) {
+    for (; begun < end; begun++) {
       const operation = operations[begun];
-      if (!this.#mayBegin) this.#sender.flush();
-      if (!this.#mayBegin || operation === undefined || this.#drains) break;
+      if (!this.#mayBegin) {
+        this.#sender.flush();
+        if (!this.#mayBegin) break;
+      }
+      if (operation === undefined || this.#drains) break;
       this.#turns.take();
       this.#begin(operation, terms[operation.terms], held);
     }
