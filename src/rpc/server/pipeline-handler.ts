@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
 import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import { type GetRequest, valueBytesOf, type WriteRequest } from '../../model/key-value.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
+import { nextTurn } from '../../runtime/next-turn.ts';
 import { OperationTurns } from '../../runtime/operation-turns.ts';
 import type { UploadRoom } from '../../runtime/upload-room.ts';
 import {
@@ -221,7 +221,7 @@ class PipelineStream {
 
   async #beginRest(from: number, request: Taken): Promise<void> {
     for (let begun = from; begun < request.operations.length; begun = this.#beginFrom(begun, request)) {
-      await setImmediate(); // What was answered leaves at the end of a turn of the event loop.
+      await nextTurn(); // What was answered leaves at the end of a turn of the event loop.
       if (this.#drains) return;
       await this.#settled(() => this.#mayBegin);
     }
