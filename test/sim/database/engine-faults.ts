@@ -1,3 +1,4 @@
+import type { DiskImage } from '../../support/memory-origin-stores.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import type { Stage } from '../faults.ts';
 import type { Direction } from '../network/connection.ts';
@@ -129,6 +130,8 @@ export class EngineFaults {
     const earlier = database.earlier.at(-back);
     if (this.keepsCommits || earlier === undefined || !this.#engine.hasServed) return;
     const image = stores.imageOf(earlier);
+    // Before the cluster was founded there is none to go on with: whoever is started then founds another one.
+    if (!isFounded(image)) return;
     stores.putBack(image);
     oracles.put(name, image);
     this.#note(`the database loses ${back} commits`, 'database loses commits');
@@ -156,4 +159,9 @@ export class EngineFaults {
     this.#stage.oracles.trace.note(() => `fault: ${line}`);
     this.#stage.coverage.count(`fault: ${counted}`);
   }
+}
+
+function isFounded({ present }: DiskImage): boolean {
+  const identity = present.meta.get('origin/identity');
+  return identity !== undefined && 'clusterId' in JSON.parse(Buffer.from(identity).toString());
 }
