@@ -1,4 +1,4 @@
-import type { NodeIdentity } from '../model/cluster.ts';
+import type { CallCounts, NodeIdentity } from '../model/cluster.ts';
 import type { ValueMode } from '../model/feed.ts';
 import { type ReplicationBounds, replicationDefaults } from '../replication/bounds.ts';
 import type { FollowLoopOptions } from '../replication/following/follow-loop.ts';
@@ -57,6 +57,8 @@ export interface EdgeOptions extends EdgeBounds {
   readonly feedValues: ValueMode;
   /** It waits to become an origin: whoever would follow it is to come again soon. Default: it does not. */
   readonly standsBy?: boolean;
+  /** What it was asked so far, for status. Default: unknown. */
+  readonly calls?: () => CallCounts;
   /** What else status says. Default: nothing. */
   readonly notes?: () => readonly string[];
 }

@@ -1,4 +1,4 @@
-import type { ClockStatus, HotKey, NodeIdentity, NodeStatus, Track } from '../model/cluster.ts';
+import type { CallCounts, ClockStatus, HotKey, NodeIdentity, NodeStatus, Track } from '../model/cluster.ts';
 import { clockNotes } from '../replication/clocks/clock-notes.ts';
 import { storageNotes, storageStatus } from '../replication/storage-notes.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
@@ -17,6 +17,7 @@ interface Seen {
   readonly refused: readonly string[];
   readonly clock: ClockStatus;
   readonly hitRate: number | undefined;
+  readonly calls: CallCounts | undefined;
   readonly hotKeys: readonly HotKey[];
   readonly tracks: readonly Track[];
   /** What else there is to say. */
@@ -25,7 +26,7 @@ interface Seen {
 
 /** An edge as `meridian status` shows it. */
 export async function edgeStatus(all: Seen): Promise<NodeStatus> {
-  const { scopes: open, patterns, refused, hitRate, clusterId = '', said, ...seen } = all;
+  const { scopes: open, patterns, refused, hitRate, calls, clusterId = '', said, ...seen } = all;
   // They may be closed and opened anew while they are asked.
   const scopes = await Promise.all(
     (open?.all ?? []).map(async ({ scope, loop }) => ({
@@ -56,5 +57,6 @@ export async function edgeStatus(all: Seen): Promise<NodeStatus> {
     readOnly: false,
     storage,
     ...(hitRate === undefined ? {} : { hitRate }),
+    ...calls,
   };
 }

@@ -259,6 +259,7 @@ export class Edge implements Upstream {
       refused: this.#refused.titles,
       clock: this.#clocks.status(),
       hitRate: this.#reads.hitRate,
+      calls: this.#options.calls?.(),
       hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
       tracks: this.#tracks.status(),
       said: this.#options.notes?.() ?? [],

@@ -1,10 +1,8 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { NodeStatus } from '../model/cluster.ts';
+import type { CallCounts } from '../model/cluster.ts';
 import { noHits } from '../model/hit-counts.ts';
 import type { OriginObserver } from '../origin/observer.ts';
 import { latencyBuckets } from './buckets.ts';
-
-export type CallCounts = Required<Pick<NodeStatus, 'reads' | 'writes'>>;
 
 /** Reads by where their data came from, and writes. Outcomes are a closed set, so there are few series. */
 export class ReadWriteMetrics implements OriginObserver {

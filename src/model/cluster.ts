@@ -274,6 +274,14 @@ export interface HotKey {
   readonly error: number;
 }
 
+/** What a node was asked since it was opened, answered or refused. */
+export interface CallCounts {
+  /** Single reads and lists. */
+  readonly reads: number;
+  /** A batch is one. */
+  readonly writes: number;
+}
+
 export interface NodeStatus {
   readonly node: NodeIdentity;
   readonly clusterId: string;
@@ -292,9 +300,8 @@ export interface NodeStatus {
   readonly peers?: readonly PeerStatus[];
   /** Unset where no read has been answered yet. */
   readonly hitRate?: number;
-  /** Single reads and lists since the node was opened, answered or refused. Unset = unknown. */
+  /** As `CallCounts`. Unset = unknown. */
   readonly reads?: number;
-  /** Writes likewise; a batch is one. Unset = unknown. */
   readonly writes?: number;
   /** True where writes are not taken, with the reason in `notes`. */
   readonly readOnly: boolean;

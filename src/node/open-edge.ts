@@ -65,6 +65,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
     observer: metrics.replication,
     edgeObserver: metrics.forEdge(),
     hotKeys: new HotKeys(outside),
+    calls: () => metrics.readsAndWrites.calls(),
     isDraining: () => draining.hasBegun,
     upstreams: [...nearer(metrics), ...upstreamsOf(options, { access, nodeTls, metrics })],
     ...stores,

@@ -5,7 +5,6 @@ import { hostNode } from './node-host.ts';
 import { openEdge } from './open-edge.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
-import { tellsCalls } from './tells-calls.ts';
 import { spawner } from './workers/spawn.ts';
 import { superviseEdge } from './workers/supervise-edge.ts';
 
@@ -23,7 +22,6 @@ export async function startEdge(config: EdgeConfig, outside: Outside): Promise<R
   const closing = new Closing(outside.logger);
   return closing.orClose(async () => {
     const { edge, ...opened } = await openEdge({ config, outside, closing });
-    const node = tellsCalls(edge, () => opened.metrics.readsAndWrites.calls());
-    return hostNode(node, { ...config, ...opened, outside, closing, expiryClock: edge.expiryClock });
+    return hostNode(edge, { ...config, ...opened, outside, closing, expiryClock: edge.expiryClock });
   });
 }

@@ -18,7 +18,6 @@ import { folderStorage, type OriginStorage } from './origin-storage.ts';
 import type { Outside } from './outside.ts';
 import type { RunningNode } from './running-node.ts';
 import { softwareVersion } from './software-version.ts';
-import { tellsCalls } from './tells-calls.ts';
 import { openTls } from './tls-files.ts';
 
 /** What the log says of damaged records of the registry. */
@@ -66,6 +65,7 @@ export async function startOrigin(
       observer: metrics.replication,
       originObserver: metrics.readsAndWrites,
       hotKeys: new HotKeys(outside),
+      calls: () => metrics.readsAndWrites.calls(),
       isDraining: () => draining.hasBegun,
       name,
       region,
@@ -107,10 +107,7 @@ export async function startOrigin(
     const expiryClock = { nowMs: () => clock.wallMs() };
     const expiries = { nextToken: () => origin.nextTokenExpiry() };
     const parts = { outside, metrics, closing, draining, expiryClock, access, nodeTls, expiries };
-    const node = await hostNode(
-      tellsCalls(origin, () => metrics.readsAndWrites.calls()),
-      { ...config, ...parts },
-    );
+    const node = await hostNode(origin, { ...config, ...parts });
     await storage.listening?.(node.grpcAddress);
     const reopens = storage.lost === undefined ? mustReopen.signal : AbortSignal.any([mustReopen.signal, storage.lost]);
     return { ...node, mustReopen: reopens, replaced: replaced.signal };

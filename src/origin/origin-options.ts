@@ -1,3 +1,4 @@
+import type { CallCounts } from '../model/cluster.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Durability } from '../model/key-value.ts';
 import type { Record } from '../model/record.ts';
@@ -30,6 +31,8 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'c
   readonly originObserver: OriginObserver;
   /** Told of each read that is answered. Default: nobody counts. */
   readonly hotKeys?: HotKeys;
+  /** What it was asked so far, for status. Default: unknown. */
+  readonly calls?: () => CallCounts;
   /** True once it takes no new traffic. Default: it always does. */
   readonly isDraining?: () => boolean;
   /** The operator's label. */

@@ -1,4 +1,4 @@
-import type { HotKey, Member, MemberLog, NodeStatus, PeerStatus, StorageStatus } from '../model/cluster.ts';
+import type { CallCounts, HotKey, Member, MemberLog, NodeStatus, PeerStatus, StorageStatus } from '../model/cluster.ts';
 import type { MemberId } from '../model/position.ts';
 import { stampWallMs } from '../model/stamp.ts';
 import { clockNotes } from '../replication/clocks/clock-notes.ts';
@@ -19,12 +19,13 @@ interface Facts {
   readonly bytes: number;
   readonly stores: ReadonlyArray<Pick<Store, 'condition'>>;
   readonly hotKeys: readonly HotKey[];
+  readonly calls: CallCounts | undefined;
   /** What else there is to say of its store. */
   readonly storeNotes: readonly string[];
 }
 
 export function originStatus(facts: Facts): NodeStatus {
-  const { parts, version, uptimeMs, state, registry, bytes, stores, hotKeys, storeNotes } = facts;
+  const { parts, version, uptimeMs, state, registry, bytes, stores, hotKeys, calls, storeNotes } = facts;
   const { identity, ownLog, sealing, feed, peers, durability, membership } = parts;
   const { covered, floor, stable } = state;
   const { serves, clusterId = '' } = membership;
@@ -34,9 +35,7 @@ export function originStatus(facts: Facts): NodeStatus {
   const storage = storageStatus(stores);
   const peer = (view: PeerView) => peerStatus(view, own, durability.of(view.node?.id as MemberId)?.get(ownLog.id));
   return {
-    node: identity,
-    clusterId,
-    version,
+    ...{ node: identity, clusterId, version, ...calls },
     ready: serves && !isOdd,
     notes: [...notesOf(parts, storage), ...storeNotes],
     uptimeMs,

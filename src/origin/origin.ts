@@ -248,6 +248,7 @@ export class Origin implements Peer {
       bytes: await this.#ledger.store.approximateBytes(),
       stores: [this.#ledger.store],
       hotKeys: this.#options.hotKeys?.top((id) => this.namespace(id)?.title) ?? [],
+      calls: this.#options.calls?.(),
       storeNotes: this.#options.storeNotes(),
     });
     return isDraining?.() === true ? drainedStatus(status) : status;

@@ -7,7 +7,6 @@ import { hostNode } from '../node-host.ts';
 import { openEdge } from '../open-edge.ts';
 import type { Outside } from '../outside.ts';
 import type { RunningNode } from '../running-node.ts';
-import { tellsCalls } from '../tells-calls.ts';
 
 /**
  * What an origin is while another process holds its database: an edge of that one, on its own addresses. It answers reads
@@ -26,8 +25,7 @@ export async function startStandby(
   const closing = new Closing(outside.logger);
   return closing.orClose(async () => {
     const { edge, ...opened } = await openEdge({ config: edgeConfig, outside, closing, standsBy: notes });
-    const node = tellsCalls(edge, () => opened.metrics.readsAndWrites.calls());
-    return hostNode(node, { ...edgeConfig, ...opened, outside, closing, expiryClock: edge.expiryClock });
+    return hostNode(edge, { ...edgeConfig, ...opened, outside, closing, expiryClock: edge.expiryClock });
   });
 }
 

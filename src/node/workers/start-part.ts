@@ -77,7 +77,7 @@ async function startWorker(
     if (keeper === undefined) throw new Error('the keeper is an upstream');
     const { metrics } = opened;
     metrics.label(nameOf(part));
-    const own = async () => ({ ...(await edge.status()), ...metrics.readsAndWrites.calls() });
+    const own = () => edge.status();
     const statusOfAll = () => ask('status', askMs).then(asStatus, async (error) => unasked(await own(), error));
     if (isDrained) opened.draining.begin();
     const node = await hostNode(workerNode({ edge, keeper, statusOfAll }), {
