@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync, writeFile
 import { connect as connectHttp2 } from 'node:http2';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
+import { feedVersions } from '../../dist/model/feed-version.js';
 import { everything } from '../../dist/model/filter.js';
 import { encodeOpen } from '../../dist/rpc/codec/follow-codec.js';
 import { services } from '../../dist/rpc/proto.js';
@@ -106,7 +107,7 @@ export function followWithoutReading(node) {
   const stream = session.request(headers);
   for (const each of [session, stream]) each.on('error', () => {});
   const open = encodeOpen({
-    protocol: 2,
+    ...feedVersions,
     node: { name: 'stuck', role: 'edge', id: '5'.repeat(16), region: '' },
     nonce: 'stuck',
     role: 'copy',

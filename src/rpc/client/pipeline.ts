@@ -67,7 +67,6 @@ interface Operation extends WantedGet {
   readonly call: Call;
   readonly waiter: Waiter;
   isSent: boolean;
-  isOver: boolean;
 }
 
 /** What is asked with, as far as operations may share it: they do where all of it is the same. */
@@ -134,7 +133,7 @@ export class Pipeline implements AnswerTaker {
     });
   }
 
-  #issue(asked: Omit<Operation, 'id' | 'isSent' | 'isOver'>): void {
+  #issue(asked: Omit<Operation, 'id' | 'isSent'>): void {
     const { key, terms, mutation, call, waiter, isOfValue } = asked;
     const refused = this.#refusal(call);
     if (refused !== undefined) {
@@ -142,7 +141,7 @@ export class Pipeline implements AnswerTaker {
       return;
     }
     const id = this.#open.nextId();
-    const operation: Operation = { id, key, terms, mutation, call, waiter, isOfValue, isSent: false, isOver: false };
+    const operation: Operation = { id, key, terms, mutation, call, waiter, isOfValue, isSent: false };
     this.#open.add(operation);
     this.#waiting.push(operation);
     this.#deadlines.add(call.deadlineMs);
@@ -192,7 +191,7 @@ export class Pipeline implements AnswerTaker {
     const most = Math.min(bounds.messageOperationsMax, bounds.sentMax - this.#sent);
     for (const operation of this.#waiting) {
       if (taken.length >= most) break;
-      if (!operation.isOver) {
+      if (this.#open.get(operation.id) !== undefined) {
         bytes += bytesMaxOf(operation);
         if (bytes > bounds.messageBytesMax && taken.length > 0) break;
         taken.push(operation);
@@ -302,7 +301,6 @@ export class Pipeline implements AnswerTaker {
     const operation = this.#open.get(id);
     if (operation === undefined) return undefined;
     this.#open.delete(operation);
-    operation.isOver = true;
     if (operation.isSent) this.#sent--;
     this.#signals.remove(operation.call.signal);
     return operation;

@@ -63,7 +63,7 @@ export const relayChain: Topology = {
 /** Origins and edges whose records get damaged: what an origin cannot read another one can, at that moment. */
 export const damagedRecords: Topology = {
   name: 'damaged',
-  origins: [{ name: 'a' }, { name: 'b', peers: ['a'] }, { name: 'c', peers: ['b'] }],
+  origins: severalOrigins.origins,
   edges: [
     { name: 'near', replicate: ['*'], upstreams: ['a', 'b', 'c'] },
     { name: 'copy', replicate: ['*'], upstreams: ['near', 'b'] },
