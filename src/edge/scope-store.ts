@@ -32,18 +32,18 @@ export async function openScopeLedger(
   filter: Filter,
   { holds: share, ...options }: ScopeLedgerOptions,
 ): Promise<Ledger> {
-  const stored = await store.meta(filterName);
-  let earlier = stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as StoredFilter);
-  const mayGrow = share === 'some' && earlier?.narrows !== true;
-  const within = earlier !== undefined && (mayGrow || containsFilter(earlier, filter));
-  if (earlier !== undefined && !within && holds('R6 scopes')) await store.erase();
+  const before = await filterOf(store);
+  const mayGrow = share === 'some' && before?.narrows !== true;
+  const within = before !== undefined && (mayGrow || containsFilter(before, filter));
+  if (before !== undefined && !within && holds('R6 scopes')) await store.erase();
   const ledger = await Ledger.open({ ...options, store }).catch(async (error: unknown) => {
     if (!isMeridianError(error, 'DATA_LOSS')) throw error;
     await store.erase();
-    earlier = undefined; // It went too.
     options.edgeObserver.storeErased(error);
     return Ledger.open({ ...options, store });
   });
+  // What was erased, for whichever reason, is held for nothing any more.
+  const earlier = await filterOf(store);
   if (earlier !== undefined && filterKey(earlier) === filterKey(filter) && earlier.narrows !== true) return ledger;
   if (earlier !== undefined && within && (earlier.narrows === true || !containsFilter(filter, earlier))) {
     // Before anything goes: broken off half-way, it is done again, and the wider scope, asked for again, starts from nothing.
@@ -52,6 +52,11 @@ export async function openScopeLedger(
   }
   await keepFilter(ledger, filter);
   return ledger;
+}
+
+async function filterOf(store: Store): Promise<StoredFilter | undefined> {
+  const stored = await store.meta(filterName);
+  return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as StoredFilter);
 }
 
 async function keepFilter(ledger: Ledger, filter: StoredFilter): Promise<void> {
