@@ -133,8 +133,9 @@ function deleted(part: 'gone' | 'staleChunks' | 'metaGone', { schema, rows, cut,
     return `DELETE FROM ${schema}.meta m USING (SELECT ${cut('1', 'k')} AS name FROM ${rows}) g
       WHERE m.store = $1 AND m.name = g.name AND ${onlyIf}`;
   }
-  const key = `${cut('1', '16')} AS n, ${cut('17', 'k')} AS key`;
-  const isGiven = 'd.store = $1 AND d.namespace = g.n AND d.key = g.key';
+  // The store is named by each row, and not once: a planner that takes a store for small would read it whole.
+  const key = `$1 + 0 * o AS store, ${cut('1', '16')} AS n, ${cut('17', 'k')} AS key`;
+  const isGiven = 'd.store = g.store AND d.namespace = g.n AND d.key = g.key';
   if (part === 'gone')
     return `DELETE FROM ${schema}.record d USING (SELECT ${key} FROM ${rows}) g WHERE ${isGiven} AND ${onlyIf}`;
   return `DELETE FROM ${schema}.chunk d USING (SELECT ${key}, ${cut('17 + k', '16')} AS stamp FROM ${rows}) g

@@ -35,11 +35,12 @@ export async function readHeads(
   onDamaged: OnDamaged | undefined,
 ): Promise<Array<Head | undefined>> {
   const heads: Array<Head | undefined> = new Array(keys.length).fill(undefined);
+  // With a limit, each key is looked up by itself: without one, a planner that takes a store for small reads it whole.
   const text =
     'SELECT r.namespace, r.key, r.log, r.sequence, r.head, t.i FROM ' +
     'unnest($3::int4[], $4::int4[]) WITH ORDINALITY AS t(o, k, i) CROSS JOIN LATERAL ' +
     `(SELECT * FROM ${schema}.record WHERE store = $1 AND namespace = substring($2::bytea FROM t.o + 1 FOR 16) ` +
-    'AND key = substring($2::bytea FROM t.o + 17 FOR t.k)) r';
+    'AND key = substring($2::bytea FROM t.o + 17 FOR t.k) LIMIT 1) r';
   for (let from = 0; from < keys.length; from += headsMax) {
     const asked = keys.slice(from, from + headsMax);
     const rows = await ask({ name: 'heads', text }, [store, ...packKeys(asked).values()]);

@@ -61,8 +61,8 @@ function neededSettings({ statementMsMax }: SqlClientOptions): readonly string[]
 
 /**
  * What an engine may not know. A transaction whose process is gone or stands still ends after a while, for it may hold the
- * row that a take-over needs. Statements name rows by keys, and a plan that reads whole tables, made while these were small,
- * would be kept when they have grown.
+ * row that a take-over needs. Statements name rows by keys, and are planned each time they are asked: a plan that reads whole
+ * tables, made while these were small, would be kept when they have grown.
  */
 function usefulSettings({ statementMsMax, idleTransactionMsMax }: SqlClientOptions): readonly string[] {
   return [
@@ -71,6 +71,7 @@ function usefulSettings({ statementMsMax, idleTransactionMsMax }: SqlClientOptio
     'tcp_keepalives_interval = 2',
     'tcp_keepalives_count = 3',
     `tcp_user_timeout = ${Math.ceil(statementMsMax)}`,
+    'plan_cache_mode = force_custom_plan',
     'enable_seqscan = off',
     'enable_hashjoin = off',
     'enable_mergejoin = off',
