@@ -1,6 +1,10 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
+const setupFiles = ['test/support/same-properties.ts'];
+/** Code from which a rule was taken out, for the tests that show that it is missed (test/sim/ablation). */
+const ruleTakenOut = process.env['WITHOUT_RULE'] === undefined ? [] : ['test/sim/ablation/rule-taken-out.ts'];
+
 /**
  * Three projects. `unit` opens no process; `processes` starts nodes of its own from dist; `external` needs a program
  * besides Node (Python, libfaketime, a mount), says so where it is missing, and is not part of `npm test`.
@@ -15,7 +19,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/system/**'],
-          setupFiles: ['test/support/same-properties.ts'],
+          setupFiles: [...setupFiles, ...ruleTakenOut],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
@@ -25,7 +29,7 @@ export default defineConfig({
           name: 'processes',
           include: ['test/system/**/*.test.ts'],
           exclude: ['test/system/external/**'],
-          setupFiles: ['test/support/same-properties.ts'],
+          setupFiles,
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
@@ -35,7 +39,7 @@ export default defineConfig({
         test: {
           name: 'external',
           include: ['test/system/external/**/*.test.ts'],
-          setupFiles: ['test/support/same-properties.ts'],
+          setupFiles,
           // Made for Workers: it imports from their runtime, beside the part that a test uses.
           server: { deps: { inline: ['@hono-rate-limiter/cloudflare'] } },
           alias: { 'cloudflare:workers': resolve('test/system/external/workers-runtime.mjs') },

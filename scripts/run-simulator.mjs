@@ -1,7 +1,7 @@
 // `npm run sim -- --seeds N --from S --workers W`: the simulator's seeds, compiled and shared among processes, each in
 // every topology or in the one that `--topology` names. Prints the trace of the first seed that fails in each process,
-// and how often what the rules are about has happened. With `--rules` it
-// takes each rule out in turn instead, and says which seed or scripted history shows that it is missed.
+// and how often what the rules are about has happened. With `--rules` it takes each rule out in turn instead, and says which
+// seed, scripted history or unit test shows that it is missed.
 import { fork, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,23 +56,39 @@ function takeOutRules() {
   const main = join(built, 'test/sim/main.js');
   const { stdout } = spawnSync(process.execPath, [main, '--rules'], { encoding: 'utf8' });
   let allFound = true;
-  for (const { name, seed, topology, history, unseen } of stdout
+  for (const { name, seed, topology, history, test } of stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))) {
     const searched = ['--topology', topology, '--from', String(seed), '--seeds', String(seeds)];
     const where = history === undefined ? searched : ['--history', history];
-    const { status, stdout: output } = spawnSync(process.execPath, [main, '--without', name, ...where], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-      timeout: ruleMsMax,
-    });
+    const { status, stdout: output } =
+      test === undefined ? spawnRule([main, '--without', name, ...where]) : runTest(test, name);
     const found = status === 1 && output !== '';
-    allFound &&= found || unseen;
-    const verdict = found ? 'found ' : unseen ? 'unseen' : 'MISSED';
-    console.log(`${verdict} ${name}\n       ${output.split('\n')[0]}`);
+    allFound &&= found;
+    console.log(`${found ? 'found ' : 'MISSED'} ${name}\n       ${output.split('\n')[0]}`);
   }
   return allFound;
+}
+
+/** A unit test that is to fail, without a rule. Where another one fails, or none is called so, there is no output. */
+function runTest([file, name], rule) {
+  const args = ['run', '--project', 'unit', '--reporter', 'json', file, '-t', name];
+  const { status, stdout } = spawnRule(['node_modules/vitest/vitest.mjs', ...args], { WITHOUT_RULE: rule });
+  const { numFailedTests, testResults } = JSON.parse(stdout);
+  const failed = testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter((result) => result.status === 'failed'),
+  );
+  return { status, stdout: numFailedTests === 1 ? `${failed[0].fullName}: ${failed[0].failureMessages[0]}` : '' };
+}
+
+function spawnRule(args, env = {}) {
+  return spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: ruleMsMax,
+  });
 }
 
 function run(first, count) {

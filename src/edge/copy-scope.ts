@@ -119,7 +119,7 @@ export class CopyScope implements FeedSink, Scope {
     const begunMs = this.#clock.monotonicMs();
     // Looked at first: once the feed covers it, the store has it too.
     const pending = this.#pending.get(key);
-    const stored = await this.ledger.hot.read(key).catch(unlessDamaged);
+    const stored = await this.ledger.read(key).catch(unlessDamaged);
     if (stored === 'damaged') return undefined; // The upstream knows, and mending.ts asks it.
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
     const aged = bound && { ...bound, boundMs: bound.boundMs + this.#clock.monotonicMs() - begunMs };

@@ -12,7 +12,9 @@ import type { Clock } from '../runtime/clock.ts';
  *     a has shown all  {…}: b covers the deletion of k, holds k, and nobody will ever tell it
  *
  * Once b covers what its first peer does, every other one goes on from there, or tells b that it is below its floor (R8). Where
- * the one that fills it stays away, what it has shown is put aside, and another one begins.
+ * the one that fills it stays away, what it has shown is put aside, and another one begins. So it is where that one opens its
+ * store again in the midst of it: it may have put its own store aside meanwhile, or have been put back, and refuses to go on
+ * (`void-progress`, replication/serving/subscription.ts).
  */
 
 export interface FirstFillOptions {

@@ -107,8 +107,8 @@ export class OriginParts {
       nonce,
       generation: () => ownLog.id,
       opening: () => ownLog.opening,
-      // One that may not be alone any more proves nothing to its followers.
-      bound: () => (options.fenced() === undefined ? { boundMs: 0, root: ownLog.id } : undefined),
+      // One that may not be alone any more, or does not know what it has committed, proves nothing to its followers.
+      bound: () => (ledger.inDoubt || options.fenced() !== undefined ? undefined : { boundMs: 0, root: ownLog.id }),
       rootWallMs: () => clock.wallMs(),
       heardFromAllSince,
       tracks,

@@ -78,7 +78,7 @@ export class OriginReads {
       const read = async () => {
         const { covered } = ledger.state;
         const age = this.#ageFromNow();
-        const record = await ledger.hot.read({ namespace, key: request.key });
+        const record = await ledger.read({ namespace, key: request.key });
         return { covered, record, shown: record === undefined ? [] : [record.position], age };
       };
       const { covered, record, age } = await this.#counted(read, call);
@@ -233,6 +233,7 @@ export class OriginReads {
         ledger.state === state &&
         ledger.ring.end === place &&
         ledger.reopenings === reopenings &&
+        !ledger.inDoubt &&
         fenced() === undefined;
       return isCurrent ? 0 : clock.monotonicMs() - sinceMs;
     };

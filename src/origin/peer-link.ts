@@ -99,6 +99,7 @@ export class PeerLink {
           if (reason === sideGivenUp && isJudged) options.mustLeave('same', error.message);
           if (reason === 'below-floor' && wasBelowFloor) options.mustLeave('same', error.message);
           wasBelowFloor = reason === 'below-floor';
+          if (reason === 'void-progress') options.mustLeave('same', error.message);
           if (reason === openedLater) options.mustStop(error.message);
         },
       }),

@@ -105,14 +105,22 @@ export class Peers {
     return [...this.#links.values()].filter((link) => link.answering !== undefined).map((link) => link.upstream);
   }
 
-  /** What other members answer, one after another for as long as they are asked for; of none that may not be taken from. */
+  /**
+   * What other members answer, one after another for as long as they are asked for; of none that may not be taken from. Each
+   * has its share of the time that is left: one that waits for what the session names keeps none of the others from answering.
+   */
   async *answers(request: GetRequest, call: Call): AsyncGenerator<GetAnswer> {
-    for (const link of [...this.#links.values()]) {
+    const { clock } = this.#options;
+    const asked = [...this.#links.values()].filter((link) => link.answering !== undefined);
+    for (const [index, link] of asked.entries()) {
       const id = link.answering;
       if (id === undefined) continue;
       try {
         this.#options.mayTake(id);
-        yield await link.upstream.get(request, call);
+        const nowMs = clock.monotonicMs();
+        const left = holds('damage: each peer is asked in time') ? asked.length - index : 1;
+        const deadlineMs = nowMs + (call.deadlineMs - nowMs) / left;
+        yield await link.upstream.get(request, { ...call, deadlineMs });
       } catch {
         // Another one may know; who was asked for it is asked again later.
       }

@@ -158,9 +158,22 @@ export class Ledger {
     return this.#reopenings;
   }
 
+  /**
+   * True from a failed commit until the store is open again: nobody knows what it left, so what is known here of the store may
+   * be older than the store (rule R2).
+   */
+  get inDoubt(): boolean {
+    return this.#broken && !this.#readable && holds('R2 nothing is told in doubt');
+  }
+
+  /** One record, from memory or from the store. @throws UNAVAILABLE while the ledger is in doubt; as `Store.read` */
+  read(key: RecordKey): Promise<Record | undefined> {
+    return this.inDoubt ? Promise.reject(storeFailed()) : this.hot.read(key);
+  }
+
   /** One instant: the state, a place in the ring, and a view of the store that holds at least what the state claims. */
   instant(): { readonly state: LedgerState; readonly place: number; readonly snapshot: Snapshot } {
-    if (this.#broken && !this.#readable) throw storeFailed();
+    if (this.inDoubt) throw storeFailed();
     return { state: this.#state, place: this.ring.end, snapshot: this.store.snapshot() };
   }
 

@@ -9,6 +9,7 @@ import { originDefaults } from '../../src/origin/origin-options.ts';
 import { type MemberReplica, Replica } from '../../src/replication/following/replica.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
+import { registryKeys } from '../../src/replication/registry.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { live, namespaceA, stampAt, tombstone } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
@@ -93,6 +94,16 @@ describe('a copy', () => {
     await replica.apply(caughtUp(vector({ 1: 5 })));
     await replica.apply(changes([write('old', 1, 4), write('new', 1, 6)], vector({ 1: 6 })));
     expect([await held('old'), await held('new')]).toEqual([undefined, { log: log(1), sequence: 6 }]);
+  });
+
+  it('takes the deletion of a namespace again that it covers and has purged: data may have come since (R18)', async () => {
+    const { replica, ledger } = await open();
+    await replica.apply(changes([registered(1, 1)]));
+    await replica.apply(caughtUp(vector({ 1: 5 })));
+    const key = registryKeys.namespace(namespaceA);
+    await replica.apply(changes([{ ...tombstone({ key, sequence: 4, log: log(1) }), namespace: registryNamespace }]));
+    expect(ledger.registry.isDead(namespaceA)).toBe(true);
+    expect((await ledger.store.read({ namespace: registryNamespace, key }))?.kind).toBe('tombstone');
   });
 
   it('covers a sealed log by its seal: what is purged of it is dropped, and the cursor names each log', async () => {

@@ -6,7 +6,7 @@ import { registryNamespace } from '../../src/model/namespace.ts';
 import { emptyLedgerState } from '../../src/replication/ledger-state.ts';
 import { Logs } from '../../src/replication/logs.ts';
 import { LostScan } from '../../src/replication/serving/lost-scan.ts';
-import { type Scanning, scanLog, scanRecords } from '../../src/replication/serving/scan.ts';
+import { decodeToken, type Scanning, scanLog, scanRecords } from '../../src/replication/serving/scan.ts';
 import type { OnDamaged, RecordRange, Snapshot } from '../../src/store/store.ts';
 import { live, logOne, namespaceA, namespaceB } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
@@ -81,6 +81,23 @@ describe('a scan in record order', () => {
     expect((await behind('a/2')).shown).toEqual(['b:a/1', 'b:c']);
     expect((await behind('a/1', namespaceB)).shown).toEqual(['b:c']);
   });
+});
+
+it('a token claims no more of a log than its server covers, however much of it was shown (R4)', async () => {
+  const store = new MemoryDisk().open();
+  const puts = samples.map((record) => ({ record, held: undefined }));
+  await store.commit({ puts, removals: [], meta: new Map(), sync: true });
+  const scanning = scanningOf(store.snapshot(), everything, true);
+  const state = { ...emptyLedgerState, covered: new Map([[logOne, 3]]) };
+  const claimed: Array<number | undefined> = [];
+  let shown = 0;
+  for await (const { records, token = '' } of scanLog({ ...scanning, state }, new Map([[logOne, 1]]))) {
+    shown += records.length;
+    const place = decodeToken(token, scanning.generation);
+    claimed.push(place?.kind === 'log' ? place.cursor.get(logOne) : undefined);
+  }
+  expect(shown).toBe(4);
+  expect(claimed).toEqual([3, 3]);
 });
 
 describe('a scan that comes to records that cannot be read', () => {

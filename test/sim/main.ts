@@ -29,8 +29,8 @@ if (without !== undefined) takeOut(without);
 const expected = without === undefined ? undefined : (rulesTakenOut[without].expected ?? /./);
 
 if (values.rules) {
-  for (const [name, { seed = 1, topology = 'one', history, unseen = false }] of Object.entries(rulesTakenOut)) {
-    console.log(JSON.stringify({ name, seed, topology, history, unseen }));
+  for (const [name, { seed = 1, topology = 'one', history, test }] of Object.entries(rulesTakenOut)) {
+    console.log(JSON.stringify({ name, seed, topology, history, test }));
   }
   process.exit(0);
 }

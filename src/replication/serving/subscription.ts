@@ -1,5 +1,5 @@
 import type { NodeIdentity } from '../../model/cluster.ts';
-import { MeridianError, toMeridianError } from '../../model/errors.ts';
+import { toMeridianError } from '../../model/errors.ts';
 import type {
   CaughtUp,
   Changes,
@@ -30,6 +30,7 @@ import type { ReplicationObserver } from '../observer.ts';
 import { FollowerProof } from './follower-proof.ts';
 import type { FollowerView } from './follower-status.ts';
 import { LostScan } from './lost-scan.ts';
+import { absenceUncertain, belowFloor, voidProgress, watchAhead } from './refusals.ts';
 import {
   cursorIn,
   decodeToken,
@@ -308,9 +309,10 @@ export class Subscription {
     const token = this.#tokenIn(place, state);
     const cursor = token?.cursor ?? this.#cursorIn(place, state);
     const refused = this.#refused(place, cursor, state);
-    if (refused !== undefined && this.#open.role === 'peer' && refused !== 'void-progress') throw belowFloor();
-    // A member that broke off its first scan takes everything again: it has purged nothing meanwhile.
-    if (refused !== undefined && this.#open.role !== 'peer') {
+    const isPeer = this.#open.role === 'peer';
+    if (refused === 'void-progress' && isPeer && holds('R19 one opening fills a member')) throw voidProgress();
+    if (refused !== undefined && refused !== 'void-progress' && isPeer) throw belowFloor();
+    if (refused !== undefined && !isPeer) {
       observer.resyncSent(refused);
       this.#shown = emptyVector;
       this.#proof.reset();
@@ -473,25 +475,4 @@ export class Subscription {
       this.#signal.addEventListener('abort', done, { once: true });
     });
   }
-}
-
-function absenceUncertain(): MeridianError {
-  return new MeridianError('DATA_LOSS', 'this store lost records of which nothing is known: it serves no followers', {
-    reason: 'absence-uncertain',
-    retryAfterMs: 5000,
-  });
-}
-
-/** Rule R8: its disk was put back behind a purge. It begins anew, and keeps what only it has. */
-function belowFloor(): MeridianError {
-  return new MeridianError('FAILED_PRECONDITION', 'what this member missed was purged here meanwhile: it begins anew', {
-    reason: 'below-floor',
-  });
-}
-
-function watchAhead(logs: readonly string[]): MeridianError {
-  return new MeridianError('UNAVAILABLE', `the watch was shown writes of ${logs.join(', ')} that are not here yet`, {
-    reason: 'session-not-covered',
-    retryAfterMs: 200,
-  });
 }

@@ -12,6 +12,9 @@ const sampleSize = 8;
 const scripted = Object.entries(rulesTakenOut).flatMap(([name, { history }]) =>
   history === undefined ? [] : [{ name, history }],
 );
+const tested = Object.entries(rulesTakenOut).flatMap(([rule, { test }]) =>
+  test === undefined ? [] : [{ rule, file: test[0], name: test[1] }],
+);
 const every = Math.ceil(scripted.length / sampleSize);
 const sample = scripted.filter((_, index) => index % every === 0);
 
@@ -50,4 +53,19 @@ describe('code from which a rule was taken out', { timeout: 240_000 }, () => {
       expect((await run(history)).code, 'with all rules').toBe(0);
     },
   );
+
+  it.each(tested)('fails the test that shows it: $rule', async ({ rule, file, name }) => {
+    const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', '--reporter', 'json', file, '-t', name];
+    const outcome = (env: NodeJS.ProcessEnv) => {
+      const { stdout } = spawnSync(process.execPath, args, {
+        cwd: root,
+        encoding: 'utf8',
+        env: { ...process.env, ...env },
+      });
+      const { numPassedTests, numFailedTests } = JSON.parse(stdout) as Record<string, number>;
+      return { numPassedTests, numFailedTests };
+    };
+    expect(outcome({ WITHOUT_RULE: rule })).toEqual({ numPassedTests: 0, numFailedTests: 1 });
+    expect(outcome({}), 'with all rules').toEqual({ numPassedTests: 1, numFailedTests: 0 });
+  });
 });

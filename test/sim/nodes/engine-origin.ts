@@ -88,11 +88,16 @@ export class EngineOrigin extends OriginProcess {
     for (const host of this.hosts) host.onCrash(run);
   }
 
+  /** Each host has a clock of its own: one alone jumps, the holder's, as two that are wrong in the same way count as right. */
   override stepClock(skewMs: number): void {
     super.stepClock(skewMs);
-    for (const host of this.hosts) host.stepClock(skewMs);
+    const jumping = Math.abs(skewMs) > jumpMs ? this.hosts.filter((host) => host === this.#newest) : this.hosts;
+    for (const host of jumping) host.stepClock(skewMs);
   }
 }
+
+/** Milliseconds: who is off by more has a clock that jumped. */
+const jumpMs = 1_000;
 
 function drawBounds(random: SeededRandom): EngineBounds {
   const leaseMs = random.pick([40, 80, 160]);

@@ -89,7 +89,10 @@ export class History {
     this.#versions.set(name, versions);
     if (record.namespace !== registryNamespace || versions.at(-1) !== version) return true;
     this.logs.apply(record);
-    if (record.key.startsWith('removed/')) this.#markLost();
+    if (record.key.startsWith('removed/')) {
+      this.#markLost();
+      this.#sealedWithout(record.key.slice('removed/'.length) as MemberId);
+    }
     if (this.#hasForgottenSomebody(log)) this.#sealedTooEarly(record);
     return true;
   }
@@ -283,6 +286,20 @@ export class History {
     if (seal === undefined) return;
     for (const version of this.#byStamp.values()) {
       if (version.positions.some(({ log, sequence }) => log === sealed && sequence > seal.final)) version.lost = true;
+    }
+  }
+
+  /**
+   * A removed member may run on. What it wrote beyond the seals counts as lost, also where a survivor was sent it ahead of what
+   * it could report: it counts again once that one has written it again. At the end everybody has it (`latest`).
+   */
+  #sealedWithout(member: MemberId): void {
+    for (const { log, seal } of this.logs.of(member)) {
+      if (seal === undefined) continue;
+      for (const version of this.#byStamp.values()) {
+        const isBeyond = (at: Position) => at.log === log && at.sequence > seal.final;
+        if (version.positions.every(isBeyond)) version.lost = true;
+      }
     }
   }
 

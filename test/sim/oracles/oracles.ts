@@ -52,7 +52,10 @@ export class Oracles {
       stores.onPutAside = () => {
         this.trace.note(() => `${name} puts its store aside`);
         this.#logs.delete(name);
-        if (this.history.isWhole) this.trace.violated(`${name} begins anew, and no disk was ever lost or put back`);
+        // One that covers nothing yet has been filled in part alone, and whoever filled it was started again (rule R19).
+        const isFilled = coveredBy(disk.visible).size > 0;
+        if (isFilled && this.history.isWhole)
+          this.trace.violated(`${name} begins anew, and no disk was ever lost or put back`);
         this.history.putAside(name);
       };
       stores.onTakenBack = ({ records }) => {

@@ -23,6 +23,7 @@ import { type Attempt, mayRefuse, signedValue } from '../oracles/attempts.ts';
 import { title } from '../oracles/disks.ts';
 import { Memory, type Remembered } from '../oracles/memory.ts';
 import type { Oracles } from '../oracles/oracles.ts';
+import type { Version } from '../oracles/truth.ts';
 import { noSignal } from './no-signal.ts';
 
 export interface WorkloadOptions {
@@ -257,6 +258,10 @@ export class Workload {
         // What a later write of the same commit took the place of was never on a disk.
         const replaced = found !== undefined && versions.some((version) => (version?.record.stamp ?? '') > found);
         if (replaced && truth.written(found as Stamp) === undefined) return true;
+        // Nor was an end of the key.
+        const isNew = (version: Version | undefined) =>
+          version !== undefined && version.atMs >= startMs && !oracles.attempts.isOfWholeCommit(version.record.stamp);
+        if (found === undefined && mutation.condition?.kind === 'version' && versions.some(isNew)) return true;
         return versions.some((version) =>
           mayRefuse(truth, { condition: mutation.condition, found }, version?.record, {
             fromMs: startMs,
