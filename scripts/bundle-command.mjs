@@ -23,6 +23,23 @@ const narrowText = {
   load: (id) => (id === '\0string-width' ? 'export default (text) => text.length;' : undefined),
 };
 
+/**
+ * The loader of messages describes each of them in the form that reflection answers, a seventh of what a short command costs.
+ * Nobody reads that: what a node answers is made from proto/ itself (src/rpc/file-descriptors.ts).
+ */
+const noDescriptors = {
+  name: 'no-descriptors',
+  resolveId: (id, from) =>
+    id === 'protobufjs/ext/descriptor' && /[\\/]proto-loader[\\/]/.test(from ?? '') ? '\0no-descriptors' : undefined,
+  load: (id) =>
+    id === '\0no-descriptors'
+      ? `import { Enum, Root, Type } from 'protobufjs';
+         const described = { $type: { toObject: () => ({}) } };
+         Root.prototype.toDescriptor = () => ({ file: [] });
+         for (const { prototype } of [Type, Enum]) prototype.toDescriptor = () => described;`
+      : undefined,
+};
+
 /** By bare name, as packages are asked for. */
 const isPackage = (id) => !/^(\.|\/|[A-Za-z]:[\\/]|node:)/.test(id);
 const isJoined = (id) => joined.some((name) => id === name || id.startsWith(`${name}/`));
@@ -32,7 +49,7 @@ const bundle = await rolldown({
   input: { main: join(dist, 'cli/main.js') },
   cwd: root,
   platform: 'node',
-  plugins: [narrowText],
+  plugins: [narrowText, noDescriptors],
   // What a joined package asks for is joined too.
   external: (id, from) => isPackage(id) && !isJoined(id) && !(from ?? '').includes('node_modules'),
 });
