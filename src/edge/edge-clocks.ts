@@ -29,10 +29,10 @@ export class EdgeClocks {
     });
   }
 
-  heard({ rootWallMs, roundTripMs }: HeardClock): void {
+  heard({ rootWallMs, rootAgeMs, roundTripMs }: HeardClock): void {
     if (rootWallMs === undefined) return; // A relay that has yet to hear of it.
     const { clock, clockSkewMsMax, remember } = this.#options;
-    this.root.heard(rootWallMs, roundTripMs);
+    this.root.heard(rootWallMs, roundTripMs, rootAgeMs);
     const offsetMs = this.root.offset()?.offsetMs ?? 0;
     if (Math.abs(offsetMs - this.#remembered) > clockSkewMsMax) {
       this.#remembered = offsetMs;

@@ -56,6 +56,7 @@ export class Relay {
       generation: () => this.#generation,
       bound: () => copy.bound(),
       rootWallMs: () => (options.rootClock.isHeard ? options.rootClock.nowMs() : undefined),
+      rootAgeMs: () => options.rootClock.ageMs,
     });
     if (!copy.hasCaughtUp && holds('R17 a relay serves once it has caught up'))
       this.#feed.suspend('its copy has not caught up yet');

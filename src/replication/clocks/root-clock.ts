@@ -22,7 +22,8 @@ export interface ClockOffset {
  * a value that is served for a round trip too long is stale, and one that is gone too early would be missed. It goes on
  * by the monotonic clock, which nobody steps, and moves only where an echo disproves it: the origin's clock was stepped
  * then, or another upstream is followed, whose clock differs. A relay hands its own reckoning on, so that behind a chain of
- * them the round trips add up.
+ * them the round trips add up, and how long ago it heard of the origin's clock: a relay that is cut off has yet to hear
+ * that it was stepped back.
  */
 export class RootClock implements ExpiryClock {
   readonly #clock: Clock;
@@ -38,11 +39,14 @@ export class RootClock implements ExpiryClock {
     this.#rememberedOffsetMs = rememberedOffsetMs;
   }
 
-  /** What a server says of the root's clock, as it was within the round trip that ends now. */
-  heard(rootWallMs: number, roundTripMs: number): void {
+  /**
+   * What a server says of the root's clock, as it was within the round trip that ends now.
+   * @param ageMs milliseconds since the server heard of it itself
+   */
+  heard(rootWallMs: number, roundTripMs: number, ageMs = 0): void {
     const nowMs = this.#clock.monotonicMs();
     const least = rootWallMs - nowMs;
-    this.#heardAtMs = nowMs;
+    this.#heardAtMs = nowMs - (holds('R9 a clock is as old as its relay says') ? ageMs : 0);
     const ms = this.#drift?.ms ?? least;
     const isDisproven = ms < least || ms > least + roundTripMs;
     this.#drift = { ms: isDisproven ? least : ms, withinMs: roundTripMs };
@@ -51,6 +55,11 @@ export class RootClock implements ExpiryClock {
   /** When it was last heard, by the monotonic clock; undefined = never. */
   get heardAtMs(): number | undefined {
     return this.#heardAtMs;
+  }
+
+  /** Milliseconds since it was heard; infinite = never. */
+  get ageMs(): number {
+    return this.#heardAtMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() - this.#heardAtMs;
   }
 
   get isHeard(): boolean {

@@ -51,7 +51,7 @@ export interface FollowLoopOptions {
   readonly tracks?: { begin(position: Position): void };
 }
 
-export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs'> {
+export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs' | 'rootAgeMs'> {
   /** The server's. */
   readonly node: NodeIdentity;
   /** Milliseconds, at the most. */
@@ -279,11 +279,13 @@ export class FollowLoop {
     }
   }
 
-  #heardClock({ wallMs, rootWallMs }: Pick<Echo, 'wallMs' | 'rootWallMs'>, roundTripMs: number): void {
+  #heardClock(clocks: Omit<HeardClock, 'node' | 'roundTripMs'>, roundTripMs: number): void {
     const { observer, clock, heardClock } = this.#options;
     if (this.#server === undefined) return;
     // The server's clock was read somewhere on the way: half of it is the best guess.
+    const { wallMs, rootWallMs, rootAgeMs = 0 } = clocks;
     observer.clockSkew(this.#server.name, clock.wallMs() - wallMs - roundTripMs / 2);
-    heardClock?.({ node: this.#server, wallMs, roundTripMs, ...(rootWallMs === undefined ? {} : { rootWallMs }) });
+    const root = rootWallMs === undefined ? {} : { rootWallMs, rootAgeMs };
+    heardClock?.({ node: this.#server, wallMs, roundTripMs, ...root });
   }
 }

@@ -64,6 +64,8 @@ export interface Serving extends ScanBounds {
   readonly bound: () => Bound | undefined;
   /** What this node knows of the clock by which its records expire: milliseconds since 1970; unset = nothing. */
   readonly rootWallMs: () => number | undefined;
+  /** Milliseconds since this node heard of that clock. Default: 0, it is its own. */
+  readonly rootAgeMs?: () => number;
   /**
    * Milliseconds that its follower lets a scan wait with one event, or a watch's client with all of them, after which it
    * gives up its permit and its snapshot, and stands in line again to go on.
@@ -455,10 +457,11 @@ export class Subscription {
     return tracks === undefined || tracks.length === 0 ? changes : { ...changes, tracks };
   }
 
-  #clocks(): Pick<Echo, 'wallMs' | 'rootWallMs'> {
-    const { clock, rootWallMs: root } = this.#serving;
+  #clocks(): Pick<Echo, 'wallMs' | 'rootWallMs' | 'rootAgeMs'> {
+    const { clock, rootWallMs: root, rootAgeMs: age } = this.#serving;
     const rootWallMs = root();
-    return { wallMs: clock.wallMs(), ...(rootWallMs === undefined ? {} : { rootWallMs }) };
+    const known = rootWallMs === undefined ? {} : { rootWallMs, ...(age === undefined ? {} : { rootAgeMs: age() }) };
+    return { wallMs: clock.wallMs(), ...known };
   }
 
   /** Waits for a commit, a probe, or the end. */

@@ -38,6 +38,11 @@ interface WireLost extends WireKey {
   readonly position: WirePosition | null;
 }
 
+interface WireRootClock {
+  readonly rootWallMs?: number | null;
+  readonly rootAgeMs?: number;
+}
+
 interface WireKey {
   readonly namespace: string;
   readonly key: string;
@@ -56,12 +61,13 @@ export interface WireFollowResponse {
   readonly resync?: { readonly reason: string } | null;
   readonly changes?: WireChanges | null;
   readonly caughtUp?: { readonly step: WireStep | null; readonly floor: WireVector | null } | null;
-  readonly echo?: {
-    readonly id: number;
-    readonly bound?: WireBound | null | undefined;
-    readonly wallMs: number;
-    readonly rootWallMs?: number | null;
-  } | null;
+  readonly echo?:
+    | ({
+        readonly id: number;
+        readonly bound?: WireBound | null | undefined;
+        readonly wallMs: number;
+      } & WireRootClock)
+    | null;
   readonly more?: Uint8Array;
 }
 
@@ -117,6 +123,10 @@ function decodeRange({ after, through }: NonNullable<WireChanges['range']>): Sca
   return { ...(after ? { after: key(after) } : {}), ...(through ? { through: key(through) } : {}) };
 }
 
+function decodeRootClock({ rootWallMs, rootAgeMs = 0 }: WireRootClock): Pick<Opened, 'rootWallMs' | 'rootAgeMs'> {
+  return { ...optional('rootWallMs', rootWallMs), ...(rootAgeMs > 0 ? { rootAgeMs } : {}) };
+}
+
 /** Every event but changes, which `feed-messages.ts` lays out. */
 export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollowResponse {
   switch (event.kind) {
@@ -135,6 +145,7 @@ export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollow
           bound: encodeBound(event.bound),
           wallMs: event.wallMs,
           ...optional('rootWallMs', event.rootWallMs),
+          ...optional('rootAgeMs', event.rootAgeMs),
         },
       };
   }
@@ -142,10 +153,10 @@ export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollow
 
 export function decodeSmallEvent(wire: WireFollowResponse): Exclude<FeedEvent, Changes> {
   if (wire.opened) {
-    const { protocol = 0, node, nonce, clusterId, generation, wallMs, rootWallMs, opening } = wire.opened;
+    const { protocol = 0, node, nonce, clusterId, generation, wallMs, opening } = wire.opened;
     const chosen = protocol === 0 ? {} : { protocol };
     const said = { ...chosen, node: decodeIdentity(node), nonce, clusterId, generation, wallMs };
-    return { kind: 'opened', ...said, ...optional('rootWallMs', rootWallMs), ...decodeOpening(opening) };
+    return { kind: 'opened', ...said, ...decodeRootClock(wire.opened), ...decodeOpening(opening) };
   }
   if (wire.resync) {
     const reason = resyncReasons.find((each) => each === wire.resync?.reason) ?? 'void-progress';
@@ -156,8 +167,8 @@ export function decodeSmallEvent(wire: WireFollowResponse): Exclude<FeedEvent, C
     return { kind: 'caught-up', ...decodeStep(step), floor: decodeVector(floor) } satisfies CaughtUp;
   }
   if (wire.echo) {
-    const { id, wallMs, rootWallMs, bound } = wire.echo;
-    return { kind: 'echo', id, wallMs, ...optional('rootWallMs', rootWallMs), ...decodeBound(bound) };
+    const { id, wallMs, bound } = wire.echo;
+    return { kind: 'echo', id, wallMs, ...decodeRootClock(wire.echo), ...decodeBound(bound) };
   }
   throw malformed('an event of the feed', wire.event);
 }

@@ -53,6 +53,15 @@ describe("the origin's clock as an edge reckons it", () => {
     expect(root.nowMs()).toBe(rootAt);
   });
 
+  it('is as old as the relay says that it was when that told it', () => {
+    expect(root.ageMs).toBe(Number.POSITIVE_INFINITY);
+    root.heard(rootAt, 10, 400);
+    own.pass(100);
+    expect(root.ageMs).toBe(500);
+    root.heard(rootAt + 100, 10);
+    expect(root.ageMs).toBe(0);
+  });
+
   it('is never ahead of a clock that nobody steps, and behind by the latest round trip at most', () => {
     const trip = fc.record({ pass: fc.nat(5000), there: fc.nat(300), back: fc.nat(300) });
     fc.assert(
