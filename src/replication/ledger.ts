@@ -107,7 +107,7 @@ interface Held {
 export class Ledger {
   readonly store: Store;
   readonly ring: Ring;
-  readonly registry = new Registry();
+  readonly registry = new Registry(() => this.#checkSound());
   /** The store's records, for whoever reads single ones. */
   readonly hot: HotRecords;
   readonly #options: LedgerOptions;
@@ -167,14 +167,19 @@ export class Ledger {
   }
 
   /** One record, from memory or from the store. @throws UNAVAILABLE while the ledger is in doubt; as `Store.read` */
-  read(key: RecordKey): Promise<Record | undefined> {
-    return this.inDoubt ? Promise.reject(storeFailed()) : this.hot.read(key);
+  async read(key: RecordKey): Promise<Record | undefined> {
+    this.#checkSound();
+    return this.hot.read(key);
   }
 
   /** One instant: the state, a place in the ring, and a view of the store that holds at least what the state claims. */
   instant(): { readonly state: LedgerState; readonly place: number; readonly snapshot: Snapshot } {
-    if (this.inDoubt) throw storeFailed();
+    this.#checkSound();
     return { state: this.#state, place: this.ring.end, snapshot: this.store.snapshot() };
+  }
+
+  #checkSound(): void {
+    if (this.inDoubt) throw storeFailed();
   }
 
   /** @throws what `decide` throws; RESOURCE_EXHAUSTED; UNAVAILABLE where the disk failed */

@@ -28,6 +28,7 @@ export class Registry {
   readonly logs = new Logs();
   readonly members = new Members(this.logs);
   readonly tokens = new RegistryTokens();
+  readonly #checkSound: () => void;
   readonly #records = new Map<string, Record>();
   readonly #byTitle = new Map<string, NamespaceId>();
   /** What the titles' own records say. */
@@ -37,6 +38,11 @@ export class Registry {
   readonly #dead = new Map<NamespaceId, number>();
   #burials = 0;
   readonly #changed = new Set<() => void>();
+
+  /** @param checkSound throws where the store may have what this registry has yet to be told. Default: it never does */
+  constructor(checkSound: () => void = () => {}) {
+    this.#checkSound = checkSound;
+  }
 
   /**
    * Takes in one record of the registry, as the store now has it; others are ignored. One that is older than what was
@@ -114,9 +120,10 @@ export class Registry {
     return this.#records.get(registryKeys.namespace(id))?.stamp;
   }
 
-  /** @throws NOT_FOUND */
+  /** @throws NOT_FOUND; UNAVAILABLE (`store-failed`) where it is not known, and the store may have it */
   require(name: string): NamespaceInfo {
     const found = this.resolve(name);
+    if (found === undefined) this.#checkSound();
     if (found === undefined || found === 'deleted') {
       throw unknownNamespace(name);
     }

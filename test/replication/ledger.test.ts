@@ -73,6 +73,27 @@ describe('a ledger whose commit failed (R2)', () => {
     expect([ledger.ring.has(place), ledger.reopenings]).toEqual([false, 1]);
   });
 
+  it('tells nothing until the store is open again, not even that a namespace is unknown', async () => {
+    const { ledger, disk, put } = await opened();
+    const reopen = ledger.store.reopen.bind(ledger.store);
+    let goOn = () => {};
+    ledger.store.reopen = () =>
+      new Promise<void>((resolve) => {
+        goOn = resolve;
+      }).then(reopen);
+    disk.nextCommitFails = 'kept';
+    const failed = put('a').catch(reasonOf);
+    expect(await failed).toBe('store-failed');
+    expect(ledger.inDoubt).toBe(true);
+    expect(await ledger.read({ namespace: namespaceA, key: 'a' }).catch(reasonOf)).toBe('store-failed');
+    expect(() => ledger.registry.require('ns')).toThrow(/the store failed/);
+    expect(() => ledger.instant()).toThrow(/the store failed/);
+    goOn();
+    await put('b');
+    expect([ledger.inDoubt, (await ledger.read({ namespace: namespaceA, key: 'a' }))?.kind]).toEqual([false, 'live']);
+    expect(() => ledger.registry.require('ns')).toThrow(/unknown namespace/);
+  });
+
   it('refuses all of the failed commit, and takes what waits behind it', async () => {
     const { disk, put } = await opened();
     await put('a');
