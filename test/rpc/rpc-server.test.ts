@@ -194,7 +194,11 @@ describe('the gRPC server', () => {
     const over = new MeridianError('UNAVAILABLE', 'too slow', { reason: 'follower-stalled', retryAfterMs: 5 });
     for (const error of [undefined, over]) {
       const { remote } = await serve({
-        async *follow() {
+        async *follow(_open, messages) {
+          // As a node does: the end comes while it waits for what its follower says.
+          void (async () => {
+            for await (const _ of messages);
+          })().catch(() => {});
           yield opened as FeedEvent;
           if (error !== undefined) throw error;
         },

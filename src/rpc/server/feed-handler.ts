@@ -7,6 +7,7 @@ import { eventMessages } from '../codec/feed-messages.ts';
 import { decodeOpen, decodeProbe, type WireFollowRequest } from '../codec/follow-codec.ts';
 import type { Timing } from './call-of.ts';
 import { drained, untilHandedOn } from './drained.ts';
+import { Received } from './received.ts';
 import { readable } from './strict-requests.ts';
 import { endlessStream, writeTo } from './unary.ts';
 
@@ -42,7 +43,7 @@ export class FeedHandler {
 
   async #serve(served: Served, signal: AbortSignal): Promise<void> {
     const upstream = this.#options.enter(served);
-    const messages = served[Symbol.asyncIterator]() as AsyncIterator<WireFollowRequest>;
+    const messages = new Received<WireFollowRequest>(served);
     const open = await this.#open(messages);
     const serve = (until: AbortSignal) => this.#send(served, upstream.follow(open, probes(messages), until), until);
     // Peers have nobody else to hear this node's own writes from.
