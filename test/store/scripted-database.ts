@@ -84,6 +84,7 @@ class ScriptedSession implements SqlSession {
       const isSo = row.lease === hex(values[at]) && row.commits === values[at + 1];
       const change = () => {
         row.commits++;
+        if (values.length === at + 4 && at === 0) row.stores = String(values[3]);
         row.untilMs = nowMs + Number(values[at + 2]);
       };
       if (isSo && this.#open !== undefined) this.#open.push(change);
