@@ -88,12 +88,12 @@ export class SqlClient implements SqlSession {
   readonly #turns = new InTurn();
 
   private constructor(options: SqlClientOptions) {
-    const { place, connectMsMax, statementMsMax } = options;
+    const { place, connectMsMax } = options;
     this.#options = options;
     this.#client = new pg.Client({
       connectionString: place.connectionString,
       connectionTimeoutMillis: connectMsMax,
-      statement_timeout: statementMsMax,
+      // No other setting is asked for at the start: a pooler refuses those that it does not know.
       application_name: 'meridian',
       keepAlive: true,
     });
