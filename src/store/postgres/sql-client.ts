@@ -130,10 +130,9 @@ export class SqlClient implements SqlSession {
     const [needed, useful] = [set(neededSettings(this.#options)), set(usefulSettings(this.#options))];
     const ignored = (error: unknown) => {
       if (this.isEnded) throw error;
-      return undefined;
     };
-    const done = await this.query({ text: [...needed, ...useful].join('; ') }).catch(ignored);
-    if (done !== undefined) return;
+    const isSet = await this.query({ text: [...needed, ...useful].join('; ') }).then(() => true, ignored);
+    if (isSet) return;
     await this.query({ text: needed.join('; ') });
     for (const text of useful) await this.query({ text }).catch(ignored);
   }

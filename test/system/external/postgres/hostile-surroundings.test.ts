@@ -8,6 +8,7 @@ import { headOf } from '../../../../src/model/record.ts';
 import { processOutside } from '../../../../src/node/outside.ts';
 import { originStarter } from '../../../../src/node/postgres/origin-starter.ts';
 import { loggerTo } from '../../../../src/runtime/logger.ts';
+import { postgresDefaults } from '../../../../src/store/postgres/postgres-options.ts';
 import { SqlClient } from '../../../../src/store/postgres/sql-client.ts';
 import { live, noise } from '../../../contract/sample-records.ts';
 import { collect, commit, expectRecord, keysOf } from '../../../contract/store-driver.ts';
@@ -69,6 +70,14 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
     } finally {
       server.sql('ALTER ROLE meridian RESET ALL; DROP SCHEMA trap CASCADE');
     }
+  });
+
+  it('connects with few questions', async () => {
+    let answered = 0;
+    const observer = { ...postgresDefaults.observer, statement: () => void answered++ };
+    const client = await SqlClient.connect({ ...optionsFor(url, { observer }), idleTransactionMsMax: 1_000 });
+    expect(answered).toBe(2);
+    await client.end();
   });
 
   it.each(['user', 'table'])('keeps its tables in a schema that is named %s', async (name) => {
