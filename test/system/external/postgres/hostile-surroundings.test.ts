@@ -211,6 +211,16 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
       },
     );
 
+    it('waits for a database no longer than until it is told to end', async () => {
+      const environment = { MERIDIAN_STORE: `postgres://meridian@127.0.0.1:${await freePort()}/postgres` };
+      const away = resolveConfig('origin', { flags: { name: 'iad', data: folder }, env: environment, file: {} });
+      const stop = new AbortController();
+      const log = vi.fn(() => stop.abort(new Error('stopped by SIGTERM')));
+      const started = originStarter(away)({ ...(await outside()), logger: loggerTo(log) }, stop.signal);
+      await expect(started).rejects.toThrow('stopped by SIGTERM');
+      expect(log).toHaveBeenCalledTimes(1);
+    });
+
     it('does not come to itself where an earlier process at its address held the store', async () => {
       const address = `127.0.0.1:${config.listen.port}`;
       hold(address);
