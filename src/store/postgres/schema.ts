@@ -23,6 +23,9 @@ export const kinds = { live: 1, tombstone: 2, damaged: 3 } as const;
 /** The version of these tables. A later one is not used. */
 export const schemaVersion = 1;
 
+/** No such table, and no such schema. */
+const missingCodes = /^(42P01|3F000)$/;
+
 const tables = [
   'CREATE TABLE %.about (version integer NOT NULL)',
   `CREATE TABLE %.writer (
@@ -127,11 +130,12 @@ export async function checkTables(
   );
 }
 
+/** Undefined where there are none. A list of tables would not tell: it leaves out those on which this user has no right. */
 async function versionIn(client: SqlSession, schema: string): Promise<number | undefined> {
-  const text = 'SELECT 1 FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2';
-  const [found] = await client.query({ text }, [schema, 'about']);
-  if (found === undefined) return undefined;
-  const [row] = await client.query({ text: `SELECT version FROM ${quoted(schema)}.about` });
+  const [row] = await client.query({ text: `SELECT version FROM ${quoted(schema)}.about` }).catch((error: unknown) => {
+    if (missingCodes.test(sqlCodeOf(error) ?? '')) return [];
+    throw error;
+  });
   return row === undefined ? undefined : numberOf(row[0]);
 }
 

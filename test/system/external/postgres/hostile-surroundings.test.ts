@@ -80,6 +80,16 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
     await client.end();
   });
 
+  it('tells a user without rights of those, and not of missing tables', async () => {
+    server.sql('CREATE ROLE stranger LOGIN');
+    const strange = url.replace('//meridian@', '//stranger@');
+    const refused = { code: 'PERMISSION_DENIED', message: expect.stringContaining(`schema ${schema}`) };
+    await expect(openStore(strange)).rejects.toMatchObject(refused);
+    await expect(createIn(strange)).rejects.toMatchObject(refused);
+    const missing = { code: 'FAILED_PRECONDITION', details: { reason: 'store-not-created' } };
+    await expect(openStore(server.url('?schema=missing'))).rejects.toMatchObject(missing);
+  });
+
   it.each(['user', 'table'])('keeps its tables in a schema that is named %s', async (name) => {
     const named = server.url(`?schema=${name}`);
     await createIn(named);
