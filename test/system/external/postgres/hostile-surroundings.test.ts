@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OriginConfig } from '../../../../src/config/config.ts';
 import { resolveConfig } from '../../../../src/config/resolve.ts';
@@ -175,6 +176,22 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
     const next = store.snapshot();
     expect(await next.logs()).toEqual([]);
     await next.close();
+    await store.close();
+    await database.close();
+  });
+
+  it('takes a view where idle connections were ended meanwhile', async () => {
+    const { database, store } = await openStore(url);
+    const views = Array.from({ length: 3 }, () => store.snapshot());
+    for (const view of views) await view.logs();
+    for (const view of views) await view.close();
+    // As `idle_session_timeout`, or whatever lies in between, does.
+    const idle = `pid IN (SELECT pid FROM pg_stat_activity WHERE state = 'idle' AND query = 'COMMIT')`;
+    expect(server.sql(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE ${idle}`)).toBe('3');
+    await sleep(200); // Until this side was told.
+    const view = store.snapshot();
+    expect(await view.logs()).toEqual([]);
+    await view.close();
     await store.close();
     await database.close();
   });
