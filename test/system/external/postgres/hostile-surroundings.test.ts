@@ -7,8 +7,11 @@ import type { OriginConfig } from '../../../../src/config/config.ts';
 import { resolveConfig } from '../../../../src/config/resolve.ts';
 import { headOf } from '../../../../src/model/record.ts';
 import { processOutside } from '../../../../src/node/outside.ts';
+import { warnOfSettings } from '../../../../src/node/postgres/open-database.ts';
 import { originStarter } from '../../../../src/node/postgres/origin-starter.ts';
 import { loggerTo } from '../../../../src/runtime/logger.ts';
+import { systemRandom } from '../../../../src/runtime/random.ts';
+import { systemClock } from '../../../../src/runtime/system-clock.ts';
 import { postgresDefaults } from '../../../../src/store/postgres/postgres-options.ts';
 import { SqlClient } from '../../../../src/store/postgres/sql-client.ts';
 import { live, noise } from '../../../contract/sample-records.ts';
@@ -179,6 +182,23 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
     await store.close();
     await database.close();
   });
+
+  it.each(['off', 'local', 'on'])(
+    'warns where it must of synchronous_commit = %s, which a role may set',
+    async (value) => {
+      server.sql(`ALTER ROLE meridian SET synchronous_commit = '${value}'`);
+      const { database, store } = await openStore(url);
+      const log = vi.fn();
+      const outside = { clock: systemClock, random: systemRandom, logger: loggerTo(log) };
+      await warnOfSettings(database, database.options.place, outside).finally(() =>
+        server.sql('ALTER ROLE meridian RESET ALL'),
+      );
+      const told = log.mock.calls.map(([level, , fields]) => [level, fields.setting, fields.value]);
+      expect(told).toEqual(value === 'on' ? [] : [['warn', 'synchronous_commit', value]]);
+      await store.close();
+      await database.close();
+    },
+  );
 
   it('takes a view where idle connections were ended meanwhile', async () => {
     const { database, store } = await openStore(url);
