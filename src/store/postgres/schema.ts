@@ -89,6 +89,9 @@ const settings = [
   'ALTER TABLE %.chunk ALTER COLUMN bytes SET STORAGE EXTERNAL',
 ];
 
+/** YugabyteDB says `PostgreSQL 15.2-YB-…`, and refuses to be told of storage. */
+const isPostgres = /^PostgreSQL (?!\S*-YB-)/;
+
 /**
  * Creates the tables in one transaction, in a schema that is made where it is missing. True where they were created, false
  * where they were there already.
@@ -102,7 +105,7 @@ export async function createTables(client: SqlSession, { schema, shown }: Postgr
     }
     const [found] = await client.query({ text: 'SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1' }, [schema]);
     const [product] = await client.query({ text: 'SELECT version()' });
-    const own = /^PostgreSQL/.test(textOf(product?.[0])) ? settings : [];
+    const own = isPostgres.test(textOf(product?.[0])) ? settings : [];
     await client.query({ text: 'BEGIN' });
     if (found === undefined) await client.query({ text: `CREATE SCHEMA ${quoted(schema)}` });
     for (const statement of [...tables, ...own]) await client.query({ text: statement.replace('%', quoted(schema)) });
