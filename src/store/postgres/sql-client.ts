@@ -62,7 +62,8 @@ function neededSettings({ statementMsMax }: SqlClientOptions): readonly string[]
 /**
  * What an engine may not know. A transaction whose process is gone or stands still ends after a while, for it may hold the
  * row that a take-over needs. Statements name rows by keys, and are planned each time they are asked: a plan that reads whole
- * tables, made while these were small, would be kept when they have grown.
+ * tables, made while these were small, would be kept when they have grown. Pages go in the order of an index: one that was
+ * sorted from all that is left would read that again for the next one.
  */
 function usefulSettings({ statementMsMax, idleTransactionMsMax }: SqlClientOptions): readonly string[] {
   return [
@@ -75,6 +76,8 @@ function usefulSettings({ statementMsMax, idleTransactionMsMax }: SqlClientOptio
     'enable_seqscan = off',
     'enable_hashjoin = off',
     'enable_mergejoin = off',
+    'enable_bitmapscan = off',
+    'enable_sort = off',
     'jit = off',
   ];
 }
