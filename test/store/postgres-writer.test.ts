@@ -102,6 +102,16 @@ describe('the writer of a database', () => {
     expect(database.row.holder).toBe('');
   });
 
+  it('leaves no connection open on which it cannot read what tables there are', async () => {
+    const { writer } = writerOver(database);
+    database.fate = first((text) => text.includes('.about'), { before: databaseError('57014') });
+    await expect(run(writer.take())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(database.open).toBe(0);
+    expect(await run(writer.take())).toBe('taken');
+    await run(writer.close());
+    expect(database.open).toBe(0);
+  });
+
   it('is refused what has no room, and goes on', async () => {
     const { writer } = await taken();
     database.fate = first(isFence, { before: databaseError('53100') });

@@ -392,13 +392,15 @@ export class Writer {
   async #connection(): Promise<SqlSession> {
     const { place, leaseMs } = this.#options;
     if (this.#closed) throw leaseLost('nobody');
+    let client: SqlSession | undefined;
     try {
-      const client = await this.#connect({ ...this.#options, idleTransactionMsMax: leaseMs });
+      client = await this.#connect({ ...this.#options, idleTransactionMsMax: leaseMs });
       if (!this.#isChecked) await checkTables(client, place);
       this.#isChecked = true;
       if (!this.#closed) return client;
       client.destroy();
     } catch (error) {
+      client?.destroy();
       throw sqlError(error, place.shown);
     }
     throw leaseLost('nobody');
