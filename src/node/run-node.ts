@@ -13,7 +13,8 @@ export interface NodeProcess {
 
 /** Starts a node, and starts it again. */
 export interface StartNode {
-  (outside: Outside): Promise<RunningNode>;
+  /** @param stopped a start that waits for something gives up then, and throws the signal's reason */
+  (outside: Outside, stopped?: AbortSignal): Promise<RunningNode>;
   /** Gives back what is held for a start that does not come. */
   close?(): Promise<void>;
 }
@@ -40,7 +41,11 @@ export async function runNode(start: StartNode, { telling, unknownVariables, sto
 async function runUntilStopped(start: StartNode, outside: Outside, stopped: AbortSignal): Promise<void> {
   const { logger } = outside;
   while (!stopped.aborted) {
-    const node = await start(outside);
+    const node = await start(outside, stopped).catch((error: unknown) => {
+      if (stopped.aborted && error === stopped.reason) return undefined;
+      throw error;
+    });
+    if (node === undefined) return;
     logger.log('info', 'serving', { grpc: node.grpcAddress, http: node.httpAddress, redis: node.redisAddress });
     // A signal alone keeps no process alive: the listeners do.
     const { mustReopen, replaced, stopAsked } = node;

@@ -87,3 +87,27 @@ it('what was held for a start that does not come is given back, also where a sta
   await expect(run(failing, new AbortController().signal)).rejects.toThrow('no start');
   expect(close).toHaveBeenCalledTimes(2);
 });
+
+it('a start that waits is given up when the process is told to end, and what it holds is given back', async () => {
+  const stop = new AbortController();
+  const close = vi.fn(async () => {});
+  const start: StartNode = Object.assign(
+    async (_outside: unknown, stopped?: AbortSignal): Promise<RunningNode> => {
+      stop.abort(new Error('stopped by SIGTERM'));
+      stopped?.throwIfAborted();
+      return fakeNode({});
+    },
+    { close },
+  );
+  await run(start, stop.signal);
+  expect(close).toHaveBeenCalledTimes(1);
+});
+
+it('a start that fails while the process is told to end says why', async () => {
+  const stop = new AbortController();
+  const start = async () => {
+    stop.abort(new Error('stopped by SIGTERM'));
+    throw new Error('no room');
+  };
+  await expect(run(start, stop.signal)).rejects.toThrow('no room');
+});

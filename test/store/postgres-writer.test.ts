@@ -60,7 +60,7 @@ describe('the writer of a database', () => {
       const full = databaseError('53100');
       const cut = first(isFence, { after: connectionLost });
       database.fate = (text) => cut(text) ?? (isTakeOver(text) ? { before: full } : undefined);
-      const made = by === 'commit' ? writer.commit(1, slices()) : writer.change(writer.stores);
+      const made = by === 'commit' ? writer.commit(1, slices()) : writer.change((stores) => stores);
       const unsettled = { code: 'UNAVAILABLE', details: { reason: 'store-unsettled' } };
       await expect(run(made)).rejects.toMatchObject(unsettled);
       const before = database.asked.filter(isFence).length;
@@ -102,6 +102,16 @@ describe('the writer of a database', () => {
     expect(database.row.holder).toBe('');
   });
 
+  it('leaves no connection open on which it cannot read what tables there are', async () => {
+    const { writer } = writerOver(database);
+    database.fate = first((text) => text.includes('.about'), { before: databaseError('57014') });
+    await expect(run(writer.take())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(database.open).toBe(0);
+    expect(await run(writer.take())).toBe('taken');
+    await run(writer.close());
+    expect(database.open).toBe(0);
+  });
+
   it('is refused what has no room, and goes on', async () => {
     const { writer } = await taken();
     database.fate = first(isFence, { before: databaseError('53100') });
@@ -130,7 +140,7 @@ describe('the writer of a database', () => {
     const warned = first(isIt, { warns: true });
     const cut = by === 'look-up' ? first(isFence, { after: connectionLost }) : () => undefined;
     database.fate = (text) => cut(text) ?? warned(text);
-    await run(by === 'change' ? writer.change(writer.stores) : writer.commit(1, slices()));
+    await run(by === 'change' ? writer.change((stores) => stores) : writer.commit(1, slices()));
     expect(database.row.commits).toBe(1);
     expect(database.asked.filter(isTakeOver).length).toBe(by === 'look-up' ? 3 : 2);
     await run(writer.close());

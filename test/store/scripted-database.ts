@@ -23,6 +23,8 @@ export class ScriptedDatabase {
   readonly asked: string[] = [];
   fate: (text: string) => Fate | undefined = () => undefined;
 
+  readonly #sessions: SqlSession[] = [];
+
   constructor() {
     this.row.stores = '{"current":1,"aside":[],"dropped":[],"last":1}';
   }
@@ -31,9 +33,16 @@ export class ScriptedDatabase {
     return this.time.nowMs + this.clockMs;
   }
 
+  /** Connections that are not ended. */
+  get open(): number {
+    return this.#sessions.filter(({ isEnded }) => !isEnded).length;
+  }
+
   async connect(): Promise<SqlSession> {
     if (this.isAway) throw new Error('connect ECONNREFUSED');
-    return new ScriptedSession(this);
+    const session = new ScriptedSession(this);
+    this.#sessions.push(session);
+    return session;
   }
 }
 
@@ -84,6 +93,7 @@ class ScriptedSession implements SqlSession {
       const isSo = row.lease === hex(values[at]) && row.commits === values[at + 1];
       const change = () => {
         row.commits++;
+        if (values.length === at + 4 && at === 0) row.stores = String(values[3]);
         row.untilMs = nowMs + Number(values[at + 2]);
       };
       if (isSo && this.#open !== undefined) this.#open.push(change);

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeridianError } from '../../model/errors.ts';
 import type { Record } from '../../model/record.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
 import { holdsStore } from '../../store/check-store.ts';
 import { openLevelStore } from '../../store/level-store.ts';
 import { PostgresDatabase } from '../../store/postgres/postgres-database.ts';
@@ -21,6 +22,8 @@ export interface CopyOptions {
   readonly copied: (records: number) => void;
 }
 
+/** Milliseconds between looks at who holds the database. */
+const lookMs = 250;
 /** Records, and bytes of their values, of one commit. */
 const batchRecordsMax = 1_000;
 const batchBytesMax = 4 * 1024 * 1024;
@@ -38,8 +41,7 @@ export async function copyStore({ from, to, outside, copied }: CopyOptions): Pro
   const source = await openLevelStore(directory);
   const database = new PostgresDatabase(options, { lost: () => {} });
   try {
-    const found = await database.take();
-    if (found !== 'taken') throw notEmpty(place.shown, `${found.holder} uses it`);
+    await take(database, outside.clock);
     const target = await PostgresStore.open(database);
     if ((await target.metaNames()).length > 0) throw notEmpty(place.shown, 'it holds the data of an origin');
     await target.erase(); // Of a copy that broke off.
@@ -50,6 +52,17 @@ export async function copyStore({ from, to, outside, copied }: CopyOptions): Pro
   } finally {
     await database.close();
     await source.close();
+  }
+}
+
+/** Waits for the lease of a process that is gone, such as a copy that was killed: its time never grows. */
+async function take(database: PostgresDatabase, clock: Clock): Promise<void> {
+  for (let leftMs = Number.POSITIVE_INFINITY; ; ) {
+    const found = await database.take();
+    if (found === 'taken') return;
+    if (found.leftMs > leftMs) throw notEmpty(database.options.place.shown, `${found.holder} uses it`);
+    leftMs = found.leftMs;
+    await sleep(clock, lookMs, new AbortController().signal);
   }
 }
 

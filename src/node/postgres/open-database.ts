@@ -25,9 +25,14 @@ export interface Counting {
 
 /** Which of the database's settings let acknowledged writes be lost, and what the log says of them. */
 const unsafeSettings = [
-  ['synchronous_commit', 'commits are acknowledged before they are on disk: a crash of the database loses them'],
-  ['fsync', 'the database syncs nothing: a power cut loses or damages everything'],
-  ['full_page_writes', 'a power cut may damage pages of the database'],
+  ['synchronous_commit', 'off', 'commits are acknowledged before they are on disk: a crash of the database loses them'],
+  ['fsync', 'off', 'the database syncs nothing: a power cut loses or damages everything'],
+  ['full_page_writes', 'off', 'a power cut may damage pages of the database'],
+  [
+    'synchronous_commit',
+    'local',
+    'commits are acknowledged before a replica has them, whatever synchronous_standby_names says: a fail-over loses them',
+  ],
 ] as const;
 
 export function databaseOptions({ url, config, outside, counting }: DatabaseSettings): PostgresOptions {
@@ -71,9 +76,9 @@ export async function warnOfSettings(
   { shown }: PostgresPlace,
   { logger }: Outside,
 ): Promise<void> {
-  for (const [setting, risk] of unsafeSettings) {
+  for (const [setting, value, risk] of unsafeSettings) {
     // Not every engine has it; one that has not cannot have it off.
     const rows = await database.ask({ text: `SHOW ${setting}` }, []).catch(() => []);
-    if (textOf(rows[0]?.[0]) === 'off') logger.log('warn', risk, { store: shown, setting, value: 'off' });
+    if (textOf(rows[0]?.[0]) === value) logger.log('warn', risk, { store: shown, setting, value });
   }
 }

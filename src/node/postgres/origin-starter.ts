@@ -42,7 +42,8 @@ export function originStarter(config: OriginConfig): StartNode {
   const { store } = config;
   if (store === undefined) return (outside) => startOrigin(config, outside);
   const starter = new DatabaseStarter(config, store);
-  return Object.assign((outside: Outside) => starter.start(outside), { close: () => starter.close() });
+  const start: StartNode = (outside, stopped = new AbortController().signal) => starter.start(outside, stopped);
+  return Object.assign(start, { close: () => starter.close() });
 }
 
 class DatabaseStarter {
@@ -58,9 +59,12 @@ class DatabaseStarter {
     this.#shown = parsePostgresUrl(url).shown;
   }
 
-  /** @throws FAILED_PRECONDITION (no tables), UNAUTHENTICATED, PERMISSION_DENIED; UNAVAILABLE where no database answers */
-  async start(outside: Outside): Promise<RunningNode> {
-    const held = this.#taken ?? (await this.#reach(outside));
+  /**
+   * @throws FAILED_PRECONDITION (no tables), UNAUTHENTICATED, PERMISSION_DENIED; UNAVAILABLE where no database answers; the
+   * signal's reason where that comes first
+   */
+  async start(outside: Outside, stopped: AbortSignal): Promise<RunningNode> {
+    const held = this.#taken ?? (await this.#reach(outside, stopped));
     this.#taken = undefined;
     if (held.holder === undefined) return this.#startOrigin(held, outside);
     return this.#startStandby(held, held.holder, outside);
@@ -149,7 +153,7 @@ class DatabaseStarter {
   }
 
   /** Opens the database and takes it, or learns who has it. A database that does not answer is waited for, for a while. */
-  async #reach(outside: Outside): Promise<Held> {
+  async #reach(outside: Outside, stopped: AbortSignal): Promise<Held> {
     const { clock, logger } = outside;
     const counting: Counting = { by: postgresDefaults.observer };
     const lost = new AbortController();
@@ -158,16 +162,17 @@ class DatabaseStarter {
     const untilMs = clock.monotonicMs() + reachMsMax;
     for (let told = false; ; told = true) {
       try {
+        stopped.throwIfAborted();
         const found = await database.take();
         return { database, counting, lost: lost.signal, holder: found === 'taken' ? undefined : found };
       } catch (error) {
         const { code, message } = toMeridianError(error);
-        if (code !== 'UNAVAILABLE' || clock.monotonicMs() >= untilMs) {
+        if (stopped.aborted || code !== 'UNAVAILABLE' || clock.monotonicMs() >= untilMs) {
           await database.close();
-          throw error;
+          throw stopped.aborted ? stopped.reason : error;
         }
         if (!told) logger.log('warn', 'waits for the database', { store: this.#shown, error: message });
-        await sleep(clock, lookMs, new AbortController().signal);
+        await sleep(clock, lookMs, stopped).catch(() => {});
       }
     }
   }

@@ -39,7 +39,7 @@ export class PostgresStores implements OriginStores {
   }
 
   async putAside(): Promise<OriginStores> {
-    await this.#database.change(putAside(this.#database.stores));
+    await this.#database.change(putAside);
     this.#aside = [...this.#aside, this.#store];
     this.#store = await PostgresStore.open(this.#database);
     return this;
@@ -47,9 +47,9 @@ export class PostgresStores implements OriginStores {
 
   async takeBack(): Promise<OriginStores> {
     const [last] = this.#aside.slice(-1);
-    const next = takenBack(this.#database.stores);
+    takenBack(this.#database.stores); // Throws where there is none.
     await this.#store.close();
-    await this.#database.change(next);
+    await this.#database.change(takenBack);
     await last?.close();
     this.#aside = this.#aside.slice(0, -1);
     this.#store = await PostgresStore.open(this.#database);
@@ -59,7 +59,7 @@ export class PostgresStores implements OriginStores {
   async dropAside(): Promise<void> {
     const dropped = this.#aside;
     this.#aside = [];
-    await this.#database.change(asideDropped(this.#database.stores));
+    await this.#database.change(asideDropped);
     for (const store of dropped) await store.close();
   }
 

@@ -133,9 +133,9 @@ export class PostgresDatabase {
   }
 
   /** Changes which numbers of `store` are in use; what is dropped is deleted meanwhile. */
-  async change(next: StoreNumbers): Promise<void> {
+  async change(change: (stores: StoreNumbers) => StoreNumbers): Promise<void> {
     await this.#viewsTaken();
-    await this.#takeAway(() => this.#writer.change(next));
+    await this.#takeAway(() => this.#writer.change(change));
     this.#reap();
   }
 
@@ -238,7 +238,7 @@ export class PostgresDatabase {
       for (const store of this.stores.dropped) {
         const isGone = await this.#reapOne(store).catch(() => false); // The next opening goes on with it.
         if (!isGone) return;
-        await this.#writer.change(reaped(this.stores, store)).catch(() => {});
+        await this.#writer.change((stores) => reaped(stores, store)).catch(() => {});
       }
     });
   }

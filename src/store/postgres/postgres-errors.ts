@@ -38,7 +38,7 @@ export function sqlError(error: unknown, shown: string): MeridianError {
   if (error instanceof MeridianError) return error;
   const code = sqlCodeOf(error);
   const message = error instanceof Error ? error.message : String(error);
-  const said = `${shown}: ${message}${code === undefined ? '' : ` (SQLSTATE ${code})`}`;
+  const said = `${shown}: ${message}${code === undefined ? '' : ` (SQLSTATE ${code})`}${hintOf(code)}`;
   switch (code) {
     case '28000':
     case '28P01':
@@ -66,6 +66,12 @@ export function sqlError(error: unknown, shown: string): MeridianError {
         cause: error,
       });
   }
+}
+
+/** Prepared statements that are gone, or that another session made: each transaction runs in another session. */
+function hintOf(code: string | undefined): string {
+  if (code !== '26000' && code !== '42P05') return '';
+  return '; a pooler in transaction mode does that: connect directly, or by session mode';
 }
 
 export function notCreated(said: string): MeridianError {

@@ -109,7 +109,7 @@ export class PostgresStore implements Store {
 
   erase(): Promise<void> {
     return this.#change(async () => {
-      await this.#database.change(erased(this.#database.stores));
+      await this.#database.change(erased);
       this.#number = this.#database.stores.current;
       this.#damage = new KnownDamage();
     });

@@ -30,6 +30,9 @@ export function parsePostgresUrl(text: string): PostgresPlace {
   }
   if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:')
     throw badUrl(`${url.protocol}// is not supported`);
+  // Else the rest of the password would be shown.
+  if (url.hash !== '' || url.pathname.includes('@') || [...url.searchParams.keys()].some((name) => name.includes('@')))
+    throw badUrl('a / ? # or @ of a user or of a password is written as %2F %3F %23 or %40');
   const schema = url.searchParams.get('schema') ?? schemaDefault;
   if (!schemaPattern.test(schema)) {
     throw badUrl(`schema=${schema} is no name of lower-case letters, digits and _, of at most 63 characters`);

@@ -95,6 +95,8 @@ export class ReadPool {
     this.#inUse++;
     const generation = this.#generation;
     let client = this.#idle.pop();
+    // The server, or whatever lies in between, ends a connection that is idle for too long.
+    while (client?.isEnded === true) client = this.#idle.pop();
     try {
       client ??= await this.#connected();
       this.#used.add(client);

@@ -62,7 +62,8 @@ function neededSettings({ statementMsMax }: SqlClientOptions): readonly string[]
 /**
  * What an engine may not know. A transaction whose process is gone or stands still ends after a while, for it may hold the
  * row that a take-over needs. Statements name rows by keys, and are planned each time they are asked: a plan that reads whole
- * tables, made while these were small, would be kept when they have grown.
+ * tables, made while these were small, would be kept when they have grown. Pages go in the order of an index: one that was
+ * sorted from all that is left would read that again for the next one.
  */
 function usefulSettings({ statementMsMax, idleTransactionMsMax }: SqlClientOptions): readonly string[] {
   return [
@@ -75,6 +76,8 @@ function usefulSettings({ statementMsMax, idleTransactionMsMax }: SqlClientOptio
     'enable_seqscan = off',
     'enable_hashjoin = off',
     'enable_mergejoin = off',
+    'enable_bitmapscan = off',
+    'enable_sort = off',
     'jit = off',
   ];
 }
@@ -88,12 +91,12 @@ export class SqlClient implements SqlSession {
   readonly #turns = new InTurn();
 
   private constructor(options: SqlClientOptions) {
-    const { place, connectMsMax, statementMsMax } = options;
+    const { place, connectMsMax } = options;
     this.#options = options;
     this.#client = new pg.Client({
       connectionString: place.connectionString,
       connectionTimeoutMillis: connectMsMax,
-      statement_timeout: statementMsMax,
+      // No other setting is asked for at the start: a pooler refuses those that it does not know.
       application_name: 'meridian',
       keepAlive: true,
     });
@@ -130,10 +133,9 @@ export class SqlClient implements SqlSession {
     const [needed, useful] = [set(neededSettings(this.#options)), set(usefulSettings(this.#options))];
     const ignored = (error: unknown) => {
       if (this.isEnded) throw error;
-      return undefined;
     };
-    const done = await this.query({ text: [...needed, ...useful].join('; ') }).catch(ignored);
-    if (done !== undefined) return;
+    const isSet = await this.query({ text: [...needed, ...useful].join('; ') }).then(() => true, ignored);
+    if (isSet) return;
     await this.query({ text: needed.join('; ') });
     for (const text of useful) await this.query({ text }).catch(ignored);
   }

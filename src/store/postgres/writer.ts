@@ -172,9 +172,10 @@ export class Writer {
     );
   }
 
-  /** Changes which numbers of `store` are in use, as one commit. @throws as `commit` */
-  change(next: StoreNumbers): Promise<void> {
+  /** Changes which numbers of `store` are in use, from what the changes before it left, as one commit. @throws as `commit` */
+  change(change: (stores: StoreNumbers) => StoreNumbers): Promise<void> {
     return this.#queue(async () => {
+      const next = change(this.#stores);
       await this.#settle(async (client, fence) => {
         const sentMs = this.#options.clock.monotonicMs();
         return { counted: await changeRow(client, this.#schema, { fence, next }), sentMs };
@@ -391,13 +392,15 @@ export class Writer {
   async #connection(): Promise<SqlSession> {
     const { place, leaseMs } = this.#options;
     if (this.#closed) throw leaseLost('nobody');
+    let client: SqlSession | undefined;
     try {
-      const client = await this.#connect({ ...this.#options, idleTransactionMsMax: leaseMs });
+      client = await this.#connect({ ...this.#options, idleTransactionMsMax: leaseMs });
       if (!this.#isChecked) await checkTables(client, place);
       this.#isChecked = true;
       if (!this.#closed) return client;
       client.destroy();
     } catch (error) {
+      client?.destroy();
       throw sqlError(error, place.shown);
     }
     throw leaseLost('nobody');

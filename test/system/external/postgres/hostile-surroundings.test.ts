@@ -1,13 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OriginConfig } from '../../../../src/config/config.ts';
 import { resolveConfig } from '../../../../src/config/resolve.ts';
 import { headOf } from '../../../../src/model/record.ts';
 import { processOutside } from '../../../../src/node/outside.ts';
+import { warnOfSettings } from '../../../../src/node/postgres/open-database.ts';
 import { originStarter } from '../../../../src/node/postgres/origin-starter.ts';
 import { loggerTo } from '../../../../src/runtime/logger.ts';
+import { systemRandom } from '../../../../src/runtime/random.ts';
+import { systemClock } from '../../../../src/runtime/system-clock.ts';
+import { postgresDefaults } from '../../../../src/store/postgres/postgres-options.ts';
 import { SqlClient } from '../../../../src/store/postgres/sql-client.ts';
 import { live, noise } from '../../../contract/sample-records.ts';
 import { collect, commit, expectRecord, keysOf } from '../../../contract/store-driver.ts';
@@ -69,6 +74,24 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
     } finally {
       server.sql('ALTER ROLE meridian RESET ALL; DROP SCHEMA trap CASCADE');
     }
+  });
+
+  it('connects with few questions', async () => {
+    let answered = 0;
+    const observer = { ...postgresDefaults.observer, statement: () => void answered++ };
+    const client = await SqlClient.connect({ ...optionsFor(url, { observer }), idleTransactionMsMax: 1_000 });
+    expect(answered).toBe(2);
+    await client.end();
+  });
+
+  it('tells a user without rights of those, and not of missing tables', async () => {
+    server.sql('CREATE ROLE stranger LOGIN');
+    const strange = url.replace('//meridian@', '//stranger@');
+    const refused = { code: 'PERMISSION_DENIED', message: expect.stringContaining(`schema ${schema}`) };
+    await expect(openStore(strange)).rejects.toMatchObject(refused);
+    await expect(createIn(strange)).rejects.toMatchObject(refused);
+    const missing = { code: 'FAILED_PRECONDITION', details: { reason: 'store-not-created' } };
+    await expect(openStore(server.url('?schema=missing'))).rejects.toMatchObject(missing);
   });
 
   it.each(['user', 'table'])('keeps its tables in a schema that is named %s', async (name) => {
@@ -160,6 +183,39 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
     await database.close();
   });
 
+  it.each(['off', 'local', 'on'])(
+    'warns where it must of synchronous_commit = %s, which a role may set',
+    async (value) => {
+      server.sql(`ALTER ROLE meridian SET synchronous_commit = '${value}'`);
+      const { database, store } = await openStore(url);
+      const log = vi.fn();
+      const outside = { clock: systemClock, random: systemRandom, logger: loggerTo(log) };
+      await warnOfSettings(database, database.options.place, outside).finally(() =>
+        server.sql('ALTER ROLE meridian RESET ALL'),
+      );
+      const told = log.mock.calls.map(([level, , fields]) => [level, fields.setting, fields.value]);
+      expect(told).toEqual(value === 'on' ? [] : [['warn', 'synchronous_commit', value]]);
+      await store.close();
+      await database.close();
+    },
+  );
+
+  it('takes a view where idle connections were ended meanwhile', async () => {
+    const { database, store } = await openStore(url);
+    const views = Array.from({ length: 3 }, () => store.snapshot());
+    for (const view of views) await view.logs();
+    for (const view of views) await view.close();
+    // As `idle_session_timeout`, or whatever lies in between, does.
+    const idle = `pid IN (SELECT pid FROM pg_stat_activity WHERE state = 'idle' AND query = 'COMMIT')`;
+    expect(server.sql(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE ${idle}`)).toBe('3');
+    await sleep(200); // Until this side was told.
+    const view = store.snapshot();
+    expect(await view.logs()).toEqual([]);
+    await view.close();
+    await store.close();
+    await database.close();
+  });
+
   describe('and a standby', () => {
     let folder = '';
     let config: OriginConfig;
@@ -201,6 +257,16 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
         await expect.poll(open, patience).toBe('0');
       },
     );
+
+    it('waits for a database no longer than until it is told to end', async () => {
+      const environment = { MERIDIAN_STORE: `postgres://meridian@127.0.0.1:${await freePort()}/postgres` };
+      const away = resolveConfig('origin', { flags: { name: 'iad', data: folder }, env: environment, file: {} });
+      const stop = new AbortController();
+      const log = vi.fn(() => stop.abort(new Error('stopped by SIGTERM')));
+      const started = originStarter(away)({ ...(await outside()), logger: loggerTo(log) }, stop.signal);
+      await expect(started).rejects.toThrow('stopped by SIGTERM');
+      expect(log).toHaveBeenCalledTimes(1);
+    });
 
     it('does not come to itself where an earlier process at its address held the store', async () => {
       const address = `127.0.0.1:${config.listen.port}`;

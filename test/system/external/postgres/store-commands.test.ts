@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { copyStore } from '../../../../src/node/postgres/copy-store.ts';
 import { initStore } from '../../../../src/node/postgres/init-store.ts';
+import type { Clock } from '../../../../src/runtime/clock.ts';
 import { systemRandom } from '../../../../src/runtime/random.ts';
 import { systemClock } from '../../../../src/runtime/system-clock.ts';
 import { openLevelStore } from '../../../../src/store/level-store.ts';
@@ -83,5 +84,33 @@ describe.skipIf(!hasPostgres())('a database for an origin', () => {
     await store.close();
     await database.close();
     await expect(copy()).rejects.toMatchObject({ details: { reason: 'store-not-empty' } });
+  });
+
+  it('takes a copy where one that was killed still holds the database, and none where an origin is at work', async () => {
+    const source = await openLevelStore(join(folder, 'store'));
+    await commit(source, { puts: [live({ key: 'a', sequence: 1 })], meta: { identity: 'me' }, sync: true });
+    await source.close();
+    await initStore(url, systemClock);
+    // Its lease of half a minute is over soon.
+    const fast: Clock = {
+      ...systemClock,
+      monotonicMs: () => systemClock.monotonicMs() * 20,
+      timer: (delayMs, run) => systemClock.timer(delayMs / 20, run),
+    };
+    const copy = (clock: Clock) =>
+      copyStore({ from: folder, to: url, outside: { clock, random: systemRandom }, copied: () => {} });
+    const schema = `commands_${schemas}`;
+    server.sql(
+      `UPDATE ${schema}.writer SET lease = '\\x01', holder = 'meridian store copy 0f', until = clock_timestamp() + '1 s'`,
+    );
+    await copy(fast);
+    const origin = await openStore(url);
+    await expect(copy(systemClock)).rejects.toMatchObject({
+      details: { reason: 'store-not-empty' },
+      message: expect.stringContaining('meridian uses it'),
+    });
+    expect(origin.lost).toEqual([]);
+    await origin.store.close();
+    await origin.database.close();
   });
 });
