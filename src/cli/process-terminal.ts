@@ -34,7 +34,11 @@ function onKey(input: NodeJS.ReadStream, pressed: (key: string) => void): () => 
 /** The terminal of this process. */
 export function processTerminal(clock: Clock): Terminal {
   // A reader that has seen enough, such as head, closes the pipe: the end of the output, and no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    process.stderr.write(`meridian: standard output cannot be written: ${error.message}\n`);
+    process.exit(1);
+  });
   process.stderr.on('error', () => {});
   const stopped = stopSignal(process, clock);
   return {
