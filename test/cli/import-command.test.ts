@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
@@ -220,6 +220,40 @@ describe('a record that is refused', () => {
       notes: ['meridian: --on-error skip of standard input needs --skipped'],
     });
   });
+});
+
+describe('what is written beside the input', () => {
+  test.each([
+    ['--skipped', 'the input'],
+    ['--checkpoint', 'the input'],
+    ['--checkpoint other --skipped', '--checkpoint'],
+  ])('is another file, by whatever path: %s', async (flags, other) => {
+    const text = '{"key":"","value":"refused"}\n{"key":"k","value":"v"}\n';
+    const file = fileOf('precious.ndjson', text);
+    const [first = '', ...rest] = flags.replace('other', join(folder, 'x')).split(' ');
+    const same = other === 'the input' ? join(folder, '..', basename(folder), 'precious.ndjson') : join(folder, 'x');
+    const { node, runWords } = strictLine();
+    const words = ['import', 'flags', file, '--on-error', 'skip', first, ...rest, same];
+    const { exitCode, notes } = await runWords(words);
+    expect([exitCode, notes.join()]).toEqual([2, expect.stringContaining(`and ${other} are the same file`)]);
+    expect([readFileSync(file, 'utf8'), node.writes]).toEqual([text, []]);
+  });
+
+  test('is found to be impossible before anything is imported', async () => {
+    const { node, runWords } = commandLine();
+    const file = fileOf('one.ndjson', '{"key":"k","value":"v"}');
+    const words = ['import', 'flags', file, '--checkpoint', join(folder, 'nowhere', 'x')];
+    const { exitCode, notes } = await runWords(words);
+    expect([exitCode, notes.join()]).toEqual([2, expect.stringContaining('how far it came cannot be written: ENOENT')]);
+    expect(node.writes).toEqual([]);
+  });
+});
+
+test('an export into a file that is named as compressed is refused', async () => {
+  const { runWords } = commandLine();
+  const { exitCode, notes } = await runWords(['export', 'flags', '--output', join(folder, 'x.ndjson.gz')]);
+  expect([exitCode, notes.join()]).toEqual([2, expect.stringContaining('leave .gz away')]);
+  expect(existsSync(join(folder, 'x.ndjson.gz'))).toBe(false);
 });
 
 describe('an import from Redis', () => {

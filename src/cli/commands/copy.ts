@@ -130,6 +130,7 @@ async function copyKeys(run: CopyRun): Promise<ExitCode> {
   const { terminal, clock } = context;
   const progress = await showCount(terminal, `${verb} ${words.namespace}`);
   const checkpoint = checkpointOf(run);
+  await checkpoint?.checkWritable();
   const saving = new PacedCheckpoint(checkpoint, clock);
   const from = await checkpoint?.load();
   if (from !== undefined) terminal.note(`going on behind key ${from.records}, where the last copy stopped`);
@@ -148,7 +149,7 @@ async function copyKeys(run: CopyRun): Promise<ExitCode> {
     return problems.changed + problems.damaged === 0 ? exitCodes.done : exitCodes.failed;
   } catch (error) {
     progress.stop();
-    await saving.saveLast();
+    await saving.saveLast().catch((failure: Error) => terminal.note(failure.message));
     terminal.note(stoppedWith(run, acknowledged));
     if (terminal.stopped.aborted) return exitCodes.stopped;
     throw error;

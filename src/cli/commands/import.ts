@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
@@ -6,6 +5,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command, CommandContext } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
+import { fileBytes } from '../formats/file-bytes.ts';
 import { type ImportFormat, importFormatOf } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { readRecords } from '../formats/read-records.ts';
@@ -14,6 +14,7 @@ import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
 import type { Terminal } from '../terminal.ts';
 import { Checkpoint, fileIdentity } from '../transfer/checkpoint.ts';
+import { type NamedFile, refuseSameFiles } from '../transfer/distinct-files.ts';
 import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
 import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
 import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
@@ -77,6 +78,7 @@ export const importCommand: Command<ImportWords> = {
     const bounds = transferBoundsOf(words);
     const skippedPath = skippedPathOf(words);
     const bytes = await sizeOf(words.file);
+    await refuseSameFiles(filesOf(words, skippedPath));
     return withCluster(words, context, (cluster) =>
       importFile({ words, context, cluster, format, skippedPath, bytes, ...bounds }),
     );
@@ -157,6 +159,7 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
 async function beginning(run: ImportRun): Promise<Beginning> {
   const progress = await progressOf(run);
   const checkpoint = await checkpointOf(run);
+  await checkpoint?.checkWritable();
   const saving = new PacedCheckpoint(checkpoint, run.context.clock);
   const skip = (await checkpoint?.load())?.records ?? 0;
   if (skip > 0) run.context.terminal.note(`going on behind record ${skip}, where the last import stopped`);
@@ -175,7 +178,7 @@ async function saveLast(saving: PacedCheckpoint, { note }: Terminal): Promise<vo
 
 function inputOf({ words, context }: ImportRun, tell: (bytes: number) => void): AsyncIterable<Uint8Array> {
   if (liveStoreOf(words.file) !== undefined) return noBytes();
-  return counted(words.file === '-' ? context.terminal.input : createReadStream(words.file), tell);
+  return counted(words.file === '-' ? context.terminal.input : fileBytes(words.file), tell);
 }
 
 function progressOf({ words, context: { terminal }, bytes }: ImportRun): Promise<Progress> {
@@ -202,10 +205,25 @@ async function report(
 async function checkpointOf({ words, cluster, format }: ImportRun): Promise<Checkpoint | undefined> {
   const { id } = await cluster.namespaces.get(words.namespace);
   if (isStream(words.file)) return undefined;
-  const path = words.checkpoint ?? `${words.file}.meridian-import`;
   // What the columns mean is what the records are.
   const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns, words.database ?? null]);
-  return new Checkpoint(path, { file: await fileIdentity(words.file), format, columns, namespace: id });
+  return new Checkpoint(checkpointPathOf(words), {
+    file: await fileIdentity(words.file),
+    format,
+    columns,
+    namespace: id,
+  });
+}
+
+function checkpointPathOf({ checkpoint, file }: ImportWords): string {
+  return checkpoint ?? `${file}.meridian-import`;
+}
+
+/** What is read and what is written beside it. */
+function filesOf(words: ImportWords, skippedPath: string | undefined): readonly NamedFile[] {
+  const skipped: NamedFile[] = skippedPath === undefined ? [] : [['--skipped', skippedPath]];
+  if (isStream(words.file)) return skipped;
+  return [['the input', words.file], ['--checkpoint', checkpointPathOf(words)], ...skipped];
 }
 
 function reader(run: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable<ImportRecord | UnreadImport> {

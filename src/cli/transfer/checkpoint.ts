@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { UsageError } from '../usage-error.ts';
 
 /** Bytes from a file's beginning that, with its size, tell it from others. */
 const headBytes = 1024 * 1024;
@@ -47,11 +48,29 @@ export class Checkpoint {
     };
   }
 
-  /** Replaces the file in one step, so that a crash leaves the old one or the new one. */
+  /** Replaces the file in one step, so that a crash leaves the old one or the new one. @throws UsageError */
   async save(state: TransferState): Promise<void> {
-    const draft = `${this.path}.tmp`;
-    await writeFile(draft, `${JSON.stringify({ ...this.#identity, ...state })}\n`);
-    await rename(draft, this.path);
+    await this.#writing(async (draft) => {
+      await writeFile(draft, `${JSON.stringify({ ...this.#identity, ...state })}\n`);
+      await rename(draft, this.path);
+    });
+  }
+
+  /** Asked before anything is transferred. @throws UsageError where it could not be saved */
+  async checkWritable(): Promise<void> {
+    await this.#writing(async (draft) => {
+      await writeFile(draft, '');
+      await rm(draft);
+    });
+  }
+
+  async #writing(write: (draft: string) => Promise<void>): Promise<void> {
+    try {
+      await write(`${this.path}.tmp`);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new UsageError(`how far it came cannot be written: ${why}`, error);
+    }
   }
 
   async remove(): Promise<void> {
