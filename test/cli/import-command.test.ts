@@ -222,6 +222,28 @@ describe('a record that is refused', () => {
   });
 });
 
+test('an import that goes on tells in the end what was left out and skipped before it stopped', async () => {
+  const { node, runWords } = strictLine();
+  const lines = Array.from({ length: 2500 }, (_, n) => ({ key: `k${n}`, value: 'v' }) as object);
+  lines[3] = { key: 'past', value: 'v', expiration: 1 };
+  lines[4] = { key: 'x'.repeat(600), value: 'v' };
+  lines[2400] = { key: 'past too', value: 'v', expiration: 2 };
+  const file = fileOf('interrupted.ndjson', lines.map((line) => JSON.stringify(line)).join('\n'));
+  const words = ['import', 'flags', file, '--on-error', 'skip', '--concurrency', '1', '--json'];
+  const write = node.write.bind(node);
+  node.write = async (request, call) => {
+    if (request.mutations.some(({ key }) => key === 'k2300')) {
+      throw new MeridianError('DATA_LOSS', 'broken', { reason: 'test' });
+    }
+    return write(request, call);
+  };
+  expect((await runWords(words)).exitCode).toBe(1);
+  node.write = write;
+  const { output, notes } = await runWords(words);
+  expect(notes).toEqual(['going on behind record 2000, where the last import stopped']);
+  expect(JSON.parse(output)).toEqual({ records: 2500, expired: 2, skipped: 1 });
+});
+
 describe('what is written beside the input', () => {
   test.each([
     ['--skipped', 'the input'],

@@ -13,13 +13,15 @@ import type { Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
 import type { Terminal } from '../terminal.ts';
-import { Checkpoint, fileIdentity } from '../transfer/checkpoint.ts';
+import { Checkpoint, fileIdentity, type TransferState } from '../transfer/checkpoint.ts';
 import { type NamedFile, refuseSameFiles } from '../transfer/distinct-files.ts';
 import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
 import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
 import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
+import { PlacedCount } from '../transfer/placed-count.ts';
 import { type Progress, showCount, showProgress } from '../transfer/progress.ts';
 import { SkippedFile } from '../transfer/skipped-file.ts';
+import type { SkippedRecord } from '../transfer/write-batch.ts';
 import { type TransferWords, transferBoundsOf, transferFlags } from '../transfer-flags.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -98,11 +100,11 @@ interface ImportRun {
   readonly retryMs: number;
 }
 
+/** Of the records that are done, with those of an earlier run. */
 interface Counts {
-  /** Leading records of the file that are done. */
-  readonly records: number;
-  /** Of them, left out because they had expired. */
-  readonly expired: number;
+  /** Left out because they had expired. */
+  readonly expired: PlacedCount;
+  readonly skipped: PlacedCount;
 }
 
 interface Beginning {
@@ -112,14 +114,14 @@ interface Beginning {
   /** Leading records that are acknowledged already. */
   readonly skip: number;
   readonly skipped: SkippedFile | undefined;
+  readonly counts: Counts;
 }
 
 async function importFile(run: ImportRun): Promise<ExitCode> {
   const { terminal, clock, random } = run.context;
   const namespace = run.cluster.namespace(run.words.namespace);
-  const { progress, checkpoint, saving, skip, skipped } = await beginning(run);
+  const { progress, checkpoint, saving, skip, skipped, counts } = await beginning(run);
   let acknowledged = skip;
-  let expired = 0;
   let read = 0;
   const input = inputOf(run, (bytes) => {
     read = bytes;
@@ -129,19 +131,17 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
     const records = await importRecords(reader(run, decompressed(input)), {
       ...{ skip, clock, random, concurrency: run.concurrency, retryMs: run.retryMs, signal: terminal.stopped },
       write: (mutations, signal) => namespace.write(mutations, { signal }),
-      leftOut: (count) => {
-        expired += count;
-      },
-      skipped: skipped && ((record) => skipped.add(record)),
+      leftOut: (number) => counts.expired.add(number),
+      skipped: skipped && ((record) => passOver(record, skipped, counts)),
       advanced: (count) => {
         acknowledged = count;
-        return saving.save({ records: count });
+        return saving.save(stateAt(count, counts));
       },
     });
     progress.at(read, records);
     progress.stop();
     await checkpoint?.remove();
-    await report(run, { records, expired }, skipped);
+    await report(run, records, counts);
     return exitCodes.done;
   } catch (error) {
     progress.at(read, acknowledged);
@@ -155,16 +155,27 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
   }
 }
 
+function passOver(record: SkippedRecord, file: SkippedFile, { skipped }: Counts): Promise<void> {
+  skipped.add(record.number);
+  return file.add(record);
+}
+
+function stateAt(records: number, { expired, skipped }: Counts): TransferState {
+  return { records, expired: expired.upTo(records), skipped: skipped.upTo(records) };
+}
+
 /** Where it begins: at the first record, or where an import before it stopped. */
 async function beginning(run: ImportRun): Promise<Beginning> {
   const progress = await progressOf(run);
   const checkpoint = await checkpointOf(run);
   await checkpoint?.checkWritable();
   const saving = new PacedCheckpoint(checkpoint, run.context.clock);
-  const skip = (await checkpoint?.load())?.records ?? 0;
+  const from = await checkpoint?.load();
+  const skip = from?.records ?? 0;
   if (skip > 0) run.context.terminal.note(`going on behind record ${skip}, where the last import stopped`);
   const skipped = run.skippedPath === undefined ? undefined : new SkippedFile(run.skippedPath, skip > 0);
-  return { progress, checkpoint, saving, skip, skipped };
+  const counts = { expired: new PlacedCount(from?.expired), skipped: new PlacedCount(from?.skipped) };
+  return { progress, checkpoint, saving, skip, skipped, counts };
 }
 
 function stoppedWith(acknowledged: number, isRemembered: boolean): string {
@@ -187,17 +198,18 @@ function progressOf({ words, context: { terminal }, bytes }: ImportRun): Promise
 }
 
 async function report(
-  { words, context: { terminal } }: ImportRun,
-  { records, expired }: Counts,
-  skipped: SkippedFile | undefined,
+  { words, context: { terminal }, skippedPath }: ImportRun,
+  records: number,
+  counts: Counts,
 ): Promise<void> {
-  const passedOver = skipped === undefined ? 0 : skipped.records;
+  const [expired, skipped] = [counts.expired.total, counts.skipped.total];
   if (words.json) {
-    const parts = { ...(expired === 0 ? {} : { expired }), ...(passedOver === 0 ? {} : { skipped: passedOver }) };
+    const parts = { ...(expired === 0 ? {} : { expired }), ...(skipped === 0 ? {} : { skipped }) };
     return printResult(words, terminal, { records, ...parts }, '');
   }
   const left = expired === 0 ? '' : `, ${expired} of them left out, as they had expired`;
-  const without = passedOver === 0 ? '' : `, ${passedOver} of them skipped, as ${skipped?.path} says`;
+  const where = skippedPath === undefined ? '' : `, as ${skippedPath} says`;
+  const without = skipped === 0 ? '' : `, ${skipped} of them skipped${where}`;
   await terminal.write(`${records} records imported${left}${without}\n`);
 }
 
@@ -285,10 +297,15 @@ async function* liveRecords(
     return;
   }
   const { readRedis } = await import('../transfer/redis-source.ts');
+  let others = 0;
   const passedBy = (keys: number) => {
-    if (keys > 0) terminal.note(`${keys} keys that hold no string are left out`);
+    others += keys;
   };
-  yield* readRedis({ ...asked, passedBy });
+  try {
+    yield* readRedis({ ...asked, passedBy });
+  } finally {
+    if (others > 0) terminal.note(`${others} keys that hold no string are left out`);
+  }
 }
 
 async function* noBytes(): AsyncGenerator<Uint8Array, void, undefined> {}
