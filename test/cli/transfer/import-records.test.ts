@@ -268,6 +268,17 @@ describe('importing', () => {
     expect(written).toEqual(['k0', 'k1', 'k2']);
   });
 
+  test('a failure ends it also while nothing more comes', async () => {
+    async function* stuck(): AsyncGenerator<ImportRecord> {
+      yield* records(1001);
+      await new Promise(() => {});
+    }
+    const write = async () => {
+      throw new MeridianError('DATA_LOSS', 'broken', { reason: 'test' });
+    };
+    await expect(importRecords(stuck(), options({ write }))).rejects.toThrow('broken');
+  });
+
   test('a failure to note how far it came ends it', async () => {
     const advanced = async () => {
       throw new Error('disk full');
