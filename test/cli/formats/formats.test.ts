@@ -192,6 +192,13 @@ test.each([1, 2, 3, 7, 64])(
   },
 );
 
+test('a row of more broken bytes than can be remembered ends the reading', async () => {
+  const chunks = chunksOf(Buffer.alloc(1_100_000, 0xff), 65_536);
+  const unread = (why: UsageError) => ({ key: why.message });
+  const reading = all(readCsv(chunks, { columns: ['key'] }, unread));
+  await expect(reading).rejects.toThrow('more than 1000000 bytes of one row are no UTF-8: byte 1 is 0xff of the file');
+});
+
 test('a heading that is no UTF-8 ends the reading, also where rows may be passed over', async () => {
   const reading = all(readCsv(chunksOf(latin1('key,caf\xe9\na,1\n'), 64), {}, (why) => why));
   await expect(reading).rejects.toThrow('the heading is no UTF-8: byte 8 is 0xe9 of the file');
