@@ -77,6 +77,12 @@ describe('diff of two nodes', () => {
     }
   });
 
+  it('prints one line for a key that has several', async () => {
+    const { run, runWords } = await twoNodes();
+    await runWords(['put', 'flags', 'two\n+ lines', 'v']);
+    expect((await run(`diff flags --prefix two ${to}`)).output).toBe('- "two\\n+ lines"\n');
+  });
+
   it('says so where an answer is older than what was asked for', async () => {
     const { run, other } = await twoNodes();
     other.past = true;

@@ -278,9 +278,15 @@ test('an export into a file that is named as compressed is refused', async () =>
   expect(existsSync(join(folder, 'x.ndjson.gz'))).toBe(false);
 });
 
-describe('an import from Redis', () => {
+describe('an import from a store that runs', () => {
   test.each([
     ['redis://host:port', 'must read redis://'],
+    ['redis://host/0?x=1', 'must read redis://'],
+    ['redis://host/other', 'must read redis://'],
+    ['etcd://host/a/../b', 'must read etcd://'],
+    ['etcd://host/a?b', 'must read etcd://'],
+    ['etcd://host/a#b', 'must read etcd://'],
+    ['etcd://host/%zz', 'must read etcd://'],
     ['redis://127.0.0.1:1 --format csv', '--format is of a file'],
     ['redis://127.0.0.1:1 --on-error skip', 'skip of a store that runs needs --skipped'],
   ])('refuses %s before it connects', async (words, why) => {

@@ -152,7 +152,12 @@ async function compare(
 
 function lineOf(change: KeyChange): string {
   const sign = { added: '+', removed: '-', changed: '~', equal: ' ' }[change.kind];
-  return `${sign} ${change.key}${change.kind === 'changed' ? ` (${change.differs.join(', ')})` : ''}`;
+  return `${sign} ${shown(change.key)}${change.kind === 'changed' ? ` (${change.differs.join(', ')})` : ''}`;
+}
+
+/** One line, whatever the key: a line feed in it would begin what looks like another change. */
+function shown(key: string): string {
+  return /\p{Cc}|[\u2028\u2029]/u.test(key) ? JSON.stringify(key) : key;
 }
 
 async function* chosen<T>(items: AsyncIterable<T>, isChosen: (item: T) => boolean): AsyncGenerator<T, void, undefined> {

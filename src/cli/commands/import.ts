@@ -276,7 +276,7 @@ function checkLive(words: ImportWords, store: LiveStore): void {
   const ofFiles = Object.keys(recordFileFlags).find((flag) => (words as unknown as Words)[flag] !== undefined);
   if (ofFiles !== undefined) throw new UsageError(`--${ofFiles} is of a file: ${file} is none`);
   if (store === 'etcd-live') checkEtcdUrl(file);
-  else if (!URL.canParse(file))
+  else if (!(URL.canParse(file) && /^redis:\/\/[^/?#]*(\/\d*)?$/.test(file)))
     throw new UsageError(`${file} must read redis://[user:password@]host[:port][/database]`);
 }
 

@@ -23,8 +23,23 @@ const leasesMax = 10_000;
 
 /** @throws UsageError before anything is connected */
 export function checkEtcdUrl(url: string): void {
-  if (URL.canParse(url) && new URL(url).hostname !== '') return;
-  throw new UsageError(`${url} must read etcd://[user:password@]host[:port][/prefix], or etcds:// with TLS`);
+  const parts = /^etcds?:\/\/[^/?#]+(\/[^?#]*)?$/.exec(url);
+  // What reads a URL makes /b of /a/../b, which is another prefix.
+  const prefix = decoded(parts?.[1] ?? '');
+  const { hostname, pathname } = parts !== null && URL.canParse(url) ? new URL(url) : { hostname: '', pathname: '' };
+  if (hostname !== '' && prefix !== undefined && prefix === decoded(pathname)) return;
+  throw new UsageError(
+    `${url} must read etcd://[user:password@]host[:port][/prefix], or etcds:// with TLS; the prefix percent-encoded`,
+  );
+}
+
+/** Undefined where it is not percent-encoded. */
+function decoded(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
