@@ -261,6 +261,17 @@ describe('what is written beside the input', () => {
     expect([readFileSync(file, 'utf8'), node.writes]).toEqual([text, []]);
   });
 
+  test('is no draft of a checkpoint either', async () => {
+    const file = fileOf('rows.ndjson.tmp', '{"key":"k","value":"v"}');
+    const words = ['import', 'flags', file, '--format', 'ndjson', '--checkpoint', join(folder, 'rows.ndjson')];
+    const { exitCode, notes } = await commandLine().runWords(words);
+    expect([exitCode, notes.join()]).toEqual([
+      2,
+      expect.stringContaining('the draft of --checkpoint and the input are'),
+    ]);
+    expect(existsSync(file)).toBe(true);
+  });
+
   test('is found to be impossible before anything is imported', async () => {
     const { node, runWords } = commandLine();
     const file = fileOf('one.ndjson', '{"key":"k","value":"v"}');

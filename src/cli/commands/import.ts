@@ -13,7 +13,7 @@ import type { Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
 import type { Terminal } from '../terminal.ts';
-import { Checkpoint, fileIdentity, type TransferState } from '../transfer/checkpoint.ts';
+import { Checkpoint, draftOf, fileIdentity, type TransferState } from '../transfer/checkpoint.ts';
 import { type NamedFile, refuseSameFiles } from '../transfer/distinct-files.ts';
 import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
 import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
@@ -235,7 +235,13 @@ function checkpointPathOf({ checkpoint, file }: ImportWords): string {
 function filesOf(words: ImportWords, skippedPath: string | undefined): readonly NamedFile[] {
   const skipped: NamedFile[] = skippedPath === undefined ? [] : [['--skipped', skippedPath]];
   if (isStream(words.file)) return skipped;
-  return [['the input', words.file], ['--checkpoint', checkpointPathOf(words)], ...skipped];
+  const checkpoint = checkpointPathOf(words);
+  return [
+    ['the input', words.file],
+    ['--checkpoint', checkpoint],
+    ['the draft of --checkpoint', draftOf(checkpoint)],
+    ...skipped,
+  ];
 }
 
 function reader(run: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable<ImportRecord | UnreadImport> {

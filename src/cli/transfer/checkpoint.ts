@@ -69,7 +69,7 @@ export class Checkpoint {
 
   async #writing(write: (draft: string) => Promise<void>): Promise<void> {
     try {
-      await write(`${this.path}.tmp`);
+      await write(draftOf(this.path));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new UsageError(`how far it came cannot be written: ${why}`, error);
@@ -79,6 +79,11 @@ export class Checkpoint {
   async remove(): Promise<void> {
     await rm(this.path, { force: true });
   }
+}
+
+/** Written first, and then put in the checkpoint's place. */
+export function draftOf(path: string): string {
+  return `${path}.tmp`;
 }
 
 /** Tells a file from others without reading all of it; one that was written since is another one, also of the same size. */
