@@ -298,6 +298,8 @@ describe('an import from a store that runs', () => {
     ['etcd://host/a?b', 'must read etcd://'],
     ['etcd://host/a#b', 'must read etcd://'],
     ['etcd://host/%zz', 'must read etcd://'],
+    ['etcd://root:100%@host', 'must be percent-encoded'],
+    ['redis://:100%@host', 'must be percent-encoded'],
     ['redis://127.0.0.1:1 --format csv', '--format is of a file'],
     ['redis://127.0.0.1:1 --on-error skip', 'skip of a store that runs needs --skipped'],
   ])('refuses %s before it connects', async (words, why) => {

@@ -284,6 +284,16 @@ function checkLive(words: ImportWords, store: LiveStore): void {
   if (store === 'etcd-live') checkEtcdUrl(file);
   else if (!(URL.canParse(file) && /^redis:\/\/[^/?#]*(\/\d*)?$/.test(file)))
     throw new UsageError(`${file} must read redis://[user:password@]host[:port][/database]`);
+  if (!isEncoded(new URL(file))) throw new UsageError('the user and password of an address must be percent-encoded');
+}
+
+function isEncoded({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(`${username} ${password}`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Of which nobody knows how long it is. */
