@@ -13,8 +13,9 @@ const { readClientTls, readClientToken } = await import('./client-access.ts');
 const { processTerminal } = await import('./process-terminal.ts');
 const { runCommandLine } = await import('./run.ts');
 
+const terminal = processTerminal(systemClock);
 process.exitCode = await runCommandLine(process.argv.slice(2), {
-  terminal: processTerminal(systemClock),
+  terminal,
   clock: systemClock,
   random: systemRandom,
   connect: async ({ endpoints, timeoutMs, protocol, ...given }) => {
@@ -36,3 +37,4 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
     }
   },
 });
+terminal.close();

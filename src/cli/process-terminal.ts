@@ -31,10 +31,14 @@ function onKey(input: NodeJS.ReadStream, pressed: (key: string) => void): () => 
   };
 }
 
-/** The terminal of this process. */
-export function processTerminal(clock: Clock): Terminal {
+/** The terminal of this process. Once it is closed, nothing waits for standard input any more. */
+export function processTerminal(clock: Clock): Terminal & { close(): void } {
   // A reader that has seen enough, such as head, closes the pipe: the end of the output, and no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    process.stderr.write(`meridian: standard output cannot be written: ${error.message}\n`);
+    process.exit(1);
+  });
   process.stderr.on('error', () => {});
   const stopped = stopSignal(process, clock);
   return {
@@ -52,5 +56,9 @@ export function processTerminal(clock: Clock): Terminal {
     screenSize: () => screenSize(process.stdout, process.env),
     onKey: (pressed) => onKey(process.stdin, pressed),
     stopped,
+    close: () => {
+      // Whoever was reading from a pipe has given up: what comes, or does not, keeps no process.
+      if (!process.stdin.isTTY && process.stdin.readableFlowing !== null) process.stdin.destroy();
+    },
   };
 }

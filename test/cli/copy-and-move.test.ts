@@ -92,6 +92,24 @@ describe('copy', () => {
     expect(existsSync(join(folder, 'copy'))).toBe(false);
   });
 
+  it('fails for what an interrupted run passed by as damaged', async () => {
+    const { run, runWords, node, other } = await twoSides();
+    const lines = Array.from({ length: 2500 }, (_, n) => JSON.stringify({ key: `k${n + 10_000}`, value: 'v' }));
+    await runWords(['import', 'flags', '-', '--format', 'ndjson'], lines.join('\n'));
+    for (const key of ['k10005', 'k12400']) node.damaged.add(key);
+    const write = other.write.bind(other);
+    other.write = (request, call) => {
+      if (other.writes.length === 1) throw new MeridianError('DATA_LOSS', 'broken', { reason: 'test' });
+      return write(request, call);
+    };
+    const words = `copy flags archive --concurrency 1 --checkpoint ${join(folder, 'damaged')} --json ${to}`;
+    expect((await run(words)).exitCode).toBe(1);
+    other.write = write;
+    const { exitCode, output, notes } = await run(words);
+    expect(notes[0]).toBe('going on behind key 999, where the last copy stopped');
+    expect([exitCode, JSON.parse(output)]).toEqual([1, { copied: 2501, damaged: 2 }]);
+  });
+
   it('passes damaged records by, names them, and fails', async () => {
     const { run, node, other } = await twoSides();
     node.damaged.add('a/1');

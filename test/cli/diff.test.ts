@@ -71,7 +71,16 @@ describe('diff of two nodes', () => {
     expect(await run(`diff flags ${to}`)).toMatchObject({ exitCode: 2, notes: ['meridian: UNAVAILABLE: away'] });
     expect((await run('diff flags')).exitCode).toBe(2);
     expect((await run(`diff flags x.ndjson ${to}`)).exitCode).toBe(2);
-    expect((await run('diff flags /nonexistent.ndjson')).exitCode).toBe(2);
+    for (const file of ['/nonexistent.ndjson', '/nonexistent.csv', `${folder} --format csv`]) {
+      const { exitCode, notes } = await run(`diff flags ${file}`);
+      expect([exitCode, notes.join()]).toEqual([2, expect.stringContaining('meridian: the file cannot be read: E')]);
+    }
+  });
+
+  it('prints one line for a key that has several', async () => {
+    const { run, runWords } = await twoNodes();
+    await runWords(['put', 'flags', 'two\n+ lines', 'v']);
+    expect((await run(`diff flags --prefix two ${to}`)).output).toBe('- "two\\n+ lines"\n');
   });
 
   it('says so where an answer is older than what was asked for', async () => {

@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
@@ -222,9 +222,84 @@ describe('a record that is refused', () => {
   });
 });
 
-describe('an import from Redis', () => {
+test('an import that goes on tells in the end what was left out and skipped before it stopped', async () => {
+  const { node, runWords } = strictLine();
+  const lines = Array.from({ length: 2500 }, (_, n) => ({ key: `k${n}`, value: 'v' }) as object);
+  lines[3] = { key: 'past', value: 'v', expiration: 1 };
+  lines[4] = { key: 'x'.repeat(600), value: 'v' };
+  lines[2400] = { key: 'past too', value: 'v', expiration: 2 };
+  const file = fileOf('interrupted.ndjson', lines.map((line) => JSON.stringify(line)).join('\n'));
+  const words = ['import', 'flags', file, '--on-error', 'skip', '--concurrency', '1', '--json'];
+  const write = node.write.bind(node);
+  node.write = async (request, call) => {
+    if (request.mutations.some(({ key }) => key === 'k2300')) {
+      throw new MeridianError('DATA_LOSS', 'broken', { reason: 'test' });
+    }
+    return write(request, call);
+  };
+  expect((await runWords(words)).exitCode).toBe(1);
+  node.write = write;
+  const { output, notes } = await runWords(words);
+  expect(notes).toEqual(['going on behind record 2000, where the last import stopped']);
+  expect(JSON.parse(output)).toEqual({ records: 2500, expired: 2, skipped: 1 });
+});
+
+describe('what is written beside the input', () => {
+  test.each([
+    ['--skipped', 'the input'],
+    ['--checkpoint', 'the input'],
+    ['--checkpoint other --skipped', '--checkpoint'],
+  ])('is another file, by whatever path: %s', async (flags, other) => {
+    const text = '{"key":"","value":"refused"}\n{"key":"k","value":"v"}\n';
+    const file = fileOf('precious.ndjson', text);
+    const [first = '', ...rest] = flags.replace('other', join(folder, 'x')).split(' ');
+    const same = other === 'the input' ? join(folder, '..', basename(folder), 'precious.ndjson') : join(folder, 'x');
+    const { node, runWords } = strictLine();
+    const words = ['import', 'flags', file, '--on-error', 'skip', first, ...rest, same];
+    const { exitCode, notes } = await runWords(words);
+    expect([exitCode, notes.join()]).toEqual([2, expect.stringContaining(`and ${other} are the same file`)]);
+    expect([readFileSync(file, 'utf8'), node.writes]).toEqual([text, []]);
+  });
+
+  test('is no draft of a checkpoint either', async () => {
+    const file = fileOf('rows.ndjson.tmp', '{"key":"k","value":"v"}');
+    const words = ['import', 'flags', file, '--format', 'ndjson', '--checkpoint', join(folder, 'rows.ndjson')];
+    const { exitCode, notes } = await commandLine().runWords(words);
+    expect([exitCode, notes.join()]).toEqual([
+      2,
+      expect.stringContaining('the draft of --checkpoint and the input are'),
+    ]);
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test('is found to be impossible before anything is imported', async () => {
+    const { node, runWords } = commandLine();
+    const file = fileOf('one.ndjson', '{"key":"k","value":"v"}');
+    const words = ['import', 'flags', file, '--checkpoint', join(folder, 'nowhere', 'x')];
+    const { exitCode, notes } = await runWords(words);
+    expect([exitCode, notes.join()]).toEqual([2, expect.stringContaining('how far it came cannot be written: ENOENT')]);
+    expect(node.writes).toEqual([]);
+  });
+});
+
+test('an export into a file that is named as compressed is refused', async () => {
+  const { runWords } = commandLine();
+  const { exitCode, notes } = await runWords(['export', 'flags', '--output', join(folder, 'x.ndjson.gz')]);
+  expect([exitCode, notes.join()]).toEqual([2, expect.stringContaining('leave .gz away')]);
+  expect(existsSync(join(folder, 'x.ndjson.gz'))).toBe(false);
+});
+
+describe('an import from a store that runs', () => {
   test.each([
     ['redis://host:port', 'must read redis://'],
+    ['redis://host/0?x=1', 'must read redis://'],
+    ['redis://host/other', 'must read redis://'],
+    ['etcd://host/a/../b', 'must read etcd://'],
+    ['etcd://host/a?b', 'must read etcd://'],
+    ['etcd://host/a#b', 'must read etcd://'],
+    ['etcd://host/%zz', 'must read etcd://'],
+    ['etcd://root:100%@host', 'must be percent-encoded'],
+    ['redis://:100%@host', 'must be percent-encoded'],
     ['redis://127.0.0.1:1 --format csv', '--format is of a file'],
     ['redis://127.0.0.1:1 --on-error skip', 'skip of a store that runs needs --skipped'],
   ])('refuses %s before it connects', async (words, why) => {

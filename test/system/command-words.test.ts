@@ -22,3 +22,19 @@ it.runIf(process.platform === 'linux')('refuses a key on the command line that i
   expect(stderr).toContain('is no UTF-8: byte 4 is 0xe9');
   expect(status).toBe(2);
 });
+
+it.runIf(process.platform === 'linux')(
+  'says why its output cannot be written, and is silent where nobody reads on',
+  () => {
+    const run = (into: string) => {
+      const script = `"$0" "$1" options ${into}`;
+      return spawnSync('sh', ['-c', script, process.execPath, meridianScript], { encoding: 'utf8', timeout: 60_000 });
+    };
+    const full = run('> /dev/full');
+    expect([full.status, full.stderr]).toEqual([
+      1,
+      expect.stringContaining('standard output cannot be written: ENOSPC'),
+    ]);
+    expect(run('| true')).toMatchObject({ status: 0, stderr: '' });
+  },
+);

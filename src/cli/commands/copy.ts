@@ -130,6 +130,7 @@ async function copyKeys(run: CopyRun): Promise<ExitCode> {
   const { terminal, clock } = context;
   const progress = await showCount(terminal, `${verb} ${words.namespace}`);
   const checkpoint = checkpointOf(run);
+  await checkpoint?.checkWritable();
   const saving = new PacedCheckpoint(checkpoint, clock);
   const from = await checkpoint?.load();
   if (from !== undefined) terminal.note(`going on behind key ${from.records}, where the last copy stopped`);
@@ -139,16 +140,16 @@ async function copyKeys(run: CopyRun): Promise<ExitCode> {
     progress.at(records, records);
     if (goOn !== undefined) await saving.save(goOn);
   };
-  const problems = { changed: 0, damaged: 0 };
+  const problems = { changed: 0 };
   try {
     const copied = await copyRecords({ ...planOf(run, problems), from, advanced });
     progress.stop();
     await checkpoint?.remove();
     await report(run, copied, problems);
-    return problems.changed + problems.damaged === 0 ? exitCodes.done : exitCodes.failed;
+    return problems.changed + copied.damaged === 0 ? exitCodes.done : exitCodes.failed;
   } catch (error) {
     progress.stop();
-    await saving.saveLast();
+    await saving.saveLast().catch((failure: Error) => terminal.note(failure.message));
     terminal.note(stoppedWith(run, acknowledged));
     if (terminal.stopped.aborted) return exitCodes.stopped;
     throw error;
@@ -157,7 +158,6 @@ async function copyKeys(run: CopyRun): Promise<ExitCode> {
 
 interface Problems {
   changed: number;
-  damaged: number;
 }
 
 /** Each problem is told of at once, and counted. */
@@ -168,10 +168,7 @@ function planOf(run: CopyRun, problems: Problems): Omit<CopyPlan, 'advanced'> {
     ...{ source, target, prefix: words.prefix, toPrefix, isMove: verb === 'move', clock, random, ...bounds },
     ...{ read: readOptionsOf(words), write: writeOptionsOf(words), signal: terminal.stopped },
     checkLevel: (reached) => checkLevel(words, reached),
-    onDamaged: (key) => {
-      problems.damaged++;
-      terminal.note(damagedNote(key, words.json));
-    },
+    onDamaged: (key) => terminal.note(damagedNote(key, words.json)),
     onChanged: (key) => {
       problems.changed++;
       terminal.note(changedNote(key, words));
@@ -203,8 +200,8 @@ function changedNote(key: string, { json }: CopyWords): string {
 
 async function report(
   { verb, words, context: { terminal } }: CopyRun,
-  { records, expired }: Copied,
-  { changed, damaged }: Problems,
+  { records, expired, damaged }: Copied,
+  { changed }: Problems,
 ): Promise<void> {
   const counts = { ...(expired ? { expired } : {}), ...(changed ? { changed } : {}), ...(damaged ? { damaged } : {}) };
   const parts = [

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import type { ClientConfig } from '../../config/config.ts';
@@ -12,6 +11,7 @@ import { diffStreams, type KeyChange } from '../diff/diff-streams.ts';
 import { sortedRecords } from '../diff/sorted-records.ts';
 import { describeFailure, type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
+import { fileBytes } from '../formats/file-bytes.ts';
 import { importFormatOf } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { type RecordFile, readRecords } from '../formats/read-records.ts';
@@ -115,7 +115,7 @@ function fileSide(
   format: RecordFile,
 ): ComparedSide {
   const side = new ComparedSide(file === '-' ? 'standard input' : file);
-  const input = file === '-' ? terminal.input : createReadStream(file);
+  const input = file === '-' ? terminal.input : fileBytes(file);
   const nowSeconds = clock.wallMs() / 1000;
   // An import leaves out what has expired, and a namespace does not show it.
   const isThere = ({ key, expiration = Number.POSITIVE_INFINITY }: ImportRecord) =>
@@ -152,7 +152,12 @@ async function compare(
 
 function lineOf(change: KeyChange): string {
   const sign = { added: '+', removed: '-', changed: '~', equal: ' ' }[change.kind];
-  return `${sign} ${change.key}${change.kind === 'changed' ? ` (${change.differs.join(', ')})` : ''}`;
+  return `${sign} ${shown(change.key)}${change.kind === 'changed' ? ` (${change.differs.join(', ')})` : ''}`;
+}
+
+/** One line, whatever the key: a line feed in it would begin what looks like another change. */
+function shown(key: string): string {
+  return /\p{Cc}|[\u2028\u2029]/u.test(key) ? JSON.stringify(key) : key;
 }
 
 async function* chosen<T>(items: AsyncIterable<T>, isChosen: (item: T) => boolean): AsyncGenerator<T, void, undefined> {

@@ -12,6 +12,7 @@ import type { Terminal } from '../terminal.ts';
 import { Checkpoint } from '../transfer/checkpoint.ts';
 import { type Exported, exportFile } from '../transfer/export-file.ts';
 import { showCount } from '../transfer/progress.ts';
+import { UsageError } from '../usage-error.ts';
 
 interface ExportWords extends ClientWords, ReadWords {
   readonly namespace: string;
@@ -45,6 +46,7 @@ export const exportCommand: Command<ExportWords> = {
       .example('$0 export flags --output flags.json', 'for wrangler kv bulk put') as Argv<ExportWords>,
   run: async (words, { connect, ...context }) => {
     const { terminal } = context;
+    refuseCompressed(words.output);
     const format = words.output === undefined ? (words.format ?? 'ndjson') : formatOf(words.format, words.output);
     return withCluster(words, { connect, ...context }, async (cluster) => {
       const run = { words, format, cluster, terminal };
@@ -59,6 +61,13 @@ export const exportCommand: Command<ExportWords> = {
     });
   },
 };
+
+/** A name that ends so would say what the file is not. @throws UsageError */
+function refuseCompressed(output = ''): void {
+  const ending = /\.(gz|zst)$/i.exec(output)?.[0];
+  if (ending === undefined) return;
+  throw new UsageError(`--output is not compressed: leave ${ending} away, or compress what is on standard output`);
+}
 
 interface ExportRun {
   readonly words: ExportWords;

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
@@ -6,6 +5,7 @@ import { type ClientWords, withClientOptions, withCluster } from '../client-comm
 import type { Command, CommandContext } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
+import { fileBytes } from '../formats/file-bytes.ts';
 import { type ImportFormat, importFormatOf } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { readRecords } from '../formats/read-records.ts';
@@ -13,12 +13,15 @@ import type { Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
 import type { Terminal } from '../terminal.ts';
-import { Checkpoint, fileIdentity } from '../transfer/checkpoint.ts';
+import { Checkpoint, draftOf, fileIdentity, type TransferState } from '../transfer/checkpoint.ts';
+import { type NamedFile, refuseSameFiles } from '../transfer/distinct-files.ts';
 import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
 import { importRecords, type UnreadImport } from '../transfer/import-records.ts';
 import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
+import { PlacedCount } from '../transfer/placed-count.ts';
 import { type Progress, showCount, showProgress } from '../transfer/progress.ts';
 import { SkippedFile } from '../transfer/skipped-file.ts';
+import type { SkippedRecord } from '../transfer/write-batch.ts';
 import { type TransferWords, transferBoundsOf, transferFlags } from '../transfer-flags.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -77,6 +80,7 @@ export const importCommand: Command<ImportWords> = {
     const bounds = transferBoundsOf(words);
     const skippedPath = skippedPathOf(words);
     const bytes = await sizeOf(words.file);
+    await refuseSameFiles(filesOf(words, skippedPath));
     return withCluster(words, context, (cluster) =>
       importFile({ words, context, cluster, format, skippedPath, bytes, ...bounds }),
     );
@@ -96,11 +100,11 @@ interface ImportRun {
   readonly retryMs: number;
 }
 
+/** Of the records that are done, with those of an earlier run. */
 interface Counts {
-  /** Leading records of the file that are done. */
-  readonly records: number;
-  /** Of them, left out because they had expired. */
-  readonly expired: number;
+  /** Left out because they had expired. */
+  readonly expired: PlacedCount;
+  readonly skipped: PlacedCount;
 }
 
 interface Beginning {
@@ -110,14 +114,14 @@ interface Beginning {
   /** Leading records that are acknowledged already. */
   readonly skip: number;
   readonly skipped: SkippedFile | undefined;
+  readonly counts: Counts;
 }
 
 async function importFile(run: ImportRun): Promise<ExitCode> {
   const { terminal, clock, random } = run.context;
   const namespace = run.cluster.namespace(run.words.namespace);
-  const { progress, checkpoint, saving, skip, skipped } = await beginning(run);
+  const { progress, checkpoint, saving, skip, skipped, counts } = await beginning(run);
   let acknowledged = skip;
-  let expired = 0;
   let read = 0;
   const input = inputOf(run, (bytes) => {
     read = bytes;
@@ -127,19 +131,17 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
     const records = await importRecords(reader(run, decompressed(input)), {
       ...{ skip, clock, random, concurrency: run.concurrency, retryMs: run.retryMs, signal: terminal.stopped },
       write: (mutations, signal) => namespace.write(mutations, { signal }),
-      leftOut: (count) => {
-        expired += count;
-      },
-      skipped: skipped && ((record) => skipped.add(record)),
+      leftOut: (number) => counts.expired.add(number),
+      skipped: skipped && ((record) => passOver(record, skipped, counts)),
       advanced: (count) => {
         acknowledged = count;
-        return saving.save({ records: count });
+        return saving.save(stateAt(count, counts));
       },
     });
     progress.at(read, records);
     progress.stop();
     await checkpoint?.remove();
-    await report(run, { records, expired }, skipped);
+    await report(run, records, counts);
     return exitCodes.done;
   } catch (error) {
     progress.at(read, acknowledged);
@@ -153,15 +155,27 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
   }
 }
 
+function passOver(record: SkippedRecord, file: SkippedFile, { skipped }: Counts): Promise<void> {
+  skipped.add(record.number);
+  return file.add(record);
+}
+
+function stateAt(records: number, { expired, skipped }: Counts): TransferState {
+  return { records, expired: expired.upTo(records), skipped: skipped.upTo(records) };
+}
+
 /** Where it begins: at the first record, or where an import before it stopped. */
 async function beginning(run: ImportRun): Promise<Beginning> {
   const progress = await progressOf(run);
   const checkpoint = await checkpointOf(run);
+  await checkpoint?.checkWritable();
   const saving = new PacedCheckpoint(checkpoint, run.context.clock);
-  const skip = (await checkpoint?.load())?.records ?? 0;
+  const from = await checkpoint?.load();
+  const skip = from?.records ?? 0;
   if (skip > 0) run.context.terminal.note(`going on behind record ${skip}, where the last import stopped`);
   const skipped = run.skippedPath === undefined ? undefined : new SkippedFile(run.skippedPath, skip > 0);
-  return { progress, checkpoint, saving, skip, skipped };
+  const counts = { expired: new PlacedCount(from?.expired), skipped: new PlacedCount(from?.skipped) };
+  return { progress, checkpoint, saving, skip, skipped, counts };
 }
 
 function stoppedWith(acknowledged: number, isRemembered: boolean): string {
@@ -175,7 +189,7 @@ async function saveLast(saving: PacedCheckpoint, { note }: Terminal): Promise<vo
 
 function inputOf({ words, context }: ImportRun, tell: (bytes: number) => void): AsyncIterable<Uint8Array> {
   if (liveStoreOf(words.file) !== undefined) return noBytes();
-  return counted(words.file === '-' ? context.terminal.input : createReadStream(words.file), tell);
+  return counted(words.file === '-' ? context.terminal.input : fileBytes(words.file), tell);
 }
 
 function progressOf({ words, context: { terminal }, bytes }: ImportRun): Promise<Progress> {
@@ -184,17 +198,18 @@ function progressOf({ words, context: { terminal }, bytes }: ImportRun): Promise
 }
 
 async function report(
-  { words, context: { terminal } }: ImportRun,
-  { records, expired }: Counts,
-  skipped: SkippedFile | undefined,
+  { words, context: { terminal }, skippedPath }: ImportRun,
+  records: number,
+  counts: Counts,
 ): Promise<void> {
-  const passedOver = skipped === undefined ? 0 : skipped.records;
+  const [expired, skipped] = [counts.expired.total, counts.skipped.total];
   if (words.json) {
-    const parts = { ...(expired === 0 ? {} : { expired }), ...(passedOver === 0 ? {} : { skipped: passedOver }) };
+    const parts = { ...(expired === 0 ? {} : { expired }), ...(skipped === 0 ? {} : { skipped }) };
     return printResult(words, terminal, { records, ...parts }, '');
   }
   const left = expired === 0 ? '' : `, ${expired} of them left out, as they had expired`;
-  const without = passedOver === 0 ? '' : `, ${passedOver} of them skipped, as ${skipped?.path} says`;
+  const where = skippedPath === undefined ? '' : `, as ${skippedPath} says`;
+  const without = skipped === 0 ? '' : `, ${skipped} of them skipped${where}`;
   await terminal.write(`${records} records imported${left}${without}\n`);
 }
 
@@ -202,10 +217,31 @@ async function report(
 async function checkpointOf({ words, cluster, format }: ImportRun): Promise<Checkpoint | undefined> {
   const { id } = await cluster.namespaces.get(words.namespace);
   if (isStream(words.file)) return undefined;
-  const path = words.checkpoint ?? `${words.file}.meridian-import`;
   // What the columns mean is what the records are.
   const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns, words.database ?? null]);
-  return new Checkpoint(path, { file: await fileIdentity(words.file), format, columns, namespace: id });
+  return new Checkpoint(checkpointPathOf(words), {
+    file: await fileIdentity(words.file),
+    format,
+    columns,
+    namespace: id,
+  });
+}
+
+function checkpointPathOf({ checkpoint, file }: ImportWords): string {
+  return checkpoint ?? `${file}.meridian-import`;
+}
+
+/** What is read and what is written beside it. */
+function filesOf(words: ImportWords, skippedPath: string | undefined): readonly NamedFile[] {
+  const skipped: NamedFile[] = skippedPath === undefined ? [] : [['--skipped', skippedPath]];
+  if (isStream(words.file)) return skipped;
+  const checkpoint = checkpointPathOf(words);
+  return [
+    ['the input', words.file],
+    ['--checkpoint', checkpoint],
+    ['the draft of --checkpoint', draftOf(checkpoint)],
+    ...skipped,
+  ];
 }
 
 function reader(run: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable<ImportRecord | UnreadImport> {
@@ -246,8 +282,18 @@ function checkLive(words: ImportWords, store: LiveStore): void {
   const ofFiles = Object.keys(recordFileFlags).find((flag) => (words as unknown as Words)[flag] !== undefined);
   if (ofFiles !== undefined) throw new UsageError(`--${ofFiles} is of a file: ${file} is none`);
   if (store === 'etcd-live') checkEtcdUrl(file);
-  else if (!URL.canParse(file))
+  else if (!(URL.canParse(file) && /^redis:\/\/[^/?#]*(\/\d*)?$/.test(file)))
     throw new UsageError(`${file} must read redis://[user:password@]host[:port][/database]`);
+  if (!isEncoded(new URL(file))) throw new UsageError('the user and password of an address must be percent-encoded');
+}
+
+function isEncoded({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(`${username} ${password}`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Of which nobody knows how long it is. */
@@ -267,10 +313,15 @@ async function* liveRecords(
     return;
   }
   const { readRedis } = await import('../transfer/redis-source.ts');
+  let others = 0;
   const passedBy = (keys: number) => {
-    if (keys > 0) terminal.note(`${keys} keys that hold no string are left out`);
+    others += keys;
   };
-  yield* readRedis({ ...asked, passedBy });
+  try {
+    yield* readRedis({ ...asked, passedBy });
+  } finally {
+    if (others > 0) terminal.note(`${others} keys that hold no string are left out`);
+  }
 }
 
 async function* noBytes(): AsyncGenerator<Uint8Array, void, undefined> {}

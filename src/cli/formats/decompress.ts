@@ -1,13 +1,11 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { UsageError } from '../usage-error.ts';
+import { unzstd } from './zstd/unzstd.ts';
 
 /** How each kind of compressed file begins. No file of UTF-8 text begins so. */
 const gzipMagic = [0x1f, 0x8b] as const;
 const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd] as const;
-
-/** Compressed bytes that are given to zstd at once: what they become is held in memory until it is read. */
-const zstdPieceBytes = 16 * 1024;
 
 /** The bytes of a file, decompressed where it begins as gzip or zstd does, whatever its name says. */
 export async function* decompressed(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
@@ -45,26 +43,4 @@ async function* gunzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   } finally {
     source.destroy();
   }
-}
-
-async function* unzstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const { Decompress } = await import('fzstd');
-  let pieces: Uint8Array[] = [];
-  const plain = new Decompress((piece) => pieces.push(Buffer.from(piece)));
-  const push = (chunk: Uint8Array, isLast: boolean) => {
-    pieces = [];
-    try {
-      plain.push(chunk, isLast);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new UsageError(`this is no sound zstd: ${why}`, error);
-    }
-    return pieces;
-  };
-  for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; at += zstdPieceBytes) {
-      yield* push(chunk.subarray(at, at + zstdPieceBytes), false);
-    }
-  }
-  yield* push(new Uint8Array(0), true);
 }

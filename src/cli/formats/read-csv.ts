@@ -26,6 +26,12 @@ interface ParsedRow {
   };
 }
 
+/** Columns that mean something beside key and value. */
+const recordColumns = ['metadata', 'expiration', 'expiration_ttl', 'base64'] as const;
+
+/** Lines may end in different ways in one file: where the first end counted for all, the others became part of values. */
+const lineEnds = ['\r\n', '\n', '\r'];
+
 /** Bytes of one row: a value of 25 MiB in base64, or a JSON text with every quote doubled, with what stands around it. */
 const rowBytesMax = 160 * 1024 * 1024;
 
@@ -89,6 +95,7 @@ async function* parsedRows(
   const parser = parse({
     bom: true,
     columns: columns.columns === undefined ? headingOf : [...columns.columns],
+    record_delimiter: lineEnds,
     skip_empty_lines: true,
     info: true,
     max_record_size: rowBytesMax,
@@ -110,6 +117,19 @@ function checkColumns(names: readonly string[], { keyColumn = 'key', valueColumn
   if (!names.includes(keyColumn)) throw new UsageError(`there is no column "${keyColumn}": give --key-column`);
   if (valueColumn !== undefined && !names.includes(valueColumn)) {
     throw new UsageError(`there is no column "${valueColumn}": give another --value-column`);
+  }
+  checkOnce(names, keyColumn, valueColumn ?? 'value');
+}
+
+/** Of two columns of one name only the last one would be seen. Without a value column all of a row is the value. */
+function checkOnce(names: readonly string[], keyColumn: string, valueColumn: string): void {
+  const counts = names.includes(valueColumn) ? new Set([keyColumn, valueColumn, ...recordColumns]) : undefined;
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name) && (counts?.has(name) ?? true)) {
+      throw new UsageError(`there are two columns ${JSON.stringify(name)}: which one is meant is not known`);
+    }
+    seen.add(name);
   }
 }
 

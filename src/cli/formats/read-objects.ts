@@ -6,9 +6,23 @@ import { orUnread, type UnreadRecord } from './unread-record.ts';
 /** Bytes of one object's text: a value of 25 MiB in base64, or escaped throughout, with what stands around it. */
 const objectBytesMax = 160 * 1024 * 1024;
 
-const byte = { quote: 0x22, backslash: 0x5c, open: 0x7b, close: 0x7d, openArray: 0x5b, closeArray: 0x5d } as const;
-/** Space, tab, line feed, carriage return, comma and the brackets of the array. */
-const between = new Set([0x20, 0x09, 0x0a, 0x0d, 0x2c, 0x5b, 0x5d]);
+const byte = {
+  lineFeed: 0x0a,
+  quote: 0x22,
+  comma: 0x2c,
+  colon: 0x3a,
+  openArray: 0x5b,
+  backslash: 0x5c,
+  closeArray: 0x5d,
+  open: 0x7b,
+  close: 0x7d,
+} as const;
+/** Space, tab, line feed, carriage return. */
+const spaces = new Set([0x20, 0x09, 0x0a, 0x0d]);
+/** What may stand between objects. */
+const between = new Set([...spaces, byte.comma, byte.openArray, byte.closeArray]);
+/** What an object inside another one may stand behind. */
+const beforeObject = new Set<number>([byte.colon, byte.comma, byte.openArray]);
 const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
 
 export interface ObjectReading<Unread> {
@@ -28,10 +42,9 @@ export async function* readObjects<Unread = never>(
   { recordOf = recordOfJson, unread }: ObjectReading<Unread> = {},
 ): AsyncGenerator<ImportRecord | Unread, void, undefined> {
   const cutter = new ObjectCutter();
-  let number = 0;
   for await (const chunk of chunks) {
-    for (const { bytes, offset } of cutter.push(chunk)) {
-      const place = `record ${++number}`;
+    for (const { bytes, offset, number } of cutter.push(chunk)) {
+      const place = `record ${number}`;
       yield orUnread(
         () => recordOf(textIn(bytes, offset, place), place),
         () => bytes,
@@ -39,8 +52,8 @@ export async function* readObjects<Unread = never>(
       );
     }
   }
-  if (cutter.inside) throw new UsageError(`the file ends within record ${number + 1}`);
-  if (cutter.openArrays > 0) throw new UsageError(`the file ends within its array, behind record ${number}`);
+  if (cutter.inside) throw new UsageError(`the file ends within record ${cutter.number}`);
+  if (cutter.openArrays > 0) throw new UsageError(`the file ends within its array, behind record ${cutter.number}`);
 }
 
 function textIn(bytes: Uint8Array, offset: number, place: string): string {
@@ -52,14 +65,21 @@ function textIn(bytes: Uint8Array, offset: number, place: string): string {
 
 interface CutObject {
   readonly bytes: Uint8Array;
+  /** The first one is 1. */
+  readonly number: number;
   /** Bytes of the file before it. */
   readonly offset: number;
 }
 
 class ObjectCutter {
+  /** Objects that have begun. */
+  number = 0;
   #depth = 0;
   #inText = false;
   #escaped = false;
+  /** The byte before, and the one before it within the object that is neither a space nor inside a text. */
+  #before = 0;
+  #beforeSpaces = 0;
   #seenBytes = 0;
   #objectOffset = 0;
   readonly #pieces: Uint8Array[] = [];
@@ -76,20 +96,43 @@ class ObjectCutter {
     let start = 0;
     for (let i = 0; i < chunk.length; i++) {
       const unit = chunk[i] ?? 0;
+      if (this.#depth > 0 && unit === byte.open && this.#isCutOff()) {
+        this.#keep(chunk.subarray(start, i));
+        yield this.#take();
+        this.#depth = 0;
+      }
       if (this.#depth === 0) {
         if (unit !== byte.open) this.#checkBetween(unit, this.#seenBytes + i);
         else {
-          this.#depth = 1;
+          this.#begin(this.#seenBytes + i);
           start = i;
-          this.#objectOffset = this.#seenBytes + i;
         }
       } else if (this.#closes(unit)) {
         this.#keep(chunk.subarray(start, i + 1));
-        yield { bytes: this.#take(), offset: this.#objectOffset };
+        yield this.#take();
       }
+      this.#before = unit;
     }
     if (this.#depth > 0) this.#keep(chunk.slice(start));
     this.#seenBytes += chunk.length;
+  }
+
+  #begin(offset: number): void {
+    this.number++;
+    this.#objectOffset = offset;
+    this.#depth = 1;
+    this.#inText = false;
+    this.#escaped = false;
+    this.#beforeSpaces = byte.open;
+  }
+
+  /**
+   * Whether an object that begins a line begins where no JSON has one: what stands before was cut off, as by a writer that
+   * died, and must not take the objects behind it with it.
+   */
+  #isCutOff(): boolean {
+    if (this.#before !== byte.lineFeed) return false;
+    return this.#inText || !beforeObject.has(this.#beforeSpaces);
   }
 
   /** Steps over one byte of an object; true where it is the brace that ends it. */
@@ -100,6 +143,7 @@ class ObjectCutter {
       else if (unit === byte.quote) this.#inText = false;
       return false;
     }
+    if (!spaces.has(unit)) this.#beforeSpaces = unit;
     if (unit === byte.quote) this.#inText = true;
     else if (unit === byte.open) this.#depth++;
     else if (unit === byte.close) return --this.#depth === 0;
@@ -115,15 +159,17 @@ class ObjectCutter {
 
   #keep(piece: Uint8Array): void {
     this.#pieceBytes += piece.length;
-    if (this.#pieceBytes > objectBytesMax) throw new UsageError(`one object has more than ${objectBytesMax} bytes`);
+    if (this.#pieceBytes > objectBytesMax) {
+      throw new UsageError(`record ${this.number} has more than ${objectBytesMax} bytes`);
+    }
     this.#pieces.push(piece);
   }
 
-  #take(): Uint8Array {
+  #take(): CutObject {
     const [first] = this.#pieces;
     const bytes = first !== undefined && this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
     this.#pieces.length = 0;
     this.#pieceBytes = 0;
-    return bytes;
+    return { bytes, number: this.number, offset: this.#objectOffset };
   }
 }

@@ -38,36 +38,48 @@ function base64Field(name: string, fields: JsonFields['fields'], place: string):
 }
 
 const listBegin = '"kvs":[';
-/** Bytes before the list, which hold its header. */
+/** Bytes before a list, which hold its header and the end of the answer before. */
 const headerBytesMax = 64 * 1024;
+/** An answer without keys. */
+const emptyAnswer = String.raw`\s*\{"header":\{[^{}]*\}\}\s*`;
+/** What may stand behind the last list, `,"more":true,"count":3}` say, and where there is none. */
+const behindLists = new RegExp(String.raw`^(,"\w+":[^{}[\]]*)?\}(${emptyAnswer})*\s*$`);
+const withoutLists = new RegExp(`^(${emptyAnswer})+$`);
 
 /**
  * The objects of etcd's list, as an array of any size: what stands around them is left out. Keys and values are base64, so
- * that the first bracket behind the list's beginning is its end. Nothing where there is no list, as of no keys.
+ * that the first bracket behind the list's beginning is its end. Several answers one after another, of some prefixes say,
+ * give their lists one after another. Nothing where there is no list, as of no keys.
  * @throws UsageError where this is no such answer, or is cut off
  */
 export async function* listOfEtcd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  let header = '';
-  let state: 'before' | 'inside' | 'behind' = 'before';
+  let outside = '';
+  let [isInside, lists] = [false, 0];
   for await (const chunk of chunks) {
-    if (state === 'behind') continue;
     let rest = Buffer.from(chunk);
-    if (state === 'before') {
-      header += rest.toString('latin1');
-      const at = header.indexOf(listBegin);
-      if (at < 0 && header.length > headerBytesMax) throw noEtcd();
-      if (at < 0) continue;
-      rest = Buffer.from(header.slice(at + listBegin.length - 1), 'latin1');
-      state = 'inside';
+    while (rest.length > 0) {
+      if (isInside) {
+        const end = rest.indexOf(']') + 1;
+        isInside = end === 0;
+        yield isInside ? rest : rest.subarray(0, end);
+        rest = isInside ? Buffer.alloc(0) : rest.subarray(end);
+        continue;
+      }
+      outside += rest.toString('latin1');
+      const at = outside.indexOf(listBegin);
+      if (at < 0 && outside.length > headerBytesMax) throw noEtcd(lists);
+      if (at < 0) break;
+      rest = Buffer.from(outside.slice(at + listBegin.length - 1), 'latin1');
+      [outside, isInside] = ['', true];
+      lists++;
     }
-    const end = rest.indexOf(']');
-    if (end >= 0) state = 'behind';
-    yield end < 0 ? rest : rest.subarray(0, end + 1);
   }
-  if (state === 'inside') throw new UsageError('the file ends within the list of etcd');
-  if (state === 'before' && !/^\s*\{"header":\{[^{}]*\}\}\s*$/.test(header)) throw noEtcd();
+  if (isInside) throw new UsageError('the file ends within the list of etcd');
+  if (!(lists === 0 ? withoutLists : behindLists).test(outside)) throw noEtcd(lists);
 }
 
-function noEtcd(): UsageError {
+function noEtcd(lists: number): UsageError {
+  if (lists > 0)
+    return new UsageError(`behind its list ${lists} this is not what etcdctl get -w json prints, or is cut off`);
   return new UsageError('this is not what etcdctl get -w json prints: it has no "kvs"');
 }

@@ -5,6 +5,9 @@ import { UsageError } from '../usage-error.ts';
 /** Bytes of the longest sequence of UTF-8, but for its last. */
 const unfinishedBytesMax = 3;
 
+/** Broken bytes that are remembered at once: more than all rows have that a parser reads ahead, but for one that is no text. */
+const brokenMax = 1_000_000;
+
 /**
  * Lets the bytes of a file through to a parser that takes what is no UTF-8 for U+FFFD, and remembers what it still may
  * be asked for: where they are broken, and the bytes of the rows that the parser has yet to give.
@@ -22,6 +25,7 @@ export class Utf8Gate {
     for await (const chunk of chunks) {
       this.#chunks.push(chunk);
       rest = this.#scan(rest.length === 0 ? chunk : Buffer.concat([rest, chunk]));
+      this.#checkBroken();
       yield chunk;
     }
     if (rest.length > 0) this.#broken.push({ offset: this.#scannedBytes, byte: rest[0] });
@@ -59,6 +63,14 @@ export class Utf8Gate {
       this.#droppedBytes += first.length;
     }
     this.#droppedBytes = endBytes;
+  }
+
+  /** @throws UsageError where the memory would grow with what is no text */
+  #checkBroken(): void {
+    const [first] = this.#broken;
+    if (first === undefined || this.#broken.length <= brokenMax) return;
+    const where = `${describeByte(first.byte, first.offset)} of the file`;
+    throw new UsageError(`more than ${brokenMax} bytes of one row are no UTF-8: ${where}`);
   }
 
   /** The end of the bytes, which the next chunk may complete. */

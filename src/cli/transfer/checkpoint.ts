@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { UsageError } from '../usage-error.ts';
 
-/** Bytes from a file's beginning that, with its size, tell it from others. */
+/** Bytes from a file's beginning that, with its size and when it was written, tell it from others. */
 const headBytes = 1024 * 1024;
 
 /** What a checkpoint belongs to: where any of it differs, the transfer begins anew. */
@@ -15,9 +16,16 @@ export interface TransferState {
   readonly bytes?: number;
   /** Of an export: where to go on. */
   readonly cursor?: string;
-  /** Of an export: damaged keys that were passed by. */
+  /** Of an export or copy: damaged keys that were passed by. */
   readonly damaged?: number;
+  /** Of the records: left out, as they had expired. */
+  readonly expired?: number;
+  /** Of the records of an import: skipped. */
+  readonly skipped?: number;
 }
+
+/** Beside the records. */
+const counted = ['bytes', 'damaged', 'expired', 'skipped'] as const;
 
 /**
  * How far an import or export came, kept in a small file beside the large one. What lies behind may have been done too;
@@ -37,21 +45,35 @@ export class Checkpoint {
     const text = await readFile(this.path, 'utf8').catch(() => '');
     const found = parse(text);
     const same = Object.entries(this.#identity).every(([field, value]) => found[field] === value);
-    const { records, bytes, cursor, damaged } = found;
+    const { records, cursor } = found;
     if (!same || !isCount(records) || records === 0) return undefined;
-    return {
-      records,
-      ...(isCount(bytes) ? { bytes } : {}),
-      ...(typeof cursor === 'string' ? { cursor } : {}),
-      ...(isCount(damaged) ? { damaged } : {}),
-    };
+    const counts = counted.flatMap((name) => (isCount(found[name]) ? [[name, found[name]]] : []));
+    return { records, ...(typeof cursor === 'string' ? { cursor } : {}), ...Object.fromEntries(counts) };
   }
 
-  /** Replaces the file in one step, so that a crash leaves the old one or the new one. */
+  /** Replaces the file in one step, so that a crash leaves the old one or the new one. @throws UsageError */
   async save(state: TransferState): Promise<void> {
-    const draft = `${this.path}.tmp`;
-    await writeFile(draft, `${JSON.stringify({ ...this.#identity, ...state })}\n`);
-    await rename(draft, this.path);
+    await this.#writing(async (draft) => {
+      await writeFile(draft, `${JSON.stringify({ ...this.#identity, ...state })}\n`);
+      await rename(draft, this.path);
+    });
+  }
+
+  /** Asked before anything is transferred. @throws UsageError where it could not be saved */
+  async checkWritable(): Promise<void> {
+    await this.#writing(async (draft) => {
+      await writeFile(draft, '');
+      await rm(draft);
+    });
+  }
+
+  async #writing(write: (draft: string) => Promise<void>): Promise<void> {
+    try {
+      await write(draftOf(this.path));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new UsageError(`how far it came cannot be written: ${why}`, error);
+    }
   }
 
   async remove(): Promise<void> {
@@ -59,14 +81,19 @@ export class Checkpoint {
   }
 }
 
-/** Tells a file from others without reading all of it. */
+/** Written first, and then put in the checkpoint's place. */
+export function draftOf(path: string): string {
+  return `${path}.tmp`;
+}
+
+/** Tells a file from others without reading all of it; one that was written since is another one, also of the same size. */
 export async function fileIdentity(path: string): Promise<string> {
   const file = await open(path);
   try {
-    const { size } = await file.stat();
-    const head = Buffer.alloc(Math.min(size, headBytes));
+    const { size, mtimeNs } = await file.stat({ bigint: true });
+    const head = Buffer.alloc(Math.min(Number(size), headBytes));
     await file.read(head, 0, head.length, 0);
-    return createHash('sha256').update(`${size}:`).update(head).digest('hex');
+    return createHash('sha256').update(`${size}:${mtimeNs}:`).update(head).digest('hex');
   } finally {
     await file.close();
   }

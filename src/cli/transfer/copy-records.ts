@@ -6,6 +6,7 @@ import type { ImportRecord } from '../formats/import-record.ts';
 import type { TransferState } from './checkpoint.ts';
 import { deleteUnchanged, type ReadVersion } from './delete-unchanged.ts';
 import { type ImportOptions, importRecords } from './import-records.ts';
+import { PlacedCount } from './placed-count.ts';
 
 /** What becomes of a prefix. */
 export interface CopyPlan extends Pick<ImportOptions, 'clock' | 'random' | 'concurrency' | 'retryMs' | 'signal'> {
@@ -34,6 +35,14 @@ export interface Copied {
   readonly records: number;
   /** Of them, left out because they had expired meanwhile. */
   readonly expired: number;
+  /** Passed by as damaged, with those of the earlier run. */
+  readonly damaged: number;
+}
+
+/** What is to be told in the end, by its place among the records of this run. */
+interface Counts {
+  readonly expired: PlacedCount;
+  readonly damaged: PlacedCount;
 }
 
 /** Where the source's list goes on behind so many records. */
@@ -54,8 +63,11 @@ export async function copyRecords(plan: CopyPlan): Promise<Copied> {
   const before = plan.from?.records ?? 0;
   const marks: Mark[] = [];
   const origins: Origins = new WeakMap();
-  let expired = 0;
-  const records = await importRecords(readRecords(plan, marks, origins), {
+  const counts: Counts = {
+    expired: new PlacedCount(plan.from?.expired),
+    damaged: new PlacedCount(plan.from?.damaged),
+  };
+  const records = await importRecords(readRecords(plan, marks, origins, counts.damaged), {
     ...{ clock, random, concurrency, retryMs, signal, skip: 0 },
     write: async (mutations, aborted) => {
       const result = await plan.target.write(mutations, { ...plan.write, signal: aborted });
@@ -63,27 +75,34 @@ export async function copyRecords(plan: CopyPlan): Promise<Copied> {
       if (plan.isMove) await deleteAtSource(plan, originsOf(mutations, origins), aborted);
       return result;
     },
-    leftOut: (count) => {
-      expired += count;
-    },
+    leftOut: (number) => counts.expired.add(number),
     advanced: async (count) => {
       let passed: Mark | undefined;
       while ((marks[0]?.records ?? Number.POSITIVE_INFINITY) <= count) passed = marks.shift();
-      const goOn = passed && { records: before + passed.records, cursor: passed.cursor };
-      await plan.advanced(before + count, goOn);
+      await plan.advanced(before + count, passed && stateAt(passed, before, counts));
     },
   });
-  return { records: before + records, expired };
+  return { records: before + records, expired: counts.expired.total, damaged: counts.damaged.total };
+}
+
+function stateAt({ records, cursor }: Mark, before: number, { expired, damaged }: Counts): TransferState {
+  return { records: before + records, cursor, expired: expired.upTo(records), damaged: damaged.upTo(records) };
 }
 
 async function* readRecords(
   { source, prefix, toPrefix, read, signal, from, onDamaged }: CopyPlan,
   marks: Mark[],
   origins: Origins,
+  damaged: PlacedCount,
 ): AsyncGenerator<ImportRecord, void, undefined> {
   const goOn = from?.cursor === undefined ? {} : { cursor: from.cursor };
   let records = 0;
-  for await (const entry of source.entries({ ...read, prefix, signal, onDamaged, ...goOn })) {
+  const passBy = (key: string) => {
+    // Told before the next record comes: behind the place where another run may go on.
+    damaged.add(records + 1);
+    onDamaged(key);
+  };
+  for await (const entry of source.entries({ ...read, prefix, signal, onDamaged: passBy, ...goOn })) {
     const { name, value, version, metadataText, expiration, cursor } = entry;
     records++;
     if (cursor !== undefined) marks.push({ records, cursor });

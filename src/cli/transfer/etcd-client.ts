@@ -28,6 +28,9 @@ export interface EtcdRange {
   readonly revision: string;
 }
 
+/** Why a call failed whose answer is too large. */
+export const etcdTooMuch = 'etcd-too-much';
+
 /** Milliseconds that one call may take. */
 const deadlineMs = 30_000;
 
@@ -64,6 +67,8 @@ const { root } = protobuf.Root.fromJSON({
 export interface EtcdCalls {
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Of one answer. Default: 64 MiB. */
+  readonly pageBytesMax?: number;
 }
 
 export type Certificates = Partial<Record<'ca' | 'cert' | 'key', Buffer>>;
@@ -76,7 +81,8 @@ export class EtcdClient {
   readonly #clock: Clock;
   readonly #metadata = new Metadata();
 
-  private constructor(url: URL, certificates: Certificates | undefined, { clock, signal }: EtcdCalls) {
+  private constructor(url: URL, certificates: Certificates | undefined, calls: EtcdCalls) {
+    const { clock, signal, pageBytesMax = 64 * 1024 * 1024 } = calls;
     this.#clock = clock;
     this.#place = `${url.hostname}:${url.port || '2379'}`;
     this.#signal = signal;
@@ -85,9 +91,9 @@ export class EtcdClient {
       certificates === undefined
         ? credentials.createInsecure()
         : credentials.createSsl(ca ?? null, key ?? null, cert ?? null);
-    // A page is as large as its values; nobody else uses this connection.
+    // A page is held whole, and as large as its values: one that is larger is asked for again with fewer keys.
     this.#client = new Client(this.#place, channel, {
-      'grpc.max_receive_message_length': -1,
+      'grpc.max_receive_message_length': pageBytesMax,
       'grpc.enable_http_proxy': 0,
     });
   }
@@ -165,5 +171,6 @@ function failureOf({ code, details: why }: ServiceError, place: string): Meridia
   if (code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED) {
     return new MeridianError('UNAVAILABLE', `etcd at ${place} is not reached: ${why}`, { reason: 'etcd-gone' });
   }
-  return new MeridianError('FAILED_PRECONDITION', `etcd at ${place} says: ${why}`, { reason: 'etcd-refuses' });
+  const reason = code === status.RESOURCE_EXHAUSTED ? etcdTooMuch : 'etcd-refuses';
+  return new MeridianError('FAILED_PRECONDITION', `etcd at ${place} says: ${why}`, { reason });
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isMeridianError } from '../../model/errors.ts';
 import { textOfUtf8 } from '../../model/text.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
@@ -13,6 +14,8 @@ export interface EtcdSourceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Of one answer of etcd. Default: 64 MiB. */
+  readonly pageBytesMax?: number;
 }
 
 /** Keys of a page: fewer where values are large, since a page is held whole. */
@@ -23,8 +26,23 @@ const leasesMax = 10_000;
 
 /** @throws UsageError before anything is connected */
 export function checkEtcdUrl(url: string): void {
-  if (URL.canParse(url) && new URL(url).hostname !== '') return;
-  throw new UsageError(`${url} must read etcd://[user:password@]host[:port][/prefix], or etcds:// with TLS`);
+  const parts = /^etcds?:\/\/[^/?#]+(\/[^?#]*)?$/.exec(url);
+  // What reads a URL makes /b of /a/../b, which is another prefix.
+  const prefix = decoded(parts?.[1] ?? '');
+  const { hostname, pathname } = parts !== null && URL.canParse(url) ? new URL(url) : { hostname: '', pathname: '' };
+  if (hostname !== '' && prefix !== undefined && prefix === decoded(pathname)) return;
+  throw new UsageError(
+    `${url} must read etcd://[user:password@]host[:port][/prefix], or etcds:// with TLS; the prefix percent-encoded`,
+  );
+}
+
+/** Undefined where it is not percent-encoded. */
+function decoded(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -34,7 +52,7 @@ export function checkEtcdUrl(url: string): void {
 export async function* readEtcd<Unread>(
   options: EtcdSourceOptions & { readonly unread: UnreadRecord<Unread> },
 ): AsyncGenerator<ImportRecord | Unread, void, undefined> {
-  const { EtcdClient } = await import('./etcd-client.ts');
+  const { EtcdClient, etcdTooMuch } = await import('./etcd-client.ts');
   const url = new URL(options.url);
   const prefix = Buffer.from(decodeURIComponent(url.pathname.slice(1)));
   const client = await EtcdClient.open(url, await filesOf(options.environment, url.protocol), options);
@@ -43,7 +61,14 @@ export async function* readEtcd<Unread>(
     let key: Buffer = prefix.length === 0 ? Buffer.alloc(1) : prefix;
     let limit: number = pageKeys.first;
     for (let revision = '0'; ; ) {
-      const page = await client.range({ key, rangeEnd: behind(prefix), limit, revision });
+      const page = await client.range({ key, rangeEnd: behind(prefix), limit, revision }).catch((error: unknown) => {
+        if (limit > pageKeys.least && isMeridianError(error) && error.details.reason === etcdTooMuch) return undefined;
+        throw error;
+      });
+      if (page === undefined) {
+        limit = fewer(limit);
+        continue;
+      }
       for (const pair of page.kvs) yield await recordOf(pair, leases, options.unread);
       const last = page.kvs.at(-1);
       if (!page.more || last === undefined) return;
@@ -66,8 +91,12 @@ function behind(prefix: Buffer): Buffer {
   return Buffer.alloc(1);
 }
 
+function fewer(limit: number): number {
+  return Math.max(pageKeys.least, Math.floor(limit / 4));
+}
+
 function nextLimit(limit: number, bytes: number): number {
-  if (bytes > pageBytes.large) return Math.max(pageKeys.least, Math.floor(limit / 4));
+  if (bytes > pageBytes.large) return fewer(limit);
   return bytes < pageBytes.small ? Math.min(pageKeys.most, limit * 2) : limit;
 }
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { Semaphore } from '../../runtime/semaphore.ts';
+import { untilAborted } from '../../runtime/until-aborted.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import type { UsageError } from '../usage-error.ts';
 import { AcknowledgedPrefix } from './acknowledged-prefix.ts';
@@ -55,8 +56,13 @@ export async function importRecords(
       .then(() => prefix.acknowledge(batch.end))
       .catch((error: unknown) => failing.abort(error))
       .finally(() => places.release());
+  const reading = batches(records, options);
   try {
-    for await (const batch of batches(records, options)) {
+    for (;;) {
+      // What is read may come late or never, from a pipe say: a failure is told at once.
+      const next = await untilAborted(reading.next(), signal);
+      if (next.done === true) break;
+      const batch = next.value;
       await places.acquire(signal);
       await underWay.room(batch);
       signal.throwIfAborted();
@@ -64,6 +70,7 @@ export async function importRecords(
       underWay.add(batch, send(batch));
     }
   } finally {
+    reading.return().catch(() => {});
     await underWay.ended();
     await prefix.told();
   }

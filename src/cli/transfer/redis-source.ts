@@ -1,16 +1,19 @@
-import { connect, type Socket } from 'node:net';
 import { MeridianError } from '../../model/errors.ts';
+import { limits } from '../../model/limits.ts';
 import { textOfUtf8 } from '../../model/text.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { UsageError } from '../usage-error.ts';
-import { parseReply, type RedisReply } from './redis-reply.ts';
+import { odd, RedisConnection, refusal } from './redis-connection.ts';
+import type { RedisReply } from './redis-reply.ts';
 
 export interface RedisSourceOptions {
   /** `redis://[user[:password]@]host[:port][/database]`. */
   readonly url: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Milliseconds without a byte while a reply is awaited. Default: 30 s. */
+  readonly silenceMsMax?: number;
   /** Makes what stands for a key that is no UTF-8. */
   readonly unread: (why: UsageError, text: Uint8Array) => UnreadKey;
   /** Told of keys that hold something else than a string. */
@@ -21,12 +24,23 @@ type UnreadKey = { readonly unread: UsageError; readonly text: string | Uint8Arr
 
 /** Keys of one page of SCAN, about. */
 const pageKeys = 500;
-/** Milliseconds without a byte while a reply is awaited. */
-const silenceMsMax = 30_000;
+/** Bytes of values that are asked for together; a larger one alone. */
+const groupBytesMax = 4 * 1024 * 1024;
+/** What an expiry may differ by between two answers, beyond the milliseconds that passed between them. */
+const roundingMs = 2;
+/** How often a key is asked for that is written all the time. */
+const attemptsMax = 5;
+
+/** A string, and milliseconds that were left of it when it was read; less than 0 = it does not expire. */
+interface Held {
+  readonly value: Buffer;
+  readonly ttlMs: number;
+}
 
 /**
- * The strings of a Redis that runs, with their expiry: SCAN, then GET and PTTL of each key of a page in one go. A key that is
- * written meanwhile comes with its old or its new value, and may come twice. One that goes away is left out.
+ * The strings of a Redis that runs, with their expiry: SCAN, then value and expiry of the keys of a page, few large ones at
+ * a time. A key that is written meanwhile comes with its old or its new value, each with the expiry that belongs to it, and
+ * may come twice. One that goes away is left out; one that is too large is not fetched.
  * @throws UNAVAILABLE where Redis is not reached or ends; FAILED_PRECONDITION with what it refuses
  */
 export async function* readRedis<Unread extends UnreadKey>(
@@ -38,28 +52,117 @@ export async function* readRedis<Unread extends UnreadKey>(
     do {
       const [page] = await connection.ask([['SCAN', cursor, 'COUNT', String(pageKeys)]]);
       const [next, keys] = pageOf(page);
-      const replies = await connection.ask(
-        keys.flatMap((key) => [
-          ['TYPE', key],
-          ['PTTL', key],
-        ]),
-      );
-      const isString = (index: number) => String(replies[2 * index]) === 'string';
-      const strings = keys.flatMap((key, index) =>
-        isString(index) ? [{ key, ttlMs: Number(replies[2 * index + 1]) }] : [],
-      );
-      options.passedBy(keys.filter((_, index) => !isString(index) && String(replies[2 * index]) !== 'none').length);
-      const readMs = options.clock.wallMs();
-      const values = await connection.ask(strings.map(({ key }) => ['GET', key]));
-      for (const [index, { key, ttlMs }] of strings.entries()) {
-        const value = values[index];
-        if (value instanceof Buffer) yield recordOf(key, value, ttlMs < 0 ? undefined : readMs + ttlMs, options);
+      for (const group of groups(await stringsOf(connection, keys, options))) {
+        if (group.length === 1 && (group[0]?.bytes ?? 0) > limits.valueBytesMax) yield tooLarge(group[0], options);
+        else yield* readGroup(connection, group, options);
       }
       cursor = next;
     } while (cursor !== '0');
   } finally {
     connection.close();
   }
+}
+
+interface SizedKey {
+  readonly key: Buffer;
+  /** Of its value, a moment ago. */
+  readonly bytes: number;
+}
+
+/** The keys among these that hold strings. */
+async function stringsOf(
+  connection: RedisConnection,
+  keys: readonly Buffer[],
+  { passedBy }: RedisSourceOptions,
+): Promise<readonly SizedKey[]> {
+  const types = (await connection.ask(keys.map((key) => ['TYPE', key]))).map(String);
+  const strings = keys.filter((_, index) => types[index] === 'string');
+  passedBy(types.filter((type) => type !== 'string' && type !== 'none').length);
+  const lengths = await connection.askEach(strings.map((key) => ['STRLEN', key]));
+  // What holds something else by now is found to when its value is asked for.
+  return strings.map((key, index) => ({ key, bytes: Number(lengths[index]) || 0 }));
+}
+
+function* groups(keys: readonly SizedKey[]): Generator<readonly SizedKey[]> {
+  let group: SizedKey[] = [];
+  let bytes = 0;
+  for (const key of keys) {
+    if (group.length > 0 && bytes + key.bytes > groupBytesMax) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(key);
+    bytes += key.bytes;
+  }
+  if (group.length > 0) yield group;
+}
+
+async function* readGroup<Unread>(
+  connection: RedisConnection,
+  group: readonly SizedKey[],
+  options: RedisSourceOptions & { readonly unread: (why: UsageError, text: Uint8Array) => Unread },
+): AsyncGenerator<ImportRecord | Unread, void, undefined> {
+  let keys = group.map(({ key }) => key);
+  for (let attempt = 1; keys.length > 0; attempt++) {
+    const askedMs = options.clock.monotonicMs();
+    const replies = await connection.askEach(
+      keys.flatMap((key) => [
+        ['PTTL', key],
+        ['GET', key],
+        ['PTTL', key],
+      ]),
+    );
+    // Behind the answers, so that no expiry is too early.
+    const readMs = options.clock.wallMs();
+    const tookMs = options.clock.monotonicMs() - askedMs;
+    const again: Buffer[] = [];
+    for (const [index, key] of keys.entries()) {
+      const held = heldOf(replies.slice(3 * index, 3 * index + 3), tookMs);
+      if (held === 'other') options.passedBy(1);
+      else if (held === 'changing') again.push(key);
+      else if (held !== 'none')
+        yield recordOf(key, held.value, held.ttlMs < 0 ? undefined : readMs + held.ttlMs, options);
+    }
+    if (again.length > 0 && attempt === attemptsMax) throw changing(again[0] ?? Buffer.alloc(0));
+    keys = again;
+  }
+}
+
+/** A value between two answers on its expiry, which belongs to it where they are the same. */
+function heldOf(replies: readonly RedisReply[], tookMs: number): Held | 'none' | 'other' | 'changing' {
+  const refused = replies.find((reply) => reply instanceof Error);
+  if (refused instanceof Error) {
+    if (refused.message.startsWith('WRONGTYPE')) return 'other';
+    throw refusal(refused);
+  }
+  const [before, value, after] = replies;
+  if (!(value instanceof Buffer)) return 'none';
+  const [beforeMs, ttlMs] = [Number(before), Number(after)];
+  // It was deleted or expired a moment later, or made a moment ago.
+  if (ttlMs < -1) return 'none';
+  const passedMs = beforeMs - ttlMs;
+  const isSame =
+    beforeMs < 0 || ttlMs < 0 ? beforeMs === ttlMs : passedMs >= -roundingMs && passedMs <= tookMs + roundingMs;
+  return isSame ? { value, ttlMs } : 'changing';
+}
+
+function changing(key: Buffer): MeridianError {
+  const name = JSON.stringify(key.toString());
+  const why = `the key ${name} of Redis was given another expiry each of ${attemptsMax} times that it was read`;
+  return new MeridianError('UNAVAILABLE', why, { reason: 'redis-changing' });
+}
+
+function tooLarge<Unread>(
+  sized: SizedKey | undefined,
+  { unread }: { readonly unread: (why: UsageError, text: Uint8Array) => Unread },
+): Unread {
+  const { key, bytes } = sized ?? { key: Buffer.alloc(0), bytes: 0 };
+  const name = JSON.stringify(key.toString());
+  return unread(
+    new UsageError(`the value of ${name} has ${bytes} bytes; at most ${limits.valueBytesMax} are taken`),
+    key,
+  );
 }
 
 function recordOf<Unread>(
@@ -79,96 +182,4 @@ function recordOf<Unread>(
 function pageOf(reply: RedisReply | undefined): readonly [string, readonly Buffer[]] {
   if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw odd('SCAN');
   return [String(reply[0]), reply[1].filter((key): key is Buffer => key instanceof Buffer)];
-}
-
-function odd(what: string): MeridianError {
-  return new MeridianError('INTERNAL', `Redis answered ${what} with something else`, { reason: 'redis-reply' });
-}
-
-/** Commands in, replies out, in order. */
-class RedisConnection {
-  readonly #socket: Socket;
-  #received = Buffer.alloc(0);
-  #wake: () => void = () => {};
-  #failure: MeridianError | undefined;
-
-  private constructor(socket: Socket, place: string) {
-    this.#socket = socket;
-    const failed = (why: string, cause?: Error) => {
-      this.#failure ??= new MeridianError('UNAVAILABLE', `Redis at ${place} ${why}`, { reason: 'redis-gone', cause });
-      this.#wake();
-    };
-    socket.setTimeout(silenceMsMax, () => failed(`said nothing for ${silenceMsMax} ms`));
-    socket.on('error', (error) => failed(`is not reached: ${error.message}`, error));
-    socket.on('close', () => failed('ended the connection'));
-    socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
-      this.#wake();
-    });
-  }
-
-  static async open({ url, signal }: Pick<RedisSourceOptions, 'url' | 'signal'>): Promise<RedisConnection> {
-    const { hostname, port, username, password, pathname } = new URL(url);
-    const place = `${hostname}:${port || '6379'}`;
-    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6379), signal });
-    const connection = new RedisConnection(socket, place);
-    try {
-      const secret = decodeURIComponent(password);
-      const user = username === '' ? [] : [decodeURIComponent(username)];
-      if (secret !== '') await connection.ask([['AUTH', ...user, secret]]);
-      const database = pathname.replace(/^\//, '');
-      if (database !== '') await connection.ask([['SELECT', database]]);
-      return connection;
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
-  }
-
-  /** The replies, in order. @throws FAILED_PRECONDITION with what Redis refuses; UNAVAILABLE */
-  async ask(commands: ReadonlyArray<ReadonlyArray<string | Buffer>>): Promise<RedisReply[]> {
-    this.#socket.write(Buffer.concat(commands.map(commandBytes)));
-    const replies: RedisReply[] = [];
-    let offset = 0;
-    while (replies.length < commands.length) {
-      const parsed = parseReply(this.#received, offset);
-      if (parsed === undefined) {
-        // What was parsed is let go before more is joined to it.
-        this.#received = this.#received.subarray(offset);
-        offset = 0;
-        await this.#more();
-        continue;
-      }
-      if (parsed.reply instanceof Error) {
-        throw new MeridianError('FAILED_PRECONDITION', `Redis says: ${parsed.reply.message}`, {
-          reason: 'redis-refuses',
-        });
-      }
-      replies.push(parsed.reply);
-      offset = parsed.end;
-    }
-    this.#received = this.#received.subarray(offset);
-    return replies;
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-
-  async #more(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    const before = this.#received.length;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    if (this.#received.length === before && this.#failure !== undefined) throw this.#failure;
-  }
-}
-
-function commandBytes(words: ReadonlyArray<string | Buffer>): Buffer {
-  const parts = words.map((word) => {
-    const bytes = Buffer.from(word as string);
-    return Buffer.concat([Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n')]);
-  });
-  return Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...parts]);
 }

@@ -11,8 +11,6 @@ import type { SkippedRecord } from './write-batch.ts';
  */
 export class SkippedFile {
   readonly path: string;
-  /** Since this import began. */
-  records = 0;
   readonly #goesOn: boolean;
   #file: Promise<FileHandle> | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -22,11 +20,13 @@ export class SkippedFile {
     this.#goesOn = goesOn;
   }
 
-  /** In the file, whole, when it resolves. @throws UsageError where the file cannot be opened */
+  /** In the file, whole, when it resolves. @throws UsageError where the file cannot be written */
   add(skipped: SkippedRecord): Promise<void> {
-    this.records++;
     // One after another, so that no two lines are mixed.
-    this.#writing = this.#writing.then(async () => (await this.#opened()).appendFile(`${lineOf(skipped)}\n`));
+    this.#writing = this.#writing.then(async () => {
+      const file = await this.#opened();
+      await file.appendFile(`${lineOf(skipped)}\n`).catch(cannotWrite);
+    });
     return this.#writing;
   }
 
@@ -37,11 +37,13 @@ export class SkippedFile {
   }
 
   #opened(): Promise<FileHandle> {
-    this.#file ??= open(this.path, this.#goesOn ? 'a' : 'w').catch((error: Error) => {
-      throw new UsageError(`the file of skipped records cannot be written: ${error.message}`, error);
-    });
+    this.#file ??= open(this.path, this.#goesOn ? 'a' : 'w').catch(cannotWrite);
     return this.#file;
   }
+}
+
+function cannotWrite(error: Error): never {
+  throw new UsageError(`the file of skipped records cannot be written: ${error.message}`, error);
 }
 
 function lineOf(skipped: SkippedRecord): string {

@@ -18,8 +18,8 @@ export type SkippedRecord =
 /** The same values written twice do no harm, so a batch whose outcome is unknown is written again. */
 export interface BatchWriting extends Patience {
   readonly write: (mutations: readonly BatchMutation[], signal: AbortSignal) => Promise<BatchResult>;
-  /** So many records were left out, for they had expired. Counted as done. */
-  readonly leftOut: (records: number) => void;
+  /** The record of that number was left out, for it had expired. Counted as done. */
+  readonly leftOut: (number: number) => void;
   /** Takes a record that is passed over. Unset = the first one ends the import. */
   readonly skipped?: ((record: SkippedRecord) => Promise<void>) | undefined;
 }
@@ -61,10 +61,11 @@ async function writeOrRefused(
 ): Promise<Refused | undefined> {
   let left = records;
   const leaveOut = (throughSeconds: number): boolean => {
-    const before = left.length;
-    left = left.filter(({ record }) => !((record.expiration ?? Infinity) <= throughSeconds));
-    if (left.length < before) leftOut(before - left.length);
-    return left.length < before;
+    const isPast = ({ record: { expiration = Infinity } }: NumberedRecord) => expiration <= throughSeconds;
+    const past = left.filter(isPast);
+    for (const { number } of past) leftOut(number);
+    if (past.length > 0) left = left.filter((record) => !isPast(record));
+    return past.length > 0;
   };
   leaveOut(patience.clock.wallMs() / 1000);
   while (left.length > 0) {

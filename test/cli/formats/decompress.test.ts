@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { decompressed } from '../../../src/cli/formats/decompress.ts';
+import { Xxh64 } from '../../../src/cli/formats/zstd/xxh64.ts';
 import { UsageError } from '../../../src/cli/usage-error.ts';
 
 /** What `zstd` makes of 2,000 times `{"key":"a"}` with a line feed. */
@@ -43,4 +44,62 @@ test.each([
   const cutShort = plain(bytes.subarray(0, bytes.length - 6));
   await expect(cutShort).rejects.toThrow(UsageError);
   await expect(cutShort).rejects.toThrow(`this is no sound ${name}`);
+});
+
+test.each([
+  ['', 0x51d8e999],
+  ['a', 0xa98c6e5b],
+  ['abc', 0xad770999],
+  ['Nobody inspects the spammish repetition', 0x8a378bf1],
+])('the lower half of the xxh64 of "%s"', (of, low) => {
+  for (const size of [1, 7, 100]) {
+    const digest = new Xxh64();
+    for (let at = 0; at < of.length; at += size) digest.add(Buffer.from(of.slice(at, at + size)));
+    expect(digest.low).toBe(low);
+  }
+});
+
+/** The same with a checksum, as zstd writes it if nothing else is asked for. */
+const checkedFrame = Buffer.from('KLUv/QRYpQAAYHsia2V5IjoiYSJ9CgEAsd33kgTCqnGC', 'base64');
+
+test('no bit of a zstd that is another one makes another text of it', async () => {
+  const outcomes = new Set<string>();
+  for (let bit = 0; bit < 8 * checkedFrame.length; bit++) {
+    const damaged = Buffer.from(checkedFrame);
+    damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    // A file that does not begin as zstd is read as it is.
+    if (bit < 32) continue;
+    const outcome = await plain(damaged).then(
+      (read) => (read === text ? 'the same' : 'another text'),
+      (error: unknown) => (error instanceof UsageError ? 'refused' : String(error)),
+    );
+    outcomes.add(outcome);
+  }
+  expect([...outcomes].sort()).toEqual(['refused', 'the same']);
+});
+
+/** The head of a frame with a window of 128 KiB, and runs of 128 KiB of one byte. */
+const runsHead = Buffer.from('28b52ffd0038', 'hex');
+const run = (isLast: boolean) => {
+  const block = Buffer.from([0, 0, 0, 0x61]);
+  block.writeUIntLE(((128 * 1024) << 3) | 2 | (isLast ? 1 : 0), 0, 3);
+  return block;
+};
+
+test('what few bytes of zstd become is held a block at a time', async () => {
+  const runs = Array.from({ length: 3000 }, () => run(false));
+  const before = process.memoryUsage().arrayBuffers;
+  const reading = decompressed(cut(Buffer.concat([runsHead, ...runs]), 16 * 1024));
+  await reading.next();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100 * 1024 * 1024);
+  await reading.return();
+});
+
+test('frames of zstd that hold something else are passed by, and one that needs much memory is refused', async () => {
+  const other = Buffer.from('502a4d1803000000616263', 'hex');
+  const frame = Buffer.concat([runsHead, run(true)]);
+  expect(await plain(Buffer.concat([frame, other, frame]), 5)).toBe('a'.repeat(256 * 1024));
+  const large = Buffer.from(frame);
+  large[5] = 0x90; // 2 ^ 28
+  await expect(plain(large)).rejects.toThrow('needs 268435456 bytes of memory; at most 134217728');
 });

@@ -5,6 +5,7 @@ import type { ImportRecord } from '../../../src/cli/formats/import-record.ts';
 import { readCsv } from '../../../src/cli/formats/read-csv.ts';
 import { readObjects } from '../../../src/cli/formats/read-objects.ts';
 import { closingText, type ExportRecord, recordText } from '../../../src/cli/formats/write-records.ts';
+import type { UsageError } from '../../../src/cli/usage-error.ts';
 
 /** The bytes cut into chunks of that size, so that every boundary falls everywhere once. */
 async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
@@ -100,6 +101,39 @@ test('what is no record is refused with its place', async () => {
   await expect(read('csv', 'a,b\n1,2\n')).rejects.toThrow('no column "key"');
 });
 
+test.each([
+  '{"key":"a","val',
+  '{"key":"a"',
+  '{"key":"a","value":"1"',
+  '{"key":"a","value":"x\\',
+  '{"key":"a","value":[1]',
+])('an object that is cut off, such as %s, does not take those on the next lines with it', async (cut) => {
+  const text = `${cut}\n{"key":"b","value":"1"}\n{"key":"c","value":\n{"d":[\n{}\n]}}\n`;
+  for (const size of [1, 7, 1000]) {
+    await expect(read('ndjson', text, size)).rejects.toThrow('record 1 is no JSON');
+    const unread = (why: UsageError, bytes: string | Uint8Array) => ({ key: `${bytes}: ${why.message}` });
+    const records = await all(readObjects(chunksOf(Buffer.from(text), size), { unread }));
+    const keys = records.map(({ key }) => key);
+    expect(keys).toEqual([expect.stringContaining(': record 1 is no JSON'), 'b', 'c']);
+    expect(keys[0]?.startsWith(`${cut}\n: `)).toBe(true);
+  }
+});
+
+test('lines of a CSV may end in different ways, which become no part of a value', async () => {
+  for (const size of [1, 2, 3, 100]) {
+    const records = await read('csv', 'key,value\na,1\r\nb,"2\r\n\r"\nc,3\r\n', size);
+    expect(records.map(({ key, value }) => `${key}=${value}`)).toEqual(['a=1', 'b=2\r\n\r', 'c=3']);
+  }
+});
+
+test('a CSV whose heading says the same twice is refused where that matters', async () => {
+  await expect(read('csv', 'key,value,value\na,1,2\n')).rejects.toThrow('two columns "value"');
+  await expect(read('csv', 'key,value,metadata,metadata\na,1,2,3\n')).rejects.toThrow('two columns "metadata"');
+  const whole = readCsv(chunksOf(Buffer.from('a,1,2'), 7), { columns: ['key', 'n', 'n'] });
+  await expect(all(whole)).rejects.toThrow('two columns "n"');
+  expect(await read('csv', 'key,value,,,note,note\na,1,,,x,y\n')).toHaveLength(1);
+});
+
 test('an array that does not end is cut off, and is not taken for whole', async () => {
   const one = '{"key":"a","value":"1"}';
   await expect(read('workers-kv', `[${one},\n${one}`)).rejects.toThrow('ends within its array, behind record 2');
@@ -157,6 +191,13 @@ test.each([1, 2, 3, 7, 64])(
     ]);
   },
 );
+
+test('a row of more broken bytes than can be remembered ends the reading', async () => {
+  const chunks = chunksOf(Buffer.alloc(1_100_000, 0xff), 65_536);
+  const unread = (why: UsageError) => ({ key: why.message });
+  const reading = all(readCsv(chunks, { columns: ['key'] }, unread));
+  await expect(reading).rejects.toThrow('more than 1000000 bytes of one row are no UTF-8: byte 1 is 0xff of the file');
+});
 
 test('a heading that is no UTF-8 ends the reading, also where rows may be passed over', async () => {
   const reading = all(readCsv(chunksOf(latin1('key,caf\xe9\na,1\n'), 64), {}, (why) => why));

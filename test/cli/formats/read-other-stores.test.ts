@@ -37,6 +37,20 @@ describe('what etcdctl prints', () => {
     expect(await etcd(`${header}}\n`)).toEqual([]);
   });
 
+  it.each([1, 7, 64, 100_000])('may be several answers, in pieces of %i bytes', async (bytes) => {
+    const [one, other] = [
+      `${header},"kvs":[${kvs[0]}],"count":1}\n`,
+      `${header},"kvs":[${kvs[2]}],"more":true,"count":2}\n`,
+    ];
+    expect(await etcd(`${one}${header}}\n${other}${header}}\n`, bytes)).toEqual(['flags/beta=on', 'empty=']);
+  });
+
+  it('leaves out nothing behind a list without a word', async () => {
+    for (const behind of ['', ',"count":1', ',"count":1}[{"key":"a"}]', `}\n${header}`]) {
+      await expect(etcd(`${header},"kvs":[${kvs[0]}]${behind}`)).rejects.toThrow('behind its list 1 this is not');
+    }
+  });
+
   it('is refused where it is cut off, is something else, or holds what is no base64 or no UTF-8', async () => {
     await expect(etcd(`${header},"kvs":[${kvs[0]}`)).rejects.toThrow('ends within the list');
     await expect(etcd('[{"key":"a"}]')).rejects.toThrow('not what etcdctl get -w json prints');

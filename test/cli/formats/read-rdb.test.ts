@@ -100,6 +100,16 @@ describe('an RDB file', () => {
     expect((await read(file)).records).toEqual([['k', 'v']]);
   });
 
+  it('is taken without a checksum where its version has none', async () => {
+    const file = Buffer.from(rdbOf([0, 1], 'k', [1], 'v').toString('latin1').replace('0010', '0004'), 'latin1');
+    expect((await read(file.subarray(0, -8))).records).toEqual([['k', 'v']]);
+  });
+
+  it.each([1, 7, 4096])('is refused where more follows, as the commands of an append-only file: %d', async (size) => {
+    const file = Buffer.concat([saved, Buffer.from('*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n')]);
+    await expect(read(file, 0, size)).rejects.toThrow(`ends at byte ${saved.length}, and more follows`);
+  });
+
   it.each([
     [Buffer.from('PK\u0003\u0004 no RDB'), 'this is no RDB file'],
     [rdbOf([6, 1], 'k', [0]), 'the key "k" at byte 12 of the file has the RDB type 6, which is not known here'],

@@ -162,21 +162,19 @@ describe('importing', () => {
     }
     const clock = { ...leapingClock(), wallMs: () => 100_000 };
     const written: string[][] = [];
-    let expired = 0;
+    const expired: number[] = [];
     const write = async (mutations: readonly BatchMutation[]) => {
       written.push(keysOf(mutations));
       if (written.length > 1) return result;
       throw new MeridianError('INVALID_ARGUMENT', 'past', { reason: 'expiry-past', limit: 250, seen: 200 });
     };
-    const leftOut = (records: number) => {
-      expired += records;
-    };
+    const leftOut = (number: number) => void expired.push(number);
     expect(await importRecords(aging(), options({ clock, write, leftOut }))).toBe(5);
     expect(written).toEqual([
       ['until 200', 'until 300', 'for ever'],
       ['until 300', 'for ever'],
     ]);
-    expect(expired).toBe(3);
+    expect(expired).toEqual([1, 2, 3]);
   });
 
   test('a batch waits for those before it that write one of its keys: the last line of a key wins', async () => {
@@ -268,6 +266,17 @@ describe('importing', () => {
     }
     await expect(importRecords(some(), options({ write }))).rejects.toThrow('record 4 is no object');
     expect(written).toEqual(['k0', 'k1', 'k2']);
+  });
+
+  test('a failure ends it also while nothing more comes', async () => {
+    async function* stuck(): AsyncGenerator<ImportRecord> {
+      yield* records(1001);
+      await new Promise(() => {});
+    }
+    const write = async () => {
+      throw new MeridianError('DATA_LOSS', 'broken', { reason: 'test' });
+    };
+    await expect(importRecords(stuck(), options({ write }))).rejects.toThrow('broken');
   });
 
   test('a failure to note how far it came ends it', async () => {

@@ -47,6 +47,18 @@ export class ByteSource {
     }
   }
 
+  /** Whether nothing follows. */
+  async isAtEnd(): Promise<boolean> {
+    while (this.#at === this.#held.length) {
+      const { done, value } = await this.#chunks.next();
+      if (done === true) return true;
+      this.#droppedBytes += this.#at;
+      this.#held = Buffer.from(value);
+      this.#at = 0;
+    }
+    return false;
+  }
+
   async end(): Promise<void> {
     await this.#chunks.return?.();
   }

@@ -32,6 +32,8 @@ const opcode = {
 
 const stringType = 0;
 const headBytes = 9;
+/** From which on there is a checksum. */
+const checksumVersion = 5;
 /** Bytes of keys that are read: longer ones are refused all the same, and named by this much. */
 const keyBytesMax = 64 * 1024;
 
@@ -55,7 +57,7 @@ export async function* readRdb<Unread = never>(
   const leaveOut = (what: string) => leftOut.set(what, (leftOut.get(what) ?? 0) + 1);
   const place: Place = { database: 0, expiresMs: undefined };
   try {
-    await readHead(source);
+    const version = await readHead(source);
     for (let type = await source.byte(); type !== opcode.end; type = await source.byte()) {
       if (await readOpcode(source, type, place)) continue;
       const { expiresMs } = place;
@@ -70,16 +72,19 @@ export async function* readRdb<Unread = never>(
         leaveOut(`in database ${place.database}`);
       } else yield recordOf(key, await readString(source, limits.valueBytesMax), expiresMs, unread);
     }
-    await checkSum(source);
+    if (version >= checksumVersion) await checkSum(source);
+    await checkEnd(source);
     if (leftOut.size > 0) note(`left out: ${[...leftOut].map(([what, count]) => `${count} keys ${what}`).join(', ')}`);
   } finally {
     await source.end();
   }
 }
 
-async function readHead(source: ByteSource): Promise<void> {
+/** The version of its format. */
+async function readHead(source: ByteSource): Promise<number> {
   const head = (await source.take(headBytes)).toString('latin1');
-  if (/^(REDIS\d{4}|VALKEY\d{3})$/.test(head)) return;
+  const version = /^(?:REDIS(\d{4})|VALKEY(\d{3}))$/.exec(head);
+  if (version !== null) return Number(version[1] ?? version[2]);
   throw new UsageError(`this is no RDB file: it begins with ${JSON.stringify(head)}`);
 }
 
@@ -136,6 +141,14 @@ function recordOf<Unread>(
 
 function shown(key: Buffer | LongString): string {
   return key instanceof Buffer ? key.toString('latin1', 0, 60) : `of ${key.length} bytes`;
+}
+
+/** An append-only file may begin as an RDB file: the commands behind it would be lost. */
+async function checkEnd(source: ByteSource): Promise<void> {
+  if (await source.isAtEnd()) return;
+  throw new UsageError(
+    `the RDB file ends at byte ${source.offset}, and more follows, as in an append-only file: what follows is not read. Import what BGSAVE writes, or from the Redis that runs (redis://host:port)`,
+  );
 }
 
 /** The last eight bytes; zero where the server was told to write none. */
