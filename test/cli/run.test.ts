@@ -28,8 +28,17 @@ describe('wrong usage exits 2 with one clear line', () => {
     ['export flags --output a.csv --output b.csv', '--output may be given only once'],
     ['origin --name a --name b', '--name may be given only once'],
     ['put flags k', 'no value: give it'],
+    ['put flags k v --if-absent=yes', '--if-absent must be true or false, or 1 or 0; it is "yes"'],
+    ['delete flags --prefix k --yes --dry-run=', '--dry-run must be true or false, or 1 or 0; it is ""'],
+    ['get flags k --tls=on', '--tls must be true or false'],
+    ['put flags k --if-absent true', '--if-absent true may mean two things'],
+    ['put flags k --tls false', '--tls false may mean two things'],
     ['put flags k --file /nonexistent', '--file cannot be read'],
     ['list flags --limit 0', '--limit must be a whole number'],
+    ['list flags --limit', 'Not enough arguments following: limit'],
+    ['list flags --cursor --limit 1', 'Not enough arguments following: cursor'],
+    ['get flags k --endpoint', 'Not enough arguments following: endpoint'],
+    ['origin --peer --name a', 'Not enough arguments following: peer'],
     ['import flags /nonexistent.csv', 'the file cannot be read'],
     ['import flags x.txt', '--format is missing'],
     ['namespace', 'namespace needs a command'],
@@ -101,6 +110,18 @@ describe('values', () => {
     expect((await run('get flags -')).output).toBe('dash');
     await run('put flags -- --x -5');
     expect((await run('get flags -- --x')).output).toBe('-5');
+  });
+
+  test('a switch that is given as 1 is on, and as 0 it is off', async () => {
+    const { run } = commandLine();
+    await run('put flags k v');
+    const dry = await run('delete flags --prefix k --yes --dry-run=1');
+    expect(dry).toMatchObject({ exitCode: 0, output: 'k\n' });
+    expect((await run('put flags k other --if-absent=1')).exitCode).toBe(1);
+    expect((await run('get flags k')).output).toBe('v');
+    expect((await run('put flags k true --if-absent=0')).exitCode).toBe(0);
+    expect((await run('put flags k --if-absent=false', 'read')).exitCode).toBe(0);
+    expect((await run('get flags k')).output).toBe('read');
   });
 
   test('a damaged record is told of by list and export, which go past it and end with 1', async () => {
