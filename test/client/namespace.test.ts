@@ -84,6 +84,16 @@ describe('values', () => {
       cacheStatus: 'HIT',
     });
   });
+
+  test('an answer that may be older than what was asked for is STALE, of one key, of many and of a list', async () => {
+    const { cluster, node } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    await flags.put('k', 'v');
+    node.past = true;
+    expect(await flags.getWithMetadata('k')).toMatchObject({ past: true, cacheStatus: 'STALE' });
+    expect((await flags.getWithMetadata(['k'])).get('k')).toMatchObject({ past: true, cacheStatus: 'STALE' });
+    expect(await flags.list()).toMatchObject({ past: true, cacheStatus: 'STALE' });
+  });
 });
 
 describe('requests', () => {
