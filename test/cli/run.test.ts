@@ -153,6 +153,14 @@ describe('values', () => {
     expect(readFileSync(output, 'utf8').trim().split('\n')).toHaveLength(2);
   });
 
+  test('a folder without a backup fails with its code, and as an object with --json', async () => {
+    const message = `${folder} holds no backup`;
+    const failed = await commandLine().runWords(['backup', 'verify', '--from', folder]);
+    expect(failed).toMatchObject({ exitCode: 1, output: '', notes: [`meridian: NOT_FOUND: ${message}`] });
+    const { notes } = await commandLine().runWords(['backup', 'verify', '--from', folder, '--json']);
+    expect(JSON.parse(notes[0] ?? '')).toMatchObject({ error: { code: 'NOT_FOUND', message } });
+  });
+
   test('a missing key exits 3 and prints nothing', async () => {
     for (const words of ['get flags nothing', 'get flags nothing --json']) {
       expect(await commandLine().run(words)).toMatchObject({ exitCode: 3, output: '', notes: [] });
