@@ -80,5 +80,5 @@ function checkEndpoint(endpoint: string): void {
   const port = /^(?:[^\s:/[\]]+|\[[^\s/[\]]+\]):(\d{1,5})$/.exec(endpoint)?.[1];
   if (port !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return;
   const message = `an endpoint must be host:port, such as 127.0.0.1:7100 or [::1]:7100; it is "${endpoint}"`;
-  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-endpoint' });
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-address' });
 }
