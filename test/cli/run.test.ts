@@ -41,6 +41,7 @@ describe('wrong usage exits 2 with one clear line', () => {
     ['origin --peer --name a', 'Not enough arguments following: peer'],
     ['import flags /nonexistent.csv', 'the file cannot be read'],
     ['import flags x.txt', '--format is missing'],
+    ['diff flags copied', 'copied is a file here; a namespace is given by --to-namespace'],
     ['namespace', 'namespace needs a command'],
     ['member', 'member needs a command'],
     ['edge', '--upstream is missing'],
