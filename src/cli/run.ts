@@ -6,6 +6,7 @@ import type { Choose, CommandContext } from './command.ts';
 import { markDashedWords } from './dashed-words.ts';
 import { describeFailure, type ExitCode, exitCodes } from './exit-code.ts';
 import { isForProgram } from './print-result.ts';
+import { refuseSwallowedValue, rereadSwitches } from './switch-words.ts';
 import { UsageError } from './usage-error.ts';
 
 type Run = (context: CommandContext) => Promise<ExitCode>;
@@ -31,6 +32,12 @@ async function parse(words: readonly string[]): Promise<Run | string> {
   const printed: string[] = [];
   const parser = build((run) => {
     throw new Chosen(run);
+  });
+  parser.middleware((args) => {
+    rereadSwitches(args, words);
+    if (args._[0] === 'put' && args['value'] === undefined && args['file'] === undefined) {
+      refuseSwallowedValue(args, words);
+    }
   });
   try {
     await parser.parseAsync(markDashedWords(words), {}, (_error, _args, output) => {
@@ -72,7 +79,9 @@ function build(choose: Choose): Argv {
     .recommendCommands()
     .demandCommand(1, 'a command is missing; see meridian --help')
     .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? new UsageError(oneLine(message ?? 'this command line cannot be read'));
+      // The parser's own complaints come with a message, a flag without its value with an error beside it.
+      if (message === null && error !== undefined) throw error;
+      throw new UsageError(oneLine(message ?? 'this command line cannot be read'));
     })
     .version(softwareVersion())
     .help()

@@ -10,7 +10,7 @@ export interface AnswerSource {
   readonly past: boolean;
   /** The name of the node whose data these are. */
   readonly responder: string;
-  /** As in Workers KV: `HIT` where an edge answered from what it held, else `MISS`. */
+  /** As over HTTP: `HIT` where an edge answered from what it held, `STALE` where the answer is past, else `MISS`. */
   readonly cacheStatus: string | null;
 }
 
@@ -27,7 +27,8 @@ export interface Answer<Value, Metadata> extends AnswerSource {
 
 export function answerSource({ source, bound, past, responder }: Provenance): AnswerSource {
   const staleness = bound === undefined ? null : bound.boundMs / 1000;
-  return { source, staleness, past, responder, cacheStatus: source === 'origin' ? 'MISS' : 'HIT' };
+  const cacheStatus = past ? 'STALE' : source === 'origin' ? 'MISS' : 'HIT';
+  return { source, staleness, past, responder, cacheStatus };
 }
 
 export function toAnswer<Value, Metadata>(

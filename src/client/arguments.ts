@@ -1,5 +1,6 @@
 import { MeridianError } from '../model/errors.ts';
 import { checkKey } from '../model/key.ts';
+import type { Durability } from '../model/key-value.ts';
 import { limits } from '../model/limits.ts';
 import { checkText } from '../model/text.ts';
 
@@ -57,6 +58,20 @@ export function optionsOf<Options extends object>(options: Options | null | unde
   if (typeof options === 'object' || typeof options === 'function') return options;
   throw new TypeError(`options must be an object, not ${String(options)}`);
 }
+
+/**
+ * The level; null is none. What is unknown must not become the node's own, which may be less.
+ * @throws INVALID_ARGUMENT, reason `bad-durability`
+ */
+export function durabilityOf(value: unknown): Durability | undefined {
+  if (value === undefined || value === null) return undefined;
+  const level = durabilities.find((one) => one === value);
+  if (level !== undefined) return level;
+  const message = `durability must be ${durabilities.join(', ')}; it is ${String(value)}`;
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-durability' });
+}
+
+const durabilities: readonly Durability[] = ['local', 'majority', 'all'];
 
 /** Text such as a prefix; null is none. @throws INVALID_ARGUMENT, reason `not-utf8` */
 export function textOf(value: unknown, what: string): string | undefined {

@@ -25,6 +25,8 @@ export interface ClientContext {
 
 /** How often a call is tried again that a node refused for now. */
 const retriesMax = 5;
+/** A day, as of --timeout: beyond 24 days timers run at once, and beyond what gRPC can spell it fails outside of every promise. */
+const timeoutMsMax = 86_400_000;
 
 /**
  * Runs with the deadline and the signal of one call.
@@ -37,12 +39,7 @@ export async function inCall<T>(
   run: (call: Call) => Promise<T>,
 ): Promise<T> {
   const { clock, timeoutMs, closing } = context;
-  const limit = options.timeoutMs ?? timeoutMs;
-  if (!(limit > 0)) {
-    throw new MeridianError('INVALID_ARGUMENT', `timeoutMs must be more than 0; it is ${limit}`, {
-      reason: 'bad-timeout',
-    });
-  }
+  const limit = Math.min(checkedTimeout(options.timeoutMs ?? timeoutMs), timeoutMsMax);
   const begin = (signal: AbortSignal): Promise<T> => {
     if (signal.aborted) {
       const why = closing.aborted ? 'the client is closed' : 'the call was aborted before it began';
@@ -53,8 +50,22 @@ export async function inCall<T>(
     const call = trace === undefined ? { deadlineMs, signal } : { deadlineMs, signal, trace };
     return run(call).catch((error: unknown) => again(context, call, run, error));
   };
-  // The common call has no signal of its own, and pays for no combination.
-  return options.signal === undefined ? begin(closing) : withEither([closing, options.signal], async (s) => begin(s));
+  // The common call has no signal of its own, and pays for no combination. JavaScript says null for none, as to fetch.
+  const signal = options.signal ?? undefined;
+  return signal === undefined ? begin(closing) : withEither([closing, signal], async (s) => begin(s));
+}
+
+/** A text would be written behind the time of now. @throws INVALID_ARGUMENT */
+function checkedTimeout(timeoutMs: number): number {
+  if (isTimeout(timeoutMs)) return timeoutMs;
+  const seen = typeof timeoutMs === 'string' ? JSON.stringify(timeoutMs) : String(timeoutMs);
+  throw new MeridianError('INVALID_ARGUMENT', `timeoutMs must be a number, more than 0; it is ${seen}`, {
+    reason: 'bad-timeout',
+  });
+}
+
+export function isTimeout(value: unknown): boolean {
+  return typeof value === 'number' && value > 0;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Durability } from '../model/key-value.ts';
 
 /** How one call may be given up. */
 export interface CallOptions {
-  /** Milliseconds until the call fails with DEADLINE_EXCEEDED. Default: the cluster handle's. */
+  /** Milliseconds until the call fails with DEADLINE_EXCEEDED; more than a day is a day. Default: the cluster handle's. */
   readonly timeoutMs?: number;
   /** Gives the call up: it rejects with CANCELLED. */
   readonly signal?: AbortSignal;

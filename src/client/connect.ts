@@ -53,7 +53,7 @@ export interface ConnectOptions {
 
 /**
  * A handle on a cluster. It connects at the first call, reconnects by itself, and holds connections until `close`.
- * @throws INVALID_ARGUMENT where no endpoint is given
+ * @throws INVALID_ARGUMENT where no endpoint is given, or one that is no `host:port`
  */
 export function connect({
   endpoints,
@@ -66,10 +66,19 @@ export function connect({
   if (endpoints.length === 0) {
     throw new MeridianError('INVALID_ARGUMENT', 'connect needs at least one endpoint', { reason: 'no-endpoint' });
   }
+  for (const endpoint of endpoints) checkEndpoint(endpoint);
   const { token } = access;
   const credential = typeof token === 'function' ? token : () => token;
   const tls = clientTls(access.tls);
   const over = { clock: systemClock, pipelined: protocol === 'pipeline', credential, tls: () => tls };
   const nodes = endpoints.map((address) => new RemoteUpstream({ address, ...over }));
   return new ClusterHandle({ nodes, clock: systemClock, random: systemRandom, timeoutMs, sessions, traceContext });
+}
+
+/** Without a port gRPC would try 443, and what is no name at all fails only when it is called. */
+function checkEndpoint(endpoint: string): void {
+  const port = /^(?:[^\s:/[\]]+|\[[^\s/[\]]+\]):(\d{1,5})$/.exec(endpoint)?.[1];
+  if (port !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return;
+  const message = `an endpoint must be host:port, such as 127.0.0.1:7100 or [::1]:7100; it is "${endpoint}"`;
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-address' });
 }

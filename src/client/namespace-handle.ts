@@ -2,7 +2,7 @@ import { MeridianError } from '../model/errors.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
 import { type Answer, toAnswer } from './answer.ts';
-import { keyOf, keysOf, needArguments, optionsOf, textOf } from './arguments.ts';
+import { durabilityOf, keyOf, keysOf, needArguments, optionsOf, textOf } from './arguments.ts';
 import { type BatchMutation, type BatchResult, toMutations } from './batch-write.ts';
 import { type ClientContext, inCall } from './call-frame.ts';
 import type { DeleteOptions, PutOptions, ReadOptions, WriteOptions } from './call-options.ts';
@@ -60,7 +60,8 @@ export class NamespaceHandle implements Namespace {
 
   async write(mutations: readonly BatchMutation[], options: WriteOptions = {}): Promise<BatchResult> {
     const { endpoints, session } = this.#context;
-    const { durability, durabilityTimeoutMs } = options;
+    const durability = durabilityOf(options.durability);
+    const { durabilityTimeoutMs } = options;
     const asked = session.current;
     const answer = await inCall(this.#context, options, async (call) => {
       const request = {

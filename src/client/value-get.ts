@@ -2,7 +2,7 @@ import type { Call } from '../model/call.ts';
 import { isMeridianError } from '../model/errors.ts';
 import type { GetAnswer, ReadOptions, ValueWaiter } from '../model/key-value.ts';
 import type { Session } from '../model/session.ts';
-import { type ClientContext, inCall } from './call-frame.ts';
+import { type ClientContext, inCall, isTimeout } from './call-frame.ts';
 import type { RemoteNode } from './remote-node.ts';
 import { decodeValue, type ValueType } from './value-type.ts';
 
@@ -33,7 +33,7 @@ export class ValueGets {
     const context = this.#context;
     const { endpoints, closing, timeoutMs, clock } = context;
     const node = endpoints.current;
-    const isCommon = context.traceContext === undefined && timeoutMs > 0 && !closing.aborted;
+    const isCommon = context.traceContext === undefined && isTimeout(timeoutMs) && !closing.aborted;
     if (node.beginGet === undefined || !isCommon) return undefined;
     const read = this.#readOf(context.session.current);
     const call: Call = { deadlineMs: clock.monotonicMs() + timeoutMs, signal: closing };

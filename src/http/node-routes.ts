@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../model/call.ts';
-import type { NodeStatus } from '../model/cluster.ts';
+import type { Member, NodeStatus } from '../model/cluster.ts';
 import type { Entrance } from '../model/entrance.ts';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
-import { statusJson } from '../model/status-json.ts';
+import { type StatusJson, statusJson } from '../model/status-json.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { callerOf } from './caller-of.ts';
@@ -53,7 +53,7 @@ export class NodeRoutes implements HttpSurface {
         '/hot-keys',
         async (asked) => sendJson(asked.response, 200, { hotKeys: (await this.#status(asked)).hotKeys ?? [] }),
       ],
-      ['/status', async (asked) => sendJson(asked.response, 200, statusJson(await this.#status(asked)))],
+      ['/status', async (asked) => sendJson(asked.response, 200, await this.#wholeStatus(asked))],
     ]);
   }
 
@@ -85,6 +85,16 @@ export class NodeRoutes implements HttpSurface {
   /** As the caller may see it. Who is gone is not kept until it is told. @throws UNAUTHENTICATED, PERMISSION_DENIED */
   async #status({ request, call }: Asked): Promise<NodeStatus> {
     return untilAborted(this.#report.entrance.enter(callerOf(request)).status(call), call.signal);
+  }
+
+  /** An origin's has the members that it knows without asking anybody: those registered, and the edges that follow it. */
+  async #wholeStatus({ request, call }: Asked): Promise<StatusJson & { readonly members?: readonly Member[] }> {
+    const upstream = this.#report.entrance.enter(callerOf(request));
+    const status = await untilAborted(upstream.status(call), call.signal);
+    if (status.node.role !== 'origin') return statusJson(status);
+    const known = upstream.members({ ...call, forwarded: true }).catch(() => undefined);
+    const members = await untilAborted(known, call.signal);
+    return { ...statusJson(status), ...(members === undefined ? {} : { members }) };
   }
 
   async #metrics(asked: Asked): Promise<void> {

@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Address } from '../config/option.ts';
+import type { Address, Option } from '../config/option.ts';
+import { options } from '../config/options.ts';
 import { formatAddress, parseAddress } from '../config/parse-address.ts';
+import { expectation, parseValue } from '../config/parse-value.ts';
 import { Edge } from '../edge/edge.ts';
 import { type EdgeOptions, edgeDefaults } from '../edge/edge-options.ts';
 import { silentEdgeObserver } from '../edge/observer.ts';
@@ -49,12 +51,14 @@ export interface EmbeddedEdge {
 
 /**
  * An edge without listeners, inside whatever process this is.
- * @throws INVALID_ARGUMENT (an address, a folder of another role), UNAVAILABLE (a process has the folder open), DATA_LOSS
+ * @throws INVALID_ARGUMENT (an address, a pattern, a folder of another role), UNAVAILABLE (a process has the folder open), DATA_LOSS
  */
-export async function openEmbeddedEdge(options: EmbeddedEdgeOptions, outside: Outside): Promise<EmbeddedEdge> {
+export async function openEmbeddedEdge(given: EmbeddedEdgeOptions, outside: Outside): Promise<EmbeddedEdge> {
   const { clock, random, logger } = outside;
-  const { upstreams: addresses, replicate, name, region, data, access, ...rest } = options;
+  const { upstreams: addresses, replicate, name, region, data, access, ...rest } = given;
   const places = addresses.map((text) => formatAddress(addressOf(text)));
+  checkPatterns('replicate', replicate);
+  checkPatterns('cache', given.cache ?? []);
   const closing = new Closing(logger);
   return closing.orClose(async () => {
     const folder = data ?? (await temporaryFolder(closing));
@@ -95,6 +99,15 @@ function addressOf(text: string): Address {
   throw new MeridianError('INVALID_ARGUMENT', `an upstream is host:port, not ${JSON.stringify(text)}`, {
     reason: 'bad-address',
   });
+}
+
+/** As the flag of that name has it: what is neither would name nothing, and nothing would be copied or cached. */
+function checkPatterns(option: 'replicate' | 'cache', patterns: readonly string[]): void {
+  const row: Option = options[option];
+  const bad = Array.isArray(patterns) ? patterns.find((text) => parseValue(row, String(text)) === undefined) : patterns;
+  if (bad === undefined) return;
+  const message = `each of the list ${option} must be ${expectation(row)}; it has ${JSON.stringify(bad)}`;
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-pattern' });
 }
 
 async function temporaryFolder(closing: Closing): Promise<string> {

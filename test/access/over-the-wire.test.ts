@@ -286,11 +286,23 @@ describe('a node that asks for tokens, over HTTP', () => {
     expect(bulk.status).toBe(403);
   });
 
+  it('takes the token of the REST API in X-Auth-Key too, where nothing else is presented', async () => {
+    const path = `/client/v4/accounts/any/storage/kv/namespaces/${namespace}/keys`;
+    const issued = bearer(await guarded.issue({ namespace: 'config', rights: ['list'] }));
+    const key = { 'x-auth-email': 'a@example.org', 'x-auth-key': issued.authorization.slice('Bearer '.length) };
+    expect(await http(path, key)).toMatchObject({ status: 200 });
+    expect(await http(path, { ...key, ...bearer('wrong') })).toMatchObject({ status: 401 });
+    expect(await http(path, { ...key, 'x-auth-key': 'wrong' })).toMatchObject({ status: 401 });
+    expect(await http('/?prefix=', { ...key, 'meridian-namespace': 'config' })).toMatchObject({ status: 401 });
+    expect(await http('/status', key)).toMatchObject({ status: 401 });
+  });
+
   it('serves the REST API by the token, in its own envelope', async () => {
     const path = `/client/v4/accounts/any/storage/kv/namespaces/${namespace}`;
     const refused = await http(`${path}/values/k`);
     expect(refused.status).toBe(401);
-    expect(JSON.parse(refused.text)).toMatchObject({ success: false, errors: [{ code: 10000 }] });
+    const message = expect.stringMatching(/^Authentication error: this node asks for a token/);
+    expect(JSON.parse(refused.text)).toMatchObject({ success: false, errors: [{ code: 10000, message }] });
     const token = bearer(await guarded.issue({ namespace: 'config', prefix: 'r/', rights: ['read', 'write', 'list'] }));
     expect(await http(`${path}/values/r%2F1`, token, 'PUT')).toMatchObject({ status: 200 });
     for (const [method, rest] of [

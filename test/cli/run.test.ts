@@ -28,10 +28,20 @@ describe('wrong usage exits 2 with one clear line', () => {
     ['export flags --output a.csv --output b.csv', '--output may be given only once'],
     ['origin --name a --name b', '--name may be given only once'],
     ['put flags k', 'no value: give it'],
+    ['put flags k v --if-absent=yes', '--if-absent must be true or false, or 1 or 0; it is "yes"'],
+    ['delete flags --prefix k --yes --dry-run=', '--dry-run must be true or false, or 1 or 0; it is ""'],
+    ['get flags k --tls=on', '--tls must be true or false'],
+    ['put flags k --if-absent true', '--if-absent true may mean two things'],
+    ['put flags k --tls false', '--tls false may mean two things'],
     ['put flags k --file /nonexistent', '--file cannot be read'],
     ['list flags --limit 0', '--limit must be a whole number'],
+    ['list flags --limit', 'Not enough arguments following: limit'],
+    ['list flags --cursor --limit 1', 'Not enough arguments following: cursor'],
+    ['get flags k --endpoint', 'Not enough arguments following: endpoint'],
+    ['origin --peer --name a', 'Not enough arguments following: peer'],
     ['import flags /nonexistent.csv', 'the file cannot be read'],
     ['import flags x.txt', '--format is missing'],
+    ['diff flags copied', 'copied is a file here; a namespace is given by --to-namespace'],
     ['namespace', 'namespace needs a command'],
     ['member', 'member needs a command'],
     ['edge', '--upstream is missing'],
@@ -103,6 +113,18 @@ describe('values', () => {
     expect((await run('get flags -- --x')).output).toBe('-5');
   });
 
+  test('a switch that is given as 1 is on, and as 0 it is off', async () => {
+    const { run } = commandLine();
+    await run('put flags k v');
+    const dry = await run('delete flags --prefix k --yes --dry-run=1');
+    expect(dry).toMatchObject({ exitCode: 0, output: 'k\n' });
+    expect((await run('put flags k other --if-absent=1')).exitCode).toBe(1);
+    expect((await run('get flags k')).output).toBe('v');
+    expect((await run('put flags k true --if-absent=0')).exitCode).toBe(0);
+    expect((await run('put flags k --if-absent=false', 'read')).exitCode).toBe(0);
+    expect((await run('get flags k')).output).toBe('read');
+  });
+
   test('a damaged record is told of by list and export, which go past it and end with 1', async () => {
     const { run, runWords, node } = commandLine();
     for (const key of ['a', 'b', 'c']) await run(`put flags ${key} v`);
@@ -130,6 +152,14 @@ describe('values', () => {
     const output = join(folder, 'damaged.ndjson');
     expect(await runWords(['export', 'flags', '--output', output])).toMatchObject({ exitCode: 1 });
     expect(readFileSync(output, 'utf8').trim().split('\n')).toHaveLength(2);
+  });
+
+  test('a folder without a backup fails with its code, and as an object with --json', async () => {
+    const message = `${folder} holds no backup`;
+    const failed = await commandLine().runWords(['backup', 'verify', '--from', folder]);
+    expect(failed).toMatchObject({ exitCode: 1, output: '', notes: [`meridian: NOT_FOUND: ${message}`] });
+    const { notes } = await commandLine().runWords(['backup', 'verify', '--from', folder, '--json']);
+    expect(JSON.parse(notes[0] ?? '')).toMatchObject({ error: { code: 'NOT_FOUND', message } });
   });
 
   test('a missing key exits 3 and prints nothing', async () => {

@@ -84,6 +84,16 @@ describe('values', () => {
       cacheStatus: 'HIT',
     });
   });
+
+  test('an answer that may be older than what was asked for is STALE, of one key, of many and of a list', async () => {
+    const { cluster, node } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    await flags.put('k', 'v');
+    node.past = true;
+    expect(await flags.getWithMetadata('k')).toMatchObject({ past: true, cacheStatus: 'STALE' });
+    expect((await flags.getWithMetadata(['k'])).get('k')).toMatchObject({ past: true, cacheStatus: 'STALE' });
+    expect(await flags.list()).toMatchObject({ past: true, cacheStatus: 'STALE' });
+  });
 });
 
 describe('requests', () => {
@@ -99,6 +109,34 @@ describe('requests', () => {
       [undefined, undefined],
     ]);
     await expect(flags.get('k', { maxStaleness: -1 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test.each(['most', 'ALL', 5, ''])(
+    'a durability of %j is refused, and not taken for the node’s own',
+    async (level) => {
+      const { cluster, node } = fakeCluster();
+      const durability = level as 'all';
+      const flags = cluster.namespace('flags');
+      const refused = { code: 'INVALID_ARGUMENT', details: { reason: 'bad-durability' } };
+      await expect(flags.put('k', 'v', { durability })).rejects.toMatchObject(refused);
+      await expect(flags.delete('k', { durability })).rejects.toMatchObject(refused);
+      await expect(flags.write([{ kind: 'delete', key: 'k' }], { durability })).rejects.toMatchObject(refused);
+      expect(node.writes).toEqual([]);
+    },
+  );
+
+  test('a timeout that is no number is refused, and a signal that is null is none', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    for (const timeoutMs of ['500', Number.NaN, 0, -1]) {
+      const options = { timeoutMs: timeoutMs as number };
+      await expect(flags.getWithMetadata('k', options), `${timeoutMs}`).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        details: { reason: 'bad-timeout' },
+      });
+    }
+    const signal = null as unknown as AbortSignal;
+    await flags.put('k', 'v', { signal });
+    expect(await flags.getWithMetadata('k', { signal })).toMatchObject({ value: 'v' });
   });
 
   test('a put carries metadata, the ttl before the expiration, and its condition', async () => {

@@ -126,6 +126,13 @@ describe('an edge inside the process', () => {
     await expect(openEdge({ upstream: [] })).rejects.toMatchObject({ details: { reason: 'no-upstream' } });
     await expect(openEdge({ upstream: 'nowhere' })).rejects.toThrow('an upstream is host:port, not "nowhere"');
     await expect(openEdge({ upstream: nobody, maxStalenessMs: -1 })).rejects.toThrow('0 or more; it is -1');
+    for (const replicate of [['flags/beta'], ['a/*/b'], [''], 'flags' as unknown as string[]]) {
+      const refused = { code: 'INVALID_ARGUMENT', details: { reason: 'bad-pattern' } };
+      await expect(openEdge({ upstream: nobody, replicate }), `${replicate}`).rejects.toMatchObject(refused);
+    }
+    await expect(openEdge({ upstream: nobody, cache: ['a*b'] })).rejects.toThrow(
+      /^each of the list cache must be .*"a\*b"$/,
+    );
     const origins = join(folder, 'origin');
     await expect(openEdge({ upstream: nobody, data: origins })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     const data = join(folder, 'taken');

@@ -46,6 +46,17 @@ test('a client whose first endpoint is dead writes through the next, and reads w
   }
 });
 
+test.each(['unary', 'pipeline'] as const)(
+  'a timeout beyond what timers and gRPC can count ends nothing early, over %s',
+  async (protocol) => {
+    const patient = connect({ endpoints: [origin.grpcAddress], protocol });
+    const flags = patient.namespace('flags');
+    await flags.put('patient', 'v', { timeoutMs: 1e15 });
+    expect(await flags.get('patient', { timeoutMs: Number.POSITIVE_INFINITY })).toBe('v');
+    patient.close();
+  },
+);
+
 test('a value of many messages survives, and so does an empty one', async () => {
   const flags = cluster.namespace('flags');
   const large = new Uint8Array(9 * 1024 * 1024).map((_, i) => i % 251);

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import type { BackupSummary } from '../../backup/manifest.ts';
 import { formatAddress } from '../../config/parse-address.ts';
-import { isMeridianError } from '../../model/errors.ts';
+import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import type { BackupRun } from '../../node/backups.ts';
 import { sleep } from '../../runtime/clock.ts';
 import { fromFlag } from '../backup-flags.ts';
@@ -13,7 +13,6 @@ import { exitCodes } from '../exit-code.ts';
 import { readConfig, type Words } from '../option-flags.ts';
 import { type OutputWords, outputFlags, printAll, printResult } from '../print-result.ts';
 import { table } from '../table.ts';
-import type { Terminal } from '../terminal.ts';
 import { countRecords } from '../transfer/progress.ts';
 
 interface BackupWords extends ClientWords {
@@ -153,17 +152,12 @@ const verifyCommand: Command<VerifyWords> = {
         fault ?? 'ok',
       ]);
     }
-    if (rows.length === 0) return failWithNone(from, terminal);
+    if (rows.length === 0) throw new MeridianError('NOT_FOUND', `${from} holds no backup`, { reason: 'no-backup' });
     const headings = ['backup', 'as of', 'goes on from', 'records', 'bytes', 'state'];
     await printAll(words, terminal, found, () => table(headings, rows));
     return isWhole ? exitCodes.done : exitCodes.failed;
   },
 };
-
-function failWithNone(from: string, terminal: Terminal) {
-  terminal.note(`${from} holds no backup`);
-  return exitCodes.failed;
-}
 
 function describe({ id, base, taken, records, bytes }: BackupSummary): string {
   return `${id}: ${base === undefined ? 'whole' : `since ${base}`}, ${records} records in ${bytes} bytes, as of ${taken}`;

@@ -12,7 +12,7 @@ import { sortedRecords } from '../diff/sorted-records.ts';
 import { describeFailure, type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
 import { fileBytes } from '../formats/file-bytes.ts';
-import { importFormatOf } from '../formats/file-format.ts';
+import { type ImportFormat, importFormatOf } from '../formats/file-format.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { type RecordFile, readRecords } from '../formats/read-records.ts';
 import { readConfig, type Words } from '../option-flags.ts';
@@ -70,7 +70,7 @@ async function runDiff(words: DiffWords, context: CommandContext): Promise<ExitC
   }
   const config = await readConfig('client', words as unknown as Words, environment);
   if (file !== undefined) {
-    const format = importFormatOf(words.format, file);
+    const format = formatOfFile(words.format, file);
     const second = fileSide(file, words, context, recordFileOf(words, format));
     return withCluster(words, context, (cluster) =>
       compare([namespaceSide(cluster, namespace, config, words, context), second], words, context),
@@ -106,6 +106,16 @@ function namespaceSide(
   });
   side.records = mapped(entries, comparedEntry);
   return side;
+}
+
+/** `copy` has a namespace in this place, which here would be a file without a format. @throws UsageError */
+function formatOfFile(named: DiffWords['format'], file: string): ImportFormat {
+  try {
+    return importFormatOf(named, file);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${error.message}, as ${file} is a file here; a namespace is given by --to-namespace`, error);
+  }
 }
 
 function fileSide(

@@ -92,7 +92,7 @@ export class BindingSurface implements HttpSurface {
   }
 
   #route(exchange: Exchange): Promise<void> {
-    const { request, target } = exchange;
+    const { request, response, target } = exchange;
     switch (request.method) {
       case 'GET':
         return isGet(exchange) ? this.#get(exchange) : this.#list(exchange);
@@ -104,6 +104,7 @@ export class BindingSurface implements HttpSurface {
         if (target.path === '/bulk/get') return this.#bulkGet(exchange);
         throw new Refusal(404, `No such call: POST ${target.path}`);
       default:
+        response.setHeader('allow', 'GET, PUT, DELETE, POST');
         throw new Refusal(405, `Method ${request.method} not allowed`);
     }
   }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { ErrorCode } from '../../model/errors.ts';
-import { toMeridianError } from '../../model/errors.ts';
+import { isMeridianError, toMeridianError } from '../../model/errors.ts';
 import { httpStatus } from '../http-status.ts';
 import { Refusal } from './refusal.ts';
 
@@ -48,8 +48,14 @@ export function sendFailure(response: ServerResponse, operation: string, thrown:
   if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1000));
   // Set for a raw answer that failed before its first byte.
   response.removeHeader('expiration');
-  const errors = [{ code, message: `${named}: '${reason}'` }];
+  const message = isUnauthenticated(thrown) ? `Authentication error: ${reason}` : `${named}: '${reason}'`;
+  const errors = [{ code, message }];
   sendEnvelope(response, statusCode, JSON.stringify({ success: false, errors, messages: [], result: null }));
+}
+
+/** Whose message begins in the original's words, which name no operation. */
+function isUnauthenticated(thrown: unknown): boolean {
+  return isMeridianError(thrown, 'UNAUTHENTICATED');
 }
 
 /** The original's words, which scripts look for. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
-import type { Entrance } from '../../model/entrance.ts';
+import type { Caller, Entrance } from '../../model/entrance.ts';
 import { parseNamespaceId, registryNamespace } from '../../model/namespace.ts';
 import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
@@ -69,7 +69,7 @@ export class RestSurface implements HttpSurface {
   handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined {
     let endpoint = unknownEndpoint;
     try {
-      const upstream = this.#entrance.enter(callerOf(request));
+      const upstream = this.#entrance.enter(restCallerOf(request));
       const { path, query } = parseTarget(request.url);
       const { pattern, id, encodedKey } = parsePath(path);
       endpoint = endpoints.get(`${request.method} ${pattern}`) ?? unknownEndpoint;
@@ -87,6 +87,15 @@ export class RestSurface implements HttpSurface {
       return undefined;
     }
   }
+}
+
+/** Older clients present what they have in `X-Auth-Key`, beside a mail address that says nothing here. */
+function restCallerOf(request: IncomingMessage): Caller {
+  const caller = callerOf(request);
+  const key = request.headers['x-auth-key'];
+  return caller.authorization === undefined && key !== undefined
+    ? { ...caller, authorization: `Bearer ${String(key)}` }
+    : caller;
 }
 
 const unknownEndpoint: Endpoint = {
