@@ -1,8 +1,8 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
-import type { Namespace } from '../../client/namespace.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { LoadTarget } from './load-target.ts';
 
 export interface LoadPlan {
   readonly durationMs: number;
@@ -17,7 +17,7 @@ export interface LoadPlan {
 }
 
 export interface LoadTools {
-  readonly namespace: Namespace;
+  readonly target: Pick<LoadTarget, 'get' | 'put'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
@@ -64,7 +64,7 @@ export async function runLoad(plan: LoadPlan, tools: LoadTools): Promise<LoadRep
 
 async function callOnce(
   plan: LoadPlan,
-  { namespace, clock, random, signal }: LoadTools,
+  { target, clock, random, signal }: LoadTools,
   kind: 'read' | 'write',
   { reads, writes }: Pick<LoadReport, 'reads' | 'writes'>,
   fromMs: number,
@@ -72,8 +72,8 @@ async function callOnce(
   const key = benchKey(Math.floor(random.fraction() * plan.keys));
   const result = kind === 'read' ? reads : writes;
   try {
-    if (kind === 'read') await namespace.get(key, 'arrayBuffer');
-    else await namespace.put(key, benchValue(plan.valueBytes));
+    if (kind === 'read') await target.get(key);
+    else await target.put(key, benchValue(plan.valueBytes));
     result.latencies.record(Math.max(1, Math.round((clock.monotonicMs() - fromMs) * 1e6)));
   } catch (error) {
     if (signal.aborted) return;

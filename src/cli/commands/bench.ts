@@ -1,15 +1,22 @@
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import type { Namespace } from '../../client/namespace.ts';
+import type { Address } from '../../config/option.ts';
+import { formatAddress, parseAddress } from '../../config/parse-address.ts';
 import { parseDuration } from '../../config/parse-duration.ts';
 import { parseSize } from '../../config/parse-size.ts';
 import { isMeridianError } from '../../model/errors.ts';
 import { limits } from '../../model/limits.ts';
 import { loadAsJson, loadAsText } from '../bench/describe-load.ts';
+import { httpTarget } from '../bench/http-target.ts';
+import { clientTarget, type LoadTarget } from '../bench/load-target.ts';
+import { respTarget } from '../bench/resp-target.ts';
 import { benchKey, benchValue, type LoadPlan, runLoad } from '../bench/run-load.ts';
+import { readClientTls, readClientToken } from '../client-access.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
-import type { Command } from '../command.ts';
+import type { Command, CommandContext } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { readConfig, type Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -21,6 +28,8 @@ interface BenchWords extends ClientWords {
   readonly rate: string | undefined;
   readonly 'value-size': string;
   readonly keys: string;
+  readonly protocol: string | undefined;
+  readonly at: string | undefined;
 }
 
 export const benchCommand: Command<BenchWords> = {
@@ -55,18 +64,43 @@ export const benchCommand: Command<BenchWords> = {
           default: '1000',
           describe: 'Different keys, written before it begins',
         },
+        protocol: {
+          type: 'string',
+          requiresArg: true,
+          describe:
+            'pipeline, unary, http (the REST API) or resp (Redis). Keys are written by gRPC, whatever it is. Default: pipeline',
+        },
+        at: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'host:port at which the node serves HTTP, or Redis clients, in the clear',
+        },
       })
       .example('$0 bench --endpoint 127.0.0.1:7200 --reads 1', 'hot reads at an edge')
-      .example('$0 bench --reads 0 --rate 500 --json', '500 puts a second') as Argv<BenchWords>,
+      .example('$0 bench --reads 0 --rate 500 --json', '500 puts a second')
+      .example('$0 bench --protocol resp --at 127.0.0.1:6379', 'as a Redis client would') as Argv<BenchWords>,
   run: async (words, context) => {
     const plan = planOf(words);
-    return withCluster(words, context, async (cluster) => {
-      const { clock, random, terminal } = context;
+    const place = placeOf(words);
+    const { clock, random, terminal } = context;
+    // What the client does not speak it leaves to the target.
+    const clientWords = place === undefined ? words : { ...words, protocol: undefined };
+    const access = await accessOf(clientWords, place, terminal.environment);
+    return withCluster(clientWords, context, async (cluster) => {
       const namespace = await prepare(cluster, words.namespace, plan);
-      const report = await runLoad(plan, { namespace, clock, random, signal: terminal.stopped });
-      await printResult(words, terminal, loadAsJson(report), loadAsText(report));
-      const failed = report.reads.failures.size + report.writes.failures.size > 0;
-      return failed ? exitCodes.failed : exitCodes.done;
+      const signal = terminal.stopped;
+      const target =
+        place === undefined
+          ? clientTarget(namespace)
+          : await openTarget(place, cluster, { ...access, namespace: words.namespace, plan, signal });
+      try {
+        const report = await runLoad(plan, { target, clock, random, signal });
+        await printResult(words, terminal, loadAsJson(report), loadAsText(report));
+        const failed = report.reads.failures.size + report.writes.failures.size > 0;
+        return failed ? exitCodes.failed : exitCodes.done;
+      } finally {
+        target.close();
+      }
     });
   },
 };
@@ -86,6 +120,58 @@ async function prepare(cluster: ClusterHandle, name: string, plan: LoadPlan): Pr
     );
   }
   return namespace;
+}
+
+/** By gRPC the first two: as every client command may speak. */
+const protocols: readonly string[] = ['pipeline', 'unary', 'http', 'resp'];
+
+/** Where the node serves another protocol than gRPC. */
+interface Place extends Address {
+  readonly protocol: 'http' | 'resp';
+}
+
+/** @throws UsageError */
+function placeOf({ protocol, at }: BenchWords): Place | undefined {
+  if (protocol !== undefined && !protocols.includes(protocol))
+    throw new UsageError(`--protocol must be one of ${protocols.join(', ')}; it is "${protocol}"`);
+  const isOther = protocol === 'http' || protocol === 'resp';
+  if (!isOther && at !== undefined) throw new UsageError('--at goes with --protocol http or resp');
+  if (!isOther) return undefined;
+  const address = at === undefined ? undefined : parseAddress(at);
+  if (address !== undefined) return { protocol, ...address };
+  const seen = at === undefined ? 'it is not given' : `it is "${at}"`;
+  throw new UsageError(`--protocol ${protocol} needs --at host:port, where the node serves that; ${seen}`);
+}
+
+interface Access {
+  readonly token: string | undefined;
+  readonly timeoutMs: number;
+}
+
+/** @throws UsageError where it would have to be encrypted */
+async function accessOf(
+  words: ClientWords,
+  place: Place | undefined,
+  environment: CommandContext['terminal']['environment'],
+): Promise<Access> {
+  const config = await readConfig('client', words as unknown as Words, environment);
+  if (place !== undefined && (await readClientTls(config)) !== undefined)
+    throw new UsageError(`--protocol ${place.protocol} is in the clear alone, and a certificate or --tls is given`);
+  return { token: await readClientToken(config), timeoutMs: config.timeoutMs };
+}
+
+async function openTarget(
+  { protocol, host, port }: Place,
+  cluster: ClusterHandle,
+  {
+    plan,
+    namespace,
+    ...access
+  }: Access & { readonly plan: LoadPlan; readonly namespace: string; readonly signal: AbortSignal },
+): Promise<LoadTarget> {
+  if (protocol === 'resp') return respTarget({ ...access, address: formatAddress({ host, port }), namespace });
+  const { id: namespaceId } = await cluster.namespaces.get(namespace);
+  return httpTarget({ ...access, host, port, namespaceId, connections: plan.concurrency });
 }
 
 function planOf(words: BenchWords): LoadPlan {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadAsJson, loadAsText } from '../../../src/cli/bench/describe-load.ts';
+import { clientTarget } from '../../../src/cli/bench/load-target.ts';
 import { type LoadPlan, runLoad } from '../../../src/cli/bench/run-load.ts';
 import { MeridianError } from '../../../src/model/errors.ts';
 import { fakeCluster } from '../../client/fake-cluster.ts';
@@ -24,7 +25,8 @@ function load(changes: Partial<LoadPlan> = {}, failure?: MeridianError) {
   const { cluster, node } = fakeCluster();
   node.failure = failure;
   const signal = new AbortController().signal;
-  const tools = { namespace: cluster.namespace('bench'), clock: leapingClock(), random: evenRandom(), signal };
+  const target = clientTarget(cluster.namespace('bench'));
+  const tools = { target, clock: leapingClock(), random: evenRandom(), signal };
   return { node, report: runLoad({ ...plan, ...changes }, tools) };
 }
 
