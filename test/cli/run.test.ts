@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -290,16 +290,18 @@ describe('import and export', () => {
     const { run, runWords, node } = commandLine();
     const file = join(folder, 'half.ndjson');
     const good = Array.from({ length: 700 }, (_, i) => JSON.stringify({ key: `k${i}`, value: `${i}` }));
-    // Of the same size and beginning as the mended file, as a file is that was mended far from its beginning.
+    // Of the same size and beginning as the mended file, as a file is that was mended far from its beginning; its time counts too.
     const bad = '{"key":"last","value":}';
     const padding = `{"key":"p","value":"${'x'.repeat(1_100_000)}"}`;
     writeFileSync(file, [...good, padding, bad].join('\n'));
+    utimesSync(file, 1, 1);
     const failed = await runWords(['import', 'flags', file, '--concurrency', '1']);
     expect(failed.exitCode).toBe(2);
     expect(failed.notes.at(-1)).toContain('record 702 is no JSON');
     expect(failed.notes.join('\n')).toContain('run it again to go on');
     const written = node.writes.flatMap(({ mutations }) => mutations).length;
     writeFileSync(file, [...good, padding, bad.replace(':}', ':1}').replace('last', 'las')].join('\n'));
+    utimesSync(file, 1, 1);
     const resumed = await runWords(['import', 'flags', file, '--json']);
     expect(resumed.notes[0]).toMatch(/^going on behind record \d+/);
     expect(JSON.parse(resumed.output)).toEqual({ records: 702 });

@@ -40,13 +40,16 @@ export class RootClock implements ExpiryClock {
   }
 
   /**
-   * What a server says of the root's clock, as it was within the round trip that ends now.
+   * What a server says of the root's clock, as it was within the round trip that ends now. What it heard before this node did
+   * counts for nothing.
    * @param ageMs milliseconds since the server heard of it itself
    */
   heard(rootWallMs: number, roundTripMs: number, ageMs = 0): void {
     const nowMs = this.#clock.monotonicMs();
     const least = rootWallMs - nowMs;
-    this.#heardAtMs = nowMs - (holds('R9 a clock is as old as its relay says') ? ageMs : 0);
+    const heardAtMs = nowMs - (holds('R9 a clock is as old as its relay says') ? ageMs : 0);
+    if (this.#heardAtMs !== undefined && heardAtMs < this.#heardAtMs) return;
+    this.#heardAtMs = heardAtMs;
     const ms = this.#drift?.ms ?? least;
     const isDisproven = ms < least || ms > least + roundTripMs;
     this.#drift = { ms: isDisproven ? least : ms, withinMs: roundTripMs };

@@ -62,6 +62,16 @@ describe("the origin's clock as an edge reckons it", () => {
     expect(root.ageMs).toBe(0);
   });
 
+  it('is not what a relay heard before it was heard here', () => {
+    root.heard(rootAt, 10);
+    own.pass(50);
+    root.heard(rootAt + 3_600_000, 10, 1000);
+    expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 50, 50]);
+    own.pass(2000);
+    root.heard(rootAt + 3_600_000, 10, 1000);
+    expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 3_600_000, 1000]);
+  });
+
   it('is never ahead of a clock that nobody steps, and behind by the latest round trip at most', () => {
     const trip = fc.record({ pass: fc.nat(5000), there: fc.nat(300), back: fc.nat(300) });
     fc.assert(
