@@ -215,8 +215,13 @@ export class Logs {
    * on in a later one. `covered` is what this node covers: it must know all that the member said before.
    */
   isVoid(log: LogId, covered: VersionVector): boolean {
+    return this.#logs.get(log)?.seal === undefined && this.isPassed(log, covered);
+  }
+
+  /** True for a log that is void unless a seal counts that says where it ends. */
+  isPassed(log: LogId, covered: VersionVector): boolean {
     const known = this.#logs.get(log);
-    if (known === undefined || known.seal !== undefined || !holds('R22 void logs')) return false;
+    if (known === undefined || !holds('R22 void logs')) return false;
     const removal = this.#removals.get(known.member);
     if (removal !== undefined && this.coversPosition(covered, removal.at)) return true;
     const current = this.#currents.get(known.member);
@@ -227,10 +232,10 @@ export class Logs {
     return known.opened < (this.#logs.get(named)?.opened ?? '');
   }
 
-  /** False where a log is not void, whatever this node comes to cover of what it has heard of logs so far. */
-  mayBeVoid(log: LogId): boolean {
+  /** As `isPassed`, whatever this node comes to cover of what it has heard of logs so far. */
+  mayBePassed(log: LogId): boolean {
     const known = this.#logs.get(log);
-    if (known === undefined || known.seal !== undefined) return false;
+    if (known === undefined) return false;
     const named = this.#currents.get(known.member)?.value.log;
     if (this.#removals.has(known.member)) return true;
     return named !== undefined && named !== log && known.opened < (this.#logs.get(named)?.opened ?? '');

@@ -298,6 +298,19 @@ describe('a copy that hears where a log ends (R23)', () => {
   });
 });
 
+it('an edge goes on where what says that a log ended was lost with a disk, be it ended itself, and begins anew (R23)', async () => {
+  const { replica } = await open();
+  const ends = [sealed(1, 1, 5, [2, 2]), sealed(2, 1, 3, [3, 2])];
+  await replica.apply(changes([registered(1, 1), registered(2, 1), registered(3, 1), ...ends, current(1, 3, [3, 3])]));
+  await replica.apply(caughtUp(vector({ 1: 5, 2: 3, 3: 3 })));
+  // Put back to before logs 2 and 3, the member sealed log 1 again, in log 4; first of all it tells what it knows of logs.
+  const said = [sealed(0, 1, 3, [1, 7]), sealed(1, 1, 9, [4, 2]), registered(4, 1), current(1, 4, [4, 3])];
+  await replica.apply(changes(said));
+  await replica.apply(changes([write('k', 1, 8)]));
+  await replica.apply(caughtUp(vector({ 1: 9, 4: 3 })));
+  expect(await replica.holdsVoid()).toBe(true);
+});
+
 describe('a member that follows another', () => {
   it('takes what lies beyond a seal, and lowers what it is told to cover (R23)', async () => {
     const { replica, ledger, held } = await open({});

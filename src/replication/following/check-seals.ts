@@ -1,9 +1,11 @@
 import { MeridianError } from '../../model/errors.ts';
 import { type CaughtUp, type Changes, toldIn } from '../../model/feed.ts';
+import type { RecordKey } from '../../model/key.ts';
+import { registryNamespace } from '../../model/namespace.ts';
 import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import { emptyVector, type VersionVector } from '../../model/version-vector.ts';
-import type { Logs } from '../logs.ts';
+import { type Logs, logKeyPrefixes } from '../logs.ts';
 
 /**
  * Rule R23: a server that claims or sends what lies beyond a seal that is known here has not heard of the seal yet. An edge
@@ -16,7 +18,9 @@ export function checkSeals(logs: Logs, event: Changes | CaughtUp): void {
   const vector = event.kind === 'changes' ? event.step?.vector : event.vector;
   const records = event.kind === 'changes' ? toldIn(event) : [];
   const claimed = logs.beyondIn(vector ?? emptyVector);
-  const beyond = claimed ?? records.find(({ position }) => logs.isBeyond(position))?.position.log;
+  // What a scan says of logs comes first, and is what the rest is judged by.
+  const isJudged = (record: RecordKey) => vector !== undefined || !isOfLogs(record);
+  const beyond = claimed ?? records.find((record) => logs.isBeyond(record.position) && isJudged(record))?.position.log;
   if (beyond === undefined || !holds('R23 an edge hangs up') || isSealVoid(logs, beyond, vector)) return;
   throw new MeridianError('UNAVAILABLE', `the upstream has not heard yet where the log ${beyond} ends`, {
     reason: 'seal-unheard',
@@ -24,9 +28,18 @@ export function checkSeals(logs: Logs, event: Changes | CaughtUp): void {
   });
 }
 
-/** Within a scan the server has yet to say what it covers: then a seal that may be void does not end it. */
-function isSealVoid(logs: Logs, log: LogId, vector: VersionVector | undefined): boolean {
-  const seal = logs.get(log)?.seal;
-  if (seal === undefined) return false;
-  return vector === undefined ? logs.mayBeVoid(seal.at.log) : logs.isVoid(seal.at.log, vector);
+function isOfLogs({ namespace, key }: RecordKey): boolean {
+  return namespace === registryNamespace && logKeyPrefixes.some((prefix) => key.startsWith(prefix));
+}
+
+/**
+ * The log in which a seal stands may be sealed in turn, in one that is void. Within a scan the server has yet to say what it
+ * covers: then a seal that may be void does not end it.
+ */
+function isSealVoid(logs: Logs, log: LogId, vector: VersionVector | undefined, above: readonly LogId[] = []): boolean {
+  const at = logs.get(log)?.seal?.at.log;
+  if (at === undefined || above.includes(at)) return false;
+  const isSealed = logs.get(at)?.seal !== undefined && !isSealVoid(logs, at, vector, [...above, log]);
+  if (isSealed) return false;
+  return vector === undefined ? logs.mayBePassed(at) : logs.isPassed(at, vector);
 }
