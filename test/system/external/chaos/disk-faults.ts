@@ -110,8 +110,9 @@ export class DiskFaults {
     const image = this.#cluster.image(name);
     this.#images.push(image);
     this.counts.images++;
-    const own = this.#images.filter(({ of }) => of === name);
-    if (own.length > imagesMax) this.#drop(this.#random.pick(own));
+    // Not the new one, which is about to be used.
+    const earlier = this.#images.filter((each) => each.of === name && each !== image);
+    if (earlier.length >= imagesMax) this.#drop(this.#random.pick(earlier));
     return image;
   }
 
