@@ -53,7 +53,8 @@ const mayImport: Record<string, { folders: string[]; types?: string[]; packages?
   cli: {
     folders: ['config', 'node', 'client', 'model', 'runtime'],
     types: ['backup'],
-    packages: /^(yargs(\/helpers)?|cli-progress|csv-parse(\/.*)?|fzstd|yaml|@grpc\/grpc-js|protobufjs(\/.*)?)$/,
+    packages:
+      /^(yargs(\/helpers)?|cli-progress|csv-parse(\/.*)?|fzstd|xxhash-wasm|yaml|@grpc\/grpc-js|protobufjs(\/.*)?)$/,
   },
 };
 

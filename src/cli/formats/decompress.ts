@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { UsageError } from '../usage-error.ts';
-import { unzstd } from './zstd/unzstd.ts';
+import { unzstd } from './unzstd.ts';
 
 /** How each kind of compressed file begins. No file of UTF-8 text begins so. */
 const gzipMagic = [0x1f, 0x8b] as const;

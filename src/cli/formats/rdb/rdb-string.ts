@@ -1,5 +1,5 @@
 import { UsageError } from '../../usage-error.ts';
-import type { ByteSource } from './byte-source.ts';
+import type { ByteSource } from '../byte-source.ts';
 import { unpackLzf } from './lzf.ts';
 
 /** What a string begins with: its length, or how else it is written. */

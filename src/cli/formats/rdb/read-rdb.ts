@@ -1,9 +1,10 @@
 import { limits } from '../../../model/limits.ts';
 import { textOfUtf8 } from '../../../model/text.ts';
 import { UsageError } from '../../usage-error.ts';
+import { ByteSource } from '../byte-source.ts';
 import type { ImportRecord } from '../import-record.ts';
 import type { UnreadRecord } from '../unread-record.ts';
-import { ByteSource } from './byte-source.ts';
+import { Crc64 } from './crc64.ts';
 import { type LongString, readLength, readString, skipString } from './rdb-string.ts';
 import { skipModuleAux, skipValue } from './skip-value.ts';
 
@@ -52,7 +53,8 @@ export async function* readRdb<Unread = never>(
   chunks: AsyncIterable<Uint8Array>,
   { database, note, unread }: RdbReading<Unread>,
 ): AsyncGenerator<ImportRecord | Unread, void, undefined> {
-  const source = new ByteSource(chunks);
+  const crc = new Crc64();
+  const source = new ByteSource(chunks, { endsEarly, taken: (bytes) => crc.add(bytes) });
   const leftOut = new Map<string, number>();
   const leaveOut = (what: string) => leftOut.set(what, (leftOut.get(what) ?? 0) + 1);
   const place: Place = { database: 0, expiresMs: undefined };
@@ -72,12 +74,16 @@ export async function* readRdb<Unread = never>(
         leaveOut(`in database ${place.database}`);
       } else yield recordOf(key, await readString(source, limits.valueBytesMax), expiresMs, unread);
     }
-    if (version >= checksumVersion) await checkSum(source);
+    if (version >= checksumVersion) await checkSum(source, crc);
     await checkEnd(source);
     if (leftOut.size > 0) note(`left out: ${[...leftOut].map(([what, count]) => `${count} keys ${what}`).join(', ')}`);
   } finally {
     await source.end();
   }
+}
+
+function endsEarly(offset: number): UsageError {
+  return new UsageError(`the file ends at byte ${offset}, within a record`);
 }
 
 /** The version of its format. */
@@ -152,8 +158,8 @@ async function checkEnd(source: ByteSource): Promise<void> {
 }
 
 /** The last eight bytes; zero where the server was told to write none. */
-async function checkSum(source: ByteSource): Promise<void> {
-  const found = source.checksum;
+async function checkSum(source: ByteSource, crc: Crc64): Promise<void> {
+  const found = crc.value;
   const told = (await source.take(8)).readBigUInt64LE();
   if (told === 0n || told === found) return;
   throw new UsageError('the checksum at the end of the RDB file does not fit: it is damaged');

@@ -1,5 +1,5 @@
 import { UsageError } from '../../usage-error.ts';
-import type { ByteSource } from './byte-source.ts';
+import type { ByteSource } from '../byte-source.ts';
 import { readLength, skipString } from './rdb-string.ts';
 
 type Skip = (source: ByteSource) => Promise<void>;

@@ -1,5 +1,6 @@
-import { UsageError } from '../../usage-error.ts';
-import { Xxh64 } from './xxh64.ts';
+import type { XXHash } from 'xxhash-wasm';
+import { UsageError } from '../usage-error.ts';
+import { ByteSource } from './byte-source.ts';
 
 const frameMagic = 0xfd2fb528;
 /** Of frames that hold something else, to be passed by; the last four bits are free. */
@@ -18,29 +19,38 @@ interface FrameHead {
  * checksums by, so that they are compared here. @throws UsageError where a frame is damaged or cut off
  */
 export async function* unzstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const { Decompress } = await import('fzstd');
-  const source = new Pieces(chunks);
+  const [{ Decompress }, { default: xxhash }] = await Promise.all([import('fzstd'), import('xxhash-wasm')]);
+  const { create64 } = await xxhash();
+  const source = new ByteSource(chunks, { endsEarly: () => unsound('it ends too early') });
   try {
-    for (let magic = await source.magic(); magic !== undefined; magic = await source.magic()) {
+    while (!(await source.isAtEnd())) {
+      const magic = await source.take(4);
       if ((magic.readUInt32LE() & 0xfffffff0) >>> 0 === skippedMagic) {
         await source.skip((await source.take(4)).readUInt32LE());
         continue;
       }
       if (magic.readUInt32LE() !== frameMagic) throw unsound('no frame begins there');
-      yield* frame(source, magic, (take) => new Decompress(take));
+      yield* frame(source, magic, { decompress: (take) => new Decompress(take), digest: create64() });
     }
   } finally {
     await source.end();
   }
 }
 
-type MakeDecompress = (take: (piece: Uint8Array) => void) => { push(chunk: Uint8Array, isLast?: boolean): void };
+/** Of the libraries, what one frame takes. */
+interface FrameTools {
+  readonly decompress: (take: (piece: Uint8Array) => void) => { push(chunk: Uint8Array, isLast?: boolean): void };
+  readonly digest: XXHash<bigint>;
+}
 
-async function* frame(source: Pieces, magic: Buffer, make: MakeDecompress): AsyncGenerator<Uint8Array> {
-  const digest = new Xxh64();
+async function* frame(
+  source: ByteSource,
+  magic: Buffer,
+  { decompress, digest }: FrameTools,
+): AsyncGenerator<Uint8Array> {
   const { bytes, hasChecksum } = await frameHead(source);
   let pieces: Uint8Array[] = [];
-  const plain = make((piece) => pieces.push(Buffer.from(piece)));
+  const plain = decompress((piece) => pieces.push(Buffer.from(piece)));
   const push = (chunk: Uint8Array, isEnd = false): readonly Uint8Array[] => {
     pieces = [];
     try {
@@ -48,7 +58,7 @@ async function* frame(source: Pieces, magic: Buffer, make: MakeDecompress): Asyn
     } catch (error) {
       throw unsound(error instanceof Error ? error.message : String(error));
     }
-    for (const piece of pieces) digest.add(piece);
+    for (const piece of pieces) digest.update(piece);
     return pieces;
   };
   yield* push(Buffer.concat([magic, bytes]));
@@ -63,11 +73,12 @@ async function* frame(source: Pieces, magic: Buffer, make: MakeDecompress): Asyn
   const told = await source.take(hasChecksum ? 4 : 0);
   // Of a short frame the library gives all only now.
   yield* push(told, true);
-  if (hasChecksum && told.readUInt32LE() !== digest.low) throw unsound('its checksum does not fit');
+  if (hasChecksum && told.readUInt32LE() !== Number(BigInt.asUintN(32, digest.digest())))
+    throw unsound('its checksum does not fit');
 }
 
 /** The widths of its fields are told by its first byte. */
-async function frameHead(source: Pieces): Promise<FrameHead> {
+async function frameHead(source: ByteSource): Promise<FrameHead> {
   const first = await source.take(1);
   const flags = first.readUInt8();
   const isSingle = (flags & 0x20) !== 0;
@@ -93,47 +104,4 @@ function windowBytes(descriptor: number): number {
 
 function unsound(why: string): UsageError {
   return new UsageError(`this is no sound zstd: ${why}`);
-}
-
-/** Takes bytes one after another from chunks of any size. */
-class Pieces {
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  #held: Buffer = Buffer.alloc(0);
-
-  constructor(chunks: AsyncIterable<Uint8Array>) {
-    this.#chunks = chunks[Symbol.asyncIterator]();
-  }
-
-  /** What a frame begins with; undefined at the end. */
-  async magic(): Promise<Buffer | undefined> {
-    if (this.#held.length === 0 && !(await this.#more())) return undefined;
-    return this.take(4);
-  }
-
-  /** @throws UsageError where they end before */
-  async take(count: number): Promise<Buffer> {
-    while (this.#held.length < count) if (!(await this.#more())) throw unsound('it ends too early');
-    const bytes = this.#held.subarray(0, count);
-    this.#held = this.#held.subarray(count);
-    return bytes;
-  }
-
-  async skip(count: number): Promise<void> {
-    for (let left = count; left > 0; ) left -= (await this.take(Math.min(left, Math.max(1, this.#held.length)))).length;
-  }
-
-  async end(): Promise<void> {
-    await this.#chunks.return?.();
-  }
-
-  /** False where there are none. */
-  async #more(): Promise<boolean> {
-    for (;;) {
-      const { done, value } = await this.#chunks.next();
-      if (done === true) return false;
-      if (value.length === 0) continue;
-      this.#held = Buffer.concat([this.#held, value]);
-      return true;
-    }
-  }
 }

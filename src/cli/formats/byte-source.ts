@@ -1,16 +1,25 @@
-import { UsageError } from '../../usage-error.ts';
-import { Crc64 } from './crc64.ts';
+import type { UsageError } from '../usage-error.ts';
 
-/** Takes bytes one after another from chunks of any size, and sums them up. */
+export interface ByteSourceOptions {
+  /** What is wrong with a file that ends at this byte, before what was to be taken. */
+  readonly endsEarly: (offset: number) => UsageError;
+  /** Told of all bytes that are taken or skipped, in their order. */
+  readonly taken?: (bytes: Uint8Array) => void;
+}
+
+/** Takes bytes one after another from chunks of any size. */
 export class ByteSource {
   readonly #chunks: AsyncIterator<Uint8Array>;
-  readonly #crc = new Crc64();
+  readonly #endsEarly: (offset: number) => UsageError;
+  readonly #taken: (bytes: Uint8Array) => void;
   #held: Buffer = Buffer.alloc(0);
   #at = 0;
   #droppedBytes = 0;
 
-  constructor(chunks: AsyncIterable<Uint8Array>) {
+  constructor(chunks: AsyncIterable<Uint8Array>, { endsEarly, taken = () => {} }: ByteSourceOptions) {
     this.#chunks = chunks[Symbol.asyncIterator]();
+    this.#endsEarly = endsEarly;
+    this.#taken = taken;
   }
 
   /** Bytes that were taken. */
@@ -18,17 +27,12 @@ export class ByteSource {
     return this.#droppedBytes + this.#at;
   }
 
-  /** Of all bytes that were taken. */
-  get checksum(): bigint {
-    return this.#crc.value;
-  }
-
   /** A copy. @throws UsageError where the file ends before */
   async take(count: number): Promise<Buffer> {
     if (this.#held.length - this.#at < count) await this.#fill(count);
     const bytes = Buffer.from(this.#held.subarray(this.#at, this.#at + count));
     this.#at += count;
-    this.#crc.add(bytes);
+    this.#taken(bytes);
     return bytes;
   }
 
@@ -41,7 +45,7 @@ export class ByteSource {
     for (let left = count; left > 0; ) {
       if (this.#at === this.#held.length) await this.#fill(1);
       const passed = this.#held.subarray(this.#at, this.#at + left);
-      this.#crc.add(passed);
+      this.#taken(passed);
       this.#at += passed.length;
       left -= passed.length;
     }
@@ -69,7 +73,7 @@ export class ByteSource {
     this.#droppedBytes += this.#at;
     while (bytes < count) {
       const { done, value } = await this.#chunks.next();
-      if (done === true) throw new UsageError(`the file ends at byte ${this.#droppedBytes + bytes}, within a record`);
+      if (done === true) throw this.#endsEarly(this.#droppedBytes + bytes);
       pieces.push(value);
       bytes += value.length;
     }
