@@ -1,5 +1,6 @@
 import type { Call } from '../model/call.ts';
 import { isMeridianError } from '../model/errors.ts';
+import { groupsOf } from '../model/groups.ts';
 import type { GetAnswer } from '../model/key-value.ts';
 import { limits } from '../model/limits.ts';
 import { toAnswer } from './answer.ts';
@@ -11,7 +12,7 @@ import type { EntriesOptions, PrefixOptions } from './namespace.ts';
 import type { RemoteNode } from './remote-node.ts';
 
 /** Bytes of values that are read together, so that an iteration's memory does not grow with them. */
-const groupBytesMax = 4 * 1024 * 1024;
+const groupBounds = { bytesMax: 4 * 1024 * 1024, itemsMax: limits.batchGetKeysMax };
 
 /** Keys and their records, read from whichever endpoint answers, within the session. */
 export class NamespaceReader {
@@ -63,7 +64,7 @@ export class NamespaceReader {
   async *entries<Metadata>(options: EntriesOptions): AsyncGenerator<Entry<Metadata>, void, undefined> {
     for await (const page of this.#pages<Metadata>(options)) {
       const last = page.keys.at(-1)?.name;
-      for (const keys of groups(page.keys)) {
+      for (const keys of groupsOf(page.keys, groupBounds)) {
         const names = keys.map(({ name }) => name);
         for (const [name, answer] of await this.#readable(names, options)) {
           const found = toAnswer<Uint8Array, Metadata>(answer, ownCopy);
@@ -116,21 +117,4 @@ export class NamespaceReader {
 /** Records are not to be written into: an edge inside this process serves them to others as well. */
 function ownCopy(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
-}
-
-/** Keys that are read together: up to 100 of them, and so many bytes of values; a larger value alone. */
-function* groups<Metadata>(keys: ReadonlyArray<Key<Metadata>>): Generator<ReadonlyArray<Key<Metadata>>> {
-  let group: Array<Key<Metadata>> = [];
-  let bytes = 0;
-  for (const key of keys) {
-    const isFull = group.length === limits.batchGetKeysMax || bytes + key.bytes > groupBytesMax;
-    if (group.length > 0 && isFull) {
-      yield group;
-      group = [];
-      bytes = 0;
-    }
-    group.push(key);
-    bytes += key.bytes;
-  }
-  if (group.length > 0) yield group;
 }

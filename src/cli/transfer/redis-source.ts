@@ -1,4 +1,5 @@
 import { MeridianError } from '../../model/errors.ts';
+import { groupsOf } from '../../model/groups.ts';
 import { limits } from '../../model/limits.ts';
 import { textOfUtf8 } from '../../model/text.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -52,7 +53,7 @@ export async function* readRedis<Unread extends UnreadKey>(
     do {
       const [page] = await connection.ask([['SCAN', cursor, 'COUNT', String(pageKeys)]]);
       const [next, keys] = pageOf(page);
-      for (const group of groups(await stringsOf(connection, keys, options))) {
+      for (const group of groupsOf(await stringsOf(connection, keys, options), { bytesMax: groupBytesMax })) {
         if (group.length === 1 && (group[0]?.bytes ?? 0) > limits.valueBytesMax) yield tooLarge(group[0], options);
         else yield* readGroup(connection, group, options);
       }
@@ -81,21 +82,6 @@ async function stringsOf(
   const lengths = await connection.askEach(strings.map((key) => ['STRLEN', key]));
   // What holds something else by now is found to when its value is asked for.
   return strings.map((key, index) => ({ key, bytes: Number(lengths[index]) || 0 }));
-}
-
-function* groups(keys: readonly SizedKey[]): Generator<readonly SizedKey[]> {
-  let group: SizedKey[] = [];
-  let bytes = 0;
-  for (const key of keys) {
-    if (group.length > 0 && bytes + key.bytes > groupBytesMax) {
-      yield group;
-      group = [];
-      bytes = 0;
-    }
-    group.push(key);
-    bytes += key.bytes;
-  }
-  if (group.length > 0) yield group;
 }
 
 async function* readGroup<Unread>(
