@@ -1,15 +1,8 @@
+import { booleans } from '../config/parse-value.ts';
 import { UsageError } from './usage-error.ts';
 
-/** As variables and files have it. */
-const texts: ReadonlyMap<string, boolean> = new Map([
-  ['true', true],
-  ['1', true],
-  ['false', false],
-  ['0', false],
-]);
-
 /**
- * Reads `--switch=TEXT` again: to the parser whatever is not `true` is false, and `--dry-run=1` would delete. `words`
+ * Reads `--switch=TEXT` again, as variables and files have it: to the parser whatever is not `true` is false, and `--dry-run=1` would delete. `words`
  * are the command line's, `args` what the parser made of them, which is corrected.
  * @throws UsageError where the text is neither true nor false
  */
@@ -17,7 +10,7 @@ export function rereadSwitches(args: Record<string, unknown>, words: readonly st
   for (const word of flagWords(words)) {
     const [, flag = '', text = ''] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
     if (typeof args[flag] !== 'boolean') continue;
-    const value = texts.get(text);
+    const value = booleans.get(text);
     if (value === undefined) throw new UsageError(`--${flag} must be true or false, or 1 or 0; it is "${text}"`);
     args[flag] = value;
   }

@@ -10,8 +10,8 @@ import { parseSize } from './parse-size.ts';
 
 type Value = KindValues[Kind];
 
-/** Container tools write switches as 1 and 0 as often as not. */
-const booleans: ReadonlyMap<string, boolean> = new Map([
+/** What a text says of a switch. Container tools write 1 and 0 as often as not. */
+export const booleans: ReadonlyMap<string, boolean> = new Map([
   ['true', true],
   ['1', true],
   ['false', false],

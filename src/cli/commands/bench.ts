@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import type { Namespace } from '../../client/namespace.ts';
 import type { Address } from '../../config/option.ts';
+import { options } from '../../config/options.ts';
 import { formatAddress, parseAddress } from '../../config/parse-address.ts';
 import { parseDuration } from '../../config/parse-duration.ts';
 import { parseSize } from '../../config/parse-size.ts';
@@ -81,18 +82,13 @@ export const benchCommand: Command<BenchWords> = {
       .example('$0 bench --protocol resp --at 127.0.0.1:6379', 'as a Redis client would') as Argv<BenchWords>,
   run: async (words, context) => {
     const plan = planOf(words);
-    const place = placeOf(words);
     const { clock, random, terminal } = context;
-    // What the client does not speak it leaves to the target.
-    const clientWords = place === undefined ? words : { ...words, protocol: undefined };
-    const access = await accessOf(clientWords, place, terminal.environment);
-    return withCluster(clientWords, context, async (cluster) => {
+    const place = await placeOf(words, terminal.environment);
+    return withCluster(clientWordsOf(words), context, async (cluster) => {
       const namespace = await prepare(cluster, words.namespace, plan);
       const signal = terminal.stopped;
-      const target =
-        place === undefined
-          ? clientTarget(namespace)
-          : await openTarget(place, cluster, { ...access, namespace: words.namespace, plan, signal });
+      const asked = { namespace: words.namespace, connections: plan.concurrency, signal };
+      const target = place === undefined ? clientTarget(namespace) : await openTarget(place, cluster, asked);
       try {
         const report = await runLoad(plan, { target, clock, random, signal });
         await printResult(words, terminal, loadAsJson(report), loadAsText(report));
@@ -122,56 +118,56 @@ async function prepare(cluster: ClusterHandle, name: string, plan: LoadPlan): Pr
   return namespace;
 }
 
-/** By gRPC the first two: as every client command may speak. */
-const protocols: readonly string[] = ['pipeline', 'unary', 'http', 'resp'];
+const others = ['http', 'resp'] as const;
 
-/** Where the node serves another protocol than gRPC. */
+/** Where the node serves another protocol than gRPC, and what is presented there. */
 interface Place extends Address {
-  readonly protocol: 'http' | 'resp';
-}
-
-/** @throws UsageError */
-function placeOf({ protocol, at }: BenchWords): Place | undefined {
-  if (protocol !== undefined && !protocols.includes(protocol))
-    throw new UsageError(`--protocol must be one of ${protocols.join(', ')}; it is "${protocol}"`);
-  const isOther = protocol === 'http' || protocol === 'resp';
-  if (!isOther && at !== undefined) throw new UsageError('--at goes with --protocol http or resp');
-  if (!isOther) return undefined;
-  const address = at === undefined ? undefined : parseAddress(at);
-  if (address !== undefined) return { protocol, ...address };
-  const seen = at === undefined ? 'it is not given' : `it is "${at}"`;
-  throw new UsageError(`--protocol ${protocol} needs --at host:port, where the node serves that; ${seen}`);
-}
-
-interface Access {
+  readonly protocol: (typeof others)[number];
   readonly token: string | undefined;
   readonly timeoutMs: number;
 }
 
-/** @throws UsageError where it would have to be encrypted */
-async function accessOf(
-  words: ClientWords,
-  place: Place | undefined,
-  environment: CommandContext['terminal']['environment'],
-): Promise<Access> {
-  const config = await readConfig('client', words as unknown as Words, environment);
-  if (place !== undefined && (await readClientTls(config)) !== undefined)
-    throw new UsageError(`--protocol ${place.protocol} is in the clear alone, and a certificate or --tls is given`);
-  return { token: await readClientToken(config), timeoutMs: config.timeoutMs };
+/** What the client's own options do not know of it is left to the target. */
+function clientWordsOf(words: BenchWords): BenchWords {
+  return otherIn(words) === undefined ? words : { ...words, protocol: undefined };
 }
 
+function otherIn({ protocol }: BenchWords): Place['protocol'] | undefined {
+  return others.find((other) => other === protocol);
+}
+
+/** Undefined where the client puts on the load. @throws UsageError */
+async function placeOf(
+  words: BenchWords,
+  environment: CommandContext['terminal']['environment'],
+): Promise<Place | undefined> {
+  const { at } = words;
+  const known = [...options.protocol.kind.oneOf, ...others];
+  if (words.protocol !== undefined && !known.some((name) => name === words.protocol))
+    throw new UsageError(`--protocol must be one of ${known.join(', ')}; it is "${words.protocol}"`);
+  const protocol = otherIn(words);
+  if (protocol === undefined && at !== undefined) throw new UsageError('--at goes with --protocol http or resp');
+  if (protocol === undefined) return undefined;
+  const address = at === undefined ? undefined : parseAddress(at);
+  if (address === undefined) {
+    const seen = at === undefined ? 'it is not given' : `it is "${at}"`;
+    throw new UsageError(`--protocol ${protocol} needs --at host:port, where the node serves that; ${seen}`);
+  }
+  const config = await readConfig('client', clientWordsOf(words) as unknown as Words, environment);
+  if ((await readClientTls(config)) !== undefined)
+    throw new UsageError(`--protocol ${protocol} is in the clear alone, and a certificate or --tls is given`);
+  return { protocol, ...address, token: await readClientToken(config), timeoutMs: config.timeoutMs };
+}
+
+/** For one namespace, by its title. */
 async function openTarget(
-  { protocol, host, port }: Place,
+  { protocol, ...place }: Place,
   cluster: ClusterHandle,
-  {
-    plan,
-    namespace,
-    ...access
-  }: Access & { readonly plan: LoadPlan; readonly namespace: string; readonly signal: AbortSignal },
+  { namespace, connections, signal }: { namespace: string; connections: number; signal: AbortSignal },
 ): Promise<LoadTarget> {
-  if (protocol === 'resp') return respTarget({ ...access, address: formatAddress({ host, port }), namespace });
+  if (protocol === 'resp') return respTarget({ ...place, address: formatAddress(place), namespace, signal });
   const { id: namespaceId } = await cluster.namespaces.get(namespace);
-  return httpTarget({ ...access, host, port, namespaceId, connections: plan.concurrency });
+  return httpTarget({ ...place, namespaceId, connections });
 }
 
 function planOf(words: BenchWords): LoadPlan {
