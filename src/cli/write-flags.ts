@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import type { ConditionOptions, WriteOptions } from '../client/call-options.ts';
-import type { Durability } from '../model/key-value.ts';
+import { type Durability, durabilities } from '../model/key-value.ts';
 import { parseStamp } from '../model/stamp.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -11,11 +11,9 @@ export interface WriteWords {
   readonly durability?: Durability | undefined;
 }
 
-const levels = ['local', 'majority', 'all'] as const;
-
 export const durabilityFlag = {
   durability: {
-    choices: levels,
+    choices: durabilities,
     requiresArg: true,
     describe:
       'On how many origins’ disks it is before it is acknowledged; default: the cluster’s. Waits as long as --timeout permits, and says which level was reached where that is a lower one',
@@ -49,6 +47,6 @@ export function writeOptionsOf({ durability }: Pick<WriteWords, 'durability'>): 
 
 /** What is to be said where the level asked for was not reached in time: the write is made all the same. */
 export function shortOf({ durability: asked }: WriteWords, reached: Durability): string | undefined {
-  if (asked === undefined || levels.indexOf(reached) >= levels.indexOf(asked)) return undefined;
+  if (asked === undefined || durabilities.indexOf(reached) >= durabilities.indexOf(asked)) return undefined;
   return `written, but ${asked} was not reached in time: it is durable at level ${reached} so far`;
 }

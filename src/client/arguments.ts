@@ -1,6 +1,6 @@
 import { MeridianError } from '../model/errors.ts';
 import { checkKey } from '../model/key.ts';
-import type { Durability } from '../model/key-value.ts';
+import { type Durability, durabilities } from '../model/key-value.ts';
 import { limits } from '../model/limits.ts';
 import { checkText } from '../model/text.ts';
 
@@ -70,8 +70,6 @@ export function durabilityOf(value: unknown): Durability | undefined {
   const message = `durability must be ${durabilities.join(', ')}; it is ${String(value)}`;
   throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-durability' });
 }
-
-const durabilities: readonly Durability[] = ['local', 'majority', 'all'];
 
 /** Text such as a prefix; null is none. @throws INVALID_ARGUMENT, reason `not-utf8` */
 export function textOf(value: unknown, what: string): string | undefined {

@@ -1,3 +1,4 @@
+import { durabilities } from '../model/key-value.ts';
 import { databaseOptions } from './database-options.ts';
 import type { Option, Target } from './option.ts';
 
@@ -232,7 +233,7 @@ export const options = {
   },
   durability: {
     flag: 'durability',
-    kind: { oneOf: ['local', 'majority', 'all'] },
+    kind: { oneOf: durabilities },
     targets: origins,
     default: 'local',
     group: 'Writes',

@@ -136,8 +136,9 @@ export interface DeleteMutation {
 
 export type Mutation = PutMutation | DeleteMutation;
 
-/** On how many origins' disks a write must be before it is answered. */
-export type Durability = 'local' | 'majority' | 'all';
+/** On how many origins' disks a write must be before it is answered, the fewest first. */
+export const durabilities = ['local', 'majority', 'all'] as const;
+export type Durability = (typeof durabilities)[number];
 
 export interface WriteRequest {
   /** Title or id; resolved where the write is stamped. */
