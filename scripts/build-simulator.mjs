@@ -1,6 +1,6 @@
 // Compiles the simulator, with the sources that it runs, into a folder: `node scripts/build-simulator.mjs FOLDER`.
 import { spawnSync } from 'node:child_process';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +10,7 @@ if (folder === undefined) {
   console.error('name the folder to build into');
   process.exit(2);
 }
+mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
 symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir');
 const compiler = join(root, 'node_modules/typescript/bin/tsc');

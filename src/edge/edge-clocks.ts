@@ -25,7 +25,7 @@ export class EdgeClocks {
     this.settled = new SettledTime({
       ...options,
       judgedMs: () => (this.root.isHeard ? this.root.nowMs() : undefined),
-      seenMs: () => this.root.heardAtMs,
+      seenMs: () => this.root.asOfMs,
     });
   }
 

@@ -139,7 +139,7 @@ export interface Opened {
   readonly wallMs: number;
   /** The wall clock of the origin that all this comes from, as far as the server knows; an origin's own. Unset = unknown. */
   readonly rootWallMs?: number;
-  /** Milliseconds since the server heard of that clock, which may have been stepped meanwhile. Unset = 0: it is its own. */
+  /** Milliseconds since the server asked for that clock, which may have been stepped meanwhile. Unset = 0: it is its own. */
   readonly rootAgeMs?: number;
 }
 

@@ -25,7 +25,7 @@ export type Rule =
   | 'R9 expiry in place'
   | 'R9 expiry by the root'
   | 'R9 what is dropped waits'
-  | 'R9 a clock is as old as its relay says'
+  | 'R9 a clock is as old as its question'
   | 'R10 echo order'
   | 'R10 the bound of the arrival'
   | 'R11 the merge rule'

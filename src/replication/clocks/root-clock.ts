@@ -22,14 +22,15 @@ export interface ClockOffset {
  * a value that is served for a round trip too long is stale, and one that is gone too early would be missed. It goes on
  * by the monotonic clock, which nobody steps, and moves only where an echo disproves it: the origin's clock was stepped
  * then, or another upstream is followed, whose clock differs. A relay hands its own reckoning on, so that behind a chain of
- * them the round trips add up, and how long ago it heard of the origin's clock: a relay that is cut off has yet to hear
- * that it was stepped back.
+ * them the round trips add up, and how old it may be: a relay that is cut off, or waits for its echoes, has yet to hear that
+ * the clock was stepped back. A reckoning is as old as the question that brought it, as nobody knows when within the round
+ * trip the clock was read; so none is older than the bound that came with it.
  */
 export class RootClock implements ExpiryClock {
   readonly #clock: Clock;
   /** The root's clock less the monotonic one. */
   #drift: { readonly ms: number; readonly withinMs: number } | undefined;
-  #heardAtMs: number | undefined;
+  #asOfMs: number | undefined;
   /** The own wall clock less the root's, as an earlier run knew it. */
   readonly #rememberedOffsetMs: number;
 
@@ -40,29 +41,29 @@ export class RootClock implements ExpiryClock {
   }
 
   /**
-   * What a server says of the root's clock, as it was within the round trip that ends now. What it heard before this node did
-   * counts for nothing.
-   * @param ageMs milliseconds since the server heard of it itself
+   * What a server says of the root's clock, as it was within the round trip that ends now. What may be older than what this
+   * node knows counts for nothing.
+   * @param ageMs milliseconds since the server itself asked for it
    */
   heard(rootWallMs: number, roundTripMs: number, ageMs = 0): void {
     const nowMs = this.#clock.monotonicMs();
     const least = rootWallMs - nowMs;
-    const heardAtMs = nowMs - (holds('R9 a clock is as old as its relay says') ? ageMs : 0);
-    if (this.#heardAtMs !== undefined && heardAtMs < this.#heardAtMs) return;
-    this.#heardAtMs = heardAtMs;
+    const asOfMs = nowMs - (holds('R9 a clock is as old as its question') ? roundTripMs + ageMs : 0);
+    if (this.#asOfMs !== undefined && asOfMs < this.#asOfMs) return;
+    this.#asOfMs = asOfMs;
     const ms = this.#drift?.ms ?? least;
     const isDisproven = ms < least || ms > least + roundTripMs;
     this.#drift = { ms: isDisproven ? least : ms, withinMs: roundTripMs };
   }
 
-  /** When it was last heard, by the monotonic clock; undefined = never. */
-  get heardAtMs(): number | undefined {
-    return this.#heardAtMs;
+  /** The root's clock was read then or later, by the monotonic clock; undefined = never. */
+  get asOfMs(): number | undefined {
+    return this.#asOfMs;
   }
 
-  /** Milliseconds since it was heard; infinite = never. */
+  /** Milliseconds since it was read, at the most; infinite = it never was. */
   get ageMs(): number {
-    return this.#heardAtMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() - this.#heardAtMs;
+    return this.#asOfMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() - this.#asOfMs;
   }
 
   get isHeard(): boolean {

@@ -53,23 +53,32 @@ describe("the origin's clock as an edge reckons it", () => {
     expect(root.nowMs()).toBe(rootAt);
   });
 
-  it('is as old as the relay says that it was when that told it', () => {
+  it('is as old as the question that brought it, at a relay and here', () => {
     expect(root.ageMs).toBe(Number.POSITIVE_INFINITY);
     root.heard(rootAt, 10, 400);
     own.pass(100);
-    expect(root.ageMs).toBe(500);
+    expect(root.ageMs).toBe(510);
     root.heard(rootAt + 100, 10);
-    expect(root.ageMs).toBe(0);
+    expect(root.ageMs).toBe(10);
   });
 
-  it('is not what a relay heard before it was heard here', () => {
+  it('is not what a relay asked for before it was asked for here', () => {
     root.heard(rootAt, 10);
     own.pass(50);
     root.heard(rootAt + 3_600_000, 10, 1000);
-    expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 50, 50]);
+    expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 50, 60]);
     own.pass(2000);
     root.heard(rootAt + 3_600_000, 10, 1000);
-    expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 3_600_000, 1000]);
+    expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 3_600_000, 1010]);
+  });
+
+  it('is not what an echo that took long says of a clock that was stepped meanwhile', () => {
+    root.heard(rootAt, 10);
+    own.pass(50);
+    root.heard(rootAt + 3_600_000, 700); // Perhaps read before.
+    expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 50, 60]);
+    root.heard(rootAt + 3_600_050, 59);
+    expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 3_600_050, 59]);
   });
 
   it('is never ahead of a clock that nobody steps, and behind by the latest round trip at most', () => {
