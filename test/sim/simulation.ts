@@ -16,6 +16,7 @@ import { oneOrigin, type Topology } from './nodes/topology.ts';
 import { Convergence } from './oracles/convergence.ts';
 import { title } from './oracles/disks.ts';
 import { Oracles } from './oracles/oracles.ts';
+import { mayBeAbsent } from './oracles/truth.ts';
 import { Watcher } from './workload/watcher.ts';
 import { Workload } from './workload/workload.ts';
 
@@ -63,6 +64,8 @@ export class Simulation {
       if (isLost(held) || isLost(found)) return;
       // What an edge took for expired while its origin's clock was ahead: to find that is what the audit is for.
       if (held?.kind === 'tombstone' && held.expiresAt !== undefined && held.stamp === found?.stamp) return;
+      // What expired by the right clock an edge may have dropped for good, before its origin's clock was set back.
+      if (held === undefined && found?.expiresAt !== undefined && mayBeAbsent(found, this.time.nowMs)) return;
       const shown = (record: Record | undefined) => `${record?.kind} ${record?.stamp}`;
       this.oracles.trace.violated(
         `the audit of a ${scope}: ${key} is ${shown(held)}, ${responder} has ${shown(found)}`,
