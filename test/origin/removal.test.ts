@@ -160,6 +160,31 @@ describe('an origin that is removed', () => {
     expect(members.map(({ id }) => id)).not.toContain(before);
   });
 
+  it('joins as a new member also where it ended between hearing of its removal and noting that it leaves', async () => {
+    group.crash('a');
+    let heard = false;
+    await group.open('a', ['b', 'c'], {}, async ({ stores }) => {
+      const commit = stores.store.commit.bind(stores.store);
+      stores.store.commit = async (batch) => {
+        if (heard) await new Promise(() => {}); // Nothing of it reaches the disk from here on.
+        heard = batch.puts.some(({ record }) => record.key.startsWith('removed/'));
+        await commit({ ...batch, sync: true });
+      };
+    });
+    const before = idOf('a');
+    await group.settled('a', 'b', 'c');
+    await group.remove('b', 'a');
+    await group.untilHolds(() => heard);
+    await group.pass(50);
+    expect(group.anew('a')).toBeUndefined();
+    group.crash('a');
+    await group.open('a', ['b', 'c']);
+    expect(group.at('a').serves).toBe(false);
+    await group.beginsAnew('a');
+    expect(idOf('a')).not.toBe(before);
+    await group.settled('a', 'b', 'c');
+  });
+
   it('is removed by one at a time: who may not decide asks nobody else', async () => {
     const [a, b, c] = [idOf('a'), idOf('b'), idOf('c')];
     group.crash('a');

@@ -256,6 +256,8 @@ export class OriginFaults {
     origin.crash('power');
     origin.stores.putBack(image);
     oracles.put(origin.name, image);
+    // Its disk is its own again: nobody takes it away any more.
+    this.#copies.delete(origin);
     if (before !== id) time.at(random.between(50, 300), () => void this.#removeFromCluster(id, origin));
     this.#lasts(`${origin.name} is put back`, 'origin put back', random.between(10, 300), () => void origin.start());
   }

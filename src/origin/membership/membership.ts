@@ -158,8 +158,13 @@ export class Membership {
     this.#options.replaced(why);
   }
 
-  /** Begins at once where the store has served before, or founds a cluster. */
+  /**
+   * Begins at once where the store has served before, or founds a cluster; but not where it ended between hearing of its own
+   * removal and noting that it leaves.
+   */
   async start(): Promise<void> {
+    const { ledger, self } = this.#options;
+    if (ledger.registry.logs.removal(self.id) !== undefined) return;
     if (this.#identity.served || this.#identity.founds) await this.#begin();
   }
 
