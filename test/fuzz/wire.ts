@@ -1,7 +1,9 @@
 import { MeridianError } from '../../src/model/errors.ts';
 import type { FollowOpen } from '../../src/model/feed.ts';
+import type { Mutation, WriteAnswer } from '../../src/model/key-value.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { methods } from '../../src/rpc/client/methods.ts';
+import { writeMessages } from '../../src/rpc/client/write-messages.ts';
 import type { WireFollowResponse } from '../../src/rpc/codec/feed-codec.ts';
 import { EventAssembler, eventMessages } from '../../src/rpc/codec/feed-messages.ts';
 import { decodeOpen, decodeProbe, encodeOpen, type WireFollowRequest } from '../../src/rpc/codec/follow-codec.ts';
@@ -14,12 +16,21 @@ import {
   type WireGetResponse,
   type WireListRequest,
 } from '../../src/rpc/codec/kv-codec.ts';
-import { decodePipelineRequest, encodeMutation, encodeTerms, writeGet } from '../../src/rpc/codec/pipeline-requests.ts';
-import { encodeFailure, takeAnswers } from '../../src/rpc/codec/pipeline-responses.ts';
+import { measured } from '../../src/rpc/codec/mutation-fields.ts';
+import {
+  decodePipelineRequest,
+  encodeTerms,
+  writeBytesMax,
+  writeGet,
+  writeWrite,
+} from '../../src/rpc/codec/pipeline-requests.ts';
+import { encodeFailure, encodeWritten, takeAnswers } from '../../src/rpc/codec/pipeline-responses.ts';
 import { WireWriter } from '../../src/rpc/codec/wire-format.ts';
+import { decodeWriteAnswer, encodeWriteAnswer } from '../../src/rpc/codec/write-answer.ts';
 import { services } from '../../src/rpc/proto.ts';
 import { MessageFrames } from '../../src/rpc/server/message-frames.ts';
 import { readable, strictService } from '../../src/rpc/server/strict-requests.ts';
+import { collectWrite, readWritePart, type WritePart } from '../../src/rpc/server/write-collector.ts';
 import { decodeStatusDetail, encodeStatusDetail } from '../../src/rpc/status-detail.ts';
 import { logs, namespaces } from '../model/arbitraries.ts';
 import { check, type FuzzTarget, orRefused, parted } from './target.ts';
@@ -108,14 +119,69 @@ const pipelineRequests: FuzzTarget = {
     const terms = { read: { namespace, session: emptySession }, timeoutMs: 100 } as never;
     const get = new WireWriter(64);
     writeGet(get, 1, 0, 'key');
-    const put = { kind: 'put', key: 'k', value: Buffer.from('v') } as const;
-    return [get.written(), encodeMutation(2, 0, put, serialize)].map((operation) => {
+    return [get.written(), ...[put, removal].map((mutation) => writeOf(2, mutation))].map((operation) => {
       return Buffer.concat([
         orRefused(() => encodeTerms(terms, serialize), isUnreadable) ?? Buffer.alloc(0),
         operation,
       ]);
     });
   },
+};
+
+const put: Mutation = {
+  kind: 'put',
+  key: 'k',
+  value: Buffer.from('v'),
+  metadata: '{}',
+  expiry: { kind: 'in', seconds: 60 },
+};
+const removal: Mutation = { kind: 'delete', key: 'k', condition: { kind: 'version', version: stamp } };
+
+function writeOf(id: number, mutation: Mutation): Buffer {
+  const measure = measured(mutation);
+  const writer = new WireWriter(writeBytesMax(measure));
+  writeWrite(writer, id, 0, measure);
+  return writer.written();
+}
+
+/** The messages of a batch, each behind its length in two bytes. */
+const batches: FuzzTarget = {
+  name: 'batches',
+  run: async (bytes) => {
+    async function* parts(): AsyncGenerator<WritePart> {
+      for (let at = 0; at + 2 <= bytes.length; ) {
+        const end = at + 2 + bytes.readUInt16BE(at);
+        yield readWritePart(bytes.subarray(at + 2, end), (header) => methods.write.requestDeserialize(header));
+        at = end;
+      }
+    }
+    const batch = await collectWrite(parts(), () => {}).catch((error: unknown) => {
+      if (!isUnreadable(error)) throw error;
+    });
+    for (const { key } of batch?.mutations ?? []) check(key.isWellFormed(), 'a key is text', key);
+  },
+  seeds: () => {
+    const request = { namespace, mutations: [put, removal], session: emptySession };
+    return [Buffer.concat([...writeMessages(request, methods.write.requestSerialize)].flatMap(framed))];
+  },
+};
+
+/** What a client is told of its writes. */
+const writeAnswers: FuzzTarget = {
+  name: 'write-answers',
+  run: (bytes) => {
+    orRefused(() => decodeWriteAnswer(bytes), isUnreadable);
+  },
+  seeds: () => [encodeWriteAnswer(answer)],
+};
+
+const answer: WriteAnswer = {
+  namespace,
+  origin: '1'.repeat(16) as never,
+  written: [{ stamp, position, expiresAt: 9 }],
+  durability: 'majority',
+  covered: new Map([[position.log, 3]]),
+  session: { vector: new Map([[position.log, 3]]), stamp },
 };
 
 const pipelineResponses: FuzzTarget = {
@@ -132,7 +198,11 @@ const pipelineResponses: FuzzTarget = {
     const serialize = (message: object) => pipeline.responseSerialize(message);
     const failed = new MeridianError('NOT_FOUND', 'none', { reason: 'r', limit: 3 });
     // An answer of a get without its provenance.
-    return [encodeFailure(1, 5, failed, serialize), Buffer.from([0x12, 0x06, 0x08, 0x01, 0x10, 0x00, 0x1a, 0x00])];
+    return [
+      encodeWritten(1, answer),
+      encodeFailure(1, 5, failed, serialize),
+      Buffer.from([0x12, 0x06, 0x08, 0x01, 0x10, 0x00, 0x1a, 0x00]),
+    ];
   },
 };
 
@@ -200,5 +270,5 @@ const frames: FuzzTarget = {
 };
 
 export const wireTargets: readonly FuzzTarget[] = [
-  ...[feedRequests, feedEvents, pipelineRequests, pipelineResponses, requests, frames],
+  ...[feedRequests, feedEvents, pipelineRequests, pipelineResponses, batches, writeAnswers, requests, frames],
 ];

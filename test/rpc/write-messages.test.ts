@@ -6,7 +6,7 @@ import { bottomStamp } from '../../src/model/stamp.ts';
 import { methods } from '../../src/rpc/client/methods.ts';
 import { writeMessages } from '../../src/rpc/client/write-messages.ts';
 import { messageBytesMax } from '../../src/rpc/proto.ts';
-import { collectWrite, type WireWriteRequest } from '../../src/rpc/server/write-collector.ts';
+import { collectWrite, readWritePart, type WritePart } from '../../src/rpc/server/write-collector.ts';
 
 /** Sizes on both sides of what travels together and of one piece. */
 const valueBytes = fc.constantFrom(0, 1, 100, 200_000, 262_143, 262_144, 1_048_576, 1_048_577, 2_500_000);
@@ -40,11 +40,10 @@ function requestOf(mutations: readonly Mutation[]): WriteRequest {
 /** What arrives at the other side, and in how many messages of how many bytes. */
 async function sent(request: WriteRequest): Promise<{ readonly arrived: WriteRequest; readonly sizes: number[] }> {
   const sizes: number[] = [];
-  async function* wire(): AsyncGenerator<WireWriteRequest> {
-    for (const message of writeMessages(request)) {
-      const bytes = methods.write.requestSerialize(message);
+  async function* wire(): AsyncGenerator<WritePart> {
+    for (const bytes of writeMessages(request, methods.write.requestSerialize)) {
       sizes.push(bytes.byteLength);
-      yield methods.write.requestDeserialize(bytes) as WireWriteRequest;
+      yield readWritePart(bytes, methods.write.requestDeserialize);
     }
   }
   return { arrived: await collectWrite(wire(), () => {}), sizes };
@@ -76,7 +75,7 @@ test('a thousand small mutations travel in two messages: the header, and all of 
 });
 
 test('a message with a part that this node does not know is refused, not passed over', async () => {
-  async function* wire(): AsyncGenerator<WireWriteRequest> {
+  async function* wire(): AsyncGenerator<WritePart> {
     yield { header: { namespace: 'flags', options: null, session: null } };
     yield {};
   }

@@ -1,4 +1,5 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
+import { decodeWriteAnswer } from '../codec/write-answer.ts';
 import { services } from '../proto.ts';
 import type { Service } from './connection.ts';
 
@@ -7,9 +8,9 @@ export const methods = {
   get: method(services.kv, 'Get'),
   batchGet: method(services.kv, 'BatchGet'),
   read: method(services.kv, 'Read'),
-  put: method(services.kv, 'Put'),
-  delete: method(services.kv, 'Delete'),
-  write: method(services.kv, 'Write'),
+  put: writing('Put'),
+  delete: writing('Delete'),
+  write: writing('Write'),
   pipeline: method(services.kv, 'Pipeline'),
   list: method(services.kv, 'List'),
   watch: method(services.kv, 'Watch'),
@@ -37,4 +38,9 @@ function method(service: Service, name: string): MethodDefinition<object, object
   const found = service.service[name];
   if (found === undefined) throw new Error(`proto/ defines no method ${name}`);
   return found as unknown as MethodDefinition<object, object>;
+}
+
+/** Its answer is a `WriteAnswer`. */
+function writing(name: string): MethodDefinition<object, object> {
+  return { ...method(services.kv, name), responseDeserialize: decodeWriteAnswer };
 }

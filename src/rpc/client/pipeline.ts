@@ -13,13 +13,15 @@ import type {
 import type { Session } from '../../model/session.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Deadlines } from '../../runtime/deadlines.ts';
+import { type MeasuredMutation, measured } from '../codec/mutation-fields.ts';
 import {
   encodeCancel,
-  encodeMutation,
   encodeTerms,
   getBytesMax,
   type Terms,
+  writeBytesMax,
   writeGet,
+  writeWrite,
 } from '../codec/pipeline-requests.ts';
 import { type AnswerTaker, takeAnswers, type WantedGet, type WireFailure } from '../codec/pipeline-responses.ts';
 import { WireWriter } from '../codec/wire-format.ts';
@@ -63,7 +65,7 @@ interface Operation extends WantedGet {
   readonly id: number;
   readonly terms: TermsOf;
   /** Unset = a get. */
-  readonly mutation: Mutation | undefined;
+  readonly mutation: MeasuredMutation | undefined;
   readonly call: Call;
   readonly waiter: Waiter;
   isSent: boolean;
@@ -115,7 +117,7 @@ export class Pipeline implements AnswerTaker {
 
   /** One mutation for which `takes` is true. @throws as `KeyValue.write`; and as `get` */
   write(request: WriteRequest, mutation: Mutation, call: Call): Promise<WriteAnswer> {
-    return this.#promised(mutation.key, { read: request, write: request }, mutation, call);
+    return this.#promised(mutation.key, { read: request, write: request }, measured(mutation), call);
   }
 
   /** Idempotent. Whatever is not answered fails with CANCELLED. */
@@ -127,7 +129,12 @@ export class Pipeline implements AnswerTaker {
     stream?.cancel();
   }
 
-  #promised(key: string, terms: TermsOf, mutation: Mutation | undefined, call: Call): Promise<GetAnswer & WriteAnswer> {
+  #promised(
+    key: string,
+    terms: TermsOf,
+    mutation: MeasuredMutation | undefined,
+    call: Call,
+  ): Promise<GetAnswer & WriteAnswer> {
     return new Promise((resolve, reject) => {
       this.#issue({ key, terms, mutation, call, waiter: { resolve, reject }, isOfValue: false });
     });
@@ -215,9 +222,7 @@ export class Pipeline implements AnswerTaker {
     const parts: Buffer[] = [];
     const nowMs = this.#options.clock.monotonicMs();
     const shared: Array<{ readonly terms: TermsOf; readonly timeoutMs: number }> = [];
-    const gets = new WireWriter(
-      operations.reduce((sum, { key, mutation }) => sum + (mutation ? 0 : getBytesMax(key)), 0),
-    );
+    const writer = new WireWriter(operations.reduce((sum, operation) => sum + bytesMaxOf(operation), 0));
     for (const operation of operations) {
       operation.isSent = true;
       const { id, key, terms, mutation, call } = operation;
@@ -229,11 +234,11 @@ export class Pipeline implements AnswerTaker {
         place = shared.push({ terms, timeoutMs }) - 1;
         parts.push(this.#encodedTerms(terms, timeoutMs));
       }
-      if (mutation === undefined) writeGet(gets, id, place, key);
-      else parts.push(encodeMutation(id, place, mutation, serialize));
+      if (mutation === undefined) writeGet(writer, id, place, key);
+      else writeWrite(writer, id, place, mutation);
     }
     if (this.#cancelled.length > 0) parts.push(encodeCancel(this.#cancelled.splice(0), serialize));
-    if (gets.at > 0) parts.push(gets.written());
+    if (writer.at > 0) parts.push(writer.written());
     return Buffer.concat(parts);
   }
 
@@ -355,16 +360,14 @@ export class Pipeline implements AnswerTaker {
 export function takesWrite({ mutations }: WriteRequest): Mutation | undefined {
   const [mutation] = mutations;
   if (mutation === undefined || mutations.length > 1) return undefined;
-  return bytesMax(mutation.key, mutation) <= putBytesMax ? mutation : undefined;
+  const { value, metadata = '' } = mutation.kind === 'put' ? mutation : nothing;
+  return value.byteLength + 3 * (mutation.key.length + metadata.length) <= putBytesMax ? mutation : undefined;
 }
+
+const nothing: { readonly value: Uint8Array; readonly metadata?: string } = { value: Buffer.alloc(0) };
 
 function bytesMaxOf({ key, mutation }: Operation): number {
-  return bytesMax(key, mutation);
-}
-
-function bytesMax(key: string, mutation: Mutation | undefined): number {
-  const rest = mutation?.kind === 'put' ? mutation.value.byteLength + 3 * (mutation.metadata?.length ?? 0) + 256 : 256;
-  return getBytesMax(key) + (mutation === undefined ? 0 : rest);
+  return mutation === undefined ? getBytesMax(key) : writeBytesMax(mutation);
 }
 
 function isLike(a: TermsOf, b: TermsOf): boolean {

@@ -69,7 +69,6 @@ import {
   type WireToken,
   type WireTokensPage,
 } from '../codec/token-codec.ts';
-import { decodeWriteAnswer, type WireWriteResponse } from '../codec/write-codec.ts';
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { methods } from './methods.ts';
@@ -207,30 +206,29 @@ export class RemoteUpstream implements Peer {
 
   async #writeAlone(request: WriteRequest, call: Call): Promise<WriteAnswer> {
     const single = singleWrite(request);
-    const wire = await (single === undefined
+    const answer = await (single === undefined
       ? this.#streamWrite(request, call)
-      : this.#connection.unary<object, WireWriteResponse>(methods[single.kind], single.message, call));
-    const answer = decodeWriteAnswer(wire);
+      : this.#connection.unary<object, WriteAnswer>(methods[single.kind], single.message, call));
     if (answer.written.length === request.mutations.length) return answer;
     // A node of another version that passed over what it does not know, say.
     const message = `of ${request.mutations.length} mutations ${this.address} says to have written ${answer.written.length}`;
     throw new MeridianError('INTERNAL', message, { reason: 'written-count' });
   }
 
-  #streamWrite(request: WriteRequest, call: Call): Promise<WireWriteResponse> {
-    return new Promise<WireWriteResponse>((resolve, reject) => {
+  #streamWrite(request: WriteRequest, call: Call): Promise<WriteAnswer> {
+    return new Promise<WriteAnswer>((resolve, reject) => {
       call.signal.throwIfAborted();
-      const onAnswer = (error: ServiceError | null, response?: WireWriteResponse) => {
+      const onAnswer = (error: ServiceError | null, response?: WriteAnswer) => {
         call.signal.removeEventListener('abort', abort);
         if (error !== null) reject(error);
         else if (response === undefined) reject(new Error('an answer without a message'));
         else resolve(response);
       };
       const stream = this.#connection.start((client) =>
-        client.makeClientStreamRequest<object, WireWriteResponse>(
+        client.makeClientStreamRequest<Buffer, WriteAnswer>(
           methods.write.path,
-          (message) => methods.write.requestSerialize(message),
-          (bytes) => methods.write.responseDeserialize(bytes) as WireWriteResponse,
+          (message) => message,
+          (bytes) => methods.write.responseDeserialize(bytes) as WriteAnswer,
           this.#connection.metadata(call),
           { deadline: this.#connection.deadline(call) },
           onAnswer,
@@ -239,7 +237,10 @@ export class RemoteUpstream implements Peer {
       const abort = () => stream.cancel();
       call.signal.addEventListener('abort', abort, { once: true });
       // What ends the sending early ends the call, and the callback above tells how.
-      sendMessages(stream, writeMessages(request)).catch(() => stream.cancel());
+      sendMessages(
+        stream,
+        writeMessages(request, (header) => methods.write.requestSerialize(header)),
+      ).catch(() => stream.cancel());
     }).catch((error: unknown) => {
       throw this.#connection.translated(error, call.signal);
     });

@@ -1,58 +1,71 @@
 import type { Mutation, WriteRequest } from '../../model/key-value.ts';
-import { encodeSession, optional } from '../codec/record-codec.ts';
-import { encodeCondition, encodeExpiry, encodeWriteOptions } from '../codec/write-codec.ts';
+import { batchTags, type MeasuredMutation, measured, writeMutation } from '../codec/mutation-fields.ts';
+import { encodeSession } from '../codec/record-codec.ts';
+import { fieldBytes, WireWriter } from '../codec/wire-format.ts';
+import { encodeWriteOptions } from '../codec/write-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 
-/** Bytes of a mutation besides its key, value and metadata, at most: condition, expiry, the lengths of each. */
-const mutationBytes = 128;
 /** Bytes of mutations that travel in one message; a larger one has messages of its own. */
 const togetherBytesMax = 256 * 1024;
 
-/** The messages of a batch: a header, then mutations, small ones together, large values in pieces of 1 MiB. */
-export function* writeMessages(request: WriteRequest): Generator<object> {
+const partTags = { mutation: 0x12, more: 0x1a, mutations: 0x22 } as const;
+const itemTag = 0x0a;
+
+/**
+ * The messages of a batch: a header, then mutations, small ones together, large values in pieces of 1 MiB.
+ * @param serialize of the header, by the loader of .proto files
+ */
+export function* writeMessages(request: WriteRequest, serialize: (message: object) => Buffer): Generator<Buffer> {
   const { namespace, mutations, session } = request;
-  yield { header: { namespace, options: encodeWriteOptions(request), session: encodeSession(session) } };
-  let items: object[] = [];
+  yield serialize({ header: { namespace, options: encodeWriteOptions(request), session: encodeSession(session) } });
+  let items: MeasuredMutation[] = [];
   let bytes = 0;
   for (const mutation of mutations) {
-    const size = sizeOf(mutation);
+    const item = measured(mutation);
+    const size = fieldBytes(item.bytes);
     if (bytes + size > togetherBytesMax && items.length > 0) {
-      yield { mutations: { items } };
+      yield together(items, bytes);
       items = [];
       bytes = 0;
     }
     if (size <= togetherBytesMax) {
-      items.push(encodeMutation(mutation));
+      items.push(item);
       bytes += size;
     } else yield* alone(mutation);
   }
-  if (items.length > 0) yield { mutations: { items } };
+  if (items.length > 0) yield together(items, bytes);
 }
 
-/** A mutation that is too large to travel with others. */
-function* alone(mutation: Mutation): Generator<object> {
-  yield { mutation: encodeMutation(mutation) };
-  if (mutation.kind === 'delete') return;
-  const { value } = mutation;
-  for (let at = pieceBytesMax; at < value.byteLength; at += pieceBytesMax) {
-    yield { more: value.subarray(at, at + pieceBytesMax) };
+function together(items: readonly MeasuredMutation[], bytes: number): Buffer {
+  const writer = new WireWriter(fieldBytes(bytes));
+  writer.head(partTags.mutations, bytes);
+  for (const item of items) {
+    writer.head(itemTag, item.bytes);
+    writeMutation(writer, batchTags, item);
+  }
+  return writer.written();
+}
+
+/** A mutation that is too large to travel with others, with the first bytes of its value; then the others. */
+function* alone(mutation: Mutation): Generator<Buffer> {
+  const value = mutation.kind === 'put' ? mutation.value : undefined;
+  const first = measured(
+    mutation.kind === 'put' ? { ...mutation, value: mutation.value.subarray(0, pieceBytesMax) } : mutation,
+  );
+  const writer = new WireWriter(fieldBytes(first.bytes));
+  writer.head(partTags.mutation, first.bytes);
+  writeMutation(writer, batchTags, first);
+  yield writer.written();
+  for (let at = pieceBytesMax; value !== undefined && at < value.byteLength; at += pieceBytesMax) {
+    yield piece(value.subarray(at, at + pieceBytesMax));
   }
 }
 
-/** With the first bytes of its value. */
-function encodeMutation(mutation: Mutation): object {
-  const head = { key: mutation.key, condition: encodeCondition(mutation.condition) };
-  if (mutation.kind === 'delete') return { ...head, delete: {} };
-  const { value, metadata, expiry } = mutation;
-  const first = value.byteLength > pieceBytesMax ? value.subarray(0, pieceBytesMax) : value;
-  return { ...head, put: { value: first, ...optional('metadata', metadata), expiry: encodeExpiry(expiry) } };
-}
-
-/** An upper bound of its bytes in a message. */
-function sizeOf(mutation: Mutation): number {
-  const { key } = mutation;
-  if (mutation.kind === 'delete') return mutationBytes + 3 * key.length;
-  return mutationBytes + 3 * (key.length + (mutation.metadata?.length ?? 0)) + mutation.value.byteLength;
+function piece(bytes: Uint8Array): Buffer {
+  const writer = new WireWriter(fieldBytes(bytes.byteLength));
+  writer.head(partTags.more, bytes.byteLength);
+  writer.bytes(bytes);
+  return writer.written();
 }
 
 interface Writing<T> {

@@ -1,29 +1,25 @@
 import type { Mutation, ReadOptions, WriteRequest } from '../../model/key-value.ts';
 import type { Session } from '../../model/session.ts';
 import { decodeRead, encodeRead, type WireReadOptions } from './kv-codec.ts';
-import { decodeSession, encodeSession, malformed, optional, type WireSession } from './record-codec.ts';
-import { varintBytes, WireReader, type WireWriter } from './wire-format.ts';
 import {
-  decodeDelete,
-  decodePut,
-  decodeWriteOptions,
-  encodeCondition,
-  encodeExpiry,
-  encodeWriteOptions,
-  type WireCondition,
-  type WirePutBody,
-  type WireWriteOptions,
-} from './write-codec.ts';
+  type MeasuredMutation,
+  MutationReader,
+  operationTags as mutationTags,
+  writeMutation,
+} from './mutation-fields.ts';
+import { decodeSession, encodeSession, malformed, type WireSession } from './record-codec.ts';
+import { fieldBytes, varintBytes, WireReader, type WireWriter } from './wire-format.ts';
+import { decodeWriteOptions, encodeWriteOptions, type WireWriteOptions } from './write-codec.ts';
 
 /*
- * The requests of Pipeline. Gets are read and written by hand; what they share, and puts and deletes, go through the
- * loader of .proto files, a part of a message at a time.
+ * The requests of Pipeline. Operations are read and written by hand; what they share goes through the loader of .proto
+ * files, a part of a message at a time.
  *
  *     0a .. terms     12 .. operation 08 id 10 terms 1a key 22 00 (a get)     1a .. cancel
  */
 
 const tags = { terms: 0x0a, operation: 0x12, cancel: 0x1a, cancelAlone: 0x18 } as const;
-const operationTags = { id: 0x08, terms: 0x10, key: 0x1a, get: 0x22 } as const;
+const operationTags = { id: 0x08, terms: 0x10, key: mutationTags.key, get: 0x22 } as const;
 
 /** What the operations of a message share, as a client writes it. */
 export interface Terms {
@@ -67,15 +63,6 @@ interface WireTerms {
   readonly timeoutMs?: number | null;
 }
 
-interface WireOperation {
-  readonly id: number;
-  readonly terms: number;
-  readonly key: string;
-  readonly condition: WireCondition | null;
-  readonly kind?: 'get' | 'put' | 'delete';
-  readonly put?: WirePutBody | null;
-}
-
 /** A message, or a part of one, as the loader of .proto files makes it. */
 export type Serialize = (message: object) => Buffer;
 export type Deserialize = (bytes: Buffer) => object;
@@ -92,13 +79,15 @@ export function encodeTerms({ read, write, timeoutMs }: Terms, serialize: Serial
   return serialize({ terms: [wire] });
 }
 
+/** Bytes of this write in a message, at the most. */
+export function writeBytesMax({ bytes }: MeasuredMutation): number {
+  return 32 + bytes;
+}
+
 /** The part of a message that is this write. */
-export function encodeMutation(id: number, terms: number, mutation: Mutation, serialize: Serialize): Buffer {
-  const head = { id, terms, key: mutation.key, condition: encodeCondition(mutation.condition) };
-  if (mutation.kind === 'delete') return serialize({ operations: [{ ...head, delete: {} }] });
-  const { value, metadata, expiry } = mutation;
-  const put = { value, ...optional('metadata', metadata), expiry: encodeExpiry(expiry) };
-  return serialize({ operations: [{ ...head, put }] });
+export function writeWrite(writer: WireWriter, id: number, terms: number, mutation: MeasuredMutation): void {
+  writeHead(writer, id, terms, mutation.bytes);
+  writeMutation(writer, mutationTags, mutation);
 }
 
 /** Bytes of a get in a message, at the most. */
@@ -109,18 +98,19 @@ export function getBytesMax(key: string): number {
 /** The part of a message that is this get. */
 export function writeGet(writer: WireWriter, id: number, terms: number, key: string): void {
   const keyBytes = Buffer.byteLength(key);
-  const idBytes = id > 0 ? 1 + varintBytes(id) : 0;
-  const termsBytes = terms > 0 ? 1 + varintBytes(terms) : 0;
-  writer.head(tags.operation, idBytes + termsBytes + 1 + varintBytes(keyBytes) + keyBytes + 2);
-  if (id > 0) {
-    writer.head(operationTags.id, id);
-  }
-  if (terms > 0) {
-    writer.head(operationTags.terms, terms);
-  }
+  writeHead(writer, id, terms, fieldBytes(keyBytes) + 2);
   writer.head(operationTags.key, keyBytes);
   writer.utf8(key, keyBytes);
   writer.head(operationTags.get, 0);
+}
+
+/** What every operation begins with, before so many bytes of its own. */
+function writeHead(writer: WireWriter, id: number, terms: number, bytes: number): void {
+  const idBytes = id > 0 ? 1 + varintBytes(id) : 0;
+  const termsBytes = terms > 0 ? 1 + varintBytes(terms) : 0;
+  writer.head(tags.operation, idBytes + termsBytes + bytes);
+  if (id > 0) writer.head(operationTags.id, id);
+  if (terms > 0) writer.head(operationTags.terms, terms);
 }
 
 /** The part of a message that gives operations up. */
@@ -164,8 +154,9 @@ export function decodePipelineRequest(
       terms.push(...termsReader.read(bytes.subarray(begin, reader.at)));
     } else if (tag === tags.operation) {
       const end = reader.content();
-      operations.push(readGet(reader, end) ?? decodeOperation(bytes.subarray(begin, end), deserialize));
-      reader.at = end;
+      const from = reader.at;
+      operations.push(readGet(reader, end) ?? readOperation(reader, from, end));
+      reader.closes(end);
     } else if (tag === tags.cancel) {
       const end = reader.content();
       while (reader.at < end) cancelled.push(reader.varint());
@@ -194,19 +185,31 @@ function readGet(reader: WireReader, end: number): Operation | undefined {
   return isGet ? { id, terms, key } : undefined;
 }
 
-function decodeOperation(bytes: Buffer, deserialize: Deserialize): Operation {
-  const [wire] = (deserialize(bytes) as { readonly operations: readonly WireOperation[] }).operations;
-  if (wire === undefined) throw malformed('an operation', 'nothing');
-  const { id, terms, key, condition, kind, put } = wire;
-  if (kind === 'get') return { id, terms, key };
+/** Any operation that begins there. */
+function readOperation(reader: WireReader, from: number, end: number): Operation {
+  let id = 0;
+  let terms = 0;
+  let isGet = false;
+  const fields = new MutationReader(mutationTags);
+  reader.at = from;
+  while (reader.at < end) {
+    const tag = reader.varint();
+    if (tag === operationTags.id) id = reader.varint();
+    else if (tag === operationTags.terms) terms = reader.varint();
+    else if (tag === operationTags.get) {
+      reader.at = reader.content();
+      isGet = true;
+    } else if (!fields.take(tag, reader)) reader.skip(tag);
+    // Of the kinds that a message names the last one counts.
+    else if (tag === mutationTags.put || tag === mutationTags.delete) isGet = false;
+  }
+  const { key } = fields;
+  if (isGet) return { id, terms, key };
   try {
-    if (kind === 'delete') return { id, terms, key, mutation: decodeDelete(key, condition) };
-    if (put) return { id, terms, key, mutation: decodePut(key, put, condition) };
+    return { id, terms, key, mutation: fields.mutation() };
   } catch (refused) {
     return { id, terms, key, refused };
   }
-  // What a later version sends must not be taken for something else.
-  return { id, terms, key, refused: malformed('an operation', 'neither get, put nor delete') };
 }
 
 function decodeTerms(bytes: Buffer, deserialize: Deserialize): Array<ReadTerms | Error> {

@@ -5,18 +5,18 @@ import { decodeProvenance, encodeProvenance, type WireProvenance } from './kv-co
 import type { Deserialize, Serialize } from './pipeline-requests.ts';
 import { type RecordBody, readRecordBody, readRecordValue, writeRecordBody } from './record-body.ts';
 import { encodeSession, malformed, type WireSession } from './record-codec.ts';
-import { varintBytes, WireReader, WireWriter } from './wire-format.ts';
-import { decodeWriteAnswer, encodeWriteAnswer, type WireWriteResponse } from './write-codec.ts';
+import { fieldBytes, varintBytes, WireReader, WireWriter } from './wire-format.ts';
+import { decodeWriteAnswer, encodeWriteAnswer } from './write-answer.ts';
 
 /*
- * The responses of Pipeline. Answers to gets are read and written by hand; where they come from, and all other answers, go
- * through the loader of .proto files, a part of a message at a time.
+ * The responses of Pipeline. Answers are read and written by hand; where those to gets come from, and failures, go through
+ * the loader of .proto files, a part of a message at a time.
  *
- *     0a .. provenance     12 .. answer 08 id 10 provenance 1a record
+ *     0a .. provenance     12 .. answer 08 id 10 provenance 1a record     12 .. answer 08 id 22 written
  */
 
 const tags = { provenance: 0x0a, answer: 0x12 } as const;
-const answerTags = { id: 0x08, provenance: 0x10, record: 0x1a } as const;
+const answerTags = { id: 0x08, provenance: 0x10, record: 0x1a, written: 0x22 } as const;
 
 /** Milliseconds by which the bounds of answers may differ that share one: the larger is as true. */
 const boundMsApart = 1;
@@ -66,8 +66,15 @@ export function encodeGets(gets: readonly AnsweredGet[], serialize: Serialize): 
 /** Bytes of an answer to a get besides its record, at the most. */
 export const answerBytesMax = 32;
 
-export function encodeWritten(id: number, answer: WriteAnswer, serialize: Serialize): Buffer {
-  return serialize({ answers: [{ id, written: encodeWriteAnswer(answer) }] });
+export function encodeWritten(id: number, answer: WriteAnswer): Buffer {
+  const written = encodeWriteAnswer(answer);
+  const bytes = (id > 0 ? 1 + varintBytes(id) : 0) + fieldBytes(written.length);
+  const writer = new WireWriter(fieldBytes(bytes));
+  writer.head(tags.answer, bytes);
+  if (id > 0) writer.head(answerTags.id, id);
+  writer.head(answerTags.written, written.length);
+  writer.bytes(written);
+  return writer.written();
 }
 
 /** `code` is gRPC's. */
@@ -142,7 +149,6 @@ export interface WireFailure {
 
 interface WireAnswer {
   readonly id: number;
-  readonly written?: WireWriteResponse | null;
   readonly error?: WireFailure | null;
 }
 
@@ -158,7 +164,7 @@ export function takeAnswers(bytes: Buffer, deserialize: Deserialize, taker: Answ
       provenances.push(...decodeShared(bytes.subarray(begin, reader.at), deserialize));
     } else if (tag === tags.answer) {
       const end = reader.content();
-      if (!takeGet(reader, end, provenances, taker)) takeOther(bytes.subarray(begin, end), deserialize, taker);
+      if (!takeSuccess(reader, end, provenances, taker)) takeFailure(bytes.subarray(begin, end), deserialize, taker);
       reader.at = end;
     } else reader.skip(tag);
   }
@@ -171,12 +177,13 @@ function decodeShared(bytes: Buffer, deserialize: Deserialize): Provenance[] {
   return provenances.map(({ provenance, session }) => decodeProvenance(provenance, session));
 }
 
-/** False where it is no answer to a get. */
-function takeGet(reader: WireReader, end: number, provenances: readonly Provenance[], taker: AnswerTaker): boolean {
+/** False where it is neither an answer to a get nor one to a write. */
+function takeSuccess(reader: WireReader, end: number, provenances: readonly Provenance[], taker: AnswerTaker): boolean {
   let id = 0;
   let place = 0;
   let begin: number | undefined;
   let recordEnd = 0;
+  let written: Buffer | undefined;
   while (reader.at < end) {
     const tag = reader.varint();
     if (tag === answerTags.id) id = reader.varint();
@@ -185,7 +192,12 @@ function takeGet(reader: WireReader, end: number, provenances: readonly Provenan
       recordEnd = reader.content();
       begin = reader.at;
       reader.at = recordEnd;
-    } else return false;
+    } else if (tag === answerTags.written) written = reader.bytes();
+    else return false;
+  }
+  if (written !== undefined) {
+    taker.written(id, decodeWriteAnswer(written));
+    return true;
   }
   if (begin === undefined) return false;
   const provenance = provenances[place];
@@ -204,11 +216,10 @@ function takeGet(reader: WireReader, end: number, provenances: readonly Provenan
   return true;
 }
 
-function takeOther(bytes: Buffer, deserialize: Deserialize, taker: AnswerTaker): void {
+function takeFailure(bytes: Buffer, deserialize: Deserialize, taker: AnswerTaker): void {
   const { answers } = deserialize(bytes) as { readonly answers: readonly WireAnswer[] };
-  for (const { id, written, error } of answers) {
-    if (written) taker.written(id, decodeWriteAnswer(written));
-    else if (error) taker.failed(id, error);
+  for (const { id, error } of answers) {
+    if (error) taker.failed(id, error);
     else throw malformed('an answer', 'none of the results that this client knows');
   }
 }

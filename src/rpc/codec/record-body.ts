@@ -1,5 +1,7 @@
+import type { Position } from '../../model/position.ts';
 import type { Record } from '../../model/record.ts';
-import { decodeLog, decodeStamp } from './record-codec.ts';
+import { positionBytes, readPosition, writePosition } from './position-fields.ts';
+import { decodePosition, decodeStamp } from './record-codec.ts';
 import { varintBytes, type WireReader, WireWriter } from './wire-format.ts';
 
 /*
@@ -19,7 +21,6 @@ const tags = {
   position: 0x32,
   valueBytes: 0x40,
 };
-const positionTags = { log: 0x0a, sequence: 0x10 } as const;
 
 const nothing: Buffer = Buffer.alloc(0);
 
@@ -72,8 +73,7 @@ function encodeRest(record: Record): Buffer {
   const { stamp, position, expiresAt } = record;
   const metadata = record.kind === 'live' ? record.metadata : undefined;
   const metadataBytes = metadata === undefined ? 0 : Buffer.byteLength(metadata);
-  const positionBytes = 2 + position.log.length + (position.sequence > 0 ? 1 + varintBytes(position.sequence) : 0);
-  const writer = new WireWriter(metadataBytes + positionBytes + stamp.length + 64);
+  const writer = new WireWriter(metadataBytes + positionBytes(position) + stamp.length + 64);
   if (metadata !== undefined) {
     writer.head(tags.metadata, metadataBytes);
     writer.utf8(metadata, metadataBytes);
@@ -83,12 +83,8 @@ function encodeRest(record: Record): Buffer {
   }
   writer.head(tags.version, stamp.length);
   writer.ascii(stamp);
-  writer.head(tags.position, positionBytes);
-  writer.head(positionTags.log, position.log.length);
-  writer.ascii(position.log);
-  if (position.sequence > 0) {
-    writer.head(positionTags.sequence, position.sequence);
-  }
+  writer.head(tags.position, positionBytes(position));
+  writePosition(writer, position);
   if (record.kind === 'live' && record.value.byteLength > 0) {
     writer.head(tags.valueBytes, record.value.byteLength);
   }
@@ -107,8 +103,7 @@ export function readRecordBody(
   let metadata: string | undefined;
   let expiresAt: number | undefined;
   let version = '';
-  let log = '';
-  let sequence = 0;
+  let position: Position | null = null;
   while (reader.at < end) {
     const tag = reader.varint();
     if (tag === tags.found) found = reader.varint() !== 0;
@@ -116,19 +111,12 @@ export function readRecordBody(
     else if (tag === tags.metadata) metadata = reader.text();
     else if (tag === tags.expiresAt) expiresAt = reader.varint();
     else if (tag === tags.version) version = reader.ascii();
-    else if (tag === tags.position) {
-      const positionEnd = reader.content();
-      while (reader.at < positionEnd) {
-        const field = reader.varint();
-        if (field === positionTags.log) log = reader.ascii();
-        else if (field === positionTags.sequence) sequence = reader.varint();
-        else reader.skip(field);
-      }
-    } else reader.skip(tag);
+    else if (tag === tags.position) position = readPosition(reader);
+    else reader.skip(tag);
   }
   if (version === '') return undefined;
   const { namespace, key } = of;
-  const written = { namespace, key, stamp: decodeStamp(version), position: { log: decodeLog(log), sequence } };
+  const written = { namespace, key, stamp: decodeStamp(version), position: decodePosition(position) };
   const expiry = expiresAt === undefined ? undefined : { expiresAt };
   if (!found) return { kind: 'tombstone', ...written, ...expiry };
   return { kind: 'live', ...written, value, ...(metadata === undefined ? undefined : { metadata }), ...expiry };

@@ -73,14 +73,16 @@ export function decodeVector(
   componentsMax = nodeVectorComponentsMax,
 ): VersionVector {
   const entries = Object.entries(vector?.sequences ?? {});
-  if (entries.length > componentsMax) {
-    throw new MeridianError(
-      'INVALID_ARGUMENT',
-      `a vector has at most ${componentsMax} components; this one has ${entries.length}`,
-      { reason: 'vector-too-long', limit: componentsMax, seen: entries.length },
-    );
-  }
+  if (entries.length > componentsMax) throw tooManyComponents(componentsMax, entries.length);
   return new Map(entries.map(([log, sequence]) => [decodeLog(log), sequence]));
+}
+
+export function tooManyComponents(limit: number, seen: number): MeridianError {
+  return new MeridianError('INVALID_ARGUMENT', `a vector has at most ${limit} components; this one has ${seen}`, {
+    reason: 'vector-too-long',
+    limit,
+    seen,
+  });
 }
 
 export function encodeSession({ vector, stamp }: Session): WireSession {

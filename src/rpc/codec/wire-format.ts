@@ -14,6 +14,11 @@ export function varintBytes(value: number): number {
   return bytes;
 }
 
+/** Bytes of a field of one byte's tag that has a length and so many bytes. */
+export function fieldBytes(bytes: number): number {
+  return 1 + varintBytes(bytes) + bytes;
+}
+
 /** Writes into a buffer that is large enough: the caller has counted. */
 export class WireWriter {
   readonly buffer: Buffer;
@@ -79,18 +84,26 @@ export class WireReader {
 
   /** @throws also for what is larger than 2⁵³ */
   varint(): number {
+    const value = this.number();
+    if (value > Number.MAX_SAFE_INTEGER) throw malformed('a number in a message', value);
+    return value;
+  }
+
+  /** A varint; about, where it is larger than 2⁵³. */
+  number(): number {
     const { buffer, end } = this;
     let value = 0;
     for (let factor = 1; this.at < end; factor *= 0x80) {
       const byte = buffer[this.at++] ?? 0;
-      if (byte < 0x80) {
-        const whole = value + byte * factor;
-        if (whole > Number.MAX_SAFE_INTEGER) throw malformed('a number in a message', whole);
-        return whole;
-      }
+      if (byte < 0x80) return value + byte * factor;
       value += (byte - 0x80) * factor;
     }
     throw cutShort();
+  }
+
+  /** The content that was read ended there. @throws where its last field went beyond */
+  closes(end: number): void {
+    if (this.at !== end) throw malformed('a message', 'a field ends beyond it');
   }
 
   /** Reads a length, and tells where its content ends; `at` is where it begins. */

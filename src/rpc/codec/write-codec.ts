@@ -1,19 +1,5 @@
-import type { Condition, Durability, Expiry, Mutation, WriteAnswer, WriteRequest } from '../../model/key-value.ts';
-import {
-  decodeMemberId,
-  decodeNamespaceId,
-  decodePosition,
-  decodeSession,
-  decodeStamp,
-  decodeVector,
-  encodeSession,
-  encodeVector,
-  malformed,
-  optional,
-  type WirePosition,
-  type WireSession,
-  type WireVector,
-} from './record-codec.ts';
+import type { Condition, Durability, Expiry, Mutation, WriteRequest } from '../../model/key-value.ts';
+import { decodeStamp, malformed, optional } from './record-codec.ts';
 
 export interface WireCondition {
   readonly ifAbsent?: boolean;
@@ -34,15 +20,6 @@ export interface WireWriteOptions {
 }
 
 type WriteOptions = Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs' | 'tracked'>;
-
-export interface WireWriteResponse {
-  readonly written: ReadonlyArray<{ version: string; position: WirePosition | null; expiresAt?: number | null }>;
-  readonly durability: string;
-  readonly covered: WireVector | null;
-  readonly namespaceId: string;
-  readonly origin: string;
-  readonly session: WireSession | null;
-}
 
 export function encodeCondition(condition: Condition | undefined): WireCondition | null {
   if (condition === undefined) return null;
@@ -124,35 +101,5 @@ export function decodeWriteOptions(options: WireWriteOptions | null): WriteOptio
     ...optional('durability', level),
     ...optional('durabilityTimeoutMs', durabilityTimeoutMs),
     ...(tracked === true ? { tracked } : {}),
-  };
-}
-
-export function encodeWriteAnswer(answer: WriteAnswer): WireWriteResponse {
-  return {
-    written: answer.written.map(({ stamp, position, expiresAt }) => ({
-      version: stamp,
-      position,
-      ...optional('expiresAt', expiresAt),
-    })),
-    durability: encodeDurability(answer.durability),
-    covered: encodeVector(answer.covered),
-    namespaceId: answer.namespace,
-    origin: answer.origin,
-    session: encodeSession(answer.session),
-  };
-}
-
-export function decodeWriteAnswer(wire: WireWriteResponse): WriteAnswer {
-  return {
-    namespace: decodeNamespaceId(wire.namespaceId),
-    origin: decodeMemberId(wire.origin),
-    written: wire.written.map(({ version, position, expiresAt }) => ({
-      stamp: decodeStamp(version),
-      position: decodePosition(position),
-      ...optional('expiresAt', expiresAt),
-    })),
-    durability: decodeDurability(wire.durability),
-    covered: decodeVector(wire.covered),
-    session: decodeSession(wire.session),
   };
 }

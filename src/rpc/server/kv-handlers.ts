@@ -22,15 +22,14 @@ import {
 } from '../codec/kv-codec.ts';
 import type { RecordBodies } from '../codec/record-body.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
+import { encodeWriteAnswer } from '../codec/write-answer.ts';
 import {
   decodeDelete,
   decodePut,
   decodeWriteOptions,
-  encodeWriteAnswer,
   type WireCondition,
   type WireExpiry,
   type WireWriteOptions,
-  type WireWriteResponse,
 } from '../codec/write-codec.ts';
 import { messageBytesMax, pieceBytesMax } from '../proto.ts';
 import { packGets } from './batch-get.ts';
@@ -40,7 +39,7 @@ import { movingMessages, notIdle } from './idle.ts';
 import { checkFits, checkNamespace, envelopeBytes, isSmallHit } from './kv-checks.ts';
 import { readable } from './strict-requests.ts';
 import { respond, sendTo, stream, unary } from './unary.ts';
-import { collectWrite, type WireWriteRequest } from './write-collector.ts';
+import { collectWrite, type WritePart } from './write-collector.ts';
 
 interface WirePutRequest {
   readonly namespace: string;
@@ -149,10 +148,7 @@ export function kvHandlers(kv: KvHandlersOptions, timing: Timing): UntypedServic
           await send({ chunk: value.subarray(at, at + pieceBytesMax) });
         }
       }),
-    Write: (
-      served: ServerReadableStream<WireWriteRequest, WireWriteResponse>,
-      callback: sendUnaryData<WireWriteResponse>,
-    ) =>
+    Write: (served: ServerReadableStream<WritePart, Buffer>, callback: sendUnaryData<Buffer>) =>
       respond(timing, served, callback, async (call, upstream) => {
         const request = await collectWrite(movingMessages(served, idle), checkNamespace);
         return encodeWriteAnswer(await upstream.write(request, call));

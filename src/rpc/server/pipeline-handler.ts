@@ -296,7 +296,7 @@ class PipelineStream {
   async #write(id: number, request: WriteRequest, call: Call): Promise<Outcome> {
     checkNamespace(request.namespace);
     const answer = await this.#upstream.write(request, call);
-    return { send: () => this.#sender.part(encodeWritten(id, answer, this.#options.serialize)), drop: () => {} };
+    return { send: () => this.#sender.part(encodeWritten(id, answer)), drop: () => {} };
   }
 
   /** Runs what must wait, and answers it once, whatever comes first. */

@@ -30,6 +30,7 @@ import { SessionGuard } from './session-guard.ts';
 import { strictService } from './strict-requests.ts';
 import { UploadGuard } from './upload-guard.ts';
 import { watchHandlers } from './watch-handler.ts';
+import { readWritePart } from './write-collector.ts';
 
 export interface RpcServerOptions
   extends Omit<Timing, 'observer' | 'calls' | 'draining' | 'handingOn' | 'stopping' | 'enter' | 'requestIds'> {
@@ -290,16 +291,28 @@ function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): Uplo
   });
 }
 
-/** The KV service, whose Pipeline is bytes on both sides, as its Get is where it is a hit, and what makes parts of both. */
+/**
+ * The KV service, whose Pipeline is bytes on both sides, as answers to writes are, and to a Get where it is a hit; and what makes
+ * parts of them.
+ */
 function kvDefinition(): Pick<PipelineOptions, 'serialize' | 'deserialize'> &
   Pick<KvHandlersOptions, 'serializeGet'> & { readonly definition: ServiceDefinition } {
-  const { Pipeline: pipeline, Get: get } = services.kv.service;
-  if (pipeline === undefined || get === undefined) throw new Error('proto/ defines no KV.Pipeline or no KV.Get');
+  const { Pipeline: pipeline, Get: get, Put: put, Delete: remove, Write: write } = services.kv.service;
+  if (pipeline === undefined || get === undefined || write === undefined) {
+    throw new Error('proto/ defines no KV.Pipeline, no KV.Get or no KV.Write');
+  }
   const asItIs = (bytes: Buffer): Buffer => bytes;
   const serializeGet = (message: object) => get.responseSerialize(message);
   const hot = {
     Pipeline: { ...pipeline, requestDeserialize: asItIs, responseSerialize: asItIs },
     Get: { ...get, responseSerialize: orBytes(serializeGet) },
+    Put: { ...put, responseSerialize: asItIs },
+    Delete: { ...remove, responseSerialize: asItIs },
+    Write: {
+      ...write,
+      requestDeserialize: (message: Buffer) => readWritePart(message, (header) => write.requestDeserialize(header)),
+      responseSerialize: asItIs,
+    },
   };
   return {
     definition: strictService({ ...services.kv.service, ...hot } as unknown as ServiceDefinition),

@@ -1,34 +1,45 @@
 import { MeridianError } from '../../model/errors.ts';
 import type { Mutation, WriteRequest } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
+import { readMutation } from '../codec/mutation-fields.ts';
 import { decodeSession, malformed, type WireSession } from '../codec/record-codec.ts';
-import {
-  decodeDelete,
-  decodePut,
-  decodeWriteOptions,
-  type WireCondition,
-  type WirePutBody,
-  type WireWriteOptions,
-} from '../codec/write-codec.ts';
+import { WireReader } from '../codec/wire-format.ts';
+import { decodeWriteOptions, type WireWriteOptions } from '../codec/write-codec.ts';
 import { readable } from './strict-requests.ts';
 
-export interface WireWriteRequest {
-  readonly part?: 'header' | 'mutation' | 'more' | 'mutations';
+/** A message of a batch: its header as the loader of .proto files makes it, what follows as it came. */
+export interface WritePart {
   readonly header?: {
     readonly namespace: string;
     readonly options: WireWriteOptions | null;
     readonly session: WireSession | null;
   } | null;
-  readonly mutation?: WireMutation | null;
-  readonly more?: Uint8Array;
-  readonly mutations?: { readonly items: readonly WireMutation[] } | null;
+  /** The content of a `Mutation`. */
+  readonly mutation?: Buffer;
+  /** The content of `Mutations`. */
+  readonly mutations?: Buffer;
+  readonly more?: Buffer;
 }
 
-interface WireMutation {
-  readonly key: string;
-  readonly condition: WireCondition | null;
-  readonly kind?: 'put' | 'delete';
-  readonly put?: WirePutBody | null;
+const partTags = { header: 0x0a, mutation: 0x12, more: 0x1a, mutations: 0x22 } as const;
+const itemTag = 0x0a;
+
+/** @throws INVALID_ARGUMENT where the message cannot be read */
+export function readWritePart(message: Buffer, deserialize: (header: Buffer) => object): WritePart {
+  const reader = new WireReader(message);
+  let part: WritePart = {};
+  while (reader.at < message.length) {
+    const from = reader.at;
+    const tag = reader.varint();
+    if (tag === partTags.header) {
+      reader.at = reader.content();
+      part = deserialize(message.subarray(from, reader.at));
+    } else if (tag === partTags.mutation) part = { mutation: reader.bytes() };
+    else if (tag === partTags.mutations) part = { mutations: reader.bytes() };
+    else if (tag === partTags.more) part = { more: reader.bytes() };
+    else reader.skip(tag);
+  }
+  return part;
 }
 
 /**
@@ -36,7 +47,7 @@ interface WireMutation {
  * be, without reading on.
  */
 export async function collectWrite(
-  stream: AsyncIterable<WireWriteRequest>,
+  stream: AsyncIterable<WritePart>,
   checkNamespace: (name: string) => void,
 ): Promise<WriteRequest> {
   let head: Omit<WriteRequest, 'mutations'> | undefined;
@@ -49,8 +60,8 @@ export async function collectWrite(
       checkNamespace(namespace);
       head = { namespace, session: decodeSession(session), ...decodeWriteOptions(options) };
     } else if (head === undefined) throw malformed('a batch', 'no header first');
-    else if (mutation) batch.add(mutation);
-    else if (mutations) for (const each of mutations.items) batch.add(each);
+    else if (mutation !== undefined) batch.add(new WireReader(mutation), mutation.length);
+    else if (mutations !== undefined) batch.addAll(new WireReader(mutations));
     else if (more !== undefined) batch.more(more);
     // What a later version sends must not be passed over as if it were written.
     else throw malformed('a message of a batch', 'no part that this node knows');
@@ -65,17 +76,24 @@ class Batch {
   #valueBytes = 0;
   #bytes = 0;
 
-  add(wire: WireMutation): void {
+  addAll(mutations: WireReader): void {
+    while (mutations.at < mutations.end) {
+      const tag = mutations.varint();
+      if (tag === itemTag) this.add(mutations, mutations.content());
+      else mutations.skip(tag);
+    }
+  }
+
+  /** The mutation whose content ends there. */
+  add(reader: WireReader, end: number): void {
+    const mutation = readMutation(reader, end);
     this.#finish();
     if (this.#mutations.length >= limits.batchMutationsMax) {
       throw tooMuch('mutations of a batch', limits.batchMutationsMax, this.#mutations.length + 1);
     }
-    if (wire.kind === 'delete') this.#mutations.push(decodeDelete(wire.key, wire.condition));
-    else if (wire.put) {
-      this.#mutations.push(decodePut(wire.key, wire.put, wire.condition));
-      this.more(wire.put.value);
-    } else throw malformed('a mutation', 'neither put nor delete');
-    this.#count(Buffer.byteLength(wire.key));
+    this.#mutations.push(mutation);
+    if (mutation.kind === 'put') this.more(mutation.value);
+    this.#count(Buffer.byteLength(mutation.key));
   }
 
   more(piece: Uint8Array): void {
