@@ -3,13 +3,11 @@
  * edge hold in memory afterwards, beside a Redis that holds the same? Records of 100 bytes; --records of them.
  */
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
-import type { Namespace } from '../../src/client/namespace.ts';
 import { type BenchRun, runBench } from './support/bench-run.ts';
+import { fill, keyAt, value } from './support/filled.ts';
 import { clientOf, metric, placeOf, startNode, until } from './support/meridian-nodes.ts';
 import { redisClient, redisInstalled, startRedis } from './support/redis.ts';
 
-const value = Buffer.alloc(100, 0x78);
-const keyAt = (n: number) => `user/${String(n).padStart(9, '0')}`;
 const mebibyte = 1024 * 1024;
 /** Filling a store takes longer than measuring it: few runs do. */
 const runsMax = 3;
@@ -38,20 +36,6 @@ await runBench('Bootstrap of a copy, records of 100 B, and the memory that it ta
   figures.judge({ what: 'origin grows by', figures: figures.samples('origin grows by'), most: 64, unit: 'MiB' });
   figures.judge({ what: 'memory of the edge by Redis', figures: ratios, most: 2 });
 });
-
-async function fill(namespace: Namespace, records: number): Promise<void> {
-  let next = 0;
-  const writer = async () => {
-    while (next < records) {
-      const first = next;
-      next += 2000;
-      const count = Math.min(2000, records - first);
-      const puts = Array.from({ length: count }, (_, i) => ({ kind: 'put', key: keyAt(first + i), value }) as const);
-      await namespace.write(puts, { timeoutMs: 120_000 });
-    }
-  };
-  await Promise.all(Array.from({ length: 4 }, writer));
-}
 
 /** A new edge in an empty folder, from its start to having caught up. */
 async function bootstrap(run: BenchRun, origin: ChildNode, round: number): Promise<void> {

@@ -11,9 +11,9 @@ import { createIn } from '../system/external/postgres/opened-store.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from '../system/external/postgres/postgres-server.ts';
 import { freePort } from '../system/process-cluster.ts';
 import { type BenchRun, runBench } from './support/bench-run.ts';
+import { fill, value } from './support/filled.ts';
 import { clientOf, metric, placeOf, startNode, until } from './support/meridian-nodes.ts';
 
-const value = Buffer.alloc(100, 0x78);
 const inFlight = 64;
 const mebibyte = 1024 * 1024;
 /** Filling a store, and a fail-over, take longer than measuring: few runs do. */
@@ -76,22 +76,6 @@ async function putRate(namespace: Namespace, durationMs: number): Promise<number
   };
   await Promise.all(Array.from({ length: inFlight }, (_, number) => writer(number)));
   return (puts * 1000) / (performance.now() - startedMs);
-}
-
-async function fill(namespace: Namespace, records: number): Promise<void> {
-  let next = 0;
-  const writer = async () => {
-    while (next < records) {
-      const first = next;
-      next += 2000;
-      const count = Math.min(2000, records - first);
-      const puts = Array.from({ length: count }, (_, n) => {
-        return { kind: 'put', key: `user/${String(first + n).padStart(9, '0')}`, value } as const;
-      });
-      await namespace.write(puts, { timeoutMs: 120_000 });
-    }
-  };
-  await Promise.all(Array.from({ length: 4 }, writer));
 }
 
 /** A new edge in an empty folder, from its start to having caught up. */

@@ -14,12 +14,14 @@ export interface Drive {
   readonly durationMs: number;
   /** Calls a second, each due at its time, from which its latency counts; unset = as many as will go. */
   readonly rate?: number;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
 }
 
 /** Calls again and again; `call` is told how many calls came before it. */
 export async function drive(
   call: (n: number) => Promise<unknown>,
-  { inFlight, durationMs, rate }: Drive,
+  { inFlight, durationMs, rate, signal }: Drive,
 ): Promise<Driven> {
   const latencies = createHistogram();
   const startMs = performance.now();
@@ -29,7 +31,7 @@ export async function drive(
     for (;;) {
       const n = issued++;
       const dueMs = rate === undefined ? performance.now() : startMs + (n * 1000) / rate;
-      if (dueMs >= startMs + durationMs) return;
+      if (dueMs >= startMs + durationMs || signal?.aborted === true) return;
       const early = dueMs - performance.now();
       if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
       // A timer may be late by a millisecond, which is not the callee's: with one, latency counts from the sending.
