@@ -60,9 +60,8 @@ export class Lists {
     try {
       return await this.#ask(request, call);
     } catch (error) {
-      if (own !== undefined && isTrouble(error)) return own;
       if (!isTrouble(error) || call.signal.aborted) throw error;
-      // Looked at again: the title may mean another namespace by now.
+      // Looked at again, also where there was a page: it has aged, and the title may mean another namespace by now.
       const later = this.#copyOf(request);
       const laterFacts = this.#facts(request, later?.copy);
       if (later === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') {

@@ -1,5 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
 import { emptySession } from '../../src/model/session.ts';
+import type { Upstream } from '../../src/model/upstream.ts';
 import type { Snapshot } from '../../src/store/store.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 import { aCall, Chain, covering, isLive, put } from './chain.ts';
@@ -32,4 +34,30 @@ it('a page that takes long to read is as old as that, and past where it was to b
   const page = await edge.list(request, aCall());
   expect(page).toMatchObject({ source: 'copy', past: true });
   expect(page.bound?.boundMs).toBeGreaterThan(1000);
+});
+
+it('a page with a damaged key that its upstream cannot be asked for is read again: it was of before the question', async () => {
+  const origin = await chain.origin('o');
+  const { id } = (await origin.create('ns', aCall())).namespace;
+  await put(origin, 'k', 'v');
+  const disk = new MemoryDisk();
+  const deaf = new Proxy(origin as Upstream, {
+    get: (node, name: keyof Upstream) => {
+      if (name === 'follow') return node.follow.bind(node);
+      return async () => {
+        if (name === 'list') await covering(edge, (await put(origin, 'new', 'v')).covered);
+        throw new MeridianError('UNAVAILABLE', 'it is deaf', { reason: 'deaf' });
+      };
+    },
+  });
+  const edge = await chain.edge('e', [deaf], { copyStore: disk.open(), replicate: ['*'] });
+  await isLive(edge);
+  await covering(edge, (await put(origin, 'last', 'v')).covered);
+  disk.damageNow({ namespace: id, key: 'k' });
+  const page = await edge.list({ namespace: 'ns', prefix: '', limit: 10, session: emptySession }, aCall());
+  expect(page.keys.map(({ key, damaged }) => [key, damaged])).toEqual([
+    ['k', true],
+    ['last', undefined],
+    ['new', undefined],
+  ]);
 });
