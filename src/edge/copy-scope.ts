@@ -15,7 +15,6 @@ import { Replica, type ReplicaOptions } from '../replication/following/replica.t
 import type { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { unlessDamaged } from '../replication/with-damaged.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { PendingWrites } from './pending-writes.ts';
 import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus } from './scope.ts';
 
@@ -43,17 +42,15 @@ export class CopyScope implements FeedSink, Scope {
   /** Set by the relay that serves it. */
   followers: CopyFollowers = { voided: async () => {}, caughtUp: () => {} };
   readonly #tracker: StalenessTracker;
-  readonly #clock: Clock;
   readonly #listener: ScopeListener;
   readonly #replica: Replica;
   readonly #pending: PendingWrites;
 
-  private constructor({ ledger, filter, tracker, clock, listener }: CopyScopeOptions, replica: Replica) {
+  private constructor({ ledger, filter, tracker, listener }: CopyScopeOptions, replica: Replica) {
     this.ledger = ledger;
     this.filter = filter;
     this.observed = new Observed(ledger.registry.logs);
     this.#tracker = tracker;
-    this.#clock = clock;
     this.#listener = listener;
     this.#replica = replica;
     this.#pending = new PendingWrites(ledger, pendingBytesMax);
@@ -115,15 +112,13 @@ export class CopyScope implements FeedSink, Scope {
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
     // Proven for the moment before the look, so it has aged by as long as that takes.
-    const bound = this.bound();
-    const begunMs = this.#clock.monotonicMs();
+    const proven = this.bound() && this.#tracker.proven();
     // Looked at first: once the feed covers it, the store has it too.
     const pending = this.#pending.get(key);
     const stored = await this.ledger.read(key).catch(unlessDamaged);
     if (stored === 'damaged') return undefined; // The upstream knows, and mending.ts asks it.
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
-    const aged = bound && { ...bound, boundMs: bound.boundMs + this.#clock.monotonicMs() - begunMs };
-    return this.#held(stored, pending, aged);
+    return this.#held(stored, pending, proven && this.#tracker.boundOf(proven));
   }
 
   #held(stored: Record | undefined, pending: Record | undefined, bound: Bound | undefined): HeldRecord | undefined {

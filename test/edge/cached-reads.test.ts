@@ -303,6 +303,16 @@ describe('loads', () => {
     expect((await loading).bound?.boundMs).toBe(40);
   });
 
+  it('tell no age where the machine has slept meanwhile', async () => {
+    await cache.caughtUp(1);
+    const loading = cache.load();
+    const asked = await cache.nextAsked();
+    cache.clock.suspend(60_000);
+    asked.answer(written(1), 1);
+    const answer = await loading;
+    expect([text(answer), answer.bound]).toEqual(['1', undefined]);
+  });
+
   it('are never shared by reads that ask the origin', async () => {
     await cache.caughtUp(1);
     const loading = Promise.all([cache.load('k', { maxStalenessMs: 0 }), cache.load('k', { maxStalenessMs: 0 })]);
