@@ -117,6 +117,7 @@ export class CopyScope implements FeedSink, Scope {
     const pending = this.#pending.get(key);
     const stored = await this.ledger.read(key).catch(unlessDamaged);
     if (stored === 'damaged') return undefined; // The upstream knows, and mending.ts asks it.
+    if (this.ledger.isClosed) return undefined; // Scopes were opened anew: it may have been erased while it was read.
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
     return this.#held(stored, pending, proven && this.#tracker.boundOf(proven));
   }
