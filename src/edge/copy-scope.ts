@@ -96,8 +96,8 @@ export class CopyScope implements FeedSink, Scope {
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
-    if (event.kind === 'resync') await this.#voided();
-    await this.#replica.apply(event);
+    if (event.kind === 'resync') await this.#void(() => this.#replica.apply(event));
+    else await this.#replica.apply(event);
     if (event.kind === 'caught-up') this.followers.caughtUp();
     if (event.kind !== 'changes' || event.records.some(isOfRegistry)) this.#listener.heard();
     await this.#checkVoid(event.kind === 'caught-up');
@@ -157,16 +157,17 @@ export class CopyScope implements FeedSink, Scope {
   async #checkVoid(hasJustCaughtUp: boolean): Promise<void> {
     const isVoid = (await this.#replica.holdsVoid()) || (hasJustCaughtUp && (await this.#replica.holdsLost()));
     if (!isVoid) return;
-    await this.#voided();
-    await this.#replica.becomeVoid();
+    await this.#void(() => this.#replica.becomeVoid());
     this.#tracker.reset();
     throw new MeridianError('UNAVAILABLE', 'a log has ended before what this copy has of it: it is taken anew', {
       reason: 'begins-anew',
     });
   }
 
-  async #voided(): Promise<void> {
+  /** What was shown, or began, before it covers nothing any more may be of a log that is lost. */
+  async #void(become: () => Promise<void>): Promise<void> {
     await this.followers.voided();
+    await become();
     this.observed.clear();
     this.#pending.clear();
   }
