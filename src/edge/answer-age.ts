@@ -1,9 +1,19 @@
 import type { Provenance } from '../model/key-value.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Moment, sinceMs } from '../runtime/moment.ts';
 
-/** An answer that came so many milliseconds ago, or was asked for then: its data are older by as much. */
-export function aged<A extends Provenance>(answer: A, byMs: number): A {
-  if (answer.bound === undefined || byMs === 0) return answer;
-  return { ...answer, bound: { ...answer.bound, boundMs: answer.bound.boundMs + byMs } };
+export interface AgeTerms {
+  readonly clock: Clock;
+  /** Milliseconds by which the wall clock may outrun the monotonic one before nobody knows how long ago a moment was. */
+  readonly clockSkewMsMax: number;
+}
+
+/** An answer that came at that moment, or was asked for then: its data are older by as much. */
+export function agedSince<A extends Provenance>(answer: A, since: Moment, { clock, clockSkewMsMax }: AgeTerms): A {
+  const { bound, ...unknown } = answer;
+  if (bound === undefined) return answer;
+  const byMs = sinceMs(since, clock, clockSkewMsMax);
+  return byMs === undefined ? (unknown as A) : { ...answer, bound: { ...bound, boundMs: bound.boundMs + byMs } };
 }
 
 /** The answer, marked as past where its bound is unknown or larger than the reader asked for. 0 asks the origin. */

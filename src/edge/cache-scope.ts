@@ -13,16 +13,16 @@ import {
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { merge, replaces } from '../model/merge.ts';
 import { registryNamespace } from '../model/namespace.ts';
-import { isAt, type LogId } from '../model/position.ts';
+import { isAt } from '../model/position.ts';
 import type { Head, Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
-import type { Stamp } from '../model/stamp.ts';
+import { laterStamp, type Stamp } from '../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import { checkSeals } from '../replication/following/check-seals.ts';
 import type { FeedSink } from '../replication/following/feed-sink.ts';
 import { Observed } from '../replication/following/observed.ts';
-import type { StalenessTracker } from '../replication/following/staleness-tracker.ts';
+import type { Proven, StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import { VoidCheck } from '../replication/following/void-check.ts';
 import type { CommitView, Decision, Ledger } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
@@ -59,14 +59,8 @@ type State =
 /** What is in memory of a key. */
 interface CacheEntry {
   readonly record: Record;
-  /** The feed has named a later stamp, without its value. */
+  /** The feed has named a later stamp, without its value; until when it was known to be the latest. */
   readonly superseded?: { readonly by: Stamp; readonly proven: Proven | undefined };
-}
-
-/** Until when something was known to be so: what the root origin had by this monotonic time. */
-interface Proven {
-  readonly asOfMs: number;
-  readonly root: LogId;
 }
 
 export interface CacheScopeOptions {
@@ -283,15 +277,13 @@ export class CacheScope implements FeedSink, Scope {
     for (const change of changes) {
       if (change.kind !== 'announcement') continue;
       const name = mapKey(change.namespace, change.key);
-      const entry = this.#memory.peek(name);
-      const record = entry?.record ?? (await this.#read(change));
+      const stored = this.#memory.has(name) ? undefined : await this.#read(change);
+      const entry = this.#memory.peek(name); // A load may have brought a later one meanwhile.
+      const record = entry?.record ?? stored;
       if (record === undefined || record.stamp >= change.stamp) continue;
-      const bound = this.#options.tracker.bound();
-      const proven = bound && { asOfMs: this.#options.clock.monotonicMs() - bound.boundMs, root: bound.root };
-      this.#memory.set(name, {
-        record,
-        superseded: { by: change.stamp, proven: entry?.superseded === undefined ? proven : entry.superseded.proven },
-      });
+      const { superseded = { by: change.stamp, proven: this.#options.tracker.proven() } } = entry ?? {};
+      // Another upstream may show what is earlier than what was named before.
+      this.#memory.set(name, { record, superseded: { ...superseded, by: laterStamp(superseded.by, change.stamp) } });
     }
   }
 
@@ -343,8 +335,7 @@ export class CacheScope implements FeedSink, Scope {
       return { record, superseded: false, bound };
     // Whatever the feed's root is by now: it was proven against the one that it had then.
     const { proven } = superseded;
-    const aged = proven && bound && { boundMs: this.#options.clock.monotonicMs() - proven.asOfMs, root: proven.root };
-    return { record, superseded: true, bound: aged };
+    return { record, superseded: true, bound: proven && bound && this.#options.tracker.boundOf(proven) };
   }
 
   /** Nothing where the namespace is dead, or something later is known. */

@@ -15,7 +15,6 @@ import { Replica, type ReplicaOptions } from '../replication/following/replica.t
 import type { StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { unlessDamaged } from '../replication/with-damaged.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { PendingWrites } from './pending-writes.ts';
 import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus } from './scope.ts';
 
@@ -43,17 +42,15 @@ export class CopyScope implements FeedSink, Scope {
   /** Set by the relay that serves it. */
   followers: CopyFollowers = { voided: async () => {}, caughtUp: () => {} };
   readonly #tracker: StalenessTracker;
-  readonly #clock: Clock;
   readonly #listener: ScopeListener;
   readonly #replica: Replica;
   readonly #pending: PendingWrites;
 
-  private constructor({ ledger, filter, tracker, clock, listener }: CopyScopeOptions, replica: Replica) {
+  private constructor({ ledger, filter, tracker, listener }: CopyScopeOptions, replica: Replica) {
     this.ledger = ledger;
     this.filter = filter;
     this.observed = new Observed(ledger.registry.logs);
     this.#tracker = tracker;
-    this.#clock = clock;
     this.#listener = listener;
     this.#replica = replica;
     this.#pending = new PendingWrites(ledger, pendingBytesMax);
@@ -99,8 +96,8 @@ export class CopyScope implements FeedSink, Scope {
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
-    if (event.kind === 'resync') await this.#voided();
-    await this.#replica.apply(event);
+    if (event.kind === 'resync') await this.#void(() => this.#replica.apply(event));
+    else await this.#replica.apply(event);
     if (event.kind === 'caught-up') this.followers.caughtUp();
     if (event.kind !== 'changes' || event.records.some(isOfRegistry)) this.#listener.heard();
     await this.#checkVoid(event.kind === 'caught-up');
@@ -115,15 +112,14 @@ export class CopyScope implements FeedSink, Scope {
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
     // Proven for the moment before the look, so it has aged by as long as that takes.
-    const bound = this.bound();
-    const begunMs = this.#clock.monotonicMs();
+    const proven = this.bound() && this.#tracker.proven();
     // Looked at first: once the feed covers it, the store has it too.
     const pending = this.#pending.get(key);
     const stored = await this.ledger.read(key).catch(unlessDamaged);
     if (stored === 'damaged') return undefined; // The upstream knows, and mending.ts asks it.
+    if (this.ledger.isClosed) return undefined; // Scopes were opened anew: it may have been erased while it was read.
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
-    const aged = bound && { ...bound, boundMs: bound.boundMs + this.#clock.monotonicMs() - begunMs };
-    return this.#held(stored, pending, aged);
+    return this.#held(stored, pending, proven && this.#tracker.boundOf(proven));
   }
 
   #held(stored: Record | undefined, pending: Record | undefined, bound: Bound | undefined): HeldRecord | undefined {
@@ -161,16 +157,17 @@ export class CopyScope implements FeedSink, Scope {
   async #checkVoid(hasJustCaughtUp: boolean): Promise<void> {
     const isVoid = (await this.#replica.holdsVoid()) || (hasJustCaughtUp && (await this.#replica.holdsLost()));
     if (!isVoid) return;
-    await this.#voided();
-    await this.#replica.becomeVoid();
+    await this.#void(() => this.#replica.becomeVoid());
     this.#tracker.reset();
     throw new MeridianError('UNAVAILABLE', 'a log has ended before what this copy has of it: it is taken anew', {
       reason: 'begins-anew',
     });
   }
 
-  async #voided(): Promise<void> {
+  /** What was shown, or began, before it covers nothing any more may be of a log that is lost. */
+  async #void(become: () => Promise<void>): Promise<void> {
     await this.followers.voided();
+    await become();
     this.observed.clear();
     this.#pending.clear();
   }

@@ -33,6 +33,7 @@ export class EdgeClocks {
     if (rootWallMs === undefined) return; // A relay that has yet to hear of it.
     const { clock, clockSkewMsMax, remember } = this.#options;
     this.root.heard(rootWallMs, roundTripMs, rootAgeMs);
+    this.settled.look(); // At all that is heard of it, and not only when somebody asks.
     const offsetMs = this.root.offset()?.offsetMs ?? 0;
     if (Math.abs(offsetMs - this.#remembered) > clockSkewMsMax) {
       this.#remembered = offsetMs;

@@ -7,8 +7,9 @@ import { checkListLimit } from '../model/list-limit.ts';
 import type { NamespaceInfo } from '../model/namespace.ts';
 import { joinSessions } from '../model/session.ts';
 import { listPage } from '../replication/list-page.ts';
-import type { Clock, ExpiryClock } from '../runtime/clock.ts';
-import { aged, judged } from './answer-age.ts';
+import type { ExpiryClock } from '../runtime/clock.ts';
+import { momentOf } from '../runtime/moment.ts';
+import { type AgeTerms, agedSince, judged } from './answer-age.ts';
 import type { CopyScope } from './copy-scope.ts';
 import type { EdgeScopes } from './edge-scopes.ts';
 import type { LoadPermits } from './load-permits.ts';
@@ -16,10 +17,9 @@ import type { EdgeObserver } from './observer.ts';
 import { decideRead, type ReadCase } from './read-decision.ts';
 import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
 
-export interface ListsOptions extends ReadTermsOptions {
+export interface ListsOptions extends ReadTermsOptions, AgeTerms {
   readonly scopes: () => EdgeScopes | undefined;
   readonly permits: LoadPermits;
-  readonly clock: Clock;
   readonly expiryClock: ExpiryClock;
   readonly edgeObserver: EdgeObserver;
   readonly responder: string;
@@ -60,9 +60,8 @@ export class Lists {
     try {
       return await this.#ask(request, call);
     } catch (error) {
-      if (own !== undefined && isTrouble(error)) return own;
       if (!isTrouble(error) || call.signal.aborted) throw error;
-      // Looked at again: the title may mean another namespace by now.
+      // Looked at again, also where there was a page: it has aged, and the title may mean another namespace by now.
       const later = this.#copyOf(request);
       const laterFacts = this.#facts(request, later?.copy);
       if (later === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') {
@@ -75,9 +74,9 @@ export class Lists {
   /** The answer's age counts from when it was asked for. */
   async #ask(request: ListRequest, call: Call): Promise<ListAnswer> {
     const { clock, upstreams, permits } = this.#options;
-    const sentMs = clock.monotonicMs();
+    const sent = momentOf(clock);
     const answer = await permits.run(call, () => upstreams.ask(call, (upstream, to) => upstream.list(request, to)));
-    return judged(aged(answer, clock.monotonicMs() - sentMs), request.maxStalenessMs);
+    return judged(agedSince(answer, sent, this.#options), request.maxStalenessMs);
   }
 
   #copyOf({ namespace: name, prefix }: ListRequest) {
@@ -106,7 +105,7 @@ export class Lists {
     const after = cursor === undefined ? undefined : decodeListCursor(cursor, namespace.id, prefix);
     const { snapshot, state } = copy.ledger.instant();
     const bound = copy.bound();
-    const lookedMs = clock.monotonicMs();
+    const looked = momentOf(clock);
     try {
       const range = { namespace: namespace.id, prefix, limit, ...(after === undefined ? {} : { after }) };
       const { logs } = copy.ledger.registry;
@@ -115,7 +114,7 @@ export class Lists {
       const session = logs.session(joinSessions(asked, seen), { covered }, covered);
       const provenance = { namespace: namespace.id, source: 'copy' as const, covered, responder, session };
       const known = { ...page, ...provenance, past: false, ...(bound === undefined ? {} : { bound }) };
-      const answer = aged(known, clock.monotonicMs() - lookedMs);
+      const answer = agedSince(known, looked, this.#options);
       return { ...answer, past: answer.bound === undefined || answer.bound.boundMs > facts.maxStalenessMs };
     } finally {
       await snapshot.close();

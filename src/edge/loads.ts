@@ -9,16 +9,15 @@ import { inStep, type Trace } from '../model/trace.ts';
 import { formatVector } from '../model/version-vector.ts';
 import type { SettledTime } from '../replication/clocks/settled-time.ts';
 import type { InFlight } from '../replication/following/observed.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { aged } from './answer-age.ts';
+import { type Moment, momentOf } from '../runtime/moment.ts';
+import { type AgeTerms, agedSince } from './answer-age.ts';
 import type { LoadPermits } from './load-permits.ts';
 import type { EdgeObserver } from './observer.ts';
 import { beginning, mayKeep, type Scope } from './scope.ts';
 import type { Upstreams } from './upstreams.ts';
 
-export interface LoadsOptions {
+export interface LoadsOptions extends AgeTerms {
   readonly upstreams: Upstreams;
-  readonly clock: Clock;
   readonly edgeObserver: EdgeObserver;
   readonly permits: LoadPermits;
   /** What time it is for what cannot be taken back. */
@@ -33,7 +32,7 @@ const triesMax = 3;
 /** An answer, whose bound was true at that moment. */
 interface Loaded {
   readonly answer: GetAnswer;
-  readonly atMs: number;
+  readonly at: Moment;
 }
 
 /** One load and those who wait for it. */
@@ -86,12 +85,12 @@ export class Loads {
     load.waiters++;
     load.readers++;
     try {
-      const { answer, atMs } = await (underWay === undefined
+      const { answer, at } = await (underWay === undefined
         ? this.#waitFor(load, call)
         : inStep(call, ['wait for load', { links: load.trace === undefined ? [] : [load.trace] }], () =>
             this.#waitFor(load, call),
           ));
-      return aged(answer, this.#options.clock.monotonicMs() - atMs);
+      return agedSince(answer, at, this.#options);
     } finally {
       load.waiters--;
       if (load.waiters === 0) {
@@ -153,13 +152,13 @@ export class Loads {
     try {
       for (let attempt = 1; ; attempt++) {
         const begun = beginning(scope);
-        const { answer, atMs } = await this.#ask(request, asking);
+        const { answer, at } = await this.#ask(request, asking);
         const verdict = this.#verdict(scope, answer, inFlight);
         if (verdict !== 'true' && attempt < triesMax) continue;
         if (verdict === 'seal-unheard') throw sealUnheard(answer.responder);
         if (verdict === 'older') {
           const { bound: _bound, ...rest } = answer;
-          return { answer: { ...rest, past: true }, atMs, kept: false };
+          return { answer: { ...rest, past: true }, at, kept: false };
         }
         const stamp = answer.record?.stamp ?? bottomStamp;
         const keep =
@@ -167,13 +166,13 @@ export class Loads {
           answer.namespace === key.namespace &&
           this.#hasEnded(answer.record) &&
           (inFlight.latest === undefined || stamp >= inFlight.latest);
-        if (!keep) return { answer, atMs, kept: false };
+        if (!keep) return { answer, at, kept: false };
         // The answer is true whether or not there is room to keep it.
         const installed = scope.install(answer.record ?? absence(key.namespace, key.key)).then(
           () => true,
           () => false,
         );
-        return { answer, atMs, kept: await installed };
+        return { answer, at, kept: await installed };
       }
     } finally {
       scope.observed.end(name, inFlight);
@@ -203,11 +202,10 @@ export class Loads {
   /** The answer's age counts from when it was asked for. */
   async #ask(request: GetRequest, { patienceMs, signal, hops, requestId, trace }: Asking): Promise<Loaded> {
     const { clock, upstreams, loadTimeoutMs } = this.#options;
-    const sentMs = clock.monotonicMs();
-    const call = { deadlineMs: sentMs + loadTimeoutMs, signal, hops, requestId, trace };
+    const sent = momentOf(clock);
+    const call = { deadlineMs: sent.atMs + loadTimeoutMs, signal, hops, requestId, trace };
     const answer = await upstreams.ask(call, (upstream, asked) => upstream.get(request, asked), patienceMs);
-    const atMs = clock.monotonicMs();
-    return { answer: aged(answer, atMs - sentMs), atMs };
+    return { answer: agedSince(answer, sent, this.#options), at: momentOf(clock) };
   }
 
   /** The waiter's own deadline and signal; the load goes on for the others. */

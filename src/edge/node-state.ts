@@ -17,6 +17,8 @@ interface Kept {
 export class NodeState {
   readonly #store: Store;
   #kept: Kept;
+  /** What the store has of it for certain. */
+  #stored: Kept | undefined;
 
   private constructor(store: Store, kept: Kept) {
     this.#store = store;
@@ -25,9 +27,10 @@ export class NodeState {
 
   static async open(store: Store, random: Random): Promise<NodeState> {
     const stored = await store.meta(stateName);
-    if (stored !== undefined) return new NodeState(store, JSON.parse(Buffer.from(stored).toString()) as Kept);
-    const state = new NodeState(store, { id: random.hex(8), namespaces: [] });
-    await state.keep();
+    const kept = stored && (JSON.parse(Buffer.from(stored).toString()) as Kept);
+    const state = new NodeState(store, kept ?? { id: random.hex(8), namespaces: [] });
+    if (kept === undefined) await state.keep();
+    else state.#stored = kept;
     return state;
   }
 
@@ -50,7 +53,8 @@ export class NodeState {
 
   /** @throws FAILED_PRECONDITION where the edge's data are of another cluster */
   async join(clusterId: string): Promise<void> {
-    if (this.#kept.clusterId === clusterId) return;
+    // A disk may have failed as it was to be kept.
+    if (this.#kept.clusterId === clusterId) return this.#stored === this.#kept ? undefined : this.keep();
     if (this.#kept.clusterId !== undefined) {
       throw new MeridianError(
         'FAILED_PRECONDITION',
@@ -74,7 +78,9 @@ export class NodeState {
 
   /** Stores it, whatever became of the store meanwhile. */
   async keep(): Promise<void> {
-    const meta = new Map([[stateName, Buffer.from(JSON.stringify(this.#kept))]]);
+    const kept = this.#kept;
+    const meta = new Map([[stateName, Buffer.from(JSON.stringify(kept))]]);
     await this.#store.commit({ puts: [], removals: [], meta, sync: true });
+    this.#stored = kept;
   }
 }

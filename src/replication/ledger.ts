@@ -166,6 +166,11 @@ export class Ledger {
     return this.#broken && !this.#readable && holds('R2 nothing is told in doubt');
   }
 
+  /** True once it takes nothing more: its store may be erased by now, or be of another ledger. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** One record, from memory or from the store. @throws UNAVAILABLE while the ledger is in doubt; as `Store.read` */
   async read(key: RecordKey): Promise<Record | undefined> {
     this.#checkSound();

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EdgeObserver, silentEdgeObserver } from '../../src/edge/observer.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
+import type { LogId } from '../../src/model/position.ts';
 import { removeRecords } from '../../src/replication/remove-records.ts';
 import { announced, CacheDriver, namespace, vector, written } from './cache-driver.ts';
 
@@ -136,6 +137,58 @@ describe('what the feed does to what is held', () => {
     expect(cache.scope.bound()?.boundMs).toBe(5);
   });
 
+  it('does not know how old a superseded value is once the machine has slept since', async () => {
+    const root = written(1).position.log;
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 0, root } });
+    await cache.show(2, announced(2));
+    cache.clock.suspend(3_600_000);
+    cache.tracker.echoed({ id: cache.tracker.probe(), bound: { boundMs: 0, root } });
+    expect(cache.scope.bound()?.boundMs).toBe(0);
+    const found = await cache.scope.lookup(written(1));
+    expect([found?.superseded, found?.bound]).toEqual([true, undefined]);
+  });
+
+  it('takes nothing that is earlier than what was announced, also where another upstream announces an earlier one since', async () => {
+    const other = '2'.repeat(16) as LogId;
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    await cache.show(9, announced(9));
+    // Of another origin's log, at an upstream that has yet to hear of 9: large first, and then small.
+    await cache.show(9, { ...announced(7), position: { log: other, sequence: 1 } });
+    await cache.show(9, { ...written(8), position: { log: other, sequence: 2 } });
+    expect(await cache.held()).toBe('old 1');
+    await cache.show(9, written(9));
+    expect(await cache.held()).toBe('9');
+  });
+
+  it('keeps what is loaded while the value of an announced key is looked for', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    cache = await cache.reopened(); // So that it is on disk alone.
+    await cache.caughtUp(1);
+    const { store } = cache.scope.ledger;
+    const read = store.read.bind(store);
+    let goOn = () => {};
+    const looked = new Promise<void>((resolve) => {
+      store.read = async (key) => {
+        const found = await read(key);
+        resolve();
+        await new Promise<void>((run) => {
+          goOn = run;
+        });
+        return found;
+      };
+    });
+    const showing = cache.show(2, announced(2));
+    await looked;
+    await cache.keep(written(3), 3);
+    goOn();
+    await showing;
+    expect(await cache.held()).toBe('3');
+  });
+
   it('forgets all it holds at a resync, for good', async () => {
     await cache.caughtUp(1);
     await cache.keep(written(1), 1);
@@ -248,6 +301,16 @@ describe('loads', () => {
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();
     cache.clock.advance(40);
     expect((await loading).bound?.boundMs).toBe(40);
+  });
+
+  it('tell no age where the machine has slept meanwhile', async () => {
+    await cache.caughtUp(1);
+    const loading = cache.load();
+    const asked = await cache.nextAsked();
+    cache.clock.suspend(60_000);
+    asked.answer(written(1), 1);
+    const answer = await loading;
+    expect([text(answer), answer.bound]).toEqual(['1', undefined]);
   });
 
   it('are never shared by reads that ask the origin', async () => {

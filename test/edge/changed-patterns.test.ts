@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordKey } from '../../src/model/key.ts';
+import type { GetAnswer } from '../../src/model/key-value.ts';
 import type { NamespaceInfo } from '../../src/model/namespace.ts';
 import type { Origin } from '../../src/origin/origin.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
-import { aCall, Cable, Chain, get, isLive, put, textOf, until } from './chain.ts';
+import { MemoryDisk } from '../support/memory-store.ts';
+import { aCall, Cable, Chain, covering, get, isLive, put, textOf, until } from './chain.ts';
 
 let chain: Chain;
 let origin: Origin;
@@ -56,6 +59,36 @@ describe('an edge whose patterns come to mean something else', () => {
       const held = await get(edge, 'k', { namespace });
       expect([held.source, textOf(held)]).toEqual(['copy', value]);
     }
+  });
+
+  it('does not take what is erased while it is read for absent', async () => {
+    const store = new MemoryDisk().open();
+    const [read, erase] = [store.read.bind(store), store.erase.bind(store)];
+    let isOver: Promise<void> | undefined;
+    let goOn = () => {};
+    const copyStore = Object.assign(store, {
+      // As where the chunks of a value are gone since the look at its row: the row is looked at again.
+      read: async (key: RecordKey) => {
+        await isOver;
+        return read(key);
+      },
+      erase: async () => {
+        await erase();
+        goOn();
+        await reading;
+      },
+    });
+    let reading: Promise<GetAnswer> | undefined;
+    const edge = await chain.edge('e', [origin], { copyStore, replicate: ['ns', 'soon'] });
+    await put(origin, 'k', 'v');
+    await until(async () => (await get(edge, 'warm')).source === 'copy');
+    await covering(edge, (await put(origin, 'last', 'v')).covered);
+    isOver = new Promise((resolve) => {
+      goOn = resolve;
+    });
+    reading = get(edge, 'k');
+    await origin.create('soon', aCall());
+    expect(textOf(await reading)).toBe('v');
   });
 });
 

@@ -3,10 +3,11 @@ import type { Clock } from '../../src/runtime/clock.ts';
 /** A clock that stands still until it is moved; what falls due is run then. */
 export class FakeClock implements Clock {
   #nowMs = 1_000_000;
+  #suspendedMs = 0;
   readonly #timers = new Set<{ readonly dueMs: number; readonly run: () => void }>();
 
   wallMs(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#suspendedMs;
   }
 
   monotonicMs(): number {
@@ -17,6 +18,11 @@ export class FakeClock implements Clock {
     const timer = { dueMs: this.#nowMs + delayMs, run };
     this.#timers.add(timer);
     return { cancel: () => this.#timers.delete(timer) };
+  }
+
+  /** The machine sleeps for so long: its monotonic clock stands still. */
+  suspend(ms: number): void {
+    this.#suspendedMs += ms;
   }
 
   advance(ms: number): void {

@@ -1,7 +1,11 @@
 import { expect, it } from 'vitest';
+import { CopyScope } from '../../src/edge/copy-scope.ts';
 import { edgeDefaults } from '../../src/edge/edge-options.ts';
 import { PendingWrites } from '../../src/edge/pending-writes.ts';
+import { beginning, mayKeep } from '../../src/edge/scope.ts';
+import { everything } from '../../src/model/filter.ts';
 import type { Record } from '../../src/model/record.ts';
+import { StalenessTracker } from '../../src/replication/following/staleness-tracker.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
 import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
@@ -60,4 +64,38 @@ it('pending writes are bounded in bytes: the oldest go first, and one that is la
   expect(writes.get(write('large', 1))).toBe(undefined);
   writes.clear();
   expect([writes.get(write('b', 1)), writes.bytes]).toEqual([undefined, 0]);
+});
+
+it('what began while a copy became void is not held ahead of its feed: it may be of a log that is lost', async () => {
+  let synced = async () => {};
+  const ledger = await Ledger.open({
+    ...edgeDefaults,
+    store: new MemoryDisk().open(() => synced()),
+    clock,
+    observer,
+  });
+  const copy = await CopyScope.open({
+    ledger,
+    clock,
+    observer,
+    filter: everything,
+    tracker: new StalenessTracker(clock, 1000),
+    listener: { joined: async () => {}, heard: () => {} },
+  });
+  const caughtUp = (covered: ReturnType<typeof vector>) =>
+    copy.apply({ kind: 'caught-up', vector: covered, stable: vector({}), floor: vector({}) });
+  await copy.apply({ kind: 'changes', records: [registered(1, 1)] });
+  await caughtUp(vector({ 1: 1 }));
+  let kept = false;
+  synced = async () => {
+    const begun = beginning(copy);
+    const { position } = write('k', 5);
+    kept = mayKeep(copy, begun, vector({ 1: 5 }), position);
+    if (kept) await copy.install(write('k', 5));
+  };
+  await copy.apply({ kind: 'resync', reason: 'void-log' });
+  synced = async () => {};
+  await copy.apply({ kind: 'changes', records: [registered(2, 1)], range: {} });
+  await caughtUp(vector({ 2: 1 }));
+  expect([kept, await copy.lookup(write('k', 5))]).toMatchObject([true, { record: undefined }]);
 });

@@ -9,6 +9,7 @@ import type { LedgerState } from '../../src/replication/ledger-state.ts';
 import { logKeys } from '../../src/replication/logs.ts';
 import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
 import { FeedServer } from '../../src/replication/serving/feed-server.ts';
+import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
 import { live, namespaceA, stampAt } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
@@ -16,6 +17,7 @@ import { current, log, member, openedAt, registered, said, sealed, vector } from
 
 const identity = { name: 'server', role: 'origin', id: 'c'.repeat(16), region: 'r' } as const;
 
+let disk: MemoryDisk;
 let ledger: Ledger;
 let server: FeedServer;
 let generation: string;
@@ -25,7 +27,8 @@ let heard: boolean;
 beforeEach(async () => {
   generation = 'g1';
   heard = true;
-  ledger = await Ledger.open({ ...originDefaults, store: new MemoryDisk().open(), clock, observer });
+  disk = new MemoryDisk();
+  ledger = await Ledger.open({ ...originDefaults, store: disk.open(), clock, observer });
   server = new FeedServer({
     ...originDefaults,
     scanRecordsMax: 2,
@@ -37,7 +40,8 @@ beforeEach(async () => {
     clusterId: () => 'c',
     nonce: 'n',
     generation: () => generation,
-    bound: () => undefined,
+    // As a copy's: unknown once its store was opened again.
+    bound: () => (ledger.reopenings === 0 ? { boundMs: 0, root: log(2) } : undefined),
     rootWallMs: () => undefined,
     heardFromAllSince: () => heard,
   });
@@ -57,20 +61,16 @@ function commit(puts: readonly Record[], state: Partial<LedgerState> = {}): Prom
 
 async function* noProbes(): AsyncGenerator<FollowerMessage> {}
 
+function opening(role: FollowOpen['role'], start: FollowStart): FollowOpen {
+  const node = { ...identity, name: 'follower', id: 'd'.repeat(16) };
+  return { protocol: 2, node, nonce: 'f', role, filter: everything, values: { kind: 'all' }, start };
+}
+
 /** What a follower is sent up to caught-up: why it resyncs, and the keys of data. */
 async function follow(role: FollowOpen['role'], start: FollowStart) {
   const ended = new AbortController();
-  const open: FollowOpen = {
-    protocol: 2,
-    node: { ...identity, name: 'follower', id: 'd'.repeat(16) },
-    nonce: 'f',
-    role,
-    filter: everything,
-    values: { kind: 'all' },
-    start,
-  };
   const events: FeedEvent[] = [];
-  for await (const event of server.follow(open, noProbes(), ended.signal)) {
+  for await (const event of server.follow(opening(role, start), noProbes(), ended.signal)) {
     events.push(event);
     if (event.kind === 'caught-up') break;
   }
@@ -131,6 +131,32 @@ describe('the cursor of a member', () => {
     const refused = follow('peer', { kind: 'partial', token: 'of another generation' });
     await expect(refused).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', details: { reason: 'void-progress' } });
   });
+});
+
+it('an echo proves nothing where the store was opened again since its probe came: what it stood behind may be lost', async () => {
+  const ended = new AbortController();
+  const probes = new BoundedQueue<FollowerMessage>(2);
+  const events = server.follow(opening('copy', { kind: 'nothing' }), probes, ended.signal);
+  const until = async (kind: FeedEvent['kind']) => {
+    const keys: string[] = [];
+    for (;;) {
+      const { value: event } = await events.next();
+      if (event.kind === 'changes') keys.push(...event.records.map(({ key }: Record) => key));
+      if (event.kind === kind) return { event, keys };
+    }
+  };
+  await until('caught-up');
+  const puts = [write('unsynced', 2, 5)];
+  await ledger.submit({ keys: puts, sync: false, bytes: 0, decide: () => ({ puts, result: undefined }) });
+  probes.push({ kind: 'probe', id: 1, durable: vector({}), wallMs: 0 });
+  await new Promise((resolve) => setImmediate(resolve));
+  disk.nextCommitFails = 'lost';
+  await expect(commit([write('other', 2, 6)])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  const { event, keys } = await until('echo');
+  expect(keys).not.toContain('unsynced');
+  expect(event.bound).toBe(undefined);
+  ended.abort();
+  await events.return(undefined);
 });
 
 describe('a scan that broke off', () => {

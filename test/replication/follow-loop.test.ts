@@ -16,8 +16,16 @@ const caughtUp: readonly FeedEvent[] = [
   { kind: 'caught-up', vector: new Map(), floor: new Map(), stable: new Map() },
 ];
 
-/** Follows the feed for so long in virtual time; tells when it caught up, and with what each stream ended. */
-async function followed(makeFeed: (clock: Clock) => Feed, probeIntervalMs: number, forMs: number): Promise<unknown[]> {
+/**
+ * Follows the feed for so long in virtual time; tells when it caught up, and with what each stream ended. `applyMs`: how long
+ * changes take to be applied.
+ */
+async function followed(
+  makeFeed: (clock: Clock) => Feed,
+  probeIntervalMs: number,
+  forMs: number,
+  applyMs = 0,
+): Promise<unknown[]> {
   const time = new VirtualTime();
   const clock: Clock = {
     wallMs: () => time.nowMs,
@@ -34,7 +42,11 @@ async function followed(makeFeed: (clock: Clock) => Feed, probeIntervalMs: numbe
     sink: {
       start: async () => ({ kind: 'nothing' }),
       opened: async () => {},
-      apply: async () => {},
+      apply: (event) =>
+        new Promise((resolve) => {
+          if (event.kind === 'changes' && applyMs > 0) clock.timer(applyMs, resolve);
+          else resolve();
+        }),
       durable: () => new Map(),
       checkEcho: () => {},
       closed: () => {},
@@ -60,6 +72,23 @@ async function followed(makeFeed: (clock: Clock) => Feed, probeIntervalMs: numbe
 }
 
 describe('a follow loop', () => {
+  const echoing =
+    (first: readonly FeedEvent[]) =>
+    (clock: Clock): Feed => ({
+      async *follow(_open, messages, signal): AsyncGenerator<FeedEvent> {
+        yield* first;
+        const probes = messages[Symbol.asyncIterator]();
+        const over = new Promise<undefined>((resolve) => {
+          signal.addEventListener('abort', () => resolve(undefined), { once: true });
+        });
+        for (;;) {
+          const probe = await Promise.race([probes.next(), over]);
+          if (probe === undefined || probe.done === true) return;
+          yield { kind: 'echo', id: probe.value.id, wallMs: clock.wallMs() };
+        }
+      },
+    });
+
   it('says of a silent upstream that it was silent, whatever the transport makes of being given up', async () => {
     const silent = (): Feed => ({
       async *follow(_open, _messages, signal): AsyncGenerator<FeedEvent> {
@@ -75,21 +104,12 @@ describe('a follow loop', () => {
   });
 
   it('bears with an upstream that says nothing but echoes, however rarely it is probed', async () => {
-    const echoing = (clock: Clock): Feed => ({
-      async *follow(_open, messages, signal): AsyncGenerator<FeedEvent> {
-        yield* caughtUp;
-        const probes = messages[Symbol.asyncIterator]();
-        const over = new Promise<undefined>((resolve) => {
-          signal.addEventListener('abort', () => resolve(undefined), { once: true });
-        });
-        for (;;) {
-          const probe = await Promise.race([probes.next(), over]);
-          if (probe === undefined || probe.done === true) return;
-          yield { kind: 'echo', id: probe.value.id, wallMs: clock.wallMs() };
-        }
-      },
-    });
-    expect(await followed(echoing, 10_000, 100_000)).toEqual([['copy', 'u:1']]);
+    expect(await followed(echoing(caughtUp), 10_000, 100_000)).toEqual([['copy', 'u:1']]);
+  });
+
+  it('does not take its own slow disk for a silent upstream', async () => {
+    const lively = echoing([...caughtUp, { kind: 'changes', records: [] }]);
+    expect(await followed(lively, 100, 10_000, 3000)).toEqual([['copy', 'u:1']]);
   });
 
   it('tells of tracked changes with one probe at a time, however many come, and of all of them', async () => {

@@ -272,6 +272,30 @@ describe('a copy that hears where a log ends (R23)', () => {
     expect(await replica.holdsVoid()).toBe(true);
   });
 
+  it.each(['of a log that is void', 'of a log that its upstream lost'])(
+    'is void still where the disk failed as it was to begin anew, %s',
+    async (what) => {
+      const disk = new MemoryDisk();
+      const { replica } = await open(undefined, disk);
+      const isLost = what.endsWith('lost');
+      await replica.apply(changes([write('k', 1, 3), ...(isLost ? [] : [registered(1, 1)])]));
+      await replica.apply(changes([registered(2, 1), current(1, 2, [2, 2])]));
+      await replica.apply(caughtUp(vector({ 2: 2 })));
+      const isVoid = () => (isLost ? replica.holdsLost() : replica.holdsVoid());
+      expect(await isVoid()).toBe(true);
+      disk.nextCommitFails = 'lost';
+      await expect(replica.becomeVoid()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      await replica.start();
+      await replica.apply(caughtUp(vector({ 2: 2 })));
+      expect(await isVoid()).toBe(true);
+      await replica.becomeVoid();
+      await replica.apply(changes([write('k', 1, 3), ...(isLost ? [] : [registered(1, 1)])]));
+      await replica.apply(changes([registered(2, 1), current(1, 2, [2, 2])]));
+      await replica.apply(caughtUp(vector({ 2: 2 })));
+      expect(await isVoid(), 'its upstream holds it likewise').toBe(false);
+    },
+  );
+
   it('begins its next stream with a resync, also after a restart', async () => {
     const first = await open();
     await first.replica.apply(caughtUp(vector({ 1: 6 })));

@@ -6,7 +6,10 @@ export interface SettledTimeOptions {
   readonly clock: Clock;
   /** The time by which this node judges expiry; unset = it has yet to hear of it. */
   readonly judgedMs: () => number | undefined;
-  /** When that clock was last seen, by the monotonic one: while it is not, it holds nothing. Default: it is seen always. */
+  /**
+   * When that clock was last seen, by the monotonic one: while it is not, it holds nothing, and what it showed before counts
+   * for nothing either where that was long ago. Default: it is seen always.
+   */
   readonly seenMs?: () => number | undefined;
   /** Milliseconds for which a clock that jumped ahead must hold before values are dropped by it. */
   readonly clockHoldMs: number;
@@ -44,6 +47,8 @@ export class SettledTime {
   #settledMs: number | undefined;
   /** It has been further ahead since then, and never less than this. */
   #ahead: { driftMs: number; readonly sinceMs: number } | undefined;
+  /** At the last look. */
+  #seenAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SettledTimeOptions) {
     this.#options = options;
@@ -56,13 +61,16 @@ export class SettledTime {
     if (judged === undefined || !holds('R9 what is dropped waits')) return judged;
     const nowMs = clock.monotonicMs();
     const driftMs = judged - nowMs;
+    const seenAtMs = seenMs === undefined ? nowMs : (seenMs() ?? Number.NEGATIVE_INFINITY);
+    // It may have been right in between, and have jumped again.
+    if (seenMs !== undefined && seenAtMs - this.#seenAtMs > clockHoldMs / 2) this.#ahead = undefined;
+    this.#seenAtMs = seenAtMs;
     if (this.#settledMs !== undefined && driftMs <= this.#settledMs) {
       this.#settledMs = driftMs;
       this.#ahead = undefined;
     } else {
       this.#ahead ??= { driftMs, sinceMs: nowMs };
       this.#ahead.driftMs = Math.min(this.#ahead.driftMs, driftMs);
-      const seenAtMs = seenMs === undefined ? nowMs : (seenMs() ?? Number.NEGATIVE_INFINITY);
       if (seenAtMs - this.#ahead.sinceMs >= clockHoldMs) {
         this.#settledMs = this.#ahead.driftMs;
         this.#ahead = { driftMs, sinceMs: nowMs };

@@ -181,9 +181,10 @@ export class FollowLoop {
     };
     try {
       for await (const event of followed.feed.follow(open, probes, ending.signal)) {
-        heardMs = clock.monotonicMs();
+        heardMs = Number.POSITIVE_INFINITY; // While it is applied the disk here is waited for, and not the upstream.
         if (event.kind === 'opened') tick();
         await this.#take(event, followed);
+        heardMs = clock.monotonicMs();
         this.#tellTracked(event, probes);
         this.#acknowledge(event, probes);
         ending.signal.throwIfAborted();

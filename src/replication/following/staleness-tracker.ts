@@ -5,6 +5,11 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type Moment, momentOf, sinceMs } from '../../runtime/moment.ts';
 import { rememberLatest } from '../../runtime/remember-latest.ts';
 
+/** A moment as of which all that the root had is here. */
+export interface Proven extends Moment {
+  readonly root: LogId;
+}
+
 /**
  * Proves how old a scope may be, by one clock only (architecture §3).
  *
@@ -25,8 +30,7 @@ export class StalenessTracker {
   /** When each probe was sent. */
   readonly #sent = new Map<number, Moment>();
   #nextId = 1;
-  /** As of when all that the root had is here. */
-  #proven: (Moment & { readonly root: LogId }) | undefined;
+  #proven: Proven | undefined;
 
   /** `suspendedMsMax`: milliseconds by which the wall clock may outrun the monotonic one before the bound is unknown. */
   constructor(clock: Clock, suspendedMsMax: number) {
@@ -75,8 +79,17 @@ export class StalenessTracker {
 
   /** Unset = unknown. */
   bound(): Bound | undefined {
-    if (this.#proven === undefined) return undefined;
-    const boundMs = sinceMs(this.#proven, this.#clock, this.#suspendedMsMax);
-    return boundMs === undefined ? undefined : { boundMs, root: this.#proven.root };
+    return this.#proven && this.boundOf(this.#proven);
+  }
+
+  /** What the bound counts from; unset = unknown. */
+  proven(): Proven | undefined {
+    return this.bound() === undefined ? undefined : this.#proven;
+  }
+
+  /** The bound now of what was proven then, and not since. Unset = unknown. */
+  boundOf(proven: Proven): Bound | undefined {
+    const boundMs = sinceMs(proven, this.#clock, this.#suspendedMsMax);
+    return boundMs === undefined ? undefined : { boundMs, root: proven.root };
   }
 }

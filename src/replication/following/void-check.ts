@@ -24,6 +24,8 @@ export class VoidCheck {
    * again from one of these is held there likewise.
    */
   readonly #lost = new Map<LogId, Map<string, true>>();
+  /** Such logs that were found in this generation. They count as taken anew once that has begun: a disk may fail before. */
+  readonly #found = new Set<LogId>();
   #generation = '';
   #version = -1;
 
@@ -35,11 +37,14 @@ export class VoidCheck {
   opened(generation: string): void {
     if (generation === this.#generation) return;
     this.#generation = generation;
+    this.#found.clear();
     if (this.#lost.size > 0) this.#version = -1;
   }
 
-  /** Everything is held anew. */
+  /** Everything is taken anew from now on. */
   reset(): void {
+    for (const log of this.#found) this.#lose(log);
+    this.#found.clear();
     this.#clean.clear();
     this.#version = -1;
   }
@@ -60,7 +65,7 @@ export class VoidCheck {
     let lost = false;
     for (const log of await unknownLogs(this.#ledger)) {
       if (this.#wasLost(log) || !(await holdsFrom(this.#ledger.store, log, 1))) continue;
-      this.#lose(log);
+      this.#found.add(log);
       lost = true;
     }
     return lost;
@@ -81,7 +86,7 @@ export class VoidCheck {
       const end = seal?.final ?? (isVoid ? 0 : Number.POSITIVE_INFINITY);
       if (end === Number.POSITIVE_INFINITY || (this.#clean.get(log) ?? Number.POSITIVE_INFINITY) <= end) continue;
       if ((isVoid && covered.has(log)) || (await holdsFrom(store, log, end + 1))) {
-        if (isVoid) this.#lose(log);
+        if (isVoid) this.#found.add(log);
         return true;
       }
       this.#clean.set(log, end);

@@ -84,6 +84,8 @@ interface PendingEcho {
   readonly bound: Bound | undefined;
   /** The ring's end when the probe came. */
   readonly place: number;
+  /** How often the store had been opened again by then. */
+  readonly reopenings: number;
   readonly came: Moment;
 }
 
@@ -167,7 +169,8 @@ export class Subscription {
     if (probe.echoed !== undefined) this.#proof.applied(probe.echoed);
     for (const id of probe.tracked ?? []) tracks?.arrived(id, node, role);
     if (this.#echoes.length >= echoesMax) this.#echoes.shift();
-    this.#echoes.push({ probe, bound: bound(), place: ledger.ring.end, came: this.#proof.now() });
+    const { ring, reopenings } = ledger;
+    this.#echoes.push({ probe, bound: bound(), place: ring.end, reopenings, came: this.#proof.now() });
   }
 
   view(): FollowerView {
@@ -444,8 +447,11 @@ export class Subscription {
     const pending = this.#echoes[0];
     const isDue = pending !== undefined && (pending.place <= this.#place || !holds('R10 echo order'));
     if (!isDue) return undefined;
-    const { probe, came } = pending;
-    const bound = holds('R10 the bound of the arrival') ? pending.bound : this.#serving.bound();
+    const { probe, came, reopenings } = pending;
+    // What was here when the probe came, and not synced, may be gone.
+    const isHere = reopenings === this.#serving.ledger.reopenings;
+    const ofArrival = isHere ? pending.bound : undefined;
+    const bound = holds('R10 the bound of the arrival') ? ofArrival : this.#serving.bound();
     this.#proof.echoed(probe.id, came, bound?.boundMs);
     return { kind: 'echo', id: probe.id, ...this.#clocks(), ...(bound === undefined ? {} : { bound }) };
   }

@@ -71,6 +71,31 @@ describe('the time by which values are dropped for good', () => {
     expect(settled.look()).toBe(clock.wallMs());
   });
 
+  it('does not take two jumps for one that lasts, where nothing was heard in between', () => {
+    let [seenMs, judgedMs] = [clock.monotonicMs(), clock.wallMs()];
+    const bounds = { clockHoldMs: holdMs, clockSkewMsMax: skewMs };
+    settled = new SettledTime({ clock, judgedMs: () => judgedMs, seenMs: () => seenMs, ...bounds });
+    /** The clock as it is, or, where it is not heard, as it was last. */
+    const passing = (ms: number, isHeard: boolean) => {
+      for (let passed = 0; passed < ms; passed += 1000) {
+        clock.pass(1000);
+        judgedMs = isHeard ? clock.wallMs() : judgedMs + 1000;
+        if (isHeard) seenMs = clock.monotonicMs();
+        settled.look();
+      }
+    };
+    passing(holdMs + 2000, true);
+    clock.step(hourMs);
+    passing(2000, true);
+    clock.step(-hourMs);
+    passing(2 * holdMs, false);
+    clock.step(hourMs);
+    passing(2000, true);
+    expect(settled.look()).toBe(clock.wallMs() - hourMs);
+    passing(holdMs, true);
+    expect(settled.look(), 'it lasts').toBe(clock.wallMs());
+  });
+
   it('follows it once it has stayed there for the hold time, twice that at the most', () => {
     pass(holdMs);
     clock.step(hourMs);
