@@ -6,6 +6,7 @@ import { type Manifest, readManifests, readUnfinished } from '../../src/backup/m
 import { prune } from '../../src/backup/prune.ts';
 import { type TakeOptions, takeBackup } from '../../src/backup/take-backup.ts';
 import { verifyBackups } from '../../src/backup/verify.ts';
+import { MeridianError } from '../../src/model/errors.ts';
 import type { Feed, FeedEvent } from '../../src/model/feed.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { openBackupTarget, restoreBackup } from '../../src/node/backups.ts';
@@ -175,6 +176,42 @@ describe('a backup of an origin', () => {
     expect(again).toBeLessThan(40);
     expect(await readUnfinished(target)).toEqual([]);
     expect(Object.keys(await holds(await restored()))).toHaveLength(40);
+  });
+
+  it('stays whole where it ended before it could say that it is no longer under way', async () => {
+    const value = Buffer.alloc(1024 * 1024, 'v');
+    for (let i = 0; i < 20; i++) await put(`k${String(i).padStart(2, '0')}`, value);
+    const remove = target.remove.bind(target);
+    target.remove = async (name) => {
+      throw new MeridianError('UNAVAILABLE', `${name} cannot be removed now`, { reason: 'backup-target' });
+    };
+    await expect(take()).rejects.toMatchObject({ details: { reason: 'backup-target' } });
+    target.remove = remove;
+    const [first] = await readManifests(target);
+    await put('later', '1');
+    const second = await take();
+    expect([second.base, (await readManifests(target)).length]).toEqual([first?.id, 2]);
+    expect(Object.keys(await holds(await restored()))).toHaveLength(21);
+    expect((await take({ whole: true })).id).not.toBe(first?.id);
+  });
+
+  it('is begun anew where parts of one that broke off are gone', async () => {
+    const value = Buffer.alloc(1024 * 1024, 'v');
+    for (let i = 0; i < 20; i++) await put(`k${String(i).padStart(2, '0')}`, value);
+    const breaking: Feed = {
+      async *follow(...args) {
+        for await (const event of origin.follow(...args)) {
+          if (event.kind === 'caught-up') throw new Error('the line is cut');
+          yield event;
+        }
+      },
+    };
+    await expect(take({ feed: breaking })).rejects.toThrow('the line is cut');
+    const [unfinished] = await readUnfinished(target);
+    await target.remove(`${unfinished?.id}/000001.gz`);
+    expect((await take()).id).not.toBe(unfinished?.id);
+    expect([...target.files.keys()].filter((name) => name.startsWith(`${unfinished?.id}/`))).toEqual([]);
+    expect(Object.keys(await holds(await restored()))).toHaveLength(20);
   });
 
   it('is taken anew where the node cannot go on from there', async () => {
