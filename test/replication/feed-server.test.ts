@@ -10,7 +10,7 @@ import { logKeys } from '../../src/replication/logs.ts';
 import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
 import { FeedServer } from '../../src/replication/serving/feed-server.ts';
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
-import { live, namespaceA, stampAt } from '../contract/sample-records.ts';
+import { live, namespaceA, stampAt, tombstone } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 import { current, log, member, openedAt, registered, said, sealed, vector } from './registry-records.ts';
 
@@ -108,6 +108,24 @@ describe('the cursor of an edge', () => {
     await commit([], { floor: vector({ 1: 5 }) });
     expect((await follow('copy', cursor(vector({ 2: 4 })))).resync).toBe('below-floor');
     expect((await follow('copy', cursor(vector({ 1: 5, 2: 4 })))).resync).toBe(undefined);
+  });
+
+  it('is compared with the floor of a purge that the snapshot shows already, though nobody has been told of it', async () => {
+    const deleted = tombstone({ key: 'new', sequence: 5, log: log(2), stamp: stampAt(5, log(2)) });
+    await commit([deleted], { covered: vector({ 2: 5 }) });
+    let over = () => {};
+    const { store } = ledger;
+    const commitNow = store.commit.bind(store);
+    // As LevelDB does: the batch is seen as soon as it is written, and whoever committed it hears of that later.
+    store.commit = (batch) => commitNow(batch).then(() => new Promise<void>((resolve) => (over = resolve)));
+    const state = { floor: vector({ 2: 5 }) };
+    const decide = () => ({ removals: [deleted], state, silent: true, result: undefined });
+    const purging = ledger.submit({ keys: [deleted], sync: false, bytes: 0, decide });
+    await expect.poll(async () => (await store.heads([deleted]))[0]).toBeUndefined();
+    expect((await follow('copy', cursor(vector({ 1: 5, 2: 4 })))).resync).toBe('below-floor');
+    over();
+    await purging;
+    expect(ledger.state.floor).toEqual(vector({ 2: 5 }));
   });
 
   it('may name a log that is not known here: its writes may still come', async () => {
