@@ -258,6 +258,7 @@ export class Ledger {
   async #refuse(taken: readonly Waiting[], error: unknown): Promise<void> {
     const alone = this.#broken || taken.length === 1 ? [] : taken;
     if (alone.length === 0) for (const waiting of taken) waiting.reject(error);
+    if (this.#broken) this.#reopenLater();
     for (const [index, waiting] of alone.entries()) {
       try {
         await this.#commit([waiting]);
