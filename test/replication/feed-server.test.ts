@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { FeedEvent, FollowerMessage, FollowOpen, FollowStart } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
+import type { LogId } from '../../src/model/position.ts';
 import type { Record } from '../../src/model/record.ts';
 import type { VersionVector } from '../../src/model/version-vector.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
@@ -10,7 +11,8 @@ import { logKeys } from '../../src/replication/logs.ts';
 import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
 import { FeedServer } from '../../src/replication/serving/feed-server.ts';
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
-import { live, namespaceA, stampAt, tombstone } from '../contract/sample-records.ts';
+import type { Snapshot } from '../../src/store/store.ts';
+import { live, namespaceA, namespaceB, stampAt, tombstone } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 import { current, log, member, openedAt, registered, said, sealed, vector } from './registry-records.ts';
 
@@ -57,18 +59,15 @@ function commit(puts: readonly Record[], state: Partial<LedgerState> = {}): Prom
 
 async function* noProbes(): AsyncGenerator<FollowerMessage> {}
 
+function openOf(role: FollowOpen['role'], start: FollowStart, filter = everything): FollowOpen {
+  const node = { ...identity, name: 'follower', id: 'd'.repeat(16) };
+  return { protocol: 2, node, nonce: 'f', role, filter, values: { kind: 'all' }, start };
+}
+
 /** What a follower is sent up to caught-up: why it resyncs, and the keys of data. */
 async function follow(role: FollowOpen['role'], start: FollowStart) {
   const ended = new AbortController();
-  const open: FollowOpen = {
-    protocol: 2,
-    node: { ...identity, name: 'follower', id: 'd'.repeat(16) },
-    nonce: 'f',
-    role,
-    filter: everything,
-    values: { kind: 'all' },
-    start,
-  };
+  const open = openOf(role, start);
   const events: FeedEvent[] = [];
   for await (const event of server.follow(open, noProbes(), ended.signal)) {
     events.push(event);
@@ -182,6 +181,35 @@ describe('a scan that broke off', () => {
     const start = { kind: 'cursor', cursor: vector({ 1: 5, 2: 3 }), token } as const;
     expect(await follow('copy', start)).toMatchObject({ resync: undefined, keys: ['new'] });
   });
+});
+
+it('a scan ends soon after its follower has gone, though nothing of its scope comes: others wait for its place', async () => {
+  const many = Array.from({ length: 20_000 }, (_, i) => write(`k${i}`, 2, i + 5));
+  await commit(many, { covered: vector({ 2: 20_004 }) });
+  let read = 0;
+  const { snapshot } = ledger.instant();
+  const ended = new AbortController();
+  ledger.store.snapshot = () =>
+    Object.assign(Object.create(snapshot) as Snapshot, {
+      logs: snapshot.logs.bind(snapshot),
+      records: snapshot.records.bind(snapshot),
+      close: async () => {},
+      async *log(of: LogId, from: number) {
+        for await (const page of snapshot.log(of, from)) {
+          read += page.length;
+          ended.abort(new Error('gone'));
+          yield page;
+        }
+      },
+    });
+  const filter = { includes: [{ namespace: namespaceB, prefix: '' }], excludes: [] };
+  const gone = server.follow(openOf('watch', cursor(vector({ 1: 5, 2: 4 })), filter), noProbes(), ended.signal);
+  const reading = async () => {
+    for await (const event of gone) if (event.kind !== 'opened') ended.signal.throwIfAborted();
+  };
+  await expect(reading()).rejects.toThrow('gone');
+  expect(read).toBeLessThan(10_000);
+  await snapshot.close();
 });
 
 describe('a watch', () => {
