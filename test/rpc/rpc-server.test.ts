@@ -275,6 +275,19 @@ describe('the gRPC server', () => {
     }
   });
 
+  it('says over grpc.health.v1 that a node is not ready whose status does not come, until it does', async () => {
+    let goOn = (_status: NodeStatus): void => {};
+    let asked = 0;
+    const hanging = () => new Promise<NodeStatus>((resolve) => (goOn = resolve));
+    const { address } = await serve({ status: async () => (++asked === 2 ? hanging() : status(true)) });
+    const told = () => raw(address, health.Check, { service: '' });
+    await expect.poll(told, { timeout: 10_000 }).toMatchObject({ status: 'SERVING' });
+    await expect.poll(told, { timeout: 20_000 }).toMatchObject({ status: 'NOT_SERVING' });
+    expect(asked).toBe(2);
+    goOn(status(true));
+    await expect.poll(told, { timeout: 10_000 }).toMatchObject({ status: 'SERVING' });
+  });
+
   it('offers reflection of its services', async () => {
     const { address } = await serve({});
     const client = new Client(address, credentials.createInsecure());
