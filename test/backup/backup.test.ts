@@ -18,6 +18,7 @@ import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
+import { FakeClock } from '../edge/fake-clock.ts';
 import { aCall, openOrigin } from '../rpc/loopback.ts';
 import { MemoryTarget } from './memory-target.ts';
 import { S3Server } from './s3-server.ts';
@@ -193,6 +194,27 @@ describe('a backup of an origin', () => {
     expect([second.base, (await readManifests(target)).length]).toEqual([first?.id, 2]);
     expect(Object.keys(await holds(await restored()))).toHaveLength(21);
     expect((await take({ whole: true })).id).not.toBe(first?.id);
+  });
+
+  it('does not take a node for lost while the place of the backups is slow, and does where it says nothing', async () => {
+    await put('a', '1');
+    const clock = new FakeClock();
+    target.onWrite = () => clock.advance(90_000);
+    const first = await take({ clock });
+    expect(first.records).toBeGreaterThan(0);
+    const value = Buffer.alloc(1024 * 1024, 'v');
+    for (let i = 0; i < 20; i++) await put(`k${i}`, value);
+    const after = (ms: number): Feed => ({
+      async *follow(open, probes, signal) {
+        for await (const event of origin.follow(open, probes, signal)) {
+          clock.advance(ms);
+          signal.throwIfAborted();
+          yield event;
+        }
+      },
+    });
+    expect((await take({ clock, feed: after(0) })).records).toBe(20);
+    await expect(take({ clock, feed: after(90_000) })).rejects.toMatchObject({ details: { reason: 'silent' } });
   });
 
   it('is begun anew where parts of one that broke off are gone', async () => {
