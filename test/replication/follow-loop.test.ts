@@ -90,7 +90,7 @@ describe('a follow loop', () => {
     ['begins to send all anew and never goes on', [...opened, { kind: 'resync', reason: 'asked' } as const], 30],
   ])('gives up an upstream that is there and %s, as another one may serve', async (_, events, minutes) => {
     const told = await followed(() => hanging(events), 1000, (minutes + 0.1) * minute);
-    expect(told).toMatchObject([{ code: 'UNAVAILABLE', details: { reason: 'feed-silent' } }]);
+    expect(told).toMatchObject([{ code: 'UNAVAILABLE', details: { reason: 'scan-silent' } }]);
   });
 
   it('bears with a scan that stands in line, and that says now and then how far it is', async () => {

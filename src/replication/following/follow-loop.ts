@@ -178,7 +178,8 @@ export class FollowLoop {
     this.#echoed = undefined;
     this.#roundTripsMs = [];
     const giveUp = () => {
-      ending.abort(new MeridianError('UNAVAILABLE', `${followed.name} is silent`, { reason: 'feed-silent' }));
+      const reason = this.#state === 'live' ? 'feed-silent' : 'scan-silent';
+      ending.abort(new MeridianError('UNAVAILABLE', `${followed.name} is silent`, { reason }));
     };
     let timer = clock.timer(openingMsMax, giveUp);
     const tick = () => {
