@@ -204,7 +204,7 @@ describe('a backup of an origin', () => {
     expect(first.records).toBeGreaterThan(0);
     const value = Buffer.alloc(1024 * 1024, 'v');
     for (let i = 0; i < 20; i++) await put(`k${i}`, value);
-    const after = (ms: number): Feed => ({
+    const pausing = (ms: number): Feed => ({
       async *follow(open, probes, signal) {
         for await (const event of origin.follow(open, probes, signal)) {
           clock.advance(ms);
@@ -213,8 +213,8 @@ describe('a backup of an origin', () => {
         }
       },
     });
-    expect((await take({ clock, feed: after(0) })).records).toBe(20);
-    await expect(take({ clock, feed: after(90_000) })).rejects.toMatchObject({ details: { reason: 'silent' } });
+    expect((await take({ clock, feed: pausing(0) })).records).toBe(20);
+    await expect(take({ clock, feed: pausing(90_000) })).rejects.toMatchObject({ details: { reason: 'silent' } });
   });
 
   it('is begun anew where parts of one that broke off are gone', async () => {

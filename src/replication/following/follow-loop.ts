@@ -170,13 +170,7 @@ export class FollowLoop {
     const probes = new BoundedQueue<FollowerMessage>(16);
     const open: FollowOpen = { ...this.#options.open(), start: await sink.start() };
     let heardMs = clock.monotonicMs();
-    this.#askedMs = heardMs;
-    this.#applied = false;
-    this.#awaitsEcho = false;
-    this.#tracked = [];
-    this.#toldTracked = undefined;
-    this.#echoed = undefined;
-    this.#roundTripsMs = [];
+    this.#beginStream(heardMs);
     const giveUp = () => {
       const reason = this.#state === 'live' ? 'feed-silent' : 'scan-silent';
       ending.abort(new MeridianError('UNAVAILABLE', `${followed.name} is silent`, { reason }));
@@ -205,6 +199,16 @@ export class FollowLoop {
       timer.cancel();
       probes.end();
     }
+  }
+
+  #beginStream(nowMs: number): void {
+    this.#askedMs = nowMs;
+    this.#applied = false;
+    this.#awaitsEcho = false;
+    this.#tracked = [];
+    this.#toldTracked = undefined;
+    this.#echoed = undefined;
+    this.#roundTripsMs = [];
   }
 
   /** At most one probe of this kind is under way; what was applied meanwhile is acknowledged when it is back. */
