@@ -5,6 +5,7 @@ import { service as health } from 'grpc-health-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Call } from '../../src/model/call.ts';
 import type { NodeStatus } from '../../src/model/cluster.ts';
+import { type Caller, openEntrance } from '../../src/model/entrance.ts';
 import { isMeridianError, MeridianError } from '../../src/model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
@@ -15,7 +16,7 @@ import { emptySession } from '../../src/model/session.ts';
 import { services } from '../../src/rpc/proto.ts';
 import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
-import { aCall, type Loopback, overLoopback, upstreamWith } from './loopback.ts';
+import { aCall, answerOf, type Loopback, overLoopback, upstreamWith } from './loopback.ts';
 
 const closing: Array<() => Promise<void> | void> = [];
 
@@ -258,6 +259,27 @@ describe('the gRPC server', () => {
     expect(await remote.members(aCall())).toEqual([member]);
     expect(await remote.removeMember({ name: 'fra', force: false }, aCall())).toEqual(removed);
     expect(await remote.status(aCall())).toMatchObject({ log, unsealed });
+  });
+
+  it('is asked for a value in pieces in the name of who asks, as it was for the whole one', async () => {
+    const value = Buffer.alloc(5 * 1024 * 1024, 'v');
+    const hops: Array<number | undefined> = [];
+    const upstream = upstreamWith({
+      get: async ({ key }, call) => {
+        hops.push(call.hops);
+        return answerOf(key, value);
+      },
+    });
+    const enter = ({ authorization }: Caller) => {
+      if (authorization === 'Bearer his-own-token') return upstream;
+      throw new MeridianError('UNAUTHENTICATED', 'no token', { reason: 'no-token' });
+    };
+    const loopback = await overLoopback(upstream, { entrance: { ...openEntrance(upstream), enter } });
+    closing.push(() => loopback.close());
+    const call = { ...aCall(), credential: 'his-own-token', hops: 1 };
+    const { record } = await loopback.remote.get({ namespace: 'n', key: 'k', session: emptySession }, call);
+    expect(record?.kind === 'live' && record.value.byteLength).toBe(value.byteLength);
+    expect(hops).toEqual([1, 1]);
   });
 
   it('says over grpc.health.v1 whether the node is ready', async () => {
