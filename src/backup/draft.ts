@@ -1,4 +1,4 @@
-import { MeridianError } from '../model/errors.ts';
+import { isMeridianError, MeridianError } from '../model/errors.ts';
 import type { CaughtUp, Changes, Opened } from '../model/feed.ts';
 import { joinVectors } from '../model/version-vector.ts';
 import { Logs } from '../replication/logs.ts';
@@ -57,14 +57,27 @@ export class Draft {
     const begun = newest !== undefined && newest.base === base?.id && newest.token !== undefined ? newest : undefined;
     const others = unfinished.filter((other) => other !== begun).map(({ id }) => id);
     if (others.length > 0) await removeBackups(target, others);
+    if (begun === undefined) return new Draft(options, undefined);
     const draft = new Draft(options, begun);
-    if (begun === undefined) return draft;
-    // What it has of logs stands in its parts, which are looked at anew at the same time.
-    for (const part of begun.parts) {
-      for (const event of await readPart(target, begun.id, part)) if (event.kind === 'changes') draft.#hearOf(event);
+    try {
+      await draft.#readParts(begun);
+    } catch (error) {
+      if (!isMeridianError(error, 'DATA_LOSS')) throw error;
+      // Of one that was being removed, say: it would keep every later one from being taken.
+      await removeBackups(target, [begun.id]);
+      return new Draft(options, undefined);
     }
     await draft.#save();
     return draft;
+  }
+
+  /** What it has of logs stands in its parts, which are looked at anew at the same time. */
+  async #readParts({ id, parts }: Unfinished): Promise<void> {
+    for (const part of parts) {
+      for (const event of await readPart(this.#options.target, id, part)) {
+        if (event.kind === 'changes') this.#hearOf(event);
+      }
+    }
   }
 
   get base(): Manifest | undefined {

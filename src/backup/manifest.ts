@@ -63,12 +63,16 @@ export async function writeManifest(target: BackupTarget, manifest: Manifest): P
   await target.remove(partPath(manifest.id, unfinishedName));
 }
 
-/** Backups that are under way or broke off, oldest first; what cannot be read of them is nothing. */
+/**
+ * Backups that are under way or broke off, oldest first; what cannot be read of them is nothing. One with a manifest is
+ * whole, though it may have ended before it could say so.
+ */
 export async function readUnfinished(target: BackupTarget): Promise<readonly Unfinished[]> {
-  const names = (await target.names()).filter((name) => name.endsWith(`/${unfinishedName}`)).sort();
+  const names = new Set(await target.names());
   const found: Unfinished[] = [];
-  for (const name of names) {
-    const unfinished = await readUnfinishedOf(target, name.slice(0, -unfinishedName.length - 1));
+  for (const name of [...names].filter((each) => each.endsWith(`/${unfinishedName}`)).sort()) {
+    const id = name.slice(0, -unfinishedName.length - 1);
+    const unfinished = names.has(partPath(id, manifestName)) ? undefined : await readUnfinishedOf(target, id);
     if (unfinished !== undefined) found.push(unfinished);
   }
   return found;

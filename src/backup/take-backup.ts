@@ -79,8 +79,7 @@ async function follow(draft: Draft, start: FollowStart, options: Following): Pro
   let openedMs = 0;
   try {
     for await (const event of feed.follow(open, probes(clock, signal), signal)) {
-      silent.cancel();
-      silent = watch();
+      silent.cancel(); // While it is written: where the backups are kept may be slow, and the node is not asked to go on.
       if (event.kind === 'opened') {
         draft.opened(event);
         openedMs = event.wallMs;
@@ -89,6 +88,7 @@ async function follow(draft: Draft, start: FollowStart, options: Following): Pro
         await draft.add(withoutTimes(event));
         received(event.records.length);
       } else if (event.kind === 'caught-up') return await draft.finish(event, openedMs);
+      silent = watch();
     }
   } finally {
     silent.cancel();

@@ -301,7 +301,8 @@ function startLoops(
   if (scope instanceof CacheScope) {
     loops.run('cache disk', (signal) => scope.keepDiskBound(options.garbageIntervalMs, signal));
   } else {
-    const mending = new Mending({ ...options, ledger, ask: (request, call) => answers(upstreams, request, call) });
+    const ask = (request: GetRequest, call: Call) => answers(upstreams, request, call);
+    const mending = new Mending({ ...options, ledger, settled, ask });
     loops.run('mending', (signal) => mending.run(signal));
   }
   loops.run(`${scope.kind} namespace remover`, (signal) => remover.run(signal));

@@ -7,8 +7,11 @@ import type { NamedUpstream, Upstreams } from './upstreams.ts';
 
 /** Milliseconds for which an upstream is not followed that serves no feed just now. */
 const suspendedMs = { firstMs: 500, mostMs: 30_000 };
-/** Milliseconds for which a relay is not asked again for a scope that its copy does not include. */
+/** Milliseconds for which a relay is not asked again for a scope that its copy does not include, or a node that hung in a scan. */
 const notServedMs = 10 * 60_000;
+
+/** Reasons for which another one is followed for long: it is up, and would be gone back to at once. */
+const notServed = new Set(['scope-not-served', 'not-a-relay', 'scan-silent']);
 
 /** Reasons that speak of the feed alone: whoever gives one may well answer loads. */
 const feedOnly = new Set(['feed-suspended', 'no-cluster', 'too-many-followers', 'out-of-scope', 'right-missing']);
@@ -72,7 +75,7 @@ export class FeedRoute {
     const reason = isMeridianError(error) ? error.details.reason : undefined;
     if (reason === 'begins-anew') return; // It was this edge's own doing.
     if (isOutOfScope(error)) this.#refused();
-    if (reason === 'scope-not-served' || reason === 'not-a-relay') {
+    if (reason !== undefined && notServed.has(reason)) {
       this.#notServedUntilMs.set(named.name, this.#clock.monotonicMs() + notServedMs);
     } else if (isMeridianError(error) && reason === 'other-cluster') this.#upstreams.foreign(named, error.message);
     else if (reason !== undefined && feedOnly.has(reason)) this.#suspended.failed(named.name);

@@ -2,12 +2,12 @@ import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
-import { absence, type Record } from '../model/record.ts';
+import { absence } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import { bottomStamp } from '../model/stamp.ts';
 import { inStep, type Trace } from '../model/trace.ts';
 import { formatVector } from '../model/version-vector.ts';
-import type { SettledTime } from '../replication/clocks/settled-time.ts';
+import { hasEnded, type SettledTime } from '../replication/clocks/settled-time.ts';
 import type { InFlight } from '../replication/following/observed.ts';
 import { type Moment, momentOf } from '../runtime/moment.ts';
 import { type AgeTerms, agedSince } from './answer-age.ts';
@@ -164,7 +164,8 @@ export class Loads {
         const keep =
           mayKeep(scope, begun, answer.covered, answer.record?.position) &&
           answer.namespace === key.namespace &&
-          this.#hasEnded(answer.record) &&
+          // What has expired by a clock that jumped would stay absent here once that is set right (rule R9).
+          hasEnded(answer.record, this.#options.settled) &&
           (inFlight.latest === undefined || stamp >= inFlight.latest);
         if (!keep) return { answer, at, kept: false };
         // The answer is true whether or not there is room to keep it.
@@ -190,13 +191,6 @@ export class Loads {
     const stamp = record?.stamp ?? bottomStamp;
     const isOlder = inFlight.latest !== undefined && stamp < inFlight.latest;
     return isOlder && !logs.covers(covered, observed.vector, ledger.state.covered) ? 'older' : 'true';
-  }
-
-  /** What has expired by a clock that jumped would stay absent here once that is set right: it is not kept (rule R9). */
-  #hasEnded(record: Record | undefined): boolean {
-    if (record?.kind !== 'tombstone' || record.expiresAt === undefined || !holds('R9 what is dropped waits'))
-      return true;
-    return record.expiresAt * 1000 <= (this.#options.settled.look() ?? Number.NEGATIVE_INFINITY);
   }
 
   /** The answer's age counts from when it was asked for. */

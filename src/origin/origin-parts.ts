@@ -203,7 +203,8 @@ export class OriginParts {
       beforeRound: () => this.#stability.refresh(),
     });
     const garbage = this.#garbage;
-    const mending = new Mending({ ...options, ask: (request, call) => this.peers.answers(request, call) });
+    const { peers, settled } = this;
+    const mending = new Mending({ ...options, settled, ask: (request, call) => peers.answers(request, call) });
     this.loops.run('mending', (signal) => mending.run(signal));
     this.loops.run('garbage collection', (signal) => garbage.run(signal));
     this.loops.run('namespace remover', (signal) => remover.run(signal));

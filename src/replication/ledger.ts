@@ -5,7 +5,7 @@ import { registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Trace } from '../model/trace.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Damaged, Snapshot, Store } from '../store/store.ts';
 import { inBatch } from './commit-trace.ts';
@@ -116,6 +116,8 @@ export class Ledger {
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
   #broken = false;
+  /** Of the commit under way: what it purges is gone from a snapshot as soon as it is written. */
+  #floorAhead: VersionVector = emptyVector;
   /** The disk was full when the store was to be opened again: until it is, what the store has open is still read. */
   #readable = false;
   #reopenings = 0;
@@ -177,10 +179,14 @@ export class Ledger {
     return this.hot.read(key);
   }
 
-  /** One instant: the state, a place in the ring, and a view of the store that holds at least what the state claims. */
+  /**
+   * One instant: the state, a place in the ring, and a view of the store that holds at least what the state claims. The view
+   * may show the commit under way, so the floor is the one behind it: what is purged is never missing above the floor.
+   */
   instant(): { readonly state: LedgerState; readonly place: number; readonly snapshot: Snapshot } {
     this.#checkSound();
-    return { state: this.#state, place: this.ring.end, snapshot: this.store.snapshot() };
+    const floor = joinVectors(this.#state.floor, this.#floorAhead);
+    return { state: { ...this.#state, floor }, place: this.ring.end, snapshot: this.store.snapshot() };
   }
 
   #checkSound(): void {
@@ -257,6 +263,7 @@ export class Ledger {
   async #refuse(taken: readonly Waiting[], error: unknown): Promise<void> {
     const alone = this.#broken || taken.length === 1 ? [] : taken;
     if (alone.length === 0) for (const waiting of taken) waiting.reject(error);
+    if (this.#broken) this.#reopenLater();
     for (const [index, waiting] of alone.entries()) {
       try {
         await this.#commit([waiting]);
@@ -295,9 +302,15 @@ export class Ledger {
       const sync = holds('R1 synced first') && group.accepted.some(({ waiting }) => waiting.proposal.sync);
       const damaged = changes === puts.length + removals.length ? {} : { discards, lost };
       const traces = taken.map(({ proposal }) => proposal.trace);
-      await inBatch(traces, { records: changes, sync }, () => store.commit({ puts, removals, ...damaged, meta, sync }));
-      observer.committed(changes, clock.monotonicMs() - startedMs, sync);
-      this.#publish(group);
+      const batch = { puts, removals, ...damaged, meta, sync };
+      this.#floorAhead = group.state.floor;
+      try {
+        await inBatch(traces, { records: changes, sync }, () => store.commit(batch));
+        observer.committed(changes, clock.monotonicMs() - startedMs, sync);
+        this.#publish(group);
+      } finally {
+        this.#floorAhead = emptyVector;
+      }
     }
     for (const { waiting, result } of group.accepted) waiting.resolve(result);
     // A refusal tells of what it was decided against, so it waits for that to be synced as well (rule R1).

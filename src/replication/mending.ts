@@ -9,6 +9,7 @@ import { bottomStamp } from '../model/stamp.ts';
 import { withPosition } from '../model/version-vector.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Damaged } from '../store/store.ts';
+import { hasEnded, type SettledTime } from './clocks/settled-time.ts';
 import type { CommitView, Decision, Ledger } from './ledger.ts';
 import type { ReplicationObserver } from './observer.ts';
 
@@ -18,6 +19,7 @@ import type { ReplicationObserver } from './observer.ts';
  *     held here      k at (l, 9), damaged
  *     a node that covers {l: 12} answers k = 7 at (l, 9): that write is whole again
  *     ... answers k = 8 at (l, 11): what was damaged was overwritten there; the later one takes its place
+ *     ... answers that it has expired: that counts once it is certain here as well (rule R9)
  *     ... answers nothing: it was a deletion that is purged there; the record goes here too, and the floor rises to it
  *     a node that covers {l: 8} has not seen it: its answer says nothing
  *
@@ -28,6 +30,8 @@ export interface MendingOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly observer: Pick<ReplicationObserver, 'commitFailed'>;
+  /** What time it is for what cannot be taken back. */
+  readonly settled: Pick<SettledTime, 'look'>;
   /** Answers of nodes that may hold it, one after another for as long as they are asked for; those that fail are left out. */
   readonly ask: (request: GetRequest, call: Call) => AsyncIterable<GetAnswer>;
 }
@@ -118,8 +122,10 @@ export class Mending {
     return { discards: [damaged], state, silent: true, result: true };
   }
 
-  #take(damaged: Damaged, found: Record | undefined): Promise<boolean> {
-    const { ledger } = this.#options;
+  async #take(damaged: Damaged, found: Record | undefined): Promise<boolean> {
+    const { ledger, settled } = this.#options;
+    // Its value would be gone here for good, while the others have it.
+    if (!hasEnded(found, settled)) return false;
     return ledger.submit({
       keys: [damaged],
       sync: true,

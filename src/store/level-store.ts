@@ -221,8 +221,11 @@ class LevelStore implements ScrubbedStore {
     return this.#turns.run(async () => {
       const { kind } = this.#state;
       this.#state = { kind: 'closed' };
-      this.#acknowledged.close(kind === 'open');
-      await this.#database.close();
+      try {
+        this.#acknowledged.close(kind === 'open');
+      } finally {
+        await this.#database.close();
+      }
     });
   }
 

@@ -86,16 +86,32 @@ async function tablePaths(directory: string): Promise<string[]> {
 
 async function gatherLogs(directory: string, scratch: Scratch): Promise<void> {
   const firstLog = (await readManifest(directory))?.firstLog ?? 0;
-  for (const name of await readdir(directory)) {
-    const [, aside, number] = /^(cut-)?(\d+)\.log$/.exec(name) ?? [];
-    if (number === undefined || (aside === undefined && Number(number) < firstLog)) continue;
+  const names = await readdir(directory);
+  const isAside = (name: string) => name.startsWith('cut-');
+  // Those that were set aside come last: what was written since they were is held against them.
+  for (const name of [...names.filter((each) => !isAside(each)), ...names.filter(isAside)]) {
+    const [, number] = /^(?:cut-)?(\d+)\.log$/.exec(name) ?? [];
+    if (number === undefined || (!isAside(name) && Number(number) < firstLog)) continue;
     for (const piece of walkLog(await readFile(join(directory, name)))) {
       const batch = piece.kind === 'record' ? parseWriteBatch(piece.bytes) : undefined;
       if (batch === undefined) continue;
       const changes = [...batch.changes].map((change, index) => ({ ...change, sequence: batch.sequence + index }));
-      await keepLatest(scratch, changes);
+      await keepLatest(scratch, isAside(name) ? changes.filter((change) => isOfNow(scratch, change)) : changes);
     }
   }
+}
+
+/**
+ * False for a change that was set aside, where it deletes, or where its record was written again since: the store went on
+ * counting from where it was cut, so the numbers of its changes say nothing of that.
+ */
+function isOfNow(scratch: Scratch, { key, value }: TableEntry): boolean {
+  const name = key.toString();
+  const held = name.startsWith('r') ? latestOf(scratch, name) : undefined;
+  if (held === undefined || value === undefined) return value !== undefined;
+  const [found, later] = [value, held].map((row) => parseRow(parseRecordKey(name, 1), row));
+  if (found === undefined || later === undefined || isDamaged(found) || isDamaged(later)) return true;
+  return found.head.stamp >= later.head.stamp;
 }
 
 /** A scratch row is the change's number and the value; a deletion is the number alone, and a put one byte more. */

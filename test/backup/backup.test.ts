@@ -6,6 +6,7 @@ import { type Manifest, readManifests, readUnfinished } from '../../src/backup/m
 import { prune } from '../../src/backup/prune.ts';
 import { type TakeOptions, takeBackup } from '../../src/backup/take-backup.ts';
 import { verifyBackups } from '../../src/backup/verify.ts';
+import { MeridianError } from '../../src/model/errors.ts';
 import type { Feed, FeedEvent } from '../../src/model/feed.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { openBackupTarget, restoreBackup } from '../../src/node/backups.ts';
@@ -17,6 +18,7 @@ import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
+import { FakeClock } from '../edge/fake-clock.ts';
 import { aCall, openOrigin } from '../rpc/loopback.ts';
 import { MemoryTarget } from './memory-target.ts';
 import { S3Server } from './s3-server.ts';
@@ -175,6 +177,63 @@ describe('a backup of an origin', () => {
     expect(again).toBeLessThan(40);
     expect(await readUnfinished(target)).toEqual([]);
     expect(Object.keys(await holds(await restored()))).toHaveLength(40);
+  });
+
+  it('stays whole where it ended before it could say that it is no longer under way', async () => {
+    const value = Buffer.alloc(1024 * 1024, 'v');
+    for (let i = 0; i < 20; i++) await put(`k${String(i).padStart(2, '0')}`, value);
+    const remove = target.remove.bind(target);
+    target.remove = async (name) => {
+      throw new MeridianError('UNAVAILABLE', `${name} cannot be removed now`, { reason: 'backup-target' });
+    };
+    await expect(take()).rejects.toMatchObject({ details: { reason: 'backup-target' } });
+    target.remove = remove;
+    const [first] = await readManifests(target);
+    await put('later', '1');
+    const second = await take();
+    expect([second.base, (await readManifests(target)).length]).toEqual([first?.id, 2]);
+    expect(Object.keys(await holds(await restored()))).toHaveLength(21);
+    expect((await take({ whole: true })).id).not.toBe(first?.id);
+  });
+
+  it('does not take a node for lost while the place of the backups is slow, and does where it says nothing', async () => {
+    await put('a', '1');
+    const clock = new FakeClock();
+    target.onWrite = () => clock.advance(90_000);
+    const first = await take({ clock });
+    expect(first.records).toBeGreaterThan(0);
+    const value = Buffer.alloc(1024 * 1024, 'v');
+    for (let i = 0; i < 20; i++) await put(`k${i}`, value);
+    const pausing = (ms: number): Feed => ({
+      async *follow(open, probes, signal) {
+        for await (const event of origin.follow(open, probes, signal)) {
+          clock.advance(ms);
+          signal.throwIfAborted();
+          yield event;
+        }
+      },
+    });
+    expect((await take({ clock, feed: pausing(0) })).records).toBe(20);
+    await expect(take({ clock, feed: pausing(90_000) })).rejects.toMatchObject({ details: { reason: 'silent' } });
+  });
+
+  it('is begun anew where parts of one that broke off are gone', async () => {
+    const value = Buffer.alloc(1024 * 1024, 'v');
+    for (let i = 0; i < 20; i++) await put(`k${String(i).padStart(2, '0')}`, value);
+    const breaking: Feed = {
+      async *follow(...args) {
+        for await (const event of origin.follow(...args)) {
+          if (event.kind === 'caught-up') throw new Error('the line is cut');
+          yield event;
+        }
+      },
+    };
+    await expect(take({ feed: breaking })).rejects.toThrow('the line is cut');
+    const [unfinished] = await readUnfinished(target);
+    await target.remove(`${unfinished?.id}/000001.gz`);
+    expect((await take()).id).not.toBe(unfinished?.id);
+    expect([...target.files.keys()].filter((name) => name.startsWith(`${unfinished?.id}/`))).toEqual([]);
+    expect(Object.keys(await holds(await restored()))).toHaveLength(20);
   });
 
   it('is taken anew where the node cannot go on from there', async () => {

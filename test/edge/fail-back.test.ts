@@ -80,9 +80,12 @@ describe('a scope that fell over to its second upstream', () => {
     expect(name()).toBe('first');
   });
 
-  it('is not sent back for as long to a relay that does not hold it, which goes on answering loads', async () => {
+  it.each([
+    ['a relay that does not hold it', 'scope-not-served'],
+    ['a node that is up and hangs in its scan', 'scan-silent'],
+  ])('is not sent back for as long to %s, which goes on answering loads', async (_, reason) => {
     const { ends, name, look } = opened();
-    ends('scope-not-served');
+    ends(reason);
     expect(name()).toBe('second');
     expect(await look(500)).toBeUndefined();
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Changes } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
 import type { GetAnswer } from '../../src/model/key-value.ts';
-import type { Record } from '../../src/model/record.ts';
+import { expireInPlace, type Record } from '../../src/model/record.ts';
 import { emptySession } from '../../src/model/session.ts';
 import type { VersionVector } from '../../src/model/version-vector.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
@@ -172,6 +172,8 @@ it('removing a range takes away what is damaged in it', async () => {
 });
 
 describe('mending', () => {
+  let settledMs: number | undefined;
+  const settled = { look: () => settledMs };
   const answer = (covered: VersionVector, record: Record | undefined): GetAnswer => ({
     record,
     covered,
@@ -189,7 +191,7 @@ describe('mending', () => {
       asked.push(key);
       yield* answers;
     };
-    const mending = new Mending({ ledger: node.ledger, clock, observer, ask });
+    const mending = new Mending({ ledger: node.ledger, clock, observer, settled, ask });
     const isDone = await mending.round(new AbortController().signal);
     return { ...node, asked, isDone };
   }
@@ -227,8 +229,22 @@ describe('mending', () => {
     const ask = async function* () {
       yield answer(vector({ 1: 5 }), undefined);
     };
-    expect(await new Mending({ ledger, clock, observer, ask }).round(new AbortController().signal)).toBe(true);
+    expect(await new Mending({ ledger, clock, observer, settled, ask }).round(new AbortController().signal)).toBe(true);
     expect([await held('k'), ledger.state.floor]).toEqual([undefined, vector({ 1: 5 })]);
+  });
+
+  it('takes no word of a node whose clock may be ahead that the value has expired: it would be gone for good (R9)', async () => {
+    const found = expireInPlace({
+      ...live({ key: 'k', sequence: 5, log: log(1), stamp: stampAt(5, log(1)) }),
+      expiresAt: 3600,
+    });
+    settledMs = 3_599_000;
+    const early = await mended([answer(vector({ 1: 5 }), found)]);
+    expect(early.isDone).toBe(false);
+    await expect(early.held('k')).rejects.toMatchObject({ code: 'DATA_LOSS' });
+    settledMs = 3_600_000;
+    const late = await mended([answer(vector({ 1: 5 }), found)]);
+    expect([late.isDone, await late.held('k')]).toEqual([true, found]);
   });
 
   it('leaves alone what was written meanwhile', async () => {
@@ -239,7 +255,7 @@ describe('mending', () => {
       await node.ledger.submit({ keys: [deleted], sync: true, bytes: 0, decide });
       yield answer(vector({ 1: 5 }), write('k', 1, 5));
     };
-    const mending = new Mending({ ledger: node.ledger, clock, observer, ask });
+    const mending = new Mending({ ledger: node.ledger, clock, observer, settled, ask });
     expect(await mending.round(new AbortController().signal)).toBe(true);
     expect(await node.held('k')).toEqual(deleted);
   });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { FeedEvent, FollowerMessage, FollowOpen, FollowStart } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
+import type { LogId } from '../../src/model/position.ts';
 import type { Record } from '../../src/model/record.ts';
 import type { VersionVector } from '../../src/model/version-vector.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
@@ -11,7 +12,8 @@ import { silentReplicationObserver as observer } from '../../src/replication/obs
 import { FeedServer } from '../../src/replication/serving/feed-server.ts';
 import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
-import { live, namespaceA, stampAt } from '../contract/sample-records.ts';
+import type { Snapshot } from '../../src/store/store.ts';
+import { live, namespaceA, namespaceB, stampAt, tombstone } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 import { current, log, member, openedAt, registered, said, sealed, vector } from './registry-records.ts';
 
@@ -61,16 +63,16 @@ function commit(puts: readonly Record[], state: Partial<LedgerState> = {}): Prom
 
 async function* noProbes(): AsyncGenerator<FollowerMessage> {}
 
-function opening(role: FollowOpen['role'], start: FollowStart): FollowOpen {
+function openOf(role: FollowOpen['role'], start: FollowStart, filter = everything): FollowOpen {
   const node = { ...identity, name: 'follower', id: 'd'.repeat(16) };
-  return { protocol: 2, node, nonce: 'f', role, filter: everything, values: { kind: 'all' }, start };
+  return { protocol: 2, node, nonce: 'f', role, filter, values: { kind: 'all' }, start };
 }
 
 /** What a follower is sent up to caught-up: why it resyncs, and the keys of data. */
 async function follow(role: FollowOpen['role'], start: FollowStart) {
   const ended = new AbortController();
   const events: FeedEvent[] = [];
-  for await (const event of server.follow(opening(role, start), noProbes(), ended.signal)) {
+  for await (const event of server.follow(openOf(role, start), noProbes(), ended.signal)) {
     events.push(event);
     if (event.kind === 'caught-up') break;
   }
@@ -110,6 +112,24 @@ describe('the cursor of an edge', () => {
     expect((await follow('copy', cursor(vector({ 1: 5, 2: 4 })))).resync).toBe(undefined);
   });
 
+  it('is compared with the floor of a purge that the snapshot shows already, though nobody has been told of it', async () => {
+    const deleted = tombstone({ key: 'new', sequence: 5, log: log(2), stamp: stampAt(5, log(2)) });
+    await commit([deleted], { covered: vector({ 2: 5 }) });
+    let over = () => {};
+    const { store } = ledger;
+    const commitNow = store.commit.bind(store);
+    // As LevelDB does: the batch is seen as soon as it is written, and whoever committed it hears of that later.
+    store.commit = (batch) => commitNow(batch).then(() => new Promise<void>((resolve) => (over = resolve)));
+    const state = { floor: vector({ 2: 5 }) };
+    const decide = () => ({ removals: [deleted], state, silent: true, result: undefined });
+    const purging = ledger.submit({ keys: [deleted], sync: false, bytes: 0, decide });
+    await expect.poll(async () => (await store.heads([deleted]))[0]).toBeUndefined();
+    expect((await follow('copy', cursor(vector({ 1: 5, 2: 4 })))).resync).toBe('below-floor');
+    over();
+    await purging;
+    expect(ledger.state.floor).toEqual(vector({ 2: 5 }));
+  });
+
   it('may name a log that is not known here: its writes may still come', async () => {
     expect((await follow('copy', cursor(vector({ 1: 5, 2: 4, 9: 7 })))).resync).toBe(undefined);
   });
@@ -136,7 +156,7 @@ describe('the cursor of a member', () => {
 it('an echo proves nothing where the store was opened again since its probe came: what it stood behind may be lost', async () => {
   const ended = new AbortController();
   const probes = new BoundedQueue<FollowerMessage>(2);
-  const events = server.follow(opening('copy', { kind: 'nothing' }), probes, ended.signal);
+  const events = server.follow(openOf('copy', { kind: 'nothing' }), probes, ended.signal);
   const until = async (kind: FeedEvent['kind']) => {
     const keys: string[] = [];
     for (;;) {
@@ -190,6 +210,35 @@ describe('a scan that broke off', () => {
     const start = { kind: 'cursor', cursor: vector({ 1: 5, 2: 3 }), token } as const;
     expect(await follow('copy', start)).toMatchObject({ resync: undefined, keys: ['new'] });
   });
+});
+
+it('a scan ends soon after its follower has gone, though nothing of its scope comes: others wait for its place', async () => {
+  const many = Array.from({ length: 20_000 }, (_, i) => write(`k${i}`, 2, i + 5));
+  await commit(many, { covered: vector({ 2: 20_004 }) });
+  let read = 0;
+  const { snapshot } = ledger.instant();
+  const ended = new AbortController();
+  ledger.store.snapshot = () =>
+    Object.assign(Object.create(snapshot) as Snapshot, {
+      logs: snapshot.logs.bind(snapshot),
+      records: snapshot.records.bind(snapshot),
+      close: async () => {},
+      async *log(of: LogId, from: number) {
+        for await (const page of snapshot.log(of, from)) {
+          read += page.length;
+          ended.abort(new Error('gone'));
+          yield page;
+        }
+      },
+    });
+  const filter = { includes: [{ namespace: namespaceB, prefix: '' }], excludes: [] };
+  const gone = server.follow(openOf('watch', cursor(vector({ 1: 5, 2: 4 })), filter), noProbes(), ended.signal);
+  const reading = async () => {
+    for await (const event of gone) if (event.kind !== 'opened') ended.signal.throwIfAborted();
+  };
+  await expect(reading()).rejects.toThrow('gone');
+  expect(read).toBeLessThan(10_000);
+  await snapshot.close();
 });
 
 describe('a watch', () => {

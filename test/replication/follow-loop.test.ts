@@ -6,7 +6,7 @@ import { type LogId, parseLogId } from '../../src/model/position.ts';
 import { FollowLoop } from '../../src/replication/following/follow-loop.ts';
 import { StalenessTracker } from '../../src/replication/following/staleness-tracker.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
-import type { Clock } from '../../src/runtime/clock.ts';
+import { type Clock, sleep } from '../../src/runtime/clock.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
 
@@ -101,6 +101,39 @@ describe('a follow loop', () => {
       ['copy', 'u:1'],
       { code: 'UNAVAILABLE', message: 'u:1 is silent' },
     ]);
+  });
+
+  const minute = 60_000;
+  const opened = caughtUp.slice(0, 1);
+  const hanging = (events: readonly FeedEvent[]): Feed => ({
+    async *follow(_open, _messages, signal): AsyncGenerator<FeedEvent> {
+      yield* events;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      signal.throwIfAborted();
+    },
+  });
+
+  it.each([
+    ['takes a stream and never opens it', [], 1],
+    ['begins a scan and never goes on with it', opened, 30],
+    ['begins to send all anew and never goes on', [...opened, { kind: 'resync', reason: 'asked' } as const], 30],
+  ])('gives up an upstream that is there and %s, as another one may serve', async (_, events, minutes) => {
+    const told = await followed(() => hanging(events), 1000, (minutes + 0.1) * minute);
+    expect(told).toMatchObject([{ code: 'UNAVAILABLE', details: { reason: 'scan-silent' } }]);
+  });
+
+  it('bears with a scan that stands in line, and that says now and then how far it is', async () => {
+    const slow = (clock: Clock): Feed => ({
+      async *follow(_open, _messages, signal): AsyncGenerator<FeedEvent> {
+        yield* opened;
+        for (let i = 0; i < 5; i++) {
+          await sleep(clock, 25 * minute, signal);
+          yield { kind: 'changes', records: [], token: `${i}` };
+        }
+        yield* caughtUp.slice(1);
+      },
+    });
+    expect((await followed(slow, 1000, 126 * minute))[0]).toEqual(['copy', 'u:1']);
   });
 
   it('bears with an upstream that says nothing but echoes, however rarely it is probed', async () => {

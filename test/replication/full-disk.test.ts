@@ -5,20 +5,29 @@ import { originDefaults } from '../../src/origin/origin-options.ts';
 import { OwnLog } from '../../src/origin/own-log.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
 import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
-import { systemClock as clock } from '../../src/runtime/system-clock.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
 import { live, namespaceA, tombstone } from '../contract/sample-records.ts';
 import { MemoryDisk, type MemoryStore } from '../support/memory-store.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+import { VirtualTime } from '../support/virtual-time.ts';
 import { member } from './registry-records.ts';
 
 let disk: MemoryDisk;
 let store: MemoryStore;
 let ledger: Ledger;
 let ownLog: OwnLog;
+let time: VirtualTime;
 
 beforeEach(async () => {
   disk = new MemoryDisk();
   store = disk.open();
+  time = new VirtualTime();
+  const clock: Clock = {
+    wallMs: () => systemClock.wallMs(),
+    monotonicMs: () => time.nowMs,
+    timer: (delayMs, run) => time.at(delayMs, run),
+  };
   ledger = await Ledger.open({ ...originDefaults, store, clock, observer });
   ownLog = new OwnLog({ member: member(1), logs: ledger.registry.logs, random: new SeededRandom(1), clock });
   ledger.registry.logs.self = { member: member(1), log: () => ownLog.id };
@@ -89,6 +98,20 @@ describe('a ledger whose disk is full', () => {
     store.reopen = reopen;
     await write('d');
     expect([await held('a'), await held('c'), await held('d')]).toEqual(['live', undefined, 'live']);
+  });
+
+  it('opens the store again by itself once there is room, though nobody writes, however long that takes', async () => {
+    await write('a');
+    const reopen = store.reopen.bind(store);
+    let tries = 0;
+    store.reopen = async () => {
+      if (++tries > 3) return reopen();
+      throw new MeridianError('RESOURCE_EXHAUSTED', 'no room', { reason: 'disk-full' });
+    };
+    disk.nextCommitFails = 'lost';
+    await write('b').catch(reasonOf);
+    while (tries < 4 && time.nowMs < 60_000) await time.runUntil(time.nowMs + 1000);
+    expect([tries, ledger.inDoubt, await held('a')]).toEqual([4, false, 'live']);
   });
 
   it('shows nothing where the store could not be opened again for another reason', async () => {

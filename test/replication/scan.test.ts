@@ -100,6 +100,50 @@ it('a token claims no more of a log than its server covers, however much of it w
   expect(claimed).toEqual([3, 3]);
 });
 
+describe('a scan of a store that holds much else', () => {
+  const count = 10_000;
+
+  async function all(scan: AsyncIterable<Changes>): Promise<Changes[]> {
+    const events: Changes[] = [];
+    for await (const event of scan) events.push(event);
+    return events;
+  }
+
+  async function crowded(): Promise<Scanning> {
+    const store = new MemoryDisk().open();
+    const other = Array.from({ length: count }, (_, i) => live({ key: `k${i}`, sequence: i + 1 }));
+    const wanted = live({ key: 'wanted', sequence: count + 1, namespace: namespaceB });
+    const puts = [...other, wanted].map((record) => ({ record, held: undefined }));
+    await store.commit({ puts, removals: [], meta: new Map(), sync: true });
+    const excludes = [{ namespace: namespaceA, prefix: 'k' }];
+    const scanning = scanningOf(store.snapshot(), { includes: [{ namespace: '*', prefix: '' }], excludes }, true);
+    return { ...scanning, state: { ...emptyLedgerState, covered: new Map([[logOne, count + 1]]) } };
+  }
+
+  it('tells from time to time how far it is in a log', async () => {
+    const told: Array<readonly [number, number | undefined]> = [];
+    const scanning = await crowded();
+    for await (const { records, token = '' } of scanLog(scanning, new Map())) {
+      told.push([records.length, decodeToken(token, scanning.generation)?.cursor.get(logOne)]);
+    }
+    expect(told).toEqual([
+      [0, 4096],
+      [0, 8192],
+      [1, count + 1],
+    ]);
+  });
+
+  it('tells from time to time behind which key it is, and goes on from there', async () => {
+    const scanning = await crowded();
+    const [first, ...rest] = await all(scanRecords(scanning, new Map(), {}));
+    const last = decodeToken(first?.token ?? '', scanning.generation)?.last;
+    expect([first?.records, first?.range?.through, rest.length]).toEqual([[], last, 2]);
+    if (last === undefined) throw new Error('no token');
+    const again = await all(scanRecords(scanning, new Map(), { after: last }));
+    expect(again).toEqual(rest);
+  });
+});
+
 describe('a scan that comes to records that cannot be read', () => {
   /** @param placed whether the row tells where it stands in the log */
   async function events(

@@ -401,6 +401,22 @@ describe('a stream that breaks', () => {
     expect(server).toBeDefined();
   });
 
+  it('fails what waits for one where the token cannot be had, and ends no process', async () => {
+    const { address, close } = await overLoopback(upstreamWith({ get: async ({ key }) => answerOf(key) }));
+    let token: () => string = () => {
+      throw new Error('the file of the token is gone');
+    };
+    const client = new RemoteUpstream({ address, clock: systemClock, pipelined: true, credential: () => token() });
+    closing.push(close, () => client.close());
+    const both = await Promise.allSettled([client.get(asked('a'), aCall()), client.write(put('b'), aCall())]);
+    expect(both.map((each) => each.status === 'rejected' && String(each.reason))).toEqual([
+      'Error: the file of the token is gone',
+      'Error: the file of the token is gone',
+    ]);
+    token = () => 'a-token-that-is-there';
+    expect((await client.get(asked('a'), aCall())).record?.kind).toBe('live');
+  });
+
   it('is told that it ends where the node stops, and goes on over another one', async () => {
     const { pipeline, server } = await pipelineTo({ peek: () => undefined, get: () => new Promise(() => {}) });
     const waiting = pipeline.get(asked('k'), aCall());

@@ -5,6 +5,7 @@ import { service as health } from 'grpc-health-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Call } from '../../src/model/call.ts';
 import type { NodeStatus } from '../../src/model/cluster.ts';
+import { type Caller, openEntrance } from '../../src/model/entrance.ts';
 import { isMeridianError, MeridianError } from '../../src/model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
@@ -15,7 +16,7 @@ import { emptySession } from '../../src/model/session.ts';
 import { services } from '../../src/rpc/proto.ts';
 import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
-import { aCall, type Loopback, overLoopback, upstreamWith } from './loopback.ts';
+import { aCall, answerOf, type Loopback, overLoopback, upstreamWith } from './loopback.ts';
 
 const closing: Array<() => Promise<void> | void> = [];
 
@@ -260,6 +261,27 @@ describe('the gRPC server', () => {
     expect(await remote.status(aCall())).toMatchObject({ log, unsealed });
   });
 
+  it('is asked for a value in pieces in the name of who asks, as it was for the whole one', async () => {
+    const value = Buffer.alloc(5 * 1024 * 1024, 'v');
+    const hops: Array<number | undefined> = [];
+    const upstream = upstreamWith({
+      get: async ({ key }, call) => {
+        hops.push(call.hops);
+        return answerOf(key, value);
+      },
+    });
+    const enter = ({ authorization }: Caller) => {
+      if (authorization === 'Bearer his-own-token') return upstream;
+      throw new MeridianError('UNAUTHENTICATED', 'no token', { reason: 'no-token' });
+    };
+    const loopback = await overLoopback(upstream, { entrance: { ...openEntrance(upstream), enter } });
+    closing.push(() => loopback.close());
+    const call = { ...aCall(), credential: 'his-own-token', hops: 1 };
+    const { record } = await loopback.remote.get({ namespace: 'n', key: 'k', session: emptySession }, call);
+    expect(record?.kind === 'live' && record.value.byteLength).toBe(value.byteLength);
+    expect(hops).toEqual([1, 1]);
+  });
+
   it('says over grpc.health.v1 whether the node is ready', async () => {
     for (const [ready, expected] of [
       [true, 'SERVING'],
@@ -273,6 +295,19 @@ describe('the gRPC server', () => {
       }
       await expect(raw(address, health.Check, { service: 'unknown' })).rejects.toMatchObject({ code: 5 });
     }
+  });
+
+  it('says over grpc.health.v1 that a node is not ready whose status does not come, until it does', async () => {
+    let goOn = (_status: NodeStatus): void => {};
+    let asked = 0;
+    const hanging = () => new Promise<NodeStatus>((resolve) => (goOn = resolve));
+    const { address } = await serve({ status: async () => (++asked === 2 ? hanging() : status(true)) });
+    const told = () => raw(address, health.Check, { service: '' });
+    await expect.poll(told, { timeout: 10_000 }).toMatchObject({ status: 'SERVING' });
+    await expect.poll(told, { timeout: 20_000 }).toMatchObject({ status: 'NOT_SERVING' });
+    expect(asked).toBe(2);
+    goOn(status(true));
+    await expect.poll(told, { timeout: 10_000 }).toMatchObject({ status: 'SERVING' });
   });
 
   it('offers reflection of its services', async () => {

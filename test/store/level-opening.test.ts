@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -44,6 +44,20 @@ async function fill(records: number): Promise<void> {
 }
 
 describe('opening a store on LevelDB', () => {
+  it.runIf(process.platform === 'linux')('keeps no file open where it fails, however often it is tried', async () => {
+    await (await openLevelStore(folder.path)).close();
+    await rm(join(folder.path, 'ACKNOWLEDGED'));
+    await symlink('/dev/full', join(folder.path, 'ACKNOWLEDGED'));
+    const open = async () => {
+      const links = (await readdir('/proc/self/fd')).map((name) => readlink(`/proc/self/fd/${name}`).catch(() => ''));
+      return (await Promise.all(links)).filter((link) => link === '/dev/full').length;
+    };
+    for (let tries = 0; tries < 3; tries++) {
+      expect((await refusalOf(openLevelStore(folder.path))).message).toContain('no space left');
+    }
+    expect(await open()).toBe(0);
+  });
+
   it('makes the folder, and those above it', async () => {
     const deep = join(folder.path, 'a/b');
     await (await openLevelStore(deep)).close();

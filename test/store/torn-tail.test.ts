@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { walkLog } from '../../src/store/files/log-file.ts';
 import { openLevelStore } from '../../src/store/level-store.ts';
-import { live, namespaceA } from '../contract/sample-records.ts';
+import { salvageStore } from '../../src/store/salvage.ts';
+import { live, namespaceA, tombstone } from '../contract/sample-records.ts';
 import { metaText } from '../contract/store-driver.ts';
 import { makeFolder } from './level-folder.ts';
 
@@ -49,6 +50,22 @@ async function lastHeld(): Promise<string | undefined> {
 }
 
 describe('a write-ahead log that cannot be read to its end', () => {
+  it('gives what was cut from it to a salvage, but for what was written since', async () => {
+    await fill(10, 20);
+    await damageCommit(15);
+    const store = await openLevelStore(folder.path);
+    const later = [live({ key: 'k17', sequence: 117, value: 'later' }), tombstone({ key: 'k18', sequence: 118 })];
+    const puts = later.map((record) => ({ record, held: undefined }));
+    await store.commit({ puts, removals: [], meta: new Map(), sync: true });
+    await store.close();
+    const saved = new Map<string, string>();
+    await salvageStore(folder.path, join(folder.path, 'scratch'), async ({ key, value }) => {
+      saved.set(key, Buffer.from(value).toString());
+    });
+    expect([saved.get('k14'), saved.get('k16')]).toEqual(['value 14', 'value 16']);
+    expect([saved.get('k17'), saved.has('k18')]).toEqual(['later', false]);
+  });
+
   it('has a torn tail where nobody was told of what is behind: the store holds what was before', async () => {
     await fill(10, 10);
     await writeFile(await logFile(), Buffer.concat([await readFile(await logFile()), Buffer.alloc(500, 7)]));

@@ -1,4 +1,5 @@
 import type { ClockStatus } from '../../model/cluster.ts';
+import type { Record } from '../../model/record.ts';
 import { holds } from '../../model/rules.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
@@ -110,4 +111,10 @@ export class SettledTime {
     const opinions = [...this.#opinions.values()];
     return opinions.some(({ agrees }) => agrees) ? [] : opinions.map(({ driftMs }) => driftMs);
   }
+}
+
+/** False for a record whose value another node took for expired by a clock that may be wrong: it may live yet (rule R9). */
+export function hasEnded(record: Record | undefined, settled: Pick<SettledTime, 'look'>): boolean {
+  if (record?.kind !== 'tombstone' || record.expiresAt === undefined || !holds('R9 what is dropped waits')) return true;
+  return record.expiresAt * 1000 <= (settled.look() ?? Number.NEGATIVE_INFINITY);
 }

@@ -60,6 +60,13 @@ export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs' | 'rootAg
 
 /** Probes that may stay without an echo before a quiet upstream counts as a silent one. */
 const probesUnheardMax = 3;
+/** Milliseconds within which a stream says who serves it, which takes no line to stand in. */
+const openingMsMax = 60_000;
+/**
+ * Milliseconds without an event of a scan. An echo waits for its end, and it may stand in line behind as many followers as a
+ * node serves, each for a while; whoever leaves the line loses his place. So this is for an upstream that hangs, and no less.
+ */
+const scanSilenceMsMax = 30 * 60_000;
 /** Round trips of which the least is told: an echo that waited behind data says nothing of the line. */
 const roundTripsKept = 16;
 /** Tracked changes of which one probe tells; of more the earliest are not told. */
@@ -163,26 +170,25 @@ export class FollowLoop {
     const probes = new BoundedQueue<FollowerMessage>(16);
     const open: FollowOpen = { ...this.#options.open(), start: await sink.start() };
     let heardMs = clock.monotonicMs();
-    this.#askedMs = heardMs;
-    this.#applied = false;
-    this.#awaitsEcho = false;
-    this.#tracked = [];
-    this.#toldTracked = undefined;
-    this.#echoed = undefined;
-    this.#roundTripsMs = [];
-    let timer = clock.timer(0, () => {});
+    this.#beginStream(heardMs);
+    const giveUp = () => {
+      const reason = this.#state === 'live' ? 'feed-silent' : 'scan-silent';
+      ending.abort(new MeridianError('UNAVAILABLE', `${followed.name} is silent`, { reason }));
+    };
+    let timer = clock.timer(openingMsMax, giveUp);
     const tick = () => {
-      // During a scan an echo waits for its end, so that silence proves nothing; keep-alives of the transport do.
-      if (this.#state === 'live' && clock.monotonicMs() - heardMs > silenceMsMax) {
-        ending.abort(new MeridianError('UNAVAILABLE', `${followed.name} is silent`, { reason: 'feed-silent' }));
-      }
+      const mostMs = this.#state === 'live' ? silenceMsMax : scanSilenceMsMax;
+      if (clock.monotonicMs() - heardMs > mostMs) giveUp();
       this.#probe(probes);
       timer = clock.timer(probeIntervalMs, tick);
     };
     try {
       for await (const event of followed.feed.follow(open, probes, ending.signal)) {
         heardMs = Number.POSITIVE_INFINITY; // While it is applied the disk here is waited for, and not the upstream.
-        if (event.kind === 'opened') tick();
+        if (event.kind === 'opened') {
+          timer.cancel();
+          tick();
+        }
         await this.#take(event, followed);
         heardMs = clock.monotonicMs();
         this.#tellTracked(event, probes);
@@ -194,6 +200,16 @@ export class FollowLoop {
       timer.cancel();
       probes.end();
     }
+  }
+
+  #beginStream(nowMs: number): void {
+    this.#askedMs = nowMs;
+    this.#applied = false;
+    this.#awaitsEcho = false;
+    this.#tracked = [];
+    this.#toldTracked = undefined;
+    this.#echoed = undefined;
+    this.#roundTripsMs = [];
   }
 
   /** At most one probe of this kind is under way; what was applied meanwhile is acknowledged when it is back. */

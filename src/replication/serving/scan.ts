@@ -22,7 +22,13 @@ import { type ScopeShape, shapeRecord } from './scope-shape.ts';
  * is closed by a log scan from what the server covered when it began: that shows what changed behind the key meanwhile.
  *
  * A record that cannot be read travels as lost (lost-scan.ts), in its place.
+ *
+ * A scan that passes over much that is not of the scope says so from time to time, by an event without records: so it is
+ * told from one that stands still, goes on from there if it breaks off, and ends where its follower has gone.
  */
+
+/** Records of other scopes that a scan passes over between two events, at the most. */
+const passedMax = 4096;
 
 export interface ScanBounds {
   /** Records of one event. */
@@ -98,6 +104,7 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
     const covered = logs.reach(state.covered, log);
     let page = new Page(scanning);
     let last = 0;
+    let passed = 0;
     const flush = (): Changes => {
       // Rule R4: progress never exceeds what the server covered.
       reached.set(
@@ -107,6 +114,7 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
       const token = encodeToken({ kind: 'log', cursor: reached }, generation);
       const event: Changes = { kind: 'changes', ...page.contents(), token };
       page = new Page(scanning);
+      passed = 0;
       return event;
     };
     for await (const stored of loggedOrDamaged(snapshot, log, (cursor.get(log) ?? 0) + 1)) {
@@ -117,7 +125,7 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
         last = stored.position.sequence;
       }
       if (change !== undefined) page.add(change);
-      if (page.full) yield flush();
+      if (page.full || ++passed >= passedMax) yield flush();
     }
     if (!page.empty) yield flush();
   }
@@ -150,12 +158,13 @@ export async function* scanRecords(
   const { shape, generation } = scanning;
   let page = new Page(scanning);
   let begin = after;
+  let passed = 0;
   const ranges = namespace === undefined ? rangesOf(shape.filter) : [{ namespace, prefix: '' }];
   for await (const stored of recordsIn(ranges, scanning, after)) {
     const change = await changeOf(stored, scanning);
-    if (change === undefined) continue;
-    page.add(change);
-    if (!page.full) continue;
+    if (change !== undefined) page.add(change);
+    if (!page.full && ++passed < passedMax) continue;
+    passed = 0;
     const last = { namespace: stored.namespace, key: stored.key };
     yield {
       kind: 'changes',

@@ -184,7 +184,8 @@ export class Pipeline implements AnswerTaker {
   #send(): void {
     if (this.#isClosed) return;
     while (this.#isDraining && this.#waiting.length > 0 && this.#sent < bounds.sentMax) {
-      const stream = this.#stream ?? this.#connect();
+      const stream = this.#stream ?? this.#connected();
+      if (stream === undefined) return;
       this.#write(stream, this.#take());
     }
     if (this.#cancelled.length > 0 && this.#isDraining && this.#stream !== undefined) this.#write(this.#stream, []);
@@ -248,6 +249,16 @@ export class Pipeline implements AnswerTaker {
     const bytes = encodeTerms({ ...terms, timeoutMs }, methods.pipeline.requestSerialize);
     this.#lastTerms = { terms, timeoutMs, bytes };
     return bytes;
+  }
+
+  /** Undefined where what the client presents cannot be had: nobody but those who wait may be told, at the end of a turn. */
+  #connected(): ClientDuplexStream<Buffer, Buffer> | undefined {
+    try {
+      return this.#connect();
+    } catch (error) {
+      this.#break(error);
+      return undefined;
+    }
   }
 
   #connect(): ClientDuplexStream<Buffer, Buffer> {
@@ -347,6 +358,7 @@ export class Pipeline implements AnswerTaker {
     this.#isDraining = true;
     const isLasting =
       this.#isClosed || !isMeridianError(error, 'UNAVAILABLE') || error.details.reason === 'not-connected';
+    if (isLasting) this.#waiting = [];
     for (const operation of this.#open.all()) {
       if (!operation.isSent && !isLasting) continue;
       this.#end(operation.id);

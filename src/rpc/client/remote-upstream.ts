@@ -279,7 +279,7 @@ export class RemoteUpstream implements Peer {
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     const { namespace, prefix, cursor = '', fromStart, session = emptySession } = request;
     const wire = { namespace, prefix, cursor, fromStart, session: encodeSession(session) };
-    const stream = this.#stream(methods.watch, wire, {});
+    const stream = this.#stream(methods.watch, wire);
     yield* watchEvents(this.#connection.messages(stream, signal));
   }
 
@@ -394,7 +394,7 @@ export class RemoteUpstream implements Peer {
   }
 
   async #read(wire: WireGetRequest, call: Call): Promise<GetAnswer> {
-    const stream = this.#stream(methods.read, wire, { deadline: this.#connection.deadline(call) });
+    const stream = this.#stream(methods.read, wire, call, { deadline: this.#connection.deadline(call) });
     let header: WireGetResponse | undefined;
     const chunks: Uint8Array[] = [];
     type Message = { readonly header?: WireGetResponse | null; readonly chunk?: Uint8Array };
@@ -407,14 +407,19 @@ export class RemoteUpstream implements Peer {
     return decodeGetAnswer(header, wire.key, value);
   }
 
-  #stream(of: MethodDefinition<object, object>, request: object, options: { deadline?: number }) {
+  #stream(
+    of: MethodDefinition<object, object>,
+    request: object,
+    passed: Partial<Call> = {},
+    options: { readonly deadline?: number } = {},
+  ) {
     return this.#connection.start((client) =>
       client.makeServerStreamRequest<object, never>(
         of.path,
         (message) => of.requestSerialize(message),
         (bytes) => of.responseDeserialize(bytes) as never,
         request,
-        this.#connection.metadata(),
+        this.#connection.metadata(passed),
         options,
       ),
     );

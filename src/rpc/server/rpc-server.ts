@@ -78,6 +78,8 @@ const serverOptions: ServerOptions = {
 
 /** Milliseconds between looks at the node's readiness, for grpc.health.v1. */
 const healthIntervalMs = 1000;
+/** Milliseconds after which a node that has yet to tell its status counts as not ready: its disk may hang. */
+const healthPatienceMs = 5000;
 
 /** The node as a whole, and each service for whoever asks by its name: one readiness. */
 const healthNames = ['', ...['KV', 'Namespaces', 'Cluster', 'Feed', 'Tokens'].map((name) => `meridian.v1.${name}`)];
@@ -227,6 +229,7 @@ export class RpcServer {
   async #watchHealth(): Promise<void> {
     const { upstream, clock, logger } = this.#options;
     const call = { deadlineMs: clock.monotonicMs() + healthIntervalMs, signal: new AbortController().signal };
+    this.#timer = clock.timer(healthPatienceMs, () => this.#tellHealth('NOT_SERVING'));
     const ready = await upstream.status(call).then(
       (status) => status.ready,
       (error: unknown) => {
@@ -234,6 +237,7 @@ export class RpcServer {
         return false;
       },
     );
+    this.#timer.cancel();
     if (this.#stopped) return;
     this.#tellHealth(ready ? 'SERVING' : 'NOT_SERVING');
     this.#timer = clock.timer(healthIntervalMs, () => void this.#watchHealth());

@@ -27,10 +27,15 @@ export class Acknowledged {
     const file = openSync(join(directory, acknowledgedName), 'a+');
     closeSync(file); // Made, where it was not there, and nothing of it cut.
     const writable = openSync(join(directory, acknowledgedName), 'r+');
-    const acknowledged = new Acknowledged(writable, read(writable).commits);
-    writeSync(writable, Buffer.from([inUse]), 0, 1, useAt);
-    fdatasyncSync(writable);
-    return acknowledged;
+    try {
+      const acknowledged = new Acknowledged(writable, read(writable).commits);
+      writeSync(writable, Buffer.from([inUse]), 0, 1, useAt);
+      fdatasyncSync(writable);
+      return acknowledged;
+    } catch (error) {
+      closeSync(writable); // A store whose disk fails is opened again and again.
+      throw error;
+    }
   }
 
   get commits(): number {
@@ -53,9 +58,12 @@ export class Acknowledged {
   close(well: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (well) writeSync(this.#file, Buffer.from([unused]), 0, 1, useAt);
-    fdatasyncSync(this.#file);
-    closeSync(this.#file);
+    try {
+      if (well) writeSync(this.#file, Buffer.from([unused]), 0, 1, useAt);
+      fdatasyncSync(this.#file);
+    } finally {
+      closeSync(this.#file);
+    }
   }
 }
 
