@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { MeridianError } from '../model/errors.ts';
 import type { BackupTarget } from './backup-target.ts';
 
@@ -11,7 +11,7 @@ export class FolderTarget implements BackupTarget {
   readonly place: string;
 
   constructor(folder: string) {
-    this.place = folder;
+    this.place = resolve(folder);
   }
 
   async names(): Promise<readonly string[]> {
@@ -40,7 +40,7 @@ export class FolderTarget implements BackupTarget {
     const path = join(this.place, name);
     const draft = `${path}.draft-${randomUUID()}`;
     try {
-      await mkdir(dirname(path), { recursive: true });
+      const made = await mkdir(dirname(path), { recursive: true });
       const file = await open(draft, 'wx');
       try {
         await file.writeFile(bytes);
@@ -49,8 +49,13 @@ export class FolderTarget implements BackupTarget {
         await file.close();
       }
       await rename(draft, path);
-      const folder = await open(dirname(path), 'r');
-      await folder.sync().finally(() => folder.close());
+      // The file's name, and those of the folders that were made for it.
+      const last = made === undefined ? dirname(path) : dirname(resolve(made));
+      for (let folder = dirname(path); ; folder = dirname(folder)) {
+        const names = await open(folder, 'r');
+        await names.sync().finally(() => names.close());
+        if (folder === last) break;
+      }
     } catch (error) {
       await rm(draft, { force: true }).catch(() => {});
       throw this.#failed(error);
