@@ -17,8 +17,9 @@ interface Kept {
 export class NodeState {
   readonly #store: Store;
   #kept: Kept;
-  /** What the store has of it for certain. */
-  #stored: Kept | undefined;
+  /** The cluster is being kept for the first time; a disk may have failed before. */
+  #joining: Promise<void> | undefined;
+  #isKept = true;
 
   private constructor(store: Store, kept: Kept) {
     this.#store = store;
@@ -27,10 +28,9 @@ export class NodeState {
 
   static async open(store: Store, random: Random): Promise<NodeState> {
     const stored = await store.meta(stateName);
-    const kept = stored && (JSON.parse(Buffer.from(stored).toString()) as Kept);
-    const state = new NodeState(store, kept ?? { id: random.hex(8), namespaces: [] });
-    if (kept === undefined) await state.keep();
-    else state.#stored = kept;
+    if (stored !== undefined) return new NodeState(store, JSON.parse(Buffer.from(stored).toString()) as Kept);
+    const state = new NodeState(store, { id: random.hex(8), namespaces: [] });
+    await state.keep();
     return state;
   }
 
@@ -53,17 +53,30 @@ export class NodeState {
 
   /** @throws FAILED_PRECONDITION where the edge's data are of another cluster */
   async join(clusterId: string): Promise<void> {
-    // A disk may have failed as it was to be kept.
-    if (this.#kept.clusterId === clusterId) return this.#stored === this.#kept ? undefined : this.keep();
-    if (this.#kept.clusterId !== undefined) {
+    await this.#joining?.catch(() => {});
+    if (this.#kept.clusterId !== undefined && this.#kept.clusterId !== clusterId) {
       throw new MeridianError(
         'FAILED_PRECONDITION',
         `this edge's data are of cluster ${this.#kept.clusterId}, the upstream is of ${clusterId}`,
         { reason: 'other-cluster' },
       );
     }
+    if (this.#kept.clusterId === clusterId && this.#isKept) return;
+    const isFirst = this.#kept.clusterId === undefined;
+    this.#joining = this.#keepCluster(clusterId).finally(() => {
+      this.#joining = undefined;
+    });
+    await this.#joining.catch((error: unknown) => {
+      // Whoever follows needs nothing of this store but that, and what it takes opens the store again: then it is kept.
+      if (isFirst) throw error;
+    });
+  }
+
+  async #keepCluster(clusterId: string): Promise<void> {
+    this.#isKept = false;
     this.#kept = { ...this.#kept, clusterId };
     await this.keep();
+    this.#isKept = true;
   }
 
   rememberClockOffset(clockOffsetMs: number): Promise<void> {
@@ -78,9 +91,7 @@ export class NodeState {
 
   /** Stores it, whatever became of the store meanwhile. */
   async keep(): Promise<void> {
-    const kept = this.#kept;
-    const meta = new Map([[stateName, Buffer.from(JSON.stringify(kept))]]);
+    const meta = new Map([[stateName, Buffer.from(JSON.stringify(this.#kept))]]);
     await this.#store.commit({ puts: [], removals: [], meta, sync: true });
-    this.#stored = kept;
   }
 }
