@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
 import type { MemberId } from '../../src/model/position.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
@@ -248,6 +249,40 @@ describe('an origin that is removed', () => {
     expect(await written('away again')).toBe('majority');
     await group.reopen('b');
     await group.untilHolds(async () => (await written(`opened ${group.time.nowMs}`)) === 'majority');
+  });
+
+  it('has nothing acknowledged to it by who reported again before the withdrawal of the first time came', async () => {
+    group.cut('a', 'c');
+    group.cut('b', 'c');
+    await group.pass(400);
+    // From now on c reaches b, and b hears nothing of c.
+    const [b, c] = [group.at('b'), group.at('c')];
+    const [report, follow] = [b.report.bind(b), c.follow.bind(c)];
+    c.follow = (open, ...rest) => {
+      if (open.node.name === 'b') throw new MeridianError('UNAVAILABLE', 'stalled', { reason: 'connection' });
+      return follow(open, ...rest);
+    };
+    let asked = 0;
+    let withdrawal: (() => Promise<unknown>) | undefined;
+    b.report = async (request, call) => {
+      if (request.withdraws === true) {
+        withdrawal = () => report(request, call);
+        return new Promise(() => {});
+      }
+      const reported = await report(request, call);
+      if (++asked === 1) throw new MeridianError('UNAVAILABLE', 'the answer was lost', { reason: 'connection' });
+      return reported;
+    };
+    group.mend('b', 'c');
+    await group.untilHolds(async () => (await c.status()).peers?.some(({ state }) => state === 'live') === true);
+    await expect(group.remove('c', 'a')).rejects.toMatchObject({ details: { reason: 'too-few-reports' } });
+    expect((await group.remove('c', 'a')).missing).toEqual([]);
+    await group.until(withdrawal?.() ?? Promise.reject(new Error('nothing was withdrawn')));
+    await group.pass(1000);
+    // Its successor decides without it: no majority may count the one that reported.
+    const { durability } = await group.write('a', absent, { durability: 'majority' });
+    expect(durability).toBe('local');
+    expect((await group.write('c', absent)).written).toHaveLength(1);
   });
 
   it('is followed again once who removed it is heard of in a later opening, which knows nothing of that', async () => {
