@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FeedEvent, FollowerMessage, FollowOpen, FollowStart } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
 import type { Record } from '../../src/model/record.ts';
@@ -9,6 +9,7 @@ import type { LedgerState } from '../../src/replication/ledger-state.ts';
 import { logKeys } from '../../src/replication/logs.ts';
 import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
 import { FeedServer } from '../../src/replication/serving/feed-server.ts';
+import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
 import { live, namespaceA, stampAt } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
@@ -21,10 +22,12 @@ let server: FeedServer;
 let generation: string;
 /** Whether all other members were heard from since the stream began. */
 let heard: boolean;
+let acknowledged: VersionVector[];
 
 beforeEach(async () => {
   generation = 'g1';
   heard = true;
+  acknowledged = [];
   ledger = await Ledger.open({ ...originDefaults, store: new MemoryDisk().open(), clock, observer });
   server = new FeedServer({
     ...originDefaults,
@@ -40,6 +43,7 @@ beforeEach(async () => {
     bound: () => undefined,
     rootWallMs: () => undefined,
     heardFromAllSince: () => heard,
+    acknowledged: (_node, _role, durable) => acknowledged.push(durable),
   });
   // Log 1 ended at 5 and log 2 goes on; log 3 was never seen by a member.
   const unseen = said(logKeys.log(log(3)), { member: member(1), opened: openedAt(0) }, { log: log(3), sequence: 1 });
@@ -57,18 +61,15 @@ function commit(puts: readonly Record[], state: Partial<LedgerState> = {}): Prom
 
 async function* noProbes(): AsyncGenerator<FollowerMessage> {}
 
+function openOf(role: FollowOpen['role'], start: FollowStart): FollowOpen {
+  const node = { ...identity, name: 'follower', id: 'd'.repeat(16) };
+  return { protocol: 2, node, nonce: 'f', role, filter: everything, values: { kind: 'all' }, start };
+}
+
 /** What a follower is sent up to caught-up: why it resyncs, and the keys of data. */
 async function follow(role: FollowOpen['role'], start: FollowStart) {
   const ended = new AbortController();
-  const open: FollowOpen = {
-    protocol: 2,
-    node: { ...identity, name: 'follower', id: 'd'.repeat(16) },
-    nonce: 'f',
-    role,
-    filter: everything,
-    values: { kind: 'all' },
-    start,
-  };
+  const open = openOf(role, start);
   const events: FeedEvent[] = [];
   for await (const event of server.follow(open, noProbes(), ended.signal)) {
     events.push(event);
@@ -195,4 +196,19 @@ describe('a watch', () => {
   ])('is reset where its cursor lies %s', async (_, of, reason) => {
     expect((await follow('watch', cursor(of))).resync).toBe(reason);
   });
+});
+
+it('a stream that was ended acknowledges nothing any more, also where its follower has yet to read that', async () => {
+  const messages = new BoundedQueue<FollowerMessage>(4);
+  const stalled = server.follow(openOf('peer', { kind: 'nothing' }), messages, new AbortController().signal);
+  await stalled.next();
+  const probe = (id: number, durable: VersionVector): FollowerMessage => ({ kind: 'probe', id, durable, wallMs: 0 });
+  messages.push(probe(1, vector({ 2: 3 })));
+  await vi.waitFor(() => expect(acknowledged).toEqual([vector({ 2: 3 })]));
+  // The follower's disk was put back, and a later opening has called. What the earlier one had sent is still on its way.
+  server.endStreams(() => true, 'opened again');
+  messages.push(probe(2, vector({ 2: 4 })));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(acknowledged).toEqual([vector({ 2: 3 })]);
+  await expect(stalled.next()).rejects.toMatchObject({ details: { reason: 'stream-ended' } });
 });
