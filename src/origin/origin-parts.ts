@@ -159,7 +159,7 @@ export class OriginParts {
         membership.checkTakes();
         this.removals.mayTake(peer);
       },
-      mayAcknowledge: (peer) => this.removals.mayAcknowledge(peer),
+      mayAcknowledge: (peer) => this.removals.mayAcknowledge(peer) && stability.knowsMembers(peer),
       mustLeave: (as, why) => membership.leave(as, why),
       mustStop: (why) => membership.replace(why),
       tookBeyond: () => this.#rewrite.notice(),

@@ -31,6 +31,11 @@ export class Stability {
     return this.#told.get(member);
   }
 
+  /** True once it has told that it knows all the members that are known here: until then it counts among fewer. */
+  knowsMembers(member: MemberId): boolean {
+    return this.#ledger.registry.members.areKnownTo(this.#told.get(member) ?? emptyVector);
+  }
+
   /** Calls after each thing that is told, until the signal is aborted. */
   onChange(run: () => void, signal: AbortSignal): void {
     this.#changed.add(run);

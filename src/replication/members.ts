@@ -38,6 +38,8 @@ export interface RegisteredMember {
 export class Members {
   readonly #logs: Logs;
   readonly #members = new Map<MemberId, RegisteredMember>();
+  /** Of the records that say so. */
+  readonly #places = new Map<MemberId, Position>();
   readonly #homes = new Map<NamespaceId, { readonly home: MemberId; readonly at: Position }>();
 
   constructor(logs: Logs) {
@@ -53,11 +55,14 @@ export class Members {
       this.#homes.set(name as NamespaceId, { home: (value as { home: MemberId }).home, at: record.position });
     }
     const id = parseMemberId(name);
-    if (kind === 'member' && id !== undefined) this.#members.set(id, value as RegisteredMember);
+    if (kind !== 'member' || id === undefined) return;
+    this.#members.set(id, value as RegisteredMember);
+    this.#places.set(id, record.position);
   }
 
   clear(): void {
     this.#members.clear();
+    this.#places.clear();
     this.#homes.clear();
   }
 
@@ -78,6 +83,12 @@ export class Members {
   /** All that are admitted and not removed, also those that are still catching up. */
   registered(): readonly RegisteredMember[] {
     return [...this.#members.values()].filter(({ id }) => !this.isRemoved(id));
+  }
+
+  /** True where a member that covers this has heard of all that are registered here. */
+  areKnownTo(covered: VersionVector): boolean {
+    const places = this.registered().map(({ id }) => this.#places.get(id));
+    return places.every((at) => at !== undefined && this.#logs.coversPosition(covered, at));
   }
 
   /**

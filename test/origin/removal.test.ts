@@ -285,6 +285,33 @@ describe('an origin that is removed', () => {
     expect((await group.write('c', absent)).written).toHaveLength(1);
   });
 
+  it('counts no majority among fewer members than those who acknowledge know of (R22)', async () => {
+    // c lets d in. b hears of that, and a of nobody: what the others have comes to it slowly.
+    const b = group.at('b');
+    const follow = b.follow.bind(b);
+    b.follow = (open, ...rest) => {
+      if (open.node.name === 'a') throw new MeridianError('UNAVAILABLE', 'stalled', { reason: 'connection' });
+      return follow(open, ...rest);
+    };
+    group.cut('a', 'b');
+    group.cut('a', 'c');
+    group.cut('a', 'd');
+    await group.pass(400);
+    group.mend('a', 'b');
+    await group.open('d', ['c']);
+    await group.ready('d');
+    await group.untilHolds(async () => (await group.until(b.members(group.call()))).length === 4);
+    for (const name of ['c', 'd']) group.cut('b', name);
+    const { durability } = await group.write('a', absent, { durability: 'majority' });
+    await group.alike(['b'], 'once', 'x');
+    // It is two of four, and two others are enough to remove it.
+    group.crash('a');
+    group.crash('b');
+    await group.remove('c', 'a');
+    expect((await group.write('c', absent)).written, 'decided once more').toHaveLength(1);
+    expect(durability).toBe('local');
+  });
+
   it('is followed again once who removed it is heard of in a later opening, which knows nothing of that', async () => {
     const [a, b, c] = [idOf('a'), idOf('b'), idOf('c')];
     const { logs = [] } = (await group.until(group.at('b').members(group.call()))).find(({ id }) => id === b) ?? {};
