@@ -108,7 +108,10 @@ export class OriginParts {
       generation: () => ownLog.id,
       opening: () => ownLog.opening,
       // One that may not be alone any more, or does not know what it has committed, proves nothing to its followers.
-      bound: () => (ledger.inDoubt || options.fenced() !== undefined ? undefined : { boundMs: 0, root: ownLog.id }),
+      bound: () =>
+        ledger.inDoubt || this.removals.isSealing || options.fenced() !== undefined
+          ? undefined
+          : { boundMs: 0, root: ownLog.id },
       rootWallMs: () => clock.wallMs(),
       heardFromAllSince,
       tracks,

@@ -312,6 +312,47 @@ describe('an origin that is removed', () => {
     expect(durability).toBe('local');
   });
 
+  it.each([
+    ['a write before it', 'stall'],
+    ['its own commit', 'removed/'],
+  ])('is acknowledged nothing where it was decided in time, and %s takes long', async (_what, stalled) => {
+    let release = (): void => {};
+    const over = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    group.crash('c');
+    await group.open('c', ['a'], {}, async ({ stores: { store } }) => {
+      const commit = store.commit.bind(store);
+      store.commit = async (batch) => {
+        if (batch.puts.some(({ record }) => record.key.startsWith(stalled))) await over;
+        return commit(batch);
+      };
+    });
+    await group.settled('a', 'b', 'c');
+    group.cut('a', 'c');
+    await group.pass(400);
+    const [b, c] = [group.at('b'), group.at('c')];
+    const report = b.report.bind(b);
+    const value = Buffer.from('x');
+    b.report = async (...asked) => {
+      const reported = await report(...asked);
+      const mutations = [{ kind: 'put', key: 'stall', value } as const];
+      void c.write({ namespace: 'ns', mutations, session: emptySession }, group.call()).catch(() => {});
+      return reported;
+    };
+    const removed = c.removeMember({ name: 'a', force: false }, group.call(5000)).then(
+      () => true,
+      () => false,
+    );
+    // What b reported has run out, and nothing of a removal is heard of from c.
+    await group.pass(61_000);
+    const { durability } = await group.write('a', absent, { durability: 'majority' });
+    release();
+    expect(durability).toBe('local');
+    // By now its reports may have been given to another, which had to be known as it was decided.
+    expect(await group.until(removed)).toBe(stalled === 'removed/');
+  });
+
   it('is followed again once who removed it is heard of in a later opening, which knows nothing of that', async () => {
     const [a, b, c] = [idOf('a'), idOf('b'), idOf('c')];
     const { logs = [] } = (await group.until(group.at('b').members(group.call()))).find(({ id }) => id === b) ?? {};

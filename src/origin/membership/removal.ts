@@ -60,6 +60,8 @@ interface Asked {
   /** In which it asks. */
   readonly opening: Opening | undefined;
   readonly during: Try;
+  /** By the monotonic clock: when it began to ask. */
+  readonly begunMs: number;
 }
 
 /** Milliseconds for which a survivor that has reported to one initiator reports to no other. */
@@ -75,11 +77,20 @@ export class Removals {
   /** What is being removed from here now: once at a time, so that a failure withdraws its own report alone. */
   readonly #deciding = new Set<MemberId>();
   #attempts = 0;
+  #sealings = 0;
   /** What this origin reported, as on disk. */
   readonly #reported = new Map<MemberId, OpenReport>();
 
   constructor(options: RemovalsOptions) {
     this.#options = options;
+  }
+
+  /**
+   * True while a removal is on its way to the disk, however long that takes: whoever hears all that is here, and nothing of a
+   * removal, may not conclude that there is none.
+   */
+  get isSealing(): boolean {
+    return this.#sealings > 0;
   }
 
   /** Reads what was reported before a restart. What was reported to this origin then is over, see `#isOpen`. */
@@ -190,13 +201,14 @@ export class Removals {
   }
 
   async remove(request: RemoveMemberRequest, call: Call): Promise<RemovedMember> {
-    const { ledger, ownLog } = this.#options;
+    const { ledger, ownLog, clock } = this.#options;
     const target = named(request.name, ledger.registry.members);
     const self = ownLog.member;
     if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
     if (this.#deciding.has(target.id)) throw failed('removal-open', `${target.name} is being removed from here`);
     this.#deciding.add(target.id);
     const { opening } = ownLog;
+    const begunMs = clock.monotonicMs();
     const during: Try = { ...(opening === undefined ? {} : { opened: opening.opened }), attempt: ++this.#attempts };
     try {
       // Its own first: where that is refused, nobody else is kept from reporting to who is removing it already.
@@ -204,13 +216,13 @@ export class Removals {
         await this.#release(target.id, self, during);
         throw error;
       });
-      const asked = { target, own, opening, during };
+      const asked = { target, own, opening, during, begunMs };
       const { removal, missing } = await this.#decide(asked, request, call).catch(async (error: unknown) => {
         await this.#withdraw(target.id, during);
         throw error;
       });
       // Where this fails it may be on the disk all the same: no report is given back.
-      const logs = await this.#seal(target.id, removal, opening);
+      const logs = await this.#seal(removal, asked);
       return { ...target, logs, missing };
     } finally {
       this.#deciding.delete(target.id);
@@ -226,10 +238,9 @@ export class Removals {
     { force }: RemoveMemberRequest,
     call: Call,
   ): Promise<{ readonly removal: Removal; readonly missing: readonly string[] }> {
-    const { ledger, ownLog, clock } = this.#options;
+    const { ledger, ownLog } = this.#options;
     const { members } = ledger.registry;
     const { target } = asked;
-    const begunMs = clock.monotonicMs();
     const known = members.registered().filter(({ id }) => id !== target.id);
     const { reports, missing: away } = await this.#reports(asked, known, call);
     // Whom only survivors know yet counts as well: it was let in by who is removed, perhaps, and all hear of it by this.
@@ -241,11 +252,7 @@ export class Removals {
     const needed = holds('R22 enough reports') ? count - majorityOf(count) + 1 : 1;
     if (reports.length < needed && !force) throw tooFew(target, reports.length, needed, missing);
     if (holds('R22 what was reported is covered')) await this.#cover(target, reports, call);
-    if (clock.monotonicMs() - begunMs > decideMs) {
-      throw new MeridianError('UNAVAILABLE', 'the survivors took too long to report; ask again', {
-        reason: 'removal-late',
-      });
-    }
+    this.#checkTime(asked);
     const enough = reports.length >= needed;
     const decided = { members: others, enough, reports: reports.length };
     return { removal: { name: target.name, successor: ownLog.member, ...decided }, missing };
@@ -274,17 +281,31 @@ export class Removals {
     return [...reported.keys()].every((log) => logs.get(log) !== undefined);
   }
 
-  /** @throws UNAVAILABLE where the store, or another process of this member, was opened again meanwhile: the reports are void */
-  async #seal(target: MemberId, removal: Removal, opening: Opening | undefined): Promise<RemovedMember['logs']> {
+  /** @throws UNAVAILABLE once what was reported may be given to another */
+  #checkTime({ begunMs }: Asked): void {
+    if (this.#options.clock.monotonicMs() - begunMs <= decideMs) return;
+    throw new MeridianError('UNAVAILABLE', 'the survivors took too long to report; ask again', {
+      reason: 'removal-late',
+    });
+  }
+
+  /**
+   * @throws UNAVAILABLE where the store, or another process of this member, was opened again meanwhile, or commits before this
+   * one took long: the reports are void
+   */
+  async #seal(removal: Removal, asked: Asked): Promise<RemovedMember['logs']> {
     const { ledger, ownLog } = this.#options;
     const { logs } = ledger.registry;
+    const { opening } = asked;
+    const target = asked.target.id;
     const open = logs.of(target).filter(({ seal }) => seal === undefined);
     const keys = [...open.map(({ log }) => logKeys.log(log)), logKeys.removed(target)];
-    await ledger.submit({
+    const sealed = ledger.submit({
       keys: keys.map((key) => ({ namespace: registryNamespace, key })),
       sync: true,
       bytes: 512 * keys.length,
       decide: (view) => {
+        this.#checkTime(asked);
         if (ownLog.opening?.log !== opening?.log || logs.newest(ownLog.member)?.log !== opening?.log) throw brokenOff();
         const append = ownLog.append(view);
         for (const known of open) append.seals(known);
@@ -292,6 +313,8 @@ export class Removals {
         return { ...append.decided(), result: undefined };
       },
     });
+    this.#sealings++;
+    await sealed.finally(() => this.#sealings--);
     return logs.of(target).flatMap(({ log, seal }) => (seal === undefined ? [] : [{ log, final: seal.final }]));
   }
 
