@@ -162,7 +162,8 @@ export class OriginParts {
         membership.checkTakes();
         this.removals.mayTake(peer);
       },
-      mayAcknowledge: (peer) => this.removals.mayAcknowledge(peer) && stability.knowsMembers(peer),
+      // Before it serves, who let it in may be the only one that knows of it: in no majority that others know it counts.
+      mayAcknowledge: (peer) => membership.serves && this.removals.mayAcknowledge(peer) && stability.knowsMembers(peer),
       mustLeave: (as, why) => membership.leave(as, why),
       mustStop: (why) => membership.replace(why),
       tookBeyond: () => this.#rewrite.notice(),

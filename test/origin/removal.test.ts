@@ -285,6 +285,22 @@ describe('an origin that is removed', () => {
     expect((await group.write('c', absent)).written).toHaveLength(1);
   });
 
+  it('has no majority with members that it let in, and that nobody else has let follow yet (R19)', async () => {
+    for (const one of ['b', 'c']) for (const name of ['a', 'd', 'e']) group.cut(one, name);
+    for (const name of ['d', 'e']) await group.open(name, ['a']);
+    await group.untilHolds(async () => (await group.until(group.at('a').members(group.call()))).length === 5);
+    await group.pass(500);
+    const { durability } = await group.write('a', absent, { durability: 'majority' });
+    // Of the other side nobody knows of the new ones: two of three are enough to remove it.
+    await group.remove('c', 'a');
+    expect((await group.write('c', absent, { durability: 'majority' })).durability).toBe('majority');
+    expect(durability).toBe('local');
+    for (const one of ['b', 'c']) for (const name of ['a', 'd', 'e']) group.mend(one, name);
+    await group.beginsAnew('a');
+    await group.ready('d', 'e');
+    expect((await group.put('d', 'k', 'v', { durability: 'all' })).durability).toBe('all');
+  });
+
   it('counts no majority among fewer members than those who acknowledge know of (R22)', async () => {
     // c lets d in. b hears of that, and a of nobody: what the others have comes to it slowly.
     const b = group.at('b');
