@@ -170,7 +170,7 @@ export class OriginParts {
       remembered: () => stored.peers ?? [],
     });
     this.removals = new Removals({ ...shared, peers: this.peers });
-    this.homes = new Homes({ ledger, self, peers: this.peers });
+    this.homes = new Homes({ ledger, self, peers: this.peers, stability });
     const { homes, durability } = this;
     this.writer = new Writer({
       ...shared,

@@ -2,6 +2,7 @@ import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
 import { type LogId, type MemberId, type Position, parseMemberId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import type { VersionVector } from '../model/version-vector.ts';
+import { stampParts } from '../model/stamp.ts';
 import type { Logs } from './logs.ts';
 
 /** The registry's keys that speak of members and homes. */
@@ -34,13 +35,21 @@ export interface RegisteredMember {
   readonly admitted?: Admission;
 }
 
+/** The record that names where a namespace's conditional writes are decided. */
+export interface HomeMove {
+  readonly home: MemberId;
+  readonly at: Position;
+  /** It lay beyond the end of its log, so that others may have gone on without it (rule R23). */
+  readonly isWrittenAgain: boolean;
+}
+
 /** Who belongs to the cluster, and who decides: kept up from the registry's records. Who has left it stands in the logs. */
 export class Members {
   readonly #logs: Logs;
   readonly #members = new Map<MemberId, RegisteredMember>();
   /** Of the records that say so. */
   readonly #places = new Map<MemberId, Position>();
-  readonly #homes = new Map<NamespaceId, { readonly home: MemberId; readonly at: Position }>();
+  readonly #homes = new Map<NamespaceId, HomeMove>();
 
   constructor(logs: Logs) {
     this.#logs = logs;
@@ -52,7 +61,9 @@ export class Members {
     if (record.kind !== 'live' || (kind !== 'home' && kind !== 'member')) return;
     const value: unknown = JSON.parse(Buffer.from(record.value).toString());
     if (kind === 'home') {
-      this.#homes.set(name as NamespaceId, { home: (value as { home: MemberId }).home, at: record.position });
+      const { position: at, stamp } = record;
+      const isWrittenAgain = stampParts(stamp).log !== at.log;
+      this.#homes.set(name as NamespaceId, { home: (value as { home: MemberId }).home, at, isWrittenAgain });
     }
     const id = parseMemberId(name);
     if (kind !== 'member' || id === undefined) return;
@@ -108,6 +119,11 @@ export class Members {
   /** The member that decides conditional writes of a namespace whose creator was `first`. */
   home(namespace: NamespaceId, first: MemberId): MemberId {
     return this.#successorOf(this.#homes.get(namespace)?.home ?? first);
+  }
+
+  /** How its home came to be where it is; undefined while that is with the member that created it. */
+  moveOf(namespace: NamespaceId): HomeMove | undefined {
+    return this.#homes.get(namespace);
   }
 
   /**

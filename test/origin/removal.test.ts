@@ -285,6 +285,29 @@ describe('an origin that is removed', () => {
     expect((await group.write('c', absent)).written).toHaveLength(1);
   });
 
+  it('leaves a home that it moved to who removed it, where too few had heard of that: one of the two decides', async () => {
+    await group.open('d', ['a']);
+    await group.ready('d');
+    await group.settled('a', 'b', 'c', 'd');
+    for (const one of ['a', 'b']) for (const other of ['c', 'd']) group.cut(one, other);
+    expect((await group.until(group.at('a').moveHome('ns', 'b', group.call()))).durability).toBe('local');
+    await group.untilHolds(async () => (await group.at('b').find('ns')).home === idOf('b'));
+    await expect(group.write('b', absent), 'of four, two know of it').rejects.toMatchObject({
+      details: { reason: 'home-moved' },
+    });
+    group.crash('a');
+    await group.remove('c', 'a');
+    for (let i = 0; i < 60; i++) await group.put('c', `k${i}`, 'comes to b first');
+    expect((await group.write('c', absent, { durability: 'majority' })).durability).toBe('majority');
+    for (const other of ['c', 'd']) group.mend('b', other);
+    let refused: unknown;
+    await group.untilHolds(async () => {
+      refused = await group.write('b', absent).catch((error: MeridianError) => error.details.reason);
+      return refused !== 'home-moved' && refused !== 'home-away';
+    });
+    expect(refused).toBe('condition-not-met');
+  });
+
   it('has no majority with members that it let in, and that nobody else has let follow yet (R19)', async () => {
     for (const one of ['b', 'c']) for (const name of ['a', 'd', 'e']) group.cut(one, name);
     for (const name of ['d', 'e']) await group.open(name, ['a']);
