@@ -94,6 +94,8 @@ export interface ReportRequest {
   readonly initiator: MemberId;
   /** The stamp of the record that opened the initiator's log: once it has opened a later one it decides nothing by this. */
   readonly opened?: Stamp;
+  /** Counts what the initiator has begun in its process: a withdrawal may come behind the report to a later attempt. */
+  readonly attempt?: number;
   /** Who is asked: another one may be reached there by now. */
   readonly reporter: MemberId;
   /** The initiator has given up: who reported to it may report to another. */

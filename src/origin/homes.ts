@@ -7,11 +7,13 @@ import { inStep } from '../model/trace.ts';
 import type { Upstream } from '../model/upstream.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import type { Peers } from './peers.ts';
+import type { Stability } from './stability.ts';
 
 export interface HomesOptions {
   readonly ledger: Ledger;
   readonly self: MemberId;
   readonly peers: Peers;
+  readonly stability: Pick<Stability, 'isCovered'>;
 }
 
 /**
@@ -49,8 +51,15 @@ export class Homes {
     const { ledger, self } = this.#options;
     const here = namespace.home === self && !this.#leaving.has(namespace.id);
     const mayDecide = ledger.registry.mayDecide(namespace.id, ledger.state.covered);
-    if (here && (mayDecide || !holds('homes: the new one covers its move'))) return;
+    if (here && ((mayDecide && this.#isMoveKnown(namespace)) || !holds('homes: the new one covers its move'))) return;
     throw moved(`namespace ${namespace.title}`);
+  }
+
+  /** Who removes the home of before takes over what it had, unless one of those that report knows that it has moved. */
+  #isMoveKnown({ id }: NamespaceInfo): boolean {
+    const { ledger, stability } = this.#options;
+    const move = ledger.registry.members.moveOf(id);
+    return move === undefined || stability.isCovered(move.at, move.isWrittenAgain ? 'all' : 'most');
   }
 
   checkAtRegistryHome(): void {

@@ -108,7 +108,10 @@ export class OriginParts {
       generation: () => ownLog.id,
       opening: () => ownLog.opening,
       // One that may not be alone any more, or does not know what it has committed, proves nothing to its followers.
-      bound: () => (ledger.inDoubt || options.fenced() !== undefined ? undefined : { boundMs: 0, root: ownLog.id }),
+      bound: () =>
+        ledger.inDoubt || this.removals.isSealing || options.fenced() !== undefined
+          ? undefined
+          : { boundMs: 0, root: ownLog.id },
       rootWallMs: () => clock.wallMs(),
       heardFromAllSince,
       tracks,
@@ -159,14 +162,15 @@ export class OriginParts {
         membership.checkTakes();
         this.removals.mayTake(peer);
       },
-      mayAcknowledge: (peer) => this.removals.mayAcknowledge(peer),
+      // Before it serves, who let it in may be the only one that knows of it: in no majority that others know it counts.
+      mayAcknowledge: (peer) => membership.serves && this.removals.mayAcknowledge(peer) && stability.knowsMembers(peer),
       mustLeave: (as, why) => membership.leave(as, why),
       mustStop: (why) => membership.replace(why),
       tookBeyond: () => this.#rewrite.notice(),
       remembered: () => stored.peers ?? [],
     });
     this.removals = new Removals({ ...shared, peers: this.peers });
-    this.homes = new Homes({ ledger, self, peers: this.peers });
+    this.homes = new Homes({ ledger, self, peers: this.peers, stability });
     const { homes, durability } = this;
     this.writer = new Writer({
       ...shared,

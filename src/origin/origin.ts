@@ -31,7 +31,7 @@ import { SharedAnswer } from '../runtime/shared-answer.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { either, withEither } from '../runtime/with-either.ts';
 import { hasCondition } from './has-condition.ts';
-import { forgetLeaving, type OriginIdentity, readIdentity, readLeaving, readOrFound } from './membership/identity.ts';
+import { forgetLeaving, keepErased, readIdentity, readLeaving, readOrFound } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
 import { type OpenedOrigin, OriginParts } from './origin-parts.ts';
 import { originMembers, originStatus } from './origin-status.ts';
@@ -68,7 +68,6 @@ export class Origin implements Peer {
    */
   static async open(options: OriginOptions): Promise<Origin> {
     let { stores } = options;
-    let erased: OriginIdentity | undefined;
     const leaving = await readLeaving(stores.store);
     if (leaving?.as === 'before') {
       stores = await stores.takeBack();
@@ -76,10 +75,11 @@ export class Origin implements Peer {
     } else if (leaving !== undefined) {
       // What was taken over in part, and never served, is nobody's only copy.
       const identity = await readIdentity(stores.store);
-      if (identity?.served === true || stores.aside.length === 0) stores = await stores.putAside();
+      const before = stores.aside.at(-1);
+      if (identity?.served === true || before === undefined) stores = await stores.putAside();
       else {
+        await keepErased(before, { identity, leaving });
         await stores.store.erase();
-        erased = identity;
       }
     }
     const ledger = await openLedger({ ...options, stores });
@@ -88,7 +88,6 @@ export class Origin implements Peer {
       joins,
       aside: stores.aside.at(-1),
       leaving,
-      erased,
     });
     const origin = new Origin(options, { ledger, identity, stores });
     await origin.#parts.start();

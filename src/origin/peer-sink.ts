@@ -37,7 +37,11 @@ export interface PeerSinkOptions {
   readonly mayTake: (peer: MemberId) => void;
   /** Says whether a scan of this peer may fill this member (rule R19). */
   readonly fill: FirstFill;
-  /** False while somebody may have removed that member by what this origin reported: nothing is acknowledged to it. */
+  /**
+   * False while somebody may have removed that member by what this origin reported, while it has yet to hear of members that
+   * this origin knows, and while this origin does not serve: what it takes for a majority meets not all who may be enough to
+   * remove it. Nothing is acknowledged to it then.
+   */
   readonly mayAcknowledge: (peer: MemberId) => boolean;
   /** Records came that lie beyond a seal, or in a log that is not known. */
   readonly tookBeyond: () => void;

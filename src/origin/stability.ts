@@ -1,7 +1,8 @@
-import type { MemberId } from '../model/position.ts';
+import type { MemberId, Position } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
 import { covers, emptyVector, joinVectors, meetVectors, type VersionVector } from '../model/version-vector.ts';
 import type { Ledger } from '../replication/ledger.ts';
+import { majorityOf } from './durability.ts';
 
 /**
  * What the other members told that they cover, each in its own feed, so behind all that it sent before; and from that the
@@ -29,6 +30,22 @@ export class Stability {
   /** What a member said last to cover; unset = nothing since this start. */
   told(member: MemberId): VersionVector | undefined {
     return this.#told.get(member);
+  }
+
+  /** True once it has told that it knows all the members that are known here: until then it counts among fewer. */
+  knowsMembers(member: MemberId): boolean {
+    return this.#ledger.registry.members.areKnownTo(this.#told.get(member) ?? emptyVector);
+  }
+
+  /** True once all have told that they cover this place; or, with `most`, a majority, this member among them. */
+  isCovered(at: Position, by: 'all' | 'most'): boolean {
+    const { registry, state } = this.#ledger;
+    const { logs } = registry;
+    if (logs.coversPosition(state.stable, at)) return true;
+    const others = this.others();
+    const told = [state.covered, ...others.map((id) => this.#told.get(id) ?? emptyVector)];
+    const needed = by === 'all' ? told.length : majorityOf(told.length);
+    return told.filter((vector) => logs.coversPosition(vector, at)).length >= needed;
   }
 
   /** Calls after each thing that is told, until the signal is aborted. */

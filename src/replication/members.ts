@@ -2,6 +2,7 @@ import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
 import { type LogId, type MemberId, type Position, parseMemberId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import type { VersionVector } from '../model/version-vector.ts';
+import { stampParts } from '../model/stamp.ts';
 import type { Logs } from './logs.ts';
 
 /** The registry's keys that speak of members and homes. */
@@ -34,11 +35,21 @@ export interface RegisteredMember {
   readonly admitted?: Admission;
 }
 
+/** The record that names where a namespace's conditional writes are decided. */
+export interface HomeMove {
+  readonly home: MemberId;
+  readonly at: Position;
+  /** It lay beyond the end of its log, so that others may have gone on without it (rule R23). */
+  readonly isWrittenAgain: boolean;
+}
+
 /** Who belongs to the cluster, and who decides: kept up from the registry's records. Who has left it stands in the logs. */
 export class Members {
   readonly #logs: Logs;
   readonly #members = new Map<MemberId, RegisteredMember>();
-  readonly #homes = new Map<NamespaceId, { readonly home: MemberId; readonly at: Position }>();
+  /** Of the records that say so. */
+  readonly #places = new Map<MemberId, Position>();
+  readonly #homes = new Map<NamespaceId, HomeMove>();
 
   constructor(logs: Logs) {
     this.#logs = logs;
@@ -50,14 +61,19 @@ export class Members {
     if (record.kind !== 'live' || (kind !== 'home' && kind !== 'member')) return;
     const value: unknown = JSON.parse(Buffer.from(record.value).toString());
     if (kind === 'home') {
-      this.#homes.set(name as NamespaceId, { home: (value as { home: MemberId }).home, at: record.position });
+      const { position: at, stamp } = record;
+      const isWrittenAgain = stampParts(stamp).log !== at.log;
+      this.#homes.set(name as NamespaceId, { home: (value as { home: MemberId }).home, at, isWrittenAgain });
     }
     const id = parseMemberId(name);
-    if (kind === 'member' && id !== undefined) this.#members.set(id, value as RegisteredMember);
+    if (kind !== 'member' || id === undefined) return;
+    this.#members.set(id, value as RegisteredMember);
+    this.#places.set(id, record.position);
   }
 
   clear(): void {
     this.#members.clear();
+    this.#places.clear();
     this.#homes.clear();
   }
 
@@ -80,6 +96,12 @@ export class Members {
     return [...this.#members.values()].filter(({ id }) => !this.isRemoved(id));
   }
 
+  /** True where a member that covers this has heard of all that are registered here. */
+  areKnownTo(covered: VersionVector): boolean {
+    const places = this.registered().map(({ id }) => this.#places.get(id));
+    return places.every((at) => at !== undefined && this.#logs.coversPosition(covered, at));
+  }
+
   /**
    * All whose coverage counts before anything is purged (rule R19): also those of which only the survivors of a removal
    * knew, which are heard of with that.
@@ -97,6 +119,11 @@ export class Members {
   /** The member that decides conditional writes of a namespace whose creator was `first`. */
   home(namespace: NamespaceId, first: MemberId): MemberId {
     return this.#successorOf(this.#homes.get(namespace)?.home ?? first);
+  }
+
+  /** How its home came to be where it is; undefined while that is with the member that created it. */
+  moveOf(namespace: NamespaceId): HomeMove | undefined {
+    return this.#homes.get(namespace);
   }
 
   /**

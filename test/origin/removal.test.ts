@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
 import type { MemberId } from '../../src/model/position.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
@@ -273,6 +274,147 @@ describe('an origin that is removed', () => {
     expect(await written('away again')).toBe('majority');
     await group.reopen('b');
     await group.untilHolds(async () => (await written(`opened ${group.time.nowMs}`)) === 'majority');
+  });
+
+  it('has nothing acknowledged to it by who reported again before the withdrawal of the first time came', async () => {
+    group.cut('a', 'c');
+    group.cut('b', 'c');
+    await group.pass(400);
+    // From now on c reaches b, and b hears nothing of c.
+    const [b, c] = [group.at('b'), group.at('c')];
+    const [report, follow] = [b.report.bind(b), c.follow.bind(c)];
+    c.follow = (open, ...rest) => {
+      if (open.node.name === 'b') throw new MeridianError('UNAVAILABLE', 'stalled', { reason: 'connection' });
+      return follow(open, ...rest);
+    };
+    let asked = 0;
+    let withdrawal: (() => Promise<unknown>) | undefined;
+    b.report = async (request, call) => {
+      if (request.withdraws === true) {
+        withdrawal = () => report(request, call);
+        return new Promise(() => {});
+      }
+      const reported = await report(request, call);
+      if (++asked === 1) throw new MeridianError('UNAVAILABLE', 'the answer was lost', { reason: 'connection' });
+      return reported;
+    };
+    group.mend('b', 'c');
+    await group.untilHolds(async () => (await c.status()).peers?.some(({ state }) => state === 'live') === true);
+    await expect(group.remove('c', 'a')).rejects.toMatchObject({ details: { reason: 'too-few-reports' } });
+    expect((await group.remove('c', 'a')).missing).toEqual([]);
+    await group.until(withdrawal?.() ?? Promise.reject(new Error('nothing was withdrawn')));
+    await group.pass(1000);
+    // Its successor decides without it: no majority may count the one that reported.
+    const { durability } = await group.write('a', absent, { durability: 'majority' });
+    expect(durability).toBe('local');
+    expect((await group.write('c', absent)).written).toHaveLength(1);
+  });
+
+  it('leaves a home that it moved to who removed it, where too few had heard of that: one of the two decides', async () => {
+    await group.open('d', ['a']);
+    await group.ready('d');
+    await group.settled('a', 'b', 'c', 'd');
+    for (const one of ['a', 'b']) for (const other of ['c', 'd']) group.cut(one, other);
+    expect((await group.until(group.at('a').moveHome('ns', 'b', group.call()))).durability).toBe('local');
+    await group.untilHolds(async () => (await group.at('b').find('ns')).home === idOf('b'));
+    await expect(group.write('b', absent), 'of four, two know of it').rejects.toMatchObject({
+      details: { reason: 'home-moved' },
+    });
+    group.crash('a');
+    await group.remove('c', 'a');
+    for (let i = 0; i < 60; i++) await group.put('c', `k${i}`, 'comes to b first');
+    expect((await group.write('c', absent, { durability: 'majority' })).durability).toBe('majority');
+    for (const other of ['c', 'd']) group.mend('b', other);
+    let refused: unknown;
+    await group.untilHolds(async () => {
+      refused = await group.write('b', absent).catch((error: MeridianError) => error.details.reason);
+      return refused !== 'home-moved' && refused !== 'home-away';
+    });
+    expect(refused).toBe('condition-not-met');
+  });
+
+  it('has no majority with members that it let in, and that nobody else has let follow yet (R19)', async () => {
+    for (const one of ['b', 'c']) for (const name of ['a', 'd', 'e']) group.cut(one, name);
+    for (const name of ['d', 'e']) await group.open(name, ['a']);
+    await group.untilHolds(async () => (await group.until(group.at('a').members(group.call()))).length === 5);
+    await group.pass(500);
+    const { durability } = await group.write('a', absent, { durability: 'majority' });
+    // Of the other side nobody knows of the new ones: two of three are enough to remove it.
+    await group.remove('c', 'a');
+    expect((await group.write('c', absent, { durability: 'majority' })).durability).toBe('majority');
+    expect(durability).toBe('local');
+    for (const one of ['b', 'c']) for (const name of ['a', 'd', 'e']) group.mend(one, name);
+    await group.beginsAnew('a');
+    await group.ready('d', 'e');
+    expect((await group.put('d', 'k', 'v', { durability: 'all' })).durability).toBe('all');
+  });
+
+  it('counts no majority among fewer members than those who acknowledge know of (R22)', async () => {
+    // c lets d in. b hears of that, and a of nobody: what the others have comes to it slowly.
+    const b = group.at('b');
+    const follow = b.follow.bind(b);
+    b.follow = (open, ...rest) => {
+      if (open.node.name === 'a') throw new MeridianError('UNAVAILABLE', 'stalled', { reason: 'connection' });
+      return follow(open, ...rest);
+    };
+    group.cut('a', 'b');
+    group.cut('a', 'c');
+    group.cut('a', 'd');
+    await group.pass(400);
+    group.mend('a', 'b');
+    await group.open('d', ['c']);
+    await group.ready('d');
+    await group.untilHolds(async () => (await group.until(b.members(group.call()))).length === 4);
+    for (const name of ['c', 'd']) group.cut('b', name);
+    const { durability } = await group.write('a', absent, { durability: 'majority' });
+    await group.alike(['b'], 'once', 'x');
+    // It is two of four, and two others are enough to remove it.
+    group.crash('a');
+    group.crash('b');
+    await group.remove('c', 'a');
+    expect((await group.write('c', absent)).written, 'decided once more').toHaveLength(1);
+    expect(durability).toBe('local');
+  });
+
+  it.each([
+    ['a write before it', 'stall'],
+    ['its own commit', 'removed/'],
+  ])('is acknowledged nothing where it was decided in time, and %s takes long', async (_what, stalled) => {
+    let release = (): void => {};
+    const over = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    group.crash('c');
+    await group.open('c', ['a'], {}, async ({ stores: { store } }) => {
+      const commit = store.commit.bind(store);
+      store.commit = async (batch) => {
+        if (batch.puts.some(({ record }) => record.key.startsWith(stalled))) await over;
+        return commit(batch);
+      };
+    });
+    await group.settled('a', 'b', 'c');
+    group.cut('a', 'c');
+    await group.pass(400);
+    const [b, c] = [group.at('b'), group.at('c')];
+    const report = b.report.bind(b);
+    const value = Buffer.from('x');
+    b.report = async (...asked) => {
+      const reported = await report(...asked);
+      const mutations = [{ kind: 'put', key: 'stall', value } as const];
+      void c.write({ namespace: 'ns', mutations, session: emptySession }, group.call()).catch(() => {});
+      return reported;
+    };
+    const removed = c.removeMember({ name: 'a', force: false }, group.call(5000)).then(
+      () => true,
+      () => false,
+    );
+    // What b reported has run out, and nothing of a removal is heard of from c.
+    await group.pass(61_000);
+    const { durability } = await group.write('a', absent, { durability: 'majority' });
+    release();
+    expect(durability).toBe('local');
+    // By now its reports may have been given to another, which had to be known as it was decided.
+    expect(await group.until(removed)).toBe(stalled === 'removed/');
   });
 
   it('is followed again once who removed it is heard of in a later opening, which knows nothing of that', async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FeedEvent, FollowerMessage, FollowOpen, FollowStart } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
 import type { LogId } from '../../src/model/position.ts';
@@ -25,11 +25,13 @@ let server: FeedServer;
 let generation: string;
 /** Whether all other members were heard from since the stream began. */
 let heard: boolean;
+let acknowledged: VersionVector[];
 
 beforeEach(async () => {
   generation = 'g1';
   heard = true;
   disk = new MemoryDisk();
+  acknowledged = [];
   ledger = await Ledger.open({ ...originDefaults, store: disk.open(), clock, observer });
   server = new FeedServer({
     ...originDefaults,
@@ -46,6 +48,7 @@ beforeEach(async () => {
     bound: () => (ledger.reopenings === 0 ? { boundMs: 0, root: log(2) } : undefined),
     rootWallMs: () => undefined,
     heardFromAllSince: () => heard,
+    acknowledged: (_node, _role, durable) => acknowledged.push(durable),
   });
   // Log 1 ended at 5 and log 2 goes on; log 3 was never seen by a member.
   const unseen = said(logKeys.log(log(3)), { member: member(1), opened: openedAt(0) }, { log: log(3), sequence: 1 });
@@ -270,4 +273,19 @@ describe('a watch', () => {
   ])('is reset where its cursor lies %s', async (_, of, reason) => {
     expect((await follow('watch', cursor(of))).resync).toBe(reason);
   });
+});
+
+it('a stream that was ended acknowledges nothing any more, also where its follower has yet to read that', async () => {
+  const messages = new BoundedQueue<FollowerMessage>(4);
+  const stalled = server.follow(openOf('peer', { kind: 'nothing' }), messages, new AbortController().signal);
+  await stalled.next();
+  const probe = (id: number, durable: VersionVector): FollowerMessage => ({ kind: 'probe', id, durable, wallMs: 0 });
+  messages.push(probe(1, vector({ 2: 3 })));
+  await vi.waitFor(() => expect(acknowledged).toEqual([vector({ 2: 3 })]));
+  // The follower's disk was put back, and a later opening has called. What the earlier one had sent is still on its way.
+  server.endStreams(() => true, 'opened again');
+  messages.push(probe(2, vector({ 2: 4 })));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(acknowledged).toEqual([vector({ 2: 3 })]);
+  await expect(stalled.next()).rejects.toMatchObject({ details: { reason: 'stream-ended' } });
 });

@@ -222,7 +222,7 @@ describe('the gRPC server', () => {
       MemberId,
       MemberId,
     ];
-    const asked = { member, initiator, reporter, withdraws: true };
+    const asked = { member, initiator, reporter, withdraws: true, attempt: 3 };
     const report = { covered: new Map([['7'.repeat(16) as LogId, 8]]), registered: [initiator, reporter] };
     const seen: object[] = [];
     const atOrigin = await serve({

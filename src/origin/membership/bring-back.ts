@@ -1,4 +1,5 @@
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import type { RecordKey } from '../../model/key.ts';
 import { replaces } from '../../model/merge.ts';
 import { registryNamespace } from '../../model/namespace.ts';
 import { headOf, type Record } from '../../model/record.ts';
@@ -7,7 +8,7 @@ import { stampWallMs } from '../../model/stamp.ts';
 import type { CommitView, Ledger } from '../../replication/ledger.ts';
 import { damagedRecord } from '../../replication/mending.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Store } from '../../store/store.ts';
+import type { Snapshot, Store, Stored } from '../../store/store.ts';
 import type { OriginStores } from '../origin-options.ts';
 import type { OwnLog } from '../own-log.ts';
 import { readIdentity } from './identity.ts';
@@ -32,6 +33,8 @@ export interface KeptApart {
 
 const keptName = 'origin/kept-apart';
 const pageRecords = 256;
+/** Milliseconds after which it is read on in a new snapshot: a database ends one that is held for long. */
+const snapshotMsMax = 10_000;
 
 /**
  * The last part of rejoining (rule R8). The store that was put aside holds what only this disk had: its peers do not cover
@@ -101,23 +104,41 @@ async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<vo
 }
 
 /** What only the store that was put aside has: no member covers it, and nothing later of its key is held. */
-async function* unheld(aside: Store, { ledger }: BringBackOptions): AsyncGenerator<Record> {
-  const snapshot = aside.snapshot();
-  try {
-    // What is damaged there is counted: the store stays where it is (see `bringBack`).
-    for await (const stored of snapshot.records({}, () => {})) {
-      const { logs } = ledger.registry;
-      const missing = stored.filter(
-        (record) => !isOfLogs(record) && !logs.coversPosition(ledger.state.covered, record.position),
-      );
-      const held = await ledger.store.heads(missing, (damaged) => ledger.awaits(damaged));
-      for (const [index, key] of missing.entries()) {
-        const record = await snapshot.read(key).catch(unlessDamaged);
-        if (record !== undefined && replaces(headOf(record), held[index])) yield record;
+async function* unheld(aside: Store, options: BringBackOptions): AsyncGenerator<Record> {
+  const { clock } = options;
+  let after: RecordKey | undefined;
+  for (let isWhole = false; !isWhole; ) {
+    const snapshot = aside.snapshot();
+    const takenMs = clock.monotonicMs();
+    isWhole = true;
+    try {
+      // What is damaged there is counted: the store stays where it is (see `bringBack`).
+      for await (const stored of snapshot.records(after === undefined ? {} : { after }, () => {})) {
+        yield* unheldOf(stored, snapshot, options);
+        after = stored.at(-1);
+        // Nobody writes there, so that a later snapshot shows the same.
+        isWhole = clock.monotonicMs() - takenMs < snapshotMsMax;
+        if (!isWhole) break;
       }
+    } finally {
+      await snapshot.close();
     }
-  } finally {
-    await snapshot.close();
+  }
+}
+
+async function* unheldOf(
+  stored: readonly Stored[],
+  snapshot: Snapshot,
+  { ledger }: BringBackOptions,
+): AsyncGenerator<Record> {
+  const { logs } = ledger.registry;
+  const missing = stored.filter(
+    (record) => !isOfLogs(record) && !logs.coversPosition(ledger.state.covered, record.position),
+  );
+  const held = await ledger.store.heads(missing, (damaged) => ledger.awaits(damaged));
+  for (const [index, key] of missing.entries()) {
+    const record = await snapshot.read(key).catch(unlessDamaged);
+    if (record !== undefined && replaces(headOf(record), held[index])) yield record;
   }
 }
 

@@ -23,6 +23,7 @@ export interface OriginIdentity {
 
 const identityName = 'origin/identity';
 const leavingName = 'origin/leaving';
+const erasedName = 'origin/erased';
 
 /** The mark of a store that its origin may not go on with: it is put aside, and the origin begins anew beside it. */
 export interface Leaving {
@@ -34,6 +35,12 @@ export interface Leaving {
   readonly why: string;
   /** Where the others are reached. */
   readonly peers: readonly string[];
+}
+
+/** Of a store that is erased: kept in the one that was put aside before it, as erasing takes a while and may be broken off. */
+export interface Erased {
+  readonly identity: OriginIdentity | undefined;
+  readonly leaving: Leaving;
 }
 
 /** @throws DATA_LOSS */
@@ -53,10 +60,8 @@ export interface Before {
   readonly joins: boolean;
   /** The store that was put aside last. */
   readonly aside: Store | undefined;
-  /** The mark of what was there until now, where it was begun beside the other and left again. */
+  /** The mark of what was put aside now, or erased. */
   readonly leaving: Leaving | undefined;
-  /** Who that was, where it is erased: it may have been let in, and goes on as itself where the mark says so. */
-  readonly erased: OriginIdentity | undefined;
 }
 
 /**
@@ -84,10 +89,12 @@ export async function readOrFound(ledger: Ledger, random: Random, before: Before
 async function comeBack(
   ledger: Ledger,
   fresh: MemberId,
-  { aside, leaving: left, erased }: Before & { readonly aside: Store },
+  { aside, leaving: left }: Before & { readonly aside: Store },
 ): Promise<OriginIdentity> {
   const before = await readIdentity(aside);
-  const leaving = left ?? (await readLeaving(aside));
+  // Who was begun beside it and left again may have been let in, and goes on as itself where the mark says so.
+  const { identity: erased, leaving: erasedAs } = (await readErased(aside)) ?? {};
+  const leaving = left ?? erasedAs ?? (await readLeaving(aside));
   const self = erased ?? before;
   const id = leaving?.as === 'same' && self !== undefined ? self.id : fresh;
   const { highWater } = decodeLedgerState(await aside.meta(ledgerStateName));
@@ -121,9 +128,20 @@ export async function readLeaving(store: Pick<Store, 'meta'>): Promise<Leaving |
   return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as Leaving);
 }
 
+async function readErased(aside: Pick<Store, 'meta'>): Promise<Erased | undefined> {
+  const stored = await aside.meta(erasedName);
+  return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as Erased);
+}
+
+export async function keepErased(aside: Pick<Store, 'commit'>, erased: Erased): Promise<void> {
+  const meta = new Map([[erasedName, Buffer.from(JSON.stringify(erased))]]);
+  await aside.commit({ puts: [], removals: [], meta, sync: true });
+}
+
 /** The origin goes on with this store after all. */
 export async function forgetLeaving(store: Pick<Store, 'commit'>): Promise<void> {
-  await store.commit({ puts: [], removals: [], meta: new Map([[leavingName, undefined]]), sync: true });
+  const meta = new Map([leavingName, erasedName].map((name) => [name, undefined]));
+  await store.commit({ puts: [], removals: [], meta, sync: true });
 }
 
 export async function keepLeaving(ledger: Ledger, leaving: Leaving): Promise<void> {

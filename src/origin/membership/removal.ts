@@ -33,11 +33,17 @@ export interface RemovalsOptions {
   readonly peers: Pick<Peers, 'reach' | 'heardFromAllSince'>;
 }
 
-interface OpenReport {
+interface OpenReport extends Try {
   readonly initiator: MemberId;
+  readonly untilMs: number;
+}
+
+/** Which of an initiator's attempts to remove a member. */
+interface Try {
   /** The stamp of the record that opened the log in which the initiator decides; unset = not known. */
   readonly opened?: Stamp;
-  readonly untilMs: number;
+  /** Counts them, from the start of the process on. */
+  readonly attempt?: number;
 }
 
 /** Who is removed, or asked. */
@@ -53,6 +59,9 @@ interface Asked {
   readonly own: Report;
   /** In which it asks. */
   readonly opening: Opening | undefined;
+  readonly during: Try;
+  /** By the monotonic clock: when it began to ask. */
+  readonly begunMs: number;
 }
 
 /** Milliseconds for which a survivor that has reported to one initiator reports to no other. */
@@ -67,6 +76,8 @@ export class Removals {
   readonly #options: RemovalsOptions;
   /** What is being removed from here now: once at a time, so that a failure withdraws its own report alone. */
   readonly #deciding = new Set<MemberId>();
+  #attempts = 0;
+  #sealings = 0;
   /** What this origin reported, as on disk. */
   readonly #reported = new Map<MemberId, OpenReport>();
 
@@ -74,12 +85,20 @@ export class Removals {
     this.#options = options;
   }
 
+  /**
+   * True while a removal is on its way to the disk, however long that takes: whoever hears all that is here, and nothing of a
+   * removal, may not conclude that there is none.
+   */
+  get isSealing(): boolean {
+    return this.#sealings > 0;
+  }
+
   /** Reads what was reported before a restart. What was reported to this origin then is over, see `#isOpen`. */
   async start(): Promise<void> {
     const { ledger, ownLog } = this.#options;
     for (const { id } of ledger.registry.members.registered()) {
       const open = await this.#open(id);
-      if (open?.initiator === ownLog.member) await this.#release(id, ownLog.member);
+      if (open?.initiator === ownLog.member) await this.#release(id, ownLog.member, open);
       else if (open !== undefined) this.#reported.set(id, open);
     }
   }
@@ -146,14 +165,14 @@ export class Removals {
   }
 
   /** What this origin covers, kept on disk as reported, so that a restart reports to the same initiator. */
-  async report({ member, initiator, opened, reporter, withdraws = false }: ReportRequest): Promise<Report> {
+  async report({ member, initiator, reporter, withdraws = false, ...asked }: ReportRequest): Promise<Report> {
     const { ledger, ownLog, clock } = this.#options;
     const self = ownLog.member;
     if (reporter !== self) {
       throw new MeridianError('UNAVAILABLE', `this is origin ${self}, not ${reporter}`, { reason: 'another-origin' });
     }
     if (withdraws) {
-      await this.#release(member, initiator);
+      await this.#release(member, initiator, asked);
       return { covered: emptyVector, registered: [] };
     }
     if (member === self) throw failed('not-myself', 'an origin does not report on itself while it is up');
@@ -163,63 +182,67 @@ export class Removals {
     const taken = open !== undefined && open.initiator !== initiator && this.#isOpen(open);
     if (taken && holds('R22 one initiator'))
       throw failed('removal-open', `${open.initiator} is removing ${member} already; ask again in a minute`);
-    const during = opened === undefined ? {} : { opened };
-    const report: OpenReport = { initiator, ...during, untilMs: clock.wallMs() + reportHoldsMs };
+    const report: OpenReport = { initiator, ...asked, untilMs: clock.wallMs() + reportHoldsMs };
     const meta = new Map([[reportName(member), Buffer.from(JSON.stringify(report))]]);
     return ledger.submit({
       keys: [],
       sync: true,
       bytes: 0,
       decide: ({ state }) => {
+        const result = { covered: logs.unfold(state.covered), registered: [...members.counted()] };
+        const latest = this.#reported.get(member);
+        // Asked on its way for longer than the one after it: that one is not to be withdrawn with this one.
+        if (latest?.initiator === initiator && isEarlier(asked, latest)) return { result };
         // From here on, in the order of commits: where this one fails, a report too much runs out by itself.
         this.#reported.set(member, report);
-        return { meta, result: { covered: logs.unfold(state.covered), registered: [...members.counted()] } };
+        return { meta, result };
       },
     });
   }
 
   async remove(request: RemoveMemberRequest, call: Call): Promise<RemovedMember> {
-    const { ledger, ownLog } = this.#options;
+    const { ledger, ownLog, clock } = this.#options;
     const target = named(request.name, ledger.registry.members);
     const self = ownLog.member;
     if (target.id === self) throw failed('not-myself', 'ask another origin to remove this one');
     if (this.#deciding.has(target.id)) throw failed('removal-open', `${target.name} is being removed from here`);
     this.#deciding.add(target.id);
     const { opening } = ownLog;
+    const begunMs = clock.monotonicMs();
+    const during: Try = { ...(opening === undefined ? {} : { opened: opening.opened }), attempt: ++this.#attempts };
     try {
       // Its own first: where that is refused, nobody else is kept from reporting to who is removing it already.
-      const own = await this.report(this.#asking(target.id, self, opening)).catch(async (error: unknown) => {
-        await this.#release(target.id, self);
+      const own = await this.report(this.#asking(target.id, self, during)).catch(async (error: unknown) => {
+        await this.#release(target.id, self, during);
         throw error;
       });
-      const asked = { target, own, opening };
+      const asked = { target, own, opening, during, begunMs };
       const { removal, missing } = await this.#decide(asked, request, call).catch(async (error: unknown) => {
-        await this.#withdraw(target.id);
+        await this.#withdraw(target.id, during);
         throw error;
       });
       // Where this fails it may be on the disk all the same: no report is given back.
-      const logs = await this.#seal(target.id, removal, opening);
+      const logs = await this.#seal(removal, asked);
       return { ...target, logs, missing };
     } finally {
       this.#deciding.delete(target.id);
     }
   }
 
-  #asking(member: MemberId, reporter: MemberId, opening: Opening | undefined): ReportRequest {
-    const during = opening === undefined ? {} : { opened: opening.opened };
+  #asking(member: MemberId, reporter: MemberId, during: Try): ReportRequest {
     return { member, initiator: this.#options.ownLog.member, reporter, ...during };
   }
 
   async #decide(
-    { target, own, opening }: Asked,
+    asked: Asked,
     { force }: RemoveMemberRequest,
     call: Call,
   ): Promise<{ readonly removal: Removal; readonly missing: readonly string[] }> {
-    const { ledger, ownLog, clock } = this.#options;
+    const { ledger, ownLog } = this.#options;
     const { members } = ledger.registry;
-    const begunMs = clock.monotonicMs();
+    const { target } = asked;
     const known = members.registered().filter(({ id }) => id !== target.id);
-    const { reports, missing: away } = await this.#reports({ target, own, opening }, known, call);
+    const { reports, missing: away } = await this.#reports(asked, known, call);
     // Whom only survivors know yet counts as well: it was let in by who is removed, perhaps, and all hear of it by this.
     const heardOf = new Set([...members.counted(), ...reports.flatMap(({ registered }) => registered)]);
     const others = [...heardOf].filter((id) => id !== target.id && !members.isRemoved(id));
@@ -229,11 +252,7 @@ export class Removals {
     const needed = holds('R22 enough reports') ? count - majorityOf(count) + 1 : 1;
     if (reports.length < needed && !force) throw tooFew(target, reports.length, needed, missing);
     if (holds('R22 what was reported is covered')) await this.#cover(target, reports, call);
-    if (clock.monotonicMs() - begunMs > decideMs) {
-      throw new MeridianError('UNAVAILABLE', 'the survivors took too long to report; ask again', {
-        reason: 'removal-late',
-      });
-    }
+    this.#checkTime(asked);
     const enough = reports.length >= needed;
     const decided = { members: others, enough, reports: reports.length };
     return { removal: { name: target.name, successor: ownLog.member, ...decided }, missing };
@@ -262,17 +281,31 @@ export class Removals {
     return [...reported.keys()].every((log) => logs.get(log) !== undefined);
   }
 
-  /** @throws UNAVAILABLE where the store, or another process of this member, was opened again meanwhile: the reports are void */
-  async #seal(target: MemberId, removal: Removal, opening: Opening | undefined): Promise<RemovedMember['logs']> {
+  /** @throws UNAVAILABLE once what was reported may be given to another */
+  #checkTime({ begunMs }: Asked): void {
+    if (this.#options.clock.monotonicMs() - begunMs <= decideMs) return;
+    throw new MeridianError('UNAVAILABLE', 'the survivors took too long to report; ask again', {
+      reason: 'removal-late',
+    });
+  }
+
+  /**
+   * @throws UNAVAILABLE where the store, or another process of this member, was opened again meanwhile, or commits before this
+   * one took long: the reports are void
+   */
+  async #seal(removal: Removal, asked: Asked): Promise<RemovedMember['logs']> {
     const { ledger, ownLog } = this.#options;
     const { logs } = ledger.registry;
+    const { opening } = asked;
+    const target = asked.target.id;
     const open = logs.of(target).filter(({ seal }) => seal === undefined);
     const keys = [...open.map(({ log }) => logKeys.log(log)), logKeys.removed(target)];
-    await ledger.submit({
+    const sealed = ledger.submit({
       keys: keys.map((key) => ({ namespace: registryNamespace, key })),
       sync: true,
       bytes: 512 * keys.length,
       decide: (view) => {
+        this.#checkTime(asked);
         if (ownLog.opening?.log !== opening?.log || logs.newest(ownLog.member)?.log !== opening?.log) throw brokenOff();
         const append = ownLog.append(view);
         for (const known of open) append.seals(known);
@@ -280,6 +313,8 @@ export class Removals {
         return { ...append.decided(), result: undefined };
       },
     });
+    this.#sealings++;
+    await sealed.finally(() => this.#sealings--);
     return logs.of(target).flatMap(({ log, seal }) => (seal === undefined ? [] : [{ log, final: seal.final }]));
   }
 
@@ -287,7 +322,7 @@ export class Removals {
    * Nothing will be decided by the reports that were given here: another initiator may have them. Else two that each wait
    * for the other's would renew their own for ever. Whoever does not hear it, or whose disk fails, waits till it runs out.
    */
-  async #withdraw(member: MemberId): Promise<void> {
+  async #withdraw(member: MemberId, during: Try): Promise<void> {
     const { ownLog, peers, clock, ledger } = this.#options;
     const initiator = ownLog.member;
     const call = { deadlineMs: clock.monotonicMs() + withdrawMs, signal: new AbortController().signal };
@@ -295,23 +330,27 @@ export class Removals {
       if (id === initiator || id === member) continue;
       peers
         .reach(id)
-        ?.report({ member, initiator, reporter: id, withdraws: true }, call)
+        ?.report({ ...this.#asking(member, id, during), withdraws: true }, call)
         .catch(() => {});
     }
-    await this.#release(member, initiator);
+    await this.#release(member, initiator, during);
   }
 
-  async #release(member: MemberId, initiator: MemberId): Promise<void> {
-    const open = await this.#open(member).catch(() => undefined);
-    if (open?.initiator !== initiator) return;
-    this.#reported.delete(member);
+  /** A withdrawal may come late: what was reported to a later attempt stays. */
+  async #release(member: MemberId, initiator: MemberId, during: Try): Promise<void> {
+    const stored = await this.#open(member).catch(() => undefined);
     const meta = new Map([[reportName(member), undefined]]);
-    const withdrawn = { keys: [], sync: true, bytes: 0, decide: () => ({ meta, result: undefined }) };
-    await this.#options.ledger.submit(withdrawn).catch(() => {});
+    const decide = () => {
+      const open = this.#reported.get(member) ?? stored;
+      if (open?.initiator !== initiator || isEarlier(during, open)) return { result: undefined };
+      this.#reported.delete(member);
+      return { meta, result: undefined };
+    };
+    await this.#options.ledger.submit({ keys: [], sync: true, bytes: 0, decide }).catch(() => {});
   }
 
   async #reports(
-    { target, own, opening }: Asked,
+    { target, own, during }: Asked,
     others: readonly Target[],
     call: Call,
   ): Promise<{ readonly reports: readonly Report[]; readonly missing: readonly Target[] }> {
@@ -319,7 +358,7 @@ export class Removals {
     const initiator = ownLog.member;
     const asked = others.map(async ({ id }) => {
       if (id === initiator) return own;
-      return peers.reach(id)?.report(this.#asking(target.id, id, opening), call);
+      return peers.reach(id)?.report(this.#asking(target.id, id, during), call);
     });
     // All are waited for: a report that came behind its withdrawal would be open till it runs out.
     const answered = await Promise.allSettled(asked);
@@ -339,6 +378,13 @@ export class Removals {
     const stored = await this.#options.ledger.store.meta(reportName(member));
     return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as OpenReport);
   }
+}
+
+/** Of two attempts of one initiator. One of an earlier version says nothing of that. */
+function isEarlier(one: Try, other: Try): boolean {
+  if (one.opened === undefined || other.opened === undefined) return false;
+  if (one.opened !== other.opened) return one.opened < other.opened;
+  return one.attempt !== undefined && one.attempt < (other.attempt ?? 0);
 }
 
 /** One that is known by a removal alone has no name here but its id. */

@@ -120,20 +120,22 @@ export class Sealing {
   /** One batch: where each past log ends, and last of all that this one is current. */
   async #seal(): Promise<void> {
     const { ledger, ownLog } = this.#options;
+    const asked = this.#asked;
     const unsealed = this.#unsealed();
     const currentKey = logKeys.current(ownLog.member);
-    await ledger.submit({
+    asked.sealed = await ledger.submit({
       keys: [...unsealed.map(({ log }) => logKeys.log(log)), currentKey].map(registryKey),
       sync: true,
       bytes: 256 * (unsealed.length + 1),
       decide: (view) => {
+        // A commit before this one failed, and began a new log: nobody has told of that, and the one until then is past too.
+        if (ownLog.id !== asked.log) return { result: false };
         const append = ownLog.append(view);
         for (const known of unsealed) append.seals(known);
         append.registers(() => ({ log: ownLog.id }), currentKey);
-        return { ...append.decided(), result: undefined };
+        return { ...append.decided(), result: true };
       },
     });
-    this.#asked.sealed = true;
   }
 
   /**

@@ -148,7 +148,8 @@ export class Subscription {
   listen(messages: AsyncIterable<FollowerMessage>): void {
     const take = async () => {
       for await (const probe of messages) {
-        if (this.#closed) return;
+        // One that was ended may wait for its follower to read on; what that has on disk may be gone by now.
+        if (this.#closed || this.#signal.aborted) return;
         this.#takeProbe(probe);
         this.#wake?.();
       }

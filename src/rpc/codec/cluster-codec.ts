@@ -305,6 +305,8 @@ export interface WireReportRequest {
   readonly withdraws?: boolean;
   /** Empty = not known. */
   readonly opened?: string;
+  /** 0 = not known. */
+  readonly attempt?: number;
 }
 
 export function decodeReportRequest(wire: WireReportRequest): ReportRequest {
@@ -314,6 +316,7 @@ export function decodeReportRequest(wire: WireReportRequest): ReportRequest {
     reporter: decodeMemberId(wire.reporter),
     ...(wire.withdraws === true ? { withdraws: true } : {}),
     ...(wire.opened === undefined || wire.opened === '' ? {} : { opened: decodeStamp(wire.opened) }),
+    ...(wire.attempt === undefined || wire.attempt === 0 ? {} : { attempt: wire.attempt }),
   };
 }
 

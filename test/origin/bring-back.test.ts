@@ -1,0 +1,65 @@
+import { expect, it } from 'vitest';
+import type { Record } from '../../src/model/record.ts';
+import { bringBack } from '../../src/origin/membership/bring-back.ts';
+import { originDefaults } from '../../src/origin/origin-options.ts';
+import { OwnLog } from '../../src/origin/own-log.ts';
+import { Ledger } from '../../src/replication/ledger.ts';
+import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
+import { live, namespaceA } from '../contract/sample-records.ts';
+import { log, member } from '../replication/registry-records.ts';
+import { MemoryDisk } from '../support/memory-store.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { VirtualClock, VirtualTime } from '../support/virtual-time.ts';
+
+const snapshotMs = 300_000;
+
+it('what a store that was put aside has alone is brought back, also where a database ends a snapshot before all is read', async () => {
+  const time = new VirtualTime();
+  const clock = new VirtualClock(time);
+  const ledger = await Ledger.open({ ...originDefaults, store: new MemoryDisk().open(), clock, observer });
+  const ownLog = new OwnLog({ member: member(1), logs: ledger.registry.logs, random: new SeededRandom(1), clock });
+  const aside = new MemoryDisk().open();
+  // Of a namespace that nobody knows: all of it is kept apart.
+  const records = Array.from({ length: 1000 }, (_, n) => live({ key: `k${n}`, sequence: n + 1, log: log(9) }));
+  await aside.commit({
+    puts: records.map((record) => ({ record, held: undefined })),
+    removals: [],
+    meta: new Map(),
+    sync: true,
+  });
+  const snapshot = aside.snapshot.bind(aside);
+  aside.snapshot = () => {
+    const taken = snapshot();
+    clock.timer(snapshotMs, () => void taken.close());
+    return taken;
+  };
+  let kept: Record[] = [];
+  let isDropped = false;
+  const bringing = bringBack({
+    ...{ ledger, ownLog, clock, tombstoneRetentionMs: 1000, clockSkewMsMax: 0 },
+    stores: {
+      store: ledger.store,
+      aside: [aside],
+      dropAside: async () => {
+        isDropped = true;
+      },
+    } as unknown as Parameters<typeof bringBack>[0]['stores'],
+    keepApart: async (_member, apart) => {
+      kept = [];
+      for await (const record of apart) {
+        kept.push(record);
+        await time.wait(1000);
+      }
+      return 'a file';
+    },
+  });
+  let failed: unknown;
+  void bringing.catch((error: unknown) => {
+    failed = error;
+  });
+  for (let waited = 0; waited < 1200 && !isDropped && failed === undefined; waited++)
+    await time.runUntil(time.nowMs + 1000);
+  expect(failed).toBe(undefined);
+  expect([kept.length, new Set(kept.map(({ key }) => key)).size, isDropped]).toEqual([1000, 1000, true]);
+  expect(kept.every(({ namespace }) => namespace === namespaceA)).toBe(true);
+});
