@@ -1,8 +1,8 @@
 import { type NamespaceId, registryNamespace } from '../model/namespace.ts';
 import { type LogId, type MemberId, type Position, parseMemberId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
-import type { VersionVector } from '../model/version-vector.ts';
 import { stampParts } from '../model/stamp.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import type { Logs } from './logs.ts';
 
 /** The registry's keys that speak of members and homes. */

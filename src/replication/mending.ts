@@ -19,7 +19,7 @@ import type { ReplicationObserver } from './observer.ts';
  *     held here      k at (l, 9), damaged
  *     a node that covers {l: 12} answers k = 7 at (l, 9): that write is whole again
  *     ... answers k = 8 at (l, 11): what was damaged was overwritten there; the later one takes its place
- *     ... answers that it has expired: that counts once it is certain here as well (rule R9)
+ *     ... answers that it has expired: that counts once it is certain here as well, or others have said so for long (rule R9)
  *     ... answers nothing: it was a deletion that is purged there; the record goes here too, and the floor rises to it
  *     a node that covers {l: 8} has not seen it: its answer says nothing
  *
@@ -32,6 +32,8 @@ export interface MendingOptions {
   readonly observer: Pick<ReplicationObserver, 'commitFailed'>;
   /** What time it is for what cannot be taken back. */
   readonly settled: Pick<SettledTime, 'look'>;
+  /** Milliseconds for which a clock that jumped ahead must hold before values are dropped by it. */
+  readonly clockHoldMs: number;
   /** Answers of nodes that may hold it, one after another for as long as they are asked for; those that fail are left out. */
   readonly ask: (request: GetRequest, call: Call) => AsyncIterable<GetAnswer>;
 }
@@ -41,12 +43,24 @@ const lookMs = 1000;
 const restMs = 10_000;
 /** Milliseconds for one key. */
 const askMs = 3000;
+/** Answers that a value has expired before they count though the clock here says otherwise, and milliseconds between two at most. */
+const expiredTimesMin = 3;
+const expiredApartMsMax = 60_000;
 /** Keys in a row that nobody could answer, after which a round ends: others are asked first in the next one. */
 const failuresMax = 8;
+
+/** Since when it was told again and again. */
+interface ToldExpired {
+  readonly sinceMs: number;
+  readonly lastMs: number;
+  readonly times: number;
+}
 
 /** Brings back damaged records of one store from nodes that have them, for as long as the signal lets it. */
 export class Mending {
   readonly #options: MendingOptions;
+  /** Damaged records of which others say that they have expired, and this node's time does not. */
+  readonly #expired = new Map<string, ToldExpired>();
   #hand = 0;
 
   constructor(options: MendingOptions) {
@@ -69,6 +83,8 @@ export class Mending {
     const known = [...ledger.store.damaged(), ...ledger.awaited.values()];
     const all = [...new Map(known.map((damaged) => [mapKey(damaged.namespace, damaged.key), damaged])).values()];
     ledger.awaited.clear(); // Whoever waits asks again.
+    const names = new Set(all.map((damaged) => mapKey(damaged.namespace, damaged.key)));
+    for (const name of this.#expired.keys()) if (!names.has(name)) this.#expired.delete(name);
     let failures = 0;
     for (let index = 0; index < all.length && failures < failuresMax; index++) {
       const damaged = all[(this.#hand + index) % all.length];
@@ -123,9 +139,9 @@ export class Mending {
   }
 
   async #take(damaged: Damaged, found: Record | undefined): Promise<boolean> {
-    const { ledger, settled } = this.#options;
+    const { ledger } = this.#options;
     // Its value would be gone here for good, while the others have it.
-    if (!hasEnded(found, settled)) return false;
+    if (!this.#hasEnded(mapKey(damaged.namespace, damaged.key), found)) return false;
     return ledger.submit({
       keys: [damaged],
       sync: true,
@@ -138,6 +154,19 @@ export class Mending {
         return isUnseen ? { result: false } : inItsPlace(found, view);
       },
     });
+  }
+
+  /** Where the clock here is far behind, the record would stay damaged for as long: then others' word counts as a clock does. */
+  #hasEnded(name: string, found: Record | undefined): boolean {
+    const { settled, clock, clockHoldMs } = this.#options;
+    const told = this.#expired.get(name);
+    this.#expired.delete(name);
+    if (hasEnded(found, settled)) return true;
+    const nowMs = clock.monotonicMs();
+    const isOn = told !== undefined && nowMs - told.lastMs <= Math.max(clockHoldMs, expiredApartMsMax);
+    const { sinceMs, times } = isOn ? told : { sinceMs: nowMs, times: 0 };
+    this.#expired.set(name, { sinceMs, lastMs: nowMs, times: times + 1 });
+    return times + 1 >= expiredTimesMin && nowMs - sinceMs >= clockHoldMs;
   }
 }
 

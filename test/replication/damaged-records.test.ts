@@ -14,6 +14,7 @@ import { removeRecords } from '../../src/replication/remove-records.ts';
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
 import { live, namespaceA, stampAt, tombstone } from '../contract/sample-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
+import { HandClock } from './clocks/hand-clock.ts';
 import { log, member, vector } from './registry-records.ts';
 
 const asMember = { mayTake: () => {}, check: () => {}, overwritten: () => {}, told: () => {} };
@@ -191,7 +192,7 @@ describe('mending', () => {
       asked.push(key);
       yield* answers;
     };
-    const mending = new Mending({ ledger: node.ledger, clock, observer, settled, ask });
+    const mending = new Mending({ ledger: node.ledger, clock, observer, settled, clockHoldMs: 0, ask });
     const isDone = await mending.round(new AbortController().signal);
     return { ...node, asked, isDone };
   }
@@ -229,7 +230,9 @@ describe('mending', () => {
     const ask = async function* () {
       yield answer(vector({ 1: 5 }), undefined);
     };
-    expect(await new Mending({ ledger, clock, observer, settled, ask }).round(new AbortController().signal)).toBe(true);
+    expect(
+      await new Mending({ ledger, clock, observer, settled, clockHoldMs: 0, ask }).round(new AbortController().signal),
+    ).toBe(true);
     expect([await held('k'), ledger.state.floor]).toEqual([undefined, vector({ 1: 5 })]);
   });
 
@@ -247,6 +250,33 @@ describe('mending', () => {
     expect([late.isDone, await late.held('k')]).toEqual([true, found]);
   });
 
+  it('takes it once nodes have said so for as long as a clock must hold, however far this one is behind', async () => {
+    settledMs = 0;
+    const node = await opened('member');
+    const hand = new HandClock();
+    const ended = { ...live({ key: 'k', sequence: 5, log: log(1), stamp: stampAt(5, log(1)) }), expiresAt: 3600 };
+    let found: Record = expireInPlace(ended);
+    const ask = async function* () {
+      yield answer(vector({ 1: 5 }), found);
+    };
+    const options = { ledger: node.ledger, clock: hand, observer, settled, clockHoldMs: 300_000, ask };
+    const mending = new Mending(options);
+    const round = () => mending.round(new AbortController().signal);
+    // Two jumps of another one's clock, and nothing heard in between.
+    expect(await round()).toBe(false);
+    hand.pass(400_000);
+    for (let told = 0; told < 31; told++) {
+      expect(await round()).toBe(false);
+      hand.pass(told < 30 ? 9_900 : 3_000);
+    }
+    expect([await round(), await node.held('k')]).toEqual([true, found]);
+    // One that is told to live meanwhile does.
+    found = ended;
+    const other = await opened('member');
+    expect(await new Mending({ ...options, ledger: other.ledger }).round(new AbortController().signal)).toBe(true);
+    expect(await other.held('k')).toEqual(ended);
+  });
+
   it('leaves alone what was written meanwhile', async () => {
     const node = await opened('member');
     const deleted = tombstone({ key: 'k', sequence: 9, log: log(9), stamp: stampAt(90, log(9)) });
@@ -255,7 +285,7 @@ describe('mending', () => {
       await node.ledger.submit({ keys: [deleted], sync: true, bytes: 0, decide });
       yield answer(vector({ 1: 5 }), write('k', 1, 5));
     };
-    const mending = new Mending({ ledger: node.ledger, clock, observer, settled, ask });
+    const mending = new Mending({ ledger: node.ledger, clock, observer, settled, clockHoldMs: 0, ask });
     expect(await mending.round(new AbortController().signal)).toBe(true);
     expect(await node.held('k')).toEqual(deleted);
   });
