@@ -178,10 +178,7 @@ export class Removals {
     if (member === self) throw failed('not-myself', 'an origin does not report on itself while it is up');
     const { members, logs } = ledger.registry;
     if (members.isRemoved(member)) throw failed('removed', `${members.nameOf(member)} is removed already`);
-    const open = await this.#open(member);
-    const taken = open !== undefined && open.initiator !== initiator && this.#isOpen(open);
-    if (taken && holds('R22 one initiator'))
-      throw failed('removal-open', `${open.initiator} is removing ${member} already; ask again in a minute`);
+    const stored = await this.#open(member);
     const report: OpenReport = { initiator, ...asked, untilMs: clock.wallMs() + reportHoldsMs };
     const meta = new Map([[reportName(member), Buffer.from(JSON.stringify(report))]]);
     return ledger.submit({
@@ -190,7 +187,11 @@ export class Removals {
       bytes: 0,
       decide: ({ state }) => {
         const result = { covered: logs.unfold(state.covered), registered: [...members.counted()] };
-        const latest = this.#reported.get(member);
+        const latest = this.#reported.get(member) ?? stored;
+        // As it is decided: another initiator may have asked in the same moment.
+        const isTaken = latest !== undefined && latest.initiator !== initiator && this.#isOpen(latest);
+        if (isTaken && holds('R22 one initiator'))
+          throw failed('removal-open', `${latest.initiator} is removing ${member} already; ask again in a minute`);
         // Asked on its way for longer than the one after it: that one is not to be withdrawn with this one.
         if (latest?.initiator === initiator && isEarlier(asked, latest)) return { result };
         // From here on, in the order of commits: where this one fails, a report too much runs out by itself.
