@@ -230,7 +230,7 @@ export class Ledger {
         await this.#commit(taken);
       } catch (error) {
         if (isDiskFull(error)) await this.#refuse(taken, error);
-        else if (isBusy(error)) for (const waiting of taken) waiting.reject(error);
+        else if (isBusy(error)) this.#rejectAll(taken, error);
         else await this.#fail(taken, error);
       }
     }
@@ -262,16 +262,21 @@ export class Ledger {
   /** Nothing was begun, for want of room. What needs none, such as a deletion, is not refused with what needs some. */
   async #refuse(taken: readonly Waiting[], error: unknown): Promise<void> {
     const alone = this.#broken || taken.length === 1 ? [] : taken;
-    if (alone.length === 0) for (const waiting of taken) waiting.reject(error);
-    if (this.#broken) this.#reopenLater();
+    if (alone.length === 0) this.#rejectAll(taken, error);
     for (const [index, waiting] of alone.entries()) {
       try {
         await this.#commit([waiting]);
       } catch (cause) {
-        if (!isDiskFull(cause)) return this.#fail(alone.slice(index), cause);
+        if (!isDiskFull(cause) && !isBusy(cause)) return this.#fail(alone.slice(index), cause);
         waiting.reject(cause);
       }
     }
+  }
+
+  /** Nothing was begun. A store that is yet to be opened again is not left so where nobody writes. */
+  #rejectAll(taken: readonly Waiting[], error: unknown): void {
+    for (const waiting of taken) waiting.reject(error);
+    if (this.#broken) this.#reopenLater();
   }
 
   #take(): Waiting[] {
