@@ -1,4 +1,4 @@
-import { isMeridianError, MeridianError } from '../model/errors.ts';
+import { MeridianError } from '../model/errors.ts';
 import type { Lost } from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
@@ -10,6 +10,7 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Damaged, Snapshot, Store } from '../store/store.ts';
 import { inBatch } from './commit-trace.ts';
 import { HotRecords } from './hot-records.ts';
+import { closed, isBusy, isDiskFull, storeFailed } from './ledger-errors.ts';
 import { decodeLedgerState, encodeLedgerState, type LedgerState, ledgerStateName } from './ledger-state.ts';
 import type { ReplicationObserver } from './observer.ts';
 import { Registry } from './registry.ts';
@@ -485,25 +486,4 @@ function add(group: Group, decision: Decision<unknown>, held: Held): void {
   }
   for (const [name, value] of decision.meta ?? []) group.meta.set(name, value);
   if (decision.state !== undefined) group.state = { ...group.state, ...decision.state };
-}
-
-function storeFailed(cause?: unknown): MeridianError {
-  return new MeridianError('UNAVAILABLE', 'the store failed and is being opened again; the write may be lost', {
-    reason: 'store-failed',
-    retryAfterMs: 1000,
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-function isDiskFull(error: unknown): boolean {
-  return isMeridianError(error, 'RESOURCE_EXHAUSTED') && error.details.reason === 'disk-full';
-}
-
-/** A read found no room in line: nothing was begun, and nothing is wrong with the store. */
-function isBusy(error: unknown): boolean {
-  return isMeridianError(error, 'RESOURCE_EXHAUSTED') && error.details.reason === 'store-busy';
-}
-
-function closed(): MeridianError {
-  return new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' });
 }

@@ -196,17 +196,6 @@ describe('an origin that is removed', () => {
     expect((await group.remove('b', 'a')).missing).toEqual([]);
   });
 
-  it('is reported on to one alone of two that ask for that in the same moment', async () => {
-    const [a, b, c] = [idOf('a'), idOf('b'), idOf('c')];
-    await group.open('d', ['a']);
-    await group.ready('d');
-    group.crash('a');
-    const asked = [b, c].map((initiator) => group.at('d').report({ member: a, initiator, reporter: idOf('d') }));
-    const [first, second] = await group.until(Promise.allSettled(asked));
-    expect(first?.status).toBe('fulfilled');
-    expect(second).toMatchObject({ status: 'rejected', reason: { details: { reason: 'removal-open' } } });
-  });
-
   it('is removed once where two ask for that at the same time, and both know who took over', async () => {
     group.crash('a');
     await group.pass(100);

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import type { MemberId } from '../../src/model/position.ts';
+import { OriginGroup } from './origin-group.ts';
+
+it('a member that is to be removed is reported on to one alone of two that ask for that in the same moment (R22)', async () => {
+  const group = new OriginGroup();
+  await group.open('a');
+  for (const name of ['b', 'c', 'd']) await group.open(name, ['a']);
+  await group.ready('b', 'c', 'd');
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => group.at(name).identity.id as MemberId);
+  if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('four are open');
+  group.crash('a');
+  const asked = [b, c].map((initiator) => group.at('d').report({ member: a, initiator, reporter: d }));
+  const [first, second] = await group.until(Promise.allSettled(asked));
+  expect(first?.status).toBe('fulfilled');
+  expect(second).toMatchObject({ status: 'rejected', reason: { details: { reason: 'removal-open' } } });
+});
