@@ -3,7 +3,7 @@ import type { RemovedMember, RemoveMemberRequest, Report, ReportRequest } from '
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import type { Opening } from '../../model/feed.ts';
 import { registryNamespace } from '../../model/namespace.ts';
-import type { MemberId } from '../../model/position.ts';
+import { type MemberId, parseMemberId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import type { Stamp } from '../../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../../model/version-vector.ts';
@@ -70,7 +70,8 @@ const reportHoldsMs = 60_000;
 const decideMs = 30_000;
 /** Milliseconds within which the others are told that nothing is decided. */
 const withdrawMs = 5_000;
-const reportName = (member: MemberId) => `origin/report/${member}`;
+const reportPrefix = 'origin/report/';
+const reportName = (member: MemberId) => reportPrefix + member;
 
 export class Removals {
   readonly #options: RemovalsOptions;
@@ -96,7 +97,10 @@ export class Removals {
   /** Reads what was reported before a restart. What was reported to this origin then is over, see `#isOpen`. */
   async start(): Promise<void> {
     const { ledger, ownLog } = this.#options;
-    for (const { id } of ledger.registry.members.registered()) {
+    // Also on members that this origin has yet to hear of: an initiator that knows them asked.
+    for (const name of await ledger.store.metaNames()) {
+      const id = name.startsWith(reportPrefix) ? parseMemberId(name.slice(reportPrefix.length)) : undefined;
+      if (id === undefined || ledger.registry.members.isRemoved(id)) continue;
       const open = await this.#open(id);
       if (open?.initiator === ownLog.member) await this.#release(id, ownLog.member, open);
       else if (open !== undefined) this.#reported.set(id, open);
