@@ -237,15 +237,19 @@ export class OriginParts {
       this.#keptApart = await readKeptApart(ledger.store);
     });
   }
-  /** False where a store was being opened again meanwhile, or a record is to be mended first. */
+  /**
+   * False where it is tried again: a store was being opened again meanwhile, a record is to be mended first, or there was no
+   * room, with two stores on one disk. @throws DATA_LOSS where all was brought back that can be read
+   */
   #bringsBack(): Promise<boolean> {
     const { stores, ledger } = this.#opened;
     return bringBack({ ...this.#options, ledger, stores, ownLog: this.ownLog }).then(
       () => true,
       (error: unknown) => {
-        const waits = isMeridianError(error) && error.details.reason === 'damaged-record';
-        if (waits || isMeridianError(error, 'UNAVAILABLE')) return false;
-        throw error;
+        if (isMeridianError(error, 'DATA_LOSS') && error.details.reason !== 'damaged-record') throw error;
+        const waits = isMeridianError(error) && ['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'DATA_LOSS'].includes(error.code);
+        if (!waits) this.#options.observer.commitFailed(new Error('bring back failed', { cause: error }));
+        return false;
       },
     );
   }

@@ -1,4 +1,4 @@
-import { isMeridianError, MeridianError } from '../model/errors.ts';
+import { MeridianError } from '../model/errors.ts';
 import type { Lost } from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
@@ -10,6 +10,7 @@ import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Damaged, Snapshot, Store } from '../store/store.ts';
 import { inBatch } from './commit-trace.ts';
 import { HotRecords } from './hot-records.ts';
+import { closed, isBusy, isDiskFull, storeFailed } from './ledger-errors.ts';
 import { decodeLedgerState, encodeLedgerState, type LedgerState, ledgerStateName } from './ledger-state.ts';
 import type { ReplicationObserver } from './observer.ts';
 import { Registry } from './registry.ts';
@@ -230,7 +231,7 @@ export class Ledger {
         await this.#commit(taken);
       } catch (error) {
         if (isDiskFull(error)) await this.#refuse(taken, error);
-        else if (isBusy(error)) for (const waiting of taken) waiting.reject(error);
+        else if (isBusy(error)) this.#rejectAll(taken, error);
         else await this.#fail(taken, error);
       }
     }
@@ -262,16 +263,21 @@ export class Ledger {
   /** Nothing was begun, for want of room. What needs none, such as a deletion, is not refused with what needs some. */
   async #refuse(taken: readonly Waiting[], error: unknown): Promise<void> {
     const alone = this.#broken || taken.length === 1 ? [] : taken;
-    if (alone.length === 0) for (const waiting of taken) waiting.reject(error);
-    if (this.#broken) this.#reopenLater();
+    if (alone.length === 0) this.#rejectAll(taken, error);
     for (const [index, waiting] of alone.entries()) {
       try {
         await this.#commit([waiting]);
       } catch (cause) {
-        if (!isDiskFull(cause)) return this.#fail(alone.slice(index), cause);
+        if (!isDiskFull(cause) && !isBusy(cause)) return this.#fail(alone.slice(index), cause);
         waiting.reject(cause);
       }
     }
+  }
+
+  /** Nothing was begun. A store that is yet to be opened again is not left so where nobody writes. */
+  #rejectAll(taken: readonly Waiting[], error: unknown): void {
+    for (const waiting of taken) waiting.reject(error);
+    if (this.#broken) this.#reopenLater();
   }
 
   #take(): Waiting[] {
@@ -480,25 +486,4 @@ function add(group: Group, decision: Decision<unknown>, held: Held): void {
   }
   for (const [name, value] of decision.meta ?? []) group.meta.set(name, value);
   if (decision.state !== undefined) group.state = { ...group.state, ...decision.state };
-}
-
-function storeFailed(cause?: unknown): MeridianError {
-  return new MeridianError('UNAVAILABLE', 'the store failed and is being opened again; the write may be lost', {
-    reason: 'store-failed',
-    retryAfterMs: 1000,
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-function isDiskFull(error: unknown): boolean {
-  return isMeridianError(error, 'RESOURCE_EXHAUSTED') && error.details.reason === 'disk-full';
-}
-
-/** A read found no room in line: nothing was begun, and nothing is wrong with the store. */
-function isBusy(error: unknown): boolean {
-  return isMeridianError(error, 'RESOURCE_EXHAUSTED') && error.details.reason === 'store-busy';
-}
-
-function closed(): MeridianError {
-  return new MeridianError('UNAVAILABLE', 'the node is stopping', { reason: 'stopping' });
 }

@@ -98,6 +98,8 @@ export class Logs {
   readonly #logs = new Map<LogId, KnownLog>();
   readonly #currents = new Map<MemberId, Said<CurrentRecord>>();
   readonly #removals = new Map<MemberId, Said<Removal>>();
+  /** Where the chain of seals ends that begins with this log's, as far as that was asked. */
+  readonly #ends = new Map<LogId, Position>();
   #version = 0;
   /** Of which logs are void, by what was known and covered then: an edge asks at every hit, and both change seldom. */
   #judged: Judged = { covered: emptyVector, version: -1, verdicts: new Map() };
@@ -120,6 +122,7 @@ export class Logs {
     if (kind === 'log' && log !== undefined) {
       const { member: owner, opened, final } = value as LogRecord;
       this.#logs.set(log, { log, member: owner, opened, ...(final === undefined ? {} : { seal: { final, at } }) });
+      this.#ends.clear();
     }
     if (kind === 'current' && member !== undefined)
       this.#currents.set(member, { value: value as CurrentRecord, at, stamp });
@@ -129,7 +132,7 @@ export class Logs {
   }
 
   clear(): void {
-    for (const map of [this.#logs, this.#currents, this.#removals]) map.clear();
+    for (const map of [this.#logs, this.#currents, this.#removals, this.#ends]) map.clear();
     this.#version++;
   }
 
@@ -189,6 +192,10 @@ export class Logs {
 
   coversPosition(vector: VersionVector, position: Position): boolean {
     let { log, sequence } = position;
+    if (isReached(vector, position)) return true;
+    // Most vectors reach the end of the chain, however many openings the place lies back: then nothing is walked.
+    const end = this.isBeyond(position) ? undefined : this.#endOf(log);
+    if (end !== undefined && isReached(vector, end)) return true;
     for (let hops = 0; hops <= this.#logs.size; hops++) {
       if ((vector.get(log) ?? 0) >= sequence) return true;
       const seal = this.#logs.get(log)?.seal;
@@ -196,6 +203,24 @@ export class Logs {
       ({ log, sequence } = seal.at);
     }
     return false; // Seals that name each other's logs in a ring imply nothing.
+  }
+
+  /** The last place of the chain of seals that begins with this log's: who reaches that covers all of the chain. */
+  #endOf(log: LogId): Position | undefined {
+    const passed: LogId[] = [];
+    let end: Position | undefined;
+    for (let at = log; passed.length <= this.#logs.size; ) {
+      const known = this.#ends.get(at);
+      const seal = this.#logs.get(at)?.seal;
+      end = known ?? seal?.at ?? end;
+      if (known !== undefined || seal === undefined) break;
+      passed.push(at);
+      const next = this.#logs.get(seal.at.log)?.seal;
+      if (next === undefined || next.at.log === seal.at.log || seal.at.sequence > next.final) break;
+      at = seal.at.log;
+    }
+    if (end !== undefined) for (const each of passed) this.#ends.set(each, end);
+    return end;
   }
 
   /** True for a place beyond the end of a sealed log. */
@@ -296,25 +321,49 @@ export class Logs {
 
   /** The vector without the components of sealed logs that the rest implies. */
   fold(vector: VersionVector): VersionVector {
-    let folded = vector;
+    let rest: Map<LogId, number> | undefined;
     for (const [log, sequence] of vector) {
       const seal = this.#logs.get(log)?.seal;
       if (seal === undefined || sequence > seal.final) continue;
-      const rest = new Map(folded);
+      rest ??= new Map(vector);
       rest.delete(log);
-      if (this.coversPosition(rest, seal.at) || !holds('folding: by what the rest implies')) folded = rest;
+      const isImplied = this.coversPosition(rest, seal.at) || !holds('folding: by what the rest implies');
+      if (!isImplied) rest.set(log, sequence);
     }
-    return folded;
+    return rest === undefined || rest.size === vector.size ? vector : rest;
   }
 
   /** The vector with a component for each log that it covers something of, for who may not know the seals yet. */
   unfold(vector: VersionVector): VersionVector {
     const unfolded = new Map(vector);
-    for (const log of this.#logs.keys()) {
-      const reached = this.reach(vector, log);
-      if (reached > 0) unfolded.set(log, reached);
+    const seals = new Map<LogId, boolean>();
+    for (const [log, { seal }] of this.#logs) {
+      const own = vector.get(log) ?? 0;
+      const isImplied = seal !== undefined && own < seal.final && seal.at.log !== log;
+      if (isImplied && this.#coversSeal(vector, log, seals)) unfolded.set(log, seal.final);
     }
     return unfolded;
+  }
+
+  /** Whether the vector covers the log's seal. @param told of the logs that were asked for before, each looked at once */
+  #coversSeal(vector: VersionVector, log: LogId, told: Map<LogId, boolean>): boolean {
+    const passed: LogId[] = [];
+    let covers = false;
+    for (let at = log; ; ) {
+      const before = told.get(at);
+      const seal = this.#logs.get(at)?.seal;
+      if (before !== undefined || seal === undefined) {
+        covers = before ?? false;
+        break;
+      }
+      told.set(at, false); // Unless one that is passed says otherwise: a ring implies nothing.
+      passed.push(at);
+      covers = isReached(vector, seal.at);
+      if (covers || (this.isBeyond(seal.at) && holds('folding: up to the seal'))) break;
+      at = seal.at.log;
+    }
+    for (const each of passed) told.set(each, covers);
+    return covers;
   }
 
   /** The vector with each component lowered to the seal of its log (rule R23), folded. */
@@ -354,13 +403,15 @@ export class Logs {
       smaller ??= new Map(vector);
       smaller.delete(log);
       // The last seal of the chain lies in a log that goes on.
-      const at = seal && this.#lastSeal(seal, covered);
+      const at = seal && this.#lastSeal(log, seal, covered);
       if (at !== undefined && (smaller.get(at.log) ?? 0) < at.sequence) smaller.set(at.log, at.sequence);
     }
     return smaller ?? vector;
   }
 
-  #lastSeal(seal: Seal, covered: VersionVector): Position {
+  #lastSeal(log: LogId, seal: Seal, covered: VersionVector): Position {
+    const end = this.#endOf(log);
+    if (end !== undefined && isReached(covered, end)) return end;
     let { at } = seal;
     for (let hops = 0; hops < this.#logs.size; hops++) {
       const next = this.#logs.get(at.log)?.seal;
@@ -370,6 +421,10 @@ export class Logs {
     }
     return at;
   }
+}
+
+function isReached(vector: VersionVector, { log, sequence }: Position): boolean {
+  return (vector.get(log) ?? 0) >= sequence;
 }
 
 /** What an answer shows a session: a record, or an absence (or a page) of which its responder's covered vector speaks. */

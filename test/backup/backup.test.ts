@@ -33,9 +33,9 @@ describe('a backup of an origin', () => {
   let closing: Array<() => Promise<void>>;
 
   beforeEach(async () => {
-    const opened = await openOrigin();
-    origin = opened.origin;
-    closing = [opened.close];
+    const backedUp = await openOrigin();
+    origin = backedUp.origin;
+    closing = [backedUp.close];
     target = new MemoryTarget();
     folder = await mkdtemp(join(tmpdir(), 'meridian-backup-'));
     await origin.create('ns');
@@ -61,9 +61,13 @@ describe('a backup of an origin', () => {
   async function restored(atMs?: number): Promise<Origin> {
     const data = join(folder, `restored-${closing.length}`);
     await restoreBackup({ target, data, atMs, outside, received: () => {} });
+    return opened(data);
+  }
+
+  async function opened(data: string): Promise<Origin> {
     const stores = await OriginFolder.open(data);
     closing.push(() => stores.close());
-    const opened = await Origin.open({
+    const restoredOrigin = await Origin.open({
       ...originDefaults,
       ...outside,
       stores,
@@ -74,8 +78,8 @@ describe('a backup of an origin', () => {
       version: '0.0.0',
       durability: 'local',
     });
-    closing.push(() => opened.close());
-    return opened;
+    closing.push(() => restoredOrigin.close());
+    return restoredOrigin;
   }
 
   async function holds(at: Origin): Promise<Record<string, string>> {
@@ -145,6 +149,20 @@ describe('a backup of an origin', () => {
       expect(base, place).toBeDefined();
     }
     expect(() => openBackupTarget('gs://b', {})).toThrow('gs:// is not known');
+  });
+
+  it('makes no origin of a folder in which a restore broke off, and is restored there again', async () => {
+    for (let i = 0; i < 40; i++) await put(`k${i}`, 'v');
+    await take();
+    const data = join(folder, 'half');
+    const ends = () => {
+      throw new Error('the process ends');
+    };
+    await expect(restoreBackup({ target, data, outside, received: ends })).rejects.toThrow('the process ends');
+    await expect(opened(data)).rejects.toMatchObject({ code: 'DATA_LOSS', details: { reason: 'identity' } });
+    for (const close of closing.splice(1)) await close();
+    await restoreBackup({ target, data, outside, received: () => {} });
+    expect(Object.keys(await holds(await opened(data)))).toHaveLength(40);
   });
 
   it('goes on where it broke off, and sends nothing twice that it had written', async () => {

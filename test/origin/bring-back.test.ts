@@ -10,6 +10,7 @@ import { log, member } from '../replication/registry-records.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualClock, VirtualTime } from '../support/virtual-time.ts';
+import { OriginGroup } from './origin-group.ts';
 
 const snapshotMs = 300_000;
 
@@ -62,4 +63,26 @@ it('what a store that was put aside has alone is brought back, also where a data
   expect(failed).toBe(undefined);
   expect([kept.length, new Set(kept.map(({ key }) => key)).size, isDropped]).toEqual([1000, 1000, true]);
   expect(kept.every(({ namespace }) => namespace === namespaceA)).toBe(true);
+});
+
+it('what a store that was put aside has alone is brought back once there is room, where the disk was full until then', async () => {
+  const group = new OriginGroup();
+  await group.open('a');
+  await group.until(group.at('a').create('ns', group.call()));
+  for (const name of ['b', 'c']) await group.open(name, ['a']);
+  await group.ready('b', 'c');
+  await group.settled('a', 'b', 'c');
+  for (const other of ['b', 'c']) group.cut('a', other);
+  await group.pass(50);
+  await group.put('a', 'mine', 'seen by nobody');
+  await group.remove('b', 'a');
+  for (const other of ['b', 'c']) group.mend('a', other);
+  await group.untilHolds(() => group.anew('a') !== undefined);
+  await group.reopen('a');
+  group.disk('a').full = true;
+  await group.ready('a');
+  await group.pass(3000);
+  expect(await group.text('a', 'mine')).toBe(null);
+  group.disk('a').full = false;
+  await group.alike(['a', 'b', 'c'], 'mine', 'seen by nobody');
 });

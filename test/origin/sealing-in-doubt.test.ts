@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Sealing } from '../../src/origin/membership/sealing.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
 import { OwnLog } from '../../src/origin/own-log.ts';
@@ -60,4 +60,18 @@ it('an opening that ends before its seals are committed makes no log void that i
   for (let looks = 0; looks < 3; looks++) await sealing.look();
   expect(logs.of(member(1)).map(({ seal }) => seal !== undefined)).toEqual([true, true, false]);
   expect(logs.current(member(1))).toBe(ownLog.id);
+});
+
+it('a look at the seals of a hundred openings looks at each log a few times: it is taken for each step of a peer', async () => {
+  const { ledger, ownLog, sealing, put } = await opened(new MemoryDisk(), 1);
+  const openings = 100;
+  for (let n = 0; n < openings; n++) {
+    if (n > 0) ownLog.begin();
+    await put('k');
+    await sealing.look();
+  }
+  expect(sealing.isComplete).toBe(true);
+  const looked = vi.spyOn(ledger.registry.logs, 'get');
+  await sealing.look();
+  expect(looked.mock.calls.length).toBeLessThan(5 * openings);
 });

@@ -114,6 +114,20 @@ describe('a ledger whose disk is full', () => {
     expect([tries, ledger.inDoubt, await held('a')]).toEqual([4, false, 'live']);
   });
 
+  it('opens the store again by itself also where reads had no room in line the first times', async () => {
+    await write('a');
+    const reopen = store.reopen.bind(store);
+    let tries = 0;
+    store.reopen = async () => {
+      if (++tries > 3) return reopen();
+      throw new MeridianError('RESOURCE_EXHAUSTED', 'all in use', { reason: 'store-busy' });
+    };
+    disk.nextCommitFails = 'lost';
+    await write('b').catch(reasonOf);
+    while (tries < 4 && time.nowMs < 60_000) await time.runUntil(time.nowMs + 1000);
+    expect([tries, ledger.inDoubt, await held('a')]).toEqual([4, false, 'live']);
+  });
+
   it('shows nothing where the store could not be opened again for another reason', async () => {
     await write('a');
     store.reopen = async () => {

@@ -13,6 +13,16 @@ function knowing(...records: Parameters<Logs['apply']>[0][]): Logs {
   return logs;
 }
 
+/** Counts how often it is asked for a component. */
+class CountedVector extends Map<LogId, number> {
+  looks = 0;
+
+  override get(key: LogId): number | undefined {
+    this.looks++;
+    return super.get(key);
+  }
+}
+
 const chainLength = 100;
 
 /** Log n of 100 ends at n and is sealed at the second place of log n + 1; the last one goes on. */
@@ -43,6 +53,20 @@ describe('what a vector reaches in a log', () => {
     expect(logs.coversPosition(before, { log: log(99), sequence: 1 })).toBe(false);
     expect(logs.fold(joinVectors(logs.unfold(last), last))).toEqual(last);
     expect(logs.unfold(last).size).toBe(chainLength);
+  });
+
+  it('is told in a few looks, however many seals are passed, and of all logs in a few looks at each', () => {
+    const logs = chain();
+    const looksOf = (of: VersionVector, ask: (counted: VersionVector) => unknown) => {
+      const counted = new CountedVector(of);
+      ask(counted);
+      return counted.looks;
+    };
+    const [last, behind] = [vector({ [chainLength]: 2 }), vector({ 1: 1, [chainLength]: 1 })];
+    const shown = { position: { log: log(1), sequence: 1 }, stamp: openedAt(1) };
+    expect(looksOf(last, (covered) => logs.coversPosition(covered, shown.position))).toBeLessThan(5);
+    expect(looksOf(last, (covered) => logs.session(emptySession, shown, covered))).toBeLessThan(10);
+    for (const of of [last, behind]) expect(looksOf(of, (each) => logs.unfold(each))).toBeLessThan(5 * chainLength);
   });
 
   it('is nothing through a seal whose own position lies beyond the end of its log', () => {

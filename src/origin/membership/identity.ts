@@ -73,16 +73,34 @@ export async function readOrFound(ledger: Ledger, random: Random, before: Before
   const joins = before.joins && holds('R16 one with peers never founds');
   const stored = await readIdentity(ledger.store);
   if (stored !== undefined) return stored;
-  if (ledger.state.covered.size > 0) {
-    throw new MeridianError('DATA_LOSS', 'the data directory holds records but no origin: is it an edge’s?', {
-      reason: 'identity',
-    });
-  }
+  if (ledger.state.covered.size > 0) throw noOrigin();
   const id = random.hex(8) as MemberId;
   if (aside !== undefined) return comeBack(ledger, id, { ...before, aside });
+  // Until all has come, what a restore or a rebuild has brought is covered by nothing.
+  if (await holdsRecords(ledger.store)) throw noOrigin();
   const identity: OriginIdentity = joins ? { id } : { id, clusterId: random.hex(16), founds: true };
   await keepIdentity(ledger, identity);
   return identity;
+}
+
+function noOrigin(): MeridianError {
+  const message =
+    'the data directory holds records but no origin: it is an edge’s, or what was to fill it (a restore, a rebuild, a copy) ' +
+    'broke off and is to be begun again';
+  return new MeridianError('DATA_LOSS', message, { reason: 'identity' });
+}
+
+async function holdsRecords(store: Pick<Store, 'snapshot'>): Promise<boolean> {
+  const snapshot = store.snapshot();
+  try {
+    let holdsAny = false;
+    for await (const page of snapshot.records({}, () => (holdsAny = true))) {
+      if (page.length > 0 || holdsAny) return true;
+    }
+    return holdsAny;
+  } finally {
+    await snapshot.close();
+  }
 }
 
 /** Beside the store that was put aside: its clock is kept, and its id where the mark says so (rules R8, R15). */

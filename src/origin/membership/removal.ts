@@ -3,7 +3,7 @@ import type { RemovedMember, RemoveMemberRequest, Report, ReportRequest } from '
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import type { Opening } from '../../model/feed.ts';
 import { registryNamespace } from '../../model/namespace.ts';
-import type { MemberId } from '../../model/position.ts';
+import { type MemberId, parseMemberId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import type { Stamp } from '../../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../../model/version-vector.ts';
@@ -70,7 +70,8 @@ const reportHoldsMs = 60_000;
 const decideMs = 30_000;
 /** Milliseconds within which the others are told that nothing is decided. */
 const withdrawMs = 5_000;
-const reportName = (member: MemberId) => `origin/report/${member}`;
+const reportPrefix = 'origin/report/';
+const reportName = (member: MemberId) => reportPrefix + member;
 
 export class Removals {
   readonly #options: RemovalsOptions;
@@ -96,7 +97,10 @@ export class Removals {
   /** Reads what was reported before a restart. What was reported to this origin then is over, see `#isOpen`. */
   async start(): Promise<void> {
     const { ledger, ownLog } = this.#options;
-    for (const { id } of ledger.registry.members.registered()) {
+    // Also on members that this origin has yet to hear of: an initiator that knows them asked.
+    for (const name of await ledger.store.metaNames()) {
+      const id = name.startsWith(reportPrefix) ? parseMemberId(name.slice(reportPrefix.length)) : undefined;
+      if (id === undefined || ledger.registry.members.isRemoved(id)) continue;
       const open = await this.#open(id);
       if (open?.initiator === ownLog.member) await this.#release(id, ownLog.member, open);
       else if (open !== undefined) this.#reported.set(id, open);
@@ -178,10 +182,7 @@ export class Removals {
     if (member === self) throw failed('not-myself', 'an origin does not report on itself while it is up');
     const { members, logs } = ledger.registry;
     if (members.isRemoved(member)) throw failed('removed', `${members.nameOf(member)} is removed already`);
-    const open = await this.#open(member);
-    const taken = open !== undefined && open.initiator !== initiator && this.#isOpen(open);
-    if (taken && holds('R22 one initiator'))
-      throw failed('removal-open', `${open.initiator} is removing ${member} already; ask again in a minute`);
+    const stored = await this.#open(member);
     const report: OpenReport = { initiator, ...asked, untilMs: clock.wallMs() + reportHoldsMs };
     const meta = new Map([[reportName(member), Buffer.from(JSON.stringify(report))]]);
     return ledger.submit({
@@ -190,7 +191,11 @@ export class Removals {
       bytes: 0,
       decide: ({ state }) => {
         const result = { covered: logs.unfold(state.covered), registered: [...members.counted()] };
-        const latest = this.#reported.get(member);
+        const latest = this.#reported.get(member) ?? stored;
+        // As it is decided: another initiator may have asked in the same moment.
+        const isTaken = latest !== undefined && latest.initiator !== initiator && this.#isOpen(latest);
+        if (isTaken && holds('R22 one initiator'))
+          throw failed('removal-open', `${latest.initiator} is removing ${member} already; ask again in a minute`);
         // Asked on its way for longer than the one after it: that one is not to be withdrawn with this one.
         if (latest?.initiator === initiator && isEarlier(asked, latest)) return { result };
         // From here on, in the order of commits: where this one fails, a report too much runs out by itself.

@@ -43,6 +43,12 @@ interface Asked {
   sealed: boolean;
 }
 
+/** The logs of a chain of seals that were passed, and whether one of them came twice. */
+interface Seen {
+  readonly logs: Set<LogId>;
+  again: boolean;
+}
+
 export class Sealing {
   readonly #options: SealingOptions;
   readonly #changed = new Notice();
@@ -112,9 +118,14 @@ export class Sealing {
   }
 
   #unsealed(): readonly KnownLog[] {
-    const { ledger, ownLog } = this.#options;
-    const past = ledger.registry.logs.of(ownLog.member).filter(({ log }) => log !== ownLog.id);
-    return past.filter(({ seal }) => seal === undefined || this.#isVoid(seal.at));
+    const { ownLog } = this.#options;
+    return this.#unsealedOf(ownLog.member).filter(({ log }) => log !== ownLog.id);
+  }
+
+  /** Newest first: a seal lies in a later log as a rule, whose end is known by then. */
+  #unsealedOf(member: MemberId, ends = new Map<LogId, number>()): readonly KnownLog[] {
+    const logs = [...this.#options.ledger.registry.logs.of(member)].reverse();
+    return logs.filter(({ seal }) => seal === undefined || this.#isVoid(seal.at, ends)).reverse();
   }
 
   /** One batch: where each past log ends, and last of all that this one is current. */
@@ -148,9 +159,8 @@ export class Sealing {
     const mine = [...logs.removals()].filter(
       ([, { successor }]) => members.home(noNamespace, successor) === ownLog.member,
     );
-    const open = mine.flatMap(([member]) =>
-      logs.of(member).filter(({ seal }) => seal === undefined || this.#isVoid(seal.at)),
-    );
+    const ends = new Map<LogId, number>();
+    const open = mine.flatMap(([member]) => this.#unsealedOf(member, ends));
     if (open.length === 0) return;
     const coversAll = (covered: VersionVector) =>
       stability.others().every((id) => {
@@ -172,11 +182,17 @@ export class Sealing {
   }
 
   /** A seal counts no more where its own position lies beyond the end of its log, or beyond the end that the log gets now. */
-  #isVoid({ log, sequence }: Position): boolean {
-    return sequence > this.#endOf(log, new Set()) && holds('R22 a void seal is made again');
+  #isVoid({ log, sequence }: Position, ends: Map<LogId, number>): boolean {
+    const seen: Seen = { logs: new Set(), again: false };
+    const end = this.#endOf(log, ends, seen);
+    // In a ring of seals it depends on where the ring is entered.
+    if (!seen.again) ends.set(log, end);
+    return sequence > end && holds('R22 a void seal is made again');
   }
 
-  #endOf(log: LogId, seen: Set<LogId>): number {
+  #endOf(log: LogId, ends: ReadonlyMap<LogId, number>, seen: Seen): number {
+    const told = ends.get(log);
+    if (told !== undefined) return told;
     const { ledger, ownLog } = this.#options;
     const { logs } = ledger.registry;
     const known = logs.get(log);
@@ -188,8 +204,10 @@ export class Sealing {
       if (seal !== undefined) return seal.final;
       return logs.isVoid(log, ledger.state.covered) ? 0 : Number.POSITIVE_INFINITY;
     }
-    const isSealed =
-      seal !== undefined && !seen.has(log) && this.#endOf(seal.at.log, seen.add(log)) >= seal.at.sequence;
+    const isAgain = seen.logs.has(log);
+    if (isAgain) seen.again = true;
+    seen.logs.add(log);
+    const isSealed = seal !== undefined && !isAgain && this.#endOf(seal.at.log, ends, seen) >= seal.at.sequence;
     return isSealed ? seal.final : logs.reach(ledger.state.covered, log);
   }
 }

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import type { MemberId } from '../../src/model/position.ts';
+import { OriginGroup } from './origin-group.ts';
+
+it('a member that is to be removed is reported on to one alone of two that ask for that in the same moment (R22)', async () => {
+  const group = new OriginGroup();
+  await group.open('a');
+  for (const name of ['b', 'c', 'd']) await group.open(name, ['a']);
+  await group.ready('b', 'c', 'd');
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => group.at(name).identity.id as MemberId);
+  if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('four are open');
+  group.crash('a');
+  const asked = [b, c].map((initiator) => group.at('d').report({ member: a, initiator, reporter: d }));
+  const [first, second] = await group.until(Promise.allSettled(asked));
+  expect(first?.status).toBe('fulfilled');
+  expect(second).toMatchObject({ status: 'rejected', reason: { details: { reason: 'removal-open' } } });
+});
+
+it('a member has nothing taken from it by who reported on it, also where that had yet to hear of it and was restarted (R22)', async () => {
+  const group = new OriginGroup();
+  await group.open('a');
+  await group.until(group.at('a').create('ns', group.call()));
+  for (const name of ['b', 'c']) await group.open(name, ['a']);
+  await group.ready('b', 'c');
+  await group.settled('a', 'b', 'c');
+  for (const other of ['a', 'b', 'd']) group.cut('c', other);
+  await group.open('d', ['a']);
+  await group.ready('d');
+  const [b, c, d] = ['b', 'c', 'd'].map((name) => group.at(name).identity.id as MemberId);
+  if (b === undefined || c === undefined || d === undefined) throw new Error('four are open');
+  await group.until(group.at('c').report({ member: d, initiator: b, reporter: c }));
+  await group.reopen('c');
+  group.mend('c', 'd');
+  await group.put('d', 'k', 'after the report');
+  await group.pass(2000);
+  expect(await group.text('c', 'k')).toBe(null);
+  await group.until(group.at('c').report({ member: d, initiator: b, reporter: c, withdraws: true }));
+  await group.alike(['c'], 'k', 'after the report');
+});
