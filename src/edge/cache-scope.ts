@@ -185,7 +185,7 @@ export class CacheScope implements FeedSink, Scope {
         return this.#decideInstall(record, view);
       },
     });
-    await this.#disk.trim();
+    await this.#disk.makeRoom();
   }
 
   keepDiskBound(everyMs: number, signal: AbortSignal): Promise<void> {
