@@ -40,3 +40,31 @@ it.each([
   }
   isDead = false;
 });
+
+it.each(['disk-full', 'store-failed'])(
+  'asks its upstream where it cannot follow for its own disk: %s',
+  async (what) => {
+    const origin = await chain.origin('o');
+    await origin.create('ns', aCall());
+    const put = (key: string) => {
+      const mutation = { kind: 'put', key, value: Buffer.from('v') } as const;
+      return origin.write({ namespace: 'ns', mutations: [mutation], session: emptySession }, aCall());
+    };
+    await put('k');
+    const disk = new MemoryDisk();
+    const edge = await chain.edge('e', [origin], {
+      replicate: ['*'],
+      copyStore: disk.open(),
+      maxStalenessMs: 50,
+      backoff: { firstMs: 60_000, mostMs: 60_000 },
+    });
+    await until(async () => (await get(edge, 'k')).source === 'copy');
+    disk.full = what === 'disk-full';
+    if (what === 'store-failed') disk.nextCommitFails = 'lost';
+    await put('other');
+    await until(async () => (await edge.status()).scopes.every(({ state }) => state === 'connecting'));
+    await until(async () => (await edge.status()).scopes.every(({ boundMs = 51 }) => boundMs > 50));
+    const { source, past } = await get(edge, 'k');
+    expect([source, past]).toEqual(['origin', false]);
+  },
+);
