@@ -263,6 +263,23 @@ describe('the bound of a cache on disk', () => {
     for (let i = 21; i <= 38; i++) expect(await cache.held(`kept-${i}`)).toBe(`${i}`);
   });
 
+  it('evicts nothing for what a full disk refused', async () => {
+    await cache.close();
+    cache = await CacheDriver.open({ memoryBytesMax: 1, diskBytesMax: 4000 });
+    await cache.caughtUp(1);
+    for (let i = 1; i <= 20; i++) await cache.keep(written(i, `kept-${i}`), i);
+    const { store } = cache.scope.ledger;
+    const commit = store.commit.bind(store);
+    store.commit = async () => {
+      throw new MeridianError('RESOURCE_EXHAUSTED', 'the disk is full', { reason: 'disk-full' });
+    };
+    for (let i = 21; i <= 60; i++) await cache.keep(written(i, `refused-${i}`), i);
+    store.commit = commit;
+    await cache.keep(written(61, 'kept-61'), 61);
+    await expect.poll(async () => (await cache.scope.status()).bytes).toBeLessThanOrEqual(4000);
+    for (let i = 1; i <= 20; i++) expect(await cache.held(`kept-${i}`)).toBe(`${i}`);
+  });
+
   it('keeps no load waiting while all is counted', async () => {
     await cache.close();
     cache = await CacheDriver.open({ memoryBytesMax: 1, diskBytesMax: 4000 });
