@@ -24,7 +24,7 @@ import type { FeedSink } from '../replication/following/feed-sink.ts';
 import { Observed } from '../replication/following/observed.ts';
 import type { Proven, StalenessTracker } from '../replication/following/staleness-tracker.ts';
 import { VoidCheck } from '../replication/following/void-check.ts';
-import type { CommitView, Decision, Ledger } from '../replication/ledger.ts';
+import type { CommitView, Decision, Ledger, Proposal } from '../replication/ledger.ts';
 import { emptyLedgerState } from '../replication/ledger-state.ts';
 import { MemoryCache } from '../replication/memory-cache.ts';
 import { removeRecords } from '../replication/remove-records.ts';
@@ -176,7 +176,7 @@ export class CacheScope implements FeedSink, Scope {
 
   async install(record: Record): Promise<void> {
     const { generation } = this.observed;
-    await this.ledger.submit({
+    await this.#submit({
       keys: [record],
       sync: false,
       bytes: 256 + (record.kind === 'live' ? record.value.byteLength : 0),
@@ -185,7 +185,7 @@ export class CacheScope implements FeedSink, Scope {
         return this.#decideInstall(record, view);
       },
     });
-    await this.#disk.trim();
+    await this.#disk.makeRoom();
   }
 
   keepDiskBound(everyMs: number, signal: AbortSignal): Promise<void> {
@@ -238,7 +238,7 @@ export class CacheScope implements FeedSink, Scope {
     if (this.#state === 'void') this.#state = 'filling';
     await this.#fetchSuperseded(event.records);
     const keys = toldIn(event);
-    await this.ledger.submit({
+    await this.#submit({
       keys,
       sync: false,
       bytes: keys.length * 256,
@@ -253,6 +253,14 @@ export class CacheScope implements FeedSink, Scope {
     if (event.committedAtMs !== undefined && event.records.length > 0) {
       this.#options.observer.propagated('cache', this.#options.clock.wallMs() - event.committedAtMs);
     }
+  }
+
+  /** What was counted for a commit that came to nothing is not there. */
+  #submit(proposal: Proposal<undefined>): Promise<undefined> {
+    return this.ledger.submit(proposal).catch((error: unknown) => {
+      this.#disk.changed();
+      throw error;
+    });
   }
 
   /** What is on disk; of a damaged one nothing, as if it had been evicted: whoever asks loads it again. */

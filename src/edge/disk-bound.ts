@@ -8,6 +8,9 @@ import type { EdgeObserver } from './observer.ts';
 /** Bytes that an entry costs on disk besides its key, value and metadata, about. */
 const overheadBytes = 120;
 
+/** How much of the bound there may be while what is too much goes. */
+const mostShare = 1.1;
+
 /** Named state of the store. */
 const sizeName = 'cache/sizes';
 
@@ -80,6 +83,12 @@ export class DiskBound {
       await sleep(clock, everyMs, signal);
       await this.trim(signal).catch(() => {});
     }
+  }
+
+  /** Begins to trim. Whoever keeps an entry waits for that, a count of all there is perhaps, only where far too much came. */
+  async makeRoom(): Promise<void> {
+    const trimmed = this.trim().catch(() => {}); // A failed disk is told of where it fails.
+    if (this.bytes > this.#bytesMax * mostShare) await trimmed;
   }
 
   async trim(signal?: AbortSignal): Promise<void> {

@@ -21,7 +21,7 @@ export class EdgeClocks {
     const { clock, rememberedOffsetMs = 0 } = options;
     this.#options = options;
     this.#remembered = rememberedOffsetMs;
-    this.root = new RootClock(clock, rememberedOffsetMs);
+    this.root = new RootClock(clock, rememberedOffsetMs, options.clockSkewMsMax);
     this.settled = new SettledTime({
       ...options,
       judgedMs: () => (this.root.isHeard ? this.root.nowMs() : undefined),

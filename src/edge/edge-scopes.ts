@@ -72,6 +72,8 @@ interface FiltersLook {
 
 /** Milliseconds between looks at whether a scope has come to be live; what is heard is noticed at once. */
 const lookIntervalMs = 200;
+/** Milliseconds without a scan, after which a scope that does not come to be live is not waited for with what it may know. */
+const scanlessMsMax = 10_000;
 
 /** An edge's scopes while their filters stay the same: each a store, a follow loop, and what time does to records. */
 export class EdgeScopes {
@@ -180,7 +182,8 @@ export class EdgeScopes {
    * Waits until the patterns mean something else than these scopes' filters, and resolves with the namespaces that they are
    * to be resolved by. While no scope is live these are the ones of before (`resolvedBy`): a scope that was just opened over
    * an erased store knows no name, and one that goes on from what it had may know fewer. Either would have the scopes opened
-   * anew for ever.
+   * anew for ever. So would one that is live at an upstream that has yet to hear of a namespace, as long as another one is
+   * being filled: meanwhile what was known before goes on, but for what is known to be deleted.
    */
   async filtersChanged(
     patterns: Patterns,
@@ -189,8 +192,15 @@ export class EdgeScopes {
   ): Promise<readonly NamespaceInfo[]> {
     const names = filterNames(this.filters);
     let known = resolvedBy;
+    let scannedMs = clock.monotonicMs();
     const changed = async () => {
-      known = this.#live().length > 0 ? this.namespaces() : resolvedBy;
+      const nowMs = clock.monotonicMs();
+      if (this.all.some(({ loop: { state } }) => state === 'scanning' || state === 'resyncing')) scannedMs = nowMs;
+      const isFilling = this.#live().length < this.all.length && nowMs - scannedMs < scanlessMsMax;
+      known =
+        this.#live().length === 0
+          ? resolvedBy
+          : [...this.namespaces(), ...(isFilling ? this.#unheard(resolvedBy) : [])];
       return filterNames(resolvePatterns(patterns, mayHave(known))) !== names;
     };
     await lookAgain(this.#heard, changed, { clock, restMs: lookIntervalMs, signal });
@@ -200,6 +210,12 @@ export class EdgeScopes {
   /** Something else may be had than before. */
   lookAgain(): void {
     this.#heard.give();
+  }
+
+  /** Those of which no live scope has heard. */
+  #unheard(before: readonly NamespaceInfo[]): readonly NamespaceInfo[] {
+    const registries = this.#live().map(({ scope }) => scope.ledger.registry);
+    return before.filter(({ id }) => registries.every((registry) => !registry.lives(id) && !registry.isDead(id)));
   }
 
   #live(): readonly Running[] {

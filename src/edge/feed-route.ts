@@ -16,6 +16,9 @@ const notServed = new Set(['scope-not-served', 'not-a-relay', 'scan-silent']);
 /** Reasons that speak of the feed alone: whoever gives one may well answer loads. */
 const feedOnly = new Set(['feed-suspended', 'no-cluster', 'too-many-followers', 'out-of-scope', 'right-missing']);
 
+/** Reasons of this edge's own: its store failed, say. Another upstream would change nothing, and this one answers loads. */
+const ofThisEdge = new Set(['begins-anew', 'store-failed', 'store-closed', 'disk-full', 'commit-queue-full']);
+
 /**
  * Whom one scope follows: the first upstream of the list that is up and serves this scope. A relay that refuses a scope is
  * passed over for it alone; loads and other scopes go there as before.
@@ -51,7 +54,7 @@ export class FeedRoute {
         this.#upstreams.succeeded(named);
         this.#suspended.succeeded(named.name);
       },
-      failed: (error) => this.#failed(named, error),
+      failed: (error, isOwn) => this.#failed(named, error, isOwn),
     };
   }
 
@@ -71,9 +74,9 @@ export class FeedRoute {
     return Math.max(this.#suspended.untilMs(name), this.#notServedUntilMs.get(name) ?? Number.NEGATIVE_INFINITY);
   }
 
-  #failed(named: NamedUpstream, error: unknown): void {
+  #failed(named: NamedUpstream, error: unknown, isOwn: boolean): void {
     const reason = isMeridianError(error) ? error.details.reason : undefined;
-    if (reason === 'begins-anew') return; // It was this edge's own doing.
+    if (isOwn && reason !== undefined && ofThisEdge.has(reason)) return;
     if (isOutOfScope(error)) this.#refused();
     if (reason !== undefined && notServed.has(reason)) {
       this.#notServedUntilMs.set(named.name, this.#clock.monotonicMs() + notServedMs);

@@ -1,5 +1,5 @@
 import type { Call } from '../model/call.ts';
-import { toMeridianError } from '../model/errors.ts';
+import { isMeridianError, toMeridianError } from '../model/errors.ts';
 import { countHit } from '../model/hit-counts.ts';
 import type { RecordKey } from '../model/key.ts';
 import type { GetAnswer, GetRequest } from '../model/key-value.ts';
@@ -134,7 +134,7 @@ export class Reads {
     const { scope, namespace } = located;
     const { covered } = scope.ledger.state;
     const recordKey = { namespace, key };
-    return { scope, key: recordKey, held: await scope.lookup(recordKey), covered };
+    return { scope, key: recordKey, held: await scope.lookup(recordKey).catch(nothingHeld), covered };
   }
 
   #facts(request: GetRequest, looked: Looked | undefined, upstreamThere?: boolean): ReadCase {
@@ -189,6 +189,11 @@ export class Reads {
     // Its reader was served; a failure is counted by the load and shows in the bound of the next read.
     loads.load(scope, key, request, call).catch(() => {});
   }
+}
+
+/** A store that fails holds nothing while it does: the upstream is asked, as by an edge without a disk. */
+function nothingHeld(error: unknown): undefined {
+  if (!isMeridianError(error, 'UNAVAILABLE') && !isMeridianError(error, 'INTERNAL')) throw error;
 }
 
 /**

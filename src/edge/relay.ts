@@ -55,7 +55,7 @@ export class Relay {
       serves: copy.filter,
       generation: () => this.#generation,
       bound: () => copy.bound(),
-      rootWallMs: () => (options.rootClock.isHeard ? options.rootClock.nowMs() : undefined),
+      rootWallMs: () => (Number.isFinite(options.rootClock.ageMs) ? options.rootClock.nowMs() : undefined),
       rootAgeMs: () => options.rootClock.ageMs,
     });
     if (!copy.hasCaughtUp && holds('R17 a relay serves once it has caught up'))

@@ -30,13 +30,16 @@ export class Registry {
   readonly tokens = new RegistryTokens();
   readonly #checkSound: () => void;
   readonly #records = new Map<string, Record>();
-  readonly #byTitle = new Map<string, NamespaceId>();
+  /** Nearly always one; the least goes by the title, in whatever order they came. */
+  readonly #byTitle = new Map<string, ReadonlySet<NamespaceId>>();
   /** What the titles' own records say. */
   readonly #claims = new Map<string, NamespaceId>();
   readonly #byId = new Map<NamespaceId, NamespaceInfo>();
   /** The number of the burial, by namespace. */
   readonly #dead = new Map<NamespaceId, number>();
   #burials = 0;
+  /** As `namespaces` told last; undefined since the next change. */
+  #listed: readonly NamespaceInfo[] | undefined;
   readonly #changed = new Set<() => void>();
 
   /** @param checkSound throws where the store may have what this registry has yet to be told. Default: it never does */
@@ -50,6 +53,7 @@ export class Registry {
    */
   apply(record: Record): void {
     if (record.namespace !== registryNamespace) return;
+    this.#listed = undefined;
     const known = this.#records.get(record.key);
     this.#records.set(record.key, record);
     if (namespaceIdIn(record.key) !== undefined) this.#applyNamespace(record, known);
@@ -63,6 +67,7 @@ export class Registry {
    * node was away, so it is dead; dead ones stay known until a restart.
    */
   forget(key: string): void {
+    this.#listed = undefined;
     const record = this.#records.get(key);
     this.#records.delete(key);
     if (record?.kind === 'live') this.#bury(key);
@@ -73,6 +78,7 @@ export class Registry {
 
   /** Everything goes: a resync of a cache, say. */
   clear(): void {
+    this.#listed = undefined;
     for (const map of [this.#records, this.#byTitle, this.#claims, this.#byId, this.#dead]) map.clear();
     this.logs.clear();
     this.members.clear();
@@ -96,7 +102,7 @@ export class Registry {
 
   /** The same, for who needs the id alone: a few look-ups. */
   idOf(name: string): NamespaceId | 'deleted' | undefined {
-    const id = this.#claimant(name) ?? this.#byTitle.get(name) ?? parseNamespaceId(name);
+    const id = this.#claimant(name) ?? this.#titled(name) ?? parseNamespaceId(name);
     if (id === undefined || this.#byId.has(id)) return id;
     return this.#dead.has(id) ? 'deleted' : undefined;
   }
@@ -108,8 +114,7 @@ export class Registry {
   staleClaim(title: string, covered: VersionVector): Stamp | undefined {
     const record = this.#records.get(registryKeys.title(title));
     const id = this.#claims.get(title);
-    const isHad = [...this.#byId.values()].some((namespace) => namespace.title === title);
-    if (record === undefined || id === undefined || isHad) return undefined;
+    if (record === undefined || id === undefined || this.#byTitle.has(title)) return undefined;
     // The namespace's own record was written with it, and may be on its way.
     const isKnown = this.#byId.has(id) || this.#dead.has(id);
     return isKnown || this.logs.coversPosition(covered, record.position) ? record.stamp : undefined;
@@ -149,8 +154,10 @@ export class Registry {
 
   /** All living namespaces, by title. */
   namespaces(): readonly NamespaceInfo[] {
+    if (this.#listed !== undefined) return this.#listed;
     const all = [...this.#byId.values()].map((namespace) => this.#asOfNow(namespace));
-    return all.sort((a, b) => Buffer.compare(Buffer.from(a.title), Buffer.from(b.title)));
+    this.#listed = all.sort((a, b) => Buffer.compare(Buffer.from(a.title), Buffer.from(b.title)));
+    return this.#listed;
   }
 
   /** True where the namespace's home, once it covers this, may decide (see `Membership.mayDecide`). */
@@ -194,7 +201,7 @@ export class Registry {
     this.#untitle(id);
     const { title, home } = jsonOf(record) as { title: string; home: MemberId };
     this.#byId.set(id, { id, title, home });
-    this.#byTitle.set(title, id);
+    this.#byTitle.set(title, new Set([...(this.#byTitle.get(title) ?? []), id]));
   }
 
   #bury(key: string): void {
@@ -207,7 +214,15 @@ export class Registry {
 
   #untitle(id: NamespaceId): void {
     const before = this.#byId.get(id);
-    if (before !== undefined && this.#byTitle.get(before.title) === id) this.#byTitle.delete(before.title);
+    if (before === undefined) return;
+    const others = [...(this.#byTitle.get(before.title) ?? [])].filter((other) => other !== id);
+    if (others.length === 0) this.#byTitle.delete(before.title);
+    else this.#byTitle.set(before.title, new Set(others));
+  }
+
+  #titled(title: string): NamespaceId | undefined {
+    const [first, ...others] = this.#byTitle.get(title) ?? [];
+    return others.reduce((least, id) => (least === undefined || id < least ? id : least), first);
   }
 }
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordKey } from '../../src/model/key.ts';
 import type { GetAnswer } from '../../src/model/key-value.ts';
 import type { NamespaceInfo } from '../../src/model/namespace.ts';
+import type { Upstream } from '../../src/model/upstream.ts';
 import type { Origin } from '../../src/origin/origin.ts';
 import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { MemoryDisk } from '../support/memory-store.ts';
@@ -90,7 +91,44 @@ describe('an edge whose patterns come to mean something else', () => {
     await origin.create('soon', aCall());
     expect(textOf(await reading)).toBe('v');
   });
+
+  it('settles where its cache follows a relay that has yet to hear of a namespace', async () => {
+    for (const title of ['one', 'cached']) await origin.create(title, aCall());
+    const cable = new Cable(origin);
+    const relay = await chain.edge('r', [cable.upstream], { replicate: ['cached'] });
+    await isLive(relay);
+    // The relay does not hold what is copied here, so the copy follows the origin.
+    const edge = await chain.edge('e', [relay, slowToCopy(origin)], { replicate: ['one', 'two'], cache: ['cached'] });
+    await until(async () => {
+      const { notes, scopes } = await edge.status();
+      return notes.length === 1 && scopes.length === 2 && scopes.every(({ state }) => state === 'live');
+    });
+    cable.cut = true;
+    await origin.create('two', aCall());
+    await put(origin, 'k', 'v', 'two');
+    let isKnown = false;
+    await until(async () => {
+      const { notes, scopes } = await edge.status();
+      const isUnknown = notes.some((note) => note.includes('two'));
+      isKnown ||= scopes.length > 0 && !isUnknown;
+      expect(isKnown && isUnknown, 'it went back to what the relay knows').toBe(false);
+      return (await get(edge, 'k', { namespace: 'two' })).source === 'copy';
+    });
+  });
 });
+
+/** What is copied from it takes a while to come. */
+function slowToCopy(target: Origin): Upstream {
+  return new Proxy(target, {
+    get: (node, name: keyof Upstream) => {
+      if (name !== 'follow') return (node[name] as (...args: unknown[]) => unknown).bind(node);
+      return async function* (...args: Parameters<Upstream['follow']>) {
+        if (args[0].role === 'copy') await new Promise((resolve) => setTimeout(resolve, 300));
+        yield* node.follow(...args);
+      };
+    },
+  });
+}
 
 /** The cache, whose scope has grown, is sent the registry alone; that is one scan of records. */
 async function scansOfCopies(before: number): Promise<number> {

@@ -69,6 +69,24 @@ it('an edge behind a relay whose clock is wrong goes by the clock of the origin'
   expect(Math.abs(apartMs)).toBeLessThan(500);
 });
 
+it('an edge takes no word of the clock of its origin from a relay that has slept since it heard of it', async () => {
+  const origin = await chain.origin('o');
+  await origin.create('ns', aCall());
+  const cable = new Cable(origin);
+  // A machine that sleeps for a while: time goes on, and its monotonic clock stands still.
+  let sleptMs = 0;
+  const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() - sleptMs };
+  const relay = await chain.edge('r', [cable.upstream], { replicate: ['*'], clock });
+  await until(async () => (await relay.status()).scopes.every(({ boundMs }) => boundMs !== undefined));
+  const edge = await chain.edge('e', [relay], { replicate: ['*'] });
+  const isBounded = async () => (await edge.status()).scopes.every(({ boundMs }) => boundMs !== undefined);
+  await until(isBounded);
+  cable.cut = true;
+  sleptMs = hourMs;
+  await until(async () => !(await isBounded()));
+  expect(Math.abs(edge.expiryClock.nowMs() - systemClock.wallMs())).toBeLessThan(5000);
+});
+
 it('an edge that starts again without its upstream knows still how far its clock is off', async () => {
   const origin = await chain.origin('o');
   await origin.create('ns', aCall());

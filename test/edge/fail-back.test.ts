@@ -27,7 +27,7 @@ function opened() {
     name: () => followed.name,
     /** The stream ends with this; the loop follows whom it is told to. */
     ends: (reason = 'feed-ended') => {
-      followed.failed(new MeridianError('UNAVAILABLE', 'the stream ended', { reason }));
+      followed.failed(new MeridianError('UNAVAILABLE', 'the stream ended', { reason }), false);
       followed = route.next();
     },
     /** Looks once a second, so many times, and goes where the scope is sent. Returns at which look it moved. */

@@ -32,6 +32,7 @@ describe('how old a scope may be', () => {
     const before = tracker.probe();
     aheadMs += 600_000;
     expect(tracker.bound()).toBe(undefined);
+    expect(tracker.roundTripMs({ id: before }), 'nobody knows how long it took').toBe(undefined);
     echoed(before);
     expect(tracker.bound(), 'what was echoed is ten minutes old').toBe(undefined);
     echoed(tracker.probe());

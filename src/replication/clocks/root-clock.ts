@@ -1,5 +1,6 @@
 import { holds } from '../../model/rules.ts';
 import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
+import { type Moment, momentOf, sinceMs } from '../../runtime/moment.ts';
 
 /** How a node's own wall clock stands to the one that it judges expiry by. */
 export interface ClockOffset {
@@ -24,20 +25,28 @@ export interface ClockOffset {
  * then, or another upstream is followed, whose clock differs. A relay hands its own reckoning on, so that behind a chain of
  * them the round trips add up, and how old it may be: a relay that is cut off, or waits for its echoes, has yet to hear that
  * the clock was stepped back. A reckoning is as old as the question that brought it, as nobody knows when within the round
- * trip the clock was read; so none is older than the bound that came with it.
+ * trip the clock was read; so none is older than the bound that came with it. A machine that slept has a monotonic clock
+ * that stood still meanwhile: what it reckons is behind by as long, and is told to nobody until the root is heard of again.
  */
 export class RootClock implements ExpiryClock {
   readonly #clock: Clock;
   /** The root's clock less the monotonic one. */
   #drift: { readonly ms: number; readonly withinMs: number } | undefined;
   #asOfMs: number | undefined;
+  #heard: Moment | undefined;
   /** The own wall clock less the root's, as an earlier run knew it. */
   readonly #rememberedOffsetMs: number;
+  readonly #suspendedMsMax: number;
 
-  /** `rememberedOffsetMs` is gone by until the root is heard of: most clocks that are wrong stay so over a restart. */
-  constructor(clock: Clock, rememberedOffsetMs = 0) {
+  /**
+   * `rememberedOffsetMs` is gone by until the root is heard of: most clocks that are wrong stay so over a restart.
+   * `suspendedMsMax`: milliseconds by which the wall clock may outrun the monotonic one before nobody knows how old the
+   * reckoning is. Default: any.
+   */
+  constructor(clock: Clock, rememberedOffsetMs = 0, suspendedMsMax = Number.POSITIVE_INFINITY) {
     this.#clock = clock;
     this.#rememberedOffsetMs = rememberedOffsetMs;
+    this.#suspendedMsMax = suspendedMsMax;
   }
 
   /**
@@ -51,6 +60,7 @@ export class RootClock implements ExpiryClock {
     const asOfMs = nowMs - (holds('R9 a clock is as old as its question') ? roundTripMs + ageMs : 0);
     if (this.#asOfMs !== undefined && asOfMs < this.#asOfMs) return;
     this.#asOfMs = asOfMs;
+    this.#heard = momentOf(this.#clock);
     const ms = this.#drift?.ms ?? least;
     const isDisproven = ms < least || ms > least + roundTripMs;
     this.#drift = { ms: isDisproven ? least : ms, withinMs: roundTripMs };
@@ -61,9 +71,11 @@ export class RootClock implements ExpiryClock {
     return this.#asOfMs;
   }
 
-  /** Milliseconds since it was read, at the most; infinite = it never was. */
+  /** Milliseconds since it was read, at the most; infinite = it never was, or this machine has slept since. */
   get ageMs(): number {
-    return this.#asOfMs === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() - this.#asOfMs;
+    const isKnown = this.#heard !== undefined && sinceMs(this.#heard, this.#clock, this.#suspendedMsMax) !== undefined;
+    if (this.#asOfMs === undefined || !isKnown) return Number.POSITIVE_INFINITY;
+    return this.#clock.monotonicMs() - this.#asOfMs;
   }
 
   get isHeard(): boolean {

@@ -20,7 +20,8 @@ export interface FollowedUpstream {
   readonly feed: Feed;
   /** Events arrive. */
   succeeded(): void;
-  failed(error: unknown): void;
+  /** `isOwn`: it was thrown here, as the sink began or took an event. */
+  failed(error: unknown, isOwn: boolean): void;
   /** Aborted where another upstream is to be followed instead: the loop asks again at once, and nothing has failed. */
   readonly leave?: AbortSignal;
 }
@@ -82,6 +83,8 @@ export class FollowLoop {
   #state: FollowState = 'connecting';
   #upstreamName: string | undefined;
   #trouble: string | undefined;
+  /** What the sink threw last. */
+  #thrownHere: unknown;
   /** Something was applied that no probe has acknowledged yet. */
   #applied = false;
   /** At the other end of the stream, and when that was asked for. */
@@ -137,7 +140,7 @@ export class FollowLoop {
         const error = ending.signal.aborted ? ending.signal.reason : thrown;
         this.#trouble = error instanceof Error ? error.message : String(error);
         observer.followEnded(scope, followed.name, error);
-        followed.failed(error);
+        followed.failed(error, error === this.#thrownHere);
         const hintMs = isMeridianError(error) ? (error.details.retryAfterMs ?? 0) : 0;
         restMs = hintMs + this.#backoff.nextMs();
       } finally {
@@ -168,7 +171,7 @@ export class FollowLoop {
     const { sink, clock, probeIntervalMs } = this.#options;
     const silenceMsMax = Math.max(this.#options.silenceMsMax, probesUnheardMax * probeIntervalMs);
     const probes = new BoundedQueue<FollowerMessage>(16);
-    const open: FollowOpen = { ...this.#options.open(), start: await sink.start() };
+    const open: FollowOpen = { ...this.#options.open(), start: await this.#here(sink.start()) };
     let heardMs = clock.monotonicMs();
     this.#beginStream(heardMs);
     const giveUp = () => {
@@ -189,7 +192,7 @@ export class FollowLoop {
           timer.cancel();
           tick();
         }
-        await this.#take(event, followed);
+        await this.#here(this.#take(event, followed));
         heardMs = clock.monotonicMs();
         this.#tellTracked(event, probes);
         this.#acknowledge(event, probes);
@@ -200,6 +203,13 @@ export class FollowLoop {
       timer.cancel();
       probes.end();
     }
+  }
+
+  #here<T>(done: Promise<T>): Promise<T> {
+    return done.catch((error: unknown) => {
+      this.#thrownHere = error;
+      throw error;
+    });
   }
 
   #beginStream(nowMs: number): void {

@@ -45,10 +45,10 @@ export class StalenessTracker {
     return id;
   }
 
-  /** Milliseconds since the probe of this echo was sent; undefined for an unknown probe. */
+  /** Milliseconds since the probe of this echo was sent; undefined for an unknown probe, and where this machine slept since. */
   roundTripMs({ id }: Pick<Echo, 'id'>): number | undefined {
     const sent = this.#sent.get(id);
-    return sent === undefined ? undefined : this.#clock.monotonicMs() - sent.atMs;
+    return sent && sinceMs(sent, this.#clock, this.#suspendedMsMax);
   }
 
   /** An echo whose predecessors are all applied. */

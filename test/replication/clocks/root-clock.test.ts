@@ -81,6 +81,18 @@ describe("the origin's clock as an edge reckons it", () => {
     expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 3_600_050, 59]);
   });
 
+  it('is of nobody knows what age once the machine has slept, until the root is heard of again', () => {
+    root = new RootClock(own, 0, 500);
+    root.heard(rootAt, 10);
+    own.pass(1000);
+    own.step(400); // Set right by a little: no sleep.
+    expect(root.ageMs).toBe(1010);
+    own.step(3_600_000);
+    expect(root.ageMs).toBe(Number.POSITIVE_INFINITY);
+    root.heard(rootAt + 3_601_000, 20);
+    expect([root.nowMs(), root.ageMs]).toEqual([rootAt + 3_601_000, 20]);
+  });
+
   it('is never ahead of a clock that nobody steps, and behind by the latest round trip at most', () => {
     const trip = fc.record({ pass: fc.nat(5000), there: fc.nat(300), back: fc.nat(300) });
     fc.assert(
