@@ -197,7 +197,7 @@ function readGet(reader: WireReader, end: number): Operation | undefined {
     else if (tag === operationTags.terms) terms = reader.varint();
     else if (tag === operationTags.key) key = reader.text();
     else if (tag === operationTags.get) {
-      reader.at = reader.content();
+      reader.skipMessage();
       isGet = true;
     } else return undefined;
   }
@@ -216,7 +216,7 @@ function readOperation(reader: WireReader, from: number, end: number): Operation
     if (tag === operationTags.id) id = reader.varint();
     else if (tag === operationTags.terms) terms = reader.varint();
     else if (tag === operationTags.get) {
-      reader.at = reader.content();
+      reader.skipMessage();
       isGet = true;
     } else if (!fields.take(tag, reader)) reader.skip(tag);
     // Of the kinds that a message names the last one counts.

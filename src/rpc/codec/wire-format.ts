@@ -139,6 +139,13 @@ export class WireReader {
     return text;
   }
 
+  /** Over a message of which no field is looked at: what is none all the same is not taken for one. */
+  skipMessage(): void {
+    const end = this.content();
+    while (this.at < end) this.skip(this.varint());
+    this.closes(end);
+  }
+
   /** Over the content of a field that is not known. */
   skip(tag: number): void {
     const wireType = tag & 7;

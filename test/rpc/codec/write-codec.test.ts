@@ -210,6 +210,17 @@ describe('writes, by hand and by the loader of .proto files', () => {
     }
   });
 
+  it('refuse a delete, and a get, whose content is no message, as every library does', () => {
+    for (const tag of [0x22, 0x32]) {
+      expect(() => decodePipelineRequest(Buffer.from([0x12, 6, 0x1a, 1, 0x6b, tag, 1, 0x0a]), noOther)).toThrow(
+        'malformed',
+      );
+      expect(
+        decodePipelineRequest(Buffer.from([0x12, 7, 0x1a, 1, 0x6b, tag, 2, 0x78, 1]), noOther).operations,
+      ).toHaveLength(1);
+    }
+  });
+
   it('refuse numbers in one piece that end beyond it', () => {
     expect(() => decodePipelineRequest(Buffer.from([0x1a, 1, 0x81, 0x00]), noOther)).toThrow('malformed');
   });
