@@ -136,6 +136,21 @@ describe('the connections of the gRPC server', () => {
     expect(await stalled.status).toBe('4');
   });
 
+  it.each([
+    ['/grpc.health.v1.Health/Check', '4'],
+    ['/grpc.health.v1.Health/Watch', '4'],
+    ['/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', '4'],
+    // Its headers are on their way already, and no status goes after them.
+    [services.feed.service['Follow']?.path ?? '', undefined],
+  ])('are cut off where a message of %s stands still before it is whole', async (path, told) => {
+    const loopback = await serve({}, { requestTimeoutMs: 200 });
+    const stalled = call(await session(loopback), path);
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(mebibyte, 1);
+    stalled.stream.write(Buffer.concat([head, Buffer.alloc(mebibyte - 1)]));
+    expect(await stalled.status).toBe(told);
+  });
+
   it('are cut off from an answer that stands still unread, whose room is free then, and that takes its time to come', async () => {
     const value = Buffer.alloc(2 * mebibyte);
     const position = { log: '1'.repeat(16), sequence: 1 };
@@ -169,8 +184,8 @@ describe('the connections of the gRPC server', () => {
     const begun: unknown[] = [];
     http2.on('stream', (stream) => begun.push(stream));
     const uploads = new UploadGuard({
-      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000, isFramed: () => false },
-      ...{ isEndless: () => true, isBatch: () => false },
+      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000, isFramed: () => true },
+      isBatch: () => false,
     });
     const bounds = { connectionsMax: 1, connectionsPerAddressMax: 1, callsMax: 1 };
     const answers = { isUnary: () => false, idleMs: 1000 };
