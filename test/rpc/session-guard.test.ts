@@ -88,6 +88,22 @@ describe('the connections of the gRPC server', () => {
     await Promise.all(under);
   });
 
+  it('may ask for health without an end, and not without a number', async () => {
+    const opened = await session(await serve({}));
+    const watches = Array.from({ length: 64 }, () => call(opened, '/grpc.health.v1.Health/Watch'));
+    for (const { stream } of watches) stream.end(Buffer.alloc(5));
+    const more = call(opened, '/grpc.health.v1.Health/Watch');
+    more.stream.end(Buffer.alloc(5));
+    expect(await more.status).toBe('8');
+    watches[0]?.stream.close();
+    const ask = async () => {
+      const check = call(opened, '/grpc.health.v1.Health/Check');
+      check.stream.end(Buffer.alloc(5));
+      return check.status;
+    };
+    await expect.poll(ask).toBe('0');
+  });
+
   it('beyond their number are answered health alone, and all else once there is room', async () => {
     const loopback = await serve({ namespaces: async () => [] }, { connectionsMax: 1 });
     const first = await session(loopback);
