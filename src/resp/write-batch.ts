@@ -1,4 +1,3 @@
-import { isMeridianError } from '../model/errors.ts';
 import type { Mutation } from '../model/key-value.ts';
 import type { Client } from './client.ts';
 import type { CommandSpec } from './commands/command.ts';
@@ -8,18 +7,12 @@ const bounds = { mutationsMax: 1000, bytesMax: 1024 * 1024 } as const;
 
 export type Added = 'added' | 'full' | 'not-plain';
 
-interface Command {
-  readonly name: string;
-  readonly mutations: readonly Mutation[];
-  /** Undefined where the write answers it. */
-  readonly refused: RespError | undefined;
-}
-
 /** Plain writes that follow each other on a connection, carried out as one. Those that are refused write nothing. */
 export class WriteBatch {
   readonly #client: Client;
-  #mutations = 0;
-  readonly #commands: Command[] = [];
+  readonly #mutations: Mutation[] = [];
+  /** One for each command; undefined for those that the write answers. */
+  readonly #commands: Array<{ readonly name: string; readonly refused: RespError | undefined }> = [];
   readonly #releases: Array<() => void> = [];
   #bytes = 0;
 
@@ -45,50 +38,26 @@ export class WriteBatch {
     }
     if (mutations === undefined) return 'not-plain';
     const bytes = mutations.reduce((sum, one) => sum + (one.kind === 'put' ? one.value.byteLength : 0), 0);
-    const isFull = this.#mutations + mutations.length > bounds.mutationsMax || this.#bytes + bytes > bounds.bytesMax;
+    const isFull =
+      this.#mutations.length + mutations.length > bounds.mutationsMax || this.#bytes + bytes > bounds.bytesMax;
     if (isFull && this.#commands.length > 0) return 'full';
-    this.#mutations += mutations.length;
+    this.#mutations.push(...mutations);
     this.#bytes += bytes;
-    this.#commands.push({ name: spec.name, mutations, refused });
+    this.#commands.push({ name: spec.name, refused });
     this.#releases.push(hand());
     return 'added';
   }
 
   /** Names of the commands, and a reply for each, in their order. Never rejects. */
   async write(errorOf: (thrown: unknown) => RespError): Promise<ReadonlyArray<readonly [name: string, reply: Reply]>> {
-    const replies = await this.#replies(errorOf);
-    for (const release of this.#releases) release();
-    return this.#commands.map(({ name }, index) => [name, replies[index] ?? ok]);
-  }
-
-  async #replies(errorOf: (thrown: unknown) => RespError): Promise<Reply[]> {
-    const begun = this.#commands.filter(({ refused }) => refused === undefined);
-    const refusedAlone = ({ refused }: Command, reply: Reply) => refused ?? reply;
+    let outcome: Reply = ok;
     try {
-      await this.#write(begun);
-      return this.#commands.map((command) => refusedAlone(command, ok));
+      const mutations = this.#mutations;
+      if (mutations.length > 0) await this.#client.within((call) => this.#client.write(mutations, call));
     } catch (thrown) {
-      if (begun.length < 2 || !isRefusal(thrown)) {
-        const error = errorOf(thrown);
-        return this.#commands.map((command) => refusedAlone(command, error));
-      }
+      outcome = errorOf(thrown);
     }
-    // Nothing was written, for what one of them asks: the others would be refused for it, as they happened to come together.
-    const replies: Reply[] = [];
-    for (const command of this.#commands) {
-      const reply = command.refused ?? (await this.#write([command]).then(() => ok, errorOf));
-      replies.push(reply);
-    }
-    return replies;
+    for (const release of this.#releases) release();
+    return this.#commands.map(({ name, refused }) => [name, refused ?? outcome]);
   }
-
-  async #write(commands: readonly Command[]): Promise<void> {
-    const mutations = commands.flatMap((command) => command.mutations);
-    if (mutations.length > 0) await this.#client.within((call) => this.#client.write(mutations, call));
-  }
-}
-
-/** Said of what is asked, before anything is written. */
-function isRefusal(thrown: unknown): boolean {
-  return isMeridianError(thrown, 'PERMISSION_DENIED') || isMeridianError(thrown, 'INVALID_ARGUMENT');
 }
