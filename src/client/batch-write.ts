@@ -4,7 +4,7 @@ import type { Condition, Durability, Expiry, Mutation } from '../model/key-value
 import { parseStamp } from '../model/stamp.ts';
 import { named, textOf, wholePart } from './arguments.ts';
 import type { ConditionOptions, PutContent } from './call-options.ts';
-import { encodeValue, type ValueBody } from './value-body.ts';
+import { encodeValue, type ValueBody, type Within } from './value-body.ts';
 
 /** One change of a batch. */
 export type BatchMutation =
@@ -25,15 +25,18 @@ export interface BatchResult {
   readonly origin: string;
 }
 
-/** A user's mutations as the model's. @throws TypeError, INVALID_ARGUMENT: of several, naming the one that is refused */
-export async function toMutations(mutations: readonly BatchMutation[]): Promise<readonly Mutation[]> {
+/**
+ * A user's mutations as the model's. @throws TypeError, INVALID_ARGUMENT: of several, naming the one that is refused;
+ * DEADLINE_EXCEEDED, CANCELLED where a stream has not ended by then
+ */
+export async function toMutations(mutations: readonly BatchMutation[], within: Within): Promise<readonly Mutation[]> {
   const count = mutations.length;
   const made = mutations.map((mutation, index) => {
     const refuse = (error: unknown): never => {
       throw count === 1 ? error : named(`mutation ${index} of ${count}`, error);
     };
     try {
-      const one = toMutation(mutation);
+      const one = toMutation(mutation, within);
       return one instanceof Promise ? one.catch(refuse) : one;
     } catch (error) {
       // A stream before it may fail too, so that each failure has somebody who waits for it.
@@ -44,7 +47,7 @@ export async function toMutations(mutations: readonly BatchMutation[]): Promise<
 }
 
 /** At once, unless its value is a stream: a batch of a thousand small records makes no promise for each. */
-function toMutation(mutation: BatchMutation): Mutation | Promise<Mutation> {
+function toMutation(mutation: BatchMutation, within: Within): Mutation | Promise<Mutation> {
   const { kind, key }: { readonly kind: unknown; readonly key: unknown } = mutation;
   if (kind !== 'put' && kind !== 'delete') throw new TypeError(`a mutation is a put or a delete, not ${String(kind)}`);
   if (typeof key !== 'string') throw new TypeError(`a key must be a string, not ${String(key)}`);
@@ -61,7 +64,7 @@ function toMutation(mutation: BatchMutation): Mutation | Promise<Mutation> {
     ...(metadata === undefined ? {} : { metadata }),
     ...(expiry === undefined ? {} : { expiry }),
   });
-  const value = encodeValue(mutation.value);
+  const value = encodeValue(mutation.value, within);
   return value instanceof Promise ? value.then(withValue) : withValue(value);
 }
 

@@ -1,4 +1,5 @@
 import { MeridianError } from '../model/errors.ts';
+import type { Mutation } from '../model/key-value.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/random.ts';
 import { type Answer, toAnswer } from './answer.ts';
@@ -59,14 +60,17 @@ export class NamespaceHandle implements Namespace {
   }
 
   async write(mutations: readonly BatchMutation[], options: WriteOptions = {}): Promise<BatchResult> {
-    const { endpoints, session } = this.#context;
+    const { clock, endpoints, session } = this.#context;
     const durability = durabilityOf(options.durability);
     const { durabilityTimeoutMs } = options;
     const asked = session.current;
+    let made: Promise<readonly Mutation[]> | undefined;
     const answer = await inCall(this.#context, options, async (call) => {
+      // Once, however often the call is tried: a stream can be read once.
+      made ??= toMutations(mutations, { call, clock });
       const request = {
         namespace: this.name,
-        mutations: await toMutations(mutations),
+        mutations: await made,
         session: asked,
         ...(durability === undefined ? {} : { durability }),
         ...(durabilityTimeoutMs === undefined ? {} : { durabilityTimeoutMs }),

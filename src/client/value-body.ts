@@ -1,6 +1,8 @@
+import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import { limits } from '../model/limits.ts';
 import { checkText } from '../model/text.ts';
+import type { Clock } from '../runtime/clock.ts';
 
 /** A readable stream of bytes or texts, of whichever runtime's own type. */
 export interface ValueStream {
@@ -21,13 +23,19 @@ export function bodyOf(value: unknown): ValueBody {
   return isObject ? (value as ValueBody) : `${value}`;
 }
 
+/** The call that a value is read for: a stream that stands still ends with it. */
+export interface Within {
+  readonly call: Pick<Call, 'deadlineMs' | 'signal'>;
+  readonly clock: Clock;
+}
+
 /**
  * The value's bytes; at once, unless it is a stream, which is read to its end first, and given up beyond the limit.
  * @throws TypeError for anything else than a ValueBody; INVALID_ARGUMENT where a stream is longer than 25 MiB, or text has
- * a lone surrogate
+ * a lone surrogate; DEADLINE_EXCEEDED and CANCELLED where a stream has not ended by then
  */
-export function encodeValue(body: ValueBody): Uint8Array | Promise<Uint8Array> {
-  return encodeWhole(body) ?? readStream(body as ValueStream);
+export function encodeValue(body: ValueBody, within: Within): Uint8Array | Promise<Uint8Array> {
+  return encodeWhole(body) ?? readWithin(body as ValueStream, within);
 }
 
 function encodeWhole(body: unknown): Uint8Array | undefined {
@@ -42,8 +50,31 @@ function encodeWhole(body: unknown): Uint8Array | undefined {
   throw new TypeError('a value must be a string, an ArrayBuffer, an ArrayBufferView or a ReadableStream');
 }
 
-async function readStream(stream: ValueStream): Promise<Uint8Array> {
+function readWithin(stream: ValueStream, { call, clock }: Within): Promise<Uint8Array> {
+  const { deadlineMs, signal } = call;
   const reader = stream.getReader();
+  return new Promise((resolve, reject) => {
+    const giveUp = (error: MeridianError) => {
+      reject(error);
+      // How its source takes that is nothing to the caller.
+      reader.cancel(error).catch(() => {});
+    };
+    const abort = () =>
+      giveUp(new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled', cause: signal.reason }));
+    const timer = clock.timer(deadlineMs - clock.monotonicMs(), () => {
+      const message = 'the stream of the value did not end before the deadline passed';
+      giveUp(new MeridianError('DEADLINE_EXCEEDED', message, { reason: 'deadline' }));
+    });
+    signal.addEventListener('abort', abort, { once: true });
+    const forget = () => {
+      timer.cancel();
+      signal.removeEventListener('abort', abort);
+    };
+    readStream(reader).then(resolve, reject).then(forget, forget);
+  });
+}
+
+async function readStream(reader: ValueReader): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for (;;) {

@@ -66,9 +66,11 @@ export class WatchedFile<T> {
     try {
       const seen = await formOf(path);
       if (seen !== this.#seen) {
-        // Remembered first: what cannot be understood is complained of once.
+        const bytes = await readFile(path);
+        // Remembered first: what cannot be understood is complained of once. What cannot be read may be soon, by a change of
+        // its rights that is none of its form.
         this.#seen = seen;
-        this.#value = parse(await readFile(path));
+        this.#value = parse(bytes);
         changed?.(this.#value);
         logger.log('info', 'a file was read anew', { what, path });
       }

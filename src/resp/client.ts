@@ -103,10 +103,17 @@ export class Client {
     return this.#upstream;
   }
 
-  /** Whoever brings this token, or none, is served from now on. @throws as `Entrance.enter`; then nothing changes */
-  enter(token: string): void {
+  /**
+   * Whoever brings this token, or none, is served from now on, or until what is returned takes it back.
+   * @throws as `Entrance.enter`; then nothing changes
+   */
+  enter(token: string): () => void {
     const { side } = this.channel;
+    const before = this.#upstream;
     this.#upstream = this.parts.entrance.enter(token === '' ? side : { ...side, authorization: `Bearer ${token}` });
+    return () => {
+      this.#upstream = before;
+    };
   }
 
   get hasNamespace(): boolean {
@@ -141,6 +148,8 @@ export class Client {
     this.maxStalenessMs = undefined;
     this.#session = emptySession;
     this.#namespace = this.parts.databases.get(0);
+    // Whoever has the connection next is not whoever has authenticated on it.
+    this.#upstream = undefined;
   }
 
   /** Idempotent. */

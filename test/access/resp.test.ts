@@ -48,6 +48,25 @@ describe('the Redis protocol of a node that asks for tokens', () => {
     }
   });
 
+  it('serves nobody on behalf of whoever was there before RESET', async () => {
+    const token = await guarded.issue({ name: 'before', namespace: 'config', prefix: 'k/', rights: ['read'] });
+    const client = await served.connect();
+    await client.ask('AUTH', 'config', token);
+    expect(await client.ask('GET', 'k/1')).toBe('of config');
+    expect(JSON.stringify(await client.ask('RESET'))).toMatch(/RESET/);
+    expect(JSON.stringify(await client.ask('GET', 'k/1'))).toMatch(/NOAUTH/);
+  });
+
+  it('goes on for whoever was there before an AUTH that is refused', async () => {
+    const narrow = await guarded.issue({ name: 'narrow', namespace: 'config', prefix: 'k/', rights: ['read'] });
+    const wide = await guarded.issue({ name: 'wide', namespace: '*', prefix: '', rights: ['read', 'write'] });
+    const client = await served.connect();
+    await client.ask('AUTH', 'config', narrow);
+    expect(JSON.stringify(await client.ask('AUTH', 'no-such-namespace', wide))).toMatch(/WRONGPASS/);
+    expect(await client.ask('GET', 'k/1')).toBe('of config');
+    expect(JSON.stringify(await client.ask('SET', 'k/1', 'v'))).toMatch(/NOPERM/);
+  });
+
   it('serves by the token’s scope and rights, until it is revoked', async () => {
     const token = await guarded.issue({ name: 'resp', namespace: 'config', prefix: 'k/', rights: ['read', 'list'] });
     const client = await served.connect();

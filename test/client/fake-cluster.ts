@@ -2,12 +2,15 @@ import { ClusterHandle } from '../../src/client/cluster-handle.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { FakeNode } from './fake-node.ts';
 
-/** A clock whose timers run at once, so that back-off costs a test nothing. */
+/** Milliseconds that calls have, more than any back-off takes. */
+const timeoutMs = 60_000;
+
+/** A clock whose timers run at once, so that back-off costs a test nothing; deadlines never pass. */
 export const hastyClock: Clock = {
   wallMs: () => 1_000_000,
   monotonicMs: () => 5_000,
-  timer: (_delayMs, run) => {
-    queueMicrotask(run);
+  timer: (delayMs, run) => {
+    if (delayMs < timeoutMs) queueMicrotask(run);
     return { cancel: () => {} };
   },
 };
@@ -17,6 +20,6 @@ export function fakeCluster(
   sessions = true,
 ): { readonly cluster: ClusterHandle; readonly node: FakeNode; readonly nodes: readonly FakeNode[] } {
   const random = { fraction: () => 0, hex: () => '' };
-  const cluster = new ClusterHandle({ nodes, clock: hastyClock, random, timeoutMs: 1000, sessions });
+  const cluster = new ClusterHandle({ nodes, clock: hastyClock, random, timeoutMs, sessions });
   return { cluster, node: nodes[0] ?? new FakeNode(), nodes };
 }

@@ -31,6 +31,24 @@ describe('values', () => {
     expect(await flags.get('empty')).toBe('');
   });
 
+  test('a stream that stands still ends with its call, and is told so', async () => {
+    const told: unknown[] = [];
+    const still = () => new ReadableStream<Uint8Array>({ cancel: (why) => void told.push(why) });
+    const { cluster, node } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    const aborting = new AbortController();
+    const aborted = flags.put('k', still(), { signal: aborting.signal });
+    aborting.abort();
+    await expect(aborted).rejects.toMatchObject({ code: 'CANCELLED' });
+    // Shorter than what the clock lets pass at once.
+    await expect(flags.put('k', still(), { timeoutMs: 10 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(told).toEqual([
+      expect.objectContaining({ code: 'CANCELLED' }),
+      expect.objectContaining({ code: 'DEADLINE_EXCEEDED' }),
+    ]);
+    expect(node.writes).toEqual([]);
+  });
+
   test('anything else is a TypeError, and a stream beyond the limit is given up', async () => {
     const flags = fakeCluster().cluster.namespace('flags');
     await expect(flags.put('k', {} as unknown as string)).rejects.toThrow(TypeError);
@@ -161,7 +179,7 @@ describe('requests', () => {
     const { cluster, node } = fakeCluster();
     await cluster.namespace('flags').get('k');
     await cluster.namespace('flags').get('k', { timeoutMs: 50 });
-    expect(node.calls.map(({ deadlineMs }) => deadlineMs)).toEqual([6000, 5050]);
+    expect(node.calls.map(({ deadlineMs }) => deadlineMs)).toEqual([65_000, 5050]);
   });
 
   test('a signal that lives on is left by each call as it was', async () => {

@@ -26,6 +26,7 @@ function clusterOf(node: BusyNode, fraction: number, timeoutMs = 60_000) {
     wallMs: () => nowMs,
     monotonicMs: () => nowMs,
     timer: (delayMs, run) => {
+      if (delayMs >= timeoutMs) return { cancel: () => {} };
       waits.push(delayMs);
       nowMs += delayMs;
       queueMicrotask(run);
@@ -45,6 +46,15 @@ describe('a client whose call is refused for now', () => {
     await flags.put('k', 'v');
     expect(waits).toEqual([150, 300, 600]);
     expect(node.writes).toHaveLength(1);
+  });
+
+  it('reads a value that is a stream once', async () => {
+    const node = new BusyNode();
+    node.refusals = 2;
+    const { flags } = clusterOf(node, 0);
+    await flags.put('k', new Response('streamed').body as ReadableStream<Uint8Array>);
+    const [written] = node.writes.flatMap(({ mutations }) => mutations);
+    expect(written?.kind === 'put' && Buffer.from(written.value).toString()).toBe('streamed');
   });
 
   it('gives up in the end', async () => {

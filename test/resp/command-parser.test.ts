@@ -99,6 +99,19 @@ describe('the command parser', () => {
     );
   });
 
+  it('wants leave for arguments that come one by one, each whole in its piece', () => {
+    const parser = new CommandParser(limits);
+    const values = Array.from({ length: 50 }, () => 'v'.repeat(100));
+    let kept = 0;
+    for (const piece of ['*51\r\n$4\r\nMSET\r\n', ...values.map((value) => `$100\r\n${value}\r\n`)]) {
+      parser.push(Buffer.from(piece));
+      expect(parser.next()).toBeUndefined();
+      if (parser.wanted !== undefined) break;
+      kept += piece.length;
+    }
+    expect(kept).toBeLessThan(2 * limits.smallBytesMax);
+  });
+
   it('reads inline commands as redis-cli quotes them', () => {
     const line = (text: string) => parse([Buffer.from(text)]);
     expect(line('PING\r\n')).toEqual([['PING']]);

@@ -88,6 +88,22 @@ describe('the connections of the gRPC server', () => {
     await Promise.all(under);
   });
 
+  it('may ask for health without an end, and not without a number', async () => {
+    const opened = await session(await serve({}));
+    const watches = Array.from({ length: 64 }, () => call(opened, '/grpc.health.v1.Health/Watch'));
+    for (const { stream } of watches) stream.end(Buffer.alloc(5));
+    const more = call(opened, '/grpc.health.v1.Health/Watch');
+    more.stream.end(Buffer.alloc(5));
+    expect(await more.status).toBe('8');
+    watches[0]?.stream.close();
+    const ask = async () => {
+      const check = call(opened, '/grpc.health.v1.Health/Check');
+      check.stream.end(Buffer.alloc(5));
+      return check.status;
+    };
+    await expect.poll(ask).toBe('0');
+  });
+
   it('beyond their number are answered health alone, and all else once there is room', async () => {
     const loopback = await serve({ namespaces: async () => [] }, { connectionsMax: 1 });
     const first = await session(loopback);
@@ -136,6 +152,21 @@ describe('the connections of the gRPC server', () => {
     expect(await stalled.status).toBe('4');
   });
 
+  it.each([
+    ['/grpc.health.v1.Health/Check', '4'],
+    ['/grpc.health.v1.Health/Watch', '4'],
+    ['/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', '4'],
+    // Its headers are on their way already, and no status goes after them.
+    [services.feed.service['Follow']?.path ?? '', undefined],
+  ])('are cut off where a message of %s stands still before it is whole', async (path, told) => {
+    const loopback = await serve({}, { requestTimeoutMs: 200 });
+    const stalled = call(await session(loopback), path);
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(mebibyte, 1);
+    stalled.stream.write(Buffer.concat([head, Buffer.alloc(mebibyte - 1)]));
+    expect(await stalled.status).toBe(told);
+  });
+
   it('are cut off from an answer that stands still unread, whose room is free then, and that takes its time to come', async () => {
     const value = Buffer.alloc(2 * mebibyte);
     const position = { log: '1'.repeat(16), sequence: 1 };
@@ -169,8 +200,8 @@ describe('the connections of the gRPC server', () => {
     const begun: unknown[] = [];
     http2.on('stream', (stream) => begun.push(stream));
     const uploads = new UploadGuard({
-      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000, isFramed: () => false },
-      ...{ isEndless: () => true, isBatch: () => false },
+      ...{ room: roomsOf(mebibyte).uploads, clock: systemClock, idleMs: 1000, isFramed: () => true },
+      isBatch: () => false,
     });
     const bounds = { connectionsMax: 1, connectionsPerAddressMax: 1, callsMax: 1 };
     const answers = { isUnary: () => false, idleMs: 1000 };

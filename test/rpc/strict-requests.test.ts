@@ -154,6 +154,22 @@ describe('a request with a text that is no UTF-8', () => {
     });
   });
 
+  it.each([
+    ['tag', 'fa8080808000'],
+    ['length', '7a848080808000'],
+    ['number', '1a0810818080808000080012ffff'],
+  ])('is not hidden behind a %s of more bytes than it has', async (_, hex) => {
+    const get = methods.find(({ path }) => path.endsWith('KV/Get'));
+    if (get === undefined) throw new Error('no method');
+    // The decoder goes on four bytes further than where the number ends.
+    const hidden = Buffer.concat([Buffer.from([8, 0x61, 0x61, 0x61, 0, 0x12, 2, 0xff, 0xff])]);
+    const message = Buffer.concat([Buffer.from([0x0a, 5]), Buffer.from('books'), Buffer.from(hex, 'hex'), hidden]);
+    expect(await send(get, message)).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: 'a number of the request has more than 5 bytes',
+    });
+  });
+
   it.each(methods)('is refused where it is cut short: $path', async (method) => {
     // Of a field that no message has.
     expect(await send(method, Buffer.from('fa7f0461', 'hex'))).toMatchObject({

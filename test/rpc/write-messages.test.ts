@@ -5,6 +5,7 @@ import { emptySession } from '../../src/model/session.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
 import { methods } from '../../src/rpc/client/methods.ts';
 import { writeMessages } from '../../src/rpc/client/write-messages.ts';
+import { fieldBytes, WireWriter } from '../../src/rpc/codec/wire-format.ts';
 import { messageBytesMax } from '../../src/rpc/proto.ts';
 import { collectWrite, readWritePart, type WritePart } from '../../src/rpc/server/write-collector.ts';
 
@@ -80,4 +81,58 @@ test('a message with a part that this node does not know is refused, not passed 
     yield {};
   }
   await expect(collectWrite(wire(), () => {})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+});
+
+/** What a caller may send without an end; how many of the messages were read. */
+async function readOf(message: Buffer): Promise<{ readonly read: number; readonly refused: unknown }> {
+  let read = 0;
+  async function* wire(): AsyncGenerator<WritePart> {
+    yield { header: { namespace: 'flags', options: null, session: null } };
+    yield readWritePart(Buffer.from([0x12, 5, 0x0a, 1, 0x6b, 0x1a, 0]), methods.write.requestDeserialize);
+    for (; read < 60; read++) yield readWritePart(message, methods.write.requestDeserialize);
+  }
+  const refused = await collectWrite(wire(), () => {}).catch((error: unknown) => error);
+  return { read, refused };
+}
+
+const bytesField = (tag: number, content: Buffer) => {
+  const writer = new WireWriter(fieldBytes(content.length));
+  writer.head(tag, content.length);
+  writer.bytes(content);
+  return writer.written();
+};
+
+test.each([
+  [
+    'metadata',
+    bytesField(
+      0x12,
+      Buffer.concat([Buffer.from([0x0a, 1, 0x6b]), bytesField(0x1a, bytesField(0x12, Buffer.alloc(4_000_000, 0x61)))]),
+    ),
+  ],
+  [
+    'what no field has room for',
+    Buffer.concat([Buffer.from([0x1a, 1, 0x61]), bytesField(0x7a, Buffer.alloc(4_000_000))]),
+  ],
+])('a batch of more than a batch may be is refused where it is %s', async (_, message) => {
+  const { read, refused } = await readOf(message);
+  expect(refused).toMatchObject({ code: 'INVALID_ARGUMENT', details: { reason: 'too-large' } });
+  expect(read).toBeLessThan(32);
+});
+
+test('a value in pieces of any size arrives whole', async () => {
+  const sizes = fc.array(fc.oneof(fc.nat(3), fc.nat(300), fc.constantFrom(65_535, 65_536, 200_000)), { maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(sizes, fc.nat(5000), async (large, small) => {
+      const pieces = [...large, ...Array.from({ length: small }, () => 1)].map((size, i) => Buffer.alloc(size, i));
+      async function* wire(): AsyncGenerator<WritePart> {
+        yield { header: { namespace: 'flags', options: null, session: null } };
+        yield readWritePart(Buffer.from([0x12, 5, 0x0a, 1, 0x6b, 0x1a, 0]), methods.write.requestDeserialize);
+        for (const more of pieces) yield { more };
+      }
+      const [arrived] = (await collectWrite(wire(), () => {})).mutations;
+      expect(arrived?.kind === 'put' && Buffer.concat(pieces).equals(arrived.value)).toBe(true);
+    }),
+    { numRuns: 40 },
+  );
 });

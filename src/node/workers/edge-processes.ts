@@ -121,7 +121,7 @@ export class EdgeProcesses {
   #kept(part: Part): KeptProcess {
     const { config, ports, socket, spawn, ...outside } = this.#options;
     const draining = this.#draining;
-    return new KeptProcess({
+    const process: KeptProcess = new KeptProcess({
       ...outside,
       name: nameOf(part),
       spawn: () => spawn(part),
@@ -135,6 +135,11 @@ export class EdgeProcesses {
         } as const;
       },
       answer: (question) => this.#answer(question),
+      // One that was told to start before the edge was drained has not heard of that.
+      serves: () => {
+        if (part.role === 'worker' && draining.hasBegun) process.ask('drain', tellMs).catch(() => {});
+      },
     });
+    return process;
   }
 }

@@ -26,6 +26,8 @@ export interface KeptProcessOptions {
   readonly start: ToProcess;
   /** Answers what it asks. */
   readonly answer: (question: Question) => Promise<unknown>;
+  /** Told each time that it begins to serve. Default: nobody is. */
+  readonly serves?: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -156,6 +158,7 @@ export class KeptProcess {
         servesSinceMs = clock.monotonicMs();
         this.#state = 'serving';
         served(message);
+        this.#options.serves?.();
       } else dialogue.take(message);
     });
     const how = await process.ended;

@@ -22,17 +22,22 @@ function textOf(bytes: Buffer | undefined, what: string): string {
 async function authenticateAs(client: Client, user: string, password: string): Promise<void> {
   const { requestTimeoutMs, databases } = client.parts;
   const isMapped = databases.has(client.database);
-  enterAs(client, password);
-  const { upstream: namespaces } = client;
-  const find = (call: Call) => authenticate(user, { namespaces, isMapped, call });
-  const namespace = await client.within(find, Math.min(findMs, requestTimeoutMs));
-  if (namespace !== undefined) client.choose(namespace);
+  const takeBack = enterAs(client, password);
+  try {
+    const { upstream: namespaces } = client;
+    const find = (call: Call) => authenticate(user, { namespaces, isMapped, call });
+    const namespace = await client.within(find, Math.min(findMs, requestTimeoutMs));
+    if (namespace !== undefined) client.choose(namespace);
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
 }
 
 /** The password is the token. @throws RespError WRONGPASS */
-function enterAs(client: Client, password: string): void {
+function enterAs(client: Client, password: string): () => void {
   try {
-    client.enter(password);
+    return client.enter(password);
   } catch (error) {
     if (isMeridianError(error, 'UNAUTHENTICATED')) throw wrongPassword('the password must be a valid token');
     throw error;

@@ -54,6 +54,8 @@ export class CommandParser {
   #args: Buffer[] | undefined;
   #left = 0;
   #bytes = 0;
+  /** Those of the pieces of input before the present one, which are kept for it. */
+  #keptBytes = 0;
   #refusal: string | undefined;
   /** Bytes of the argument whose header was read. */
   #length: number | undefined;
@@ -98,6 +100,7 @@ export class CommandParser {
     const rest = this.#input.length - this.#at;
     this.#input = rest === 0 ? bytes : Buffer.concat([this.#input.subarray(this.#at), bytes]);
     this.#at = 0;
+    this.#keptBytes = this.#bytes;
   }
 
   /** The next whole command; undefined where more bytes, or leave, are needed. @throws ProtocolError */
@@ -126,6 +129,7 @@ export class CommandParser {
     const refusal = this.#refusal;
     this.#args = undefined;
     this.#bytes = 0;
+    this.#keptBytes = 0;
     this.#granted = 0;
     this.#refusal = undefined;
     return refusal === undefined ? { args } : { args, refusal };
@@ -150,6 +154,9 @@ export class CommandParser {
     }
     const length = this.#length;
     const end = this.#at + length;
+    const { smallBytesMax } = this.#limits;
+    // Arguments that come one by one are gathered as well, though each lies whole in its piece.
+    if (this.#keptBytes > smallBytesMax && this.#bytes + length > this.#granted) return false;
     if (end + 2 <= this.#input.length) {
       this.#checkEnd(this.#input, end);
       args.push(this.#input.subarray(this.#at, end));
@@ -158,7 +165,7 @@ export class CommandParser {
       return true;
     }
     const bytes = this.#bytes + length;
-    if (bytes > this.#limits.smallBytesMax && bytes > this.#granted) return false;
+    if (bytes > smallBytesMax && bytes > this.#granted) return false;
     this.#gathered = Buffer.allocUnsafeSlow(length + 2);
     this.#filled = 0;
     return this.#gather(args, this.#gathered);

@@ -117,7 +117,7 @@ export class MutationReader {
     if (tag === tags.key) this.#key = reader.text();
     else if (tag === tags.put) this.#takePut(reader);
     else if (tag === tags.delete) {
-      reader.at = reader.content();
+      reader.skipMessage();
       this.#kind = 'delete';
     } else if (tag === tags.condition) this.#condition = readCondition(reader);
     else return false;

@@ -1,3 +1,4 @@
+import { MeridianError } from '../../model/errors.ts';
 import type { Mutation, ReadOptions, WriteRequest } from '../../model/key-value.ts';
 import type { Session } from '../../model/session.ts';
 import { decodeRead, encodeRead, type WireReadOptions } from './kv-codec.ts';
@@ -19,6 +20,9 @@ import { decodeWriteOptions, encodeWriteOptions, type WireWriteOptions } from '.
  */
 
 const tags = { terms: 0x0a, operation: 0x12, cancel: 0x1a, cancelAlone: 0x18 } as const;
+/** Operations of one message, and terms. */
+export const operationsMax = 1024;
+
 const operationTags = { id: 0x08, terms: 0x10, key: mutationTags.key, get: 0x22 } as const;
 
 /** What the operations of a message share, as a client writes it. */
@@ -118,6 +122,9 @@ export function encodeCancel(ids: readonly number[], serialize: Serialize): Buff
   return serialize({ cancel: ids });
 }
 
+/** Bytes of terms that are kept: a stream may stand still for long, and there may be thousands. */
+const keptTermsBytesMax = 8 * 1024;
+
 /** The terms of a stream's messages. Those of one client are mostly the same, so the last ones are kept, with their bytes. */
 export class TermsReader {
   readonly #deserialize: Deserialize;
@@ -130,9 +137,12 @@ export class TermsReader {
 
   read(bytes: Buffer): ReadonlyArray<ReadTerms | Error> {
     if (bytes.equals(this.#bytes)) return this.#terms;
-    this.#terms = decodeTerms(bytes, this.#deserialize);
-    this.#bytes = Buffer.from(bytes);
-    return this.#terms;
+    const terms = decodeTerms(bytes, this.#deserialize);
+    if (bytes.length <= keptTermsBytesMax) {
+      this.#terms = terms;
+      this.#bytes = Buffer.from(bytes);
+    }
+    return terms;
   }
 }
 
@@ -152,18 +162,27 @@ export function decodePipelineRequest(
     if (tag === tags.terms) {
       reader.at = reader.content();
       terms.push(...termsReader.read(bytes.subarray(begin, reader.at)));
+      // Each of them costs more than its bytes, so that a message of two million would hold up everybody.
+      if (terms.length > operationsMax) throw tooMany('terms', terms.length);
     } else if (tag === tags.operation) {
       const end = reader.content();
       const from = reader.at;
       operations.push(readGet(reader, end) ?? readOperation(reader, from, end));
       reader.closes(end);
+      if (operations.length > operationsMax) throw tooMany('operations', operations.length);
     } else if (tag === tags.cancel) {
       const end = reader.content();
       while (reader.at < end) cancelled.push(reader.varint());
+      reader.closes(end);
     } else if (tag === tags.cancelAlone) cancelled.push(reader.varint());
     else reader.skip(tag);
   }
   return { terms, operations, cancelled };
+}
+
+function tooMany(what: string, seen: number): MeridianError {
+  const message = `a message has at most ${operationsMax} ${what}; this one has ${seen} or more`;
+  return new MeridianError('INVALID_ARGUMENT', message, { reason: 'too-many-operations', limit: operationsMax, seen });
 }
 
 /** Undefined where it is something else than a get. */
@@ -178,7 +197,7 @@ function readGet(reader: WireReader, end: number): Operation | undefined {
     else if (tag === operationTags.terms) terms = reader.varint();
     else if (tag === operationTags.key) key = reader.text();
     else if (tag === operationTags.get) {
-      reader.at = reader.content();
+      reader.skipMessage();
       isGet = true;
     } else return undefined;
   }
@@ -197,7 +216,7 @@ function readOperation(reader: WireReader, from: number, end: number): Operation
     if (tag === operationTags.id) id = reader.varint();
     else if (tag === operationTags.terms) terms = reader.varint();
     else if (tag === operationTags.get) {
-      reader.at = reader.content();
+      reader.skipMessage();
       isGet = true;
     } else if (!fields.take(tag, reader)) reader.skip(tag);
     // Of the kinds that a message names the last one counts.

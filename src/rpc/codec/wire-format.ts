@@ -7,6 +7,9 @@ import { malformed } from './record-codec.ts';
  * ways of encoding may make parts of the same one.
  */
 
+/** Above what ten bytes hold, which are all that a varint has. Of many more the sum would be no number, and no bound. */
+const varintMax = 2 ** 70;
+
 /** Bytes of a varint. Whole numbers from 0 to 2⁵³. */
 export function varintBytes(value: number): number {
   let bytes = 1;
@@ -93,12 +96,12 @@ export class WireReader {
   number(): number {
     const { buffer, end } = this;
     let value = 0;
-    for (let factor = 1; this.at < end; factor *= 0x80) {
+    for (let factor = 1; this.at < end && factor < varintMax; factor *= 0x80) {
       const byte = buffer[this.at++] ?? 0;
       if (byte < 0x80) return value + byte * factor;
       value += (byte - 0x80) * factor;
     }
-    throw cutShort();
+    throw this.at < end ? malformed('a number in a message', 'more than ten bytes') : cutShort();
   }
 
   /** The content that was read ended there. @throws where its last field went beyond */
@@ -134,6 +137,13 @@ export class WireReader {
     const text = this.buffer.toString('latin1', this.at, end);
     this.at = end;
     return text;
+  }
+
+  /** Over a message of which no field is looked at: what is none all the same is not taken for one. */
+  skipMessage(): void {
+    const end = this.content();
+    while (this.at < end) this.skip(this.varint());
+    this.closes(end);
   }
 
   /** Over the content of a field that is not known. */

@@ -10,9 +10,23 @@ interface Field {
   /** Numbers of a repeated field may also come in one piece. */
   readonly isPackable: boolean;
   readonly isText: boolean;
+  /** A number of 32 bits, of which the decoder takes five bytes or ten. */
+  readonly isShort: boolean;
   /** Of a message's own fields. */
   readonly texts?: MessageTexts | undefined;
 }
+
+const shortTypes: ReadonlySet<number> = new Set([
+  fieldType.bool,
+  fieldType.enum,
+  fieldType.int32,
+  fieldType.uint32,
+  fieldType.sint32,
+]);
+
+/** Bytes of a varint of 64 bits, and of a tag, a length and a number of 32. */
+const varintBytesMax = 10;
+const shortBytesMax = 5;
 
 const wire = { varint: 0, eightBytes: 1, lengthDelimited: 2, groupBegins: 3, groupEnds: 4, fourBytes: 5 } as const;
 
@@ -41,14 +55,14 @@ export class MessageTexts {
   /** The path of the first text up to there that is broken. */
   #broken(reader: WireReader, end: number): string | undefined {
     while (reader.at < end) {
-      const tag = reader.varint(end);
+      const tag = reader.short(end);
       const wireType = tag & 7;
       const field = this.#fields[tag >>> 3];
       // The decoder goes by what the field is, not by what the tag says, and would go on at another byte.
       if (field !== undefined && wireType !== field.wireType) {
         if (!field.isPackable || wireType !== wire.lengthDelimited) throw otherWireType(field, wireType);
       }
-      const contentEnd = reader.step(wireType, end);
+      const contentEnd = reader.step(wireType, end, field?.isShort);
       if (contentEnd === undefined) continue;
       if (field?.texts !== undefined) {
         const inner = field.texts.#broken(reader, contentEnd);
@@ -62,7 +76,8 @@ export class MessageTexts {
 
 /**
  * Steps from tag to tag. What is no wire format ends it: the decoder will say so. A number that goes on behind the end of
- * its message is refused: the decoder would read it there, and go on at another byte than was looked at here.
+ * its message, or over more bytes than its kind has, is refused: the decoder would read it there, or end it elsewhere, and
+ * go on at another byte than was looked at here.
  */
 class WireReader {
   at = 0;
@@ -74,10 +89,17 @@ class WireReader {
     this.#bytes = bytes;
   }
 
-  /** Its low 32 bits, which are all that the decoder takes of a tag or a length. */
-  varint(end: number): number {
+  /** A tag or a length. */
+  short(end: number): number {
+    return this.#varint(end, shortBytesMax);
+  }
+
+  /** Its low 32 bits. */
+  #varint(end: number, bytesMax: number): number {
     let value = 0;
+    const last = this.at + bytesMax;
     for (let shift = 0; this.at < end; shift += 7) {
+      if (this.at === last) throw tooLong(bytesMax);
       const byte = this.#bytes[this.at++] ?? 0;
       if (shift < 32) value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value >>> 0;
@@ -85,18 +107,24 @@ class WireReader {
     throw cutShort(1);
   }
 
+  #skipVarint(end: number, isShort: boolean): undefined {
+    const from = this.at;
+    this.#varint(end, varintBytesMax);
+    const bytes = this.at - from;
+    if (isShort && bytes > shortBytesMax && bytes < varintBytesMax) throw tooLong(shortBytesMax);
+  }
+
   /** Goes to the content of a length-delimited field, and tells its end; over that of every other. */
-  step(wireType: number, end: number): number | undefined {
+  step(wireType: number, end: number, isShort = false): number | undefined {
     switch (wireType) {
       case wire.varint:
-        this.varint(end);
-        return undefined;
+        return this.#skipVarint(end, isShort);
       case wire.eightBytes:
         return this.#skip(8, end);
       case wire.fourBytes:
         return this.#skip(4, end);
       case wire.lengthDelimited: {
-        const contentEnd = this.varint(end) + this.at;
+        const contentEnd = this.short(end) + this.at;
         // The decoder would take what there is of it, and store half a key.
         if (contentEnd > end) throw cutShort(contentEnd - end);
         return contentEnd;
@@ -130,6 +158,11 @@ class WireReader {
 function otherWireType({ name, wireType }: Field, seen: number): MeridianError {
   const message = `the field ${name} has the wire type ${wireType}; it came with ${seen}`;
   return new MeridianError('INVALID_ARGUMENT', message, { reason: 'malformed', limit: wireType, seen });
+}
+
+function tooLong(limit: number): MeridianError {
+  const message = `a number of the request has more than ${limit} bytes`;
+  return new MeridianError('INVALID_ARGUMENT', message, { reason: 'malformed', limit });
 }
 
 function cutShort(missing: number): MeridianError {
@@ -182,6 +215,7 @@ function fieldOf({ name, type, label, typeName }: FieldShape, messages: Readonly
     wireType,
     isPackable: label === fieldLabel.repeated && wireType !== wire.lengthDelimited,
     isText: type === fieldType.string,
+    isShort: shortTypes.has(type),
     texts: type === fieldType.message ? messages.get(typeName ?? '') : undefined,
   };
 }

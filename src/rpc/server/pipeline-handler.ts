@@ -11,6 +11,7 @@ import {
   type Deserialize,
   decodePipelineRequest,
   type Operation,
+  operationsMax,
   type PipelineRequest,
   type ReadTerms,
   type Serialize,
@@ -32,8 +33,6 @@ import { exhausted } from './refuse-stream.ts';
 import { readable } from './strict-requests.ts';
 import { endlessStream } from './unary.ts';
 
-/** Operations of one stream that are not answered: then no further message is read. Also those of one message. */
-export const operationsMax = 1024;
 /** Operations of a message that begin in one turn of the event loop. */
 const sliceOperations = 32;
 
@@ -214,8 +213,6 @@ class PipelineStream {
   #decode(message: Buffer, held: HeldRequest | undefined): Taken {
     const { cancelled, ...request } = decodePipelineRequest(message, this.#options.deserialize, this.#terms);
     for (const id of cancelled) this.#running.cancel(id);
-    const count = request.operations.length;
-    if (count > operationsMax) throw tooManyOperations(count);
     return { ...request, held };
   }
 
@@ -249,6 +246,7 @@ class PipelineStream {
   }
 
   get #mayBegin(): boolean {
+    // As many as a message may have: then no further one is read.
     const hasRoom = this.#running.size + this.#sender.size < operationsMax && !this.#sender.isFull;
     return hasRoom && this.#turns.mayTake;
   }
@@ -362,9 +360,4 @@ class PipelineStream {
 
 function requestOf({ namespace, session, read }: ReadTerms, key: string): GetRequest {
   return { namespace, key, session, ...read };
-}
-
-function tooManyOperations(seen: number): MeridianError {
-  const message = `a message has at most ${operationsMax} operations; this one has ${seen}`;
-  return new MeridianError('INVALID_ARGUMENT', message, { reason: 'too-many-operations', limit: operationsMax, seen });
 }

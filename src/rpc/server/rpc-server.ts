@@ -280,7 +280,10 @@ function sessionGuard(
   });
 }
 
-/** Followers, watches of health and reflection last as they like, and so does Pipeline between messages; all else ends. */
+/**
+ * Followers, Pipeline, health and reflection last as they like between their messages, and no message does: health and
+ * reflection answer strangers.
+ */
 function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): UploadGuard {
   const batch = services.kv.service['Write']?.path;
   const follow = services.feed.service['Follow']?.path;
@@ -289,8 +292,7 @@ function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): Uplo
     room: rooms.uploads,
     clock,
     idleMs: requestTimeoutMs,
-    isFramed: (path) => path === pipeline,
-    isEndless: (path) => path === follow || !path.startsWith('/meridian.'),
+    isFramed: (path) => path === pipeline || path === follow || !path.startsWith('/meridian.'),
     isBatch: (path) => path === batch,
   });
 }

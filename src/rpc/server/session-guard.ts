@@ -42,6 +42,8 @@ const bounds = {
   reservedMax: 64,
   /** Milliseconds: one that was idle for less is not closed for another. */
   idleMsMin: 1000,
+  /** Calls of health at once of one connection: it needs no token, and a Watch lasts as long as its caller likes. */
+  healthCallsMax: 64,
 } as const;
 
 /** A call costs some hundreds of microseconds, and so do the operations of a pipeline's turn. */
@@ -52,6 +54,8 @@ const healthPath = '/grpc.health.v1.Health/';
 interface Session {
   readonly connected: Connected;
   streams: number;
+  /** Of them, those of health. */
+  healthStreams: number;
 }
 
 /**
@@ -140,7 +144,7 @@ export class SessionGuard {
       session.destroy();
       return;
     }
-    this.#sessions.set(session, { connected, streams: 0 });
+    this.#sessions.set(session, { connected, streams: 0, healthStreams: 0 });
     const peer = `${session.socket.remoteAddress}:${session.socket.remotePort}`;
     this.#byPeer.set(peer, session);
     session.once('close', () => {
@@ -163,12 +167,22 @@ export class SessionGuard {
       session.streams--;
       if (session.streams === 0) this.#connections.end(session.connected);
     });
-    if (isHealth(headers)) return true;
+    if (isHealth(headers)) return this.#admitsHealth(stream, session);
     if (!isServed) {
       this.#refuse(stream, 'this node has as many connections as it serves', 'too-many-connections', connectionsMax);
     } else if (this.#streams > callsMax) {
       this.#refuse(stream, `${callsMax} calls are under way at this node`, 'too-many-calls', callsMax);
     } else return true;
+    return false;
+  }
+
+  #admitsHealth(stream: ServerHttp2Stream, session: Session): boolean {
+    const { healthCallsMax } = bounds;
+    session.healthStreams++;
+    stream.once('close', () => session.healthStreams--);
+    if (session.healthStreams <= healthCallsMax) return true;
+    const message = `${healthCallsMax} calls of health are under way on this connection`;
+    this.#refuse(stream, message, 'too-many-calls', healthCallsMax);
     return false;
   }
 

@@ -11,8 +11,6 @@ export interface UploadGuardOptions {
   readonly clock: Clock;
   /** Milliseconds for which a request may stand still before it is whole. */
   readonly idleMs: number;
-  /** Of the calls whose request is a stream of its own length: they may stand still. */
-  readonly isEndless: (path: string) => boolean;
   /** Of the calls that may stand still between their messages, while each message takes room for itself. */
   readonly isFramed: (path: string) => boolean;
   /** Of the calls whose request may be as large as a batch; any other is one message. */
@@ -60,9 +58,9 @@ export class UploadGuard {
 
   /** To be called once the library's own listeners are in place. */
   watch(stream: ServerHttp2Stream, path: string, refusal: () => MeridianError | undefined = () => undefined): void {
-    const { isEndless, isBatch, isFramed, room } = this.#options;
+    const { isBatch, isFramed, room } = this.#options;
     const { session: caller } = stream;
-    if (stream.destroyed || caller === undefined || isEndless(path)) return;
+    if (stream.destroyed || caller === undefined) return;
     const upload: Upload = {
       stream,
       caller,

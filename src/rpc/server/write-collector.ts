@@ -19,7 +19,14 @@ export interface WritePart {
   /** The content of `Mutations`. */
   readonly mutations?: Buffer;
   readonly more?: Buffer;
+  /** Of the whole message, which what is kept of it keeps in memory. */
+  readonly bytes?: number;
 }
+
+/** Bytes of messages for a batch of the largest size: its header, tags, lengths and conditions come on top. */
+const messagesBytesMax = limits.batchBytesMax + 16 * 1024 * 1024;
+/** Bytes of a piece of a value below which it is put together with those before it: a batch may have millions of them. */
+const smallPieceBytes = 64 * 1024;
 
 const partTags = { header: 0x0a, mutation: 0x12, more: 0x1a, mutations: 0x22 } as const;
 const itemTag = 0x0a;
@@ -39,7 +46,7 @@ export function readWritePart(message: Buffer, deserialize: (header: Buffer) => 
     else if (tag === partTags.more) part = { more: reader.bytes() };
     else reader.skip(tag);
   }
-  return part;
+  return { ...part, bytes: message.length };
 }
 
 /**
@@ -53,7 +60,8 @@ export async function collectWrite(
   let head: Omit<WriteRequest, 'mutations'> | undefined;
   const batch = new Batch();
   for await (const message of stream) {
-    const { header, mutation, more, mutations } = readable(message);
+    const { header, mutation, more, mutations, bytes = 0 } = readable(message);
+    batch.holds(bytes);
     if (header) {
       if (head !== undefined) throw malformed('a batch', 'two headers');
       const { namespace, options, session } = header;
@@ -70,11 +78,21 @@ export async function collectWrite(
   return { ...head, mutations: batch.mutations() };
 }
 
+const nothing = Buffer.alloc(0);
+
 class Batch {
   readonly #mutations: Mutation[] = [];
   #pieces: Uint8Array[] = [];
   #valueBytes = 0;
   #bytes = 0;
+  #messagesBytes = 0;
+
+  /** What else stands in a message is passed over, and would be in memory all the same. */
+  holds(messageBytes: number): void {
+    this.#messagesBytes += messageBytes;
+    if (this.#messagesBytes <= messagesBytesMax) return;
+    throw tooMuch('bytes of the messages of a batch', messagesBytesMax, this.#messagesBytes);
+  }
 
   addAll(mutations: WireReader): void {
     while (mutations.at < mutations.end) {
@@ -92,7 +110,10 @@ class Batch {
       throw tooMuch('mutations of a batch', limits.batchMutationsMax, this.#mutations.length + 1);
     }
     this.#mutations.push(mutation);
-    if (mutation.kind === 'put') this.more(mutation.value);
+    if (mutation.kind === 'put') {
+      this.more(mutation.value);
+      this.#count(Buffer.byteLength(mutation.metadata ?? ''));
+    }
     this.#count(Buffer.byteLength(mutation.key));
   }
 
@@ -102,7 +123,7 @@ class Batch {
     if (this.#valueBytes > limits.valueBytesMax) {
       throw tooMuch('bytes of a value', limits.valueBytesMax, this.#valueBytes);
     }
-    this.#pieces.push(piece);
+    this.#keep(piece);
     this.#count(piece.byteLength);
   }
 
@@ -111,10 +132,24 @@ class Batch {
     return this.#mutations;
   }
 
+  /** Small ones are joined as in a counter of powers of two, so that each byte is copied a few times at most. */
+  #keep(piece: Uint8Array): void {
+    const pieces = this.#pieces;
+    let last = piece;
+    for (;;) {
+      const before = pieces.at(-1);
+      if (before === undefined || last.byteLength >= smallPieceBytes || before.byteLength > last.byteLength) break;
+      pieces.pop();
+      last = Buffer.concat([before, last]);
+    }
+    pieces.push(last);
+  }
+
   #finish(): void {
     const last = this.#mutations.at(-1);
-    if (last?.kind === 'put' && this.#pieces.length > 1) {
-      this.#mutations[this.#mutations.length - 1] = { ...last, value: Buffer.concat(this.#pieces) };
+    const [whole = nothing] = this.#pieces.length > 1 ? [Buffer.concat(this.#pieces)] : this.#pieces;
+    if (last?.kind === 'put' && last.value !== whole) {
+      this.#mutations[this.#mutations.length - 1] = { ...last, value: whole };
     }
     this.#pieces = [];
     this.#valueBytes = 0;

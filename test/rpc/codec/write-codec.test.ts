@@ -197,6 +197,50 @@ describe('writes, by hand and by the loader of .proto files', () => {
     expect(() => decodePipelineRequest(longer, noOther)).toThrow('malformed');
   });
 
+  it('refuse a number of more bytes than one has, be it a tag, a length or of a field that nobody knows', async () => {
+    const long = (first: number) => Buffer.concat([Buffer.from([first]), Buffer.alloc(200, 0x80), Buffer.from([0])]);
+    const put = Buffer.from([0x0a, 1, 0x6b, 0x1a, 0]);
+    for (const bytes of [
+      long(0xa2),
+      Buffer.concat([Buffer.from([0x22]), long(0x85)]),
+      Buffer.concat([Buffer.from([0x78]), long(0x80)]),
+    ]) {
+      expect(() => readPart(Buffer.concat([bytes, put]))).toThrow('malformed');
+      expect(() => decodePipelineRequest(Buffer.concat([bytes, put]), noOther)).toThrow('malformed');
+    }
+  });
+
+  it('refuse a delete, and a get, whose content is no message, as every library does', () => {
+    for (const tag of [0x22, 0x32]) {
+      expect(() => decodePipelineRequest(Buffer.from([0x12, 6, 0x1a, 1, 0x6b, tag, 1, 0x0a]), noOther)).toThrow(
+        'malformed',
+      );
+      expect(
+        decodePipelineRequest(Buffer.from([0x12, 7, 0x1a, 1, 0x6b, tag, 2, 0x78, 1]), noOther).operations,
+      ).toHaveLength(1);
+    }
+  });
+
+  it('refuse numbers in one piece that end beyond it', () => {
+    expect(() => decodePipelineRequest(Buffer.from([0x1a, 1, 0x81, 0x00]), noOther)).toThrow('malformed');
+  });
+
+  it.each([
+    ['operations', [0x12, 0]],
+    ['terms', [0x0a, 0, 0x0a, 2, 0x0a, 0]],
+  ])('of too many %s in a message are refused before all of them are made', (_, unit) => {
+    let made = 0;
+    const message = Buffer.alloc(200_000 - (200_000 % unit.length), Buffer.from(unit));
+    const read = (bytes: Buffer) => {
+      made++;
+      return pipeline.requestDeserialize(bytes) as object;
+    };
+    expect(() => decodePipelineRequest(message, read)).toThrow(
+      expect.objectContaining({ details: expect.objectContaining({ reason: 'too-many-operations', seen: 1025 }) }),
+    );
+    expect(made).toBeLessThan(1100);
+  });
+
   it('with seconds that the wire has no room for stay what a node refuses', () => {
     for (const odd of [-1, Number.NaN, 0.5, 2 ** 60, Number.POSITIVE_INFINITY]) {
       const put: Mutation = { kind: 'put', key: 'k', value: Buffer.alloc(0), expiry: { kind: 'in', seconds: odd } };
