@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Http2Server } from 'node:http2';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { connectionWindowBytes, services, streamWindowBytes } from '../../src/rpc/proto.ts';
@@ -38,8 +39,9 @@ interface Raw {
   readonly status: Promise<string | undefined>;
 }
 
-function call(on: ClientHttp2Session, path: string): Raw {
-  const stream = on.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' });
+function call(on: ClientHttp2Session, path: string, more: Record<string, string> = {}): Raw {
+  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const stream = on.request({ ...headers, ...more });
   let seen: string | undefined;
   const see = (headers: Record<string, unknown>) => {
     const { 'grpc-status': value } = headers;
@@ -61,6 +63,13 @@ function putFrame(key: string, bytes: number): Buffer {
   if (put === undefined) throw new Error('proto/ defines no KV.Put');
   const message = put.requestSerialize({ namespace: 'n', key, value: Buffer.alloc(bytes) });
   const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+function zipped(frame: Buffer): Buffer {
+  const message = gzipSync(frame.subarray(5));
+  const head = Buffer.alloc(5, 1);
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
 }
@@ -143,6 +152,36 @@ describe('the connections of the gRPC server', () => {
     stalled.stream.close();
     await waiting.status;
     expect(written).toEqual(['small', 'waiting']);
+  });
+
+  it('have room for what compressed requests may become, or do not begin them; batches come uncompressed', async () => {
+    const begun: string[] = [];
+    const write: Upstream['write'] = ({ mutations }) => {
+      begun.push(mutations[0]?.key ?? '');
+      return new Promise(() => {});
+    };
+    const caller = await session(await serve({ write }, { rooms: roomsOf(8 * mebibyte) }));
+    const compressed = { 'grpc-encoding': 'gzip' };
+    const puts = ['a', 'b'].map((key) => {
+      const put = call(caller, putPath, compressed);
+      put.stream.end(zipped(putFrame(key, 3 * mebibyte)));
+      return put;
+    });
+    expect(await puts[1]?.status).toBe('8');
+    await expect.poll(() => begun).toEqual(['a']);
+    const batch = call(caller, services.kv.service['Write']?.path ?? '', compressed);
+    batch.stream.end(zipped(putFrame('c', 10)));
+    expect(await batch.status).toBe('12');
+    puts[0]?.stream.close();
+    await puts[0]?.status;
+    await expect
+      .poll(async () => {
+        const again = call(caller, putPath, compressed);
+        again.stream.end(zipped(putFrame('d', 10)));
+        await Promise.race([again.status, delay(100)]);
+        return begun.includes('d');
+      })
+      .toBe(true);
   });
 
   it('are told so when a request stands still before it is whole', async () => {

@@ -102,12 +102,14 @@ export class SessionGuard {
       // While it waits for its turn nobody else listens, and a reset would end the process.
       stream.on('error', () => {});
       if (!this.#admits(stream, headers)) return;
+      const path = String(headers[':path']);
       const run = () => {
+        if (!this.#options.uploads.admits(stream, path, headers)) return;
         for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
         // After the library's own listeners, so that it finds the stream as it expects it.
         const { uploads, refusal } = this.#options;
-        uploads.watch(stream, String(headers[':path']), () => refusal(callerOf(stream, headers)));
-        if (this.#options.isUnary(String(headers[':path']))) this.#cutUnread(stream);
+        uploads.watch(stream, path, () => refusal(callerOf(stream, headers)));
+        if (this.#options.isUnary(path)) this.#cutUnread(stream);
       };
       const { session: connection } = stream;
       if (connection === undefined || isHealth(headers)) {

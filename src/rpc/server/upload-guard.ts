@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { MeridianError } from '../../model/errors.ts';
 import type { Clock, Timer } from '../../runtime/clock.ts';
 import type { UploadRoom } from '../../runtime/upload-room.ts';
@@ -54,6 +54,29 @@ export class UploadGuard {
 
   constructor(options: UploadGuardOptions) {
     this.#options = options;
+  }
+
+  /**
+   * False where the call was refused. gRPC's library unpacks a compressed message whole before anybody may look at it, three
+   * kilobytes into four megabytes, and many at once: such a call has room for that, or is not begun. A batch is many
+   * messages, of which the last is unpacked while the first are kept.
+   */
+  admits(stream: ServerHttp2Stream, path: string, { 'grpc-encoding': encoding }: IncomingHttpHeaders): boolean {
+    const { room, clock, isBatch } = this.#options;
+    const { session: caller } = stream;
+    if (encoding === undefined || encoding === 'identity' || caller === undefined) return true;
+    if (isBatch(path)) {
+      const message = `batches come uncompressed; this one says grpc-encoding: ${String(encoding)}`;
+      refuseStream(stream, new MeridianError('UNIMPLEMENTED', message, { reason: 'compressed-batch' }), clock);
+      return false;
+    }
+    if (!room.values.tryTake(messageBytesMax, caller)) {
+      const refusal = exhausted('too many compressed requests under way', 'uploads-under-way', messageBytesMax);
+      refuseStream(stream, refusal, clock);
+      return false;
+    }
+    stream.once('close', () => room.values.give(messageBytesMax, caller));
+    return true;
   }
 
   /** To be called once the library's own listeners are in place. */
