@@ -47,6 +47,8 @@ import { areFixed, resolvePatterns } from './replicated-filter.ts';
 import { Upstreams } from './upstreams.ts';
 import { Writes } from './writes.ts';
 
+/** Of the time that a load may take: an upstream that was silent for less has not failed. */
+const hasteShare = 0.1;
 /** Milliseconds between looks at whether an upstream lets this edge have what it refused. */
 const refusedLookMs = 60_000;
 
@@ -82,7 +84,10 @@ export class Edge implements Upstream {
     this.#tracks = new Tracks(clock);
     this.#nonce = options.random.hex(8);
     this.identity = { ...identity, role: 'edge', id: nodeState.id };
-    this.#upstreams = new Upstreams(options.upstreams, clock, options.backoff);
+    this.#upstreams = new Upstreams(options.upstreams, clock, {
+      ...options.backoff,
+      silenceMsMin: options.loadTimeoutMs * hasteShare,
+    });
     this.#clocks = new EdgeClocks({
       ...options,
       rememberedOffsetMs: nodeState.clockOffsetMs,

@@ -15,6 +15,14 @@ export interface NamedUpstream {
   readonly isOwnProcess?: true;
 }
 
+export interface UpstreamTimes extends CooldownTimes {
+  /**
+   * Milliseconds of silence from which on an upstream counts as failed. Whoever has less time asks the next one all the same;
+   * it is his haste, and says nothing to others.
+   */
+  readonly silenceMsMin: number;
+}
+
 /** How much of the time that is left one upstream may take while another could still be asked. */
 const shareOfOne = 0.5;
 
@@ -30,15 +38,17 @@ export class Upstreams {
   readonly list: readonly NamedUpstream[];
   readonly #cooldowns: Cooldowns;
   readonly #clock: Clock;
+  readonly #silenceMsMin: number;
   /** Those of another cluster, with what told so. */
   readonly #foreign = new Map<string, string>();
   readonly #foreignUntilMs = (name: string): number => {
     return this.#foreign.has(name) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   };
 
-  constructor(list: readonly NamedUpstream[], clock: Clock, times: CooldownTimes) {
+  constructor(list: readonly NamedUpstream[], clock: Clock, times: UpstreamTimes) {
     this.list = list;
     this.#clock = clock;
+    this.#silenceMsMin = times.silenceMsMin;
     this.#cooldowns = new Cooldowns(clock, times);
   }
 
@@ -169,7 +179,7 @@ export class Upstreams {
     return new Promise<T>((resolve, reject) => {
       const timer = this.#clock.timer(shareMs, () => {
         const message = `${name} said nothing for ${Math.round(shareMs)} ms`;
-        const error = new MeridianError('UNAVAILABLE', message, { reason: 'upstream-silent' });
+        const error = new MeridianError('UNAVAILABLE', message, { reason: 'upstream-silent', seen: shareMs });
         reject(error);
         silence.abort(error);
       });
@@ -177,6 +187,11 @@ export class Upstreams {
         .then(resolve, reject)
         .finally(() => timer.cancel());
     });
+  }
+
+  #isHaste(error: unknown): boolean {
+    if (!isMeridianError(error) || error.details.reason !== 'upstream-silent') return false;
+    return (error.details.seen ?? 0) < this.#silenceMsMin;
   }
 
   async #callAt<T>(named: NamedUpstream, call: Call, run: (upstream: Upstream, call: Call) => Promise<T>): Promise<T> {
@@ -191,7 +206,7 @@ export class Upstreams {
       this.succeeded(named);
       return result;
     } catch (error) {
-      if (speaksOfUpstream(error)) this.failed(named);
+      if (speaksOfUpstream(error) && !this.#isHaste(error)) this.failed(named);
       throw error;
     }
   }

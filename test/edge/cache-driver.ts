@@ -94,7 +94,7 @@ export class CacheDriver {
     this.clock = made.clock;
     this.tracker = made.tracker;
     const upstream = { get: (_request: GetRequest, call: Call) => this.#ask(call) } as unknown as Upstream;
-    const upstreams = new Upstreams([{ name: 'u', upstream }], this.clock, { firstMs: 1, mostMs: 1 });
+    const upstreams = new Upstreams([{ name: 'u', upstream }], this.clock, { firstMs: 1, mostMs: 1, silenceMsMin: 10 });
     const permits = new LoadPermits(made.permits);
     this.loads = new Loads({
       ...edgeDefaults,

@@ -17,7 +17,11 @@ function opened() {
     const status = async () => ({ ready: ready[name] }) as NodeStatus;
     return { name, upstream: { status } as unknown as Upstream };
   };
-  const upstreams = new Upstreams([upstreamOf('first'), upstreamOf('second')], clock, { firstMs: 100, mostMs: 100 });
+  const upstreams = new Upstreams([upstreamOf('first'), upstreamOf('second')], clock, {
+    firstMs: 100,
+    mostMs: 100,
+    silenceMsMin: 10,
+  });
   const route = new FeedRoute(upstreams, clock, () => {});
   let followed = route.next();
   const times = { lookMs: 1000, steadyMs: 5000, steadyMsMax: 60_000 };

@@ -10,7 +10,7 @@ const upstreams = new Map(names.map((name) => [name, {} as Upstream]));
 
 function opened(clock: FakeClock): Upstreams {
   const named = [...upstreams].map(([name, upstream]) => ({ name, upstream }));
-  return new Upstreams(named, clock, { firstMs: 100, mostMs: 1000 });
+  return new Upstreams(named, clock, { firstMs: 100, mostMs: 1000, silenceMsMin: 10 });
 }
 
 function nameOf(upstream: Upstream): string {
@@ -118,6 +118,22 @@ describe('the upstreams of an edge', () => {
     clock.advance(250);
     expect(await answer).toBe('c');
     expect(given).toEqual([true, true]);
+  });
+
+  it('rest for no silence that a caller in haste called one: others have the time that he had not', async () => {
+    const clock = new FakeClock();
+    const list = opened(clock);
+    const silent = async (ms: number) => {
+      const call = { deadlineMs: clock.monotonicMs() + ms, signal: new AbortController().signal };
+      const answer = list.ask(call, async (upstream) => {
+        return nameOf(upstream) === 'a' ? new Promise<string>(() => {}) : nameOf(upstream);
+      });
+      await Promise.resolve();
+      clock.advance(ms / 2);
+      return answer;
+    };
+    expect([await silent(18), list.current().name]).toEqual(['b', 'a']);
+    expect([await silent(20), list.current().name]).toEqual(['b', 'b']);
   });
 
   it('are asked also while they rest, where every other one has failed', async () => {
