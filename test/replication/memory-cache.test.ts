@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
 import { parseNamespaceId, registryNamespace } from '../../src/model/namespace.ts';
 import { nowhere } from '../../src/model/position.ts';
 import type { LiveRecord } from '../../src/model/record.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
-import { MemoryCache } from '../../src/replication/memory-cache.ts';
+import { bytesOf, MemoryCache } from '../../src/replication/memory-cache.ts';
 
 const namespace = parseNamespaceId('a'.repeat(32)) ?? registryNamespace;
 
@@ -50,5 +51,54 @@ describe('the memory cache', () => {
     cache.set('a', entryOf(5000));
     expect(cache.has('a')).toBe(false);
     expect(cache.bytes).toBe(0);
+  });
+
+  it('finds the oldest without passing those that went before: a Map would be asked for it from its beginning', () => {
+    const cache = new MemoryCache(100_000, () => {});
+    const iterations = [Symbol.iterator, 'entries', 'keys', 'values', 'forEach'].map((name) => {
+      return vi.spyOn(Map.prototype, name as 'entries');
+    });
+    for (let n = 0; n < 10_000; n++) {
+      cache.set(`k${n}`, entryOf(n % 300));
+      cache.get(`k${n - (n % 7)}`);
+    }
+    const counts = iterations.map((spy) => spy.mock.calls.length);
+    for (const spy of iterations) spy.mockRestore();
+    expect(counts).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  it('keeps what it counts, in the order of use, whatever comes and goes (a model of lists)', () => {
+    const names = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+    const step = fc.record({ name: names, act: fc.constantFrom('set', 'get', 'delete'), bytes: fc.nat(1500) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const cache = new MemoryCache(4000, () => {});
+        let model: Array<{ name: string; bytes: number; used: boolean }> = [];
+        for (const { name, act, bytes } of steps) {
+          if (act === 'get') {
+            for (const one of model) if (one.name === name) one.used = true;
+            cache.get(name);
+            continue;
+          }
+          model = model.filter((one) => one.name !== name);
+          if (act === 'delete') {
+            cache.delete(name);
+            continue;
+          }
+          const entry = entryOf(bytes);
+          cache.set(name, entry);
+          const size = bytesOf(name, entry.record);
+          model.push({ name, bytes: size, used: false });
+          const total = () => model.reduce((sum, one) => sum + one.bytes, 0);
+          while (total() > 4000) {
+            const [oldest] = model.splice(0, 1);
+            if (oldest?.used || oldest?.name === name) model.push({ ...oldest, used: false });
+          }
+        }
+        const held = ['a', 'b', 'c', 'd', 'e', 'f'].filter((name) => cache.has(name));
+        expect(held).toEqual(model.map(({ name }) => name).sort());
+        expect([cache.size, cache.bytes]).toEqual([model.length, model.reduce((sum, { bytes }) => sum + bytes, 0)]);
+      }),
+    );
   });
 });
