@@ -15,8 +15,8 @@ interface Slot<Entry> {
   newer: Slot<Entry> | undefined;
 }
 
-/** Bytes that an entry costs besides its key, value and metadata, about. */
-const overheadBytes = 250;
+/** Bytes that an entry costs besides its key, value and metadata, about: its objects, texts and buffer, as measured on a full cache. */
+const overheadBytes = 850;
 /** Used entries that one eviction spares, at the most: a cache of a million used ones would hold up the process. */
 const sparedMax = 64;
 

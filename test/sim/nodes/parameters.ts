@@ -30,7 +30,7 @@ export function drawParameters(random: SeededRandom): Parameters {
     tombstoneRetentionMs: random.pick([100, 300, 500]),
     syncMsMax: random.pick([1, 4, 12]),
     // Some caches hold a few entries in memory, or on disk, and evict the rest.
-    cacheMemoryBytesMax: random.pick([700, 1500, 1_000_000]),
+    cacheMemoryBytesMax: random.pick([2200, 4900, 1_000_000]),
     cacheDiskBytesMax: random.pick([600, 1_000_000, 1_000_000]),
     inlineBytesMax: random.pick([0, 6, 6, 20_000]),
   };
