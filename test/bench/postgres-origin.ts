@@ -7,9 +7,9 @@
  */
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import type { Namespace } from '../../src/client/namespace.ts';
+import { freePort } from '../support/free-port.ts';
 import { createIn } from '../system/external/postgres/opened-store.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from '../system/external/postgres/postgres-server.ts';
-import { freePort } from '../system/process-cluster.ts';
 import { type BenchRun, runBench } from './support/bench-run.ts';
 import { fill, value } from './support/filled.ts';
 import { clientOf, metric, placeOf, startNode, until } from './support/meridian-nodes.ts';

@@ -4,7 +4,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterHandle } from '../../src/client/cluster-handle.ts';
-import { freePort, meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
+import { freePort } from '../support/free-port.ts';
+import { meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
 
 const proven = { maxStaleness: 1 };
 

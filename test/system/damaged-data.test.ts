@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import { isMeridianError } from '../../src/model/errors.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
-import { freePort, meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
+import { freePort } from '../support/free-port.ts';
+import { meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
 
 const keys = Array.from({ length: 400 }, (_, i) => `key ${String(i).padStart(3, '0')}`);
 const textOf = (key: string) => `value of ${key} `.repeat(20);

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
-import { freePort, meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
+import { freePort } from '../support/free-port.ts';
+import { meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
 
 const patience = { timeout: 30_000 };
 let cluster: ProcessCluster;

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
-import { freePort, ProcessCluster, placeOf } from './process-cluster.ts';
+import { freePort } from '../support/free-port.ts';
+import { ProcessCluster, placeOf } from './process-cluster.ts';
 
 /*
  * A run with tokens and values that are known, at the level that says the most: whatever nodes write on standard error and

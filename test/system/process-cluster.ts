@@ -1,5 +1,4 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -80,17 +79,6 @@ export class ProcessCluster {
     for (const node of this.#nodes) await node.kill();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** Nobody listens there now. Origins say to each other where they are reached, which port 0 does not tell. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 export function placeOf({ host, port }: Address): string {

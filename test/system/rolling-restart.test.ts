@@ -3,8 +3,9 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import { connect } from '../../src/client/connect.ts';
+import { freePort } from '../support/free-port.ts';
 import { ClientLoad } from './client-load.ts';
-import { freePort, meridianScript, ProcessCluster } from './process-cluster.ts';
+import { meridianScript, ProcessCluster } from './process-cluster.ts';
 
 const meridian = (...words: string[]) => promisify(execFile)(process.execPath, [meridianScript, ...words]);
 

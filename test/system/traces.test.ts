@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
+import { freePort } from '../support/free-port.ts';
 import { OtlpReceiver, type ReceivedSpan } from './otlp-receiver.ts';
-import { freePort, metric, ProcessCluster, placeOf } from './process-cluster.ts';
+import { metric, ProcessCluster, placeOf } from './process-cluster.ts';
 
 /*
  * Three processes (an origin, a relay that copies nothing of what is read, an edge below it) tell one collector of their

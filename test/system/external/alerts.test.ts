@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterHandle } from '../../../src/client/cluster-handle.ts';
-import { freePort, ProcessCluster, placeOf } from '../process-cluster.ts';
+import { freePort } from '../../support/free-port.ts';
+import { ProcessCluster, placeOf } from '../process-cluster.ts';
 
 const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;
 if (!hasPrometheus) console.warn("SKIPPED: the rules need Prometheus (Debian's prometheus)");

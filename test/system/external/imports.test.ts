@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, assert, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ClusterHandle } from '../../../src/client/cluster-handle.ts';
 import { RespClient } from '../../resp/served.ts';
-import { freePort, meridianScript, ProcessCluster, placeOf } from '../process-cluster.ts';
+import { freePort } from '../../support/free-port.ts';
+import { meridianScript, ProcessCluster, placeOf } from '../process-cluster.ts';
 import { hasRedis, startRedis } from './redis/redis-server.ts';
 
 const hasEtcd = ['etcd', 'etcdctl'].every((program) => spawnSync(program, ['--help']).status === 0);

@@ -3,8 +3,9 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ChildNode } from '../../../src/cli/demo/child-node.ts';
 import type { ClusterHandle } from '../../../src/client/cluster-handle.ts';
 import { connect } from '../../../src/client/connect.ts';
+import { freePort } from '../../support/free-port.ts';
 import { ClientLoad } from '../client-load.ts';
-import { freePort, meridianScript, ProcessCluster } from '../process-cluster.ts';
+import { meridianScript, ProcessCluster } from '../process-cluster.ts';
 import { type PreviousBuild, previousBuild } from './previous-build.ts';
 
 const patience = { timeout: 60_000, interval: 200 };

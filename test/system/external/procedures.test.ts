@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { freePort, meridianScript } from '../process-cluster.ts';
+import { freePort } from '../../support/free-port.ts';
+import { meridianScript } from '../process-cluster.ts';
 
 const programs = [
   ['bash', '--version'],

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ChildNode } from '../../../src/cli/demo/child-node.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
-import { freePort, meridianScript } from '../process-cluster.ts';
+import { freePort } from '../../support/free-port.ts';
+import { meridianScript } from '../process-cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'meridian-systemd-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { freePort, type metric, ProcessCluster, placeOf } from '../../process-cluster.ts';
+import { freePort } from '../../../support/free-port.ts';
+import { type metric, ProcessCluster, placeOf } from '../../process-cluster.ts';
 import { createIn } from './opened-store.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
 

@@ -16,7 +16,8 @@ import { postgresDefaults } from '../../../../src/store/postgres/postgres-option
 import { SqlClient } from '../../../../src/store/postgres/sql-client.ts';
 import { live, noise } from '../../../contract/sample-records.ts';
 import { collect, commit, expectRecord, keysOf } from '../../../contract/store-driver.ts';
-import { freePort } from '../../process-cluster.ts';
+import { freePort } from '../../../support/free-port.ts';
+
 import { startCuttingProxy } from './cutting-proxy.ts';
 import { createIn, openStore, optionsFor } from './opened-store.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';

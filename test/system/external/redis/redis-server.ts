@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { type AddressInfo, createServer } from 'node:net';
 import { RespClient } from '../../../resp/served.ts';
+import { freePort } from '../../../support/free-port.ts';
 
 /** Debian's packages redis-server and redis-tools, or any other Redis of version 7 on the path. */
 export const hasRedis = ['redis-server', 'redis-cli', 'redis-benchmark'].every(
@@ -37,12 +37,4 @@ export async function startRedis(more: readonly string[] = []): Promise<RunningR
       await exited;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
