@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { MeridianError } from '../model/errors.ts';
+import { syncFolder } from '../runtime/sync-folder.ts';
 import type { BackupTarget } from './backup-target.ts';
 
 const draftName = /\.draft-[0-9a-f-]{36}$/;
@@ -52,8 +53,7 @@ export class FolderTarget implements BackupTarget {
       // The file's name, and those of the folders that were made for it.
       const last = made === undefined ? dirname(path) : dirname(resolve(made));
       for (let folder = dirname(path); ; folder = dirname(folder)) {
-        const names = await open(folder, 'r');
-        await names.sync().finally(() => names.close());
+        await syncFolder(folder);
         if (folder === last) break;
       }
     } catch (error) {

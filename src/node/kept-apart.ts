@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Record } from '../model/record.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { syncFolder } from './sync-folder.ts';
+import { syncFolder } from '../runtime/sync-folder.ts';
 
 interface Where {
   readonly folder: string;

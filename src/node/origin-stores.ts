@@ -1,10 +1,10 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OriginStores } from '../origin/origin-options.ts';
+import { syncFolder } from '../runtime/sync-folder.ts';
 import { openLevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
 import type { OpenStore } from './open-store.ts';
-import { syncFolder } from './sync-folder.ts';
 
 /** Opens the store in a folder; `name` is what the folder is called. */
 export type OpenNamed = (path: string, name: string) => Promise<OpenStore>;

@@ -67,11 +67,7 @@ it('what a store that was put aside has alone is brought back, also where a data
 
 it('what a store that was put aside has alone is brought back once there is room, where the disk was full until then', async () => {
   const group = new OriginGroup();
-  await group.open('a');
-  await group.until(group.at('a').create('ns', group.call()));
-  for (const name of ['b', 'c']) await group.open(name, ['a']);
-  await group.ready('b', 'c');
-  await group.settled('a', 'b', 'c');
+  await group.openThree();
   for (const other of ['b', 'c']) group.cut('a', other);
   await group.pass(50);
   await group.put('a', 'mine', 'seen by nobody');

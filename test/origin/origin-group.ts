@@ -96,6 +96,15 @@ export class OriginGroup {
     return member.origin;
   }
 
+  /** a, with the namespace, and b and c, which it let in: they follow each other, and nothing is left to seal. */
+  async openThree(): Promise<void> {
+    await this.open('a');
+    await this.until(this.at('a').create('ns', this.call()));
+    for (const name of ['b', 'c']) await this.open(name, ['a']);
+    await this.ready('b', 'c');
+    await this.settled('a', 'b', 'c');
+  }
+
   at(name: string): Origin {
     const origin = this.#members.get(name)?.origin;
     if (origin === undefined) throw new Error(`${name} is not open`);

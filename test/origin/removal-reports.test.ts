@@ -18,11 +18,7 @@ it('a member that is to be removed is reported on to one alone of two that ask f
 
 it('a member has nothing taken from it by who reported on it, also where that had yet to hear of it and was restarted (R22)', async () => {
   const group = new OriginGroup();
-  await group.open('a');
-  await group.until(group.at('a').create('ns', group.call()));
-  for (const name of ['b', 'c']) await group.open(name, ['a']);
-  await group.ready('b', 'c');
-  await group.settled('a', 'b', 'c');
+  await group.openThree();
   for (const other of ['a', 'b', 'd']) group.cut('c', other);
   await group.open('d', ['a']);
   await group.ready('d');

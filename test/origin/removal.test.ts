@@ -13,12 +13,7 @@ describe('an origin that is removed', () => {
 
   beforeEach(async () => {
     group = new OriginGroup();
-    await group.open('a');
-    await group.until(group.at('a').create('ns', group.call()));
-    await group.open('b', ['a']);
-    await group.open('c', ['a']);
-    await group.ready('b', 'c');
-    await group.settled('a', 'b', 'c');
+    await group.openThree();
   });
 
   const idOf = (name: string) => group.at(name).identity.id as MemberId;

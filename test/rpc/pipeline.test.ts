@@ -12,6 +12,7 @@ import { Connection } from '../../src/rpc/client/connection.ts';
 import { methods } from '../../src/rpc/client/methods.ts';
 import { Pipeline } from '../../src/rpc/client/pipeline.ts';
 import { RemoteUpstream } from '../../src/rpc/client/remote-upstream.ts';
+import { measured } from '../../src/rpc/codec/mutation-fields.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { aCall, answerOf, cuttable, overLoopback, roomsOf, upstreamWith } from './loopback.ts';
 
@@ -82,7 +83,8 @@ describe('a node that stops', () => {
         return written;
       },
     });
-    const write = (key: string) => pipeline.write(put(key), { kind: 'put', key, value: Buffer.from('v') }, aCall());
+    const write = (key: string) =>
+      pipeline.write(put(key), measured({ kind: 'put', key, value: Buffer.from('v') }), aCall());
     const first = write('first');
     await expect.poll(() => begun).toEqual(['first']);
     const stopped = server.stop(20_000);
@@ -152,7 +154,7 @@ describe('answers', () => {
     const slow = pipeline.get(asked('slow'), aCall());
     const [hit, done] = await Promise.all([
       pipeline.get(asked('hit'), aCall()),
-      pipeline.write(put('p'), { kind: 'put', key: 'p', value: Buffer.from('v') }, aCall()),
+      pipeline.write(put('p'), measured({ kind: 'put', key: 'p', value: Buffer.from('v') }), aCall()),
     ]);
     expect(hit.record?.key).toBe('hit');
     expect(done).toEqual(written);

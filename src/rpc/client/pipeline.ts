@@ -4,7 +4,6 @@ import { isMeridianError, MeridianError } from '../../model/errors.ts';
 import type {
   GetAnswer,
   GetRequest,
-  Mutation,
   ReadOptions,
   ValueWaiter,
   WriteAnswer,
@@ -116,8 +115,8 @@ export class Pipeline implements AnswerTaker {
   }
 
   /** One mutation for which `takes` is true. @throws as `KeyValue.write`; and as `get` */
-  write(request: WriteRequest, mutation: Mutation, call: Call): Promise<WriteAnswer> {
-    return this.#promised(mutation.key, { read: request, write: request }, measured(mutation), call);
+  write(request: WriteRequest, measure: MeasuredMutation, call: Call): Promise<WriteAnswer> {
+    return this.#promised(measure.mutation.key, { read: request, write: request }, measure, call);
   }
 
   /** Idempotent. Whatever is not answered fails with CANCELLED. */
@@ -369,14 +368,12 @@ export class Pipeline implements AnswerTaker {
 }
 
 /** Whether a write may go over the stream: one mutation that is not large. */
-export function takesWrite({ mutations }: WriteRequest): Mutation | undefined {
+export function takesWrite({ mutations }: WriteRequest): MeasuredMutation | undefined {
   const [mutation] = mutations;
   if (mutation === undefined || mutations.length > 1) return undefined;
-  const { value, metadata = '' } = mutation.kind === 'put' ? mutation : nothing;
-  return value.byteLength + 3 * (mutation.key.length + metadata.length) <= putBytesMax ? mutation : undefined;
+  const measure = measured(mutation);
+  return writeBytesMax(measure) <= putBytesMax ? measure : undefined;
 }
-
-const nothing: { readonly value: Uint8Array; readonly metadata?: string } = { value: Buffer.alloc(0) };
 
 function bytesMaxOf({ key, mutation }: Operation): number {
   return mutation === undefined ? getBytesMax(key) : writeBytesMax(mutation);

@@ -1,5 +1,12 @@
 import type { Mutation, WriteRequest } from '../../model/key-value.ts';
-import { batchTags, type MeasuredMutation, measured, writeMutation } from '../codec/mutation-fields.ts';
+import {
+  batchTags,
+  itemTag,
+  type MeasuredMutation,
+  measured,
+  partTags,
+  writeMutation,
+} from '../codec/mutation-fields.ts';
 import { encodeSession } from '../codec/record-codec.ts';
 import { fieldBytes, WireWriter } from '../codec/wire-format.ts';
 import { encodeWriteOptions } from '../codec/write-codec.ts';
@@ -7,9 +14,6 @@ import { pieceBytesMax } from '../proto.ts';
 
 /** Bytes of mutations that travel in one message; a larger one has messages of its own. */
 const togetherBytesMax = 256 * 1024;
-
-const partTags = { mutation: 0x12, more: 0x1a, mutations: 0x22 } as const;
-const itemTag = 0x0a;
 
 /**
  * The messages of a batch: a header, then mutations, small ones together, large values in pieces of 1 MiB.

@@ -22,6 +22,10 @@ export const batchTags: MutationTags = { key: 0x0a, put: 0x1a, delete: 0x22, con
 /** In `PipelineOperation`. */
 export const operationTags: MutationTags = { key: 0x1a, put: 0x2a, delete: 0x32, condition: 0x3a };
 
+/** Of the parts of a `WriteRequest`, and of each mutation in its `mutations`. */
+export const partTags = { header: 0x0a, mutation: 0x12, more: 0x1a, mutations: 0x22 } as const;
+export const itemTag = 0x0a;
+
 const putTags = { value: 0x0a, metadata: 0x12, expiry: 0x1a } as const;
 const expiryTags = { in: 0x08, at: 0x10 } as const;
 const conditionTags = { absent: 0x08, version: 0x12 } as const;

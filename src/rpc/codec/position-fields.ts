@@ -3,7 +3,13 @@ import type { LogId, Position } from '../../model/position.ts';
 import { emptySession, type Session } from '../../model/session.ts';
 import { bottomStamp } from '../../model/stamp.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
-import { decodeLog, decodeStamp, nodeVectorComponentsMax, tooManyComponents } from './record-codec.ts';
+import {
+  decodeLog,
+  decodeStamp,
+  nodeVectorComponentsMax,
+  tooManyComponents,
+  type WirePosition,
+} from './record-codec.ts';
 import { fieldBytes, varintBytes, type WireReader, type WireWriter } from './wire-format.ts';
 
 /*
@@ -29,8 +35,8 @@ export function writePosition(writer: WireWriter, { log, sequence }: Position): 
   if (sequence > 0) writer.head(positionTags.sequence, sequence);
 }
 
-/** From its length on, as the functions below. @throws INVALID_ARGUMENT, as they do */
-export function readPosition(reader: WireReader): Position {
+/** From its length on, as the functions below; it has yet to be looked at (`decodePosition`). @throws INVALID_ARGUMENT, as they do */
+export function readPosition(reader: WireReader): WirePosition {
   const end = reader.content();
   let log = '';
   let sequence = 0;
@@ -41,7 +47,7 @@ export function readPosition(reader: WireReader): Position {
     else reader.skip(tag);
   }
   reader.closes(end);
-  return { log: decodeLog(log), sequence };
+  return { log, sequence };
 }
 
 export function vectorBytes(vector: VersionVector): number {
@@ -68,7 +74,7 @@ export function readVector(reader: WireReader, componentsMax = nodeVectorCompone
       continue;
     }
     const { log, sequence } = readPosition(reader);
-    vector.set(log, sequence);
+    vector.set(decodeLog(log), sequence);
     if (vector.size > componentsMax) throw tooManyComponents(componentsMax, vector.size);
   }
   reader.closes(end);

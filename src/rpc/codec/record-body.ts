@@ -1,7 +1,6 @@
-import type { Position } from '../../model/position.ts';
 import type { Record } from '../../model/record.ts';
 import { positionBytes, readPosition, writePosition } from './position-fields.ts';
-import { decodePosition, decodeStamp } from './record-codec.ts';
+import { decodePosition, decodeStamp, type WirePosition } from './record-codec.ts';
 import { varintBytes, type WireReader, WireWriter } from './wire-format.ts';
 
 /*
@@ -103,7 +102,7 @@ export function readRecordBody(
   let metadata: string | undefined;
   let expiresAt: number | undefined;
   let version = '';
-  let position: Position | null = null;
+  let position: WirePosition | null = null;
   while (reader.at < end) {
     const tag = reader.varint();
     if (tag === tags.found) found = reader.varint() !== 0;

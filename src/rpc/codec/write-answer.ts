@@ -1,5 +1,4 @@
-import type { Durability, WriteAnswer, Written } from '../../model/key-value.ts';
-import type { Position } from '../../model/position.ts';
+import { type Durability, durabilities, type WriteAnswer, type Written } from '../../model/key-value.ts';
 import { emptySession } from '../../model/session.ts';
 import { emptyVector } from '../../model/version-vector.ts';
 import {
@@ -13,7 +12,7 @@ import {
   writeSession,
   writeVector,
 } from './position-fields.ts';
-import { decodeMemberId, decodeNamespaceId, decodePosition, decodeStamp } from './record-codec.ts';
+import { decodeMemberId, decodeNamespaceId, decodePosition, decodeStamp, type WirePosition } from './record-codec.ts';
 import { fieldBytes, varintBytes, WireReader, WireWriter } from './wire-format.ts';
 
 /*
@@ -24,32 +23,31 @@ import { fieldBytes, varintBytes, WireReader, WireWriter } from './wire-format.t
 
 const tags = { written: 0x0a, durability: 0x10, covered: 0x1a, namespace: 0x22, origin: 0x2a, session: 0x32 } as const;
 const writtenTags = { version: 0x0a, position: 0x12, expiresAt: 0x18 } as const;
-/** `Durability` by number. */
-const durabilities: ReadonlyArray<Durability | undefined> = [undefined, 'local', 'majority', 'all'];
 
 export function encodeWriteAnswer(answer: WriteAnswer): Buffer {
   const { written, durability, covered, namespace, origin, session } = answer;
   const writtenBytes = written.map(bytesOf);
+  const [coveredBytes, carriedBytes] = [vectorBytes(covered), sessionBytes(session)];
   const writer = new WireWriter(
     writtenBytes.reduce((sum, bytes) => sum + fieldBytes(bytes), 0) +
       2 +
-      fieldBytes(vectorBytes(covered)) +
+      fieldBytes(coveredBytes) +
       fieldBytes(namespace.length) +
       fieldBytes(origin.length) +
-      fieldBytes(sessionBytes(session)),
+      fieldBytes(carriedBytes),
   );
   written.forEach((one, index) => {
     writer.head(tags.written, writtenBytes[index] ?? 0);
     writeWritten(writer, one);
   });
-  writer.head(tags.durability, durabilities.indexOf(durability));
-  writer.head(tags.covered, vectorBytes(covered));
+  writer.head(tags.durability, durabilities.indexOf(durability) + 1); // 0 is unspecified.
+  writer.head(tags.covered, coveredBytes);
   writeVector(writer, covered);
   writer.head(tags.namespace, namespace.length);
   writer.ascii(namespace);
   writer.head(tags.origin, origin.length);
   writer.ascii(origin);
-  writer.head(tags.session, sessionBytes(session));
+  writer.head(tags.session, carriedBytes);
   writeSession(writer, session);
   return writer.written();
 }
@@ -79,7 +77,7 @@ export function decodeWriteAnswer(bytes: Buffer): WriteAnswer {
   while (reader.at < bytes.length) {
     const tag = reader.varint();
     if (tag === tags.written) written.push(readWritten(reader));
-    else if (tag === tags.durability) durability = durabilities[reader.varint()] ?? 'local';
+    else if (tag === tags.durability) durability = durabilities[reader.varint() - 1] ?? 'local';
     else if (tag === tags.covered) covered = readVector(reader);
     else if (tag === tags.namespace) namespace = reader.ascii();
     else if (tag === tags.origin) origin = reader.ascii();
@@ -99,7 +97,7 @@ export function decodeWriteAnswer(bytes: Buffer): WriteAnswer {
 function readWritten(reader: WireReader): Written {
   const end = reader.content();
   let version = '';
-  let position: Position | null = null;
+  let position: WirePosition | null = null;
   let expiresAt: number | undefined;
   while (reader.at < end) {
     const tag = reader.varint();

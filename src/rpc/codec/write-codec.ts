@@ -1,4 +1,11 @@
-import type { Condition, Durability, Expiry, Mutation, WriteRequest } from '../../model/key-value.ts';
+import {
+  type Condition,
+  type Durability,
+  durabilities,
+  type Expiry,
+  type Mutation,
+  type WriteRequest,
+} from '../../model/key-value.ts';
 import { decodeStamp, malformed, optional } from './record-codec.ts';
 
 export interface WireCondition {
@@ -65,11 +72,7 @@ export function decodeDelete(key: string, condition: WireCondition | null): Muta
   return { kind: 'delete', key, ...decodeCondition(condition) };
 }
 
-const durabilities = new Map<string, Durability>([
-  ['LOCAL', 'local'],
-  ['MAJORITY', 'majority'],
-  ['ALL', 'all'],
-]);
+const durabilityByName = new Map<string, Durability>(durabilities.map((level) => [encodeDurability(level), level]));
 const unspecified = 'DURABILITY_UNSPECIFIED';
 
 export function encodeDurability(reached: Durability): string {
@@ -78,12 +81,12 @@ export function encodeDurability(reached: Durability): string {
 
 /** Of a level that a later version reached nothing is known but that it was synced. */
 export function decodeDurability(reached: string): Durability {
-  return durabilities.get(reached) ?? 'local';
+  return durabilityByName.get(reached) ?? 'local';
 }
 
 export function encodeWriteOptions({ durability, durabilityTimeoutMs, tracked }: WriteOptions): WireWriteOptions {
   return {
-    durability: durability?.toUpperCase() ?? unspecified,
+    durability: durability === undefined ? unspecified : encodeDurability(durability),
     ...optional('durabilityTimeoutMs', durabilityTimeoutMs),
     ...optional('tracked', tracked),
   };
@@ -91,7 +94,7 @@ export function encodeWriteOptions({ durability, durabilityTimeoutMs, tracked }:
 
 export function decodeWriteOptions(options: WireWriteOptions | null): WriteOptions {
   const { durability = unspecified, durabilityTimeoutMs, tracked } = options ?? {};
-  const level = durabilities.get(durability);
+  const level = durabilityByName.get(durability);
   // Less than what a later client asks for would be promised otherwise.
   if (level === undefined && durability !== unspecified) throw malformed('durability', durability);
   if (typeof durabilityTimeoutMs === 'number' && !(durabilityTimeoutMs >= 0)) {

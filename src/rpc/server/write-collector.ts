@@ -1,7 +1,7 @@
 import { MeridianError } from '../../model/errors.ts';
 import type { Mutation, WriteRequest } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
-import { readMutation } from '../codec/mutation-fields.ts';
+import { itemTag, partTags, readMutation } from '../codec/mutation-fields.ts';
 import { decodeSession, malformed, type WireSession } from '../codec/record-codec.ts';
 import { WireReader } from '../codec/wire-format.ts';
 import { decodeWriteOptions, type WireWriteOptions } from '../codec/write-codec.ts';
@@ -27,9 +27,6 @@ export interface WritePart {
 const messagesBytesMax = limits.batchBytesMax + 16 * 1024 * 1024;
 /** Bytes of a piece of a value below which it is put together with those before it: a batch may have millions of them. */
 const smallPieceBytes = 64 * 1024;
-
-const partTags = { header: 0x0a, mutation: 0x12, more: 0x1a, mutations: 0x22 } as const;
-const itemTag = 0x0a;
 
 /** @throws INVALID_ARGUMENT where the message cannot be read */
 export function readWritePart(message: Buffer, deserialize: (header: Buffer) => object): WritePart {

@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { freePort } from '../../support/free-port.ts';
 import type { BenchRun } from './bench-run.ts';
 import { until } from './meridian-nodes.ts';
 
@@ -45,15 +45,4 @@ export function redisClient(run: BenchRun, port: number, enableAutoPipelining = 
   client.on('error', () => {}); // It tries again, and who waits for it has a deadline.
   run.onEnd(() => client.disconnect());
   return client;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
