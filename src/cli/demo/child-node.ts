@@ -52,10 +52,10 @@ export class ChildNode {
     process.once('exit', orphaned);
     const exited = new Promise<void>((resolve) => {
       child.once('exit', resolve);
-      child.once('error', () => resolve());
+      child.on('error', () => resolve());
     }).finally(() => process.off('exit', orphaned));
     try {
-      return new ChildNode(child, exited, clock, await serving(child, exited, options));
+      return new ChildNode(child, exited, clock, await serving(child, options));
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
@@ -95,7 +95,7 @@ interface Serving {
 }
 
 /** Reads the node's log for the line that says where it serves; the log goes on into its file. */
-function serving(child: ChildProcess, exited: Promise<void>, options: ChildNodeOptions): Promise<Serving> {
+function serving(child: ChildProcess, options: ChildNodeOptions): Promise<Serving> {
   const { name, clock, logPath } = options;
   const file = createWriteStream(logPath, { flags: 'a' });
   let lastLine = '';
@@ -105,6 +105,12 @@ function serving(child: ChildProcess, exited: Promise<void>, options: ChildNodeO
     const late = clock.timer(startMsMax, () => fail(`does not serve after ${startMsMax / 1000} s`));
     if (child.stderr === null) return fail('has no log');
     const lines = createInterface({ input: child.stderr });
+    // What it wrote may still stand in the pipe when it has ended, its last words among it.
+    lines.once('close', () => {
+      late.cancel();
+      file.end();
+      fail('ended');
+    });
     lines.on('line', (line) => {
       lastLine = line;
       file.write(`${line}\n`);
@@ -112,11 +118,6 @@ function serving(child: ChildProcess, exited: Promise<void>, options: ChildNodeO
       if (found === undefined) return;
       late.cancel();
       resolve(found);
-    });
-    void exited.then(() => {
-      late.cancel();
-      file.end();
-      fail('ended');
     });
   });
 }

@@ -15,7 +15,10 @@ export function spawner(script: URL): Spawn {
   return ({ role }) => {
     if (role === 'keeper') return spawned(fork(exec, [], { serialization }));
     cluster.setupPrimary({ exec, args: [], serialization });
-    return spawned(cluster.fork().process);
+    const worker = cluster.fork();
+    // Told by its process too. Without a listener of its own it would be uncaught here, and end the others.
+    worker.on('error', () => {});
+    return spawned(worker.process);
   };
 }
 
@@ -25,7 +28,10 @@ function spawned(child: ChildProcess): SpawnedProcess {
   process.once('exit', orphaned);
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
-    child.once('error', (error) => resolve(error.message));
+    // Also of what cannot be sent to it, by node:cluster too, and each time: its end tells of that.
+    child.on('error', (error) => {
+      if (child.pid === undefined) resolve(error.message);
+    });
   }).finally(() => process.off('exit', orphaned));
   return {
     pid: child.pid ?? 0,

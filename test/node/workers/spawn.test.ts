@@ -1,0 +1,43 @@
+import cluster from 'node:cluster';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { spawner } from '../../../src/node/workers/spawn.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'meridian-spawn-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function scriptOf(text: string): URL {
+  const path = join(folder, 'part.mjs');
+  writeFileSync(path, text);
+  return pathToFileURL(path);
+}
+
+const brokenPipe = () => new Error('write EPIPE');
+
+describe('spawner', () => {
+  it('takes a message of node:cluster that does not reach a worker for nothing else than the end of that worker', async () => {
+    const worker = spawner(scriptOf("process.on('message', () => {});"))({ role: 'worker', number: 1 });
+    const { process: child } =
+      Object.values(cluster.workers ?? {}).find((each) => each?.process.pid === worker.pid) ?? {};
+    // As it is emitted when the primary opens a listener for a worker that is being ended.
+    expect(child?.emit('error', brokenPipe())).toBe(true);
+    expect(child?.emit('error', brokenPipe())).toBe(true);
+    expect(await Promise.race([worker.ended, Promise.resolve('runs')])).toBe('runs');
+    worker.kill();
+    expect(await worker.ended).toBe('SIGKILL');
+    expect(child?.emit('error', brokenPipe())).toBe(true);
+  });
+
+  it('says what ended a process', async () => {
+    const keeper = spawner(scriptOf('process.exitCode = 3;'))({ role: 'keeper' });
+    expect(await keeper.ended).toBe('exit code 3');
+  });
+});
