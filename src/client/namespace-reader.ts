@@ -3,6 +3,7 @@ import { isMeridianError } from '../model/errors.ts';
 import { groupsOf } from '../model/groups.ts';
 import type { GetAnswer } from '../model/key-value.ts';
 import { limits } from '../model/limits.ts';
+import { readAhead } from '../runtime/read-ahead.ts';
 import { toAnswer } from './answer.ts';
 import { textOf, wholePart } from './arguments.ts';
 import { type ClientContext, inCall, toReadOptions } from './call-frame.ts';
@@ -13,6 +14,18 @@ import type { RemoteNode } from './remote-node.ts';
 
 /** Bytes of values that are read together, so that an iteration's memory does not grow with them. */
 const groupBounds = { bytesMax: 4 * 1024 * 1024, itemsMax: limits.batchGetKeysMax };
+
+interface Readable {
+  readonly answers: ReadonlyArray<readonly [string, GetAnswer]>;
+  readonly damaged: readonly string[];
+}
+
+/** Of one page of keys. */
+interface Group extends Readable {
+  /** The page's last key, and what goes on behind it; unset = there is no more. */
+  readonly last: string | undefined;
+  readonly cursor: string | undefined;
+}
 
 /** Keys and their records, read from whichever endpoint answers, within the session. */
 export class NamespaceReader {
@@ -61,46 +74,61 @@ export class NamespaceReader {
     for await (const page of this.#pages<Metadata>(options)) yield* page.keys;
   }
 
+  /** While one group is worked on, the next one is read. */
   async *entries<Metadata>(options: EntriesOptions): AsyncGenerator<Entry<Metadata>, void, undefined> {
-    for await (const page of this.#pages<Metadata>(options)) {
-      const last = page.keys.at(-1)?.name;
-      for (const keys of groupsOf(page.keys, groupBounds)) {
-        const names = keys.map(({ name }) => name);
-        for (const [name, answer] of await this.#readable(names, options)) {
+    const ended = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, ended.signal]) : ended.signal;
+    for await (const group of readAhead(this.#groups<Metadata>({ ...options, signal }))) {
+      let isWhole = false;
+      try {
+        for (const name of group.damaged) options.onDamaged?.(name);
+        for (const [name, answer] of group.answers) {
           const found = toAnswer<Uint8Array, Metadata>(answer, ownCopy);
           options.onAnswer?.(found);
           const { value, metadata, expiration, version } = found;
           if (value === null || version === null) continue;
-          const goOn = name === last && !page.list_complete ? { cursor: page.cursor } : {};
+          const goOn = name === group.last && group.cursor !== undefined ? { cursor: group.cursor } : {};
           const metadataText = (answer.record?.kind === 'live' ? answer.record.metadata : undefined) ?? null;
           yield { name, value, metadata, metadataText, expiration, version, ...goOn };
         }
+        isWhole = true;
+      } finally {
+        // Whoever wants no more does not wait for what is being read.
+        if (!isWhole) ended.abort();
+      }
+    }
+  }
+
+  async *#groups<Metadata>(options: EntriesOptions): AsyncGenerator<Group, void, undefined> {
+    for await (const page of this.#pages<Metadata>(options)) {
+      const last = page.keys.at(-1)?.name;
+      const cursor = page.list_complete ? undefined : page.cursor;
+      for (const keys of groupsOf(page.keys, groupBounds)) {
+        const names = keys.map(({ name }) => name);
+        yield { ...(await this.#readable(names, options)), last, cursor };
       }
     }
   }
 
   /** What can be read of these keys; where a caller wants to be told of the others, they are asked for one by one. */
-  async #readable(
-    names: readonly string[],
-    options: EntriesOptions,
-  ): Promise<ReadonlyArray<readonly [string, GetAnswer]>> {
-    const { onDamaged } = options;
-    if (onDamaged === undefined) return this.many(names, options);
+  async #readable(names: readonly string[], options: EntriesOptions): Promise<Readable> {
+    if (options.onDamaged === undefined) return { answers: await this.many(names, options), damaged: [] };
     try {
-      return await this.many(names, options);
+      return { answers: await this.many(names, options), damaged: [] };
     } catch (error) {
       if (!isMeridianError(error, 'DATA_LOSS')) throw error;
     }
     const answers: Array<readonly [string, GetAnswer]> = [];
+    const damaged: string[] = [];
     for (const name of names) {
       try {
         answers.push([name, await this.one(name, options)]);
       } catch (error) {
         if (!isMeridianError(error, 'DATA_LOSS')) throw error;
-        onDamaged(name);
+        damaged.push(name);
       }
     }
-    return answers;
+    return { answers, damaged };
   }
 
   async *#pages<Metadata>(options: PrefixOptions): AsyncGenerator<ListResult<Metadata>, void, undefined> {

@@ -39,8 +39,13 @@ export class PendingWrites {
     if (!this.#isPending(record) || entry.bytes > this.#bytesMax) return;
     this.#entries.set(name, entry);
     this.#bytes += entry.bytes;
+    if (this.#bytes > this.#bytesMax) this.#forgetOldest((this.#bytesMax * 15) / 16);
+  }
+
+  /** Several at once: whoever asks a Map for its first passes all that went before it. */
+  #forgetOldest(bytesLeft: number): void {
     for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.#bytesMax) break;
+      if (this.#bytes <= bytesLeft || this.#entries.size === 1) return;
       this.#delete(oldest);
     }
   }

@@ -239,11 +239,12 @@ export class OriginReads {
     };
   }
 
-  #provenance({ boundMs = 0, request, ...rest }: Read): Provenance {
+  #provenance({ namespace, covered, session, boundMs = 0, request }: Read): Provenance {
     const { ownLog, name } = this.#options;
     const wished = request?.maxStalenessMs ?? 0;
     const past = wished > 0 && boundMs > wished;
-    return { ...rest, source: 'origin', bound: { boundMs, root: ownLog.id }, past, responder: name };
+    const bound = { boundMs, root: ownLog.id };
+    return { namespace, covered, session, source: 'origin', bound, past, responder: name };
   }
 
   async #measured<T extends GetAnswer | ListAnswer>(kind: 'get' | 'list', read: () => Promise<T>): Promise<T> {

@@ -39,7 +39,8 @@ export class ValueSizes {
   note(namespace: string, key: string, bytes: number): void {
     const { largeBytesMin, namesMax } = this.#options;
     const before = this.expected(namespace);
-    if (before === 0 && bytes < largeBytesMin && this.#byName.size === 0) return;
+    // Nobody asks for it. One that was large once may be known for that.
+    if (before === 0 && bytes < largeBytesMin && this.known(namespace, key) === undefined) return;
     const faded = Math.max(bytes, before * fading);
     if (before !== 0 || bytes >= largeBytesMin) {
       rememberLatest(this.#byNamespace, namespace, faded < largeBytesMin ? 0 : faded, namesMax);

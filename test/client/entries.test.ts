@@ -3,6 +3,58 @@ import { fakeCluster } from './fake-cluster.ts';
 
 const MiB = 1024 * 1024;
 
+async function filled(keys: number) {
+  const { cluster, node } = fakeCluster();
+  const namespace = cluster.namespace('flags');
+  for (let n = 0; n < keys; n++) await namespace.put(`k${1000 + n}`, 'v');
+  const asked: string[] = [];
+  const getMany = node.getMany.bind(node);
+  node.getMany = (request, call) => {
+    asked.push(request.keys[0] ?? '');
+    return getMany(request, call);
+  };
+  return { namespace, node, asked };
+}
+
+it('an iteration reads one group of keys ahead of the one that is worked on, from the second on', async () => {
+  const { namespace, asked } = await filled(450);
+  const askedAt: Record<string, readonly string[]> = {};
+  for await (const { name } of namespace.entries()) {
+    if (name.endsWith('00')) askedAt[name] = [...asked];
+    // What was begun is under way only once this one waits for something.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (name.endsWith('50')) askedAt[name] = [...asked];
+  }
+  expect(askedAt['k1050']).toEqual(['k1000']);
+  expect(askedAt['k1150']).toEqual(['k1000', 'k1100', 'k1200']);
+  expect(askedAt['k1250']).toEqual(['k1000', 'k1100', 'k1200', 'k1300']);
+  expect(asked).toHaveLength(5);
+});
+
+it('an iteration that is left does not wait for what it was reading ahead', async () => {
+  const { namespace, node } = await filled(450);
+  const getMany = node.getMany.bind(node);
+  let given: AbortSignal | undefined;
+  node.getMany = (request, call) => {
+    if (request.keys[0] !== 'k1200') return getMany(request, call);
+    given = call.signal;
+    return new Promise((_, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason)));
+  };
+  for await (const { name } of namespace.entries()) if (name === 'k1150') break;
+  expect(given?.aborted).toBe(true);
+});
+
+it('an iteration tells of a damaged key when it passes it by, not when it reads ahead', async () => {
+  const { namespace, node } = await filled(450);
+  node.damaged.add('k1205');
+  const damaged: string[] = [];
+  for await (const { name } of namespace.entries({ onDamaged: (key) => damaged.push(key) })) {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (name < 'k1200') expect(damaged).toEqual([]);
+  }
+  expect(damaged).toEqual(['k1205']);
+});
+
 it('an iteration reads up to 100 keys at once, of large values only so many as have 4 MiB, and a larger one alone', async () => {
   const { cluster, node } = fakeCluster();
   const namespace = cluster.namespace('flags');

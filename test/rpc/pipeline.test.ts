@@ -100,6 +100,22 @@ describe('a node that stops', () => {
 });
 
 describe('operations of one turn', () => {
+  it('are what many keys are read by, each of them once', async () => {
+    const asks: string[] = [];
+    const { address } = await pipelineTo({
+      peek: ({ key }) => {
+        asks.push(key);
+        return answerOf(key);
+      },
+    });
+    const remote = new RemoteUpstream({ address, clock: systemClock, pipelined: true });
+    closing.push(() => remote.close());
+    const keys = ['a', 'b', 'a', 'c'];
+    const answers = await remote.getMany({ ...asked(''), keys }, aCall());
+    expect(answers.map(({ record }) => record?.key)).toEqual(keys);
+    expect(asks).toEqual(['a', 'b', 'c']);
+  });
+
   it('travel in one message, and their hits in few messages back, those of a slice in one', async () => {
     let messagesBack = 0;
     const { pipeline, connection, server } = await pipelineTo({ peek: ({ key }) => answerOf(key) });

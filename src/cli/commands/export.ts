@@ -62,6 +62,9 @@ export const exportCommand: Command<ExportWords> = {
   },
 };
 
+/** UTF-16 units that are gathered before they are written: a write for each record takes as long as the record. */
+const pieceLength = 64 * 1024;
+
 /** A name that ends so would say what the file is not. @throws UsageError */
 function refuseCompressed(output = ''): void {
   const ending = /\.(gz|zst)$/i.exec(output)?.[0];
@@ -91,11 +94,21 @@ async function toOutput(run: ExportRun): Promise<Exported> {
   const passedBy = () => {
     damaged++;
   };
-  for await (const entry of entriesOf(run, undefined, passedBy)) {
-    await run.terminal.write(recordText(run.format, entry, records++ === 0));
+  let piece = '';
+  const flush = async () => {
+    const text = piece;
+    piece = '';
+    if (text !== '') await run.terminal.write(text);
+  };
+  try {
+    for await (const entry of entriesOf(run, undefined, passedBy)) {
+      piece += recordText(run.format, entry, records++ === 0);
+      if (piece.length >= pieceLength) await flush();
+    }
+    piece += closingText(run.format, records);
+  } finally {
+    await flush();
   }
-  const end = closingText(run.format, records);
-  if (end !== '') await run.terminal.write(end);
   return { records, damaged };
 }
 

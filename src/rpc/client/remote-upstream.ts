@@ -168,11 +168,23 @@ export class RemoteUpstream implements Peer {
     }
   }
 
-  /**
-   * Up to 100 keys of one namespace. What did not fit into a message is asked for in the next one; a value that came
-   * first and yet did not fit is larger than any message, and is read in pieces.
-   */
+  /** Up to 100 keys of one namespace: over the stream that gets share, whose messages are cheaper, or by a call of its own. */
   async getMany({ keys, ...request }: GetManyRequest, call: Call): Promise<readonly GetAnswer[]> {
+    if (this.#pipelineFor(call) === undefined) return this.#getManyAlone({ keys, ...request }, call);
+    const found = new Map<string, Promise<GetAnswer>>();
+    const get = (key: string) => {
+      const answer = found.get(key) ?? this.get({ ...request, key }, call);
+      found.set(key, answer);
+      return answer;
+    };
+    return Promise.all(keys.map(get));
+  }
+
+  /**
+   * What did not fit into a message is asked for in the next one; a value that came first and yet did not fit is larger than
+   * any message, and is read in pieces.
+   */
+  async #getManyAlone({ keys, ...request }: GetManyRequest, call: Call): Promise<readonly GetAnswer[]> {
     const { key: _key, ...wire } = encodeGet({ ...request, key: '' });
     const found = new Map<string, GetAnswer>();
     for (let [first, ...rest] = new Set(keys); first !== undefined; ) {

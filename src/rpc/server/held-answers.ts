@@ -8,11 +8,13 @@ export class HeldAnswers {
   readonly #room: AnswerRoom;
   readonly #served: Served;
   readonly #call: Call;
+  readonly #caller: string;
 
   constructor(room: AnswerRoom, served: Served, call: Call) {
     this.#room = room;
     this.#served = served;
     this.#call = call;
+    this.#caller = served.getPeer();
   }
 
   /** @throws RESOURCE_EXHAUSTED where too many wait, and what `read` throws; `read` may be called twice */
@@ -25,7 +27,7 @@ export class HeldAnswers {
 
   /** Room for several answers, of so many bytes in all, each of which `within` reads. @throws RESOURCE_EXHAUSTED */
   async reserve(bytes: number): Promise<void> {
-    const release = await this.#room.reserve(bytes, { caller: this.#served.getPeer(), call: this.#call });
+    const release = await this.#room.reserve(bytes, { caller: this.#caller, call: this.#call });
     if (release === undefined) throw tooManyAnswers();
     this.#releaseWhenOver(release);
   }
@@ -38,7 +40,7 @@ export class HeldAnswers {
   }
 
   #asked(of: AnswerName): Asked {
-    return { ...of, caller: this.#served.getPeer(), call: this.#call };
+    return { ...of, caller: this.#caller, call: this.#call };
   }
 
   /** gRPC says of every call that it was cancelled when its stream closes, of answered ones too. */

@@ -2,6 +2,7 @@ import type { Snapshot as LevelView } from 'classic-level';
 import type { RecordKey } from '../../model/key.ts';
 import { isAt, type LogId, type Position } from '../../model/position.ts';
 import type { Head, Record } from '../../model/record.ts';
+import { readAhead } from '../../runtime/read-ahead.ts';
 import type { KnownDamage } from '../integrity/known-damage.ts';
 import { damagedRecord, isDamaged, parseRow, type Row } from '../record-row.ts';
 import type { Damaged, OnDamaged, RecordRange, Snapshot, Stored } from '../store.ts';
@@ -20,7 +21,6 @@ import {
   tableBounds,
 } from './level-keys.ts';
 import { readRecord, readRows } from './level-reader.ts';
-import { readAhead } from './read-ahead.ts';
 
 const pageRecordsDefault = 256;
 const pageBytesMax = 256 * 1024;

@@ -2,8 +2,8 @@ import { MeridianError } from '../../model/errors.ts';
 import type { RecordKey } from '../../model/key.ts';
 import type { LogId } from '../../model/position.ts';
 import type { Head, Record } from '../../model/record.ts';
+import { readAhead } from '../../runtime/read-ahead.ts';
 import type { KnownDamage } from '../integrity/known-damage.ts';
-import { readAhead } from '../level/read-ahead.ts';
 import { damagedRecord, isDamaged } from '../record-row.ts';
 import {
   type Damaged,
