@@ -53,7 +53,13 @@ export class StatusMetrics {
     this.#unsealed = gauge('log_unsealed', 'Past logs of this member that wait to be sealed.', 'role');
     this.#records = gauge('records', 'Records held, tombstones included.', 'scope');
     this.#bytes = gauge('stored_bytes', 'Bytes held, about.', 'scope');
-    this.#followers = gauge('feed_followers', 'Streams that follow this node.', 'role', 'state');
+    this.#followers = gauge(
+      'feed_followers',
+      'Streams that follow this node; those of the scope `watch` are of clients.',
+      'role',
+      'scope',
+      'state',
+    );
     this.#behind = gauge(
       'feed_follower_behind_commits',
       'Commits that a live follower has yet to be sent.',
@@ -141,8 +147,12 @@ export class StatusMetrics {
     this.#showClock(status);
     if (status.unsealed !== undefined) this.#unsealed.set({ role }, status.unsealed.length);
     for (const scope of status.scopes) this.#showScope(scope);
-    for (const { role: followerRole, state } of status.followers) this.#followers.inc({ role: followerRole, state });
-    for (const { name: follower, scope, ...rest } of status.followers.slice(0, followersNamedMax)) {
+    for (const { role: followerRole, scope, state } of status.followers) {
+      this.#followers.inc({ role: followerRole, scope, state });
+    }
+    // Clients that watch are many, and share one name.
+    const named = status.followers.filter(({ scope }) => scope !== 'watch').slice(0, followersNamedMax);
+    for (const { name: follower, scope, ...rest } of named) {
       const { behindCommits, unacknowledged } = rest;
       if (behindCommits !== undefined) this.#behind.set({ follower, scope }, behindCommits);
       if (unacknowledged !== undefined) this.#unacknowledged.set({ follower, scope }, unacknowledged);

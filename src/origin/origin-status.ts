@@ -98,7 +98,7 @@ function keptApartNote({ keptApart }: OriginParts): readonly string[] {
   ];
 }
 
-/** The origins of the registry, and the edges that follow this one. */
+/** The origins of the registry, and the edges that follow this one. Clients that watch are no nodes. */
 export function originMembers({ identity, peers, feed }: OriginParts, { members, logs }: Registry): readonly Member[] {
   const met = new Set(peers.views().flatMap(({ node, state }) => (state === 'live' ? [node?.id] : [])));
   const origins = members.registered().map(({ admitted: _admitted, ...origin }): Member => {
@@ -108,7 +108,9 @@ export function originMembers({ identity, peers, feed }: OriginParts, { members,
     return { ...origin, role: 'origin', connected: origin.id === identity.id || met.has(origin.id), logs: written };
   });
   const edges = new Map<string, Member>();
-  for (const { node } of feed.followers()) if (node.role === 'edge') edges.set(node.id, { ...node, connected: true });
+  for (const { node, role } of feed.followers()) {
+    if (node.role === 'edge' && role !== 'watch') edges.set(node.id, { ...node, connected: true });
+  }
   const known = origins.some(({ id }) => id === identity.id) ? origins : [{ ...identity, connected: true }, ...origins];
   return [...known, ...edges.values()];
 }

@@ -77,7 +77,7 @@ describe('the metrics of a node', () => {
     }
   });
 
-  it('count followers by role and state', async () => {
+  it('count followers by role, scope and state', async () => {
     const follower = {
       name: 'a',
       role: 'edge' as const,
@@ -87,7 +87,9 @@ describe('the metrics of a node', () => {
       behindCommits: 3,
     };
     const { text } = await metrics.scrape({ ...status, followers: [follower, { ...follower, name: 'b' }] });
-    expect(samplesOf(text, 'meridian_feed_followers')).toEqual(['meridian_feed_followers{role="edge",state="live"} 2']);
+    expect(samplesOf(text, 'meridian_feed_followers')).toEqual([
+      'meridian_feed_followers{role="edge",scope="copy",state="live"} 2',
+    ]);
     expect(samplesOf(text, 'meridian_feed_follower_behind_commits')).toHaveLength(2);
   });
 
@@ -103,6 +105,22 @@ describe('the metrics of a node', () => {
     const { text } = await metrics.scrape({ ...status, followers });
     expect(samplesOf(text, 'meridian_feed_follower_behind_commits')).toHaveLength(100);
     expect(samplesOf(text, 'meridian_feed_followers')[0]).toMatch(/ 150$/);
+  });
+
+  it('count clients that watch apart, and give none of them a series of its own', async () => {
+    const follower = { role: 'edge', state: 'live', behindCommits: 3 } as const;
+    const watches = Array.from({ length: 150 }, (_, i) => {
+      return { ...follower, name: 'watch', id: `w${i}`, scope: 'watch' };
+    });
+    const copy = { ...follower, name: 'fra', id: 'e', scope: 'copy' };
+    const { text } = await metrics.scrape({ ...status, followers: [...watches, copy] });
+    expect(samplesOf(text, 'meridian_feed_followers')).toEqual([
+      'meridian_feed_followers{role="edge",scope="watch",state="live"} 150',
+      'meridian_feed_followers{role="edge",scope="copy",state="live"} 1',
+    ]);
+    expect(samplesOf(text, 'meridian_feed_follower_behind_commits')).toEqual([
+      'meridian_feed_follower_behind_commits{follower="fra",scope="copy"} 3',
+    ]);
   });
 
   it('count running scans up and down', async () => {

@@ -229,4 +229,14 @@ describe('an origin over gRPC', () => {
     expect({ ...there, uptimeMs: 0 }).toEqual({ ...here, uptimeMs: 0, storage: undefined });
     expect(await remote.members(aCall())).toEqual(await origin.members(aCall()));
   });
+
+  it('counts no client that watches among the members', async () => {
+    const ending = new AbortController();
+    const watching = remote.watch({ namespace: 'books', prefix: '', fromStart: false }, ending.signal);
+    await watching.next();
+    expect((await origin.status(aCall())).followers).toMatchObject([{ scope: 'watch' }]);
+    expect((await origin.members(aCall())).map(({ role }) => role)).toEqual(['origin']);
+    ending.abort();
+    await watching.next().catch(() => {});
+  });
 });

@@ -55,7 +55,9 @@ describe('a chain of processes: origin, relay, relay, edge', () => {
     await expect.poll(() => read('copied'), patience).toEqual({ value: 'two', source: 'copy', proven: true });
     expect(await metric(second, 'meridian_feed_resyncs_sent_total{reason="below-floor"}')).toBeUndefined();
     expect(await metric(second, 'meridian_feed_events_received_total{part="copy",kind="resync"}')).toBeUndefined();
-    expect(await metric(second, 'meridian_feed_followers{role="edge",state="live"}')).toBe(2);
+    for (const scope of ['copy', 'cache']) {
+      expect(await metric(second, `meridian_feed_followers{role="edge",scope="${scope}",state="live"}`)).toBe(1);
+    }
   });
 
   it('goes on reading at its end when its head is gone, and says how old that may be', async () => {
