@@ -3,6 +3,8 @@
 // A panel is [title, unit, description, query, legend, query, legend, …]. `$n` stands for the nodes that are chosen.
 
 const n = 'node=~"$node"';
+/** Of calls: what the workers of an edge ask their keeper was counted at them. */
+const once = 'process!="keeper"';
 const rate = (metric, labels = '') => `rate(${metric}{${[n, labels].filter(Boolean).join(',')}}[$__rate_interval])`;
 const quantile = (q, metric, by, labels) =>
   `histogram_quantile(${q}, sum by (${by}, le) (${rate(`${metric}_bucket`, labels)}))`;
@@ -40,7 +42,7 @@ export const dashboards = [
         'Reads',
         'reqps',
         'Reads answered, by where their data came from.',
-        `sum by (node, source) (${rate('meridian_reads_total')})`,
+        `sum by (node, source) (${rate('meridian_reads_total', once)})`,
         '{{node}} {{source}}',
       ],
       [
@@ -54,16 +56,16 @@ export const dashboards = [
         'Failures',
         'reqps',
         'Reads and writes that were not answered, by code. A condition that is not met is one.',
-        `sum by (node, outcome) (${rate('meridian_reads_total', 'outcome!~"found|absent|past|ok"')})`,
+        `sum by (node, outcome) (${rate('meridian_reads_total', `outcome!~"found|absent|past|ok",${once}`)})`,
         '{{node}} read {{outcome}}',
-        `sum by (node, outcome) (${rate('meridian_writes_total', 'outcome!="ok"')})`,
+        `sum by (node, outcome) (${rate('meridian_writes_total', `outcome!="ok",${once}`)})`,
         '{{node}} write {{outcome}}',
       ],
       [
         'Hit rate',
         'percentunit',
         'Reads that edges answered from what they hold.',
-        `meridian:hit_ratio:rate5m * on (instance) group_left (node) (meridian_ready{${n}} * 0 + 1)`,
+        `meridian:hit_ratio:rate5m * on (instance) group_left (node) (max by (instance, node) (meridian_ready{${n}}) * 0 + 1)`,
         '{{node}}',
       ],
       [
@@ -81,7 +83,13 @@ export const dashboards = [
         '{{node}} p99',
       ],
       ['Processor', 'percentunit', 'Of one core.', `sum by (node) (${rate('process_cpu_seconds_total')})`, '{{node}}'],
-      ['Memory', 'bytes', 'Resident.', `process_resident_memory_bytes{${n}}`, '{{node}}'],
+      [
+        'Memory',
+        'bytes',
+        'Resident, of all its processes.',
+        `sum by (node) (process_resident_memory_bytes{${n}})`,
+        '{{node}}',
+      ],
       ['Disk free', 'bytes', 'On the file system of the data folder.', `meridian_disk_free_bytes{${n}}`, '{{node}}'],
     ],
   },
@@ -94,14 +102,14 @@ export const dashboards = [
         'Lookups',
         'reqps',
         'Reads answered without the upstream, or not.',
-        `sum by (node, result) (${rate('meridian_cache_lookups_total')})`,
+        `sum by (node, result) (${rate('meridian_cache_lookups_total', once)})`,
         '{{node}} {{result}}',
       ],
       [
         'Read latency',
         's',
         'Inside the node, of reads that were not answered at once from memory.',
-        ...latency('meridian_read_seconds', 'node, source', 'role="edge"'),
+        ...latency('meridian_read_seconds', 'node, source', `role="edge",${once}`),
       ],
       [
         'Loads',
@@ -172,7 +180,7 @@ export const dashboards = [
     title: 'Meridian: origins',
     about: 'How writes are committed, and how origins agree.',
     panels: [
-      ['Write latency', 's', 'Inside the node, the sync included.', ...latency('meridian_write_seconds', 'node')],
+      ['Write latency', 's', 'Inside the node, the sync included.', ...latency('meridian_write_seconds', 'node', once)],
       [
         'Commit latency',
         's',
@@ -334,20 +342,20 @@ export const dashboards = [
         'gRPC calls',
         'reqps',
         'A stream is one; operations of Pipeline are counted by the reads and writes.',
-        `sum by (node, method, code) (${rate('meridian_grpc_request_seconds_count')})`,
+        `sum by (node, method, code) (${rate('meridian_grpc_request_seconds_count', once)})`,
         '{{node}} {{method}} {{code}}',
       ],
       [
         'gRPC latency',
         's',
         'Of calls that end by themselves.',
-        ...latency('meridian_grpc_request_seconds', 'node, method'),
+        ...latency('meridian_grpc_request_seconds', 'node, method', once),
       ],
       [
         'gRPC refusals',
         'cps',
         'By the error’s code and reason.',
-        `sum by (node, code, reason) (${rate('meridian_requests_rejected_total')})`,
+        `sum by (node, code, reason) (${rate('meridian_requests_rejected_total', once)})`,
         '{{node}} {{code}} {{reason}}',
       ],
       [

@@ -80,6 +80,17 @@ it('dashboards ask for nothing that nodes do not measure', async () => {
   expect(asked.filter(({ name }) => !measured.has(name.replace(/_(bucket|count)$/, '')))).toEqual([]);
 });
 
+it('rules and dashboards count a call once, where an edge is a keeper and workers', () => {
+  const counted = /meridian_(reads_total|writes_total|read_seconds|cache_lookups_total|grpc_request_seconds)/;
+  const exprs = [...rules.map(({ expr }) => expr), ...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))];
+  const selectors = exprs.flatMap((expr) => expr.match(/\bmeridian_\w+(\{[^}]*\})?/g) ?? []);
+  const asked = selectors.filter((selector) => counted.test(selector));
+  expect(asked.length).toBeGreaterThan(15);
+  // Those of origins, which are one process.
+  const whole = asked.filter((selector) => !selector.includes('role="origin"'));
+  expect(whole.filter((selector) => !selector.includes('process!="keeper"'))).toEqual([]);
+});
+
 it('there is a dashboard of the cluster, of edges, origins, the feed and what callers ask by', () => {
   expect(dashboards.map(({ uid }) => uid).sort()).toEqual([
     ...['meridian', 'meridian-edge', 'meridian-feed', 'meridian-http', 'meridian-origin'],
