@@ -87,7 +87,11 @@ export class ReplicationMetrics implements ReplicationObserver {
       'tombstones_waiting',
       'Tombstones past their retention that wait for a member that is away.',
     );
-    this.#clockSkew = gauge('clock_skew_seconds', 'Wall clock here less the one of the other node.', 'peer');
+    this.#clockSkew = gauge(
+      'clock_skew_seconds',
+      'Wall clock here less the one of another origin, or of the node that is followed.',
+      'peer',
+    );
     this.#roundTrip = histogram('probe_round_trip_seconds', 'Probe sent to echo processed.', latencyBuckets, 'scope');
   }
 

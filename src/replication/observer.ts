@@ -26,6 +26,7 @@ export interface ReplicationObserver {
   purged(records: number): void;
   /** Tombstones past their retention that wait for a member that is away (rule R19); told with each look. */
   purgeWaits(records: number): void;
+  /** Wall clock here less that of a peer, or of the node that is followed. */
   clockSkew(peer: string, skewMs: number): void;
   /** Following: the upstream's probes came back; what is proven now. */
   echoed(scope: string, root: LogId, roundTripMs: number): void;

@@ -8,7 +8,7 @@ import { originDefaults } from '../../src/origin/origin-options.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
 import type { LedgerState } from '../../src/replication/ledger-state.ts';
 import { logKeys } from '../../src/replication/logs.ts';
-import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
+import { silentReplicationObserver } from '../../src/replication/observer.ts';
 import { FeedServer } from '../../src/replication/serving/feed-server.ts';
 import { BoundedQueue } from '../../src/runtime/bounded-queue.ts';
 import { systemClock as clock } from '../../src/runtime/system-clock.ts';
@@ -26,12 +26,15 @@ let generation: string;
 /** Whether all other members were heard from since the stream began. */
 let heard: boolean;
 let acknowledged: VersionVector[];
+let skews: string[];
 
 beforeEach(async () => {
   generation = 'g1';
   heard = true;
   disk = new MemoryDisk();
   acknowledged = [];
+  skews = [];
+  const observer = { ...silentReplicationObserver, clockSkew: (peer: string) => void skews.push(peer) };
   ledger = await Ledger.open({ ...originDefaults, store: disk.open(), clock, observer });
   server = new FeedServer({
     ...originDefaults,
@@ -273,6 +276,20 @@ describe('a watch', () => {
   ])('is reset where its cursor lies %s', async (_, of, reason) => {
     expect((await follow('watch', cursor(of))).resync).toBe(reason);
   });
+});
+
+it('clocks of other origins are measured, and those of edges are not: they tell of their own', async () => {
+  const ending = new AbortController();
+  for (const role of ['copy', 'cache', 'peer'] as const) {
+    const messages = new BoundedQueue<FollowerMessage>(1);
+    const open = openOf(role, { kind: 'nothing' });
+    const events = server.follow({ ...open, node: { ...open.node, name: role } }, messages, ending.signal);
+    messages.push({ kind: 'probe', id: 1, durable: vector({}), wallMs: 0 });
+    let event: FeedEvent | undefined;
+    while (event?.kind !== 'echo') event = (await events.next()).value;
+  }
+  ending.abort();
+  expect(skews).toEqual(['peer']);
 });
 
 it('a stream that was ended acknowledges nothing any more, also where its follower has yet to read that', async () => {

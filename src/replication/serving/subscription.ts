@@ -163,7 +163,8 @@ export class Subscription {
   #takeProbe(probe: Probe): void {
     const { ledger, clock, observer, bound, acknowledged, tracks } = this.#serving;
     const { node, role } = this.#open;
-    observer.clockSkew(node.name, clock.wallMs() - probe.wallMs);
+    // An edge may go by any clock, and tells of its own; of edges there are many, which come and go.
+    if (role === 'peer') observer.clockSkew(node.name, clock.wallMs() - probe.wallMs);
     this.#durable = probe.durable;
     this.#report = probe;
     acknowledged?.(node, role, probe.durable);
