@@ -71,6 +71,7 @@ interface Container {
 }
 
 interface Rendered extends Manifest {
+  readonly metadata: Manifest['metadata'] & { readonly labels: Readonly<Record<string, string>> };
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: { readonly template?: { readonly spec: { readonly containers: readonly Container[] } } };
 }
@@ -95,6 +96,29 @@ describe('the Helm chart', () => {
     const kinds = manifests.map(({ kind, metadata: { name } }) => `${kind} ${name}`);
     expect(new Set(kinds).size).toBe(kinds.length);
     expect(kinds).toContain('StatefulSet kv-meridian-edge');
+  });
+
+  it('is scraped as the rules and dashboards want it: as the job meridian, with the labels node and role', () => {
+    if (tools === undefined) return;
+    const manifests = render({ ...secured, serviceMonitor: { enabled: true } });
+    const monitor = manifests.find(({ kind }) => kind === 'ServiceMonitor') as unknown as {
+      readonly spec: {
+        readonly jobLabel: string;
+        readonly endpoints: ReadonlyArray<{
+          readonly relabelings: ReadonlyArray<{
+            readonly sourceLabels: readonly string[];
+            readonly targetLabel: string;
+          }>;
+        }>;
+      };
+    };
+    const scraped = manifests.filter(({ metadata }) => metadata.labels?.['meridian.example/scraped'] === 'true');
+    expect(scraped.map(({ metadata }) => metadata.labels[monitor.spec.jobLabel])).toEqual(['meridian', 'meridian']);
+    const relabelings = monitor.spec.endpoints.flatMap((endpoint) => endpoint.relabelings);
+    expect(relabelings.map(({ sourceLabels, targetLabel }) => [targetLabel, ...sourceLabels])).toEqual([
+      ['node', '__meta_kubernetes_pod_name'],
+      ['role', '__meta_kubernetes_pod_label_app_kubernetes_io_component'],
+    ]);
   });
 
   it('is checked by schemas that refuse what is wrong', async () => {
