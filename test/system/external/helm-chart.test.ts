@@ -76,8 +76,8 @@ interface Rendered extends Manifest {
   readonly spec?: { readonly template?: { readonly spec: { readonly containers: readonly Container[] } } };
 }
 
-function render(values: object): readonly Rendered[] {
-  const { status, stdout, stderr } = helm(['template', 'kv', chart, '--namespace', 'store'], values);
+function render(values: object, release = 'kv', namespace = 'store'): readonly Rendered[] {
+  const { status, stdout, stderr } = helm(['template', release, chart, '--namespace', namespace], values);
   expect([status, stderr]).toEqual([0, '']);
   return parseAllDocuments(stdout).map((document) => document.toJS() as Rendered);
 }
@@ -96,6 +96,25 @@ describe('the Helm chart', () => {
     const kinds = manifests.map(({ kind, metadata: { name } }) => `${kind} ${name}`);
     expect(new Set(kinds).size).toBe(kinds.length);
     expect(kinds).toContain('StatefulSet kv-meridian-edge');
+  });
+
+  it('makes texts of names that YAML takes for something else', async () => {
+    if (tools === undefined) return;
+    const manifests = render(
+      {
+        tokens: { existingSecret: '1', adminKey: '007' },
+        tls: { existingSecret: 'null' },
+        image: { pullSecrets: ['2'] },
+        origins: { persistence: { storageClass: 'true', size: '1000' } },
+        edges: { persistence: { storageClass: '1.5' } },
+        serviceMonitor: { enabled: true },
+      },
+      '42',
+      '7',
+    );
+    for (const manifest of manifests) await tools.validate(manifest);
+    expect(tools.unknownFields(manifests)).toBe('');
+    expect(JSON.stringify(manifests)).not.toContain('"secretName":null');
   });
 
   it('is scraped as the rules and dashboards want it: as the job meridian, with the labels node and role', () => {

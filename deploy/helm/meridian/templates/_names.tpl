@@ -19,7 +19,7 @@
 {{- define "meridian.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: meridian
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 

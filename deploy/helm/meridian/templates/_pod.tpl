@@ -30,7 +30,7 @@ spec:
   {{- with $root.Values.image.pullSecrets }}
   imagePullSecrets:
     {{- range . }}
-    - name: {{ . }}
+    - name: {{ . | quote }}
     {{- end }}
   {{- end }}
   containers:
@@ -124,9 +124,9 @@ spec:
       configMap: {name: {{ include "meridian.name" $root }}}
     {{- if $secured }}
     - name: tokens
-      secret: {secretName: {{ $root.Values.tokens.existingSecret }}, defaultMode: 0440}
+      secret: {secretName: {{ $root.Values.tokens.existingSecret | quote }}, defaultMode: 0440}
     - name: tls
-      secret: {secretName: {{ $root.Values.tls.existingSecret }}, defaultMode: 0440}
+      secret: {secretName: {{ $root.Values.tls.existingSecret | quote }}, defaultMode: 0440}
     {{- end }}
   {{- with .settings.nodeSelector }}
   nodeSelector:
@@ -162,9 +162,9 @@ spec:
   spec:
     accessModes: [ReadWriteOnce]
     {{- with .persistence.storageClass }}
-    storageClassName: {{ . }}
+    storageClassName: {{ . | quote }}
     {{- end }}
     resources:
       requests:
-        storage: {{ .persistence.size }}
+        storage: {{ .persistence.size | quote }}
 {{- end -}}
