@@ -82,6 +82,7 @@ describe('what top shows', () => {
     expect(ratesOf(some, {})).toEqual(none);
     expect(ratesOf({}, some)).toEqual(none);
     expect(ratesOf(some, { reads: 9, writes: 9 })).toEqual(none);
+    expect(ratesOf(some, { reads: 500, writes: 500, uptimeMs: 400 })).toEqual(none);
     expect(ratesOf({ ...some, processes: worker(1) }, { reads: 99, writes: 99, processes: worker(2) })).toEqual(none);
     expect(ratesOf({ ...some, processes: worker(1) }, { reads: 99, writes: 99, processes: worker(1) })).toEqual([
       '89.0',

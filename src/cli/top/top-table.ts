@@ -92,9 +92,12 @@ function callsPerSecond(
   elapsedMs: number,
 ): string {
   const [now, before] = [status[kind], earlier?.[kind]];
-  if (now === undefined || before === undefined || startsOf(status) !== startsOf(earlier) || now < before)
-    return unknown;
+  if (now === undefined || before === undefined || now < before || hasRestarted(status, earlier)) return unknown;
   return perSecond(now - before, elapsedMs);
+}
+
+function hasRestarted(status: NodeStatus, earlier: NodeStatus | undefined): boolean {
+  return status.uptimeMs < (earlier?.uptimeMs ?? 0) || startsOf(status) !== startsOf(earlier);
 }
 
 /** Another text as soon as a worker of an edge runs as another process. */
