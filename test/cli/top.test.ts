@@ -3,7 +3,8 @@ import { type Look, topTables } from '../../src/cli/top/top-table.ts';
 import type { NodeStatus } from '../../src/model/cluster.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import type { NamespaceId } from '../../src/model/namespace.ts';
-import type { LogId } from '../../src/model/position.ts';
+import type { LogId, MemberId } from '../../src/model/position.ts';
+import { FakeNode } from '../client/fake-node.ts';
 import { commandLine } from './fake-terminal.ts';
 
 const [logA, logB] = ['000000000000000a' as LogId, '000000000000000b' as LogId];
@@ -160,6 +161,17 @@ describe('meridian top', () => {
     };
     const { exitCode, output, notes } = await line.run('top');
     expect([exitCode, notes, output.endsWith(given)]).toEqual([0, [], true]);
+  });
+
+  it('opens one connection to an address that two members say is theirs', async () => {
+    const line = commandLine();
+    const member = { name: 'b', role: 'origin', region: 'r', address: 'b:1', connected: true } as const;
+    line.node.otherMembers = ['b1', 'b2'].map((id) => ({ ...member, id: id as MemberId }));
+    const node = new FakeNode();
+    line.others.set('b:1', node);
+    await line.run('top');
+    expect(line.connections).toHaveLength(2);
+    expect(node.closed).toBe(true);
   });
 
   it.each([

@@ -14,7 +14,7 @@ export class ClusterLooks {
   readonly #cluster: ClusterHandle;
   readonly #config: ClientConfig;
   readonly #context: CommandContext;
-  readonly #handles = new Map<string, ClusterHandle>();
+  readonly #handles = new Map<string, Promise<ClusterHandle>>();
 
   constructor(cluster: ClusterHandle, config: ClientConfig, context: CommandContext) {
     this.#cluster = cluster;
@@ -42,19 +42,20 @@ export class ClusterLooks {
     const place = member.address;
     const address = place === undefined ? undefined : parseAddress(place);
     if (place === undefined || address === undefined) return { member, error: 'says no address' };
-    let handle = this.#handles.get(place);
-    if (handle === undefined) {
-      handle = await this.#context.connect({ ...this.#config, endpoints: [address] });
-      this.#handles.set(place, handle);
-    }
-    return lookThrough(handle, member, { second: undefined, signal });
+    // Known before it is there: an origin that began anew has the address of its old id.
+    const handle = this.#handles.get(place) ?? this.#context.connect({ ...this.#config, endpoints: [address] });
+    this.#handles.set(place, handle);
+    return lookThrough(await handle, member, { second: undefined, signal });
   }
 
   #forgetAllBut(members: readonly Member[]): void {
     const places = new Set(members.map(({ address }) => address));
     for (const [place, handle] of this.#handles) {
       if (places.has(place)) continue;
-      handle.close();
+      handle.then(
+        (opened) => opened.close(),
+        () => {},
+      );
       this.#handles.delete(place);
     }
   }
