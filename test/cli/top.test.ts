@@ -174,6 +174,27 @@ describe('meridian top', () => {
     expect(node.closed).toBe(true);
   });
 
+  it('paints no half of a character, and leaves what is wider than the screen to no further line', async () => {
+    let press: (key: string) => void = () => {};
+    const narrow = { rows: 30, columns: 61 };
+    const line = commandLine({}, { screen: true, size: narrow, onKey: (pressed) => (press = pressed) });
+    const member = {
+      name: '🌍'.repeat(60),
+      role: 'edge',
+      id: 'e1' as MemberId,
+      region: 'eu',
+      connected: true,
+    } as const;
+    line.node.otherMembers = [member];
+    line.node.onStatus = (count) => {
+      if (count === 2) press('q');
+    };
+    const { output } = await line.run('top');
+    expect(output).not.toContain('\ufffd');
+    expect(output.indexOf('\u001b[?7l')).toBeLessThan(output.indexOf('🌍'));
+    expect(output.indexOf('\u001b[?7h')).toBeGreaterThan(output.lastIndexOf('🌍'));
+  });
+
   it.each([
     ['top --every 100ms', '--every must be from 200 to 60000 ms; it is 100 ms'],
     ['top --every soon', '--every must be a duration'],

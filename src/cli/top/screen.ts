@@ -2,8 +2,9 @@ import type { Terminal } from '../terminal.ts';
 
 /** What terminals since the VT100 understand: a second screen, so that the first one is as it was when all is over. */
 const control = '\u001b[';
-const enter = `${control}?1049h${control}?25l`;
-const leave = `${control}?25h${control}?1049l`;
+/** Without a cursor, and without further lines of one that is too long: the terminal alone knows how wide its characters are. */
+const enter = `${control}?1049h${control}?25l${control}?7l`;
+const leave = `${control}?7h${control}?25h${control}?1049l`;
 const home = `${control}H`;
 const clearLine = `${control}K`;
 const clearBelow = `${control}J`;
@@ -28,7 +29,9 @@ export class Screen {
       .trimEnd()
       .split('\n')
       .slice(0, Math.max(0, rows - 2));
-    const painted = [...lines, '', last].map((line) => `${line.slice(0, columns)}${clearLine}`).join('\r\n');
+    const painted = [...lines, '', last]
+      .map((line) => `${[...line].slice(0, columns).join('')}${clearLine}`)
+      .join('\r\n');
     await this.#terminal.write(`${home}${painted}${clearBelow}`);
   }
 
