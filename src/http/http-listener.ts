@@ -12,7 +12,7 @@ import { systemRandom } from '../runtime/random.ts';
 import { RequestIds } from '../runtime/request-ids.ts';
 import { type RenewedTls, secureContextOf, secureServerOf, tlsBounds } from '../runtime/tls.ts';
 import { Exchange } from './exchange.ts';
-import { httpStatus } from './http-status.ts';
+import { errorOfStatus, httpStatus } from './http-status.ts';
 import type { HttpObserver } from './observer.ts';
 import { pathOf } from './path-of.ts';
 import { sendJson } from './send.ts';
@@ -279,7 +279,7 @@ export class HttpListener {
     const elapsedMs = endedMs - beganMs;
     this.#options.observer.answered(surface, status, elapsedMs);
     trace?.tell({ 'http.response.status_code': status });
-    trace?.end(status === 0 ? clientGone : undefined);
+    trace?.end(failureOf(status));
     if (!this.#logger.writes('debug')) return;
     const fields = { method, surface, status, elapsedMs: Math.round(elapsedMs), requestId };
     this.#logger.log('debug', 'a request was answered', fields);
@@ -352,6 +352,14 @@ function isOut({ writableEnded, socket }: ServerResponse): boolean {
 
 /** One for all: an error's stack would keep the response, and all that waited behind it, for as long as the error. */
 const clientGone = new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' });
+
+/** What an exchange failed with, as its status says: what that was to the surface which answered, that alone knows. */
+function failureOf(status: number): MeridianError | undefined {
+  if (status === 0) return clientGone;
+  return status < 500
+    ? undefined
+    : new MeridianError(errorOfStatus(status), 'see the status', { reason: 'http-status' });
+}
 
 /** What follows the authority of `http://host/path`, as clients of proxies write it. */
 function originForm(url: string): string {

@@ -16,3 +16,10 @@ export const httpStatus: Readonly<Record<ErrorCode, number>> = {
   UNIMPLEMENTED: 501,
   INTERNAL: 500,
 };
+
+/** The error of a status of 500 and more; INTERNAL where no other has it alone. */
+export function errorOfStatus(status: number): ErrorCode {
+  const codes = (Object.keys(httpStatus) as ErrorCode[]).filter((code) => httpStatus[code] === status);
+  const [code] = codes;
+  return code !== undefined && codes.length === 1 ? code : 'INTERNAL';
+}

@@ -8,8 +8,9 @@ import { sendText } from '../../src/http/send.ts';
 import type { HttpSurface } from '../../src/http/surface.ts';
 import type { NodeStatus } from '../../src/model/cluster.ts';
 import { openEntrance } from '../../src/model/entrance.ts';
-import { MeridianError } from '../../src/model/errors.ts';
+import { MeridianError, toMeridianError } from '../../src/model/errors.ts';
 import type { LogId } from '../../src/model/position.ts';
+import type { Trace } from '../../src/model/trace.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { upstreamWith } from '../rpc/loopback.ts';
@@ -276,3 +277,36 @@ function settleable<T>(): { readonly promise: Promise<T>; readonly resolve: (val
   });
   return { promise, resolve };
 }
+
+it.each([
+  [404, undefined],
+  [500, 'INTERNAL'],
+  [503, 'UNAVAILABLE'],
+  [504, 'DEADLINE_EXCEEDED'],
+  [507, 'INTERNAL'],
+])('the step of a request that is answered with %i fails with %s', async (code, expected) => {
+  const ended: unknown[] = [];
+  const trace: Trace = {
+    context: { traceparent: '' },
+    step: () => trace,
+    tell: () => {},
+    end: (failure) => void ended.push(failure === undefined ? undefined : toMeridianError(failure).code),
+  };
+  // As the surfaces of Workers do, it answers a failure in words of its own.
+  const surface: HttpSurface = {
+    matches: () => true,
+    handle: async (_, response) => sendText(response, code, 'words'),
+  };
+  const listener = new HttpListener({
+    surfaces: [{ name: 'rest', surface }],
+    clock: systemClock,
+    logger: silentLogger,
+    observer: { answered: () => {}, rejected: () => {} },
+    exchangeMs: 5_000,
+    tracer: { enter: () => trace, close: async () => {} },
+  });
+  const base = `http://${await listener.start('127.0.0.1', 0)}`;
+  expect((await fetch(base)).status).toBe(code);
+  await vi.waitFor(() => expect(ended).toEqual([expected]));
+  await listener.stop(0);
+});
