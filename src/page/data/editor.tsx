@@ -24,6 +24,7 @@ export function Editor(props: EditorProps) {
   const { named, read, onCancel } = props;
   const { error, isBusy, submit } = useWriting(props);
   const before = useMemo(() => kindBefore(read), [read]);
+  const isOmitted = read?.record.found === true && read.record.omitted;
   const isNew = named.key === '';
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => form.current?.querySelector<HTMLElement>('input, textarea')?.focus(), []);
@@ -35,7 +36,7 @@ export function Editor(props: EditorProps) {
           <input name="key" required autocomplete="off" spellcheck={false} />
         </label>
       ) : null}
-      <ValueFields before={before} />
+      <ValueFields {...{ before, isOmitted }} />
       <label>
         Metadata, as JSON
         <input name="metadata" defaultValue={read?.record.metadata ?? ''} placeholder="none" spellcheck={false} />
@@ -123,12 +124,18 @@ function expiryOf(form: FormData, expiresAt: number | undefined): Pick<WriteJson
   return { ttl: Number(ttl) };
 }
 
-function ValueFields({ before }: { readonly before: ValueKind | undefined }) {
+interface ValueFieldsProps {
+  readonly before: ValueKind | undefined;
+  /** There is a value, which was too large to be sent: an empty text would take its place. */
+  readonly isOmitted: boolean;
+}
+
+function ValueFields({ before, isOmitted }: ValueFieldsProps) {
   const id = useId();
-  const text = useMemo(
-    () => (before === undefined ? '' : 'text' in before ? editableText(before) : undefined),
-    [before],
-  );
+  const text = useMemo(() => {
+    if (before === undefined) return isOmitted ? undefined : '';
+    return 'text' in before ? editableText(before) : undefined;
+  }, [before, isOmitted]);
   const isEdited = text !== undefined && text.length <= editedCharactersMax;
   return (
     <>

@@ -196,6 +196,18 @@ describe.runIf(hasChromium())('the page of a node without tokens', () => {
     await page.close();
   });
 
+  it('writes nothing over a value that is too large to be shown, unless a file with another is chosen', async () => {
+    const flags = cluster.connect(at(origin)).namespace('flags');
+    await flags.put('large', 'x'.repeat(1024 * 1024 + 1));
+    const page = await at(browser).open(at(origin), { path: await keyPath(cluster, origin, 'large') });
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await page.getByLabel('Metadata, as JSON').fill('{"n":1}');
+    await page.getByRole('button', { name: 'Write', exact: true }).click();
+    await page.getByRole('alert').filter({ hasText: 'Choose the file' }).waitFor();
+    expect((await flags.get('large'))?.length).toBe(1024 * 1024 + 1);
+    await page.close();
+  });
+
   it('runs nothing of what others wrote into keys, values and metadata', async () => {
     const attack = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
     const page = await at(browser).open(at(origin), { path: await keyPath(cluster, origin, attack) });
