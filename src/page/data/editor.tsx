@@ -99,7 +99,8 @@ async function writeOf(form: FormData, { namespace, key }: NamedKey, read: ReadR
 
 async function valueIn(form: FormData, before: ValueKind | undefined): Promise<Pick<WriteJson, 'text' | 'base64'>> {
   const file = form.get('file');
-  if (file instanceof File && file.size > 0) return { base64: await base64Of(file) };
+  // One that is empty is a value too; where none was chosen it has no name.
+  if (file instanceof File && file.name !== '') return { base64: await base64Of(file) };
   // A form's own line breaks are two characters.
   const text = String(form.get('text') ?? '').replaceAll('\r\n', '\n');
   if (form.get('text') === null) throw new Error('Choose the file that holds the new value.');

@@ -208,6 +208,20 @@ describe.runIf(hasChromium())('the page of a node without tokens', () => {
     await page.close();
   });
 
+  it('takes an empty file for the value that it is', async () => {
+    const flags = cluster.connect(at(origin)).namespace('flags');
+    await flags.put('emptied', 'something');
+    const page = await at(browser).open(at(origin), { path: await keyPath(cluster, origin, 'emptied') });
+    await page.getByRole('button', { name: 'Edit' }).click();
+    const file = join(cluster.folder, 'empty.bin');
+    writeFileSync(file, '');
+    await page.getByLabel('Or the value of a file').setInputFiles(file);
+    await page.getByRole('button', { name: 'Write', exact: true }).click();
+    await page.getByText('The value is empty.').waitFor();
+    expect(await flags.get('emptied')).toBe('');
+    await page.close();
+  });
+
   it('runs nothing of what others wrote into keys, values and metadata', async () => {
     const attack = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
     const page = await at(browser).open(at(origin), { path: await keyPath(cluster, origin, attack) });
