@@ -126,6 +126,17 @@ describe('meridian top', () => {
     expect(output).not.toContain('\u001b');
   });
 
+  it.each(['top', 'status', 'member list'])('moves no cursor by what another node calls itself: %s', async (words) => {
+    const line = commandLine();
+    const moving = '\u001b[2J\n';
+    const member = { name: moving, role: 'edge', region: moving, id: 'e1' as MemberId, connected: true } as const;
+    line.node.otherMembers = [member];
+    line.node.notes = [`waits for ${moving}`];
+    const { output } = await line.run(words);
+    expect(output).toContain('\\u001b[2J\\n"');
+    expect(output).not.toContain('\u001b');
+  });
+
   it('tells a program the same as JSON, on a screen too', async () => {
     const { output } = await commandLine({}, { screen: true, size }).run('top --json');
     expect(JSON.parse(output)).toMatchObject({ nodes: [{ role: 'origin', ready: true }] });

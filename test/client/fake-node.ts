@@ -64,6 +64,7 @@ export class FakeNode implements RemoteNode {
   onStatus: (count: number) => void = () => {};
   /** Whom it knows besides itself. */
   otherMembers: readonly Member[] = [];
+  notes: readonly string[] = ['a note'];
   #sequence = 0;
 
   peek(): undefined {
@@ -215,7 +216,7 @@ export class FakeNode implements RemoteNode {
       clusterId: 'c',
       version: '0',
       ready: true,
-      notes: ['a note'],
+      notes: this.notes,
       uptimeMs: 1000,
       log: fakeLog,
       unsealed: [{ log: '0000000000000009' as LogId, waitsFor: ['iad'] }],

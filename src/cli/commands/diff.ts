@@ -20,6 +20,7 @@ import { type OtherSideWords, otherSideConfig, otherSideFlags, otherSideLists, w
 import { itemPrinter } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
+import { shownText } from '../shown-text.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface DiffWords extends ClientWords, ReadWords, OtherSideWords, RecordFileWords {
@@ -162,12 +163,7 @@ async function compare(
 
 function lineOf(change: KeyChange): string {
   const sign = { added: '+', removed: '-', changed: '~', equal: ' ' }[change.kind];
-  return `${sign} ${shown(change.key)}${change.kind === 'changed' ? ` (${change.differs.join(', ')})` : ''}`;
-}
-
-/** One line, whatever the key: a line feed in it would begin what looks like another change. */
-function shown(key: string): string {
-  return /\p{Cc}|[\u2028\u2029]/u.test(key) ? JSON.stringify(key) : key;
+  return `${sign} ${shownText(change.key)}${change.kind === 'changed' ? ` (${change.differs.join(', ')})` : ''}`;
 }
 
 async function* chosen<T>(items: AsyncIterable<T>, isChosen: (item: T) => boolean): AsyncGenerator<T, void, undefined> {

@@ -93,22 +93,11 @@ export function describeDigests(views: readonly NodeView[]): string {
 /** Keys of one node that are shown; a program is told all. */
 const hotKeysShown = 20;
 
-/** Control characters, which would move a terminal's cursor, stand as JSON has them. */
-export function shownKey(key: string): string {
-  return /\p{Cc}/u.test(key) ? JSON.stringify(key) : key;
-}
-
 /** The hottest keys of each node. */
 export function describeHotKeys(views: readonly NodeView[]): string {
   const rows = views.flatMap(({ member: { name }, status }) => {
     return (status?.hotKeys ?? []).slice(0, hotKeysShown).map(({ namespace, title, key, reads, error }) => {
-      return [
-        name,
-        title === '' ? namespace : title,
-        shownKey(key),
-        Math.round(reads).toString(),
-        Math.round(error).toString(),
-      ];
+      return [name, title === '' ? namespace : title, key, Math.round(reads).toString(), Math.round(error).toString()];
     });
   });
   return table(['node', 'namespace', 'hot key', 'reads in the last minute', 'off by at most'], rows);

@@ -1,5 +1,6 @@
 import type { NodeStatus, ScopeStatus, UnsealedLog } from '../../model/cluster.ts';
 import { formatVector } from '../../model/version-vector.ts';
+import { shownText } from '../shown-text.ts';
 import { table } from '../table.ts';
 
 /** What one node says of itself, for people. */
@@ -15,7 +16,7 @@ export function describeNode(status: NodeStatus): string {
     ...unsealed.map(describeUnsealed),
     ...notes.map((note) => `note: ${note}`),
   ];
-  const sections = [`${facts.join('\n')}\n`, table(scopeHeadings, scopes.map(scopeRow))];
+  const sections = [`${facts.map(shownText).join('\n')}\n`, table(scopeHeadings, scopes.map(scopeRow))];
   if (peers.length > 0) {
     const rows = peers.map(({ name, id, address, state, boundMs, unacknowledged }) => {
       return [name, id, address, state, ageOf(boundMs), unacknowledged?.toString() ?? 'unknown'];

@@ -1,5 +1,6 @@
 import type { NodeStatus, ScopeStatus } from '../../model/cluster.ts';
-import { type NodeView, shownKey } from '../status/cluster-view.ts';
+import { shownText } from '../shown-text.ts';
+import type { NodeView } from '../status/cluster-view.ts';
 import { ageOf } from '../status/describe-node.ts';
 import { table } from '../table.ts';
 
@@ -46,7 +47,7 @@ function headline({ views }: Look): string {
   const away = views.length - known.length;
   const notReady = known.filter(({ status }) => status?.ready === false).length;
   return [
-    `cluster ${cluster}: ${views.length} nodes`,
+    `cluster ${shownText(cluster)}: ${views.length} nodes`,
     ...(away > 0 ? [`${away} not reached`] : []),
     ...(notReady > 0 ? [`${notReady} not ready`] : []),
   ].join(', ');
@@ -123,6 +124,6 @@ function keyRows(views: readonly NodeView[]): string[][] {
     .sort((a, b) => b.reads - a.reads)
     .map(({ key, title, namespace, node, reads, error }) => {
       const where = title === '' ? namespace : title;
-      return [shownKey(key), where, node, Math.round(reads).toString(), Math.round(error).toString()];
+      return [key, where, node, Math.round(reads).toString(), Math.round(error).toString()];
     });
 }
