@@ -11,6 +11,8 @@ export type MetricsJson = ReadonlyArray<MetricObjectWithValues<MetricValue<strin
 export async function mergeMetrics(
   all: readonly MetricsJson[],
 ): Promise<{ readonly contentType: string; readonly text: string }> {
-  const merged = AggregatorRegistry.aggregate(all.map((metrics) => [...metrics]));
+  // No two have a series in common. Some, such as the time of a process's start, would be left out as nothing to add up.
+  const each = all.map((metrics) => metrics.map((metric) => ({ ...metric, aggregator: 'first' as const })));
+  const merged = AggregatorRegistry.aggregate(each);
   return { contentType: merged.contentType, text: await merged.metrics() };
 }

@@ -3,6 +3,16 @@ import { mergeMetrics } from '../../src/metrics/merged-metrics.ts';
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 
+it('no metric of a process is left out where it is merged', async () => {
+  const metrics = new NodeMetrics(silentLogger);
+  metrics.label('keeper');
+  const { text } = await metrics.scrape(undefined);
+  const merged = await mergeMetrics([structuredClone(await metrics.json(undefined))]);
+  metrics.stop();
+  const namesIn = (of: string) => [...of.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name).sort();
+  expect(namesIn(merged.text)).toEqual(namesIn(text));
+});
+
 it('the metrics of several processes are one text, in which each series says whose it is', async () => {
   const all = await Promise.all(
     ['keeper', 'worker-1'].map(async (name, index) => {
