@@ -54,11 +54,11 @@ export const tracestateHeader = 'tracestate';
 /** Bytes of `tracestate` that are passed on; the specification asks for 512 at least. */
 const tracestateBytesMax = 512;
 
-/** Of any version; undefined where it is none. */
+/** Of any version; those after 00 may have more fields (W3C Trace Context, 4.3). */
 export function isTraceparent(text: unknown): text is string {
   return (
     typeof text === 'string' &&
-    /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/.test(text)
+    /^(?!ff)(?!00.{53}-)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/.test(text)
   );
 }
 

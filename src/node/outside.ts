@@ -45,7 +45,7 @@ export async function processOutside(options: TellingOptions, part = ''): Promis
 
 /** As OpenTelemetry's own variables say where the option says nothing. */
 function isTraced({ otlpEndpoint }: TellingOptions, env: NodeJS.ProcessEnv): boolean {
-  if (env['OTEL_SDK_DISABLED'] === 'true') return false;
+  if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return false;
   const endpoint = otlpEndpoint ?? (env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT']);
   return endpoint !== undefined && endpoint !== '' && env['OTEL_TRACES_EXPORTER'] !== 'none';
 }
