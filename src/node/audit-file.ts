@@ -57,7 +57,7 @@ export class AuditFile implements Audit {
       this.#waiting = [];
       this.#waitingLength = 0;
       try {
-        if (path === '-') process.stdout.write(lines);
+        if (path === '-') await writeOut(lines);
         else await appendFile(path, lines, { mode: 0o600 });
         if (this.#lost > 0)
           logger.log('error', 'lines of the audit log were lost: the disk is too slow', { lost: this.#lost });
@@ -68,4 +68,11 @@ export class AuditFile implements Audit {
     }
     this.#writing = undefined;
   }
+}
+
+/** Resolves once the system has it. @throws what keeps it from there */
+function writeOut(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
 }

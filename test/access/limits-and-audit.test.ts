@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AuditEntry } from '../../src/access/audit.ts';
 import { Gate } from '../../src/access/gate.ts';
 import { TokenRates } from '../../src/access/token-rates.ts';
@@ -267,5 +267,25 @@ describe('the audit log', () => {
     expect(linesOf(`${path}.1`)[99]).toEqual({ time: expect.stringMatching(/^\d{4}-.*Z$/), node: 'iad', ...entry });
     expect(linesOf(path)).toEqual([{ time: expect.any(String), node: 'iad', ...entry, outcome: 'NOT_FOUND' }]);
     rmSync(folder, { recursive: true });
+  });
+
+  it('is standard output where its path says so, line after line', async () => {
+    const lines: string[] = [];
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((line, then) => {
+      lines.push(String(line));
+      if (typeof then === 'function') setImmediate(then);
+      return true;
+    });
+    try {
+      const audit = new AuditFile({ path: '-', writes: false, node: 'iad', clock: systemClock, logger: silentLogger });
+      const entry = { who: 'ci', tokenId: 'x', address: '::1', action: 'member.remove', about: [], outcome: 'ok' };
+      for (let line = 0; line < 3; line++) {
+        audit.record(entry);
+        await expect.poll(() => lines).toHaveLength(line + 1);
+      }
+      await audit.close();
+    } finally {
+      write.mockRestore();
+    }
   });
 });
