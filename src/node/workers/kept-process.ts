@@ -151,7 +151,8 @@ export class KeptProcess {
     let servesSinceMs = Number.POSITIVE_INFINITY;
     const late = clock.timer(startMsMax, () => process.kill());
     process.onMessage((message) => {
-      if (message.kind === 'hears') process.send(start);
+      // A stop that came before it heard was lost.
+      if (message.kind === 'hears') process.send(this.#stopping.signal.aborted ? { kind: 'stop' } : start);
       else if (message.kind === 'failed') said = decodeFailure(message.failure);
       else if (message.kind === 'serving') {
         late.cancel();

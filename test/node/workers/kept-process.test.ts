@@ -186,3 +186,17 @@ it('stops at once where it only waits to be started again', async () => {
   await kept.stop(1000);
   expect(spawned).toHaveLength(1);
 });
+
+it('stops one that did not hear yet: what it was told by then is lost', async () => {
+  const { kept, latest, clock } = await serving();
+  latest().end('SIGKILL');
+  await settled();
+  clock.advance(200);
+  await settled();
+  const last = latest();
+  const stopping = kept.stop(1000);
+  last.tell({ kind: 'hears' });
+  expect(last.told.map(({ kind }) => kind)).toEqual(['stop', 'stop']);
+  last.end('exit code 0');
+  await stopping;
+});
