@@ -1,4 +1,4 @@
-import { MeridianError } from '../../model/errors.ts';
+import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -139,10 +139,22 @@ export class KeptProcess {
     }
   }
 
+  /** A machine without memory for one more process throws; one that has no number left for it tells by its end. */
+  #spawn(): SpawnedProcess | MeridianError {
+    const { name, spawn } = this.#options;
+    try {
+      return spawn();
+    } catch (cause) {
+      const message = `the ${name} cannot be started: ${toMeridianError(cause).message}`;
+      return new MeridianError('UNAVAILABLE', message, { reason: 'process-ended', cause });
+    }
+  }
+
   /** Resolves once it has ended, with why. */
   async #runOnce(served: (at: Addresses) => void): Promise<MeridianError> {
-    const { clock, spawn, start, answer, name } = this.#options;
-    const process = spawn();
+    const { clock, start, answer, name } = this.#options;
+    const process = this.#spawn();
+    if (process instanceof MeridianError) return process;
     const dialogue = new Dialogue({ clock, answer, send: (message) => process.send(message) });
     this.#process = process;
     this.#dialogue = dialogue;

@@ -47,11 +47,12 @@ const start: ToProcess = {
 };
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A process that is kept, those that were spawned for it, and the pauses that it made. */
+/** A process that is kept, those that were spawned for it, the pauses that it made, and why the next ones cannot be spawned. */
 function keep() {
   const clock = new FakeClock();
   const spawned: FakeProcess[] = [];
   const pauses: number[] = [];
+  const refusals: unknown[] = [];
   const kept = new KeptProcess({
     name: 'keeper',
     start,
@@ -60,6 +61,7 @@ function keep() {
     random: { fraction: () => 1, hex: () => '' },
     logger: loggerTo((_level, _message, fields) => pauses.push(Number(fields?.['pauseMs']))),
     spawn: () => {
+      if (refusals.length > 0) throw refusals.shift();
       const process = new FakeProcess(spawned.length + 1);
       spawned.push(process);
       return process;
@@ -71,7 +73,7 @@ function keep() {
     if (process === undefined) throw new Error('none was spawned');
     return process;
   };
-  return { clock, spawned, pauses, kept, latest };
+  return { clock, spawned, pauses, refusals, kept, latest };
 }
 
 async function serving() {
@@ -199,4 +201,24 @@ it('stops one that did not hear yet: what it was told by then is lost', async ()
   expect(last.told.map(({ kind }) => kind)).toEqual(['stop', 'stop']);
   last.end('exit code 0');
   await stopping;
+});
+
+it('is tried again where the machine has no room for it, and at the first start says so', async () => {
+  const noRoom = new Error('spawn ENOMEM');
+  const { latest, spawned, refusals, pauses, clock } = await serving();
+  refusals.push(noRoom);
+  latest().end('SIGKILL');
+  await settled();
+  clock.advance(200);
+  await settled();
+  expect([spawned.length, pauses]).toEqual([1, [200, 400]]);
+  clock.advance(400);
+  await settled();
+  expect(spawned).toHaveLength(2);
+  const first = keep();
+  first.refusals.push(noRoom);
+  await expect(first.kept.start()).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringMatching(/ENOMEM/),
+  });
 });
