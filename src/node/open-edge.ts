@@ -16,6 +16,7 @@ import { openEdgeStores } from './open-store.ts';
 import type { Outside } from './outside.ts';
 import { softwareVersion } from './software-version.ts';
 import { type NodeTls, openTls } from './tls-files.ts';
+import { forgetWorkersBeyond } from './workers/shares.ts';
 
 /** An edge that follows, and what its listeners need beside it. */
 export interface OpenedEdge {
@@ -54,6 +55,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
   closing.add('metrics', async () => metrics.stop());
   await claimFolder(config.data, 'edge');
   const stores = await openEdgeStores(config.data, { ...config, outside, closing });
+  await forgetWorkersBeyond(config);
   const draining = new Draining();
   const edge = await Edge.open({
     ...edgeDefaults,

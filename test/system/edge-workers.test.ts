@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -187,6 +187,18 @@ describe('an edge of several processes', () => {
     await edge.kill();
     await expect.poll(() => pids.filter(isAlive), patience).toEqual([]);
     expect(await (await startEdge()).stop()).toBe(0);
+  });
+
+  it('keeps folders of as many workers as it has, and leaves those alone of one that runs', async () => {
+    const folders = () => readdirSync(join(cluster.folder, 'fra')).filter((name) => name.startsWith('worker-'));
+    const edge = await startEdge();
+    const taken = cluster.start('edge', 'fra', { flags: ['--upstream', placeOf(origin.grpc), '--workers', '1'] });
+    await expect(taken).rejects.toThrow();
+    expect(folders()).toEqual(['worker-1', 'worker-2']);
+    expect(await edge.stop()).toBe(0);
+    const alone = await cluster.start('edge', 'fra', { flags: ['--upstream', placeOf(origin.grpc)] });
+    expect(folders()).toEqual([]);
+    expect(await alone.stop()).toBe(0);
   });
 
   it('says why it cannot be started, in one line, and leaves nothing behind', async () => {

@@ -1,3 +1,4 @@
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EdgeConfig } from '../../config/config.ts';
 import type { Address } from '../../config/option.ts';
@@ -13,6 +14,14 @@ export interface SharedPorts {
 /** The folder of a worker's cache, in the edge's own. */
 export function workerFolder(data: string, number: number): string {
   return join(data, `worker-${number}`);
+}
+
+/** Their caches take disk, and nobody would bound it. Only for who holds the edge's stores: else they may be in use. */
+export async function forgetWorkersBeyond({ data, workers }: Pick<EdgeConfig, 'data' | 'workers'>): Promise<void> {
+  for (const name of await readdir(data)) {
+    const number = Number(/^worker-(\d+)$/.exec(name)?.[1] ?? 0);
+    if (number > workers) await rm(workerFolder(data, number), { recursive: true, force: true });
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { Closing } from '../closing.ts';
 import type { Outside } from '../outside.ts';
 import type { RunningNode } from '../running-node.ts';
 import { EdgeProcesses } from './edge-processes.ts';
-import { type SharedPorts, workerFolder } from './shares.ts';
+import type { SharedPorts } from './shares.ts';
 import type { Spawn } from './spawn.ts';
 
 /**
@@ -29,7 +29,6 @@ export async function superviseEdge(config: EdgeConfig, outside: Outside, spawn:
   const closing = new Closing(outside.logger);
   return closing.orClose(async () => {
     await claimFolder(config.data, 'edge');
-    await forgetWorkersBeyond(config);
     const ports = await portsOf(config);
     // Of this user alone: whoever reaches the socket is not asked who he is.
     const folder = await mkdtemp(join(tmpdir(), 'meridian-'));
@@ -50,14 +49,6 @@ export async function superviseEdge(config: EdgeConfig, outside: Outside, spawn:
       stop: () => closing.close(),
     };
   });
-}
-
-/** Their caches take disk, and nobody would bound it. */
-async function forgetWorkersBeyond({ data, workers }: EdgeConfig): Promise<void> {
-  for (const name of await readdir(data)) {
-    const number = Number(/^worker-(\d+)$/.exec(name)?.[1] ?? 0);
-    if (number > workers) await rm(workerFolder(data, number), { recursive: true, force: true });
-  }
 }
 
 /**
