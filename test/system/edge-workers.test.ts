@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import type { ClusterHandle } from '../../src/client/cluster-handle.ts';
 import type { ProcessStatus } from '../../src/model/cluster.ts';
 import { isMeridianError } from '../../src/model/errors.ts';
+import { freePort } from '../support/free-port.ts';
 import { meridianScript, metric, ProcessCluster, placeOf } from './process-cluster.ts';
 
 const patience = { timeout: 60_000 };
@@ -199,6 +200,29 @@ describe('an edge of several processes', () => {
     const alone = await cluster.start('edge', 'fra', { flags: ['--upstream', placeOf(origin.grpc)] });
     expect(folders()).toEqual([]);
     expect(await alone.stop()).toBe(0);
+  });
+
+  it('goes on where nobody reads its log any more', async () => {
+    const http = `127.0.0.1:${await freePort()}`;
+    const at = ['--data', join(cluster.folder, 'unread'), '--http', http, '--listen', '127.0.0.1:0'];
+    const words = ['edge', '--upstream', placeOf(origin.grpc), '--workers', '2', '--log-level', 'http=debug', ...at];
+    const edge = spawn(process.execPath, [meridianScript, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+    try {
+      edge.stderr.resume();
+      const running = async () => {
+        const asked = { headers: { connection: 'close' }, signal: AbortSignal.timeout(10_000) };
+        const status = await (await fetch(`http://${http}/status`, asked)).json();
+        const { processes: all = [] } = status as { processes?: ProcessStatus[] };
+        return all.map(({ name, state, restarts }) => `${name} ${state} ${restarts}`);
+      };
+      const all = ['keeper serving 0', 'worker-1 serving 0', 'worker-2 serving 0'];
+      await expect.poll(() => running().catch(String), patience).toEqual(all);
+      edge.stderr.destroy();
+      // Each writes a line for each request.
+      for (let n = 0; n < 8; n++) expect(await running()).toEqual(all);
+    } finally {
+      edge.kill('SIGKILL');
+    }
   });
 
   it('says why it cannot be started, in one line, and leaves nothing behind', async () => {

@@ -26,6 +26,8 @@ const dialogue = new Dialogue({
 });
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+// Whoever read the log, or the audit log, may be gone: that ends no process, as it ends none of an edge that is one.
+for (const output of [process.stderr, process.stdout]) output.on('error', () => {});
 process.on('message', (message) => take(message as ToProcess));
 process.once('disconnect', () => void end());
 send({ kind: 'hears' });
