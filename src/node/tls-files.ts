@@ -99,7 +99,7 @@ function understood(files: Files): Understood {
       ['ca', ca],
       ['client-ca', clientCa],
     ] as const) {
-      if (pem !== undefined) expiries.set(use, expiryOf(pem));
+      if (pem !== undefined) expiries.set(use, expiryOf(use, pem));
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -111,9 +111,15 @@ function understood(files: Files): Understood {
   return { server, client, expiries };
 }
 
-/** The first time at which one of these certificates is no longer valid. @throws where one cannot be read */
-function expiryOf(pem: Buffer): number {
-  const blocks = pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+const certificatePattern = /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[^-]*-----END \1-----/g;
+
+/**
+ * The first time at which one of these certificates is no longer valid. @throws where one cannot be read, or where there is
+ * none: Node.js takes a CA's file for one whatever it says, and then nobody is believed
+ */
+function expiryOf(use: string, pem: Buffer): number {
+  const blocks = pem.toString('latin1').match(certificatePattern);
+  if (blocks === null) throw new Error(`what is given as --tls-${use === 'own' ? 'cert' : use} holds no certificate`);
   return Math.min(...blocks.map((block) => Date.parse(new X509Certificate(block).validTo)));
 }
 

@@ -83,6 +83,25 @@ describe('the certificates of a node', () => {
     );
   });
 
+  it('have a CA in each file that is to have one: a file without is refused, and what was before goes on', async () => {
+    const own = authority.issue('own');
+    save('cert', own.cert);
+    save('key', own.key);
+    save('ca', own.key);
+    const config = { ...none, tlsCert: path('cert'), tlsKey: path('key') };
+    for (const uses of [{ tlsCa: path('ca') }, { tlsClientCa: path('ca') }]) {
+      await expect(openTls({ ...config, ...uses }, outside, closing)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/--tls-(client-)?ca holds no certificate/),
+      });
+    }
+    save('ca', authority.ca);
+    const { client } = await openTls({ ...config, tlsCa: path('ca') }, outside, closing);
+    save('ca', Buffer.alloc(0)); // As it is for a moment where somebody writes over it.
+    await until(() => lines.includes('certificates do not go together; those before go on'));
+    expect(client()).toEqual({ ...own, ca: authority.ca });
+  });
+
   it('leave connections in the clear where nothing speaks of TLS', async () => {
     expect((await openTls(none, outside, closing)).client()).toBeUndefined();
     expect((await openTls({ ...none, tls: true }, outside, closing)).client()).toEqual({});
