@@ -73,6 +73,8 @@ const valueRequestBytesMax = limits.valueBytesMax + 1024 * 1024;
 
 /** Milliseconds for a node to tell its status when it is scraped or asked whether it is ready. */
 const statusMs = 3_000;
+/** Milliseconds for requests over HTTP that came while the other listeners took all their time to drain. */
+const httpMsMin = 500;
 const neverAborted = new AbortController().signal;
 
 /** Serves an Upstream, whatever it is, over gRPC and HTTP. */
@@ -81,9 +83,8 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const { clock, logger, tracer } = outside;
   const entrance = options.access.entranceOf(upstream);
   const { server: tls } = options.nodeTls;
-  const connections = connectionsOf(options);
+  const [connections, rooms] = [connectionsOf(options), roomsOf(options)];
   metrics.watchExpiries({ certificates: options.nodeTls.expiries, ...options.expiries });
-  const rooms = roomsOf(options);
   const statusOrNone = () => upstream.status(statusCall(clock)).catch((): undefined => undefined);
   const { draining, drain, scrape = async () => metrics.scrape(await statusOrNone()) } = options;
   const report = { metrics: scrape, status: (call: Call) => upstream.status(call), entrance };
@@ -97,12 +98,13 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   const serving = { upstream, entrance, tls, clock, logger, tracer, requestTimeoutMs, observer: metrics.rpc, rooms };
   const drained = drainOrStop(draining, () => server.callsUnderWay);
   const server: RpcServer = new RpcServer({ ...serving, ...connections, draining, drain: drain ?? drained });
-  // Closed in the opposite order: while gRPC drains, HTTP still tells that the node is not ready.
+  const stopped = drainedTogether(options);
   const httpAddress = await listener.start(http.host, http.port);
-  closing.add('HTTP listener', () => listener.stop(drainTimeoutMs));
+  closing.add('HTTP listener', () => listener.stop(stopped.leftMs()));
+  closing.add('gRPC and Redis listeners', stopped.others);
   const grpcAddress = await server.start(listen.host, listen.port);
-  closing.add('gRPC listener', () => server.stop(drainTimeoutMs));
-  const redisAddress = await startRedis(options, { entrance, tls, rooms, connections });
+  stopped.add(() => server.stop(drainTimeoutMs));
+  const redisAddress = await startRedis(options, { entrance, tls, rooms, connections, stopped });
   return {
     grpcAddress,
     httpAddress,
@@ -114,6 +116,23 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
       routes.drain();
       await closing.close();
     },
+  };
+}
+
+/**
+ * Stops the listeners within the time that one of them may take: whoever stops the process waits for no more. HTTP is last:
+ * while the others drain, it still tells that the node is not ready.
+ */
+function drainedTogether({ outside: { clock }, drainTimeoutMs }: NodeHostOptions) {
+  const stops: Array<() => Promise<void>> = [];
+  let untilMs = 0;
+  return {
+    add: (stop: () => Promise<void>) => void stops.push(stop),
+    others: async () => {
+      untilMs = clock.monotonicMs() + drainTimeoutMs;
+      await Promise.all(stops.map((stop) => stop()));
+    },
+    leftMs: () => Math.max(Math.min(httpMsMin, drainTimeoutMs), untilMs - clock.monotonicMs()),
   };
 }
 
@@ -158,21 +177,26 @@ function surfacesOf(
 
 /** Where it listens; undefined where nobody asked for it. */
 async function startRedis(
-  { redis, redisDatabases, outside, metrics, closing, ...options }: NodeHostOptions,
-  shared: Pick<RespListenerOptions, 'entrance' | 'tls' | 'rooms'> & {
+  { redis, redisDatabases, outside, metrics, ...options }: NodeHostOptions,
+  {
+    connections,
+    stopped,
+    ...shared
+  }: Pick<RespListenerOptions, 'entrance' | 'tls' | 'rooms'> & {
     readonly connections: ReturnType<typeof connectionsOf>;
+    readonly stopped: Pick<ReturnType<typeof drainedTogether>, 'add'>;
   },
 ): Promise<string | undefined> {
   if (redis === undefined) return undefined;
   const { requestTimeoutMs, drainTimeoutMs, staleWhileRevalidateMs = 0 } = options;
   const listener = new RespListener({
-    ...{ ...outside, requestTimeoutMs, staleWhileRevalidateMs, ...shared, ...shared.connections },
+    ...{ ...outside, requestTimeoutMs, staleWhileRevalidateMs, ...shared, ...connections },
     observer: metrics.forResp(),
     version: softwareVersion(),
     databases: databasesOf(redisDatabases),
   });
   const address = await listener.start(redis.host, redis.port);
-  closing.add('Redis listener', () => listener.stop(drainTimeoutMs));
+  stopped.add(() => listener.stop(drainTimeoutMs));
   return address;
 }
 
