@@ -49,6 +49,8 @@ export interface NodeHostOptions {
   readonly staleWhileRevalidateMs?: number;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  /** Milliseconds for calls under way, asked once the node stops. Default: `drainTimeoutMs`. */
+  readonly drainMs?: () => number;
   /** Of each listener, idle ones too. */
   readonly connectionsMax: number;
   /** Of each listener, of one remote address; 0 = as many as there may be. */
@@ -79,7 +81,7 @@ const neverAborted = new AbortController().signal;
 
 /** Serves an Upstream, whatever it is, over gRPC and HTTP. */
 export async function hostNode(upstream: Upstream & TokenSource, options: NodeHostOptions): Promise<RunningNode> {
-  const { outside, metrics, closing, expiryClock, listen, http, requestTimeoutMs, drainTimeoutMs } = options;
+  const { outside, metrics, closing, expiryClock, listen, http, requestTimeoutMs } = options;
   const { clock, logger, tracer } = outside;
   const entrance = options.access.entranceOf(upstream);
   const { server: tls } = options.nodeTls;
@@ -103,7 +105,7 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
   closing.add('HTTP listener', () => listener.stop(stopped.leftMs()));
   closing.add('gRPC and Redis listeners', stopped.others);
   const grpcAddress = await server.start(listen.host, listen.port);
-  stopped.add(() => server.stop(drainTimeoutMs));
+  stopped.add((drainMs) => server.stop(drainMs));
   const redisAddress = await startRedis(options, { entrance, tls, rooms, connections, stopped });
   return {
     grpcAddress,
@@ -123,14 +125,15 @@ export async function hostNode(upstream: Upstream & TokenSource, options: NodeHo
  * Stops the listeners within the time that one of them may take: whoever stops the process waits for no more. HTTP is last:
  * while the others drain, it still tells that the node is not ready.
  */
-function drainedTogether({ outside: { clock }, drainTimeoutMs }: NodeHostOptions) {
-  const stops: Array<() => Promise<void>> = [];
+function drainedTogether({ outside: { clock }, drainTimeoutMs, drainMs = () => drainTimeoutMs }: NodeHostOptions) {
+  const stops: Array<(drainMs: number) => Promise<void>> = [];
   let untilMs = 0;
   return {
-    add: (stop: () => Promise<void>) => void stops.push(stop),
+    add: (stop: (drainMs: number) => Promise<void>) => void stops.push(stop),
     others: async () => {
-      untilMs = clock.monotonicMs() + drainTimeoutMs;
-      await Promise.all(stops.map((stop) => stop()));
+      const ms = drainMs();
+      untilMs = clock.monotonicMs() + ms;
+      await Promise.all(stops.map((stop) => stop(ms)));
     },
     leftMs: () => Math.max(Math.min(httpMsMin, drainTimeoutMs), untilMs - clock.monotonicMs()),
   };
@@ -188,7 +191,7 @@ async function startRedis(
   },
 ): Promise<string | undefined> {
   if (redis === undefined) return undefined;
-  const { requestTimeoutMs, drainTimeoutMs, staleWhileRevalidateMs = 0 } = options;
+  const { requestTimeoutMs, staleWhileRevalidateMs = 0 } = options;
   const listener = new RespListener({
     ...{ ...outside, requestTimeoutMs, staleWhileRevalidateMs, ...shared, ...connections },
     observer: metrics.forResp(),
@@ -196,7 +199,7 @@ async function startRedis(
     databases: databasesOf(redisDatabases),
   });
   const address = await listener.start(redis.host, redis.port);
-  stopped.add(() => listener.stop(drainTimeoutMs));
+  stopped.add((drainMs) => listener.stop(drainMs));
   return address;
 }
 

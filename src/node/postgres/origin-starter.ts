@@ -34,6 +34,8 @@ const reachMsMax = 30_000;
 const lookMs = 250;
 /** Milliseconds between signs of life of a standby, and looks at who stands by. */
 const standbyMs = 2_000;
+/** Milliseconds for calls under way at a standby that takes over: what it passed on to a holder that stands still never ends. */
+const leaveMsMax = 500;
 /** An address at which nobody answers. */
 const nowhere = 'localhost:1';
 
@@ -111,19 +113,18 @@ class DatabaseStarter {
     const { clock } = outside;
     const by = `${holder.holder} (${holder.address})`;
     const notes = () => [`standby on ${this.#shown}: takes over from ${by} once its lease runs out`];
-    // Where the holder says nowhere how it is reached, or is an earlier process at this very address, this one answers
-    // nothing until it takes over.
-    const unreached = ['', ...this.#ownAddresses(database)].includes(holder.address);
-    const upstream = unreached ? nowhere : holder.address;
+    const upstream = this.#reachedAt(holder, database);
     this.#tellStandsBy(outside, by, upstream);
-    const node = await startStandby(this.#config, { holder: upstream, outside, notes }).catch(
+    const mustReopen = new AbortController();
+    const { drainTimeoutMs } = this.#config;
+    const drainMs = () => (mustReopen.signal.aborted ? Math.min(leaveMsMax, drainTimeoutMs) : drainTimeoutMs);
+    const node = await startStandby(this.#config, { holder: upstream, outside, notes, drainMs }).catch(
       async (error: unknown) => {
         await database.close();
         throw error;
       },
     );
     const watching = new AbortController();
-    const mustReopen = new AbortController();
     const look = async () => {
       const found = await database.take();
       if (found !== 'taken' && (found.address === holder.address || found.address === '')) return;
@@ -177,8 +178,13 @@ class DatabaseStarter {
     }
   }
 
-  #ownAddresses(database: PostgresDatabase): readonly string[] {
-    return [database.options.address, formatAddress(this.#config.listen)];
+  /**
+   * Where the holder says nowhere how it is reached, or is an earlier process at this very address, this one answers nothing
+   * until it takes over.
+   */
+  #reachedAt({ address }: Holder, database: PostgresDatabase): string {
+    const unreached = ['', database.options.address, formatAddress(this.#config.listen)];
+    return unreached.includes(address) ? nowhere : address;
   }
 
   /** Whether others can be told to come to where this process listens. */

@@ -8,24 +8,28 @@ import { openEdge } from '../open-edge.ts';
 import type { Outside } from '../outside.ts';
 import type { RunningNode } from '../running-node.ts';
 
+interface StandbyOptions {
+  readonly holder: string;
+  readonly outside: Outside;
+  readonly notes: () => readonly string[];
+  /** Milliseconds for calls under way, asked once it stops. */
+  readonly drainMs: () => number;
+}
+
 /**
  * What an origin is while another process holds its database: an edge of that one, on its own addresses. It answers reads
  * with their proven age, from its cache and by asking the holder, and passes writes on.
  */
 export async function startStandby(
   config: OriginConfig,
-  {
-    holder,
-    outside,
-    notes,
-  }: { readonly holder: string; readonly outside: Outside; readonly notes: () => readonly string[] },
+  { holder, outside, notes, drainMs }: StandbyOptions,
 ): Promise<RunningNode> {
   checkListenersOf(config);
   const edgeConfig = edgeConfigOf(config, holder);
   const closing = new Closing(outside.logger);
   return closing.orClose(async () => {
     const { edge, ...opened } = await openEdge({ config: edgeConfig, outside, closing, standsBy: notes });
-    return hostNode(edge, { ...edgeConfig, ...opened, outside, closing, expiryClock: edge.expiryClock });
+    return hostNode(edge, { ...edgeConfig, ...opened, outside, closing, drainMs, expiryClock: edge.expiryClock });
   });
 }
 

@@ -123,6 +123,26 @@ describe.skipIf(!hasPostgres())('two origins on one database', () => {
     await expect.poll(() => notes(first), patience).toContain('takes over from second');
   });
 
+  it('take over without delay from a holder that stands still with calls that were passed on to it', async () => {
+    const { first, second } = await start();
+    const atSecond = cluster.connect(second, { timeoutMs: 30_000 }).namespace('ns');
+    await atSecond.put('k', 'before');
+    process.kill(first.pid, 'SIGSTOP');
+    const passedOn = atSecond.put('k', 'passed on').then(() => 'done', String);
+    const written = () =>
+      cluster
+        .connect(second, { timeoutMs: 1_000 })
+        .namespace('ns')
+        .put('k', 'after')
+        .then(() => 'done', String);
+    await expect.poll(() => logOf('second'), patience).toContain('this process holds the store');
+    const takenMs = performance.now();
+    await expect.poll(written, patience).toBe('done');
+    // What was passed on may last for 30 s, and a drain for 10 s.
+    expect(performance.now() - takenMs).toBeLessThan(5_000);
+    await passedOn;
+  });
+
   it('show nothing of a commit that its holder was paused in the midst of, past its lease', async () => {
     const { first, second } = await start();
     const atFirst = cluster.connect(first, { timeoutMs: 60_000 }).namespace('ns');
