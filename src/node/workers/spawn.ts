@@ -12,6 +12,7 @@ export function spawner(script: URL): Spawn {
   const exec = fileURLToPath(script);
   // Maps and bytes travel as they are.
   const serialization = 'advanced';
+  const spawned = parentOf();
   return ({ role }) => {
     if (role === 'keeper') return spawned(fork(exec, [], { serialization }));
     cluster.setupPrimary({ exec, args: [], serialization });
@@ -22,17 +23,33 @@ export function spawner(script: URL): Spawn {
   };
 }
 
-function spawned(child: ChildProcess): SpawnedProcess {
-  // Its parent gone without a word, it ends by itself; where the parent exits in good order it must not outlive it.
-  const orphaned = () => child.kill('SIGKILL');
-  process.once('exit', orphaned);
+/**
+ * Its parent gone without a word, a process ends by itself; where the parent exits in good order it must not outlive it. One
+ * listener kills all of them: Node.js takes more than ten for a leak, and warns.
+ */
+function parentOf(): (child: ChildProcess) => SpawnedProcess {
+  const children = new Set<ChildProcess>();
+  const orphaned = () => {
+    for (const child of children) child.kill('SIGKILL');
+  };
+  return (child) => {
+    if (children.size === 0) process.on('exit', orphaned);
+    children.add(child);
+    return spawned(child, () => {
+      children.delete(child);
+      if (children.size === 0) process.off('exit', orphaned);
+    });
+  };
+}
+
+function spawned(child: ChildProcess, forget: () => void): SpawnedProcess {
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
     // Also of what cannot be sent to it, by node:cluster too, and each time: its end tells of that.
     child.on('error', (error) => {
       if (child.pid === undefined) resolve(error.message);
     });
-  }).finally(() => process.off('exit', orphaned));
+  }).finally(forget);
   return {
     pid: child.pid ?? 0,
     send: (message) => {

@@ -36,6 +36,19 @@ describe('spawner', () => {
     expect(child?.emit('error', brokenPipe())).toBe(true);
   });
 
+  it('makes as many processes as an edge may have, and nobody is warned of that', async () => {
+    const warned: string[] = [];
+    const warn = ({ message }: Error) => void warned.push(message);
+    process.on('warning', warn);
+    const spawn = spawner(scriptOf("process.on('message', () => {});"));
+    const keepers = Array.from({ length: 12 }, () => spawn({ role: 'keeper' }));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const { kill } of keepers) kill();
+    await Promise.all(keepers.map(({ ended }) => ended));
+    process.off('warning', warn);
+    expect(warned).toEqual([]);
+  });
+
   it('says what ended a process', async () => {
     const keeper = spawner(scriptOf('process.exitCode = 3;'))({ role: 'keeper' });
     expect(await keeper.ended).toBe('exit code 3');
