@@ -26,6 +26,9 @@ export const schemaVersion = 1;
 /** No such table, and no such schema. */
 const missingCodes = /^(42P01|3F000)$/;
 
+/** A name that is taken already: of a schema, a table, a type of its rows, or an index, as the catalogue says as well. */
+const takenCodes = /^(42P06|42P07|42710|23505)$/;
+
 const tables = [
   'CREATE TABLE %.about (version integer NOT NULL)',
   `CREATE TABLE %.writer (
@@ -116,8 +119,17 @@ export async function createTables(client: SqlSession, { schema, shown }: Postgr
   } catch (error) {
     await client.query({ text: 'ROLLBACK' }).catch(() => {}); // The error before is what counts.
     if (sqlCodeOf(error) === '42501') throw noRights(schema, error);
+    if (takenCodes.test(sqlCodeOf(error) ?? '') && (await areThere(client, { schema, shown }))) return false;
     throw sqlError(error, shown);
   }
+}
+
+/** Another one that makes them at the same time was waited for: it is done, or has failed. */
+async function areThere(client: SqlSession, place: Pick<PostgresPlace, 'schema' | 'shown'>): Promise<boolean> {
+  return checkTables(client, place).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** @throws FAILED_PRECONDITION where the tables are missing, or of a version that this one does not know */

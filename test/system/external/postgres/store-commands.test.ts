@@ -34,6 +34,11 @@ describe.skipIf(!hasPostgres())('a database for an origin', () => {
     expect(await initStore(url, systemClock)).toMatchObject({ created: false });
   });
 
+  it('is prepared by one of those that do it at once, and the others find it so', async () => {
+    const all = await Promise.all(Array.from({ length: 4 }, () => initStore(url, systemClock)));
+    expect(all.filter(({ created }) => created)).toHaveLength(1);
+  });
+
   it('is refused, with what is missing, to a user without rights; and no error shows a password', async () => {
     server.sql("CREATE ROLE weak LOGIN PASSWORD 'hunter2hunter2'");
     const weak = url.replace('meridian@', 'weak:hunter2hunter2@');
