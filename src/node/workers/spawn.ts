@@ -19,8 +19,30 @@ export function spawner(script: URL): Spawn {
     const worker = cluster.fork();
     // Told by its process too. Without a listener of its own it would be uncaught here, and end the others.
     worker.on('error', () => {});
+    closeUntaken(worker.process);
     return spawned(worker.process);
   };
+}
+
+/**
+ * Breaks the connections that a worker was handed, and did not take before it ended. node:cluster keeps them open, and tells
+ * nobody: whoever connected would wait for ever.
+ */
+function closeUntaken(child: ChildProcess): void {
+  if (!child.connected) return; // It could not be made.
+  const handed = new Map<unknown, { close(): void }>();
+  const send = child.send.bind(child) as (...words: readonly unknown[]) => boolean;
+  // Its own messages, which are documented nowhere: where they are others, nothing is found in them.
+  child.send = (message: unknown, ...rest: readonly unknown[]) => {
+    const { act, seq } = message as { readonly act?: unknown; readonly seq?: unknown };
+    const [handle] = rest as ReadonlyArray<{ close(): void } | undefined>;
+    if (act === 'newconn' && handle !== undefined) handed.set(seq, handle);
+    return send(message, ...rest);
+  };
+  child.on('internalMessage', ({ ack }: { readonly ack?: unknown }) => handed.delete(ack));
+  child.once('exit', () => {
+    for (const handle of handed.values()) handle.close();
+  });
 }
 
 /**

@@ -49,6 +49,28 @@ describe('spawner', () => {
     expect(warned).toEqual([]);
   });
 
+  it('breaks a connection that it handed to a worker which ended before it took it', async () => {
+    const serve =
+      "import { createServer } from 'node:http';" +
+      "createServer((_, to) => to.end('served')).listen(0, '127.0.0.1', function () { process.send({ kind: this.address().port }); });";
+    const worker = spawner(scriptOf(serve))({ role: 'worker', number: 1 });
+    const port = await new Promise<unknown>((resolve) => worker.onMessage(({ kind }) => resolve(kind)));
+    const ask = () =>
+      fetch(`http://127.0.0.1:${port}`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(5_000) }).then(
+        (answer) => answer.text(),
+      );
+    expect(await ask()).toBe('served');
+    process.kill(worker.pid, 'SIGSTOP');
+    const broken = ask().then(
+      () => 'answered',
+      ({ name }: Error) => (name === 'TimeoutError' ? 'waits' : 'broken'),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 200)); // Until it was handed over.
+    worker.kill();
+    await worker.ended;
+    expect(await broken).toBe('broken');
+  });
+
   it('says what ended a process', async () => {
     const keeper = spawner(scriptOf('process.exitCode = 3;'))({ role: 'keeper' });
     expect(await keeper.ended).toBe('exit code 3');
