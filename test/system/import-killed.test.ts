@@ -111,5 +111,5 @@ describe('an import of 141,822 keys', () => {
     expect(await second.ended, second.said()).toBe(0);
     expect(second.said()).toContain(`going on behind record ${resumed}`);
     await expectHeld(client, keys.length);
-  });
+  }, 300_000);
 });
