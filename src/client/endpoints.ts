@@ -13,8 +13,8 @@ const attemptsMin = 2;
  *
  * - a read always;
  * - any write that certainly did nothing there, as there was no connection, or the node stopped before it began the write;
- * - a write with a condition that its own success makes false (`isRepeatable`): it cannot be applied twice. Where the
- *   repetition finds the condition not met, the first attempt may be why, and the failure says that nobody knows;
+ * - a write with a condition that its own success makes false (`isRepeatable`): it cannot be applied twice. Whatever the
+ *   repetition is refused for, the first attempt may have been applied, and the failure says that nobody knows;
  * - no other write, not even the same put again: between both attempts another client may have written, and read its
  *   own write, which the second one would overwrite.
  */
@@ -48,8 +48,7 @@ export class Endpoints {
       return true;
     };
     return this.#each(ask, mayMoveOn).catch((error: unknown) => {
-      if (first === undefined || !isMeridianError(error, 'FAILED_PRECONDITION')) throw error;
-      throw outcomeUnknown(error, first);
+      throw first !== undefined && saysNotDone(error) ? outcomeUnknown(error, first) : error;
     });
   }
 
@@ -81,11 +80,22 @@ function isRepeatable(mutations: readonly Mutation[]): boolean {
   );
 }
 
-function outcomeUnknown({ message, details }: MeridianError, cause: unknown): MeridianError {
+/**
+ * Whether the failure means to its caller that the write was not done, as all do but these. One that asks for patience, too:
+ * who comes back for it would find his own condition not met.
+ */
+function saysNotDone(error: unknown): error is MeridianError {
+  if (!isMeridianError(error)) return false;
+  const saysNothing = ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'INTERNAL'].includes(error.code);
+  return wasNeverBegun(error) || !saysNothing;
+}
+
+function outcomeUnknown({ code, message, details }: MeridianError, cause: unknown): MeridianError {
   const { versionFound } = details;
+  const own = code === 'FAILED_PRECONDITION' ? '; it may be its own doing' : '; it may have been done';
   return new MeridianError(
     'UNAVAILABLE',
-    `the connection broke before the write was answered, and when it was asked again: ${message}; it may be its own doing`,
+    `the connection broke before the write was answered, and when it was asked again: ${message}${own}`,
     { reason: 'outcome-unknown', cause, ...(versionFound === undefined ? {} : { versionFound }) },
   );
 }

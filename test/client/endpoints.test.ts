@@ -5,6 +5,19 @@ import { FakeNode } from './fake-node.ts';
 
 const unavailable = (reason: string) => new MeridianError('UNAVAILABLE', 'away', { reason });
 
+/** Applies the first write without an answer, and refuses the second one for now. */
+class AppliesAndBreaks extends FakeNode {
+  #attempts = 0;
+
+  override async write(...asked: Parameters<FakeNode['write']>): ReturnType<FakeNode['write']> {
+    if (++this.#attempts === 2)
+      throw new MeridianError('RESOURCE_EXHAUSTED', 'busy', { reason: 'busy', retryAfterMs: 10 });
+    const answer = await super.write(...asked);
+    if (this.#attempts === 1) throw unavailable('connection-lost');
+    return answer;
+  }
+}
+
 function three() {
   const nodes = [new FakeNode(), new FakeNode(), new FakeNode()] as const;
   return { nodes, flags: fakeCluster(nodes).cluster.namespace('flags') };
@@ -78,6 +91,26 @@ describe('several endpoints', () => {
     nodes[0].failure = nodes[1].failure;
     await flags.get('k').catch(() => {});
     await expect(flags.put('k', 'v', { ifAbsent: true })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  });
+
+  test('one that may have been applied is never said to have done nothing, whatever its repetition meets', async () => {
+    for (const failure of [
+      new MeridianError('RESOURCE_EXHAUSTED', 'busy', { reason: 'busy', retryAfterMs: 10 }),
+      new MeridianError('NOT_FOUND', 'no such namespace', { reason: 'unknown-namespace' }),
+      unavailable('not-connected'),
+    ]) {
+      const nodes = [new AppliesAndBreaks(), new FakeNode()] as const;
+      nodes[1].failure = failure;
+      const writing = fakeCluster(nodes).cluster.namespace('locks').put('k', 'mine', { ifAbsent: true });
+      await expect(writing).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'outcome-unknown' } });
+      expect(nodes[0].writes).toHaveLength(1);
+    }
+  });
+
+  test('a lock that a client holds itself is not said to be held when its repetition was refused for now', async () => {
+    const node = new AppliesAndBreaks();
+    const writing = fakeCluster([node]).cluster.namespace('locks').put('k', 'mine', { ifAbsent: true });
+    await expect(writing).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'outcome-unknown' } });
   });
 
   test('a refusal is the answer, wherever it comes from', async () => {
