@@ -76,6 +76,20 @@ describe('a client whose calls are given up', () => {
     }
   }
 
+  it('waits no more for a connection once a call is under way, also where the node ends the connection behind it', async () => {
+    clients.close();
+    clients = new Clients({ address, clock: systemClock, connectMsMax: 500 });
+    const there = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const call = begin(service.never.path);
+    await there;
+    server.tryShutdown(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    call.cancel();
+    expect(await call.ended).toBe(status.CANCELLED);
+  });
+
   it('keeps all other calls, however many are given up', async () => {
     const early = begin(service.never.path);
     await giveUp(2500);

@@ -1,7 +1,14 @@
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
-import { type ChannelCredentials, Client, credentials, status, type VerifyOptions } from '@grpc/grpc-js';
-import type { Clock } from '../../runtime/clock.ts';
+import {
+  type ChannelCredentials,
+  Client,
+  connectivityState,
+  credentials,
+  status,
+  type VerifyOptions,
+} from '@grpc/grpc-js';
+import type { Clock, Timer } from '../../runtime/clock.ts';
 import { type ClientTls, tlsBounds } from '../../runtime/tls.ts';
 import { messageBytesMax, windowBytes } from '../proto.ts';
 
@@ -18,8 +25,16 @@ import { messageBytesMax, windowBytes } from '../proto.ts';
 /** Half of what nghttp2 allows: others may count the resets of one connection as well. */
 const resets = { burst: 500, perSecond: 16 } as const;
 
+/**
+ * Milliseconds that a call waits for the connection, as long as a silent one is borne (`keepalive_timeout_ms`). gRPC's library
+ * waits on: for minutes where a host is off, since TCP does, and for ever where a process that hangs leaves it to its system
+ * to accept.
+ */
+const connectMsMax = 10_000;
+
 /** What all calls of gRPC's library have in common. */
 export interface StartedCall {
+  readonly call?: { cancelWithStatus(code: status, details: string): void };
   once(event: 'status', listener: (status: { readonly code: status }) => void): unknown;
 }
 
@@ -30,6 +45,10 @@ interface InUse {
   budget: number;
   countedMs: number;
   isReplaced: boolean;
+  /** The patience of calls that wait for the connection. */
+  readonly waiting: Set<Timer>;
+  /** The next change of the connection is awaited. */
+  isWatched: boolean;
   /** What it was opened with. */
   readonly tls: ClientTls | undefined;
 }
@@ -37,7 +56,9 @@ interface InUse {
 export interface ClientsOptions {
   /** `host:port`. */
   readonly address: string;
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'timer'>;
+  /** Milliseconds that a call waits for the connection. Default: 10 s. */
+  readonly connectMsMax?: number;
   /** As it is now: with another one a new connection is opened. Default: in the clear. */
   readonly tls?: () => ClientTls | undefined;
 }
@@ -45,14 +66,16 @@ export interface ClientsOptions {
 /** The client of gRPC's library for one address, replaced before its resets end the connection. */
 export class Clients {
   readonly #address: string;
-  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #clock: Pick<Clock, 'monotonicMs' | 'timer'>;
+  readonly #connectMsMax: number;
   readonly #tls: () => ClientTls | undefined;
   #current: InUse;
   #opened = 0;
 
-  constructor({ address, clock, tls = () => undefined }: ClientsOptions) {
+  constructor({ address, clock, tls = () => undefined, ...bounds }: ClientsOptions) {
     this.#address = address;
     this.#clock = clock;
+    this.#connectMsMax = bounds.connectMsMax ?? connectMsMax;
     this.#tls = tls;
     this.#current = this.#open();
   }
@@ -62,12 +85,13 @@ export class Clients {
     return this.#opened;
   }
 
-  /** Begins a call on the client in use. */
+  /** Begins a call on the client in use. It fails with UNAVAILABLE where the connection is not made in time. */
   start<T extends StartedCall>(begin: (client: Client) => T): T {
     if (this.#tls() !== this.#current.tls) this.#replace(this.#current);
     const used = this.#current;
     const call = begin(used.client);
     used.calls++;
+    if (!isConnected(used)) this.#awaitConnection(used, call);
     call.once('status', ({ code }) => {
       used.calls--;
       if (code === status.CANCELLED || code === status.DEADLINE_EXCEEDED) this.#countReset(used);
@@ -90,7 +114,23 @@ export class Clients {
       budget: resets.burst,
       countedMs: this.#clock.monotonicMs(),
       isReplaced: false,
+      waiting: new Set(),
+      isWatched: false,
     };
+  }
+
+  /** A call is told where no connection was made since it began: then it was not sent. The connection is still tried for. */
+  #awaitConnection(used: InUse, started: StartedCall): void {
+    const patience = this.#clock.timer(this.#connectMsMax, () => {
+      const why = `none was made in ${this.#connectMsMax} ms`;
+      started.call?.cancelWithStatus(status.UNAVAILABLE, `No connection established. Last error: ${why}`);
+    });
+    used.waiting.add(patience);
+    started.once('status', () => {
+      patience.cancel();
+      used.waiting.delete(patience);
+    });
+    if (!used.isWatched) untilConnected(used);
   }
 
   #countReset(used: InUse): void {
@@ -106,6 +146,26 @@ export class Clients {
     this.#current = this.#open();
     used.isReplaced = true;
     if (used.calls === 0) used.client.close();
+  }
+}
+
+function isConnected({ client }: InUse): boolean {
+  return client.getChannel().getConnectivityState(false) === connectivityState.READY;
+}
+
+/** Lets go of those that wait once the connection is made. */
+function untilConnected(used: InUse): void {
+  const channel = used.client.getChannel();
+  const state = channel.getConnectivityState(false);
+  if (state === connectivityState.READY) {
+    for (const patience of used.waiting) patience.cancel();
+    used.waiting.clear();
+  } else if (state !== connectivityState.SHUTDOWN && used.waiting.size > 0) {
+    used.isWatched = true;
+    channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
+      used.isWatched = false;
+      untilConnected(used);
+    });
   }
 }
 

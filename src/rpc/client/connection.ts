@@ -31,11 +31,11 @@ export class Connection {
 
   readonly #credential: () => string | undefined;
 
-  constructor({ address, clock, tls, credential = () => undefined }: ConnectionOptions) {
-    this.#address = address;
-    this.#clock = clock;
+  constructor({ credential = () => undefined, ...options }: ConnectionOptions) {
+    this.#address = options.address;
+    this.#clock = options.clock;
     this.#credential = credential;
-    this.#clients = new Clients({ address, clock, ...(tls === undefined ? {} : { tls }) });
+    this.#clients = new Clients(options);
   }
 
   /**
