@@ -13,7 +13,7 @@ import { describeFailure, type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
 import { fileBytes } from '../formats/file-bytes.ts';
 import { type ImportFormat, importFormatOf } from '../formats/file-format.ts';
-import type { ImportRecord } from '../formats/import-record.ts';
+import { expirationOf, type ImportRecord } from '../formats/import-record.ts';
 import { type RecordFile, readRecords } from '../formats/read-records.ts';
 import { readConfig, type Words } from '../option-flags.ts';
 import { type OtherSideWords, otherSideConfig, otherSideFlags, otherSideLists, withOtherSide } from '../other-side.ts';
@@ -129,8 +129,8 @@ function fileSide(
   const input = file === '-' ? terminal.input : fileBytes(file);
   const nowSeconds = clock.wallMs() / 1000;
   // An import leaves out what has expired, and a namespace does not show it.
-  const isThere = ({ key, expiration = Number.POSITIVE_INFINITY }: ImportRecord) =>
-    key.startsWith(prefix) && expiration > nowSeconds;
+  const isThere = (record: ImportRecord) =>
+    record.key.startsWith(prefix) && (expirationOf(record) ?? Number.POSITIVE_INFINITY) > nowSeconds;
   side.records = sortedRecords(
     mapped(chosen(readRecords(decompressed(input), { ...format, note: terminal.note }), isThere), comparedImport),
   );

@@ -11,8 +11,13 @@ export interface ImportRecord {
   readonly metadataText?: string;
   /** Seconds since 1970. */
   readonly expiration?: number;
-  /** Seconds from the moment of writing. */
+  /** Seconds from the moment of writing; wins over `expiration`. */
   readonly expirationTtl?: number;
+}
+
+/** Seconds since 1970 where they are known before it is written: a time to live wins over them. */
+export function expirationOf({ expiration, expirationTtl }: ImportRecord): number | undefined {
+  return expirationTtl === undefined ? expiration : undefined;
 }
 
 export function toPut(record: ImportRecord): BatchMutation {

@@ -1,6 +1,6 @@
 import type { BatchMutation, BatchResult } from '../../client/batch-write.ts';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
-import { type ImportRecord, toPut } from '../formats/import-record.ts';
+import { expirationOf, type ImportRecord, toPut } from '../formats/import-record.ts';
 import type { UsageError } from '../usage-error.ts';
 import { type Patience, patiently } from './patiently.ts';
 
@@ -61,7 +61,7 @@ async function writeOrRefused(
 ): Promise<Refused | undefined> {
   let left = records;
   const leaveOut = (throughSeconds: number): boolean => {
-    const isPast = ({ record: { expiration = Infinity } }: NumberedRecord) => expiration <= throughSeconds;
+    const isPast = ({ record }: NumberedRecord) => (expirationOf(record) ?? Infinity) <= throughSeconds;
     const past = left.filter(isPast);
     for (const { number } of past) leftOut(number);
     if (past.length > 0) left = left.filter((record) => !isPast(record));

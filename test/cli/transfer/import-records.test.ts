@@ -177,6 +177,22 @@ describe('importing', () => {
     expect(expired).toEqual([1, 2, 3]);
   });
 
+  test('a time to live wins over a time that has passed, as in a bulk write of Workers KV', async () => {
+    async function* both(): AsyncGenerator<ImportRecord> {
+      yield { key: 'lives', value: Buffer.from('v'), expiration: 1, expirationTtl: 60 };
+    }
+    const written: string[] = [];
+    const expired: number[] = [];
+    const write = async (mutations: readonly BatchMutation[]) => {
+      written.push(...keysOf(mutations));
+      return result;
+    };
+    const clock = { ...leapingClock(), wallMs: () => 100_000 };
+    const leftOut = (number: number) => void expired.push(number);
+    await importRecords(both(), options({ clock, write, leftOut }));
+    expect([written, expired]).toEqual([['lives'], []]);
+  });
+
   test('a batch waits for those before it that write one of its keys: the last line of a key wins', async () => {
     async function* twice(): AsyncGenerator<ImportRecord> {
       for (const value of ['old', 'new']) {
