@@ -31,12 +31,25 @@ async function* behind(head: Uint8Array, rest: AsyncIterator<Uint8Array>): Async
   }
 }
 
+/** Node's library passes by whatever stands behind zeros, which may be the rest of the file: a hole that a crash left, say. */
 async function* gunzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const source = Readable.from(chunks, { objectMode: false });
+  let [bytes, nonZeroBytes] = [0, 0];
+  const noted = (async function* () {
+    for await (const chunk of chunks) {
+      const last = chunk.findLastIndex((byte) => byte !== 0);
+      if (last >= 0) nonZeroBytes = bytes + last + 1;
+      bytes += chunk.length;
+      yield chunk;
+    }
+  })();
+  const source = Readable.from(noted, { objectMode: false });
   const plain = source.pipe(createGunzip());
   source.on('error', (error) => plain.destroy(error));
   try {
     yield* plain as AsyncIterable<Uint8Array>;
+    for (let isOver = false; !isOver; ) isOver = (await noted.next()).done === true;
+    if (nonZeroBytes > plain.bytesWritten)
+      throw new UsageError(`the gzip ends at byte ${plain.bytesWritten} of the file, and behind zeros more follows`);
   } catch (error) {
     const isDamage = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
     throw isDamage ? new UsageError(`this is no sound gzip: ${error.message}`, error) : error;

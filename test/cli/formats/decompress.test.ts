@@ -31,6 +31,18 @@ test.each([1, 5, 1000])('gzip is read, several members one behind the other too,
   expect(await plain(Buffer.concat([once, once]), size)).toBe(text + text);
 });
 
+test.each([1, 5, 1000])(
+  'zeros behind gzip are padding, and what follows them is not passed by, in chunks of %i',
+  async (size) => {
+    const once = gzipSync(text);
+    const zeros = Buffer.alloc(700);
+    expect(await plain(Buffer.concat([once, once, zeros]), size)).toBe(text + text);
+    const holed = plain(Buffer.concat([once, zeros, once]), size);
+    await expect(holed).rejects.toThrow(UsageError);
+    await expect(holed).rejects.toThrow(`ends at byte ${once.length} of the file, and behind zeros more follows`);
+  },
+);
+
 test.each([1, 5, 1000])('zstd is read, several frames one behind the other too, in chunks of %i', async (size) => {
   expect(await plain(zstdFrame, size)).toBe(text);
   expect(await plain(Buffer.concat([zstdFrame, zstdFrame]), size)).toBe(text + text);
