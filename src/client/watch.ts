@@ -1,4 +1,4 @@
-import { MeridianError } from '../model/errors.ts';
+import { hasTokenEnded, MeridianError } from '../model/errors.ts';
 import type { Backoff } from '../runtime/backoff.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { either } from '../runtime/with-either.ts';
@@ -50,9 +50,11 @@ async function* watchUntil<Metadata>(
       yield { kind: 'reset' };
     }
     shown = false;
+    let wasServed = false;
     try {
       for await (const event of node.watch({ ...from, session: context.session.namespaces }, signal)) {
         if (signal.aborted) return;
+        wasServed = true;
         context.backoff.succeeded();
         if (event.kind === 'reset') from = anew(request);
         if (event.cursor !== undefined) from = { ...from, cursor: event.cursor };
@@ -63,8 +65,10 @@ async function* watchUntil<Metadata>(
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (!mayPass(error)) throw error;
-      context.endpoints.moveOnFrom(node);
+      // The next attempt presents the token of now, and tells where there is no other one.
+      const mayGoOnHere = wasServed && hasTokenEnded(error);
+      if (!mayGoOnHere && !mayPass(error)) throw error;
+      if (!mayGoOnHere) context.endpoints.moveOnFrom(node);
     }
     if (await wasStopped(context, signal)) return;
   }

@@ -65,6 +65,14 @@ export function wasNeverBegun(error: unknown): boolean {
   return isMeridianError(error, 'UNAVAILABLE') && neverBegun.has(error.details.reason);
 }
 
+/**
+ * True where the other side refused what was asked for, or goes on with it no longer, as the token that it was asked with holds
+ * no more: whoever has another one by now may ask again.
+ */
+export function hasTokenEnded(error: unknown): boolean {
+  return isMeridianError(error, 'UNAUTHENTICATED') && error.details.reason === 'token-ended';
+}
+
 /** Any thrown thing as a MeridianError: itself, or INTERNAL with the cause kept. */
 export function toMeridianError(error: unknown): MeridianError {
   if (error instanceof MeridianError) return error;

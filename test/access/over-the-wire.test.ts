@@ -1,6 +1,7 @@
 import { Agent, get as httpGet } from 'node:http';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ClusterHandle, connect } from '../../src/client/connect.ts';
 import { HttpListener } from '../../src/http/http-listener.ts';
 import { NodeRoutes } from '../../src/http/node-routes.ts';
 import { BindingSurface } from '../../src/http/workers/binding-surface.ts';
@@ -26,6 +27,7 @@ let base: string;
 let namespace: string;
 const rooms = roomsOf(64 * 1024 * 1024);
 const remotes: RemoteUpstream[] = [];
+const clusters: ClusterHandle[] = [];
 
 beforeAll(async () => {
   guarded = await openGuardedOrigin();
@@ -50,7 +52,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const remote of remotes) remote.close();
+  for (const remote of [...remotes, ...clusters]) remote.close();
   await server.stop(1000);
   await listener.stop(1000);
   await guarded.close();
@@ -160,6 +162,35 @@ describe('a node that asks for tokens, over gRPC', () => {
     await expect(get('p/1')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     token = text;
     expect((await get('p/1')).record).toMatchObject({ kind: 'live' });
+  });
+
+  it('refuses nobody who has the new token by the time that the one before ends', async () => {
+    for (const graceMs of [0, 300]) {
+      let token = await guarded.issue({
+        name: `replaced ${graceMs}`,
+        namespace: 'config',
+        rights: ['read', 'write', 'watch'],
+      });
+      const cluster = connect({ endpoints: [address], token: () => token });
+      clusters.push(cluster);
+      const config = cluster.namespace('config');
+      await config.put('rotated', 'before');
+      const watched = config.watch({ prefix: 'rotated' })[Symbol.asyncIterator]();
+      expect((await watched.next()).value).toMatchObject({ kind: 'caught-up' });
+      ({ text: token } = await guarded.origin.rotateToken({ name: `replaced ${graceMs}`, graceMs }));
+      // Longer than a node takes to end what was let in.
+      for (const waitMs of [0, graceMs, 1000]) {
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        await Promise.all([config.put('rotated', `${waitMs}`), config.put('beside', 'v'), config.get('rotated')]);
+        expect(await config.get('rotated')).toBe(`${waitMs}`);
+      }
+      const seen: string[] = [];
+      while (!seen.includes('1000')) {
+        const { value } = await watched.next();
+        if (value?.kind === 'put') seen.push(Buffer.from(value.value ?? '').toString());
+      }
+      await watched.return?.();
+    }
   });
 
   it('ends a watch whose token is revoked, and one whose namespace is renamed out of its scope', async () => {

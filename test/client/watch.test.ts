@@ -101,6 +101,17 @@ describe('watching', () => {
     await expect(take(cluster.namespace('flags').watch(), 1)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  test('it goes on where its token has ended, since there may be another one by now; refused at once, there is none', async () => {
+    const ended = new MeridianError('UNAUTHENTICATED', 'the token was revoked', { reason: 'token-ended' });
+    const { cluster, node, nodes } = fakeCluster([new FakeNode(), new FakeNode()]);
+    node.watchScripts = [[put('a', 1, 'c1'), ended], [put('b', 2, 'c2'), ended], [ended]];
+    const changes = cluster.namespace('flags').watch()[Symbol.asyncIterator]();
+    for (const key of ['a', 'b']) expect((await changes.next()).value).toMatchObject({ key });
+    await expect(changes.next()).rejects.toBe(ended);
+    expect(node.watches.map(({ cursor }) => cursor)).toEqual([undefined, 'c1', 'c2']);
+    expect(nodes[1]?.watches).toEqual([]);
+  });
+
   test('the signal, and closing the handle, end it without an error', async () => {
     const stop = new AbortController();
     const { cluster } = fakeCluster();

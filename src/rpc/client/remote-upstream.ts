@@ -12,7 +12,7 @@ import type {
   ReportRequest,
   ScopeDigest,
 } from '../../model/cluster.ts';
-import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import { hasTokenEnded, isMeridianError, MeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowerMessage, FollowOpen } from '../../model/feed.ts';
 import type {
   GetAnswer,
@@ -141,7 +141,7 @@ export class RemoteUpstream implements Peer {
   async goOn(error: unknown, request: GetRequest, call: Call): Promise<GetAnswer> {
     if (!isMeridianError(error) || call.signal.aborted) throw error;
     if (error.details.reason === 'value-too-large-for-get') return this.#read(encodeGet(request), call);
-    if (!this.#hasNoPipeline(error) && !isBroken(error)) throw error;
+    if (!this.#hasNoPipeline(error) && !isBroken(error) && !hasTokenEnded(error)) throw error;
     return this.#getAlone(request, call);
   }
 
@@ -210,8 +210,8 @@ export class RemoteUpstream implements Peer {
     try {
       return await pipeline.write(request, mutation, call);
     } catch (error) {
-      // A node that has no Pipeline did nothing.
-      if (!isMeridianError(error) || !this.#hasNoPipeline(error)) throw error;
+      // A node that has no Pipeline did nothing, nor for a token that has ended: a call of its own has the token of now.
+      if (!isMeridianError(error) || !(this.#hasNoPipeline(error) || hasTokenEnded(error))) throw error;
       return this.#writeAlone(request, call);
     }
   }

@@ -1,6 +1,6 @@
 import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
-import { MeridianError, toMeridianError } from '../../model/errors.ts';
+import { hasTokenEnded, MeridianError, toMeridianError } from '../../model/errors.ts';
 import { type GetRequest, valueBytesOf, type WriteRequest } from '../../model/key-value.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
@@ -114,8 +114,10 @@ class PipelineStream {
   readonly #turns: OperationTurns;
   #ended: (() => void) | undefined;
   #onDraining: (() => void) | undefined;
-  /** Ends the stream with an error. */
-  #refuse: ((error: MeridianError) => void) | undefined;
+  /** The token that the stream was opened with holds no more. */
+  #hasTokenEnded = false;
+  /** Takes no more messages. */
+  #leave: (() => void) | undefined;
 
   constructor(options: PipelineOptions, { served, signal, record }: Stream) {
     const upstream = options.enter(served);
@@ -140,29 +142,31 @@ class PipelineStream {
   }
 
   /**
-   * Ends once the caller has ended its side, or the node drains, and everything that has begun is answered.
+   * Ends once the caller has ended its side, or the node drains, or the caller's token has ended, and everything that has
+   * begun is answered.
    * @throws UNAVAILABLE (`drained`); the signal's reason, and what ends a stream
    */
   async serve(): Promise<void> {
     try {
       await this.#messages();
       await this.#settled(() => this.#running.size === 0 && this.#sender.isEmpty);
+      if (this.#hasTokenEnded) throw withoutToken();
       if (this.#drains) throw drained();
     } finally {
       this.#stop();
     }
   }
 
-  /** The node stops: what has not begun by now never does. */
+  /** The node stops, or the token has ended: what has not begun by now never does. */
   get #drains(): boolean {
-    return this.#options.draining.aborted;
+    return this.#options.draining.aborted || this.#hasTokenEnded;
   }
 
   /** Takes message after message. By events, as a loop would cost each message some promises. */
   #messages(): Promise<void> {
     const served = this.#served;
     return new Promise((resolve, reject) => {
-      this.#refuse = reject;
+      this.#leave = resolve;
       if (this.#drains) return resolve();
       this.#onDraining = () => {
         // The stop waits until what is answered has left.
@@ -335,8 +339,10 @@ class PipelineStream {
   #fail(id: number, thrown: unknown): void {
     const { code = 0 } = toStatus(thrown);
     const error = toMeridianError(thrown);
-    // Whoever has another token by now opens another stream.
-    if (error.details.reason === 'token-ended') this.#refuse?.(error);
+    if (hasTokenEnded(error)) {
+      this.#hasTokenEnded = true;
+      this.#leave?.();
+    }
     this.#sender.part(encodeFailure(id, code, error, this.#options.serialize));
   }
 
@@ -356,6 +362,12 @@ class PipelineStream {
     this.#ended?.();
     this.#ended = undefined;
   }
+}
+
+/** Whoever has another token by now opens another stream, and asks there for what never began here. */
+function withoutToken(): MeridianError {
+  const message = 'the token of this stream has ended: what was not begun may be asked for over another one';
+  return new MeridianError('UNAVAILABLE', message, { reason: 'drained' });
 }
 
 function requestOf({ namespace, session, read }: ReadTerms, key: string): GetRequest {
