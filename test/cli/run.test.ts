@@ -105,6 +105,14 @@ describe('values', () => {
     expect((await run('get flags 007')).output).toBe('1e3');
   });
 
+  test('a value from a file without an end is refused when it is too long, and not read on', async () => {
+    const { run, node } = commandLine();
+    const { exitCode, notes } = await run('put flags a --file /dev/zero');
+    expect(exitCode).toBe(1);
+    expect(notes.join()).toContain('a value has at most 26214400 bytes');
+    expect(node.writes).toEqual([]);
+  });
+
   test('a key or value may begin with a dash', async () => {
     const { run } = commandLine();
     await run('put flags - dash');

@@ -1,11 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import type { BatchMutation } from '../../client/batch-write.ts';
 import { parseDuration } from '../../config/parse-duration.ts';
+import { MeridianError } from '../../model/errors.ts';
 import { exactJson } from '../../model/json-text.ts';
+import { limits } from '../../model/limits.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { fileBytes } from '../formats/file-bytes.ts';
 import { printResult } from '../print-result.ts';
 import { UsageError } from '../usage-error.ts';
 import { conditionOf, shortOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
@@ -71,14 +73,24 @@ async function readValue({ value, file }: PutWords, { terminal }: CommandContext
   if (value !== undefined && file !== undefined)
     throw new UsageError('a value is given twice: as argument and by --file');
   if (value !== undefined) return value;
-  if (file !== undefined) {
-    return readFile(file).catch((error: Error) => {
-      throw new UsageError(`--file cannot be read: ${error.message}`, error);
+  if (file !== undefined) return valueIn(fileBytes(file, '--file'));
+  if (terminal.inputIsKeyboard) throw new UsageError('no value: give it as argument, by --file or on standard input');
+  return valueIn(terminal.input);
+}
+
+/** Not read further than a value may be long: a pipe may have no end. @throws INVALID_ARGUMENT */
+async function valueIn(input: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of input) {
+    chunks.push(chunk);
+    bytes += chunk.byteLength;
+    if (bytes <= limits.valueBytesMax) continue;
+    const message = `a value has at most ${limits.valueBytesMax} bytes; this one has more`;
+    throw new MeridianError('INVALID_ARGUMENT', message, {
+      ...{ reason: 'value-too-long', limit: limits.valueBytesMax, seen: bytes },
     });
   }
-  if (terminal.inputIsKeyboard) throw new UsageError('no value: give it as argument, by --file or on standard input');
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of terminal.input) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
