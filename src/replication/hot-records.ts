@@ -3,6 +3,7 @@ import type { Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Store } from '../store/store.ts';
 import { type Cached, MemoryCache } from './memory-cache.ts';
+import { SeenLately } from './seen-lately.ts';
 
 /*
  * The records of a store that are read again and again, in memory in front of it. The ledger keeps them true: whatever
@@ -12,10 +13,16 @@ import { type Cached, MemoryCache } from './memory-cache.ts';
  *     read k            not here: the disk is asked
  *     commit k = 2      published while the disk is still reading
  *     the disk: k = 1   goes to its reader, who asked before, and is not kept: it was overtaken
+ *
+ * Half of the memory takes whatever is read. The other half is for what is read a second time (the doorkeeper of TinyLFU):
+ * a scan of all would put out what is hot, and each of its records that comes and goes is work for the collector of garbage.
  */
 
 /** Bytes: a larger value is read from disk each time. What it costs is the sending, and ten of them would be all there is. */
 const valueBytesMax = 64 * 1024;
+
+/** Bytes of memory for each name that is known to have been read, about what a record takes there. */
+const bytesPerName = 1024;
 
 /** A store's hot records, its known absences among them. */
 export class HotRecords {
@@ -24,12 +31,16 @@ export class HotRecords {
   /** Looks at the disk that nothing has overtaken: what they find may be kept, and others may wait for it too. */
   readonly #reading = new Map<string, Promise<Record | undefined>>();
   readonly #keepsNone: boolean;
+  readonly #bytesForAll: number;
+  readonly #readLately: SeenLately;
 
   /** `bytesMax` 0 keeps none. */
   constructor(store: Pick<Store, 'read'>, bytesMax: number) {
     this.#store = store;
     this.#memory = new MemoryCache(bytesMax, () => {});
     this.#keepsNone = bytesMax === 0;
+    this.#bytesForAll = bytesMax / 2;
+    this.#readLately = new SeenLately(bytesMax / bytesPerName);
   }
 
   get bytes(): number {
@@ -51,7 +62,7 @@ export class HotRecords {
     if (underWay !== undefined) return underWay;
     const reading = this.#store.read(key).then(
       (record) => {
-        if (this.#ends(name, reading)) this.#keep(name, record);
+        if (this.#ends(name, reading) && this.#isWorthKeeping(name)) this.#keep(name, record);
         return record;
       },
       (error: unknown) => {
@@ -67,6 +78,10 @@ export class HotRecords {
   put(name: string, record: Record): void {
     this.#overtake(name);
     if (this.#memory.has(name) && holds('hot: a commit replaces')) this.#keep(name, record);
+  }
+
+  #isWorthKeeping(name: string): boolean {
+    return this.#memory.bytes <= this.#bytesForAll || this.#readLately.note(name);
   }
 
   #keep(name: string, record: Record | undefined): void {

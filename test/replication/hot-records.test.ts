@@ -43,6 +43,28 @@ describe('hot records', () => {
     expect(disk.looks).toHaveLength(1);
   });
 
+  it('keep what is read once in half of the memory alone, and what is read twice in all of it', async () => {
+    const bytesMax = 100_000;
+    const hot = new HotRecords({ read: async ({ key: k }) => ({ ...valued('v'.repeat(100)), key: k }) }, bytesMax);
+    const readAll = async (...keys: string[]) => {
+      for (const k of keys) await hot.read({ namespace, key: k });
+    };
+    await readAll('first');
+    await readAll(...Array.from({ length: 1000 }, (_, n) => `scanned/${n}`));
+    expect(hot.bytes).toBeGreaterThan(bytesMax / 2);
+    expect(hot.bytes).toBeLessThan(bytesMax / 2 + 2000);
+    const isHeld = (k: string) => hot.peek({ namespace, key: k }) !== undefined;
+    expect([isHeld('first'), isHeld('scanned/999')]).toEqual([true, false]);
+    await readAll('hot');
+    expect(isHeld('hot')).toBe(false);
+    await readAll('hot');
+    expect(isHeld('hot')).toBe(true);
+    for (let round = 0; round < 3; round++) await readAll(...Array.from({ length: 60 }, (_, n) => `again/${n}`));
+    expect(isHeld('again/0')).toBe(true);
+    expect(hot.bytes).toBeLessThanOrEqual(bytesMax);
+    expect(hot.bytes).toBeGreaterThan(bytesMax * 0.9);
+  });
+
   it('know an absence, until a commit puts the key', async () => {
     const { disk, hot } = hotOver();
     const reading = hot.read(key);

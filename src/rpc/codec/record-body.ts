@@ -32,19 +32,23 @@ export interface RecordBody {
   readonly bytes: number;
 }
 
+/**
+ * Where a record has its body: in a property that nobody lists and no copy takes over. A WeakMap of as many as a cache holds
+ * stops the process for most of a second when it grows, and after a collection of garbage.
+ */
+const kept = Symbol('body');
+
 export class RecordBodies {
-  readonly #kept = new WeakMap<Record, RecordBody>();
   /** Records encoded so far: a test counts them. */
   encodes = 0;
 
-  of(record: Record): RecordBody {
-    let body = this.#kept.get(record);
-    if (body === undefined) {
-      const rest = encodeRest(record);
-      this.encodes++;
-      body = { record, rest, bytes: valueFieldBytes(record) + rest.length };
-      this.#kept.set(record, body);
-    }
+  of(record: Record & { readonly [kept]?: RecordBody }): RecordBody {
+    const known = record[kept];
+    if (known !== undefined) return known;
+    const rest = encodeRest(record);
+    this.encodes++;
+    const body: RecordBody = { record, rest, bytes: valueFieldBytes(record) + rest.length };
+    Object.defineProperty(record, kept, { value: body });
     return body;
   }
 }
