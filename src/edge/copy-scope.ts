@@ -105,7 +105,7 @@ export class CopyScope implements FeedSink, Scope {
 
   peek(key: RecordKey): HeldRecord | undefined {
     if (!this.hasCaughtUp) return undefined;
-    const hot = this.ledger.hot.peek(key);
+    const hot = this.ledger.peek(key);
     return hot && this.#held(hot.record, this.#pending.get(key), this.bound());
   }
 

@@ -17,8 +17,9 @@ export interface ValueWaiter {
 /** Reads and writes of one cluster. Keys and limits are checked by whoever implements it. */
 export interface KeyValue {
   /**
-   * The answer to a read where it can be given at once, from memory. Undefined where `get` must be asked: the key is not
-   * in memory, what is held is too old for the request, does not cover its session, or the request is to be refused.
+   * The answer to a read where it can be given at once: from memory, or by a look at the disk on the spot. Undefined where
+   * `get` must be asked: nobody here knows of the key, what is held is too old for the request or does not cover its
+   * session, or the request is to be refused.
    * Throws nothing. Whoever serves reads asks here first: a hit costs no promise.
    */
   peek(request: GetRequest): GetAnswer | undefined;

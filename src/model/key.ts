@@ -27,6 +27,16 @@ export function checkKey(key: string): void {
   checkText(key, 'a key', 'key-not-utf8');
 }
 
+/** Whether `checkKey` takes it. */
+export function isKey(key: string): boolean {
+  try {
+    checkKey(key);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Orders keys by their UTF-8 bytes. UTF-16 order, that of `<`, differs where one side has a character beyond U+FFFF
  * (units D800 to DFFF) and the other one from U+E000 to U+FFFF.

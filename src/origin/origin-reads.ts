@@ -60,7 +60,7 @@ export class OriginReads {
     const { covered } = ledger.state;
     const { session } = request;
     if (session.vector.size > 0 && !ledger.registry.logs.covers(covered, session.vector)) return undefined;
-    const hot = ledger.hot.peek({ namespace, key: request.key });
+    const hot = ledger.peek({ namespace, key: request.key });
     if (hot === undefined || (hot.record !== undefined && this.#isUncounted(hot.record.position))) return undefined;
     const record = this.#asRead(hot.record);
     countHit(originObserver.hits.origin, record?.kind === 'live');

@@ -26,7 +26,7 @@ const bytesPerName = 1024;
 
 /** A store's hot records, its known absences among them. */
 export class HotRecords {
-  readonly #store: Pick<Store, 'read'>;
+  readonly #store: Pick<Store, 'read' | 'readNow'>;
   readonly #memory: MemoryCache<Cached>;
   /** Looks at the disk that nothing has overtaken: what they find may be kept, and others may wait for it too. */
   readonly #reading = new Map<string, Promise<Record | undefined>>();
@@ -35,7 +35,7 @@ export class HotRecords {
   readonly #readLately: SeenLately;
 
   /** `bytesMax` 0 keeps none. */
-  constructor(store: Pick<Store, 'read'>, bytesMax: number) {
+  constructor(store: Pick<Store, 'read' | 'readNow'>, bytesMax: number) {
     this.#store = store;
     this.#memory = new MemoryCache(bytesMax, () => {});
     this.#keepsNone = bytesMax === 0;
@@ -50,6 +50,16 @@ export class HotRecords {
   /** What is in memory: a record, or that there is none. Undefined where the disk must be asked. */
   peek(key: RecordKey): Cached | undefined {
     return this.#keepsNone ? undefined : this.#memory.get(mapKey(key.namespace, key.key));
+  }
+
+  /** What the disk says on the spot of what is not in memory; then it is. Undefined where it must be awaited. */
+  look(key: RecordKey): Cached | undefined {
+    // Nothing comes between the look and its keeping, so nothing overtakes it.
+    const found = this.#store.readNow?.(key);
+    if (found === undefined || this.#keepsNone) return found;
+    const name = mapKey(key.namespace, key.key);
+    if (this.#isWorthKeeping(name)) this.#keep(name, found.record);
+    return found;
   }
 
   /** From memory or from disk; then it is in memory. @throws as `Store.read` */

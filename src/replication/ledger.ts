@@ -1,6 +1,6 @@
 import { MeridianError } from '../model/errors.ts';
 import type { Lost } from '../model/feed.ts';
-import { mapKey, type RecordKey } from '../model/key.ts';
+import { isKey, mapKey, type RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type Head, headOf, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
@@ -12,6 +12,7 @@ import { inBatch } from './commit-trace.ts';
 import { HotRecords } from './hot-records.ts';
 import { closed, isBusy, isDiskFull, storeFailed } from './ledger-errors.ts';
 import { decodeLedgerState, encodeLedgerState, type LedgerState, ledgerStateName } from './ledger-state.ts';
+import type { Cached } from './memory-cache.ts';
 import type { ReplicationObserver } from './observer.ts';
 import { Registry } from './registry.ts';
 import { Ring, type RingBounds } from './ring.ts';
@@ -172,6 +173,13 @@ export class Ledger {
   /** True once it takes nothing more: its store may be erased by now, or be of another ledger. */
   get isClosed(): boolean {
     return this.#closed;
+  }
+
+  /** One record on the spot. Undefined where it must be awaited, may not be told now, or is none: then `read` says why. */
+  peek(key: RecordKey): Cached | undefined {
+    const hot = this.hot.peek(key);
+    if (hot !== undefined || this.inDoubt || this.#closed) return hot;
+    return key.namespace !== registryNamespace && isKey(key.key) ? this.hot.look(key) : undefined;
   }
 
   /** One record, from memory or from the store. @throws UNAVAILABLE while the ledger is in doubt; as `Store.read` */

@@ -13,10 +13,10 @@ import { storeError } from './level/level-errors.ts';
 import { metaKey, metaNameIn, metaTable, namespaceRanges, tableBounds } from './level/level-keys.ts';
 import { addOperations } from './level/level-operations.ts';
 import { type LevelOptions, levelDefaults } from './level/level-options.ts';
-import { readHeads, readRecord } from './level/level-reader.ts';
+import { readHeads, readRecord, readRecordNow } from './level/level-reader.ts';
 import { LevelSnapshot } from './level/level-snapshot.ts';
 import { syncLogs } from './level/sync-logs.ts';
-import type { CommitBatch, Damaged, OnDamaged, Snapshot, Store, StoreCondition } from './store.ts';
+import type { CommitBatch, Damaged, OnDamaged, ReadNow, Snapshot, Store, StoreCondition } from './store.ts';
 import { closed, failed } from './store-errors.ts';
 
 /**
@@ -98,6 +98,12 @@ class LevelStore implements ScrubbedStore {
       const snapshot = new LevelSnapshot(database, this.#damage);
       return snapshot.read(key).finally(() => snapshot.close());
     });
+  }
+
+  readNow(key: RecordKey): ReadNow | undefined {
+    const isUsable = this.#state.kind === 'open' || this.#state.kind === 'readable';
+    const hasDamage = this.#damage.records > 0 || this.#damage.absenceUncertain;
+    return isUsable && !hasDamage ? readRecordNow(this.#database, key) : undefined;
   }
 
   meta(name: string): Promise<Uint8Array | undefined> {

@@ -34,6 +34,16 @@ export function storeDamage(test: {
       await test.damage(at('b'));
     });
 
+    it('which is not told on the spot, neither as a value nor as an absence', async () => {
+      expect(test.store.readNow?.(at('b'))).toBe(undefined);
+      await expect(test.store.read(at('b'))).rejects.toMatchObject({ code: 'DATA_LOSS' });
+      expect(test.store.readNow?.(at('b'))).toBe(undefined);
+      for (const record of records.filter(({ key }) => key !== 'b')) {
+        const found = test.store.readNow?.(record);
+        if (found !== undefined) expectRecord(found.record, record);
+      }
+    });
+
     it('which says DATA_LOSS, while every other record reads', async () => {
       await expect(test.store.read(at('b'))).rejects.toMatchObject({ code: 'DATA_LOSS' });
       await expect(withSnapshot(test.store, (view) => view.read(at('b')))).rejects.toMatchObject({ code: 'DATA_LOSS' });

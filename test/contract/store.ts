@@ -71,6 +71,20 @@ export function storeContract(name: string, makeHarness: () => Promise<StoreHarn
         for (const record of samples) expectRecord(await store.read(record), record);
       });
 
+      it('reads small records on the spot, where it has such reads, and leaves to be awaited what takes longer', async () => {
+        await commit(store, { puts: samples, sync: true });
+        for (const record of samples) {
+          const found = store.readNow?.(record);
+          if (found !== undefined) expectRecord(found.record, record);
+          const isSmall = record.kind === 'tombstone' || record.value.byteLength <= 4096;
+          if (isSmall && store.readNow !== undefined) expect(found, record.key).toBeDefined();
+        }
+        if (store.readNow !== undefined) expect(store.readNow(at('nobody'))).toEqual({ record: undefined });
+        await store.close();
+        expect(store.readNow?.(at('plain'))).toBe(undefined);
+        store = await harness.open();
+      });
+
       it('tells heads without values, in the order asked for, and what is absent', async () => {
         await commit(store, { puts: samples });
         const asked = [at('nobody'), ...samples, at('plain', 'c'.repeat(32) as typeof namespaceA)];

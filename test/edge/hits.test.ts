@@ -3,6 +3,7 @@ import type { Edge } from '../../src/edge/edge.ts';
 import { silentEdgeObserver } from '../../src/edge/observer.ts';
 import { noHits } from '../../src/model/hit-counts.ts';
 import type { GetRequest } from '../../src/model/key-value.ts';
+import { registryNamespace } from '../../src/model/namespace.ts';
 import { emptySession } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { promisesIn } from '../support/promises-in.ts';
@@ -44,7 +45,8 @@ for (const [kind, replicate] of [
   describe(`a hit of a ${kind}`, () => {
     it('is answered at once, without a promise, and counted', async () => {
       const { edge, hits } = await edgeOver(replicate);
-      expect(edge.peek(get('k'))).toBeUndefined();
+      // A copy has it on its disk.
+      if (kind === 'cache') expect(edge.peek(get('k'))).toBeUndefined();
       await warmed(edge);
       const again = await edge.get(get('k'), aCall());
       const promises = promisesIn(() => {
@@ -101,8 +103,6 @@ for (const [kind, replicate] of [
 describe('a hit of an origin', () => {
   it('is answered at once, without a promise, and shows each write as soon as it is acknowledged', async () => {
     const { origin } = await edgeOver(['*']);
-    expect(origin.peek(get('k'))).toBeUndefined();
-    await warmed(origin);
     expect(promisesIn(() => void origin.peek(get('k')))).toBe(0);
     for (const text of ['1', '2', '3']) {
       const put = { kind: 'put' as const, key: 'k', value: Buffer.from(text) };
@@ -114,6 +114,17 @@ describe('a hit of an origin', () => {
       aCall(),
     );
     expect(origin.peek(get('k'))?.record).toMatchObject({ kind: 'tombstone' });
+  });
+});
+
+describe('a look at the disk on the spot', () => {
+  it('refuses nothing and answers nothing of what is no key of anybody', async () => {
+    const { origin, edge } = await edgeOver(['*']);
+    for (const node of [origin, edge]) {
+      for (const key of ['', '.', 'k'.repeat(513), '\ud800']) expect(node.peek(get(key))).toBeUndefined();
+      expect(node.peek(get('k', { namespace: registryNamespace }))).toBeUndefined();
+      expect(node.peek(get('k'.repeat(512)))).toMatchObject({ record: undefined });
+    }
   });
 });
 

@@ -65,6 +65,27 @@ describe('hot records', () => {
     expect(hot.bytes).toBeGreaterThan(bytesMax * 0.9);
   });
 
+  it('look at the disk on the spot where that can be, and keep what they saw until a commit changes it', () => {
+    let looks = 0;
+    const found = { record: valued('1') };
+    const readNow = () => {
+      looks++;
+      return found;
+    };
+    const disk = { read: () => Promise.reject(new Error('was awaited')), readNow };
+    const hot = new HotRecords(disk, 10_000);
+    expect(hot.peek(key)).toBeUndefined();
+    expect(hot.look(key)).toBe(found);
+    expect(textOf(hot.peek(key)?.record)).toBe('1');
+    expect(looks).toBe(1);
+    hot.put(name, valued('2'));
+    expect(textOf(hot.peek(key)?.record)).toBe('2');
+    hot.remove(name);
+    expect(hot.peek(key)).toBeUndefined();
+    expect(new HotRecords(disk, 0).look(key)).toBe(found);
+    expect(new HotRecords(new SlowDisk(), 10_000).look(key)).toBeUndefined();
+  });
+
   it('know an absence, until a commit puts the key', async () => {
     const { disk, hot } = hotOver();
     const reading = hot.read(key);

@@ -10,6 +10,7 @@ import {
   type Damaged,
   endedAtSeconds,
   type OnDamaged,
+  type ReadNow,
   type RecordRange,
   type Snapshot,
   type Store,
@@ -99,6 +100,11 @@ export class MemoryStore implements Store {
   async read({ namespace, key }: RecordKey): Promise<Record | undefined> {
     await this.#usable();
     return soundRecord(this.#contents, namespace, key);
+  }
+
+  readNow({ namespace, key }: RecordKey): ReadNow | undefined {
+    if (this.#state !== 'open' || this.#contents.damaged.size > 0) return undefined;
+    return { record: this.#contents.records.get(mapKey(namespace, key)) };
   }
 
   async meta(name: string): Promise<Uint8Array | undefined> {

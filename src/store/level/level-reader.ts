@@ -2,7 +2,7 @@ import type { Snapshot as LevelView } from 'classic-level';
 import type { RecordKey } from '../../model/key.ts';
 import type { Head, Record } from '../../model/record.ts';
 import { damagedRecord, decodeRow, isDamaged, parseRow, type Row } from '../record-row.ts';
-import type { Damaged, OnDamaged } from '../store.ts';
+import type { Damaged, OnDamaged, ReadNow } from '../store.ts';
 import type { Database } from './level-database.ts';
 import { recordKey } from './level-keys.ts';
 import { assemble, chunkKeys, withValue } from './level-value.ts';
@@ -62,4 +62,19 @@ export async function readRecord(
   if (row.value !== undefined) return withValue(row.head, row.value);
   const chunks = await database.getMany(chunkKeys(key, row.head.stamp, row.head.valueBytes), from);
   return assemble(row, chunks) ?? 'overwritten';
+}
+
+/** As `Store.readNow`: what is kept apart, damaged, or fails is left to `readRecord`, which says so. */
+export function readRecordNow(database: Database, key: RecordKey): ReadNow | undefined {
+  let found: Buffer | undefined;
+  try {
+    found = database.getSync(recordKey(key));
+  } catch {
+    return undefined;
+  }
+  if (found === undefined) return { record: undefined };
+  const row = parseRow(key, found);
+  if (isDamaged(row)) return undefined;
+  if (!('checksum' in row)) return { record: row.head };
+  return row.value === undefined ? undefined : { record: withValue(row.head, row.value) };
 }
