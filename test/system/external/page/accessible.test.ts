@@ -79,14 +79,14 @@ describe.runIf(hasChromium())('the page, for everybody', () => {
     await press(page, 'Skip to the content', 'Data');
     await follow(page, 'flags');
     await follow(page, 'New key');
-    await expect.poll(() => page.evaluate(focused), { timeout: 10_000 }).toBe('Key');
+    await expect.poll(() => page.evaluate(focused)).toBe('Key');
     await page.keyboard.type('by/keyboard');
     await reach(page, (name) => name === 'Value');
     await page.keyboard.type('hello');
     await follow(page, 'Write');
     await regionOf(page, 'by/keyboard').getByText('hello').waitFor();
     await follow(page, 'Edit');
-    await expect.poll(() => page.evaluate(focused), { timeout: 10_000 }).toBe('Value');
+    await expect.poll(() => page.evaluate(focused)).toBe('Value');
     await page.keyboard.press('Control+A');
     await page.keyboard.type('goodbye');
     await follow(page, 'Write');
@@ -104,7 +104,7 @@ describe.runIf(hasChromium())('the page, for everybody', () => {
 
   it('leaves the focus of the keyboard nowhere: it goes on where the page does', async () => {
     const page = await open({ path: '#/data' });
-    const stands = (name: string) => expect.poll(() => page.evaluate(focused), { timeout: 10_000 }).toBe(name);
+    const stands = (name: string) => expect.poll(() => page.evaluate(focused)).toBe(name);
     await ready['#/data']?.(page);
     await follow(page, 'flags');
     await follow(page, 'New key');
@@ -147,7 +147,7 @@ describe.runIf(hasChromium())('the page, for everybody', () => {
     await regionOf(page, 'Value, as JSON').waitFor();
     await page.getByRole('link', { name: '← Keys' }).click();
     await regionOf(page, 'Keys').getByRole('link', { name: 'beta' }).waitFor();
-    await expect.poll(() => page.evaluate(focused), { timeout: 10_000 }).toBe('Keys');
+    await expect.poll(() => page.evaluate(focused)).toBe('Keys');
     await page.close();
   });
 });
