@@ -33,8 +33,11 @@ function onKey(input: NodeJS.ReadStream, pressed: (key: string) => void): () => 
 
 /** The terminal of this process. Once it is closed, nothing waits for standard input any more. */
 export function processTerminal(clock: Clock): Terminal & { close(): void } {
-  // A reader that has seen enough, such as head, closes the pipe: the end of the output, and no error.
+  // A reader that has seen enough, such as head, closes the pipe: the end of the output, and no error. A node writes none:
+  // the audit log that may stand there says itself that it cannot be written.
+  let hasOutput = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!hasOutput) return;
     if (error.code === 'EPIPE') process.exit(0);
     process.stderr.write(`meridian: standard output cannot be written: ${error.message}\n`);
     process.exit(1);
@@ -44,6 +47,7 @@ export function processTerminal(clock: Clock): Terminal & { close(): void } {
   return {
     write: (chunk) =>
       new Promise((resolve) => {
+        hasOutput = true;
         if (process.stdout.write(chunk)) resolve();
         else process.stdout.once('drain', resolve);
       }),

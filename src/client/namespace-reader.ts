@@ -4,6 +4,7 @@ import { groupsOf } from '../model/groups.ts';
 import type { GetAnswer } from '../model/key-value.ts';
 import { limits } from '../model/limits.ts';
 import { readAhead } from '../runtime/read-ahead.ts';
+import { either } from '../runtime/with-either.ts';
 import { toAnswer } from './answer.ts';
 import { textOf, wholePart } from './arguments.ts';
 import { type ClientContext, inCall, toReadOptions } from './call-frame.ts';
@@ -74,27 +75,24 @@ export class NamespaceReader {
     for await (const page of this.#pages<Metadata>(options)) yield* page.keys;
   }
 
-  /** While one group is worked on, the next one is read. */
+  /** While one group is worked on, the next one is read. Whoever wants no more does not wait for that. */
   async *entries<Metadata>(options: EntriesOptions): AsyncGenerator<Entry<Metadata>, void, undefined> {
-    const ended = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, ended.signal]) : ended.signal;
-    for await (const group of readAhead(this.#groups<Metadata>({ ...options, signal }))) {
-      let isWhole = false;
-      try {
-        for (const name of group.damaged) options.onDamaged?.(name);
-        for (const [name, answer] of group.answers) {
-          const found = toAnswer<Uint8Array, Metadata>(answer, ownCopy);
-          options.onAnswer?.(found);
-          const { value, metadata, expiration, version } = found;
-          if (value === null || version === null) continue;
-          const goOn = name === group.last && group.cursor !== undefined ? { cursor: group.cursor } : {};
-          const metadataText = (answer.record?.kind === 'live' ? answer.record.metadata : undefined) ?? null;
-          yield { name, value, metadata, metadataText, expiration, version, ...goOn };
-        }
-        isWhole = true;
-      } finally {
-        // Whoever wants no more does not wait for what is being read.
-        if (!isWhole) ended.abort();
+    const left = new AbortController();
+    const joined = either(options.signal ? [options.signal, left.signal] : [left.signal]);
+    const leave = () => {
+      left.abort();
+      joined.release();
+    };
+    for await (const group of readAhead(this.#groups<Metadata>({ ...options, signal: joined.signal }), leave)) {
+      for (const name of group.damaged) options.onDamaged?.(name);
+      for (const [name, answer] of group.answers) {
+        const found = toAnswer<Uint8Array, Metadata>(answer, ownCopy);
+        options.onAnswer?.(found);
+        const { value, metadata, expiration, version } = found;
+        if (value === null || version === null) continue;
+        const goOn = name === group.last && group.cursor !== undefined ? { cursor: group.cursor } : {};
+        const metadataText = (answer.record?.kind === 'live' ? answer.record.metadata : undefined) ?? null;
+        yield { name, value, metadata, metadataText, expiration, version, ...goOn };
       }
     }
   }
@@ -112,11 +110,10 @@ export class NamespaceReader {
 
   /** What can be read of these keys; where a caller wants to be told of the others, they are asked for one by one. */
   async #readable(names: readonly string[], options: EntriesOptions): Promise<Readable> {
-    if (options.onDamaged === undefined) return { answers: await this.many(names, options), damaged: [] };
     try {
       return { answers: await this.many(names, options), damaged: [] };
     } catch (error) {
-      if (!isMeridianError(error, 'DATA_LOSS')) throw error;
+      if (options.onDamaged === undefined || !isMeridianError(error, 'DATA_LOSS')) throw error;
     }
     const answers: Array<readonly [string, GetAnswer]> = [];
     const damaged: string[] = [];

@@ -30,8 +30,6 @@ export async function runNode(start: StartNode, { telling, unknownVariables, sto
   const { logger } = outside;
   for (const variable of unknownVariables) logger.log('warn', 'no option knows this variable', { variable });
   endAtDefects(logger);
-  // An audit log may stand there, which says itself that it cannot be written. Of a command's output it would be the end.
-  process.stdout.removeAllListeners('error').on('error', () => {});
   try {
     await runUntilStopped(start, outside, stopped);
   } finally {

@@ -1,8 +1,13 @@
 /**
  * The same items, the next of which is fetched, on another thread, while the current one is worked on; at most one waits
  * to be taken. It begins with the second item, since many a reader wants no more than the first.
+ *
+ * @param ended called when nothing more is wanted, and before what is still being fetched is waited for
  */
-export async function* readAhead<T>(source: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+export async function* readAhead<T>(
+  source: AsyncGenerator<T, void>,
+  ended: () => void = () => {},
+): AsyncGenerator<T, void> {
   try {
     const first = await source.next();
     if (first.done === true) return;
@@ -16,6 +21,7 @@ export async function* readAhead<T>(source: AsyncGenerator<T, void>): AsyncGener
       yield value;
     }
   } finally {
+    ended();
     await source.return();
   }
 }

@@ -6,7 +6,7 @@ export function rememberLatest<K, V>(map: Map<K, V>, key: K, value: V, entriesMa
   map.delete(key);
   map.set(key, value);
   if (map.size <= entriesMax) return;
-  const left = Math.min(entriesMax, Math.ceil((entriesMax * 15) / 16));
+  const left = Math.ceil((entriesMax * 15) / 16);
   for (const oldest of map.keys()) {
     if (map.size <= left) return;
     map.delete(oldest);

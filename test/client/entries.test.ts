@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { expect, it } from 'vitest';
 import { fakeCluster } from './fake-cluster.ts';
 
@@ -42,6 +43,16 @@ it('an iteration that is left does not wait for what it was reading ahead', asyn
   };
   for await (const { name } of namespace.entries()) if (name === 'k1150') break;
   expect(given?.aborted).toBe(true);
+});
+
+it('an iteration leaves nothing behind in the signal that it was given, whole or left early', async () => {
+  const { namespace } = await filled(250);
+  const { signal } = new AbortController();
+  for await (const { name } of namespace.entries({ signal })) if (name === 'k1150') break;
+  let count = 0;
+  for await (const _entry of namespace.entries({ signal })) count++;
+  expect(count).toBe(250);
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
 it('an iteration tells of a damaged key when it passes it by, not when it reads ahead', async () => {
