@@ -110,11 +110,16 @@ export class CacheScope implements FeedSink, Scope {
   }
 
   get hasCaughtUp(): boolean {
+    return this.#hasCaughtUp && !this.#voidCheck.coversVoid;
+  }
+
+  /** Also where it turns out, and is not looked into yet, that everything is to be forgotten. */
+  get #hasCaughtUp(): boolean {
     return this.#state === 'stored' || this.#state === 'live';
   }
 
   async start(): Promise<FollowStart> {
-    const isBrokenOff = !this.hasCaughtUp && holds('caches: a broken first scan is forgotten');
+    const isBrokenOff = !this.#hasCaughtUp && holds('caches: a broken first scan is forgotten');
     if (isBrokenOff || (await this.#voidCheck.holdsAny())) await this.#forgetAll();
     if (this.#reopenings !== this.ledger.reopenings) {
       this.#reopenings = this.ledger.reopenings;
@@ -122,7 +127,7 @@ export class CacheScope implements FeedSink, Scope {
       this.#options.tracker.reset();
       await this.#disk.measure();
     }
-    if (!this.hasCaughtUp) return { kind: 'nothing' };
+    if (!this.#hasCaughtUp) return { kind: 'nothing' };
     return { kind: 'cursor', cursor: this.ledger.registry.logs.unfold(this.ledger.state.covered) };
   }
 
@@ -148,7 +153,7 @@ export class CacheScope implements FeedSink, Scope {
 
   bound(): Bound | undefined {
     const isCurrent = this.#reopenings === this.ledger.reopenings;
-    return this.#state === 'live' && isCurrent ? this.#options.tracker.bound() : undefined;
+    return this.#state === 'live' && this.hasCaughtUp && isCurrent ? this.#options.tracker.bound() : undefined;
   }
 
   peek(key: RecordKey): HeldRecord | undefined {
@@ -168,7 +173,7 @@ export class CacheScope implements FeedSink, Scope {
     // While the disk was read the feed may have spoken: what it left in memory is later.
     const meanwhile = this.#memory.get(name);
     if (meanwhile !== undefined) return this.#held(meanwhile);
-    if (record === undefined || generation !== this.observed.generation) return undefined;
+    if (record === undefined || generation !== this.observed.generation || !this.hasCaughtUp) return undefined;
     if (inFlight.latest !== undefined && record.stamp < inFlight.latest) return undefined;
     this.#memory.set(name, { record });
     return this.#held({ record });
@@ -206,7 +211,7 @@ export class CacheScope implements FeedSink, Scope {
     const isOfRegistry =
       event.kind === 'changes' && event.records.some(({ namespace }) => namespace === registryNamespace);
     if (isOfRegistry || event.kind === 'caught-up') this.#options.listener.heard();
-    if (!this.hasCaughtUp) return;
+    if (!this.#hasCaughtUp) return;
     const isLost = event.kind === 'caught-up' && (await this.#voidCheck.holdsLost());
     if (!isLost && !(await this.#voidCheck.holdsAny())) return;
     await this.#forgetAll();
@@ -312,7 +317,7 @@ export class CacheScope implements FeedSink, Scope {
       },
     });
     // A cache that starts from nothing is not shown what was written before: no load that began earlier may be kept.
-    if (!this.hasCaughtUp) this.observed.void();
+    if (!this.#hasCaughtUp) this.observed.void();
     this.#state = 'live';
   }
 

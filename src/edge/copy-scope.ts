@@ -67,7 +67,7 @@ export class CopyScope implements FeedSink, Scope {
   }
 
   get hasCaughtUp(): boolean {
-    return this.#replica.hasCaughtUp;
+    return this.#replica.isWhole;
   }
 
   start(): Promise<FollowStart> {
@@ -98,9 +98,9 @@ export class CopyScope implements FeedSink, Scope {
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') await this.#void(() => this.#replica.apply(event));
     else await this.#replica.apply(event);
-    if (event.kind === 'caught-up') this.followers.caughtUp();
     if (event.kind !== 'changes' || event.records.some(isOfRegistry)) this.#listener.heard();
     await this.#checkVoid(event.kind === 'caught-up');
+    if (event.kind === 'caught-up') this.followers.caughtUp();
   }
 
   peek(key: RecordKey): HeldRecord | undefined {

@@ -20,7 +20,11 @@ describe('an edge of an origin whose disk was put back', () => {
     await group.put('a', 'k', 'before the image');
   });
 
-  async function edgeOf(upstreams: readonly Upstream[], replicate: readonly string[]): Promise<Edge> {
+  async function edgeOf(
+    upstreams: readonly Upstream[],
+    replicate: readonly string[],
+    more: Partial<EdgeOptions> = {},
+  ): Promise<Edge> {
     const options: EdgeOptions = {
       ...edgeDefaults,
       probeIntervalMs: 20,
@@ -37,6 +41,7 @@ describe('an edge of an origin whose disk was put back', () => {
       cacheStore: new MemoryDisk().open(),
       replicate,
       feedValues: { kind: 'all' },
+      ...more,
     };
     return group.until(Edge.open(options));
   }
@@ -77,6 +82,40 @@ describe('an edge of an origin whose disk was put back', () => {
       await group.until(edge.close());
     },
   );
+
+  // Whatever a copy purged went without a trace. Once it had caught up with an origin that has the record again, it said of
+  // it for some milliseconds that there was none, and that it covered all that the origin did.
+  it('shows no absence that a deletion left which the origin has lost', async () => {
+    const purges = { tombstoneRetentionMs: 100, garbageIntervalMs: 20, clockSkewMsMax: 60, clockHoldMs: 0 };
+    const disk = new MemoryDisk();
+    const slow = { copyStore: disk.open(() => group.time.wait(5)) };
+    const edge = await edgeOf([group.reach('e', 'a')], ['*'], { ...purges, ...slow });
+    await shows(edge, 'copy', 'before the image');
+    const image = group.image('a');
+    group.crash('a');
+    await group.open('a', [], purges);
+    const mutations = [{ kind: 'delete' as const, key: 'k' }];
+    await group.until(group.at('a').write({ namespace: 'ns', mutations, session: emptySession }, group.call()));
+    await group.untilHolds(() => ![...disk.visible.records.values()].some(({ key }) => key === 'k'));
+    group.putBack('a', image);
+    await group.open('a', [], purges);
+    const log = group.at('a').log;
+    const wrong: string[] = [];
+    let shown = 0;
+    for (let step = 0; step < 1500; step++) {
+      void edge.get({ namespace: 'ns', key: 'k', session: emptySession }, group.call()).then(
+        ({ record, covered, source }) => {
+          if (source === 'copy' && record?.kind === 'live') shown++;
+          if (covered.has(log) && record?.kind !== 'live') wrong.push(`${source} ${record?.kind} at step ${step}`);
+        },
+        () => {},
+      );
+      await group.pass(1);
+    }
+    expect(wrong).toEqual([]);
+    expect(shown).toBeGreaterThan(0);
+    await group.until(edge.close());
+  });
 
   it('below a relay begins anew as the relay does', async () => {
     const relay = await edgeOf([group.reach('e', 'a')], ['*']);

@@ -42,6 +42,8 @@ export class MemoryDisk {
   ignoresSync = false;
   /** Told of each batch that reached the disk, before whoever committed it learns of that. */
   onSynced: (records: readonly Record[]) => void = () => {};
+  /** Told when the store over it has erased all that it held. */
+  onErased: () => void = () => {};
   /** Views that are open over it now. */
   snapshotsOpen = 0;
   #store: MemoryStore | undefined;
@@ -178,6 +180,7 @@ export class MemoryStore implements Store {
     await this.#usable();
     this.#contents = empty;
     this.#disk.wipe();
+    this.#disk.onErased();
   }
 
   /** Memory is given back at once. */

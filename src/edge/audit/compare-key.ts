@@ -32,6 +32,8 @@ export async function compareKey(
   if (!logs.covers(answer.covered, begun.known, ledger.state.covered) || !isSpokenOf(answer, held, logs)) return;
   const caughtUp = () => logs.covers(ledger.state.covered, answer.covered);
   if (!(await waitUntil(caughtUp, (run) => ledger.ring.onceChanged(run), { clock, ...call }))) return;
+  // What is held may be void as of now; then everything is taken anew.
+  if (!scope.hasCaughtUp) return;
   // Of a namespace that was deleted meanwhile the feed shows no more; what is left goes in the background.
   if (ledger.registry.isDead(key.namespace)) return;
   const found = answer.record;

@@ -103,6 +103,11 @@ export class Replica {
     return this.#progress.kind === 'covered';
   }
 
+  /** False while nothing that is held may be shown: a resync is under way, or due since the last commit (rule R23). */
+  get isWhole(): boolean {
+    return this.hasCaughtUp && !this.#voidCheck.coversVoid;
+  }
+
   /** False once the store was opened again since the stream began: commits that were not synced may be gone (rule R2). */
   get isCurrent(): boolean {
     return this.#options.ledger.reopenings === this.#reopenings;

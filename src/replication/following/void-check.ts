@@ -1,6 +1,7 @@
 import type { Change } from '../../model/feed.ts';
 import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
+import { emptyVector, type VersionVector } from '../../model/version-vector.ts';
 import { rememberLatest } from '../../runtime/remember-latest.ts';
 import type { Store } from '../../store/store.ts';
 import type { Ledger } from '../ledger.ts';
@@ -8,6 +9,14 @@ import { unknownLogs } from '../unknown-logs.ts';
 
 /** Generations that are remembered of a log that stays unknown: of an earlier one everything is taken anew once more. */
 const generationsMax = 64;
+
+interface Judged {
+  readonly covered: VersionVector;
+  readonly version: number;
+  /** Void logs for which everything was taken anew. */
+  readonly lost: number;
+  readonly coversVoid: boolean;
+}
 
 /**
  * Tells an edge whether it covers or holds anything beyond a seal, or of a void log (rule R23): it came before the seal was
@@ -28,9 +37,35 @@ export class VoidCheck {
   readonly #found = new Set<LogId>();
   #generation = '';
   #version = -1;
+  /** What `coversVoid` was, for as long as nothing changes that it is judged by. */
+  #judged: Judged = { covered: emptyVector, version: -1, lost: -1, coversVoid: false };
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
+  }
+
+  /**
+   * True from the commit by which what is covered turns out to go beyond a seal, or into a void log, until everything is
+   * taken anew. A deletion of such a log may have taken a record that counts again: what is covered then speaks of that
+   * record, and what is held does not have it. Asked at every hit.
+   */
+  get coversVoid(): boolean {
+    const { state, registry } = this.#ledger;
+    const { covered } = state;
+    const { version } = registry.logs;
+    const lost = this.#lost.size;
+    const known = this.#judged;
+    if (known.covered === covered && known.version === version && known.lost === lost) return known.coversVoid;
+    const coversVoid = this.#judgesVoid(covered);
+    this.#judged = { covered, version, lost, coversVoid };
+    return coversVoid;
+  }
+
+  #judgesVoid(covered: VersionVector): boolean {
+    const { logs } = this.#ledger.registry;
+    if (!holds('R23 an edge begins anew')) return false;
+    if (logs.beyondIn(covered) !== undefined) return true;
+    return [...covered.keys()].some((log) => !this.#lost.has(log) && logs.isVoid(log, covered));
   }
 
   /** A stream has begun. Another upstream, or one that has begun anew since, may hold less of what was lost. */

@@ -2,7 +2,7 @@ import { Semaphore } from '../../runtime/semaphore.ts';
 import type { Slice } from './commit-statement.ts';
 import { sqlError } from './postgres-errors.ts';
 import type { PostgresOptions } from './postgres-options.ts';
-import type { View } from './postgres-snapshot.ts';
+import type { PostgresSnapshot, View } from './postgres-snapshot.ts';
 import { quoted } from './postgres-url.ts';
 import { ReadPool } from './read-pool.ts';
 import type { Ask } from './record-reader.ts';
@@ -35,6 +35,8 @@ interface Pending {
  * order of logs, which a cursor goes on in, is not read from it.
  */
 export class PostgresDatabase {
+  /** Those of all its stores that are open. */
+  readonly snapshots = new Set<PostgresSnapshot>();
   readonly #options: PostgresOptions;
   readonly #writer: Writer;
   readonly #pool: ReadPool;

@@ -135,6 +135,11 @@ export class PostgresSnapshot implements Snapshot {
     await this.#end(closed());
   }
 
+  /** A commit failed: what it shows may be what nobody else sees any more. */
+  async fail(why: MeridianError): Promise<void> {
+    if (this.#closed === undefined) await this.#end(why);
+  }
+
   /** The database may not keep what it shows any longer. */
   async expire(): Promise<void> {
     if (this.#closed !== undefined) return;

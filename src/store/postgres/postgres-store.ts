@@ -90,16 +90,21 @@ export class PostgresStore implements Store {
     const end = async () => {
       timer.cancel();
       this.#snapshots.delete(snapshot);
+      this.#database.snapshots.delete(snapshot);
       await view.end();
     };
     const snapshot: PostgresSnapshot = new PostgresSnapshot({ ...view, end }, this.#rows, this.#damage);
     this.#snapshots.add(snapshot);
+    this.#database.snapshots.add(snapshot);
     return snapshot;
   }
 
   reopen(): Promise<void> {
     return this.#turns.run(async () => {
       if (this.#state === 'closed') throw closed();
+      // As in any store that is opened again. Whoever holds one may wait for a commit, and what is read anew stands in line
+      // for a view with all of them.
+      for (const snapshot of [...this.#database.snapshots]) void snapshot.fail(failed(this.#cause));
       await this.#database.takeAgain();
       this.#number = this.#database.stores.current;
       await this.#loadDamage();

@@ -156,6 +156,15 @@ export class History {
     this.#markLost();
   }
 
+  /** The origin erased what it had taken from its peers and never served: whoever gave it answers for it. */
+  erased(disk: string): void {
+    const life = this.#lives.get(disk);
+    if (life === undefined) return;
+    this.#lives.delete(disk);
+    life.over = true;
+    this.#markLost();
+  }
+
   /** Of the members that the disk of this opening had heard of at that moment, those that are not removed. */
   membersKnownTo(log: LogId, atMs: number): number {
     const named = this.keys(registryNamespace).filter((key) => key.startsWith('member/'));

@@ -48,6 +48,10 @@ export class Oracles {
       const { name, disk, stores } = origin;
       origin.onClockStepped = (skewMs) => this.history.clocks.stepped(name, skewMs, time.nowMs);
       disk.onSynced = (records) => this.#happened(name, disk, records);
+      disk.onErased = () => {
+        this.trace.note(() => `${name} erases what it took and never served`);
+        this.history.erased(name);
+      };
       if (origin instanceof EngineOrigin) this.#watchDatabase(origin);
       stores.onPutAside = () => {
         this.trace.note(() => `${name} puts its store aside`);
