@@ -17,6 +17,7 @@ import { Convergence } from './oracles/convergence.ts';
 import { title } from './oracles/disks.ts';
 import { Oracles } from './oracles/oracles.ts';
 import { mayBeAbsent } from './oracles/truth.ts';
+import { Glances } from './workload/glances.ts';
 import { Watcher } from './workload/watcher.ts';
 import { Workload } from './workload/workload.ts';
 
@@ -25,6 +26,8 @@ const busyMs = 2500;
 const opIntervalMs = 10;
 const firstOpMs = 100;
 const createAgainMs = 20;
+/** Milliseconds of the quiet in which nodes are glanced at still. */
+const quietGlancesMs = 500;
 
 export interface Outcome {
   readonly seed: number;
@@ -82,6 +85,7 @@ export class Simulation {
     const damage = new DiskDamage({ time, cluster, oracles, coverage }, this.#seed);
     clocks.begin(busyMs);
     if (this.#damagesRecords) damage.begin();
+    new Glances({ time, cluster, oracles, coverage, keys }, this.#seed).begin(busyMs + quietGlancesMs);
     const stage = { time, random, cluster, oracles, coverage };
     const engines = cluster.engines.map((engine) => new EngineFaults(stage, engine, this.#seed));
     for (const engine of engines) engine.keepsCommits = clocks.jumps;
