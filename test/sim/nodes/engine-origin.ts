@@ -108,7 +108,7 @@ function drawBounds(random: SeededRandom): EngineBounds {
     connectMsMax: 60,
     commitMsMax: random.pick([150, 400]),
     connectionsMax: random.pick([7, 16]),
-    snapshotMsMax: random.pick([300, 100_000]),
+    snapshotMsMax: random.pick([1_000, 100_000]),
     sliceBytesMax: random.pick([60, 1_000_000]),
     sliceRowsMax: random.pick([1, 3, 5_000]),
   };
