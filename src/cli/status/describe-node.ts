@@ -1,5 +1,5 @@
 import type { NodeStatus, ScopeStatus, UnsealedLog } from '../../model/cluster.ts';
-import { formatVector } from '../../model/version-vector.ts';
+import { formatVector, type VersionVector } from '../../model/version-vector.ts';
 import { shownText } from '../shown-text.ts';
 import { table } from '../table.ts';
 
@@ -57,6 +57,7 @@ export function ageOf(boundMs: number | undefined): string {
   return boundMs === undefined ? 'unknown' : `${Math.round(boundMs)} ms`;
 }
 
+const floorLogsShownMax = 3;
 const scopeHeadings = ['scope', 'holds', 'state', 'upstream', 'proven age', 'records', 'bytes', 'covered', 'floor'];
 
 function scopeRow(scope: ScopeStatus): string[] {
@@ -69,6 +70,11 @@ function scopeRow(scope: ScopeStatus): string[] {
     scope.records?.toString() ?? '',
     scope.bytes?.toString() ?? '',
     formatVector(scope.covered),
-    formatVector(scope.floor),
+    formatFloor(scope.floor),
   ];
+}
+
+/** A floor names every log of which something was purged: after a year of restarts hundreds, which --json tells. */
+function formatFloor(floor: VersionVector): string {
+  return floor.size > floorLogsShownMax ? `in ${floor.size} logs` : formatVector(floor);
 }
