@@ -13,6 +13,13 @@ const words = process.argv.slice(2);
 const firstFlag = words.findIndex((word) => word.startsWith('--'));
 const names = firstFlag === -1 ? words : words.slice(0, firstFlag);
 const flags = firstFlag === -1 ? [] : words.slice(firstFlag);
+if (flags.includes('--help')) {
+  const defaults = '--runs 5, --duration 2000 (milliseconds of one figure), --records 1000000';
+  process.stdout.write(
+    `npm run bench -- [NAME …] [flags]\nflags, with their defaults: ${defaults}\nnames: ${known.join(', ')}\n`,
+  );
+  process.exit(0);
+}
 const unknown = names.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`there is no bench ${unknown.join(', ')}; there are ${known.join(', ')}\n`);
