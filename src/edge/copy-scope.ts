@@ -98,6 +98,7 @@ export class CopyScope implements FeedSink, Scope {
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') await this.#void(() => this.#replica.apply(event));
     else await this.#replica.apply(event);
+    if (event.kind === 'changes') this.#pending.overtake(event.records);
     if (event.kind !== 'changes' || event.records.some(isOfRegistry)) this.#listener.heard();
     await this.#checkVoid(event.kind === 'caught-up');
     if (event.kind === 'caught-up') this.followers.caughtUp();

@@ -12,7 +12,7 @@ interface Entry {
 /**
  * What writes and loads brought to a copy ahead of its feed, in memory: whoever wrote reads it back at once. The store
  * holds what the feed brought alone, so nothing that an origin loses with its disk stays there behind the feed's back. An
- * entry goes once the feed covers it, or once its log has ended before it.
+ * entry goes once the feed covers it or brings a later write of its key, or once its log has ended before it.
  */
 export class PendingWrites {
   readonly #entries = new Map<string, Entry>();
@@ -47,6 +47,19 @@ export class PendingWrites {
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= bytesLeft || this.#entries.size === 1) return;
       this.#delete(oldest);
+    }
+  }
+
+  /**
+   * The feed brought these. An earlier write of such a key is over, also where its log is lost and nothing will ever cover
+   * it: once a deletion is purged it would be all that is held of the key.
+   */
+  overtake(changes: readonly Pick<Record, 'namespace' | 'key' | 'stamp'>[]): void {
+    if (this.#entries.size === 0) return;
+    for (const { namespace, key, stamp } of changes) {
+      const name = mapKey(namespace, key);
+      const entry = this.#entries.get(name);
+      if (entry !== undefined && entry.record.stamp <= stamp) this.#delete(name);
     }
   }
 
