@@ -204,6 +204,7 @@ export class CacheScope implements FeedSink, Scope {
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
     if (event.kind === 'resync') return this.#forgetAll();
+    if (event.kind === 'changes' && this.#hasCaughtUp && this.#voidCheck.foresees(event)) await this.#beginAnew();
     checkSeals(this.ledger.registry.logs, event);
     // Told before anything is awaited, so that no load that ends meanwhile is taken for the latest.
     this.observed.show(event);
@@ -213,7 +214,10 @@ export class CacheScope implements FeedSink, Scope {
     if (isOfRegistry || event.kind === 'caught-up') this.#options.listener.heard();
     if (!this.#hasCaughtUp) return;
     const isLost = event.kind === 'caught-up' && (await this.#voidCheck.holdsLost());
-    if (!isLost && !(await this.#voidCheck.holdsAny())) return;
+    if (isLost || (await this.#voidCheck.holdsAny())) await this.#beginAnew();
+  }
+
+  async #beginAnew(): Promise<never> {
     await this.#forgetAll();
     throw new MeridianError('UNAVAILABLE', 'a log has ended before what this cache has of it: it begins anew', {
       reason: 'begins-anew',

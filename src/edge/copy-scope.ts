@@ -96,6 +96,7 @@ export class CopyScope implements FeedSink, Scope {
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
+    if (event.kind === 'changes' && this.#replica.foreseesVoid(event)) await this.#beginAnew();
     if (event.kind === 'resync') await this.#void(() => this.#replica.apply(event));
     else await this.#replica.apply(event);
     if (event.kind === 'changes') this.#pending.overtake(event.records);
@@ -157,7 +158,10 @@ export class CopyScope implements FeedSink, Scope {
   /** Rule R23: what is held or covered has ended before that. @throws UNAVAILABLE where it has: the next stream resyncs */
   async #checkVoid(hasJustCaughtUp: boolean): Promise<void> {
     const isVoid = (await this.#replica.holdsVoid()) || (hasJustCaughtUp && (await this.#replica.holdsLost()));
-    if (!isVoid) return;
+    if (isVoid) await this.#beginAnew();
+  }
+
+  async #beginAnew(): Promise<never> {
     await this.#void(() => this.#replica.becomeVoid());
     this.#tracker.reset();
     throw new MeridianError('UNAVAILABLE', 'a log has ended before what this copy has of it: it is taken anew', {

@@ -1,3 +1,4 @@
+import type { RecordKey } from '../model/key.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import { type LogId, type MemberId, type Position, parseLogId, parseMemberId } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
@@ -32,6 +33,11 @@ export const logKeys = {
   /** A key of its own: a member that was removed while it lives may go on to write what it likes. */
   removed: (member: MemberId) => `removed/${member}`,
 } as const;
+
+/** True for a record of the registry that speaks of logs. */
+export function isOfLogs({ namespace, key }: RecordKey): boolean {
+  return namespace === registryNamespace && logKeyPrefixes.some((prefix) => key.startsWith(prefix));
+}
 
 /** The value of `log/<log>`. */
 export interface LogRecord {

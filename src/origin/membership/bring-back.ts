@@ -6,13 +6,14 @@ import { headOf, type Record } from '../../model/record.ts';
 import { holds } from '../../model/rules.ts';
 import { stampWallMs } from '../../model/stamp.ts';
 import type { CommitView, Ledger } from '../../replication/ledger.ts';
+import { isOfLogs } from '../../replication/logs.ts';
 import { damagedRecord } from '../../replication/mending.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Snapshot, Store, Stored } from '../../store/store.ts';
 import type { OriginStores } from '../origin-options.ts';
 import type { OwnLog } from '../own-log.ts';
 import { readIdentity } from './identity.ts';
-import { isOfLogs, rewrite } from './rewrite.ts';
+import { rewrite } from './rewrite.ts';
 
 export interface BringBackOptions {
   readonly ledger: Ledger;

@@ -1,9 +1,9 @@
 import type { RecordKey } from '../../model/key.ts';
-import { registryNamespace } from '../../model/namespace.ts';
 import type { LogId, MemberId } from '../../model/position.ts';
 import type { Record } from '../../model/record.ts';
 import { holds } from '../../model/rules.ts';
 import type { CommitView, Decision, Ledger } from '../../replication/ledger.ts';
+import { isOfLogs } from '../../replication/logs.ts';
 import { unknownLogs } from '../../replication/unknown-logs.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { lookAgain, Notice } from '../../runtime/notice.ts';
@@ -121,11 +121,6 @@ export class Rewrite {
       await snapshot.close();
     }
   }
-}
-
-/** What the registry says of logs. */
-export function isOfLogs({ namespace, key }: Pick<Record, 'namespace' | 'key'>): boolean {
-  return namespace === registryNamespace && /^(log|current|removed)\//.test(key);
 }
 
 /**

@@ -1,11 +1,10 @@
 import { MeridianError } from '../../model/errors.ts';
 import { type CaughtUp, type Changes, toldIn } from '../../model/feed.ts';
 import type { RecordKey } from '../../model/key.ts';
-import { registryNamespace } from '../../model/namespace.ts';
 import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import { emptyVector, type VersionVector } from '../../model/version-vector.ts';
-import { type Logs, logKeyPrefixes } from '../logs.ts';
+import { isOfLogs, type Logs } from '../logs.ts';
 
 /**
  * Rule R23: a server that claims or sends what lies beyond a seal that is known here has not heard of the seal yet. An edge
@@ -26,10 +25,6 @@ export function checkSeals(logs: Logs, event: Changes | CaughtUp): void {
     reason: 'seal-unheard',
     retryAfterMs: 200,
   });
-}
-
-function isOfLogs({ namespace, key }: RecordKey): boolean {
-  return namespace === registryNamespace && logKeyPrefixes.some((prefix) => key.startsWith(prefix));
 }
 
 /**

@@ -162,6 +162,11 @@ export class Replica {
     }
   }
 
+  /** True where this scan makes void what this copy covers, and nothing more of it may be taken (rule R23). */
+  foreseesVoid(event: Changes): boolean {
+    return this.hasCaughtUp && this.#voidCheck.foresees(event);
+  }
+
   /** True where this copy covers or holds anything beyond a seal that it has heard of, or of a void log (rule R23). */
   async holdsVoid(): Promise<boolean> {
     return this.hasCaughtUp && this.#voidCheck.holdsAny();

@@ -1,10 +1,11 @@
-import type { Change } from '../../model/feed.ts';
+import { type Change, type Changes, toldIn } from '../../model/feed.ts';
 import type { LogId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import { emptyVector, type VersionVector } from '../../model/version-vector.ts';
 import { rememberLatest } from '../../runtime/remember-latest.ts';
 import type { Store } from '../../store/store.ts';
 import type { Ledger } from '../ledger.ts';
+import { isOfLogs } from '../logs.ts';
 import { unknownLogs } from '../unknown-logs.ts';
 
 /** Generations that are remembered of a log that stays unknown: of an earlier one everything is taken anew once more. */
@@ -82,6 +83,24 @@ export class VoidCheck {
     this.#found.clear();
     this.#clean.clear();
     this.#version = -1;
+  }
+
+  /**
+   * True where what a scan brings may not be mixed with what is held: what it said of logs first will make a log void that is
+   * covered, once the scan has caught up. A deletion of that log may have taken an earlier record, which comes again now:
+   *
+   *     held       nothing of k: deleted in C and purged; {C: 7} is covered
+   *     the scan   C is void: the origin was put back to before it, and is in D · k, of A · caught up {D: 3}
+   */
+  foresees(event: Changes): boolean {
+    if (event.step !== undefined || toldIn(event).every(isOfLogs) || !holds('R23 an edge begins anew')) return false;
+    const { state, registry } = this.#ledger;
+    const { logs } = registry;
+    const passed = [...state.covered.keys()].filter((log) => {
+      return logs.get(log)?.seal === undefined && logs.mayBePassed(log) && !this.#wasLost(log);
+    });
+    for (const log of passed) this.#found.add(log);
+    return passed.length > 0;
   }
 
   /** Records were taken in: a server that has not heard of what makes a log void may still send of it. */
