@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { MeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { exitCodes } from './exit-code.ts';
 
@@ -24,7 +25,8 @@ export function stopSignal(signalled: SignalledProcess, clock: Clock): AbortSign
     const nowMs = clock.monotonicMs();
     if (!stopping.signal.aborted) {
       firstMs = nowMs;
-      stopping.abort(new Error(`stopped by ${name}`));
+      // Whatever waits throws it: the command was stopped, and did not fail.
+      stopping.abort(new MeridianError('CANCELLED', `stopped by ${name}`, { reason: 'stopped' }));
     } else if (nowMs - firstMs > sameSignalMs) signalled.exit(exitCodes.stopped);
   };
   signalled.on('SIGINT', stop);
