@@ -73,7 +73,7 @@ async function readValue({ value, file }: PutWords, { terminal }: CommandContext
   if (value !== undefined && file !== undefined)
     throw new UsageError('a value is given twice: as argument and by --file');
   if (value !== undefined) return value;
-  if (file !== undefined) return valueIn(fileBytes(file, '--file'));
+  if (file !== undefined) return valueIn(fileBytes(file, terminal.stopped, '--file'));
   if (terminal.inputIsKeyboard) throw new UsageError('no value: give it as argument, by --file or on standard input');
   return valueIn(terminal.input);
 }
