@@ -93,6 +93,7 @@ describe('values', () => {
     expect(await flags.getWithMetadata('k')).toEqual({
       value: 'v',
       metadata: null,
+      metadataText: null,
       version: written[0]?.version,
       expiration: 77,
       source: 'cache',
