@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { MeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { exitCodes } from './exit-code.ts';
@@ -18,8 +17,6 @@ const sameSignalMs = 500;
 /** Aborted when the process is told to stop. Whoever asks twice does not want to wait: then it exits at once. */
 export function stopSignal(signalled: SignalledProcess, clock: Clock): AbortSignal {
   const stopping = new AbortController();
-  // Every worker of a bench may wait for it.
-  setMaxListeners(0, stopping.signal);
   let firstMs = Number.POSITIVE_INFINITY;
   const stop = (name: NodeJS.Signals) => {
     const nowMs = clock.monotonicMs();
