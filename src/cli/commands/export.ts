@@ -129,16 +129,20 @@ async function toFile(run: ExportRun, path: string): Promise<Exported> {
     damaged++;
   };
   const progress = await showCount(terminal, `export ${words.namespace}`);
+  const checkpoint = new Checkpoint(`${path}.meridian-export`, { namespace: id, format, prefix: words.prefix });
   try {
     return await exportFile({
-      path,
-      format,
-      checkpoint: new Checkpoint(`${path}.meridian-export`, { namespace: id, format, prefix: words.prefix }),
+      ...{ path, format, checkpoint },
       entries: (cursor) => entriesOf(run, cursor, passedBy),
       damaged: () => damaged,
       goingOn: (records) => terminal.note(`going on behind record ${records}, where the last export stopped`),
       progress: (records) => progress.at(records, records),
     });
+  } catch (error) {
+    progress.stop();
+    const kept = await checkpoint.load();
+    if (kept !== undefined) terminal.note(`stopped with ${kept.records} records in the file; run it again to go on`);
+    throw error;
   } finally {
     progress.stop();
   }

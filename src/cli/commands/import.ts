@@ -13,7 +13,6 @@ import { readRecords } from '../formats/read-records.ts';
 import type { Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
-import type { Terminal } from '../terminal.ts';
 import { Checkpoint, draftOf, fileIdentity, type TransferState } from '../transfer/checkpoint.ts';
 import { type NamedFile, refuseSameFiles } from '../transfer/distinct-files.ts';
 import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
@@ -147,8 +146,8 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
   } catch (error) {
     progress.at(read, acknowledged);
     progress.stop();
-    await saveLast(saving, terminal);
-    terminal.note(stoppedWith(acknowledged, checkpoint !== undefined));
+    const isSaved = await saving.stop(terminal);
+    terminal.note(stoppedWith(acknowledged, checkpoint !== undefined && isSaved));
     if (terminal.stopped.aborted) return exitCodes.stopped;
     throw error;
   } finally {
@@ -182,10 +181,6 @@ async function beginning(run: ImportRun): Promise<Beginning> {
 function stoppedWith(acknowledged: number, isRemembered: boolean): string {
   const goesOn = isRemembered && acknowledged > 0;
   return `stopped with ${acknowledged} records acknowledged${goesOn ? '; run it again to go on' : ''}`;
-}
-
-async function saveLast(saving: PacedCheckpoint, { note }: Terminal): Promise<void> {
-  await saving.saveLast().catch((failure: Error) => note(`how far it came could not be saved: ${failure.message}`));
 }
 
 function inputOf({ words, context }: ImportRun, tell: (bytes: number) => void): AsyncIterable<Uint8Array> {

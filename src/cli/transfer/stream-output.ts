@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { isDescriptor, isStandardOutput } from '../descriptor-paths.ts';
 import type { Terminal } from '../terminal.ts';
-import { UsageError } from '../usage-error.ts';
+import { cannotWrite } from './export-file.ts';
 
 /** Where texts go that nobody reads back: they are written once, in their order. */
 export interface StreamOutput {
@@ -92,8 +92,4 @@ function outputOf(stream: Writable, stopped: AbortSignal): StreamOutput {
       await closed;
     },
   };
-}
-
-function cannotWrite(error: Error): never {
-  throw new UsageError(`--output cannot be written: ${error.message}`, error);
 }
