@@ -4,6 +4,7 @@ import { emptyVector } from '../model/version-vector.ts';
 import { openAsStranger } from '../replication/following/open-as-stranger.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { withEither } from '../runtime/with-either.ts';
 import type { BackupTarget } from './backup-target.ts';
 import { Draft } from './draft.ts';
 import { bytesOf, chainOf, cursorOf, type Manifest, readManifests } from './manifest.ts';
@@ -45,12 +46,13 @@ export async function takeBackup(options: TakeOptions): Promise<Manifest> {
         ? { kind: 'nothing' }
         : { kind: 'partial', token: draft.token };
   const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
-  try {
-    return await follow(draft, start, { ...options, signal, lost: (error) => stop.abort(error) });
-  } finally {
-    stop.abort();
-  }
+  return withEither([options.signal, stop.signal], async (signal) => {
+    try {
+      return await follow(draft, start, { ...options, signal, lost: (error) => stop.abort(error) });
+    } finally {
+      stop.abort();
+    }
+  });
 }
 
 /** What the next backup goes on from. One that would be read back with more increments than records is taken whole. */

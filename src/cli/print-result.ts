@@ -1,3 +1,5 @@
+import type { Entry } from '../client/listing.ts';
+import { recordJson } from '../node/record-json.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -46,7 +48,7 @@ export async function printResult(
 ): Promise<void> {
   if (!words.json) await write(text.endsWith('\n') ? text : `${text}\n`);
   else if (words.output === 'yaml') await write((await yamlWriter())(result));
-  else await write(`${JSON.stringify(result)}\n`);
+  else await write(`${jsonOf(result)}\n`);
 }
 
 /** One of several results. */
@@ -96,14 +98,24 @@ export async function printAll(
 
 async function lineWriter({ json, output }: OutputWords): Promise<(printed: PrintedItem) => string> {
   if (!json) return ({ text }) => `${text}\n`;
-  if (output !== 'yaml') return ({ item }) => `${JSON.stringify(item)}\n`;
+  if (output !== 'yaml') return ({ item }) => `${jsonOf(item)}\n`;
   const yaml = await yamlWriter();
   return ({ item }) => yaml([item]);
 }
 
+/**
+ * What programs are told of a result. The metadata of a record, a change or an answer is printed as its text stands, and not as what
+ * JavaScript made of it: numbers keep their digits.
+ */
+function jsonOf(result: object): string {
+  const { metadata: _, metadataText, ...fields } = result as Partial<Pick<Entry<unknown>, 'metadata' | 'metadataText'>>;
+  if (metadataText === undefined) return JSON.stringify(result);
+  if (metadataText === null) return JSON.stringify({ ...fields, metadata: null });
+  return recordJson(fields, metadataText);
+}
+
 /** Few commands write YAML, and none pays for it otherwise. */
-async function yamlWriter(): Promise<(value: object) => string> {
-  const { stringify } = await import('yaml');
-  // As JSON has it: without what is undefined, and without lines that are folded.
-  return (value) => stringify(JSON.parse(JSON.stringify(value)), { lineWidth: 0 });
+async function yamlWriter(): Promise<(value: object | readonly object[]) => string> {
+  const { yamlOf } = await import('./yaml-of.ts');
+  return (value) => yamlOf(Array.isArray(value) ? `[${value.map(jsonOf).join()}]` : jsonOf(value));
 }

@@ -1,5 +1,9 @@
+import { setMaxListeners } from 'node:events';
 import { MeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
+import { either } from '../runtime/with-either.ts';
+import { exitCodes } from './exit-code.ts';
 import { stopSignal } from './stop-signal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -31,26 +35,42 @@ function onKey(input: NodeJS.ReadStream, pressed: (key: string) => void): () => 
   };
 }
 
+/**
+ * Standard output of this process. A reader that has seen enough, such as head, closes the pipe: the end of the output, and no
+ * error. Whatever ends it ends the command, which gives back what it holds, and tells the exit code. A node writes nothing: the
+ * audit log that may stand there says itself that it cannot be written.
+ */
+function outputOf(process: NodeJS.Process): { readonly ended: AbortSignal; write: Terminal['write'] } {
+  const end = new AbortController();
+  let hasOutput = false;
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (!hasOutput || end.signal.aborted) return;
+    if (code !== 'EPIPE') process.stderr.write(`meridian: standard output cannot be written: ${message}\n`);
+    process.once('exit', () => {
+      process.exitCode = code === 'EPIPE' ? exitCodes.done : exitCodes.failed;
+    });
+    end.abort(new MeridianError('CANCELLED', 'the output has ended', { reason: 'output-ended' }));
+  });
+  return {
+    ended: end.signal,
+    write: async (chunk) => {
+      end.signal.throwIfAborted();
+      hasOutput = true;
+      if (process.stdout.write(chunk)) return;
+      await untilAborted(new Promise<void>((resolve) => process.stdout.once('drain', resolve)), end.signal);
+    },
+  };
+}
+
 /** The terminal of this process. Once it is closed, nothing waits for standard input any more. */
 export function processTerminal(clock: Clock): Terminal & { close(): void } {
-  // A reader that has seen enough, such as head, closes the pipe: the end of the output, and no error. A node writes none:
-  // the audit log that may stand there says itself that it cannot be written.
-  let hasOutput = false;
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (!hasOutput) return;
-    if (error.code === 'EPIPE') process.exit(0);
-    process.stderr.write(`meridian: standard output cannot be written: ${error.message}\n`);
-    process.exit(1);
-  });
   process.stderr.on('error', () => {});
-  const stopped = stopSignal(process, clock);
+  const output = outputOf(process);
+  const { signal: stopped } = either([stopSignal(process, clock), output.ended]);
+  // Every worker of a bench may wait for it.
+  setMaxListeners(0, stopped);
   return {
-    write: (chunk) =>
-      new Promise((resolve) => {
-        hasOutput = true;
-        if (process.stdout.write(chunk)) resolve();
-        else process.stdout.once('drain', resolve);
-      }),
+    write: output.write,
     note: (line) => void process.stderr.write(`${line}\n`),
     input: untilStopped(process.stdin, stopped),
     environment: process.env,

@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { MeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { exitCodes } from './exit-code.ts';
 
@@ -17,14 +17,13 @@ const sameSignalMs = 500;
 /** Aborted when the process is told to stop. Whoever asks twice does not want to wait: then it exits at once. */
 export function stopSignal(signalled: SignalledProcess, clock: Clock): AbortSignal {
   const stopping = new AbortController();
-  // Every worker of a bench may wait for it.
-  setMaxListeners(0, stopping.signal);
   let firstMs = Number.POSITIVE_INFINITY;
   const stop = (name: NodeJS.Signals) => {
     const nowMs = clock.monotonicMs();
     if (!stopping.signal.aborted) {
       firstMs = nowMs;
-      stopping.abort(new Error(`stopped by ${name}`));
+      // Whatever waits throws it: the command was stopped, and did not fail.
+      stopping.abort(new MeridianError('CANCELLED', `stopped by ${name}`, { reason: 'stopped' }));
     } else if (nowMs - firstMs > sameSignalMs) signalled.exit(exitCodes.stopped);
   };
   signalled.on('SIGINT', stop);

@@ -1,6 +1,6 @@
 /** The outside of a command: where it reads, writes, and is told to stop. Tests bring their own. */
 export interface Terminal {
-  /** Standard output. Resolves when more may be written, so that a slow reader slows us. */
+  /** Standard output. Resolves when more may be written, so that a slow reader slows us. Rejects once it has ended. */
   write(chunk: string | Uint8Array): Promise<void>;
   /** One line on standard error. */
   note(line: string): void;
@@ -19,6 +19,6 @@ export interface Terminal {
    * where there is no keyboard.
    */
   onKey(pressed: (key: string) => void): () => void;
-  /** Aborted by SIGINT, SIGTERM or SIGHUP. */
+  /** Aborted by SIGINT, SIGTERM or SIGHUP, and where nobody reads on what was written. */
   readonly stopped: AbortSignal;
 }

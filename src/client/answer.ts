@@ -19,6 +19,8 @@ export interface Answer<Value, Metadata> extends AnswerSource {
   /** `null` where the key is absent, deleted or expired. */
   readonly value: Value | null;
   readonly metadata: Metadata | null;
+  /** The metadata's JSON text, where numbers have all their digits; `null` = none. */
+  readonly metadataText: string | null;
   /** 32 hex digits, greater for later writes; `null` where no live record was found. */
   readonly version: string | null;
   /** Seconds since 1970; `null` = never. */
@@ -37,10 +39,13 @@ export function toAnswer<Value, Metadata>(
 ): Answer<Value, Metadata> {
   const from = answerSource(answer);
   const { record } = answer;
-  if (record?.kind !== 'live') return { value: null, metadata: null, version: null, expiration: null, ...from };
+  if (record?.kind !== 'live') {
+    return { value: null, metadata: null, metadataText: null, version: null, expiration: null, ...from };
+  }
   return {
     value: decode(record.value),
     metadata: parseMetadata<Metadata>(record.metadata),
+    metadataText: record.metadata ?? null,
     version: record.stamp,
     expiration: record.expiresAt ?? null,
     ...from,

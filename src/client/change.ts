@@ -6,6 +6,8 @@ export type Change<Metadata = unknown> = (
       /** `null` where it is larger than what travels with a watch (1 MiB): get the key. */
       readonly value: Uint8Array | null;
       readonly metadata: Metadata | null;
+      /** The metadata's JSON text, where numbers have all their digits; `null` = none. */
+      readonly metadataText: string | null;
       /** Seconds since 1970; `null` = never. */
       readonly expiration: number | null;
       readonly version: string;

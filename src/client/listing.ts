@@ -15,6 +15,8 @@ export interface Key<Metadata> {
   readonly expiration?: number;
   /** Unset = none. */
   readonly metadata?: Metadata;
+  /** The metadata's JSON text, where numbers have all their digits; unset = none. */
+  readonly metadataText?: string;
   /** Empty where the record is damaged. */
   readonly version: string;
   /** Of the value. */
@@ -27,7 +29,7 @@ export interface Entry<Metadata> {
   readonly name: string;
   readonly value: Uint8Array;
   readonly metadata: Metadata | null;
-  /** The metadata's JSON text; `null` = none. */
+  /** The metadata's JSON text, where numbers have all their digits; `null` = none. */
   readonly metadataText: string | null;
   /** Seconds since 1970; `null` = never. */
   readonly expiration: number | null;
@@ -55,6 +57,8 @@ function toKey<Metadata>({ key, stamp, metadata, expiresAt, valueBytes, damaged 
     version: stamp,
     bytes: valueBytes,
     ...(expiresAt === undefined ? {} : { expiration: expiresAt }),
-    ...(metadata === undefined ? {} : { metadata: parseMetadata<Metadata>(metadata) as Metadata }),
+    ...(metadata === undefined
+      ? {}
+      : { metadata: parseMetadata<Metadata>(metadata) as Metadata, metadataText: metadata }),
   };
 }

@@ -88,10 +88,9 @@ export class NamespaceReader {
       for (const [name, answer] of group.answers) {
         const found = toAnswer<Uint8Array, Metadata>(answer, ownCopy);
         options.onAnswer?.(found);
-        const { value, metadata, expiration, version } = found;
+        const { value, metadata, metadataText, expiration, version } = found;
         if (value === null || version === null) continue;
         const goOn = name === group.last && group.cursor !== undefined ? { cursor: group.cursor } : {};
-        const metadataText = (answer.record?.kind === 'live' ? answer.record.metadata : undefined) ?? null;
         yield { name, value, metadata, metadataText, expiration, version, ...goOn };
       }
     }

@@ -84,14 +84,17 @@ async function readStream(reader: ValueReader): Promise<Uint8Array> {
     if (chunk === undefined) throw new TypeError('a stream of values must yield bytes or texts');
     bytes += chunk.byteLength;
     if (bytes > limits.valueBytesMax) {
-      const error = new MeridianError('INVALID_ARGUMENT', `a value has at most ${limits.valueBytesMax} bytes`, {
-        reason: 'value-too-long',
-        limit: limits.valueBytesMax,
-        seen: bytes,
-      });
+      const error = valueTooLarge(bytes);
       await reader.cancel(error);
       throw error;
     }
     chunks.push(chunk);
   }
+}
+
+/** As a node names it. What is read to its end nowhere has at least so many bytes. */
+export function valueTooLarge(seen: number): MeridianError {
+  const limit = limits.valueBytesMax;
+  const message = `a value has at most ${limit} bytes; this one has more`;
+  return new MeridianError('INVALID_ARGUMENT', message, { reason: 'value-too-large', limit, seen });
 }

@@ -5,6 +5,7 @@ export type ValueType = 'text' | 'json' | 'arrayBuffer' | 'stream';
 
 // Decoders keep nothing between two whole texts, and making one costs more than a small text does.
 const asText = new TextDecoder('utf-8', { ignoreBOM: true });
+/** A byte-order mark is no part of JSON. */
 const asJson = new TextDecoder();
 
 const valueTypes: readonly unknown[] = ['text', 'json', 'arrayBuffer', 'stream'] satisfies ValueType[];
@@ -15,11 +16,16 @@ export function checkValueType(type: unknown): asserts type is ValueType {
   throw new TypeError(`a value's type is text, json, arrayBuffer or stream, not ${String(type)}`);
 }
 
+/** A value as `get` shows it: with the byte-order mark that it may begin with. */
+export function decodeText(bytes: Uint8Array): string {
+  return asText.decode(bytes);
+}
+
 /** The bytes as the type asked for. @throws SyntaxError for `json` where the value is none */
 export function decodeValue(type: ValueType, bytes: Uint8Array): unknown {
   switch (type) {
     case 'text':
-      return asText.decode(bytes);
+      return decodeText(bytes);
     case 'json':
       return JSON.parse(asJson.decode(bytes));
     case 'arrayBuffer':

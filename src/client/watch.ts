@@ -114,6 +114,7 @@ function toChange<Metadata>(event: Exclude<WatchEvent, { kind: 'progress' }>): C
     key: event.key,
     value: event.value ?? null,
     metadata: parseMetadata<Metadata>(event.metadata),
+    metadataText: event.metadata ?? null,
     expiration: event.expiresAt ?? null,
     version: event.stamp,
     ...cursor,

@@ -4,7 +4,7 @@ import { chainOf, type Manifest, readManifests } from '../backup/manifest.ts';
 import { readEvents } from '../backup/read-backup.ts';
 import { type S3Options, S3Target } from '../backup/s3-target.ts';
 import { type TakeOptions, takeBackup } from '../backup/take-backup.ts';
-import { isMeridianError, MeridianError } from '../model/errors.ts';
+import { type ErrorCode, isMeridianError, MeridianError } from '../model/errors.ts';
 import type { FeedEvent } from '../model/feed.ts';
 import { silentOriginObserver } from '../origin/observer.ts';
 import { originDefaults } from '../origin/origin-options.ts';
@@ -25,10 +25,11 @@ export { prune } from '../backup/prune.ts';
 export { verifyBackups } from '../backup/verify.ts';
 
 /** A folder, or `s3://bucket/prefix` with what the environment says. @throws INVALID_ARGUMENT where none can be kept there */
-export function openBackupTarget(place: string, environment: S3Options['environment']): BackupTarget {
+export function openBackupTarget(options: S3Options): BackupTarget {
+  const { place } = options;
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(place) ?? [];
   if (scheme === undefined) return new FolderTarget(place);
-  if (scheme === 's3') return new S3Target({ place, environment });
+  if (scheme === 's3') return new S3Target(options);
   throw new MeridianError('INVALID_ARGUMENT', `backups are kept in a folder or in s3://; ${scheme}:// is not known`, {
     reason: 'backup-target',
   });
@@ -46,7 +47,10 @@ export interface BackupRun extends Omit<TakeOptions, 'feed'> {
   readonly failed: (error: MeridianError) => void;
 }
 
-/** Takes one backup. @throws what `takeBackup` throws, UNAVAILABLE only once `retryMs` is over */
+/** Of nodes that are away or busy. */
+const passingCodes: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']);
+
+/** Takes one backup. @throws what `takeBackup` throws, what passes by itself only once `retryMs` is over */
 export async function backUp({ addresses, token, tls, retryMs, failed, ...options }: BackupRun): Promise<Manifest> {
   const { clock, random, signal } = options;
   const endMs = clock.monotonicMs() + retryMs;
@@ -59,8 +63,9 @@ export async function backUp({ addresses, token, tls, retryMs, failed, ...option
       return await takeBackup({ ...options, feed });
     } catch (error) {
       signal.throwIfAborted();
-      const again = isMeridianError(error, 'UNAVAILABLE') && error.details.reason !== 'backup-target';
-      if (!again || clock.monotonicMs() >= endMs) throw error;
+      // Whoever keeps the backups was asked again already, where that may help.
+      const isOfNode = isMeridianError(error) && error.details.reason !== 'backup-target';
+      if (!isOfNode || !passingCodes.has(error.code) || clock.monotonicMs() >= endMs) throw error;
       failed(error);
     } finally {
       feed.close();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Record } from '../model/record.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { syncFolder } from '../runtime/sync-folder.ts';
+import { recordJson } from './record-json.ts';
 
 interface Where {
   readonly folder: string;
@@ -60,13 +61,13 @@ function lineOf(record: Record): string {
   const { namespace, key, stamp: version } = record;
   if (record.kind === 'tombstone') return JSON.stringify({ namespace, key, version, deleted: true });
   const { value, metadata, expiresAt } = record;
-  return JSON.stringify({
+  const fields = {
     namespace,
     key,
     version,
     value: Buffer.from(value).toString('base64'),
     base64: true,
-    ...(metadata === undefined ? {} : { metadata: JSON.parse(metadata) as unknown }),
     ...(expiresAt === undefined ? {} : { expiration: expiresAt }),
-  });
+  };
+  return recordJson(fields, metadata);
 }

@@ -1,11 +1,7 @@
-import { BlockList, isIP } from 'node:net';
 import type { OriginConfig } from '../config/config.ts';
 import { MeridianError } from '../model/errors.ts';
+import { isLoopback } from '../runtime/is-loopback.ts';
 import { type AccessConfig, asksForTokens } from './access.ts';
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
 
 /** What says how a node is protected. */
 export interface Protection extends AccessConfig {
@@ -45,10 +41,4 @@ export function checkListenersOf(config: Protection & Pick<OriginConfig, 'listen
   const { listen, http, redis } = config;
   const redisListener = redis === undefined ? [] : [{ flag: 'redis', ...redis }];
   checkListeners([{ flag: 'listen', ...listen }, { flag: 'http', ...http }, ...redisListener], config);
-}
-
-function isLoopback(host: string): boolean {
-  const version = isIP(host);
-  if (version === 0) return host === 'localhost';
-  return loopback.check(host, version === 6 ? 'ipv6' : 'ipv4');
 }

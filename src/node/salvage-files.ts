@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LiveRecord } from '../model/record.ts';
+import { recordJson } from './record-json.ts';
 
 /** Writes records into one file a namespace, named by its id, as `meridian import` reads them. */
 export class SalvageFiles {
@@ -19,14 +20,13 @@ export class SalvageFiles {
       this.#file = await open(join(this.#folder, `${namespace}.ndjson`), 'wx');
       this.#namespace = namespace;
     }
-    const line = JSON.stringify({
+    const fields = {
       key,
       value: Buffer.from(value).toString('base64'),
       base64: true,
       ...(expiresAt === undefined ? {} : { expiration: expiresAt }),
-      ...(metadata === undefined ? {} : { metadata: JSON.parse(metadata) as unknown }),
-    });
-    await this.#file?.appendFile(`${line}\n`);
+    };
+    await this.#file?.appendFile(`${recordJson(fields, metadata)}\n`);
   }
 
   async close(): Promise<void> {

@@ -138,9 +138,10 @@ describe('a backup of an origin', () => {
     const server = new S3Server('kept', { id: 'i', secret: 's' });
     closing.push(() => server.stop());
     const environment = { AWS_ACCESS_KEY_ID: 'i', AWS_SECRET_ACCESS_KEY: 's', AWS_ENDPOINT_URL: await server.start() };
+    const bounds = { ...outside, signal: neverStopped, retryMs: 0, failed: () => {} };
     await put('a', '1');
     for (const place of ['s3://kept/p', join(folder, 'kept')]) {
-      const kept = openBackupTarget(place, environment);
+      const kept = openBackupTarget({ place, environment, ...bounds });
       await take({ target: kept });
       await put('b', '1');
       await take({ target: kept });
@@ -148,7 +149,7 @@ describe('a backup of an origin', () => {
       const { base } = await restoreBackup({ target: kept, data, outside, received: () => {} });
       expect(base, place).toBeDefined();
     }
-    expect(() => openBackupTarget('gs://b', {})).toThrow('gs:// is not known');
+    expect(() => openBackupTarget({ place: 'gs://b', environment, ...bounds })).toThrow('gs:// is not known');
   });
 
   it('makes no origin of a folder in which a restore broke off, and is restored there again', async () => {

@@ -17,8 +17,10 @@ interface Signed {
  */
 export class S3Server {
   readonly objects = new Map<string, Buffer>();
-  /** Requests that are answered 503 before any is looked at. */
-  busy = 0;
+  /** How the next requests fail, one each, before any is looked at: with an answer, or in the midst of one. */
+  faults: ReadonlyArray<readonly [status: number, code: string] | 'cut'> = [];
+  /** True where who removes what is not there is told so, as Google's does and Amazon's does not. */
+  tellsGone = false;
   readonly #server: Server;
   readonly #bucket: string;
   readonly #keys: { readonly id: string; readonly secret: string };
@@ -47,10 +49,13 @@ export class S3Server {
       response.statusCode = status;
       response.end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`);
     };
-    if (this.busy > 0) {
-      this.busy--;
-      return fail(503, 'SlowDown');
+    const [fault, ...later] = this.faults;
+    this.faults = later;
+    if (fault === 'cut') {
+      response.writeHead(200, { 'content-length': '100' }).write('<');
+      return void setImmediate(() => response.destroy());
     }
+    if (fault !== undefined) return fail(...fault);
     const { id, secret } = this.#keys;
     const [, givenId] = /Credential=([^/]+)\//.exec(request.headers.authorization ?? '') ?? [];
     if (givenId !== id) return fail(403, 'InvalidAccessKeyId');
@@ -61,7 +66,10 @@ export class S3Server {
     const key = path.map(decodeURIComponent).join('/');
     if (key === '') return void response.end(this.#list(url.searchParams));
     const object = this.objects.get(key);
-    if (request.method === 'GET' && object === undefined) return fail(404, 'NoSuchKey');
+    const { method = '' } = request;
+    if (object === undefined && (method === 'GET' || (method === 'DELETE' && this.tellsGone))) {
+      return fail(404, 'NoSuchKey');
+    }
     if (request.method === 'PUT') this.objects.set(key, body);
     if (request.method === 'DELETE') this.objects.delete(key);
     response.statusCode = request.method === 'DELETE' ? 204 : 200;

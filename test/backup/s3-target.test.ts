@@ -1,5 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { S3Target } from '../../src/backup/s3-target.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type S3Options, S3Target } from '../../src/backup/s3-target.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
+import { FakeClock } from '../edge/fake-clock.ts';
 import { S3Server } from './s3-server.ts';
 
 describe('backups in a bucket', () => {
@@ -14,8 +17,11 @@ describe('backups in a bucket', () => {
 
   afterEach(() => server.stop());
 
-  const target = (place = 's3://backups/eu/prod', more = {}) =>
-    new S3Target({ place, environment: { ...environment, ...more } });
+  const target = (place = 's3://backups/eu/prod', more = {}, options: Partial<S3Options> = {}) =>
+    new S3Target({
+      ...{ place, environment: { ...environment, ...more }, clock: systemClock, signal: new AbortController().signal },
+      ...{ random: { fraction: () => 0, hex: () => '' }, retryMs: 0, failed: () => {}, ...options },
+    });
 
   it('are written, read, listed and removed, each prefix by itself', async () => {
     const [one, all] = [target('s3://backups/eu & us/'), target('s3://backups')];
@@ -56,12 +62,69 @@ describe('backups in a bucket', () => {
     expect(() => target('s3://B/')).toThrow('is no s3://bucket/prefix');
   });
 
-  it('are asked for again where the server is overloaded for a moment', async () => {
-    await target().write('a', Buffer.from('x'));
-    server.busy = 2;
-    expect(await target().names()).toEqual(['a']);
-    server.busy = 2;
-    await target().write('b', Buffer.from('y'));
-    expect((await target().read('b')).toString()).toBe('y');
+  it.each([
+    [400, 'RequestTimeout'],
+    [400, 'IncompleteBody'],
+    [400, 'ThrottlingException'],
+    [403, 'RequestTimeTooSkewed'],
+    [408, 'RequestTimeout'],
+    [409, 'OperationAborted'],
+    [409, 'ConditionalRequestConflict'],
+    [429, 'TooManyRequests'],
+    [500, 'InternalError'],
+    [503, 'SlowDown'],
+  ])('are asked for again, and told of, where the answer passes by itself: %i %s', async (status, code) => {
+    const told: string[] = [];
+    const patient = target(undefined, {}, { retryMs: 60_000, failed: ({ message }) => told.push(message) });
+    await patient.write('a', Buffer.from('x'));
+    for (const ask of [
+      () => patient.write('b', Buffer.from('y')),
+      () => patient.names(),
+      () => patient.read('a'),
+      () => patient.remove('b'),
+    ]) {
+      server.faults = Array.from({ length: 9 }, () => [status, code] as const);
+      await ask();
+      expect(server.faults).toEqual([]);
+      expect(told.splice(0)).toEqual(Array(9).fill(expect.stringContaining(`${status} ${code}`)));
+    }
+    expect(await patient.names()).toEqual(['a']);
+  });
+
+  it('are asked for again where the connection breaks, within the answer too', async () => {
+    const patient = target(undefined, {}, { retryMs: 60_000 });
+    await patient.write('a', Buffer.from('x'));
+    server.faults = ['cut', 'cut'];
+    expect((await patient.read('a')).toString()).toBe('x');
+    server.faults = ['cut'];
+    await expect(target().names()).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'backup-target' } });
+  });
+
+  it('are asked for again for so long alone, and no longer than anybody waits', async () => {
+    const clock = new FakeClock();
+    const always = Array.from({ length: 100 }, () => [503, 'SlowDown'] as const);
+    const failed = vi.fn(() => clock.advance(20_000));
+    server.faults = always;
+    const message = expect.stringContaining('503 SlowDown');
+    const short = target(undefined, {}, { clock, retryMs: 60_000, random: systemRandom, failed });
+    const asked = short.names();
+    asked.catch(() => {});
+    await vi.waitFor(() => {
+      clock.advance(5_000);
+      expect(server.faults.length).toBeLessThan(97);
+    });
+    await expect(asked).rejects.toMatchObject({ code: 'UNAVAILABLE', message });
+    const stop = new AbortController();
+    const ending = target(
+      undefined,
+      {},
+      { clock, retryMs: 60_000, signal: stop.signal, failed: () => stop.abort('enough') },
+    );
+    await expect(ending.names()).rejects.toBe('enough');
+  });
+
+  it('are gone where the server tells who removes them that they are', async () => {
+    server.tellsGone = true;
+    await target().remove('a');
   });
 });

@@ -141,6 +141,14 @@ describe('what stands behind it', () => {
     vi.unstubAllEnvs();
   });
 
+  it('says where it sorts, where there is no room for it', async () => {
+    vi.stubEnv('TMPDIR', '/nowhere/at all');
+    const records = ['a', 'b'].map((key) => ({ key, digest: '', metadata: null, expiration: null }));
+    const sorting = sortedRecords(streamed(records), { runRecordsMax: 1, runsMax: 3 });
+    await expect(sorting.next()).rejects.toThrow(/cannot be written in \/nowhere\/at all \(TMPDIR .*: ENOENT/);
+    vi.unstubAllEnvs();
+  });
+
   it('finds of any two sides what a comparison of two maps finds', async () => {
     await fc.assert(
       fc.asyncProperty(keys, keys, async (one, other) => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -242,6 +242,55 @@ test('an import that goes on tells in the end what was left out and skipped befo
   const { output, notes } = await runWords(words);
   expect(notes).toEqual(['going on behind record 2000, where the last import stopped']);
   expect(JSON.parse(output)).toEqual({ records: 2500, expired: 2, skipped: 1 });
+});
+
+test('an import that cannot say how far it came promises no more than to begin anew, and leaves no draft', async () => {
+  const { node, runWords } = commandLine();
+  const lines = Array.from({ length: 2500 }, (_, n) => JSON.stringify({ key: `k${n}`, value: 'v' }));
+  const file = fileOf('unsaved.ndjson', lines.join('\n'));
+  const checkpoint = join(folder, 'unsaved');
+  const write = node.write.bind(node);
+  node.write = async (request, call) => {
+    // A folder in its place: the draft can be written, and not be put there.
+    mkdirSync(checkpoint, { recursive: true });
+    return write(request, call);
+  };
+  const { exitCode, notes } = await runWords([
+    'import',
+    'flags',
+    file,
+    '--concurrency',
+    '1',
+    '--checkpoint',
+    checkpoint,
+  ]);
+  expect(exitCode).toBe(2);
+  expect(notes.join('\n')).toContain('how far it came cannot be written: EISDIR');
+  expect(notes).toContainEqual(expect.stringMatching(/^stopped with \d+ records acknowledged$/));
+  expect(existsSync(`${checkpoint}.tmp`)).toBe(false);
+});
+
+test('an export that is broken off says from where the next one goes on, where there is such a place', async () => {
+  const { node, runWords } = commandLine();
+  for (let first = 0; first < 2500; first += 500) {
+    const lines = Array.from({ length: 500 }, (_, n) => JSON.stringify({ key: `k${first + n}`, value: 'v' }));
+    await runWords(['import', 'flags', fileOf('many.ndjson', lines.join('\n'))]);
+  }
+  const output = join(folder, 'broken.ndjson');
+  const list = node.list.bind(node);
+  let lists = 0;
+  node.list = async (request, call) => {
+    if (++lists === 3) throw new MeridianError('DATA_LOSS', 'broken', { reason: 'test' });
+    return list(request, call);
+  };
+  expect((await runWords(['export', 'flags', '--output', output])).notes).toEqual([
+    expect.stringMatching(/^stopped with \d+000 records in the file; run it again to go on$/),
+    'meridian: DATA_LOSS: broken',
+  ]);
+  const { notes } = await runWords(['export', 'flags', '--output', output]);
+  expect(notes).toEqual([expect.stringMatching(/^going on behind record \d+000/), '2500 records exported']);
+  lists = 2;
+  expect((await runWords(['export', 'flags', '--output', output])).notes).toEqual(['meridian: DATA_LOSS: broken']);
 });
 
 describe('what is written beside the input', () => {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { MeridianError } from '../../src/model/errors.ts';
+import { makeStamp } from '../../src/model/stamp.ts';
+import { fakeLog } from '../client/fake-node.ts';
 import { commandLine } from './fake-terminal.ts';
 
 async function filled() {
@@ -48,6 +51,37 @@ describe('--output', () => {
     expect((await run('list flags --prefix c --output yaml')).output).toBe('[]\n');
     expect((await run('list flags --prefix c --output json')).output).toBe('');
     expect((await run('get flags b --output yaml')).output).toContain('value: |-\n  two\n  lines: yes\n');
+  });
+
+  it.each(['get flags long', 'list flags --prefix long', 'watch flags'])(
+    'has the digits of metadata as they are stored: %s',
+    async (words) => {
+      const { run, runWords, node } = await filled();
+      const metadata = '{"id":12345678901234567890,"1":[0.12345678901234567890,-1e400,1.50],"s":"9007199254740993"}';
+      await runWords(['put', 'flags', 'long', 'v', '--metadata', metadata]);
+      const put = { kind: 'put', key: 'long', value: Buffer.from('v'), metadata } as const;
+      const stamp = makeStamp({ wallMs: 1, counter: 0, log: fakeLog });
+      const event = { ...put, stamp, position: { log: fakeLog, sequence: 1 } };
+      const printed = async (form: string) => {
+        node.watchScripts = [[event, new MeridianError('UNIMPLEMENTED', 'no more', { reason: 'over' })]];
+        return (await run(`${words} --output ${form}`)).output;
+      };
+      expect(await printed('json')).toContain(`,"metadata":${metadata}}\n`);
+      const yaml = await printed('yaml');
+      for (const digits of ['id: 12345678901234567890', '- 0.12345678901234567890', '- -1e400', '"9007199254740993"']) {
+        expect(yaml).toContain(`${digits}\n`);
+      }
+      expect(yaml).not.toContain('metadataText');
+      expect([parse(yaml)].flat()).toMatchObject([{ metadata: JSON.parse(metadata) }]);
+    },
+  );
+
+  it('has the digits of metadata for people too', async () => {
+    const { run, runWords } = await filled();
+    await runWords(['put', 'flags', 'long', 'v', '--metadata', '12345678901234567890']);
+    expect((await run('get flags long --verbose')).notes).toContain('metadata   12345678901234567890');
+    expect((await run('get flags b --verbose')).notes).toContain('metadata   null');
+    expect(JSON.parse((await run('get flags b --json')).output)).toMatchObject({ metadata: null });
   });
 
   it('--json is short for json, and the default is for people', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { valueTooLarge } from '../../src/client/value-body.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
 import { fakeLog } from '../client/fake-node.ts';
@@ -107,9 +108,11 @@ describe('values', () => {
 
   test('a value from a file without an end is refused when it is too long, and not read on', async () => {
     const { run, node } = commandLine();
-    const { exitCode, notes } = await run('put flags a --file /dev/zero');
+    const { exitCode, notes } = await run('put flags a --file /dev/zero --json');
     expect(exitCode).toBe(1);
-    expect(notes.join()).toContain('a value has at most 26214400 bytes');
+    const { message, details } = valueTooLarge(26_214_401);
+    const error = { code: 'INVALID_ARGUMENT', message, ...details, seen: expect.any(Number) };
+    expect(notes.map((note) => JSON.parse(note))).toEqual([{ error }]);
     expect(node.writes).toEqual([]);
   });
 

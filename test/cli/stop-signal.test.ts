@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describeFailure, exitCodes } from '../../src/cli/exit-code.ts';
 import { stopSignal } from '../../src/cli/stop-signal.ts';
 import { FakeClock } from '../edge/fake-clock.ts';
 
@@ -20,6 +21,15 @@ describe('a process that is told to stop', () => {
     send(name);
     expect(stopped.aborted).toBe(true);
     expect(exits).toEqual([]);
+  });
+
+  it('gives what waits a reason that ends the command as stopped, and not as failed', () => {
+    const { stopped, send } = started();
+    send('SIGTERM');
+    expect(describeFailure(stopped.reason, false)).toEqual({
+      exitCode: exitCodes.stopped,
+      line: 'meridian: CANCELLED: stopped by SIGTERM',
+    });
   });
 
   it('takes the same signal from the terminal and from npm for one', () => {

@@ -59,7 +59,11 @@ describe('values', () => {
         cancelled = true;
       },
     });
-    await expect(flags.put('k', endless)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(flags.put('k', endless)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'a value has at most 26214400 bytes; this one has more',
+      details: { reason: 'value-too-large', limit: 26_214_400, seen: 25 * 1024 * 1024 + 1024 * 1024 },
+    });
     expect(cancelled).toBe(true);
   });
 
@@ -93,6 +97,7 @@ describe('values', () => {
     expect(await flags.getWithMetadata('k')).toEqual({
       value: 'v',
       metadata: null,
+      metadataText: null,
       version: written[0]?.version,
       expiration: 77,
       source: 'cache',

@@ -7,6 +7,7 @@ import { nowhere as position } from '../../src/model/position.ts';
 import type { Record } from '../../src/model/record.ts';
 import { bottomStamp as stamp } from '../../src/model/stamp.ts';
 import { keepApart } from '../../src/node/kept-apart.ts';
+import { SalvageFiles } from '../../src/node/salvage-files.ts';
 import { silentLogger as logger } from '../../src/runtime/logger.ts';
 
 let folder: string;
@@ -46,4 +47,22 @@ it('a member that begins anew once more has what it then had alone kept beside t
   const second = await keep('b');
   expect([await keysIn(first), await keysIn(second)]).toEqual([['a'], ['b']]);
   expect(first).toMatch(/kept-apart-m-[0-9a-f]{16}\.ndjson$/);
+});
+
+it('metadata keeps the digits of its numbers', async () => {
+  const metadata = '{"id":12345678901234567890}';
+  const value = Buffer.from('v');
+  const record = { kind: 'live', namespace, key: 'k', stamp, position, value, metadata, expiresAt: 9 } as const;
+  const path = await keepApart(
+    { folder, member: 'm', logger },
+    (async function* () {
+      yield record;
+    })(),
+  );
+  expect(await readFile(path ?? '', 'utf8')).toContain(`"metadata":${metadata}}\n`);
+  const files = new SalvageFiles(folder);
+  await files.save(record);
+  await files.close();
+  const line = await readFile(join(folder, `${namespace}.ndjson`), 'utf8');
+  expect(line).toBe(`{"key":"k","value":"dg==","base64":true,"expiration":9,"metadata":${metadata}}\n`);
 });

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterHandle } from '../../src/client/cluster-handle.ts';
+import { S3Server } from '../backup/s3-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { meridianScript, ProcessCluster, placeOf } from './process-cluster.ts';
 
@@ -128,5 +129,42 @@ describe('a backup', () => {
     const [first, second] = lines.trim().split('\n');
     expect(first).toMatch(/: whole, \d+ records in \d+ bytes, as of /);
     expect(second).toMatch(/: since /);
+  });
+
+  it('goes on with its schedule whatever the bucket answers, and says so; what is refused at first ends it', async () => {
+    const bucket = new S3Server('kept', { id: 'i', secret: 's' });
+    const endpoint = await bucket.start();
+    const { grpc } = await cluster.start('origin', 'iad');
+    const words = ['backup', '--to', 's3://kept', '--every', '200ms', '--retry', '0s', '--endpoint', placeOf(grpc)];
+    const env = { ...process.env, AWS_ACCESS_KEY_ID: 'i', AWS_SECRET_ACCESS_KEY: 's', AWS_ENDPOINT_URL: endpoint };
+    const schedule = () =>
+      spawn(process.execPath, [meridianScript, ...words], { stdio: ['ignore', 'pipe', 'pipe'], env });
+    bucket.faults = [[403, 'AccessDenied']];
+    const [refusedWith] = await once(schedule(), 'close');
+    expect(refusedWith).toBe(1);
+    bucket.faults = [[503, 'SlowDown']];
+    const child = schedule();
+    let [taken, told] = [0, ''];
+    child.stdout.on('data', () => taken++);
+    child.stderr.on('data', (chunk: Buffer) => {
+      told += chunk.toString();
+    });
+    await expect.poll(() => taken, { timeout: 60_000 }).toBeGreaterThan(0);
+    bucket.faults = [
+      [403, 'AccessDenied'],
+      [403, 'AccessDenied'],
+      [400, 'RequestTimeout'],
+      'cut',
+      [404, 'NoSuchBucket'],
+    ];
+    const before = taken;
+    await expect.poll(() => taken, { timeout: 60_000 }).toBeGreaterThan(before + 1);
+    child.kill('SIGTERM');
+    expect(await once(child, 'close')).toEqual([0, null]);
+    await bucket.stop();
+    expect(bucket.faults).toEqual([]);
+    for (const answer of ['503 SlowDown', '403 AccessDenied', '400 RequestTimeout', 'terminated', '404 NoSuchBucket']) {
+      expect(told).toMatch(new RegExp(`this backup failed, the schedule goes on: .*${answer}`));
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { meridianScript } from './process-cluster.ts';
 
@@ -38,3 +39,24 @@ it.runIf(process.platform === 'linux')(
     expect(run('| true')).toMatchObject({ status: 0, stderr: '' });
   },
 );
+
+it.runIf(process.platform === 'linux')('gives back what it holds where nobody reads on, or its output is full', () => {
+  const dist = join(dirname(meridianScript), '..');
+  const command = `
+    import { processTerminal } from '${join(dist, 'cli/process-terminal.js')}';
+    import { systemClock } from '${join(dist, 'runtime/system-clock.js')}';
+    const terminal = processTerminal(systemClock);
+    try {
+      for (;;) await terminal.write('a line\\n'.repeat(10_000));
+    } catch (error) {
+      process.exitCode = terminal.stopped.reason === error ? 130 : 99;
+    } finally {
+      process.stderr.write('given back, ');
+    }`;
+  const run = (into: string) => {
+    const script = `("$0" --input-type=module -e "$1"; echo "code $?" >&2) ${into}`;
+    return spawnSync('sh', ['-c', script, process.execPath, command], { encoding: 'utf8', timeout: 60_000 }).stderr;
+  };
+  expect(run('| head -1')).toBe('given back, code 0\n');
+  expect(run('> /dev/full')).toMatch(/ENOSPC.*\ngiven back, code 1\n$/);
+});

@@ -19,11 +19,12 @@ function figures({ latencies, failures }: LoadResult, elapsedMs: number) {
   };
 }
 
-export function loadAsJson({ reads, writes, elapsedMs }: LoadReport): object {
-  return { elapsedMs, reads: figures(reads, elapsedMs), writes: figures(writes, elapsedMs) };
+export function loadAsJson({ reads, writes, elapsedMs, missed }: LoadReport): object {
+  const figuresOf = (result: LoadResult) => figures(result, elapsedMs);
+  return { elapsedMs, ...(missed === undefined ? {} : { missed }), reads: figuresOf(reads), writes: figuresOf(writes) };
 }
 
-export function loadAsText({ reads, writes, elapsedMs }: LoadReport): string {
+export function loadAsText({ reads, writes, elapsedMs, missed = 0 }: LoadReport): string {
   const row = (name: string, result: LoadResult) => {
     const { count, perSecond, latencyMs, failures } = figures(result, elapsedMs);
     const times = Object.values(latencyMs).map((ms) => (ms === null ? '' : ms.toFixed(3)));
@@ -31,5 +32,6 @@ export function loadAsText({ reads, writes, elapsedMs }: LoadReport): string {
     return [name, String(count), String(perSecond), ...times, failed.join(', ') || '0'];
   };
   const headings = ['call', 'count', 'per second', ...percentiles.map((p) => `p${p} ms`), 'max ms', 'failed'];
-  return table(headings, [row('get', reads), row('put', writes)]);
+  const rows = table(headings, [row('get', reads), row('put', writes)]);
+  return missed === 0 ? rows : `${rows}${missed} calls fell due and never got their turn: the rate was not kept\n`;
 }

@@ -34,32 +34,47 @@ export interface LoadReport {
   readonly reads: LoadResult;
   readonly writes: LoadResult;
   readonly elapsedMs: number;
+  /** Calls that fell due and were never begun, as those before them took too long. Unset without a set rate. */
+  readonly missed?: number;
 }
 
 export const benchKey = (i: number): string => `key-${String(i).padStart(8, '0')}`;
 
 /**
- * Gets and puts of random keys for a while. At a set rate each call has its due time, from which its latency counts: a
- * call that a slow one held back is as late as its user would find it.
+ * Gets and puts of random keys for a while; what is under way in the end is waited for. At a set rate each call has its due
+ * time, from which its latency counts: a call that a slow one held back is as late as its user would find it. What falls due
+ * and does not get its turn within that while is counted, and has no latency.
  */
 export async function runLoad(plan: LoadPlan, tools: LoadTools): Promise<LoadReport> {
   const { clock, signal } = tools;
   const reads = newResult();
   const writes = newResult();
   const startMs = clock.monotonicMs();
-  const endMs = startMs + plan.durationMs;
-  let issued = 0;
+  const elapsedMs = () => clock.monotonicMs() - startMs;
+  const { durationMs, ratePerSecond } = plan;
+  let begun = 0;
   const worker = async () => {
-    while (!signal.aborted) {
-      const dueMs = plan.ratePerSecond === undefined ? undefined : startMs + (issued++ * 1000) / plan.ratePerSecond;
-      if ((dueMs ?? clock.monotonicMs()) >= endMs) return;
-      if (dueMs !== undefined && !(await waitUntil(dueMs, tools))) return;
-      const fromMs = dueMs ?? clock.monotonicMs();
+    while (!signal.aborted && elapsedMs() < durationMs) {
+      const dueAfterMs = ratePerSecond === undefined ? undefined : (begun * 1000) / ratePerSecond;
+      if (dueAfterMs !== undefined && dueAfterMs >= durationMs) return;
+      begun++;
+      if (dueAfterMs !== undefined && !(await waitUntil(startMs + dueAfterMs, tools))) return;
+      const fromMs = dueAfterMs === undefined ? clock.monotonicMs() : startMs + dueAfterMs;
       await callOnce(plan, tools, tools.random.fraction() < plan.reads ? 'read' : 'write', { reads, writes }, fromMs);
     }
   };
   await Promise.all(Array.from({ length: plan.concurrency }, worker));
-  return { reads, writes, elapsedMs: clock.monotonicMs() - startMs };
+  const report = { reads, writes, elapsedMs: elapsedMs() };
+  if (ratePerSecond === undefined) return report;
+  const due = dueWithin(Math.min(durationMs, report.elapsedMs), ratePerSecond);
+  return { ...report, missed: Math.max(0, due - begun) };
+}
+
+/** Calls that fall due before so many milliseconds have passed, counted as the workers do. */
+function dueWithin(ms: number, ratePerSecond: number): number {
+  let due = Math.max(0, Math.floor((ms * ratePerSecond) / 1000) - 1);
+  while ((due * 1000) / ratePerSecond < ms) due++;
+  return due;
 }
 
 async function callOnce(

@@ -1,10 +1,10 @@
 import type { Argv } from 'yargs';
 import type { BackupSummary } from '../../backup/manifest.ts';
 import { formatAddress } from '../../config/parse-address.ts';
-import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import { isMeridianError, MeridianError, toMeridianError } from '../../model/errors.ts';
 import type { BackupRun } from '../../node/backups.ts';
 import { sleep } from '../../runtime/clock.ts';
-import { fromFlag } from '../backup-flags.ts';
+import { fromFlag, openTarget, readRetryMs } from '../backup-flags.ts';
 import { readClientTls, readClientToken } from '../client-access.ts';
 import { type ClientWords, withClientOptions } from '../client-command.ts';
 import { type Choose, type Command, type CommandContext, install } from '../command.ts';
@@ -14,6 +14,7 @@ import { readConfig, type Words } from '../option-flags.ts';
 import { type OutputWords, outputFlags, printAll, printResult } from '../print-result.ts';
 import { table } from '../table.ts';
 import { countRecords } from '../transfer/progress.ts';
+import { UsageError } from '../usage-error.ts';
 
 interface BackupWords extends ClientWords {
   readonly to: string;
@@ -51,7 +52,7 @@ const takeCommand: Command<BackupWords> = {
           type: 'string',
           default: '60s',
           requiresArg: true,
-          describe: 'For how long it is tried again while no node answers',
+          describe: 'For how long it is tried again while no node, or no bucket, answers',
         },
       })
       .example(
@@ -61,37 +62,55 @@ const takeCommand: Command<BackupWords> = {
   run: async (words, context) => {
     const everyMs = words.every === undefined ? undefined : durationOf('--every', words.every);
     const keepMs = words.keep === undefined ? undefined : durationOf('--keep', words.keep);
-    const run = await backupRunOf(words, context, keepMs);
-    const { clock, terminal } = context;
-    for (;;) {
-      const begunMs = clock.monotonicMs();
-      try {
-        await takeOne(words, run, keepMs, context);
-      } catch (error) {
-        // A schedule goes on: what keeps one backup from being taken may be over at the next.
-        if (everyMs === undefined || terminal.stopped.aborted || isMeridianError(error, 'FAILED_PRECONDITION'))
-          throw error;
-        terminal.note(String(error instanceof Error ? error.message : error));
-      }
-      if (everyMs === undefined) return exitCodes.done;
-      const restMs = Math.max(0, begunMs + everyMs - clock.monotonicMs());
-      await sleep(clock, restMs, terminal.stopped).catch(() => {});
-      if (terminal.stopped.aborted) return exitCodes.done;
-    }
+    if (everyMs === undefined) await takeOne(words, keepMs, context);
+    else await takeEach(everyMs, context, () => takeOne(words, keepMs, context));
+    return exitCodes.done;
   },
 };
 
+/**
+ * Takes one each time so much has passed, until the process is told to stop. Once one was taken it goes on whatever keeps the
+ * next ones from being taken: that may be over by then, or be mended. Before the first one, what is refused ends it: those who
+ * begin a schedule are there to see it. @throws what the first one is refused for
+ */
+async function takeEach(everyMs: number, { clock, terminal }: CommandContext, take: () => Promise<void>) {
+  const { stopped } = terminal;
+  for (let isProven = false; !stopped.aborted; ) {
+    const begunMs = clock.monotonicMs();
+    try {
+      await take();
+      isProven = true;
+    } catch (error) {
+      if (stopped.aborted) return;
+      if (!isProven && isRefusal(error)) throw error;
+      terminal.note(`this backup failed, the schedule goes on: ${toMeridianError(error).message}`);
+    }
+    const restMs = Math.max(0, begunMs + everyMs - clock.monotonicMs());
+    await sleep(clock, restMs, stopped).catch(() => {});
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof UsageError ||
+    isMeridianError(error, 'INVALID_ARGUMENT') ||
+    isMeridianError(error, 'FAILED_PRECONDITION')
+  );
+}
+
+/** What is read of files is read anew for each backup: tokens and certificates are renewed. */
 async function backupRunOf(
   words: BackupWords,
-  { clock, random, terminal }: CommandContext,
+  context: CommandContext,
   keepMs: number | undefined,
 ): Promise<Omit<BackupRun, 'received'>> {
   // Other commands start without what TLS needs.
   const { clientTls } = await import('../../client/tls-options.ts');
-  const { openBackupTarget } = await import('../../node/backups.ts');
+  const { clock, random, terminal } = context;
+  const retryMs = durationOf('--retry', words.retry);
   const config = await readConfig('client', words as unknown as Words, terminal.environment);
   return {
-    target: openBackupTarget(words.to, terminal.environment),
+    target: await openTarget(words.to, context, retryMs),
     addresses: config.endpoints.map(formatAddress),
     token: await readClientToken(config),
     tls: clientTls(await readClientTls(config)),
@@ -100,17 +119,14 @@ async function backupRunOf(
     signal: terminal.stopped,
     whole: words.whole,
     ...(keepMs === undefined ? {} : { chainMsMax: keepMs }),
-    retryMs: durationOf('--retry', words.retry),
+    retryMs,
     failed: ({ message }) => terminal.note(`${message}; trying again`),
   };
 }
 
-async function takeOne(
-  words: BackupWords,
-  run: Omit<BackupRun, 'received'>,
-  keepMs: number | undefined,
-  { clock, terminal }: CommandContext,
-): Promise<void> {
+async function takeOne(words: BackupWords, keepMs: number | undefined, context: CommandContext): Promise<void> {
+  const { clock, terminal } = context;
+  const run = await backupRunOf(words, context, keepMs);
   const { backUp, prune, summaryOf } = await import('../../node/backups.ts');
   const count = await countRecords(terminal, 'backup');
   const manifest = await backUp({ ...run, received: count.received }).finally(() => count.stop());
@@ -134,12 +150,13 @@ const verifyCommand: Command<VerifyWords> = {
         ...outputFlags,
       })
       .example('$0 backup verify --from backups', '') as Argv<VerifyWords>,
-  run: async ({ from, ...words }, { terminal }) => {
-    const { openBackupTarget, summaryOf, verifyBackups } = await import('../../node/backups.ts');
+  run: async ({ from, ...words }, context) => {
+    const { terminal } = context;
+    const { summaryOf, verifyBackups } = await import('../../node/backups.ts');
     const rows: string[][] = [];
     const found: object[] = [];
     let isWhole = true;
-    for await (const { manifest, fault } of verifyBackups(openBackupTarget(from, terminal.environment))) {
+    for await (const { manifest, fault } of verifyBackups(await openTarget(from, context, readRetryMs))) {
       isWhole &&= fault === undefined;
       const summary = summaryOf(manifest);
       found.push({ ...summary, ...(fault === undefined ? {} : { fault }) });

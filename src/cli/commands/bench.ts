@@ -56,7 +56,8 @@ export const benchCommand: Command<BenchWords> = {
         rate: {
           type: 'string',
           requiresArg: true,
-          describe: 'Calls a second; latency then counts from when a call was due. Default: as many as will go',
+          describe:
+            'Calls a second; latency then counts from when a call was due, and calls that get no turn within the duration are counted as missed. Default: as many as will go',
         },
         'value-size': { type: 'string', requiresArg: true, default: '1KiB', describe: 'Bytes of a value' },
         keys: {

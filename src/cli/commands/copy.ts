@@ -149,8 +149,8 @@ async function copyKeys(run: CopyRun): Promise<ExitCode> {
     return problems.changed + copied.damaged === 0 ? exitCodes.done : exitCodes.failed;
   } catch (error) {
     progress.stop();
-    await saving.saveLast().catch((failure: Error) => terminal.note(failure.message));
-    terminal.note(stoppedWith(run, acknowledged));
+    const isSaved = await saving.stop(terminal);
+    terminal.note(stoppedWith(run, acknowledged, isSaved));
     if (terminal.stopped.aborted) return exitCodes.stopped;
     throw error;
   }
@@ -187,8 +187,8 @@ function checkLevel(words: CopyWords, reached: Durability): void {
   if (short !== undefined) throw new MeridianError('UNAVAILABLE', short, { reason: 'durability-not-reached' });
 }
 
-function stoppedWith({ verb, words }: CopyRun, acknowledged: number): string {
-  const goesOn = verb === 'move' || words.checkpoint !== undefined;
+function stoppedWith({ verb, words }: CopyRun, acknowledged: number, isSaved: boolean): string {
+  const goesOn = verb === 'move' || (words.checkpoint !== undefined && isSaved);
   const anew = 'run again it begins anew, unless --checkpoint is given';
   return `stopped with ${acknowledged} keys ${done[verb]}; ${goesOn ? 'run it again to go on' : anew}`;
 }

@@ -5,6 +5,7 @@ import { formatAddress } from '../../config/parse-address.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { damagedNote } from '../damaged-note.ts';
+import { isStandardInput } from '../descriptor-paths.ts';
 import { comparedEntry, comparedImport } from '../diff/compared-record.ts';
 import { ComparedSide } from '../diff/compared-side.ts';
 import { diffStreams, type KeyChange } from '../diff/diff-streams.ts';
@@ -125,8 +126,8 @@ function fileSide(
   { terminal, clock }: CommandContext,
   format: RecordFile,
 ): ComparedSide {
-  const side = new ComparedSide(file === '-' ? 'standard input' : file);
-  const input = file === '-' ? terminal.input : fileBytes(file);
+  const side = new ComparedSide(isStandardInput(file) ? 'standard input' : file);
+  const input = isStandardInput(file) ? terminal.input : fileBytes(file, terminal.stopped);
   const nowSeconds = clock.wallMs() / 1000;
   // An import leaves out what has expired, and a namespace does not show it.
   const isThere = (record: ImportRecord) =>

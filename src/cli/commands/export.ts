@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import { type ClientWords, withCluster } from '../client-command.ts';
@@ -12,6 +13,7 @@ import type { Terminal } from '../terminal.ts';
 import { Checkpoint } from '../transfer/checkpoint.ts';
 import { type Exported, exportFile } from '../transfer/export-file.ts';
 import { showCount } from '../transfer/progress.ts';
+import { openStreamOutput, outputKindOf, type StreamOutput } from '../transfer/stream-output.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface ExportWords extends ClientWords, ReadWords {
@@ -39,18 +41,25 @@ export const exportCommand: Command<ExportWords> = {
         output: {
           type: 'string',
           requiresArg: true,
-          describe: 'Write to this file; interrupted, the same command goes on. Default: standard output',
+          describe:
+            'Write to this file, FIFO or device; interrupted, the same command goes on in a file. Default: standard output',
         },
       })
       .example('$0 export flags > flags.ndjson', 'one record a line')
       .example('$0 export flags --output flags.json', 'for wrangler kv bulk put') as Argv<ExportWords>,
-  run: async (words, { connect, ...context }) => {
+  run: async (words, context) => {
     const { terminal } = context;
-    refuseCompressed(words.output);
-    const format = words.output === undefined ? (words.format ?? 'ndjson') : formatOf(words.format, words.output);
-    return withCluster(words, { connect, ...context }, async (cluster) => {
+    const { output = '-' } = words;
+    refuseCompressed(output);
+    const kind = await outputKindOf(output);
+    const isNamed = kind === 'file' || extname(output) !== '';
+    const format = isNamed ? formatOf(words.format, output) : (words.format ?? 'ndjson');
+    return withCluster(words, context, async (cluster) => {
       const run = { words, format, cluster, terminal };
-      const exported = words.output === undefined ? await toOutput(run) : await toFile(run, words.output);
+      const exported =
+        kind === 'file'
+          ? await toFile(run, output)
+          : await toStream(run, await openStreamOutput(output, kind, context));
       const { records, damaged } = exported;
       // On standard error: standard output may be the export itself.
       if (words.json) terminal.note(JSON.stringify({ records, ...(damaged === 0 ? {} : { damaged }) }));
@@ -66,7 +75,7 @@ export const exportCommand: Command<ExportWords> = {
 const pieceLength = 64 * 1024;
 
 /** A name that ends so would say what the file is not. @throws UsageError */
-function refuseCompressed(output = ''): void {
+function refuseCompressed(output: string): void {
   const ending = /\.(gz|zst)$/i.exec(output)?.[0];
   if (ending === undefined) return;
   throw new UsageError(`--output is not compressed: leave ${ending} away, or compress what is on standard output`);
@@ -89,7 +98,7 @@ function entriesOf({ words, cluster, terminal }: ExportRun, cursor: string | und
   return cluster.namespace(words.namespace).entries({ ...options, ...(cursor === undefined ? {} : { cursor }) });
 }
 
-async function toOutput(run: ExportRun): Promise<Exported> {
+async function toStream(run: ExportRun, output: StreamOutput): Promise<Exported> {
   let [records, damaged] = [0, 0];
   const passedBy = () => {
     damaged++;
@@ -98,7 +107,7 @@ async function toOutput(run: ExportRun): Promise<Exported> {
   const flush = async () => {
     const text = piece;
     piece = '';
-    if (text !== '') await run.terminal.write(text);
+    if (text !== '') await output.write(text);
   };
   try {
     for await (const entry of entriesOf(run, undefined, passedBy)) {
@@ -107,7 +116,7 @@ async function toOutput(run: ExportRun): Promise<Exported> {
     }
     piece += closingText(run.format, records);
   } finally {
-    await flush();
+    await flush().finally(() => output.close());
   }
   return { records, damaged };
 }
@@ -120,16 +129,20 @@ async function toFile(run: ExportRun, path: string): Promise<Exported> {
     damaged++;
   };
   const progress = await showCount(terminal, `export ${words.namespace}`);
+  const checkpoint = new Checkpoint(`${path}.meridian-export`, { namespace: id, format, prefix: words.prefix });
   try {
     return await exportFile({
-      path,
-      format,
-      checkpoint: new Checkpoint(`${path}.meridian-export`, { namespace: id, format, prefix: words.prefix }),
+      ...{ path, format, checkpoint },
       entries: (cursor) => entriesOf(run, cursor, passedBy),
       damaged: () => damaged,
       goingOn: (records) => terminal.note(`going on behind record ${records}, where the last export stopped`),
       progress: (records) => progress.at(records, records),
     });
+  } catch (error) {
+    progress.stop();
+    const kept = await checkpoint.load();
+    if (kept !== undefined) terminal.note(`stopped with ${kept.records} records in the file; run it again to go on`);
+    throw error;
   } finally {
     progress.stop();
   }

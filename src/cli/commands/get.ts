@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import type { Answer } from '../../client/answer.ts';
+import { exactJson } from '../../model/json-text.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -49,13 +50,13 @@ export const getCommand: Command<GetWords> = {
 };
 
 function provenance(answer: Answer<unknown, unknown>): string[] {
-  const { version, source, responder, past, expiration, metadata } = answer;
+  const { version, source, responder, past, expiration, metadataText } = answer;
   return [
     `version    ${version ?? '(no value)'}`,
     `source     ${source} at ${responder}`,
     `staleness  ${ageOf(answer)}${past ? ' (past what was asked for)' : ''}`,
     `expires    ${expiration === null ? 'never' : new Date(expiration * 1000).toISOString()}`,
-    `metadata   ${JSON.stringify(metadata)}`,
+    `metadata   ${metadataText === null ? 'null' : exactJson(metadataText)}`,
   ];
 }
 

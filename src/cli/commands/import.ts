@@ -3,6 +3,7 @@ import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
+import { isDescriptor, isStandardInput } from '../descriptor-paths.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { decompressed } from '../formats/decompress.ts';
 import { fileBytes } from '../formats/file-bytes.ts';
@@ -12,7 +13,6 @@ import { readRecords } from '../formats/read-records.ts';
 import type { Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
-import type { Terminal } from '../terminal.ts';
 import { Checkpoint, draftOf, fileIdentity, type TransferState } from '../transfer/checkpoint.ts';
 import { type NamedFile, refuseSameFiles } from '../transfer/distinct-files.ts';
 import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
@@ -78,9 +78,9 @@ export const importCommand: Command<ImportWords> = {
     if (isLiveStore(format)) checkLive(words, format);
     else recordFileOf(words, format);
     const bounds = transferBoundsOf(words);
-    const skippedPath = skippedPathOf(words);
     const bytes = await sizeOf(words.file);
-    await refuseSameFiles(filesOf(words, skippedPath));
+    const skippedPath = skippedPathOf(words, bytes);
+    await refuseSameFiles(filesOf(words, bytes, skippedPath));
     return withCluster(words, context, (cluster) =>
       importFile({ words, context, cluster, format, skippedPath, bytes, ...bounds }),
     );
@@ -94,8 +94,8 @@ interface ImportRun {
   readonly format: ImportFormat | LiveStore;
   /** Unset = the first record that is refused ends the import. */
   readonly skippedPath: string | undefined;
-  /** Size of the input; 0 where it is standard input. */
-  readonly bytes: number;
+  /** Size of the input; undefined where it is no regular file: it has no size, and cannot be read again from its beginning. */
+  readonly bytes: number | undefined;
   readonly concurrency: number;
   readonly retryMs: number;
 }
@@ -146,8 +146,8 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
   } catch (error) {
     progress.at(read, acknowledged);
     progress.stop();
-    await saveLast(saving, terminal);
-    terminal.note(stoppedWith(acknowledged, checkpoint !== undefined));
+    const isSaved = await saving.stop(terminal);
+    terminal.note(stoppedWith(acknowledged, checkpoint !== undefined && isSaved));
     if (terminal.stopped.aborted) return exitCodes.stopped;
     throw error;
   } finally {
@@ -183,18 +183,15 @@ function stoppedWith(acknowledged: number, isRemembered: boolean): string {
   return `stopped with ${acknowledged} records acknowledged${goesOn ? '; run it again to go on' : ''}`;
 }
 
-async function saveLast(saving: PacedCheckpoint, { note }: Terminal): Promise<void> {
-  await saving.saveLast().catch((failure: Error) => note(`how far it came could not be saved: ${failure.message}`));
-}
-
 function inputOf({ words, context }: ImportRun, tell: (bytes: number) => void): AsyncIterable<Uint8Array> {
   if (liveStoreOf(words.file) !== undefined) return noBytes();
-  return counted(words.file === '-' ? context.terminal.input : fileBytes(words.file), tell);
+  const { input, stopped } = context.terminal;
+  return counted(isStandardInput(words.file) ? input : fileBytes(words.file, stopped), tell);
 }
 
 function progressOf({ words, context: { terminal }, bytes }: ImportRun): Promise<Progress> {
   const title = `import ${words.namespace}`;
-  return isStream(words.file) ? showCount(terminal, title) : showProgress(terminal, title, bytes);
+  return bytes === undefined ? showCount(terminal, title) : showProgress(terminal, title, bytes);
 }
 
 async function report(
@@ -213,10 +210,10 @@ async function report(
   await terminal.write(`${records} records imported${left}${without}\n`);
 }
 
-/** Standard input cannot be read again, and a store that runs changes: nothing is remembered of them. */
-async function checkpointOf({ words, cluster, format }: ImportRun): Promise<Checkpoint | undefined> {
+/** Of what cannot be read again, or changes as a store that runs does, nothing is remembered. */
+async function checkpointOf({ words, cluster, format, bytes }: ImportRun): Promise<Checkpoint | undefined> {
   const { id } = await cluster.namespaces.get(words.namespace);
-  if (isStream(words.file)) return undefined;
+  if (bytes === undefined) return undefined;
   // What the columns mean is what the records are.
   const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns, words.database ?? null]);
   return new Checkpoint(checkpointPathOf(words), {
@@ -232,9 +229,9 @@ function checkpointPathOf({ checkpoint, file }: ImportWords): string {
 }
 
 /** What is read and what is written beside it. */
-function filesOf(words: ImportWords, skippedPath: string | undefined): readonly NamedFile[] {
+function filesOf(words: ImportWords, bytes: number | undefined, skippedPath: string | undefined): readonly NamedFile[] {
   const skipped: NamedFile[] = skippedPath === undefined ? [] : [['--skipped', skippedPath]];
-  if (isStream(words.file)) return skipped;
+  if (bytes === undefined) return skipped;
   const checkpoint = checkpointPathOf(words);
   return [
     ['the input', words.file],
@@ -251,14 +248,18 @@ function reader(run: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable
   return readRecords(input, { ...recordFileOf(words, format), unread, note: context.terminal.note });
 }
 
-function skippedPathOf(words: ImportWords): string | undefined {
+function skippedPathOf(words: ImportWords, bytes: number | undefined): string | undefined {
   if (words['on-error'] === 'stop') {
     if (words.skipped === undefined) return undefined;
     throw new UsageError('--skipped is for --on-error skip');
   }
   if (words.skipped !== undefined) return words.skipped;
-  if (isStream(words.file)) {
-    const what = words.file === '-' ? 'standard input' : 'a store that runs';
+  if (bytes === undefined) {
+    const what = isStandardInput(words.file)
+      ? 'standard input'
+      : liveStoreOf(words.file)
+        ? 'a store that runs'
+        : words.file;
     throw new UsageError(`--on-error skip of ${what} needs --skipped`);
   }
   return `${words.file}.skipped.ndjson`;
@@ -294,11 +295,6 @@ function isEncoded({ username, password }: URL): boolean {
   } catch {
     return false;
   }
-}
-
-/** Of which nobody knows how long it is. */
-function isStream(file: string): boolean {
-  return file === '-' || liveStoreOf(file) !== undefined;
 }
 
 /** Few imports need a client of either. */
@@ -338,11 +334,12 @@ async function* counted(
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
-  if (isStream(path)) return 0;
+/** Undefined where it has none. @throws UsageError where nothing can be read there */
+async function sizeOf(path: string): Promise<number | undefined> {
+  if (isStandardInput(path) || isDescriptor(path) || liveStoreOf(path) !== undefined) return undefined;
   const found = await stat(path).catch((error: Error) => {
     throw new UsageError(`the file cannot be read: ${error.message}`, error);
   });
-  if (!found.isFile()) throw new UsageError(`${path} is no file`);
-  return found.size;
+  if (found.isDirectory()) throw new UsageError(`${path} is a folder, and no file`);
+  return found.isFile() ? found.size : undefined;
 }

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import type { BatchMutation } from '../../client/batch-write.ts';
+import { valueTooLarge } from '../../client/value-body.ts';
 import { parseDuration } from '../../config/parse-duration.ts';
-import { MeridianError } from '../../model/errors.ts';
 import { exactJson } from '../../model/json-text.ts';
 import { limits } from '../../model/limits.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
@@ -73,7 +73,7 @@ async function readValue({ value, file }: PutWords, { terminal }: CommandContext
   if (value !== undefined && file !== undefined)
     throw new UsageError('a value is given twice: as argument and by --file');
   if (value !== undefined) return value;
-  if (file !== undefined) return valueIn(fileBytes(file, '--file'));
+  if (file !== undefined) return valueIn(fileBytes(file, terminal.stopped, '--file'));
   if (terminal.inputIsKeyboard) throw new UsageError('no value: give it as argument, by --file or on standard input');
   return valueIn(terminal.input);
 }
@@ -85,11 +85,7 @@ async function valueIn(input: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   for await (const chunk of input) {
     chunks.push(chunk);
     bytes += chunk.byteLength;
-    if (bytes <= limits.valueBytesMax) continue;
-    const message = `a value has at most ${limits.valueBytesMax} bytes; this one has more`;
-    throw new MeridianError('INVALID_ARGUMENT', message, {
-      ...{ reason: 'value-too-long', limit: limits.valueBytesMax, seen: bytes },
-    });
+    if (bytes > limits.valueBytesMax) throw valueTooLarge(bytes);
   }
   return Buffer.concat(chunks);
 }

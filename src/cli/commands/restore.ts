@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { loggerTo } from '../../runtime/logger.ts';
-import { fromFlag } from '../backup-flags.ts';
+import { fromFlag, openTarget, readRetryMs } from '../backup-flags.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { type OutputWords, outputFlags, printResult } from '../print-result.ts';
@@ -37,13 +37,14 @@ export const restoreCommand: Command<RestoreWords> = {
         '$0 restore --from backups --data data/origin',
         'then start the origin over that folder',
       ) as Argv<RestoreWords>,
-  run: async ({ from, data, at, ...words }, { terminal, clock, random }) => {
+  run: async ({ from, data, at, ...words }, context) => {
+    const { terminal, clock, random } = context;
     const atMs = at === undefined ? undefined : timeOf(at);
-    const { openBackupTarget, restoreBackup } = await import('../../node/backups.ts');
+    const { restoreBackup } = await import('../../node/backups.ts');
     const count = await countRecords(terminal, 'restore');
     const logger = loggerTo((_level, message) => terminal.note(message));
     const restored = await restoreBackup({
-      ...{ target: openBackupTarget(from, terminal.environment), data, atMs, received: count.received },
+      ...{ target: await openTarget(from, context, readRetryMs), data, atMs, received: count.received },
       outside: { clock, random, logger },
     }).finally(() => count.stop());
     const taken = new Date(restored.takenMs).toISOString();

@@ -16,6 +16,7 @@ import {
   viewOf,
 } from '../status/cluster-view.ts';
 import { describeNode } from '../status/describe-node.ts';
+import { reachMember } from '../status/reach-member.ts';
 
 interface StatusWords extends ClientWords {
   readonly digest: boolean;
@@ -56,7 +57,7 @@ export const statusCommand: Command<StatusWords> = {
       const looking: Looking = {
         second,
         signal: context.terminal.stopped,
-        reach: (address) => context.connect({ ...config, endpoints: [address] }),
+        reach: (address) => reachMember(address, config, context),
       };
       const members = status.node.role === 'origin' ? await cluster.members(asked) : [];
       const others = members.filter(({ id }) => id !== status.node.id);

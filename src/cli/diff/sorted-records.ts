@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { compareKeys } from '../../model/key.ts';
+import { UsageError } from '../usage-error.ts';
 import type { ComparedRecord } from './compared-record.ts';
 
 export interface SortingBounds {
@@ -61,7 +62,7 @@ class RunFolder {
   }
 
   static async make(): Promise<RunFolder> {
-    return new RunFolder(await mkdtemp(join(tmpdir(), 'meridian-diff-')));
+    return new RunFolder(await mkdtemp(join(tmpdir(), 'meridian-diff-')).catch(cannotSort));
   }
 
   get runs(): number {
@@ -70,7 +71,7 @@ class RunFolder {
 
   async add(records: Iterable<ComparedRecord> | AsyncIterable<ComparedRecord>): Promise<void> {
     const file = join(this.#path, String(this.#made++));
-    await pipeline(Readable.from(linesOf(records)), createWriteStream(file));
+    await pipeline(Readable.from(linesOf(records)), createWriteStream(file)).catch(cannotSort);
     this.#files.push(file);
   }
 
@@ -107,6 +108,11 @@ class RunFolder {
   async remove(): Promise<void> {
     await rm(this.#path, { recursive: true, force: true });
   }
+}
+
+function cannotSort(error: Error): never {
+  const where = `what is to be sorted cannot be written in ${tmpdir()} (TMPDIR names another folder)`;
+  throw new UsageError(`${where}: ${error.message}`, error);
 }
 
 async function* linesOf(records: Iterable<ComparedRecord> | AsyncIterable<ComparedRecord>): AsyncGenerator<string> {

@@ -1,5 +1,6 @@
 import { unreachable } from '../../model/assert.ts';
 import { exactJson } from '../../model/json-text.ts';
+import { recordJson } from '../../node/record-json.ts';
 import { type JsonValue, toJsonValue } from '../json-value.ts';
 import type { FileFormat } from './file-format.ts';
 
@@ -36,9 +37,7 @@ export function closingText(format: FileFormat, records: number): string {
 
 function objectText({ name, value, metadataText, expiration }: ExportRecord): string {
   const fields = { key: name, ...toJsonValue(value), ...(expiration === null ? {} : { expiration }) };
-  const text = JSON.stringify(fields);
-  // As text, so that numbers keep their digits; on one line, as NDJSON needs it.
-  return metadataText === null ? text : `${text.slice(0, -1)},"metadata":${exactJson(metadataText)}}`;
+  return recordJson(fields, metadataText ?? undefined);
 }
 
 function csvRow({ name, value, metadataText, expiration }: ExportRecord): string {

@@ -19,7 +19,7 @@ export interface Looking {
   /** The second of the digests; unset = none are asked for. */
   readonly second: number | undefined;
   readonly signal: AbortSignal;
-  /** A handle on the node at that address. */
+  /** A handle on the node at that address. Rejects where it is not to be asked. */
   readonly reach: (address: Address) => Promise<ClusterHandle>;
 }
 
@@ -30,21 +30,25 @@ const statusMs = 3_000;
 export async function viewOf(member: Member, looking: Looking): Promise<NodeView> {
   const address = member.address === undefined ? undefined : parseAddress(member.address);
   if (address === undefined) return { member, error: 'says no address' };
-  const cluster = await looking.reach(address);
+  const opening = looking.reach(address);
   try {
-    return await lookThrough(cluster, member, looking);
+    return await lookThrough(opening, member, looking);
   } finally {
-    cluster.close();
+    await opening.then(
+      (opened) => opened.close(),
+      () => {},
+    );
   }
 }
 
 /** The same over a connection that stays its opener's to close. */
 export async function lookThrough(
-  cluster: ClusterHandle,
+  opening: Promise<ClusterHandle>,
   member: Member,
   { second, signal }: Pick<Looking, 'second' | 'signal'>,
 ): Promise<NodeView> {
   try {
+    const cluster = await opening;
     const status = await cluster.status({ timeoutMs: statusMs, signal });
     // An origin that began anew on the same machine, say, whose old id was not removed yet.
     if (status.node.id !== member.id) return { member, error: `${status.node.name} ${status.node.id} answers there` };

@@ -4,6 +4,7 @@ import { parseAddress } from '../../config/parse-address.ts';
 import type { Member } from '../../model/cluster.ts';
 import type { CommandContext } from '../command.ts';
 import { lookThrough, type NodeView } from '../status/cluster-view.ts';
+import { reachMember } from '../status/reach-member.ts';
 import type { Look } from './top-table.ts';
 
 /** Milliseconds for the node asked: a picture of the cluster that takes longer is none of now. */
@@ -43,9 +44,9 @@ export class ClusterLooks {
     const address = place === undefined ? undefined : parseAddress(place);
     if (place === undefined || address === undefined) return { member, error: 'says no address' };
     // Known before it is there: an origin that began anew has the address of its old id.
-    const handle = this.#handles.get(place) ?? this.#context.connect({ ...this.#config, endpoints: [address] });
+    const handle = this.#handles.get(place) ?? reachMember(address, this.#config, this.#context);
     this.#handles.set(place, handle);
-    return lookThrough(await handle, member, { second: undefined, signal });
+    return lookThrough(handle, member, { second: undefined, signal });
   }
 
   #forgetAllBut(members: readonly Member[]): void {

@@ -68,9 +68,11 @@ export class Checkpoint {
   }
 
   async #writing(write: (draft: string) => Promise<void>): Promise<void> {
+    const draft = draftOf(this.path);
     try {
-      await write(draftOf(this.path));
+      await write(draft);
     } catch (error) {
+      await rm(draft, { force: true }).catch(() => {});
       const why = error instanceof Error ? error.message : String(error);
       throw new UsageError(`how far it came cannot be written: ${why}`, error);
     }

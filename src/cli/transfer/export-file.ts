@@ -28,23 +28,21 @@ export interface ExportPlan {
 
 /**
  * Writes all entries into a file. Interrupted, the next run cuts the file where the last page ended and goes on there.
- * Returns the number of records in the file, and of damaged ones that are not. @throws UsageError where the file cannot be opened
+ * Returns the number of records in the file, and of damaged ones that are not. @throws UsageError where the file cannot be written
  */
 export async function exportFile(plan: ExportPlan): Promise<Exported> {
   const { path, format, checkpoint } = plan;
   const from = await resumable(plan);
-  const file = await open(path, from === undefined ? 'w' : 'r+').catch((error: Error) => {
-    throw new UsageError(`--output cannot be written: ${error.message}`, error);
-  });
+  const file = await open(path, from === undefined ? 'w' : 'r+').catch(cannotWrite);
   try {
     let records = from?.records ?? 0;
     let bytes = from?.bytes ?? 0;
     const damaged = () => (from?.damaged ?? 0) + plan.damaged();
-    await file.truncate(bytes);
+    await file.truncate(bytes).catch(cannotWrite);
     let piece = '';
     const flush = async () => {
       const data = Buffer.from(piece);
-      await writeWhole(file, data, bytes);
+      await writeWhole(file, data, bytes).catch(cannotWrite);
       bytes += data.length;
       piece = '';
     };
@@ -53,17 +51,22 @@ export async function exportFile(plan: ExportPlan): Promise<Exported> {
       plan.progress(++records);
       if (piece.length >= pieceBytesMax || entry.cursor !== undefined) await flush();
       if (entry.cursor === undefined) continue;
-      await file.datasync(); // A checkpoint never says more than what a crash leaves.
+      await file.datasync().catch(cannotWrite); // A checkpoint never says more than what a crash leaves.
       await checkpoint.save({ records, bytes, cursor: entry.cursor, damaged: damaged() });
     }
     piece += closingText(format, records);
     await flush();
-    await file.sync();
+    await file.sync().catch(cannotWrite);
     await checkpoint.remove();
     return { records, damaged: damaged() };
   } finally {
     await file.close();
   }
+}
+
+/** Also whoever writes into what is no file says so. */
+export function cannotWrite(error: Error): never {
+  throw new UsageError(`--output cannot be written: ${error.message}`, error);
 }
 
 /** A write may end early, where the disk is nearly full, say; the next one tells why. */

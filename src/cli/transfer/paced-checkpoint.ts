@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts';
+import type { Terminal } from '../terminal.ts';
 import type { Checkpoint, TransferState } from './checkpoint.ts';
 
 /** Milliseconds between two savings: what a crash makes the next run do again. */
@@ -19,15 +20,25 @@ export class PacedCheckpoint {
 
   async save(state: TransferState): Promise<void> {
     this.#unsaved = state;
-    if (this.#clock.monotonicMs() - this.#savedMs >= savedEveryMs) await this.saveLast();
+    if (this.#clock.monotonicMs() - this.#savedMs >= savedEveryMs) await this.#saveLast();
   }
 
-  /** Saves what was not, whenever that was. */
-  async saveLast(): Promise<void> {
-    if (this.#unsaved === undefined) return;
+  /** Saves what was not, whenever that was, as the transfer stops. False where it cannot be saved, which is noted. */
+  async stop({ note }: Pick<Terminal, 'note'>): Promise<boolean> {
+    try {
+      await this.#saveLast();
+      return true;
+    } catch (error) {
+      note(error instanceof Error ? error.message : String(error));
+      return false;
+    }
+  }
+
+  async #saveLast(): Promise<void> {
     const state = this.#unsaved;
-    this.#unsaved = undefined;
+    if (state === undefined) return;
     this.#savedMs = this.#clock.monotonicMs();
     await this.#checkpoint?.save(state);
+    if (this.#unsaved === state) this.#unsaved = undefined;
   }
 }

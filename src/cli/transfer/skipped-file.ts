@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { exactJson } from '../../model/json-text.ts';
+import { recordJson } from '../../node/record-json.ts';
 import { toJsonValue } from '../json-value.ts';
 import { UsageError } from '../usage-error.ts';
 import type { SkippedRecord } from './write-batch.ts';
@@ -50,15 +50,14 @@ function lineOf(skipped: SkippedRecord): string {
   const head = { record: skipped.number, error: skipped.why.message };
   if ('text' in skipped) return JSON.stringify({ ...head, ...unreadText(skipped.text) });
   const { key, value, metadataText, expiration, expirationTtl } = skipped.record;
-  const line = JSON.stringify({
+  const fields = {
     ...head,
     key,
     ...toJsonValue(value),
     ...(expiration === undefined ? {} : { expiration }),
     ...(expirationTtl === undefined ? {} : { expiration_ttl: expirationTtl }),
-  });
-  // As text, so that numbers keep their digits.
-  return metadataText === undefined ? line : `${line.slice(0, -1)},"metadata":${exactJson(metadataText)}}`;
+  };
+  return recordJson(fields, metadataText);
 }
 
 function unreadText(text: string | Uint8Array): { readonly text: string; readonly base64?: true } {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { limits } from '../../model/limits.ts';
 import type { Namespace } from '../namespace.ts';
+import { decodeText } from '../value-type.ts';
 
 /** Deletions of one batch while a store is cleared. */
 const batchKeysMax = 1000;
@@ -83,9 +84,8 @@ export class KeyvStore extends EventEmitter {
 
   /** Keys, with their prefix, and serialised values. */
   async *iterator(namespace: string | undefined = this.namespace): AsyncGenerator<[string, string], void> {
-    const decoder = new TextDecoder();
     for await (const { name, value } of this.#namespace.entries({ prefix: this.#prefix(namespace) })) {
-      yield [name, decoder.decode(value)];
+      yield [name, decodeText(value)];
     }
   }
 

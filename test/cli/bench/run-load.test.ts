@@ -3,6 +3,7 @@ import { loadAsJson, loadAsText } from '../../../src/cli/bench/describe-load.ts'
 import { clientTarget } from '../../../src/cli/bench/load-target.ts';
 import { type LoadPlan, runLoad } from '../../../src/cli/bench/run-load.ts';
 import { MeridianError } from '../../../src/model/errors.ts';
+import { sleep } from '../../../src/runtime/clock.ts';
 import { fakeCluster } from '../../client/fake-cluster.ts';
 import { leapingClock } from '../leaping-clock.ts';
 
@@ -37,6 +38,34 @@ describe('a load', () => {
     expect(reads.latencies.count + writes.latencies.count).toBe(100);
     expect([node.gets.length, node.writes.length]).toEqual([reads.latencies.count, writes.latencies.count]);
     expect(elapsedMs).toBeGreaterThanOrEqual(990);
+  });
+
+  test('at a rate that is not kept ends with its time, and counts what never got its turn', async () => {
+    const clock = leapingClock();
+    const slow = () => sleep(clock, 100, new AbortController().signal);
+    const run = (changes: Partial<LoadPlan>, target = { get: slow, put: slow }) =>
+      runLoad({ ...plan, ...changes }, { target, clock, random: evenRandom(), signal: new AbortController().signal });
+    const { reads, writes, elapsedMs, missed } = await run({});
+    expect({ elapsedMs, missed, made: reads.latencies.count + writes.latencies.count }).toEqual({
+      ...{ elapsedMs: 1000, missed: 90, made: 10 },
+    });
+    expect(reads.latencies.max / 1e6).toBeLessThan(1100);
+    const report = await run({ ratePerSecond: 10 });
+    expect(report.missed).toBe(0);
+    expect(loadAsText(report)).not.toContain('turn');
+    expect(await run({ ratePerSecond: undefined })).not.toHaveProperty('missed');
+    expect(loadAsText({ ...report, missed: 90 })).toMatch(/\n90 calls fell due and never got their turn/);
+    expect(loadAsJson({ ...report, missed: 90 })).toMatchObject({ missed: 90 });
+  });
+
+  test.each([
+    [1.1, 10_000, 11],
+    [333.333, 3000, 1000],
+    [0.001, 10, 1],
+    [7, 1000, 7],
+  ])('at %d a second misses nothing in %d ms where each call is at once', async (ratePerSecond, durationMs, made) => {
+    const { reads, writes, missed } = await load({ ratePerSecond, durationMs }).report;
+    expect([reads.latencies.count + writes.latencies.count, missed]).toEqual([made, 0]);
   });
 
   test('of reads alone writes nothing, and the other way round', async () => {

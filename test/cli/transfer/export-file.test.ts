@@ -79,6 +79,24 @@ test('what the disk takes a part of at a time is written whole', async () => {
   expect(readFileSync(path, 'utf8')).toBe(readFileSync(join(folder, 'whole.ndjson'), 'utf8'));
 });
 
+test('a full disk is told as what the output cannot take, and the next run goes on', async () => {
+  const handle = await open(join(folder, 'any'), 'w');
+  const prototype = Object.getPrototypeOf(handle) as { write: (...args: unknown[]) => Promise<unknown> };
+  const whole = prototype.write;
+  let writes = 0;
+  const full = vi.spyOn(prototype, 'write').mockImplementation(function (this: unknown, ...args) {
+    if (++writes > 2) throw new Error('ENOSPC: no space left on device');
+    return whole.apply(this, args);
+  });
+  const path = join(folder, 'full.ndjson');
+  await expect(run(path, 'ndjson', -1).exported).rejects.toThrow('--output cannot be written: ENOSPC');
+  full.mockRestore();
+  await handle.close();
+  const again = run(path, 'ndjson', -1);
+  expect(await again.exported).toEqual({ records: 10, damaged: 0 });
+  expect(again.begunAt).toEqual(['6']);
+});
+
 test('a file that is shorter than its checkpoint says is written anew', async () => {
   const path = join(folder, 'cut.ndjson');
   await expect(run(path, 'ndjson', 7).exported).rejects.toThrow('broken off');

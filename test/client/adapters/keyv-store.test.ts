@@ -63,6 +63,15 @@ describe('Keyv over a namespace', () => {
     expect(seen).toEqual([['app:x', expect.stringContaining('"X"')]]);
   });
 
+  it('gives a value that begins with a byte-order mark as it is stored, by each of its ways', async () => {
+    const store = new KeyvStore(served.namespace);
+    await store.set('bom:x', '\ufeffX');
+    const seen = [];
+    for await (const entry of store.iterator('bom')) seen.push(entry);
+    expect(seen).toEqual([['bom:x', '\ufeffX']]);
+    expect([await store.get('bom:x'), ...(await store.getMany(['bom:x']))]).toEqual(['\ufeffX', '\ufeffX']);
+  });
+
   it('is a storage adapter by its type', () => {
     expectTypeOf<KeyvStore>().toExtend<Omit<KeyvStoreAdapter, 'get' | 'getMany' | 'iterator'>>();
   });
