@@ -234,7 +234,11 @@ export class OriginFaults {
   #rollBack(rolledBack: readonly OriginProcess[]): void {
     if (this.keepsDisks || !this.#allServe) return;
     const others = this.#stage.cluster.origins.filter((origin) => !rolledBack.includes(origin));
-    const isServed = others.some((other) => rolledBack.every(({ id }) => id !== other.id));
+    const { history } = this.#stage.oracles;
+    const isServed = others.some((other) => {
+      const isMember = other.id !== undefined && !history.isRemoved(other.id);
+      return isMember && rolledBack.every(({ id }) => id !== other.id);
+    });
     for (const origin of rolledBack) {
       // An image from when it ran as a copy of another one would make it that again.
       const runElsewhere = new Set(
