@@ -17,8 +17,9 @@ import type { HttpObserver } from './observer.ts';
 import { pathOf } from './path-of.ts';
 import { sendJson } from './send.ts';
 import { SiteGuard } from './site-guard.ts';
+import { StoppedWithConnection } from './stopped-with-connection.ts';
 import type { HttpSurface } from './surface.ts';
-import { Turns } from './turns.ts';
+import { plainRequestBytes, Turns } from './turns.ts';
 
 interface NamedSurface {
   readonly name: string;
@@ -78,10 +79,10 @@ const bounds = {
   idleMsMin: 1000,
   /** Connections that the system keeps until they are accepted; it may allow less. */
   backlogMax: 4096,
-  /** Requests of one connection that wait for the one before. */
-  waitingPerConnectionMax: 16,
-  /** Of all, for each connection that there may be, before the first to have more than the above is cut; each takes some KB. */
-  waitingForEachConnection: 8,
+  /** Of one connection's requests that wait for the one before: 16 without headers. */
+  waitingBytesPerConnectionMax: 16 * plainRequestBytes,
+  /** Of all, for each connection that there may be, before the first to have more than the above is cut. */
+  waitingBytesForEachConnection: 8 * plainRequestBytes,
   requestsASocketMax: 100_000,
   /** For an answer that is ready when an exchange's time is over to reach its client, or for a refused one to hang up. */
   lingerMs: 1000,
@@ -112,6 +113,7 @@ export class HttpListener {
         maxHeaderSize: bounds.headerBytesMax,
         // workerd names the host in the target alone where its service is said to be a proxy; nothing here looks at it.
         requireHostHeader: false,
+        IncomingMessage: StoppedWithConnection,
       },
       options.tls,
     );
@@ -119,8 +121,9 @@ export class HttpListener {
     const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax: perAddressMax = connectionsMax } =
       options;
     this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, options.clock);
-    const { waitingPerConnectionMax, waitingForEachConnection } = bounds;
-    this.#turns = new Turns({ waitingPerConnectionMax, waitingMax: waitingForEachConnection * connectionsMax });
+    const { waitingBytesPerConnectionMax, waitingBytesForEachConnection } = bounds;
+    const waitingBytesMax = waitingBytesForEachConnection * connectionsMax;
+    this.#turns = new Turns({ waitingBytesPerConnectionMax, waitingBytesMax });
     this.#server.maxRequestsPerSocket = bounds.requestsASocketMax;
     if (options.tls !== undefined) {
       // A handshake that does not end is no connection yet, but a descriptor.
@@ -165,8 +168,8 @@ export class HttpListener {
   }
 
   #takeTurn(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request;
-    if (!this.#turns.take(socket, () => this.#start(request, response))) this.#hangUp(socket, 'too-many-pipelined');
+    if (this.#turns.take(request, () => this.#start(request, response))) return;
+    this.#hangUp(request.socket, 'too-many-pipelined');
   }
 
   /** Health is answered at once, all else in its turn among what others ask. */
@@ -319,7 +322,7 @@ export class HttpListener {
   }
 }
 
-function serverOf(options: ServerOptions, tls: RenewedTls | undefined): Server {
+function serverOf(options: ServerOptions<typeof StoppedWithConnection>, tls: RenewedTls | undefined): Server {
   if (tls === undefined) return createServer(options);
   const { current } = tls;
   const server = createSecureServer({ ...options, ...secureServerOf(current), ...secureContextOf(current) });

@@ -1,14 +1,24 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 export interface TurnLimits {
-  /** Requests of one connection that wait for the one before; from then on the connection is not read from. */
-  readonly waitingPerConnectionMax: number;
+  /** Bytes of one connection's requests that wait for the one before; from then on the connection is not read from. */
+  readonly waitingBytesPerConnectionMax: number;
   /** Of all connections. Beyond it a connection that has more waiting than the bound above is refused. */
-  readonly waitingMax: number;
+  readonly waitingBytesMax: number;
+}
+
+/** Bytes that Node, and we, keep of a request without headers and of its answer, about. */
+export const plainRequestBytes = 2048;
+
+interface Waiting {
+  readonly bytes: number;
+  readonly run: () => void;
 }
 
 interface Line {
-  readonly waiting: Array<() => void>;
+  readonly waiting: Waiting[];
+  waitingBytes: number;
   isPaused: boolean;
   isBusy: boolean;
 }
@@ -21,31 +31,33 @@ interface Line {
 export class Turns {
   readonly #limits: TurnLimits;
   readonly #lines = new Map<Socket, Line>();
-  #waiting = 0;
+  #waitingBytes = 0;
 
   constructor(limits: TurnLimits) {
     this.#limits = limits;
   }
 
   /** Runs now, or once those before it have called `next`. False where there is no room to wait: the caller hangs up. */
-  take(socket: Socket, run: () => void): boolean {
+  take(request: IncomingMessage, run: () => void): boolean {
+    const { socket } = request;
     const line = this.#lineOf(socket);
     if (!line.isBusy) {
       line.isBusy = true;
       run();
       return true;
     }
-    const { waitingPerConnectionMax, waitingMax } = this.#limits;
-    if (line.waiting.length >= waitingPerConnectionMax) {
-      if (this.#waiting >= waitingMax) return false;
+    const { waitingBytesPerConnectionMax, waitingBytesMax } = this.#limits;
+    if (line.waitingBytes >= waitingBytesPerConnectionMax) {
+      if (this.#waitingBytes >= waitingBytesMax) return false;
       line.isPaused = true;
       // Node reads on at the end of each request that it has parsed, so not before it is through with what it has read.
       queueMicrotask(() => {
         if (line.isPaused) socket.pause();
       });
     }
-    line.waiting.push(run);
-    this.#waiting++;
+    const bytes = bytesOf(request);
+    line.waiting.push({ bytes, run });
+    this.#count(line, bytes);
     return true;
   }
 
@@ -53,30 +65,39 @@ export class Turns {
   next(socket: Socket): void {
     const line = this.#lines.get(socket);
     if (line === undefined) return;
-    const run = line.waiting.shift();
-    if (run === undefined) {
+    const first = line.waiting.shift();
+    if (first === undefined) {
       line.isBusy = false;
       return;
     }
-    this.#waiting--;
-    if (line.isPaused && line.waiting.length < this.#limits.waitingPerConnectionMax) {
+    this.#count(line, -first.bytes);
+    if (line.isPaused && line.waitingBytes < this.#limits.waitingBytesPerConnectionMax) {
       line.isPaused = false;
       socket.resume();
     }
-    run();
+    first.run();
+  }
+
+  #count(line: Line, bytes: number): void {
+    line.waitingBytes += bytes;
+    this.#waitingBytes += bytes;
   }
 
   #lineOf(socket: Socket): Line {
     const known = this.#lines.get(socket);
     if (known !== undefined) return known;
-    const line = { waiting: [], isPaused: false, isBusy: false };
+    const line = { waiting: [], waitingBytes: 0, isPaused: false, isBusy: false };
     this.#lines.set(socket, line);
     socket.once('close', () => this.#forget(socket));
     return line;
   }
 
   #forget(socket: Socket): void {
-    this.#waiting -= this.#lines.get(socket)?.waiting.length ?? 0;
+    this.#waitingBytes -= this.#lines.get(socket)?.waitingBytes ?? 0;
     this.#lines.delete(socket);
   }
+}
+
+function bytesOf({ url = '', rawHeaders }: IncomingMessage): number {
+  return rawHeaders.reduce((bytes, text) => bytes + text.length, plainRequestBytes + url.length);
 }

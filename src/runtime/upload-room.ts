@@ -11,13 +11,14 @@ export interface UploadRoomOptions {
 const bounds = {
   /** Bytes of a request that count as none, so that small ones wait for nobody. */
   smallBytesMax: 64 * 1024,
-  /** Those that wait hold what their transport lets arrive unread. */
+  /** Those that wait hold what their transport lets arrive unread, about 1 MiB each: in all as much again as the room has. */
+  waitingBytes: 1024 * 1024,
+  waitingMin: 16,
   waitingMax: 256,
-  callerWaitingMax: 128,
   /** Batches larger than a value that are in memory at once: one has up to 100 MB. */
   batches: 1,
   batchesWaitingMax: 64,
-  /** One caller, that is one connection, has this part of the room. */
+  /** One caller, that is one connection, has this part of the room, and of the places to wait for it. */
   callerShare: 1 / 2,
 } as const;
 
@@ -41,7 +42,14 @@ export class UploadRoom {
 
   constructor({ bytesMax, valueBytesMax }: UploadRoomOptions) {
     this.valueBytesMax = valueBytesMax;
-    this.values = new FairBudget({ ...bounds, bytesMax, callerBytesMax: bytesMax * bounds.callerShare });
+    const waitingMax = Math.min(
+      bounds.waitingMax,
+      Math.max(bounds.waitingMin, Math.floor(bytesMax / bounds.waitingBytes)),
+    );
+    this.values = new FairBudget({
+      ...{ bytesMax, callerBytesMax: bytesMax * bounds.callerShare },
+      ...{ waitingMax, callerWaitingMax: waitingMax * bounds.callerShare },
+    });
   }
 
   /** A place for a body of up to so many bytes. */

@@ -2,11 +2,15 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Turns } from '../../src/http/turns.ts';
+import { StoppedWithConnection } from '../../src/http/stopped-with-connection.ts';
+import { plainRequestBytes, Turns } from '../../src/http/turns.ts';
 
 const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
-/** Bytes that Node reads at once, so that all requests in them are parsed before anything can be done about it. */
+/** Bytes that Node reads at once, and parses before the connection can be paused. */
 const readBytesMax = 64 * 1024;
+
+/** Of the first line and the headers, beside what each takes. */
+const waitingBytes = plainRequestBytes + '/Hostx'.length;
 
 describe('the requests of a connection that wait for each other', () => {
   let server: Server;
@@ -16,18 +20,18 @@ describe('the requests of a connection that wait for each other', () => {
   let next: () => void;
 
   /** The first request begins, and is not answered. */
-  async function pipeline(turns: Turns, count: number): Promise<void> {
-    server.on('request', ({ socket }) => {
+  async function pipeline(turns: Turns, count: number, text = request): Promise<void> {
+    server.on('request', (taken) => {
       parsed++;
       const run = () => {
         begun++;
-        next = () => turns.next(socket);
+        next = () => turns.next(taken.socket);
       };
-      if (!turns.take(socket, run)) socket.destroy();
+      if (!turns.take(taken, run)) taken.socket.destroy();
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
-    client.write(request.repeat(count));
+    client.write(text.repeat(count));
     await expect.poll(() => parsed).toBeGreaterThan(0);
   }
 
@@ -40,7 +44,7 @@ describe('the requests of a connection that wait for each other', () => {
   }
 
   beforeEach(() => {
-    server = createServer();
+    server = createServer({ IncomingMessage: StoppedWithConnection });
     [parsed, begun] = [0, 0];
   });
 
@@ -51,7 +55,8 @@ describe('the requests of a connection that wait for each other', () => {
 
   it('are not read on for while enough of them wait, and are once these are through', async () => {
     const count = 20_000;
-    await pipeline(new Turns({ waitingPerConnectionMax: 4, waitingMax: count }), count);
+    const limits = { waitingBytesPerConnectionMax: 4 * waitingBytes, waitingBytesMax: count * waitingBytes };
+    await pipeline(new Turns(limits), count);
     await settled();
     expect(begun).toBe(1);
     expect(parsed).toBeLessThanOrEqual(Math.ceil(readBytesMax / request.length) + 1);
@@ -63,10 +68,21 @@ describe('the requests of a connection that wait for each other', () => {
     expect(parsed).toBe(count);
   });
 
-  it('lose their connection where more wait than may in all', async () => {
-    await pipeline(new Turns({ waitingPerConnectionMax: 4, waitingMax: 40 }), 1000);
+  it('lose their connection where more wait than may in all, and no more of them are read', async () => {
+    const limits = { waitingBytesPerConnectionMax: 4 * waitingBytes, waitingBytesMax: 40 * waitingBytes };
+    await pipeline(new Turns(limits), 1000);
     // It may be gone by now.
     if (!client.closed) await once(client, 'close');
     expect(begun).toBe(1);
+    // One is answered, forty wait, and one is too many.
+    expect(parsed).toBe(42);
+  });
+
+  it('wait in smaller numbers the longer their headers are', async () => {
+    const long = `GET / HTTP/1.1\r\nHost: x\r\nLong: ${'x'.repeat(3 * plainRequestBytes)}\r\n\r\n`;
+    const limits = { waitingBytesPerConnectionMax: 16 * waitingBytes, waitingBytesMax: 1000 * waitingBytes };
+    await pipeline(new Turns(limits), 1000, long);
+    await settled();
+    expect(parsed).toBeLessThanOrEqual(Math.ceil(readBytesMax / long.length));
   });
 });

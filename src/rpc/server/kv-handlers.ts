@@ -6,10 +6,11 @@ import type {
 } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
 import { MeridianError } from '../../model/errors.ts';
-import { type GetRequest, type ListAnswer, valueBytesOf } from '../../model/key-value.ts';
+import { type GetRequest, type ListAnswer, valueBytesOf, type WriteRequest } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
+import { nextTurn } from '../../runtime/next-turn.ts';
 import {
   decodeGet,
   decodeList,
@@ -150,10 +151,27 @@ export function kvHandlers(kv: KvHandlersOptions, timing: Timing): UntypedServic
       }),
     Write: (served: ServerReadableStream<WritePart, Buffer>, callback: sendUnaryData<Buffer>) =>
       respond(timing, served, callback, async (call, upstream) => {
-        const request = await collectWrite(movingMessages(served, idle), checkNamespace);
+        const request = await wholeWrite(collectWrite(movingMessages(served, idle), checkNamespace), call);
         return encodeWriteAnswer(await upstream.write(request, call));
       }),
   };
+}
+
+/**
+ * A batch whose caller did not go away meanwhile. A client of Node.js that gives a call up in the middle ends it first, as if
+ * that were all, and resets it in a packet of its own right behind: so two turns pass before the batch is taken for whole.
+ * @throws CANCELLED
+ */
+async function wholeWrite(collected: Promise<WriteRequest>, call: Call): Promise<WriteRequest> {
+  try {
+    const request = await collected;
+    await nextTurn();
+    await nextTurn();
+    return request;
+  } finally {
+    // Before what the stream of a caller who went away fails with.
+    call.signal.throwIfAborted();
+  }
 }
 
 /** A GetResponse of what is in memory; undefined where it must be asked for, or needs room that others may need. */

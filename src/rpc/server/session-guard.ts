@@ -14,6 +14,7 @@ import { peerCertificateOf } from '../../runtime/peer-certificate.ts';
 import { tlsBounds } from '../../runtime/tls.ts';
 import { connectionWindowBytes, streamWindowBytes } from '../proto.ts';
 import { exhausted, refuseStream, type StreamHandler } from './refuse-stream.ts';
+import { withTrueEnds } from './true-ends.ts';
 import type { UploadGuard } from './upload-guard.ts';
 
 export interface SessionGuardOptions {
@@ -105,11 +106,17 @@ export class SessionGuard {
       const path = String(headers[':path']);
       const run = () => {
         if (!this.#options.uploads.admits(stream, path, headers)) return;
-        for (const handle of handlers) handle.call(http2, stream, headers, flags, rawHeaders);
+        const isUnary = this.#options.isUnary(path);
+        const handle = () => {
+          for (const each of handlers) each.call(http2, stream, headers, flags, rawHeaders);
+        };
+        // A request of one message is whole or is none.
+        if (isUnary) handle();
+        else withTrueEnds(stream, handle);
         // After the library's own listeners, so that it finds the stream as it expects it.
         const { uploads, refusal } = this.#options;
         uploads.watch(stream, path, () => refusal(callerOf(stream, headers)));
-        if (this.#options.isUnary(path)) this.#cutUnread(stream);
+        if (isUnary) this.#cutUnread(stream);
       };
       const { session: connection } = stream;
       if (connection === undefined || isHealth(headers)) {
