@@ -9,7 +9,7 @@ import {
 } from '../codec/mutation-fields.ts';
 import { encodeSession } from '../codec/record-codec.ts';
 import { fieldBytes, WireWriter } from '../codec/wire-format.ts';
-import { encodeWriteOptions } from '../codec/write-codec.ts';
+import { encodeWriteOptions, type WireBatchSize } from '../codec/write-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 
 /** Bytes of mutations that travel in one message; a larger one has messages of its own. */
@@ -21,7 +21,8 @@ const togetherBytesMax = 256 * 1024;
  */
 export function* writeMessages(request: WriteRequest, serialize: (message: object) => Buffer): Generator<Buffer> {
   const { namespace, mutations, session } = request;
-  yield serialize({ header: { namespace, options: encodeWriteOptions(request), session: encodeSession(session) } });
+  const [options, size] = [encodeWriteOptions(request), sizeOf(mutations)];
+  yield serialize({ header: { namespace, options, session: encodeSession(session), size } });
   let items: MeasuredMutation[] = [];
   let bytes = 0;
   for (const mutation of mutations) {
@@ -38,6 +39,12 @@ export function* writeMessages(request: WriteRequest, serialize: (message: objec
     } else yield* alone(mutation);
   }
   if (items.length > 0) yield together(items, bytes);
+}
+
+/** A call that is given up in its midst looks as if it had ended: by this the node knows what is whole. */
+function sizeOf(mutations: readonly Mutation[]): WireBatchSize {
+  const bytesOf = (mutation: Mutation) => (mutation.kind === 'put' ? mutation.value.byteLength : 0);
+  return { mutations: mutations.length, valueBytes: mutations.reduce((sum, each) => sum + bytesOf(each), 0) };
 }
 
 function together(items: readonly MeasuredMutation[], bytes: number): Buffer {

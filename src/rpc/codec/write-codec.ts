@@ -26,6 +26,13 @@ export interface WireWriteOptions {
   readonly tracked?: boolean;
 }
 
+/** What a batch has in all. */
+export interface WireBatchSize {
+  readonly mutations: number;
+  /** Bytes of all values. */
+  readonly valueBytes: number;
+}
+
 type WriteOptions = Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs' | 'tracked'>;
 
 export function encodeCondition(condition: Condition | undefined): WireCondition | null {

@@ -159,16 +159,16 @@ export function kvHandlers(kv: KvHandlersOptions, timing: Timing): UntypedServic
 
 /**
  * A batch whose caller did not go away meanwhile. A client of Node.js that gives a call up in the middle ends it first, as if
- * that were all, and resets it in a packet of its own right behind: so two turns pass before the batch is taken for whole.
- * @throws CANCELLED
+ * that were all, and resets it in a packet of its own right behind: so two turns pass before the batch is taken for whole. A
+ * reset that comes later is not waited for: by the size in its header a batch tells by itself that it is not whole.
+ * @throws CANCELLED, INVALID_ARGUMENT
  */
 async function wholeWrite(collected: Promise<WriteRequest>, call: Call): Promise<WriteRequest> {
   try {
-    const request = await collected;
-    await nextTurn();
-    await nextTurn();
-    return request;
+    return await collected;
   } finally {
+    await nextTurn();
+    await nextTurn();
     // Before what the stream of a caller who went away fails with.
     call.signal.throwIfAborted();
   }

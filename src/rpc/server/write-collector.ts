@@ -4,7 +4,7 @@ import { limits } from '../../model/limits.ts';
 import { itemTag, partTags, readMutation } from '../codec/mutation-fields.ts';
 import { decodeSession, malformed, type WireSession } from '../codec/record-codec.ts';
 import { WireReader } from '../codec/wire-format.ts';
-import { decodeWriteOptions, type WireWriteOptions } from '../codec/write-codec.ts';
+import { decodeWriteOptions, type WireBatchSize, type WireWriteOptions } from '../codec/write-codec.ts';
 import { readable } from './strict-requests.ts';
 
 /** A message of a batch: its header as the loader of .proto files makes it, what follows as it came. */
@@ -13,6 +13,7 @@ export interface WritePart {
     readonly namespace: string;
     readonly options: WireWriteOptions | null;
     readonly session: WireSession | null;
+    readonly size?: WireBatchSize | null;
   } | null;
   /** The content of a `Mutation`. */
   readonly mutation?: Buffer;
@@ -55,15 +56,17 @@ export async function collectWrite(
   checkNamespace: (name: string) => void,
 ): Promise<WriteRequest> {
   let head: Omit<WriteRequest, 'mutations'> | undefined;
+  let said: WireBatchSize | undefined;
   const batch = new Batch();
   for await (const message of stream) {
     const { header, mutation, more, mutations, bytes = 0 } = readable(message);
     batch.holds(bytes);
     if (header) {
       if (head !== undefined) throw malformed('a batch', 'two headers');
-      const { namespace, options, session } = header;
+      const { namespace, options, session, size } = header;
       checkNamespace(namespace);
       head = { namespace, session: decodeSession(session), ...decodeWriteOptions(options) };
+      said = size ?? undefined;
     } else if (head === undefined) throw malformed('a batch', 'no header first');
     else if (mutation !== undefined) batch.add(new WireReader(mutation), mutation.length);
     else if (mutations !== undefined) batch.addAll(new WireReader(mutations));
@@ -72,6 +75,7 @@ export async function collectWrite(
     else throw malformed('a message of a batch', 'no part that this node knows');
   }
   if (head === undefined) throw malformed('a batch', 'no header');
+  if (said !== undefined) batch.checkWhole(said);
   return { ...head, mutations: batch.mutations() };
 }
 
@@ -80,7 +84,9 @@ const nothing = Buffer.alloc(0);
 class Batch {
   readonly #mutations: Mutation[] = [];
   #pieces: Uint8Array[] = [];
+  /** Of the last put. */
   #valueBytes = 0;
+  #allValueBytes = 0;
   #bytes = 0;
   #messagesBytes = 0;
 
@@ -120,8 +126,21 @@ class Batch {
     if (this.#valueBytes > limits.valueBytesMax) {
       throw tooMuch('bytes of a value', limits.valueBytesMax, this.#valueBytes);
     }
+    this.#allValueBytes += piece.byteLength;
     this.#keep(piece);
     this.#count(piece.byteLength);
+  }
+
+  /** @throws INVALID_ARGUMENT (`batch-size`): its caller may have gone away in the midst of it */
+  checkWhole({ mutations, valueBytes }: WireBatchSize): void {
+    const [count, bytes] = [this.#mutations.length, this.#allValueBytes];
+    if (count === mutations && bytes === valueBytes) return;
+    const shown = (ofMutations: number, ofBytes: number) => `${ofMutations} mutations with ${ofBytes} bytes of values`;
+    throw new MeridianError(
+      'INVALID_ARGUMENT',
+      `the batch is not whole: its header says ${shown(mutations, valueBytes)}; seen: ${shown(count, bytes)}`,
+      { reason: 'batch-size' },
+    );
   }
 
   mutations(): readonly Mutation[] {
