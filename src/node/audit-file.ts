@@ -1,11 +1,11 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { Audit, AuditEntry } from '../access/audit.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { endLastLine, newLine } from '../runtime/line-end.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 /** Characters that wait for the disk; beyond them lines are lost, counted, and said to be. */
 const waitingMax = 16 * 1024 * 1024;
-const newLine = 0x0a;
 
 export interface AuditFileOptions {
   /** `-` is standard output. */
@@ -96,7 +96,7 @@ async function append(path: string, lines: string): Promise<Appended> {
   try {
     const file = await open(path, 'a', 0o600);
     try {
-      if (await endsWithinLine(file, path)) await file.appendFile('\n');
+      await endLastLine(file, path); // Each process of an edge writes there.
       // A disk that becomes full takes the first part, and says so only to the next one.
       while (written < bytes.length) written += (await file.write(bytes, written)).bytesWritten;
     } finally {
@@ -105,20 +105,6 @@ async function append(path: string, lines: string): Promise<Appended> {
     return { lost: 0 };
   } catch (error) {
     return { error: String(error), lost: linesOf(bytes.subarray(written)) };
-  }
-}
-
-/** Whoever else writes there may have left it so: each process of an edge writes. A file that cannot be read is taken for whole. */
-async function endsWithinLine(file: FileHandle, path: string): Promise<boolean> {
-  const status = await file.stat();
-  if (!status.isFile() || status.size === 0) return false;
-  const reader = await open(path, 'r').catch(() => undefined);
-  if (reader === undefined) return false;
-  try {
-    const { bytesRead, buffer } = await reader.read(Buffer.alloc(1), 0, 1, status.size - 1);
-    return bytesRead === 1 && buffer[0] !== newLine;
-  } finally {
-    await reader.close();
   }
 }
 
