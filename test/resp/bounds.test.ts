@@ -206,13 +206,16 @@ describe('a pipeline', () => {
     const replies = await client.pipeline(...Array.from({ length: 50 }, (_, n) => ['SET', `k${n}`, n]));
     expect(replies).toEqual(Array(50).fill('+OK'));
     expect(sizes).toEqual([50]);
+    let writes = 0;
     const failing = instead(origin, 'write', async () => {
+      writes++;
       throw new MeridianError('UNAVAILABLE', 'away', { reason: 'away' });
     });
     const other = await (await serve(failing)).connect();
     expect(await other.pipeline(['SET', 'a', '1'], ['SET', 'b', '1'])).toEqual(
       Array(2).fill('Error: UNAVAILABLE away'),
     );
+    expect(writes, 'nobody knows what became of it: nothing of it is written once more').toBe(1);
   });
 
   it('is not read on while its replies are not taken', async () => {
