@@ -1,5 +1,5 @@
 import type { Call } from '../model/call.ts';
-import type { Caller as CallerSide, Entrance } from '../model/entrance.ts';
+import type { CallerConnection, Caller as CallerSide, Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
 import {
   type GetAnswer,
@@ -66,7 +66,7 @@ export interface Channel {
   /** Ends the connection once its replies are sent. */
   quit(): void;
   /** Names the connection, for shares of rooms. */
-  readonly caller: object;
+  readonly caller: CallerConnection;
   /** What is known of the other side before it says anything. */
   readonly side: Omit<CallerSide, 'authorization'>;
 }
@@ -114,6 +114,13 @@ export class Client {
     return () => {
       this.#upstream = before;
     };
+  }
+
+  /** Among whom scans are shared out: whoever proved himself here, on all his connections, or all who come from this address. */
+  get share(): string {
+    const { caller, side } = this.channel;
+    const share = this.parts.entrance.shareOf(caller, side.address);
+    return typeof share === 'string' ? share : side.address;
   }
 
   get hasNamespace(): boolean {

@@ -66,7 +66,7 @@ function scan(client: Client, args: Args): Promise<Reply> {
     if (isNothing || Buffer.byteLength(prefix) > limits.keyBytesMax) return ['0', []];
     const page = { prefix, limit, ...(from === undefined ? {} : { cursor: from.cursor }) };
     const { keys, cursor } = await client.list(page, call);
-    const next = cursor === undefined ? '0' : cursors.add({ namespace, prefix, cursor }, from && number);
+    const next = cursor === undefined ? '0' : cursors.add({ namespace, prefix, cursor }, from && number, client.share);
     return [next, matching(keys, glob)];
   });
 }
