@@ -6,7 +6,7 @@ import { emptySession } from '../../model/session.ts';
 import { sendResult, sendResultText } from './envelope.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
 import { metadataOfForm } from './form-metadata.ts';
-import { beginsWithMark, fieldBytes } from './form-value.ts';
+import { beginsWithMark, checkParts, fieldBytes } from './form-value.ts';
 import { checkMetadata } from './metadata-text.ts';
 import { putMutation } from './put-mutation.ts';
 import { Refusal } from './refusal.ts';
@@ -123,6 +123,7 @@ function withPut(exchange: RestExchange, use: (put: PutBody) => Promise<void>): 
 }
 
 async function parsePut(body: Buffer, type: string): Promise<PutBody> {
+  checkParts(body, type);
   const form = await parseForm(body, type);
   const value = form.get('value');
   if (value === null) throw new Refusal(400, 'the form has no field "value"', 10012);
