@@ -218,6 +218,31 @@ describe('a pipeline', () => {
     expect(writes, 'nobody knows what became of it: nothing of it is written once more').toBe(1);
   });
 
+  it('leaves others their turns while long keys are compared with a long pattern', async () => {
+    const keys = Array.from({ length: 400 }, (_, n) => String(n).padStart(3, '0') + 'k'.repeat(509));
+    const mutations = keys.map((key) => ({ kind: 'put', key, value: Buffer.alloc(0) }) as const);
+    await origin.write({ namespace: 'config', session: emptySession, mutations }, aCall());
+    const client = await (await serve()).connect();
+    const pattern = `*${'?'.repeat(250)}!`;
+    for (const words of [
+      ['SCAN', '0', 'COUNT', 1000, 'MATCH', pattern],
+      ['KEYS', pattern],
+    ]) {
+      let isOver = false;
+      const beganMs = performance.now();
+      const reply = client.ask(...words).finally(() => {
+        isOver = true;
+      });
+      let longestMs = 0;
+      for (let lastMs = performance.now(); !isOver; lastMs = performance.now()) {
+        await new Promise((resolve) => setImmediate(resolve));
+        longestMs = Math.max(longestMs, performance.now() - lastMs);
+      }
+      expect(JSON.stringify(await reply)).toMatch(/^(\["0",\[\]\]|\[\])$/);
+      expect(longestMs / (performance.now() - beganMs)).toBeLessThan(0.5);
+    }
+  });
+
   it('is not read on while its replies are not taken', async () => {
     await put('k', Buffer.alloc(50_000));
     let asked = 0;

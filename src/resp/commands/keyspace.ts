@@ -1,6 +1,7 @@
 import type { Call } from '../../model/call.ts';
 import type { ListedKey } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
+import { nextTurn } from '../../runtime/next-turn.ts';
 import type { Client } from '../client.ts';
 import { type Reply, RespError } from '../protocol/reply.ts';
 import { syntaxError } from '../resp-error.ts';
@@ -16,6 +17,8 @@ const bounds = {
   /** Bytes of a pattern; no key is longer than 512, but each of its bytes may be a class. */
   patternBytesMax: 16 * 1024,
   scanCount: 10,
+  /** Steps of comparing keys with a pattern before others have their turn: some milliseconds. */
+  stepsMax: 1_000_000,
 } as const;
 
 interface ScanOptions {
@@ -67,13 +70,25 @@ function scan(client: Client, args: Args): Promise<Reply> {
     const page = { prefix, limit, ...(from === undefined ? {} : { cursor: from.cursor }) };
     const { keys, cursor } = await client.list(page, call);
     const next = cursor === undefined ? '0' : cursors.add({ namespace, prefix, cursor }, from && number, client.share);
-    return [next, matching(keys, glob)];
+    return [next, await matching(keys, glob, call)];
   });
 }
 
-function matching(keys: readonly ListedKey[], glob: Glob): string[] {
-  const names = keys.map(({ key }) => key);
-  return glob.isPrefixAlone ? names : names.filter((key) => glob.matches(key));
+/** Long keys and a long pattern take hundreds of thousands of steps each. */
+async function matching(keys: readonly ListedKey[], glob: Glob, call: Call): Promise<string[]> {
+  if (glob.isPrefixAlone) return keys.map(({ key }) => key);
+  const found: string[] = [];
+  let steps = 0;
+  for (const { key } of keys) {
+    steps += key.length * glob.partsMax;
+    if (steps > bounds.stepsMax) {
+      steps = 0;
+      await nextTurn();
+      call.signal.throwIfAborted();
+    }
+    if (glob.matches(key)) found.push(key);
+  }
+  return found;
 }
 
 /** Page by page through the keys of a prefix. @throws RespError beyond the bound */
@@ -99,7 +114,7 @@ function keys(client: Client, args: Args): Promise<Reply> {
     const found: string[] = [];
     if (Buffer.byteLength(glob.prefix) > limits.keyBytesMax) return found;
     for await (const page of pages(client, glob.prefix, call)) {
-      found.push(...matching(page, glob));
+      found.push(...(await matching(page, glob, call)));
       if (found.length <= bounds.keysMax) continue;
       throw new RespError(
         `ERR KEYS answers at most ${bounds.keysMax} keys, and there are more: use SCAN`,
