@@ -389,6 +389,33 @@ describe('memory', () => {
     await eventually(() => rooms.answers.bytesLeaving).toBe(0);
   });
 
+  it('for keys is held until they are sent, and by one command of a connection at a time', async () => {
+    const rooms = roomsOf(128 * 1024 * 1024);
+    // A page of as many and as long keys as there can be is half a megabyte: of KEYS ten, which a socket does not hold.
+    const listed = Array.from({ length: 1000 }, (_, n) => {
+      return { key: `${n}${'k'.repeat(508)}`, stamp: '0'.repeat(32) as never, valueBytes: 0 };
+    });
+    let [pages, atOnce, atOnceMost] = [0, 0, 0];
+    const upstream = instead(origin, 'list', async (request, call) => {
+      atOnceMost = Math.max(atOnceMost, ++atOnce);
+      const { cursor: _, ...first } = request;
+      const answer = await origin.list(first, call);
+      atOnce--;
+      return ++pages % 10 === 0 ? { ...answer, keys: listed } : { ...answer, keys: listed, cursor: 'more' };
+    });
+    const served = await serve(upstream, { rooms });
+    const [taking, gone] = [await served.connect(), await served.connect()];
+    const replies = await taking.pipeline(['KEYS', '*'], ['KEYS', '*k'], ['SCAN', '0', 'COUNT', 1000]);
+    expect(replies.map((reply) => Array.isArray(reply) && reply.length)).toEqual([10_000, 10_000, 2]);
+    expect(atOnceMost).toBe(1);
+    await eventually(() => rooms.answers.bytesLeaving).toBe(0);
+    gone.socket.pause();
+    for (let n = 0; n < 20; n++) gone.socket.write(encodeCommand(['KEYS', '*']));
+    await eventually(() => rooms.answers.bytesLeaving).toBeGreaterThanOrEqual(5_120_000);
+    gone.socket.destroy();
+    await eventually(() => rooms.answers.bytesLeaving).toBe(0);
+  });
+
   it('for a large command is held until a reply that repeats it is sent', async () => {
     const rooms = roomsOf(64 * 1024 * 1024);
     const served = await serve(origin, { rooms });
