@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { NodeStatus } from '../model/cluster.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { DiskMetrics } from './disk-metrics.ts';
 import { EdgeMetrics } from './edge-metrics.ts';
@@ -27,9 +28,9 @@ export class NodeMetrics {
   readonly #logger: Logger;
 
   /** Of a node with a data folder, with the room that is left there. */
-  constructor(logger: Logger, folder?: string) {
-    this.#logger = logger;
-    this.replication = new ReplicationMetrics(this.#registry, logger);
+  constructor(outside: { readonly clock: Clock; readonly logger: Logger }, folder?: string) {
+    this.#logger = outside.logger;
+    this.replication = new ReplicationMetrics(this.#registry, outside);
     this.http = new HttpMetrics(this.#registry);
     this.rpc = new RpcMetrics(this.#registry);
     this.readsAndWrites = new ReadWriteMetrics(this.#registry);
@@ -65,7 +66,7 @@ export class NodeMetrics {
 
   /** The text of one scrape, with this status in it. */
   async scrape(status: NodeStatus | undefined): Promise<{ readonly contentType: string; readonly text: string }> {
-    this.#status.show(status);
+    await this.#show(status);
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
 
@@ -75,9 +76,14 @@ export class NodeMetrics {
   }
 
   /** What one scrape shows, for `mergeMetrics`. */
-  json(status: NodeStatus | undefined): Promise<MetricsJson> {
-    this.#status.show(status);
+  async json(status: NodeStatus | undefined): Promise<MetricsJson> {
+    await this.#show(status);
     return this.#registry.getMetricsAsJSON();
+  }
+
+  async #show(status: NodeStatus | undefined): Promise<void> {
+    await this.replication.forgetGone();
+    this.#status.show(status);
   }
 
   stop(): void {

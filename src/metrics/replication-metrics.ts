@@ -2,8 +2,13 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { isMeridianError } from '../model/errors.ts';
 import type { LogId } from '../model/position.ts';
 import type { ReplicationObserver } from '../replication/observer.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { countBuckets, latencyBuckets } from './buckets.ts';
+import { NodeSeries } from './node-series.ts';
+
+/** What a scope is called that follows another origin: this, and its address. */
+const peerScope = 'peer ';
 
 /** The feed's two sides, and the commits of a store that serves or takes one. */
 export class ReplicationMetrics implements ReplicationObserver {
@@ -32,8 +37,11 @@ export class ReplicationMetrics implements ReplicationObserver {
   #waited = 0;
   readonly #clockSkew: Gauge;
   readonly #roundTrip: Histogram;
+  /** By name, those whose clock is known; by address, those that are followed. */
+  readonly #peers: NodeSeries;
+  readonly #followed: NodeSeries;
 
-  constructor(registry: Registry, logger: Logger) {
+  constructor(registry: Registry, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }) {
     const registers = [registry];
     const counter = (name: string, help: string, ...labelNames: string[]) =>
       new Counter({ name: `meridian_${name}`, help, labelNames, registers });
@@ -93,6 +101,17 @@ export class ReplicationMetrics implements ReplicationObserver {
       'peer',
     );
     this.#roundTrip = histogram('probe_round_trip_seconds', 'Probe sent to echo processed.', latencyBuckets, 'scope');
+    this.#peers = new NodeSeries({ clock, label: 'peer', names: () => true, metrics: [this.#clockSkew] });
+    this.#followed = new NodeSeries({
+      ...{ clock, label: 'scope', names: (scope) => scope.startsWith(peerScope) },
+      metrics: [this.#received, this.#receivedRecords, this.#propagation, this.#followsEnded, this.#roundTrip],
+    });
+  }
+
+  /** Before a scrape: series of other nodes that nobody has heard of for a while go. */
+  async forgetGone(): Promise<void> {
+    await this.#peers.forgetGone();
+    await this.#followed.forgetGone();
   }
 
   eventSent(kind: string, records: number): void {
@@ -123,6 +142,7 @@ export class ReplicationMetrics implements ReplicationObserver {
   }
 
   eventReceived(scope: string, kind: string, records: number): void {
+    this.#followed.heard(scope);
     this.#received.inc({ scope, kind });
     if (records > 0) this.#receivedRecords.inc({ scope, kind }, records);
   }
@@ -138,6 +158,7 @@ export class ReplicationMetrics implements ReplicationObserver {
 
   followEnded(scope: string, upstream: string, error: unknown): void {
     const code = error === undefined ? 'OK' : isMeridianError(error) ? error.code : 'INTERNAL';
+    this.#followed.heard(scope);
     this.#followsEnded.inc({ scope, code });
     const text = error instanceof Error ? error.message : error === undefined ? undefined : String(error);
     this.#feedLogger.log('warn', 'a feed ended', { scope, upstream, code, error: text });
@@ -177,7 +198,7 @@ export class ReplicationMetrics implements ReplicationObserver {
   }
 
   clockSkew(peer: string, skewMs: number): void {
-    this.#clockSkew.set({ peer }, skewMs / 1000);
+    if (this.#peers.heard(peer)) this.#clockSkew.set({ peer }, skewMs / 1000);
   }
 
   echoed(scope: string, _root: LogId, roundTripMs: number): void {

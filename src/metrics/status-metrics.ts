@@ -62,13 +62,13 @@ export class StatusMetrics {
     );
     this.#behind = gauge(
       'feed_follower_behind_commits',
-      'Commits that a live follower has yet to be sent.',
+      'Commits that a live follower has yet to be sent; of several with one name, that of the one furthest behind.',
       'follower',
       'scope',
     );
     this.#unacknowledged = gauge(
       'feed_follower_unacknowledged',
-      'Writes that this node covers and the follower has not said to have on disk.',
+      'Writes that this node covers and the follower has not said to have on disk; of several with one name, the most.',
       'follower',
       'scope',
     );
@@ -152,10 +152,11 @@ export class StatusMetrics {
     }
     // Clients that watch are many, and share one name.
     const named = status.followers.filter(({ scope }) => scope !== 'watch').slice(0, followersNamedMax);
-    for (const { name: follower, scope, ...rest } of named) {
-      const { behindCommits, unacknowledged } = rest;
-      if (behindCommits !== undefined) this.#behind.set({ follower, scope }, behindCommits);
-      if (unacknowledged !== undefined) this.#unacknowledged.set({ follower, scope }, unacknowledged);
+    for (const [{ name: follower, scope }, commits] of ascending(named, ({ behindCommits }) => behindCommits)) {
+      this.#behind.set({ follower, scope }, commits);
+    }
+    for (const [{ name: follower, scope }, writes] of ascending(named, ({ unacknowledged }) => unacknowledged)) {
+      this.#unacknowledged.set({ follower, scope }, writes);
     }
     this.#showPeers(status);
   }
@@ -178,11 +179,10 @@ export class StatusMetrics {
 
   #showPeers({ log, scopes, peers = [] }: NodeStatus): void {
     const own = (log && scopes[0]?.covered.get(log)) ?? 0;
-    for (const { name, id, unacknowledged } of peers) {
-      if (unacknowledged === undefined) continue;
+    for (const [{ name, id }, writes] of ascending(peers, ({ unacknowledged }) => unacknowledged)) {
       const peer = name === '' ? id : name;
-      this.#peerUnacknowledged.set({ peer }, unacknowledged);
-      this.#peerAcknowledged.set({ peer }, own - unacknowledged);
+      this.#peerUnacknowledged.set({ peer }, writes);
+      this.#peerAcknowledged.set({ peer }, own - writes);
     }
   }
 
@@ -193,4 +193,16 @@ export class StatusMetrics {
     if (bytes !== undefined) this.#bytes.set({ scope }, bytes);
     for (const [log, sequence] of covered) this.#covered.set({ scope, log }, sequence);
   }
+}
+
+/**
+ * Those that tell the figure, with it, the largest last: names are labels of people, and several nodes may have one. The one
+ * that is furthest behind is shown then, as it would be if it had a name of its own.
+ */
+function ascending<T>(all: readonly T[], figure: (one: T) => number | undefined): ReadonlyArray<readonly [T, number]> {
+  const told = all.flatMap((one): Array<readonly [T, number]> => {
+    const value = figure(one);
+    return value === undefined ? [] : [[one, value]];
+  });
+  return told.sort(([, a], [, b]) => a - b);
 }

@@ -51,7 +51,7 @@ export async function openEdge(options: OpenEdgeOptions): Promise<OpenedEdge> {
   const { config, outside, closing, nearer = () => [], tellsHitRate = true, standsBy } = options;
   const access = await openAccess(config, outside, closing);
   const nodeTls = await openTls(config, outside, closing);
-  const metrics = new NodeMetrics(outside.logger, config.data);
+  const metrics = new NodeMetrics(outside, config.data);
   closing.add('metrics', async () => metrics.stop());
   await claimFolder(config.data, 'edge');
   const stores = await openEdgeStores(config.data, { ...config, outside, closing });

@@ -48,7 +48,7 @@ export async function startOrigin(
     const { credential } = access;
     const nodeTls = await openTls(config, outside, closing);
     const { client: tls } = nodeTls;
-    const metrics = new NodeMetrics(logger, config.data);
+    const metrics = new NodeMetrics(outside, config.data);
     closing.add('metrics', async () => metrics.stop());
     await claimFolder(config.data, 'origin');
     const stores = await storage.open(metrics);

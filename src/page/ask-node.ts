@@ -60,6 +60,7 @@ export const node = {
   track: (at: WrittenJson['position']): Promise<TrackJson> =>
     json('GET', 'track', { log: at.log, sequence: String(at.sequence) }),
   namespaces: (contains = ''): Promise<NamespacesJson> => json('GET', 'namespaces', { contains }),
+  namespace: (name: string): Promise<NamespaceInfo> => json('GET', 'namespace', { name }),
   create: (title: string): Promise<NamespaceInfo> => json('POST', 'namespaces', {}, { body: { title } }),
   rename: (id: string, title: string): Promise<NamespaceInfo> => json('PUT', 'namespaces', { id }, { body: { title } }),
   remove: (id: string): Promise<NamespaceInfo> => json('DELETE', 'namespaces', { id }),

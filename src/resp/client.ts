@@ -1,5 +1,5 @@
 import type { Call } from '../model/call.ts';
-import type { Caller as CallerSide, Entrance } from '../model/entrance.ts';
+import type { CallerConnection, Caller as CallerSide, Entrance } from '../model/entrance.ts';
 import { MeridianError } from '../model/errors.ts';
 import {
   type GetAnswer,
@@ -66,7 +66,7 @@ export interface Channel {
   /** Ends the connection once its replies are sent. */
   quit(): void;
   /** Names the connection, for shares of rooms. */
-  readonly caller: object;
+  readonly caller: CallerConnection;
   /** What is known of the other side before it says anything. */
   readonly side: Omit<CallerSide, 'authorization'>;
 }
@@ -114,6 +114,13 @@ export class Client {
     return () => {
       this.#upstream = before;
     };
+  }
+
+  /** Among whom scans are shared out: whoever proved himself here, on all his connections, or all who come from this address. */
+  get share(): string {
+    const { caller, side } = this.channel;
+    const share = this.parts.entrance.shareOf(caller, side.address);
+    return typeof share === 'string' ? share : side.address;
   }
 
   get hasNamespace(): boolean {
@@ -225,8 +232,7 @@ export class Client {
     const namespace = this.namespace;
     const likelyBytes = answers.expected(namespace) > 0 ? bytesMax : bytes + keys.length * largeBytesMin;
     const room = Math.min(likelyBytes, bytesMax);
-    const release = room > 0 ? await answers.reserve(room, { caller, call }) : () => {};
-    if (release === undefined) throw tooManyAnswers();
+    const release = room > 0 ? await this.reserve(room, call) : () => {};
     let pickedBytes = bytes;
     const readOne = async (key: string): Promise<T> => {
       const read = () => this.#read(this.#request(key, {}), call);
@@ -248,7 +254,24 @@ export class Client {
     }
   }
 
-  async list(request: Pick<ListRequest, 'prefix' | 'limit' | 'cursor'>, call: Call): Promise<ListAnswer> {
+  /** Room for so many bytes of a reply, which the caller is to release. @throws RESOURCE_EXHAUSTED */
+  async reserve(bytes: number, call: Call): Promise<() => void> {
+    const release = await this.parts.rooms.answers.reserve(bytes, { caller: this.channel.caller, call });
+    if (release === undefined) throw tooManyAnswers();
+    return release;
+  }
+
+  /** A page of keys within the room that there is for large replies. The room that it takes is the caller's to release. */
+  async listHeld(request: ListedPage, call: Call): Promise<Held<ListAnswer>> {
+    const name = { namespace: `${listsOf}${this.namespace}`, key: '' };
+    const asked = { caller: this.channel.caller, ...name, call };
+    const bytesOf = ({ keys }: ListAnswer) => keys.reduce((sum, { key }) => sum + key.length + listedBytes, 0);
+    const held = await this.parts.rooms.answers.hold(asked, () => this.list(request, call), bytesOf);
+    if (held === undefined) throw tooManyAnswers();
+    return held;
+  }
+
+  async list(request: ListedPage, call: Call): Promise<ListAnswer> {
     const asked = this.#session;
     const answer = await this.upstream.list({ ...this.#options({}), ...request }, call).catch(refuseUnknown);
     if (answer.past) throw stale(answer);
@@ -301,6 +324,13 @@ export class Client {
     if (session !== this.#session) this.#session = sessionAfterAnswer(this.#session, asked, session);
   }
 }
+
+type ListedPage = Pick<ListRequest, 'prefix' | 'limit' | 'cursor'>;
+
+/** Bytes of a key of a reply besides its own. */
+const listedBytes = 16;
+/** No title begins with it: what the sizes of a namespace's lists are remembered under. */
+const listsOf = '\0keys of lists:';
 
 /** Keys of one command that are loaded at once. */
 const keysAtOnce = 8;

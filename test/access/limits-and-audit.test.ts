@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -10,7 +10,7 @@ import { hashOfToken } from '../../src/access/token-text.ts';
 import { emptySession } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { AuditFile } from '../../src/node/audit-file.ts';
-import { silentLogger } from '../../src/runtime/logger.ts';
+import { loggerTo, silentLogger } from '../../src/runtime/logger.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { FakeClock } from '../edge/fake-clock.ts';
 import { aCall, upstreamWith } from '../rpc/loopback.ts';
@@ -266,6 +266,35 @@ describe('the audit log', () => {
     expect(linesOf(`${path}.1`)).toHaveLength(100);
     expect(linesOf(`${path}.1`)[99]).toEqual({ time: expect.stringMatching(/^\d{4}-.*Z$/), node: 'iad', ...entry });
     expect(linesOf(path)).toEqual([{ time: expect.any(String), node: 'iad', ...entry, outcome: 'NOT_FOUND' }]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('begins a line behind one that was cut off, and tells once that lines are lost, and how many', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'meridian-audit-'));
+    const path = join(folder, 'new', 'audit');
+    const told: unknown[] = [];
+    const logger = loggerTo((level, message, fields) => told.push([level, message, fields?.['lost']]));
+    const audit = new AuditFile({ path, writes: false, node: 'iad', clock: systemClock, logger });
+    const entry = { who: 'ci', tokenId: 'x', address: '::1', action: 'token.create', about: [], outcome: 'ok' };
+    for (let group = 0; group < 3; group++) {
+      for (let line = 0; line < 2; line++) audit.record({ ...entry, about: [`${group}`] });
+      await new Promise((resolve) => setTimeout(resolve, 20)); // Any number of groups.
+    }
+    expect(told).toEqual([['error', 'the audit log cannot be written; lines are lost', undefined]]);
+    mkdirSync(join(folder, 'new'));
+    writeFileSync(path, '{"time":"1');
+    for (const about of ['3', '4']) {
+      audit.record({ ...entry, about: [about] });
+      await expect.poll(() => readFileSync(path, 'utf8')).toContain(`"about":["${about}"]`);
+    }
+    await audit.close();
+    expect(told.slice(1)).toEqual([['error', 'lines of the audit log were lost', 6]]);
+    const [cut, ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n');
+    expect([cut, ...lines.map((line) => (JSON.parse(line) as typeof entry).about)]).toEqual([
+      '{"time":"1',
+      ['3'],
+      ['4'],
+    ]);
     rmSync(folder, { recursive: true });
   });
 

@@ -67,6 +67,26 @@ describe('the Redis protocol of a node that asks for tokens', () => {
     expect(JSON.stringify(await client.ask('SET', 'k/1', 'v'))).toMatch(/NOPERM/);
   });
 
+  it('answers each write of a pipeline by itself: one that is refused keeps no other one from being written', async () => {
+    const token = await guarded.issue({ name: 'piped', namespace: 'config', prefix: 'p/', rights: ['read', 'write'] });
+    const client = await served.connect();
+    await client.ask('AUTH', 'config', token);
+    const words = Array.from({ length: 100 }, (_, n) => ['SET', n % 33 === 7 ? `other/${n}` : `p/${n}`, n]);
+    const replies = await client.pipeline(...words, ['MSET', 'p/a', 1, 'q', 1], ['SETEX', 'p/b', 100, 'last']);
+    const isRefused = (reply: unknown) => String(reply).startsWith('Error: NOPERM');
+    expect(replies.flatMap((reply, at) => (isRefused(reply) ? [at] : []))).toEqual([7, 40, 73, 100]);
+    expect(replies.filter((reply) => !isRefused(reply))).toEqual(Array(98).fill('+OK'));
+    expect(await client.ask('MGET', 'p/0', 'p/99', 'p/a', 'p/b')).toEqual(['0', '99', null, 'last']);
+    expect(await client.pipeline(['SET', 'q', 1], ['SET', 'q', 2])).toEqual([
+      expect.stringMatching(/NOPERM/),
+      expect.stringMatching(/NOPERM/),
+    ]);
+    const reads = await guarded.issue({ name: 'reads', namespace: 'config', prefix: 'p/', rights: ['read'] });
+    await client.ask('AUTH', 'config', reads);
+    const denied = await client.pipeline(...Array.from({ length: 10 }, (_, n) => ['SET', `p/${n}`, 'x']));
+    expect(denied.filter(isRefused)).toHaveLength(10);
+  });
+
   it('serves by the token’s scope and rights, until it is revoked', async () => {
     const token = await guarded.issue({ name: 'resp', namespace: 'config', prefix: 'k/', rights: ['read', 'list'] });
     const client = await served.connect();

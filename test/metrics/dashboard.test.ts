@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
 
 interface Panel {
   readonly id: number;
@@ -36,7 +37,7 @@ const panels = dashboards.flatMap((dashboard) => dashboard.panels);
 
 /** The names of all that nodes measure. */
 async function measuredNames(): Promise<ReadonlySet<string | undefined>> {
-  const metrics = new NodeMetrics(silentLogger, '.');
+  const metrics = new NodeMetrics({ clock: systemClock, logger: silentLogger }, '.');
   metrics.forEdge();
   metrics.forResp();
   metrics.watchExpiries({ certificates: () => new Map(), nextToken: () => undefined });

@@ -2,9 +2,10 @@ import { expect, it } from 'vitest';
 import { mergeMetrics } from '../../src/metrics/merged-metrics.ts';
 import { NodeMetrics } from '../../src/metrics/node-metrics.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
 
 it('no metric of a process is left out where it is merged', async () => {
-  const metrics = new NodeMetrics(silentLogger);
+  const metrics = new NodeMetrics({ clock: systemClock, logger: silentLogger });
   metrics.label('keeper');
   const { text } = await metrics.scrape(undefined);
   const merged = await mergeMetrics([structuredClone(await metrics.json(undefined))]);
@@ -16,7 +17,7 @@ it('no metric of a process is left out where it is merged', async () => {
 it('the metrics of several processes are one text, in which each series says whose it is', async () => {
   const all = await Promise.all(
     ['keeper', 'worker-1'].map(async (name, index) => {
-      const metrics = new NodeMetrics(silentLogger);
+      const metrics = new NodeMetrics({ clock: systemClock, logger: silentLogger });
       metrics.label(name);
       metrics.http.answered('rest', 200, 3 + index);
       metrics.http.answered('rest', 200, 3 + index);

@@ -4,6 +4,7 @@ import type { NodeStatus, ScopeStatus } from '../../src/model/cluster.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import type { LogId } from '../../src/model/position.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { FakeClock } from '../edge/fake-clock.ts';
 
 const log = '00000000000000aa' as LogId;
 
@@ -37,9 +38,13 @@ function samplesOf(text: string, name: string): string[] {
 
 describe('the metrics of a node', () => {
   let metrics: NodeMetrics;
+  let clock: FakeClock;
+  let outside: ConstructorParameters<typeof NodeMetrics>[0];
 
   beforeEach(() => {
-    metrics = new NodeMetrics(silentLogger);
+    clock = new FakeClock();
+    outside = { clock, logger: silentLogger };
+    metrics = new NodeMetrics(outside);
   });
   afterEach(() => metrics.stop());
 
@@ -155,7 +160,7 @@ describe('the metrics of a node', () => {
   });
 
   it('stay apart from those of another node in the same process', async () => {
-    const other = new NodeMetrics(silentLogger);
+    const other = new NodeMetrics(outside);
     metrics.replication.purged(4);
     const { text } = await other.scrape(status);
     other.stop();
@@ -185,7 +190,7 @@ describe('the metrics of a node', () => {
   });
 
   it('tell the room on the disk of the data folder, and nothing of a folder that is not there', async () => {
-    const [here, nowhere] = [new NodeMetrics(silentLogger, '.'), new NodeMetrics(silentLogger, './nowhere')];
+    const [here, nowhere] = [new NodeMetrics(outside, '.'), new NodeMetrics(outside, './nowhere')];
     const texts = [(await here.scrape(status)).text, (await nowhere.scrape(status)).text];
     for (const each of [here, nowhere]) each.stop();
     const [sample] = samplesOf(texts[0] ?? '', 'meridian_disk_free_bytes');
@@ -227,6 +232,70 @@ describe('the metrics of a node', () => {
     expect(samplesOf(text, 'meridian_peer_acknowledged_sequence')).toEqual([
       'meridian_peer_acknowledged_sequence{peer="iad"} 36',
     ]);
+  });
+
+  it('show, of several followers or peers with one name, the one that is furthest behind', async () => {
+    const follower = { role: 'edge', name: 'fra', scope: 'copy', state: 'live' } as const;
+    const peer = { name: 'iad', address: 'x:1', state: 'live' } as const;
+    const { text } = await metrics.scrape({
+      ...status,
+      log,
+      followers: [
+        { ...follower, id: '1', behindCommits: 9, unacknowledged: 1 },
+        { ...follower, id: '2', behindCommits: 2, unacknowledged: 40 },
+        { ...follower, id: '3' },
+      ],
+      peers: [
+        { ...peer, id: 'p', unacknowledged: 5 },
+        { ...peer, id: 'q', unacknowledged: 0 },
+      ],
+    });
+    const value = (name: string) => samplesOf(text, name).map((line) => line.split(' ').at(-1));
+    expect(value('meridian_feed_follower_behind_commits')).toEqual(['9']);
+    expect(value('meridian_feed_follower_unacknowledged')).toEqual(['40']);
+    expect(value('meridian_peer_unacknowledged')).toEqual(['5']);
+    expect(value('meridian_peer_acknowledged_sequence')).toEqual(['36']);
+  });
+
+  it('have no series of a node that was not heard of for five minutes, and those of every other one', async () => {
+    const { replication } = metrics;
+    const hear = (name: string) => {
+      replication.clockSkew(name, 1_000);
+      for (const scope of [`peer ${name}:1`, 'copy']) {
+        replication.eventReceived(scope, 'changes', 1);
+        replication.propagated(scope, 1);
+        replication.echoed(scope, log, 1);
+        replication.followEnded(scope, name, undefined);
+      }
+    };
+    for (const name of ['gone', 'here']) hear(name);
+    for (let minute = 0; minute < 5; minute++) {
+      expect((await metrics.scrape(status)).text).toContain('"gone"');
+      clock.advance(60_000);
+      replication.clockSkew('here', 2_000);
+      replication.followEnded('peer here:1', 'here', undefined);
+    }
+    const { text } = await metrics.scrape(status);
+    expect(text).not.toMatch(/[" ]gone[":]/);
+    expect(samplesOf(text, 'meridian_clock_skew_seconds')).toEqual(['meridian_clock_skew_seconds{peer="here"} 2']);
+    const names = ['feed_events_received_total', 'feed_records_received_total', 'propagation_seconds_count'];
+    for (const name of [...names, 'feed_follows_ended_total', 'probe_round_trip_seconds_count']) {
+      const scopes = samplesOf(text, `meridian_${name}`).map((line) => /scope="([^"]*)"/.exec(line)?.[1]);
+      expect([name, scopes.sort()]).toEqual([name, ['copy', 'peer here:1']]);
+    }
+    hear('gone');
+    const again = samplesOf((await metrics.scrape(status)).text, 'meridian_feed_events_received_total');
+    expect(again).toContain('meridian_feed_events_received_total{scope="peer gone:1",kind="changes"} 1');
+  });
+
+  it('give no more than a hundred nodes series of their clocks, whatever they call themselves', async () => {
+    for (let n = 0; n < 150; n++) metrics.replication.clockSkew(`stranger-${n}`, 1);
+    const shown = async () => samplesOf((await metrics.scrape(status)).text, 'meridian_clock_skew_seconds');
+    expect(await shown()).toHaveLength(100);
+    clock.advance(5 * 60_000);
+    expect(await shown()).toEqual([]);
+    metrics.replication.clockSkew('iad', 1_000);
+    expect(await shown()).toEqual(['meridian_clock_skew_seconds{peer="iad"} 1']);
   });
 
   it('count the past logs of a member that wait to be sealed, and none of a node that is no member', async () => {

@@ -32,7 +32,7 @@ async function hostSilent() {
   };
   const config = resolveConfig('origin', { flags, env: {}, file: {} });
   const closing = new Closing(silentLogger);
-  const metrics = new NodeMetrics(silentLogger);
+  const metrics = new NodeMetrics({ clock: systemClock, logger: silentLogger });
   closing.add('metrics', async () => metrics.stop());
   const node = await hostNode(upstream as unknown as Parameters<typeof hostNode>[0], {
     ...config,

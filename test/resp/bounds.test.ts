@@ -206,13 +206,41 @@ describe('a pipeline', () => {
     const replies = await client.pipeline(...Array.from({ length: 50 }, (_, n) => ['SET', `k${n}`, n]));
     expect(replies).toEqual(Array(50).fill('+OK'));
     expect(sizes).toEqual([50]);
+    let writes = 0;
     const failing = instead(origin, 'write', async () => {
+      writes++;
       throw new MeridianError('UNAVAILABLE', 'away', { reason: 'away' });
     });
     const other = await (await serve(failing)).connect();
     expect(await other.pipeline(['SET', 'a', '1'], ['SET', 'b', '1'])).toEqual(
       Array(2).fill('Error: UNAVAILABLE away'),
     );
+    expect(writes, 'nobody knows what became of it: nothing of it is written once more').toBe(1);
+  });
+
+  it('leaves others their turns while long keys are compared with a long pattern', async () => {
+    const keys = Array.from({ length: 400 }, (_, n) => String(n).padStart(3, '0') + 'k'.repeat(509));
+    const mutations = keys.map((key) => ({ kind: 'put', key, value: Buffer.alloc(0) }) as const);
+    await origin.write({ namespace: 'config', session: emptySession, mutations }, aCall());
+    const client = await (await serve()).connect();
+    const pattern = `*${'?'.repeat(250)}!`;
+    for (const words of [
+      ['SCAN', '0', 'COUNT', 1000, 'MATCH', pattern],
+      ['KEYS', pattern],
+    ]) {
+      let isOver = false;
+      const beganMs = performance.now();
+      const reply = client.ask(...words).finally(() => {
+        isOver = true;
+      });
+      let longestMs = 0;
+      for (let lastMs = performance.now(); !isOver; lastMs = performance.now()) {
+        await new Promise((resolve) => setImmediate(resolve));
+        longestMs = Math.max(longestMs, performance.now() - lastMs);
+      }
+      expect(JSON.stringify(await reply)).toMatch(/^(\["0",\[\]\]|\[\])$/);
+      expect(longestMs / (performance.now() - beganMs)).toBeLessThan(0.5);
+    }
   });
 
   it('is not read on while its replies are not taken', async () => {
@@ -357,6 +385,33 @@ describe('memory', () => {
     gone.socket.pause();
     gone.socket.write(encodeCommand(['GET', 'k']));
     await eventually(() => rooms.answers.bytesLeaving).toBeGreaterThan(0);
+    gone.socket.destroy();
+    await eventually(() => rooms.answers.bytesLeaving).toBe(0);
+  });
+
+  it('for keys is held until they are sent, and by one command of a connection at a time', async () => {
+    const rooms = roomsOf(128 * 1024 * 1024);
+    // A page of as many and as long keys as there can be is half a megabyte: of KEYS ten, which a socket does not hold.
+    const listed = Array.from({ length: 1000 }, (_, n) => {
+      return { key: `${n}${'k'.repeat(508)}`, stamp: '0'.repeat(32) as never, valueBytes: 0 };
+    });
+    let [pages, atOnce, atOnceMost] = [0, 0, 0];
+    const upstream = instead(origin, 'list', async (request, call) => {
+      atOnceMost = Math.max(atOnceMost, ++atOnce);
+      const { cursor: _, ...first } = request;
+      const answer = await origin.list(first, call);
+      atOnce--;
+      return ++pages % 10 === 0 ? { ...answer, keys: listed } : { ...answer, keys: listed, cursor: 'more' };
+    });
+    const served = await serve(upstream, { rooms });
+    const [taking, gone] = [await served.connect(), await served.connect()];
+    const replies = await taking.pipeline(['KEYS', '*'], ['KEYS', '*k'], ['SCAN', '0', 'COUNT', 1000]);
+    expect(replies.map((reply) => Array.isArray(reply) && reply.length)).toEqual([10_000, 10_000, 2]);
+    expect(atOnceMost).toBe(1);
+    await eventually(() => rooms.answers.bytesLeaving).toBe(0);
+    gone.socket.pause();
+    for (let n = 0; n < 20; n++) gone.socket.write(encodeCommand(['KEYS', '*']));
+    await eventually(() => rooms.answers.bytesLeaving).toBeGreaterThanOrEqual(5_120_000);
     gone.socket.destroy();
     await eventually(() => rooms.answers.bytesLeaving).toBe(0);
   });

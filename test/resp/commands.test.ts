@@ -283,6 +283,26 @@ describe('a connection', () => {
     expect(served.rejected).toContain('protocol-error');
   });
 
+  it.each([
+    ['POST / HTTP/1.1', 'Host: 127.0.0.1:6379'],
+    ['PUT /x HTTP/1.1', 'Host: 127.0.0.1:6379'],
+    ['DEL /x HTTP/1.1', 'Host: 127.0.0.1:6379'],
+    ['PUT /x NONSENSE', 'Accept: *', 'host: 127.0.0.1:6379'],
+  ])('ends at what a browser sends, and carries nothing out that a site wrote into it: %s', async (...head) => {
+    await ask('MSET', '/x', 'there', 'csrf', 'before');
+    const browser = await served.connect();
+    browser.socket.write(`${head.join('\r\n')}\r\nContent-Length: 20\r\n\r\nSET csrf after\r\nPING\r\n`);
+    let last: unknown;
+    await expect(
+      (async () => {
+        for (;;) last = await browser.reply();
+      })(),
+    ).rejects.toThrow('the connection is closed');
+    expect(last).toBe('Error: ERR Protocol error: this port speaks no HTTP');
+    expect(await ask('MGET', '/x', 'csrf')).toEqual(['there', 'before']);
+    expect(await ask('SET', 'csrf', 'HTTP/1.1')).toBe('+OK'); // Not inline: no browser writes that.
+  });
+
   it('may send anything: it is answered or ended, and others go on', async () => {
     const names = [
       'GET',

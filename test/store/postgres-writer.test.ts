@@ -268,6 +268,25 @@ describe('the writer of a database', () => {
     await run(writer.close());
   });
 
+  it('takes the lease from itself at the address that was announced since, also where nobody answered the announcement', async () => {
+    const { writer } = await taken();
+    for (const [address, fate] of [
+      ['db:1', undefined],
+      ['db:2', { before: connectionLost }],
+    ] as const) {
+      database.fate = first((text) => text.includes('SET address'), ...(fate === undefined ? [] : [fate]));
+      const announced = run(writer.announce(address)).then(
+        () => 'done',
+        () => 'failed',
+      );
+      expect(await announced).toBe(fate === undefined ? 'done' : 'failed');
+      database.fate = first(isFence, { after: connectionLost });
+      await run(writer.commit(1, slices()));
+      expect(database.row.address).toBe(address);
+    }
+    await run(writer.close());
+  });
+
   it('gives the lease back when it is closed: another one takes it at once', async () => {
     const { writer } = await taken();
     await run(writer.close());

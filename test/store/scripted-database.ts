@@ -109,7 +109,8 @@ class ScriptedSession implements SqlSession {
       if (row.lease !== hex(values[0])) return [];
       row.untilMs = nowMs + Number(values[1]);
       return [[`${row.commits}`]];
-    } else if (text.includes("SET holder = ''") && row.lease === hex(values[0])) row.holder = '';
+    } else if (text.includes('SET address') && row.holder === values[1]) row.address = String(values[0]);
+    else if (text.includes("SET holder = ''") && row.lease === hex(values[0])) row.holder = '';
     return [];
   }
 }

@@ -165,6 +165,27 @@ describe('an edge of several processes', () => {
     await expect.poll(followers, patience).toEqual(['fra/1', 'fra/2']);
   });
 
+  it('kills a process that hangs, and starts another one', async () => {
+    const edge = await startEdge();
+    const reader = cluster.connect(edge);
+    const [worker, keeper] = [await pidOf(reader, 'worker-1'), await pidOf(reader, 'keeper')];
+    for (const pid of [worker, keeper]) process.kill(pid, 'SIGSTOP');
+    // On a connection of its own each time: the one that is there may be at the worker that hangs.
+    const running = async () => {
+      const asked = { headers: { connection: 'close' }, signal: AbortSignal.timeout(5_000) };
+      const status = (await (await fetch(`http://${placeOf(edge.http)}/status`, asked)).json()) as {
+        processes?: ProcessStatus[];
+      };
+      return status.processes?.map(({ name, state, restarts }) => `${name} ${state} ${restarts}`);
+    };
+    const again = ['keeper serving 1', 'worker-1 serving 1', 'worker-2 serving 0'];
+    await expect.poll(() => running().catch(String), patience).toEqual(again);
+    expect([worker, keeper].filter(isAlive)).toEqual([]);
+    const log = readFileSync(join(cluster.folder, 'fra.log'), 'utf8');
+    expect(log.match(/a process of this edge hangs: it is killed/g)).toHaveLength(2);
+    expect(await edge.stop()).toBe(0);
+  });
+
   it('is a relay for edges below where it copies', async () => {
     await writer.namespace('flags').put('beta', 'on');
     const relay = await startEdge('--replicate', '*');

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { recordJson } from '../../node/record-json.ts';
+import { endLastLine } from '../../runtime/line-end.ts';
 import { toJsonValue } from '../json-value.ts';
 import { UsageError } from '../usage-error.ts';
 import type { SkippedRecord } from './write-batch.ts';
@@ -36,8 +37,14 @@ export class SkippedFile {
     await file?.close();
   }
 
+  async #open(): Promise<FileHandle> {
+    const file = await open(this.path, this.#goesOn ? 'a' : 'w');
+    await endLastLine(file, this.path);
+    return file;
+  }
+
   #opened(): Promise<FileHandle> {
-    this.#file ??= open(this.path, this.#goesOn ? 'a' : 'w').catch(cannotWrite);
+    this.#file ??= this.#open().catch(cannotWrite);
     return this.#file;
   }
 }

@@ -5,6 +5,7 @@ import {
   type Condition,
   type Expiry,
   type GetAnswer,
+  type ListAnswer,
   type ListedKey,
   type Mutation,
   type Provenance,
@@ -21,6 +22,7 @@ import type { Rooms } from '../../runtime/rooms.ts';
 import { sendJson } from '../send.ts';
 import { withBody } from '../workers/read-body.ts';
 import { releaseOnceClosed, tooManyValues } from '../workers/send-record.ts';
+import { ofLists, sendText } from '../workers/send-text.ts';
 import { sendValue } from '../workers/send-value.ts';
 import type { KeyJson, KeysJson, ProvenanceJson, RecordJson, WriteJson, WrittenJson } from './page-json.ts';
 
@@ -40,24 +42,30 @@ export interface PageExchange {
 /** Bytes of a put: the largest value in base64, and what stands beside it. */
 const putBytesMax = Math.ceil((limits.valueBytesMax * 4) / 3) + 64 * 1024;
 
-export async function listKeys({ query, upstream, call, response }: PageExchange): Promise<void> {
+export async function listKeys({ request, query, upstream, rooms, call, response }: PageExchange): Promise<void> {
   const cursor = query.get('cursor');
-  const answer = await upstream.list(
-    {
-      namespace: required(query, 'namespace'),
-      session: sessionIn(query),
-      prefix: query.get('prefix') ?? '',
-      limit: Number(query.get('limit') ?? 100),
-      ...(cursor === null ? {} : { cursor }),
-    },
-    call,
-  );
-  const page: KeysJson = {
-    ...provenanceJson(answer),
-    keys: answer.keys.map(keyJson),
-    ...(answer.cursor === undefined ? {} : { cursor: answer.cursor }),
+  const namespace = required(query, 'namespace');
+  const asked = {
+    namespace,
+    session: sessionIn(query),
+    prefix: query.get('prefix') ?? '',
+    limit: Number(query.get('limit') ?? 100),
+    ...(cursor === null ? {} : { cursor }),
   };
-  sendJson(response, 200, page);
+  response.setHeader('cache-control', 'no-store');
+  await sendText({
+    response,
+    caller: request.socket,
+    signal: call.signal,
+    room: rooms.answers,
+    of: ofLists(namespace),
+    read: async () => JSON.stringify(keysJson(await upstream.list(asked, call))),
+  });
+}
+
+function keysJson(answer: ListAnswer): KeysJson {
+  const { keys, cursor } = answer;
+  return { ...provenanceJson(answer), keys: keys.map(keyJson), ...(cursor === undefined ? {} : { cursor }) };
 }
 
 function keyJson({ key, stamp, metadata, expiresAt, valueBytes, damaged }: ListedKey): KeyJson {

@@ -12,7 +12,15 @@ import { parseTarget } from '../workers/target.ts';
 import { withinDeadline } from '../workers/within-deadline.ts';
 import { bad, deleteRecord, listKeys, type PageExchange, putRecord, sendPageRecord } from './page-data.ts';
 import { PageFiles } from './page-files.ts';
-import { createNamespace, listNamespaces, removeNamespace, renameNamespace, sendTrack, sendView } from './page-view.ts';
+import {
+  createNamespace,
+  listNamespaces,
+  removeNamespace,
+  renameNamespace,
+  sendNamespace,
+  sendTrack,
+  sendView,
+} from './page-view.ts';
 
 type Endpoint = (exchange: PageExchange) => Promise<void>;
 
@@ -21,6 +29,7 @@ const endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
   ['GET /page/view', sendView],
   ['GET /page/track', sendTrack],
   ['GET /page/namespaces', listNamespaces],
+  ['GET /page/namespace', sendNamespace],
   ['POST /page/namespaces', createNamespace],
   ['PUT /page/namespaces', renameNamespace],
   ['DELETE /page/namespaces', removeNamespace],

@@ -56,6 +56,11 @@ export async function listNamespaces({ upstream, call, query, response }: PageEx
   sendJson(response, 200, answer);
 }
 
+/** The one of a title or id, whether it is among those that are listed or not. */
+export async function sendNamespace({ upstream, call, query, response }: PageExchange): Promise<void> {
+  sendJson(response, 200, await upstream.find(required(query, 'name'), call));
+}
+
 export async function createNamespace(exchange: PageExchange): Promise<void> {
   const title = await readTitle(exchange);
   const { namespace } = await exchange.upstream.create(title, exchange.call);

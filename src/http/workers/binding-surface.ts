@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
 import type { Entrance } from '../../model/entrance.ts';
 import { toMeridianError } from '../../model/errors.ts';
-import type { GetAnswer, GetRequest, ReadOptions } from '../../model/key-value.ts';
+import type { GetAnswer, GetRequest, ListAnswer, ReadOptions } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
@@ -20,7 +20,7 @@ import { putMutation } from './put-mutation.ts';
 import { withBody } from './read-body.ts';
 import { Refusal, sendReason } from './refusal.ts';
 import { sendRecord, sendSmall } from './send-record.ts';
-import { sendText } from './send-text.ts';
+import { ofLists, ofValues, sendText } from './send-text.ts';
 import { parseTarget, type Target } from './target.ts';
 import { jsonIn, textIn } from './text-in.ts';
 import { withinDeadline } from './within-deadline.ts';
@@ -155,21 +155,27 @@ export class BindingSurface implements HttpSurface {
     response.end();
   }
 
-  async #list({ response, upstream, target, namespace, call }: Exchange): Promise<void> {
+  #list({ request: { socket }, response, upstream, target, namespace, call }: Exchange): Promise<void> {
     const { query } = target;
     const cursor = query.get('cursor') ?? '';
-    const answer = await upstream.list(
-      {
-        ...readOptions(namespace, query.get('cache_ttl')),
-        prefix: checkedPrefix(query.get('prefix') ?? ''),
-        limit: listLimit(query.get('key_count_limit')),
-        ...(cursor === '' ? {} : { cursor }),
+    const request = {
+      ...readOptions(namespace, query.get('cache_ttl')),
+      prefix: checkedPrefix(query.get('prefix') ?? ''),
+      limit: listLimit(query.get('key_count_limit')),
+      ...(cursor === '' ? {} : { cursor }),
+    };
+    return sendText({
+      response,
+      caller: socket,
+      signal: call.signal,
+      room: this.#rooms.answers,
+      of: ofLists(namespace),
+      read: async () => {
+        const answer = await upstream.list(request, call);
+        response.setHeader('CF-Cache-Status', cacheStatus(answer));
+        return listText(answer);
       },
-      call,
-    );
-    const keys = answer.keys.map(({ key, expiresAt, metadata }) => ({ name: key, expiration: expiresAt, metadata }));
-    response.setHeader('CF-Cache-Status', cacheStatus(answer));
-    sendJsonText(response, JSON.stringify({ keys, list_complete: answer.cursor === undefined, cursor: answer.cursor }));
+    });
   }
 
   async #bulkGet({ request, response, upstream, namespace, call }: Exchange): Promise<void> {
@@ -186,8 +192,7 @@ export class BindingSurface implements HttpSurface {
       caller: request.socket,
       signal: call.signal,
       room: this.#rooms.answers,
-      namespace,
-      valuesAtOnce: Math.min(keysAtOnce, bulk.keys.length),
+      of: ofValues(this.#rooms.answers, namespace, Math.min(keysAtOnce, bulk.keys.length)),
       read: () => {
         const seen = (key: string, valueBytes: number) => this.#rooms.answers.note(namespace, key, valueBytes);
         return readBulk(upstream, bulk, { ...read, withExpiration: false, seen }, call);
@@ -257,11 +262,9 @@ function cacheStatus({ source, past }: Pick<GetAnswer, 'source' | 'past'>): stri
   return source === 'origin' ? 'MISS' : 'HIT';
 }
 
-function sendJsonText(response: ServerResponse, text: string): void {
-  const bytes = Buffer.from(text);
-  response.setHeader('content-type', 'application/json');
-  response.setHeader('content-length', bytes.byteLength);
-  response.end(bytes);
+function listText({ keys, cursor }: ListAnswer): string {
+  const listed = keys.map(({ key, expiresAt, metadata }) => ({ name: key, expiration: expiresAt, metadata }));
+  return JSON.stringify({ keys: listed, list_complete: cursor === undefined, cursor });
 }
 
 function refuse(response: ServerResponse, thrown: unknown): void {

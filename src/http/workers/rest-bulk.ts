@@ -12,7 +12,7 @@ import { putMutation } from './put-mutation.ts';
 import { Refusal } from './refusal.ts';
 import { type RestExchange, withRestBody, withRestJson } from './rest-exchange.ts';
 import { jsonOf } from './scalar-text.ts';
-import { sendText } from './send-text.ts';
+import { ofValues, sendText } from './send-text.ts';
 import { checkedText, jsonIn } from './text-in.ts';
 
 /** Bytes of a bulk get's request: 100 keys of 512 bytes, each byte escaped. */
@@ -47,8 +47,7 @@ export async function bulkGet(exchange: RestExchange, id: string): Promise<void>
     caller: request.socket,
     signal: call.signal,
     room,
-    namespace: id,
-    valuesAtOnce: Math.min(keysAtOnce, bulk.keys.length),
+    of: ofValues(room, id, Math.min(keysAtOnce, bulk.keys.length)),
     read,
   });
 }

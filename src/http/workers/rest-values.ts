@@ -1,17 +1,18 @@
 import { isUtf8 } from 'node:buffer';
-import type { GetAnswer } from '../../model/key-value.ts';
+import type { GetAnswer, ListAnswer } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
-import { sendResult, sendResultText } from './envelope.ts';
+import { resultText, sendResult, sendResultText } from './envelope.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
 import { metadataOfForm } from './form-metadata.ts';
-import { beginsWithMark, fieldBytes } from './form-value.ts';
+import { beginsWithMark, checkParts, fieldBytes } from './form-value.ts';
 import { checkMetadata } from './metadata-text.ts';
 import { putMutation } from './put-mutation.ts';
 import { Refusal } from './refusal.ts';
 import { type RestExchange, withRestBody } from './rest-exchange.ts';
 import { sendRecord, sendSmall } from './send-record.ts';
+import { ofLists, sendText } from './send-text.ts';
 import { textIn } from './text-in.ts';
 
 /** Keys a page of a list, the least that the original takes. */
@@ -19,25 +20,34 @@ const listKeysMin = 10;
 /** Bytes of a form beside its value: metadata, boundaries, headers of parts. */
 const formBytesMax = 64 * 1024;
 
-export async function listKeys({ query, upstream, call, response }: RestExchange, id: string): Promise<void> {
+export function listKeys(exchange: RestExchange, id: string): Promise<void> {
+  const { request, query, upstream, call, response, rooms } = exchange;
   const cursor = query.get('cursor') ?? '';
-  const answer = await upstream.list(
-    {
-      namespace: id,
-      session: emptySession,
-      prefix: query.get('prefix') ?? '',
-      limit: listLimit(query.get('limit')),
-      ...(cursor === '' ? {} : { cursor }),
-    },
-    call,
-  );
+  const asked = {
+    namespace: id,
+    session: emptySession,
+    prefix: query.get('prefix') ?? '',
+    limit: listLimit(query.get('limit')),
+    ...(cursor === '' ? {} : { cursor }),
+  };
+  return sendText({
+    response,
+    caller: request.socket,
+    signal: call.signal,
+    room: rooms.answers,
+    of: ofLists(id),
+    read: async () => listText(await upstream.list(asked, call)),
+  });
+}
+
+function listText(answer: ListAnswer): string {
   const keys = answer.keys.map(
     ({ key, expiresAt, metadata }) =>
       `{"name":${JSON.stringify(key)}${expiresAt === undefined ? '' : `,"expiration":${expiresAt}`}${
         metadata === undefined ? '' : `,"metadata":${metadata}`
       }}`,
   );
-  sendResultText(response, `[${keys.join(',')}]`, { count: keys.length, cursor: answer.cursor ?? '' });
+  return resultText(`[${keys.join(',')}]`, { count: keys.length, cursor: answer.cursor ?? '' });
 }
 
 export async function getValue(exchange: RestExchange, id: string, key: string): Promise<void> {
@@ -123,6 +133,7 @@ function withPut(exchange: RestExchange, use: (put: PutBody) => Promise<void>): 
 }
 
 async function parsePut(body: Buffer, type: string): Promise<PutBody> {
+  checkParts(body, type);
   const form = await parseForm(body, type);
   const value = form.get('value');
   if (value === null) throw new Refusal(400, 'the form has no field "value"', 10012);

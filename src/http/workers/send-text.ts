@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { AnswerRoom } from '../../runtime/answer-room.ts';
+import type { AnswerRoom, Asked } from '../../runtime/answer-room.ts';
 import { releaseOnceClosed, tooManyValues } from './send-record.ts';
 import { sendValue } from './send-value.ts';
 
@@ -9,22 +9,28 @@ export interface TextAnswer {
   readonly caller: object;
   readonly signal: AbortSignal;
   readonly room: AnswerRoom;
-  /** As the request names it. */
-  readonly namespace: string;
-  /** Values that `read` reads at once. */
-  readonly valuesAtOnce: number;
+  readonly of: TextName;
   /** May be called twice. */
   readonly read: () => Promise<string>;
 }
 
-/** No key begins with it: what all texts of a namespace's values are remembered under. */
-const textKey = '\0text';
+/** What a text is remembered under, as it will be as large again. */
+type TextName = Pick<Asked, 'namespace' | 'key' | 'expectedBytesMin'>;
 
-/** Sends a JSON text of values where there is room for it, as records are sent. */
+/** Of values of a namespace, as the request names it, so many of them at once. No key begins with the name. */
+export function ofValues(room: AnswerRoom, namespace: string, valuesAtOnce: number): TextName {
+  return { namespace, key: '\0text', expectedBytesMin: valuesAtOnce * room.expected(namespace) };
+}
+
+/** Of a namespace's lists, which say nothing of its values. No title begins with the name. */
+export function ofLists(namespace: string): TextName {
+  return { namespace: `\0texts of lists:${namespace}`, key: '' };
+}
+
+/** Sends a JSON text of values or keys where there is room for it, as records are sent. */
 export async function sendText(answer: TextAnswer): Promise<void> {
-  const { response, caller, signal, room, namespace, valuesAtOnce, read } = answer;
-  const expectedBytesMin = valuesAtOnce * room.expected(namespace);
-  const asked = { caller, namespace, key: textKey, call: answer, expectedBytesMin };
+  const { response, caller, signal, room, of, read } = answer;
+  const asked = { caller, ...of, call: answer };
   const held = await room.hold(
     asked,
     async () => Buffer.from(await read()),

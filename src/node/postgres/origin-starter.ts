@@ -36,6 +36,8 @@ const lookMs = 250;
 const standbyMs = 2_000;
 /** Milliseconds for calls under way at a standby that takes over: what it passed on to a holder that stands still never ends. */
 const leaveMsMax = 500;
+/** What the log says of a holder that listens on every address, and is told no other. */
+const unreachable = 'no standby learns where this process is reached, and answers anything: say so with --advertise';
 /** An address at which nobody answers. */
 const nowhere = 'localhost:1';
 
@@ -83,6 +85,11 @@ class DatabaseStarter {
     const { place } = database.options;
     await warnOfSettings(database, place, outside);
     let standbys: readonly string[] = [];
+    let unannounced: string | undefined;
+    const announce = async () => {
+      if (unannounced !== undefined) await database.announce(unannounced);
+      unannounced = undefined;
+    };
     const watching = new AbortController();
     const close = async () => {
       watching.abort();
@@ -96,39 +103,43 @@ class DatabaseStarter {
       fenced: () => (database.holds ? undefined : `${place.shown} does not confirm that this process still holds it`),
       notes: () => [`holds ${place.shown}`, ...standbys.map((standby) => `standby: ${standby}`)],
       lost,
-      listening: (address) => (this.#isReachedAt(address) ? database.announce(address) : Promise.resolve()),
+      listening: async (address) => {
+        if (this.#isReachedAt(address)) unannounced = address;
+        else if (database.options.address === '') outside.logger.log('warn', unreachable, { store: place.shown });
+        // Where the database is away just now, the next look does it.
+        await announce().catch(() => {});
+      },
     };
     const watch = async () => {
+      await announce();
       standbys = await database.standbys();
     };
     void repeat(watch, { clock: outside.clock, restMs: standbyMs, signal: watching.signal });
-    return startOrigin(this.#config, outside, storage).catch(async (error: unknown) => {
-      await close();
-      throw error;
-    });
+    return orClose(startOrigin(this.#config, outside, storage), close);
   }
 
   async #startStandby(held: Held, holder: Holder, outside: Outside): Promise<RunningNode> {
     const { database } = held;
     const { clock } = outside;
-    const by = `${holder.holder} (${holder.address})`;
-    const notes = () => [`standby on ${this.#shown}: takes over from ${by} once its lease runs out`];
+    let seen = holder;
+    const notes = () => [`standby on ${this.#shown}: takes over from ${shownHolder(seen)} once its lease runs out`];
     const upstream = this.#reachedAt(holder, database);
-    this.#tellStandsBy(outside, by, upstream);
+    this.#tellStandsBy(outside, holder, upstream);
+    const see = (now: Holder) => {
+      if (shownHolder(now) !== shownHolder(seen)) this.#tellStandsBy(outside, now, upstream);
+      seen = now;
+    };
     const mustReopen = new AbortController();
     const { drainTimeoutMs } = this.#config;
     const drainMs = () => (mustReopen.signal.aborted ? Math.min(leaveMsMax, drainTimeoutMs) : drainTimeoutMs);
-    const node = await startStandby(this.#config, { holder: upstream, outside, notes, drainMs }).catch(
-      async (error: unknown) => {
-        await database.close();
-        throw error;
-      },
-    );
+    const standby = startStandby(this.#config, { holder: upstream, outside, notes, drainMs });
+    const node = await orClose(standby, () => database.close());
     const watching = new AbortController();
     const look = async () => {
       const found = await database.take();
-      if (found !== 'taken' && (found.address === holder.address || found.address === '')) return;
       if (found === 'taken') this.#taken = { ...held, holder: undefined };
+      // One that tells no address yet cannot be followed: until it does this one goes on as it is.
+      else if (found.address === '' || found.address === holder.address) return see(found);
       watching.abort();
       mustReopen.abort();
     };
@@ -148,8 +159,9 @@ class DatabaseStarter {
     return { ...node, mustReopen: mustReopen.signal, stop };
   }
 
-  #tellStandsBy({ logger }: Outside, holder: string, upstream: string): void {
-    const told = { store: this.#shown, holder, upstream };
+  #tellStandsBy({ logger }: Outside, holder: Holder, upstream: string): void {
+    const reached = upstream === nowhere ? {} : { upstream };
+    const told = { store: this.#shown, holder: shownHolder(holder), ...reached };
     logger.log('info', 'another process holds the store: this one stands by', told);
   }
 
@@ -199,6 +211,18 @@ interface Held {
   readonly lost: AbortSignal;
   /** Undefined where this process has it. */
   readonly holder: Holder | undefined;
+}
+
+async function orClose<T>(starting: Promise<T>, close: () => Promise<void>): Promise<T> {
+  return starting.catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+}
+
+/** As people read it. */
+function shownHolder({ holder, address }: Holder): string {
+  return `${holder} (${address === '' ? 'which tells no address yet' : address})`;
 }
 
 /** Where the database is away, the next look tries again. */

@@ -2,8 +2,8 @@ import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { decodeFailure, encodeFailure, type WireFailure } from './wire-failure.ts';
 
-/** What the processes of one edge ask each other. */
-export type Question = 'status' | 'metrics' | 'drain' | 'stop';
+/** What the processes of one edge ask each other. `alive` wants any answer at all. */
+export type Question = 'alive' | 'status' | 'metrics' | 'drain' | 'stop';
 
 export type DialogueMessage =
   | { readonly kind: 'asks'; readonly id: number; readonly question: Question }

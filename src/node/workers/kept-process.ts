@@ -5,6 +5,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import { Dialogue, type Question } from './dialogue.ts';
 import type { Addresses, FromProcess, ToProcess } from './messages.ts';
+import { SignsOfLife } from './signs-of-life.ts';
 import { decodeFailure } from './wire-failure.ts';
 
 /** A process that runs, as its parent sees it. */
@@ -48,11 +49,14 @@ const startMsMax = 10 * 60_000;
 const pauses = { firstMs: 200, mostMs: 30_000 } as const;
 /** One that served for so long, in milliseconds, has the shortest pause again. */
 const steadyMs = 60_000;
+/** Milliseconds for a process to say that it is there. What comes later counts too. */
+const aliveMs = 1_000;
 /** Milliseconds beyond its own drain timeout that a process may take to stop. */
 const stopGraceMs = 5_000;
 
 /**
- * One process that is to run: started again whenever it ends, after a pause that grows with each failure in a row.
+ * One process that is to run: started again whenever it ends, after a pause that grows with each failure in a row. One that
+ * serves and says nothing any more is killed.
  *
  *     starting ──serving──▶ serving
  *        ▲  │                  │
@@ -161,8 +165,10 @@ export class KeptProcess {
     this.#state = 'starting';
     let said: MeridianError | undefined;
     let servesSinceMs = Number.POSITIVE_INFINITY;
+    const life = this.#signsOfLife(process, dialogue);
     const late = clock.timer(startMsMax, () => process.kill());
     process.onMessage((message) => {
+      life.heard();
       // A stop that came before it heard was lost.
       if (message.kind === 'hears') process.send(this.#stopping.signal.aborted ? { kind: 'stop' } : start);
       else if (message.kind === 'failed') said = decodeFailure(message.failure);
@@ -170,18 +176,33 @@ export class KeptProcess {
         late.cancel();
         servesSinceMs = clock.monotonicMs();
         this.#state = 'serving';
+        life.begin();
         served(message);
         this.#options.serves?.();
       } else dialogue.take(message);
     });
     const how = await process.ended;
     late.cancel();
+    life.end();
     dialogue.end();
     this.#process = undefined;
     this.#dialogue = undefined;
     if (clock.monotonicMs() - servesSinceMs >= steadyMs) this.#backoff.succeeded();
     const message = `the ${name} ended: ${how}`;
     return said ?? new MeridianError('UNAVAILABLE', message, { reason: 'process-ended' });
+  }
+
+  #signsOfLife(process: SpawnedProcess, dialogue: Dialogue): SignsOfLife {
+    const { clock, logger, name } = this.#options;
+    return new SignsOfLife({
+      clock,
+      ask: () => void dialogue.ask('alive', aliveMs).catch(() => {}),
+      silent: (silentMs) => {
+        const told = { process: name, pid: process.pid, silentMs };
+        logger.log('error', 'a process of this edge hangs: it is killed', told);
+        process.kill();
+      },
+    });
   }
 }
 

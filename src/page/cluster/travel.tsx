@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import type { TellerJson, TrackJson, WrittenJson } from '../../http/page/page-json.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import { node } from '../ask-node.ts';
@@ -128,7 +128,7 @@ function isTold({ ageMs, arrivals }: TellerJson): boolean {
 }
 
 function TravelForm({ start }: { readonly start: (draft: Draft) => Promise<void> }) {
-  const { namespaces, error } = useNamespaces();
+  const { namespaces, total, error } = useNamespaces();
   const [isBusy, setBusy] = useState(false);
   const [refused, setRefused] = useState<unknown>();
   const submit = async (event: SubmitEvent) => {
@@ -144,7 +144,7 @@ function TravelForm({ start }: { readonly start: (draft: Draft) => Promise<void>
   if (namespaces?.length === 0) return <p class="note">There is no namespace to write to: make one under Data.</p>;
   return (
     <form class="row" onSubmit={submit}>
-      <NamespaceSelect namespaces={namespaces ?? []} />
+      {namespaces === undefined ? null : <NamespaceField namespaces={namespaces} total={total} />}
       <label>
         Key
         <input name="key" required defaultValue="meridian/travel" autocomplete="off" spellcheck={false} />
@@ -166,7 +166,28 @@ function TravelForm({ start }: { readonly start: (draft: Draft) => Promise<void>
   );
 }
 
-function NamespaceSelect({ namespaces }: { readonly namespaces: readonly NamespaceInfo[] }) {
+/** A choice of all, or, where not all are listed, the title of any. */
+function NamespaceField({
+  namespaces,
+  total,
+}: {
+  readonly namespaces: readonly NamespaceInfo[];
+  readonly total: number;
+}) {
+  const titles = useId();
+  if (total > namespaces.length) {
+    return (
+      <label>
+        Namespace
+        <input name="namespace" required list={titles} autocomplete="off" spellcheck={false} />
+        <datalist id={titles}>
+          {namespaces.map(({ id, title }) => (
+            <option key={id} value={title} />
+          ))}
+        </datalist>
+      </label>
+    );
+  }
   return (
     <label>
       Namespace

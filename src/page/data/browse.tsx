@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Place } from '../address.ts';
 import { Keys } from './keys.tsx';
-import { NamespaceActions, Namespaces, useNamespaces } from './namespaces.tsx';
+import { NamespaceActions, Namespaces, useNamespace, useNamespaces } from './namespaces.tsx';
 import { OneRecord } from './record.tsx';
 import { useSettled } from './settled.ts';
 
@@ -21,17 +21,19 @@ export function Browse({
     if (key === undefined && lastKey.current !== undefined) document.getElementById('keys')?.focus();
     lastKey.current = key;
   }, [key]);
-  const chosen = known.namespaces?.find(({ id }) => id === namespace);
+  const chosen = useNamespace(namespace);
   return (
     <div class={`browse ${key === undefined ? '' : 'with-record'}`}>
-      <Namespaces known={known} chosen={namespace} search={{ text, set }} />
+      <Namespaces known={known} chosen={chosen.info?.id ?? namespace} search={{ text, set }} />
       <div class="of-namespace">
         {namespace === undefined ? (
           <p class="note card">Choose a namespace to see its keys.</p>
         ) : (
           <Keys {...{ namespace, prefix, round }} chosen={key} />
         )}
-        {chosen === undefined ? null : <NamespaceActions namespace={chosen} reload={known.reload} />}
+        {chosen.info === undefined ? null : (
+          <NamespaceActions namespace={chosen.info} renamed={chosen.setInfo} reload={known.reload} />
+        )}
       </div>
       {namespace === undefined || key === undefined ? null : (
         <OneRecord named={{ namespace, key }} prefix={prefix} onWritten={onWritten} />

@@ -32,6 +32,27 @@ export function useNamespaces(contains = ''): KnownNamespaces {
   return { ...known, reload };
 }
 
+/**
+ * The one of a title or id, whether it is among those that are listed or not. Unset until it is told, and where it is not
+ * found: why not, its keys say.
+ */
+export function useNamespace(name: string | undefined) {
+  const [info, setInfo] = useState<NamespaceInfo>();
+  useEffect(() => {
+    let isWanted = true;
+    setInfo(undefined);
+    if (name !== undefined)
+      node.namespace(name).then(
+        (found) => isWanted && setInfo(found),
+        () => {},
+      );
+    return () => {
+      isWanted = false;
+    };
+  }, [name]);
+  return { info, setInfo };
+}
+
 /** Namespaces from which on they are searched. */
 const searchedMin = 12;
 
@@ -104,7 +125,10 @@ function NewNamespace({ reload }: Pick<KnownNamespaces, 'reload'>) {
   );
 }
 
-type Chosen = { readonly namespace: NamespaceInfo } & Pick<KnownNamespaces, 'reload'>;
+interface Chosen extends Pick<KnownNamespaces, 'reload'> {
+  readonly namespace: NamespaceInfo;
+  readonly renamed: (namespace: NamespaceInfo) => void;
+}
 
 /** Renames or deletes the namespace that is looked at. */
 export function NamespaceActions(chosen: Chosen) {
@@ -124,9 +148,9 @@ export function NamespaceActions(chosen: Chosen) {
   );
 }
 
-function Rename({ namespace: { id, title }, reload, close }: Chosen & { readonly close: () => void }) {
+function Rename({ namespace: { id, title }, renamed, reload, close }: Chosen & { readonly close: () => void }) {
   const run = async (name: string) => {
-    await node.rename(id, name);
+    renamed(await node.rename(id, name));
     await reload();
   };
   return (

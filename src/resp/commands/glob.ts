@@ -12,6 +12,8 @@ export interface Glob {
   readonly prefix: string;
   /** True where nothing but the prefix is asked for. */
   readonly isPrefixAlone: boolean;
+  /** Steps that it takes at the most to look at one byte of a key. */
+  readonly partsMax: number;
   matches(key: string): boolean;
 }
 
@@ -47,6 +49,7 @@ export function parseGlob(pattern: Uint8Array): Glob {
     prefix: wholeText(literal),
     isPrefixAlone:
       parts.length === literal.length + 1 && parts.at(-1) === '*' && textOfUtf8(Buffer.from(literal)) !== undefined,
+    partsMax: parts.length,
     matches: (key) => matchesParts(Buffer.from(key), parts),
   };
 }

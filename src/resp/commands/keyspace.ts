@@ -1,8 +1,9 @@
 import type { Call } from '../../model/call.ts';
 import type { ListedKey } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
+import { nextTurn } from '../../runtime/next-turn.ts';
 import type { Client } from '../client.ts';
-import { type Reply, RespError } from '../protocol/reply.ts';
+import { HeldValue, type Reply, RespError } from '../protocol/reply.ts';
 import { syntaxError } from '../resp-error.ts';
 import { integerOf, wordOf } from './arguments.ts';
 import type { Args, CommandSpec } from './command.ts';
@@ -16,6 +17,8 @@ const bounds = {
   /** Bytes of a pattern; no key is longer than 512, but each of its bytes may be a class. */
   patternBytesMax: 16 * 1024,
   scanCount: 10,
+  /** Steps of comparing keys with a pattern before others have their turn: some milliseconds. */
+  stepsMax: 1_000_000,
 } as const;
 
 interface ScanOptions {
@@ -65,15 +68,34 @@ function scan(client: Client, args: Args): Promise<Reply> {
   return client.within(async (call) => {
     if (isNothing || Buffer.byteLength(prefix) > limits.keyBytesMax) return ['0', []];
     const page = { prefix, limit, ...(from === undefined ? {} : { cursor: from.cursor }) };
-    const { keys, cursor } = await client.list(page, call);
-    const next = cursor === undefined ? '0' : cursors.add({ namespace, prefix, cursor }, from && number);
-    return [next, matching(keys, glob)];
+    const { answer, release } = await client.listHeld(page, call);
+    try {
+      const { keys, cursor } = answer;
+      const next =
+        cursor === undefined ? '0' : cursors.add({ namespace, prefix, cursor }, from && number, client.share);
+      return new HeldValue([next, await matching(keys, glob, call)], release);
+    } catch (error) {
+      release();
+      throw error;
+    }
   });
 }
 
-function matching(keys: readonly ListedKey[], glob: Glob): string[] {
-  const names = keys.map(({ key }) => key);
-  return glob.isPrefixAlone ? names : names.filter((key) => glob.matches(key));
+/** Long keys and a long pattern take hundreds of thousands of steps each. */
+async function matching(keys: readonly ListedKey[], glob: Glob, call: Call): Promise<string[]> {
+  if (glob.isPrefixAlone) return keys.map(({ key }) => key);
+  const found: string[] = [];
+  let steps = 0;
+  for (const { key } of keys) {
+    steps += key.length * glob.partsMax;
+    if (steps > bounds.stepsMax) {
+      steps = 0;
+      await nextTurn();
+      call.signal.throwIfAborted();
+    }
+    if (glob.matches(key)) found.push(key);
+  }
+  return found;
 }
 
 /** Page by page through the keys of a prefix. @throws RespError beyond the bound */
@@ -96,18 +118,29 @@ async function* pages(client: Client, prefix: string, call: Call): AsyncGenerato
 function keys(client: Client, args: Args): Promise<Reply> {
   const glob = globOf(args[1] ?? Buffer.alloc(0));
   return client.within(async (call) => {
-    const found: string[] = [];
-    if (Buffer.byteLength(glob.prefix) > limits.keyBytesMax) return found;
-    for await (const page of pages(client, glob.prefix, call)) {
-      found.push(...matching(page, glob));
-      if (found.length <= bounds.keysMax) continue;
-      throw new RespError(
-        `ERR KEYS answers at most ${bounds.keysMax} keys, and there are more: use SCAN`,
-        'too-many-keys',
-      );
+    if (Buffer.byteLength(glob.prefix) > limits.keyBytesMax) return [];
+    const release = await client.reserve(bounds.keysMax * limits.keyBytesMax, call);
+    try {
+      return new HeldValue(await allMatching(client, glob, call), release);
+    } catch (error) {
+      release();
+      throw error;
     }
-    return found;
   });
+}
+
+/** @throws RespError where there are more than one reply may have */
+async function allMatching(client: Client, glob: Glob, call: Call): Promise<readonly string[]> {
+  const found: string[] = [];
+  for await (const page of pages(client, glob.prefix, call)) {
+    found.push(...(await matching(page, glob, call)));
+    if (found.length <= bounds.keysMax) continue;
+    throw new RespError(
+      `ERR KEYS answers at most ${bounds.keysMax} keys, and there are more: use SCAN`,
+      'too-many-keys',
+    );
+  }
+  return found;
 }
 
 function dbsize(client: Client): Promise<Reply> {
@@ -118,7 +151,8 @@ function dbsize(client: Client): Promise<Reply> {
   });
 }
 
-const about = { keys: [0, 0, 0] as const, order: 'read', flags: ['readonly'] } as const;
+/** One at a time of a connection: each may take seconds, and room for a large reply. */
+const about = { keys: [0, 0, 0] as const, order: 'alone', flags: ['readonly'] } as const;
 
 export const keyspaceCommands: readonly CommandSpec[] = [
   {

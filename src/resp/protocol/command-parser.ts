@@ -246,10 +246,24 @@ export class CommandParser {
     if (end < 0) return undefined;
     const words = inlineWords(this.#input.subarray(this.#at, end));
     if (words === undefined) throw new ProtocolError('unbalanced quotes in request');
+    if (isOfHttp(words)) throw new ProtocolError('this port speaks no HTTP');
     this.#at = end + 1;
     return words;
   }
 }
+
+/**
+ * A line of a request over HTTP. Any site can have a browser send one from where it stands, past firewalls and to loopback,
+ * with a body that reads as commands: so nothing behind it is carried out.
+ */
+function isOfHttp(words: readonly Buffer[]): boolean {
+  const first = words[0]?.toString('latin1', 0, httpWordBytes).toLowerCase();
+  if (first === 'post' || first === 'host:') return true;
+  return /^HTTP\/\d\.\d$/.test(words.at(-1)?.toString('latin1', 0, httpWordBytes) ?? '');
+}
+
+/** Bytes that are looked at of a word: one more than the longest of HTTP that is looked for. */
+const httpWordBytes = 9;
 
 function printable(byte: number): string {
   return byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;

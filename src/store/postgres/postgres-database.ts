@@ -98,10 +98,9 @@ export class PostgresDatabase {
     return taken;
   }
 
-  /** From now on others are told to reach this process there. */
-  async announce(address: string): Promise<void> {
-    const text = `UPDATE ${this.schema}.writer SET address = $1 WHERE one = 1 AND holder = $2`;
-    await this.ask({ text }, [address, this.#writer.self]);
+  /** @throws as `Writer.announce` */
+  announce(address: string): Promise<void> {
+    return this.#writer.announce(address);
   }
 
   /** Tells, for status, that this process waits for the lease. */

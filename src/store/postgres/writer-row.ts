@@ -94,6 +94,16 @@ export async function renewRow(
   return row === undefined ? undefined : numberOf(row[0]);
 }
 
+/** Tells where the holder is reached, if that is still this one. */
+export async function announceRow(
+  client: SqlSession,
+  schema: string,
+  { holder, address }: { readonly holder: string; readonly address: string },
+): Promise<void> {
+  const text = `UPDATE ${schema}.writer SET address = $1 WHERE one = 1 AND holder = $2`;
+  await client.query({ text }, [address, holder]);
+}
+
 /** Whoever asks next may take it at once. */
 export async function releaseRow(client: SqlSession, schema: string, lease: Buffer): Promise<void> {
   const text = `UPDATE ${schema}.writer SET holder = '', address = '', until = clock_timestamp() WHERE one = 1 AND lease = $1`;

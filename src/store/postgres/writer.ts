@@ -12,6 +12,7 @@ import { checkTables } from './schema.ts';
 import { SqlClient, type SqlClientOptions, type SqlSession } from './sql-client.ts';
 import { firstStores, type StoreNumbers } from './store-numbers.ts';
 import {
+  announceRow,
   changeRow,
   type Holder,
   holderOf,
@@ -74,6 +75,8 @@ export class Writer {
   readonly #events: WriterEvents;
   readonly #self: string;
   readonly #schema: string;
+  /** Where others are told to reach this process, at each take-over. */
+  #address: string;
   #client: SqlSession | undefined;
   /** Renews the lease during a commit that takes long. */
   #beside: SqlSession | undefined;
@@ -106,6 +109,7 @@ export class Writer {
     this.#connect = connect;
     this.#self = `${options.holder} ${options.random.hex(8)}`;
     this.#schema = quoted(options.place.schema);
+    this.#address = options.address;
     this.#events = events;
     this.#lifecycle = new Lifecycle(() => {});
   }
@@ -142,6 +146,14 @@ export class Writer {
       if (!this.#keepsUp) this.#keepUp();
       return 'taken';
     });
+  }
+
+  /** From now on others are told to reach this process there, also by a take-over from itself. @throws UNAVAILABLE */
+  announce(address: string): Promise<void> {
+    this.#address = address;
+    return this.#queue(() =>
+      this.#asked((client) => announceRow(client, this.#schema, { holder: this.#self, address })),
+    );
   }
 
   /**
@@ -330,7 +342,7 @@ export class Writer {
    * go unnoticed. One that has none takes it where the row still has the mark of one that was free.
    */
   async #take(mark = ''): Promise<TakenRow | Holder> {
-    const { leaseMs, address, clock, random, observer } = this.#options;
+    const { leaseMs, clock, random, observer } = this.#options;
     const lease = this.#drawn ?? Buffer.from(random.hex(16), 'hex');
     this.#drawn = lease;
     const from = this.#lease;
@@ -338,7 +350,7 @@ export class Writer {
     let sentMs = 0;
     const taken = await this.#asked((client) => {
       sentMs = clock.monotonicMs();
-      return takeRow(client, this.#schema, { lease, holder: this.#self, address, leaseMs, expected });
+      return takeRow(client, this.#schema, { lease, holder: this.#self, address: this.#address, leaseMs, expected });
     });
     if (taken === undefined) return holderOf(await this.#row());
     this.#drawn = undefined;

@@ -172,6 +172,24 @@ describe('records', () => {
 });
 
 describe('a token', () => {
+  it('is told by title or id to whoever may use it, however many others there are', async () => {
+    const info = { id: namespace, title: 'flags' };
+    for (const name of [namespace, 'flags']) {
+      expect(parsed(await get(`/page/namespace?name=${name}`))).toMatchObject(info);
+    }
+    expect((await get('/page/namespace?name=nothing')).status).toBe(404);
+    expect((await get('/page/namespace')).status).toBe(400);
+    const tokens = await Promise.all(
+      ['flags', 'other'].map((title) => guarded.issue({ namespace: title, prefix: '', rights: ['list'] })),
+    );
+    const answers = await Promise.all(
+      tokens.map((token) =>
+        get('/page/namespace?name=flags', closed, { headers: { authorization: `Bearer ${token}` } }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 403]);
+  });
+
   it('is asked for by all but the files', async () => {
     for (const path of ['/page/view', '/page/namespaces', keyPath('k')]) {
       expect((await get(path, closed)).status).toBe(401);

@@ -170,6 +170,25 @@ describe('the REST API refuses', () => {
     expect((await send(value('k'))).status).toBe(404);
   });
 
+  it('a form of more fields than there can be, or with a head that does not end, before anybody reads it', async () => {
+    const headers = { 'content-type': 'multipart/form-data; x="; boundary=z"; boundary=b' };
+    const head = (name: string) => `--b\r\ncontent-disposition: form-data; name="${name}"`;
+    const part = (name: string, text: string) => `${head(name)}\r\n\r\n${text}\r\n`;
+    const put = async (...parts: string[]) => {
+      const body = `${parts.join('')}--b--\r\n`;
+      return (await send(value('form'), { method: 'PUT', headers, body })).status;
+    };
+    const most = 25 * 1024 * 1024;
+    const many = part('metadata[a]', 'x').repeat(Math.floor(most / 60));
+    expect(await put(many, part('value', 'v'))).toBe(413);
+    expect(await put(`${head('value')}\r\n${'x: y\r\n'.repeat(most / 6)}\r\nv\r\n`)).toBe(413);
+    expect(await put(`${head('value')}${'; a="b"'.repeat(most / 8)}`)).toBe(413);
+    const blank = '\r\n\r\n'.repeat(100_000);
+    const few = Array.from({ length: 100 }, (_, n) => part(`metadata[${n}]`, '1')).join('');
+    expect(await put(part('value', blank), few)).toBe(200);
+    expect((await send(value('form'))).body.toString()).toBe(blank);
+  });
+
   it('metadata that are no JSON', async () => {
     const form = new FormData();
     form.set('value', 'x');

@@ -7,6 +7,7 @@ import { limits } from '../../../src/model/limits.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import type { Origin } from '../../../src/origin/origin.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
+import type { Rooms } from '../../../src/runtime/rooms.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
 import { openOrigin, roomsOf } from '../../rpc/loopback.ts';
 
@@ -14,6 +15,7 @@ export interface ServedOrigin {
   readonly origin: Origin;
   /** `host:port` of the HTTP listener. */
   readonly address: string;
+  readonly rooms: Rooms;
   /** Of each exchange that ended; 0 where it was cut. */
   readonly statuses: readonly number[];
   close(): Promise<void>;
@@ -49,6 +51,7 @@ export async function serveOrigin(
   return {
     origin: opened.origin,
     address,
+    rooms,
     statuses,
     close: async () => {
       await listener.stop(1000);

@@ -188,6 +188,36 @@ describe('a download', () => {
   });
 });
 
+it.each(['of the binding', 'of the REST API'])(
+  'a list %s takes room as values do, until it is read or its client is gone',
+  async (surface) => {
+    // More than sockets hold: each control character is six in JSON.
+    const keys = Array.from({ length: 1000 }, (_, n) => {
+      return { key: String(n) + '\u0001'.repeat(3_000), stamp: '0'.repeat(32) as never, valueBytes: 0 };
+    });
+    const long = await serveOrigin(20_000, (origin) =>
+      instead(origin, 'list', async (request, call) => ({ ...(await origin.list(request, call)), keys })),
+    );
+    const { id } = await long.origin.find('config', aCall());
+    const [host, port] = long.address.split(':');
+    const path = surface.includes('REST') ? `/client/v4/accounts/a/storage/kv/namespaces/${id}/keys` : '/';
+    const own = surface.includes('REST') ? {} : headers;
+    const begin = () =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        httpRequest({ host, port, path, headers: own, agent: false }, resolve).on('error', reject).end();
+      });
+    const { answers } = long.rooms;
+    const unread = await begin();
+    expect(answers.bytesLeaving).toBeGreaterThan(18_000_000);
+    const chunks: Buffer[] = [];
+    for await (const chunk of await begin()) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toContain(`999${'\\u0001'.repeat(3_000)}`);
+    unread.on('error', () => {}).destroy();
+    await expect.poll(() => answers.bytesLeaving, patience).toBe(0);
+    await long.close();
+  },
+);
+
 it('a write that outlasts the exchange is told as such, whatever was thrown for it', async () => {
   const late = await serveOrigin(300, (origin) =>
     instead(origin, 'write', (_request, { signal }) => {

@@ -181,6 +181,51 @@ describe('a kept process', () => {
   });
 });
 
+describe('a kept process that serves', () => {
+  const seconds = async ({ clock }: { clock: FakeClock }, count: number, each: () => void = () => {}) => {
+    for (let n = 0; n < count; n++) {
+      clock.advance(1_000);
+      each();
+      await settled();
+    }
+  };
+
+  it('is killed and started again once it says nothing for half a minute', async () => {
+    const world = await serving();
+    const { latest, spawned, pauses, kept } = world;
+    const hung = latest();
+    await seconds(world, 29);
+    expect(hung.killed).toBe(false);
+    expect(hung.told.filter((message) => message.kind === 'asks' && message.question === 'alive')).toHaveLength(6);
+    await seconds(world, 1);
+    expect([hung.killed, kept.standing.state]).toEqual([true, 'resting']);
+    await seconds(world, Math.ceil((pauses.at(-1) ?? 0) / 1_000));
+    expect(spawned).toHaveLength(2);
+    await seconds(world, 120);
+    expect(latest().killed, 'one that is starting has longer').toBe(false);
+  });
+
+  it('is left alone while it says anything, however late its answers come', async () => {
+    const world = await serving();
+    for (let n = 0; n < 10; n++) {
+      await seconds(world, 28);
+      world.latest().tell({ kind: 'answers', id: 1, answer: true });
+    }
+    expect(world.latest().killed).toBe(false);
+  });
+
+  it('is not judged by what came while its supervisor itself stood still', async () => {
+    const world = await serving();
+    for (let n = 0; n < 20; n++) {
+      world.clock.advance(60_000);
+      await settled();
+    }
+    expect(world.latest().killed).toBe(false);
+    await seconds(world, 30);
+    expect(world.latest().killed).toBe(true);
+  });
+});
+
 it('stops at once where it only waits to be started again', async () => {
   const { kept, latest, spawned } = await serving();
   latest().end('SIGKILL');

@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rename, rm, rmdir, statfs, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, rmdir, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMeridianError } from '../../../src/model/errors.ts';
+import { AuditFile } from '../../../src/node/audit-file.ts';
+import { loggerTo } from '../../../src/runtime/logger.ts';
+import { systemClock } from '../../../src/runtime/system-clock.ts';
 import { openLevelStore } from '../../../src/store/level-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { live, logOne, noise, tombstone } from '../../contract/sample-records.ts';
@@ -124,5 +127,46 @@ describe.runIf(mountable())('a store on a disk that is full', () => {
     expectRecord(await store.read(kept), kept);
     await commit(store, { puts: [live({ key: 'later', sequence: 2 })], sync: true });
     await store.close();
+  });
+});
+
+describe.runIf(mountable())('an audit log on a disk that is full', () => {
+  it('has whole lines but for the one that was cut off, and the log says how many are missing', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'meridian-full-'));
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]);
+    if (mounted.status !== 0) throw new Error(`cannot mount a tmpfs: ${mounted.stderr}`);
+    try {
+      const [path, ballast] = [join(folder, 'audit'), join(folder, 'ballast')];
+      await writeFile(ballast, Buffer.alloc(32 * 1024));
+      let lost = 0;
+      const told: string[] = [];
+      const logger = loggerTo((_level, message, fields) => {
+        told.push(message);
+        lost += Number(fields?.['lost'] ?? 0);
+      });
+      const audit = new AuditFile({ path, writes: false, node: 'iad', clock: systemClock, logger });
+      const linesMax = 1_000;
+      const record = (n: number) => {
+        const entry = { who: 'ci', tokenId: 'x', address: '::1', action: 'token.create', about: [`${n}`] };
+        audit.record({ ...entry, outcome: 'ok' });
+      };
+      for (let n = 0; n < linesMax; n++) {
+        record(n);
+        if (n % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      await expect.poll(() => told).toEqual(['the audit log cannot be written; lines are lost']);
+      await rm(ballast);
+      record(linesMax);
+      await audit.close();
+      expect(told).toEqual([told[0], 'lines of the audit log were lost']);
+      const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
+      const isWhole = (line: string) => line.startsWith('{') && line.endsWith('}');
+      expect(lines.filter((line) => !isWhole(line))).toHaveLength(1);
+      expect(lines.filter(isWhole)).toHaveLength(linesMax + 1 - lost);
+      expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ about: [`${linesMax}`] });
+    } finally {
+      spawnSync('umount', ['--lazy', folder]);
+      await rmdir(folder);
+    }
   });
 });

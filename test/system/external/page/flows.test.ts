@@ -248,6 +248,32 @@ describe.runIf(hasChromium())('the page of a node without tokens', () => {
     await page.close();
   });
 
+  it('renames one of more namespaces than are listed, which is reached by its link, and writes to it', async () => {
+    const client = cluster.connect(at(origin));
+    for (let n = 0; n < 201; n++) await client.namespaces.create(`ns-${n}`);
+    const { id } = await client.namespaces.create('zz-last');
+    const page = await open(`#/data?namespace=${id}`);
+    await page.getByText(/^The first 200 of/).waitFor();
+    await page.getByRole('button', { name: 'Rename…' }).click();
+    await page.getByLabel('New title').fill('zz-renamed');
+    await page.getByRole('dialog').getByRole('button', { name: 'Rename' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.goto(page.url().replace(/#.*/, '#/'));
+    const travel = regionOf(page, 'Watch a change travel');
+    await travel.getByLabel('Namespace').fill('zz-renamed');
+    await travel.getByLabel('Key').fill('sent');
+    await travel.getByRole('button', { name: 'Write and watch' }).click();
+    await travel.getByText(/^Version /).waitFor();
+    expect(await client.namespace('zz-renamed').get('sent')).toBe('hello, world');
+    await page.goto(page.url().replace(/#.*/, `#/data?namespace=${id}`));
+    await page.getByRole('button', { name: 'Delete namespace…' }).click();
+    await page.getByLabel('Type its title to go on').fill('zz-renamed');
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click();
+    await page.getByText('Choose a namespace to see its keys.').waitFor();
+    await expect(client.namespace('zz-renamed').get('sent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await page.close();
+  });
+
   it('lists members, the logs they write in, and what the node holds', async () => {
     const page = await open('#/members');
     await regionOf(page, 'Members').getByRole('row').filter({ hasText: 'fra' }).filter({ hasText: 'edge' }).waitFor();

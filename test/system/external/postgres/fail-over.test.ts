@@ -192,6 +192,36 @@ describe.skipIf(!hasPostgres())('two origins on one database', () => {
     expect(logOf('second')).not.toContain('another process holds the store: nothing more');
   });
 
+  it('tell where they are reached once they listen, also on any port; a standby says of whom it does not know that yet', async () => {
+    const flags = ['--store', url, '--store-lease', '2s'];
+    const first = await cluster.start('origin', 'first', { flags });
+    const schema = new URL(url).searchParams.get('schema');
+    const row = `${schema}.writer`;
+    const address = () => server.sql(`SELECT address FROM ${row}`);
+    await expect.poll(address, patience).toBe(placeOf(first.grpc));
+    // Whoever looks between a take-over and the first announcement sees this.
+    server.sql(`UPDATE ${row} SET address = ''`);
+    const second = await cluster.start('origin', 'second', { listen: `127.0.0.1:${await freePort()}`, flags });
+    const notes = async () => (await cluster.connect(second).status()).notes.join('\n');
+    await expect.poll(notes, patience).toContain('takes over from first (which tells no address yet)');
+    expect(logOf('second')).toContain('first (which tells no address yet)');
+    // The answer to a commit is lost: the first takes the lease from itself, and tells its address with it.
+    const other = new pg.Client(server.url());
+    await other.connect();
+    await other.query('BEGIN');
+    await other.query(`LOCK TABLE ${schema}.record IN EXCLUSIVE MODE`); // A commit waits for that, a renewal does not.
+    const created = cluster.connect(first, { timeoutMs: 30_000 }).namespaces.create('ns');
+    const cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    await expect.poll(() => server.sql(cut), patience).not.toBe('0');
+    await other.query('COMMIT');
+    await other.end();
+    await created;
+    expect(address()).toBe(placeOf(first.grpc));
+    await expect.poll(() => logOf('second'), patience).toContain(`first (${placeOf(first.grpc)})`);
+    const through = () => cluster.connect(second, { timeoutMs: 2_000 }).namespace('ns').put('k', '1');
+    await expect.poll(() => through().then(() => 'done', String), patience).toBe('done');
+  });
+
   it('serve on once the database was away, and answer nothing as fresh meanwhile', async () => {
     const { first, ns } = await start();
     await ns.put('k', '1');
