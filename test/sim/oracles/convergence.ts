@@ -156,6 +156,7 @@ export class Convergence {
     const { oracles } = this.#options;
     return [...visible.records.values()]
       .filter(({ namespace }) => namespace !== registryNamespace && oracles.isGone(namespace))
+      .filter((record) => oracles.history.heardOfEnd(record))
       .map(({ key }) => key);
   }
 

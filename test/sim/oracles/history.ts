@@ -311,6 +311,15 @@ export class History {
     }
   }
 
+  /**
+   * False where the opening that wrote the record never heard that the namespace was deleted, its disk put back to before: nobody
+   * else may know of that any more, and takes the record for one of a namespace that is still to come.
+   */
+  heardOfEnd({ namespace, position }: Record): boolean {
+    const said = this.versions(registryNamespace, registryKeys.namespace(namespace));
+    return said.some(({ record, arrivals }) => record.kind === 'tombstone' && arrivals.has(position.log));
+  }
+
   /** True where this disk had it by then. */
   isOn(disk: string, namespace: NamespaceId, key: string, atMs: number): boolean {
     const log = this.#lives.get(disk)?.log;
