@@ -312,12 +312,14 @@ export class History {
   }
 
   /**
-   * False where the opening that wrote the record never heard that the namespace was deleted, its disk put back to before: nobody
-   * else may know of that any more, and takes the record for one of a namespace that is still to come.
+   * False for a record that was written after its namespace was deleted, in an opening that never heard of that, its disk put back
+   * to before: nobody else may know of the deletion any more, and takes the record for one of a namespace that is still to come.
    */
-  heardOfEnd({ namespace, position }: Record): boolean {
+  heardOfEnd({ namespace, position, stamp }: Record): boolean {
     const said = this.versions(registryNamespace, registryKeys.namespace(namespace));
-    return said.some(({ record, arrivals }) => record.kind === 'tombstone' && arrivals.has(position.log));
+    return said.some(({ record, arrivals }) => {
+      return record.kind === 'tombstone' && (record.stamp > stamp || arrivals.has(position.log));
+    });
   }
 
   /** True where this disk had it by then. */
