@@ -80,7 +80,7 @@ describe('a node that is drained', () => {
     await expect.poll(upstreamOf, patience).toBe(placeOf(fra.grpc));
     await both.namespace('flags').put('after', '2');
     await expect.poll(() => seen, patience).toEqual(['before', 'after']);
-    expect(await reader.namespace('flags').get('after')).toBe('2');
+    await expect.poll(() => reader.namespace('flags').get('after'), patience).toBe('2');
     // What the other origin wrote comes to the one that is drained, over HTTP too.
     const written = async () =>
       (await fetch(`http://${placeOf(iad.http)}/after`, { headers: { 'meridian-namespace': 'flags' } })).text();
