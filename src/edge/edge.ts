@@ -142,7 +142,7 @@ export class Edge implements Upstream {
 
   /** True once it can answer truthfully: caught up, or able to load. */
   ready(): boolean {
-    return this.#upstreams.reachable || this.hasCaughtUp;
+    return this.#upstreams.answers || this.hasCaughtUp;
   }
 
   /** True once each scope has received all that it follows, in this run or an earlier one. */

@@ -49,6 +49,7 @@ export class FeedRoute {
       name: named.name,
       feed: named.upstream,
       leave: this.#leaving.signal,
+      opened: () => this.#upstreams.answered(named),
       succeeded: () => {
         this.#upstreams.joined(named);
         this.#upstreams.succeeded(named);

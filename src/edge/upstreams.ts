@@ -39,6 +39,8 @@ export class Upstreams {
   readonly #cooldowns: Cooldowns;
   readonly #clock: Clock;
   readonly #silenceMsMin: number;
+  /** Those that answered when they were asked last. */
+  readonly #answering = new Set<string>();
   /** Those of another cluster, with what told so. */
   readonly #foreign = new Map<string, string>();
   readonly #foreignUntilMs = (name: string): number => {
@@ -78,11 +80,23 @@ export class Upstreams {
     return this.#cooldowns.untilMs(name) > this.#clock.monotonicMs();
   }
 
-  succeeded({ name }: NamedUpstream): void {
-    this.#cooldowns.succeeded(name);
+  /** True while one of them answered when it was asked last: of one that was never reached nobody knows. */
+  get answers(): boolean {
+    return this.#answering.size > 0;
+  }
+
+  /** It is there, whatever becomes of what it was asked for. */
+  answered({ name }: NamedUpstream): void {
+    this.#answering.add(name);
+  }
+
+  succeeded(named: NamedUpstream): void {
+    this.answered(named);
+    this.#cooldowns.succeeded(named.name);
   }
 
   failed({ name }: NamedUpstream): void {
+    this.#answering.delete(name);
     this.#cooldowns.failed(name);
   }
 

@@ -49,6 +49,20 @@ describe('the upstreams of an edge', () => {
     expect(inOrder()).toEqual(['c', 'a']);
   });
 
+  // An edge that had never reached any was ready until the first of them had failed, and between its tries.
+  it('answer once one has, until it fails', async () => {
+    const clock = new FakeClock();
+    const list = opened(clock);
+    expect(list.answers, 'nobody was asked').toBe(false);
+    await list.ask(aCall, asking(names, [])).catch(() => {});
+    clock.advance(10_000);
+    expect([list.reachable, list.answers], 'to be tried again').toEqual([true, false]);
+    await list.ask(aCall, asking([], []));
+    expect(list.answers).toBe(true);
+    await list.ask(aCall, asking(names, [])).catch(() => {});
+    expect(list.answers).toBe(false);
+  });
+
   it('are asked each once at the most', async () => {
     const asked: string[] = [];
     await expect(opened(new FakeClock()).ask(aCall, asking(names, asked))).rejects.toMatchObject({

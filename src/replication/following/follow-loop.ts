@@ -18,7 +18,9 @@ export type FollowState = 'connecting' | 'scanning' | 'live' | 'resyncing';
 export interface FollowedUpstream {
   readonly name: string;
   readonly feed: Feed;
-  /** Events arrive. */
+  /** It answers. Default: nobody listens. */
+  opened?(): void;
+  /** All that it had is here. */
   succeeded(): void;
   /** `isOwn`: it was thrown here, as the sink began or took an event. */
   failed(error: unknown, isOwn: boolean): void;
@@ -269,6 +271,7 @@ export class FollowLoop {
         this.#server = event.node;
         this.#heardClock(event, clock.monotonicMs() - this.#askedMs);
         await sink.opened(event);
+        followed.opened?.();
         this.#state = 'scanning';
         return;
       case 'resync':
