@@ -276,7 +276,7 @@ describe.skipIf(!hasPostgres())('a store whose surroundings are against it', () 
       const log = vi.fn();
       const node = await start({ ...(await outside()), logger: loggerTo(log) });
       const standsBy = expect.stringContaining('stands by');
-      expect(log).toHaveBeenCalledWith('info', standsBy, expect.objectContaining({ upstream: 'localhost:1' }));
+      expect(log).toHaveBeenCalledWith('info', standsBy, expect.not.objectContaining({ upstream: expect.anything() }));
       release();
       await expect.poll(() => node.mustReopen?.aborted, patience).toBe(true);
       await node.stop();
