@@ -131,7 +131,7 @@ describe.runIf(mountable())('a store on a disk that is full', () => {
 });
 
 describe.runIf(mountable())('an audit log on a disk that is full', () => {
-  it('has whole lines but for the one that was cut off, and the log says how many are missing', async () => {
+  it('has whole lines but for one that was cut off, and the log says how many are missing', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'meridian-full-'));
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]);
     if (mounted.status !== 0) throw new Error(`cannot mount a tmpfs: ${mounted.stderr}`);
@@ -161,8 +161,10 @@ describe.runIf(mountable())('an audit log on a disk that is full', () => {
       expect(told).toEqual([told[0], 'lines of the audit log were lost']);
       const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
       const isWhole = (line: string) => line.startsWith('{') && line.endsWith('}');
-      expect(lines.filter((line) => !isWhole(line))).toHaveLength(1);
-      expect(lines.filter(isWhole)).toHaveLength(linesMax + 1 - lost);
+      // The disk is full in the midst of a line, mostly; at its end there is none that was cut off.
+      const cut = lines.length - (linesMax + 1 - lost);
+      expect([0, 1]).toContain(cut);
+      expect(lines.filter((line) => !isWhole(line)).length).toBeLessThanOrEqual(cut);
       expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ about: [`${linesMax}`] });
     } finally {
       spawnSync('umount', ['--lazy', folder]);
