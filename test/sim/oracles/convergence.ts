@@ -1,4 +1,5 @@
 import { registryNamespace } from '../../../src/model/namespace.ts';
+import type { Record } from '../../../src/model/record.ts';
 import { emptySession, type Session } from '../../../src/model/session.ts';
 import type { Upstream } from '../../../src/model/upstream.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../../../src/model/version-vector.ts';
@@ -166,7 +167,8 @@ export class Convergence {
     for (const edge of cluster.edges) {
       oracles.checkEdge(edge);
       for (const held of oracles.scopesOf(edge)) {
-        for (const line of differences(held, this.#originContents(), time.nowMs)) {
+        const counted = { ...held, contents: this.#counted(held.contents) };
+        for (const line of differences(counted, this.#originContents(), time.nowMs)) {
           oracles.trace.violated(`after the quiet ${edge.name}: the ${line}`);
         }
       }
@@ -205,7 +207,8 @@ export class Convergence {
     const wrong = (line: string) => oracles.trace.violated(`after the quiet ${origin.name}: ${line}`);
     oracles.checkOrigin(origin);
     const living = oracles.namespaces().filter((id) => oracles.lives(id));
-    const held = { kind: 'origin' as const, replicate: ['*'], namespaces: living, contents: origin.disk.visible };
+    const contents = this.#counted(origin.disk.visible);
+    const held = { kind: 'origin' as const, replicate: ['*'], namespaces: living, contents };
     for (const line of differences(held, this.#originContents(), time.nowMs)) wrong(line);
     for (const line of oracles.lost(origin)) wrong(line);
     for (const { record } of oracles.history.leftAside(origin.name)) {
@@ -254,6 +257,16 @@ export class Convergence {
   #originContents(): Contents {
     const visible = this.#options.cluster.origins[0]?.disks[0]?.visible;
     if (visible === undefined) throw new Error('there is an origin');
-    return visible;
+    return this.#counted(visible);
+  }
+
+  /** Without what may be left of dead namespaces (`History.heardOfEnd`). */
+  #counted(contents: Contents): Contents {
+    const { oracles } = this.#options;
+    const counts = (record: Record) => {
+      const { namespace } = record;
+      return namespace === registryNamespace || !oracles.isGone(namespace) || oracles.history.heardOfEnd(record);
+    };
+    return { ...contents, records: new Map([...contents.records].filter(([, record]) => counts(record))) };
   }
 }

@@ -158,6 +158,9 @@ export class Watcher {
       ) {
         continue;
       }
+      // Whoever was shown all, and nothing of this key, knows as much as its end would tell.
+      const isKnownAbsent = this.#from === 'nothing' && !this.#latest.has(key);
+      if (isKnownAbsent && mayBeAbsent(required.record, time.nowMs)) continue;
       this.#violated(`was not told of ${key} at ${required.record.stamp}, which its step covers`);
     }
   }
