@@ -41,13 +41,19 @@ third = 2 * 1024 * 1024
 
 
 def pieces():
-    yield kv_pb2.WriteRequest(header=kv_pb2.WriteHeader(namespace="from-python"))
+    size = kv_pb2.BatchSize(mutations=1, value_bytes=len(large))
+    yield kv_pb2.WriteRequest(header=kv_pb2.WriteHeader(namespace="from-python", size=size))
     first = kv_pb2.Mutation(key="large", put=kv_pb2.PutBody(value=large[:third]))
     yield kv_pb2.WriteRequest(mutation=first)
     for at in range(third, len(large), third):
         yield kv_pb2.WriteRequest(more=large[at : at + third])
 
 
+try:
+    writer.Write((piece for _, piece in zip(range(3), pieces())), timeout=20)
+    raise SystemExit("a batch was taken of which the last piece is missing")
+except grpc.RpcError as error:
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and "not whole" in error.details(), error
 writer.Write(pieces(), timeout=20)
 wanted = kv_pb2.GetRequest(namespace="from-python", key="large")
 wanted.options.at_origin = True
