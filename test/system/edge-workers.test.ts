@@ -181,8 +181,8 @@ describe('an edge of several processes', () => {
     const again = ['keeper serving 1', 'worker-1 serving 1', 'worker-2 serving 0'];
     await expect.poll(() => running().catch(String), patience).toEqual(again);
     expect([worker, keeper].filter(isAlive)).toEqual([]);
-    const log = readFileSync(join(cluster.folder, 'fra.log'), 'utf8');
-    expect(log.match(/a process of this edge hangs: it is killed/g)).toHaveLength(2);
+    const log = () => readFileSync(join(cluster.folder, 'fra.log'), 'utf8');
+    await expect.poll(() => log().match(/a process of this edge hangs: it is killed/g)?.length).toBe(2);
     expect(await edge.stop()).toBe(0);
   });
 

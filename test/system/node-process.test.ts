@@ -9,6 +9,7 @@ const anyPorts = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
 
 describe('nodes as processes', () => {
   let cluster: ProcessCluster;
+  const log = () => readFileSync(join(cluster.folder, 'iad.log'), 'utf8');
 
   beforeEach(() => {
     cluster = new ProcessCluster();
@@ -164,12 +165,14 @@ describe('nodes as processes', () => {
   it('end at SIGHUP as at SIGTERM: drained, closed, and with exit code 0', async () => {
     const origin = await cluster.start('origin', 'iad');
     expect(await origin.stop('SIGHUP')).toBe(0);
-    expect(readFileSync(join(cluster.folder, 'iad.log'), 'utf8')).toContain('"message":"stopped"');
+    // Its last words may come to the file a moment after its end.
+    await expect.poll(log).toContain('"message":"stopped"');
   });
 
   it('log with their name, and warn of a variable that no option knows', async () => {
     await cluster.start('origin', 'iad', { env: { MERIDIAN_PEERS: 'x:1', MERIDIAN_INSECURE: '1' } });
-    const lines = readFileSync(join(cluster.folder, 'iad.log'), 'utf8')
+    await expect.poll(log).toContain('"message":"serving"');
+    const lines = log()
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
