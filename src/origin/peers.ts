@@ -79,7 +79,7 @@ export class Peers {
     const met = [...this.#links.values()].find((link) => link.answering === id);
     if (met !== undefined) return met.upstream;
     const link = this.#links.get(this.#learnt().get(id) ?? '');
-    return link?.answers === true ? link.upstream : undefined;
+    return link?.answers === true && link.answering === undefined ? link.upstream : undefined;
   }
 
   /** Where the others are reached, as the registry, the configuration and those that call say. */
@@ -158,9 +158,16 @@ export class Peers {
     link.start();
   }
 
-  /** Where each origin says that it is reached, to this one or to the registry. */
+  /**
+   * Where each origin says that it is reached, to this one or to the registry. Who called from where another one answers is not
+   * there any more: a copy of that member's disk may have.
+   */
   #learnt(): ReadonlyMap<MemberId, string> {
-    const learnt = new Map(this.#called);
+    const isThere = ([id, address]: readonly [MemberId, string]) => {
+      const answering = this.#links.get(address)?.answering;
+      return answering === undefined || answering === id;
+    };
+    const learnt = new Map([...this.#called].filter(isThere));
     for (const { id, address } of this.#options.ledger.registry.members.registered()) {
       if (address !== undefined && !learnt.has(id)) learnt.set(id, address);
     }

@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { feedVersions } from '../../src/model/feed-version.ts';
+import { everything } from '../../src/model/filter.ts';
 import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
+import { silence } from '../../src/runtime/silence.ts';
 import { OriginGroup } from './origin-group.ts';
 
 describe('several origins', () => {
@@ -150,6 +153,40 @@ describe('several origins', () => {
     await group.pass(100);
     await expect(group.write('a', absent)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect((await group.write('b', absent)).written).toHaveLength(1);
+  });
+
+  // A copy of c's disk had run at b's address, and called. c was followed no more, and what is decided at c was asked of b.
+  it('finds a member again that called from where another one answers', async () => {
+    await three();
+    await group.until(group.at('a').moveHome('ns', 'c', group.call()));
+    const { identity } = group.at('c');
+    const ending = new AbortController();
+    const stream = group.at('a').follow(
+      {
+        ...feedVersions,
+        node: { ...identity, address: 'b' },
+        nonce: 'of a copy',
+        role: 'peer',
+        filter: everything,
+        values: { kind: 'all' },
+        start: { kind: 'nothing' },
+      },
+      silence(ending.signal),
+      ending.signal,
+    );
+    await group.until(stream.next());
+    ending.abort(new Error('the copy is gone'));
+    const condition = { kind: 'absent' } as const;
+    let n = 0;
+    await group.untilHolds(async () => {
+      const put = { kind: 'put', key: `k${n++}`, value: Buffer.from('x'), condition } as const;
+      const follows = (await group.at('a').status()).peers?.map(({ address }) => address).sort();
+      const decided = await group.write('a', put).catch(() => undefined);
+      return follows?.join() === 'b,c' && decided !== undefined;
+    });
+    // It keeps to that, and did not only find c before it had heard.
+    await group.pass(2_000);
+    expect((await group.at('a').status()).peers?.map(({ address }) => address).sort()).toEqual(['b', 'c']);
   });
 
   it('creates a namespace from anywhere, under a title that means one namespace, and knows it when it answers', async () => {
