@@ -18,6 +18,7 @@ import type { Upstream } from '../model/upstream.ts';
 import type { Held } from '../runtime/answer-room.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { orUndo } from '../runtime/or-undo.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Rooms } from '../runtime/rooms.ts';
 import type { Semaphore } from '../runtime/semaphore.ts';
@@ -242,16 +243,14 @@ export class Client {
       if (pickedBytes > bytesMax) throw replyTooLarge(bytesMax);
       return pick(answer);
     };
-    try {
+    const readEach = async (): Promise<T[]> => {
       const picked: T[] = [];
       for (let at = 0; at < keys.length; at += keysAtOnce) {
         picked.push(...(await Promise.all(keys.slice(at, at + keysAtOnce).map(readOne))));
       }
-      return { answer: picked, release };
-    } catch (error) {
-      release();
-      throw error;
-    }
+      return picked;
+    };
+    return { answer: await orUndo(readEach(), release), release };
   }
 
   /** Room for so many bytes of a reply, which the caller is to release. @throws RESOURCE_EXHAUSTED */

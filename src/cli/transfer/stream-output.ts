@@ -1,7 +1,7 @@
 import { constants, createWriteStream, open } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
+import { addAbortSignal, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { isDescriptor, isStandardOutput } from '../descriptor-paths.ts';
@@ -68,8 +68,7 @@ function opened(path: string, flags: number): Promise<number> {
 }
 
 function outputOf(stream: Writable, stopped: AbortSignal): StreamOutput {
-  const stop = () => stream.destroy(stopped.reason);
-  stopped.addEventListener('abort', stop, { once: true });
+  addAbortSignal(stopped, stream);
   const closed = new Promise<void>((resolve) => stream.once('close', resolve));
   // Told to whoever writes.
   stream.on('error', () => {});
@@ -87,7 +86,6 @@ function outputOf(stream: Writable, stopped: AbortSignal): StreamOutput {
       stopped.throwIfAborted();
     },
     close: async () => {
-      stopped.removeEventListener('abort', stop);
       stream.destroy();
       await closed;
     },

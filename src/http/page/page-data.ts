@@ -42,7 +42,8 @@ export interface PageExchange {
 /** Bytes of a put: the largest value in base64, and what stands beside it. */
 const putBytesMax = Math.ceil((limits.valueBytesMax * 4) / 3) + 64 * 1024;
 
-export async function listKeys({ request, query, upstream, rooms, call, response }: PageExchange): Promise<void> {
+export async function listKeys(exchange: PageExchange): Promise<void> {
+  const { query, upstream, call, response } = exchange;
   const cursor = query.get('cursor');
   const namespace = required(query, 'namespace');
   const asked = {
@@ -53,14 +54,8 @@ export async function listKeys({ request, query, upstream, rooms, call, response
     ...(cursor === null ? {} : { cursor }),
   };
   response.setHeader('cache-control', 'no-store');
-  await sendText({
-    response,
-    caller: request.socket,
-    signal: call.signal,
-    room: rooms.answers,
-    of: ofLists(namespace),
-    read: async () => JSON.stringify(keysJson(await upstream.list(asked, call))),
-  });
+  const read = async () => JSON.stringify(keysJson(await upstream.list(asked, call)));
+  await sendText(exchange, ofLists(namespace), read);
 }
 
 function keysJson(answer: ListAnswer): KeysJson {

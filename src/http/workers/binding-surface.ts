@@ -155,26 +155,19 @@ export class BindingSurface implements HttpSurface {
     response.end();
   }
 
-  #list({ request: { socket }, response, upstream, target, namespace, call }: Exchange): Promise<void> {
+  #list({ request, response, upstream, target, namespace, call }: Exchange): Promise<void> {
     const { query } = target;
     const cursor = query.get('cursor') ?? '';
-    const request = {
+    const asked = {
       ...readOptions(namespace, query.get('cache_ttl')),
       prefix: checkedPrefix(query.get('prefix') ?? ''),
       limit: listLimit(query.get('key_count_limit')),
       ...(cursor === '' ? {} : { cursor }),
     };
-    return sendText({
-      response,
-      caller: socket,
-      signal: call.signal,
-      room: this.#rooms.answers,
-      of: ofLists(namespace),
-      read: async () => {
-        const answer = await upstream.list(request, call);
-        response.setHeader('CF-Cache-Status', cacheStatus(answer));
-        return listText(answer);
-      },
+    return sendText({ request, response, call, rooms: this.#rooms }, ofLists(namespace), async () => {
+      const answer = await upstream.list(asked, call);
+      response.setHeader('CF-Cache-Status', cacheStatus(answer));
+      return listText(answer);
     });
   }
 
@@ -187,16 +180,10 @@ export class BindingSurface implements HttpSurface {
     };
     const bulk = await withBody(request, options, async (body) => parseBulkGet(jsonIn(body)));
     const { session: _, ...read } = readOptions(namespace, bulk.cacheTtl ?? null);
-    await sendText({
-      response,
-      caller: request.socket,
-      signal: call.signal,
-      room: this.#rooms.answers,
-      of: ofValues(this.#rooms.answers, namespace, Math.min(keysAtOnce, bulk.keys.length)),
-      read: () => {
-        const seen = (key: string, valueBytes: number) => this.#rooms.answers.note(namespace, key, valueBytes);
-        return readBulk(upstream, bulk, { ...read, withExpiration: false, seen }, call);
-      },
+    const values = ofValues(this.#rooms.answers, namespace, Math.min(keysAtOnce, bulk.keys.length));
+    await sendText({ request, response, call, rooms: this.#rooms }, values, () => {
+      const seen = (key: string, valueBytes: number) => this.#rooms.answers.note(namespace, key, valueBytes);
+      return readBulk(upstream, bulk, { ...read, withExpiration: false, seen }, call);
     });
   }
 }

@@ -35,21 +35,14 @@ export async function bulkDelete(exchange: RestExchange, id: string): Promise<vo
 
 export async function bulkGet(exchange: RestExchange, id: string): Promise<void> {
   const bulk = await withRestJson(exchange, bulkGetBytesMax, async (body) => parseBulkGet(body));
-  const { upstream, call, request, response } = exchange;
+  const { upstream, call } = exchange;
   const room = exchange.rooms.answers;
   const seen = (key: string, valueBytes: number) => room.note(id, key, valueBytes);
   const read = async () => {
     const values = await readBulk(upstream, bulk, { namespace: id, withExpiration: true, seen }, call);
     return resultText(`{"values":${values}}`);
   };
-  await sendText({
-    response,
-    caller: request.socket,
-    signal: call.signal,
-    room,
-    of: ofValues(room, id, Math.min(keysAtOnce, bulk.keys.length)),
-    read,
-  });
+  await sendText(exchange, ofValues(room, id, Math.min(keysAtOnce, bulk.keys.length)), read);
 }
 
 /** All in one batch: all are written or none. */

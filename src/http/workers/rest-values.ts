@@ -21,7 +21,7 @@ const listKeysMin = 10;
 const formBytesMax = 64 * 1024;
 
 export function listKeys(exchange: RestExchange, id: string): Promise<void> {
-  const { request, query, upstream, call, response, rooms } = exchange;
+  const { query, upstream, call } = exchange;
   const cursor = query.get('cursor') ?? '';
   const asked = {
     namespace: id,
@@ -30,14 +30,7 @@ export function listKeys(exchange: RestExchange, id: string): Promise<void> {
     limit: listLimit(query.get('limit')),
     ...(cursor === '' ? {} : { cursor }),
   };
-  return sendText({
-    response,
-    caller: request.socket,
-    signal: call.signal,
-    room: rooms.answers,
-    of: ofLists(id),
-    read: async () => listText(await upstream.list(asked, call)),
-  });
+  return sendText(exchange, ofLists(id), async () => listText(await upstream.list(asked, call)));
 }
 
 function listText(answer: ListAnswer): string {

@@ -1,17 +1,16 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Call } from '../../model/call.ts';
 import type { AnswerRoom, Asked } from '../../runtime/answer-room.ts';
+import type { Rooms } from '../../runtime/rooms.ts';
 import { releaseOnceClosed, tooManyValues } from './send-record.ts';
 import { sendValue } from './send-value.ts';
 
-export interface TextAnswer {
+/** A request that is answered with a text. Its connection has a share of the room. */
+interface Asking {
+  readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Whose share of the room it takes: the connection. */
-  readonly caller: object;
-  readonly signal: AbortSignal;
-  readonly room: AnswerRoom;
-  readonly of: TextName;
-  /** May be called twice. */
-  readonly read: () => Promise<string>;
+  readonly call: Pick<Call, 'signal'>;
+  readonly rooms: Pick<Rooms, 'answers'>;
 }
 
 /** What a text is remembered under, as it will be as large again. */
@@ -27,11 +26,17 @@ export function ofLists(namespace: string): TextName {
   return { namespace: `\0texts of lists:${namespace}`, key: '' };
 }
 
-/** Sends a JSON text of values or keys where there is room for it, as records are sent. */
-export async function sendText(answer: TextAnswer): Promise<void> {
-  const { response, caller, signal, room, of, read } = answer;
-  const asked = { caller, ...of, call: answer };
-  const held = await room.hold(
+/**
+ * Sends a JSON text of values or keys where there is room for it, as records are sent.
+ * @param read may be called twice
+ */
+export async function sendText(
+  { request, response, call, rooms }: Asking,
+  of: TextName,
+  read: () => Promise<string>,
+): Promise<void> {
+  const asked = { caller: request.socket, ...of, call };
+  const held = await rooms.answers.hold(
     asked,
     async () => Buffer.from(await read()),
     ({ byteLength }) => byteLength,
@@ -39,5 +44,5 @@ export async function sendText(answer: TextAnswer): Promise<void> {
   if (held === undefined) throw tooManyValues();
   releaseOnceClosed(response, held.release);
   response.setHeader('content-type', 'application/json');
-  await sendValue(response, held.answer, signal);
+  await sendValue(response, held.answer, call.signal);
 }

@@ -2,6 +2,7 @@ import type { OriginConfig } from '../../config/config.ts';
 import { formatAddress } from '../../config/parse-address.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import { sleep } from '../../runtime/clock.ts';
+import { orUndo } from '../../runtime/or-undo.ts';
 import { PostgresDatabase } from '../../store/postgres/postgres-database.ts';
 import { postgresDefaults } from '../../store/postgres/postgres-options.ts';
 import { parsePostgresUrl } from '../../store/postgres/postgres-url.ts';
@@ -115,7 +116,7 @@ class DatabaseStarter {
       standbys = await database.standbys();
     };
     void repeat(watch, { clock: outside.clock, restMs: standbyMs, signal: watching.signal });
-    return orClose(startOrigin(this.#config, outside, storage), close);
+    return orUndo(startOrigin(this.#config, outside, storage), close);
   }
 
   async #startStandby(held: Held, holder: Holder, outside: Outside): Promise<RunningNode> {
@@ -133,7 +134,7 @@ class DatabaseStarter {
     const { drainTimeoutMs } = this.#config;
     const drainMs = () => (mustReopen.signal.aborted ? Math.min(leaveMsMax, drainTimeoutMs) : drainTimeoutMs);
     const standby = startStandby(this.#config, { holder: upstream, outside, notes, drainMs });
-    const node = await orClose(standby, () => database.close());
+    const node = await orUndo(standby, () => database.close());
     const watching = new AbortController();
     const look = async () => {
       const found = await database.take();
@@ -211,13 +212,6 @@ interface Held {
   readonly lost: AbortSignal;
   /** Undefined where this process has it. */
   readonly holder: Holder | undefined;
-}
-
-async function orClose<T>(starting: Promise<T>, close: () => Promise<void>): Promise<T> {
-  return starting.catch(async (error: unknown) => {
-    await close();
-    throw error;
-  });
 }
 
 /** As people read it. */

@@ -2,6 +2,7 @@ import type { Call } from '../../model/call.ts';
 import type { ListedKey } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import { nextTurn } from '../../runtime/next-turn.ts';
+import { orUndo } from '../../runtime/or-undo.ts';
 import type { Client } from '../client.ts';
 import { HeldValue, type Reply, RespError } from '../protocol/reply.ts';
 import { syntaxError } from '../resp-error.ts';
@@ -69,15 +70,9 @@ function scan(client: Client, args: Args): Promise<Reply> {
     if (isNothing || Buffer.byteLength(prefix) > limits.keyBytesMax) return ['0', []];
     const page = { prefix, limit, ...(from === undefined ? {} : { cursor: from.cursor }) };
     const { answer, release } = await client.listHeld(page, call);
-    try {
-      const { keys, cursor } = answer;
-      const next =
-        cursor === undefined ? '0' : cursors.add({ namespace, prefix, cursor }, from && number, client.share);
-      return new HeldValue([next, await matching(keys, glob, call)], release);
-    } catch (error) {
-      release();
-      throw error;
-    }
+    const { keys, cursor } = answer;
+    const next = cursor === undefined ? '0' : cursors.add({ namespace, prefix, cursor }, from && number, client.share);
+    return new HeldValue([next, await orUndo(matching(keys, glob, call), release)], release);
   });
 }
 
@@ -120,12 +115,7 @@ function keys(client: Client, args: Args): Promise<Reply> {
   return client.within(async (call) => {
     if (Buffer.byteLength(glob.prefix) > limits.keyBytesMax) return [];
     const release = await client.reserve(bounds.keysMax * limits.keyBytesMax, call);
-    try {
-      return new HeldValue(await allMatching(client, glob, call), release);
-    } catch (error) {
-      release();
-      throw error;
-    }
+    return new HeldValue(await orUndo(allMatching(client, glob, call), release), release);
   });
 }
 

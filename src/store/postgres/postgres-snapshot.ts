@@ -131,25 +131,20 @@ export class PostgresSnapshot implements Snapshot {
   }
 
   async close(): Promise<void> {
-    if (this.#closed !== undefined) return;
-    await this.#end(closed());
+    await this.fail(closed());
   }
 
-  /** A commit failed: what it shows may be what nobody else sees any more. */
+  /** Whoever reads on is told why not. Idempotent: the first reason counts. */
   async fail(why: MeridianError): Promise<void> {
-    if (this.#closed === undefined) await this.#end(why);
+    if (this.#closed !== undefined) return;
+    this.#closed = why;
+    await this.#view.end();
   }
 
   /** The database may not keep what it shows any longer. */
   async expire(): Promise<void> {
-    if (this.#closed !== undefined) return;
     const message = 'this snapshot is too old: the database keeps what it shows for so long only';
-    await this.#end(new MeridianError('UNAVAILABLE', message, { reason: 'snapshot-expired', retryAfterMs: 100 }));
-  }
-
-  async #end(why: MeridianError): Promise<void> {
-    this.#closed = why;
-    await this.#view.end();
+    await this.fail(new MeridianError('UNAVAILABLE', message, { reason: 'snapshot-expired', retryAfterMs: 100 }));
   }
 
   async #fetchRecords(

@@ -157,11 +157,7 @@ export class History {
 
   /** The origin erased what it had taken from its peers and never served: whoever gave it answers for it. */
   erased(disk: string): void {
-    const life = this.#lives.get(disk);
-    if (life === undefined) return;
-    this.#lives.delete(disk);
-    life.over = true;
-    this.#markLost();
+    if (this.#over(disk) !== undefined) this.#markLost();
   }
 
   /** Of the members that the disk of this opening had heard of at that moment, those that are not removed. */
@@ -373,12 +369,17 @@ export class History {
     return life;
   }
 
-  #end(disk: string, putAside: boolean): void {
-    const before = this.#lives.get(disk);
-    if (before === undefined) return;
+  #over(disk: string): Life | undefined {
+    const life = this.#lives.get(disk);
     this.#lives.delete(disk);
+    if (life !== undefined) life.over = true;
+    return life;
+  }
+
+  #end(disk: string, putAside: boolean): void {
+    const before = this.#over(disk);
+    if (before === undefined) return;
     this.#lost = true;
-    before.over = true;
     if (!putAside) return;
     // What the origin did until now it did over a store that it answers for still.
     const aside: Life = { ...before, putAside: true };
