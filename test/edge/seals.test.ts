@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CopyScope } from '../../src/edge/copy-scope.ts';
 import { edgeDefaults } from '../../src/edge/edge-options.ts';
-import type { CaughtUp, Change, Changes } from '../../src/model/feed.ts';
+import type { CaughtUp, Change, Changes, Opened } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
 import type { LogId } from '../../src/model/position.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
@@ -97,6 +97,22 @@ describe('a cache that hears where a log ends (R23)', () => {
     await cache.keep(written(3), both(3, 3));
     await cache.scope.apply(step(both(3, 4)));
     expect(cache.scope.hasCaughtUp).toBe(true);
+  });
+
+  it('begins anew once more where it came again from a server that had yet to hear that the log is void', async () => {
+    const opens = (generation: string) => cache.scope.opened({ clusterId: 'c', generation } as Opened);
+    await opens('heard');
+    await cache.caughtUp(3);
+    await cache.showOnly(nextRegistered, current);
+    await expect(cache.scope.apply(step(both(3, 3)))).rejects.toMatchObject(beginsAnew);
+    expect(await cache.scope.start()).toEqual({ kind: 'nothing' });
+    await opens('unheard');
+    await cache.showOnly(registration);
+    await cache.scope.apply(caughtUp(vector(3)));
+    expect(await cache.scope.start()).toMatchObject({ kind: 'cursor' });
+    await opens('heard');
+    await cache.showOnly(nextRegistered, current);
+    await expect(cache.scope.apply(step(both(3, 3)))).rejects.toMatchObject(beginsAnew);
   });
 
   it('goes on where it covers and holds no more than counts, from a cursor that names each log', async () => {

@@ -41,6 +41,8 @@ export class OriginFaults {
   readonly #removed = new Set<MemberId>();
   /** Those whose disk is a copy of another one's, taken for it or not: no image of theirs is their own. */
   readonly #copies = new Set<OriginProcess>();
+  /** Whose disk was copied. */
+  #copied: OriginProcess | undefined;
   /** True where no disk is put back to an older image, lost, or copied. */
   keepsDisks = false;
 
@@ -204,6 +206,7 @@ export class OriginFaults {
     oracles.put(copy.name, image);
     oracles.copied();
     this.#copies.add(copy);
+    this.#copied = origin;
     const takeAway = () => {
       if (!this.#copies.delete(copy)) return;
       oracles.trace.note(() => `operator: takes the copy at ${copy.name} away`);
@@ -252,6 +255,14 @@ export class OriginFaults {
     }
   }
 
+  /** As docs/ARCHITECTURE.md says in section 9: what a copy wrote that went unnoticed is void once the copied one opens again. */
+  #restart(copied: OriginProcess | undefined): void {
+    if (copied?.node === undefined) return;
+    this.#stage.oracles.trace.note(() => `operator: restarts ${copied.name}, whose copy is gone`);
+    copied.crash('process');
+    this.#stage.time.at(10, () => void copied.start());
+  }
+
   #putBack(origin: OriginProcess, images: readonly Taken[]): void {
     const { random, oracles, time } = this.#stage;
     const { id } = origin;
@@ -261,7 +272,7 @@ export class OriginFaults {
     origin.stores.putBack(image);
     oracles.put(origin.name, image);
     // Its disk is its own again: nobody takes it away any more.
-    this.#copies.delete(origin);
+    if (this.#copies.delete(origin)) this.#restart(this.#copied);
     if (before !== id) time.at(random.between(50, 300), () => void this.#removeFromCluster(id, origin));
     this.#lasts(`${origin.name} is put back`, 'origin put back', random.between(10, 300), () => void origin.start());
   }

@@ -69,6 +69,7 @@ export class EdgeProcesses {
     this.#draining.begin();
     // One that is away has nothing under way.
     const all = await Promise.all(this.#workers.map((worker) => worker.ask('drain', tellMs).catch(() => undefined)));
+    this.#told = undefined; // Of before: ready.
     return { calls: all.reduce<number>((sum, one) => sum + ((one as DrainProgress | undefined)?.calls ?? 0), 0) };
   }
 

@@ -136,6 +136,8 @@ export class VoidCheck {
     // What makes a log void counts once it is covered: until then all is looked at again.
     const waits = logs.verdicts().some((at) => !logs.coversPosition(covered, at));
     for (const { log, seal } of [...logs.all()]) {
+      // Nothing known makes it void: what is held of it came from a server that has yet to hear, wherever it was lost before.
+      if (seal === undefined && !logs.mayBePassed(log)) this.#lost.delete(log);
       const isVoid = seal === undefined && !this.#wasLost(log) && logs.isVoid(log, covered);
       const end = seal?.final ?? (isVoid ? 0 : Number.POSITIVE_INFINITY);
       if (end === Number.POSITIVE_INFINITY || (this.#clean.get(log) ?? Number.POSITIVE_INFINITY) <= end) continue;

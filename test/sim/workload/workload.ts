@@ -108,11 +108,12 @@ export class Workload {
     const startMs = time.nowMs;
     const wishes = this.#wishes(random);
     const request = { namespace: title, key, session, ...wishes };
+    const checkNotFound = this.#notFoundCheck(name);
     const hit = node.peek(request);
     const answer =
       hit ??
       (await node.get(request, this.#call()).catch((error) => {
-        this.#checkNotFound(error, startMs, name);
+        checkNotFound(error);
         throw error;
       }));
     if (hit !== undefined) coverage.count(`hit in memory, ${hit.source}`);
@@ -154,8 +155,9 @@ export class Workload {
       const startMs = time.nowMs;
       const page = { namespace: title, prefix, limit, session, ...(cursor === undefined ? {} : { cursor }) };
       const wishes = this.#wishes(random);
+      const checkNotFound = this.#notFoundCheck(name);
       const answer = await node.list({ ...page, ...wishes }, this.#call()).catch((error) => {
-        this.#checkNotFound(error, startMs, name);
+        checkNotFound(error);
         throw error;
       });
       oracles.trace.note(() => `${name} lists ${prefix}: ${answer.keys.map(({ key }) => key).join()} ${answer.source}`);
@@ -184,8 +186,9 @@ export class Workload {
       session: keeper.current,
       ...this.#durability(random),
     };
+    const checkNotFound = this.#notFoundCheck(name);
     const answer = await node.write(request, this.#call()).catch((error) => {
-      this.#checkNotFound(error, startMs, name);
+      checkNotFound(error);
       this.#checkRefusal(attempt, error, startMs);
       throw error;
     });
@@ -273,13 +276,18 @@ export class Workload {
     if (!right) oracles.trace.violated(`${mutation.key}: refused against ${found}, which was not there`);
   }
 
-  /** Nobody says that the namespace is unknown while there is one all the time. */
-  #checkNotFound(error: unknown, startMs: number, name: string): void {
-    if (!(error instanceof MeridianError) || error.code !== 'NOT_FOUND') return;
-    const { oracles } = this.#options;
-    if (oracles.hasRemovedOriginRunning()) return;
-    const alive = oracles.namespaces().some((id) => oracles.wasThere(id, startMs) && !oracles.isDead(id));
-    if (alive) oracles.trace.violated(`${name} knows no namespace ${title}, and there is one`);
+  /** For an operation that begins now: nobody says that the namespace is unknown while there is one all the time. */
+  #notFoundCheck(name: string): (error: unknown) => void {
+    const { oracles, time } = this.#options;
+    const startMs = time.nowMs;
+    // Asked now and at the end: a disk may be put back, copied or emptied in between.
+    const atStart = oracles.namespaces().filter((id) => oracles.wasThere(id, startMs));
+    return (error) => {
+      if (!(error instanceof MeridianError) || error.code !== 'NOT_FOUND') return;
+      if (oracles.hasRemovedOriginRunning()) return;
+      const alive = atStart.some((id) => oracles.wasThere(id, startMs) && !oracles.isDead(id));
+      if (alive) oracles.trace.violated(`${name} knows no namespace ${title}, and there is one`);
+    };
   }
 
   /** Deletes the namespace and creates another one under its title. */
