@@ -92,7 +92,12 @@ export class CopyScope implements FeedSink, Scope {
   closed(): void {}
 
   bound(): Bound | undefined {
-    return this.hasCaughtUp && this.#replica.isCurrent ? this.#tracker.bound() : undefined;
+    return this.hasCaughtUp ? this.#ownBound() : undefined;
+  }
+
+  /** Of what has caught up. */
+  #ownBound(): Bound | undefined {
+    return this.#replica.isCurrent ? this.#tracker.bound() : undefined;
   }
 
   async apply(event: Resync | Changes | CaughtUp): Promise<void> {
@@ -108,7 +113,7 @@ export class CopyScope implements FeedSink, Scope {
   peek(key: RecordKey): HeldRecord | undefined {
     if (!this.hasCaughtUp) return undefined;
     const hot = this.ledger.peek(key);
-    return hot && this.#held(hot.record, this.#pending.get(key), this.bound());
+    return hot && this.#held(hot.record, this.#pending.get(key), this.#ownBound());
   }
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {

@@ -83,6 +83,7 @@ export class EdgeScopes {
   readonly #loops: Lifecycle;
   /** The cache holds whatever is not copied. */
   readonly #cachesAll: boolean;
+  readonly #copiesAll: boolean;
   /** Given when a registry changed, or a scope has caught up. */
   readonly #heard: Notice;
 
@@ -97,6 +98,7 @@ export class EdgeScopes {
     this.cache = cache;
     this.#loops = background.loops;
     this.#cachesAll = filters.cached?.includes.some(({ namespace }) => namespace === '*') === true;
+    this.#copiesAll = filters.copied?.includes.some(({ namespace }) => namespace === '*') === true;
     this.#heard = background.heard;
   }
 
@@ -128,6 +130,7 @@ export class EdgeScopes {
   /** Undefined where the key is neither copied nor cached. */
   scopeOf(namespace: NamespaceId, key: string): Scope | undefined {
     const { copied, cached } = this.filters;
+    if (this.#copiesAll) return this.copy?.scope;
     if (copied !== undefined && this.copy !== undefined && matches(copied, namespace, key)) return this.copy.scope;
     if (this.#cachesAll || (cached !== undefined && matches(cached, namespace, key))) return this.cache?.scope;
     return undefined;

@@ -30,14 +30,26 @@ export type ReadDecision = 'serve' | 'serve-and-refresh' | 'load' | 'serve-stale
  * the origin (`atOrigin`, or a staleness of 0) is never answered from what is held.
  */
 export function decideRead(read: ReadCase): ReadDecision {
-  const { boundMs, maxStalenessMs, staleWhileRevalidateMs } = read;
-  const asksOrigin = read.atOrigin || maxStalenessMs === 0;
-  if (!read.loadFailed && !asksOrigin && read.held === 'valid' && read.sessionCovered && boundMs !== undefined) {
-    if (boundMs <= maxStalenessMs) return 'serve';
-    if (boundMs <= maxStalenessMs + staleWhileRevalidateMs) return 'serve-and-refresh';
+  const { boundMs, staleWhileRevalidateMs } = read;
+  if (!read.loadFailed && read.held === 'valid' && read.sessionCovered) {
+    if (isFresh(boundMs, read, 0)) return 'serve';
+    if (isFresh(boundMs, read, staleWhileRevalidateMs)) return 'serve-and-refresh';
   }
   if (read.loadFailed) return mayServeStale(read) ? 'serve-stale' : 'refuse';
   return !read.upstreamThere && mayServeStale(read) ? 'serve-stale' : 'load';
+}
+
+/**
+ * Whether what is held is served at once to a read of these wishes, if it is valid and meets the session: its bound is known,
+ * and at most `byMs` milliseconds above what the read accepts.
+ */
+export function isFresh(
+  boundMs: number | undefined,
+  { maxStalenessMs, atOrigin }: Pick<ReadCase, 'maxStalenessMs' | 'atOrigin'>,
+  byMs: number,
+): boolean {
+  const asksOrigin = atOrigin || maxStalenessMs === 0;
+  return !asksOrigin && boundMs !== undefined && boundMs <= maxStalenessMs + byMs;
 }
 
 /** An unknown bound satisfies nothing that was asked for, but does where nothing was. */

@@ -16,7 +16,6 @@ export function readFacts(
   { maxStalenessMs, atOrigin }: ReadOptions,
   options: ReadTermsOptions,
   held: Pick<ReadCase, 'held' | 'boundMs' | 'sessionCovered'>,
-  upstreamThere: boolean = options.upstreams.reachable,
 ): ReadCase {
   return {
     held: held.held,
@@ -27,7 +26,7 @@ export function readFacts(
     atOrigin: atOrigin === true,
     staleWhileRevalidateMs: options.staleWhileRevalidateMs,
     staleIfErrorMs: options.staleIfErrorMs,
-    upstreamThere,
+    upstreamThere: options.upstreams.reachable,
     loadFailed: false,
   };
 }

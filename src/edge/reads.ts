@@ -6,7 +6,7 @@ import type { GetAnswer, GetRequest } from '../model/key-value.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Session } from '../model/session.ts';
-import { emptyVector, type VersionVector } from '../model/version-vector.ts';
+import { covers, emptyVector, type VersionVector } from '../model/version-vector.ts';
 import type { ReadCounter } from '../replication/hot-keys.ts';
 import { unknownNamespace } from '../replication/registry.ts';
 import type { Clock, ExpiryClock } from '../runtime/clock.ts';
@@ -16,7 +16,7 @@ import type { EdgeScopes } from './edge-scopes.ts';
 import type { KnownTitles } from './known-titles.ts';
 import type { Loads } from './loads.ts';
 import type { EdgeObserver } from './observer.ts';
-import { decideRead, mayServeStale, type ReadCase } from './read-decision.ts';
+import { decideRead, isFresh, mayServeStale, type ReadCase } from './read-decision.ts';
 import { inTermsOfSession, isTrouble, type ReadTermsOptions, readFacts } from './read-terms.ts';
 import type { HeldRecord, Scope } from './scope.ts';
 
@@ -47,7 +47,7 @@ interface Looked {
  * Reads of one key: look, decide, serve or load, and where the load fails decide again.
  *
  * `peek` is the path of a hit, from top to bottom: `EdgeScopes.locate` says which scope the key belongs to, its `peek`
- * what is in memory, `decideRead` whether that is served. It bends the house's style for speed, and nowhere else does the
+ * what is in memory, `isFresh` whether that is served. It bends the house's style for speed, and nowhere else does the
  * edge: it awaits nothing, counts in plain fields, and asks only what a hit needs. What it does not serve it leaves to
  * `get`, which looks again. `npm run bench` (hot-get) shows what that is worth; test/edge/hits.test.ts holds it to it.
  */
@@ -67,22 +67,36 @@ export class Reads {
 
   /** As `KeyValue.peek`. */
   peek(request: GetRequest): GetAnswer | undefined {
-    const located = this.#options.scopes()?.locate(request.namespace, request.key);
+    const { scopes, maxStalenessMs, titles, responder, edgeObserver, hotKeys } = this.#options;
+    const { key, session } = request;
+    const located = scopes()?.locate(request.namespace, key);
     if (located === undefined || located === 'deleted') return undefined;
-    const { scope } = located;
-    const key = { namespace: located.namespace, key: request.key };
-    const held = scope.peek(key);
-    if (held === undefined) return undefined;
-    const looked = { scope, key, held, covered: scope.ledger.state.covered };
-    // Whoever is served from what is held asks no upstream, so whether one is there makes no difference.
-    const facts = this.#facts(request, looked, true);
-    if (decideRead(facts) !== 'serve') return undefined;
-    const answer = this.#answer(looked, held, facts, request.session);
+    const { scope, namespace } = located;
+    const held = scope.peek({ namespace, key });
+    if (held === undefined || held.superseded) return undefined;
+    const { record: stored, bound } = held;
+    const wishes = { maxStalenessMs: request.maxStalenessMs ?? maxStalenessMs, atOrigin: request.atOrigin === true };
+    if (bound === undefined || !isFresh(bound.boundMs, wishes, 0)) return undefined;
+    const { state, registry } = scope.ledger;
+    const { covered } = state;
+    const isMet =
+      covers(covered, session.vector) || meets(request, { scope, key: { namespace, key }, held, covered }, titles);
+    if (!isMet) return undefined;
+    const record = this.#asRead(stored);
     this.#answered++;
     this.#hits++;
-    countHit(this.#options.edgeObserver.hits[scope.kind], answer.record?.kind === 'live');
-    this.#options.hotKeys?.read(key.namespace, key.key);
-    return answer;
+    countHit(edgeObserver.hits[scope.kind], record?.kind === 'live');
+    hotKeys?.read(namespace, key);
+    return {
+      record,
+      session: registry.logs.session(session, record ?? { covered }, covered),
+      namespace,
+      source: scope.kind,
+      past: false,
+      covered,
+      responder,
+      bound,
+    };
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
@@ -137,14 +151,14 @@ export class Reads {
     return { scope, key: recordKey, held: await scope.lookup(recordKey).catch(nothingHeld), covered };
   }
 
-  #facts(request: GetRequest, looked: Looked | undefined, upstreamThere?: boolean): ReadCase {
+  #facts(request: GetRequest, looked: Looked | undefined): ReadCase {
     const held = looked?.held;
     const found = {
       held: held === undefined ? 'nothing' : held.superseded ? 'superseded' : 'valid',
       boundMs: held?.bound?.boundMs,
       sessionCovered: looked !== undefined && meets(request, looked, this.#options.titles),
     } as const;
-    return readFacts(request, this.#options, found, upstreamThere);
+    return readFacts(request, this.#options, found);
   }
 
   #answer(

@@ -29,6 +29,7 @@ export function sessionAfterAbsence(session: Session, covered: VersionVector): S
 }
 
 export function joinSessions(a: Session, b: Session): Session {
+  if (a === b) return a;
   const vector = joinVectors(a.vector, b.vector);
   const stamp = laterStamp(a.stamp, b.stamp);
   return vector === a.vector && stamp === a.stamp ? a : { vector, stamp };
@@ -42,6 +43,7 @@ export function joinSessions(a: Session, b: Session): Session {
  *     kept {a: 5, b: 2}, asked with {a: 5}, answered {c: 7}   →   {b: 2, c: 7}
  */
 export function sessionAfterAnswer(kept: Session, asked: Session, answered: Session): Session {
+  if (answered === asked) return joinSessions(kept, answered); // Nothing was left out.
   let { vector } = kept;
   for (const [log, sequence] of asked.vector) {
     if (answered.vector.has(log) || vector.get(log) !== sequence) continue;

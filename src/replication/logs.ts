@@ -97,8 +97,13 @@ export interface SelfInLogs {
 interface Judged {
   readonly covered: VersionVector;
   readonly version: number;
-  readonly verdicts: Map<LogId, boolean>;
+  readonly ends: Map<LogId, number>;
+  /** The session that was last found to need no change. */
+  session: VersionVector | undefined;
 }
+
+/** Before the first place of a log: nothing of a void one counts. */
+const beforeAll = -1;
 
 export class Logs {
   readonly #logs = new Map<LogId, KnownLog>();
@@ -107,8 +112,8 @@ export class Logs {
   /** Where the chain of seals ends that begins with this log's, as far as that was asked. */
   readonly #ends = new Map<LogId, Position>();
   #version = 0;
-  /** Of which logs are void, by what was known and covered then: an edge asks at every hit, and both change seldom. */
-  #judged: Judged = { covered: emptyVector, version: -1, verdicts: new Map() };
+  /** Where logs end, by what was known and covered then: an edge asks at every hit, and both change seldom. */
+  #judged: Judged = { covered: emptyVector, version: -1, ends: new Map(), session: undefined };
   /** Set at an origin. */
   self: SelfInLogs | undefined;
 
@@ -273,22 +278,37 @@ export class Logs {
   }
 
   /** True for a place beyond a seal, or in a void log (rule R23): what every hit is asked. */
-  hasEnded(position: Position, covered: VersionVector): boolean {
-    return this.isBeyond(position) || this.#wasVoid(position.log, covered);
+  hasEnded({ log, sequence }: Position, covered: VersionVector): boolean {
+    return sequence > this.#endAt(log, covered);
   }
 
-  /** As `isVoid`, judged once while neither what is known nor what is covered changes. */
+  /** As `isVoid`, by what is judged already. */
   #wasVoid(log: LogId, covered: VersionVector): boolean {
-    if (this.self !== undefined) return this.isVoid(log, covered); // A member's own log counts too, and may change.
-    if (this.#judged.covered !== covered || this.#judged.version !== this.#version) {
-      this.#judged = { covered, version: this.#version, verdicts: new Map() };
-    }
-    const { verdicts } = this.#judged;
-    const known = verdicts.get(log);
+    return this.#endAt(log, covered) === beforeAll;
+  }
+
+  /** The last sequence of the log that may count, judged once while neither what is known nor what is covered changes. */
+  #endAt(log: LogId, covered: VersionVector): number {
+    if (this.self !== undefined) return this.#judgeEnd(log, covered); // A member's own log counts too, and may change.
+    const { ends } = this.#judgedBy(covered);
+    const known = ends.get(log);
     if (known !== undefined) return known;
-    const verdict = this.isVoid(log, covered);
-    verdicts.set(log, verdict);
-    return verdict;
+    const end = this.#judgeEnd(log, covered);
+    ends.set(log, end);
+    return end;
+  }
+
+  #judgedBy(covered: VersionVector): Judged {
+    if (this.#judged.covered !== covered || this.#judged.version !== this.#version) {
+      this.#judged = { covered, version: this.#version, ends: new Map(), session: undefined };
+    }
+    return this.#judged;
+  }
+
+  #judgeEnd(log: LogId, covered: VersionVector): number {
+    const seal = this.#logs.get(log)?.seal;
+    if (seal !== undefined) return seal.final;
+    return this.isPassed(log, covered) ? beforeAll : Number.POSITIVE_INFINITY;
   }
 
   /** How much of a component counts, at a node that covers this: up to the seal of its log; nothing where the log is void. */
@@ -397,10 +417,20 @@ export class Logs {
         : holds('R14 what was shown counts')
           ? sessionAfterRecord(asked, seen.position, seen.stamp)
           : asked;
-    return { vector: this.#sessionVector(after.vector, covered), stamp: after.stamp };
+    const vector = this.#sessionVector(after.vector, covered);
+    return vector === after.vector ? after : { vector, stamp: after.stamp };
   }
 
   #sessionVector(vector: VersionVector, covered: VersionVector): VersionVector {
+    if (this.self !== undefined) return this.#shortened(vector, covered);
+    const judged = this.#judgedBy(covered);
+    if (judged.session === vector) return vector; // As most hits of one caller carry the same.
+    const shortened = this.#shortened(vector, covered);
+    if (shortened === vector) judged.session = vector;
+    return shortened;
+  }
+
+  #shortened(vector: VersionVector, covered: VersionVector): VersionVector {
     let smaller: Map<LogId, number> | undefined;
     for (const log of vector.keys()) {
       const seal = this.#logs.get(log)?.seal;

@@ -40,6 +40,8 @@ export class Registry {
   #burials = 0;
   /** As `namespaces` told last; undefined since the next change. */
   #listed: readonly NamespaceInfo[] | undefined;
+  /** As `idOf` told last: nearly always what a hit asks next. Likewise. */
+  #found: { readonly name: string; readonly id: NamespaceId | 'deleted' | undefined } | undefined;
   readonly #changed = new Set<() => void>();
 
   /** @param checkSound throws where the store may have what this registry has yet to be told. Default: it never does */
@@ -53,7 +55,7 @@ export class Registry {
    */
   apply(record: Record): void {
     if (record.namespace !== registryNamespace) return;
-    this.#listed = undefined;
+    this.#changes();
     const known = this.#records.get(record.key);
     this.#records.set(record.key, record);
     if (namespaceIdIn(record.key) !== undefined) this.#applyNamespace(record, known);
@@ -67,7 +69,7 @@ export class Registry {
    * node was away, so it is dead; dead ones stay known until a restart.
    */
   forget(key: string): void {
-    this.#listed = undefined;
+    this.#changes();
     const record = this.#records.get(key);
     this.#records.delete(key);
     if (record?.kind === 'live') this.#bury(key);
@@ -78,11 +80,16 @@ export class Registry {
 
   /** Everything goes: a resync of a cache, say. */
   clear(): void {
-    this.#listed = undefined;
+    this.#changes();
     for (const map of [this.#records, this.#byTitle, this.#claims, this.#byId, this.#dead]) map.clear();
     this.logs.clear();
     this.members.clear();
     this.tokens.clear();
+  }
+
+  #changes(): void {
+    this.#listed = undefined;
+    this.#found = undefined;
   }
 
   /** Calls after each change, until the signal is aborted. */
@@ -100,8 +107,15 @@ export class Registry {
     return found && this.#asOfNow(found);
   }
 
-  /** The same, for who needs the id alone: a few look-ups. */
+  /** The same, for who needs the id alone. */
   idOf(name: string): NamespaceId | 'deleted' | undefined {
+    if (this.#found?.name === name) return this.#found.id;
+    const id = this.#lookUp(name);
+    this.#found = { name, id };
+    return id;
+  }
+
+  #lookUp(name: string): NamespaceId | 'deleted' | undefined {
     const id = this.#claimant(name) ?? this.#titled(name) ?? parseNamespaceId(name);
     if (id === undefined || this.#byId.has(id)) return id;
     return this.#dead.has(id) ? 'deleted' : undefined;

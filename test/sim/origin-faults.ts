@@ -270,7 +270,7 @@ export class OriginFaults {
     const { image, id: before } = random.pick(images);
     origin.crash('power');
     origin.stores.putBack(image);
-    oracles.put(origin.name, image);
+    oracles.put(origin.name, image, before);
     // Its disk is its own again: nobody takes it away any more.
     if (this.#copies.delete(origin)) this.#restart(this.#copied);
     if (before !== id) time.at(random.between(50, 300), () => void this.#removeFromCluster(id, origin));

@@ -1,5 +1,5 @@
 import { MeridianError } from '../../model/errors.ts';
-import type { Mutation, ReadOptions, WriteRequest } from '../../model/key-value.ts';
+import type { GetRequest, Mutation, ReadOptions, WriteRequest } from '../../model/key-value.ts';
 import type { Session } from '../../model/session.ts';
 import { decodeRead, encodeRead, type WireReadOptions } from './kv-codec.ts';
 import {
@@ -36,7 +36,8 @@ export interface Terms {
 export interface ReadTerms {
   readonly namespace: string;
   readonly session: Session;
-  readonly read: Pick<ReadOptions, 'maxStalenessMs' | 'atOrigin'>;
+  /** A get of the empty key, which one of another key is a copy of: one look at its terms for all of them. */
+  readonly get: GetRequest;
   readonly write: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs' | 'tracked'>;
   readonly timeoutMs: number | undefined;
 }
@@ -236,10 +237,11 @@ function decodeTerms(bytes: Buffer, deserialize: Deserialize): Array<ReadTerms |
   return terms.map(({ namespace, session, read, write, timeoutMs }) => {
     try {
       if (typeof timeoutMs === 'number' && !(timeoutMs > 0)) throw malformed('timeout_ms', timeoutMs);
+      const get = { namespace, key: '', session: decodeSession(session), ...decodeRead(read) };
       return {
         namespace,
-        session: decodeSession(session),
-        read: decodeRead(read),
+        session: get.session,
+        get,
         write: decodeWriteOptions(write),
         timeoutMs: timeoutMs ?? undefined,
       };

@@ -1,16 +1,16 @@
 import type { MeridianError } from '../../model/errors.ts';
 import type { GetAnswer, Provenance, WriteAnswer } from '../../model/key-value.ts';
 import { joinSessions, type Session } from '../../model/session.ts';
-import { decodeProvenance, encodeProvenance, type WireProvenance } from './kv-codec.ts';
 import type { Deserialize, Serialize } from './pipeline-requests.ts';
+import { readShared, sharedBytes, writeShared } from './provenance-fields.ts';
 import { type RecordBody, readRecordBody, readRecordValue, writeRecordBody } from './record-body.ts';
-import { encodeSession, malformed, type WireSession } from './record-codec.ts';
+import { malformed } from './record-codec.ts';
 import { fieldBytes, varintBytes, WireReader, WireWriter } from './wire-format.ts';
 import { decodeWriteAnswer, encodeWriteAnswer } from './write-answer.ts';
 
 /*
- * The responses of Pipeline. Answers are read and written by hand; where those to gets come from, and failures, go through
- * the loader of .proto files, a part of a message at a time.
+ * The responses of Pipeline, read and written by hand, but for failures: they go through the loader of .proto files, a part of
+ * a message at a time.
  *
  *     0a .. provenance     12 .. answer 08 id 10 provenance 1a record     12 .. answer 08 id 22 written
  */
@@ -35,17 +35,21 @@ export interface AnsweredGet {
 /** What several answers of a message have in common. */
 interface Shared {
   readonly terms: object;
+  /** Its session is the one of all of them. */
   provenance: Provenance;
-  session: Session;
 }
 
 /** One message of these answers. */
-export function encodeGets(gets: readonly AnsweredGet[], serialize: Serialize): Buffer {
+export function encodeGets(gets: readonly AnsweredGet[]): Buffer {
   const shared: Shared[] = [];
   const places = gets.map((get) => placeOf(get, shared));
-  const head = serialize({ provenances: shared.map(encodeShared) });
-  const writer = new WireWriter(gets.reduce((sum, { body }) => sum + (body?.bytes ?? 0) + answerBytesMax, head.length));
-  writer.bytes(head);
+  const heads = shared.map(({ provenance }) => sharedBytes(provenance));
+  const headBytes = heads.reduce((sum, bytes) => sum + fieldBytes(bytes), 0);
+  const writer = new WireWriter(gets.reduce((sum, { body }) => sum + (body?.bytes ?? 0) + answerBytesMax, headBytes));
+  shared.forEach(({ provenance }, index) => {
+    writer.head(tags.provenance, heads[index] ?? 0);
+    writeShared(writer, provenance);
+  });
   gets.forEach(({ id, body }, index) => {
     const place = places[index] ?? 0;
     const bytes = body?.bytes ?? 0;
@@ -85,23 +89,20 @@ export function encodeFailure(id: number, code: number, failed: MeridianError, s
   return serialize({ answers: [{ id, error: { code, message, detail: { ...rest, ...delay, code: failed.code } } }] });
 }
 
-function encodeShared({ provenance, session }: Shared): {
-  readonly provenance: WireProvenance;
-  readonly session: WireSession;
-} {
-  return { provenance: encodeProvenance(provenance), session: encodeSession(session) };
-}
-
 /** Where the answer's provenance stands in the message. */
 function placeOf({ answer, terms }: AnsweredGet, all: Shared[]): number {
   for (let place = all.length - 1; place >= Math.max(0, all.length - comparedMax); place--) {
     const shared = all[place];
     if (shared?.terms !== terms || !isLike(answer, shared.provenance)) continue;
-    shared.session = joinSessions(shared.session, answer.session);
-    if ((answer.bound?.boundMs ?? 0) > (shared.provenance.bound?.boundMs ?? 0)) shared.provenance = answer;
+    const { provenance } = shared;
+    const session = joinSessions(provenance.session, answer.session);
+    const isOlder = (answer.bound?.boundMs ?? 0) > (provenance.bound?.boundMs ?? 0);
+    if (isOlder || session !== provenance.session) {
+      shared.provenance = { ...(isOlder ? answer : provenance), session };
+    }
     return place;
   }
-  return all.push({ terms, provenance: answer, session: answer.session }) - 1;
+  return all.push({ terms, provenance: answer }) - 1;
 }
 
 function isLike(a: Provenance, b: Provenance): boolean {
@@ -159,22 +160,13 @@ export function takeAnswers(bytes: Buffer, deserialize: Deserialize, taker: Answ
   while (reader.at < bytes.length) {
     const begin = reader.at;
     const tag = reader.varint();
-    if (tag === tags.provenance) {
-      reader.at = reader.content();
-      provenances.push(...decodeShared(bytes.subarray(begin, reader.at), deserialize));
-    } else if (tag === tags.answer) {
+    if (tag === tags.provenance) provenances.push(readShared(reader));
+    else if (tag === tags.answer) {
       const end = reader.content();
       if (!takeSuccess(reader, end, provenances, taker)) takeFailure(bytes.subarray(begin, end), deserialize, taker);
       reader.at = end;
     } else reader.skip(tag);
   }
-}
-
-function decodeShared(bytes: Buffer, deserialize: Deserialize): Provenance[] {
-  const { provenances } = deserialize(bytes) as {
-    readonly provenances: ReadonlyArray<{ provenance: WireProvenance | null; session: WireSession | null }>;
-  };
-  return provenances.map(({ provenance, session }) => decodeProvenance(provenance, session));
 }
 
 /** False where it is neither an answer to a get nor one to a write. */

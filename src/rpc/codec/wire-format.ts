@@ -10,10 +10,15 @@ import { malformed } from './record-codec.ts';
 /** Above what ten bytes hold, which are all that a varint has. Of many more the sum would be no number, and no bound. */
 const varintMax = 2 ** 70;
 
+/** From here on shifting would lose bits. Below it that is much faster than dividing. */
+const smallMax = 2 ** 31;
+
 /** Bytes of a varint. Whole numbers from 0 to 2⁵³. */
 export function varintBytes(value: number): number {
   let bytes = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++;
+  let rest = value;
+  for (; rest >= smallMax; rest = Math.floor(rest / 0x80)) bytes++;
+  for (; rest >= 0x80; rest >>>= 7) bytes++;
   return bytes;
 }
 
@@ -37,18 +42,21 @@ export class WireWriter {
   }
 
   varint(value: number): void {
+    const { buffer } = this;
     let rest = value;
-    while (rest >= 0x80) {
-      this.buffer[this.at++] = (rest % 0x80) + 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    this.buffer[this.at++] = rest;
+    for (; rest >= smallMax; rest = Math.floor(rest / 0x80)) buffer[this.at++] = (rest % 0x80) + 0x80;
+    for (; rest >= 0x80; rest >>>= 7) buffer[this.at++] = (rest & 0x7f) | 0x80;
+    buffer[this.at++] = rest;
   }
 
   /** A tag, and a number or the length of what follows. */
   head(tag: number, value: number): void {
     this.byte(tag);
     this.varint(value);
+  }
+
+  double(value: number): void {
+    this.at = this.buffer.writeDoubleLE(value, this.at);
   }
 
   bytes(bytes: Uint8Array): void {
@@ -95,6 +103,11 @@ export class WireReader {
   /** A varint; about, where it is larger than 2⁵³. */
   number(): number {
     const { buffer, end } = this;
+    const first = this.at < end ? buffer[this.at] : undefined;
+    if (first !== undefined && first < 0x80) {
+      this.at++;
+      return first;
+    }
     let value = 0;
     for (let factor = 1; this.at < end && factor < varintMax; factor *= 0x80) {
       const byte = buffer[this.at++] ?? 0;
@@ -114,6 +127,13 @@ export class WireReader {
     const length = this.varint();
     if (length > this.end - this.at) throw cutShort();
     return this.at + length;
+  }
+
+  double(): number {
+    if (this.end - this.at < 8) throw cutShort();
+    const value = this.buffer.readDoubleLE(this.at);
+    this.at += 8;
+    return value;
   }
 
   /** The content of a length-delimited field: shares the buffer. */

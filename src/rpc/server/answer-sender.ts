@@ -1,7 +1,6 @@
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import type { Caller } from '../../runtime/fair-budget.ts';
 import { Notice } from '../../runtime/notice.ts';
-import type { Serialize } from '../codec/pipeline-requests.ts';
 import { type AnsweredGet, answerBytesMax, encodeGets } from '../codec/pipeline-responses.ts';
 import type { RecordBodies } from '../codec/record-body.ts';
 
@@ -30,7 +29,6 @@ export interface AnswerSenderOptions {
   readonly room: AnswerRoom;
   readonly caller: Caller;
   readonly bodies: RecordBodies;
-  readonly serialize: Serialize;
 }
 
 /**
@@ -153,14 +151,14 @@ export class AnswerSender {
   }
 
   #write(taken: readonly Ready[], bytes: number, release: () => void): void {
-    const { serialize, write } = this.#options;
+    const { write } = this.#options;
     const gets: AnsweredGet[] = [];
     const parts: Buffer[] = [];
     for (const ready of taken) {
       if ('part' in ready) parts.push(ready.part);
       else gets.push(ready);
     }
-    if (gets.length > 0) parts.unshift(encodeGets(gets, serialize));
+    if (gets.length > 0) parts.unshift(encodeGets(gets));
     const [only = Buffer.alloc(0)] = parts;
     const free = () => {
       release();

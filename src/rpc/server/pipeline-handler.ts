@@ -215,9 +215,9 @@ class PipelineStream {
   }
 
   #decode(message: Buffer, held: HeldRequest | undefined): Taken {
-    const { cancelled, ...request } = decodePipelineRequest(message, this.#options.deserialize, this.#terms);
+    const { cancelled, terms, operations } = decodePipelineRequest(message, this.#options.deserialize, this.#terms);
     for (const id of cancelled) this.#running.cancel(id);
-    return { ...request, held };
+    return { terms, operations, held };
   }
 
   async #beginRest(from: number, request: Taken): Promise<void> {
@@ -273,7 +273,7 @@ class PipelineStream {
       this.#run(['write', id], terms, (call) => this.#write(id, write, call).finally(() => held?.end()));
       return;
     }
-    const request = requestOf(terms, key);
+    const request = { ...terms.get, key };
     const { room } = this.#options;
     const hit = this.#upstream.peek(request);
     if (hit !== undefined && isSmallHit(hit, room)) this.#sender.get({ id, answer: hit, terms });
@@ -368,8 +368,4 @@ class PipelineStream {
 function withoutToken(): MeridianError {
   const message = 'the token of this stream has ended: what was not begun may be asked for over another one';
   return new MeridianError('UNAVAILABLE', message, { reason: 'drained' });
-}
-
-function requestOf({ namespace, session, read }: ReadTerms, key: string): GetRequest {
-  return { namespace, key, session, ...read };
 }

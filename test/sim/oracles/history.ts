@@ -15,6 +15,8 @@ interface Life {
   readonly disk: string;
   /** The log of the opening that runs over it, or did last. */
   log: LogId | undefined;
+  /** Whose image it began with, where that is known: before it is opened. */
+  member: MemberId | undefined;
   /** What only lives that are over hold is gone. */
   over: boolean;
   /** True where the origin put the store aside itself, and has to bring back or keep what only that held. */
@@ -130,8 +132,8 @@ export class History {
     this.#byStamp.set(record.stamp, version);
   }
 
-  /** The disk is empty, or holds an older image, or some other disk's. */
-  put(disk: string, image?: Iterable<Record>): void {
+  /** The disk is empty, or holds an older image, of this member, or some other disk's. */
+  put(disk: string, image?: Iterable<Record>, member?: MemberId): void {
     this.#end(disk, false);
     // What was put aside there is gone too, or is another disk's.
     for (const { holders } of this.#byStamp.values()) {
@@ -140,6 +142,7 @@ export class History {
     if (image !== undefined) {
       const life = this.#lifeOf(disk);
       life.isPutBack = true;
+      life.member = member;
       for (const { stamp } of image) {
         const version = this.#byStamp.get(stamp);
         version?.holders.add(life);
@@ -349,8 +352,8 @@ export class History {
     return !this.isRemoved(member) && twins.length < 2;
   }
 
-  #memberOf({ log }: Life): MemberId | undefined {
-    return log === undefined ? undefined : this.logs.get(log)?.member;
+  #memberOf({ log, member }: Life): MemberId | undefined {
+    return log === undefined ? member : this.logs.get(log)?.member;
   }
 
   #lifeOf(disk: string, putAside = false): Life {
@@ -359,6 +362,7 @@ export class History {
     const life: Life = {
       disk,
       log: undefined,
+      member: undefined,
       over: false,
       putAside,
       highest: bottomStamp,

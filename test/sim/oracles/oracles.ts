@@ -87,9 +87,9 @@ export class Oracles {
   }
 
   /** An origin's disk is empty, or holds an image of some disk. */
-  put(name: string, image?: DiskImage): void {
+  put(name: string, image?: DiskImage, member?: MemberId): void {
     this.#logs.delete(name);
-    this.history.put(name, image?.present.records.values());
+    this.history.put(name, image?.present.records.values(), member);
   }
 
   /** As the opening of an origin with this log knows it; where none is named, as all together. */
