@@ -52,16 +52,16 @@ export function encodeGets(gets: readonly AnsweredGet[]): Buffer {
   });
   gets.forEach(({ id, body }, index) => {
     const place = places[index] ?? 0;
-    const bytes = body?.bytes ?? 0;
+    const recordBytes = body?.bytes ?? 0;
     const placeBytes = place > 0 ? 1 + varintBytes(place) : 0;
-    writer.head(tags.answer, (id > 0 ? 1 + varintBytes(id) : 0) + placeBytes + 1 + varintBytes(bytes) + bytes);
+    writer.head(tags.answer, (id > 0 ? 1 + varintBytes(id) : 0) + placeBytes + fieldBytes(recordBytes));
     if (id > 0) {
       writer.head(answerTags.id, id);
     }
     if (place > 0) {
       writer.head(answerTags.provenance, place);
     }
-    writer.head(answerTags.record, bytes);
+    writer.head(answerTags.record, recordBytes);
     if (body !== undefined) writeRecordBody(writer, body);
   });
   return writer.written();
