@@ -18,6 +18,7 @@ export type Rule =
   | 'R7 what was not shown goes'
   | 'R8 no delta from below the floor'
   | 'R8 a purge raises the floor'
+  | 'R8 a peer is asked again after a purge'
   | 'R8 the floor is handed on'
   | 'R8 what only it has is brought back'
   | 'R8 what is old is kept apart'

@@ -14,7 +14,7 @@ import { everything } from '../model/filter.ts';
 import type { MemberId } from '../model/position.ts';
 import { holds } from '../model/rules.ts';
 import { stampWallMs } from '../model/stamp.ts';
-import { emptyVector, type VersionVector } from '../model/version-vector.ts';
+import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { FeedSink } from '../replication/following/feed-sink.ts';
 import { Replica } from '../replication/following/replica.ts';
 import type { Ledger } from '../replication/ledger.ts';
@@ -54,6 +54,11 @@ export class PeerSink implements FeedSink {
   readonly #unheard: UnheardWrites;
   /** From where the stream was asked for. */
   #start: FollowStart | undefined;
+  /** What was purged here by then, which the peer has heard of: else it would not serve (`Admission.admit`). */
+  #floor: VersionVector = emptyVector;
+  /** What the peer told in this stream that it covers, and the last floor that was found to lie within both. */
+  #covered: VersionVector = emptyVector;
+  #checked: VersionVector = emptyVector;
   #peer: NodeIdentity | undefined;
   #opening: Opening | undefined;
 
@@ -73,8 +78,9 @@ export class PeerSink implements FeedSink {
       filter: everything,
       progressName: `peer/${address}`,
       member: {
-        mayTake: () => {
+        mayTake: (floor) => {
           sink.#mayTake();
+          sink.#checkFloor(floor);
           fill.taken(address);
         },
         check: (record) => sink.#check(record),
@@ -93,6 +99,9 @@ export class PeerSink implements FeedSink {
 
   async start(): Promise<FollowStart> {
     this.#start = await this.#replica.start();
+    this.#floor = this.#options.ledger.state.floor;
+    this.#checked = this.#floor;
+    this.#covered = emptyVector;
     return this.#start;
   }
 
@@ -142,6 +151,7 @@ export class PeerSink implements FeedSink {
   #told(vector: VersionVector, kind: 'caught-up' | 'step'): void {
     const peer = this.#peer?.id as MemberId | undefined;
     if (peer === undefined) return;
+    this.#covered = joinVectors(this.#covered, vector);
     this.#unheard.heard(peer, vector);
     this.#options.stability.tell(peer, vector, kind);
   }
@@ -162,6 +172,24 @@ export class PeerSink implements FeedSink {
     this.#options.mayTake(peer);
     if (this.#start?.kind === 'cursor') return;
     this.#options.fill.check(this.#options.address);
+  }
+
+  /**
+   * What was purged here since the stream began, the peer may have lost with its disk: what it shows then may be what a
+   * deletion superseded that nobody remembers. It is asked again, and judges itself by the floor that it is sent (rule R8).
+   *
+   *     here        deletion of k, at (a, 9)      purged: floor {a: 9}
+   *     the peer    put back to before (a, 9)     ── k, at (b, 4) ──▶  would count here, as nothing is held of k
+   */
+  #checkFloor(floor: VersionVector): void {
+    if (floor === this.#checked || !holds('R8 a peer is asked again after a purge')) return;
+    const { logs } = this.#options.ledger.registry;
+    for (const [log, purged] of floor) {
+      if (Math.max(this.#floor.get(log) ?? 0, logs.reach(this.#covered, log)) >= purged) continue;
+      const message = `more was purged here since this stream began than ${this.#peer?.name} has told that it covers`;
+      throw new MeridianError('UNAVAILABLE', message, { reason: 'purged-since' });
+    }
+    this.#checked = floor;
   }
 
   /** A stamp from the future would win every conflict until then (rule R15), and no clock of ours can have issued it. */

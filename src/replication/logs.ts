@@ -293,6 +293,7 @@ export class Logs {
     const { ends } = this.#judgedBy(covered);
     const known = ends.get(log);
     if (known !== undefined) return known;
+    if (!this.#logs.has(log)) return Number.POSITIVE_INFINITY; // A caller's session may name any: those take no room here.
     const end = this.#judgeEnd(log, covered);
     ends.set(log, end);
     return end;

@@ -72,7 +72,7 @@ class LevelStore implements ScrubbedStore {
     this.#commits = opened.commits;
     this.#acceptedLoss = opened.acceptedLoss;
     this.#damage = damage;
-    this.#filled = filledOf(opened);
+    this.#filled = new FilledRows(opened.isNew);
     this.#scrub = new Scrub(directory);
   }
 
@@ -192,7 +192,7 @@ class LevelStore implements ScrubbedStore {
       this.#acknowledged = opened.acknowledged;
       this.#commits = opened.commits;
       this.#damage = await KnownDamage.load(opened.database);
-      this.#filled = filledOf(opened);
+      this.#filled = new FilledRows(opened.isNew);
       this.#state = { kind: 'open' };
       this.#unsynced = false; // Opening turns logs into synced tables.
     } catch (error) {
@@ -305,11 +305,6 @@ class LevelStore implements ScrubbedStore {
       }
     });
   }
-}
-
-/** A store that has yet to commit anything holds nothing, unless some of what it held is gone. */
-function filledOf({ commits, acceptedLoss }: Opened): FilledRows {
-  return new FilledRows(commits === 0 && acceptedLoss === 0);
 }
 
 function* keysPutBy({ puts, lost = [] }: CommitBatch): Generator<RecordKey> {

@@ -100,6 +100,20 @@ for (const [kind, replicate] of [
   });
 }
 
+describe('a value that was superseded', () => {
+  it('is no hit, though a cache keeps it for when its upstream is away', async () => {
+    const { origin, edge } = await edgeOver([]);
+    for (const key of ['k', 'l']) await warmed(edge, key);
+    expect(edge.peek(get('k'))).toBeDefined();
+    // Too large to come with the feed: it is announced.
+    const put = { kind: 'put' as const, key: 'k', value: Buffer.alloc(5000) };
+    const { session } = await origin.write({ namespace: 'books', session: emptySession, mutations: [put] }, aCall());
+    while (edge.peek(get('l', { session })) === undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect(edge.peek(get('k'))).toBeUndefined();
+    expect((await edge.get(get('k'), aCall())).record).toMatchObject({ value: put.value });
+  });
+});
+
 describe('a hit of an origin', () => {
   it('is answered at once, without a promise, and shows each write as soon as it is acknowledged', async () => {
     const { origin } = await edgeOver(['*']);

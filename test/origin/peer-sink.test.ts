@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { CaughtUp, Changes, Opened } from '../../src/model/feed.ts';
 import { FirstFill } from '../../src/origin/first-fill.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
@@ -107,4 +107,33 @@ it('a member takes what lies beyond a seal from a peer that has yet to hear of i
     { log: log(1), sequence: 6 },
     vector({ 2: 3 }),
   ]);
+});
+
+describe('a member that purges while it takes what a peer has (R8)', () => {
+  const purged = { code: 'UNAVAILABLE', details: { reason: 'purged-since' } };
+  const purge = (ledger: Ledger, floor: ReturnType<typeof vector>) =>
+    ledger.submit({ keys: [], sync: false, bytes: 0, decide: () => ({ state: { floor }, result: undefined }) });
+
+  it('takes nothing more where the peer may have lost what was purged, until it has asked it again', async () => {
+    const { open, held, ledger } = await follower();
+    await purge(ledger, vector({ 2: 5 }));
+    const sink = await open(1, 1);
+    await sink.apply({ kind: 'changes', records: [write('before', 1, 3)] });
+    await purge(ledger, vector({ 2: 9 }));
+    await expect(sink.apply({ kind: 'changes', records: [write('late', 1, 4)] })).rejects.toMatchObject(purged);
+    await expect(sink.apply(step([write('late', 1, 4)], vector({ 1: 4, 2: 9 })))).rejects.toMatchObject(purged);
+    expect([await held('before'), await held('late')]).toEqual([{ log: log(1), sequence: 3 }, undefined]);
+    const again = await open(1, 1); // It was sent the floor of now, and has judged itself by it.
+    await again.apply({ kind: 'changes', records: [write('late', 1, 4)] });
+    expect(await held('late')).toEqual({ log: log(1), sequence: 4 });
+  });
+
+  it('goes on where the peer has told in this stream that it covers what was purged', async () => {
+    const { open, held, ledger } = await follower();
+    const sink = await open(1, 1);
+    await sink.apply(step([registered(1, 1), registered(2, 2)], vector({ 1: 1, 2: 9 })));
+    await purge(ledger, vector({ 2: 9 }));
+    await sink.apply(step([write('k', 1, 4)], vector({ 1: 4, 2: 9 })));
+    expect(await held('k')).toEqual({ log: log(1), sequence: 4 });
+  });
 });

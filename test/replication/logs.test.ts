@@ -319,6 +319,18 @@ describe('the session that an answer carries on', () => {
     );
   });
 
+  it('is told anew once more is known, or covered, however often it was asked for before', () => {
+    const logs = knowing(registered(1, 1), registered(2, 1));
+    const asked = { ...emptySession, vector: vector({ 1: 4 }) };
+    const seen = { position: { log: log(1), sequence: 3 }, stamp: stampOf(1) };
+    const [before, after] = [vector({ 1: 4, 2: 1 }), vector({ 1: 4, 2: 2 })];
+    const carried = (covered: VersionVector) => [1, 2].map(() => logs.session(asked, seen, covered).vector);
+    expect(carried(before)).toEqual([vector({ 1: 4 }), vector({ 1: 4 })]);
+    logs.apply(sealed(1, 1, 5, [2, 2]));
+    expect(carried(before)).toEqual([vector({ 1: 4 }), vector({ 1: 4 })]);
+    expect(carried(after)).toEqual([vector({ 2: 2 }), vector({ 2: 2 })]);
+  });
+
   it('names no seal that its responder holds and does not cover yet', () => {
     const logs = knowing(registered(3, 1), sealed(1, 1, 5, [2, 2]), sealed(2, 1, 4, [3, 2]));
     const covered = vector({ 2: 3 });

@@ -49,3 +49,19 @@ it('tells all namespaces without sorting them again until something has changed'
   registry.clear();
   expect(registry.namespaces()).toEqual([]);
 });
+
+it.each(['t', a])('knows at once what %s means by now, however often that was asked before', (name) => {
+  const registry = registryOf([namespaceRecord(a, 't', 1, [1, 1])]);
+  const meaning = () => {
+    const [first, again] = [registry.idOf(name), registry.idOf(name)];
+    expect(again).toBe(first);
+    return first;
+  };
+  expect(meaning()).toBe(a);
+  registry.clear();
+  expect(meaning()).toBe(undefined);
+  registry.apply(namespaceRecord(a, 't', 1, [1, 1]));
+  expect(meaning()).toBe(a);
+  registry.forget(registryKeys.namespace(a));
+  expect(meaning()).toBe(name === 't' ? undefined : 'deleted');
+});

@@ -1,5 +1,9 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RecordKey } from '../../src/model/key.ts';
 import { FilledRows } from '../../src/store/level/filled-rows.ts';
 import { openLevelStore } from '../../src/store/level-store.ts';
@@ -74,6 +78,46 @@ describe('a store that is filled in the order of keys', () => {
     expect(await held(5, 9)).toEqual([5, undefined]);
     await store.close();
   });
+
+  it('looks for none of what comes behind all that it holds', async () => {
+    const store = await openLevelStore(folder.path);
+    await commit(store, { puts: [at(1)] });
+    const looks = [vi.spyOn(ClassicLevel.prototype, 'getSync'), vi.spyOn(ClassicLevel.prototype, 'getMany')];
+    for (let n = 2; n < 200; n += 40) {
+      expect(await store.heads(Array.from({ length: 40 }, (_, i) => at(n + i)))).toEqual(Array(40).fill(undefined));
+    }
+    expect(looks.map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
+    vi.restoreAllMocks();
+    await store.close();
+  });
+
+  it('looks for all once its count of commits lay in a block that is damaged now', async () => {
+    let store = await openLevelStore(folder.path);
+    for (let n = 1; n <= 100; n++) await commit(store, { puts: [noisy(n)] }); // Not synced, as a copy is filled.
+    await store.close();
+    await (await openLevelStore(folder.path)).close(); // The log becomes a table.
+    expect(await damageBlockWith('scommits')).toBe(1);
+    store = await openLevelStore(folder.path);
+    expect((await store.read(noisy(5)))?.position.sequence).toBe(5);
+    expect((await store.heads([noisy(5)]))[0]?.position.sequence).toBe(5);
+    await store.close();
+  });
+
+  const noisy = (sequence: number) => live({ key: at(sequence).key, sequence, value: randomBytes(300) });
+
+  /** Flips a bit of it in each table; tells how many had it. */
+  async function damageBlockWith(text: string): Promise<number> {
+    let damaged = 0;
+    for (const name of (await readdir(folder.path)).filter((each) => each.endsWith('.ldb'))) {
+      const bytes = await readFile(join(folder.path, name));
+      const place = bytes.indexOf(text);
+      if (place < 0) continue;
+      bytes[place] = (bytes[place] ?? 0) ^ 1;
+      await writeFile(join(folder.path, name), bytes);
+      damaged++;
+    }
+    return damaged;
+  }
 
   it('knows what was lost elsewhere as damaged, and not as absent', async () => {
     const store = await openLevelStore(folder.path);

@@ -58,8 +58,8 @@ export interface ReplicaOptions {
 
 /** What is different where the node is a member itself. */
 export interface MemberReplica {
-  /** Refuses whatever comes from this peer now, by throwing, where it is about to be committed (rule R22). */
-  readonly mayTake: () => void;
+  /** Refuses whatever comes from this peer now, by throwing, where it is about to be committed above this floor (rules R8, R22). */
+  readonly mayTake: (floor: VersionVector) => void;
   /** Refuses a record that must not be taken from anybody, by throwing (rule R15). */
   readonly check: (record: Change) => void;
   /** What was held lost against a later record. */
@@ -428,7 +428,7 @@ export class Replica {
       bytes,
       decide: (view) => {
         this.checkStore();
-        this.#options.member?.mayTake();
+        this.#options.member?.mayTake(view.state.floor);
         return { ...decide(view), meta };
       },
     });

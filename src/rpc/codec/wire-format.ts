@@ -169,7 +169,7 @@ export class WireReader {
   /** Over the content of a field that is not known. */
   skip(tag: number): void {
     const wireType = tag & 7;
-    if (wireType === 0) this.varint();
+    if (wireType === 0) this.number(); // Of a later version it may be negative, or larger than any that is read.
     else if (wireType === 2) this.at = this.content();
     else if (wireType === 1 || wireType === 5) this.at += wireType === 1 ? 8 : 4;
     else throw malformed('a field of a message', tag);

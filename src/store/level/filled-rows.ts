@@ -6,7 +6,7 @@ import { compareRecordKeys, type RecordKey } from '../../model/key.ts';
  *
  *     an empty store, a and b are put     c is not there; b is looked for, as is aa
  *
- * Nothing is known of a store that held rows when it was opened: one of them may lie in a block that cannot be read.
+ * Nothing is known of a store that held anything when it was opened: a row may lie in a block that cannot be read.
  */
 export class FilledRows {
   #last: RecordKey | undefined;

@@ -22,6 +22,8 @@ export interface Opened {
   readonly commits: number;
   /** Acknowledged commits that it no longer holds, as was accepted. */
   readonly acceptedLoss: number;
+  /** It never committed anything, and holds no record, nor a damaged block that may have held one. */
+  readonly isNew: boolean;
 }
 
 /**
@@ -63,7 +65,17 @@ async function checkCommits(database: Database, directory: string, found: Before
   }
   const acknowledged = Acknowledged.open(directory);
   if (acknowledged.commits > commits) acknowledged.reset(commits);
-  return { database, acknowledged, commits, acceptedLoss: Math.max(0, found.acknowledged - commits) };
+  const acceptedLoss = Math.max(0, found.acknowledged - commits);
+  const isNew = commits === 0 && acceptedLoss === 0 && found.damaged.length === 0 && (await holdsNothing(database));
+  return { database, acknowledged, commits, acceptedLoss, isNew };
+}
+
+async function holdsNothing(database: Database): Promise<boolean> {
+  if (database.getSync(doubtsKey) !== undefined) return false;
+  for (const table of dataTables) {
+    if ((await database.keys({ ...tableBounds(table), limit: 1 }).all()).length > 0) return false;
+  }
+  return true;
 }
 
 function levelOf(directory: string, settings: Required<LevelOptions>): Database {

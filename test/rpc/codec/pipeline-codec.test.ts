@@ -7,7 +7,7 @@ import { decodeGetAnswer, encodeGetAnswer, type WireGetResponse } from '../../..
 import { decodePipelineRequest, encodeTerms, writeGet } from '../../../src/rpc/codec/pipeline-requests.ts';
 import { type AnsweredGet, encodeGets, takeAnswers } from '../../../src/rpc/codec/pipeline-responses.ts';
 import { RecordBodies, writeRecordBody } from '../../../src/rpc/codec/record-body.ts';
-import { WireWriter } from '../../../src/rpc/codec/wire-format.ts';
+import { WireReader, WireWriter } from '../../../src/rpc/codec/wire-format.ts';
 import { anyNamespace, anyPosition, anySession, anyStamp, anyText, anyVector } from '../../model/arbitraries.ts';
 
 const { pipeline } = methods;
@@ -36,7 +36,10 @@ const anyAnswer: fc.Arbitrary<GetAnswer> = fc
       record: fc.option(anyRecord, { nil: undefined }),
       namespace: anyNamespace,
       source: fc.constantFrom('origin' as const, 'copy' as const, 'cache' as const),
-      bound: fc.record({ boundMs: fc.nat(10), root: anyPosition.map(({ log }) => log) }),
+      bound: fc.record({
+        boundMs: fc.oneof(fc.nat(10), fc.double({ min: 0, noNaN: true })),
+        root: anyPosition.map(({ log }) => log),
+      }),
       past: fc.boolean(),
       covered: anyVector,
       responder: anyText,
@@ -62,6 +65,21 @@ const asSent = (gets: ReadonlyArray<Omit<AnsweredGet, 'body'>>): Buffer => {
   const withBodies = gets.map((get) => ({ ...get, body: get.answer.record && bodies.of(get.answer.record) }));
   return encodeGets(withBodies);
 };
+
+/** A tag and the length of what follows. */
+function head(tag: number, bytes: number): Buffer {
+  const writer = new WireWriter(16);
+  writer.head(tag, bytes);
+  return writer.written();
+}
+
+/** The content of the first field of a message, and where it ends. */
+function firstPart(message: Buffer): { readonly part: Buffer; readonly at: number } {
+  const reader = new WireReader(message);
+  reader.varint();
+  const part = reader.bytes();
+  return { part, at: reader.at };
+}
 
 describe('the messages of a pipeline', () => {
   it('carry a record in the bytes that the loader of .proto files makes of it', () => {
@@ -162,6 +180,27 @@ describe('the messages of a pipeline', () => {
         expect(read.terms).toEqual([{ namespace: 'n', session, get, write: {}, timeoutMs: 7 }]);
       }),
     );
+  });
+
+  it('are read past what a later version may add, numbers below zero among it', () => {
+    const [answer] = fc.sample(anyAnswer, { numRuns: 1, seed: 7 });
+    if (answer === undefined) throw new Error('nothing was drawn');
+    const sent = asSent([{ id: 1, answer, terms: answer }]);
+    // Field 15: -1 as a varint, eight bytes, a text, four bytes; in the message, and at the end of the first part of it.
+    const added = Buffer.from('78ffffffffffffffffff01' + '790102030405060708' + '7a03616263' + '7d01020304', 'hex');
+    const { at: end, part } = firstPart(sent);
+    const within = Buffer.concat([head(0x0a, part.length + added.length), part, added, sent.subarray(end), added]);
+    for (const bytes of [sent, within]) {
+      const got: GetAnswer[] = [];
+      takeAnswers(bytes, pipeline.responseDeserialize, {
+        wanted: () => ({ key: answer.record?.key ?? '', isOfValue: false }),
+        got: (_id, each) => got.push(each),
+        gotValue: () => {},
+        written: () => {},
+        failed: () => {},
+      });
+      expect(got).toEqual([answer]);
+    }
   });
 
   it('refuse what is cut short wherever that is, and read nothing beyond', () => {
