@@ -141,9 +141,7 @@ export class CacheScope implements FeedSink, Scope {
     return emptyVector;
   }
 
-  /**
-   * @throws UNAVAILABLE if the store was opened again: the stream's next step would claim what may be gone (rule R2)
-   */
+  /** @throws UNAVAILABLE if the store was opened again: the stream's next step would claim what may be gone (R2) */
   checkEcho(): void {
     if (this.#reopenings === this.ledger.reopenings || !holds('R2 streams begin again')) return;
     throw new MeridianError('UNAVAILABLE', 'the store was opened again; the stream begins anew from what it holds', {
@@ -433,7 +431,7 @@ export class CacheScope implements FeedSink, Scope {
     const latest = inMemory?.superseded?.by ?? held?.stamp ?? inMemory?.record.stamp;
     if (latest === undefined) return undefined;
     if (change.kind === 'announcement') {
-      // Installed since its value was looked for, so memory does not know that it is superseded: it must not vouch for
+      // Installed since its value was looked for: memory does not know that it is superseded, and must not vouch for
       // it.
       if (inMemory?.superseded === undefined && change.stamp > latest) this.#memory.delete(name);
       if (held === undefined || held.stamp >= change.stamp) return undefined;

@@ -124,7 +124,7 @@ export class CopyScope implements FeedSink, Scope {
     const pending = this.#pending.get(key);
     const stored = await this.ledger.read(key).catch(unlessDamaged);
     if (stored === 'damaged') return undefined; // The upstream knows it, and mending.ts asks for it.
-    if (this.ledger.isClosed) return undefined; // The scopes were opened anew: the store may have been erased during the read.
+    if (this.ledger.isClosed) return undefined; // The scopes were opened anew, perhaps over an erased store.
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
     return this.#held(stored, pending, proven && this.#tracker.boundOf(proven));
   }

@@ -72,10 +72,7 @@ export class Edge implements Upstream {
   readonly #nonce: string;
   readonly #registries = new EdgeRegistries();
   readonly #refused = new RefusedNamespaces();
-  /**
-   * Given when an upstream refused to let this edge follow what it asked for. The flag stays set until that is looked
-   * into.
-   */
+  /** Given when an upstream refused to let this edge follow what it asked for. The flag stays until that is handled. */
   readonly #refusal = new Notice();
   #wasRefused = false;
   #scopes: EdgeScopes | undefined;
@@ -303,9 +300,7 @@ export class Edge implements Upstream {
     return [...all.values()];
   }
 
-  /**
-   * @throws FAILED_PRECONDITION if this edge is no relay, or follows itself; UNAVAILABLE while its scopes are opened
-   */
+  /** @throws FAILED_PRECONDITION if this edge is no relay, or follows itself; UNAVAILABLE while its scopes open */
   #relayFor({ role, nonce }: FollowOpen, relay: Relay | undefined): Relay {
     if (nonce === this.#nonce) {
       throw new MeridianError('FAILED_PRECONDITION', 'this edge is its own upstream', { reason: 'follows-itself' });

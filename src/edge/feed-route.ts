@@ -7,9 +7,7 @@ import type { NamedUpstream, Upstreams } from './upstreams.ts';
 
 /** Milliseconds for which an upstream that serves no feed just now is not followed. */
 const suspendedMs = { firstMs: 500, mostMs: 30_000 };
-/**
- * Milliseconds for which a relay is not asked again for a scope that it does not hold, nor a node that hung in a scan.
- */
+/** Milliseconds for which a relay is not asked again for a scope that it lacks, nor a node that hung in a scan. */
 const notServedMs = 10 * 60_000;
 
 /** Reasons to follow another one for long: the upstream is up, and fail-back would return to it at once. */

@@ -67,8 +67,7 @@ export class NodeState {
       this.#joining = undefined;
     });
     await this.#joining.catch((error: unknown) => {
-      // A feed needs nothing else of this store, and what it brings opens the store again: the next join then keeps the
-      // id.
+      // A feed needs nothing else of this store, and what it brings opens the store again: the next join keeps the id.
       if (isFirst) throw error;
     });
   }

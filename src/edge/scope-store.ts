@@ -46,8 +46,7 @@ export async function openScopeLedger(
   const earlier = await filterOf(store);
   if (earlier !== undefined && filterKey(earlier) === filterKey(filter) && earlier.narrows !== true) return ledger;
   if (earlier !== undefined && within && (earlier.narrows === true || !containsFilter(filter, earlier))) {
-    // Before any removal: if it breaks off, it is done again; and the wider scope, if asked for again, starts from
-    // nothing.
+    // Before any removal: if it breaks off it is done again; the wider scope, if asked for again, starts from nothing.
     await keepFilter(ledger, { ...filter, narrows: true });
     await removeRecords(ledger, {}, { sync: true, only: ({ namespace, key }) => !matches(filter, namespace, key) });
   }

@@ -72,10 +72,7 @@ export class Upstreams {
     return this.list.filter(({ name }) => !this.#foreign.has(name)).toSorted((a, b) => order(a) - order(b));
   }
 
-  /**
-   * False while each rests after a failure. After its rest one is tried again: else nobody would notice that it is
-   * back.
-   */
+  /** False while each rests after a failure. After its rest one is tried again: else nobody would notice its return. */
   get reachable(): boolean {
     return this.list.some((named) => !this.#cooldowns.hasFailed(named.name) || !this.isCoolingDown(named));
   }

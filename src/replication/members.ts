@@ -29,7 +29,7 @@ export interface RegisteredMember {
   readonly name: string;
   readonly region: string;
   readonly location?: readonly [number, number];
-  /** Where the other origins reach it; unset = they must be told. */
+  /** Where the other origins reach it; unset = they must be given its address (--peer). */
   readonly address?: string;
   /** Unset for the founder. */
   readonly admitted?: Admission;

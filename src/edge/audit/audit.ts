@@ -39,9 +39,7 @@ export class Audit {
     }
   }
 
-  /**
-   * Looks at the next few keys of each scope, and the next range of a copy. What cannot be compared is left to later.
-   */
+  /** Looks at the next keys of each scope, and the next range of a copy. What cannot be compared is left to later. */
   async look(signal: AbortSignal): Promise<void> {
     for (const scope of this.#options.scopes()) {
       if (!scope.hasCaughtUp || scope.bound() === undefined) continue;
