@@ -10,9 +10,7 @@ export interface Call {
   readonly forwarded?: true;
   /** Edges that have passed this call up. Two edges that name each other as upstreams would pass it on for ever. */
   readonly hops?: number;
-  /**
-   * The token of the caller for whom a node asks another node, which decides by this token and not by the node's own.
-   */
+  /** The token of the caller for whom a node asks another node, which decides by it and not by the node's own. */
   readonly credential?: string;
   /** Only this node knows the caller, by a certificate: no other node is asked in the caller's name. */
   readonly isProvenHere?: true;

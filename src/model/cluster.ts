@@ -168,9 +168,7 @@ export interface FollowerStatus {
   readonly state: 'waiting' | 'scanning' | 'live';
   /** Commits between what was last sent and the newest; unset while scanning. */
   readonly behindCommits?: number;
-  /**
-   * Writes of all origins that this node covers and the follower has not said to have on disk; unset = it keeps none.
-   */
+  /** Writes of all origins that this node covers and it has not said to have on disk; unset = it keeps none. */
   readonly unacknowledged?: number;
   readonly region?: string;
   /** As its identity says. */
@@ -316,10 +314,7 @@ export interface NodeStatus {
   readonly clock?: ClockStatus;
   /** For an edge that runs as several. */
   readonly processes?: readonly ProcessStatus[];
-  /**
-   * The hottest first; on a guarded node, those that the caller may read or list. Unset for a node of an earlier
-   * version.
-   */
+  /** The hottest first; on a guarded node, those that the caller may read or list. Unset for an earlier version. */
   readonly hotKeys?: readonly HotKey[];
   /** Tracked writes of the last minute. Unset for a node of an earlier version. */
   readonly tracks?: readonly Track[];

@@ -28,10 +28,7 @@ export function commonVersion(follower: SpokenVersions, server: SpokenVersions =
   );
 }
 
-/**
- * Checks the version that a server chose; unset = a server from before versions. @throws FAILED_PRECONDITION
- * (`feed-version`)
- */
+/** Checks the version a server chose; unset = none, from earlier. @throws FAILED_PRECONDITION (`feed-version`) */
 export function checkChosen(chosen: number | undefined, spoken: SpokenVersions = feedVersions): void {
   if (chosen === undefined || (chosen >= oldestOf(spoken) && chosen <= spoken.protocol)) return;
   throw new MeridianError(

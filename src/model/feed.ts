@@ -140,9 +140,7 @@ export interface Opened {
   readonly wallMs: number;
   /** The wall clock of the origin that all this comes from, as far as the server knows it. Unset = unknown. */
   readonly rootWallMs?: number;
-  /**
-   * Milliseconds since the server asked for that clock, which may have been stepped since. Unset = 0: it is its own.
-   */
+  /** Milliseconds since the server asked for that clock, which may have been stepped since. Unset = 0: its own. */
   readonly rootAgeMs?: number;
 }
 
@@ -173,9 +171,7 @@ export interface Lost extends RecordKey {
 export interface LostRecords {
   /** At least one; none has the key of one of the event's records, and none is of the registry. */
   readonly records: readonly Lost[];
-  /**
-   * What the server covers, with every log named: each lost record is no earlier than any write of its key up to here.
-   */
+  /** What the server covers, every log named: each lost record is no earlier than any write of its key up to here. */
   readonly upTo: VersionVector;
 }
 

@@ -23,11 +23,11 @@ import { type CommitCount, commitsKey, decodeCommitCount } from './commit-count.
  */
 
 export interface LogsCheck {
-  /** The last commit before the fault, or of all; undefined where no log holds any. */
+  /** The last commit before the fault, or of all; undefined if no log holds any. */
   readonly last: number | undefined;
-  /** Synced commits that stand behind the fault: first and last, as far as is known. */
+  /** Synced commits after the fault: first and last, as far as is known. */
   readonly missing?: { readonly from: number; readonly through: number };
-  /** Where the store would be cut; unset where nothing that can be read stands behind the fault. */
+  /** Where the store would be cut; unset if nothing readable comes after the fault. */
   readonly cut?: LogPlace;
   readonly fault?: LogPlace;
 }
@@ -41,7 +41,7 @@ type Found =
   | { readonly kind: 'batch'; readonly place: LogPlace; readonly count: CommitCount | undefined }
   | { readonly kind: 'fault'; readonly place: LogPlace };
 
-/** Reads the logs of a store that is closed. @param acknowledged commits that were synced, as the side file knows */
+/** Reads the logs of a closed store. @param acknowledged commits that were synced, by the file ACKNOWLEDGED */
 export async function checkLogs(directory: string, acknowledged: number): Promise<LogsCheck> {
   const found = await readLogs(directory);
   const faultIndex = found.findIndex(({ kind }) => kind === 'fault');
@@ -54,7 +54,7 @@ export async function checkLogs(directory: string, acknowledged: number): Promis
   const synced = Math.max(acknowledged, ...behind.map((count) => count.acknowledged));
   const next = behind[0]?.number;
   const cut = found.slice(faultIndex).some(({ kind }) => kind === 'batch') ? { cut: fault } : {};
-  // Without a commit before the fault, those that it took may be in tables: what is behind it decides, or the opening.
+  // Without a commit before the fault, those in it may be in tables: what comes after it decides, or the opening.
   const from = last === undefined ? next : last + 1;
   const missing = from !== undefined && synced >= from ? { missing: { from, through: synced } } : {};
   return { last, fault, ...missing, ...cut };
@@ -89,7 +89,7 @@ async function readLogs(directory: string): Promise<Found[]> {
   });
   const found: Found[] = [];
   let nextSequence: number | undefined;
-  // LevelDB begins a further log when one is full: a first one that is missing or empty before it has lost its batches.
+  // LevelDB begins another log when one is full: a first log that is missing or empty before it has lost its batches.
   let hollow: LogPlace | undefined;
   if (!names.some((name) => numberOf(name) === firstLog)) hollow = { file: nameOf(firstLog), at: 0 };
   for (const name of names) {
@@ -111,7 +111,7 @@ async function readLogs(directory: string): Promise<Found[]> {
   return found;
 }
 
-/** Undefined for a batch that is no commit, such as one that LevelDB's own upkeep wrote. */
+/** Undefined for a batch that is no commit, such as one of LevelDB's own upkeep. */
 function countOf({ changes }: WriteBatch): CommitCount | undefined {
   try {
     for (const { key, value } of changes) {
