@@ -32,10 +32,7 @@ export interface Store {
   snapshot(): Snapshot;
   /** Closes and opens again, so that what is held is what the disk holds. */
   reopen(): Promise<void>;
-  /**
-   * Deletes every record and all named state, synced. If it is interrupted, the store is either whole or empty of named
-   * state.
-   */
+  /** Deletes every record and all named state, synced. Interrupted, it leaves all, or a store without named state. */
   erase(): Promise<void>;
   /**
    * Gives the disk space of that namespace's removed records back. May take long; commits and reads go on meanwhile,

@@ -13,9 +13,7 @@ export interface Statement {
 
 export type SqlValue = Buffer | string | number | null;
 
-/**
- * One row: each column is text as the database writes it. `pg` reads no binary columns, though it sends such values.
- */
+/** One row: each column is text as the database writes it. `pg` reads no binary columns, though it sends them. */
 export type SqlRow = ReadonlyArray<string | null>;
 
 /** One connection, as its user sees it. */

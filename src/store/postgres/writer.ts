@@ -26,10 +26,9 @@ import {
 
 /*
  * The one process that may write. The row of `writer` holds a lease, 16 random bytes drawn at each take-over, and
- * counts commits. Each commit compares both and counts, in the same transaction as what it changes; so what another
- * process committed, or what the database lost, cannot go unnoticed. The end of the lease is a courtesy: it only keeps
- * a standby from taking over too early. The lease is no number: after a fail-over that lost commits, a number could be
- * issued twice.
+ * counts commits. Each commit compares both and counts, in the transaction that makes its changes; so what another
+ * process committed, or the database lost, cannot go unnoticed. The lease's end is a courtesy: it only keeps a standby
+ * from taking over too early. The lease is no number: after a fail-over that lost commits, one could be issued twice.
  *
  * A commit whose answer is lost. This process takes the lease over from itself. That statement waits for the row, which
  * the commit may still hold, so the count that it reads is final:
@@ -40,8 +39,7 @@ import {
  *     again      expects (y, 7)
  *
  * While it is unknown what became of a commit, no other is begun: the count that the next one expects would be a guess,
- * and a count that is one higher would tell nothing. `takeAgain` reads it; what is held in memory is then read again
- * too.
+ * and a count that is one higher would tell nothing. `takeAgain` reads it; what is in memory is then read again too.
  *
  * A count below what was acknowledged: the database went back, by a fail-over to a replica that lagged or by a restored
  * backup. That is reported loudly, and this process must not go on with what it has in memory: it is started anew, and
@@ -159,10 +157,8 @@ export class Writer {
   }
 
   /**
-   * After a failed commit: takes the lease from itself, and reads the count. If the database is away, it may be called
-   * again.
-   * @throws UNAVAILABLE (`lease-lost`) if another process has it, (`store-tail-lost`) if acknowledged commits are
-   * missing
+   * After a failed commit: takes the lease from itself, and reads the count. If the database is away, call it again.
+   * @throws UNAVAILABLE (`lease-lost`: another process has it; `store-tail-lost`: acknowledged commits are missing)
    */
   takeAgain(): Promise<void> {
     return this.#queue(async () => {
@@ -201,9 +197,8 @@ export class Writer {
   }
 
   /**
-   * A new connection may lead to another server than the ones before: a replica that lags may have taken over, which
-   * the next commit or renewal would only tell later. What such a server lost would be answered as never written, so it
-   * is not read from.
+   * A new connection may lead to another server: a replica that lags may have taken over, which the next commit or
+   * renewal would only tell later. What it lost would be answered as never written, so it is not read from.
    * @throws UNAVAILABLE (`store-unsettled`) if the row is another process's, or counts less than was acknowledged
    */
   async checked(client: SqlSession): Promise<SqlSession> {
@@ -329,8 +324,7 @@ export class Writer {
 
   /**
    * The row has this process's lease, and a count that this process did not leave there. If commits are missing,
-   * nothing in memory here counts any more, and this process answers nothing more from the database until it is started
-   * anew.
+   * nothing in memory here counts any more, and this process answers nothing more until it is started anew.
    */
   #differs(expected: number, seen: number): MeridianError {
     const { place, observer } = this.#options;
@@ -464,8 +458,7 @@ export class Writer {
     const lease = this.#lease;
     if (lease === undefined) return;
     if (this.#drawn !== undefined || this.#isUnsettled) {
-      // It is unknown which lease the row has, or which count. The count is read by `takeAgain`, before everything else
-      // is.
+      // It is unknown which lease or count the row has. `takeAgain` reads the count, before all else is read.
       const taken = await this.#take();
       if ('holder' in taken) this.#loses(taken);
       return;
