@@ -138,7 +138,7 @@ export interface Opened {
   /** For a server that is a member. */
   readonly opening?: Opening;
   readonly wallMs: number;
-  /** The wall clock of the origin that all this comes from, as far as the server knows it. Unset = unknown. */
+  /** The wall clock of the root origin, as far as the server knows; an origin's own. Unset = unknown. */
   readonly rootWallMs?: number;
   /** Milliseconds since the server asked for that clock, which may have been stepped since. Unset = 0: its own. */
   readonly rootAgeMs?: number;

@@ -11,7 +11,7 @@ const bounds = {
   windowsMax: 6,
   /** Counters of a window; a key with more than a hundredth of its reads is sure to have one. */
   countersMax: 100,
-  /** After this many samples in one window, only every other one is taken from then on. */
+  /** Each time that a window has this many more samples, half as many are taken from then on. */
   samplesAtOneRate: 4096,
   /** At least one read in this many is sampled. */
   rarest: 1024,

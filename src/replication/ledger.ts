@@ -372,7 +372,7 @@ export class Ledger {
     });
   }
 
-  /** Folds vectors by what is known of logs. A member also lowers its claim to the seals that it knows (rule R23). */
+  /** Folds vectors by what is known of logs, before and after a commit. A member lowers its claim to seals (R23). */
   #normalized(state: LedgerState): LedgerState {
     const { logs } = this.registry;
     const normal = (vector: VersionVector) =>

@@ -22,7 +22,7 @@ export interface RewriteOptions {
 /** Records of one commit, and bytes of their values; whichever bound is reached first ends the commit. */
 const pageRecords = 256;
 const pageBytes = 4 * 1024 * 1024;
-/** Milliseconds between looks; a change of the registry, or of what is taken, is noticed at once. */
+/** Milliseconds between looks; a change of the registry, and records beyond a seal, are noticed at once. */
 const lookIntervalMs = 1000;
 
 /**

@@ -293,10 +293,9 @@ export class Replica {
   }
 
   /**
-   * Whether a record that the server lost replaces what is held here. It does not if the held record is the very same
-   * one, nor unless the held one is known to be earlier. A member never gives up a record that it can read.
-   * @throws DATA_LOSS (`damaged-record`) where it is unknown which is earlier: the stream waits until the record is
-   * mended
+   * Whether a record that the server lost replaces what is held here: only if the held one is known to be earlier, and
+   * is not the very same one. A member never gives up a record that it can read.
+   * @throws DATA_LOSS (`damaged-record`) if it is unknown which is earlier: the stream waits until the record is mended
    */
   #isLost(lost: Lost, upTo: VersionVector, view: CommitView, replacesHeld: boolean): boolean {
     const { ledger, member } = this.#options;

@@ -102,7 +102,7 @@ const echoLookMs = 25;
  * One follower's stream, as a loop of two states:
  *
  *     scan:  note the ring's end, take a snapshot, check the cursor, send what it lacks, send caught-up
- *     live:  send the ring from the place noted; whoever falls out of the ring scans again from where it was
+ *     live:  send the ring from the place noted; a follower that falls out of it scans again from where it was
  *
  * Nothing is buffered for a follower: its reading pulls the events. Echoes stand in the live order (rule R10).
  */

@@ -12,7 +12,7 @@ interface Field {
   readonly isText: boolean;
   /** A number of 32 bits, of which the decoder reads five bytes or ten. */
   readonly isShort: boolean;
-  /** Of the fields of the message in this field. */
+  /** The texts of the message that this field holds. */
   readonly texts?: MessageTexts | undefined;
 }
 

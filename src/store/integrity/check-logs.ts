@@ -7,9 +7,9 @@ import { type CommitCount, commitsKey, decodeCommitCount } from './commit-count.
 
 /*
  * What is not yet in tables stands in LevelDB's write-ahead logs. At an opening LevelDB takes from them what it can
- * read, and says nothing of the rest: one bit that fell over takes all that was acknowledged behind it. So the logs are
- * read here first, and a place that cannot be read (a fault: also a missing log, or a batch whose number does not
- * follow) is one of two things:
+ * read, and says nothing of the rest: one flipped bit loses all that was acknowledged after it. So the logs are read
+ * here first. A place that cannot be read (a fault: also a missing log, or a batch whose number does not follow) is one
+ * of two things:
  *
  *   commits   1 2 3 4 x          4 was synced, x was not: a *torn tail*, as a power cut leaves it. Nothing is missing.
  *   commits   1 2 x 4 5          4 says that 3 was synced when it was made: *damage*. Nothing is opened.
@@ -17,8 +17,8 @@ import { type CommitCount, commitsKey, decodeCommitCount } from './commit-count.
  *   commits   1 2 x 4            neither says that 3 was synced: pages of a torn tail reached the disk out of order.
  *                                4 must go as well, for a store shows a prefix of its commits: the log is *cut*.
  *
- * Where loss is accepted, damage is cut too: what is left is what the store held at an earlier moment, which the rest
- * of the system knows how to mend, and never a mix of moments. Of a log that is cut a whole copy stays in the folder,
+ * If loss is accepted, damage is cut too: what is left is what the store held at an earlier moment, which the rest of
+ * the system knows how to mend, and never a mix of moments. A whole copy of a log that is cut stays in the folder,
  * under a name that LevelDB leaves alone.
  */
 

@@ -17,8 +17,8 @@ import { damaged } from '../store-errors.ts';
 import { decodeRanges, encodeRanges, isWithin, type KeyRange, rangesIn } from './key-range.ts';
 
 /*
- * What a damaged block held is gone (table-file.ts), and LevelDB answers as though it never was: with nothing, or with
- * an older version from a table beneath. Most of it stands in the store twice, though, and so is known all the same:
+ * What a damaged block held is gone (table-file.ts), and LevelDB answers as if it had never been there: with nothing,
+ * or with an older version from a table beneath. But most of it stands in the store twice, so it is still known:
  *
  *   damaged block of    known from                     what is done
  *   rows (r)            the log's entries (l)          an entry whose row is absent or at another position: that record
