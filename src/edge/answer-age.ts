@@ -4,11 +4,11 @@ import { type Moment, sinceMs } from '../runtime/moment.ts';
 
 export interface AgeTerms {
   readonly clock: Clock;
-  /** Milliseconds by which the wall clock may outrun the monotonic one before nobody knows how long ago a moment was. */
+  /** Milliseconds by which the wall clock may outrun the monotonic one before the age of a moment is unknown. */
   readonly clockSkewMsMax: number;
 }
 
-/** An answer that came at that moment, or was asked for then: its data are older by as much. */
+/** An answer that came, or was asked for, at that moment: its data have aged since. */
 export function agedSince<A extends Provenance>(answer: A, since: Moment, { clock, clockSkewMsMax }: AgeTerms): A {
   const { bound, ...unknown } = answer;
   if (bound === undefined) return answer;
@@ -16,7 +16,7 @@ export function agedSince<A extends Provenance>(answer: A, since: Moment, { cloc
   return byMs === undefined ? (unknown as A) : { ...answer, bound: { ...bound, boundMs: bound.boundMs + byMs } };
 }
 
-/** The answer, marked as past where its bound is unknown or larger than the reader asked for. 0 asks the origin. */
+/** The answer, marked as past if its bound is unknown or larger than the reader asked for. A 0 asks the origin. */
 export function judged<A extends Provenance>(answer: A, maxStalenessMs: number | undefined): A {
   if (maxStalenessMs === undefined || maxStalenessMs === 0 || answer.past) return answer;
   return answer.bound !== undefined && answer.bound.boundMs <= maxStalenessMs ? answer : { ...answer, past: true };

@@ -45,21 +45,21 @@ import { type HeldRecord, hasEnded, type Scope, type ScopeListener, scopeStatus 
  * Absences that nobody wrote are kept likewise, with the stamp that stands before all others.
  */
 
-/** What the entries count for. */
+/** What the entries are worth. */
 type State =
-  /** Nothing: what the disk still holds goes before the next stream begins. */
+  /** Nothing: what the disk still holds is removed before the next stream begins. */
   | 'void'
-  /** Nothing yet: the first scan is under way. Broken off, it begins again with an empty disk. */
+  /** Nothing yet: the first scan is under way. If it breaks off, it begins again with an empty disk. */
   | 'filling'
   /** They were true when an earlier run had caught up; how old they are is unknown. */
   | 'stored'
   /** The feed has caught up in this run. */
   | 'live';
 
-/** What is in memory of a key. */
+/** What memory holds of a key. */
 interface CacheEntry {
   readonly record: Record;
-  /** The feed has named a later stamp, without its value; until when it was known to be the latest. */
+  /** Set once the feed named a later stamp without its value: that stamp, and until when the record was the latest. */
   readonly superseded?: { readonly by: Stamp; readonly proven: Proven | undefined };
 }
 
@@ -113,7 +113,7 @@ export class CacheScope implements FeedSink, Scope {
     return this.#hasCaughtUp && !this.#voidCheck.coversVoid;
   }
 
-  /** Also where it turns out, and is not looked into yet, that everything is to be forgotten. */
+  /** True even if everything turns out to be void, until that is acted on. */
   get #hasCaughtUp(): boolean {
     return this.#state === 'stored' || this.#state === 'live';
   }
@@ -123,7 +123,7 @@ export class CacheScope implements FeedSink, Scope {
     if (isBrokenOff || (await this.#voidCheck.holdsAny())) await this.#forgetAll();
     if (this.#reopenings !== this.ledger.reopenings) {
       this.#reopenings = this.ledger.reopenings;
-      // What was proven spoke of commits that may be gone, and so may be what was counted.
+      // The proven bound spoke of commits that may be gone, and so did the count of the disk.
       this.#options.tracker.reset();
       await this.#disk.measure();
     }
@@ -136,12 +136,12 @@ export class CacheScope implements FeedSink, Scope {
     return this.#options.listener.joined(clusterId);
   }
 
-  /** A cache acknowledges nothing: what it holds it may forget. */
+  /** A cache acknowledges nothing: it may forget whatever it holds. */
   durable(): VersionVector {
     return emptyVector;
   }
 
-  /** @throws UNAVAILABLE where the store was opened again: the stream's next step would claim what went with that (R2) */
+  /** @throws UNAVAILABLE if the store was opened again: the stream's next step would claim what may be gone (R2) */
   checkEcho(): void {
     if (this.#reopenings === this.ledger.reopenings || !holds('R2 streams begin again')) return;
     throw new MeridianError('UNAVAILABLE', 'the store was opened again; the stream begins anew from what it holds', {
@@ -170,7 +170,7 @@ export class CacheScope implements FeedSink, Scope {
     const { generation } = this.observed;
     const inFlight = this.observed.begin(name);
     const record = await this.#read(key).finally(() => this.observed.end(name, inFlight));
-    // While the disk was read the feed may have spoken: what it left in memory is later.
+    // While the disk was read, the feed may have put something later into memory.
     const meanwhile = this.#memory.get(name);
     if (meanwhile !== undefined) return this.#held(meanwhile);
     if (record === undefined || generation !== this.observed.generation || !this.hasCaughtUp) return undefined;
@@ -197,7 +197,7 @@ export class CacheScope implements FeedSink, Scope {
     return this.#disk.run(this.#options.clock, everyMs, signal);
   }
 
-  /** Records of its store were changed otherwise than through it. */
+  /** Others changed records of this cache's store. */
   changedElsewhere(): void {
     this.#disk.changed();
   }
@@ -206,7 +206,7 @@ export class CacheScope implements FeedSink, Scope {
     if (event.kind === 'resync') return this.#forgetAll();
     if (event.kind === 'changes' && this.#hasCaughtUp && this.#voidCheck.foresees(event)) await this.#beginAnew();
     checkSeals(this.ledger.registry.logs, event);
-    // Told before anything is awaited, so that no load that ends meanwhile is taken for the latest.
+    // Shown before anything is awaited, so that no load that ends meanwhile passes for the latest.
     this.observed.show(event);
     await (event.kind === 'changes' ? this.#changes(event) : this.#caughtUp(event));
     const isOfRegistry =
@@ -235,7 +235,7 @@ export class CacheScope implements FeedSink, Scope {
     return this.ledger.submit({ keys: [key], sync: false, bytes: 0, decide });
   }
 
-  /** Tells the sizes to whoever measures too: what they are is asked more rarely than it changes. */
+  /** Also reports the sizes to metrics: status is asked more rarely than they change. */
   async status(): Promise<ScopeStatus> {
     const { edgeObserver } = this.#options;
     edgeObserver.cacheSized('memory', this.#memory.size, this.#memory.bytes);
@@ -257,14 +257,14 @@ export class CacheScope implements FeedSink, Scope {
       },
     });
     this.#voidCheck.arrived(event.records);
-    // A look at the disk that began before this commit has seen what was there before it.
+    // A read of the disk that began before this commit saw what was there before it.
     for (const change of event.records) this.#outdate(change);
     if (event.committedAtMs !== undefined && event.records.length > 0) {
       this.#options.observer.propagated('cache', this.#options.clock.wallMs() - event.committedAtMs);
     }
   }
 
-  /** What was counted for a commit that came to nothing is not there. */
+  /** If the commit fails, the disk's count includes what is not there. */
   #submit(proposal: Proposal<undefined>): Promise<undefined> {
     return this.ledger.submit(proposal).catch((error: unknown) => {
       this.#disk.changed();
@@ -272,7 +272,7 @@ export class CacheScope implements FeedSink, Scope {
     });
   }
 
-  /** What is on disk; of a damaged one nothing, as if it had been evicted: whoever asks loads it again. */
+  /** What is on disk. A damaged record counts as evicted: its reader loads it again. */
   #read(key: RecordKey): Promise<Record | undefined> {
     return this.ledger.store.read(key).catch((error: unknown) => {
       if (isMeridianError(error, 'DATA_LOSS')) return undefined;
@@ -289,7 +289,7 @@ export class CacheScope implements FeedSink, Scope {
     }
   }
 
-  /** What the feed supersedes without a value goes from disk, but its value is kept in memory for stale-if-error. */
+  /** A record that the feed supersedes without a value goes from disk; memory keeps its value for stale-if-error. */
   async #fetchSuperseded(changes: readonly Change[]): Promise<void> {
     for (const change of changes) {
       if (change.kind !== 'announcement') continue;
@@ -299,7 +299,7 @@ export class CacheScope implements FeedSink, Scope {
       const record = entry?.record ?? stored;
       if (record === undefined || record.stamp >= change.stamp) continue;
       const { superseded = { by: change.stamp, proven: this.#options.tracker.proven() } } = entry ?? {};
-      // Another upstream may show what is earlier than what was named before.
+      // Another upstream may name an earlier stamp than was named before.
       this.#memory.set(name, { record, superseded: { ...superseded, by: laterStamp(superseded.by, change.stamp) } });
     }
   }
@@ -320,28 +320,28 @@ export class CacheScope implements FeedSink, Scope {
         return { state: after, meta: new Map([[caughtUpName, Buffer.from('1')]]), silent: true, result: undefined };
       },
     });
-    // A cache that starts from nothing is not shown what was written before: no load that began earlier may be kept.
+    // A cache that starts from nothing is not shown earlier writes: no load that began before may be kept.
     if (!this.#hasCaughtUp) this.observed.void();
     this.#state = 'live';
   }
 
-  /** Everything goes: first what vouches for it, so that a crash half-way leaves nothing that counts. */
+  /** Forgets everything, and first the mark that vouches for it: a crash half-way leaves nothing that counts. */
   async #forgetAll(): Promise<void> {
     this.#state = 'void';
-    // What is filled in next may come from a server that knows less, against the same root.
+    // What fills the cache next may come from a server that knows less, with the same root.
     this.#options.tracker.reset();
     this.observed.clear();
     this.#voidCheck.reset();
     this.#memory.clear();
     const { ledger } = this;
-    ledger.registry.clear(); // Before its records go, or each that goes would speak of a namespace's end.
+    ledger.registry.clear(); // Before its records are removed: otherwise each removal would count as a namespace's end.
     const meta = new Map([[caughtUpName, undefined]]);
     const decide = () => ({ state: emptyLedgerState, meta, silent: true, result: undefined });
     await ledger.submit({ keys: [], sync: true, bytes: 0, decide });
     await removeRecords(ledger, {}, { sync: true });
     ledger.registry.clear();
     await this.#disk.measure();
-    this.observed.clear(); // Of what was shown, or began, meanwhile.
+    this.observed.clear(); // Also what was shown, or began, meanwhile.
   }
 
   #held(entry: CacheEntry): HeldRecord | undefined {
@@ -350,12 +350,12 @@ export class CacheScope implements FeedSink, Scope {
     const bound = this.bound();
     if (superseded === undefined || !holds('caches: what is superseded is past'))
       return { record, superseded: false, bound };
-    // Whatever the feed's root is by now: it was proven against the one that it had then.
+    // Whatever root the feed has by now: the record was proven against the root of that time.
     const { proven } = superseded;
     return { record, superseded: true, bound: proven && bound && this.#options.tracker.boundOf(proven) };
   }
 
-  /** Nothing where the namespace is dead, or something later is known. */
+  /** Keeps nothing if the namespace is dead, or something later is known. */
   #decideInstall(record: Record, view: CommitView): Decision<undefined> {
     const { registry } = this.ledger;
     const isPlaced = record.position.sequence > 0;
@@ -376,7 +376,7 @@ export class CacheScope implements FeedSink, Scope {
     return { puts: [record], meta: this.#disk.meta(), silent: true, result: undefined };
   }
 
-  /** The registry is kept whole, a held key takes the new value or goes, and other keys are nothing to a cache. */
+  /** The registry is kept whole. A held key takes the new value or is removed. Other keys do not concern a cache. */
   #decideChanges({ records, lost, step }: Changes, view: CommitView): Decision<undefined> {
     const puts: Record[] = [];
     const removals: Head[] = [];
@@ -409,7 +409,7 @@ export class CacheScope implements FeedSink, Scope {
     return { ...decision, state };
   }
 
-  /** What is lost upstream takes away what was there before; the very record is kept. Returns what goes from the disk. */
+  /** A record lost upstream removes an earlier one here; the very record is kept. Returns what to remove from disk. */
   #forget({ position, ...key }: Lost, view: CommitView): Head | undefined {
     const name = mapKey(key.namespace, key.key);
     const head = view.head(key);
@@ -420,18 +420,19 @@ export class CacheScope implements FeedSink, Scope {
     return head;
   }
 
-  /** What becomes of a held key: the record to keep in its place, or it goes, or it stays. */
+  /** What becomes of a held key: the record that replaces it; `removed`; or undefined, it stays. */
   #take(change: Change, held: Head | undefined): Record | 'removed' | undefined {
     const name = mapKey(change.namespace, change.key);
     if (this.ledger.registry.isDead(change.namespace)) {
-      this.#memory.delete(name); // A scan may show it again once it was removed here (rule R18).
+      this.#memory.delete(name); // A scan may show it again after it was removed here (rule R18).
       return undefined;
     }
     const inMemory = this.#memory.peek(name);
     const latest = inMemory?.superseded?.by ?? held?.stamp ?? inMemory?.record.stamp;
     if (latest === undefined) return undefined;
     if (change.kind === 'announcement') {
-      // Installed since its value was looked for, where memory does not know yet: it may not go on to vouch for it.
+      // Installed since its value was looked for: memory does not know that it is superseded, and must not vouch for
+      // it.
       if (inMemory?.superseded === undefined && change.stamp > latest) this.#memory.delete(name);
       if (held === undefined || held.stamp >= change.stamp) return undefined;
       this.#disk.replaced(held, undefined);

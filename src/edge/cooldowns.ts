@@ -6,7 +6,7 @@ export interface CooldownTimes {
   readonly mostMs: number;
 }
 
-/** Who is passed over for a while because it failed: for longer with each failure in a row. */
+/** Upstreams that are passed over for a while because they failed: longer with each failure in a row. */
 export class Cooldowns {
   readonly #clock: Clock;
   readonly #times: CooldownTimes;
@@ -23,18 +23,18 @@ export class Cooldowns {
     this.#resting.set(name, { failures: failures + 1, untilMs: this.#clock.monotonicMs() + restMs });
   }
 
-  /** The next failure is a first one again. A rest that was begun is not cut short. */
+  /** The next failure counts as the first again. A rest that has begun is not cut short. */
   succeeded(name: string): void {
     const resting = this.#resting.get(name);
     if (resting !== undefined) resting.failures = 0;
   }
 
-  /** True where its last attempt failed. */
+  /** True if its last attempt failed. */
   hasFailed(name: string): boolean {
     return (this.#resting.get(name)?.failures ?? 0) > 0;
   }
 
-  /** By the monotonic clock, in milliseconds; long ago for one that never failed. */
+  /** When its rest ends, in monotonic milliseconds; minus infinity for one that never failed. */
   untilMs(name: string): number {
     return this.#resting.get(name)?.untilMs ?? Number.NEGATIVE_INFINITY;
   }

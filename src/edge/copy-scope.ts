@@ -23,14 +23,14 @@ export interface CopyScopeOptions extends Omit<ReplicaOptions, 'scope' | 'taken'
   readonly listener: ScopeListener;
 }
 
-/** What a copy means to those that follow it. */
+/** What a copy tells the relay that serves its followers. */
 export interface CopyFollowers {
-  /** It covers nothing any more: nobody is served until it has caught up, nor goes on from a scan of before (rule R21). */
+  /** The copy covers nothing now: followers wait until it has caught up, and earlier scans are void (rule R21). */
   readonly voided: () => Promise<void>;
   readonly caughtUp: () => void;
 }
 
-/** Bytes of what is held ahead of the feed: what is written through an edge within some round trips. */
+/** Bytes of pending writes: what is written through an edge within some round trips. */
 const pendingBytesMax = 32 * 1024 * 1024;
 
 /** The copied scope: every record of the filter, once the feed has caught up. */
@@ -71,7 +71,7 @@ export class CopyScope implements FeedSink, Scope {
   }
 
   start(): Promise<FollowStart> {
-    // What was proven spoke of commits that may be gone.
+    // The proven bound spoke of commits that may be gone.
     if (!this.#replica.isCurrent) this.#tracker.reset();
     return this.#replica.start();
   }
@@ -95,7 +95,7 @@ export class CopyScope implements FeedSink, Scope {
     return this.hasCaughtUp ? this.#ownBound() : undefined;
   }
 
-  /** Of what has caught up. */
+  /** For a copy that has caught up. */
   #ownBound(): Bound | undefined {
     return this.#replica.isCurrent ? this.#tracker.bound() : undefined;
   }
@@ -118,13 +118,13 @@ export class CopyScope implements FeedSink, Scope {
 
   async lookup(key: RecordKey): Promise<HeldRecord | undefined> {
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
-    // Proven for the moment before the look, so it has aged by as long as that takes.
+    // Proven for the moment before the read, so the bound grows by the time that the read takes.
     const proven = this.bound() && this.#tracker.proven();
-    // Looked at first: once the feed covers it, the store has it too.
+    // Read first: once the feed covers a pending write, the store has it too.
     const pending = this.#pending.get(key);
     const stored = await this.ledger.read(key).catch(unlessDamaged);
-    if (stored === 'damaged') return undefined; // The upstream knows, and mending.ts asks it.
-    if (this.ledger.isClosed) return undefined; // Scopes were opened anew: it may have been erased while it was read.
+    if (stored === 'damaged') return undefined; // The upstream knows it, and mending.ts asks for it.
+    if (this.ledger.isClosed) return undefined; // The scopes were opened anew, perhaps over an erased store.
     if (!this.hasCaughtUp && holds('R17 truth before service')) return undefined;
     return this.#held(stored, pending, proven && this.#tracker.boundOf(proven));
   }
@@ -135,7 +135,7 @@ export class CopyScope implements FeedSink, Scope {
     return { record, superseded: false, bound };
   }
 
-  /** An absence of which no write is known says nothing that a copy does not know by itself. */
+  /** A copy keeps no absence whose write is not known: it knows as much by itself. */
   async install(record: Record): Promise<void> {
     const { registry } = this.ledger;
     if (record.position.sequence > 0 && !registry.isDead(record.namespace)) this.#pending.set(record);
@@ -160,7 +160,7 @@ export class CopyScope implements FeedSink, Scope {
     return { ...scopeStatus(this), bytes: await this.ledger.store.approximateBytes() };
   }
 
-  /** Rule R23: what is held or covered has ended before that. @throws UNAVAILABLE where it has: the next stream resyncs */
+  /** Rule R23. @throws UNAVAILABLE if anything held or covered lies beyond a log's end: the next stream resyncs */
   async #checkVoid(hasJustCaughtUp: boolean): Promise<void> {
     const isVoid = (await this.#replica.holdsVoid()) || (hasJustCaughtUp && (await this.#replica.holdsLost()));
     if (isVoid) await this.#beginAnew();
@@ -174,7 +174,7 @@ export class CopyScope implements FeedSink, Scope {
     });
   }
 
-  /** What was shown, or began, before it covers nothing any more may be of a log that is lost. */
+  /** What was shown, or began, before this may be of a log that is lost. */
   async #void(become: () => Promise<void>): Promise<void> {
     await this.followers.voided();
     await become();

@@ -5,18 +5,18 @@ import type { Ledger } from '../replication/ledger.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { EdgeObserver } from './observer.ts';
 
-/** Bytes that an entry costs on disk besides its key, value and metadata, about. */
+/** About how many bytes an entry costs on disk besides its key, value and metadata. */
 const overheadBytes = 120;
 
-/** How much of the bound there may be while what is too much goes. */
+/** The share of the bound that may be used while a trim goes on. */
 const mostShare = 1.1;
 
 /** Named state of the store. */
 const sizeName = 'cache/sizes';
 
 /**
- * Keeps a cache on disk within its bytes: a hand goes round the key space and takes what is not in memory, where the
- * entries used of late are (the CLOCK algorithm, with the memory cache as the reference bit).
+ * Keeps a cache on disk within its bytes: a hand goes round the key space and removes what is not in memory, which
+ * holds the entries used lately (the CLOCK algorithm, with the memory cache as the reference bit).
  */
 export class DiskBound {
   readonly #ledger: Ledger;
@@ -25,7 +25,7 @@ export class DiskBound {
   readonly #observer: EdgeObserver;
   #hand: RecordKey | undefined;
   #trimming: Promise<void> | undefined;
-  /** Entries went, or became smaller, by other ways: expiry, purge, dead namespaces. */
+  /** Entries were removed, or became smaller, in other ways: expiry, purge, dead namespaces. */
   #isStale = false;
   bytes = 0;
   entries = 0;
@@ -37,7 +37,7 @@ export class DiskBound {
     this.#observer = observer;
   }
 
-  /** Takes up the count that was stored with the last commit; where there is none, counts. */
+  /** Takes the count that was stored with the last commit; if there is none, counts. */
   async open(): Promise<void> {
     const stored = await this.#ledger.store.meta(sizeName);
     if (stored === undefined) return this.measure();
@@ -46,12 +46,12 @@ export class DiskBound {
     this.entries = entries;
   }
 
-  /** For the batch of what was counted last: after a crash the count is of what the disk holds, or of more. */
+  /** For the batch with the entries counted last: after a crash the count is never less than what the disk holds. */
   meta(): ReadonlyMap<string, Uint8Array> {
     return new Map([[sizeName, Buffer.from(JSON.stringify({ bytes: this.bytes, entries: this.entries }))]]);
   }
 
-  /** Counts what is there. */
+  /** Counts the entries on disk. */
   async measure(): Promise<void> {
     this.#isStale = false;
     this.bytes = 0;
@@ -66,18 +66,18 @@ export class DiskBound {
     }
   }
 
-  /** An entry is about to take the place of another, or of none; or to go. */
+  /** An entry is about to replace another one, or none; or to be removed. */
   replaced(held: Head | undefined, record: Record | undefined): void {
     if (held !== undefined) this.#add(held, -1);
     if (record !== undefined) this.#add(headOf(record), 1);
   }
 
-  /** What there is was changed by others, so that the count is of what there is, or of more. */
+  /** Others changed the entries, so the count may be too high. */
   changed(): void {
     this.#isStale = true;
   }
 
-  /** Trims from time to time: what the feed brings makes entries larger too. A failed disk is told of where it fails. */
+  /** Trims from time to time: the feed makes entries larger too. A disk failure is reported where it happens. */
   async run(clock: Clock, everyMs: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       await sleep(clock, everyMs, signal);
@@ -85,9 +85,9 @@ export class DiskBound {
     }
   }
 
-  /** Begins to trim. Whoever keeps an entry waits for that, a count of all there is perhaps, only where far too much came. */
+  /** Begins to trim. The caller waits for it, and perhaps for a count, only if far too much came. */
   async makeRoom(): Promise<void> {
-    const trimmed = this.trim().catch(() => {}); // A failed disk is told of where it fails.
+    const trimmed = this.trim().catch(() => {}); // A disk failure is reported where it happens.
     if (this.bytes > this.#bytesMax * mostShare) await trimmed;
   }
 
@@ -100,7 +100,7 @@ export class DiskBound {
   }
 
   async #trim(signal: AbortSignal | undefined): Promise<void> {
-    // Rather counted again than evicted for what is not there any more.
+    // A count is better than an eviction for entries that are gone.
     if (this.#isStale) await this.measure();
     // Two rounds at the most: the second takes hot entries too.
     for (let round = 0; round < 2 && this.bytes > this.#bytesMax; round++) {
@@ -126,7 +126,7 @@ export class DiskBound {
         await snapshot.close();
       }
     }
-    // A count that came from a crashed run is of more than there is.
+    // The count of a crashed run may be too high.
     if (this.bytes > this.#bytesMax) await this.measure();
   }
 

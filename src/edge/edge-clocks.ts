@@ -4,13 +4,13 @@ import { SettledTime, type SettledTimeOptions } from '../replication/clocks/sett
 import type { HeardClock } from '../replication/following/follow-loop.ts';
 
 export interface EdgeClocksOptions extends Omit<SettledTimeOptions, 'judgedMs'> {
-  /** Milliseconds: the own clock less the root's, as an earlier run knew it; unset = it never did. */
+  /** Milliseconds: the own clock minus the root's, as an earlier run knew it; unset = it never did. */
   readonly rememberedOffsetMs: number | undefined;
-  /** Keeps another one for the next run. */
+  /** Keeps the offset for the next run. */
   readonly remember: (offsetMs: number) => void;
 }
 
-/** What an edge knows of clocks: its root's, by which values expire, and when that may be relied on for good. */
+/** What an edge knows of clocks: its root's, by which values expire, and the time by which they may be dropped. */
 export class EdgeClocks {
   readonly root: RootClock;
   readonly settled: SettledTime;
@@ -30,16 +30,16 @@ export class EdgeClocks {
   }
 
   heard({ rootWallMs, rootAgeMs, roundTripMs }: HeardClock): void {
-    if (rootWallMs === undefined) return; // A relay that has yet to hear of it.
+    if (rootWallMs === undefined) return; // A relay that has not heard of it yet.
     const { clock, clockSkewMsMax, remember } = this.#options;
     this.root.heard(rootWallMs, roundTripMs, rootAgeMs);
-    this.settled.look(); // At all that is heard of it, and not only when somebody asks.
+    this.settled.look(); // Looks at every report, not only when somebody asks.
     const offsetMs = this.root.offset()?.offsetMs ?? 0;
     if (Math.abs(offsetMs - this.#remembered) > clockSkewMsMax) {
       this.#remembered = offsetMs;
       remember(offsetMs);
     }
-    // The clock here is a second opinion: nothing is dropped for good before it, and at once where both say the same.
+    // The clock here is a second opinion: nothing is dropped for good before it, and at once if both agree.
     this.settled.heard('this node', clock.wallMs(), 0);
   }
 

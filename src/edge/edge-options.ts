@@ -16,7 +16,7 @@ import type { NamedUpstream } from './upstreams.ts';
 export interface EdgeBounds
   extends ReplicationBounds,
     Pick<FollowLoopOptions, 'probeIntervalMs' | 'silenceMsMax' | 'backoff'> {
-  /** Milliseconds: the age that a read accepts which names none. */
+  /** Milliseconds: the age that a read accepts if it names none. */
   readonly maxStalenessMs: number;
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
@@ -24,7 +24,7 @@ export interface EdgeBounds
   readonly cacheDiskBytesMax: number;
   /** Loads and lists under way to the upstreams at once. */
   readonly loadsMax: number;
-  /** Those that wait for a permit, within their deadline. */
+  /** Loads and lists that wait for a permit, within their deadline. */
   readonly loadsWaitingMax: number;
   readonly loadTimeoutMs: number;
   readonly failBack: FailBackTimes;
@@ -32,7 +32,7 @@ export interface EdgeBounds
 }
 
 export interface EdgeOptions extends EdgeBounds {
-  /** False where its readers ask other processes: what it served itself is not the edge's hit rate. Default true. */
+  /** False if its readers ask other processes: what it served itself is not the edge's hit rate. Default true. */
   readonly tellsHitRate?: boolean;
   readonly identity: Pick<NodeIdentity, 'name' | 'region' | 'location' | 'address'>;
   readonly version: string;
@@ -49,17 +49,17 @@ export interface EdgeOptions extends EdgeBounds {
   readonly replicate: readonly string[];
   /** Patterns of what else may be cached: the same, or the beginning of titles. Default: `*`. */
   readonly cache?: readonly string[];
-  /** Told of each read that is answered. Default: nobody counts. */
+  /** Called for each answered read. Default: not counted. */
   readonly hotKeys?: HotKeys;
   /** True once it takes no new traffic. Default: it always does. */
   readonly isDraining?: () => boolean;
   /** How values travel to the cache. */
   readonly feedValues: ValueMode;
-  /** It waits to become an origin: whoever would follow it is to come again soon. Default: it does not. */
+  /** True while it waits to become an origin: followers are told to come again soon. Default: false. */
   readonly standsBy?: boolean;
-  /** What it was asked so far, for status. Default: unknown. */
+  /** Counts of its calls so far, for status. Default: unknown. */
   readonly calls?: () => CallCounts;
-  /** What else status says. Default: nothing. */
+  /** Further notes for status. Default: none. */
   readonly notes?: () => readonly string[];
 }
 

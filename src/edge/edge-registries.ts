@@ -6,9 +6,9 @@ import type { Scope } from './scope.ts';
 type Known = Pick<Scope, 'ledger' | 'hasCaughtUp' | 'bound'>;
 
 /**
- * What the registries of an edge's scopes say of tokens, at once and without asking anybody. Each scope follows by
- * itself, so one may have heard of a revocation before the other: the later record counts. While the scopes are opened
- * anew, what the earlier ones knew goes on.
+ * What the registries of an edge's scopes say of tokens, at once and without a request. Each scope follows by itself,
+ * so one may have heard of a revocation before the other: the later record counts. While the scopes are opened anew,
+ * the knowledge of the earlier ones still counts.
  */
 export class EdgeRegistries {
   #scopes: readonly Known[] = [];
@@ -17,21 +17,21 @@ export class EdgeRegistries {
     this.#scopes = scopes;
   }
 
-  /** False while no scope has caught up: an edge that knows nothing must not say that a token is none. */
+  /** False until a scope has caught up: an edge that knows nothing must not deny a token. */
   knowsTokens(): boolean {
     return this.#caughtUp().length > 0;
   }
 
   /**
-   * Milliseconds for which it may be behind at most: of the scope that is the newest, since what any has heard counts.
-   * Undefined where none has heard from an upstream in this run.
+   * Milliseconds by which this may be behind, at most: those of the newest scope, since what any scope has heard
+   * counts. Undefined if none has heard from an upstream in this run.
    */
   tokensAgeMs(): number | undefined {
     const ages = this.#caughtUp().flatMap((scope) => scope.bound()?.boundMs ?? []);
     return ages.length === 0 ? undefined : Math.min(...ages);
   }
 
-  /** Undefined = none, or revoked. */
+  /** Undefined = unknown, or revoked. */
   token(id: string): StoredToken | undefined {
     const scopes = this.#caughtUp();
     let newest: KnownToken | undefined;
@@ -41,14 +41,14 @@ export class EdgeRegistries {
     }
     const { token, position } = newest ?? {};
     if (token === undefined || position === undefined) return undefined;
-    // Who covers the record and does not hold it has seen it revoked, and that forgotten.
+    // A scope that covers the record and does not hold it has seen the revocation, and purged it.
     const wasRevoked = scopes.some(({ ledger: { registry, state } }) => {
       return registry.tokens.get(id) === undefined && registry.logs.coversPosition(state.covered, position);
     });
     return wasRevoked ? undefined : token;
   }
 
-  /** What a title or id means. */
+  /** The namespace that a title or an id means. */
   namespace(name: string): NamespaceInfo | undefined {
     for (const { ledger } of this.#caughtUp()) {
       const found = ledger.registry.resolve(name);

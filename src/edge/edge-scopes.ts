@@ -44,20 +44,20 @@ interface Opening {
   readonly clocks: EdgeClocks;
   readonly identity: NodeIdentity;
   readonly nonce: string;
-  /** The cluster that the edge's data are of, where it knows. */
+  /** The cluster of the edge's data, if it is known. */
   readonly clusterId: () => string | undefined;
-  /** An upstream said which cluster it is of. Throws FAILED_PRECONDITION where that is another one. */
+  /** An upstream named its cluster. Throws FAILED_PRECONDITION if it is another one. */
   readonly joined: (clusterId: string) => Promise<void>;
   readonly heard: Notice;
-  /** This edge may not follow what its cache asks for. */
+  /** Called when this edge may not follow what its cache asks for. */
   readonly refused: () => void;
-  /** Bytes of records in memory, of one scope. */
+  /** Bytes of records in memory, for one scope. */
   readonly memoryBytesMax: number;
   readonly hitRate: () => number | undefined;
   readonly tracks: Tracks;
 }
 
-/** Where a key belongs, and what its namespace's name means there. */
+/** The scope of a key, and what its namespace's name means there. */
 export interface Located {
   readonly scope: Scope;
   readonly namespace: NamespaceId;
@@ -70,21 +70,21 @@ interface FiltersLook {
   readonly signal: AbortSignal;
 }
 
-/** Milliseconds between looks at whether a scope has come to be live; what is heard is noticed at once. */
+/** Milliseconds between checks whether a scope has become live; what is heard is noticed at once. */
 const lookIntervalMs = 200;
-/** Milliseconds without a scan, after which a scope that does not come to be live is not waited for with what it may know. */
+/** Milliseconds without a scan, after which a scope that is not live, and what it may know, is no longer waited for. */
 const scanlessMsMax = 10_000;
 
-/** An edge's scopes while their filters stay the same: each a store, a follow loop, and what time does to records. */
+/** An edge's scopes while their filters stay the same: each has a store, a follow loop and garbage collection. */
 export class EdgeScopes {
   readonly filters: ReplicatedFilter;
   readonly copy: RunningCopy | undefined;
   readonly cache: (Running & { readonly scope: CacheScope }) | undefined;
   readonly #loops: Lifecycle;
-  /** The cache holds whatever is not copied. */
+  /** True if the cache holds all that is not copied. */
   readonly #cachesAll: boolean;
   readonly #copiesAll: boolean;
-  /** Given when a registry changed, or a scope has caught up. */
+  /** Given when a registry has changed, or a scope has caught up. */
   readonly #heard: Notice;
 
   private constructor(
@@ -102,7 +102,7 @@ export class EdgeScopes {
     this.#heard = background.heard;
   }
 
-  /** Opens the scopes of these filters; a store of another scope is first made into one of this (rule R6). */
+  /** Opens the scopes of these filters; a store of another scope is first changed into one of this (rule R6). */
   static async open(filters: ReplicatedFilter, from: Omit<Opening, 'heard' | 'memoryBytesMax'>): Promise<EdgeScopes> {
     const { options } = from;
     const heard = new Notice();
@@ -122,12 +122,12 @@ export class EdgeScopes {
     return [this.copy, this.cache].filter((running) => running !== undefined);
   }
 
-  /** Of the scopes that are live. */
+  /** The routes of the scopes that are live. */
   liveRoutes(): readonly FeedRoute[] {
     return this.all.filter(({ loop }) => loop.state === 'live').map(({ route }) => route);
   }
 
-  /** Undefined where the key is neither copied nor cached. */
+  /** Undefined if the key is neither copied nor cached. */
   scopeOf(namespace: NamespaceId, key: string): Scope | undefined {
     const { copied, cached } = this.filters;
     if (this.#copiesAll) return this.copy?.scope;
@@ -137,8 +137,9 @@ export class EdgeScopes {
   }
 
   /**
-   * The scope that a key of this name belongs to, by the scope's own registry: what it proves of its age holds for the
-   * title too, and another scope may lag behind it. Undefined where no scope knows the name; `deleted` where any knows that.
+   * The scope that a key of this name belongs to, by the scope's own registry: the age that the scope proves then holds
+   * for the title too, while another scope may lag behind. Undefined if no scope knows the name; `deleted` if any knows
+   * that.
    */
   locate(name: string, key: string): Located | 'deleted' | undefined {
     const copy = this.copy?.scope;
@@ -155,7 +156,7 @@ export class EdgeScopes {
     return undefined;
   }
 
-  /** What any scope's registry knows of a name, of those that cover the vector. */
+  /** What the registries of those scopes that cover the vector know of a name. */
   resolve(name: string, vector: VersionVector = emptyVector): NamespaceInfo | 'deleted' | undefined {
     let found: NamespaceInfo | 'deleted' | undefined;
     for (const { scope } of this.all) {
@@ -169,8 +170,8 @@ export class EdgeScopes {
   }
 
   /**
-   * The living namespaces of the registries that have caught up; one that is still being filled lacks some. A scope that
-   * is live knows better than one that hears nothing.
+   * The living namespaces by the registries that have caught up; one that is still being filled lacks some. If any
+   * scope is live, only live scopes count: they know better than one that hears nothing.
    */
   namespaces(): readonly NamespaceInfo[] {
     const known = new Map<NamespaceId, NamespaceInfo>();
@@ -182,11 +183,11 @@ export class EdgeScopes {
   }
 
   /**
-   * Waits until the patterns mean something else than these scopes' filters, and resolves with the namespaces that they are
-   * to be resolved by. While no scope is live these are the ones of before (`resolvedBy`): a scope that was just opened over
-   * an erased store knows no name, and one that goes on from what it had may know fewer. Either would have the scopes opened
-   * anew for ever. So would one that is live at an upstream that has yet to hear of a namespace, as long as another one is
-   * being filled: meanwhile what was known before goes on, but for what is known to be deleted.
+   * Waits until the patterns mean something else than the filters of these scopes, and resolves with the namespaces to
+   * resolve them by. While no scope is live, these are the earlier ones (`resolvedBy`): a scope that was just opened
+   * over an erased store knows no name, and one that goes on from what it had may know fewer. Either would make the
+   * scopes open anew for ever. So would a live scope at an upstream that has not heard of a namespace yet, while
+   * another scope is being filled: meanwhile the earlier namespaces count too, except those known to be deleted.
    */
   async filtersChanged(
     patterns: Patterns,
@@ -210,12 +211,12 @@ export class EdgeScopes {
     return known;
   }
 
-  /** Something else may be had than before. */
+  /** Other namespaces may be allowed than before. */
   lookAgain(): void {
     this.#heard.give();
   }
 
-  /** Those of which no live scope has heard. */
+  /** The earlier namespaces of which no live scope has heard. */
   #unheard(before: readonly NamespaceInfo[]): readonly NamespaceInfo[] {
     const registries = this.#live().map(({ scope }) => scope.ledger.registry);
     return before.filter(({ id }) => registries.every((registry) => !registry.lives(id) && !registry.isDead(id)));
@@ -294,7 +295,7 @@ function listenerOf({ joined, heard }: Opening): ScopeListener {
   return { joined, heard: () => heard.give() };
 }
 
-/** One that could not be had is asked for again later. */
+/** A record that could not be had is asked for again later. */
 async function* answers(upstreams: Upstreams, request: GetRequest, call: Call): AsyncGenerator<GetAnswer> {
   const answer = await upstreams.ask(call, (upstream, to) => upstream.get(request, to)).catch(() => undefined);
   if (answer !== undefined) yield answer;

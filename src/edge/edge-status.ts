@@ -10,24 +10,24 @@ interface Seen {
   readonly version: string;
   readonly ready: boolean;
   readonly uptimeMs: number;
-  /** Undefined while they are opened anew. */
+  /** Undefined while the scopes are opened anew. */
   readonly scopes: EdgeScopes | undefined;
   readonly patterns: Patterns;
-  /** Titles that the patterns name and the upstreams refuse this edge. */
+  /** Titles that the patterns name and that the upstreams refuse to this edge. */
   readonly refused: readonly string[];
   readonly clock: ClockStatus;
   readonly hitRate: number | undefined;
   readonly calls: CallCounts | undefined;
   readonly hotKeys: readonly HotKey[];
   readonly tracks: readonly Track[];
-  /** What else there is to say. */
+  /** Further notes. */
   readonly said: readonly string[];
 }
 
 /** An edge as `meridian status` shows it. */
 export async function edgeStatus(all: Seen): Promise<NodeStatus> {
   const { scopes: open, patterns, refused, hitRate, calls, clusterId = '', said, ...seen } = all;
-  // They may be closed and opened anew while they are asked.
+  // The scopes may be closed and opened anew while they are asked.
   const scopes = await Promise.all(
     (open?.all ?? []).map(async ({ scope, loop }) => ({
       ...(await scope.status()),

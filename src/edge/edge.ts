@@ -47,9 +47,9 @@ import { areFixed, resolvePatterns } from './replicated-filter.ts';
 import { Upstreams } from './upstreams.ts';
 import { Writes } from './writes.ts';
 
-/** Of the time that a load may take: an upstream that was silent for less has not failed. */
+/** The share of a load's time: an upstream that was silent for less has not failed. */
 const hasteShare = 0.1;
-/** Milliseconds between looks at whether an upstream lets this edge have what it refused. */
+/** Milliseconds between checks whether an upstream allows this edge what it refused. */
 const refusedLookMs = 60_000;
 
 /** The local side: an Upstream over copies and a cache, and other Upstreams behind them. */
@@ -68,11 +68,11 @@ export class Edge implements Upstream {
   readonly #nodeState: NodeState;
   readonly #clocks: EdgeClocks;
   readonly #tracks: Tracks;
-  /** Of this process, so that a connection to oneself is noticed. */
+  /** The id of this process, by which a connection to itself is noticed. */
   readonly #nonce: string;
   readonly #registries = new EdgeRegistries();
   readonly #refused = new RefusedNamespaces();
-  /** Given when an upstream refused to let this edge follow what it asked for; and that it did, until it is looked into. */
+  /** Given when an upstream refused to let this edge follow what it asked for. The flag stays until that is handled. */
   readonly #refusal = new Notice();
   #wasRefused = false;
   #scopes: EdgeScopes | undefined;
@@ -135,7 +135,7 @@ export class Edge implements Upstream {
     await this.#scopes?.close();
   }
 
-  /** The wall clock of its origin, as far as it is known. */
+  /** The wall clock of the edge's origin, as far as it is known. */
   get expiryClock(): ExpiryClock {
     return this.#clocks.root;
   }
@@ -169,8 +169,9 @@ export class Edge implements Upstream {
   }
 
   /**
-   * What is copied is followed here, for an edge with a copy is a relay. What a client watches is followed at an origin: a
-   * copy may lose in a crash what it had shown and not synced, and a watch, unlike a follower, merges nothing.
+   * Followers of a copied scope are served here: an edge with a copy is a relay. A client's watch is passed to an
+   * origin: a copy may lose in a crash what it had shown and not synced, and a watch, unlike a follower, merges
+   * nothing.
    */
   async *follow(
     open: FollowOpen,
@@ -272,12 +273,12 @@ export class Edge implements Upstream {
     return isDraining?.() === true ? drainedStatus(status) : status;
   }
 
-  /** Its upstream, as that says of itself; none where nobody is reached. */
+  /** The status of its upstream, as that one tells it; none if no upstream is reached. */
   around({ signal }: Call): Promise<readonly NodeStatus[]> {
     return untilAborted(this.#around.get(), signal);
   }
 
-  /** One that says nothing leaves half of the time that is left to the others. What becomes of it moves no reads. */
+  /** A silent upstream leaves half of the remaining time to the others. The outcome does not affect reads. */
   async #askAround(): Promise<readonly NodeStatus[]> {
     const { clock } = this.#options;
     const untilMs = clock.monotonicMs() + aroundMs;
@@ -291,7 +292,7 @@ export class Edge implements Upstream {
     return [];
   }
 
-  /** As its upstream sees the cluster, and who follows this edge. */
+  /** The members as its upstream sees them, and the edges that follow this one. */
   async members(call: Call): Promise<readonly Member[]> {
     const members = await this.#upstreams.ask(call, (upstream, asked) => upstream.members(asked));
     const all = new Map(members.map((member) => [member.id, member]));
@@ -299,7 +300,7 @@ export class Edge implements Upstream {
     return [...all.values()];
   }
 
-  /** @throws FAILED_PRECONDITION where this edge is no relay, or follows itself; UNAVAILABLE while its scopes are opened */
+  /** @throws FAILED_PRECONDITION if this edge is no relay, or follows itself; UNAVAILABLE while its scopes open */
   #relayFor({ role, nonce }: FollowOpen, relay: Relay | undefined): Relay {
     if (nonce === this.#nonce) {
       throw new MeridianError('FAILED_PRECONDITION', 'this edge is its own upstream', { reason: 'follows-itself' });
@@ -319,14 +320,14 @@ export class Edge implements Upstream {
     return this.#upstreams.call(call, (upstream, passed) => upstream.removeMember(request, passed));
   }
 
-  /** Of what is copied, once it has caught up. */
+  /** The digests of the copy, once it has caught up. */
   async digest(request: DigestRequest, { signal }: Call): Promise<readonly ScopeDigest[]> {
     const copy = this.#scopes?.copy?.scope;
     const held = copy?.hasCaughtUp ? [{ scope: 'copy', ledger: copy.ledger, filter: copy.filter } as const] : [];
     return withEither([signal, this.#loops.signal], (ending) => this.#digests.of(held, request, ending));
   }
 
-  /** Of a copy that holds the stretch whole; all else the upstream digests. */
+  /** By a copy that holds the range whole; otherwise by the upstream. */
   async digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest> {
     const copy = this.#scopes?.copy?.scope;
     if (copy?.hasCaughtUp && containsRange(copy.filter, request)) {
@@ -359,9 +360,9 @@ export class Edge implements Upstream {
       },
     });
     try {
-      await this.#nodeState.keep(); // A store that was erased has forgotten it.
+      await this.#nodeState.keep(); // A store that was erased has lost it.
     } catch (error) {
-      await scopes.close(); // Or they would go on beside those that are opened next.
+      await scopes.close(); // Otherwise they would go on beside those that are opened next.
       throw error;
     }
     return scopes;
@@ -377,14 +378,14 @@ export class Edge implements Upstream {
       const look = { resolvedBy: this.#nodeState.namespaces(), clock, signal };
       const known = await scopes.filtersChanged(this.#options, (had) => this.#refused.without(had), look);
       if (signal.aborted) return;
-      this.#scopes = undefined; // Meanwhile everything is loaded.
+      this.#scopes = undefined; // Meanwhile every read is loaded.
       await scopes.close();
       this.#nodeState.rememberNamespaces(known);
       this.#use(await this.#openAgain(known, signal));
     }
   }
 
-  /** Asks what this edge may have, where it was refused something; and again now and then while it lacks any of it. */
+  /** Asks what this edge may have after a refusal, and again now and then while it lacks something. */
   #followRefusals(signal: AbortSignal): Promise<void> {
     const look = { clock: this.#options.clock, restMs: refusedLookMs, signal };
     return lookAgain(this.#refusal, () => this.#learnRefused(signal), look);
@@ -402,7 +403,7 @@ export class Edge implements Upstream {
     scopes.lookAgain();
   }
 
-  /** Tries until the stores let it: an edge without scopes would go on loading everything. */
+  /** Tries until the stores allow it: an edge without scopes would go on loading everything. */
   async #openAgain(known: readonly NamespaceInfo[], signal: AbortSignal): Promise<EdgeScopes | undefined> {
     const { clock, backoff, observer, copyStore, cacheStore } = this.#options;
     while (!signal.aborted) {

@@ -5,28 +5,28 @@ import type { NamedUpstream, Upstreams } from './upstreams.ts';
 export interface FailBackTimes {
   /** Milliseconds between looks at the upstreams that are preferred to the one followed. */
   readonly lookMs: number;
-  /** Milliseconds for which one must have been ready at every look before scopes go back to it. */
+  /** Milliseconds for which a preferred upstream must be ready at every look before scopes go back to it. */
   readonly steadyMs: number;
-  /** The same, at the most: it doubles each time that one is lost again soon after. */
+  /** The most of these milliseconds: they double each time that the upstream is lost again soon after. */
   readonly steadyMsMax: number;
 }
 
 export interface FailBackOptions extends FailBackTimes {
   readonly upstreams: Upstreams;
   readonly clock: Clock;
-  /** The routes of the scopes that are live. One that is scanning is left where it is: its progress holds there alone. */
+  /** The routes of the live scopes. A scope that is scanning stays where it is: its progress holds there alone. */
   readonly routes: () => readonly FeedRoute[];
 }
 
 /**
- * Brings scopes back to an upstream that the list prefers, once that is up again and stays so. The cursor is a vector over
- * origins, so the scope goes on there from what it covers: nothing is scanned again.
+ * Brings scopes back to an upstream that the list prefers, once it is up again and stays up. The cursor is a vector
+ * over origins, so the scope goes on there from what it covers: nothing is scanned again.
  */
 export class FailBack {
   readonly #options: FailBackOptions;
   readonly #readySinceMs = new Map<string, number>();
   readonly #steadyMs = new Map<string, number>();
-  /** When scopes last went back to it; taken away when it was lost since. */
+  /** When scopes last went back to each upstream; removed when it was lost since. */
   readonly #wentBackMs = new Map<string, number>();
 
   constructor(options: FailBackOptions) {
@@ -40,7 +40,7 @@ export class FailBack {
     }
   }
 
-  /** Once over the upstreams that some scope would rather follow. */
+  /** Looks at each upstream that some scope would rather follow. */
   async look(signal: AbortSignal): Promise<void> {
     const { upstreams, routes, clock, steadyMs } = this.#options;
     for (const candidate of upstreams.list) {
@@ -64,7 +64,7 @@ export class FailBack {
     }
   }
 
-  /** Parts went back to it and follow another again: the next time it has to be up for longer. */
+  /** Scopes went back to this upstream and follow another one again: next time it has to be up for longer. */
   #countLoss(name: string): void {
     const { clock, steadyMs, steadyMsMax } = this.#options;
     const wentBackMs = this.#wentBackMs.get(name);

@@ -5,23 +5,23 @@ import { Cooldowns } from './cooldowns.ts';
 import { isOutOfScope } from './refused-namespaces.ts';
 import type { NamedUpstream, Upstreams } from './upstreams.ts';
 
-/** Milliseconds for which an upstream is not followed that serves no feed just now. */
+/** Milliseconds for which an upstream that serves no feed just now is not followed. */
 const suspendedMs = { firstMs: 500, mostMs: 30_000 };
-/** Milliseconds for which a relay is not asked again for a scope that its copy does not include, or a node that hung in a scan. */
+/** Milliseconds for which a relay is not asked again for a scope that it lacks, nor a node that hung in a scan. */
 const notServedMs = 10 * 60_000;
 
-/** Reasons for which another one is followed for long: it is up, and would be gone back to at once. */
+/** Reasons to follow another one for long: the upstream is up, and fail-back would return to it at once. */
 const notServed = new Set(['scope-not-served', 'not-a-relay', 'scan-silent']);
 
-/** Reasons that speak of the feed alone: whoever gives one may well answer loads. */
+/** Reasons that concern the feed alone: an upstream that gives one may well answer loads. */
 const feedOnly = new Set(['feed-suspended', 'no-cluster', 'too-many-followers', 'out-of-scope', 'right-missing']);
 
-/** Reasons of this edge's own: its store failed, say. Another upstream would change nothing, and this one answers loads. */
+/** Reasons of this edge's own, such as a failed store: another upstream would not help, and this one answers loads. */
 const ofThisEdge = new Set(['begins-anew', 'store-failed', 'store-closed', 'disk-full', 'commit-queue-full']);
 
 /**
- * Whom one scope follows: the first upstream of the list that is up and serves this scope. A relay that refuses a scope is
- * passed over for it alone; loads and other scopes go there as before.
+ * The upstream that one scope follows: the first of the list that is up and serves this scope. A relay that refuses a
+ * scope is passed over for that scope alone; loads and other scopes go there as before.
  */
 export class FeedRoute {
   readonly #upstreams: Upstreams;
@@ -32,7 +32,7 @@ export class FeedRoute {
   #followed: NamedUpstream | undefined;
   #leaving = new AbortController();
 
-  /** `refused` is called where this edge may not follow what it asks for. */
+  /** `refused` is called when this edge may not follow what it asks for. */
   constructor(upstreams: Upstreams, clock: Clock, refused: () => void) {
     this.#refused = refused;
     this.#upstreams = upstreams;
@@ -59,7 +59,7 @@ export class FeedRoute {
     };
   }
 
-  /** True where the list has this one before the one that is followed, and it would be tried. */
+  /** True if the list has this one before the followed one, and it would be tried. */
   prefers(candidate: NamedUpstream): boolean {
     const { list } = this.#upstreams;
     if (this.#followed === undefined || list.indexOf(candidate) >= list.indexOf(this.#followed)) return false;

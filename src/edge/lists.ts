@@ -25,7 +25,7 @@ export interface ListsOptions extends ReadTermsOptions, AgeTerms {
   readonly responder: string;
 }
 
-/** Lists come from a copy that holds the whole prefix, by the same decision as reads; all else from the upstream. */
+/** Lists come from a copy that holds the whole prefix, by the same decision as reads; all others from the upstream. */
 export class Lists {
   readonly #options: ListsOptions;
 
@@ -55,13 +55,13 @@ export class Lists {
       held !== undefined && decision !== 'load' && decision !== 'refuse'
         ? await this.#fromCopy(held, request, facts)
         : undefined;
-    // Of what is damaged here the upstream may know.
+    // The upstream may know what is damaged here.
     if (own !== undefined && !own.keys.some(({ damaged }) => damaged)) return own;
     try {
       return await this.#ask(request, call);
     } catch (error) {
       if (!isTrouble(error) || call.signal.aborted) throw error;
-      // Looked at again, also where there was a page: it has aged, and the title may mean another namespace by now.
+      // Looks again, even if there was a page: it has aged, and the title may mean another namespace by now.
       const later = this.#copyOf(request);
       const laterFacts = this.#facts(request, later?.copy);
       if (later === undefined || decideRead({ ...laterFacts, loadFailed: true }) !== 'serve-stale') {

@@ -8,7 +8,7 @@ export interface LoadPermitsOptions {
   readonly clock: Clock;
   /** Loads and lists under way at once to the upstreams. */
   readonly loadsMax: number;
-  /** Those that wait for a permit; one more is refused. */
+  /** Loads and lists that may wait for a permit; one more is refused. */
   readonly loadsWaitingMax: number;
 }
 
@@ -16,8 +16,8 @@ export interface LoadPermitsOptions {
 const retryAfterMs = 200;
 
 /**
- * Holds what an edge asks upstream to a number at once, so that cold caches that refill after an outage do not bring the
- * upstream down again. The rest wait in the order of coming, no longer than their deadline.
+ * Limits the requests of an edge to its upstreams at once, so that cold caches that refill after an outage do not bring
+ * an upstream down again. The rest wait in the order of arrival, no longer than their deadline.
  */
 export class LoadPermits {
   readonly #options: LoadPermitsOptions;
@@ -28,7 +28,7 @@ export class LoadPermits {
     this.#permits = new Semaphore(options.loadsMax, options.loadsWaitingMax);
   }
 
-  /** Runs once there is a permit. @throws RESOURCE_EXHAUSTED where too many wait, or none became free in time */
+  /** Runs once there is a permit. @throws RESOURCE_EXHAUSTED if too many wait, or none became free in time */
   async run<T>({ deadlineMs, signal }: Call, run: () => Promise<T>): Promise<T> {
     const { clock } = this.#options;
     const late = new AbortController();

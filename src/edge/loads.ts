@@ -20,29 +20,29 @@ export interface LoadsOptions extends AgeTerms {
   readonly upstreams: Upstreams;
   readonly edgeObserver: EdgeObserver;
   readonly permits: LoadPermits;
-  /** What time it is for what cannot be taken back. */
+  /** The time to go by for what cannot be undone. */
   readonly settled: Pick<SettledTime, 'look'>;
   /** Milliseconds that one load may take. */
   readonly loadTimeoutMs: number;
 }
 
-/** Tries of one load whose answers are older than what the feed has named meanwhile (rule R12). */
+/** Tries of one load while its answers are older than what the feed has named meanwhile (rule R12). */
 const triesMax = 3;
 
-/** An answer, whose bound was true at that moment. */
+/** An answer, and the moment at which its bound was true. */
 interface Loaded {
   readonly answer: GetAnswer;
   readonly at: Moment;
 }
 
-/** One load and those who wait for it. */
+/** One load and the readers that wait for it. */
 interface SharedLoad {
   readonly answer: Promise<Loaded>;
   readonly controller: AbortController;
-  /** Where its first reader is traced. */
+  /** Set if its first reader is traced. */
   readonly trace: Trace | undefined;
   waiters: number;
-  /** Of all its time. */
+  /** All readers that ever waited for it. */
   readers: number;
   /** False while it waits for a permit. */
   begun: boolean;
@@ -68,16 +68,16 @@ export class Loads {
     this.#options = options;
   }
 
-  /** Many who miss the same key, with the same wishes, share one load. @throws what the upstream throws */
+  /** Readers that miss the same key, with the same wishes, share one load. @throws what the upstream throws */
   async load(
     scope: Scope | undefined,
     key: RecordKey | undefined,
     request: GetRequest,
     call: Call,
   ): Promise<GetAnswer> {
-    // Who asks the origin is not served by what the origin said before the question.
+    // A reader that asks the origin must not get what the origin said before the question.
     const asksOrigin = request.atOrigin === true || request.maxStalenessMs === 0;
-    // Nor does who was passed on by others wait for a load that may have been passed on to them.
+    // Nor may a read that other edges passed on wait for a load that may have been passed on to them.
     const name = asksOrigin ? `origin ${this.#unshared++}` : `${call.hops ?? 0} ${loadName(request)}`;
     const underWay = this.#loads.get(name);
     if (underWay !== undefined) this.#options.edgeObserver.loadJoined();
@@ -94,7 +94,7 @@ export class Loads {
     } finally {
       load.waiters--;
       if (load.waiters === 0) {
-        // Nobody may join a load that is being given up.
+        // No reader may join a load that is being given up.
         this.#forget(name, load);
         load.controller.abort(new MeridianError('CANCELLED', 'nobody waits', { reason: 'cancelled' }));
       }
@@ -112,7 +112,7 @@ export class Loads {
     const controller = new AbortController();
     const { signal } = controller;
     const nowMs = clock.monotonicMs();
-    // Who joins it later may wait for longer; where one upstream is silent, the first reader is to have an answer too.
+    // Later readers may wait for longer; if one upstream is silent, the first reader shall have an answer too.
     const { requestId } = first;
     const trace = first.trace?.step('load');
     const patienceMs = Math.min(loadTimeoutMs, first.deadlineMs - nowMs);
@@ -164,7 +164,7 @@ export class Loads {
         const keep =
           mayKeep(scope, begun, answer.covered, answer.record?.position) &&
           answer.namespace === key.namespace &&
-          // What has expired by a clock that jumped would stay absent here once that is set right (rule R9).
+          // A record that expired by a clock that jumped would stay absent here once the clock is set right (rule R9).
           hasEnded(answer.record, this.#options.settled) &&
           (inFlight.latest === undefined || stamp >= inFlight.latest);
         if (!keep) return { answer, at, kept: false };
@@ -181,8 +181,8 @@ export class Loads {
   }
 
   /**
-   * `older`: the feed has named a later stamp than the answer shows (rule R12). `seal-unheard`: its responder claims or shows
-   * what lies beyond a seal that is known here, so it has yet to hear that nobody keeps that (rule R23).
+   * `older`: the feed has named a later stamp than the answer shows (rule R12). `seal-unheard`: the responder claims or
+   * shows something beyond a seal that is known here, so it has not heard yet that nobody keeps that (rule R23).
    */
   #verdict({ ledger, observed }: Scope, { record, covered }: GetAnswer, inFlight: InFlight) {
     const { logs } = ledger.registry;
@@ -233,7 +233,7 @@ export class Loads {
   }
 }
 
-/** Whoever waits for the load hears how it went; the trace only tells. */
+/** The readers that wait for the load hear how it went; the trace only reports it. */
 function endWith(trace: Trace, load: SharedLoad): void {
   const end = (failure?: unknown) => {
     trace.tell({ 'meridian.load.readers': load.readers });

@@ -9,15 +9,15 @@ interface Kept {
   readonly id: string;
   readonly clusterId?: string;
   readonly namespaces: readonly NamespaceInfo[];
-  /** Milliseconds: this machine's wall clock less the root's, where that is more than clocks may differ. */
+  /** Milliseconds: this machine's wall clock minus the root's, if that is more than clocks may differ. */
   readonly clockOffsetMs?: number;
 }
 
-/** What an edge knows of itself across restarts: its id, its cluster, and what its patterns were resolved by. */
+/** What an edge keeps of itself across restarts: its id, its cluster, and what its patterns were resolved by. */
 export class NodeState {
   readonly #store: Store;
   #kept: Kept;
-  /** The cluster is being kept for the first time; a disk may have failed before. */
+  /** Set while the cluster id is stored. `#isKept` is false after the disk failed at that. */
   #joining: Promise<void> | undefined;
   #isKept = true;
 
@@ -46,12 +46,12 @@ export class NodeState {
     return this.#kept.clockOffsetMs;
   }
 
-  /** As the patterns were resolved last. */
+  /** The namespaces by which the patterns were resolved last. */
   namespaces(): readonly NamespaceInfo[] {
     return this.#kept.namespaces;
   }
 
-  /** @throws FAILED_PRECONDITION where the edge's data are of another cluster */
+  /** @throws FAILED_PRECONDITION if the edge's data belong to another cluster */
   async join(clusterId: string): Promise<void> {
     await this.#joining?.catch(() => {});
     if (this.#kept.clusterId !== undefined && this.#kept.clusterId !== clusterId) {
@@ -67,7 +67,7 @@ export class NodeState {
       this.#joining = undefined;
     });
     await this.#joining.catch((error: unknown) => {
-      // Whoever follows needs nothing of this store but that, and what it takes opens the store again: then it is kept.
+      // A feed needs nothing else of this store, and what it brings opens the store again: the next join keeps the id.
       if (isFirst) throw error;
     });
   }

@@ -11,7 +11,7 @@ export interface AuditDifference {
   readonly key: RecordKey;
   readonly held: Record | undefined;
   readonly found: Record | undefined;
-  /** Whose answer `found` is. */
+  /** The node whose answer `found` is. */
   readonly responder: string;
   readonly repaired: boolean;
 }
@@ -19,9 +19,9 @@ export interface AuditDifference {
 /** How the comparison of a range ended: with equal digests, with keys to compare, or with nothing concluded. */
 export type RangeOutcome = 'equal' | 'suspect' | 'open';
 
-/** What an edge tells whoever measures. Every method returns at once and throws nothing. */
+/** What an edge reports to metrics. Every method returns at once and throws nothing. */
 export interface EdgeObserver {
-  /** Of each scope; counted besides what `read` and `cacheLooked` are told of. */
+  /** Hits of each scope that `read` and `cacheLooked` are not told of. */
   readonly hits: { readonly copy: HitCounts; readonly cache: HitCounts };
   /** A read was answered from `source` (origin, copy, cache), or refused (then `none`). */
   read(kind: 'get' | 'list', source: string, outcome: string, elapsedMs: number): void;
@@ -29,13 +29,13 @@ export interface EdgeObserver {
   cacheLooked(hit: boolean): void;
   loadStarted(): void;
   loadEnded(outcome: LoadOutcome): void;
-  /** A read joined a load that another one had begun. */
+  /** A read joined a load that another read had begun. */
   loadJoined(): void;
   evicted(from: 'memory' | 'disk', entries: number): void;
   cacheSized(at: 'memory' | 'disk', entries: number, bytes: number): void;
   /** A key was compared with the upstream's. */
   audited(scope: 'copy' | 'cache'): void;
-  /** A range of a copy was compared with the upstream's, with so many live records. */
+  /** A range of a copy, with this many live records, was compared with the upstream's. */
   rangeAudited(outcome: RangeOutcome, records: number): void;
   auditDiffered(difference: AuditDifference): void;
   /** The store of a scope was damaged beyond single records: it is filled again from nothing. */

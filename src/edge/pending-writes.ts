@@ -10,9 +10,10 @@ interface Entry {
 }
 
 /**
- * What writes and loads brought to a copy ahead of its feed, in memory: whoever wrote reads it back at once. The store
- * holds what the feed brought alone, so nothing that an origin loses with its disk stays there behind the feed's back. An
- * entry goes once the feed covers it or brings a later write of its key, or once its log has ended before it.
+ * What writes and loads brought to a copy ahead of its feed, in memory: so a writer reads its write back at once. The
+ * store holds only what the feed brought, so nothing that an origin loses with its disk stays there unknown to the
+ * feed. An entry is dropped once the feed covers it or brings a later write of its key, or once its log has ended
+ * before it.
  */
 export class PendingWrites {
   readonly #entries = new Map<string, Entry>();
@@ -29,7 +30,7 @@ export class PendingWrites {
     return this.#bytes;
   }
 
-  /** An earlier write of the key stays out. The oldest entries go where there is no room. */
+  /** An earlier write of the key is not kept. The oldest entries are dropped if there is no room. */
   set(record: Record): void {
     const name = mapKey(record.namespace, record.key);
     const known = this.get(record);
@@ -42,7 +43,7 @@ export class PendingWrites {
     if (this.#bytes > this.#bytesMax) this.#forgetOldest((this.#bytesMax * 15) / 16);
   }
 
-  /** Several at once: whoever asks a Map for its first passes all that went before it. */
+  /** Drops several at once: to find its first entry, a Map walks over all deleted ones. */
   #forgetOldest(bytesLeft: number): void {
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= bytesLeft || this.#entries.size === 1) return;
@@ -51,8 +52,8 @@ export class PendingWrites {
   }
 
   /**
-   * The feed brought these. An earlier write of such a key is over, also where its log is lost and nothing will ever cover
-   * it: once a deletion is purged it would be all that is held of the key.
+   * The feed brought these. An earlier pending write of such a key is dropped, even if its log is lost and nothing will
+   * ever cover it: once a deletion is purged, that write would be all that is held of the key.
    */
   overtake(changes: readonly Pick<Record, 'namespace' | 'key' | 'stamp'>[]): void {
     if (this.#entries.size === 0) return;
@@ -64,7 +65,7 @@ export class PendingWrites {
   }
 
   get(key: RecordKey): Record | undefined {
-    if (this.#entries.size === 0) return undefined; // Nearly always, and a hit need not make a name of the key.
+    if (this.#entries.size === 0) return undefined; // Nearly always, so a hit need not build a name of the key.
     const name = mapKey(key.namespace, key.key);
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;

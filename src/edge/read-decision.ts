@@ -1,8 +1,8 @@
-/** What a read is decided by. Nothing else counts: no clock, no store, no connection. */
+/** All that a read is decided by: no clock, no store, no connection. */
 export interface ReadCase {
   /**
-   * `valid`: an entry (an absence too) that the feed has named no later stamp of. `superseded`: one that it has; it keeps
-   * its value for stale-if-error alone. `nothing`: not held, or held by a scope that never caught up.
+   * `valid`: an entry (or an absence) of which the feed has named no later stamp. `superseded`: one of which it has;
+   * its value is kept for stale-if-error alone. `nothing`: not held, or held by a scope that never caught up.
    */
   readonly held: 'nothing' | 'valid' | 'superseded';
   /** Milliseconds; unset = unknown, which is not zero. */
@@ -11,13 +11,13 @@ export interface ReadCase {
   readonly sessionCovered: boolean;
   /** Milliseconds that the read accepts: its own, else the node's. */
   readonly maxStalenessMs: number;
-  /** True where the read itself said so. */
+  /** True if the read itself named it. */
   readonly explicit: boolean;
   /** The answer must come from an origin. */
   readonly atOrigin: boolean;
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
-  /** False where every upstream has failed just now. */
+  /** False if every upstream has failed just now. */
   readonly upstreamThere: boolean;
   /** A load was tried for this read, and failed. */
   readonly loadFailed: boolean;
@@ -40,8 +40,8 @@ export function decideRead(read: ReadCase): ReadDecision {
 }
 
 /**
- * Whether what is held is served at once to a read of these wishes, if it is valid and meets the session: its bound is known,
- * and at most `byMs` milliseconds above what the read accepts.
+ * Whether a held answer is served at once to a read with these wishes, if it is valid and meets the session: its bound
+ * is known, and at most `byMs` milliseconds above what the read accepts.
  */
 export function isFresh(
   boundMs: number | undefined,
@@ -52,7 +52,7 @@ export function isFresh(
   return !asksOrigin && boundMs !== undefined && boundMs <= maxStalenessMs + byMs;
 }
 
-/** An unknown bound satisfies nothing that was asked for, but does where nothing was. */
+/** An unknown bound satisfies no read that named a staleness; a read that named none accepts it. */
 export function mayServeStale(read: ReadCase): boolean {
   const { held, boundMs, maxStalenessMs, staleIfErrorMs } = read;
   if (held === 'nothing' || !read.sessionCovered || read.atOrigin || maxStalenessMs === 0) return false;

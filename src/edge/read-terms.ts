@@ -11,7 +11,7 @@ export interface ReadTermsOptions
   readonly upstreams: Upstreams;
 }
 
-/** What a read is decided by before a load is tried, from its own wishes, the node's, and what is held. */
+/** The facts by which a read is decided before a load is tried: its own wishes, the node's, and what is held. */
 export function readFacts(
   { maxStalenessMs, atOrigin }: ReadOptions,
   options: ReadTermsOptions,
@@ -31,14 +31,14 @@ export function readFacts(
   };
 }
 
-/** Only trouble on the way is made up for by what is held; a refusal of the request itself is the answer. */
+/** A held answer makes up only for trouble on the way; a refusal of the request itself is the answer. */
 export function isTrouble(error: unknown): boolean {
   return ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED'].includes(toMeridianError(error).code);
 }
 
 /**
- * What a load failed with, to a reader whose session is not covered here: where time ran out, that is why, and the
- * answer names the logs whose writes are missing (rule R14).
+ * The error of a load, for a reader whose session is not covered here: if time ran out, the session is why, and the
+ * error names the logs whose writes are missing (rule R14).
  */
 export function inTermsOfSession(error: unknown, session: VersionVector, ledger: Ledger | undefined): unknown {
   const missing = ledger?.registry.logs.uncovered(ledger.state.covered, session) ?? [...session.keys()];

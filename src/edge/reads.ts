@@ -32,24 +32,24 @@ export interface ReadsOptions extends ReadTermsOptions, Pick<EdgeBounds, 'loadTi
   readonly responder: string;
 }
 
-/** How much of a read's time a load may take where something held could be served after it. */
+/** The share of a read's time that a load may take if a held answer could be served after it. */
 const patientShare = 0.8;
 
 interface Looked {
   readonly scope: Scope;
   readonly key: RecordKey;
   readonly held: HeldRecord | undefined;
-  /** Before the look. */
+  /** What the scope covered before the look. */
   readonly covered: VersionVector;
 }
 
 /**
- * Reads of one key: look, decide, serve or load, and where the load fails decide again.
+ * Reads of one key: look, decide, serve or load, and if the load fails decide again.
  *
  * `peek` is the path of a hit, from top to bottom: `EdgeScopes.locate` says which scope the key belongs to, its `peek`
  * what is in memory, `isFresh` whether that is served. It bends the house's style for speed, and nowhere else does the
- * edge: it awaits nothing, counts in plain fields, and asks only what a hit needs. What it does not serve it leaves to
- * `get`, which looks again. `npm run bench` (hot-get) shows what that is worth; test/edge/hits.test.ts holds it to it.
+ * edge: it awaits nothing, counts in plain fields, and asks only what a hit needs. A read that it does not serve goes
+ * to `get`, which looks again. `npm run bench` (hot-get) shows what that is worth; test/edge/hits.test.ts checks it.
  */
 export class Reads {
   readonly #options: ReadsOptions;
@@ -60,7 +60,7 @@ export class Reads {
     this.#options = options;
   }
 
-  /** Of the reads answered so far, the scope that needed no load; undefined before the first. */
+  /** The share of the reads answered so far that needed no load; undefined before the first. */
   get hitRate(): number | undefined {
     return this.#answered === 0 ? undefined : this.#hits / this.#answered;
   }
@@ -140,7 +140,7 @@ export class Reads {
     }
   }
 
-  /** What is held of the key. Undefined where the name is not known here: then the upstream decides what it means. */
+  /** What is held of the key. Undefined if the name is not known here: then the upstream decides what it means. */
   async #look({ namespace: name, key }: GetRequest): Promise<Looked | undefined> {
     const located = this.#options.scopes()?.locate(name, key);
     if (located === 'deleted') throw unknownNamespace(name);
@@ -168,7 +168,7 @@ export class Reads {
     asked: Session,
   ): GetAnswer {
     const past = superseded || bound === undefined || bound.boundMs > facts.maxStalenessMs;
-    // What was superseded is not what this edge covers: an edge below that kept it would keep it for good (rule R13).
+    // A superseded record is not what this edge covers: an edge below would keep it for good (rule R13).
     const covered = scope.hasCaughtUp && !superseded ? before : emptyVector;
     const shown = this.#asRead(record);
     return {
@@ -183,14 +183,14 @@ export class Reads {
     };
   }
 
-  /** A record that expired reads as its tombstone; an absence that nobody wrote as nothing. */
+  /** An expired record reads as its tombstone; an absence that nobody wrote reads as nothing. */
   #asRead(record: Record | undefined): Record | undefined {
     if (record === undefined || record.position.sequence === 0) return undefined;
     if (record.kind === 'tombstone' || record.expiresAt === undefined) return record; // No clock is asked.
     return isReadable(record, this.#options.expiryClock.nowMs()) ? record : expireInPlace(record);
   }
 
-  /** Where a stale answer would do, the load ends early enough for it to reach the reader before the deadline. */
+  /** If a stale answer would do, the load ends early enough for it to reach the reader before the deadline. */
   #patience(facts: ReadCase, call: Call): Call {
     if (!mayServeStale({ ...facts, loadFailed: true })) return call;
     const nowMs = this.#options.clock.monotonicMs();
@@ -205,14 +205,14 @@ export class Reads {
   }
 }
 
-/** A store that fails holds nothing while it does: the upstream is asked, as by an edge without a disk. */
+/** A failing store counts as empty: the upstream is asked, as by an edge without a disk. */
 function nothingHeld(error: unknown): undefined {
   if (!isMeridianError(error, 'UNAVAILABLE') && !isMeridianError(error, 'INTERNAL')) throw error;
 }
 
 /**
- * Rule R14: covered, or all but the component of which the held record itself is far enough; asked for by a title, where
- * that is sure to mean the record's namespace up to there.
+ * Rule R14: the session is covered, or all of it but one component, for which the held record itself is far enough. If
+ * the read named a title, the title must be sure to mean the record's namespace up to there.
  */
 function meets(
   { session: { vector: session }, namespace }: GetRequest,

@@ -30,14 +30,14 @@ export interface RelayOptions
 const generationName = 'relay/generation';
 
 /**
- * What an edge with a copy is to those below it: a server of the feed over the copy's own ledger.
+ * What an edge with a copy is to the edges below it: a server of the feed over the copy's own ledger.
  *
  *     origin ──▶ relay (copies all) ──▶ edge (copies some, caches the rest)
  *     echo: 0 ms        echo: 40 ms            bound: 40 ms + its own round trip
  *
- * Its events carry what the copy covers (rule R5) and its echoes the bound of the copy as it was when the probe came. It
- * serves nobody before the copy has caught up for the first time (rule R17) nor while it resyncs (rule R21): what a resync
- * removes goes without a trace, so nobody may follow meanwhile, nor go on from a scan that was begun before.
+ * Its events carry what the copy covers (rule R5) and its echoes the bound of the copy as it was when the probe came.
+ * It serves nobody before the copy has caught up for the first time (rule R17) nor while it resyncs (rule R21): a
+ * resync removes records without a trace, so nobody may follow meanwhile, nor go on from a scan that began before.
  */
 export class Relay {
   readonly #copy: CopyScope;
@@ -70,7 +70,7 @@ export class Relay {
     return relay;
   }
 
-  /** @throws FAILED_PRECONDITION where the copy does not hold the scope whole; UNAVAILABLE while it serves nobody */
+  /** @throws FAILED_PRECONDITION if the copy does not hold the scope whole; UNAVAILABLE while it serves nobody */
   follow(
     open: FollowOpen,
     messages: AsyncIterable<FollowerMessage>,
@@ -99,7 +99,7 @@ export class Relay {
     await this.#beginGeneration();
   }
 
-  /** Tokens of scans that were begun before are void from now on. */
+  /** From now on the tokens of earlier scans are void. */
   async #beginGeneration(): Promise<void> {
     this.#generation = this.#random.hex(8);
     const meta = new Map([[generationName, Buffer.from(this.#generation)]]);

@@ -2,7 +2,7 @@ import { everything, type Filter, type KeyRange, registryRange } from '../model/
 import type { NamespaceInfo } from '../model/namespace.ts';
 import { namesNamespace } from '../model/token.ts';
 
-/** What an edge is to hold, as its operator says it. */
+/** What an edge shall hold, as its operator wrote it. */
 export interface Patterns {
   /** What is copied: `*`, `title`, `title/prefix*`. */
   readonly replicate: readonly string[];
@@ -10,17 +10,17 @@ export interface Patterns {
   readonly cache?: readonly string[];
 }
 
-/** What an edge copies and caches, resolved, and the patterns that name no namespace that exists. */
+/** What an edge copies and caches, resolved, and the patterns that name no existing namespace. */
 export interface ReplicatedFilter {
-  /** Undefined where nothing is copied at all. */
+  /** Undefined if nothing is copied. */
   readonly copied: Filter | undefined;
-  /** Undefined where everything is copied. */
+  /** Undefined if everything is copied. */
   readonly cached: Filter | undefined;
   /** As flags. */
   readonly unknown: readonly string[];
 }
 
-/** Whether the patterns mean the same whatever namespaces there are. */
+/** Whether the patterns mean the same for any set of namespaces. */
 export function areFixed({ replicate, cache = ['*'] }: Patterns): boolean {
   return replicate.includes('*') || (replicate.length === 0 && cache.includes('*'));
 }
@@ -57,20 +57,20 @@ export function resolvePatterns(
 /** `team-*`, or `team-*\/prefix*`. */
 const beginning = /^([^*/]*\*)(?:\/([^*]*)\*)?$/;
 
-/** The namespaces whose titles begin so. */
+/** The namespaces whose titles begin like this. */
 function begunBy(pattern: string, known: readonly NamespaceInfo[]): readonly KeyRange[] {
   const [, titles, prefix = ''] = beginning.exec(pattern) ?? [];
   if (titles === undefined) return [];
   return known.filter((one) => namesNamespace(titles, one)).map(({ id }) => ({ namespace: id, prefix }));
 }
 
-/** One range, or none where there is no such namespace. */
+/** One range, or none if there is no such namespace. */
 function rangeOf(pattern: string, known: readonly NamespaceInfo[]): readonly KeyRange[] {
   const find = (name: string) => known.find(({ id, title }) => title === name || id === name);
   const whole = find(pattern);
   if (whole !== undefined) return [{ namespace: whole.id, prefix: '' }];
   if (!pattern.endsWith('*')) return [];
-  // A title may hold slashes itself: the longest title that exists is meant.
+  // A title may contain slashes: the longest existing title is meant.
   for (let slash = pattern.lastIndexOf('/'); slash > 0; slash = pattern.lastIndexOf('/', slash - 1)) {
     const namespace = find(pattern.slice(0, slash));
     if (namespace !== undefined) return [{ namespace: namespace.id, prefix: pattern.slice(slash + 1, -1) }];

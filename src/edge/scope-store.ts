@@ -8,24 +8,24 @@ import type { EdgeObserver } from './observer.ts';
 
 const filterName = 'edge/scope-filter';
 
-/** What a store is held whole for. */
+/** The filter of which a store holds everything. */
 interface StoredFilter extends Filter {
-  /** The rest of a wider scope is still to go, or went in part: it may not be counted on any more. */
+  /** The rest of a wider scope is still to be removed, or was removed in part: it must not be counted on. */
   readonly narrows?: true;
 }
 
 export interface ScopeLedgerOptions extends Omit<LedgerOptions, 'store'> {
   readonly edgeObserver: Pick<EdgeObserver, 'storeErased'>;
-  /** Whether the scope holds all of its records, or those that were asked for. */
+  /** Whether the scope holds all of its records, or only those that were asked for. */
   readonly holds: 'all' | 'some';
 }
 
 /**
- * The ledger of a scope over its store. A cursor belongs to the scope that it was followed with (rule R6): what was
- * followed as a scope that lies within the earlier one is covered as before, so the rest goes and this stays; any other
- * scope starts from nothing, if it is to hold all of its records. One that holds some, which a feed keeps true, holds none
- * of what it was not followed with, and so goes on: what is loaded from now on is kept true from its cursor on. A store
- * whose registry is damaged starts from nothing too: half of it would not know what the rest means.
+ * The ledger of a scope over its store. A cursor belongs to the scope that it was followed with (rule R6). A scope that
+ * lies within the earlier one is covered as before: the rest is removed and this stays. Any other scope starts from
+ * nothing, if it is to hold all of its records. A scope that holds some of them, kept true by a feed, goes on: it holds
+ * nothing that it did not follow, and what is loaded from now on is kept true from its cursor on. A store whose
+ * registry is damaged starts from nothing too: half a registry would not know what the rest means.
  */
 export async function openScopeLedger(
   store: Store,
@@ -42,11 +42,11 @@ export async function openScopeLedger(
     options.edgeObserver.storeErased(error);
     return Ledger.open({ ...options, store });
   });
-  // What was erased, for whichever reason, is held for nothing any more.
+  // A store that was erased, for whichever reason, has no filter any more.
   const earlier = await filterOf(store);
   if (earlier !== undefined && filterKey(earlier) === filterKey(filter) && earlier.narrows !== true) return ledger;
   if (earlier !== undefined && within && (earlier.narrows === true || !containsFilter(filter, earlier))) {
-    // Before anything goes: broken off half-way, it is done again, and the wider scope, asked for again, starts from nothing.
+    // Before any removal: if it breaks off it is done again; the wider scope, if asked for again, starts from nothing.
     await keepFilter(ledger, { ...filter, narrows: true });
     await removeRecords(ledger, {}, { sync: true, only: ({ namespace, key }) => !matches(filter, namespace, key) });
   }

@@ -21,30 +21,30 @@ export interface HeldRecord {
 export interface Scope {
   readonly kind: 'copy' | 'cache';
   readonly ledger: Ledger;
-  /** Of a copy: what it holds whole. */
+  /** For a copy: what it holds whole. */
   readonly filter?: Filter;
-  /** What the feed has shown, and what it names to loads and writes under way (rules R12, R13). */
+  /** What the feed has shown, and the stamps that it names to loads and writes under way (rules R12, R13). */
   readonly observed: Observed;
-  /** False until the feed has caught up for the first time: nothing that is held means anything before. */
+  /** False until the feed has caught up for the first time: before that, nothing held means anything. */
   readonly hasCaughtUp: boolean;
-  /** What is in memory. Undefined where `lookup` must be asked. */
+  /** What is in memory. Undefined if `lookup` must be asked. */
   peek(key: RecordKey): HeldRecord | undefined;
-  /** Undefined where nothing is known. */
+  /** Undefined if nothing is known. */
   lookup(key: RecordKey): Promise<HeldRecord | undefined>;
   bound(): Bound | undefined;
   /** Merges what a load or a write brought. */
   install(record: Record): Promise<void>;
   /**
-   * Takes what the upstream was found to hold in place of what is held, if that is still the one compared (rule R11); a
-   * cache forgets it. True where it did.
+   * Replaces what is held with what the upstream was found to hold, if the held record is still the one compared (rule
+   * R11); a cache forgets it. True if it did.
    */
   repair(key: RecordKey, held: Record | undefined, found: Record | undefined): Promise<boolean>;
   status(): Promise<ScopeStatus>;
 }
 
-/** Told what a scope's feed means for the rest of the edge. */
+/** Hears what a scope's feed means for the rest of the edge. */
 export interface ScopeListener {
-  /** An upstream said which cluster it is of. Throws FAILED_PRECONDITION where that is another one. */
+  /** An upstream named its cluster. Throws FAILED_PRECONDITION if it is another one. */
   readonly joined: (clusterId: string) => Promise<void>;
   /** The registry changed, or the scope has caught up: names may mean something else. */
   readonly heard: () => void;
@@ -76,9 +76,9 @@ export function beginning({ ledger, observed }: Scope): Beginning {
 }
 
 /**
- * What is asked of any answer before what was written at `position` is kept of it: no resync came between, the responder
- * covers what was known, and the log of the write is known and goes at least so far. Of a log that was not heard of nobody
- * could tell later that it is void.
+ * What an answer must meet before the write at `position` is kept from it: no resync came between, the responder covers
+ * what was known, and the log of the write is known and goes at least that far. Of an unknown log nobody could tell
+ * later that it is void.
  */
 export function mayKeep(
   { hasCaughtUp, ledger, observed }: Scope,
@@ -96,7 +96,7 @@ export function mayKeep(
   );
 }
 
-/** True for a place beyond a seal, or in a void log (rule R23). */
+/** True for a position beyond a seal, or in a void log (rule R23). */
 export function hasEnded({ registry: { logs }, state }: Ledger, position: Position): boolean {
   return logs.hasEnded(position, state.covered);
 }

@@ -17,21 +17,22 @@ export interface NamedUpstream {
 
 export interface UpstreamTimes extends CooldownTimes {
   /**
-   * Milliseconds of silence from which on an upstream counts as failed. Whoever has less time asks the next one all the same;
-   * it is his haste, and says nothing to others.
+   * Milliseconds of silence after which an upstream counts as failed. A caller with less time still asks the next one;
+   * its haste says nothing to others.
    */
   readonly silenceMsMin: number;
 }
 
-/** How much of the time that is left one upstream may take while another could still be asked. */
+/** The share of the remaining time that one upstream may take while another could still be asked. */
 const shareOfOne = 0.5;
 
-/** Edges that pass one call up, at the most: a chain of relays is shorter, a ring of them is not. */
+/** Edges that may pass one call up, at the most: a chain of relays is shorter, a ring of them is not. */
 const hopsMax = 8;
 
 /**
  * The ordered list of upstreams. One that failed is passed over for a while, which grows with each failure in a row, so
- * that fail-back to an earlier one that flaps comes ever later. When all have failed, the one whose rest ends first.
+ * that fail-back to an upstream that flaps comes ever later. When all have failed, the one whose rest ends first is
+ * used.
  */
 export class Upstreams {
   /** In the order of preference. */
@@ -39,9 +40,9 @@ export class Upstreams {
   readonly #cooldowns: Cooldowns;
   readonly #clock: Clock;
   readonly #silenceMsMin: number;
-  /** Those that answered when they were asked last. */
+  /** Upstreams that answered when they were last asked. */
   readonly #answering = new Set<string>();
-  /** Those of another cluster, with what told so. */
+  /** Upstreams of another cluster, with the message that said so. */
   readonly #foreign = new Map<string, string>();
   readonly #foreignUntilMs = (name: string): number => {
     return this.#foreign.has(name) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
@@ -55,8 +56,8 @@ export class Upstreams {
   }
 
   /**
-   * Whom to turn to now. `coolsUntilMs` adds reasons of one purpose to pass an upstream over; without it, whatever is of
-   * another cluster is passed over. (The feed does not: its handshake is what finds out.)
+   * The upstream to use now. `coolsUntilMs` adds reasons of one purpose to pass an upstream over; by default those of
+   * another cluster are passed over. (The feed does not: its handshake is what finds out.)
    */
   current(coolsUntilMs: (name: string) => number = this.#foreignUntilMs): NamedUpstream {
     const chosen = this.#best(this.list, coolsUntilMs);
@@ -64,14 +65,14 @@ export class Upstreams {
     return chosen;
   }
 
-  /** All of this cluster: the current one first, those that rest last. */
+  /** All upstreams of this cluster: the current one first, those that rest last. */
   preferred(): readonly NamedUpstream[] {
     const current = this.current();
     const order = (named: NamedUpstream) => (named === current ? 0 : this.isCoolingDown(named) ? 2 : 1);
     return this.list.filter(({ name }) => !this.#foreign.has(name)).toSorted((a, b) => order(a) - order(b));
   }
 
-  /** False while each is passed over because it failed. Past that one is tried again: else nobody would hear that it is back. */
+  /** False while each rests after a failure. After its rest one is tried again: else nobody would notice its return. */
   get reachable(): boolean {
     return this.list.some((named) => !this.#cooldowns.hasFailed(named.name) || !this.isCoolingDown(named));
   }
@@ -80,12 +81,12 @@ export class Upstreams {
     return this.#cooldowns.untilMs(name) > this.#clock.monotonicMs();
   }
 
-  /** True while one of them answered when it was asked last: of one that was never reached nobody knows. */
+  /** True while one of them answered when last asked; one that was never reached does not count. */
   get answers(): boolean {
     return this.#answering.size > 0;
   }
 
-  /** It is there, whatever becomes of what it was asked for. */
+  /** The upstream is there, whatever becomes of the request. */
   answered({ name }: NamedUpstream): void {
     this.#answering.add(name);
   }
@@ -100,20 +101,20 @@ export class Upstreams {
     this.#cooldowns.failed(name);
   }
 
-  /** It belongs to another cluster: nothing is read or written there until it is known to be of ours. */
+  /** It belongs to another cluster: nothing is read or written there until it is known to be of this one. */
   foreign(named: NamedUpstream, why: string): void {
     this.#foreign.set(named.name, why);
     this.failed(named);
   }
 
-  /** A handshake found it to be of our cluster. */
+  /** A handshake found it to be of this cluster. */
   joined({ name }: NamedUpstream): void {
     this.#foreign.delete(name);
   }
 
   /**
-   * Runs a call once, at the current upstream: where it failed it may have happened. Only where the call certainly never
-   * left is the next one asked.
+   * Runs a call once, at the current upstream: a call that failed may have happened. The next upstream is asked only if
+   * the call certainly never left.
    */
   async call<T>(call: Call, run: (upstream: Upstream, call: Call) => Promise<T>): Promise<T> {
     const passed = passedOn(call);
@@ -131,9 +132,10 @@ export class Upstreams {
   }
 
   /**
-   * Runs what may be run twice: where the current upstream is down, or says nothing for its share of the time, the next
-   * one is asked, each once at the most. `patienceMs` is how long whoever asks will wait, where that is less than the
-   * call may take; so is one that is there where the first has lost it (DATA_LOSS). Without a credential of its caller it goes by the edge's own.
+   * Runs what may be run twice. If the current upstream is down, or says nothing for its share of the time, the next
+   * one is asked; so is one that is there if the first has lost the record (DATA_LOSS). Each is asked once at the most.
+   * `patienceMs` is how long the caller will wait, if that is less than the call may take. Without a credential of its
+   * caller the call goes by the edge's own.
    */
   async ask<T>(call: Call, ask: (upstream: Upstream, call: Call) => Promise<T>, patienceMs?: number): Promise<T> {
     const passed = passedOn(call);
@@ -187,7 +189,7 @@ export class Upstreams {
     return (ready ?? resting.toSorted((a, b) => a.untilMs - b.untilMs)[0])?.named;
   }
 
-  /** An upstream that takes calls and never answers fails like one that is down, while there is time for another. */
+  /** An upstream that takes calls and never answers counts as down, while there is time for another. */
   #within<T>(shareMs: number, name: string, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const silence = new AbortController();
     return new Promise<T>((resolve, reject) => {
@@ -226,7 +228,7 @@ export class Upstreams {
   }
 }
 
-/** The upstream refuses this edge, and not its caller, who was let in here: to him nobody is reached. */
+/** The upstream refuses this edge, not its caller, who was let in here: to the caller no upstream is reached. */
 function throwAsOfEdge(error: unknown): never {
   if (!isMeridianError(error, 'UNAUTHENTICATED') && !isMeridianError(error, 'PERMISSION_DENIED')) throw error;
   const message = `the upstream refuses this edge: ${error.message}`;
@@ -243,10 +245,10 @@ function passedOn<C extends Pick<Call, 'hops'>>(call: C): C {
   });
 }
 
-/** Reasons of being unavailable that a call brought with it. */
+/** Reasons of UNAVAILABLE that the call brought with it. */
 const ofTheCall = new Set(['session-not-covered', 'too-many-hops']);
 
-/** Only what speaks of the upstream itself counts against it: a refusal of one request does not. */
+/** Only errors about the upstream itself count against it; a refusal of one request does not. */
 function speaksOfUpstream(error: unknown): boolean {
   return isMeridianError(error, 'UNAVAILABLE') && !ofTheCall.has(error.details.reason);
 }

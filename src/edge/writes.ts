@@ -22,7 +22,7 @@ export interface WritesOptions {
 
 interface Watched {
   readonly scope: Scope;
-  /** As the title was understood here when the write was sent. */
+  /** What the title meant here when the write was sent. */
   readonly namespace: NamespaceId;
   readonly begun: Beginning;
   readonly name: string;
@@ -30,8 +30,8 @@ interface Watched {
 }
 
 /**
- * Writes go upstream, with the title as given. What came of one is installed here under the rules for loads (R11 to
- * R13), so that the writer reads it back at once. A write is sent once: whether a failed one happened is not known.
+ * Writes go upstream, with the title as given. The result is installed here under the rules for loads (R11 to R13), so
+ * that the writer reads it back at once. A write is sent once: whether a failed one happened is not known.
  */
 export class Writes {
   readonly #options: WritesOptions;
@@ -69,7 +69,7 @@ export class Writes {
     });
   }
 
-  /** The write is acknowledged whatever becomes of this: what cannot be installed comes by the feed. */
+  /** The write is acknowledged in any case: what cannot be installed comes by the feed. */
   async #install(
     mutations: readonly Mutation[],
     answer: WriteAnswer,

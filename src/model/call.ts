@@ -6,16 +6,16 @@ export interface Call {
   readonly deadlineMs: number;
   /** Aborted when the caller goes away. */
   readonly signal: AbortSignal;
-  /** Set where an origin passes a call on to another that decides it: nobody passes it on again. */
+  /** Set if an origin passes a call on to the one that decides it: that one does not pass it on again. */
   readonly forwarded?: true;
   /** Edges that have passed this call up. Two edges that name each other as upstreams would pass it on for ever. */
   readonly hops?: number;
-  /** The token of the caller for whom a node asks another one, which then decides by it and not by the node's own. */
+  /** The token of the caller for whom a node asks another node, which decides by it and not by the node's own. */
   readonly credential?: string;
-  /** Its caller is known to this node alone, by his certificate: no other node is asked in his name. */
+  /** Only this node knows the caller, by a certificate: no other node is asked in the caller's name. */
   readonly isProvenHere?: true;
-  /** By which logs tell what became of it at each node that it reached. */
+  /** The id under which each node that it reached logs what became of it. */
   readonly requestId?: string | undefined;
-  /** The step that it is in, where it is traced. */
+  /** Its present step, if it is traced. */
   readonly trace?: Trace | undefined;
 }

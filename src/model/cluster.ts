@@ -5,31 +5,32 @@ import type { RangeDigest, RangeDigestRequest } from './range-digest.ts';
 import type { Stamp } from './stamp.ts';
 import type { VersionVector } from './version-vector.ts';
 
-/** What a node says of itself, and of whom it hears. */
+/** What a node says of itself, and of the nodes that it hears of. */
 export interface Cluster {
   status(call: Call): Promise<NodeStatus>;
   members(call: Call): Promise<readonly Member[]>;
   /**
-   * Removes an origin for good (rule R22), by its id or by a name that is unique: its logs are sealed for it. With `force`
-   * also where too few of the others can report what they hold of it: then acknowledged writes may be lost.
+   * Removes an origin for good (rule R22), by its id or by a name that is unique: its logs are sealed for it. With
+   * `force` even if too few of the others can report what they hold of it: then acknowledged writes may be lost.
    * @throws NOT_FOUND, FAILED_PRECONDITION (too few reports: says who is missing), UNAVAILABLE
    */
   removeMember(request: RemoveMemberRequest, call: Call): Promise<RemovedMember>;
   /**
-   * Of everything that the node holds whole: an origin all, an edge its copies. Reads all of it, one request at a time.
-   * @throws RESOURCE_EXHAUSTED where too many wait
+   * Digests of everything that the node holds whole: an origin all, an edge its copies. Reads all of it, one request at
+   * a time.
+   * @throws RESOURCE_EXHAUSTED if too many wait
    */
   digest(request: DigestRequest, call: Call): Promise<readonly ScopeDigest[]>;
   /**
-   * Of one range of keys, or of as much of its beginning as one request may read.
-   * @throws NOT_FOUND; RESOURCE_EXHAUSTED where too many wait; UNIMPLEMENTED by nodes of an earlier version
+   * The digest of one range of keys, or of as much of its beginning as one request may read.
+   * @throws NOT_FOUND; RESOURCE_EXHAUSTED if too many wait; UNIMPLEMENTED by nodes of an earlier version
    */
   digestRange(request: RangeDigestRequest, call: Call): Promise<RangeDigest>;
 }
 
 /** What one origin tells another. */
 export interface Reports {
-  /** What it covers, of a member that is being removed among others. From then on it takes nothing more of that member. */
+  /** What it covers, also of a member that is being removed. From then on it takes nothing more of that member. */
   report(request: ReportRequest, call: Call): Promise<Report>;
 }
 
@@ -38,9 +39,9 @@ export interface DrainRequest {
   readonly stop: boolean;
 }
 
-/** How far a node is that takes no new traffic. */
+/** The progress of a node that takes no new traffic. */
 export interface DrainProgress {
-  /** Calls over gRPC under way, beside the one that asks. */
+  /** Calls over gRPC under way, besides the one that asks. */
   readonly calls: number;
 }
 
@@ -49,12 +50,12 @@ export interface DigestRequest {
   readonly second: number;
 }
 
-/** Two that cover the same vector, of the same prefixes at the same second, are equal exactly when their records are. */
+/** Two digests of the same vector, prefixes and second are equal exactly when their records are. */
 export interface ScopeDigest {
   readonly scope: 'all' | 'copy';
   readonly namespace: NamespaceId;
   readonly title: string;
-  /** What of the namespace is held; the empty prefix is all of it. */
+  /** The prefixes of the namespace that are held; the empty prefix is all of it. */
   readonly prefixes: readonly string[];
   /** What the node covered when it looked. */
   readonly vector: VersionVector;
@@ -89,23 +90,23 @@ export interface SealedLog {
 }
 
 export interface ReportRequest {
-  /** Who is being removed. */
+  /** The member that is being removed. */
   readonly member: MemberId;
   readonly initiator: MemberId;
-  /** The stamp of the record that opened the initiator's log: once it has opened a later one it decides nothing by this. */
+  /** The stamp of the record that opened the initiator's log: in a later log it decides nothing by this report. */
   readonly opened?: Stamp;
-  /** Counts what the initiator has begun in its process: a withdrawal may come behind the report to a later attempt. */
+  /** Counts the initiator's attempts in its process: a withdrawal may come after the report to a later attempt. */
   readonly attempt?: number;
-  /** Who is asked: another one may be reached there by now. */
+  /** The member that is asked: another one may be reached at its address by now. */
   readonly reporter: MemberId;
-  /** The initiator has given up: who reported to it may report to another. */
+  /** The initiator has given up: a member that reported to it may report to another one. */
   readonly withdraws?: boolean;
 }
 
 export interface Report {
-  /** Of every log, sealed ones too. */
+  /** With a component for every log, sealed ones too. */
   readonly covered: VersionVector;
-  /** Whom the reporter counts to the cluster: the initiator may have yet to hear of one that it let in (rule R19). */
+  /** The members that count for the reporter: the initiator may not have heard of one that was admitted (rule R19). */
   readonly registered: readonly MemberId[];
 }
 
@@ -121,14 +122,14 @@ export interface NodeIdentity {
   readonly region: string;
   /** Degrees north, degrees east; unset = unknown. */
   readonly location?: readonly [number, number];
-  /** `host:port` where others reach it, where it says so. */
+  /** `host:port` where others reach it, if it says so. */
   readonly address?: string;
 }
 
 export interface Member extends NodeIdentity {
   /** True while a connection to it is up, as seen by the node asked. */
   readonly connected: boolean;
-  /** Of an origin: what it wrote in, oldest first, as the node asked knows. */
+  /** For an origin: the logs that it wrote in, oldest first, as the node asked knows. */
   readonly logs?: readonly MemberLog[];
 }
 
@@ -146,7 +147,7 @@ export interface ScopeStatus {
   readonly kind: 'all' | 'copy' | 'cache';
   /** Titles with prefixes, as configured. */
   readonly filter: readonly string[];
-  /** Of the feed that fills it; an origin's is `live`. */
+  /** The state of the feed that fills it; an origin's is `live`. */
   readonly state: 'starting' | 'connecting' | 'scanning' | 'live' | 'resyncing';
   readonly upstream?: string;
   readonly covered: VersionVector;
@@ -167,26 +168,26 @@ export interface FollowerStatus {
   readonly state: 'waiting' | 'scanning' | 'live';
   /** Commits between what was last sent and the newest; unset while scanning. */
   readonly behindCommits?: number;
-  /** Writes, of all origins, that this node covers and the follower has not said to have on disk; unset = it keeps none. */
+  /** Writes of all origins that this node covers and it has not said to have on disk; unset = it keeps none. */
   readonly unacknowledged?: number;
   readonly region?: string;
   /** As its identity says. */
   readonly location?: readonly [number, number];
-  /** Milliseconds: how old what it holds may be, as proven by the clock of the node asked. Unset = unknown. */
+  /** Milliseconds: how old its data may be, as proven by the clock of the node asked. Unset = unknown. */
   readonly boundMs?: number;
-  /** Milliseconds, the least that it measured lately; unset = not told. */
+  /** Milliseconds, the least that it measured lately; unset = not reported. */
   readonly roundTripMs?: number;
-  /** Unset = not told, or no read yet. */
+  /** Unset = not reported, or no read yet. */
   readonly hitRate?: number;
 }
 
-/** One write as it reached those that follow the node asked. */
+/** One write, as it reached the followers of the node asked. */
 export interface Track {
   readonly log: LogId;
   readonly sequence: number;
   /** Milliseconds since the node had it. */
   readonly ageMs: number;
-  /** One for each scope of a follower that was told of it. */
+  /** One for each scope of a follower that it was sent to. */
   readonly arrivals: readonly TrackArrival[];
 }
 
@@ -197,13 +198,13 @@ export interface TrackArrival {
   readonly region: string;
   /** `copy`, `cache` or `peer`. */
   readonly scope: string;
-  /** Milliseconds within which it had the write, by the clock of the node asked; unset = it has not said so yet. */
+  /** Milliseconds within which the follower had the write, by the clock of the node asked; unset = not reported yet. */
   readonly elapsedMs?: number;
 }
 
 /** Another origin as an origin sees it. */
 export interface PeerStatus {
-  /** The operator's label; empty where nobody was ever met at the address. */
+  /** The operator's label; empty if no node was ever met at the address. */
   readonly name: string;
   readonly id: string;
   readonly address: string;
@@ -212,14 +213,14 @@ export interface PeerStatus {
   readonly boundMs?: number;
   /** This origin's own writes that the peer has not acknowledged to hold on disk; unset = unknown. */
   readonly unacknowledged?: number;
-  /** Why it is not followed, where it is not. */
+  /** Why it is not followed, if it is not. */
   readonly refused?: string;
 }
 
 /** A log of a member's past that is not sealed yet (rule R22). */
 export interface UnsealedLog {
   readonly log: LogId;
-  /** Names of the members that have yet to tell what they cover of it. */
+  /** Names of the members that have not told yet what they cover of it. */
   readonly waitsFor: readonly string[];
 }
 
@@ -227,22 +228,22 @@ export interface UnsealedLog {
 export interface ClockStatus {
   /** Milliseconds by which clocks may differ, as configured. */
   readonly skewMaxMs: number;
-  /** Of an edge, milliseconds: its own wall clock less its origin's, by which values expire. Unset = unknown. */
+  /** For an edge, milliseconds: its own wall clock minus its origin's, by which values expire. Unset = unknown. */
   readonly offsetMs?: number;
   /**
-   * Milliseconds by which the clock that values expire by is ahead of the time by which they are dropped for good: much where
-   * it jumped lately. Unset = none is dropped yet.
+   * Milliseconds by which the clock that values expire by is ahead of the time by which they are dropped for good:
+   * large if that clock jumped lately. Unset = none is dropped yet.
    */
   readonly aheadMs?: number;
 }
 
-/** How the disk of a node is. */
+/** The state of a node's storage. */
 export interface StorageStatus {
   /** Records that cannot be read. */
   readonly damagedRecords: number;
   /** More may have been lost than is known. */
   readonly absenceUncertain: boolean;
-  /** There is no room for values. */
+  /** True if there is no room for values. */
   readonly full: boolean;
   /** Acknowledged commits that the operator gave up when the node was started. */
   readonly acceptedLoss: number;
@@ -267,16 +268,16 @@ export interface ProcessStatus {
 /** A key that was read often in the last minute. */
 export interface HotKey {
   readonly namespace: NamespaceId;
-  /** As the namespace is called now; empty = it is none any more. */
+  /** The namespace's present title; empty = the namespace is gone. */
   readonly title: string;
   readonly key: string;
   /** About how often: estimated from samples where there were many. */
   readonly reads: number;
-  /** By how much the sketch may have counted too many or too few, besides the chance of sampling. */
+  /** By how much the count may be too high or too low, besides the chance of sampling. */
   readonly error: number;
 }
 
-/** What a node was asked since it was opened, answered or refused. */
+/** The calls to a node since it was opened, answered or refused. */
 export interface CallCounts {
   /** Single reads and lists. */
   readonly reads: number;
@@ -289,12 +290,12 @@ export interface NodeStatus {
   readonly clusterId: string;
   readonly version: string;
   readonly ready: boolean;
-  /** Why not, where it is not ready; warnings besides. */
+  /** Why it is not ready, if it is not; warnings besides. */
   readonly notes: readonly string[];
   readonly uptimeMs: number;
   /** Of an origin: the log that it writes in. */
   readonly log?: LogId;
-  /** Of an origin: its past logs that wait. */
+  /** For an origin: its past logs that are not sealed yet. */
   readonly unsealed?: readonly UnsealedLog[];
   readonly scopes: readonly ScopeStatus[];
   readonly followers: readonly FollowerStatus[];
@@ -305,21 +306,21 @@ export interface NodeStatus {
   /** As `CallCounts`. Unset = unknown. */
   readonly reads?: number;
   readonly writes?: number;
-  /** True where writes are not taken, with the reason in `notes`. */
+  /** True if writes are not taken, with the reason in `notes`. */
   readonly readOnly: boolean;
-  /** Of this very node: others are told in `notes`. */
+  /** Of this very node; the storage of others is told in `notes`. */
   readonly storage?: StorageStatus;
-  /** Unset of a node of an earlier version. */
+  /** Unset for a node of an earlier version. */
   readonly clock?: ClockStatus;
-  /** Of an edge that runs as several. */
+  /** For an edge that runs as several. */
   readonly processes?: readonly ProcessStatus[];
-  /** The hottest first; of a guarded node those that the caller may read or list. Unset of a node of an earlier version. */
+  /** The hottest first; on a guarded node, those that the caller may read or list. Unset for an earlier version. */
   readonly hotKeys?: readonly HotKey[];
-  /** Tracked writes of the last minute. Unset of a node of an earlier version. */
+  /** Tracked writes of the last minute. Unset for a node of an earlier version. */
   readonly tracks?: readonly Track[];
 }
 
-/** What a node that is asked for the whole cluster knows of nodes beside it, by asking them. */
+/** What a node knows of the nodes beside it, by asking them, if it is asked for the whole cluster. */
 export interface Surroundings {
   /** The status of an origin's peers, or of an edge's upstream: of each that answers. */
   around(call: Call): Promise<readonly NodeStatus[]>;

@@ -13,7 +13,7 @@ export type ErrorCode =
   | 'FAILED_PRECONDITION'
   /** A bound of the node is reached (loads, scans, message size). Carries a delay after which to try again. */
   | 'RESOURCE_EXHAUSTED'
-  /** Nobody who could answer is reached, and nothing that is held may be served. */
+  /** No node that could answer is reached, and nothing that is held may be served. */
   | 'UNAVAILABLE'
   /** The caller's deadline passed. Says nothing about whether a write happened. */
   | 'DEADLINE_EXCEEDED'
@@ -57,17 +57,17 @@ export function isMeridianError(error: unknown, code?: ErrorCode): error is Meri
   return error instanceof MeridianError && (code === undefined || error.code === code);
 }
 
-/** Reasons of UNAVAILABLE where the other side did nothing: there was no connection, or it stopped before it began. */
+/** Reasons of UNAVAILABLE if the other side did nothing: there was no connection, or it stopped before it began. */
 const neverBegun = new Set(['not-connected', 'drained']);
 
-/** True where what was asked for certainly did nothing, so that it may be asked elsewhere, a write too. */
+/** True if the request certainly did nothing, so that it may be sent elsewhere, even a write. */
 export function wasNeverBegun(error: unknown): boolean {
   return isMeridianError(error, 'UNAVAILABLE') && neverBegun.has(error.details.reason);
 }
 
 /**
- * True where the other side refused what was asked for, or goes on with it no longer, as the token that it was asked with holds
- * no more: whoever has another one by now may ask again.
+ * True if the other side refused the request, or ended it, because its token is not valid any more: a caller that has
+ * another token by now may ask again.
  */
 export function hasTokenEnded(error: unknown): boolean {
   return isMeridianError(error, 'UNAUTHENTICATED') && error.details.reason === 'token-ended';

@@ -1,16 +1,16 @@
 import { MeridianError } from './errors.ts';
 
 /**
- * The versions of the feed's protocol that one side speaks. A change that an earlier side would misread makes a new version;
- * the one before it is spoken on, so that software one version apart can follow each other in either direction. Fields that
- * may be passed over make none.
+ * The versions of the feed's protocol that one side speaks. A change that an earlier side would misread makes a new
+ * version. The version before is still spoken, so that software one version apart can follow each other in either
+ * direction. Fields that may be ignored make no new version.
  *
  *     follower speaks 2 to 3, server 2 to 2: both speak 2      follower 3 to 4, server 2 to 2: refused
  */
 export interface SpokenVersions {
   /** The latest. */
   readonly protocol: number;
-  /** Unset = the latest alone. */
+  /** Unset = only the latest. */
   readonly protocolOldest?: number;
 }
 
@@ -28,7 +28,7 @@ export function commonVersion(follower: SpokenVersions, server: SpokenVersions =
   );
 }
 
-/** Of a server's answer: unset = it is of the time before versions were chosen. @throws FAILED_PRECONDITION (`feed-version`) */
+/** Checks the version a server chose; unset = none, from earlier. @throws FAILED_PRECONDITION (`feed-version`) */
 export function checkChosen(chosen: number | undefined, spoken: SpokenVersions = feedVersions): void {
   if (chosen === undefined || (chosen >= oldestOf(spoken) && chosen <= spoken.protocol)) return;
   throw new MeridianError(

@@ -54,20 +54,20 @@ export interface Opening {
   readonly opened: Stamp;
 }
 
-/** A member of which a peer knows that it was removed from the cluster. */
+/** A member that a peer knows to be removed from the cluster. */
 export interface KnownRemoval {
   readonly member: MemberId;
-  /** True where as many reported what they hold of it as meet every majority; false where it was forced. */
+  /** True if enough survivors reported what they hold of it to meet every majority; false if it was forced. */
   readonly enough: boolean;
-  /** How many reported. */
+  /** How many survivors reported. */
   readonly reports: number;
-  /** Of the record that says so. */
+  /** The stamp of the record that says so. */
   readonly stamp: Stamp;
 }
 
-/** Who belongs to the cluster, as a peer knows. */
+/** The members of the cluster, as a peer knows them. */
 export interface ClusterView {
-  /** Itself, and all that count for it. */
+  /** Itself, and all members that count for it. */
   readonly members: readonly MemberId[];
   readonly removals: readonly KnownRemoval[];
 }
@@ -83,32 +83,33 @@ export interface FollowOpen extends SpokenVersions {
   readonly filter: Filter;
   readonly values: ValueMode;
   readonly start: FollowStart;
-  /** It keeps what is lost as such. Without, a stream that comes to a lost record ends with DATA_LOSS (`damaged-record`). */
+  /** It keeps lost records as such. Without this, a stream that comes to one ends with DATA_LOSS (`damaged-record`). */
   readonly takesLost?: true;
-  /** Of a peer that has opened its log. */
+  /** For a peer that has opened its log. */
   readonly opening?: Opening;
   /**
-   * Of a peer: the highest purged sequence of each log there. It has heard of all up to there, whatever it covers of the log
-   * since a seal came before that. A server below it, where the peer serves, has had its disk put back (rule R8).
+   * For a peer: the highest purged sequence of each log there. The peer has heard of everything up to there, even if a
+   * later seal lowered what it covers of the log. If the peer serves, a server below it has had its disk put back (rule
+   * R8).
    */
   readonly floor?: VersionVector;
-  /** Of a peer: of two sides that removed each other one goes on (rule R22). */
+  /** For a peer: of two sides that removed each other one goes on (rule R22). */
   readonly view?: ClusterView;
-  /** A watch: edges that have passed it up; default 0. */
+  /** For a watch: edges that have passed it up; default 0. */
   readonly hops?: number;
 }
 
 export type FollowerMessage = Probe;
 
-/** What a follower says of itself with each probe, for whoever looks at the cluster. */
+/** What a follower says of itself with each probe, for the status of the cluster. */
 export interface FollowerReport {
   /** The latest echo of this stream that it has applied; unset = none yet. */
   readonly echoed?: number;
   /** Milliseconds from a probe until its echo was applied: the least of the latest few. */
   readonly roundTripMs?: number;
-  /** Of its reads, from 0 to 1; unset before the first. */
+  /** The share of its reads that needed no load, from 0 to 1; unset before the first. */
   readonly hitRate?: number;
-  /** The tracked changes that it has applied since the probe before; unset = none. */
+  /** The tracked changes that it has applied since its last probe; unset = none. */
   readonly tracked?: readonly number[];
 }
 
@@ -127,32 +128,32 @@ export type FeedEvent = Opened | Resync | Changes | CaughtUp | Echo;
 
 export interface Opened {
   readonly kind: 'opened';
-  /** The version of the feed in which the server answers. Unset of an earlier version of Meridian. */
+  /** The version of the feed in which the server answers. Unset for an earlier version of Meridian. */
   readonly protocol?: number;
   readonly node: NodeIdentity;
   readonly nonce: string;
   readonly clusterId: string;
   /** Changes whenever the server's own store begins anew or is opened again (rules R4, R21); tokens hold for one generation. */
   readonly generation: string;
-  /** Of a server that is a member. */
+  /** For a server that is a member. */
   readonly opening?: Opening;
   readonly wallMs: number;
-  /** The wall clock of the origin that all this comes from, as far as the server knows; an origin's own. Unset = unknown. */
+  /** The wall clock of the root origin, as far as the server knows; an origin's own. Unset = unknown. */
   readonly rootWallMs?: number;
-  /** Milliseconds since the server asked for that clock, which may have been stepped meanwhile. Unset = 0: it is its own. */
+  /** Milliseconds since the server asked for that clock, which may have been stepped since. Unset = 0: its own. */
   readonly rootAgeMs?: number;
 }
 
 /**
- * No delta from the follower's cursor would be whole (rules R8, R22, R23), or it asked for everything: a cache forgets all
- * it holds; a copy takes the scan that follows in place of what it holds (rule R7).
+ * No delta from the follower's cursor would be whole (rules R8, R22, R23), or it asked for everything: a cache forgets
+ * all it holds; a copy replaces what it holds with the scan that follows (rule R7).
  */
 export interface Resync {
   readonly kind: 'resync';
   readonly reason: 'below-floor' | 'beyond-seal' | 'void-log' | 'void-progress' | 'asked';
 }
 
-/** A record whose value stays behind (mode `none`, or larger than `inline` allows): it invalidates what is older. */
+/** A record whose value is not sent (mode `none`, or larger than `inline` allows): it invalidates what is older. */
 export interface Announcement extends Omit<LiveHead, 'kind'> {
   readonly kind: 'announcement';
 }
@@ -160,17 +161,17 @@ export interface Announcement extends Omit<LiveHead, 'kind'> {
 export type Change = Record | Announcement;
 
 /**
- * A record that the server holds and cannot read, nor has anybody given it back yet. Whoever covers its position without
- * a later record of its key answers DATA_LOSS for it: never its absence, and never what was there before.
+ * A record that the server holds, cannot read, and has not got back yet. A node that covers its position without a
+ * later record of its key answers DATA_LOSS for it: never an absence, and never an earlier record.
  */
 export interface Lost extends RecordKey {
   readonly position: Position;
 }
 
 export interface LostRecords {
-  /** At least one; of keys that are not among the event's records, and never of the registry. */
+  /** At least one; none has the key of one of the event's records, and none is of the registry. */
   readonly records: readonly Lost[];
-  /** What the server covers: each of them is no earlier than any write of its key up to here. It names every log. */
+  /** What the server covers, every log named: each lost record is no earlier than any write of its key up to here. */
   readonly upTo: VersionVector;
 }
 
@@ -179,7 +180,7 @@ export interface Changes {
   readonly records: readonly Change[];
   /** Unset = none. */
   readonly lost?: LostRecords;
-  /** Set where the event closes a consistent step of the live feed: what the follower then covers. */
+  /** Set if the event closes a consistent step of the live feed: what the follower then covers. */
   readonly step?: Step;
   /** Set in scans: what the follower stores in the same batch, so that a broken scan goes on. */
   readonly token?: string;
@@ -187,7 +188,7 @@ export interface Changes {
   readonly range?: ScanRange;
   /** Wall time of the commit at its origin, for propagation metrics; live steps alone. */
   readonly committedAtMs?: number;
-  /** Of writes whose travels are watched: the follower says soon that it has applied the event. Unset = none. */
+  /** Writes whose travel is tracked: the follower says soon that it has applied the event. Unset = none. */
   readonly tracks?: readonly ChangeTrack[];
 }
 
@@ -197,12 +198,12 @@ export interface ChangeTrack {
   readonly position: Position;
 }
 
-/** What the event says of keys: records, and those that are lost. */
+/** All that the event says of keys: records, and lost records. */
 export function toldIn({ records, lost }: Pick<Changes, 'records' | 'lost'>): ReadonlyArray<Change | Lost> {
   return lost === undefined ? records : [...records, ...lost.records];
 }
 
-/** A stretch of the key space; an open end is unset. */
+/** A range of the key space; an open end is unset. */
 export interface ScanRange {
   readonly after?: RecordKey;
   readonly through?: RecordKey;
@@ -214,7 +215,7 @@ export interface Step {
   readonly vector: VersionVector;
   /** What every member covers, folded (rule R19). */
   readonly stable: VersionVector;
-  /** Of a watch: it was shown records that the vector does not reach, so it may not resume from there. */
+  /** For a watch: it was shown records that the vector does not reach, so it may not resume from there. */
   readonly behind?: true;
 }
 
@@ -225,7 +226,7 @@ export interface CaughtUp extends Step {
   readonly floor: VersionVector;
 }
 
-/** Stands behind everything that was committed before its probe arrived (rule R10). */
+/** Comes after everything that was committed before its probe arrived (rule R10). */
 export interface Echo {
   readonly kind: 'echo';
   readonly id: number;

@@ -38,7 +38,7 @@ export function containsFilter(outer: Filter, inner: Filter): boolean {
   );
 }
 
-/** One text for one filter, so that followers of a like part share what is encoded. */
+/** One text for one filter, so that followers of the same scope share what is encoded. */
 export function filterKey(filter: Filter): string {
   const text = (ranges: readonly KeyRange[]) => ranges.map((r) => JSON.stringify([r.namespace, r.prefix])).sort();
   return JSON.stringify([text(filter.includes), text(filter.excludes)]);

@@ -1,6 +1,6 @@
 /**
- * JSON as text, for what must not go through JavaScript's numbers: of `12345678901234567890` they keep the first 17
- * digits. All of these take text that JSON.parse has taken.
+ * JSON as text, for numbers that must not go through JavaScript: of `12345678901234567890` it keeps the first 17
+ * digits. All these functions take text that JSON.parse has taken.
  */
 
 /** One field of an object, or element of an array, as its text stands. */
@@ -12,7 +12,7 @@ export interface JsonPart {
 
 /** True where a number in the text would lose digits on its way through JSON.parse and JSON.stringify. */
 export function losesDigits(text: string): boolean {
-  // Fewer digits than these a double keeps, whatever they are.
+  // A double keeps any number that has fewer digits than this.
   if (!/[0-9.]{16}|[0-9][eE]/.test(text)) return false;
   for (const token of tokensOf(text)) {
     if (/^[-0-9]/.test(token) && !keepsDigits(token)) return true;
@@ -35,9 +35,9 @@ export function compactJson(text: string): string {
 }
 
 /**
- * The text with each field and element in a line of its own. Its tokens stay as they are and where they are: numbers keep
- * their digits, fields that stand twice do so, and no field moves. Undefined where it is nested deeper than `depthMax`, or
- * would be longer than `charactersMax`: what is indented grows with its depth.
+ * The text with each field and element in a line of its own. Its tokens keep their form and order: numbers keep their
+ * digits, fields that stand twice do so, and no field moves. Undefined if it is nested deeper than `depthMax`, or would
+ * be longer than `charactersMax`: indented text grows with its depth.
  */
 export function indentedJson(
   text: string,
@@ -98,12 +98,12 @@ function* tokensOf(text: string): Generator<string, void> {
   }
 }
 
-/** By hand, as a regular expression's stack has no room for a string of megabytes. */
+/** By hand: a regular expression's stack has no room for a string of megabytes. */
 function stringEnd(text: string, from: number): number {
   for (let quote = text.indexOf('"', from + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
     let backslashes = 0;
     while (text[quote - 1 - backslashes] === '\\') backslashes++;
-    // Two of them are one that is meant, and escape nothing.
+    // An even number of backslashes stands for literal ones, which escape nothing.
     if (backslashes % 2 === 0) return quote + 1;
   }
   return text.length;
@@ -115,7 +115,7 @@ function wordEnd(text: string, from: number): number {
   return at;
 }
 
-/** Compared as decimal digits and the power of ten of the last: `1.50e3` is 15 and 2, as `1500` is. */
+/** Compares the decimal digits and the power of ten of the last one: `1.50e3` is 15 and 2, as `1500` is. */
 function keepsDigits(token: string): boolean {
   const number = Number(token);
   return Number.isFinite(number) && decimalOf(token) === decimalOf(String(number));

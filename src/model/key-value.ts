@@ -7,20 +7,20 @@ import type { Bound } from './staleness.ts';
 import type { Stamp } from './stamp.ts';
 import type { VersionVector } from './version-vector.ts';
 
-/** Waits for the value of one get, and for nothing else that is known of its record. */
+/** Waits for the value of one get, and for nothing else of its record. */
 export interface ValueWaiter {
-  /** Undefined = absent. It may share a larger buffer, and is not to be written into. */
+  /** Undefined = absent. It may share a larger buffer, and must not be written into. */
   value(value: Uint8Array | undefined, session: Session): void;
   reject(error: unknown): void;
 }
 
-/** Reads and writes of one cluster. Keys and limits are checked by whoever implements it. */
+/** Reads and writes of one cluster. The implementation checks keys and limits. */
 export interface KeyValue {
   /**
-   * The answer to a read where it can be given at once: from memory, or by a look at the disk on the spot. Undefined where
-   * `get` must be asked: nobody here knows of the key, what is held is too old for the request or does not cover its
+   * The answer to a read, if it can be given at once: from memory, or by a synchronous look at the disk. Undefined if
+   * `get` must be asked: the key is not known here, what is held is too old for the request or does not cover its
    * session, or the request is to be refused.
-   * Throws nothing. Whoever serves reads asks here first: a hit costs no promise.
+   * Throws nothing. A server of reads asks here first: a hit costs no promise.
    */
   peek(request: GetRequest): GetAnswer | undefined;
   /**
@@ -32,7 +32,7 @@ export interface KeyValue {
   list(request: ListRequest, call: Call): Promise<ListAnswer>;
   /**
    * Applies all mutations or none. Acknowledged means synced to an origin's disk.
-   * @throws as `get`; FAILED_PRECONDITION where a condition is not met. DEADLINE_EXCEEDED promises nothing.
+   * @throws as `get`; FAILED_PRECONDITION if a condition is not met. DEADLINE_EXCEEDED promises nothing.
    */
   write(request: WriteRequest, call: Call): Promise<WriteAnswer>;
 }
@@ -61,13 +61,13 @@ export interface Provenance {
   readonly source: Source;
   /** Unset = unknown. */
   readonly bound?: Bound;
-  /** True where the bound is larger than what was asked for, or unknown while one was asked for. */
+  /** True if the bound is larger than what was asked for, or unknown although one was asked for. */
   readonly past: boolean;
-  /** The covered vector of whoever read the data, of the part that they belong to (rules R13, R14). */
+  /** The covered vector of the node that read the data, for the scope that they belong to (rules R13, R14). */
   readonly covered: VersionVector;
   /** The origin or edge whose answer it is. */
   readonly responder: string;
-  /** The request's session and what the answer shows: what to carry from here on (rule R14). */
+  /** The request's session and what the answer shows: the session to go on with (rule R14). */
   readonly session: Session;
 }
 
@@ -79,7 +79,7 @@ export interface GetAnswer extends Provenance {
   readonly record: Record | undefined;
 }
 
-/** Of the value that it brings; 0 where it brings none. */
+/** The bytes of the value that an answer brings; 0 if it brings none. */
 export function valueBytesOf({ record }: Pick<GetAnswer, 'record'>): number {
   return record?.kind === 'live' ? record.value.byteLength : 0;
 }
@@ -95,7 +95,7 @@ export interface ListRequest extends ReadOptions {
 export interface ListedKey {
   readonly key: string;
   /**
-   * The record is held there and damaged: a read of the key ends with DATA_LOSS. Whether it is a value, a deletion or has
+   * The record is held and damaged: a read of the key ends with DATA_LOSS. Whether it is a value, a deletion or has
    * expired is unknown, so its stamp is the earliest and its size 0.
    */
   readonly damaged?: true;
@@ -151,14 +151,14 @@ export interface WriteRequest {
   readonly durability?: Durability;
   /** Milliseconds to wait for it, less than the call's deadline; past that the answer tells the level reached. */
   readonly durabilityTimeoutMs?: number;
-  /** Its last mutation is watched on its way to all nodes: `NodeStatus.tracks` of the origin that takes it. */
+  /** Its last mutation is tracked on its way to all nodes: `NodeStatus.tracks` of the origin that takes it. */
   readonly tracked?: true;
 }
 
 export interface Written {
   readonly stamp: Stamp;
   readonly position: Position;
-  /** As computed by the origin, from a ttl too. */
+  /** As computed by the origin, also from a ttl. */
   readonly expiresAt?: number;
 }
 
@@ -172,6 +172,6 @@ export interface WriteAnswer {
   readonly durability: Durability;
   /** The origin's covered vector after the write. */
   readonly covered: VersionVector;
-  /** The request's session and what was written: what to carry from here on (rule R14). */
+  /** The request's session and what was written: the session to go on with (rule R14). */
   readonly session: Session;
 }

@@ -29,7 +29,7 @@ export function levelOf({ least, modules }: LogLevels, module: LogModule): LogLe
   return modules[module] ?? least;
 }
 
-/** `auto`: for people where a terminal shows it, else as JSON lines. */
+/** `auto`: for people if the output is a terminal, else JSON lines. */
 export const logFormats = ['auto', 'json', 'pretty'] as const;
 
 export type LogFormat = (typeof logFormats)[number];

@@ -19,7 +19,7 @@ export function merge<R extends Record>(incoming: R, held: R | undefined): R {
   return replaces(incoming, held) ? inPlaceOf(held, incoming) : held;
 }
 
-/** What is kept of a record that replaces what is held: of one write in two forms the position held stays. */
+/** What is kept when a record replaces the held one: of one write in two forms, the held position stays. */
 export function inPlaceOf<R extends Record>(held: Head | Record, incoming: R): R {
   return incoming.stamp === held.stamp ? { ...incoming, position: held.position } : incoming;
 }

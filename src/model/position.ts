@@ -19,7 +19,7 @@ export interface Position {
   readonly sequence: number;
 }
 
-/** True where it is that very write. */
+/** True if it is that very write. */
 export function isAt(at: Position, { log, sequence }: Position): boolean {
   return at.log === log && at.sequence === sequence;
 }

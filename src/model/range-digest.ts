@@ -5,7 +5,7 @@ import type { VersionVector } from './version-vector.ts';
 export interface DigestedRange {
   readonly namespace: NamespaceId;
   readonly prefix: string;
-  /** Behind this key; unset = from the first on. */
+  /** After this key; unset = from the first on. */
   readonly after?: string;
   /** Up to and with this key; unset = to the last. */
   readonly through?: string;
@@ -23,15 +23,15 @@ export interface RangeDigestRequest extends DigestedRange {
  * same writes of it, are equal exactly when their records are.
  */
 export interface RangeDigest {
-  /** What the node covered when it looked, of the scope that the range belongs to. It may have held more. */
+  /** What the node covered when it looked, in the scope that the range belongs to. It may have held more. */
   readonly vector: VersionVector;
-  /** Where the range that it speaks of ends: before the one asked for, where the node's bounds ended it. */
+  /** Where the digested range ends: before the end asked for, if the node's bounds cut it short. */
   readonly through?: string;
   /** Live records that had not expired. */
   readonly records: number;
   /** SHA-256 over the records' hashes, in record order; hex. */
   readonly digest: string;
-  /** In record order; empty where none were asked for. */
+  /** In record order; empty if none were asked for. */
   readonly hashes: readonly KeyHash[];
 }
 

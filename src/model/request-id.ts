@@ -3,7 +3,7 @@ export const requestIdHeader = 'x-request-id';
 
 const pattern = /^[\w.:+/=@-]{1,128}$/;
 
-/** Up to 128 letters, digits and `_ . : + / = @ -`: what callers name their requests by, and no log is garbled by. */
+/** Up to 128 letters, digits and `_ . : + / = @ -`: enough for any caller's names, and harmless in a log. */
 export function isRequestId(text: unknown): text is string {
   return typeof text === 'string' && pattern.test(text);
 }

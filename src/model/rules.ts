@@ -1,6 +1,6 @@
 /**
- * The rules of docs/ARCHITECTURE.md that the code can be run without, one at a time, to show that each is missed. That is
- * for the simulator alone: its build has another module in this one's place. Here every rule holds.
+ * The rules of docs/ARCHITECTURE.md that the code can be run without, one at a time, to show that each is needed. Only
+ * the simulator does that: its build puts another module in this one's place. Here every rule holds.
  */
 export type Rule =
   | 'R1 synced first'

@@ -3,8 +3,8 @@ import { bottomStamp, laterStamp, type Stamp } from './stamp.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from './version-vector.ts';
 
 /**
- * What a client wrote and saw (rule R14). Every request carries it; whoever answers either covers it or asks further, and
- * every answer names the session that goes on from there. Gives read-your-writes, monotonic reads and
+ * What a client wrote and saw (rule R14). Every request carries it; the node that answers either covers it or asks
+ * further, and every answer names the session to go on with. Gives read-your-writes, monotonic reads and
  * writes-follow-reads (Terry et al., "Session Guarantees", 1994).
  */
 export interface Session {
@@ -36,9 +36,9 @@ export function joinSessions(a: Session, b: Session): Session {
 }
 
 /**
- * What a client keeps once a request is answered. A component that the request carried and the answer leaves out is of a
- * sealed log that the rest implies, or of a log that nobody knows any more: it goes, unless it has grown meanwhile. So a
- * session stays as small as the cluster.
+ * What a client keeps once a request is answered. A component that the request carried and the answer leaves out
+ * belongs to a sealed log that the rest implies, or to a log that nobody knows any more: it is dropped, unless it has
+ * grown meanwhile. So a session stays as small as the cluster.
  *
  *     kept {a: 5, b: 2}, asked with {a: 5}, answered {c: 7}   →   {b: 2, c: 7}
  */

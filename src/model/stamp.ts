@@ -23,11 +23,11 @@ const wallMsMax = 2 ** 48 - 1;
 /** Before every stamp: what an absence that nobody wrote carries. It is the identity of the merge rule. */
 export const bottomStamp: Stamp = '0'.repeat(32) as Stamp;
 
-/** Behind every stamp. */
+/** After every stamp. */
 export const topStamp: Stamp = 'f'.repeat(32) as Stamp;
 
 export function makeStamp({ wallMs, counter, log }: StampParts): Stamp {
-  // Each write makes one, so no message is made that nobody reads.
+  // Each write makes a stamp, so a message is only made if it is needed.
   if (!isCount(wallMs, wallMsMax)) assert(false, `stamp's wall time ${wallMs}`);
   if (!isCount(counter, counterMax)) assert(false, `stamp's counter ${counter}`);
   return (wallMs.toString(16).padStart(12, '0') + counter.toString(16).padStart(4, '0') + log) as Stamp;
@@ -50,7 +50,7 @@ export function stampWallMs(stamp: Stamp): number {
   return Number.parseInt(stamp.slice(0, 12), 16);
 }
 
-/** The stamp that the text spells, or undefined where it spells none. */
+/** The stamp that the text spells, or undefined if it spells none. */
 export function parseStamp(text: string): Stamp | undefined {
   return pattern.test(text) ? (text as Stamp) : undefined;
 }

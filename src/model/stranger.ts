@@ -2,7 +2,7 @@ import type { NodeIdentity } from './cluster.ts';
 import type { FollowOpen } from './feed.ts';
 import { feedVersions } from './feed-version.ts';
 
-/** How a follower introduces itself that is no node of the cluster: each time under another id. */
+/** How a follower that is no node of the cluster introduces itself: each time under another id. */
 export function strangerOf(
   { name, region }: Pick<NodeIdentity, 'name' | 'region'>,
   random: { hex(bytes: number): string },

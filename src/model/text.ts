@@ -1,19 +1,19 @@
 import { MeridianError } from './errors.ts';
 
 /**
- * Text that is no UTF-8 must be refused, never mended: each broken character becomes U+FFFD, so that different keys
- * become one. Node mends without a word, on its way in (bytes → string) and out (lone surrogates → bytes).
+ * Text that is not UTF-8 must be refused, never repaired: each broken character becomes U+FFFD, so that different keys
+ * become one. Node repairs silently, on its way in (bytes → string) and out (lone surrogates → bytes).
  */
 
-/** The text that these bytes are in UTF-8, a byte order mark kept; undefined where they are none. */
+/** The text that these bytes are in UTF-8, with any byte order mark; undefined if they are not UTF-8. */
 export function textOfUtf8(bytes: Uint8Array): string | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  // U+FFFD may stand there by right, so its sight alone proves nothing.
+  // U+FFFD may be there rightly, so its presence alone proves nothing.
   return text.includes('\ufffd') && brokenByteAt(bytes) !== undefined ? undefined : text;
 }
 
 /**
- * The same, or a refusal that names what is broken and where.
+ * The same; refuses bytes that are not UTF-8 and names what is broken and where.
  * @throws INVALID_ARGUMENT, reason `not-utf8`; `seen` is the byte's place, counted from 0
  */
 export function strictText(bytes: Uint8Array, what: string): string {
@@ -48,7 +48,7 @@ export function checkText(text: string, what: string, reason = 'not-utf8'): void
 
 function loneSurrogateAt(text: string): number {
   for (let i = 0; i < text.length; i++) {
-    // Beyond U+FFFF it is a whole pair, of two units.
+    // A code point beyond U+FFFF is a whole pair of two units.
     const point = text.codePointAt(i) ?? 0;
     if (point > 0xffff) i++;
     else if (point >= 0xd800 && point <= 0xdfff) return i;
@@ -56,7 +56,7 @@ function loneSurrogateAt(text: string): number {
   return 0;
 }
 
-/** The first byte of the first sequence that is no UTF-8 (Unicode, table 3-7), counted from 0; undefined where all is. */
+/** The first byte of the first sequence that is not UTF-8 (Unicode, table 3-7), counted from 0; undefined if all is. */
 export function brokenByteAt(bytes: Uint8Array): number | undefined {
   let at = 0;
   while (at < bytes.length) {
@@ -80,7 +80,7 @@ function sequenceBytes(bytes: Uint8Array, at: number): number | undefined {
   return length;
 }
 
-/** Bytes of a sequence that begins so, and the bounds of its second byte: no overlong forms, no surrogates, ≤ U+10FFFF. */
+/** Bytes of a sequence with this first byte, and bounds of its second: no overlong forms, no surrogates, ≤ U+10FFFF. */
 function shapeOf(first: number): readonly [number, number, number] {
   if (first < 0xc2 || first > 0xf4) return [0, 0, 0];
   if (first < 0xe0) return [2, 0x80, 0xbf];

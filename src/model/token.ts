@@ -20,14 +20,14 @@ export interface TokenScope {
   readonly rights: readonly Right[];
 }
 
-/** What whoever has a certificate of such a name may do. */
+/** What a caller with a certificate of such a name may do. */
 export interface CertificateRights {
   /** A name as it stands in the certificate, or with one star for any characters but dots and slashes. */
   readonly name: string;
   readonly scope: TokenScope;
 }
 
-/** Of one token at one node. Each unset = as much as the node itself bears. */
+/** The limits of one token at one node. Unset = as much as the node itself bears. */
 export interface TokenLimits {
   readonly readsPerSecond?: number;
   readonly writesPerSecond?: number;
@@ -35,7 +35,7 @@ export interface TokenLimits {
   readonly bytesPerSecond?: number;
   /** Watches and feeds at once. */
   readonly streamsMax?: number;
-  /** Connections on which it was used, to all listeners together. */
+  /** Connections on which it is used, to all listeners together. */
   readonly connectionsMax?: number;
 }
 
@@ -79,7 +79,7 @@ export interface RotateTokenRequest {
   readonly graceMs: number;
 }
 
-/** The one time that a token's text is told. */
+/** A token's text is told this one time. */
 export interface IssuedToken {
   readonly info: TokenInfo;
   readonly text: string;
@@ -89,11 +89,11 @@ export interface IssuedToken {
 export interface Tokens {
   /** @throws ALREADY_EXISTS where a token of that name is valid; INVALID_ARGUMENT; RESOURCE_EXHAUSTED */
   createToken(request: CreateTokenRequest, call: Call): Promise<IssuedToken>;
-  /** Also those that have expired. By name. */
+  /** All tokens, expired ones too, by name. */
   tokens(call: Call): Promise<readonly TokenInfo[]>;
   /** Another text with the same name, scope and length of life. @throws NOT_FOUND */
   rotateToken(request: RotateTokenRequest, call: Call): Promise<IssuedToken>;
-  /** Every token of that name, or the one with that id. Resolves with what was revoked. @throws NOT_FOUND */
+  /** Revokes every token of that name, or the one with that id. Resolves with what was revoked. @throws NOT_FOUND */
   revokeToken(name: string, call: Call): Promise<readonly TokenInfo[]>;
 }
 

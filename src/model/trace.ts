@@ -1,6 +1,6 @@
 /*
- * Traces follow single calls through the nodes that they reach. A call that is traced carries the step that it is in; each
- * part that has something to tell begins a step below it. A call that is not carries nothing, and pays for nothing.
+ * Traces follow single calls through the nodes that they reach. A traced call carries its present step; each part that
+ * has something to tell begins a step below it. An untraced call carries nothing, and costs nothing.
  *
  *     KV/Get (server, edge) ─ load ─ upstream (client) ─ KV/Get (server, origin) ─ …
  *
@@ -13,11 +13,11 @@ export interface TraceContext {
   readonly tracestate?: string;
 }
 
-/** What a request brought of it, as it came; checked by whoever takes it over. */
+/** The trace headers of a request, unchecked; whoever takes the trace over checks them. */
 export interface BroughtTrace {
   readonly traceparent: unknown;
   readonly tracestate: unknown;
-  /** Another node passed the request on, so a trace that it does not bring was decided against there. */
+  /** Another node passed the request on: if it brings no trace, that node decided against one. */
   readonly isPassedOn: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface StepOptions {
   /** `client`: it waits for another process. Default: all happens here. */
   readonly kind?: 'client';
   readonly fields?: TraceFields;
-  /** Steps of other calls that it serves or waits for as well. */
+  /** Steps of other calls that it serves or waits for too. */
   readonly links?: readonly Trace[];
 }
 
@@ -36,13 +36,13 @@ export interface Trace {
   readonly context: TraceContext;
   step(name: string, options?: StepOptions): Trace;
   tell(fields: TraceFields): void;
-  /** Once; with what it failed with, where it did. */
+  /** Call once; with the error, if it failed. */
   end(failure?: unknown): void;
 }
 
 /** Decides which requests are traced. */
 export interface Tracer {
-  /** A request that begins here. Undefined where it is not traced. */
+  /** A request that begins here. Undefined if it is not traced. */
   enter(name: string, brought: BroughtTrace, fields: TraceFields): Trace | undefined;
   /** Delivers what is still held, for as long as that is worth waiting for. */
   close(): Promise<void>;
@@ -66,18 +66,18 @@ export function isTracestate(text: unknown): text is string {
   return typeof text === 'string' && text.length <= tracestateBytesMax && /^[\x20-\x7e]+$/.test(text);
 }
 
-/** Whether whoever began it tells of it: only then is there something to add. */
+/** Whether the beginner of the trace records it: only then is there something to add. */
 export function isSampled(traceparent: string): boolean {
   return (Number.parseInt(traceparent.split('-')[3] ?? '', 16) & 1) === 1;
 }
 
-/** A trace that is begun elsewhere and only passed on: nobody here tells anything of it. */
+/** A trace that began elsewhere and is only passed on: this node records nothing of it. */
 export function passedTrace(context: TraceContext): Trace {
   const trace: Trace = { context, step: () => trace, tell: () => {}, end: () => {} };
   return trace;
 }
 
-/** Runs as a step of the call, where that is traced. */
+/** Runs as a step of the call, if the call is traced. */
 export function inStep<C extends { readonly trace?: Trace | undefined }, T>(
   call: C,
   [name, options]: readonly [name: string, options?: StepOptions],
@@ -88,7 +88,7 @@ export function inStep<C extends { readonly trace?: Trace | undefined }, T>(
   return endedWith(trace, run({ ...call, trace }, trace));
 }
 
-/** What comes of this, which ends the step as it ends itself. */
+/** The result of `run`, whose end also ends the step. */
 export function endedWith<T>(step: Trace, run: Promise<T>): Promise<T> {
   return run.then(
     (result) => {

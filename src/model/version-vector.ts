@@ -1,8 +1,9 @@
 import { type LogId, type Position, parseLogId } from './position.ts';
 
 /**
- * Log id → sequence, absent = 0. What each vector of the system claims is said where it is held. These functions compare
- * component by component; what a sealed log implies only a node's knowledge of logs can tell (src/replication/logs.ts).
+ * Log id → sequence, absent = 0. What each vector of the system claims is said where it is held. These functions
+ * compare component by component. What a sealed log implies depends on a node's knowledge of logs
+ * (src/replication/logs.ts).
  */
 export type VersionVector = ReadonlyMap<LogId, number>;
 
@@ -22,7 +23,7 @@ export function equalVectors(a: VersionVector, b: VersionVector): boolean {
   return covers(a, b) && covers(b, a);
 }
 
-/** The component-wise maximum. Returns `a` itself where `b` adds nothing. */
+/** The component-wise maximum. Returns `a` itself if `b` adds nothing. */
 export function joinVectors(a: VersionVector, b: VersionVector): VersionVector {
   if (covers(a, b)) return a;
   const joined = new Map(a);
@@ -40,7 +41,7 @@ export function meetVectors(a: VersionVector, b: VersionVector): VersionVector {
   return met;
 }
 
-/** The vector, and this position where there is one. */
+/** The vector together with this position, if there is one. */
 export function withPosition(vector: VersionVector, position: Position | undefined): VersionVector {
   if (position === undefined) return vector;
   const { log, sequence } = position;
@@ -56,7 +57,7 @@ export function formatVector(vector: VersionVector): string {
     .join(',');
 }
 
-/** The vector of these components, as JSON has them; undefined where they are none. */
+/** The vector of these components, as JSON has them; undefined if they are none. */
 export function parseVector(components: unknown): VersionVector | undefined {
   if (!Array.isArray(components)) return undefined;
   const vector = new Map<LogId, number>();

@@ -12,14 +12,14 @@ export interface DurabilityOptions {
   readonly clock: Clock;
 }
 
-/** Milliseconds that a wait leaves for the answer to reach its caller: a tenth of what is left, within these bounds. */
+/** Milliseconds that a wait leaves for the answer to reach its caller: a tenth of the rest, within these bounds. */
 const answerMsMin = 20;
 const answerMsMax = 1000;
 
-/** Counts on how many origins' disks a write of this origin is, from what peers acknowledge with their probes. */
+/** Counts the origins that have a write of this origin on disk, by what peers acknowledge with their probes. */
 export class Durability {
   readonly #options: DurabilityOptions;
-  /** What each peer said to have on disk. */
+  /** What each peer said that it has on disk. */
   readonly #durable = new Map<MemberId, VersionVector>();
   #waiting = new Set<() => void>();
 
@@ -64,7 +64,7 @@ export class Durability {
   #reached(position: Position, level: Level): boolean {
     if (level === 'local' || !holds('durability is counted')) return true;
     const { self, registry } = this.#options;
-    // Also those that are still catching up: they count as soon as they serve, which this origin hears of later.
+    // Members that still catch up too: they count as soon as they serve, which this origin hears only later.
     const members = registry.members.registered();
     const having = members.filter(({ id }) => {
       const durable = this.#durable.get(id);

@@ -4,23 +4,23 @@ import type { Ledger } from '../replication/ledger.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /*
- * A member that covers nothing is filled by one peer alone (rule R19). Two scans at once would be mixed, and the disk of one
- * of the two may have been put back to before the other purged a deletion:
+ * A member that covers nothing is filled by one peer alone (rule R19). Two scans at once would be mixed, and one of the
+ * two peers may have had its disk put back to before the other one purged a deletion:
  *
  *     b, empty         follows a, which purged the deletion of k, and c, which was put back to before that deletion
  *     c shows          k
  *     a has shown all  {…}: b covers the deletion of k, holds k, and nobody will ever tell it
  *
- * Once b covers what its first peer does, every other one goes on from there, or tells b that it is below its floor (R8). Where
- * the one that fills it stays away, what it has shown is put aside, and another one begins. So it is where that one opens its
- * store again in the midst of it: it may have put its own store aside meanwhile, or have been put back, and refuses to go on
- * (`void-progress`, replication/serving/subscription.ts).
+ * Once b covers what its first peer covers, every other peer goes on from there, or tells b that it is below its floor
+ * (R8). If the peer that fills b stays away, what it has shown is put aside, and another peer begins. The same happens
+ * if that peer opens its store again in the middle: it may have put its own store aside meanwhile, or have been put
+ * back, and refuses to go on (`void-progress`, replication/serving/subscription.ts).
  */
 
 export interface FirstFillOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
-  /** What is held is no whole, and its peer is away: this member begins anew. */
+  /** What is held is not whole, and the peer that sent it is away: this member begins anew. */
   readonly begunInVain: (why: string) => void;
   /** From now on the other peers may be followed as well. */
   readonly filled: () => void;
@@ -29,7 +29,7 @@ export interface FirstFillOptions {
 /** The reason of a refusal that says nothing against the peer. */
 export const filledElsewhere = 'filled-elsewhere';
 
-/** Milliseconds for which a peer may be away in the midst of its scan. */
+/** Milliseconds for which the peer that fills this member may be away. */
 const patienceMs = 2000;
 
 export class FirstFill {
@@ -47,8 +47,8 @@ export class FirstFill {
   }
 
   /**
-   * A scan begins at this address. @param goesOn where it had begun before the process was started again
-   * @throws UNAVAILABLE where another peer fills this member
+   * A scan begins at this address. @param goesOn true if the scan had begun before the process was started again
+   * @throws UNAVAILABLE if another peer fills this member
    */
   async begin(address: string, goesOn: boolean): Promise<void> {
     if (!holds('R19 one peer fills a member')) return;
@@ -58,7 +58,7 @@ export class FirstFill {
     this.#isFilling = true;
   }
 
-  /** @throws UNAVAILABLE where nothing of this scan may be taken, or no more of it */
+  /** @throws UNAVAILABLE if nothing of this scan may be taken, or no more of it */
   check(address: string): void {
     if (!holds('R19 one peer fills a member')) return;
     const { ledger, clock, begunInVain } = this.#options;
@@ -91,7 +91,7 @@ export class FirstFill {
     this.#options.filled();
   }
 
-  /** False where something was taken before the process was started again. */
+  /** False if something was taken before the process was started again. */
   async #isEmpty(): Promise<boolean> {
     const snapshot = this.#options.ledger.store.snapshot();
     try {

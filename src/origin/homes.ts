@@ -17,19 +17,19 @@ export interface HomesOptions {
 }
 
 /**
- * Where a namespace's conditional writes, and the registry's changes, are decided: at one origin, in the order of its
- * commits. Any other passes them on, once, or says at once that it cannot.
+ * A namespace's conditional writes, and the registry's changes, are decided at one origin, their home, in the order of
+ * its commits. Any other origin passes them on, once, or says at once that it cannot.
  */
 export class Homes {
   readonly #options: HomesOptions;
-  /** Namespaces whose move away is being committed: nothing is decided here behind it. */
+  /** Namespaces whose move away is being committed: after the move nothing is decided here. */
   readonly #leaving = new Set<string>();
 
   constructor(options: HomesOptions) {
     this.#options = options;
   }
 
-  /** Decides here, or has it decided at the home. @throws UNAVAILABLE where the home is away or has just moved */
+  /** Decides here, or lets the home decide. @throws UNAVAILABLE if the home is away or has just moved */
   atHomeOf<T>(
     namespace: NamespaceInfo,
     call: Call,
@@ -45,7 +45,7 @@ export class Homes {
     return this.#decided('the registry of namespaces', home, call, here, there);
   }
 
-  /** To be asked where a conditional write is committed. @throws UNAVAILABLE where this origin may not decide it */
+  /** Call this where a conditional write is committed. @throws UNAVAILABLE if this origin may not decide it */
   checkAtHome(namespace: NamespaceInfo): void {
     if (!holds('homes: the old one decides nothing behind the move')) return;
     const { ledger, self } = this.#options;
@@ -55,7 +55,7 @@ export class Homes {
     throw moved(`namespace ${namespace.title}`);
   }
 
-  /** Who removes the home of before takes over what it had, unless one of those that report knows that it has moved. */
+  /** True once enough members know of the move: else a remover of the former home would take the home over. */
   #isMoveKnown({ id }: NamespaceInfo): boolean {
     const { ledger, stability } = this.#options;
     const move = ledger.registry.members.moveOf(id);
@@ -66,17 +66,17 @@ export class Homes {
     const { ledger, self } = this.#options;
     const { members } = ledger.registry;
     const home = members.registryHome();
-    // Its first home is named by a record, as each later one is.
+    // A record names the registry's first home, as it does each later one.
     if (home === self && members.mayDecide(registryNamespace, self, ledger.state.covered)) return;
     throw moved('the registry of namespaces');
   }
 
-  /** Runs the commit that moves a home away; nothing behind it in the queue is decided here. */
+  /** Runs the commit that moves a home away; what is queued after it is not decided here. */
   async leaving<T>(namespace: NamespaceInfo, commit: (begin: () => void) => Promise<T>): Promise<T> {
     try {
       return await commit(() => this.#leaving.add(namespace.id));
     } finally {
-      // By now the registry says who the home is, also where the commit failed.
+      // By now the registry names the home, even if the commit failed.
       this.#leaving.delete(namespace.id);
     }
   }

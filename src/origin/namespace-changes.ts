@@ -57,7 +57,7 @@ export class NamespaceChanges {
     );
   }
 
-  /** Decided at the home that the namespace has. */
+  /** Decided at the namespace's present home. */
   async move(name: string, origin: string, call: Call): Promise<NamespaceChange> {
     const { membership, homes, registry, writer } = this.#options;
     membership.check();
@@ -88,13 +88,13 @@ export class NamespaceChanges {
     return change;
   }
 
-  /** It is synced here; the answer tells on how many origins' disks it was in time. */
+  /** The change is synced here; the answer says on how many origins' disks it was in time. */
   async #durably({ position, ...change }: CommittedChange, call: Call): Promise<NamespaceChange> {
     const { level, durability } = this.#options;
     return { ...change, durability: await durability.reach(position, level, { timeoutMs: undefined, ...call }) };
   }
 
-  /** @throws NOT_FOUND; UNAVAILABLE where it is still catching up */
+  /** @throws NOT_FOUND; UNAVAILABLE if it is still catching up */
   #originNamed(name: string): MemberId {
     const { members } = this.#options.registry;
     const isNamed = (origin: { readonly id: string; readonly name: string }) =>

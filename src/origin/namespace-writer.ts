@@ -21,9 +21,9 @@ export interface NamespaceWriterOptions {
   readonly self: MemberId;
 }
 
-/** On this origin's disk. */
+/** A change on this origin's disk. */
 export type CommittedChange = Omit<NamespaceChange, 'durability'> & {
-  /** Of its last write. */
+  /** The position of its last write. */
   readonly position: Position;
 };
 
@@ -61,7 +61,7 @@ export class NamespaceWriter {
     return this.#commit(before, [release(before), gone], check);
   }
 
-  /** A namespace as it is known before the commit, and whether it still is that in the commit. @throws NOT_FOUND */
+  /** A namespace as it is known before the commit, and a check that the commit finds it unchanged. @throws NOT_FOUND */
   #asKnown(name: string): { readonly before: NamespaceInfo; readonly check: (view: CommitView) => void } {
     const { registry } = this.#options;
     const before = registry.require(name);
@@ -70,8 +70,8 @@ export class NamespaceWriter {
   }
 
   /**
-   * Looks at the registry as it will be when this is committed. The writer reads the heads of the drafts' keys alone,
-   * and each draft that matters here is of the key that is looked at. A title that nobody goes by is free.
+   * Looks at the registry as it will be when this is committed. The writer reads only the heads of the drafts' keys,
+   * and each draft that matters here has the key that is looked at. A title that no namespace goes by is free.
    */
   #checkFree(title: string, view: CommitView): void {
     const held = view.head({ namespace: registryNamespace, key: registryKeys.title(title) });
@@ -82,14 +82,14 @@ export class NamespaceWriter {
     });
   }
 
-  /** Moves where a namespace's conditional writes are decided. It is to be asked at the home that it has. */
+  /** Moves the home that decides a namespace's conditional writes. Call it at the present home. */
   move(name: string, home: MemberId): Promise<CommittedChange> {
     const { homes, registry, writer } = this.#options;
     const before = registry.require(name);
     const drafts = [put(memberKeys.home(before.id), { home })];
     return homes.leaving(before, async (begin) => {
       const written = await writer.commit(drafts, bottomStamp, () => {
-        // As it is decided: another move may have come before.
+        // Checked as it is decided: another move may have come before.
         homes.checkAtHome(registry.require(before.id));
         begin();
       });
@@ -132,7 +132,7 @@ function release({ title }: NamespaceInfo): Draft {
   return { namespace: registryNamespace, mutation: { kind: 'delete', key: registryKeys.title(title) } };
 }
 
-/** Another change of the same group may have given it another title, which is the one to be released then. */
+/** Another change of the same group may have given it another title, which would be the one to release. */
 function checkUnchanged({ id, title }: NamespaceInfo, known: Stamp | undefined, view: CommitView): void {
   const held = view.head({ namespace: registryNamespace, key: registryKeys.namespace(id) });
   if (!isReadable(held, 0)) throw unknownNamespace(title);

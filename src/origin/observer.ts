@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../model/errors.ts';
 import { type HitCounts, noHits } from '../model/hit-counts.ts';
 
-/** What an origin tells whoever measures. Every method returns at once and throws nothing. */
+/** What an origin reports to metrics. Every method returns at once and throws nothing. */
 export interface OriginObserver {
-  /** Counted besides what `read` is told of. */
+  /** Hits that `read` is not told of. */
   readonly hits: { readonly origin: HitCounts };
   /** A read was answered or refused. */
   read(kind: 'get' | 'list', outcome: 'found' | 'absent' | ErrorCode, elapsedMs: number): void;

@@ -19,7 +19,7 @@ export interface OriginStores {
   readonly aside: readonly Store[];
   /** Closes the store and puts it aside; an empty one takes its place. */
   putAside(): Promise<OriginStores>;
-  /** Closes and deletes the store; the newest that was put aside takes its place again. There is one. */
+  /** Closes and deletes the store; the newest one put aside takes its place again. Requires that there is one. */
   takeBack(): Promise<OriginStores>;
   /** Deletes what was put aside. */
   dropAside(): Promise<void>;
@@ -29,31 +29,31 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'c
   readonly stores: OriginStores;
   readonly random: Random;
   readonly originObserver: OriginObserver;
-  /** Told of each read that is answered. Default: nobody counts. */
+  /** Called for each answered read. Default: not counted. */
   readonly hotKeys?: HotKeys;
-  /** What it was asked so far, for status. Default: unknown. */
+  /** Counts of its calls so far, for status. Default: unknown. */
   readonly calls?: () => CallCounts;
-  /** True once it takes no new traffic. Default: it always does. */
+  /** True once it takes no new traffic. Default: never. */
   readonly isDraining?: () => boolean;
   /** The operator's label. */
   readonly name: string;
   readonly region: string;
   /** Degrees north, degrees east. */
   readonly location?: readonly [number, number];
-  /** Of the software, for status. */
+  /** The version of the software, for status. */
   readonly version: string;
-  /** Of a write that asks for none. */
+  /** For a write that asks for none. */
   readonly durability: Durability;
   /** `host:port` of other origins. With any, an empty store waits to be admitted to their cluster. */
   readonly peers: readonly string[];
   readonly connect: (address: string) => PeerConnection;
-  /** `host:port` at which the others reach this one; unset = they must be told. */
+  /** `host:port` at which the others reach this one; unset = they must be given it (--peer). */
   readonly address?: string;
-  /** Where records of the registry are damaged, and no peer has them, it goes on without them. Default: it does not start. */
+  /** If registry records are damaged and no peer has them, goes on without them. Default: it does not start. */
   readonly acceptLoss?: boolean;
-  /** Told what becomes of damaged records of the registry while the origin is opened. */
+  /** Hears what becomes of damaged records of the registry while the origin is opened. */
   readonly registryRepair: (repair: RegistryRepair) => void;
-  /** Milliseconds that the peers are asked for those, before the opening is given up. */
+  /** Milliseconds for which the peers are asked for those records before the opening is given up. */
   readonly registryRepairMsMax: number;
   /** Milliseconds between probes to a peer. */
   readonly probeIntervalMs: number;
@@ -61,24 +61,24 @@ export interface OriginOptions extends ReplicationBounds, Pick<LedgerOptions, 'c
   readonly silenceMsMax: number;
   readonly backoff: BackoffOptions;
   /**
-   * Keeps, synced, what this origin had alone when it began anew and may not write again: its deletion may be purged (rule
-   * R8). Says where; after a crash the same come again.
+   * Keeps, synced, what only this origin had when it began anew and may not write again: the deletion may be purged
+   * (rule R8). Returns where; after a crash the same records come again.
    */
   readonly keepApart: (member: string, records: AsyncIterable<Record>) => Promise<string | undefined>;
-  /** The origin begins anew: it is to be closed and opened again over the same stores. */
+  /** The origin begins anew: close it and open it again over the same stores. */
   readonly beginAnew: (why: string) => void;
-  /** A later opening of this member runs elsewhere: this one is to be closed, for good (rule R16). */
+  /** A later opening of this member runs elsewhere: close this one for good (rule R16). */
   readonly replaced: (why: string) => void;
   /**
-   * Why another process may hold the store by now, and write in it; undefined while none can. Meanwhile nothing is answered,
-   * and no bound told. Asked for each read: it takes no time. Default: nobody else can.
+   * Why another process may hold the store by now, and write in it; undefined while none can. Meanwhile nothing is
+   * answered, and no bound told. Asked for each read, so it must take no time. Default: no other process can.
    */
   readonly fenced: () => string | undefined;
-  /** What else status says of the store. Default: nothing. */
+  /** Further notes on the store, for status. Default: none. */
   readonly storeNotes: () => readonly string[];
 }
 
-/** The bounds of an origin that is told none. */
+/** The bounds of an origin that is given none. */
 export const originDefaults = {
   ...replicationDefaults,
   hotBytesMax: 256 * 1024 * 1024,

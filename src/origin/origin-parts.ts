@@ -29,7 +29,7 @@ import { Stability } from './stability.ts';
 import { TokenWriter } from './token-writer.ts';
 import { Writer } from './writer.ts';
 
-/** Milliseconds after which what a store that was opened again interrupted is tried again. */
+/** Milliseconds until a bring-back is tried again that a store opened again had interrupted. */
 const bringBackRestMs = 1000;
 
 /** What an origin is opened over. */
@@ -96,7 +96,7 @@ export class OriginParts {
     const stability = this.#stability;
     const clusterId = () => this.membership.clusterId;
     const startedMs = clock.monotonicMs();
-    // A disk that was put back may know fewer members than there are: those that call in time are learnt of first.
+    // A disk that was put back may know fewer members than there are: this leaves them time to call.
     const heardFromAllSince = (atMs: number) =>
       clock.monotonicMs() - startedMs >= options.silenceMsMax && this.peers.heardFromAllSince(stability.others(), atMs);
     this.feed = new FeedServer({
@@ -107,7 +107,7 @@ export class OriginParts {
       nonce,
       generation: () => ownLog.id,
       opening: () => ownLog.opening,
-      // One that may not be alone any more, or does not know what it has committed, proves nothing to its followers.
+      // An origin that may not be alone any more, or whose last commit is in doubt, proves nothing to its followers.
       bound: () =>
         ledger.inDoubt || this.removals.isSealing || options.fenced() !== undefined
           ? undefined
@@ -162,7 +162,7 @@ export class OriginParts {
         membership.checkTakes();
         this.removals.mayTake(peer);
       },
-      // Before it serves, who let it in may be the only one that knows of it: in no majority that others know it counts.
+      // Before it serves, its admitter may be the only one that knows of it: it counts in no majority that others know.
       mayAcknowledge: (peer) => membership.serves && this.removals.mayAcknowledge(peer) && stability.knowsMembers(peer),
       mustLeave: (as, why) => membership.leave(as, why),
       mustStop: (why) => membership.replace(why),
@@ -223,7 +223,7 @@ export class OriginParts {
     return this.#garbage?.waiting ?? 0;
   }
 
-  /** What this origin had alone when it began anew, and did not write again (rule R8). */
+  /** What only this origin had when it began anew, and did not write again (rule R8). */
   get keptApart(): KeptApart | undefined {
     return this.#keptApart;
   }
@@ -238,8 +238,8 @@ export class OriginParts {
     });
   }
   /**
-   * False where it is tried again: a store was being opened again meanwhile, a record is to be mended first, or there was no
-   * room, with two stores on one disk. @throws DATA_LOSS where all was brought back that can be read
+   * False if it is to be tried again: a store was being opened again, a record must be mended first, or there was no
+   * room, with two stores on one disk. @throws DATA_LOSS if all that can be read was brought back
    */
   #bringsBack(): Promise<boolean> {
     const { stores, ledger } = this.#opened;

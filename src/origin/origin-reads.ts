@@ -24,19 +24,19 @@ export interface OriginReadsOptions {
   readonly originObserver: OriginObserver;
   readonly hotKeys?: ReadCounter;
   readonly ownLog: OwnLog;
-  /** The node's label, which answers name. */
+  /** The node's label, for answers. */
   readonly name: string;
   /** True once all that every other member had at this monotonic time is here. */
   readonly heardFromAllSince: (atMs: number) => boolean;
   /** Why another process may hold the store by now. */
   readonly fenced: () => string | undefined;
-  /** Whether this origin answers still. Throws UNAVAILABLE. */
+  /** Throws UNAVAILABLE if this origin does not answer any more. */
   readonly check: () => void;
 }
 
 /** What an answer is made of. */
 interface Read extends Pick<Provenance, 'namespace' | 'covered' | 'session'> {
-  /** Unset: it was in memory. */
+  /** Unset if it was in memory. */
   readonly boundMs?: number;
   readonly request?: Pick<GetRequest, 'maxStalenessMs'>;
 }
@@ -52,7 +52,7 @@ export class OriginReads {
     this.#options = options;
   }
 
-  /** As `KeyValue.peek`: of what an origin has in memory nothing is older than its disk, and only the session may wait. */
+  /** As `KeyValue.peek`. What an origin has in memory is never older than its disk; only the session may wait. */
   peek(request: GetRequest): GetAnswer | undefined {
     const { ledger, originObserver } = this.#options;
     const namespace = ledger.registry.idOf(request.namespace);
@@ -120,9 +120,9 @@ export class OriginReads {
   }
 
   /**
-   * What is read once all that it shows counts. A record beyond a seal is written again (rule R23), once this opening has
-   * sealed its past; no session can name it before, and another origin would answer that session with what was there before
-   * it. @throws UNAVAILABLE where that takes longer than the call
+   * What is read, once everything that it shows counts. A record beyond a seal is written again (rule R23) once this
+   * opening has sealed its past. Before that no session can name it, and another origin would answer such a session
+   * with what was there before it. @throws UNAVAILABLE if that takes longer than the call
    */
   async #counted<T extends { readonly shown: readonly Position[] }>(read: () => Promise<T>, call: Call): Promise<T> {
     const { clock, check } = this.#options;
@@ -157,8 +157,8 @@ export class OriginReads {
   }
 
   /**
-   * Waits for what the session saw (rule R14), and resolves with what of it there is. @throws UNAVAILABLE naming the logs
-   * that are missing, or where this origin stopped serving meanwhile
+   * Waits for what the session saw (rule R14), and resolves with the part of the session that exists. @throws
+   * UNAVAILABLE naming the logs that are missing, or if this origin stopped serving meanwhile
    */
   async covering(session: Session, call: Call): Promise<Session> {
     const { ledger, clock, check } = this.#options;
@@ -183,9 +183,9 @@ export class OriginReads {
   }
 
   /**
-   * Without the logs that went with their disk before another member heard of them. A member registers its log before it
-   * answers anybody, so a log that is not known here once all that each other member had since the question is here, nobody
-   * knows.
+   * The vector without logs that were lost with their disk before another member heard of them. A member registers its
+   * log before it answers anybody. So once all that each other member had since the question is here, a log that is
+   * still unknown is known to nobody.
    */
   #withoutLost(vector: VersionVector, askedMs: number): VersionVector {
     const { ledger, heardFromAllSince } = this.#options;
@@ -196,7 +196,7 @@ export class OriginReads {
     return new Map([...vector].filter(([log]) => !unknown.includes(log)));
   }
 
-  /** A commit, or an echo, may have come. */
+  /** Calls `run` at the next commit, or a little later: an echo may have come. */
   #onceHeard(run: () => void): () => void {
     const { ledger, clock } = this.#options;
     const forget = ledger.ring.onceChanged(run);
@@ -212,7 +212,7 @@ export class OriginReads {
     return expireInPlace(record);
   }
 
-  /** The origin that wrote in the log, where that is known. */
+  /** The origin that wrote in the log, if it is known. */
   #nameOf(log: LogId): string {
     const { logs, members } = this.#options.ledger.registry;
     const member = logs.get(log)?.member;
@@ -220,8 +220,8 @@ export class OriginReads {
   }
 
   /**
-   * How old what is read from now on is, once the store has answered, which may take it a while: as old as the question, unless
-   * nothing was committed since, here or by another process.
+   * Call the result once the store has answered, which may take a while: it tells how old that answer is. It is as old
+   * as the question, or 0 if nothing was committed since, here or by another process.
    */
   #ageFromNow(): () => number {
     const { ledger, clock, fenced } = this.#options;

@@ -20,7 +20,7 @@ interface Facts {
   readonly stores: ReadonlyArray<Pick<Store, 'condition'>>;
   readonly hotKeys: readonly HotKey[];
   readonly calls: CallCounts | undefined;
-  /** What else there is to say of its store. */
+  /** Further notes on its store. */
   readonly storeNotes: readonly string[];
 }
 
@@ -77,7 +77,7 @@ function notesOf(parts: OriginParts, storage: StorageStatus): readonly string[] 
   ];
 }
 
-/** The one clock that differs from more than one other, and from more than half of them, is the one that is wrong. */
+/** A clock that differs from more than one other, and from more than half of them, is the one that is wrong. */
 function isClockOdd(views: readonly PeerView[]): boolean {
   const differing = views.filter(({ clocksDiffer }) => clocksDiffer).length;
   return differing > 1 && differing > views.length / 2;

@@ -73,7 +73,7 @@ export class Origin implements Peer {
       stores = await stores.takeBack();
       await forgetLeaving(stores.store);
     } else if (leaving !== undefined) {
-      // What was taken over in part, and never served, is nobody's only copy.
+      // A store that was filled in part, and never served, is nobody's only copy.
       const identity = await readIdentity(stores.store);
       const before = stores.aside.at(-1);
       if (identity?.served === true || before === undefined) stores = await stores.putAside();
@@ -220,7 +220,7 @@ export class Origin implements Peer {
     return this.#ledger.registry.tokens.get(id)?.token;
   }
 
-  /** The token that is to expire next; undefined = none is. */
+  /** The token that expires next; undefined = none does. */
   nextTokenExpiry(): { readonly name: string; readonly expiresMs: number } | undefined {
     const nowMs = this.#options.clock.wallMs();
     let next: { readonly name: string; readonly expiresMs: number } | undefined;
@@ -263,7 +263,7 @@ export class Origin implements Peer {
     return [...new Map([...theirs, ...known].map((member) => [member.id, member])).values()].sort(byRole);
   }
 
-  /** The origins that answer, as they say of themselves. */
+  /** The status of each origin that answers, as that one tells it. */
   around({ signal }: Call): Promise<readonly NodeStatus[]> {
     return untilAborted(this.#around.get(), signal);
   }
@@ -315,7 +315,7 @@ export class Origin implements Peer {
     );
   }
 
-  /** The write is synced here; the answer tells on how many origins' disks it was in time. */
+  /** The write is synced here; the answer says on how many origins' disks it was in time. */
   async #durably(
     written: Omit<WriteAnswer, 'durability'>,
     { durability: asked, durabilityTimeoutMs: timeoutMs }: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs'>,
@@ -332,7 +332,7 @@ export class Origin implements Peer {
     });
   }
 
-  /** Of a caller in this process that set no deadline. */
+  /** For a caller in this process that set no deadline. */
   #patient(): Call {
     return { deadlineMs: this.#options.clock.monotonicMs() + patienceMs, signal: this.#parts.loops.signal };
   }

@@ -21,13 +21,13 @@ export interface OwnLogOptions {
 
 /**
  * The log that a member writes in from one opening of its store to the next. Its first record registers it, in the same
- * batch as the first write, so whoever has anything of a log knows whose it is.
+ * batch as the first write: so every node that has anything of a log knows whose it is.
  */
 export class OwnLog {
   readonly member: MemberId;
   readonly #options: OwnLogOptions;
   #log: LogId;
-  /** The last sequence that was given away: never given again, also where a seal lowers what is covered. */
+  /** The last sequence that was given out: never given again, even if a seal lowers what is covered. */
   #given = 0;
 
   constructor(options: OwnLogOptions) {
@@ -46,15 +46,13 @@ export class OwnLog {
     return known === undefined ? undefined : { log: this.#log, opened: known.opened };
   }
 
-  /** The store was opened again: nothing is written any more in the log of before (rule R2). */
+  /** The store was opened again: nothing more is written in the earlier log (rule R2). */
   begin(): void {
     this.#log = this.#options.random.hex(8) as LogId;
     this.#given = 0;
   }
 
-  /**
-   * What a proposal writes in this log. @throws UNAVAILABLE where others sealed it: this member was removed
-   */
+  /** What a proposal writes in this log. @throws UNAVAILABLE if others sealed it: this member was removed */
   append({ state }: Pick<CommitView, 'state'>): Append {
     const { logs, clock } = this.#options;
     if (logs.get(this.#log)?.seal !== undefined || logs.removal(this.member) !== undefined) throw removed();
@@ -62,7 +60,7 @@ export class OwnLog {
     const append = new Append(state, { log: this.#log, logs, sequence, nowMs: clock.wallMs() }, (last) => {
       this.#given = Math.max(this.#given, last);
     });
-    // Not by the sequence: one that was given to a proposal which a full disk refused is not given again.
+    // Not judged by the sequence: one given to a proposal that a full disk refused is not given again.
     const isNew = (state.covered.get(this.#log) ?? 0) === 0;
     if (isNew) append.registers((opened): LogRecord => ({ member: this.member, opened }), logKeys.log(this.#log));
     return append;
@@ -127,19 +125,19 @@ export class Append {
     this.#puts.push(record);
   }
 
-  /** Where this log ends: at what the proposal covers of it (rule R22). */
+  /** Seals a log at what the proposal covers of it (rule R22). */
   seals({ log, member, opened }: KnownLog): void {
     const final = this.#logs.reach(this.#state.covered, log);
     this.registers((): LogRecord => ({ member, opened, final }), logKeys.log(log));
   }
 
-  /** A write of another log takes a position here, its stamp kept (rule R23). */
+  /** Gives a write of another log a position here; it keeps its stamp (rule R23). */
   adopt(record: Record): void {
     this.raise(record.stamp);
     this.#puts.push({ ...record, position: this.#position() });
   }
 
-  /** For the proposal's decision. Of one key the last write counts. */
+  /** For the proposal's decision. Of several writes of one key the last one counts. */
   decided(): { readonly puts: readonly Record[]; readonly state: Pick<LedgerState, 'covered' | 'highWater'> } {
     this.#given(this.#sequence);
     const latest = new Map(this.#puts.map((record) => [record.namespace + record.key, record]));

@@ -15,7 +15,7 @@ import { openedLater, sideGivenUp } from './membership/admission.ts';
 import { clusterView } from './membership/sides.ts';
 import { PeerSink, type PeerSinkOptions } from './peer-sink.ts';
 
-/** Another origin as it is reached: closed by whoever opened it. */
+/** A connection to another origin: whoever opened it closes it. */
 export interface PeerConnection {
   readonly upstream: Peer;
   close(): void;
@@ -26,12 +26,12 @@ export interface PeerLinkOptions
     Pick<FollowLoopOptions, 'random' | 'probeIntervalMs' | 'silenceMsMax' | 'backoff'>,
     Required<Pick<FollowLoopOptions, 'tracks'>> {
   readonly connection: PeerConnection;
-  /** Told what other origins' clocks say. */
+  /** Hears what other origins' clocks say. */
   readonly settled: Pick<SettledTime, 'heard'>;
   readonly self: () => NodeIdentity;
   readonly nonce: string;
   readonly clusterId: () => string | undefined;
-  /** Of this member, once it has opened its log. */
+  /** This member's opening, once it has opened its log. */
   readonly opening: () => Opening | undefined;
   /** What was purged here, and so was heard of (rule R8). */
   readonly floor: () => VersionVector;
@@ -48,9 +48,9 @@ export interface PeerView {
   readonly state: FollowState;
   /** Milliseconds; how old what it wrote may be here. Unset = unknown. */
   readonly boundMs?: number;
-  /** Why it is not followed, where it is not. */
+  /** Why it is not followed, if it is not. */
   readonly refused?: string;
-  /** True where it is not followed because the clocks differ too much. */
+  /** True if it is not followed because the clocks differ too much. */
   readonly clocksDiffer: boolean;
 }
 
@@ -66,7 +66,7 @@ export class PeerLink {
   /** How the last stream ended or was refused; `followed` while it is followed, unset before the first answer. */
   #last: 'followed' | Error | undefined;
   #running: Promise<void> | undefined;
-  /** Who answered there last, also while it is away. */
+  /** The node that answered there last, even while it is away. */
   #known: NodeIdentity | undefined;
 
   private constructor(options: PeerLinkOptions, sink: PeerSink) {
@@ -78,8 +78,8 @@ export class PeerLink {
     this.#tracker = new StalenessTracker(clock, options.clockSkewMsMax);
     const { logs } = options.ledger.registry;
     let toldRemovals = 0;
-    // The place that a stream goes on from may have been passed by what other peers brought, and purged since: it is told so
-    // once more from what is covered now.
+    // What other peers brought may have passed the place that a stream goes on from, and been purged there since. So
+    // only a second refusal counts, of a stream that goes on from what is covered now.
     let wasBelowFloor = false;
     this.#loop = new FollowLoop({
       scope: `peer ${address}`,
@@ -93,7 +93,7 @@ export class PeerLink {
           this.#last = error as Error;
           if (!isMeridianError(error)) return;
           const { reason } = error.details;
-          // Judged by what was told: where more is known by now, the peer judges again.
+          // The peer judged by the removals it was told of: if more are known by now, it judges again.
           const isJudged = logs.removals().size === toldRemovals;
           if (reason === 'removed' && isJudged) options.mustLeave('new', error.message);
           if (reason === sideGivenUp && isJudged) options.mustLeave('same', error.message);
@@ -143,7 +143,7 @@ export class PeerLink {
     return new PeerLink(options, await PeerSink.open(options));
   }
 
-  /** Who is followed now; unset while nobody is. */
+  /** The node that is followed now; unset while none is. */
   get peer(): NodeIdentity | undefined {
     this.#known = this.#sink.peer ?? this.#known;
     return this.#sink.peer;
@@ -153,23 +153,23 @@ export class PeerLink {
     return this.peer?.id as MemberId | undefined;
   }
 
-  /** Who answers calls there, also where its feed is not followed now. */
+  /** The member that answers calls there, even if its feed is not followed now. */
   get answering(): MemberId | undefined {
     const known = this.answers ? this.known : undefined;
     return known?.id as MemberId | undefined;
   }
 
-  /** True where somebody answers calls there, met or not. */
+  /** True if a node answers calls there, met or not. */
   get answers(): boolean {
     return this.peer !== undefined || answersCalls(this.#last);
   }
 
-  /** True where who answers there said last that it serves nobody yet. */
+  /** True if the node there said last that it does not serve yet. */
   get joins(): boolean {
     return this.#refusal === 'joining';
   }
 
-  /** Who was met there last. */
+  /** The node that was met there last. */
   get known(): NodeIdentity | undefined {
     return this.peer ?? this.#known;
   }
@@ -178,7 +178,7 @@ export class PeerLink {
     return this.#connection.upstream;
   }
 
-  /** By the monotonic clock: all that the peer had then is here. Unset = unknown. */
+  /** All that the peer had at this monotonic time is here. Unset = unknown. */
   get heardAsOfMs(): number | undefined {
     const bound = this.#tracker.bound();
     return bound === undefined ? undefined : this.#clock.monotonicMs() - bound.boundMs;
@@ -194,12 +194,12 @@ export class PeerLink {
     this.#connection.close();
   }
 
-  /** Its peer was heard of: it is tried again at once. */
+  /** The peer was heard of: tries it again at once. */
   hurry(): void {
     this.#loop.hurry();
   }
 
-  /** The reason of the last refusal, where it was one. */
+  /** The reason of the last end, if it was a refusal. */
   get #refusal(): string | undefined {
     return isMeridianError(this.#last) ? this.#last.details.reason : undefined;
   }
@@ -220,7 +220,7 @@ export class PeerLink {
 
 const values = { kind: 'all' } as const;
 
-/** True where whoever is there says more than that it is away, or says that of its feed alone. */
+/** True if the node there says more than that it is away, or says that of its feed alone. */
 function answersCalls(last: 'followed' | Error | undefined): boolean {
   if (!(last instanceof Error)) return last === 'followed';
   if (!isMeridianError(last)) return false;

@@ -31,19 +31,19 @@ export interface PeerSinkOptions {
   readonly address: string;
   readonly stability: Stability;
   readonly clockSkewMsMax: number;
-  /** Judges who is at the other end, and whether this origin may follow it. Throws FAILED_PRECONDITION. */
+  /** Judges which node is at the other end, and whether this origin may follow it. Throws FAILED_PRECONDITION. */
   readonly meet: (opened: Opened) => Promise<void>;
   /** Asked before each commit: whether anything may be taken from this peer (rule R22). Throws FAILED_PRECONDITION. */
   readonly mayTake: (peer: MemberId) => void;
-  /** Says whether a scan of this peer may fill this member (rule R19). */
+  /** Decides whether a scan of this peer may fill this member (rule R19). */
   readonly fill: FirstFill;
   /**
-   * False while somebody may have removed that member by what this origin reported, while it has yet to hear of members that
-   * this origin knows, and while this origin does not serve: what it takes for a majority meets not all who may be enough to
-   * remove it. Nothing is acknowledged to it then.
+   * False while an initiator may have removed that member by this origin's report, while that member has not heard of
+   * all members that this origin knows, and while this origin does not serve: a majority by that member's count might
+   * not meet those that are enough to remove it. Nothing is acknowledged to it then.
    */
   readonly mayAcknowledge: (peer: MemberId) => boolean;
-  /** Records came that lie beyond a seal, or in a log that is not known. */
+  /** Records came that lie beyond a seal, or in an unknown log. */
   readonly tookBeyond: () => void;
 }
 
@@ -52,7 +52,7 @@ export class PeerSink implements FeedSink {
   readonly #options: PeerSinkOptions;
   readonly #replica: Replica;
   readonly #unheard: UnheardWrites;
-  /** From where the stream was asked for. */
+  /** The start that the stream was asked for. */
   #start: FollowStart | undefined;
   /** What was purged here by then, which the peer has heard of: else it would not serve (`Admission.admit`). */
   #floor: VersionVector = emptyVector;
@@ -92,7 +92,7 @@ export class PeerSink implements FeedSink {
     return sink;
   }
 
-  /** Who is at the other end of the stream; unset while none is open. */
+  /** The node at the other end of the stream; unset while none is open. */
   get peer(): NodeIdentity | undefined {
     return this.#peer;
   }
@@ -124,14 +124,14 @@ export class PeerSink implements FeedSink {
     if (event.kind === 'caught-up') this.#options.fill.done();
   }
 
-  /** What is synced here: an origin commits its peers' changes no other way. Nothing before it is known who asks. */
+  /** What is synced here: an origin commits peers' changes only synced. Empty until it is known who asks. */
   durable(): VersionVector {
     const { ledger, mayAcknowledge } = this.#options;
     const peer = this.#peer?.id as MemberId | undefined;
     return peer !== undefined && mayAcknowledge(peer) ? ledger.state.covered : emptyVector;
   }
 
-  /** Peers whose clocks differ for certain are not followed: the one that is ahead would win every conflict (R15). */
+  /** A peer whose clock certainly differs is not followed: the one that is ahead would win every conflict (R15). */
   checkEcho(serverWallMs: number, roundTripMs: number): void {
     this.#replica.checkStore();
     const { clock, clockSkewMsMax } = this.#options;
@@ -156,7 +156,7 @@ export class PeerSink implements FeedSink {
     this.#options.stability.tell(peer, vector, kind);
   }
 
-  /** Of an earlier opening of its peer a member takes nothing once it has heard of a later one (rule R22). */
+  /** Once a member has heard of a later opening of its peer, it takes nothing of an earlier one (rule R22). */
   #mayTake(): void {
     const peer = this.#peer?.id as MemberId | undefined;
     if (peer === undefined) return;
@@ -196,7 +196,7 @@ export class PeerSink implements FeedSink {
   #check(record: Change): void {
     const { clock, clockSkewMsMax, ledger } = this.#options;
     const aheadMs = stampWallMs(record.stamp) - clock.wallMs();
-    // What was issued counting on from an earlier high-water mark may be ahead, as far as that mark is.
+    // A stamp counted on from an earlier high-water mark may be ahead, as far as that mark is.
     if (record.stamp <= ledger.state.highWater || aheadMs <= 2 * clockSkewMsMax) return;
     if (!holds('R15 clocks are compared')) return;
     throw clocksDiffer(this.#peer?.name, aheadMs, 2 * clockSkewMsMax);

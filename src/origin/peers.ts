@@ -17,26 +17,26 @@ export interface PeersOptions extends Omit<PeerLinkOptions, 'address' | 'connect
   /** Addresses kept from before this origin began anew. */
   readonly remembered: () => readonly string[];
   readonly connect: (address: string) => PeerConnection;
-  /** This node learns the cluster of a peer. Throws FAILED_PRECONDITION where its data are of another one. */
+  /** Hears the cluster of a peer. Throws FAILED_PRECONDITION if this node's data belong to another one. */
   readonly join: (clusterId: string) => Promise<void>;
-  /** Somebody else answers as this member: its disk was copied (rule R16). */
+  /** Another process answers as this member: its disk was copied (rule R16). */
   readonly meetsOwnId: (node: NodeIdentity, opening: Opening | undefined) => void;
 }
 
-/** Milliseconds between looks at whom to follow; a change of the registry is noticed at once. */
+/** Milliseconds between looks at which peers to follow; a change of the registry is noticed at once. */
 const lookIntervalMs = 1000;
 /** Addresses that are followed at once, at the most. */
 const linksMax = 64;
 
 /**
- * The other origins of the cluster. Each that is configured, registered with an address, or has called is followed, by
- * one link each, whoever was the first to know of the other.
+ * The other origins of the cluster. Each one that is configured, registered with an address, or has called is followed
+ * by one link, whichever of the two knew of the other first.
  */
 export class Peers {
   readonly #options: PeersOptions;
   readonly #fill: FirstFill;
   readonly #links = new Map<string, PeerLink>();
-  /** Where those that follow this origin say that they are reached. */
+  /** The addresses that the followers of this origin name as theirs. */
   readonly #called = new Map<MemberId, string>();
   readonly #changed = new Notice();
 
@@ -55,7 +55,7 @@ export class Peers {
     const { ledger, clock } = this.#options;
     ledger.registry.onChange(() => this.#changed.give(), signal);
     try {
-      // A disk that fails is opened again by the ledger, which has told of it; whom to follow is looked at again.
+      // The ledger reports a failed disk and opens it again; then the peers to follow are looked at again.
       await lookAgain(this.#changed, () => this.#reconcile(), { clock, restMs: lookIntervalMs, signal });
     } finally {
       await Promise.all([...this.#links.values()].map((link) => link.stop()));
@@ -72,8 +72,8 @@ export class Peers {
   }
 
   /**
-   * The peer as an Upstream, while it answers. One that refuses to be followed from the first is known by its address
-   * alone: another one may be there by now.
+   * The peer as an Upstream, while it answers. A peer that has refused to be followed from the first is known by its
+   * address alone: another one may be there by now.
    */
   reach(id: MemberId): Peer | undefined {
     const met = [...this.#links.values()].find((link) => link.answering === id);
@@ -82,7 +82,7 @@ export class Peers {
     return link?.answers === true && link.answering === undefined ? link.upstream : undefined;
   }
 
-  /** Where the others are reached, as the registry, the configuration and those that call say. */
+  /** The addresses of the others, by the registry, the configuration and those that call. */
   addresses(): readonly string[] {
     const { id, address: own } = this.#options.self();
     const learnt = [...this.#learnt()].filter(([member]) => member !== id).map(([, address]) => address);
@@ -95,19 +95,19 @@ export class Peers {
     return members.every((id) => links.some((link) => link.peerId === id && (link.heardAsOfMs ?? -1) >= atMs));
   }
 
-  /** True where each of the others, wherever one was told of, answers that it serves nobody yet. */
+  /** True if each of the others, wherever one was told of, answers that it does not serve yet. */
   get allJoin(): boolean {
     return this.#links.size > 0 && [...this.#links.values()].every((link) => link.joins);
   }
 
-  /** Those that answer calls now. */
+  /** The peers that answer calls now. */
   answering(): readonly Upstream[] {
     return [...this.#links.values()].filter((link) => link.answering !== undefined).map((link) => link.upstream);
   }
 
   /**
-   * What other members answer, one after another for as long as they are asked for; of none that may not be taken from. Each
-   * has its share of the time that is left: one that waits for what the session names keeps none of the others from answering.
+   * Answers of other members, one after another while more are wanted; only of members that may be taken from. Each has
+   * its share of the time left: one that waits for the session keeps none of the others from answering.
    */
   async *answers(request: GetRequest, call: Call): AsyncGenerator<GetAnswer> {
     const { clock } = this.#options;
@@ -122,7 +122,7 @@ export class Peers {
         const deadlineMs = nowMs + (call.deadlineMs - nowMs) / left;
         yield await link.upstream.get(request, { ...call, deadlineMs });
       } catch {
-        // Another one may know; who was asked for it is asked again later.
+        // Another peer may know it; a later round asks this one again.
       }
     }
   }
@@ -140,7 +140,7 @@ export class Peers {
     }
     for (const address of wanted) {
       if (this.#links.has(address) || this.#links.size >= linksMax) continue;
-      // One that cannot be opened now is tried again at the next look, and keeps no other one waiting.
+      // An address that cannot be opened now is tried again at the next look, and does not delay the others.
       await this.#open(address).catch(() => {});
     }
   }
@@ -159,8 +159,8 @@ export class Peers {
   }
 
   /**
-   * Where each origin says that it is reached, to this one or to the registry. Who called from where another one answers is not
-   * there any more: a copy of that member's disk may have.
+   * The address of each origin, as it told this one or the registry. An origin that called from an address where
+   * another one answers is not there any more: perhaps a copy of its disk called.
    */
   #learnt(): ReadonlyMap<MemberId, string> {
     const isThere = ([id, address]: readonly [MemberId, string]) => {
@@ -180,7 +180,7 @@ export class Peers {
     const { members } = ledger.registry;
     const told = [...peers, ...remembered()];
     const wanted = new Set(told);
-    // One that is met where it was told of, and answers there, is not looked for where it says that it is reached.
+    // A member that answers at a configured address is not looked for at the address that it names.
     const met = new Set(told.map((address) => this.#links.get(address)?.answering));
     for (const [id, address] of this.#learnt()) {
       const gone = members.isRemoved(id);
@@ -204,7 +204,7 @@ export class Peers {
     this.#options.mayTake(node.id as MemberId);
     const other = [...this.#links.values()].find((link) => link.address !== address && link.peerId === node.id);
     if (other !== undefined) throw refused('already-followed', `${node.name} is followed at ${other.address} already`);
-    // It was sent before now, so it is ahead for certain by at least this much.
+    // The peer read its clock before now, so it is ahead for certain by at least this much.
     if (wallMs - clock.wallMs() > clockSkewMsMax && holds('R15 clocks are compared')) {
       throw clocksDiffer(node.name, wallMs - clock.wallMs(), clockSkewMsMax);
     }

@@ -15,19 +15,20 @@ import { OwnLog } from './own-log.ts';
 import type { PeerConnection } from './peer-link.ts';
 
 export interface RebuildOptions extends OriginOptions {
-  /** A node that holds a copy of everything, and has no origin any more. */
+  /** A node that holds a copy of everything, and whose origins are gone. */
   readonly source: PeerConnection;
   readonly address: string;
   readonly signal: AbortSignal;
-  /** Told of each batch of records that arrived. */
+  /** Called with each batch of records that arrived. */
   readonly received: (records: number) => void;
 }
 
 /**
- * Fills an empty store from a copy, for a cluster of which every origin's disk is lost: records keep their stamps, the
- * cluster its id, and in one act every earlier member is removed and its logs are sealed at what the copy covers, so that
- * none of them goes on beside the new one. Afterwards the store is opened as any origin's.
- * @throws FAILED_PRECONDITION where the store is not empty, the node copies less than everything, or still follows an origin
+ * Fills an empty store from a copy, for a cluster that lost the disk of every origin: records keep their stamps, the
+ * cluster its id, and in one act every earlier member is removed and its logs are sealed at what the copy covers, so
+ * that none of them goes on beside the new one. Afterwards the store is opened as any origin's.
+ * @throws FAILED_PRECONDITION if the store is not empty, or the node copies less than everything or still follows an
+ * origin
  */
 export async function rebuildStore(options: RebuildOptions): Promise<void> {
   const ledger = await Ledger.open({ ...options, store: options.stores.store });
@@ -41,7 +42,7 @@ export async function rebuildStore(options: RebuildOptions): Promise<void> {
   }
 }
 
-/** True where an earlier rebuild came to its end. An interrupted one goes on where it was. */
+/** True if an earlier rebuild came to its end. An interrupted one goes on where it was. */
 async function isBegun(ledger: Ledger): Promise<boolean> {
   if ((await readIdentity(ledger.store)) !== undefined) return true;
   const progress = await ledger.store.meta(copyProgressName);
@@ -51,7 +52,7 @@ async function isBegun(ledger: Ledger): Promise<boolean> {
   return false;
 }
 
-/** Beside an origin that lives a rebuilt one would take its place. */
+/** Refuses while an origin lives: the rebuilt one would take its place. */
 async function checkOrphaned({ source, address, clock, signal }: RebuildOptions): Promise<void> {
   const status = await source.upstream.status({ deadlineMs: clock.monotonicMs() + 10_000, signal });
   const copy = status.scopes.find(({ kind }) => kind === 'copy');
@@ -86,7 +87,7 @@ async function copyAll(ledger: Ledger, options: RebuildOptions): Promise<string>
       succeeded: () => ended.abort(),
       failed: (error) => {
         failure = error;
-        // What the other side refuses it refuses again.
+        // What the other side refuses once it would refuse again.
         if (error instanceof MeridianError && error.code === 'FAILED_PRECONDITION') ended.abort();
       },
     }),
@@ -116,7 +117,7 @@ async function copyAll(ledger: Ledger, options: RebuildOptions): Promise<string>
 
 export interface FoundOptions extends Pick<OriginOptions, 'random' | 'clock'> {
   readonly clusterId: string;
-  /** True where what earlier members have beyond this is to be undone. Default: they write it again where they come back. */
+  /** True if what earlier members have beyond this is to be undone. Default: they write it again on coming back. */
   readonly undoes?: boolean;
 }
 
@@ -129,7 +130,7 @@ export async function foundOver(ledger: Ledger, { clusterId, random, clock, undo
   const identity: OriginIdentity = { id, clusterId, founds: true };
   const { members, logs } = ledger.registry;
   const ownLog = new OwnLog({ member: id, logs, random, clock });
-  // Also those of which the copy knows by a removal alone: each would be waited for.
+  // Also members that the copy knows by a removal alone: each would be waited for.
   const earlier = [...members.counted()].map((member) => ({ id: member, name: members.nameOf(member) }));
   const open = [...logs.all()].filter(({ seal }) => seal === undefined);
   const keys = [...open.map(({ log }) => logKeys.log(log)), ...earlier.map((member) => logKeys.removed(member.id))];

@@ -19,9 +19,9 @@ import { readIdentity } from './membership/identity.ts';
 import type { OriginOptions } from './origin-options.ts';
 
 /*
- * The registry is read whole before an origin does anything: half of it would not know namespaces, or who belongs to the
- * cluster. Where records of it are damaged, the origin asks its peers for theirs first, as a cache does, and takes of what
- * they send no more than stands for the damaged ones:
+ * The registry is read whole before an origin does anything: half of it would not know namespaces, or who belongs to
+ * the cluster. If records of it are damaged, the origin first asks its peers for their registries, as a cache does, and
+ * takes only what stands for the damaged records:
  *
  *     damaged here    member/b at (l, 9)
  *     a peer sends    its registry, and covers {l: 12}
@@ -35,17 +35,17 @@ import type { OriginOptions } from './origin-options.ts';
 const askMs = 10_000;
 /** Milliseconds between rounds. */
 const restMs = 1000;
-/** Damaged records that an error names. */
+/** Damaged records that an error names, at the most. */
 const namedMax = 5;
 
-/** Told of while an origin starts whose registry is damaged. */
+/** Reported while an origin starts whose registry is damaged. */
 export type RegistryRepair =
   | { readonly kind: 'asking'; readonly keys: readonly string[]; readonly addresses: readonly string[] }
   | { readonly kind: 'repaired' | 'dropped'; readonly keys: readonly string[] };
 
 interface DamagedKey {
   readonly key: string;
-  /** Unset where that is lost as well. */
+  /** Unset if the position is lost as well. */
   readonly position: Position | undefined;
 }
 
@@ -57,8 +57,8 @@ interface KnownRegistry {
 }
 
 /**
- * Opens the ledger of an origin's store, and before that mends what is damaged of its registry from the other origins.
- * @throws DATA_LOSS (`registry-damaged`) where no other one is known, or none gives it in time
+ * Opens the ledger of an origin's store. If its registry is damaged, mends it from the other origins first.
+ * @throws DATA_LOSS (`registry-damaged`) if no other origin is known, or none gives the records in time
  */
 export async function openLedger(options: OriginOptions): Promise<Ledger> {
   const { store } = options.stores;
@@ -92,7 +92,7 @@ class RegistryRepairs {
     this.#addresses = found.addresses;
   }
 
-  /** Undefined where nothing of the registry is damaged. */
+  /** Undefined if nothing of the registry is damaged. */
   static async begin(options: OriginOptions): Promise<RegistryRepairs | undefined> {
     const { store } = options.stores;
     const { records, damaged } = await readRegistry(store);
@@ -123,7 +123,7 @@ class RegistryRepairs {
     registryRepair({ kind: 'dropped', keys: left });
   }
 
-  /** @throws where the own store fails: asking others again would not help */
+  /** @throws if this node's store fails: asking others again would not help */
   async #mendFrom(address: string): Promise<void> {
     if (this.#damaged.length === 0) return;
     const open = await this.#open();
@@ -145,7 +145,7 @@ class RegistryRepairs {
     this.#damaged = this.#damaged.filter(({ key }) => !mended.has(key));
   }
 
-  /** Whether what a peer holds, or does not, stands for the damaged record: it has seen that write. */
+  /** Whether a peer's record, or the lack of it, stands for the damaged one: the peer has seen that write. */
   #speaksOf({ records, registry, covered }: KnownRegistry, { key, position }: DamagedKey): boolean {
     if (position === undefined) return registry.logs.covers(covered, this.#own.covered);
     const held = records.get(key);
@@ -196,7 +196,7 @@ class RegistryRepairs {
     };
   }
 
-  /** In the place of what is damaged. What was seen counts for the clock (rule R15). */
+  /** Puts these in the place of the damaged records. What was seen counts for the clock (rule R15). */
   async #commit(puts: readonly Record[], gone: readonly DamagedKey[], floor: VersionVector): Promise<void> {
     const state = decodeLedgerState(await this.#store.meta(ledgerStateName));
     const highWater = puts.reduce((high, { stamp }) => laterStamp(high, stamp), state.highWater);
@@ -249,7 +249,7 @@ async function readRegistry(
   }
 }
 
-/** Where the other origins are reached: as configured, as remembered, and as what can be read of the registry says. */
+/** The addresses of the other origins: configured, remembered, and by what can be read of the registry. */
 async function addressesOf(
   registry: Registry,
   { peers, address: own, stores }: OriginOptions,

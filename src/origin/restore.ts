@@ -9,19 +9,20 @@ import type { OriginOptions } from './origin-options.ts';
 import { foundOver } from './rebuild.ts';
 
 export interface RestoreOptions extends OriginOptions {
-  /** Of the cluster that the backup was taken of. */
+  /** The cluster that the backup was taken of. */
   readonly clusterId: string;
-  /** What the feed said: all records, and what came later, each up to where it was whole. */
+  /** What the feed sent: all records, and what came later, each part up to a point where it was whole. */
   readonly events: AsyncIterable<FeedEvent>;
-  /** Told of records that were taken. */
+  /** Called with the number of records that were taken. */
   readonly received: (records: number) => void;
 }
 
 /**
- * Fills an empty store with what a backup holds. Records keep their stamps, and the cluster its id. In one act every earlier
- * member is removed and its logs are sealed at what the backup covers, so that edges and members which have more give it up:
- * a member that comes back keeps it apart in a file. Afterwards the store is opened as any origin's.
- * @throws FAILED_PRECONDITION where the store holds anything but a restore that broke off; DATA_LOSS where the backup does
+ * Fills an empty store with what a backup holds. Records keep their stamps, and the cluster its id. In one act every
+ * earlier member is removed and its logs are sealed at what the backup covers, so that edges and members which have
+ * more give it up: a member that comes back keeps it apart in a file. Afterwards the store is opened as any origin's.
+ * @throws FAILED_PRECONDITION if the store holds anything but a restore that broke off; DATA_LOSS if the backup is not
+ * whole
  */
 export async function restoreStore(options: RestoreOptions): Promise<void> {
   const { stores, clusterId, events, clock, observer, received } = options;
@@ -43,7 +44,7 @@ export async function restoreStore(options: RestoreOptions): Promise<void> {
   }
 }
 
-/** A restore that broke off has no identity yet, and begins anew. */
+/** Erases a restore that broke off: it has no identity yet. @throws FAILED_PRECONDITION */
 async function eraseUnfinished({ stores: { store } }: RestoreOptions): Promise<void> {
   const identity = await readIdentity(store);
   const progress = await store.meta(copyProgressName);

@@ -5,9 +5,9 @@ import type { Ledger } from '../replication/ledger.ts';
 import { majorityOf } from './durability.ts';
 
 /**
- * What the other members told that they cover, each in its own feed, so behind all that it sent before; and from that the
- * stable vector, which all of them cover (rule R19). What a member that is away covers is what it said last; one that was
- * never heard of since this start covers nothing, as far as is known, and purging waits for it.
+ * What the other members told that they cover, each in its own feed and so after all that it sent before; and from that
+ * the stable vector, which all of them cover (rule R19). A member that is away covers what it said last. A member not
+ * heard of since this start covers nothing, as far as is known, and purging waits for it.
  */
 export class Stability {
   readonly #ledger: Ledger;
@@ -20,24 +20,24 @@ export class Stability {
     this.#self = self;
   }
 
-  /** A step of this member's own feed said so; what a scan ends with counts alone, as its disk may have been put back. */
+  /** A step adds to what the member told before; the end of a scan counts alone, as its disk may have been put back. */
   tell(member: MemberId, vector: VersionVector, kind: 'caught-up' | 'step'): void {
     const before = kind === 'step' ? (this.#told.get(member) ?? emptyVector) : emptyVector;
     this.#told.set(member, joinVectors(before, vector));
     for (const run of this.#changed) run();
   }
 
-  /** What a member said last to cover; unset = nothing since this start. */
+  /** What a member last said that it covers; unset = nothing since this start. */
   told(member: MemberId): VersionVector | undefined {
     return this.#told.get(member);
   }
 
-  /** True once it has told that it knows all the members that are known here: until then it counts among fewer. */
+  /** True once the member has told that it knows all members known here: until then it counts among fewer. */
   knowsMembers(member: MemberId): boolean {
     return this.#ledger.registry.members.areKnownTo(this.#told.get(member) ?? emptyVector);
   }
 
-  /** True once all have told that they cover this place; or, with `most`, a majority, this member among them. */
+  /** True once all have told that they cover this place; or, with `most`, a majority that includes this member. */
   isCovered(at: Position, by: 'all' | 'most'): boolean {
     const { registry, state } = this.#ledger;
     const { logs } = registry;
@@ -48,18 +48,18 @@ export class Stability {
     return told.filter((vector) => logs.coversPosition(vector, at)).length >= needed;
   }
 
-  /** Calls after each thing that is told, until the signal is aborted. */
+  /** Calls `run` each time a member tells something, until the signal is aborted. */
   onChange(run: () => void, signal: AbortSignal): void {
     this.#changed.add(run);
     signal.addEventListener('abort', () => this.#changed.delete(run), { once: true });
   }
 
-  /** The members that are registered, but for this one. */
+  /** The members that count (`Members.counted`), but for this one. */
   others(): MemberId[] {
     return [...this.#ledger.registry.members.counted()].filter((id) => id !== this.#self);
   }
 
-  /** Brings the stable vector up to what was told. It never falls: who is admitted later covers the admission first. */
+  /** Brings the stable vector up to what was told. It never falls: a later member first covers its own admission. */
   async refresh(): Promise<void> {
     const { state } = this.#ledger;
     if (covers(state.stable, this.#met(state.covered))) return;

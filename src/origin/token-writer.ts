@@ -31,15 +31,15 @@ export interface TokenWriterOptions {
   readonly level: Level;
   readonly random: Random;
   readonly clock: Clock;
-  /** Throws where this origin takes no writes. */
+  /** Throws if this origin takes no writes. */
   readonly check: () => void;
 }
 
 /**
- * Issues and revokes tokens, as records of the registry. Any origin does, also one that is cut off from the others: a
- * revocation must not wait for a network. So a token's record is written once, and changed only to end earlier: of a
- * revocation here and a rotation elsewhere at the same time, the worst that the merge can leave is the old token for
- * its grace, and the new one, which the list shows.
+ * Issues and revokes tokens, as records of the registry. Any origin does, even one that is cut off from the others: a
+ * revocation must not wait for a network. So a token's record is written once, and changed only to end earlier. If a
+ * revocation here meets a rotation elsewhere, the worst that the merge can leave is the old token for its grace, and
+ * the new one, which the list shows.
  */
 export class TokenWriter implements Tokens {
   readonly #options: TokenWriterOptions;
@@ -67,7 +67,7 @@ export class TokenWriter implements Tokens {
     return this.#options.registry.tokens.all().map(infoOf);
   }
 
-  /** Of several with that name the newest: the others are of earlier rotations. */
+  /** Of several with that name the newest is rotated: the others are of earlier rotations. */
   async rotateToken({ name, graceMs }: RotateTokenRequest, call: Call): Promise<IssuedToken> {
     this.#options.check();
     if (!(graceMs >= 0 && graceMs <= tokenLimits.lifeMsMax)) {
@@ -82,7 +82,7 @@ export class TokenWriter implements Tokens {
     const endsMs = Math.min(createdMs + graceMs, expiresMs ?? Number.POSITIVE_INFINITY);
     const end = graceMs === 0 ? removed(old.id) : stored({ ...old, expiresMs: endsMs });
     return this.#issue({ ...kept, createdMs, ...lives }, [end], call, (view) => {
-      // It may have been revoked meanwhile: to write it again would bring it back.
+      // The token may have been revoked meanwhile: to write it again would bring it back.
       const held = view.head({ namespace: registryNamespace, key: tokenKey(old.id) });
       if (held?.kind !== 'live') throw unknownToken(name);
     });
@@ -116,7 +116,7 @@ export class TokenWriter implements Tokens {
     return { info: infoOf(whole), text };
   }
 
-  /** Synced here, and where there is time on as many origins' disks as the cluster wants. */
+  /** Synced here and, if there is time, on as many origins' disks as the cluster wants. */
   async #commit(drafts: readonly Draft[], call: Call, check: (view: CommitView) => void): Promise<void> {
     const { writer, durability, level } = this.#options;
     const written = await writer.commit(drafts, bottomStamp, check);

@@ -10,12 +10,13 @@ interface Overwritten {
   readonly winner: Stamp;
 }
 
-/** Overwritten writes that wait for the end of a scan, at the most; what is more is not counted. */
+/** Overwritten writes that wait for the end of a scan, at the most; further ones are not counted. */
 const waitingMax = 1024;
 
 /**
- * Tells of writes that were held here and lost against a later one of the peer's, which knew nothing of them. That shows
- * in what the peer covers once it has sent its write: what it covers, it had before, or has met since and counted itself.
+ * Reports writes that were held here and lost against a later one of the peer, which knew nothing of them. What the
+ * peer covers once it has sent its write shows that: a write that it covers it had before, or has met since and counted
+ * itself.
  *
  *     here holds k at (c, 5); the peer sends a later k of its own, and then says that it covers {c: 4}: a conflict
  */

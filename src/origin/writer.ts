@@ -21,13 +21,13 @@ export interface WriterOptions {
   readonly ownLog: OwnLog;
   /** Milliseconds by which a session's stamp may be ahead of this origin's clock. */
   readonly clockSkewMsMax: number;
-  /** Throws where this origin must not decide conditions of the namespace. */
+  /** Throws if this origin must not decide conditions of the namespace. */
   readonly checkAtHome: (namespace: NamespaceInfo) => void;
-  /** Told of tracked writes before anybody can follow them. */
+  /** Called with tracked writes before anybody can follow them. */
   readonly tracks: { begin(position: Position): void };
 }
 
-/** A mutation without the namespace's title, as registry changes are made of too. */
+/** A mutation with the namespace's id instead of its title. Changes of the registry are made of drafts too. */
 export interface Draft {
   readonly namespace: NamespaceId;
   readonly mutation: Mutation;
@@ -48,7 +48,7 @@ export class Writer {
     const namespace = ledger.registry.require(request.namespace).id;
     const drafts = request.mutations.map((mutation) => ({ namespace, mutation }));
     const check = (view: CommitView): void => {
-      // It may be deleted by a proposal of the same commit.
+      // A proposal of the same commit may have deleted it.
       const isGone = view.head({ namespace: registryNamespace, key: namespaceKey(namespace) })?.kind === 'tombstone';
       if (isGone) throw unknownNamespace(request.namespace);
       const now = ledger.registry.require(request.namespace).id;
@@ -73,7 +73,7 @@ export class Writer {
     return { namespace, origin: this.#options.ownLog.member, written, covered, session };
   }
 
-  /** Commits drafts; `check` runs when they are decided and may refuse them. The last one's travels may be tracked. */
+  /** Commits drafts; `check` runs when they are decided and may refuse them. The last one's travel may be tracked. */
   commit(
     drafts: readonly Draft[],
     sessionStamp: Stamp,

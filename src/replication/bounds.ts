@@ -3,7 +3,7 @@ import type { GarbageOptions } from './expiry.ts';
 import type { LedgerOptions } from './ledger.ts';
 import type { FeedServerOptions } from './serving/feed-server.ts';
 
-/** What bounds the replication of any node, an origin's as an edge's. */
+/** The bounds of replication on any node, origin or edge. */
 export interface ReplicationBounds
   extends Pick<
       LedgerOptions,

@@ -1,8 +1,8 @@
 import { endedWith, type Trace } from '../model/trace.ts';
 
 /**
- * Runs a commit as a step of the first of its proposals that is traced. Each that is hears how many travelled together; the
- * step links to the others, as it is theirs too.
+ * Runs a commit as a step of its first traced proposal. Each traced proposal learns how many proposals the commit took.
+ * The step links to the other traced proposals, since it is theirs too.
  */
 export function inBatch(
   proposals: ReadonlyArray<Trace | undefined>,

@@ -21,7 +21,7 @@ export async function eachEnded(
   }
 }
 
-/** The head that is held, if it is still the one that was seen. */
+/** The held head, if it is still the one that was seen. */
 export function unchanged(seen: Head, held: Head | undefined): Head | undefined {
   return held !== undefined && held.stamp === seen.stamp && held.kind === seen.kind ? held : undefined;
 }

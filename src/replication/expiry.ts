@@ -13,9 +13,9 @@ export interface GarbageOptions extends PurgeOptions {
   readonly garbageIntervalMs: number;
   /** Milliseconds by which clocks may differ: a value is dropped only that long after its expiry. */
   readonly clockSkewMsMax: number;
-  /** What time it is for what cannot be taken back. */
+  /** The time to go by for what cannot be undone. */
   readonly settled: Pick<SettledTime, 'look'>;
-  /** Run before each round: what is stable may be reckoned anew. */
+  /** Run before each round, for example to compute the stable vector anew. */
   readonly beforeRound?: () => Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export class GarbageCollection {
     }
   }
 
-  /** Once over everything that is due by a clock that can be relied on. */
+  /** One round over everything that is due by the settled time. */
   async round(signal: AbortSignal): Promise<void> {
     const { ledger, settled, clockSkewMsMax, beforeRound } = this.#options;
     await beforeRound?.();

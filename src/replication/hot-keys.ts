@@ -7,13 +7,13 @@ import { SpaceSaving } from '../runtime/space-saving.ts';
 
 const bounds = {
   windowMs: 10_000,
-  /** The last minute. */
+  /** Together the last minute. */
   windowsMax: 6,
-  /** Of a window; a key with more than a hundredth of its reads is sure to have one. */
+  /** Counters of a window; a key with more than a hundredth of its reads is sure to have one. */
   countersMax: 100,
-  /** After so many samples of one window every other one is taken, and so on. */
+  /** Each time that a window has this many more samples, half as many are taken from then on. */
   samplesAtOneRate: 4096,
-  /** Of so many reads one is sampled at the least. */
+  /** At least one read in this many is sampled. */
   rarest: 1024,
 } as const;
 
@@ -58,7 +58,7 @@ export class HotKeys implements ReadCounter {
     this.#left = this.#distance();
   }
 
-  /** Those of the last minute that are surely hot, the hottest first: more than half of the count is certain. */
+  /** The keys of the last minute that are surely hot, the hottest first: more than half of each count is certain. */
   top(titleOf: (namespace: NamespaceId) => string | undefined): readonly HotKey[] {
     this.#windowOf(this.#clock.monotonicMs());
     const sketches = this.#windows.map(({ reads }) => ({ reads, uncountedMax: reads.uncountedMax }));
@@ -74,7 +74,7 @@ export class HotKeys implements ReadCounter {
       });
   }
 
-  /** The window of now; what is older than a minute goes. */
+  /** The window of now. Windows older than a minute are dropped. */
   #windowOf(nowMs: number): Window {
     const last = this.#windows.at(-1);
     if (last !== undefined && nowMs < last.beganMs + bounds.windowMs) return last;
@@ -100,7 +100,7 @@ interface Sketch {
   readonly uncountedMax: number;
 }
 
-/** Over all windows: in one where the name has no counter it may have come as often as the smallest there says. */
+/** Over all windows: where a window has no counter of it, it may have been read as often as the smallest one there. */
 function countedIn(sketches: readonly Sketch[], name: string) {
   let [reads, tooMany, tooFew] = [0, 0, 0];
   for (const sketch of sketches) {

@@ -6,29 +6,30 @@ import { type Cached, MemoryCache } from './memory-cache.ts';
 import { SeenLately } from './seen-lately.ts';
 
 /*
- * The records of a store that are read again and again, in memory in front of it. The ledger keeps them true: whatever
- * changes a record passes its commit queue, and what a commit changed is changed here in the same turn as the state that
- * speaks of it. What is here was on disk before, so nothing leaves that is not synced (rule R1).
+ * The records of a store that are read again and again, in memory in front of it. The ledger keeps them true: every
+ * change of a record passes its commit queue, and a commit changes the records here in the same turn as the state that
+ * speaks of them. Each record here was on disk before, so nothing leaves that is not synced (rule R1).
  *
  *     read k            not here: the disk is asked
  *     commit k = 2      published while the disk is still reading
  *     the disk: k = 1   goes to its reader, who asked before, and is not kept: it was overtaken
  *
- * Half of the memory takes whatever is read. The other half is for what is read a second time (the doorkeeper of TinyLFU):
- * a scan of all would put out what is hot, and each of its records that comes and goes is work for the collector of garbage.
+ * Half of the memory takes whatever is read. The other half takes what is read a second time (the doorkeeper of
+ * TinyLFU): otherwise a scan of everything would push out what is hot, and each of its records would be garbage to
+ * collect.
  */
 
-/** Bytes: a larger value is read from disk each time. What it costs is the sending, and ten of them would be all there is. */
+/** Bytes: a larger value is read from disk each time. Sending is its main cost, and ten would fill the memory. */
 const valueBytesMax = 64 * 1024;
 
-/** Bytes of memory for each name that is known to have been read, about what a record takes there. */
+/** Bytes of memory for each name that is known to have been read: about what a record takes there. */
 const bytesPerName = 1024;
 
-/** A store's hot records, its known absences among them. */
+/** The hot records of a store, known absences included. */
 export class HotRecords {
   readonly #store: Pick<Store, 'read' | 'readNow'>;
   readonly #memory: MemoryCache<Cached>;
-  /** Looks at the disk that nothing has overtaken: what they find may be kept, and others may wait for it too. */
+  /** Reads of the disk that no commit has overtaken: their results may be kept, and other readers may share them. */
   readonly #reading = new Map<string, Promise<Record | undefined>>();
   readonly #keepsNone: boolean;
   readonly #bytesForAll: number;
@@ -52,9 +53,9 @@ export class HotRecords {
     return this.#keepsNone ? undefined : this.#memory.get(mapKey(key.namespace, key.key));
   }
 
-  /** What the disk says on the spot of what is not in memory; then it is. Undefined where it must be awaited. */
+  /** What the disk says at once of a key that is not in memory; it is then kept. Undefined where it must be awaited. */
   look(key: RecordKey): Cached | undefined {
-    // Nothing comes between the look and its keeping, so nothing overtakes it.
+    // Nothing happens between the read and the keeping, so no commit overtakes it.
     const found = this.#store.readNow?.(key);
     if (found === undefined || this.#keepsNone) return found;
     const name = mapKey(key.namespace, key.key);
@@ -62,7 +63,7 @@ export class HotRecords {
     return found;
   }
 
-  /** From memory or from disk; then it is in memory. @throws as `Store.read` */
+  /** From memory, or from disk, and then kept in memory. @throws as `Store.read` */
   read(key: RecordKey): Promise<Record | undefined> {
     if (this.#keepsNone) return this.#store.read(key);
     const name = mapKey(key.namespace, key.key);
@@ -84,7 +85,7 @@ export class HotRecords {
     return reading;
   }
 
-  /** A commit put a record in the place of whatever was held. */
+  /** A commit replaced whatever was held with this record. */
   put(name: string, record: Record): void {
     this.#overtake(name);
     if (this.#memory.has(name) && holds('hot: a commit replaces')) this.#keep(name, record);
@@ -99,13 +100,13 @@ export class HotRecords {
     else this.#memory.set(name, { record });
   }
 
-  /** A commit took away whatever was held. */
+  /** A commit removed whatever was held. */
   remove(name: string): void {
     this.#overtake(name);
     this.#memory.delete(name);
   }
 
-  /** What is on disk may be something else from now on: the store is being opened again (rule R2). */
+  /** The disk may hold something else from now on: the store is being opened again (rule R2). */
   clear(): void {
     if (!holds('hot: nothing outlives its store')) return;
     this.#reading.clear();
@@ -116,7 +117,7 @@ export class HotRecords {
     if (holds('hot: what was overtaken is not kept')) this.#reading.delete(name);
   }
 
-  /** True where nothing has overtaken it. */
+  /** True if no commit has overtaken this read. */
   #ends(name: string, reading: Promise<Record | undefined>): boolean {
     return this.#reading.get(name) === reading && this.#reading.delete(name);
   }

@@ -12,7 +12,7 @@ export function isDiskFull(error: unknown): boolean {
   return isMeridianError(error, 'RESOURCE_EXHAUSTED') && error.details.reason === 'disk-full';
 }
 
-/** A read found no room in line: nothing was begun, and nothing is wrong with the store. */
+/** The queue of reads was full: nothing was begun, and the store is sound. */
 export function isBusy(error: unknown): boolean {
   return isMeridianError(error, 'RESOURCE_EXHAUSTED') && error.details.reason === 'store-busy';
 }

@@ -7,7 +7,7 @@ import { emptyVector, parseVector, type VersionVector } from '../model/version-v
 export interface LedgerState {
   /** The covering property (architecture §2) holds up to here. Folded. */
   readonly covered: VersionVector;
-  /** The highest purged sequence of each log: no delta from below (rule R8). Never folded: what is implied was not told. */
+  /** The highest purged sequence of each log: no delta from below (rule R8). Never folded: floors imply nothing. */
   readonly floor: VersionVector;
   /** What every registered member covers: tombstones up to here may be purged (rule R19). Folded. */
   readonly stable: VersionVector;
@@ -42,14 +42,14 @@ export function encodeLedgerState(state: LedgerState): Uint8Array {
   return Buffer.from(JSON.stringify(written));
 }
 
-/** @throws where these are no components of a vector */
+/** @throws if these are not the components of a vector */
 function vectorOf(components: unknown): VersionVector {
   const vector = parseVector(components);
   if (vector === undefined) throw new Error('no vector');
   return vector;
 }
 
-/** @throws DATA_LOSS where the bytes are not what `encodeLedgerState` wrote */
+/** @throws DATA_LOSS if the bytes are not what `encodeLedgerState` wrote */
 export function decodeLedgerState(bytes: Uint8Array | undefined): LedgerState {
   if (bytes === undefined) return emptyLedgerState;
   try {

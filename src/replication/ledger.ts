@@ -35,21 +35,21 @@ export interface LedgerOptions extends RingBounds {
 export interface Proposal<T> {
   /** Every key whose head `decide` looks at, or that it puts or removes. */
   readonly keys: readonly RecordKey[];
-  /** The result counts once it is on disk. */
+  /** True: the result counts only once it is on disk. */
   readonly sync: boolean;
-  /** Bytes, about: a group of proposals is bounded. */
+  /** About how many bytes it takes: a group of proposals is bounded. */
   readonly bytes: number;
-  /** The step that waits for it, where its call is traced. */
+  /** The trace step that waits for it, if its call is traced. */
   readonly trace?: Trace | undefined;
-  /** Synchronous. What it throws refuses this proposal alone, which then changes nothing. */
+  /** Synchronous. If it throws, this proposal alone is refused and changes nothing. */
   decide(view: CommitView): Decision<T>;
 }
 
 /** What is held once all proposals before this one are committed. */
 export interface CommitView {
-  /** Of a key that no proposal of the commit named, only what the commit itself makes of it. */
+  /** For a key that no proposal of the commit named: only what the commit itself makes of it. */
   head(key: RecordKey): Head | undefined;
-  /** Set where what is held of the key cannot be read, so that `head` knows nothing of it: a put or a discard heals it. */
+  /** Set if the held record cannot be read, so that `head` does not know it: a put or a discard heals it. */
   damaged(key: RecordKey): Damaged | undefined;
   readonly state: LedgerState;
 }
@@ -57,14 +57,14 @@ export interface CommitView {
 export interface Decision<T> {
   readonly puts?: readonly Record[];
   readonly removals?: readonly Head[];
-  /** Keys whose damaged records go without a trace; of one that is sound nothing goes. */
+  /** Keys whose damaged records are removed without a trace. Sound records stay. */
   readonly discards?: readonly RecordKey[];
-  /** Whatever is held of these keys gives way to what is lost: it reads as DATA_LOSS until it is healed. */
+  /** These lost records replace what is held of their keys: such a key reads as DATA_LOSS until it is healed. */
   readonly lost?: readonly Lost[];
-  /** What changes of the state. */
+  /** The changed fields of the state. */
   readonly state?: Partial<LedgerState>;
   readonly meta?: ReadonlyMap<string, Uint8Array | undefined>;
-  /** True for what every node does alone (expiry, purge): no follower is told. */
+  /** True for what every node does alone (expiry, purge): followers are not told. */
   readonly silent?: boolean;
   readonly result: T;
 }
@@ -75,7 +75,7 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** What the proposals of one commit add up to. */
+/** The sum of the proposals of one commit. */
 interface Group {
   readonly puts: Map<string, Record>;
   readonly removals: Map<string, Head>;
@@ -92,7 +92,7 @@ interface Group {
 const reopenMs = 1_000;
 const nothing: Proposal<undefined> = { keys: [], sync: false, bytes: 0, decide: () => ({ result: undefined }) };
 
-/** Whatever waits beyond them waits until some of these are mended. */
+/** Damaged records remembered as awaited. More wait until some of these are mended. */
 const awaitedMax = 1024;
 
 /** What the store holds of the keys of one commit. */
@@ -110,7 +110,7 @@ export class Ledger {
   readonly store: Store;
   readonly ring: Ring;
   readonly registry = new Registry(() => this.#checkSound());
-  /** The store's records, for whoever reads single ones. */
+  /** The store's records, for reads of single records. */
   readonly hot: HotRecords;
   readonly #options: LedgerOptions;
   #state: LedgerState;
@@ -118,14 +118,14 @@ export class Ledger {
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
   #broken = false;
-  /** Of the commit under way: what it purges is gone from a snapshot as soon as it is written. */
+  /** The floor after the commit under way: once this is written, what it purges is missing from a snapshot. */
   #floorAhead: VersionVector = emptyVector;
-  /** The disk was full when the store was to be opened again: until it is, what the store has open is still read. */
+  /** The disk was full when the store was to be opened again: until it opens, reads use what the store has open. */
   #readable = false;
   #reopenings = 0;
   #closed = false;
   #later: Timer | undefined;
-  /** Damaged records that something waits for, besides those that the store has found (mending.ts). */
+  /** Damaged records that a proposal waits for, besides those that the store has found (mending.ts). */
   readonly awaited = new Map<string, Damaged>();
   /** Called when the store was opened again, before another proposal is decided: a member then begins a new log (rule R2). */
   onReopened: () => void = () => {};
@@ -149,33 +149,33 @@ export class Ledger {
     return this.#state;
   }
 
-  /** Something waits until that damaged record is mended. */
+  /** A proposal waits until that damaged record is mended. */
   awaits(damaged: Damaged): void {
     if (this.awaited.size < awaitedMax) this.awaited.set(mapKey(damaged.namespace, damaged.key), damaged);
   }
 
   /**
-   * How often the store was opened again after a failed commit (rule R2). Whoever applies a stream of changes to it
-   * begins again from what is stored when this has grown: commits that were not synced may be gone.
+   * How often the store was opened again after a failed commit (rule R2). When this grows, a stream of changes into the
+   * store begins again from what is stored: commits that were not synced may be gone.
    */
   get reopenings(): number {
     return this.#reopenings;
   }
 
   /**
-   * True from a failed commit until the store is open again: nobody knows what it left, so what is known here of the store may
-   * be older than the store (rule R2).
+   * True from a failed commit until the store is open again: the outcome of the commit is unknown, so what is known
+   * here may be older than the store (rule R2).
    */
   get inDoubt(): boolean {
     return this.#broken && !this.#readable && holds('R2 nothing is told in doubt');
   }
 
-  /** True once it takes nothing more: its store may be erased by now, or be of another ledger. */
+  /** True once the ledger takes nothing more: its store may be erased by now, or belong to another ledger. */
   get isClosed(): boolean {
     return this.#closed;
   }
 
-  /** One record on the spot. Undefined where it must be awaited, may not be told now, or is none: then `read` says why. */
+  /** One record at once. Undefined: it must be awaited, may not be told now, or the key is invalid; `read` says why. */
   peek(key: RecordKey): Cached | undefined {
     const hot = this.hot.peek(key);
     if (hot !== undefined || this.inDoubt || this.#closed) return hot;
@@ -189,8 +189,9 @@ export class Ledger {
   }
 
   /**
-   * One instant: the state, a place in the ring, and a view of the store that holds at least what the state claims. The view
-   * may show the commit under way, so the floor is the one behind it: what is purged is never missing above the floor.
+   * One instant: the state, a place in the ring, and a view of the store that holds at least what the state claims. The
+   * view may show the commit under way, so the floor is the one after that commit: above it no purged record is
+   * missing.
    */
   instant(): { readonly state: LedgerState; readonly place: number; readonly snapshot: Snapshot } {
     this.#checkSound();
@@ -223,7 +224,7 @@ export class Ledger {
     });
   }
 
-  /** Takes nothing more; waits for what was taken. The store is its opener's to close. */
+  /** Takes nothing more; waits for what was taken. Whoever opened the store closes it. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#later?.cancel();
@@ -231,7 +232,7 @@ export class Ledger {
   }
 
   async #run(): Promise<void> {
-    await Promise.resolve(); // What is proposed in the same tick travels together.
+    await Promise.resolve(); // Proposals of the same tick go into one commit.
     while (this.#waiting.length > 0) {
       const taken = this.#take();
       try {
@@ -252,23 +253,23 @@ export class Ledger {
     this.ring.clear();
     this.hot.clear();
     for (const waiting of taken) waiting.reject(storeFailed(error));
-    // At once, or reads and scans would be refused until somebody writes. Where it fails, the next write tries again.
+    // At once: otherwise reads and scans are refused until the next write. If it fails, the next write tries again.
     await this.#reopen().catch((cause: unknown) => {
       this.#options.observer.commitFailed(cause);
       this.#reopenLater();
     });
   }
 
-  /** Or nobody writes: what the store is kept in may be there again, a database say. */
+  /** There may be no next write. The medium of the store, such as a database, may be back by then. */
   #reopenLater(): void {
     this.#later?.cancel();
     this.#later = this.#options.clock.timer(reopenMs, () => {
-      // What fails again is told, and tried later again, by who runs it.
+      // `#run` reports a failure and plans the next try.
       if (this.#broken && !this.#closed) void this.submit(nothing).catch(() => {});
     });
   }
 
-  /** Nothing was begun, for want of room. What needs none, such as a deletion, is not refused with what needs some. */
+  /** The disk had no room, so nothing was begun. Each proposal is tried alone: a deletion, say, needs no room. */
   async #refuse(taken: readonly Waiting[], error: unknown): Promise<void> {
     const alone = this.#broken || taken.length === 1 ? [] : taken;
     if (alone.length === 0) this.#rejectAll(taken, error);
@@ -282,7 +283,7 @@ export class Ledger {
     }
   }
 
-  /** Nothing was begun. A store that is yet to be opened again is not left so where nobody writes. */
+  /** Nothing was begun. A store that still has to be opened again is tried later, as there may be no next write. */
   #rejectAll(taken: readonly Waiting[], error: unknown): void {
     for (const waiting of taken) waiting.reject(error);
     if (this.#broken) this.#reopenLater();
@@ -327,7 +328,7 @@ export class Ledger {
       }
     }
     for (const { waiting, result } of group.accepted) waiting.resolve(result);
-    // A refusal tells of what it was decided against, so it waits for that to be synced as well (rule R1).
+    // A refusal reveals the state it was decided against, so it waits until that is synced as well (rule R1).
     for (const { waiting, error } of group.refused) waiting.reject(error);
   }
 
@@ -371,7 +372,7 @@ export class Ledger {
     });
   }
 
-  /** Vectors are folded by what is known of logs before and after a commit; a member also lowers what it covers to the seals that it knows (rule R23). */
+  /** Folds vectors by what is known of logs, before and after a commit. A member lowers its claim to seals (R23). */
   #normalized(state: LedgerState): LedgerState {
     const { logs } = this.registry;
     const normal = (vector: VersionVector) =>
@@ -380,7 +381,7 @@ export class Ledger {
     return covered === state.covered && stable === state.stable ? state : { ...state, covered, stable };
   }
 
-  /** Rule R2: nobody knows what reached the disk, so it is read again. */
+  /** Rule R2: it is unknown what reached the disk, so the state is read again. */
   async #reopen(): Promise<void> {
     this.#reopenings++;
     try {
@@ -400,7 +401,7 @@ export class Ledger {
     this.onReopened();
   }
 
-  /** All at once: half a registry would not know namespaces, or who belongs to the cluster. */
+  /** All at once: half a registry would lack namespaces, or members of the cluster. */
   async #loadRegistry(): Promise<void> {
     const snapshot = this.store.snapshot();
     const records: Record[] = [];
@@ -478,7 +479,7 @@ function add(group: Group, decision: Decision<unknown>, held: Held): void {
     group.puts.delete(name);
     const stored = held.heads.get(name);
     if (stored !== undefined) group.removals.set(name, stored);
-    // What was damaged, and healed by an earlier proposal of this commit.
+    // A damaged record that an earlier proposal of this commit healed.
     else if (held.damaged.has(name)) group.discards.set(name, { namespace: head.namespace, key: head.key });
   }
   for (const { namespace, key } of decision.discards ?? []) {

@@ -27,8 +27,8 @@ export interface ListRange {
 const headsMax = 20_000;
 
 /**
- * One page of the readable keys of a store that covers this, damaged ones named among them: a list misses nothing without a
- * word. The page may be short, even empty, where many dead records lie between.
+ * One page of the readable keys of a store with this covered vector. Damaged keys are listed as such: a list never
+ * leaves a key out silently. The page may be short, even empty, where many dead records lie between.
  */
 export async function listPage(
   snapshot: Snapshot,
@@ -57,7 +57,7 @@ export async function listPage(
       continue;
     }
     highest = laterStamp(highest, head.stamp);
-    // A scan or an unfinished step may have brought it before the covered vector tells of it.
+    // A scan or an unfinished step may have brought the record before the covered vector includes it.
     if (!logs.coversPosition(covered, head.position)) vector = withPosition(vector, head.position);
     if (isReadable(head, nowMs)) keys.push(listed(head));
   }

@@ -10,9 +10,9 @@ import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 /*
  * What a node knows of logs, from the registry's records, and what that makes of version vectors.
  *
- * A member opens a new log each time its store opens, and its earlier logs are then sealed (rule R22): a record says where
- * each of them ends. Whoever writes that record covers the log up to there, and vectors are only ever joined whole. So a
- * vector that reaches the seal's own position covers the sealed log, and needs no component for it:
+ * A member opens a new log each time its store opens, and its earlier logs are then sealed (rule R22): a record says
+ * where each of them ends. The writer of that record covers the log up to there, and vectors are only ever joined
+ * whole. So a vector that reaches the seal's own position covers the sealed log, and needs no component for it:
  *
  *     log a: 1 2 3 4 5        seal of a: final 5, written at (b, 2)
  *     log b: 1 2 3            {a: 5, b: 3} folds to {b: 3}, which reaches 5 in a
@@ -30,7 +30,7 @@ export const logKeys = {
   log: (log: LogId) => `log/${log}`,
   /** The log in which a member last said that it knows all its logs. */
   current: (member: MemberId) => `current/${member}`,
-  /** A key of its own: a member that was removed while it lives may go on to write what it likes. */
+  /** A key of its own: a removed member that still lives may go on writing the other keys. */
   removed: (member: MemberId) => `removed/${member}`,
 } as const;
 
@@ -58,19 +58,19 @@ export interface Removal {
   readonly name: string;
   /** Takes over every home that it had. */
   readonly successor: MemberId;
-  /** Who counted to the cluster then, as far as the survivors knew. */
+  /** The members of the cluster at that time, as far as the survivors knew. */
   readonly members: readonly MemberId[];
-  /** True where as many reported what they hold of it as meet every majority; false where it was forced. */
+  /** True if enough survivors reported what they hold of it to meet every majority; false if it was forced. */
   readonly enough: boolean;
-  /** How many reported. */
+  /** How many survivors reported. */
   readonly reports: number;
-  /** The cluster was restored from a backup: what the member had beyond that was to be undone, and is not written again. */
+  /** The cluster was restored from a backup: what the member had beyond it is undone, and not written again. */
   readonly undone?: true;
 }
 
 export interface Seal {
   readonly final: number;
-  /** Of the record that says so. */
+  /** The position of the record that holds the seal. */
   readonly at: Position;
 }
 
@@ -88,7 +88,7 @@ interface Said<T> {
   readonly stamp: Stamp;
 }
 
-/** Who this node is, where it is a member: of its own logs it knows which one it writes in. */
+/** This node, if it is a member: it knows which of its own logs it writes in. */
 export interface SelfInLogs {
   readonly member: MemberId;
   readonly log: () => LogId;
@@ -102,14 +102,14 @@ interface Judged {
   session: VersionVector | undefined;
 }
 
-/** Before the first place of a log: nothing of a void one counts. */
+/** Before the first sequence of a log: nothing of a void log counts. */
 const beforeAll = -1;
 
 export class Logs {
   readonly #logs = new Map<LogId, KnownLog>();
   readonly #currents = new Map<MemberId, Said<CurrentRecord>>();
   readonly #removals = new Map<MemberId, Said<Removal>>();
-  /** Where the chain of seals ends that begins with this log's, as far as that was asked. */
+  /** The end of the chain of seals that begins with this log's seal, as far as it was asked. */
   readonly #ends = new Map<LogId, Position>();
   #version = 0;
   /** Where logs end, by what was known and covered then: an edge asks at every hit, and both change seldom. */
@@ -188,7 +188,7 @@ export class Logs {
     return this.#currents.get(member)?.value.log;
   }
 
-  /** The positions of the records that make logs void once they are covered. */
+  /** The positions of the records that make logs void once these records are covered. */
   verdicts(): readonly Position[] {
     return [...this.#currents.values(), ...this.#removals.values()].map(({ at }) => at);
   }
@@ -204,7 +204,7 @@ export class Logs {
   coversPosition(vector: VersionVector, position: Position): boolean {
     let { log, sequence } = position;
     if (isReached(vector, position)) return true;
-    // Most vectors reach the end of the chain, however many openings the place lies back: then nothing is walked.
+    // Most vectors reach the end of the chain, however many openings ago the position was: then nothing is walked.
     const end = this.isBeyond(position) ? undefined : this.#endOf(log);
     if (end !== undefined && isReached(vector, end)) return true;
     for (let hops = 0; hops <= this.#logs.size; hops++) {
@@ -216,7 +216,7 @@ export class Logs {
     return false; // Seals that name each other's logs in a ring imply nothing.
   }
 
-  /** The last place of the chain of seals that begins with this log's: who reaches that covers all of the chain. */
+  /** The last position of the chain of seals from this log's on: a vector that reaches it covers the whole chain. */
   #endOf(log: LogId): Position | undefined {
     const passed: LogId[] = [];
     let end: Position | undefined;
@@ -234,27 +234,27 @@ export class Logs {
     return end;
   }
 
-  /** True for a place beyond the end of a sealed log. */
+  /** True for a position beyond the end of a sealed log. */
   isBeyond({ log, sequence }: Position): boolean {
     const seal = this.#logs.get(log)?.seal;
     return seal !== undefined && sequence > seal.final;
   }
 
-  /** A log in which the vector goes beyond the seal. */
+  /** A log in which the vector goes beyond the seal; undefined = none. */
   beyondIn(vector: VersionVector): LogId | undefined {
     for (const [log, sequence] of vector) if (this.isBeyond({ log, sequence })) return log;
     return undefined;
   }
 
   /**
-   * True for a log that no member ever saw (rule R22): its member, having heard of all its logs, did not seal it, and went
-   * on in a later one. `covered` is what this node covers: it must know all that the member said before.
+   * True for a log that no member ever saw (rule R22): its member had heard of all its logs, did not seal this one, and
+   * went on in a later one. `covered` is what this node covers: it must include all that the member said before.
    */
   isVoid(log: LogId, covered: VersionVector): boolean {
     return this.#logs.get(log)?.seal === undefined && this.isPassed(log, covered);
   }
 
-  /** True for a log that is void unless a seal counts that says where it ends. */
+  /** True for a log that is void unless a seal of it counts. */
   isPassed(log: LogId, covered: VersionVector): boolean {
     const known = this.#logs.get(log);
     if (known === undefined || !holds('R22 void logs')) return false;
@@ -268,7 +268,7 @@ export class Logs {
     return known.opened < (this.#logs.get(named)?.opened ?? '');
   }
 
-  /** As `isPassed`, whatever this node comes to cover of what it has heard of logs so far. */
+  /** As `isPassed`, by all that this node has heard of logs so far, covered or not. */
   mayBePassed(log: LogId): boolean {
     const known = this.#logs.get(log);
     if (known === undefined) return false;
@@ -277,17 +277,17 @@ export class Logs {
     return named !== undefined && named !== log && known.opened < (this.#logs.get(named)?.opened ?? '');
   }
 
-  /** True for a place beyond a seal, or in a void log (rule R23): what every hit is asked. */
+  /** True for a position beyond a seal, or in a void log (rule R23). Asked at every hit. */
   hasEnded({ log, sequence }: Position, covered: VersionVector): boolean {
     return sequence > this.#endAt(log, covered);
   }
 
-  /** As `isVoid`, by what is judged already. */
+  /** As `isVoid`, by the cached judgement. */
   #wasVoid(log: LogId, covered: VersionVector): boolean {
     return this.#endAt(log, covered) === beforeAll;
   }
 
-  /** The last sequence of the log that may count, judged once while neither what is known nor what is covered changes. */
+  /** The last sequence of the log that may count, judged again only when what is known or covered changes. */
   #endAt(log: LogId, covered: VersionVector): number {
     if (this.self !== undefined) return this.#judgeEnd(log, covered); // A member's own log counts too, and may change.
     const { ends } = this.#judgedBy(covered);
@@ -312,15 +312,15 @@ export class Logs {
     return this.isPassed(log, covered) ? beforeAll : Number.POSITIVE_INFINITY;
   }
 
-  /** How much of a component counts, at a node that covers this: up to the seal of its log; nothing where the log is void. */
+  /** How much of a component counts at a node with this covered vector: up to the seal; nothing in a void log. */
   counting(log: LogId, sequence: number, covered: VersionVector): number {
     const seal = this.#logs.get(log)?.seal;
-    // Where the seal is heard of and not covered yet, what replaced the rest may still be on its way.
+    // If the seal is known and not covered yet, what replaces the rest of the log may still be on its way.
     if (seal !== undefined) return this.coversPosition(covered, seal.at) ? Math.min(sequence, seal.final) : sequence;
     return this.isVoid(log, covered) ? 0 : sequence;
   }
 
-  /** The logs of which `vector` covers less than `required` counts for, at a node that covers `covered`. */
+  /** The logs of which `vector` covers less than what counts of `required`, at a node that covers `covered`. */
   missing(vector: VersionVector, required: VersionVector, covered: VersionVector = vector): LogId[] {
     const missing: LogId[] = [];
     for (const [log, sequence] of required) {
@@ -331,9 +331,9 @@ export class Logs {
   }
 
   /**
-   * The logs of which `vector` covers less than a session names, seals or none. An edge asks for this: a seal or a removal
-   * that it knows may be forgotten by now (the disk of who wrote it was put back), and then what lies beyond it counts.
-   * Origins decide that; their answer names for the rest of the session what it stands for.
+   * The logs of which `vector` covers less than a session names, whatever the seals say. An edge asks for this: a seal
+   * or a removal that it knows may be forgotten by now (its writer's disk was put back), and then what lies beyond it
+   * counts. Origins decide that; their answer names what these components stand for in the rest of the session.
    */
   uncovered(vector: VersionVector, session: VersionVector): LogId[] {
     if (!holds('R14 an edge cuts no session')) return this.missing(vector, session);
@@ -360,7 +360,7 @@ export class Logs {
     return rest === undefined || rest.size === vector.size ? vector : rest;
   }
 
-  /** The vector with a component for each log that it covers something of, for who may not know the seals yet. */
+  /** The vector with a component for each log that it covers part of: the receiver may not know the seals yet. */
   unfold(vector: VersionVector): VersionVector {
     const unfolded = new Map(vector);
     const seals = new Map<LogId, boolean>();
@@ -372,7 +372,7 @@ export class Logs {
     return unfolded;
   }
 
-  /** Whether the vector covers the log's seal. @param told of the logs that were asked for before, each looked at once */
+  /** Whether the vector covers the log's seal. @param told answers for the logs asked before, each looked at once */
   #coversSeal(vector: VersionVector, log: LogId, told: Map<LogId, boolean>): boolean {
     const passed: LogId[] = [];
     let covers = false;
@@ -383,7 +383,7 @@ export class Logs {
         covers = before ?? false;
         break;
       }
-      told.set(at, false); // Unless one that is passed says otherwise: a ring implies nothing.
+      told.set(at, false); // Until a later seal of the chain says otherwise: a ring implies nothing.
       passed.push(at);
       covers = isReached(vector, seal.at);
       if (covers || (this.isBeyond(seal.at) && holds('folding: up to the seal'))) break;
@@ -396,7 +396,7 @@ export class Logs {
   /** The vector with each component lowered to the seal of its log (rule R23), folded. */
   clip(vector: VersionVector): VersionVector {
     if (this.beyondIn(vector) === undefined) return this.fold(vector);
-    // What was implied through the component that is lowered now is still covered.
+    // What the lowered component implied is still covered.
     const clipped = new Map<LogId, number>();
     for (const [log, sequence] of this.unfold(vector)) {
       const final = this.#logs.get(log)?.seal?.final ?? sequence;
@@ -406,8 +406,8 @@ export class Logs {
   }
 
   /**
-   * The session that goes on from an answer of this node (rule R14): as small as the cluster, and what it leaves out the
-   * rest implies, or nobody will ever have.
+   * The session after an answer of this node (rule R14). It stays as small as the cluster: a component that it leaves
+   * out is implied by the rest, or nobody will ever have it.
    */
   session(asked: Session, seen: SeenBySession, covered: VersionVector): Session {
     const after =
@@ -425,7 +425,7 @@ export class Logs {
   #sessionVector(vector: VersionVector, covered: VersionVector): VersionVector {
     if (this.self !== undefined) return this.#shortened(vector, covered);
     const judged = this.#judgedBy(covered);
-    if (judged.session === vector) return vector; // As most hits of one caller carry the same.
+    if (judged.session === vector) return vector; // Most hits of one caller carry the same.
     const shortened = this.#shortened(vector, covered);
     if (shortened === vector) judged.session = vector;
     return shortened;
@@ -464,7 +464,7 @@ function isReached(vector: VersionVector, { log, sequence }: Position): boolean 
   return (vector.get(log) ?? 0) >= sequence;
 }
 
-/** What an answer shows a session: a record, or an absence (or a page) of which its responder's covered vector speaks. */
+/** What an answer shows a session: a record; or an absence or a page, told by the responder's covered vector. */
 export type SeenBySession =
   | { readonly position: Position; readonly stamp: Stamp }
   | { readonly covered: VersionVector };

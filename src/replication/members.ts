@@ -8,18 +8,18 @@ import type { Logs } from './logs.ts';
 /** The registry's keys that speak of members and homes. */
 export const memberKeys = {
   member: (id: MemberId) => `member/${id}`,
-  /** Where conditional writes of a namespace are decided, once that has moved from the member that created it. */
+  /** The member that decides conditional writes of a namespace, once it is no longer the creator. */
   home: (id: NamespaceId) => `home/${id}`,
 } as const;
 
-/** By whom a member was let in, and what it must cover before it counts (rule R19). */
+/** Which member admitted this one, and what this one must cover before it counts (rule R19). */
 export interface Admission {
   readonly by: MemberId;
-  /** Of the record that admitted it. */
+  /** The position of the record that admitted it. */
   readonly at: Position;
   /** What `by` covered then. */
   readonly covered: ReadonlyArray<readonly [LogId, number]>;
-  /** Those that were registered then, as far as `by` knew: a majority of them must serve it first. */
+  /** The members registered then, as far as `by` knew: a majority of them must serve it first. */
   readonly among: readonly MemberId[];
 }
 
@@ -29,7 +29,7 @@ export interface RegisteredMember {
   readonly name: string;
   readonly region: string;
   readonly location?: readonly [number, number];
-  /** Where the other origins reach it; unset = they must be told. */
+  /** Where the other origins reach it; unset = they must be given its address (--peer). */
   readonly address?: string;
   /** Unset for the founder. */
   readonly admitted?: Admission;
@@ -39,15 +39,15 @@ export interface RegisteredMember {
 export interface HomeMove {
   readonly home: MemberId;
   readonly at: Position;
-  /** It lay beyond the end of its log, so that others may have gone on without it (rule R23). */
+  /** The record lay beyond the end of its log, so that others may have gone on without it (rule R23). */
   readonly isWrittenAgain: boolean;
 }
 
-/** Who belongs to the cluster, and who decides: kept up from the registry's records. Who has left it stands in the logs. */
+/** The members of the cluster and the homes, kept up from the registry's records. Removals are kept in the logs. */
 export class Members {
   readonly #logs: Logs;
   readonly #members = new Map<MemberId, RegisteredMember>();
-  /** Of the records that say so. */
+  /** The positions of the members' records. */
   readonly #places = new Map<MemberId, Position>();
   readonly #homes = new Map<NamespaceId, HomeMove>();
 
@@ -77,7 +77,7 @@ export class Members {
     this.#homes.clear();
   }
 
-  /** Undefined also for one that was removed. */
+  /** Undefined also for a removed member. */
   member(id: MemberId): RegisteredMember | undefined {
     return this.isRemoved(id) ? undefined : this.#members.get(id);
   }
@@ -96,15 +96,15 @@ export class Members {
     return [...this.#members.values()].filter(({ id }) => !this.isRemoved(id));
   }
 
-  /** True where a member that covers this has heard of all that are registered here. */
+  /** True if a member with this covered vector has heard of all members that are registered here. */
   areKnownTo(covered: VersionVector): boolean {
     const places = this.registered().map(({ id }) => this.#places.get(id));
     return places.every((at) => at !== undefined && this.#logs.coversPosition(covered, at));
   }
 
   /**
-   * All whose coverage counts before anything is purged (rule R19): also those of which only the survivors of a removal
-   * knew, which are heard of with that.
+   * All members whose coverage counts before anything is purged (rule R19), including those that only the survivors of
+   * a removal knew: the record of the removal names them.
    */
   counted(): ReadonlySet<MemberId> {
     const heardOf = [...this.#logs.removals().values()].flatMap(({ members }) => members);
@@ -121,14 +121,14 @@ export class Members {
     return this.#successorOf(this.#homes.get(namespace)?.home ?? first);
   }
 
-  /** How its home came to be where it is; undefined while that is with the member that created it. */
+  /** The last move of the home; undefined while the home is still the member that created the namespace. */
   moveOf(namespace: NamespaceId): HomeMove | undefined {
     return this.#homes.get(namespace);
   }
 
   /**
-   * True where this node may decide as the home: it covers the record that made it that, and the removals that passed the
-   * home on. Who removes a member covers all that the survivors have of it.
+   * True if this node may decide as the home: it covers the record that made it the home, and the removals that passed
+   * the home on. The remover of a member covers all that the survivors have of it.
    */
   mayDecide(namespace: NamespaceId, first: MemberId, covered: VersionVector): boolean {
     const moved = this.#homes.get(namespace);
@@ -157,6 +157,6 @@ export class Members {
       if (removal === undefined) return successor;
       successor = removal.successor;
     }
-    return successor; // Two that removed each other while they were parted: nobody is the home.
+    return successor; // Two members removed each other while they were parted: nobody is the home.
   }
 }

@@ -15,18 +15,20 @@ interface Slot<Entry> {
   newer: Slot<Entry> | undefined;
 }
 
-/** Bytes that an entry costs besides its key, value and metadata, about: its objects, texts and buffer, as measured on a full cache. */
+/**
+ * About the bytes an entry costs besides key, value and metadata: objects, texts, buffer (measured on a full cache).
+ */
 const overheadBytes = 850;
-/** Used entries that one eviction spares, at the most: a cache of a million used ones would hold up the process. */
+/** Used entries that one eviction spares, at the most: a million used ones would hold up the process. */
 const sparedMax = 64;
 
 /**
- * Entries by map key, in memory. When the bytes are used up, the oldest goes that was not used of late: a use sets a
- * mark, and a marked entry that is about to go is spared once and loses its mark (the CLOCK algorithm). So a hit moves
- * nothing.
+ * Entries by map key, in memory. When the bytes are used up, the oldest entry that was not used lately is dropped: a
+ * use sets a mark, and a marked entry that is about to go is spared once and loses its mark (the CLOCK algorithm). So a
+ * hit moves nothing.
  *
- * Which is the oldest a chain of them says. A Map has them in this order too, but whoever asks it for the first passes all
- * that went before: with half a million of those, milliseconds for each entry that comes.
+ * A linked list tells which entry is the oldest. A Map has the same order, but to find its first entry it walks over
+ * all deleted ones: with half a million of those, each new entry costs milliseconds.
  */
 export class MemoryCache<Entry extends Cached> {
   readonly #slots = new Map<string, Slot<Entry>>();
@@ -128,7 +130,7 @@ export class MemoryCache<Entry extends Cached> {
   }
 }
 
-/** Bytes of memory that a record costs under this name, about. */
+/** About how many bytes of memory a record costs under this name. */
 export function bytesOf(name: string, record: Record | undefined): number {
   const value = record?.kind === 'live' ? record.value.byteLength + (record.metadata?.length ?? 0) : 0;
   return overheadBytes + name.length + value;

@@ -14,7 +14,7 @@ import type { CommitView, Decision, Ledger } from './ledger.ts';
 import type { ReplicationObserver } from './observer.ts';
 
 /*
- * Damaged records are asked of other nodes, one key after another, by ordinary reads:
+ * Damaged records are read from other nodes, one key after another, by ordinary reads:
  *
  *     held here      k at (l, 9), damaged
  *     a node that covers {l: 12} answers k = 7 at (l, 9): that write is whole again
@@ -23,33 +23,33 @@ import type { ReplicationObserver } from './observer.ts';
  *     ... answers nothing: it was a deletion that is purged there; the record goes here too, and the floor rises to it
  *     a node that covers {l: 8} has not seen it: its answer says nothing
  *
- * Where the position went with the record, who answers must cover all that this node covers.
+ * If the position went with the record, the answering node must cover all that this node covers.
  */
 
 export interface MendingOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly observer: Pick<ReplicationObserver, 'commitFailed'>;
-  /** What time it is for what cannot be taken back. */
+  /** The time to go by for what cannot be undone. */
   readonly settled: Pick<SettledTime, 'look'>;
   /** Milliseconds for which a clock that jumped ahead must hold before values are dropped by it. */
   readonly clockHoldMs: number;
-  /** Answers of nodes that may hold it, one after another for as long as they are asked for; those that fail are left out. */
+  /** Answers of nodes that may hold the record, one after another while more are wanted. Failing nodes are left out. */
   readonly ask: (request: GetRequest, call: Call) => AsyncIterable<GetAnswer>;
 }
 
-/** Milliseconds between looks at what is damaged; after a round in which something could not be mended, more. */
+/** Milliseconds between looks at damaged records; after a round in which one could not be mended, `restMs`. */
 const lookMs = 1000;
 const restMs = 10_000;
 /** Milliseconds for one key. */
 const askMs = 3000;
-/** Answers that a value has expired before they count though the clock here says otherwise, and milliseconds between two at most. */
+/** Answers that a value has expired before they outweigh the clock here, and milliseconds between two, at most. */
 const expiredTimesMin = 3;
 const expiredApartMsMax = 60_000;
-/** Keys in a row that nobody could answer, after which a round ends: others are asked first in the next one. */
+/** Keys that no node could answer, after which a round ends. The next round begins with other keys. */
 const failuresMax = 8;
 
-/** Since when it was told again and again. */
+/** Since when, and how often, other nodes said again and again that a value has expired. */
 interface ToldExpired {
   readonly sinceMs: number;
   readonly lastMs: number;
@@ -59,7 +59,7 @@ interface ToldExpired {
 /** Brings back damaged records of one store from nodes that have them, for as long as the signal lets it. */
 export class Mending {
   readonly #options: MendingOptions;
-  /** Damaged records of which others say that they have expired, and this node's time does not. */
+  /** Damaged records that have expired by other nodes' word, and not by this node's time. */
   readonly #expired = new Map<string, ToldExpired>();
   #hand = 0;
 
@@ -77,12 +77,12 @@ export class Mending {
     }
   }
 
-  /** Once over all that is known to be damaged; false where something is damaged still. */
+  /** One round over all known damaged records; false if one of them is still damaged. */
   async round(signal: AbortSignal): Promise<boolean> {
     const { ledger, observer } = this.#options;
     const known = [...ledger.store.damaged(), ...ledger.awaited.values()];
     const all = [...new Map(known.map((damaged) => [mapKey(damaged.namespace, damaged.key), damaged])).values()];
-    ledger.awaited.clear(); // Whoever waits asks again.
+    ledger.awaited.clear(); // A proposal that still waits asks again.
     const names = new Set(all.map((damaged) => mapKey(damaged.namespace, damaged.key)));
     for (const name of this.#expired.keys()) if (!names.has(name)) this.#expired.delete(name);
     let failures = 0;
@@ -103,7 +103,8 @@ export class Mending {
     const { ledger, clock, ask } = this.#options;
     const { namespace, key, position } = damaged;
     const { registry, state } = ledger;
-    // The registry is read whole at each start, which a damaged record of it refuses; what is dead is taken away elsewhere.
+    // The registry is read whole at each start, and a damaged record of it refuses the start. Dead namespaces are
+    // removed elsewhere.
     if (namespace === registryNamespace || registry.isDead(namespace)) return false;
     const vector = position === undefined ? state.covered : new Map([[position.log, position.sequence]]);
     if (await this.#isSound(damaged)) return true;
@@ -116,7 +117,7 @@ export class Mending {
     return false;
   }
 
-  /** It may have been written again, or have been met in a snapshot that is over. */
+  /** The record may have been written again, or the damage was met in a snapshot that is over. */
   #isSound(key: RecordKey): Promise<boolean> {
     return this.#options.ledger.store.read(key).then(
       () => true,
@@ -127,7 +128,7 @@ export class Mending {
     );
   }
 
-  /** A deletion that is purged elsewhere is purged here too, once every member covers it, and the floor rises (rule R8). */
+  /** A deletion purged elsewhere is purged here too, once every member covers it; the floor rises (rule R8). */
   #withoutIt(damaged: Damaged, view: CommitView): Decision<boolean> {
     const { logs } = this.#options.ledger.registry;
     const { covered, stable, floor } = view.state;
@@ -140,7 +141,7 @@ export class Mending {
 
   async #take(damaged: Damaged, found: Record | undefined): Promise<boolean> {
     const { ledger } = this.#options;
-    // Its value would be gone here for good, while the others have it.
+    // Otherwise its value would be gone here for good, while other nodes still have it.
     if (!this.#hasEnded(mapKey(damaged.namespace, damaged.key), found)) return false;
     return ledger.submit({
       keys: [damaged],
@@ -149,14 +150,14 @@ export class Mending {
       decide: (view) => {
         if (ledger.registry.isDead(damaged.namespace)) return { result: true };
         if (found === undefined) return this.#withoutIt(damaged, view);
-        // What is later than all that was seen here the feed brings; nobody counts what lies beyond a seal.
+        // A record later than all that was seen here comes by the feed. A record beyond a seal does not count.
         const isUnseen = found.stamp > view.state.highWater || ledger.registry.logs.isBeyond(found.position);
         return isUnseen ? { result: false } : inItsPlace(found, view);
       },
     });
   }
 
-  /** Where the clock here is far behind, the record would stay damaged for as long: then others' word counts as a clock does. */
+  /** If the clock here is far behind, the record would stay damaged as long: so in time other nodes' word counts. */
   #hasEnded(name: string, found: Record | undefined): boolean {
     const { settled, clock, clockHoldMs } = this.#options;
     const told = this.#expired.get(name);
@@ -173,7 +174,7 @@ export class Mending {
 function inItsPlace(found: Record, view: CommitView): Decision<boolean> {
   const held = view.head(found);
   if (held === undefined) return view.damaged(found) === undefined ? { result: true } : { puts: [found], result: true };
-  // Its row is sound: the value is what was lost, or it was written meanwhile.
+  // The row is sound: its value was lost, or the record was written meanwhile.
   if (found.stamp === held.stamp) return { puts: [{ ...found, position: held.position }], result: true };
   return replaces(found, held) ? { puts: [found], result: true } : { result: true };
 }

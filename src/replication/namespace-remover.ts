@@ -17,25 +17,25 @@ export interface NamespaceRemoverOptions {
 }
 
 /**
- * Takes away what dead namespaces left (rule R18), page by page. What is done is told from the store itself: a dead
- * namespace is removed when it holds no record, so a crash half-way is nothing special.
+ * Removes what dead namespaces left (rule R18), page by page. Progress is read from the store itself: a dead namespace
+ * is done when it holds no record, so a crash half-way is nothing special.
  */
 export class NamespaceRemover {
   readonly #options: NamespaceRemoverOptions;
-  /** The burials after which nothing was left. */
+  /** The burials of the namespaces that are done. */
   readonly #removed = new Map<NamespaceId, number>();
 
   constructor(options: NamespaceRemoverOptions) {
     this.#options = options;
   }
 
-  /** A dead namespace's tombstone goes only once this node holds nothing of it any more: else its records would stay. */
+  /** A dead namespace's tombstone may go only once this node holds nothing of it: otherwise its records would stay. */
   mayPurge({ namespace, key }: RecordKey): boolean {
     const id = namespace === registryNamespace ? namespaceIdIn(key) : undefined;
     return id === undefined || this.hasRemoved(id);
   }
 
-  /** True once this node holds nothing of it any more. */
+  /** True once this node holds nothing of the namespace. */
   hasRemoved(id: NamespaceId): boolean {
     const burial = this.#removed.get(id);
     return burial !== undefined && burial === this.#options.ledger.registry.burial(id);
@@ -48,17 +48,17 @@ export class NamespaceRemover {
     }
   }
 
-  /** Once over every dead namespace that is not done with. */
+  /** One round over every dead namespace that is not done. */
   async remove(signal: AbortSignal): Promise<void> {
     const { registry } = this.#options.ledger;
     for (const id of this.#removed.keys()) if (!registry.isDead(id)) this.#removed.delete(id);
     for (const id of registry.dead()) {
       const burial = registry.burial(id);
       if (burial === undefined || this.hasRemoved(id) || !holds('R18 the data go')) continue;
-      // The deletion may turn out to be lost with an origin, while this goes on.
+      // While this runs, the deletion may turn out to be lost with an origin.
       const only = () => registry.burial(id) === burial;
       const seen = await removeRecords(this.#options.ledger, { namespace: id }, { sync: true, signal, only });
-      // A write that was decided in the same commit as the deletion may still come: done is what was empty at a look.
+      // A write decided in the same commit as the deletion may still come: only a look that finds nothing is the end.
       if (seen > 0) {
         this.#options.changed?.();
         continue;

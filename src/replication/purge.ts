@@ -13,16 +13,16 @@ export interface PurgeOptions {
   readonly observer: ReplicationObserver;
   /** Milliseconds for which a tombstone is kept, from the later of its stamp and its expiry. */
   readonly tombstoneRetentionMs: number;
-  /** Told after a round that took records or shortened them. */
+  /** Called after a round that removed records or dropped values. */
   readonly changed?: () => void;
-  /** Whether a tombstone may go as far as others than this store are concerned. */
+  /** Whether a tombstone may go as far as anything besides this store's vectors is concerned. */
   readonly mayPurge: (tombstone: Tombstone) => boolean;
 }
 
 /** Milliseconds between looks at tombstones that wait while nothing more is stable. */
 const waitingLookMs = 60_000;
 
-/** Purges tombstones whose retention is over and that every member covers; what goes raises the floor (rules R8, R19). */
+/** Purges tombstones whose retention is over and that every member covers. A purge raises the floor (rules R8, R19). */
 export class Purge {
   readonly #options: PurgeOptions;
   #waiting = 0;
@@ -51,14 +51,14 @@ export class Purge {
     observer.purgeWaits(waiting);
   }
 
-  /** Many tombstones may wait for long: they are looked at again once more is stable, or from time to time. */
+  /** Tombstones may wait for long: they are looked at again once more is stable, or from time to time. */
   #isDue(): boolean {
     const { ledger, clock } = this.#options;
     if (this.#waiting === 0 || this.#looked?.stable !== ledger.state.stable) return true;
     return clock.monotonicMs() - this.#looked.atMs >= waitingLookMs;
   }
 
-  /** Resolves with how many have to wait. */
+  /** Resolves with the number of tombstones that have to wait. */
   async #purge(heads: readonly Head[]): Promise<number> {
     const { ledger, observer, mayPurge, changed } = this.#options;
     const { logs } = ledger.registry;

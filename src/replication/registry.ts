@@ -15,7 +15,7 @@ import { Logs } from './logs.ts';
 import { Members } from './members.ts';
 import { RegistryTokens } from './tokens.ts';
 
-/** The registry's keys: each an own record, so that they replicate like data. */
+/** The registry's keys: a record of its own for each, so that they replicate like data. */
 export const registryKeys = {
   title: (title: string) => `title/${title}`,
   namespace: namespaceKey,
@@ -30,28 +30,28 @@ export class Registry {
   readonly tokens = new RegistryTokens();
   readonly #checkSound: () => void;
   readonly #records = new Map<string, Record>();
-  /** Nearly always one; the least goes by the title, in whatever order they came. */
+  /** Nearly always one. Of several, the least id has the title, in whatever order they came. */
   readonly #byTitle = new Map<string, ReadonlySet<NamespaceId>>();
-  /** What the titles' own records say. */
+  /** The namespaces that the titles' own records name. */
   readonly #claims = new Map<string, NamespaceId>();
   readonly #byId = new Map<NamespaceId, NamespaceInfo>();
-  /** The number of the burial, by namespace. */
+  /** The number of each dead namespace's burial. */
   readonly #dead = new Map<NamespaceId, number>();
   #burials = 0;
-  /** As `namespaces` told last; undefined since the next change. */
+  /** The last answer of `namespaces`; undefined after a change. */
   #listed: readonly NamespaceInfo[] | undefined;
-  /** As `idOf` told last: nearly always what a hit asks next. Likewise. */
+  /** The last answer of `idOf`: nearly always what the next hit asks. Undefined after a change. */
   #found: { readonly name: string; readonly id: NamespaceId | 'deleted' | undefined } | undefined;
   readonly #changed = new Set<() => void>();
 
-  /** @param checkSound throws where the store may have what this registry has yet to be told. Default: it never does */
+  /** @param checkSound throws if the store may have what this registry was not told yet. Default: it never throws */
   constructor(checkSound: () => void = () => {}) {
     this.#checkSound = checkSound;
   }
 
   /**
-   * Takes in one record of the registry, as the store now has it; others are ignored. One that is older than what was
-   * known means that the later one is void: a resync replaced it (rule R7), a deletion included.
+   * Takes in one record of the registry, as the store now has it; other records are ignored. A record that is older
+   * than the known one means that the later one is void, even a deletion: a resync replaced it (rule R7).
    */
   apply(record: Record): void {
     if (record.namespace !== registryNamespace) return;
@@ -65,8 +65,8 @@ export class Registry {
   }
 
   /**
-   * Forgets a record that was purged, or that a resync did not show. A live namespace that goes so was deleted while this
-   * node was away, so it is dead; dead ones stay known until a restart.
+   * Forgets a record that was purged, or that a resync did not show. A live namespace that is forgotten was deleted
+   * while this node was away, so it is dead. Dead namespaces stay known until a restart.
    */
   forget(key: string): void {
     this.#changes();
@@ -78,7 +78,7 @@ export class Registry {
     for (const run of [...this.#changed]) run();
   }
 
-  /** Everything goes: a resync of a cache, say. */
+  /** Forgets everything, for a resync of a cache, say. */
   clear(): void {
     this.#changes();
     for (const map of [this.#records, this.#byTitle, this.#claims, this.#byId, this.#dead]) map.clear();
@@ -92,13 +92,13 @@ export class Registry {
     this.#found = undefined;
   }
 
-  /** Calls after each change, until the signal is aborted. */
+  /** Calls `run` after each change, until the signal is aborted. */
   onChange(run: () => void, signal: AbortSignal): void {
     this.#changed.add(run);
     signal.addEventListener('abort', () => this.#changed.delete(run), { once: true });
   }
 
-  /** A title or an id. */
+  /** By title or id. */
   resolve(name: string): NamespaceInfo | 'deleted' | undefined {
     const id = this.idOf(name);
     if (id === 'deleted') return 'deleted';
@@ -107,7 +107,7 @@ export class Registry {
     return found && this.#asOfNow(found);
   }
 
-  /** The same, for who needs the id alone. */
+  /** As `resolve`, for callers that need only the id. */
   idOf(name: string): NamespaceId | 'deleted' | undefined {
     if (this.#found?.name === name) return this.#found.id;
     const id = this.#lookUp(name);
@@ -122,24 +122,25 @@ export class Registry {
   }
 
   /**
-   * The stamp of a title's own record where no namespace has the title any more: the one that it names is dead, was
-   * renamed, or was purged. So it is left where another change of that namespace won over half of the one that wrote it.
+   * The stamp of a title's own record if no namespace has the title any more: the namespace that it names is dead, was
+   * renamed, or was purged. Such a record is left over where another change of that namespace won over half of the
+   * change that wrote it.
    */
   staleClaim(title: string, covered: VersionVector): Stamp | undefined {
     const record = this.#records.get(registryKeys.title(title));
     const id = this.#claims.get(title);
     if (record === undefined || id === undefined || this.#byTitle.has(title)) return undefined;
-    // The namespace's own record was written with it, and may be on its way.
+    // The namespace's own record was written with it, and may still be on its way.
     const isKnown = this.#byId.has(id) || this.#dead.has(id);
     return isKnown || this.logs.coversPosition(covered, record.position) ? record.stamp : undefined;
   }
 
-  /** Of what is known of a namespace now: whoever decides by that finds the same in the commit, or asks again. */
+  /** The stamp of what is known of a namespace now. A decision by it counts only if the commit finds the same stamp. */
   stampOf(id: NamespaceId): Stamp | undefined {
     return this.#records.get(registryKeys.namespace(id))?.stamp;
   }
 
-  /** @throws NOT_FOUND; UNAVAILABLE (`store-failed`) where it is not known, and the store may have it */
+  /** @throws NOT_FOUND; UNAVAILABLE (`store-failed`) if the namespace is not known here and the store may have it */
   require(name: string): NamespaceInfo {
     const found = this.resolve(name);
     if (found === undefined) this.#checkSound();
@@ -161,7 +162,7 @@ export class Registry {
     return [...this.#dead.keys()];
   }
 
-  /** Another one where the namespace lived in between, its deletion having been lost; undefined while it is not dead. */
+  /** A new number if the namespace lived in between, as its deletion had been lost; undefined while it is not dead. */
   burial(id: NamespaceId): number | undefined {
     return this.#dead.get(id);
   }
@@ -174,16 +175,16 @@ export class Registry {
     return this.#listed;
   }
 
-  /** True where the namespace's home, once it covers this, may decide (see `Membership.mayDecide`). */
+  /** True if the namespace's home may decide once it covers this (see `Members.mayDecide`). */
   mayDecide(id: NamespaceId, covered: VersionVector): boolean {
     const first = this.#byId.get(id)?.home;
     return first !== undefined && this.members.mayDecide(id, first, covered);
   }
 
   /**
-   * As it is now: the stored record names the first home. And a title means one namespace: where half of a deletion or
-   * renaming was lost with a disk, so that two have one title, the title's own record decides, and the other goes by
-   * its id.
+   * The namespace as it is now: the stored record names only the first home. And a title means one namespace: where
+   * half of a deletion or renaming was lost with a disk, two namespaces may have one title. Then the title's own record
+   * decides, and the other namespace goes by its id.
    */
   #asOfNow(namespace: NamespaceInfo): NamespaceInfo {
     const home = this.members.home(namespace.id, namespace.home);

@@ -5,13 +5,13 @@ import type { Ledger } from './ledger.ts';
 interface RemovalOptions {
   readonly sync?: boolean;
   readonly signal?: AbortSignal;
-  /** Which of them, asked when they are about to go. Default: all. */
+  /** Which of the keys to remove, asked again just before they go. Default: all. */
   readonly only?: (key: RecordKey) => boolean;
 }
 
 /**
- * Removes records of a range without a trace, page by page, in the ledger's order, and with `sync` for good: else
- * a failed commit may bring them back (rule R2). Returns how many it saw.
+ * Removes the records of a range without a trace, page by page, in the ledger's order. Without `sync`, a failed commit
+ * may bring them back (rule R2). Returns how many records it saw.
  */
 export async function removeRecords(
   ledger: Ledger,
@@ -32,7 +32,7 @@ export async function removeRecords(
       if (keys.length > 0) await removeKeys(ledger, keys, { sync, only });
     };
     for await (const page of snapshot.records(range, onDamaged)) await remove(page);
-    await remove([]); // Damaged ones may have come last.
+    await remove([]); // Damaged records may have come last.
     return seen;
   } finally {
     await snapshot.close();

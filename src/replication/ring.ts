@@ -60,7 +60,7 @@ export class Ring {
     this.#wake();
   }
 
-  /** Everyone goes back to a scan (rule R2), who is at the end too. */
+  /** Sends every follower back to a scan (rule R2), those at the end too. */
   clear(): void {
     while (this.#base < this.#end) this.#dropOldest();
     this.#end++;
@@ -76,7 +76,7 @@ export class Ring {
     return place >= this.#base && place < this.#end ? this.#slots[place % this.#slots.length] : undefined;
   }
 
-  /** Calls once when something was appended or the ring was cleared. Returns how to take that back. */
+  /** Calls `run` once when something is appended or the ring is cleared. Returns a function that cancels this. */
   onceChanged(run: () => void): () => void {
     this.#waiting.add(run);
     return () => this.#waiting.delete(run);
@@ -90,7 +90,7 @@ export class Ring {
     this.#base++;
   }
 
-  /** Each commit moves to its slot among twice as many. */
+  /** Moves each commit to its slot among twice as many. */
   #grow(): void {
     const before = this.#slots;
     this.#slots = new Array<RingEntry | undefined>(before.length * 2);

@@ -1,17 +1,17 @@
 /**
- * Which names came up lately, in a fixed space: a mark for each at the place that its hash says, until another name takes
- * the place. So a name is known as long as about as many others have come since as there are places; and some ten thousandth
- * of strangers is taken for known.
+ * Which names came up lately, in a fixed space. Each name leaves a mark at the place that its hash gives, until another
+ * name takes the place. So a name is known until about as many others have come as there are places; and of strangers
+ * about one in ten thousand is taken for known.
  */
 export class SeenLately {
   readonly #marks: Uint32Array;
 
-  /** At least so many places; four bytes each. */
+  /** At least this many places, of four bytes each. */
   constructor(names: number) {
     this.#marks = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(1, names))));
   }
 
-  /** True where it came before, lately. From now on it did. */
+  /** True if the name came before, lately. From now on it counts as having come. */
   note(name: string): boolean {
     const mark = hashOf(name);
     const place = mark & (this.#marks.length - 1);

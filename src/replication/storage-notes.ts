@@ -1,7 +1,7 @@
 import type { StorageStatus } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 
-/** How these stores are together. */
+/** The condition of these stores together. */
 export function storageStatus(stores: ReadonlyArray<Pick<Store, 'condition'>>): StorageStatus {
   const conditions = stores.map((store) => store.condition());
   return {
@@ -12,7 +12,7 @@ export function storageStatus(stores: ReadonlyArray<Pick<Store, 'condition'>>): 
   };
 }
 
-/** What of that an operator has to know. */
+/** What an operator has to know of that condition. */
 export function storageNotes({
   damagedRecords,
   absenceUncertain,

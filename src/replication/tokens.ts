@@ -6,14 +6,14 @@ import { isTokenId, type Right, rights, type StoredToken, type TokenLimits, toke
 
 const tokenPrefix = 'token/';
 
-/** The registry's key of a token: an own record, so that it replicates like data, and a revocation like any deletion. */
+/** The registry's key of a token: its own record, so that it replicates like data, and a revocation like a deletion. */
 export function tokenKey(id: string): string {
   return tokenPrefix + id;
 }
 
 /** What a node's registry says of one token id. */
 export interface KnownToken {
-  /** Unset = revoked, or of a form that this version does not understand. */
+  /** Unset = revoked, or in a form that this version does not understand. */
   readonly token: StoredToken | undefined;
   readonly stamp: Stamp;
   readonly position: Position;
@@ -23,7 +23,7 @@ export interface KnownToken {
 export class RegistryTokens {
   readonly #known = new Map<string, KnownToken>();
 
-  /** Takes in a record of the registry, as the store now has it; true where it is one of tokens. */
+  /** Takes in a record of the registry, as the store now has it; true if it is a token's. */
   apply(record: Record): boolean {
     const id = tokenIdIn(record);
     if (id === undefined) return false;
@@ -33,7 +33,7 @@ export class RegistryTokens {
     return true;
   }
 
-  /** A record that was purged, or that a resync did not show. */
+  /** Forgets a record that was purged, or that a resync did not show. */
   forget(key: string): void {
     if (key.startsWith(tokenPrefix)) this.#known.delete(key.slice(tokenPrefix.length));
   }
@@ -46,7 +46,7 @@ export class RegistryTokens {
     return this.#known.get(id);
   }
 
-  /** Those that are not revoked, by name; expired ones too. */
+  /** The tokens that are not revoked, by name; expired ones too. */
   all(): readonly StoredToken[] {
     const tokens = [...this.#known.values()].flatMap(({ token }) => (token === undefined ? [] : [token]));
     return tokens.sort((a, b) => (a.name === b.name ? a.createdMs - b.createdMs : a.name < b.name ? -1 : 1));
@@ -63,7 +63,7 @@ function tokenIdIn({ namespace, key }: Pick<Record, 'namespace' | 'key'>): strin
   return isTokenId(id) ? id : undefined;
 }
 
-/** A right that a later version adds is passed over; what cannot be understood whole permits nothing. */
+/** A right that a later version adds is ignored; a token that is not whole permits nothing. */
 function decodeToken(id: string, value: Uint8Array): StoredToken | undefined {
   let stored: Partial<Readonly<{ [Field in keyof StoredToken]: unknown }>>;
   try {
@@ -86,7 +86,7 @@ function decodeToken(id: string, value: Uint8Array): StoredToken | undefined {
   return { ...rest, id, rights: known, ...(limits === undefined ? {} : { limits }) };
 }
 
-/** Those that this version knows; undefined where one of them is no number that a limit may be. */
+/** The limits that this version knows; undefined if one of them is not a valid limit. */
 function limitsIn(stored: unknown): TokenLimits | undefined {
   if (typeof stored !== 'object' || stored === null) return undefined;
   const given = Object.entries(stored).filter(([name]) => tokenLimitNames.some((known) => known === name));

@@ -4,8 +4,9 @@ import descriptor from 'protobufjs/ext/descriptor/index.js';
 
 /**
  * What protoc would make of .proto files: one FileDescriptorProto each, under the file's own name, with the names that
- * stand in it. The loaders of .proto files make descriptors too, and theirs lie: all files as one without its name, fields
- * in camelCase, entries of maps under wrong names. Whoever asks by reflection then sends fields that nobody knows.
+ * stand in it. The loaders of .proto files make descriptors too, but wrong ones: all files as one without its name,
+ * fields in camelCase, entries of maps under wrong names. A client that asks by reflection then sends fields that
+ * nobody knows.
  *
  * Covers what our files use of proto3: messages, enums, maps, oneofs, services, options of files. A test compares the
  * bytes with protoc's own.
@@ -22,7 +23,7 @@ export interface FieldShape {
   readonly number: number;
   readonly label: number;
   readonly type: number;
-  /** With a leading dot; of messages and enums alone. */
+  /** With a leading dot; for messages and enums only. */
   readonly typeName?: string;
   readonly oneofIndex?: number;
   readonly jsonName: string;
@@ -88,7 +89,7 @@ export const fieldType = {
 /** Descriptor.proto's FieldDescriptorProto.Label. */
 export const fieldLabel = { optional: 1, repeated: 3 } as const;
 
-/** The files as shapes, in the order given. @throws where they use what this does not know */
+/** The files as shapes, in the order given. @throws if they use something that is unknown here */
 export function readFiles(files: readonly ProtoFile[]): readonly FileShape[] {
   const parsed = files.map(parseFile);
   const kinds = new Map(parsed.flatMap(({ namespace }) => [...kindsIn(namespace)]));
@@ -118,7 +119,7 @@ interface ParsedFile {
   readonly namespace: protobuf.NamespaceBase;
 }
 
-/** Each in a root of its own, so that what is in there is that file's. */
+/** Each file in a root of its own, so that everything in that root is the file's. */
 function parseFile({ name, path }: ProtoFile): ParsedFile {
   const source = protobuf.parse(readFileSync(path, 'utf8'), new protobuf.Root(), { keepCase: true });
   const namespace = source.root.lookup(source.package ?? '');
@@ -169,7 +170,7 @@ class Shapes {
     };
   }
 
-  /** `java_package` as `javaPackage`: the parser hangs options on the root before `package` and on the package behind it. */
+  /** `java_package` as `javaPackage`: the parser puts options before `package` on the root, others on the package. */
   options(...holders: readonly protobuf.ReflectionObject[]): { readonly options?: Record<string, unknown> } {
     const known = descriptor.FileOptions.fields;
     const entries = holders

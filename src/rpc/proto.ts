@@ -13,8 +13,8 @@ export const protoFiles = ['record', 'kv', 'feed', 'cluster'].map((file) => {
 });
 
 /**
- * The messages and services of proto/, as `npm run messages` reads them from there: to parse the .proto files was much of
- * what a short command costs. 64-bit integers are numbers, as sequences stay below 2⁵³.
+ * The messages and services of proto/, from the JSON that `npm run messages` makes of them: parsing the .proto files
+ * took much of the time of a short command. 64-bit integers are numbers, as sequences stay below 2⁵³.
  */
 const packageDefinition = fromJSON(
   {
@@ -44,15 +44,15 @@ export const messageBytesMax = 4 * 1024 * 1024;
 /** Bytes of one message of a stream that carries values in pieces. */
 export const pieceBytesMax = 1024 * 1024;
 /**
- * Bytes that a client lets arrive unread, HTTP/2's window. The default of 64 KiB moves 64 KiB a round trip: at 160 ms
+ * Bytes that may arrive at a client unread, HTTP/2's window. The default of 64 KiB moves 64 KiB a round trip: at 160 ms
  * that is 400 KB/s, whatever the line could carry.
  */
 export const windowBytes = 4 * 1024 * 1024;
-/** The same at a server, for one call and for one connection: less, as strangers' unread bytes are its memory. */
+/** The same at a server, for one call and for one connection: less, as strangers' unread bytes take its memory. */
 export const streamWindowBytes = 1024 * 1024;
 export const connectionWindowBytes = 2 * 1024 * 1024;
 
-/** The header that says what `Call.forwarded` says. */
+/** The header for `Call.forwarded`. */
 export const forwardedHeader = 'meridian-forwarded';
-/** The header that says what `Call.hops` says. */
+/** The header for `Call.hops`. */
 export const hopsHeader = 'meridian-hops';

@@ -29,7 +29,7 @@ export function encodeStatusDetail({ grpcCode, message, code, details }: StatusD
   return Buffer.concat([varint(1, grpcCode), text(2, message), bytes(3, any)]);
 }
 
-/** Undefined where the bytes are no such status, or carry no detail of ours. */
+/** Undefined if the bytes are no such status, or carry no detail of ours. */
 export function decodeStatusDetail(encoded: Buffer): StatusDetail | undefined {
   const status = fieldsOf(encoded);
   const any = fieldsOf(bytesIn(status, 3));
@@ -81,7 +81,7 @@ function double(field: number, value: number | undefined): Buffer {
   return Buffer.concat([varintBytes(field * 8 + 1), eight]);
 }
 
-/** The last value of each field; what is cut short ends the reading. */
+/** The last value of each field; a field that is cut short ends the reading. */
 function fieldsOf(encoded: Buffer): Map<number, number | Buffer> {
   const fields = new Map<number, number | Buffer>();
   let at = 0;

@@ -32,7 +32,7 @@ export function toStatus(thrown: unknown): Partial<StatusObject> & Error {
   return Object.assign(new Error(message), { code: grpcCode[code], details: message, metadata });
 }
 
-/** What a call of ours to the node at `address` failed with: as that node said, or as the connection to it did. */
+/** The error of our call to the node at `address`: what that node said, or how the connection to it failed. */
 export function fromServiceError(error: unknown, address: string): MeridianError {
   if (!isServiceError(error)) return toMeridianError(error);
   const [bytes] = error.metadata?.get(detailsKey) ?? [];
@@ -48,7 +48,7 @@ export function fromServiceError(error: unknown, address: string): MeridianError
   return new MeridianError(code, transportMessage(code, said, address), { reason, cause: error });
 }
 
-/** What an operation of Pipeline failed with, as a call of its own would have. */
+/** The error of an operation of Pipeline, as a call of its own would have it. */
 export function fromFailure({ code: grpc, message, detail }: WireFailure): MeridianError {
   const known = detail !== null && detail.code in grpcCode;
   const code = known ? (detail.code as ErrorCode) : (codeOfGrpc.get(grpc) ?? 'INTERNAL');
@@ -63,18 +63,18 @@ export function fromFailure({ code: grpc, message, detail }: WireFailure): Merid
 
 const neverConnected = /^(No connection established(\. Last error: (Error: )?)?|(?=Name resolution failed))/;
 
-/** RFC 9113, section 8.7: what a server refused so, it did nothing of. A connection that is just ending does. */
+/** RFC 9113, section 8.7: a server did nothing for what it refused so. A connection that is just ending refuses so. */
 const refused = /^Stream refused by server/;
 
 /** The connection broke under the call: grpc-js calls that INTERNAL, as if the node had failed at it. */
 const streamReset = /^Received RST_STREAM with code/;
 
-/** Only what certainly did nothing at the node may be asked for again elsewhere, whatever it is. */
+/** Only what certainly did nothing at the node may be sent elsewhere, whatever it is. */
 function wasNotSent(code: ErrorCode, said: string): boolean {
   return code === 'UNAVAILABLE' && (neverConnected.test(said) || refused.test(said));
 }
 
-/** An edge passes it on to who asked it, so that it names the node that is not reached. */
+/** An edge passes the message on to its caller, so it names the node that is not reached. */
 function transportMessage(code: ErrorCode, said: string, address: string): string {
   if (code === 'DEADLINE_EXCEEDED') return `${address} gave no answer before the deadline passed`;
   if (code !== 'UNAVAILABLE') return `${address}: ${said}`;

@@ -13,12 +13,12 @@ export interface StoreReport {
   readonly acknowledged: number;
   /** Of those, the ones that the logs are known to have lost. */
   readonly missing?: { readonly from: number; readonly through: number };
-  /** Where a log cannot be read; without `missing` that is the torn end that a power cut leaves. */
+  /** Where a log becomes unreadable; without `missing` this is the torn end that a power cut leaves. */
   readonly fault?: LogPlace;
   readonly tables: number;
   readonly bytes: number;
   readonly damaged: readonly DamagedTable[];
-  /** Its CURRENT or MANIFEST cannot be read, so that nothing else could be looked at. */
+  /** Its CURRENT or MANIFEST cannot be read, so that nothing else could be checked. */
   readonly manifestLost: boolean;
 }
 
@@ -26,14 +26,14 @@ export function isWhole({ missing, damaged, manifestLost }: StoreReport): boolea
   return missing === undefined && damaged.length === 0 && !manifestLost;
 }
 
-/** True where this folder holds a store, whole or not. */
+/** True if this folder holds a store, whole or not. */
 export function holdsStore(directory: string): boolean {
   return ['CURRENT', 'ACKNOWLEDGED', 'LOCK'].some((name) => existsSync(join(directory, name)));
 }
 
 /**
- * Verifies the files of a store that is closed, and changes nothing. Missing commits that only an opening would reveal,
- * where no log is left that knows of any, are told by that opening. @throws UNAVAILABLE (`store-locked`)
+ * Verifies the files of a closed store, and changes nothing. If no log is left that knows of missing commits, only an
+ * opening reveals and reports them. @throws UNAVAILABLE (`store-locked`)
  */
 export async function checkStore(directory: string): Promise<StoreReport> {
   if (await isLocked(directory)) {

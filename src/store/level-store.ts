@@ -21,8 +21,8 @@ import type { CommitBatch, Damaged, OnDamaged, ReadNow, Snapshot, Store, StoreCo
 import { closed, failed } from './store-errors.ts';
 
 /**
- * A store in a folder of its own, made where it is absent. One process has it open at a time.
- * @throws UNAVAILABLE (`store-locked`) where another one has; DATA_LOSS where it is damaged or of a later format
+ * A store in a folder of its own, made if it is absent. One process has it open at a time.
+ * @throws UNAVAILABLE (`store-locked`) if another process has it; DATA_LOSS if it is damaged or of a later format
  */
 export async function openLevelStore(directory: string, options: LevelOptions = {}): Promise<ScrubbedStore> {
   const opened = await openDatabase(directory, options);
@@ -32,20 +32,20 @@ export async function openLevelStore(directory: string, options: LevelOptions = 
 /** A store that can be verified while it is used. */
 export interface ScrubbedStore extends Store {
   /**
-   * Verifies the next of its tables. Where that is damaged, the store is closed, its damage is quarantined, and it is
-   * opened again: reads and commits wait, open snapshots end with an error. @throws DATA_LOSS where it is beyond that
+   * Verifies the next of its tables. If that is damaged, the store is closed, its damage is quarantined, and it is
+   * opened again: reads and commits wait, open snapshots end with an error. @throws DATA_LOSS if it is beyond that
    */
   scrub(): Promise<ScrubStep>;
 }
 
 type State =
-  /** `readable`: a commit failed, and there is no room to open the store again. What was held before is read still. */
+  /** `readable`: a commit failed, and there is no room to open the store again. Reads see what was held before. */
   | { readonly kind: 'open' | 'readable' | 'closed' }
-  /** Closed and opened again in between; reads wait. */
+  /** Being closed and opened again; reads wait. */
   | { readonly kind: 'reopening'; readonly done: Promise<void> }
   | { readonly kind: 'failed'; readonly cause: unknown };
 
-/** The store on LevelDB. What changes it runs one after the other, in the order of the calls; reads run beside that. */
+/** The store on LevelDB. Changes run one after another, in the order of the calls; reads run beside them. */
 class LevelStore implements ScrubbedStore {
   readonly #directory: string;
   readonly #options: LevelOptions;
@@ -56,10 +56,10 @@ class LevelStore implements ScrubbedStore {
   /** Number of the last commit. */
   #commits: number;
   #acceptedLoss: number;
-  /** The last commit of a value was refused for want of room. */
+  /** The last commit of a value was refused for lack of room. */
   #refused = false;
   #state: State = { kind: 'open' };
-  /** Ends, and never rejects, when everything that was asked for so far is done. */
+  /** Settles, and never rejects, when everything that was asked for so far is done. */
   readonly #turns = new InTurn();
   #unsynced = false;
   readonly #scrub: Scrub;
@@ -95,10 +95,10 @@ class LevelStore implements ScrubbedStore {
       const record = await this.#damage.noting(key, () => readRecord(database, key, {}));
       if (record === undefined) return this.#damage.checkAbsence(key);
       if (record !== 'overwritten') {
-        this.#damage.forget([key]); // Whatever was met of it in a snapshot is over.
+        this.#damage.forget([key]); // Damage of it that was met in a snapshot is over.
         return record;
       }
-      // Whoever overwrites it may do so again and again; a snapshot cannot be overtaken.
+      // Writers may overwrite it again and again; a snapshot cannot be overtaken.
       const snapshot = new LevelSnapshot(database, this.#damage);
       return snapshot.read(key).finally(() => snapshot.close());
     });
@@ -260,7 +260,7 @@ class LevelStore implements ScrubbedStore {
     if (addsValue(batch)) this.#refused = false;
   }
 
-  /** While there is no room, what LevelDB has open serves reads: nothing in it was not acknowledged or may not be. */
+  /** While there is no room, reads use what LevelDB has open: all of it was acknowledged, or may be. */
   #checkRoomToOpen(): void {
     try {
       checkRoomToOpen(this.#directory, this.#reserveBytes);
@@ -292,7 +292,7 @@ class LevelStore implements ScrubbedStore {
     }
   }
 
-  /** @param permit looks whether it may be begun: what that throws leaves the store as it is */
+  /** @param permit checks whether the change may begin: its error leaves the store as it is */
   #change(run: (database: Database) => Promise<void>, permit: () => void = () => {}): Promise<void> {
     return this.#turns.run(async () => {
       this.#check();

@@ -14,8 +14,8 @@ import { damaged } from './store-errors.ts';
  *   checksum 4 | flags 1 | stamp 16 | sequence 6 | [log 8] | [expiry 6] | [metadata length 2, metadata]
  *   | the value, or where that is large, its length 4 and checksum 4
  *
- * The position's log is left out where it is the stamp's. LevelDB's binding does not verify block checksums, so rows
- * carry their own (CRC-32 of all that follows): damage is told, and not served. A record whose row is lost has one that
+ * The position's log is left out if it is the stamp's. LevelDB's binding does not verify block checksums, so rows carry
+ * their own (CRC-32 of all that follows): damage is reported, and not served. A record whose row is lost has a row that
  * says so, with its position alone (quarantine.ts).
  */
 
@@ -38,13 +38,13 @@ export type Row = { readonly head: Tombstone } | LiveRow;
 
 export interface LiveRow {
   readonly head: LiveHead;
-  /** Unset where it is kept apart. */
+  /** Unset if it is kept apart. */
   readonly value: Uint8Array | undefined;
-  /** Of a value that is kept apart. */
+  /** For a value that is kept apart. */
   readonly checksum: number;
 }
 
-/** @param inlineMax bytes of a value that stands in the row at the most; -1 = none does */
+/** @param inlineMax bytes of a value in the row, at the most; -1 = no value stands there */
 export function encodeRow(record: Record, inlineMax = inlineBytesMax): Uint8Array {
   const { stamp, position, expiresAt } = record;
   const metadata = record.kind === 'live' ? record.metadata : undefined;
@@ -81,7 +81,7 @@ export function encodeRow(record: Record, inlineMax = inlineBytesMax): Uint8Arra
   return row;
 }
 
-/** Stands where a record's row was lost. */
+/** Takes the place of a record's row that was lost. */
 export function encodeDamagedRow({ log, sequence }: Position): Uint8Array {
   const row = Buffer.alloc(optionalAt + 8);
   row[flagsAt] = flag.damaged;
@@ -101,7 +101,7 @@ export function damagedRecord({ namespace, key }: RecordKey): MeridianError {
   );
 }
 
-/** @throws DATA_LOSS where the row is not as it was written */
+/** @throws DATA_LOSS if the row is not as it was written */
 export function decodeRow(key: RecordKey, bytes: Buffer): Row {
   const row = parseRow(key, bytes);
   if (isDamaged(row)) throw damagedRecord(key);
@@ -154,7 +154,7 @@ function isWhole(row: Buffer): boolean {
   return optionalEnd(row) <= row.byteLength;
 }
 
-/** Where all but the value ends; beyond the row where that is cut short. */
+/** Where all but the value ends; beyond the row if the row is cut short. */
 function optionalEnd(row: Buffer): number {
   const flags = row[flagsAt] ?? 0;
   if ((flags & flag.damaged) !== 0) return optionalAt + 8;

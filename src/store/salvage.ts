@@ -15,8 +15,8 @@ import { decodeRow, isDamaged, parseRow } from './record-row.ts';
 
 /*
  * What can be read of a damaged store, read without LevelDB: every change in the sound blocks of its tables, in its
- * write-ahead logs, also behind a place that cannot be read, and in logs that were set aside. The changes go into a
- * scratch database, where of each key the latest stays; its records with values are what is saved.
+ * write-ahead logs, even after a place that cannot be read, and in logs that were set aside. The changes go into a
+ * scratch database, which keeps the latest of each key; its records with values are what is saved.
  *
  * A record whose entry in the log is missing or another key's is an older version that came up where the newer one was
  * lost, or was removed: it is counted and left out.
@@ -24,9 +24,9 @@ import { decodeRow, isDamaged, parseRow } from './record-row.ts';
 
 export interface Salvaged {
   readonly records: number;
-  /** Versions left out, since a later one of their key is lost, or their value is. */
+  /** Versions left out, since a later one of their key, or their value, is lost. */
   readonly incomplete: number;
-  /** Tables of which nothing could be read. */
+  /** Tables from which nothing could be read. */
   readonly unreadable: readonly string[];
 }
 
@@ -75,7 +75,7 @@ async function gatherTables(directory: string, scratch: Scratch): Promise<string
   return unreadable;
 }
 
-/** Those that the MANIFEST names: others may hold what was removed since. Without it, all. */
+/** The tables that the MANIFEST names: others may hold what was removed since. Without a MANIFEST, all. */
 async function tablePaths(directory: string): Promise<string[]> {
   const manifest = await readManifest(directory);
   if (manifest !== undefined) return Promise.all(manifest.tables.map((table) => pathOf(directory, table)));
@@ -88,7 +88,7 @@ async function gatherLogs(directory: string, scratch: Scratch): Promise<void> {
   const firstLog = (await readManifest(directory))?.firstLog ?? 0;
   const names = await readdir(directory);
   const isAside = (name: string) => name.startsWith('cut-');
-  // Those that were set aside come last: what was written since they were is held against them.
+  // Logs that were set aside come last: their changes are compared with what was written since.
   for (const name of [...names.filter((each) => !isAside(each)), ...names.filter(isAside)]) {
     const [, number] = /^(?:cut-)?(\d+)\.log$/.exec(name) ?? [];
     if (number === undefined || (!isAside(name) && Number(number) < firstLog)) continue;
@@ -102,8 +102,8 @@ async function gatherLogs(directory: string, scratch: Scratch): Promise<void> {
 }
 
 /**
- * False for a change that was set aside, where it deletes, or where its record was written again since: the store went on
- * counting from where it was cut, so the numbers of its changes say nothing of that.
+ * False for a change that was set aside, if it deletes, or if its record was written again since. The store went on
+ * counting from where it was cut, so the numbers of its changes do not tell that.
  */
 function isOfNow(scratch: Scratch, { key, value }: TableEntry): boolean {
   const name = key.toString();
@@ -149,7 +149,7 @@ async function saveRecords(scratch: Scratch, save: Save): Promise<{ records: num
   return { records, incomplete };
 }
 
-/** The record of a row, undefined where it is a deletion. */
+/** The record of a row; undefined for a deletion. */
 function readWhole(scratch: Scratch, name: string, bytes: Buffer): LiveRecord | 'incomplete' | undefined {
   const key = parseRecordKey(name, 1);
   if (isDamaged(parseRow(key, bytes))) return 'incomplete';

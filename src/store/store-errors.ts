@@ -10,7 +10,7 @@ export function closed(): MeridianError {
   return new MeridianError('UNAVAILABLE', 'the store, or this snapshot of it, is closed', { reason: 'store-closed' });
 }
 
-/** Rule R2: after a commit that failed, nobody knows what reached the disk. */
+/** Rule R2: after a commit that failed, it is unknown what reached the disk. */
 export function failed(cause: unknown): MeridianError {
   return new MeridianError('UNAVAILABLE', 'a commit failed: the store takes nothing more until it is opened again', {
     reason: 'store-failed',

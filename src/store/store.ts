@@ -9,13 +9,13 @@ import { bottomStamp } from '../model/stamp.ts';
  * what is underneath. Every method may throw DATA_LOSS (damaged) or INTERNAL (the disk failed).
  */
 export interface Store {
-  /** What is held for each key, without values. Of a damaged one `onDamaged` is told, and nothing stands in its place. */
+  /** What is held for each key, without values. A damaged record is reported to `onDamaged`, and undefined here. */
   heads(keys: readonly RecordKey[], onDamaged?: OnDamaged): Promise<ReadonlyArray<Head | undefined>>;
-  /** @throws DATA_LOSS where it is damaged: never another value, and never its absence */
+  /** @throws DATA_LOSS if the record is damaged: never another value, and never its absence */
   read(key: RecordKey): Promise<Record | undefined>;
   /**
-   * The same on the spot, where that costs a few microseconds: of a small value in a store without damage. Undefined where it
-   * must be awaited. A store of which each look takes a trip has none.
+   * As `read`, at once, if that takes a few microseconds: for a small value in a store without damage. Undefined if it
+   * must be awaited. A store whose every read takes a round trip leaves this out.
    */
   readNow?(key: RecordKey): ReadNow | undefined;
   /** Named state, by the names that earlier batches gave it. */
@@ -24,18 +24,18 @@ export interface Store {
   metaNames(): Promise<readonly string[]>;
   /**
    * All or nothing, in the order of the calls. Resolves once the batch is visible and, with `sync`, on disk together
-   * with every batch before it. After a rejection the store takes nothing more until `reopen` (rule R2), but for
-   * RESOURCE_EXHAUSTED (`disk-full`): that batch was not begun, and everything else goes on.
+   * with every batch before it. After a rejection the store takes nothing more until `reopen` (rule R2). One exception
+   * is RESOURCE_EXHAUSTED (`disk-full`): that batch was not begun, and everything else goes on.
    */
   commit(batch: CommitBatch): Promise<void>;
   /** Taken synchronously: sees exactly the batches whose commit has resolved, and maybe ones under way. */
   snapshot(): Snapshot;
   /** Closes and opens again, so that what is held is what the disk holds. */
   reopen(): Promise<void>;
-  /** Deletes every record and all named state, synced. Interrupted, it leaves a store that is either whole or empty of named state. */
+  /** Deletes every record and all named state, synced. Interrupted, it leaves all, or a store without named state. */
   erase(): Promise<void>;
   /**
-   * Gives the disk back what removed records of that namespace took. May take long; commits and reads go on meanwhile,
+   * Gives the disk space of that namespace's removed records back. May take long; commits and reads go on meanwhile,
    * `close` and `reopen` wait for it.
    */
   reclaim(namespace: NamespaceId): Promise<void>;
@@ -43,7 +43,7 @@ export interface Store {
   damaged(): readonly Damaged[];
   /** How the store and its disk are now. A few microseconds. */
   condition(): StoreCondition;
-  /** Bytes on disk, about. */
+  /** About how many bytes are on disk. */
   approximateBytes(): Promise<number>;
   close(): Promise<void>;
 }
@@ -54,15 +54,15 @@ export interface ReadNow {
 }
 
 /**
- * A record that is held and cannot be read. Readers that give `onDamaged` go past it; without, they end with DATA_LOSS.
- * A put of its key (with `held` undefined) or a discard heals it.
+ * A record that is held and cannot be read. Readers that give `onDamaged` skip it; others end with DATA_LOSS. A put of
+ * its key (with `held` undefined) or a discard heals it.
  */
 export interface Damaged extends RecordKey {
   /** Where it stands in the log, if that is known. */
   readonly position?: Position;
 }
 
-/** Told of each damaged record, before what follows it. */
+/** Called with each damaged record, before what follows it. */
 export type OnDamaged = (damaged: Damaged) => void;
 
 export interface StoreCondition {
@@ -70,7 +70,7 @@ export interface StoreCondition {
   readonly damagedRecords: number;
   /** More may have been lost than `damagedRecords` tells: within some ranges an absent key reads as DATA_LOSS. */
   readonly absenceUncertain: boolean;
-  /** There is no room for values, or the last that was written was refused for want of it. */
+  /** There is no room for values, or the last value was refused for lack of room. */
   readonly full: boolean;
   /** Commits that were acknowledged and that the operator gave up at this opening. */
   readonly acceptedLoss: number;
@@ -79,11 +79,11 @@ export interface StoreCondition {
 export interface CommitBatch {
   /** At most one for a key. */
   readonly puts: readonly PutRecord[];
-  /** Records that go without a trace, as held. A key is not in `puts` as well. */
+  /** Records to remove without a trace, as held. A key is not in `puts` as well. */
   readonly removals: readonly Head[];
-  /** Damaged records that go without a trace. */
+  /** Damaged records to remove without a trace. */
   readonly discards?: readonly RecordKey[];
-  /** Keys of which the record is lost elsewhere: from then on each is damaged here too. A key stands in none of the above. */
+  /** Keys whose record is lost elsewhere: from then on it is damaged here too. A key is in none of the above. */
   readonly lost?: readonly LostRecord[];
   /** State to set, or with `undefined` to delete. */
   readonly meta: ReadonlyMap<string, Uint8Array | undefined>;
@@ -92,17 +92,17 @@ export interface CommitBatch {
 
 export interface LostRecord extends RecordKey {
   readonly position: Position;
-  /** The head that the store holds for this key, if any: it goes. */
+  /** The head that the store holds for this key, if any: it is removed. */
   readonly held: Head | undefined;
 }
 
 export interface PutRecord {
   readonly record: Record;
-  /** The head that the store holds for this key, if any: its log entry, expiry entry and value go in the same batch. */
+  /** The head that the store holds for this key, if any; its log entry, expiry entry and value go in the same batch. */
   readonly held: Head | undefined;
 }
 
-/** A head, and its value where that is kept beside it. */
+/** A head, with its value if the two are stored together. */
 export type Stored = Tombstone | (LiveHead & { readonly value?: Uint8Array });
 
 /** One consistent view. Iterations yield pages, bounded in records and in bytes; each page is a non-empty array. */
@@ -126,7 +126,7 @@ export interface RecordRange {
   readonly namespace?: NamespaceId;
   /** With a namespace only. */
   readonly prefix?: string;
-  /** Start behind this key. */
+  /** Start after this key. */
   readonly after?: RecordKey;
   /** Records a page, at the most; default 256. A page also ends at about 256 KiB. */
   readonly pageRecordsMax?: number;

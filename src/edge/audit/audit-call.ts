@@ -1,7 +1,7 @@
 import type { Call } from '../../model/call.ts';
 import type { AuditOptions } from './audit-options.ts';
 
-/** Of one comparison, with all that it waits for. */
+/** The call of one comparison, with all that it waits for. */
 export function auditCall({ clock, audit }: AuditOptions, signal: AbortSignal): Call {
   return { deadlineMs: clock.monotonicMs() + audit.patienceMs, signal };
 }

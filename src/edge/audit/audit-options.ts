@@ -6,15 +6,15 @@ import type { Upstreams } from '../upstreams.ts';
 export interface AuditBounds {
   /** Milliseconds between two looks. */
   readonly everyMs: number;
-  /** Keys that one look compares, of each scope: held ones, and of a copy as many that the upstream lists. */
+  /** Keys that one look compares in each scope: held ones, and in a copy as many that the upstream lists. */
   readonly keysMax: number;
-  /** Records, tombstones too, of the range of a copy that one look digests. */
+  /** Records, tombstones included, of the range of a copy that one look digests. */
   readonly rangeRecordsMax: number;
-  /** Bytes of values of that range; the value that passes it is the last. */
+  /** Bytes of values of that range; the value that exceeds them is the last. */
   readonly rangeBytesMax: number;
   /** Keys that one look compares because digests differ. */
   readonly suspectsMax: number;
-  /** Milliseconds that one comparison may take, the wait for what the upstream covered included. */
+  /** Milliseconds that one comparison may take, with the wait until this edge covers what the upstream covered. */
   readonly patienceMs: number;
 }
 

@@ -18,9 +18,9 @@ interface Hand {
 
 /**
  * Compares what an edge holds with what its upstream holds at a known vector, at a low and bounded rate: bits rot, and
- * code has bugs. Some keys of each scope are compared by themselves, and all of a copy by digests of ranges; what
- * differs there is compared by itself too. A difference is repaired through the commit queue (rule R11): a copy takes what
- * the upstream holds, a cache forgets.
+ * code has bugs. Some keys of each scope are compared one by one, and all of a copy by digests of ranges; keys that
+ * differ there are then compared one by one too. A difference is repaired through the commit queue (rule R11): a copy
+ * takes what the upstream holds, a cache forgets.
  */
 export class Audit {
   readonly #options: AuditOptions;
@@ -39,13 +39,13 @@ export class Audit {
     }
   }
 
-  /** Once over the next few keys of each scope, and the next range of a copy. What cannot be compared is left to later. */
+  /** Looks at the next keys of each scope, and the next range of a copy. What cannot be compared is left to later. */
   async look(signal: AbortSignal): Promise<void> {
     for (const scope of this.#options.scopes()) {
       if (!scope.hasCaughtUp || scope.bound() === undefined) continue;
       const hand = this.#hands.get(scope) ?? { held: undefined, range: 0, cursor: undefined };
       this.#hands.set(scope, hand);
-      // The upstream may be away, the store be opened again, or the scope be closed: then there is nothing to learn.
+      // The upstream may be away, the store may be opened again, or the scope closed: then there is nothing to learn.
       const held = await this.#held(scope, hand).catch(() => []);
       const keys = [...held, ...(await this.#listed(scope, hand, signal).catch(() => []))];
       for (const key of keys) {
@@ -74,7 +74,7 @@ export class Audit {
     }
   }
 
-  /** Keys that a copy lacks although the upstream lists them. */
+  /** Keys that the upstream lists and a copy does not hold. */
   async #listed(scope: Scope, hand: Hand, signal: AbortSignal): Promise<readonly RecordKey[]> {
     const ranges = auditedRanges(scope);
     const range = ranges[hand.range % Math.max(1, ranges.length)];

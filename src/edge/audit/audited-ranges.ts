@@ -6,7 +6,7 @@ interface AuditedRange {
   readonly prefix: string;
 }
 
-/** What a scope holds whole, namespace by namespace; nothing of a cache. The registry has no titles to be asked by. */
+/** The ranges that a scope holds whole; none of a cache. The registry has no title to ask for, so it is left out. */
 export function auditedRanges({ filter, ledger }: Scope): readonly AuditedRange[] {
   return (filter?.includes ?? []).flatMap(({ namespace, prefix }) => {
     if (namespace === registryNamespace) return [];

@@ -10,10 +10,10 @@ import type { AuditOptions } from './audit-options.ts';
 import { differs } from './differs.ts';
 
 /**
- * Compares what a scope holds of one key with what the upstream answers, and repairs it. What the upstream covered when it
- * answered is waited for here, so that both speak of the same writes; where anything else moved meanwhile, nothing is
- * concluded.
- * @throws what the upstream fails with, or the store
+ * Compares what a scope holds of one key with the upstream's answer, and repairs it. It waits until the scope covers
+ * what the upstream covered when it answered, so that both speak of the same writes. If anything else moved meanwhile,
+ * it concludes nothing.
+ * @throws the error of the upstream, or of the store
  */
 export async function compareKey(
   scope: Scope,
@@ -32,15 +32,15 @@ export async function compareKey(
   if (!logs.covers(answer.covered, begun.known, ledger.state.covered) || !isSpokenOf(answer, held, logs)) return;
   const caughtUp = () => logs.covers(ledger.state.covered, answer.covered);
   if (!(await waitUntil(caughtUp, (run) => ledger.ring.onceChanged(run), { clock, ...call }))) return;
-  // What is held may be void as of now; then everything is taken anew.
+  // All that is held may be void by now; then everything is taken anew.
   if (!scope.hasCaughtUp) return;
-  // Of a namespace that was deleted meanwhile the feed shows no more; what is left goes in the background.
+  // The feed shows no more of a namespace that was deleted meanwhile; its records are removed in the background.
   if (ledger.registry.isDead(key.namespace)) return;
   const found = answer.record;
   if (found !== undefined && !logs.coversPosition(ledger.state.covered, found.position)) return;
   const now = await ledger.store.read(key);
   if (now?.stamp !== held?.stamp || now?.kind !== held?.kind || observed.generation !== begun.generation) return;
-  // What a cache does not hold it has forgotten meanwhile.
+  // The cache has forgotten the key meanwhile.
   if (scope.kind === 'cache' && now === undefined) return;
   edgeObserver.audited(scope.kind);
   if (!differs(now, found, expiryClock.nowMs(), clockSkewMsMax)) return;
@@ -49,8 +49,8 @@ export async function compareKey(
 }
 
 /**
- * False where what is held here came by a write or a load that the responder may not have heard of: so may any absence
- * of which no write is known.
+ * False if the held record came by a write or a load that the responder may not have heard of. A held absence whose
+ * write is not known may be such a load.
  */
 function isSpokenOf({ covered }: GetAnswer, held: Record | undefined, logs: Logs): boolean {
   return held === undefined || (held.position.sequence > 0 && logs.coversPosition(covered, held.position));

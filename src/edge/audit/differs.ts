@@ -4,9 +4,9 @@ import type { LiveRecord, Record } from '../../model/record.ts';
 export const expiryMarginMs = 2000;
 
 /**
- * True where two nodes that cover the same writes of a key hold different things. Ends are not compared: of a tombstone
- * one may know and the other have purged it. Nor is what expires about now, or did so by the
- * other's clock alone.
+ * True if two nodes that cover the same writes of a key hold different things. Deletions are not compared: one node may
+ * know a tombstone that the other has purged. Nor are records that expire about now, or have expired by the other
+ * node's clock alone.
  */
 export function differs(held: Record | undefined, found: Record | undefined, nowMs: number, skewMs: number): boolean {
   if (held?.kind !== 'live' && found?.kind !== 'live') return false;

@@ -12,7 +12,7 @@ import { auditedRanges } from './audited-ranges.ts';
 import { compareKey } from './compare-key.ts';
 import { expiryMarginMs } from './differs.ts';
 
-/** Where the audit of one scope stands: the range, and the key behind which it goes on. */
+/** Where the audit of one scope stands: the range, and the key after which it goes on. */
 interface Hand {
   readonly range: number;
   readonly after: string | undefined;
@@ -33,16 +33,16 @@ interface Found {
 }
 
 /**
- * Compares all that a copy holds with its upstream, a range after the other, by one digest for each:
+ * Compares all that a copy holds with its upstream, one range after another, by one digest for each:
  *
  *     the copy takes its next 512 records: those behind `c`, up to `m`
  *     the upstream digests what it holds behind `c` up to `m`: 7f3a…, at the vector {o: 90}
  *     the copy, once it covers {o: 90}, digests the same: 7f3a…
  *
- * Both name the range by its ends and judge expiry at one second, far enough from now for every clock to call alive
- * what is digested. Equal digests are equal records. Digests that differ prove nothing: either side may hold what was
- * written since. So the range is asked for again with a hash of each record, and every key whose hash differs, unless
- * the upstream has yet to hear of it, is compared by itself, which alone concludes anything.
+ * Both sides name the range by its ends. They judge expiry at the same second, so far ahead that whatever is digested
+ * is alive by every clock. Equal digests mean equal records. Different digests prove nothing: either side may hold
+ * later writes. So the range is asked for again with a hash of each record. Every key whose hash differs is then
+ * compared by itself, which alone concludes anything; a key of which the upstream has not heard yet is left out.
  */
 export class RangeAudit {
   readonly #options: AuditOptions;
@@ -52,7 +52,7 @@ export class RangeAudit {
     this.#options = options;
   }
 
-  /** Once over the next range. What cannot be compared now is passed over, until the next time round. */
+  /** Looks at the next range. A range that cannot be compared now is skipped until the next time round. */
   async look(scope: Scope, signal: AbortSignal): Promise<void> {
     const hand = this.#hands.get(scope) ?? { range: 0, after: undefined };
     const ranges = auditedRanges(scope);
@@ -64,7 +64,7 @@ export class RangeAudit {
     this.#options.edgeObserver.rangeAudited(found?.outcome ?? 'open', found?.records ?? 0);
     if (found === undefined) return;
     const taken = found.suspects.slice(0, this.#options.audit.suspectsMax);
-    // Where there are more, the next look begins behind the last one that is compared now.
+    // If there are more, the next look begins after the last key that is compared now.
     this.#goOn(scope, hand, taken.length < found.suspects.length ? taken.at(-1) : found.through);
     for (const key of taken) {
       await compareKey(scope, { namespace: range.namespace, key }, this.#options, signal).catch(() => {});
@@ -98,13 +98,13 @@ export class RangeAudit {
     return { ...end, outcome: suspects.length > 0 ? 'suspect' : 'open', suspects };
   }
 
-  /** So late that no clock within bounds can have reached it before both sides have looked. */
+  /** So late that no clock within bounds can reach it before both sides have looked. */
   #second(): number {
     const { expiryClock, clockSkewMsMax, audit } = this.#options;
     return Math.ceil((expiryClock.nowMs() + audit.patienceMs + clockSkewMsMax + expiryMarginMs) / 1000);
   }
 
-  /** Undefined where the upstream is not caught up with in time, or so much came meanwhile that the ends differ. */
+  /** Undefined if the scope does not catch up with the upstream in time, or so much came that the ends differ. */
   async #sidesOf(scope: Scope, request: RangeDigestRequest, call: Call): Promise<Sides | undefined> {
     const { upstreams, clock, audit } = this.#options;
     const theirs = await upstreams.ask(call, (upstream, asked) => upstream.digestRange(request, asked));
@@ -134,7 +134,7 @@ function endingAt({ namespace, prefix, after }: DigestedRange, through: string |
   };
 }
 
-/** The keys of which the two sides do not hold the same, in record order, less those that the upstream has yet to hear of. */
+/** The keys on which the two sides differ, in record order, without those that the upstream has not heard of yet. */
 function suspectsOf({ theirs, ours }: Sides, logs: Logs): readonly string[] {
   const unheard = new Set<string>();
   for (const { key, position } of ours.hashes) if (!logs.coversPosition(theirs.vector, position)) unheard.add(key);

@@ -15,21 +15,21 @@ export interface AdmissionOptions {
   readonly ownLog: OwnLog;
   readonly membership: Pick<Membership, 'check' | 'checkTakes' | 'clusterId' | 'leave' | 'replace'>;
   readonly nonce: string;
-  /** Where the peer says that it is reached. */
+  /** Called with a peer that says where it is reached. */
   readonly called: (node: NodeIdentity) => void;
   readonly feed: Pick<FeedServer, 'endStreams'>;
 }
 
-/** The reason of a refusal: the follower runs as the member that refuses it, from an earlier opening. It is to stop. */
+/** The reason of a refusal: the follower runs as the member that refuses it, from an earlier opening. It must stop. */
 export const openedLater = 'opened-later';
 
-/** The reason of a refusal: the follower's side of the cluster removed members of the other side, which goes on all the same. */
+/** The reason of a refusal: the follower's side of the cluster removed members of this side, and this side goes on. */
 export const sideGivenUp = 'side-given-up';
 
-/** The handshake with a peer that follows this origin, and the record that lets a new one in (rules R8, R16, R19). */
+/** The handshake with a peer that follows this origin, and the record that admits a new one (rules R8, R16, R19). */
 export class Admission {
   readonly #options: AdmissionOptions;
-  /** In which opening each member called last. */
+  /** The latest opening in which each member called. */
   readonly #openings = new Map<MemberId, Opening>();
 
   constructor(options: AdmissionOptions) {
@@ -37,9 +37,9 @@ export class Admission {
   }
 
   /**
-   * Sees to it that the peer is registered before it is served anything, so that from here on nothing is purged that it
-   * has yet to hear of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster); UNAVAILABLE
-   * (it serves nobody)
+   * Makes sure that the peer is registered before it is served anything: from then on nothing is purged that it has not
+   * heard of. @throws FAILED_PRECONDITION (no origin, this one itself, a copy of it, removed, another cluster);
+   * UNAVAILABLE (it serves nobody)
    */
   async admit({ node, nonce, clusterId, opening, floor, view }: FollowOpen): Promise<void> {
     const { ledger, ownLog, membership } = this.#options;
@@ -61,12 +61,12 @@ export class Admission {
     const { members, logs } = ledger.registry;
     this.#judge(id, node, view);
     this.#meets(id, node, opening);
-    // One that rejoins may have forgotten where some of the others are, or that it was ever let in.
+    // If this origin rejoins, it may have forgotten where some of the others are, or that it was ever admitted.
     if (own !== undefined || view?.members.includes(ownLog.member) === true) this.#options.called(node);
     membership.check();
-    // One that does not serve would be waited for by who begins anew because of it.
+    // Only for a peer that serves: otherwise this origin, which begins anew, would have to wait for that peer.
     for (const [log, purged] of (opening === undefined ? undefined : floor) ?? []) {
-      // What was purged here was heard of, though a seal that came since may end the log before that.
+      // What was purged here was heard of, even if a later seal ends the log before it.
       const heard = Math.max(logs.reach(ledger.state.covered, log), ledger.state.floor.get(log) ?? 0);
       if (heard >= purged) continue;
       membership.leave(
@@ -79,8 +79,9 @@ export class Admission {
   }
 
   /**
-   * Who was removed goes; of two sides that removed each other, one (sides.ts). Both ask the same, whoever calls the other,
-   * and one that goes itself says so to nobody. @throws FAILED_PRECONDITION; UNAVAILABLE where this origin goes already
+   * A removed member leaves; of two sides that removed each other, one does (sides.ts). Both ask the same, whoever
+   * calls the other, and a member that leaves judges nobody. @throws FAILED_PRECONDITION; UNAVAILABLE if this origin
+   * leaves already
    */
   #judge(id: MemberId, node: NodeIdentity, view: ClusterView | undefined): void {
     const { ledger, ownLog, membership, called } = this.#options;
@@ -93,7 +94,7 @@ export class Admission {
         ? refused('removed', `${node.name} was removed from the cluster`)
         : refused(sideGivenUp, `${node.name} is of a side of the cluster that is given up for this one`);
     }
-    called(node); // Begun anew, this origin looks for it there.
+    called(node); // Once it has begun anew, this origin looks for the peer there.
     const why = leaver.as === 'new' ? 'it was removed from the cluster' : 'this side of the cluster is given up';
     membership.leave(leaver.as, `${why}, as ${node.name} knows`);
     throw refused('leaving', 'this origin begins anew');
@@ -115,7 +116,7 @@ export class Admission {
     this.#options.feed.endStreams(isEarlier, `${name} has opened its store again`);
   }
 
-  /** Somebody else runs as this member. Of the two the later opening goes on (rule R16); one that has yet to open never does. */
+  /** Another process runs as this member. The later opening goes on (rule R16); one without an opening never does. */
   meetsOwnId({ name }: NodeIdentity, theirs: Opening | undefined): void {
     const { ownLog, membership } = this.#options;
     const mine = ownLog.opening;
@@ -123,7 +124,7 @@ export class Admission {
     membership.replace(`${name} runs this member too, from a later opening of its store: one of the two is a copy`);
   }
 
-  /** Who is registered, without whom a new one at this address takes the place of: that one's disk is lost. */
+  /** The registered members but the one at this address: a new member there replaces it, since its disk is lost. */
   #others(address: string | undefined): MemberId[] {
     const registered = this.#options.ledger.registry.members.registered();
     const others = registered.filter((member) => address === undefined || member.address !== address);

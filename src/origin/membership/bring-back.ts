@@ -22,7 +22,7 @@ export interface BringBackOptions {
   readonly clock: Clock;
   readonly tombstoneRetentionMs: number;
   readonly clockSkewMsMax: number;
-  /** Keeps, synced, what may not be written again; says where. The same records come again after a crash. */
+  /** Keeps, synced, what may not be written again; returns where. The same records come again after a crash. */
   readonly keepApart: (member: string, records: AsyncIterable<Record>) => Promise<string | undefined>;
 }
 
@@ -34,14 +34,14 @@ export interface KeptApart {
 
 const keptName = 'origin/kept-apart';
 const pageRecords = 256;
-/** Milliseconds after which it is read on in a new snapshot: a database ends one that is held for long. */
+/** Milliseconds after which the reading goes on in a new snapshot: a database ends one that is held for long. */
 const snapshotMsMax = 10_000;
 
 /**
- * The last part of rejoining (rule R8). The store that was put aside holds what only this disk had: its peers do not cover
- * it. What is younger than the retention is written again, the stamp kept, where nothing later is held: whatever deleted it
- * would still be there. Of older records, and those of namespaces that are gone, the deletion may be purged: they stay in a
- * file. Then what was put aside goes.
+ * The last part of rejoining (rule R8). The store that was put aside holds what only this disk had: its peers do not
+ * cover it. Records younger than the retention are written again with their stamps, where nothing later is held: a
+ * deletion of them would still be there. Of older records, and those of namespaces that are gone, the deletion may be
+ * purged: they stay in a file. Then the store that was put aside is deleted.
  */
 export async function bringBack(options: BringBackOptions): Promise<void> {
   const { stores, ledger, ownLog, keepApart } = options;
@@ -75,7 +75,7 @@ export async function readKeptApart(store: Pick<Store, 'meta'>): Promise<KeptApa
   return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as KeptApart);
 }
 
-/** The cluster was restored to before what this member had: it is kept, and not written again. */
+/** True if the cluster was restored to before what this member had: that is kept, and not written again. */
 async function wasUndone(aside: Store, { ledger }: BringBackOptions): Promise<boolean> {
   const before = await readIdentity(aside);
   return before !== undefined && ledger.registry.logs.removal(before.id)?.undone === true;
@@ -83,10 +83,10 @@ async function wasUndone(aside: Store, { ledger }: BringBackOptions): Promise<bo
 
 async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<void> {
   const { registry } = options.ledger;
-  // Of a namespace that nobody knows any more the deletion may be purged too; those that only this disk knew came first.
+  // The deletion of a namespace that nobody knows may be purged too; one that only this disk knew was written before.
   const isKnown = ({ namespace }: Record) => namespace === registryNamespace || registry.lives(namespace);
   const brings = (record: Record, view: CommitView) => {
-    // Which of the two is the later one cannot be told before that is mended.
+    // Which of the two is later is unknown until the damaged one is mended.
     if (view.damaged(record) !== undefined) throw damagedRecord(record);
     return replaces(record, view.head(record)) && isKnown(record);
   };
@@ -104,7 +104,7 @@ async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<vo
   if (page.length > 0) await rewrite(page, options, brings);
 }
 
-/** What only the store that was put aside has: no member covers it, and nothing later of its key is held. */
+/** What only the store put aside has: no member covers it, and nothing later of its key is held. */
 async function* unheld(aside: Store, options: BringBackOptions): AsyncGenerator<Record> {
   const { clock } = options;
   let after: RecordKey | undefined;
@@ -113,11 +113,11 @@ async function* unheld(aside: Store, options: BringBackOptions): AsyncGenerator<
     const takenMs = clock.monotonicMs();
     isWhole = true;
     try {
-      // What is damaged there is counted: the store stays where it is (see `bringBack`).
+      // Damaged records there are counted, and the store is then kept (see `bringBack`).
       for await (const stored of snapshot.records(after === undefined ? {} : { after }, () => {})) {
         yield* unheldOf(stored, snapshot, options);
         after = stored.at(-1);
-        // Nobody writes there, so that a later snapshot shows the same.
+        // Nobody writes to that store, so a later snapshot shows the same.
         isWhole = clock.monotonicMs() - takenMs < snapshotMsMax;
         if (!isWhole) break;
       }

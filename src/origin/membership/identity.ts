@@ -6,18 +6,18 @@ import { decodeLedgerState, ledgerStateName } from '../../replication/ledger-sta
 import type { Random } from '../../runtime/random.ts';
 import type { Store } from '../../store/store.ts';
 
-/** Who an origin is: kept in its store, drawn when that is made. */
+/** Who an origin is: drawn when its store is made, and kept there. */
 export interface OriginIdentity {
   readonly id: MemberId;
-  /** Unset while no origin of a cluster has admitted it. */
+  /** Unset until an origin of a cluster has admitted it. */
   readonly clusterId?: string;
   /** True for the store that founded the cluster. */
   readonly founds?: boolean;
-  /** True once it has served: what it covers since then is whole. */
+  /** True once it has served: from then on what it covers is whole. */
   readonly served?: boolean;
-  /** True where it was registered before its store was emptied (rule R8). */
+  /** True if it was registered before its store was emptied (rule R8). */
   readonly rejoins?: boolean;
-  /** Where the others were reached before that. */
+  /** Where the others were reached before its store was emptied. */
   readonly peers?: readonly string[];
 }
 
@@ -28,8 +28,8 @@ const erasedName = 'origin/erased';
 /** The mark of a store that its origin may not go on with: it is put aside, and the origin begins anew beside it. */
 export interface Leaving {
   /**
-   * `same`: below a peer's floor (rule R8). `new`: it was removed, and comes back as another member. `before`: nobody serves
-   * whom it could rejoin: this store goes, and what was put aside takes its place again.
+   * `same`: below a peer's floor (rule R8). `new`: it was removed, and comes back as another member. `before`: no
+   * member serves that it could rejoin: this store is deleted, and the one put aside takes its place again.
    */
   readonly as: 'same' | 'new' | 'before';
   readonly why: string;
@@ -37,7 +37,7 @@ export interface Leaving {
   readonly peers: readonly string[];
 }
 
-/** Of a store that is erased: kept in the one that was put aside before it, as erasing takes a while and may be broken off. */
+/** On a store that is erased; kept in the one put aside before it, as erasing takes a while and may break off. */
 export interface Erased {
   readonly identity: OriginIdentity | undefined;
   readonly leaving: Leaving;
@@ -54,19 +54,20 @@ export async function readIdentity(store: Pick<Store, 'meta'>): Promise<OriginId
   return { ...identity, id };
 }
 
-/** What a store without an identity comes after. */
+/** What was there before a store that has no identity. */
 export interface Before {
-  /** Peers are configured. */
+  /** True if peers are configured. */
   readonly joins: boolean;
   /** The store that was put aside last. */
   readonly aside: Store | undefined;
-  /** The mark of what was put aside now, or erased. */
+  /** The mark of the store that was now put aside, or erased. */
   readonly leaving: Leaving | undefined;
 }
 
 /**
- * The identity in the store. An empty one is given one: beside a store that was put aside it goes on as its mark says; with
- * peers it waits to be admitted to their cluster, without it founds a new one (rule R16). @throws DATA_LOSS
+ * The identity in the store. An empty store is given one: beside a store that was put aside it goes on as that one's
+ * mark says; with peers it waits to be admitted to their cluster; without peers it founds a new one (rule R16). @throws
+ * DATA_LOSS
  */
 export async function readOrFound(ledger: Ledger, random: Random, before: Before): Promise<OriginIdentity> {
   const { aside } = before;
@@ -76,7 +77,7 @@ export async function readOrFound(ledger: Ledger, random: Random, before: Before
   if (ledger.state.covered.size > 0) throw noOrigin();
   const id = random.hex(8) as MemberId;
   if (aside !== undefined) return comeBack(ledger, id, { ...before, aside });
-  // Until all has come, what a restore or a rebuild has brought is covered by nothing.
+  // Until a restore or a rebuild is complete, nothing that it brought is covered.
   if (await holdsRecords(ledger.store)) throw noOrigin();
   const identity: OriginIdentity = joins ? { id } : { id, clusterId: random.hex(16), founds: true };
   await keepIdentity(ledger, identity);
@@ -103,14 +104,14 @@ async function holdsRecords(store: Pick<Store, 'snapshot'>): Promise<boolean> {
   }
 }
 
-/** Beside the store that was put aside: its clock is kept, and its id where the mark says so (rules R8, R15). */
+/** The identity beside a store that was put aside: keeps its clock, and its id if the mark says so (rules R8, R15). */
 async function comeBack(
   ledger: Ledger,
   fresh: MemberId,
   { aside, leaving: left }: Before & { readonly aside: Store },
 ): Promise<OriginIdentity> {
   const before = await readIdentity(aside);
-  // Who was begun beside it and left again may have been let in, and goes on as itself where the mark says so.
+  // A member that began beside it and left again may have been admitted: it goes on as itself if the mark says so.
   const { identity: erased, leaving: erasedAs } = (await readErased(aside)) ?? {};
   const leaving = left ?? erasedAs ?? (await readLeaving(aside));
   const self = erased ?? before;

@@ -32,7 +32,7 @@ type State =
 
 type Admission = NonNullable<RegisteredMember['admitted']>;
 
-/** What an origin writes of itself; its admission stays what it was. */
+/** What an origin writes of itself; its admission stays as it was. */
 export type SelfDescription = Pick<RegisteredMember, 'id' | 'name' | 'region' | 'location' | 'address'>;
 
 export interface MembershipOptions {
@@ -45,17 +45,17 @@ export interface MembershipOptions {
   /** A store was put aside. */
   readonly hasAside: boolean;
   readonly random: Random;
-  /** True while each of the others answers that it serves nobody yet. */
+  /** True while each of the others answers that it does not serve yet. */
   readonly allJoin: () => boolean;
   /** Where the others are reached. */
   readonly addresses: () => readonly string[];
   /** From now on it answers, writes, and serves its feed. */
   readonly begun: () => void;
-  /** From now on it does not. */
+  /** From now on it does none of this. */
   readonly ended: (why: string) => void;
-  /** Its store is marked: opened again, it is put aside and the origin begins anew. */
+  /** Its store is marked: when it is opened again, the store is put aside and the origin begins anew. */
   readonly beginAnew: (why: string) => void;
-  /** Another process runs a later opening of this member: this one is to stop (rule R16). */
+  /** Another process runs a later opening of this member: this process must stop (rule R16). */
   readonly replaced: (why: string) => void;
   /** Why another process may hold the store by now; undefined while none can. */
   readonly fenced: () => string | undefined;
@@ -64,8 +64,8 @@ export interface MembershipOptions {
 /** Milliseconds between looks; a change of the registry is noticed at once. */
 const lookIntervalMs = 200;
 /**
- * Milliseconds for which all others have to answer that they serve nobody, and up to as many more, drawn: of two that wait
- * for each other one goes first.
+ * Milliseconds for which all others have to answer that they do not serve, and up to as many more, drawn at random: so
+ * of two origins that wait for each other, one goes first.
  */
 const nobodyServesMs = 500;
 
@@ -74,7 +74,7 @@ export class Membership {
   readonly #changed = new Notice();
   #identity: OriginIdentity;
   #state: State = { kind: 'joining' };
-  /** By the monotonic clock: when it goes on with what it put aside, should nobody serve until then. */
+  /** Monotonic time at which it goes on with the store that it put aside, if nobody serves until then. */
   #takesBackAtMs: number | undefined;
 
   constructor(options: MembershipOptions) {
@@ -111,20 +111,20 @@ export class Membership {
     return this.#state.kind === 'serving' ? 'lease-expired' : this.#state.kind;
   }
 
-  /** @throws UNAVAILABLE where it takes nothing from anybody any more */
+  /** @throws UNAVAILABLE if it takes nothing from anybody any more */
   checkTakes(): void {
     if (this.#state.kind === 'joining' || this.serves) return;
     throw new MeridianError('UNAVAILABLE', this.reason ?? '', { reason: this.#reasonCode, retryAfterMs: 1000 });
   }
 
-  /** @throws UNAVAILABLE where it answers nobody */
+  /** @throws UNAVAILABLE if it answers nobody */
   check(): void {
     if (this.serves) return;
     const message = `this origin does not serve: ${this.reason}`;
     throw new MeridianError('UNAVAILABLE', message, { reason: this.#reasonCode, retryAfterMs: 1000 });
   }
 
-  /** A peer told its cluster. @throws FAILED_PRECONDITION where this origin's data are of another one */
+  /** A peer named its cluster. @throws FAILED_PRECONDITION if this origin's data belong to another one */
   async join(clusterId: string): Promise<void> {
     if (clusterId === '')
       throw new MeridianError('UNAVAILABLE', 'the peer is of no cluster yet', { reason: 'no-cluster' });
@@ -140,8 +140,8 @@ export class Membership {
   }
 
   /**
-   * Its disk was put back behind a purge of a peer (`same`, rule R8), or it was removed (`new`): what it holds may not be
-   * mixed with what the others hold. It begins anew, and brings what only it has.
+   * Its disk was put back behind a purge of a peer (`same`, rule R8), or it was removed (`new`): what it holds must not
+   * be mixed with what the others hold. It begins anew, and then brings back what only it has.
    */
   leave(as: Leaving['as'], why: string): void {
     if (this.#state.kind !== 'joining' && this.#state.kind !== 'serving') return;
@@ -159,8 +159,8 @@ export class Membership {
   }
 
   /**
-   * Begins at once where the store has served before, or founds a cluster; but not where it ended between hearing of its own
-   * removal and noting that it leaves.
+   * Begins at once if the store has served before, or founds a cluster; but not if the process ended between hearing of
+   * its own removal and noting that it leaves.
    */
   async start(): Promise<void> {
     const { ledger, self } = this.#options;
@@ -172,7 +172,7 @@ export class Membership {
     const { clock, ledger } = this.#options;
     ledger.registry.onChange(() => this.#changed.give(), signal);
     const look = async () => {
-      // A disk that fails is opened again by the ledger, which has told of it; this is tried again.
+      // The ledger reports a failed disk and opens it again; this is then tried again.
       await this.#look().catch(() => {});
       return this.#state.kind === 'leaving' && (await this.#marked(this.#state.leaving));
     };
@@ -191,7 +191,7 @@ export class Membership {
     if (this.#state.kind === 'joining' && this.#mayServe()) await this.#begin();
     else if (this.#waitsForNobody())
       this.leave('before', 'nobody serves, so it goes on with the store that it put aside');
-    // The store was opened again after a failed commit, and a new log with it.
+    // The store was opened again after a failed commit, and so a new log has begun.
     else if (this.serves && opening === undefined) await this.#openLog();
   }
 
@@ -200,16 +200,17 @@ export class Membership {
     try {
       await keepLeaving(ledger, { ...leaving, peers: addresses() });
     } catch {
-      return false; // The ledger has told of it.
+      return false; // The ledger has reported it.
     }
     beginAnew(leaving.why);
     return true;
   }
 
   /**
-   * True once it holds what it must before it counts (rule R19). One that was let in covers the record that admitted it, and
-   * what its admitter covered then; and a majority of those that were registered then have served it: whoever purges
-   * without knowing of this member purges only what that majority covers. One that rejoins was registered all the time.
+   * True once this origin holds what it must before it counts (rule R19). An admitted one covers the record that
+   * admitted it, and what its admitter covered then. Also a majority of those registered then have served it: a member
+   * that purges without knowing of this one purges only what that majority covers. One that rejoins was registered all
+   * the time.
    */
   #mayServe(): boolean {
     const { ledger, self, stability } = this.#options;
@@ -224,8 +225,8 @@ export class Membership {
   }
 
   /**
-   * The admitter may have been put back since, and the log in which it let this member in may be gone with its disk: it writes
-   * in a later one, and does not cover that place. Nobody can bring it, so what counts is what the admitter covers now.
+   * The admitter's disk may have been put back since, and the log with the admission may be gone: the admitter then
+   * writes in a later log, and does not cover that place. Nobody can bring it, so what the admitter covers now counts.
    */
   #coversAdmission({ by, at, covered: then }: Admission): boolean {
     const { ledger, stability } = this.#options;
@@ -240,8 +241,9 @@ export class Membership {
   }
 
   /**
-   * True once it rejoins a cluster of which nobody serves. Whoever told it that its store was behind a purge has lost that
-   * since, its own disk put back to before it had joined; that one waits for a member that serves, as this one does.
+   * True once it rejoins a cluster in which no member serves. The member that told it that its store was behind a purge
+   * has lost that since: its own disk was put back to before it had joined. That member waits for one that serves, as
+   * this one does.
    */
   #waitsForNobody(): boolean {
     const { clock, hasAside, allJoin, random } = this.#options;
@@ -256,8 +258,8 @@ export class Membership {
   }
 
   /**
-   * Who has yet to serve its feed to this origin before that may count; empty once a majority has. Nobody waits for one at
-   * whose address another was let in since: its disk is lost.
+   * The members that must still serve their feed to this origin before it may count; empty once a majority has. A
+   * member at whose address another one was admitted since is not waited for: its disk is lost.
    */
   #unheard({ admitted }: RegisteredMember, members: Members): MemberId[] {
     const { self, stability } = this.#options;
@@ -292,7 +294,7 @@ export class Membership {
     this.#options.begun();
   }
 
-  /** The first record of the log registers it; the member's own record is written where it says something new. */
+  /** The first record of the log registers it. The member's own record is written only if it says something new. */
   async #openLog(): Promise<void> {
     const { ledger, ownLog, self } = this.#options;
     const { members } = ledger.registry;
@@ -320,7 +322,7 @@ export class Membership {
   }
 }
 
-/** True where another member was let in at this one's address when this one was known: its disk is lost. */
+/** True if another member was admitted at this one's address after this one was known: its disk is lost. */
 function isReplaced({ id, address, admitted }: RegisteredMember, members: Members): boolean {
   const isAfter = (other: RegisteredMember) => {
     const { covered, among = [] } = other.admitted ?? {};

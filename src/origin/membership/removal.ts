@@ -38,15 +38,15 @@ interface OpenReport extends Try {
   readonly untilMs: number;
 }
 
-/** Which of an initiator's attempts to remove a member. */
+/** Identifies one attempt of an initiator to remove a member. */
 interface Try {
   /** The stamp of the record that opened the log in which the initiator decides; unset = not known. */
   readonly opened?: Stamp;
-  /** Counts them, from the start of the process on. */
+  /** The number of the attempt since the process started. */
   readonly attempt?: number;
 }
 
-/** Who is removed, or asked. */
+/** The member that is removed, or asked. */
 interface Target {
   readonly id: MemberId;
   readonly name: string;
@@ -57,29 +57,29 @@ interface Asked {
   readonly target: Target;
   /** What this origin reported to itself. */
   readonly own: Report;
-  /** In which it asks. */
+  /** The opening in which this origin asks. */
   readonly opening: Opening | undefined;
   readonly during: Try;
-  /** By the monotonic clock: when it began to ask. */
+  /** Monotonic time at which it began to ask. */
   readonly begunMs: number;
 }
 
 /** Milliseconds for which a survivor that has reported to one initiator reports to no other. */
 const reportHoldsMs = 60_000;
-/** Milliseconds within which the initiator decides; past that its reports may have been given to another. */
+/** Milliseconds within which the initiator decides; after that its reports may have been given to another. */
 const decideMs = 30_000;
-/** Milliseconds within which the others are told that nothing is decided. */
+/** Milliseconds within which the others are told that nothing will be decided. */
 const withdrawMs = 5_000;
 const reportPrefix = 'origin/report/';
 const reportName = (member: MemberId) => reportPrefix + member;
 
 export class Removals {
   readonly #options: RemovalsOptions;
-  /** What is being removed from here now: once at a time, so that a failure withdraws its own report alone. */
+  /** The members being removed from here: each once at a time, so that a failure withdraws only its own report. */
   readonly #deciding = new Set<MemberId>();
   #attempts = 0;
   #sealings = 0;
-  /** What this origin reported, as on disk. */
+  /** What this origin reported, as it is on disk. */
   readonly #reported = new Map<MemberId, OpenReport>();
 
   constructor(options: RemovalsOptions) {
@@ -87,17 +87,17 @@ export class Removals {
   }
 
   /**
-   * True while a removal is on its way to the disk, however long that takes: whoever hears all that is here, and nothing of a
-   * removal, may not conclude that there is none.
+   * True while a removal is on its way to the disk, however long that takes: a member that has heard all that is here,
+   * and no removal, must not conclude that there is none.
    */
   get isSealing(): boolean {
     return this.#sealings > 0;
   }
 
-  /** Reads what was reported before a restart. What was reported to this origin then is over, see `#isOpen`. */
+  /** Reads what was reported before a restart. What this origin reported to itself then is over, see `#isOpen`. */
   async start(): Promise<void> {
     const { ledger, ownLog } = this.#options;
-    // Also on members that this origin has yet to hear of: an initiator that knows them asked.
+    // Also on members that this origin has not heard of: an initiator that knows them asked.
     for (const name of await ledger.store.metaNames()) {
       const id = name.startsWith(reportPrefix) ? parseMemberId(name.slice(reportPrefix.length)) : undefined;
       if (id === undefined || ledger.registry.members.isRemoved(id)) continue;
@@ -108,8 +108,9 @@ export class Removals {
   }
 
   /**
-   * Whoever has reported takes nothing more of that member, and so acknowledges nothing more to it: what it has
-   * acknowledged at majority, its successor knows. @throws FAILED_PRECONDITION while a removal may be decided
+   * An origin that has reported takes nothing more of that member, and so acknowledges nothing more to it: so the
+   * successor knows all that it has acknowledged at majority. @throws FAILED_PRECONDITION while a removal may be
+   * decided
    */
   mayTake(member: MemberId): void {
     const open = this.#reported.get(member);
@@ -122,8 +123,8 @@ export class Removals {
   }
 
   /**
-   * False from the report on until it is known what became of it: also once the report has run out, as the initiator may
-   * have decided and be away since. What is acknowledged meanwhile, its successor might decide without.
+   * False from the report until its outcome is known, even after the report has run out: the initiator may have decided
+   * and be away since. The successor might decide without knowing what is acknowledged meanwhile.
    */
   mayAcknowledge(member: MemberId): boolean {
     const open = this.#reported.get(member);
@@ -133,7 +134,7 @@ export class Removals {
     return true;
   }
 
-  /** What became of the report is known; it is not asked again when the initiator is away. */
+  /** The outcome of the report is known; it is not asked for again when the initiator is away. */
   #forget(member: MemberId): void {
     this.#reported.delete(member);
     const meta = new Map([[reportName(member), undefined]]);
@@ -142,7 +143,7 @@ export class Removals {
     this.#options.ledger.submit({ keys: [], sync: true, bytes: 0, decide }).catch(() => {});
   }
 
-  /** True once all that the initiator had when the report ran out is here, or it cannot have decided. */
+  /** True once all that the initiator had when the report ran out is here, or the initiator cannot have decided. */
   #knowsOutcome(open: OpenReport): boolean {
     const { ledger, ownLog, clock, peers } = this.#options;
     const { initiator, untilMs } = open;
@@ -153,8 +154,9 @@ export class Removals {
   }
 
   /**
-   * An initiator decides in the opening in which it asked, or not at all. Whoever covers the first record of a later one
-   * covers what it had decided until then, as far as that is on its disk still: by this report nothing will be decided.
+   * An initiator decides in the opening in which it asked, or not at all. An origin that covers the first record of a
+   * later opening covers all decisions before it, as far as they are still on the initiator's disk: by this report
+   * nothing will be decided.
    */
   #isOpen(open: OpenReport): boolean {
     return open.untilMs > this.#options.clock.wallMs() && !this.#isLaterKnown(open);
@@ -168,7 +170,7 @@ export class Removals {
     return isLater && logs.coversPosition(ledger.state.covered, { log: newest.log, sequence: 1 });
   }
 
-  /** What this origin covers, kept on disk as reported, so that a restart reports to the same initiator. */
+  /** What this origin covers. Kept on disk as reported, so that after a restart it reports to the same initiator. */
   async report({ member, initiator, reporter, withdraws = false, ...asked }: ReportRequest): Promise<Report> {
     const { ledger, ownLog, clock } = this.#options;
     const self = ownLog.member;
@@ -192,13 +194,13 @@ export class Removals {
       decide: ({ state }) => {
         const result = { covered: logs.unfold(state.covered), registered: [...members.counted()] };
         const latest = this.#reported.get(member) ?? stored;
-        // As it is decided: another initiator may have asked in the same moment.
+        // Checked as it is decided: another initiator may have asked in the same moment.
         const isTaken = latest !== undefined && latest.initiator !== initiator && this.#isOpen(latest);
         if (isTaken && holds('R22 one initiator'))
           throw failed('removal-open', `${latest.initiator} is removing ${member} already; ask again in a minute`);
-        // Asked on its way for longer than the one after it: that one is not to be withdrawn with this one.
+        // This request arrived after the next one, which must not be withdrawn with this one.
         if (latest?.initiator === initiator && isEarlier(asked, latest)) return { result };
-        // From here on, in the order of commits: where this one fails, a report too much runs out by itself.
+        // From here on, in the order of commits. If this commit fails, the superfluous report runs out by itself.
         this.#reported.set(member, report);
         return { meta, result };
       },
@@ -216,7 +218,7 @@ export class Removals {
     const begunMs = clock.monotonicMs();
     const during: Try = { ...(opening === undefined ? {} : { opened: opening.opened }), attempt: ++this.#attempts };
     try {
-      // Its own first: where that is refused, nobody else is kept from reporting to who is removing it already.
+      // Its own report first: if it is refused, the others stay free to report to the one that removes it already.
       const own = await this.report(this.#asking(target.id, self, during)).catch(async (error: unknown) => {
         await this.#release(target.id, self, during);
         throw error;
@@ -226,7 +228,7 @@ export class Removals {
         await this.#withdraw(target.id, during);
         throw error;
       });
-      // Where this fails it may be on the disk all the same: no report is given back.
+      // If this fails it may be on the disk all the same: no report is withdrawn.
       const logs = await this.#seal(removal, asked);
       return { ...target, logs, missing };
     } finally {
@@ -248,7 +250,7 @@ export class Removals {
     const { target } = asked;
     const known = members.registered().filter(({ id }) => id !== target.id);
     const { reports, missing: away } = await this.#reports(asked, known, call);
-    // Whom only survivors know yet counts as well: it was let in by who is removed, perhaps, and all hear of it by this.
+    // Members that only survivors know count too: the removed one may have admitted them; all hear of them by this.
     const heardOf = new Set([...members.counted(), ...reports.flatMap(({ registered }) => registered)]);
     const others = [...heardOf].filter((id) => id !== target.id && !members.isRemoved(id));
     const unmet = others.filter((id) => !known.some((member) => member.id === id));
@@ -263,7 +265,7 @@ export class Removals {
     return { removal: { name: target.name, successor: ownLog.member, ...decided }, missing };
   }
 
-  /** Waits for what was reported of the member's logs. @throws UNAVAILABLE where it does not come in time */
+  /** Waits for what was reported of the member's logs. @throws UNAVAILABLE if it does not come in time */
   async #cover(target: Target, reports: readonly Report[], call: Call): Promise<void> {
     const { ledger, clock } = this.#options;
     const { logs } = ledger.registry;
@@ -286,7 +288,7 @@ export class Removals {
     return [...reported.keys()].every((log) => logs.get(log) !== undefined);
   }
 
-  /** @throws UNAVAILABLE once what was reported may be given to another */
+  /** @throws UNAVAILABLE once the reports may have been given to another initiator */
   #checkTime({ begunMs }: Asked): void {
     if (this.#options.clock.monotonicMs() - begunMs <= decideMs) return;
     throw new MeridianError('UNAVAILABLE', 'the survivors took too long to report; ask again', {
@@ -295,8 +297,8 @@ export class Removals {
   }
 
   /**
-   * @throws UNAVAILABLE where the store, or another process of this member, was opened again meanwhile, or commits before this
-   * one took long: the reports are void
+   * @throws UNAVAILABLE if the reports are void: the store, or another process of this member, was opened again
+   * meanwhile, or commits before this one took long
    */
   async #seal(removal: Removal, asked: Asked): Promise<RemovedMember['logs']> {
     const { ledger, ownLog } = this.#options;
@@ -324,8 +326,9 @@ export class Removals {
   }
 
   /**
-   * Nothing will be decided by the reports that were given here: another initiator may have them. Else two that each wait
-   * for the other's would renew their own for ever. Whoever does not hear it, or whose disk fails, waits till it runs out.
+   * By the reports given to this origin nothing will be decided, so another initiator may have them. Otherwise two
+   * initiators that wait for each other's reports would renew their own for ever. An origin that does not hear this, or
+   * whose disk fails, waits until its report runs out.
    */
   async #withdraw(member: MemberId, during: Try): Promise<void> {
     const { ownLog, peers, clock, ledger } = this.#options;
@@ -341,7 +344,7 @@ export class Removals {
     await this.#release(member, initiator, during);
   }
 
-  /** A withdrawal may come late: what was reported to a later attempt stays. */
+  /** A withdrawal may come late: a report to a later attempt stays. */
   async #release(member: MemberId, initiator: MemberId, during: Try): Promise<void> {
     const stored = await this.#open(member).catch(() => undefined);
     const meta = new Map([[reportName(member), undefined]]);
@@ -365,11 +368,11 @@ export class Removals {
       if (id === initiator) return own;
       return peers.reach(id)?.report(this.#asking(target.id, id, during), call);
     });
-    // All are waited for: a report that came behind its withdrawal would be open till it runs out.
+    // All are waited for: a report that came after its withdrawal would stay open until it runs out.
     const answered = await Promise.allSettled(asked);
     const answers = answered.map((answer) => {
       if (answer.status === 'fulfilled') return answer.value;
-      // Somebody else is removing it, or has: that is for the caller to know.
+      // Another initiator is removing the member, or has: the caller must know that.
       if (isMeridianError(answer.reason, 'FAILED_PRECONDITION')) throw answer.reason;
       return undefined;
     });
@@ -385,14 +388,14 @@ export class Removals {
   }
 }
 
-/** Of two attempts of one initiator. One of an earlier version says nothing of that. */
+/** Compares two attempts of one initiator. An initiator of an earlier version does not number them. */
 function isEarlier(one: Try, other: Try): boolean {
   if (one.opened === undefined || other.opened === undefined) return false;
   if (one.opened !== other.opened) return one.opened < other.opened;
   return one.attempt !== undefined && one.attempt < (other.attempt ?? 0);
 }
 
-/** One that is known by a removal alone has no name here but its id. */
+/** A member that is known by a removal alone has no name here but its id. */
 function named(name: string, members: Members): Target {
   const counted = [...members.counted()].map((id): Target => members.member(id) ?? { id, name: id });
   const found = counted.filter((member) => member.id === name || member.name === name);

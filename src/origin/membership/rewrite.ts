@@ -19,32 +19,32 @@ export interface RewriteOptions {
   readonly heardFromAllSince: (atMs: number) => boolean;
 }
 
-/** Records of one commit, and bytes of their values: whichever is reached first ends it. */
+/** Records of one commit, and bytes of their values; whichever bound is reached first ends the commit. */
 const pageRecords = 256;
 const pageBytes = 4 * 1024 * 1024;
-/** Milliseconds between looks; a change of the registry, or of what is taken, is noticed at once. */
+/** Milliseconds between looks; a change of the registry, and records beyond a seal, are noticed at once. */
 const lookIntervalMs = 1000;
 
 /**
- * Gives what this member holds at a position that nobody counts one in its own log, the stamps kept (rule R23): beyond a
- * seal, where a peer that was away, or whose disk was put back, brought it; or in a log that nobody knows any more, as its
- * member's disk was put back while a scan of it broke off. It waits until this opening has sealed its own past: only then
- * does a position here stay.
+ * Writes again, with their stamps, records that this member holds at a position that no longer counts, so that they get
+ * a position in its own log (rule R23). Such a position lies beyond a seal: a peer that was away, or whose disk was put
+ * back, brought the record. Or it lies in a log that nobody knows any more: its member's disk was put back while a scan
+ * broke off. It waits until this opening has sealed its own past: only then does a position here stay.
  */
 export class Rewrite {
   readonly #options: RewriteOptions;
   readonly #noticed = new Notice();
-  /** What was known of logs when nothing was left. */
+  /** What was known of logs when there was nothing left to do. */
   #cleanAt: { readonly version: number; readonly taken: number } | undefined;
   #taken = 0;
-  /** The logs that are not known, and since which monotonic time: what makes them known may be on its way. */
+  /** The unknown logs, and since which monotonic time each is unknown: the record that names it may be on its way. */
   readonly #unknown = new Map<LogId, number>();
 
   constructor(options: RewriteOptions) {
     this.#options = options;
   }
 
-  /** Records came that lie beyond a seal, or in a log that is not known. */
+  /** Records came that lie beyond a seal, or in an unknown log. */
   notice(): void {
     this.#taken++;
     this.#noticed.give();
@@ -53,7 +53,7 @@ export class Rewrite {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, ledger } = this.#options;
     ledger.registry.onChange(() => this.#noticed.give(), signal);
-    // Where the disk fails, the ledger has told of it; this is tried again.
+    // The ledger reports a failed disk; this is then tried again.
     await lookAgain(this.#noticed, () => this.look(), { clock, restMs: lookIntervalMs, signal });
   }
 
@@ -72,7 +72,7 @@ export class Rewrite {
     if (this.#unknown.size === 0) this.#cleanAt = now;
   }
 
-  /** Unknown logs that nobody knows: all that the other members had when this was first asked is here. */
+  /** The unknown logs that no member knows: all that the others had when the log was first looked for is here. */
   async #lost(): Promise<readonly LogId[]> {
     const { ledger, clock, heardFromAllSince } = this.#options;
     const unknown = await unknownLogs(ledger);
@@ -94,7 +94,7 @@ export class Rewrite {
     this.#unknown.delete(log);
   }
 
-  /** Who the registry's records of logs speak of says them anew (rule R22); a member that was removed says nothing. */
+  /** The member that a record of logs speaks of writes it anew (rule R22); a removed member writes nothing. */
   #isSaidAnew(record: RecordKey): boolean {
     const [kind, member] = record.key.split('/');
     if (!isOfLogs(record) || kind === 'removed') return false;
@@ -106,7 +106,7 @@ export class Rewrite {
     const records: Record[] = [];
     let bytes = 0;
     try {
-      // A damaged one cannot be written again; its key says so until it is mended or written.
+      // A damaged record cannot be written again; its key reads as damaged until it is mended or written.
       for await (const page of snapshot.log(log, final + 1, () => {})) {
         for (const stored of page) {
           const record = this.#isSaidAnew(stored) ? undefined : await snapshot.read(stored);
@@ -124,8 +124,8 @@ export class Rewrite {
 }
 
 /**
- * Writes records again, their stamps kept: those that are held as they were read, or, with `brings`, those of which nothing
- * later is held.
+ * Writes records again with their stamps: those that are still held as they were read, or, with `brings`, those of
+ * which nothing later is held.
  */
 export async function rewrite(
   records: readonly Record[],
@@ -146,7 +146,7 @@ export async function rewrite(
   });
 }
 
-/** It may have been overwritten, or have expired, since it was read. */
+/** The record may have been overwritten, or have expired, since it was read. */
 function isStillHeld(record: Record, view: CommitView): boolean {
   const held = view.head(record);
   const { log, sequence } = record.position;

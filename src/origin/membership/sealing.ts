@@ -37,13 +37,13 @@ const lookIntervalMs = 1000;
 /** What this opening waits for before it seals its past. */
 interface Asked {
   readonly log: LogId;
-  /** What each other member told, behind this opening's first record. */
+  /** What each other member told after this opening's first record. */
   readonly pinned: Map<MemberId, VersionVector>;
-  /** It has sealed by that. */
+  /** True once it has sealed by that. */
   sealed: boolean;
 }
 
-/** The logs of a chain of seals that were passed, and whether one of them came twice. */
+/** The logs passed along a chain of seals, and whether one of them came twice. */
 interface Seen {
   readonly logs: Set<LogId>;
   again: boolean;
@@ -64,7 +64,7 @@ export class Sealing {
     return this.#asked.sealed && this.#asked.log === this.#options.ownLog.id && this.#unsealed().length === 0;
   }
 
-  /** The logs of this member's past that wait, and for whom. */
+  /** The logs of this member's past that are not sealed yet, and the members that they wait for. */
   waiting(): readonly UnsealedLog[] {
     const { members } = this.#options.ledger.registry;
     const waitsFor = this.#unheard().map((id) => members.nameOf(id));
@@ -75,7 +75,7 @@ export class Sealing {
     const { clock, ledger, stability } = this.#options;
     ledger.registry.onChange(() => this.#changed.give(), signal);
     stability.onChange(() => this.#changed.give(), signal);
-    // Where the disk fails, the ledger has told of it; this is tried again.
+    // The ledger reports a failed disk; this is then tried again.
     await lookAgain(this.#changed, () => this.look(), { clock, restMs: lookIntervalMs, signal });
   }
 
@@ -83,7 +83,7 @@ export class Sealing {
     const { membership, ownLog } = this.#options;
     if (!membership.serves || ownLog.opening === undefined) return;
     const isOther = this.#asked.log !== ownLog.id;
-    // A peer's disk, put back, may bring a log of this member that nobody knew any more: all are asked again.
+    // A peer's disk that was put back may bring a log of this member that nobody knew any more: all are asked again.
     const comesToLight = this.#asked.sealed && this.#unsealed().length > 0 && holds('R22 all are asked again');
     if (isOther || comesToLight) this.#asked = this.#askAll();
     this.#pin();
@@ -95,7 +95,7 @@ export class Sealing {
     return { log: this.#options.ownLog.id, pinned: new Map(), sealed: false };
   }
 
-  /** Who tells that it has heard of this opening takes nothing more of the earlier ones from anybody's stream. */
+  /** A member that tells that it knows this opening takes nothing more of earlier ones, from any stream. */
   #pin(): void {
     const { ledger, stability } = this.#options;
     const { log, pinned } = this.#asked;
@@ -105,7 +105,7 @@ export class Sealing {
     }
   }
 
-  /** Whom this opening has yet to hear of, behind its first record. */
+  /** The members that have not told yet that they know this opening's first record. */
   #unheard(): MemberId[] {
     if (!holds('R22 sealing waits for all')) return [];
     return this.#options.stability.others().filter((id) => !this.#asked.pinned.has(id));
@@ -122,7 +122,7 @@ export class Sealing {
     return this.#unsealedOf(ownLog.member).filter(({ log }) => log !== ownLog.id);
   }
 
-  /** Newest first: a seal lies in a later log as a rule, whose end is known by then. */
+  /** Newest first: a seal usually lies in a later log, whose end is known by then. */
   #unsealedOf(member: MemberId, ends = new Map<LogId, number>()): readonly KnownLog[] {
     const logs = [...this.#options.ledger.registry.logs.of(member)].reverse();
     return logs.filter(({ seal }) => seal === undefined || this.#isVoid(seal.at, ends)).reverse();
@@ -139,7 +139,7 @@ export class Sealing {
       sync: true,
       bytes: 256 * (unsealed.length + 1),
       decide: (view) => {
-        // A commit before this one failed, and began a new log: nobody has told of that, and the one until then is past too.
+        // An earlier commit failed and began a new log: nobody has told of that log, and the one before it is past too.
         if (ownLog.id !== asked.log) return { result: false };
         const append = ownLog.append(view);
         for (const known of unsealed) append.seals(known);
@@ -150,8 +150,8 @@ export class Sealing {
   }
 
   /**
-   * A log of a member that was removed came to light later, or its seal was lost: who took over from that member seals it,
-   * once it covers all that the others cover.
+   * A log of a removed member came to light later, or its seal was lost: that member's successor seals it, once it
+   * covers all that the others cover.
    */
   async #sealForRemoved(): Promise<void> {
     const { ledger, ownLog, stability } = this.#options;
@@ -181,11 +181,11 @@ export class Sealing {
     });
   }
 
-  /** A seal counts no more where its own position lies beyond the end of its log, or beyond the end that the log gets now. */
+  /** A seal no longer counts if its own position lies beyond the end of its log, be it the end that this gets now. */
   #isVoid({ log, sequence }: Position, ends: Map<LogId, number>): boolean {
     const seen: Seen = { logs: new Set(), again: false };
     const end = this.#endOf(log, ends, seen);
-    // In a ring of seals it depends on where the ring is entered.
+    // In a ring of seals the end depends on where the ring is entered.
     if (!seen.again) ends.set(log, end);
     return sequence > end && holds('R22 a void seal is made again');
   }
@@ -197,7 +197,7 @@ export class Sealing {
     const { logs } = ledger.registry;
     const known = logs.get(log);
     if (log === ownLog.id) return Number.POSITIVE_INFINITY;
-    // What registered it went with a disk, or is still to come. This is asked again where all that others cover is here.
+    // The record that named it went with a disk, or is still to come: asked again once all that others cover is here.
     if (known === undefined) return logs.reach(ledger.state.covered, log);
     const { seal, member } = known;
     if (member !== ownLog.member) {
@@ -212,7 +212,7 @@ export class Sealing {
   }
 }
 
-/** A namespace whose home never moved: its home is who took over from its first one. */
+/** A namespace whose home never moved: its home is the successor of its first one. */
 const noNamespace = '' as NamespaceId;
 
 function registryKey(key: string) {

@@ -18,11 +18,11 @@ export interface DigestedScope {
   readonly filter: Filter;
 }
 
-/** Digests under way and waiting; one more is refused, for each reads everything. */
+/** Whole digests that may wait for the one under way. One more is refused, since each reads everything. */
 const waitingMax = 4;
-/** Digests of ranges that wait for the one under way. Whoever is refused audits something else, later. */
+/** Range digests that may wait for the one under way. A requester that is refused audits something else, later. */
 const rangesWaitingMax = 64;
-/** What one request digests of a range, at the most: its hashes fit into a message. */
+/** What one request digests of a range, at the most, so that the hashes fit into one message. */
 const rangeBounds = { recordsMax: 2048, bytesMax: 4 * 1024 * 1024 };
 
 /** Computes the digests of a node, one after another: a whole one reads all that the node holds. */
@@ -31,7 +31,8 @@ export class Digests {
   readonly #rangePermits = new Semaphore(1, rangesWaitingMax);
 
   /**
-   * Of every living namespace as far as it is of a scope, all of a scope at one instant of its store.
+   * The digest of each living namespace, as far as it is in a scope. All of a scope is read at one instant of its
+   * store.
    * @throws RESOURCE_EXHAUSTED where too many wait already
    */
   async of(
@@ -50,7 +51,7 @@ export class Digests {
   }
 
   /**
-   * Of a range that the ledger's store holds whole, or of its beginning.
+   * The digest of a range that the ledger's store holds whole, or of the beginning of that range.
    * @throws NOT_FOUND; RESOURCE_EXHAUSTED where too many wait already
    */
   async ofRange(ledger: Ledger, request: RangeDigestRequest, signal: AbortSignal): Promise<RangeDigest> {
@@ -116,8 +117,9 @@ async function ofScope(
 }
 
 /**
- * Of the live records of one namespace, in record order. Equal exactly when these are (SHA-256). What has expired by the
- * second is left out, wherever its value still is. Where anything is damaged the digest is unknown.
+ * The digest of the live records of one namespace, in record order. Two digests are equal exactly when the records are
+ * (SHA-256). A record that has expired by the second is left out, even if its value is still stored. If any record is
+ * damaged, the digest is unknown.
  */
 async function digestNamespace(
   snapshot: Snapshot,

@@ -6,7 +6,7 @@ import type { LiveRecord } from '../../model/record.ts';
 import type { Snapshot, Stored } from '../../store/store.ts';
 import { addRecord, liveAt } from './record-hash.ts';
 
-/** What one look at a range takes in, whichever is reached first; one record at the least. */
+/** The bounds of one look at a range, whichever is reached first. A look takes at least one record. */
 export interface RangeBounds {
   /** Tombstones are counted too. */
   readonly recordsMax: number;
@@ -16,11 +16,11 @@ export interface RangeBounds {
 
 export interface TakenRange {
   readonly stored: readonly Stored[];
-  /** What was taken in: it ends before the range that was meant, at its last record, where the bounds ended it. */
+  /** The range that was taken. Where the bounds cut it short, it ends at the last record taken. */
   readonly range: DigestedRange;
 }
 
-/** Of what is held here: with the position of its write. */
+/** The hash of a record held here, with the position of its write. */
 export interface HeldHash extends KeyHash {
   readonly position: Position;
 }
@@ -29,7 +29,7 @@ export interface HeldDigest extends Pick<RangeDigest, 'records' | 'digest'> {
   readonly hashes: readonly HeldHash[];
 }
 
-/** The first records of a range, as many as the bounds let in. Damaged ones are passed by: their keys show them to differ. */
+/** The first records of a range, as many as the bounds allow. Damaged records are skipped: their keys then differ. */
 export async function takeRange(snapshot: Snapshot, range: DigestedRange, bounds: RangeBounds): Promise<TakenRange> {
   const { namespace, prefix, after, through } = range;
   const stored: Stored[] = [];
@@ -49,7 +49,7 @@ export async function takeRange(snapshot: Snapshot, range: DigestedRange, bounds
   return { stored, range };
 }
 
-/** Of the live records that were taken, as they are in the snapshot that they were taken from. */
+/** The digest of the live records that were taken, read from the snapshot that they were taken from. */
 export async function digestTaken(
   { stored }: TakenRange,
   snapshot: Snapshot,

@@ -4,8 +4,8 @@ import type { Snapshot } from '../../store/store.ts';
 import { type StoredOrDamaged, unlessDamaged } from '../with-damaged.ts';
 
 /**
- * What digests are made of: key, stamp, metadata, expiry and value of a live record, and not the position, which differs
- * where a record was adopted. Each field stands behind its length, so that no two records read alike.
+ * A digest is made of a live record's key, stamp, metadata, expiry and value. The position is left out, since it
+ * differs where a record was adopted. Each field follows its length, so that no two records give the same bytes.
  */
 export function addRecord(hash: Hash, { key, stamp, value, metadata, expiresAt }: LiveRecord): void {
   for (const field of [key, stamp, metadata ?? '', expiresAt?.toString() ?? '', value]) {
@@ -17,7 +17,7 @@ export function addRecord(hash: Hash, { key, stamp, value, metadata, expiresAt }
   }
 }
 
-/** The record whole; undefined where it is a tombstone or has expired by the second, wherever its value still is. */
+/** The whole record; undefined for a tombstone, and for a record that has expired by the second, dropped or not. */
 export async function liveAt(
   second: number,
   stored: StoredOrDamaged,
@@ -27,7 +27,7 @@ export async function liveAt(
   if (!isReadable(stored, second * 1000)) return undefined;
   const { value, valueBytes: _valueBytes, ...head } = stored;
   if (value !== undefined) return { ...head, value };
-  // The value may be damaged where the row is sound.
+  // The value may be damaged although the row is sound.
   const record = await snapshot.read(stored).catch(unlessDamaged);
   return record === 'damaged' || record?.kind === 'live' ? record : undefined;
 }

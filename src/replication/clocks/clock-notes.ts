@@ -1,6 +1,6 @@
 import type { ClockStatus } from '../../model/cluster.ts';
 
-/** Milliseconds: as far ahead as a clock may run within the hold time without a word, by rates that differ. */
+/** Milliseconds: a clock that is ahead by less is not reported; within the hold time, rates alone may cause it. */
 const waitsTold = 2000;
 
 /** What an operator has to know of a node's clock. */

@@ -5,57 +5,60 @@ import type { Clock } from '../../runtime/clock.ts';
 
 export interface SettledTimeOptions {
   readonly clock: Clock;
-  /** The time by which this node judges expiry; unset = it has yet to hear of it. */
+  /** The time by which this node judges expiry; unset = not heard yet. */
   readonly judgedMs: () => number | undefined;
   /**
-   * When that clock was last seen, by the monotonic one: while it is not, it holds nothing, and what it showed before counts
-   * for nothing either where that was long ago. Default: it is seen always.
+   * When the clock behind `judgedMs` was last seen, by the monotonic clock. Time in which it is not seen does not count
+   * as holding, and a long gap forgets what the clock showed before it. Default: it is always seen.
    */
   readonly seenMs?: () => number | undefined;
   /** Milliseconds for which a clock that jumped ahead must hold before values are dropped by it. */
   readonly clockHoldMs: number;
-  /** Milliseconds by which clocks may differ. */
+  /**
+   * Milliseconds for which an opinion counts, at the least. A node refused for its clock is asked every second or so.
+   */
   readonly clockSkewMsMax: number;
 }
 
 /** Milliseconds for which that counts, at the least: one that is refused for its clock is asked again every second or so. */
 const opinionMs = 60_000;
 
-/** What another node's clock was found to say. */
+/** What another node's clock said. */
 interface Opinion {
   readonly agrees: boolean;
-  /** Its clock less the monotonic one here, at the most. */
+  /** That node's clock minus the monotonic clock here, at the most. */
   readonly driftMs: number;
   readonly atMs: number;
 }
 
 /**
- * The time by which values are dropped for good. What reads as absent by a clock that is wrong reads as before once the
- * clock is set right; what was dropped by it is gone. So this time follows the clock at once where that goes back, and
- * ahead only once it has stayed there:
+ * The time by which values are dropped for good. A value that reads as absent by a wrong clock reads as before once the
+ * clock is set right; a value that was dropped is gone. So this time follows the clock back at once, and ahead only
+ * once the clock has stayed there:
  *
  *     clock less monotonic clock     0 s   0 s   3600 s   3600 s … five minutes …   3600 s
  *     dropped by                     0 s   0 s      0 s      0 s                    3600 s
  *
  * It is the least that the clock showed, against the monotonic one, for five minutes or more. After a start nothing is
- * known of what it showed before. Another node whose own clock says the same settles it at once. While others are heard of
- * that say earlier, and none that agrees, values are dropped by their clocks; what only they say never drops anything.
+ * known of what the clock showed before. Another node whose own clock agrees settles the time at once. While other
+ * nodes were heard of whose clocks show an earlier time, and none that agrees, values are dropped by the earliest of
+ * these clocks. Such clocks can delay a drop and never cause one.
  */
 export class SettledTime {
   readonly #options: SettledTimeOptions;
   readonly #opinions = new Map<string, Opinion>();
-  /** The clock less the monotonic one, as far as it has settled. */
+  /** The judged time minus the monotonic one, as far as it has settled. */
   #settledMs: number | undefined;
-  /** It has been further ahead since then, and never less than this. */
+  /** Since `sinceMs` the clock has been further ahead than the settled time, and never by less than `driftMs`. */
   #ahead: { driftMs: number; readonly sinceMs: number } | undefined;
-  /** At the last look. */
+  /** When the clock had last been seen, at the last look. */
   #seenAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SettledTimeOptions) {
     this.#options = options;
   }
 
-  /** Takes a look at the clock. Milliseconds since 1970 by which values may be dropped; undefined = by none yet. */
+  /** Looks at the clock. Milliseconds since 1970 by which values may be dropped; undefined = none may be yet. */
   look(): number | undefined {
     const { clock, judgedMs, clockHoldMs, seenMs } = this.#options;
     const judged = judgedMs();
@@ -63,7 +66,7 @@ export class SettledTime {
     const nowMs = clock.monotonicMs();
     const driftMs = judged - nowMs;
     const seenAtMs = seenMs === undefined ? nowMs : (seenMs() ?? Number.NEGATIVE_INFINITY);
-    // It may have been right in between, and have jumped again.
+    // In the gap the clock may have been right, and have jumped again.
     if (seenMs !== undefined && seenAtMs - this.#seenAtMs > clockHoldMs / 2) this.#ahead = undefined;
     this.#seenAtMs = seenAtMs;
     if (this.#settledMs !== undefined && driftMs <= this.#settledMs) {
@@ -103,7 +106,7 @@ export class SettledTime {
     this.#ahead = undefined;
   }
 
-  /** Of others that were heard of lately, where none of them agrees. */
+  /** The clocks of other nodes that were heard of lately; none where one of those nodes agrees. */
   #earlier(nowMs: number): readonly number[] {
     for (const [name, { atMs }] of this.#opinions) {
       if (nowMs - atMs > Math.max(opinionMs, this.#options.clockHoldMs)) this.#opinions.delete(name);
@@ -113,7 +116,7 @@ export class SettledTime {
   }
 }
 
-/** False for a record whose value another node took for expired by a clock that may be wrong: it may live yet (rule R9). */
+/** False for a record that another node expired by a clock that may be wrong: its value may live yet (rule R9). */
 export function hasEnded(record: Record | undefined, settled: Pick<SettledTime, 'look'>): boolean {
   if (record?.kind !== 'tombstone' || record.expiresAt === undefined || !holds('R9 what is dropped waits')) return true;
   return record.expiresAt * 1000 <= (settled.look() ?? Number.NEGATIVE_INFINITY);

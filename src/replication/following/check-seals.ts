@@ -7,9 +7,10 @@ import { emptyVector, type VersionVector } from '../../model/version-vector.ts';
 import { isOfLogs, type Logs } from '../logs.ts';
 
 /**
- * Rule R23: a server that claims or sends what lies beyond a seal that is known here has not heard of the seal yet. An edge
- * hangs up, unless the seal itself was written in a log that is void by what the server covers: then it counts no more, and
- * the edge begins anew once it has caught up. Until then it shows nothing of what lies there. @throws UNAVAILABLE
+ * Rule R23: a server that claims or sends anything beyond a seal that is known here has not heard of the seal yet. An
+ * edge hangs up. One exception: if the seal itself stands in a log that is void by what the server covers, the seal no
+ * longer counts, and the edge begins anew once it has caught up. Until then it shows nothing from beyond the seal.
+ * @throws UNAVAILABLE
  *
  *     the origin seals A at 1, in B   ·   is put back to where A is sealed at 6, in C   ·   sends A 2 to an edge that knows B
  */
@@ -17,7 +18,7 @@ export function checkSeals(logs: Logs, event: Changes | CaughtUp): void {
   const vector = event.kind === 'changes' ? event.step?.vector : event.vector;
   const records = event.kind === 'changes' ? toldIn(event) : [];
   const claimed = logs.beyondIn(vector ?? emptyVector);
-  // What a scan says of logs comes first, and is what the rest is judged by.
+  // The records of logs come first in a scan, and the rest of the scan is judged by them.
   const isJudged = (record: RecordKey) => vector !== undefined || !isOfLogs(record);
   const beyond = claimed ?? records.find((record) => logs.isBeyond(record.position) && isJudged(record))?.position.log;
   if (beyond === undefined || !holds('R23 an edge hangs up') || isSealVoid(logs, beyond, vector)) return;
@@ -28,8 +29,8 @@ export function checkSeals(logs: Logs, event: Changes | CaughtUp): void {
 }
 
 /**
- * The log in which a seal stands may be sealed in turn, in one that is void. Within a scan the server has yet to say what it
- * covers: then a seal that may be void does not end it.
+ * The log that holds a seal may be sealed itself, by a seal in a void log. Within a scan the server has not said yet
+ * what it covers: then a seal that may be void does not end the stream.
  */
 function isSealVoid(logs: Logs, log: LogId, vector: VersionVector | undefined, above: readonly LogId[] = []): boolean {
   const at = logs.get(log)?.seal?.at.log;

@@ -15,8 +15,9 @@ export interface FeedSink {
   /** What is synced to disk here, for acknowledgements. */
   durable(): VersionVector;
   /**
-   * An echo, whose predecessors are applied: the server's wall clock as it was within the round trip that ends now. Throws
-   * to end the stream: where the store was opened again meanwhile (rule R2), say, or clocks differ too much.
+   * Takes an echo once everything before it is applied, with the server's wall clock as it was within the round trip
+   * that ends now. Throws to end the stream: where the store was opened again meanwhile (rule R2), say, or clocks
+   * differ too much.
    */
   checkEcho(serverWallMs: number, roundTripMs: number): void;
   /** The stream is over. */

@@ -14,17 +14,17 @@ import type { StalenessTracker } from './staleness-tracker.ts';
 
 export type FollowState = 'connecting' | 'scanning' | 'live' | 'resyncing';
 
-/** Whom to follow now. Asked at each new stream; told how it went. */
+/** The upstream to follow now. The loop asks for it at each new stream and tells it how the stream went. */
 export interface FollowedUpstream {
   readonly name: string;
   readonly feed: Feed;
-  /** It answers. Default: nobody listens. */
+  /** The upstream has answered. Default: ignored. */
   opened?(): void;
-  /** All that it had is here. */
+  /** This node has caught up with the upstream. */
   succeeded(): void;
-  /** `isOwn`: it was thrown here, as the sink began or took an event. */
+  /** `isOwn`: this node's sink threw the error, as it began or took an event. */
   failed(error: unknown, isOwn: boolean): void;
-  /** Aborted where another upstream is to be followed instead: the loop asks again at once, and nothing has failed. */
+  /** Aborted when another upstream is to be followed instead. The loop asks again at once; this is no failure. */
   readonly leave?: AbortSignal;
 }
 
@@ -34,45 +34,46 @@ export interface FollowLoopOptions {
   readonly upstream: () => FollowedUpstream;
   readonly sink: FeedSink;
   readonly tracker: StalenessTracker;
-  /** The handshake, all but where to start. */
+  /** The handshake without `start`. */
   readonly open: () => Omit<FollowOpen, 'start'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: ReplicationObserver;
-  /** Milliseconds between probes: the bound wanders by as much. */
+  /** Milliseconds between probes: the bound varies by as much. */
   readonly probeIntervalMs: number;
   /** Milliseconds without an event after which a live stream is given up; never less than a few probe intervals. */
   readonly silenceMsMax: number;
   readonly backoff: BackoffOptions;
-  /** Told what the server said of clocks, as it was within the round trip that ends now. Default: nobody listens. */
+  /** Called with what the server said of clocks, as it was within the round trip that ends now. Default: not called. */
   readonly heardClock?: (clock: HeardClock) => void;
   /** True where writers wait for acknowledgements: a step is acknowledged at once, as soon as the last echo is back. */
   readonly acknowledgesAtOnce?: boolean;
-  /** Of this node's reads, told with each probe. Default: untold. */
+  /** The hit rate of this node's reads, sent with each probe. Default: not sent. */
   readonly hitRate?: () => number | undefined;
   /** Told of tracked changes before they are applied, so that this node's own followers are tracked too. */
   readonly tracks?: { begin(position: Position): void };
 }
 
 export interface HeardClock extends Pick<Echo, 'wallMs' | 'rootWallMs' | 'rootAgeMs'> {
-  /** The server's. */
+  /** The server. */
   readonly node: NodeIdentity;
-  /** Milliseconds, at the most. */
+  /** Milliseconds within which the clocks were read, at the most. */
   readonly roundTripMs: number;
 }
 
-/** Probes that may stay without an echo before a quiet upstream counts as a silent one. */
+/** Probes that may stay without an echo before the upstream counts as silent. */
 const probesUnheardMax = 3;
-/** Milliseconds within which a stream says who serves it, which takes no line to stand in. */
+/** Milliseconds within which a server must answer a new stream. It answers before it queues the follower for a scan. */
 const openingMsMax = 60_000;
 /**
- * Milliseconds without an event of a scan. An echo waits for its end, and it may stand in line behind as many followers as a
- * node serves, each for a while; whoever leaves the line loses his place. So this is for an upstream that hangs, and no less.
+ * Milliseconds without an event during a scan. An echo waits for the end of the scan, and the scan may queue behind as
+ * many followers as a node serves, each for a while. A follower that leaves the queue loses its place, so this bound is
+ * only for an upstream that hangs.
  */
 const scanSilenceMsMax = 30 * 60_000;
-/** Round trips of which the least is told: an echo that waited behind data says nothing of the line. */
+/** Round trips to keep. The shortest is reported: an echo that waited behind data says nothing of the line. */
 const roundTripsKept = 16;
-/** Tracked changes of which one probe tells; of more the earliest are not told. */
+/** Tracked changes that one probe reports; if there are more, the earliest are left out. */
 const trackedMax = 64;
 
 /**
@@ -89,11 +90,11 @@ export class FollowLoop {
   #thrownHere: unknown;
   /** Something was applied that no probe has acknowledged yet. */
   #applied = false;
-  /** At the other end of the stream, and when that was asked for. */
+  /** The server at the other end of the stream, and when the stream was asked for. */
   #server: NodeIdentity | undefined;
   #askedMs = 0;
   #awaitsEcho = false;
-  /** Tracked changes that are applied and not told of yet, and the latest probe that told of some and has no echo yet. */
+  /** Tracked changes that are applied and not reported yet; the latest probe that reported some and has no echo yet. */
   #tracked: readonly number[] = [];
   #toldTracked: number | undefined;
   /** The last echo of this stream that was applied, and how long the latest ones took. */
@@ -110,7 +111,7 @@ export class FollowLoop {
     return this.#state;
   }
 
-  /** Who is followed, or was last. */
+  /** The name of the upstream that is followed, or was last. */
   get upstreamName(): string | undefined {
     return this.#upstreamName;
   }
@@ -138,7 +139,7 @@ export class FollowLoop {
       } catch (thrown) {
         if (signal.aborted) return;
         if (followed.leave?.aborted === true) continue;
-        // A stream that was given up says so in the words of its transport.
+        // If this loop gave the stream up, the transport throws its own error; the real reason is in the signal.
         const error = ending.signal.aborted ? ending.signal.reason : thrown;
         this.#trouble = error instanceof Error ? error.message : String(error);
         observer.followEnded(scope, followed.name, error);
@@ -156,7 +157,7 @@ export class FollowLoop {
     }
   }
 
-  /** The upstream was heard of: there is no need to go on waiting for it. */
+  /** The upstream was heard of: stop the back-off and connect now. */
   hurry(): void {
     this.#hurried();
   }
@@ -189,7 +190,7 @@ export class FollowLoop {
     };
     try {
       for await (const event of followed.feed.follow(open, probes, ending.signal)) {
-        heardMs = Number.POSITIVE_INFINITY; // While it is applied the disk here is waited for, and not the upstream.
+        heardMs = Number.POSITIVE_INFINITY; // While an event is applied, the wait is for this node's disk.
         if (event.kind === 'opened') {
           timer.cancel();
           tick();
@@ -235,7 +236,7 @@ export class FollowLoop {
     this.#probe(probes);
   }
 
-  /** At once, but for one probe of this kind on its way at a time: a flood of them would have the proof of age forgotten. */
+  /** At once, but one such probe at a time: a flood would push out the probes that prove the age. */
   #tellTracked(event: FeedEvent, probes: BoundedQueue<FollowerMessage>): void {
     if (event.kind === 'changes' && event.tracks !== undefined) {
       this.#tracked = [...this.#tracked, ...event.tracks.map(({ id }) => id)].slice(-trackedMax);
@@ -312,7 +313,7 @@ export class FollowLoop {
   #heardClock(clocks: Omit<HeardClock, 'node' | 'roundTripMs'>, roundTripMs: number): void {
     const { observer, clock, heardClock } = this.#options;
     if (this.#server === undefined) return;
-    // The server's clock was read somewhere on the way: half of it is the best guess.
+    // The server read its clock somewhere within the round trip: half of it is the best guess.
     const { wallMs, rootWallMs, rootAgeMs = 0 } = clocks;
     observer.clockSkew(this.#server.name, clock.wallMs() - wallMs - roundTripMs / 2);
     const root = rootWallMs === undefined ? {} : { rootWallMs, rootAgeMs };

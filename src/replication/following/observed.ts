@@ -5,15 +5,15 @@ import { type Stamp, topStamp } from '../../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../../model/version-vector.ts';
 import type { Logs } from '../logs.ts';
 
-/** A load, a write or a look at the disk that is under way. */
+/** A load, a write or a read of the disk that is under way. */
 export interface InFlight {
   /** The latest stamp that the feed has named for its key meanwhile. */
   latest: Stamp | undefined;
 }
 
 /**
- * What the feed of a scope has shown, covered or not (rule R13), and what it names to whatever is under way (rule R12).
- * An answer is judged by both before it is kept.
+ * What the feed of a scope has shown, covered or not (rule R13), and the stamps that it names to requests under way
+ * (rule R12). An answer is judged by both before it is kept.
  */
 export class Observed {
   readonly #logs: Logs;
@@ -34,7 +34,7 @@ export class Observed {
     return this.#generation;
   }
 
-  /** An event, before anything is awaited: no load that ends meanwhile may be taken for the latest. */
+  /** Takes an event before anything is awaited: no load that ends meanwhile may pass for the latest. */
   show(event: Changes | CaughtUp): void {
     if (event.kind === 'caught-up') {
       this.#join(event.vector);
@@ -44,7 +44,7 @@ export class Observed {
       this.#vector = withPosition(this.#vector, position);
       this.name(mapKey(namespace, key), stamp);
     }
-    // Of what is lost nobody knows the stamp: nothing that is under way may be taken for later.
+    // The stamp of a lost record is unknown: no load under way may pass for later.
     for (const { namespace, key, position } of event.lost?.records ?? []) {
       this.#vector = withPosition(this.#vector, position);
       this.name(mapKey(namespace, key), topStamp);

@@ -4,7 +4,7 @@ import { everything } from '../../model/filter.ts';
 import { strangerOf } from '../../model/stranger.ts';
 import type { Random } from '../../runtime/random.ts';
 
-/** Of a stranger who follows once, to have a copy of everything. */
+/** The handshake of a stranger that follows once, to get a copy of everything. */
 export function openAsStranger(node: Pick<NodeIdentity, 'name' | 'region'>, random: Random): Omit<FollowOpen, 'start'> {
   return {
     ...strangerOf(node, random),

@@ -36,9 +36,10 @@ import { VoidCheck } from './void-check.ts';
  *     caught-up {l: 9}         from here on this store covers {l: 9}; nothing that was scanned was promised before
  *     live      d, step {l: 10}
  *
- * A copy may be told to resync (rule R7): what its scan shows then takes the place of what is held, whatever the stamps,
- * range by range, and what a range does not show goes. Until the next caught-up it covers nothing. A member never resyncs:
- * what it holds counts, and where no delta can be whole for it, it begins anew with an empty store (rule R8).
+ * A copy may be told to resync (rule R7). Then what the scan shows replaces what is held, range by range, whatever the
+ * stamps, and held records that a range does not show are removed. Until the next caught-up the copy covers nothing. A
+ * member never resyncs: what it holds counts, and where no delta can be whole for it, it begins anew with an empty
+ * store (rule R8).
  */
 
 export interface ReplicaOptions {
@@ -58,13 +59,13 @@ export interface ReplicaOptions {
 
 /** What is different where the node is a member itself. */
 export interface MemberReplica {
-  /** Refuses whatever comes from this peer now, by throwing, where it is about to be committed above this floor (rules R8, R22). */
+  /** Called just before a commit above this floor: throws to refuse whatever comes from this peer now (rules R8, R22). */
   readonly mayTake: (floor: VersionVector) => void;
-  /** Refuses a record that must not be taken from anybody, by throwing (rule R15). */
+  /** Throws to refuse a record that must not be taken from anybody (rule R15). */
   readonly check: (record: Change) => void;
-  /** What was held lost against a later record. */
+  /** A held record lost against a later one. */
   readonly overwritten: (held: Head, record: Record) => void;
-  /** The peer closed a consistent step: what it covers, behind all that it sent before (rules R19, R22). */
+  /** The peer closed a consistent step: what it covers, after all that it sent before (rules R19, R22). */
   readonly told: (vector: VersionVector, kind: 'caught-up' | 'step') => void;
 }
 
@@ -75,9 +76,9 @@ type Progress =
   | { readonly kind: 'nothing' }
   /** What is held is void: the next stream begins with a resync (rules R7, R21). */
   | { readonly kind: 'void' }
-  /** A scan of every record is under way; `resyncs` where it takes the place of what is held. */
+  /** A scan of every record is under way; `resyncs` where it replaces what is held. */
   | { readonly kind: 'scan'; readonly token?: string; readonly resyncs?: true }
-  /** Caught up once; `token` is of a log scan that broke off. */
+  /** Caught up once; `token` belongs to a log scan that broke off. */
   | { readonly kind: 'covered'; readonly token?: string };
 
 export class Replica {
@@ -98,7 +99,7 @@ export class Replica {
     return new Replica(options, await readProgress(options.ledger.store, progressNameOf(options)));
   }
 
-  /** True once all records of the scope were received, at some time: from then on the covered vector means something. */
+  /** True once all records of the scope were received, ever: from then on the covered vector means something. */
   get hasCaughtUp(): boolean {
     return this.#progress.kind === 'covered';
   }
@@ -121,7 +122,7 @@ export class Replica {
     }
     const progress = this.#progress;
     const { covered } = ledger.state;
-    // A member that covers something goes on from there, also with a peer whom it never followed, or not to the end.
+    // A member that covers something goes on from there, also with a peer that it never followed, or not to the end.
     if (progress.kind === 'covered' || (member !== undefined && covered.size > 0)) {
       const token = progress.kind === 'covered' || progress.kind === 'scan' ? progress.token : undefined;
       const cursor = ledger.registry.logs.unfold(covered);
@@ -162,7 +163,7 @@ export class Replica {
     }
   }
 
-  /** True where this scan makes void what this copy covers, and nothing more of it may be taken (rule R23). */
+  /** True if this scan makes void what this copy covers, so that no more of the scan may be taken (rule R23). */
   foreseesVoid(event: Changes): boolean {
     return this.hasCaughtUp && this.#voidCheck.foresees(event);
   }
@@ -187,14 +188,14 @@ export class Replica {
     this.#voidCheck.reset();
   }
 
-  /** What is synced here, once that means something. */
+  /** What is synced here; empty until this copy has caught up once. */
   durable(): VersionVector {
     return this.hasCaughtUp ? this.#options.ledger.state.covered : emptyVector;
   }
 
   /**
-   * Ends a stream that was begun before the store was opened again: its next step would claim to cover what went with
-   * the commits that were not synced. @throws UNAVAILABLE
+   * Ends a stream that began before the store was opened again: its next step would claim commits that were not synced
+   * and may be gone. @throws UNAVAILABLE
    */
   checkStore(): void {
     if (this.isCurrent || !holds('R2 streams begin again')) return;
@@ -206,15 +207,15 @@ export class Replica {
   async #resync(): Promise<void> {
     const { ledger, member } = this.#options;
     assert(member === undefined, 'members do not resync');
-    // The floor too: it may name what nobody has any more, and would keep whoever follows here below it for ever.
+    // The floor too: it may name logs that nobody has any more, and would keep this node's followers below it for ever.
     const state = { covered: emptyVector, stable: emptyVector, floor: emptyVector };
     await this.#commit([], true, () => ({ state, result: undefined }), { kind: 'scan', resyncs: true });
-    // Of what is void nobody is judged by: seals too come anew, first of all that the scan shows.
+    // Nothing is judged by void records: seals come anew as well, before all else that the scan shows.
     ledger.registry.clear();
     this.#voidCheck.reset();
   }
 
-  /** A member takes the record, and its ledger lowers the claim. @throws UNAVAILABLE */
+  /** For a copy. A member takes the record instead, and its ledger lowers the claim. @throws UNAVAILABLE */
   #checkSeals(event: Changes | CaughtUp): void {
     if (this.#options.member === undefined) checkSeals(this.#options.ledger.registry.logs, event);
   }
@@ -267,7 +268,7 @@ export class Replica {
     if (damaged !== undefined) return this.#healing(record, damaged, view, step);
     const held = view.head(record);
     if (held === undefined) {
-      // A namespace's tombstone counts again: data of it may have come since, of who had lost that it was deleted (R18).
+      // A tombstone of a namespace counts again: a server that had lost the deletion may have sent data since (R18).
       const isEnd =
         record.kind === 'tombstone' && record.namespace === registryNamespace && holds('R18 an end is taken again');
       const claims = member !== undefined || this.hasCaughtUp;
@@ -283,7 +284,7 @@ export class Replica {
     return [inPlaceOf(held, record)];
   }
 
-  /** Of the scope, and of no dead namespace (rule R18). */
+  /** True for a record in the scope and not in a dead namespace (rule R18). */
   #isWanted({ namespace, key }: RecordKey): boolean {
     const { filter, ledger } = this.#options;
     if (!matches(filter, namespace, key)) return false;
@@ -292,9 +293,9 @@ export class Replica {
   }
 
   /**
-   * Whether what the server lost takes the place of what is held here: not where that is the very record, and nowhere
-   * without knowing that it is the earlier one; a member gives up nothing that it can read.
-   * @throws DATA_LOSS (`damaged-record`) where that is not known: the stream waits until it is mended
+   * Whether a record that the server lost replaces what is held here: only if the held one is known to be earlier, and
+   * is not the very same one. A member never gives up a record that it can read.
+   * @throws DATA_LOSS (`damaged-record`) if it is unknown which is earlier: the stream waits until the record is mended
    */
   #isLost(lost: Lost, upTo: VersionVector, view: CommitView, replacesHeld: boolean): boolean {
     const { ledger, member } = this.#options;
@@ -315,7 +316,7 @@ export class Replica {
     throw damagedRecord(lost);
   }
 
-  /** The same write, which somebody gave another position since nobody counts the one that it is held at (rule R23). */
+  /** The same write with a new position: its held position lies beyond a seal and no longer counts (rule R23). */
   #countsAgain(record: Record, held: Head): boolean {
     const { logs } = this.#options.ledger.registry;
     const isSame = record.stamp === held.stamp && record.kind === held.kind;
@@ -323,9 +324,10 @@ export class Replica {
   }
 
   /**
-   * What is held cannot be read, so the merge rule cannot tell which is the later one. That very write heals it, and so
-   * does one that is later than all that was ever seen here, and what a node that covers it holds now. What is covered
-   * was merged into it: mending.ts brings back the result. Anything else waits until it is mended.
+   * The held record cannot be read, so the merge rule cannot tell which one is later. The very same write heals it. So
+   * does a write later than all that was ever seen here, and the record that a server holds now if it covers the
+   * damaged one. A write that is covered here was merged into the damaged record: mending.ts brings back the result.
+   * Any other write waits until the record is mended.
    * @throws DATA_LOSS (`damaged-record`)
    */
   #healing(record: Record, damaged: Damaged, { state }: CommitView, step: Step | undefined): Record[] {
@@ -336,7 +338,7 @@ export class Replica {
     const isMerged =
       position !== undefined && step !== undefined && ledger.registry.logs.coversPosition(step.vector, position);
     if (isMerged) return [record];
-    // A copy that claims nothing yet is told by the scan alone what it will claim.
+    // A copy that claims nothing yet will claim only what the scan tells it.
     const claims = member !== undefined || this.hasCaughtUp;
     if (isSame || !claims || record.stamp > state.highWater) return [record];
     ledger.awaits(damaged);
@@ -344,7 +346,7 @@ export class Replica {
     throw damagedRecord(record);
   }
 
-  /** A write that its member made without knowing of the later one of another. */
+  /** Counts a write that lost against another member's write that its own member did not know. */
   #lost(winner: Head, loser: Record): void {
     const { logs } = this.#options.ledger.registry;
     const memberOf = ({ stamp }: Pick<Head, 'stamp'>) => {
@@ -354,7 +356,7 @@ export class Replica {
     if (memberOf(winner) !== memberOf(loser)) this.#options.observer.conflictLost(winner.stamp, loser.stamp);
   }
 
-  /** Held records of the range that the event does not show: during a resync they go (rule R7). */
+  /** Held records of the range that the event does not show: a resync removes them (rule R7). */
   async #unshown({ after, through }: ScanRange, event: Changes): Promise<RecordKey[]> {
     const shown = new Set(toldIn(event).map(({ namespace, key }) => namespace + key));
     const held: RecordKey[] = [];
@@ -376,7 +378,7 @@ export class Replica {
     }
   }
 
-  /** A member reckons itself what is stable, by what each other one tells it. */
+  /** A member computes what is stable itself, from what each other member tells it. */
   #stateAfter(step: Step, { covered, stable }: LedgerState): Partial<LedgerState> {
     const after = { covered: joinVectors(covered, step.vector) };
     if (this.#options.member !== undefined) return after;
@@ -400,7 +402,7 @@ export class Replica {
       ({ state }) => ({
         state: {
           ...this.#stateAfter(event, state),
-          // After a resync nobody here knows what was purged before it (rule R8).
+          // After a resync this node does not know what was purged before it (rule R8).
           floor: holds('R8 the floor is handed on')
             ? joinVectors(joinVectors(state.floor, event.floor), resynced ? logs.unfold(event.vector) : emptyVector)
             : state.floor,
@@ -412,7 +414,7 @@ export class Replica {
     member?.told(event.vector, 'caught-up');
   }
 
-  /** One batch: what was decided and where the feed stands after it. */
+  /** One batch: the decision, and where the feed stands after it. */
   async #commit(
     keys: readonly RecordKey[],
     sync: boolean,
@@ -456,7 +458,8 @@ function progressAfter(progress: Progress, { token, range }: Pick<Changes, 'toke
     case 'void':
       return { kind: 'scan', ...(token === undefined ? {} : { token }) };
     case 'scan': {
-      // Broken off before the registry was shown whole, a resync begins anew: a restart would judge by what is left of the old one.
+      // A resync that breaks off before the whole registry was shown begins anew: else a restart would judge by the
+      // rest of the old registry.
       const isOfRegistry = progress.resyncs === true && range?.through?.namespace === registryNamespace;
       return token === undefined || isOfRegistry ? progress : { ...progress, token };
     }
@@ -467,7 +470,7 @@ function progressAfter(progress: Progress, { token, range }: Pick<Changes, 'toke
   }
 }
 
-/** What a change adds to a commit, about. */
+/** About how many bytes a change adds to a commit. */
 function changeBytes(record: Change): number {
   const value =
     record.kind === 'live' ? record.value.byteLength : record.kind === 'announcement' ? record.valueBytes : 0;

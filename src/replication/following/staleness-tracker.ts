@@ -67,7 +67,7 @@ export class StalenessTracker {
     }
   }
 
-  /** The stream is over: its probes will not come back. What was proven goes on ageing. */
+  /** The stream is over: its probes will not come back. The proven age goes on growing. */
   disconnected(): void {
     this.#sent.clear();
   }
@@ -87,7 +87,7 @@ export class StalenessTracker {
     return this.bound() === undefined ? undefined : this.#proven;
   }
 
-  /** The bound now of what was proven then, and not since. Unset = unknown. */
+  /** The bound now, by that proof alone. Unset = unknown. */
   boundOf(proven: Proven): Bound | undefined {
     const boundMs = sinceMs(proven, this.#clock, this.#suspendedMsMax);
     return boundMs === undefined ? undefined : { boundMs, root: proven.root };

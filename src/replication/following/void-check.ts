@@ -8,7 +8,7 @@ import type { Ledger } from '../ledger.ts';
 import { isOfLogs } from '../logs.ts';
 import { unknownLogs } from '../unknown-logs.ts';
 
-/** Generations that are remembered of a log that stays unknown: of an earlier one everything is taken anew once more. */
+/** Generations to remember for each lost log. If a forgotten generation returns, everything is taken anew once more. */
 const generationsMax = 64;
 
 interface Judged {
@@ -20,25 +20,25 @@ interface Judged {
 }
 
 /**
- * Tells an edge whether it covers or holds anything beyond a seal, or of a void log (rule R23): it came before the seal was
- * heard of, and nobody else keeps it there. Each ended log is looked at once: what comes beyond a seal later is refused. A
- * void log makes it begin anew once: the upstream may hold it until somebody seals it, which is for another one to do where
- * its member was removed.
+ * Tells an edge whether it covers or holds anything beyond a seal, or of a void log (rule R23). Such a record came
+ * before the seal was heard of, and no other node keeps it. Each ended log is looked at once: what comes beyond a seal
+ * later is refused. A void log makes the edge begin anew only once: the upstream may hold the log until somebody seals
+ * it, and where its member was removed another member must do that.
  */
 export class VoidCheck {
   readonly #ledger: Ledger;
-  /** Ended logs of which nothing is held beyond this sequence. */
+  /** Ended logs, each with a sequence: nothing is held beyond it. */
   readonly #clean = new Map<LogId, number>();
   /**
-   * Unknown and void logs for which everything was taken anew already, and from which generations of which feeds: what comes
-   * again from one of these is held there likewise.
+   * Unknown and void logs for which everything was taken anew already, and the generations of the feeds that it came
+   * from: what comes again from one of these generations is held there as well.
    */
   readonly #lost = new Map<LogId, Map<string, true>>();
-  /** Such logs that were found in this generation. They count as taken anew once that has begun: a disk may fail before. */
+  /** Such logs found in this generation. They count as taken anew once that has begun: a disk may fail before. */
   readonly #found = new Set<LogId>();
   #generation = '';
   #version = -1;
-  /** What `coversVoid` was, for as long as nothing changes that it is judged by. */
+  /** The last answer of `coversVoid`, valid until what it is judged by changes. */
   #judged: Judged = { covered: emptyVector, version: -1, lost: -1, coversVoid: false };
 
   constructor(ledger: Ledger) {
@@ -46,9 +46,9 @@ export class VoidCheck {
   }
 
   /**
-   * True from the commit by which what is covered turns out to go beyond a seal, or into a void log, until everything is
-   * taken anew. A deletion of such a log may have taken a record that counts again: what is covered then speaks of that
-   * record, and what is held does not have it. Asked at every hit.
+   * True from the commit that shows that this node covers something beyond a seal, or of a void log, until everything
+   * is taken anew. A deletion in such a log may have removed a record that counts again: this node then claims that
+   * record and does not hold it. Asked at every hit.
    */
   get coversVoid(): boolean {
     const { state, registry } = this.#ledger;
@@ -69,7 +69,7 @@ export class VoidCheck {
     return [...covered.keys()].some((log) => !this.#lost.has(log) && logs.isVoid(log, covered));
   }
 
-  /** A stream has begun. Another upstream, or one that has begun anew since, may hold less of what was lost. */
+  /** A stream has begun. Another upstream, or one that has begun anew since, may hold less of the lost logs. */
   opened(generation: string): void {
     if (generation === this.#generation) return;
     this.#generation = generation;
@@ -86,8 +86,9 @@ export class VoidCheck {
   }
 
   /**
-   * True where what a scan brings may not be mixed with what is held: what it said of logs first will make a log void that is
-   * covered, once the scan has caught up. A deletion of that log may have taken an earlier record, which comes again now:
+   * True if what a scan brings must not be mixed with what is held: the scan's records of logs, which come first, will
+   * make a covered log void once it has caught up. A deletion in that log may have removed an earlier record, which now
+   * comes again:
    *
    *     held       nothing of k: deleted in C and purged; {C: 7} is covered
    *     the scan   C is void: the origin was put back to before it, and is in D · k, of A · caught up {D: 3}
@@ -103,7 +104,7 @@ export class VoidCheck {
     return passed.length > 0;
   }
 
-  /** Records were taken in: a server that has not heard of what makes a log void may still send of it. */
+  /** Records were taken in: a server that has not heard why a log is void may still send records of it. */
   arrived(records: readonly Pick<Change, 'position'>[]): void {
     for (const { position } of records) {
       if (this.#clean.delete(position.log)) this.#version = -1;
@@ -111,9 +112,9 @@ export class VoidCheck {
   }
 
   /**
-   * Asked where the feed has just caught up, so that all that the upstream knows of logs is here. True where something is
-   * held of a log that is not known: it came by a scan that broke off, and the log went with the upstream's disk meanwhile.
-   * Of each log once in a generation of the feed: what comes again the upstream holds likewise.
+   * Asked when the feed has just caught up, so that this node knows each log that the upstream knows. True if a record
+   * of an unknown log is held: it came by a scan that broke off, and the log then went with the upstream's disk. Each
+   * log counts once in a generation of the feed: what comes again the upstream holds as well.
    */
   async holdsLost(): Promise<boolean> {
     let lost = false;
@@ -133,10 +134,11 @@ export class VoidCheck {
     if (logs.beyondIn(covered) !== undefined) return true;
     const { version } = logs;
     if (this.#version === version) return false;
-    // What makes a log void counts once it is covered: until then all is looked at again.
+    // A record that makes a log void counts once it is covered: until then all logs are looked at again.
     const waits = logs.verdicts().some((at) => !logs.coversPosition(covered, at));
     for (const { log, seal } of [...logs.all()]) {
-      // Nothing known makes it void: what is held of it came from a server that has yet to hear, wherever it was lost before.
+      // Nothing known makes the log void: its records came from a server that has not heard yet, so it may be lost
+      // again.
       if (seal === undefined && !logs.mayBePassed(log)) this.#lost.delete(log);
       const isVoid = seal === undefined && !this.#wasLost(log) && logs.isVoid(log, covered);
       const end = seal?.final ?? (isVoid ? 0 : Number.POSITIVE_INFINITY);

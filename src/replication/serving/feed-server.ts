@@ -10,19 +10,19 @@ import { ScopeShapes } from './scope-shape.ts';
 import { type Serving, Subscription } from './subscription.ts';
 
 export interface FeedServerOptions extends Serving {
-  /** What this store holds whole; a follower of more is refused. Default: everything. */
+  /** What this store holds whole; a follower that asks for more is refused. Default: everything. */
   readonly serves?: Filter;
-  /** Scans at once, of each of peers, edges and watches; the rest wait in the order of coming. */
+  /** Scans at once, for each of peers, edges and watches; more wait in the order of arrival. */
   readonly scansMax: number;
   /** Followers at once; one more is refused. */
   readonly followersMax: number;
 }
 
-/** The serving side of the feed: every follower a subscription, all over one ledger. */
+/** The serving side of the feed: one subscription for each follower, all over one ledger. */
 export class FeedServer {
   readonly #options: FeedServerOptions;
   readonly #shapes = new ScopeShapes();
-  /** Peers have permits of their own, and so have watches: a crowd of one kind does not keep the others waiting. */
+  /** Peers, edges and watches have permits of their own: a crowd of one kind does not keep the others waiting. */
   readonly #scans: { readonly peers: Semaphore; readonly edges: Semaphore; readonly watches: Semaphore };
   /** Each with what ends it. */
   readonly #subscriptions = new Map<Subscription, { readonly open: FollowOpen; readonly ending: AbortController }>();
@@ -34,7 +34,7 @@ export class FeedServer {
     this.#scans = { peers: permits(), edges: permits(), watches: permits() };
   }
 
-  /** Ends every stream and serves none until `resume` (rules R17, R21). Where it serves none already, says why from now on. */
+  /** Ends every stream and serves none until `resume` (rules R17, R21). If it serves none already, sets the reason. */
   suspend(why: string): void {
     if (this.#serving.signal.aborted) this.#serving = new AbortController();
     const message = `this node serves no feed now: ${why}`;
@@ -77,7 +77,7 @@ export class FeedServer {
     }
   }
 
-  /** Ends the streams of these followers; they may ask again. */
+  /** Ends the streams of the followers that `isEnded` picks; they may ask again. */
   endStreams(isEnded: (open: FollowOpen) => boolean, why: string): void {
     const error = new MeridianError('UNAVAILABLE', why, { reason: 'stream-ended', retryAfterMs: 100 });
     for (const { open, ending } of this.#subscriptions.values()) if (isEnded(open)) ending.abort(error);
@@ -121,7 +121,7 @@ export class FeedServer {
     }
   }
 
-  /** A scope is served whole or not at all: a follower would think that it covers what it was never sent. */
+  /** A scope is served whole or not at all: otherwise a follower would claim what it was never sent. */
   #checkScope({ includes, excludes }: Filter): void {
     const { serves } = this.#options;
     if (serves === undefined) return;

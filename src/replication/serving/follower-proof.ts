@@ -15,13 +15,13 @@ const echoesMax = 64;
  *     t=80   probe 8 came: echo 7 is applied. All that the root had 20 ms before t=0 is there: the bound is 100 ms,
  *            and grows until the next probe comes.
  *
- * It is larger than what the follower proves of itself, which does not have to wait for its own next probe. Unknown when
- * the wall clock has outrun the monotonic one since: a machine that slept has a monotonic clock that stood still meanwhile.
+ * This bound is larger than the one that the follower proves itself, which needs no further probe. Unknown when the
+ * wall clock has outrun the monotonic one since: a machine that slept has a monotonic clock that stood still meanwhile.
  */
 export class FollowerProof {
   readonly #clock: Clock;
   readonly #suspendedMsMax: number;
-  /** When all of what each echo stands behind was the root's present; undefined = unknown. */
+  /** For each echo, the moment as of which all that the root had comes before it; undefined = unknown. */
   readonly #underWay = new Map<number, Moment | undefined>();
   #proven: Moment | undefined;
 
@@ -31,25 +31,25 @@ export class FollowerProof {
     this.#suspendedMsMax = suspendedMsMax;
   }
 
-  /** To be asked when a probe comes. */
+  /** Call this when a probe comes. */
   now(): Moment {
     return momentOf(this.#clock);
   }
 
-  /** The echo of a probe that came then, when the server's own bound was this many milliseconds; undefined = unknown. */
+  /** Notes the echo of a probe that came then, with the server's own bound at that time; undefined = unknown. */
   echoed(id: number, { atMs, drift }: Moment, boundMs: number | undefined): void {
     const proven = boundMs === undefined ? undefined : { atMs: atMs - boundMs, drift };
     rememberLatest(this.#underWay, id, proven, echoesMax);
   }
 
-  /** The follower says so. One that was not sent on this stream proves nothing. */
+  /** The follower has applied this echo. An echo that was not sent on this stream proves nothing. */
   applied(id: number): void {
     if (!this.#underWay.has(id)) return;
     this.#proven = this.#underWay.get(id);
     for (const earlier of this.#underWay.keys()) if (earlier < id) this.#underWay.delete(earlier);
   }
 
-  /** What it holds is void: nothing is proven before an echo that is sent from now on is applied. */
+  /** What the follower holds is void: nothing is proven until it applies an echo that is sent from now on. */
   reset(): void {
     this.#underWay.clear();
     this.#proven = undefined;

@@ -8,17 +8,17 @@ export interface FollowerView {
   readonly node: NodeIdentity;
   readonly role: FollowOpen['role'];
   readonly state: 'waiting' | 'scanning' | 'live';
-  /** Commits that wait for it, where it is live. */
+  /** Commits that wait to be sent to it, if it is live. */
   readonly behindCommits?: number;
-  /** What it last said to have on disk. */
+  /** What the follower last said to have on disk. */
   readonly durable: VersionVector;
-  /** Milliseconds: how old what it holds may be, by this node's clock alone. Unset = unknown. */
+  /** Milliseconds: how old the follower's data may be, by this node's clock alone. Unset = unknown. */
   readonly boundMs?: number;
-  /** As it told last. */
+  /** Its last report. */
   readonly report: FollowerReport;
 }
 
-/** A follower as the status of a node tells of it that covers this. */
+/** A follower as a node with this covered vector shows it in its status. */
 export function followerStatus(
   { node, role, state, behindCommits, durable, boundMs, report: { roundTripMs, hitRate } }: FollowerView,
   covered: VersionVector,
@@ -37,7 +37,7 @@ export function followerStatus(
     ...(roundTripMs === undefined ? {} : { roundTripMs }),
     ...(hitRate === undefined ? {} : { hitRate }),
     ...(behindCommits === undefined ? {} : { behindCommits }),
-    // Who acknowledges nothing (a cache, a watch, a copy that has never caught up) is not behind by a number.
+    // A follower that acknowledges nothing (a cache, a watch, a copy that has never caught up) has no such number.
     ...(durable.size === 0 ? {} : { unacknowledged: gap(covered, durable, logs) }),
   };
 }

@@ -1,6 +1,6 @@
 import { MeridianError } from '../../model/errors.ts';
 
-/* Why a follower, or a watch, is sent nothing from where it says that it stands. */
+/* Why a follower, or a watch, is sent nothing from the place that it names. */
 
 export function absenceUncertain(): MeridianError {
   return new MeridianError('DATA_LOSS', 'this store lost records of which nothing is known: it serves no followers', {
@@ -9,14 +9,14 @@ export function absenceUncertain(): MeridianError {
   });
 }
 
-/** Rule R8: its disk was put back behind a purge. It begins anew, and keeps what only it has. */
+/** Rule R8: the member's disk was put back behind a purge. It begins anew, and keeps what only it has. */
 export function belowFloor(): MeridianError {
   return new MeridianError('FAILED_PRECONDITION', 'what this member missed was purged here meanwhile: it begins anew', {
     reason: 'below-floor',
   });
 }
 
-/** Rule R19: what it was shown was the state of another store, perhaps, or of an earlier image. It begins anew. */
+/** Rule R19: the member was perhaps shown the state of another store, or of an earlier image. It begins anew. */
 export function voidProgress(): MeridianError {
   return new MeridianError('FAILED_PRECONDITION', 'this store was opened again since it filled this member in part', {
     reason: 'void-progress',

@@ -18,13 +18,14 @@ import { type ScopeShape, shapeRecord } from './scope-shape.ts';
  *     log scan       each log from the cursor on, by sequence: what changed since the cursor, however long ago that is
  *     record scan    every record, in record order: several times faster, for whoever holds nothing that counts
  *
- * Each event carries a token that says how far the scan got. A record scan that broke off goes on behind its last key, and
- * is closed by a log scan from what the server covered when it began: that shows what changed behind the key meanwhile.
+ * Each event carries a token that says how far the scan got. A record scan that broke off goes on after its last key. A
+ * log scan then closes it, from what the server covered when it began: so it shows what changed meanwhile before that
+ * key.
  *
  * A record that cannot be read travels as lost (lost-scan.ts), in its place.
  *
- * A scan that passes over much that is not of the scope says so from time to time, by an event without records: so it is
- * told from one that stands still, goes on from there if it breaks off, and ends where its follower has gone.
+ * A scan that passes over many records of other scopes sends an event without records from time to time. So it differs
+ * from a scan that stands still, goes on from there if it breaks off, and ends if its follower has gone.
  */
 
 /** Records of other scopes that a scan passes over between two events, at the most. */
@@ -39,7 +40,7 @@ export interface ScanBounds {
 
 export interface Scanning {
   readonly snapshot: Snapshot;
-  /** Of the snapshot's instant. */
+  /** At the snapshot's instant. */
   readonly state: LedgerState;
   readonly logs: Logs;
   readonly shape: ScopeShape;
@@ -86,14 +87,14 @@ export function placeOf(start: FollowStart): Place {
   }
 }
 
-/** What the follower covers, where it covers anything. */
+/** What the follower covers, if it covers anything. */
 export function cursorIn(place: Place): VersionVector | undefined {
   return place.kind === 'cursor' || place.kind === 'token' ? place.cursor : undefined;
 }
 
 /**
- * All that each log holds from the cursor on. The cursor is above the floor. What the registry says of logs comes first:
- * it may have been another log's end that the follower has heard of, and judges what follows by (rule R23).
+ * All that each log holds from the cursor on. The cursor is above the floor. The registry's records of logs come first:
+ * the follower judges what follows by the ends of logs that it knows (rule R23), and these may have changed.
  */
 export async function* scanLog(scanning: Scanning, cursor: VersionVector): AsyncGenerator<Changes> {
   const { snapshot, state, logs, generation } = scanning;
@@ -131,7 +132,7 @@ export async function* scanLog(scanning: Scanning, cursor: VersionVector): Async
   }
 }
 
-/** Ends nothing that a token could name: broken off, it comes again. */
+/** These events carry no token: a scan that breaks off here sends them again. */
 async function* saidOfLogs(scanning: Scanning, cursor: VersionVector, sent: Set<string>): AsyncGenerator<Changes> {
   let page = new Page(scanning);
   for (const prefix of logKeyPrefixes) {
@@ -149,7 +150,7 @@ async function* saidOfLogs(scanning: Scanning, cursor: VersionVector, sent: Set<
   if (!page.empty) yield { kind: 'changes', ...page.contents() };
 }
 
-/** All records in record order, behind `after`, of one namespace or of all. Each event tells the range that it shows. */
+/** All records in record order, after `after`, of one namespace or of all. Each event tells the range that it shows. */
 export async function* scanRecords(
   scanning: Scanning,
   cursor: VersionVector,
@@ -217,7 +218,7 @@ class Page {
   }
 }
 
-/** What lies between the ranges is not read: a small scope of a large store costs as much as it is large. */
+/** Records between the ranges are not read: scanning a small scope of a large store costs only the scope's size. */
 async function* recordsIn(
   ranges: readonly KeyRange[],
   { snapshot }: Scanning,
@@ -234,7 +235,7 @@ function openRange(after: RecordKey | undefined, through: RecordKey | undefined)
 }
 
 /**
- * The record as the scope is sent it, its value fetched where that is needed; undefined where it is not of the scope.
+ * The record as the scope is sent it, with its value read if needed; undefined if it is not in the scope.
  * @throws as `LostScan.of`
  */
 async function changeOf(stored: StoredOrDamaged, scanning: Scanning): Promise<Change | ScannedLost | undefined> {
@@ -273,7 +274,7 @@ export function encodeToken({ cursor, last }: ScanToken, generation: string): st
   return Buffer.from(JSON.stringify(written)).toString('base64url');
 }
 
-/** Undefined where the token is another server's, another generation's, or no token at all. */
+/** Undefined if the token is another server's, another generation's, or no token at all. */
 export function decodeToken(text: string, generation: string): ScanToken | undefined {
   try {
     const { g, c, l } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<WrittenToken>;
@@ -284,6 +285,6 @@ export function decodeToken(text: string, generation: string): ScanToken | undef
     if (namespace === undefined || typeof key !== 'string') return undefined;
     return { kind: 'records', cursor, last: { namespace, key } };
   } catch {
-    return undefined; // What a follower kept is not this server's writing: void, as if it had none.
+    return undefined; // What a follower kept was not written by this server: it is void, as if there were none.
   }
 }

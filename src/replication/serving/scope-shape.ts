@@ -5,14 +5,14 @@ import type { Record } from '../../model/record.ts';
 import type { ReplicationObserver } from '../observer.ts';
 import type { RingEntry } from '../ring.ts';
 
-/** One kind of scope: followers whose filter and values are alike share what is laid out, and so encoded, for them. */
+/** One kind of scope: followers with the same filter and values share what is shaped, and so encoded, for them. */
 export interface ScopeShape {
   readonly filter: Filter;
   readonly values: ValueMode;
   readonly laidOut: WeakMap<RingEntry, Changes>;
 }
 
-/** The scope's form of a record: values that stay behind become announcements. The registry always travels whole. */
+/** The scope's form of a record: a value that stays behind becomes an announcement. The registry travels whole. */
 export function shapeRecord(record: Record, values: ValueMode): Change {
   if (record.kind === 'tombstone' || values.kind === 'all' || record.namespace === registryNamespace) return record;
   if (values.kind === 'inline' && record.value.byteLength <= values.bytesMax) return record;
@@ -20,7 +20,7 @@ export function shapeRecord(record: Record, values: ValueMode): Change {
   return { ...rest, kind: 'announcement', valueBytes: value.byteLength };
 }
 
-/** The live step of a commit, laid out once for all followers of a like scope. */
+/** The live step of a commit, shaped once for all followers of a like scope. */
 export function shapeEntry(entry: RingEntry, shape: ScopeShape, observer: ReplicationObserver): Changes {
   const known = shape.laidOut.get(entry);
   if (known !== undefined) return known;

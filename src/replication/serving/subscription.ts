@@ -51,14 +51,14 @@ export interface Serving extends ScanBounds {
   readonly clock: Clock;
   readonly observer: ReplicationObserver;
   readonly identity: NodeIdentity;
-  /** Undefined while the node belongs to none yet: then it serves nobody. */
+  /** Undefined while the node belongs to no cluster: then it serves nobody. */
   readonly clusterId: () => string | undefined;
   readonly nonce: string;
   /** Milliseconds by which the wall clock may outrun the monotonic one before nothing is proven any more. */
   readonly clockSkewMsMax: number;
-  /** Changes whenever the store begins anew, or a member opens a new log (rules R4, R21); tokens hold for one. */
+  /** Changes whenever the store begins anew, or a member opens a new log (rules R4, R21); a token holds for one. */
   readonly generation: () => string;
-  /** Of a member that has opened its log. */
+  /** The opening of a member that has opened its log. */
   readonly opening?: () => Opening | undefined;
   /** This node's own bound now; unset = unknown. */
   readonly bound: () => Bound | undefined;
@@ -67,15 +67,15 @@ export interface Serving extends ScanBounds {
   /** Milliseconds since this node heard of that clock. Default: 0, it is its own. */
   readonly rootAgeMs?: () => number;
   /**
-   * Milliseconds that its follower lets a scan wait with one event, or a watch's client with all of them, after which it
-   * gives up its permit and its snapshot, and stands in line again to go on.
+   * Milliseconds for which a follower may leave one event of a scan unread, or a watch's client all events together.
+   * Then the scan gives up its permit and its snapshot, and waits for a permit again to go on.
    */
   readonly scanStallMs: number;
   /** True once all that every member had at this monotonic time is here. Set at a member. */
   readonly heardFromAllSince?: (atMs: number) => boolean;
-  /** A follower has this on disk. Default: nobody listens. */
+  /** Called when a follower has this on disk. Default: not called. */
   readonly acknowledged?: (follower: NodeIdentity, role: FollowOpen['role'], durable: VersionVector) => void;
-  /** Whose travels are watched. Default: nothing's. */
+  /** The changes whose travel is tracked. Default: none. */
   readonly tracks?: Tracks;
 }
 
@@ -84,15 +84,15 @@ interface PendingEcho {
   readonly bound: Bound | undefined;
   /** The ring's end when the probe came. */
   readonly place: number;
-  /** How often the store had been opened again by then. */
+  /** How often the store had been opened again when the probe came. */
   readonly reopenings: number;
   readonly came: Moment;
 }
 
 const echoesMax = 64;
 /**
- * Milliseconds after which a scan goes on in a new snapshot: a database keeps all that an old one shows, so that a long scan
- * would slow down every commit.
+ * Milliseconds after which a scan goes on in a new snapshot: a database keeps all that an old snapshot shows, so that a
+ * long scan would slow down every commit.
  */
 const snapshotMsMax = 10_000;
 /** Milliseconds between looks at whether all members were heard from. */
@@ -102,7 +102,7 @@ const echoLookMs = 25;
  * One follower's stream, as a loop of two states:
  *
  *     scan:  note the ring's end, take a snapshot, check the cursor, send what it lacks, send caught-up
- *     live:  send the ring from the place noted; whoever falls out of the ring scans again from where it was
+ *     live:  send the ring from the place noted; a follower that falls out of it scans again from where it was
  *
  * Nothing is buffered for a follower: its reading pulls the events. Echoes stand in the live order (rule R10).
  */
@@ -123,7 +123,7 @@ export class Subscription {
   #durable: VersionVector = emptyVector;
   #report: FollowerReport = {};
   readonly #proof: FollowerProof;
-  /** Of a watch: what it was shown and the last step did not reach. */
+  /** For a watch: what it was shown and the last step did not reach. */
   #shown: VersionVector = emptyVector;
   #wake: (() => void) | undefined;
   #messagesFailed: unknown;
@@ -148,7 +148,7 @@ export class Subscription {
   listen(messages: AsyncIterable<FollowerMessage>): void {
     const take = async () => {
       for await (const probe of messages) {
-        // One that was ended may wait for its follower to read on; what that has on disk may be gone by now.
+        // An ended stream may wait for its follower to read on; what the follower had on disk may be gone by now.
         if (this.#closed || this.#signal.aborted) return;
         this.#takeProbe(probe);
         this.#wake?.();
@@ -163,7 +163,7 @@ export class Subscription {
   #takeProbe(probe: Probe): void {
     const { ledger, clock, observer, bound, acknowledged, tracks } = this.#serving;
     const { node, role } = this.#open;
-    // An edge may go by any clock, and tells of its own; of edges there are many, which come and go.
+    // An edge may go by any clock, and reports its own skew; edges are many, and come and go.
     if (role === 'peer') observer.clockSkew(node.name, clock.wallMs() - probe.wallMs);
     this.#durable = probe.durable;
     this.#report = probe;
@@ -214,8 +214,9 @@ export class Subscription {
   }
 
   /**
-   * A node shows also what it holds and does not cover yet. A watch that resumes elsewhere from a step before that would be
-   * told an earlier record again; only this side knows what of sealed logs a step implies.
+   * A node also shows what it holds and does not cover yet. If a watch resumed elsewhere from a step before that, it
+   * would be told an earlier record again, so such a step is marked. Only this side knows what a step implies of sealed
+   * logs.
    */
   #watched<E extends Changes | CaughtUp>(event: E): E {
     if (this.#open.role !== 'watch') return event;
@@ -234,7 +235,7 @@ export class Subscription {
     return event.step === undefined ? event : { ...event, step: { ...event.step, ...behind } };
   }
 
-  /** Ends with a caught-up; or, where the follower stalled, with the place to go on from. */
+  /** Ends with a caught-up event; or, if the follower stalled, with the place to go on from. */
   async *#catchUp(place: Place): AsyncGenerator<FeedEvent, Place | undefined> {
     const { ledger, clock, scanStallMs } = this.#serving;
     this.#state = 'waiting';
@@ -247,14 +248,15 @@ export class Subscription {
     let progress = place;
     try {
       await this.#knowsLogs(place);
-      // Where nobody knows what was lost, no scan is whole; the operator may accept that (--accept-loss).
+      // If it is unknown what was lost, no scan is whole; the operator may accept that (--accept-loss).
       if (ledger.store.condition().absenceUncertain) throw absenceUncertain();
       instant = ledger.instant();
       const { snapshot, state } = instant;
       this.#state = 'scanning';
       this.#place = instant.place;
       const takenMs = clock.monotonicMs();
-      // For how long it may keep others waiting by reading slowly: with one event or, as a watch's client is anybody, in all.
+      // How long it may keep others waiting by reading slowly: with one event; a watch, whose client is anybody, in
+      // all.
       let patienceMs = scanStallMs;
       for await (const event of this.#scan(place, snapshot, state)) {
         if (event.kind === 'resync') progress = { kind: 'resync' };
@@ -279,7 +281,7 @@ export class Subscription {
       release();
       await instant?.snapshot.close();
     }
-    // However long this one takes to be read, nobody waits for the permit.
+    // The permit is free by now, however long the follower takes to read this event.
     const { covered, floor, stable } = instant.state;
     yield this.#watched({ kind: 'caught-up', vector: covered, floor, stable });
     this.#begun = cursorIn(progress) ?? emptyVector;
@@ -288,7 +290,7 @@ export class Subscription {
     return undefined;
   }
 
-  /** Waits a little until it is clear whether a watch's cursor names logs that nobody knows any more. */
+  /** Waits a little until it is clear whether a watch's cursor names logs that no member knows any more. */
   async #knowsLogs(place: Place): Promise<void> {
     const { ledger, clock, heardFromAllSince, scanStallMs } = this.#serving;
     const { logs } = ledger.registry;
@@ -335,7 +337,7 @@ export class Subscription {
     }
   }
 
-  /** Why no delta is sent to this place; undefined where one is, or the follower holds nothing. */
+  /** Why this place is sent no delta; undefined if it is sent one, or the follower holds nothing. */
   #refused(place: Place, cursor: VersionVector | undefined, state: LedgerState): Resync['reason'] | undefined {
     if (place.kind === 'resync') return 'asked';
     if (cursor !== undefined) return this.#cursorRefused(cursor, state);
@@ -343,8 +345,8 @@ export class Subscription {
   }
 
   /**
-   * Why a delta from this cursor would not be whole (rules R8, R22, R23); undefined where it is. A member is given what it
-   * lacks, also of logs that it knows beyond their seals: it hears of the seals by that.
+   * Why a delta from this cursor would not be whole (rules R8, R22, R23); undefined if it is whole. A member is sent
+   * what it lacks even of logs that it knows beyond their seals: this is how it hears of the seals.
    */
   #cursorRefused(cursor: VersionVector, { floor, covered }: LedgerState): Resync['reason'] | undefined {
     const { logs } = this.#serving.ledger.registry;
@@ -358,14 +360,14 @@ export class Subscription {
     return undefined;
   }
 
-  /** True for a log of a watch's cursor that went with its disk before another member heard of it. */
+  /** True for a log of a watch's cursor that was lost with its disk before another member heard of it. */
   #isLost(log: LogId): boolean {
     const { ledger, heardFromAllSince } = this.#serving;
     const isUnknown = this.#open.role === 'watch' && ledger.registry.logs.get(log) === undefined;
     return isUnknown && heardFromAllSince?.(this.#openedMs) === true;
   }
 
-  /** How far an earlier scan came, where that is still worth something: else the follower goes on from what it covers. */
+  /** The token of an earlier scan, if it is still valid: otherwise the follower goes on from what it covers. */
   #tokenIn(place: Place, state: LedgerState): ScanToken | undefined {
     const token = place.kind === 'token' ? decodeToken(place.token, this.#serving.generation()) : undefined;
     if (token === undefined || cursorIn(place) === undefined) return token;
@@ -373,8 +375,8 @@ export class Subscription {
   }
 
   /**
-   * A watch's cursor is folded, so it means something only where it is covered: else the watch would be told an earlier
-   * record of a key, which what is still to come has long superseded. @throws UNAVAILABLE where it is not
+   * A watch's cursor is folded, so it means something only if it is covered here. Otherwise the watch would be told an
+   * earlier record of a key, long superseded by one that is still to come. @throws UNAVAILABLE if it is not covered
    */
   #cursorIn(place: Place, state: LedgerState): VersionVector | undefined {
     const cursor = cursorIn(place);
@@ -387,7 +389,7 @@ export class Subscription {
     return unfolded;
   }
 
-  /** A cache holds nothing that was not asked for: of everything it is sent the registry. */
+  /** All records; for a cache, which holds only what was asked for, the registry alone. */
   #everything(scanning: Scanning): AsyncGenerator<Changes> {
     const from = scanning.logs.unfold(scanning.state.covered);
     return scanRecords(scanning, from, this.#open.role === 'cache' ? { namespace: registryNamespace } : {});
@@ -407,7 +409,7 @@ export class Subscription {
     }
   }
 
-  /** Ends where the follower fell out of the ring, with its cursor. */
+  /** Ends when the follower falls out of the ring; returns its cursor. */
   async *#live(): AsyncGenerator<FeedEvent, Place> {
     const { ledger, observer } = this.#serving;
     let unsent: Changes | undefined;
@@ -434,7 +436,7 @@ export class Subscription {
         const changes = this.#watched(shapeEntry(entry, this.#shape, observer));
         const [lost] = changes.lost?.records ?? [];
         if (lost !== undefined && this.#open.takesLost !== true) throw damagedRecord(lost);
-        // A step that changes nothing of this scope still moves the cursor; a row of them is told once.
+        // A step that changes nothing in this scope still moves the cursor; of a row of them only the last is sent.
         if (changes.records.length === 0 && lost === undefined) unsent = changes;
         else {
           unsent = undefined;
@@ -444,13 +446,13 @@ export class Subscription {
     }
   }
 
-  /** The first echo that has everything before it sent. */
+  /** The first echo, if everything before it was sent. */
   #dueEcho(): FeedEvent | undefined {
     const pending = this.#echoes[0];
     const isDue = pending !== undefined && (pending.place <= this.#place || !holds('R10 echo order'));
     if (!isDue) return undefined;
     const { probe, came, reopenings } = pending;
-    // What was here when the probe came, and not synced, may be gone.
+    // What was here when the probe came and was not synced may be gone.
     const isHere = reopenings === this.#serving.ledger.reopenings;
     const ofArrival = isHere ? pending.bound : undefined;
     const bound = holds('R10 the bound of the arrival') ? ofArrival : this.#serving.bound();
@@ -458,7 +460,7 @@ export class Subscription {
     return { kind: 'echo', id: probe.id, ...this.#clocks(), ...(bound === undefined ? {} : { bound }) };
   }
 
-  /** The same event, which asks its follower to say soon that it has it, where it carries tracked writes. */
+  /** The same event. If it carries tracked writes, it asks the follower to report them soon. */
   #tracked(changes: Changes): Changes {
     const { node, role } = this.#open;
     const tracks = role === 'watch' ? undefined : this.#serving.tracks?.sent(changes.records, node, role);

@@ -4,12 +4,12 @@ import type { Position } from '../../model/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { rememberLatest } from '../../runtime/remember-latest.ts';
 
-/** Tracks that are kept, and how long each is. */
+/** Tracks to keep, and how long each is kept. */
 const tracksMax = 16;
 const keptMs = 60_000;
 /** Tracks that begin in one second. Each costs a probe of each follower, and probes prove how old things are. */
 const tracksPerSecondMax = 8;
-/** Arrivals of all tracks together; more are told of by nobody. A status with all of them has less than 2 MiB. */
+/** Arrivals of all tracks together; more are not reported. A status with all of them has less than 2 MiB. */
 const arrivalsMax = 8192;
 
 interface Kept {
@@ -21,7 +21,7 @@ interface Kept {
 }
 
 /**
- * How single changes travel from this node to those that follow it, by this node's clock alone:
+ * How single changes travel from this node to its followers, by this node's clock alone:
  *
  *     this node                    follower
  *     t=0   the write is decided
@@ -30,8 +30,8 @@ interface Kept {
  *           ◀─── probe, tracked 3
  *     t=93  the follower had it within 93 ms: the way back is counted too, so it is never less than what was
  *
- * Those of a commit are told together. A node that follows another takes the track over for its own followers, from the
- * moment the change arrives: what the two measured adds up to a bound along the chain.
+ * The tracked changes of a commit are reported together. A node that follows another one takes the track over for its
+ * own followers, from the moment the change arrives: the sum of both measurements is a bound along the chain.
  */
 export class Tracks {
   readonly #clock: Clock;
@@ -42,7 +42,7 @@ export class Tracks {
     this.#clock = clock;
   }
 
-  /** The write at this position is about to be told to followers. One too many in a second is written, but not tracked. */
+  /** The write at this position is about to go to followers. If there are too many in a second, it is not tracked. */
   begin(position: Position): void {
     this.#forgetOld();
     const beganMs = this.#clock.monotonicMs();
@@ -52,7 +52,7 @@ export class Tracks {
     rememberLatest(this.#kept, id, { position, id, beganMs, arrivals: new Map() }, tracksMax);
   }
 
-  /** These changes go to a follower now; what is told beside them of those that are tracked: almost always nothing. */
+  /** These changes go to a follower now. Returns the tracks to send beside them: almost always none. */
   sent(changes: readonly Change[], node: NodeIdentity, scope: FollowOpen['role']): readonly ChangeTrack[] {
     if (this.#kept.size === 0) return [];
     this.#forgetOld();
@@ -70,7 +70,7 @@ export class Tracks {
     });
   }
 
-  /** The follower says that it has applied it. */
+  /** The follower says that it has applied the tracked change. */
   arrived(id: number, node: NodeIdentity, scope: FollowOpen['role']): void {
     const track = this.#kept.get(id);
     const arrival = track?.arrivals.get(nameOf(node, scope));
@@ -79,7 +79,7 @@ export class Tracks {
     track.arrivals.set(nameOf(node, scope), { ...arrival, elapsedMs });
   }
 
-  /** Those of the last minute, the oldest first. */
+  /** The tracks of the last minute, the oldest first. */
   status(): readonly Track[] {
     this.#forgetOld();
     const nowMs = this.#clock.monotonicMs();

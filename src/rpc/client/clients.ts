@@ -13,8 +13,8 @@ import { type ClientTls, tlsBounds } from '../../runtime/tls.ts';
 import { messageBytesMax, windowBytes } from '../proto.ts';
 
 /*
- * A call that is given up, or whose deadline passes, resets its HTTP/2 stream. A server's HTTP/2 library takes many of
- * those for an attack (CVE-2023-44487) and ends the connection, and with it every other call: nghttp2 allows 1,000 at
+ * A call that is given up, or whose deadline passes, resets its HTTP/2 stream. A server's HTTP/2 library takes many
+ * resets for an attack (CVE-2023-44487) and ends the connection, and with it every other call: nghttp2 allows 1,000 at
  * once and 33 a second (nghttp2_option_set_stream_reset_rate_limit), whatever the node behind it would bear.
  *
  *     calls      1 … 500 given up within a second       501
@@ -26,9 +26,9 @@ import { messageBytesMax, windowBytes } from '../proto.ts';
 const resets = { burst: 500, perSecond: 16 } as const;
 
 /**
- * Milliseconds that a call waits for the connection, as long as a silent one is borne (`keepalive_timeout_ms`). gRPC's library
- * waits on: for minutes where a host is off, since TCP does, and for ever where a process that hangs leaves it to its system
- * to accept.
+ * Milliseconds that a call waits for the connection, as long as a silent one is borne (`keepalive_timeout_ms`). gRPC's
+ * library waits longer: for minutes if a host is off, as TCP does, and for ever if a process hangs and only its system
+ * accepts.
  */
 const connectMsMax = 10_000;
 
@@ -45,11 +45,11 @@ interface InUse {
   budget: number;
   countedMs: number;
   isReplaced: boolean;
-  /** The patience of calls that wait for the connection. */
+  /** The timers of calls that wait for the connection. */
   readonly waiting: Set<Timer>;
   /** The next change of the connection is awaited. */
   isWatched: boolean;
-  /** What it was opened with. */
+  /** The TLS settings that it was opened with. */
   readonly tls: ClientTls | undefined;
 }
 
@@ -59,7 +59,7 @@ export interface ClientsOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'timer'>;
   /** Milliseconds that a call waits for the connection. Default: 10 s. */
   readonly connectMsMax?: number;
-  /** As it is now: with another one a new connection is opened. Default: in the clear. */
+  /** The present TLS settings: when they change, a new connection is opened. Default: in the clear. */
   readonly tls?: () => ClientTls | undefined;
 }
 
@@ -85,7 +85,7 @@ export class Clients {
     return this.#opened;
   }
 
-  /** Begins a call on the client in use. It fails with UNAVAILABLE where the connection is not made in time. */
+  /** Begins a call on the client in use. It fails with UNAVAILABLE if the connection is not made in time. */
   start<T extends StartedCall>(begin: (client: Client) => T): T {
     if (this.#tls() !== this.#current.tls) this.#replace(this.#current);
     const used = this.#current;
@@ -119,7 +119,7 @@ export class Clients {
     };
   }
 
-  /** A call is told where no connection was made since it began: then it was not sent. The connection is still tried for. */
+  /** Fails a call if no connection was made since it began: it was not sent. The connection is still tried for. */
   #awaitConnection(used: InUse, started: StartedCall): void {
     const patience = this.#clock.timer(this.#connectMsMax, () => {
       const why = `none was made in ${this.#connectMsMax} ms`;
@@ -141,7 +141,7 @@ export class Clients {
     if (used.budget < 1 && used === this.#current) this.#replace(used);
   }
 
-  /** Calls that are under way on it end there. */
+  /** Calls that are under way on it go on there until they end. */
   #replace(used: InUse): void {
     this.#current = this.#open();
     used.isReplaced = true;
@@ -153,7 +153,7 @@ function isConnected({ client }: InUse): boolean {
   return client.getChannel().getConnectivityState(false) === connectivityState.READY;
 }
 
-/** Lets go of those that wait once the connection is made. */
+/** Cancels the timers of those that wait once the connection is made. */
 function untilConnected(used: InUse): void {
   const channel = used.client.getChannel();
   const state = channel.getConnectivityState(false);
@@ -169,7 +169,7 @@ function untilConnected(used: InUse): void {
   }
 }
 
-/** Names are for hosts alone (RFC 6066): of an address none is sent, and its certificate is held against the address. */
+/** Names are for hosts alone (RFC 6066): for an address none is sent, and the certificate must be for the address. */
 const noName = 'address.invalid';
 
 function channelCredentials(tls: ClientTls | undefined, ip: string | undefined): ChannelCredentials {
@@ -179,7 +179,7 @@ function channelCredentials(tls: ClientTls | undefined, ip: string | undefined):
   return credentials.createFromSecureContext(context, ip === undefined ? {} : asIp);
 }
 
-/** The host of `host:port`, where it is an address. */
+/** The host of `host:port`, if it is an IP address. */
 function ipOf(address: string): string | undefined {
   const host = address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   return isIP(host) === 0 ? undefined : host;
@@ -200,7 +200,7 @@ function newClient(address: string, tls: ClientTls | undefined): Client {
     // Nodes at one address are different processes over time; nothing is shared between two connections.
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
-    // A proxy that the environment names is for the web: it would stand between a node and its neighbour, loopback included.
+    // A proxy in the environment is for the web: it would stand between a node and its neighbour, even on loopback.
     'grpc.enable_http_proxy': 0,
     'grpc.enable_channelz': 0,
   });

@@ -19,7 +19,7 @@ export type Service = (typeof services)[keyof typeof services];
 
 export interface ConnectionOptions extends ClientsOptions {
   readonly clock: Clock;
-  /** The token to be presented, as it is now. Default: none. */
+  /** The token to present, as it is now. Default: none. */
   readonly credential?: () => string | undefined;
 }
 
@@ -39,8 +39,9 @@ export class Connection {
   }
 
   /**
-   * What travels beside the message: whoever is asked for by name brings his own token, all else goes by this side's.
-   * @throws PERMISSION_DENIED for whom this side knows by a certificate: it would act in its own name in place of his
+   * What travels beside the message. A call on behalf of a caller brings the caller's token; all others go by this
+   * side's.
+   * @throws PERMISSION_DENIED for a caller that this side knows by a certificate: it would act in its own name instead
    */
   metadata({
     forwarded,
@@ -61,7 +62,7 @@ export class Connection {
     return metadata;
   }
 
-  /** Begins a call that `unary` is not made for. */
+  /** Begins a call for which `unary` is not made. */
   start<T extends StartedCall>(begin: (client: Client) => T): T {
     return this.#clients.start(begin);
   }
@@ -91,7 +92,7 @@ export class Connection {
     });
   }
 
-  /** A stream of bytes both ways, for messages that are put together by hand; it lasts until it is cancelled or breaks. */
+  /** A stream of bytes both ways, for messages encoded by hand; it lasts until it is cancelled or breaks. */
   duplex(path: string, passed: Pick<Call, 'hops'>): ClientDuplexStream<Buffer, Buffer> {
     const asItIs = (bytes: Buffer): Buffer => bytes;
     return this.start((client) => {
@@ -128,7 +129,7 @@ export class Connection {
     }
   }
 
-  /** What a call failed with: its own giving up, or what the node or the transport said. */
+  /** The error of a call: this side gave it up, or what the node or the transport said. */
   translated(error: unknown, signal: AbortSignal): MeridianError {
     return signal.aborted ? cancelled(signal) : fromServiceError(error, this.#address);
   }

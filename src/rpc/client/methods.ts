@@ -3,7 +3,7 @@ import { decodeWriteAnswer } from '../codec/write-answer.ts';
 import { services } from '../proto.ts';
 import type { Service } from './connection.ts';
 
-/** What a node is asked by, as proto/ defines it. */
+/** The methods of a node, as proto/ defines them. */
 export const methods = {
   get: method(services.kv, 'Get'),
   batchGet: method(services.kv, 'BatchGet'),
@@ -40,7 +40,7 @@ function method(service: Service, name: string): MethodDefinition<object, object
   return found as unknown as MethodDefinition<object, object>;
 }
 
-/** Its answer is a `WriteAnswer`. */
+/** A method whose answer is a `WriteAnswer`. */
 function writing(name: string): MethodDefinition<object, object> {
   return { ...method(services.kv, name), responseDeserialize: decodeWriteAnswer };
 }

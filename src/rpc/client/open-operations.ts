@@ -1,19 +1,19 @@
-/** Slots at the least, and where there are more than are needed again. A power of two. */
+/** Slots at the least; a larger array that is empty again goes back to them. A power of two. */
 const slotsMin = 2048;
 
 /**
- * What was asked and has yet to be answered, by a number that grows. A Map would do, but for V8's collector: the table of a
- * Map whose entries come and go is replaced again and again, and each refers to the one that took its place. Once one of
- * them has become old, all later ones, and whatever they held, stay until the next full collection: half of a client's
- * time went into copying them. So they stand in an array here, each at its number modulo the array's length, and a number
- * whose place is taken is passed over.
+ * What was asked and is not answered yet, by a number that grows. A Map would do, but for V8's collector: the table of
+ * a Map whose entries come and go is replaced again and again, and each table refers to the next one. Once one of them
+ * has become old, all later ones, and whatever they held, stay until the next full collection: half of a client's time
+ * went into copying them. So operations stand in an array here, each at its number modulo the array's length, and a
+ * number whose place is taken is skipped.
  */
 export class OpenOperations<T extends { readonly id: number }> {
   #slots: Array<T | undefined> = new Array(slotsMin).fill(undefined);
   #lastId = 0;
   #size = 0;
 
-  /** A number that no open one has, greater than all before. What is made with it is to be added. */
+  /** A number that no open operation has, greater than all before. The operation made with it must be added. */
   nextId(): number {
     if (this.#size * 2 >= this.#slots.length) this.#resize(this.#slots.length * 2);
     const mask = this.#slots.length - 1;

@@ -41,7 +41,7 @@ import { SharedSignals } from './shared-signals.ts';
  */
 
 const bounds = {
-  /** Operations, and bytes of them, that one message has at the most; a larger operation has a message of its own. */
+  /** Operations of one message, and their bytes, at the most; a larger operation has a message of its own. */
   messageOperationsMax: 512,
   messageBytesMax: 256 * 1024,
   /** Operations that are sent and not answered. */
@@ -53,7 +53,7 @@ const bounds = {
 /** Bytes of a put in a message, at the most: a larger one goes by itself. */
 const putBytesMax = 64 * 1024;
 
-/** Whoever waits for an operation: a promise, or what is cheaper than one. */
+/** Hears the outcome of an operation: a promise, or something cheaper. */
 interface Waiter {
   readonly resolve?: (answer: GetAnswer & WriteAnswer) => void;
   readonly value?: ValueWaiter['value'];
@@ -70,7 +70,7 @@ interface Operation extends WantedGet {
   isSent: boolean;
 }
 
-/** What is asked with, as far as operations may share it: they do where all of it is the same. */
+/** The terms of an operation, as far as operations may share them: they do if all of them are the same. */
 type TermsOf = Pick<Terms, 'read' | 'write'>;
 
 const noWrite: TermsOf['write'] = {};
@@ -78,7 +78,7 @@ const noWrite: TermsOf['write'] = {};
 export interface PipelineOptions {
   readonly connection: Connection;
   readonly clock: Clock;
-  /** Of the stream: what its calls say that they were passed on by. */
+  /** For the stream: the hops that its calls were passed on by. */
   readonly hops: number | undefined;
 }
 
@@ -104,22 +104,22 @@ export class Pipeline implements AnswerTaker {
     this.#deadlines = new Deadlines(options.clock, (nowMs) => this.#endLate(nowMs));
   }
 
-  /** @throws as `KeyValue.get`; UNIMPLEMENTED and `pipeline-broken` see `mayAskAlone` */
+  /** @throws as `KeyValue.get`; for UNIMPLEMENTED and a broken stream see `RemoteUpstream.goOn` */
   get(request: GetRequest, call: Call): Promise<GetAnswer> {
     return this.#promised(request.key, { read: request, write: noWrite }, undefined, call);
   }
 
-  /** As `get`, for who wants the value alone: `waiter` is told once, later. */
+  /** As `get`, for a caller that wants the value alone: `waiter` is told once, later. */
   getValue(key: string, read: ReadOptions, call: Call, waiter: ValueWaiter): void {
     this.#issue({ key, terms: this.#termsOf(read), mutation: undefined, call, waiter, isOfValue: true });
   }
 
-  /** One mutation for which `takes` is true. @throws as `KeyValue.write`; and as `get` */
+  /** One mutation that `takesWrite` accepts. @throws as `KeyValue.write`; and as `get` */
   write(request: WriteRequest, measure: MeasuredMutation, call: Call): Promise<WriteAnswer> {
     return this.#promised(measure.mutation.key, { read: request, write: request }, measure, call);
   }
 
-  /** Idempotent. Whatever is not answered fails with CANCELLED. */
+  /** Idempotent. Operations that are not answered fail with CANCELLED. */
   close(): void {
     this.#isClosed = true;
     this.#deadlines.stop();
@@ -155,7 +155,7 @@ export class Pipeline implements AnswerTaker {
     this.#plan();
   }
 
-  /** The same object for the same request again: whoever reads one namespace has one for all gets of a session. */
+  /** The same object for the same request again: a reader of one namespace has one for all gets of a session. */
   #termsOf(read: ReadOptions): TermsOf {
     if (this.#lastRead?.read !== read) this.#lastRead = { read, write: noWrite };
     return this.#lastRead;
@@ -170,7 +170,7 @@ export class Pipeline implements AnswerTaker {
     });
   }
 
-  /** Sends at the end of this turn: behind all that its promises still do. */
+  /** Sends at the end of this turn: after all that its promises still do. */
   #plan(): void {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
@@ -228,7 +228,7 @@ export class Pipeline implements AnswerTaker {
       const { id, key, terms, mutation, call } = operation;
       let place = shared.length - 1;
       const last = shared[place];
-      // In whole milliseconds, so that most messages of a client have the same terms: those are encoded once.
+      // In whole milliseconds, so that most messages of a client have the same terms, which are then encoded once.
       const timeoutMs = Math.max(1, Math.ceil(call.deadlineMs - nowMs));
       if (last === undefined || last.timeoutMs !== timeoutMs || !isLike(last.terms, terms)) {
         place = shared.push({ terms, timeoutMs }) - 1;
@@ -250,7 +250,7 @@ export class Pipeline implements AnswerTaker {
     return bytes;
   }
 
-  /** Undefined where what the client presents cannot be had: nobody but those who wait may be told, at the end of a turn. */
+  /** Undefined if the client's token cannot be had: only the waiting callers may be told, at the end of a turn. */
   #connected(): ClientDuplexStream<Buffer, Buffer> | undefined {
     try {
       return this.#connect();
@@ -287,7 +287,7 @@ export class Pipeline implements AnswerTaker {
       stream.cancel();
       return;
     }
-    // What waited for others to be answered.
+    // Operations waited for others to be answered.
     if (this.#waiting.length > 0) this.#plan();
   }
 
@@ -311,7 +311,7 @@ export class Pipeline implements AnswerTaker {
     this.#end(id)?.waiter.reject(fromFailure(failure));
   }
 
-  /** Nobody waits for it any more. */
+  /** Removes an operation: nobody waits for it any more. */
   #end(id: number): Operation | undefined {
     const operation = this.#open.get(id);
     if (operation === undefined) return undefined;
@@ -321,7 +321,7 @@ export class Pipeline implements AnswerTaker {
     return operation;
   }
 
-  /** Its caller has gone: the node is told, so that it need not go on. */
+  /** The caller has gone: the node is told, so that it need not go on. */
   #giveUp(operation: Operation, error: MeridianError): void {
     this.#end(operation.id);
     if (operation.isSent) {
@@ -348,8 +348,8 @@ export class Pipeline implements AnswerTaker {
   }
 
   /**
-   * The stream is over: what was sent is open, and fails. What was not goes over the next stream, unless none could be
-   * opened.
+   * The stream is over. What was sent has an unknown outcome, and fails. What was not goes over the next stream, unless
+   * none could be opened.
    */
   #break(error: unknown): void {
     this.#stream = undefined;

@@ -80,11 +80,11 @@ import { sendMessages, writeMessages } from './write-messages.ts';
 export interface RemoteUpstreamOptions extends ConnectionOptions {
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
-  /** Whether gets and small writes share a stream, where the node serves that; else each is a call. Default: no. */
+  /** Whether gets and small writes share a stream, if the node serves that; else each is a call. Default: no. */
   readonly pipelined?: boolean;
 }
 
-/** Milliseconds after which a node that has no Pipeline is asked again whether it has: it may be of a later version then. */
+/** Milliseconds after which a node without Pipeline is asked for it again: it may be of a later version then. */
 const unimplementedMs = 60_000;
 
 export interface GetManyRequest extends Omit<GetRequest, 'key'> {
@@ -102,7 +102,7 @@ export class RemoteUpstream implements Peer {
   readonly #observer: RpcObserver;
   readonly #clock: Clock;
   readonly #pipeline: Pipeline | undefined;
-  /** Until then each is a call, as the node has no Pipeline. */
+  /** Until then each operation is a call, as the node has no Pipeline. */
   #aloneUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor({ observer = silentRpcObserver, pipelined = false, ...options }: RemoteUpstreamOptions) {
@@ -121,8 +121,8 @@ export class RemoteUpstream implements Peer {
   }
 
   /**
-   * A value that is too large for one message is read in pieces. Where the stream that gets share breaks, each is asked
-   * once more by a call of its own: a read may be repeated.
+   * A value that is too large for one message is read in pieces. If the stream that gets share breaks, each get is
+   * asked once more by a call of its own: a read may be repeated.
    */
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     const pipeline = this.#pipelineFor(call);
@@ -130,14 +130,14 @@ export class RemoteUpstream implements Peer {
     return pipeline.get(request, call).catch((error: unknown) => this.goOn(error, request, call));
   }
 
-  /** False where the stream that gets share cannot be used now: then nothing was begun. Where it fails, `goOn` follows. */
+  /** False if the stream that gets share cannot be used now: then nothing was begun. If the get fails, call `goOn`. */
   beginGet(key: string, read: ReadOptions, call: Call, waiter: ValueWaiter): boolean {
     const pipeline = this.#pipelineFor(call);
     pipeline?.getValue(key, read, call, waiter);
     return pipeline !== undefined;
   }
 
-  /** What a get over the shared stream failed with may be the stream's fault alone. @throws that failure where it is not */
+  /** The error of a get over the shared stream may be the stream's fault alone. @throws that error if it is not */
   async goOn(error: unknown, request: GetRequest, call: Call): Promise<GetAnswer> {
     if (!isMeridianError(error) || call.signal.aborted) throw error;
     if (error.details.reason === 'value-too-large-for-get') return this.#read(encodeGet(request), call);
@@ -145,7 +145,7 @@ export class RemoteUpstream implements Peer {
     return this.#getAlone(request, call);
   }
 
-  /** Undefined where it is a call of its own: also where it was passed on or is traced, which the stream's metadata do not say. */
+  /** Undefined for a call of its own: also if it was passed on or is traced, which the stream's metadata cannot say. */
   #pipelineFor({ hops, forwarded, credential, isProvenHere, trace }: Call): Pipeline | undefined {
     const isOwn = hops === undefined && !forwarded && (credential ?? trace) === undefined && !isProvenHere;
     return isOwn && this.#clock.monotonicMs() >= this.#aloneUntilMs ? this.#pipeline : undefined;
@@ -181,8 +181,8 @@ export class RemoteUpstream implements Peer {
   }
 
   /**
-   * What did not fit into a message is asked for in the next one; a value that came first and yet did not fit is larger than
-   * any message, and is read in pieces.
+   * What did not fit into a message is asked for in the next one. A value that came first and yet did not fit is larger
+   * than any message, and is read in pieces.
    */
   async #getManyAlone({ keys, ...request }: GetManyRequest, call: Call): Promise<readonly GetAnswer[]> {
     const { key: _key, ...wire } = encodeGet({ ...request, key: '' });
@@ -210,7 +210,7 @@ export class RemoteUpstream implements Peer {
     try {
       return await pipeline.write(request, mutation, call);
     } catch (error) {
-      // A node that has no Pipeline did nothing, nor for a token that has ended: a call of its own has the token of now.
+      // A node without Pipeline did nothing, nor did one for an ended token: a call of its own has the present token.
       if (!isMeridianError(error) || !(this.#hasNoPipeline(error) || hasTokenEnded(error))) throw error;
       return this.#writeAlone(request, call);
     }
@@ -222,7 +222,7 @@ export class RemoteUpstream implements Peer {
       ? this.#streamWrite(request, call)
       : this.#connection.unary<object, WriteAnswer>(methods[single.kind], single.message, call));
     if (answer.written.length === request.mutations.length) return answer;
-    // A node of another version that passed over what it does not know, say.
+    // For example a node of another version that ignored what it does not know.
     const message = `of ${request.mutations.length} mutations ${this.address} says to have written ${answer.written.length}`;
     throw new MeridianError('INTERNAL', message, { reason: 'written-count' });
   }
@@ -248,7 +248,7 @@ export class RemoteUpstream implements Peer {
       );
       const abort = () => stream.cancel();
       call.signal.addEventListener('abort', abort, { once: true });
-      // What ends the sending early ends the call, and the callback above tells how.
+      // What ends the sending early ends the call, and the callback above reports it.
       sendMessages(
         stream,
         writeMessages(request, (header) => methods.write.requestSerialize(header)),
@@ -278,7 +278,7 @@ export class RemoteUpstream implements Peer {
       yield encodeOpen(open);
       for await (const message of messages) yield encodeProbe(message);
     };
-    // Where sending fails the stream has failed, which the reading side tells.
+    // If sending fails the stream has failed, which the reading side reports.
     sendMessages(stream, send()).catch(() => stream.cancel());
     const deserialize = (bytes: Buffer) => methods.follow.responseDeserialize(bytes) as WireFollowResponse;
     const assembler = new EventAssembler({ deserialize });
@@ -381,7 +381,7 @@ export class RemoteUpstream implements Peer {
     return decodeReport(await this.#connection.unary<unknown, WireReport>(methods.report, request, call));
   }
 
-  /** Takes that node out of traffic, or says how far that is. @throws UNIMPLEMENTED by nodes of an earlier version */
+  /** Takes that node out of traffic, or tells the progress. @throws UNIMPLEMENTED by nodes of an earlier version */
   async drain(request: DrainRequest, call: Call): Promise<DrainProgress> {
     return this.#connection.unary<unknown, DrainProgress>(methods.drain, request, call);
   }
@@ -398,7 +398,7 @@ export class RemoteUpstream implements Peer {
     let cursor = '';
     do {
       const page = await this.#connection.unary<unknown, P>(method, { cursor }, call);
-      // One that gives the same cursor again would be asked for ever.
+      // A node that gives the same cursor again would be asked for ever.
       if (page.cursor !== '' && page.cursor === cursor) throw malformed('the cursor of a page', cursor);
       yield page;
       cursor = page.cursor;

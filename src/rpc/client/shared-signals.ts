@@ -1,12 +1,12 @@
 /**
- * Listens to the signals of many calls, to each once: thousands of listeners on the one signal that a client's calls
- * share would be looked through at the end of each call.
+ * Listens to the signals of many calls, to each once: with thousands of listeners on the one signal that a client's
+ * calls share, the end of each call would search all of them.
  */
 export class SharedSignals {
   readonly #uses = new Map<AbortSignal, number>();
   readonly #aborted: (signal: AbortSignal) => void;
   readonly #listener = (event: Event): void => this.#aborted(event.target as AbortSignal);
-  /** No call uses it now, and the next one probably does. */
+  /** A signal that no call uses now, and the next one probably does. */
   #idle: AbortSignal | undefined;
 
   constructor(aborted: (signal: AbortSignal) => void) {

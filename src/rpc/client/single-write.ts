@@ -9,7 +9,7 @@ export interface SingleWrite {
   readonly message: object;
 }
 
-/** Undefined where the write is a batch, or its value goes in pieces: then a stream carries it. */
+/** Undefined if the write is a batch, or its value goes in pieces: then a stream carries it. */
 export function singleWrite(request: WriteRequest): SingleWrite | undefined {
   const [mutation] = request.mutations;
   if (mutation === undefined || request.mutations.length > 1) return undefined;
@@ -22,7 +22,7 @@ export function singleWrite(request: WriteRequest): SingleWrite | undefined {
   };
   if (mutation.kind === 'delete') return { kind: 'delete', message };
   const { value, metadata, expiry } = mutation;
-  // Key and metadata count too: what breaks their limits by far is better refused by the node than by the transport.
+  // Key and metadata count too: if they break their limits by far, the node should refuse them, not the transport.
   if (value.byteLength + (metadata?.length ?? 0) + mutation.key.length > pieceBytesMax) return undefined;
   return {
     kind: 'put',

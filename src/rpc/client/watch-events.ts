@@ -11,7 +11,7 @@ export interface WatchRequest {
   readonly cursor?: string;
   /** Without a cursor: begin with all records there are. */
   readonly fromStart: boolean;
-  /** Changes of namespaces that the title is to be understood by; default none. */
+  /** Changes of namespaces that the title is understood by; default none. */
   readonly session?: Session;
 }
 
@@ -21,7 +21,7 @@ interface Written {
   readonly position: Position;
 }
 
-/** What a node's watch tells. Where `cursor` is set, a watch may resume behind the event. */
+/** What a node's watch tells. If `cursor` is set, a watch may resume after the event. */
 export type WatchEvent = (
   | ({
       readonly kind: 'put';

@@ -12,12 +12,12 @@ import { fieldBytes, WireWriter } from '../codec/wire-format.ts';
 import { encodeWriteOptions, type WireBatchSize } from '../codec/write-codec.ts';
 import { pieceBytesMax } from '../proto.ts';
 
-/** Bytes of mutations that travel in one message; a larger one has messages of its own. */
+/** Bytes of mutations that travel in one message; a larger mutation has messages of its own. */
 const togetherBytesMax = 256 * 1024;
 
 /**
  * The messages of a batch: a header, then mutations, small ones together, large values in pieces of 1 MiB.
- * @param serialize of the header, by the loader of .proto files
+ * @param serialize encodes the header, by the loader of .proto files
  */
 export function* writeMessages(request: WriteRequest, serialize: (message: object) => Buffer): Generator<Buffer> {
   const { namespace, mutations, session } = request;
@@ -41,7 +41,7 @@ export function* writeMessages(request: WriteRequest, serialize: (message: objec
   if (items.length > 0) yield together(items, bytes);
 }
 
-/** A call that is given up in its midst looks as if it had ended: by this the node knows what is whole. */
+/** A call that is given up midway looks as if it had ended: by this size the node knows what is whole. */
 function sizeOf(mutations: readonly Mutation[]): WireBatchSize {
   const bytesOf = (mutation: Mutation) => (mutation.kind === 'put' ? mutation.value.byteLength : 0);
   return { mutations: mutations.length, valueBytes: mutations.reduce((sum, each) => sum + bytesOf(each), 0) };
@@ -57,7 +57,7 @@ function together(items: readonly MeasuredMutation[], bytes: number): Buffer {
   return writer.written();
 }
 
-/** A mutation that is too large to travel with others, with the first bytes of its value; then the others. */
+/** The messages of a mutation too large to travel with others: first with the beginning of its value, then the rest. */
 function* alone(mutation: Mutation): Generator<Buffer> {
   const value = mutation.kind === 'put' ? mutation.value : undefined;
   const first = measured(
@@ -86,7 +86,7 @@ interface Writing<T> {
   off(event: 'drain' | 'close' | 'error', run: () => void): unknown;
 }
 
-/** Sends all, waiting where the other side reads slowly, and ends the sending side. */
+/** Sends all, waits while the other side reads slowly, and ends the sending side. */
 export async function sendMessages<T>(stream: Writing<T>, messages: AsyncIterable<T> | Iterable<T>): Promise<void> {
   let over = false;
   const ended = () => {

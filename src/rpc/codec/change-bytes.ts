@@ -4,8 +4,8 @@ import { decodeLog, decodeNamespaceId, decodeStamp } from './record-codec.ts';
 import { varintBytes, type WireReader, type WireWriter } from './wire-format.ts';
 
 /*
- * The Change of feed.proto by hand: an edge that begins takes millions of them, and the objects in between cost more than
- * the records. What it writes, the loader of .proto files reads as its own, and the other way round.
+ * The Change of feed.proto by hand: a new edge takes millions of them, and the objects in between cost more than the
+ * records. The loader of .proto files reads what this writes as its own, and the other way round.
  */
 
 const tag = {
@@ -26,16 +26,16 @@ const tag = {
 const stampLength = 32;
 const idLength = 32;
 const logLength = 16;
-/** Tag and length of namespace, stamp and position, and what stands in them but for the sequence. */
+/** Tags, lengths and contents of namespace, stamp and position, except the sequence. */
 const fixedBytes = 2 + idLength + (2 + stampLength) + 2 + (2 + logLength + 1);
 
 /** The sizes of one change, counted before it is written. */
 export interface ChangeSize {
   readonly keyBytes: number;
   readonly metadataBytes: number;
-  /** Of the value as it goes with the change; what is left of it follows in pieces. */
+  /** Bytes of the value that go with the change; the rest of it follows in pieces. */
   readonly partBytes: number;
-  /** Of the whole content. */
+  /** Bytes of the whole content. */
   readonly bytes: number;
 }
 
@@ -82,8 +82,8 @@ export function writeChange(
 }
 
 /**
- * Reads one change up to `end`. The value shares the reader's buffer; bytes of it that are `missing` follow in pieces.
- * @throws INVALID_ARGUMENT where an id, a version or a position is none
+ * Reads one change up to `end`. The value shares the reader's buffer; `missing` bytes of it follow in pieces.
+ * @throws INVALID_ARGUMENT if an id, a version or a position is invalid
  */
 export function readChange(reader: WireReader, end: number): { readonly change: Change; readonly missing: number } {
   let [namespace, key, stamp, log] = ['', '', '', ''];
@@ -126,7 +126,7 @@ const nothing = Buffer.alloc(0);
 
 let lastNamespace = '';
 
-/** Looked at once where many changes of one namespace come after each other; they then share the text as well. */
+/** Checked once for many changes of one namespace in a row; they then share the text as well. */
 function knownNamespace(text: string): NamespaceId {
   if (text !== lastNamespace) lastNamespace = decodeNamespaceId(text);
   return lastNamespace as NamespaceId;

@@ -22,7 +22,7 @@ interface WireStep {
 }
 
 export interface WireChanges {
-  /** Never through the loader: change-bytes.ts. */
+  /** Never decoded by the loader: see change-bytes.ts. */
   readonly records: readonly never[];
   readonly step?: WireStep | null;
   readonly token?: string | null;
@@ -52,7 +52,7 @@ export interface WireFollowResponse {
   readonly event?: string;
   readonly opened?:
     | (Omit<Opened, 'kind' | 'node' | 'opening' | 'protocol'> & {
-        /** 0 = of an earlier version. */
+        /** 0 = from an earlier version. */
         readonly protocol?: number;
         readonly node: WireIdentity | null;
         readonly opening?: WireOpening | null;
@@ -85,7 +85,7 @@ function decodeStep({ vector, stable, behind }: WireStep): Step {
   };
 }
 
-/** What closes a changes event. */
+/** The fields that close a changes event. */
 export function encodeClosing(event: Changes): Omit<WireChanges, 'records' | 'unfinished'> {
   const { step, token, range, committedAtMs, lost, tracks } = event;
   return {
@@ -127,7 +127,7 @@ function decodeRootClock({ rootWallMs, rootAgeMs = 0 }: WireRootClock): Pick<Ope
   return { ...optional('rootWallMs', rootWallMs), ...(rootAgeMs > 0 ? { rootAgeMs } : {}) };
 }
 
-/** Every event but changes, which `feed-messages.ts` lays out. */
+/** Every event but changes, which `feed-messages.ts` encodes. */
 export function encodeSmallEvent(event: Exclude<FeedEvent, Changes>): WireFollowResponse {
   switch (event.kind) {
     case 'opened': {

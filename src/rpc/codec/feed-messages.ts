@@ -12,9 +12,9 @@ import { malformed } from './record-codec.ts';
 import { varintBytes, WireReader, WireWriter } from './wire-format.ts';
 
 /*
- * The messages of one event: none holds more than about 1 MiB; a large value goes on in `more`. The records of `changes`
- * are written and read by hand (change-bytes.ts); what closes the event stands behind them in the same message, and goes
- * through the loader of .proto files like all other events:
+ * The messages of one event: none holds more than about 1 MiB; a large value goes on in `more`. The records of
+ * `changes` are written and read by hand (change-bytes.ts). The fields that close the event follow them in the same
+ * message, and go through the loader of .proto files like all other events:
  *
  *     1a length | 0a length record | 0a length record | … | step, token, range, …
  */
@@ -68,7 +68,7 @@ class Page {
     this.bytes += recordTag + varintBytes(size.bytes) + size.bytes;
   }
 
-  /** @param closing what stands behind the records in the message's Changes */
+  /** @param closing what follows the records in the message's Changes */
   message(closing: Buffer): Buffer {
     const contentBytes = this.bytes + closing.length;
     const writer = new WireWriter(1 + varintBytes(contentBytes) + contentBytes);
@@ -101,7 +101,7 @@ export class EventAssembler {
     this.#deserialize = deserialize;
   }
 
-  /** @throws INVALID_ARGUMENT where the bytes are no message that may come now */
+  /** @throws INVALID_ARGUMENT if the bytes are no message that may come now */
   take(bytes: Buffer): FeedEvent | undefined {
     const reader = new WireReader(bytes);
     const changes = reader.end > 0 && reader.varint() === tag.changes ? reader.content() : undefined;

@@ -57,7 +57,7 @@ interface WireOpen {
   readonly floor?: WireVector | null;
   readonly view?: WireView | null;
   readonly takesLost?: boolean;
-  /** 0 = `protocol` alone. */
+  /** 0 = only `protocol`. */
   readonly protocolOldest?: number;
 }
 
@@ -191,7 +191,7 @@ export function decodeProbe(wire: NonNullable<WireFollowRequest['probe']>): Foll
   return { kind: 'probe', id: wire.id, durable: decodeVector(wire.durable), wallMs: wire.wallMs, ...reportIn(wire) };
 }
 
-/** What makes no sense is as good as untold. */
+/** A number that makes no sense counts as not reported. */
 function reportIn({ echoed, roundTripMs, hitRate, tracked = [] }: WireProbe): FollowerReport {
   const isShare = typeof hitRate === 'number' && hitRate >= 0 && hitRate <= 1;
   const isTime = typeof roundTripMs === 'number' && roundTripMs >= 0 && Number.isFinite(roundTripMs);

@@ -155,7 +155,7 @@ export function encodeGetAnswer(answer: GetAnswer, { value }: { readonly value: 
   };
 }
 
-/** The whole message, of which the record's bytes are kept. */
+/** The whole message; the bytes of its record are kept for the next time. */
 export function encodeGetBytes(
   answer: GetAnswer,
   bodies: RecordBodies,

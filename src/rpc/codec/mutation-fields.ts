@@ -3,8 +3,8 @@ import { decodeStamp, malformed } from './record-codec.ts';
 import { fieldBytes, varintBytes, type WireReader, type WireWriter } from './wire-format.ts';
 
 /*
- * A put or a delete by hand: what the loader of .proto files makes of it costs several times what the write itself does. A
- * batch and a Pipeline have the same fields under other numbers:
+ * A put or a delete by hand: the loader of .proto files would cost several times what the write itself does. A batch
+ * and a Pipeline have the same fields under other numbers:
  *
  *     key | put { 0a value 12 metadata 1a expiry { 08 in, 10 at } } or delete {} | condition { 08 absent, 12 version }
  */
@@ -30,14 +30,14 @@ const putTags = { value: 0x0a, metadata: 0x12, expiry: 0x1a } as const;
 const expiryTags = { in: 0x08, at: 0x10 } as const;
 const conditionTags = { absent: 0x08, version: 0x12 } as const;
 
-/** A mutation, with what its fields take. */
+/** A mutation, and the sizes of its fields. */
 export interface MeasuredMutation {
   readonly mutation: Mutation;
   readonly keyBytes: number;
   readonly metadataBytes: number;
-  /** Of what a put has. */
+  /** Bytes of the fields of a put. */
   readonly putBytes: number;
-  /** Of all fields. */
+  /** Bytes of all fields. */
   readonly bytes: number;
 }
 
@@ -59,7 +59,7 @@ function expiryBytes(expiry: Expiry): number {
   return 1 + varintBytes(secondsOf(expiry));
 }
 
-/** The node refuses what is no time to come, in words of its own: here it only has to remain one that it refuses. */
+/** The node refuses an impossible time in its own words: here it only has to stay one that the node refuses. */
 function secondsOf({ seconds }: Expiry): number {
   return Math.trunc(Math.min(Math.max(seconds, 0), Number.MAX_SAFE_INTEGER)) || 0;
 }
@@ -97,7 +97,7 @@ export function writeMutation(writer: WireWriter, tags: MutationTags, measure: M
   }
 }
 
-/** The fields of a mutation as they come, in any order; of one that comes twice the later counts. */
+/** The fields of a mutation as they come, in any order; if one comes twice, the later one counts. */
 export class MutationReader {
   readonly #tags: MutationTags;
   #key = '';
@@ -115,7 +115,7 @@ export class MutationReader {
     return this.#key;
   }
 
-  /** Reads the content of the field that the tag says, where it is one of a mutation. @throws INVALID_ARGUMENT */
+  /** Reads the content of the field with this tag, if it is a field of a mutation. @throws INVALID_ARGUMENT */
   take(tag: number, reader: WireReader): boolean {
     const tags = this.#tags;
     if (tag === tags.key) this.#key = reader.text();
@@ -145,9 +145,9 @@ export class MutationReader {
   }
 
   /**
-   * Its value shares the reader's buffer.
-   * @throws INVALID_ARGUMENT where it is neither put nor delete, as what a later version sends must not be taken for something
-   * else; and where its condition names no version
+   * The value shares the reader's buffer.
+   * @throws INVALID_ARGUMENT if it is neither put nor delete, since what a later version sends must not be taken for
+   * something else; and if its condition names no version
    */
   mutation(): Mutation {
     const key = this.#key;
@@ -163,7 +163,7 @@ export class MutationReader {
   }
 }
 
-/** A version as it came. */
+/** With a version as it came, unchecked. */
 type WireCondition = Condition | { readonly kind: 'text'; readonly text: string };
 type Changing<T> = T extends unknown ? { -readonly [F in keyof T]: T[F] } : never;
 
@@ -178,7 +178,7 @@ function readExpiry(reader: WireReader): Expiry | undefined {
   let expiry: Expiry | undefined;
   while (reader.at < end) {
     const tag = reader.varint();
-    // However many they are: a time too far ahead is refused as that, and not as what cannot be read.
+    // However large the number is: a time too far ahead must be refused as such, and not as unreadable.
     if (tag === expiryTags.in) expiry = { kind: 'in', seconds: reader.number() };
     else if (tag === expiryTags.at) expiry = { kind: 'at', seconds: reader.number() };
     else reader.skip(tag);
@@ -200,7 +200,7 @@ function readCondition(reader: WireReader): WireCondition | undefined {
   return condition;
 }
 
-/** The content of one `Mutation`, up to there. @throws INVALID_ARGUMENT */
+/** The content of one `Mutation`, up to `end`. @throws INVALID_ARGUMENT */
 export function readMutation(reader: WireReader, end: number): Mutation {
   const fields = new MutationReader(batchTags);
   while (reader.at < end) {

@@ -2,7 +2,7 @@ import { MeridianError } from '../../model/errors.ts';
 import { limits } from '../../model/limits.ts';
 import type { WireVector } from './record-codec.ts';
 
-/** What a follower may say when it opens a stream; nodes keep it for as long as the stream lives. */
+/** Bounds of what a follower says when it opens a stream; nodes keep it for as long as the stream lives. */
 const bounds = {
   /** Ranges of its scope, included and excluded. */
   ranges: 1024,
@@ -10,7 +10,7 @@ const bounds = {
   labelBytes: 512,
   /** UTF-8 bytes of a scan's token: a cursor in JSON, and a key. */
   tokenBytes: 256 * 1024,
-  /** Members that a peer counts, and as many that it knows as removed. */
+  /** Members that a peer counts, and as many that it knows to be removed. */
   members: 1024,
 } as const;
 
@@ -29,7 +29,7 @@ interface Said {
   readonly view?: { readonly members: readonly string[]; readonly removals: readonly object[] } | null;
 }
 
-/** @throws INVALID_ARGUMENT where a follower says more than any follower has to say */
+/** @throws INVALID_ARGUMENT if a follower says more than any follower has to say */
 export function checkOpenBounds(said: Said): void {
   const { node, nonce, clusterId, filter, partial = '', role, cursor, token, view } = said;
   const ranges = [...(filter?.includes ?? []), ...(filter?.excludes ?? [])];
@@ -40,7 +40,7 @@ export function checkOpenBounds(said: Said): void {
   check('members of a view', bounds.members, view?.members.length ?? 0);
   check('removals of a view', bounds.members, view?.removals.length ?? 0);
   for (const text of [partial, token]) check('bytes of a token', bounds.tokenBytes, Buffer.byteLength(text));
-  // A client's watch comes with a folded one; a node's names every log (its bound is the one of vectors between nodes).
+  // A client's watch has a folded cursor. A node's names every log, and is bounded as vectors between nodes are.
   if (role !== 'watch') return;
   check('components of a cursor', limits.vectorComponentsMax, Object.keys(cursor?.sequences ?? {}).length);
 }

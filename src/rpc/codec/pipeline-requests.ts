@@ -13,7 +13,7 @@ import { fieldBytes, varintBytes, WireReader, type WireWriter } from './wire-for
 import { decodeWriteOptions, encodeWriteOptions, type WireWriteOptions } from './write-codec.ts';
 
 /*
- * The requests of Pipeline. Operations are read and written by hand; what they share goes through the loader of .proto
+ * The requests of Pipeline. Operations are read and written by hand. What they share goes through the loader of .proto
  * files, a part of a message at a time.
  *
  *     0a .. terms     12 .. operation 08 id 10 terms 1a key 22 00 (a get)     1a .. cancel
@@ -32,11 +32,11 @@ export interface Terms {
   readonly timeoutMs: number;
 }
 
-/** The same at a node. */
+/** The same, as a node reads it. */
 export interface ReadTerms {
   readonly namespace: string;
   readonly session: Session;
-  /** A get of the empty key, which one of another key is a copy of: one look at its terms for all of them. */
+  /** A get of the empty key, of which gets of other keys are copies: so the terms are checked once for all of them. */
   readonly get: GetRequest;
   readonly write: Pick<WriteRequest, 'durability' | 'durabilityTimeoutMs' | 'tracked'>;
   readonly timeoutMs: number | undefined;
@@ -45,7 +45,7 @@ export interface ReadTerms {
 export interface Operation {
   readonly id: number;
   readonly key: string;
-  /** Place in the message's terms. */
+  /** Index into the message's terms. */
   readonly terms: number;
   /** Unset = a get. */
   readonly mutation?: Mutation;
@@ -54,7 +54,7 @@ export interface Operation {
 }
 
 export interface PipelineRequest {
-  /** What they say, or why they cannot be met: then each operation that names them fails so. */
+  /** The terms, or why they cannot be met: then each operation that names them fails with that. */
   readonly terms: ReadonlyArray<ReadTerms | Error>;
   readonly operations: readonly Operation[];
   readonly cancelled: readonly number[];
@@ -72,7 +72,7 @@ interface WireTerms {
 export type Serialize = (message: object) => Buffer;
 export type Deserialize = (bytes: Buffer) => object;
 
-/** The part of a message that says what operations share. */
+/** The part of a message with what operations share. */
 export function encodeTerms({ read, write, timeoutMs }: Terms, serialize: Serialize): Buffer {
   const wire: WireTerms = {
     namespace: read.namespace,
@@ -109,7 +109,7 @@ export function writeGet(writer: WireWriter, id: number, terms: number, key: str
   writer.head(operationTags.get, 0);
 }
 
-/** What every operation begins with, before so many bytes of its own. */
+/** Begins every operation, which then has `bytes` of its own. */
 function writeHead(writer: WireWriter, id: number, terms: number, bytes: number): void {
   const idBytes = id > 0 ? 1 + varintBytes(id) : 0;
   const termsBytes = terms > 0 ? 1 + varintBytes(terms) : 0;
@@ -123,10 +123,10 @@ export function encodeCancel(ids: readonly number[], serialize: Serialize): Buff
   return serialize({ cancel: ids });
 }
 
-/** Bytes of terms that are kept: a stream may stand still for long, and there may be thousands. */
+/** Bytes of terms to keep: a stream may be idle for long, and there may be thousands. */
 const keptTermsBytesMax = 8 * 1024;
 
-/** The terms of a stream's messages. Those of one client are mostly the same, so the last ones are kept, with their bytes. */
+/** Reads the terms of a stream's messages. A client's are mostly the same, so the last are kept, with their bytes. */
 export class TermsReader {
   readonly #deserialize: Deserialize;
   #bytes: Buffer = Buffer.alloc(0);
@@ -147,7 +147,7 @@ export class TermsReader {
   }
 }
 
-/** @throws INVALID_ARGUMENT where the message cannot be read */
+/** @throws INVALID_ARGUMENT if the message cannot be read */
 export function decodePipelineRequest(
   bytes: Buffer,
   deserialize: Deserialize,
@@ -163,7 +163,7 @@ export function decodePipelineRequest(
     if (tag === tags.terms) {
       reader.at = reader.content();
       terms.push(...termsReader.read(bytes.subarray(begin, reader.at)));
-      // Each of them costs more than its bytes, so that a message of two million would hold up everybody.
+      // Each of them costs more than its bytes: a message with two million would hold up everybody.
       if (terms.length > operationsMax) throw tooMany('terms', terms.length);
     } else if (tag === tags.operation) {
       const end = reader.content();
@@ -186,7 +186,7 @@ function tooMany(what: string, seen: number): MeridianError {
   return new MeridianError('INVALID_ARGUMENT', message, { reason: 'too-many-operations', limit: operationsMax, seen });
 }
 
-/** Undefined where it is something else than a get. */
+/** Undefined for anything but a get. */
 function readGet(reader: WireReader, end: number): Operation | undefined {
   let id = 0;
   let terms = 0;
@@ -205,7 +205,7 @@ function readGet(reader: WireReader, end: number): Operation | undefined {
   return isGet ? { id, terms, key } : undefined;
 }
 
-/** Any operation that begins there. */
+/** Any operation that begins at `from`. */
 function readOperation(reader: WireReader, from: number, end: number): Operation {
   let id = 0;
   let terms = 0;
@@ -220,7 +220,7 @@ function readOperation(reader: WireReader, from: number, end: number): Operation
       reader.skipMessage();
       isGet = true;
     } else if (!fields.take(tag, reader)) reader.skip(tag);
-    // Of the kinds that a message names the last one counts.
+    // Of several kinds in one message the last one counts.
     else if (tag === mutationTags.put || tag === mutationTags.delete) isGet = false;
   }
   const { key } = fields;

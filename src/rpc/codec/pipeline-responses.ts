@@ -9,8 +9,8 @@ import { fieldBytes, varintBytes, WireReader, WireWriter } from './wire-format.t
 import { decodeWriteAnswer, encodeWriteAnswer } from './write-answer.ts';
 
 /*
- * The responses of Pipeline, read and written by hand, but for failures: they go through the loader of .proto files, a part of
- * a message at a time.
+ * The responses of Pipeline, read and written by hand, except failures: they go through the loader of .proto files, a
+ * part of a message at a time.
  *
  *     0a .. provenance     12 .. answer 08 id 10 provenance 1a record     12 .. answer 08 id 22 written
  */
@@ -18,24 +18,24 @@ import { decodeWriteAnswer, encodeWriteAnswer } from './write-answer.ts';
 const tags = { provenance: 0x0a, answer: 0x12 } as const;
 const answerTags = { id: 0x08, provenance: 0x10, record: 0x1a, written: 0x22 } as const;
 
-/** Milliseconds by which the bounds of answers may differ that share one: the larger is as true. */
+/** Milliseconds by which bounds of answers may differ and be shared: the larger one is true for both. */
 const boundMsApart = 1;
-/** Provenances that an answer is compared with, the newest: further ones are told again. */
+/** The newest provenances, with which an answer is compared; an older one is sent again. */
 const comparedMax = 8;
 
 export interface AnsweredGet {
   readonly id: number;
   readonly answer: GetAnswer;
-  /** Of the answer's record, where it has one. */
+  /** The body of the answer's record, if it has one. */
   readonly body: RecordBody | undefined;
-  /** What it was asked with: a session that goes on from one user's goes into no other's. */
+  /** The terms it was asked with: a session that goes on from one user's must not go into another's. */
   readonly terms: object;
 }
 
 /** What several answers of a message have in common. */
 interface Shared {
   readonly terms: object;
-  /** Its session is the one of all of them. */
+  /** Its session is the join of all of theirs. */
   provenance: Provenance;
 }
 
@@ -89,7 +89,7 @@ export function encodeFailure(id: number, code: number, failed: MeridianError, s
   return serialize({ answers: [{ id, error: { code, message, detail: { ...rest, ...delay, code: failed.code } } }] });
 }
 
-/** Where the answer's provenance stands in the message. */
+/** The index of the answer's provenance in the message. */
 function placeOf({ answer, terms }: AnsweredGet, all: Shared[]): number {
   for (let place = all.length - 1; place >= Math.max(0, all.length - comparedMax); place--) {
     const shared = all[place];
@@ -117,16 +117,16 @@ function isLike(a: Provenance, b: Provenance): boolean {
   );
 }
 
-/** A get that somebody waits for. */
+/** A get that a caller waits for. */
 export interface WantedGet {
   readonly key: string;
-  /** Nothing but the value is wanted, of which no record is made. */
+  /** Only the value is wanted: no record is made. */
   readonly isOfValue: boolean;
 }
 
-/** What became of an operation, as a client reads it. */
+/** Hears what became of operations, at a client. */
 export interface AnswerTaker {
-  /** Undefined where nobody waits for it any more. */
+  /** Undefined if nobody waits for it any more. */
   wanted(id: number): WantedGet | undefined;
   got(id: number, answer: GetAnswer): void;
   /** Undefined = absent. It shares the message's buffer. */
@@ -153,7 +153,7 @@ interface WireAnswer {
   readonly error?: WireFailure | null;
 }
 
-/** Hands each answer of a message over. @throws INVALID_ARGUMENT where it cannot be read */
+/** Hands each answer of a message over. @throws INVALID_ARGUMENT if it cannot be read */
 export function takeAnswers(bytes: Buffer, deserialize: Deserialize, taker: AnswerTaker): void {
   const reader = new WireReader(bytes);
   const provenances: Provenance[] = [];
@@ -169,7 +169,7 @@ export function takeAnswers(bytes: Buffer, deserialize: Deserialize, taker: Answ
   }
 }
 
-/** False where it is neither an answer to a get nor one to a write. */
+/** False if it is neither an answer to a get nor one to a write. */
 function takeSuccess(reader: WireReader, end: number, provenances: readonly Provenance[], taker: AnswerTaker): boolean {
   let id = 0;
   let place = 0;

@@ -24,7 +24,7 @@ const positionTags = { log: 0x0a, sequence: 0x10 } as const;
 const componentTag = 0x0a;
 const sessionTags = { vector: 0x0a, stamp: 0x12 } as const;
 
-/** Of its content, without tag and length. */
+/** Bytes of its content, without tag and length. */
 export function positionBytes({ log, sequence }: Position): number {
   return 2 + log.length + (sequence > 0 ? 1 + varintBytes(sequence) : 0);
 }
@@ -35,7 +35,7 @@ export function writePosition(writer: WireWriter, { log, sequence }: Position): 
   if (sequence > 0) writer.head(positionTags.sequence, sequence);
 }
 
-/** From its length on, as the functions below; it has yet to be looked at (`decodePosition`). @throws INVALID_ARGUMENT, as they do */
+/** Reads from the length on, as the functions below. Unchecked (see `decodePosition`). @throws INVALID_ARGUMENT */
 export function readPosition(reader: WireReader): WirePosition {
   const end = reader.content();
   let log = '';

@@ -7,8 +7,8 @@ import { decodeLog, decodeNamespaceId, malformed } from './record-codec.ts';
 import { fieldBytes, type WireReader, type WireWriter } from './wire-format.ts';
 
 /*
- * Where answers come from, with the session that goes on from there, by hand: each message of a pipeline has one at least,
- * and one that answers a single get has little else.
+ * Where answers come from, with the session to go on with, by hand: each message of a pipeline has at least one, and a
+ * message that answers a single get has little else.
  *
  *     0a provenance { 08 source 12 bound { 09 staleness 12 root } 18 past 22 covered 2a responder 32 namespace }  12 session
  */
@@ -17,10 +17,10 @@ const sharedTags = { provenance: 0x0a, session: 0x12 } as const;
 const tags = { source: 0x08, bound: 0x12, past: 0x18, covered: 0x22, responder: 0x2a, namespace: 0x32 } as const;
 const boundTags = { staleness: 0x09, root: 0x12 } as const;
 
-/** 0 is unspecified. */
+/** In the order of their numbers; 0 is unspecified. */
 const sources: readonly Source[] = ['origin', 'copy', 'cache'];
 
-/** Of its content, without tag and length, as of the other parts below. */
+/** Bytes of its content, without tag and length; so are the sizes of the other parts below. */
 export function sharedBytes(provenance: Provenance): number {
   return fieldBytes(provenanceBytes(provenance)) + fieldBytes(sessionBytes(provenance.session));
 }
@@ -32,7 +32,7 @@ export function writeShared(writer: WireWriter, provenance: Provenance): void {
   writeSession(writer, provenance.session);
 }
 
-/** From its length on. @throws INVALID_ARGUMENT where it cannot be read */
+/** Reads from the length on. @throws INVALID_ARGUMENT if it cannot be read */
 export function readShared(reader: WireReader): Provenance {
   const end = reader.content();
   let provenance: Omit<Provenance, 'session'> | undefined;

@@ -4,8 +4,8 @@ import { decodePosition, decodeStamp, type WirePosition } from './record-codec.t
 import { varintBytes, type WireReader, WireWriter } from './wire-format.ts';
 
 /*
- * What a GetResponse says of its record, by hand: the same bytes as the loader of .proto files makes of it. All but the
- * value is the same for every reader, so it is encoded once and kept beside the record for as long as that lives:
+ * What a GetResponse says of its record, by hand: the same bytes as the loader of .proto files makes. All but the value
+ * is the same for every reader, so it is encoded once and kept beside the record for as long as the record lives:
  *
  *     08 01 | 12 length value | 1a metadata, 20 expiry, 2a version, 32 position, 40 bytes of the value
  *     found   copied each time  kept
@@ -26,15 +26,16 @@ const nothing: Buffer = Buffer.alloc(0);
 /** A record as a GetResponse has it. */
 export interface RecordBody {
   readonly record: Record;
-  /** What stands behind the value. */
+  /** What follows the value. */
   readonly rest: Buffer;
-  /** Of all of it. */
+  /** Bytes of all of it. */
   readonly bytes: number;
 }
 
 /**
- * Where a record has its body: in a property that nobody lists and no copy takes over. A WeakMap of as many as a cache holds
- * stops the process for most of a second when it grows, and after a collection of garbage.
+ * The property in which a record keeps its body: it is not enumerated, and copies do not take it over. A WeakMap with
+ * as many entries as a cache holds stops the process for most of a second when it grows, and after a collection of
+ * garbage.
  */
 const kept = Symbol('body');
 
@@ -53,7 +54,7 @@ export class RecordBodies {
   }
 }
 
-/** Of the fields that say that there is a value, and which. */
+/** Bytes of the fields that say that there is a value, and which. */
 function valueFieldBytes(record: Record): number {
   if (record.kind === 'tombstone') return 0;
   const { byteLength } = record.value;
@@ -91,7 +92,7 @@ function encodeRest(record: Record): Buffer {
   if (record.kind === 'live' && record.value.byteLength > 0) {
     writer.head(tags.valueBytes, record.value.byteLength);
   }
-  // Of its own memory: a part of a larger buffer would keep all of that.
+  // In memory of its own: a part of a larger buffer would keep all of that buffer.
   return Buffer.from(writer.written());
 }
 
@@ -125,7 +126,7 @@ export function readRecordBody(
   return { kind: 'live', ...written, value, ...(metadata === undefined ? undefined : { metadata }), ...expiry };
 }
 
-/** The value alone, or undefined where none was found. It shares the reader's buffer. */
+/** The value alone, or undefined if none was found. It shares the reader's buffer. */
 export function readRecordValue(reader: WireReader, end: number): Buffer | undefined {
   let found = false;
   let value = nothing;

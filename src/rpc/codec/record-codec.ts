@@ -65,7 +65,7 @@ export function encodeVector(vector: VersionVector): WireVector {
   return { sequences: Object.fromEntries(vector) };
 }
 
-/** Components of a vector between nodes. Cursors, floors and reports name every log that there ever was. */
+/** Components of a vector between nodes. Cursors, floors and reports name every log that ever existed. */
 export const nodeVectorComponentsMax = 1_000_000;
 
 export function decodeVector(
@@ -89,7 +89,7 @@ export function encodeSession({ vector, stamp }: Session): WireSession {
   return { vector: encodeVector(vector), stamp: stamp === bottomStamp ? '' : stamp };
 }
 
-/** Of a request or an answer: as small as the cluster. */
+/** The session of a request or an answer: as small as the cluster. */
 export function decodeSession(session: WireSession | null | undefined): Session {
   if (session === null || session === undefined) return emptySession;
   return {
@@ -107,7 +107,7 @@ export function decodeBound(bound: WireBound | null | undefined): { readonly bou
   return { bound: { boundMs: bound.stalenessMs, root: decodeLog(bound.rootLog) } };
 }
 
-/** `{ [name]: value }`, or nothing where the value is unset: proto3's optional fields. */
+/** `{ [name]: value }`, or nothing if the value is unset: proto3's optional fields. */
 export function optional<N extends string, V>(name: N, value: V | null | undefined): { readonly [K in N]?: V } {
   return (value === null || value === undefined ? {} : { [name]: value }) as { readonly [K in N]?: V };
 }

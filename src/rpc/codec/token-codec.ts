@@ -76,7 +76,7 @@ export function encodeCreateToken({ limits, ...request }: CreateTokenRequest): W
   return { ...request, limits: limits ?? null };
 }
 
-/** Its values are checked where the token is made; a right that nobody knows is refused here. */
+/** The values are checked where the token is made; an unknown right is refused here. */
 export function decodeCreateToken({ name, namespace, prefix, ...wire }: WireCreateToken): CreateTokenRequest {
   const asked = wire.rights.map((text): Right => {
     const known = rights.find((right) => right === text);
@@ -86,7 +86,7 @@ export function decodeCreateToken({ name, namespace, prefix, ...wire }: WireCrea
   return { name, namespace, prefix, rights: asked, ...optional('lifeMs', wire.lifeMs), ...limitsOf(wire.limits) };
 }
 
-/** One page by name and id; the cursor says behind which token it ends. @throws INVALID_ARGUMENT where it is none */
+/** One page by name and id; the cursor names its last token. @throws INVALID_ARGUMENT if there is no such token */
 export function tokensPage(all: readonly TokenInfo[], cursor: string): WireTokensPage {
   const from = cursor === '' ? 0 : all.findIndex(({ id }) => id === cursor) + 1;
   if (cursor !== '' && from === 0) throw malformed('a cursor of a list of tokens', cursor);

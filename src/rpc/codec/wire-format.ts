@@ -1,19 +1,19 @@
 import { malformed } from './record-codec.ts';
 
 /*
- * Protobuf's wire format over Buffers, for the few messages whose objects would cost more than what they carry: a tag is
- * field · 8 + wire type, where 0 is a varint, 1 is eight bytes, 2 is a length and so many bytes, 5 is four bytes. All else
- * goes through the loader of .proto files. Messages of one type that are put one after the other are one message, so both
+ * Protobuf's wire format over Buffers, for the few messages whose objects would cost more than their contents: a tag is
+ * field · 8 + wire type, where 0 is a varint, 1 is eight bytes, 2 is a length and so many bytes, 5 is four bytes. All
+ * else goes through the loader of .proto files. Messages of one type put one after another are one message, so both
  * ways of encoding may make parts of the same one.
  */
 
-/** Above what ten bytes hold, which are all that a varint has. Of many more the sum would be no number, and no bound. */
+/** Above what ten bytes hold, the longest varint. The sum of many more would be no number, and no bound. */
 const varintMax = 2 ** 70;
 
-/** From here on shifting would lose bits. Below it that is much faster than dividing. */
+/** From here on shifting would lose bits. Below, it is much faster than dividing. */
 const smallMax = 2 ** 31;
 
-/** Bytes of a varint. Whole numbers from 0 to 2⁵³. */
+/** Bytes of a varint, for whole numbers from 0 to 2⁵³. */
 export function varintBytes(value: number): number {
   let bytes = 1;
   let rest = value;
@@ -22,12 +22,12 @@ export function varintBytes(value: number): number {
   return bytes;
 }
 
-/** Bytes of a field of one byte's tag that has a length and so many bytes. */
+/** Bytes of a field with a tag of one byte, a length and so many bytes. */
 export function fieldBytes(bytes: number): number {
   return 1 + varintBytes(bytes) + bytes;
 }
 
-/** Writes into a buffer that is large enough: the caller has counted. */
+/** Writes into a buffer that is large enough: the caller has counted the bytes. */
 export class WireWriter {
   readonly buffer: Buffer;
   at = 0;
@@ -80,7 +80,7 @@ export class WireWriter {
   }
 }
 
-/** Reads tag by tag. @throws INVALID_ARGUMENT where the bytes end within a field, or a field has no wire format */
+/** Reads tag by tag. @throws INVALID_ARGUMENT if the bytes end within a field, or a field has no wire format */
 export class WireReader {
   at: number;
   readonly buffer: Buffer;
@@ -93,14 +93,14 @@ export class WireReader {
     this.end = buffer.length;
   }
 
-  /** @throws also for what is larger than 2⁵³ */
+  /** @throws also for a number larger than 2⁵³ */
   varint(): number {
     const value = this.number();
     if (value > Number.MAX_SAFE_INTEGER) throw malformed('a number in a message', value);
     return value;
   }
 
-  /** A varint; about, where it is larger than 2⁵³. */
+  /** A varint; above 2⁵³ it is approximate. */
   number(): number {
     const { buffer, end } = this;
     const first = this.at < end ? buffer[this.at] : undefined;
@@ -117,12 +117,12 @@ export class WireReader {
     throw this.at < end ? malformed('a number in a message', 'more than ten bytes') : cutShort();
   }
 
-  /** The content that was read ended there. @throws where its last field went beyond */
+  /** Checks that the content that was read ended at `end`. @throws if its last field went beyond */
   closes(end: number): void {
     if (this.at !== end) throw malformed('a message', 'a field ends beyond it');
   }
 
-  /** Reads a length, and tells where its content ends; `at` is where it begins. */
+  /** Reads a length, and returns where its content ends; `at` is then where it begins. */
   content(): number {
     const length = this.varint();
     if (length > this.end - this.at) throw cutShort();
@@ -159,17 +159,18 @@ export class WireReader {
     return text;
   }
 
-  /** Over a message of which no field is looked at: what is none all the same is not taken for one. */
+  /** Skips a message of which no field is read; bytes that are no message are still refused. */
   skipMessage(): void {
     const end = this.content();
     while (this.at < end) this.skip(this.varint());
     this.closes(end);
   }
 
-  /** Over the content of a field that is not known. */
+  /** Skips the content of an unknown field. */
   skip(tag: number): void {
     const wireType = tag & 7;
-    if (wireType === 0) this.number(); // Of a later version it may be negative, or larger than any that is read.
+    if (wireType === 0)
+      this.number(); // Of a later version it may be negative, or larger than any that is read.
     else if (wireType === 2) this.at = this.content();
     else if (wireType === 1 || wireType === 5) this.at += wireType === 1 ? 8 : 4;
     else throw malformed('a field of a message', tag);

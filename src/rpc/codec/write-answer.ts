@@ -16,7 +16,7 @@ import { decodeMemberId, decodeNamespaceId, decodePosition, decodeStamp, type Wi
 import { fieldBytes, varintBytes, WireReader, WireWriter } from './wire-format.ts';
 
 /*
- * WriteResponse by hand: each write waits for one, and that of a batch has a part for each of its mutations.
+ * WriteResponse by hand: each write waits for one, and a batch's has a part for each of its mutations.
  *
  *     0a written { 0a version 12 position 18 expiry } … 10 durability 1a covered 22 namespace 2a origin 32 session
  */
@@ -65,11 +65,11 @@ function writeWritten(writer: WireWriter, { stamp, position, expiresAt }: Writte
   if (expiresAt !== undefined) writer.head(writtenTags.expiresAt, expiresAt);
 }
 
-/** @throws INVALID_ARGUMENT where it cannot be read */
+/** @throws INVALID_ARGUMENT if it cannot be read */
 export function decodeWriteAnswer(bytes: Buffer): WriteAnswer {
   const reader = new WireReader(bytes);
   const written: Written[] = [];
-  // Of a level that a later version reached nothing is known but that it was synced.
+  // Of a level that only a later version knows, it is known only that the write was synced.
   let durability: Durability = 'local';
   let covered = emptyVector;
   let [namespace, origin] = ['', ''];

@@ -26,7 +26,7 @@ export interface WireWriteOptions {
   readonly tracked?: boolean;
 }
 
-/** What a batch has in all. */
+/** The totals of a batch. */
 export interface WireBatchSize {
   readonly mutations: number;
   /** Bytes of all values. */
@@ -86,7 +86,7 @@ export function encodeDurability(reached: Durability): string {
   return reached.toUpperCase();
 }
 
-/** Of a level that a later version reached nothing is known but that it was synced. */
+/** Of a level that only a later version knows, it is known only that the write was synced. */
 export function decodeDurability(reached: string): Durability {
   return durabilityByName.get(reached) ?? 'local';
 }
@@ -102,7 +102,7 @@ export function encodeWriteOptions({ durability, durabilityTimeoutMs, tracked }:
 export function decodeWriteOptions(options: WireWriteOptions | null): WriteOptions {
   const { durability = unspecified, durabilityTimeoutMs, tracked } = options ?? {};
   const level = durabilityByName.get(durability);
-  // Less than what a later client asks for would be promised otherwise.
+  // Otherwise less would be promised than a later client asks for.
   if (level === undefined && durability !== unspecified) throw malformed('durability', durability);
   if (typeof durabilityTimeoutMs === 'number' && !(durabilityTimeoutMs >= 0)) {
     throw malformed('durability_timeout_ms', durabilityTimeoutMs);

@@ -54,7 +54,7 @@ export function namespaceHandlers(timing: Timing): UntypedServiceImplementation 
   };
 }
 
-/** Asks the node to take no new traffic, as the caller may. */
+/** Asks the node to take no new traffic, if the caller may. */
 export type Drain = (served: Served, request: DrainRequest) => Promise<DrainProgress>;
 
 export function clusterHandlers(timing: Timing, drain: Drain): UntypedServiceImplementation {

@@ -5,15 +5,15 @@ import { type AnsweredGet, answerBytesMax, encodeGets } from '../codec/pipeline-
 import type { RecordBodies } from '../codec/record-body.ts';
 
 const bounds = {
-  /** Bytes of one message, about; an answer that is larger by itself has a message of its own. */
+  /** About how many bytes one message has; a larger answer has a message of its own. */
   messageBytes: 256 * 1024,
-  /** Bytes of answers that are ready or sent and not taken by the transport: then nothing more is begun. */
+  /** Bytes of answers, ready or sent, that the transport has not taken: at this many, nothing more is begun. */
   waitingBytesMax: 1024 * 1024,
   /** Bytes that are sent before the transport has taken them: what comes meanwhile travels together. */
   aheadBytesMax: 256 * 1024,
   /**
-   * Messages likewise. The transport takes one of a stream in each turn of the event loop: a node that is busy has few of
-   * those, and messages of one answer each would stand in line for them.
+   * The same in messages. The transport takes one message of a stream in each turn of the event loop: a busy node has
+   * few turns, and messages of one answer each would queue for them.
    */
   aheadMessagesMax: 2,
 } as const;
@@ -32,9 +32,9 @@ export interface AnswerSenderOptions {
 }
 
 /**
- * Sends the answers of one stream: together what is ready together, in few messages, and no faster than they are read.
- * Answers that wait for a slow reader are records that the node holds anyway, or have room of their own; they are put into
- * bytes when they leave, and the bytes of large messages take room until the transport has them.
+ * Sends the answers of one stream: those that are ready together go together, in few messages, and no faster than they
+ * are read. Answers that wait for a slow reader are records that the node holds anyway, or have room of their own. They
+ * are encoded when they leave, and the bytes of large messages take room until the transport has them.
  */
 export class AnswerSender {
   readonly #options: AnswerSenderOptions;
@@ -44,7 +44,7 @@ export class AnswerSender {
   #aheadMessages = 0;
   #isFlushPlanned = false;
   #isOver = false;
-  /** Room of messages that the transport has not taken: it never says so of a stream that was cancelled. */
+  /** Room of messages that the transport has not taken: of a cancelled stream it never says that it has. */
   readonly #held = new Set<() => void>();
   /** Given when the transport has taken something. */
   readonly #taken = new Notice();
@@ -73,7 +73,7 @@ export class AnswerSender {
     return this.#taken.next(signal);
   }
 
-  /** Whoever waits for the transport looks again. */
+  /** Lets those that wait for the transport look again. */
   wake(): void {
     this.#taken.give();
   }
@@ -88,7 +88,7 @@ export class AnswerSender {
     this.#push({ part, bytes: part.length });
   }
 
-  /** Sends what is ready once what else ends in this turn is ready too. */
+  /** Sends what is ready at the end of this turn, with what else becomes ready in it. */
   plan(): void {
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
@@ -101,7 +101,7 @@ export class AnswerSender {
   flush(): void {
     while (this.#ready.length > 0 && this.#mayGoAhead && !this.#isOver) {
       if (this.#sendOne(bounds.messageBytes)) continue;
-      // Small messages need no room, and one at a time is what a unary call may have waiting.
+      // Small messages need no room, and one at a time is what a unary call may have waiting too.
       if (this.#aheadBytes > 0 || !this.#sendOne(this.#options.room.largeBytesMin - 1)) return;
     }
   }
@@ -110,7 +110,7 @@ export class AnswerSender {
     return this.#aheadBytes < bounds.aheadBytesMax && this.#aheadMessages < bounds.aheadMessagesMax;
   }
 
-  /** Lets go of what was not sent. */
+  /** Drops what was not sent. */
   stop(): void {
     this.#isOver = true;
     for (const ready of this.#ready) if ('release' in ready) ready.release?.();
@@ -130,7 +130,7 @@ export class AnswerSender {
     this.#readyBytes += ready.bytes;
   }
 
-  /** False where it must wait for room. */
+  /** False if it must wait for room. */
   #sendOne(bytesMax: number): boolean {
     const { room, caller } = this.#options;
     let count = 0;

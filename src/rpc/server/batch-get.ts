@@ -8,21 +8,22 @@ const answerBytes = 4096;
 
 export interface PackedAnswers {
   readonly answers: ReadonlyArray<{ readonly key: string; readonly answer: WireGetResponse }>;
-  /** Keys to be asked again: what did not fit, and what was not read any more. */
+  /** Keys to ask for again: those that did not fit, and those that were not read any more. */
   readonly omitted: readonly string[];
 }
 
 export interface PackOptions {
   /** Bytes of a message. */
   readonly bytesMax: number;
-  /** Bytes that the key's value had when it was read last. Default: nobody knows. */
+  /** Bytes of the key's value when it was last read. Default: unknown. */
   readonly known?: (key: string) => number | undefined;
 }
 
 /**
- * Reads keys until one message is full. What is read at once is bounded, and nothing is read once as many bytes came as
- * a message holds: a hundred values of 25 MiB would be gigabytes, to be thrown away. What was too large lately is left
- * out unread, but for the first key: whoever asks again for what was left out learns of one key more each time.
+ * Reads keys until one message is full. The number read at once is bounded, and nothing more is read once as many bytes
+ * came as a message holds: a hundred values of 25 MiB would be gigabytes to throw away. A value that was too large
+ * lately is left out unread, except the first key's: so a caller that asks again for what was left out learns of one
+ * more key each time.
  */
 export async function packGets(
   keys: readonly string[],

@@ -22,13 +22,13 @@ export interface Timing {
   readonly requestIds: RequestIds;
   /** Unset = nothing is traced. */
   readonly tracer?: Tracer | undefined;
-  /** Those that end by themselves. */
+  /** The calls that end by themselves. */
   readonly calls: CallsUnderWay;
   /** Aborted when the node begins to stop: from then on streams of calls begin none. */
   readonly draining: AbortSignal;
-  /** Aborted once a node that drains has answered what was under way: followers and watches are to go elsewhere. */
+  /** Aborted once a draining node has answered what was under way: followers and watches must go elsewhere. */
   readonly handingOn: AbortSignal;
-  /** Aborted when streams that do not are to end, with what their callers are told. */
+  /** Aborted when streams that do not end by themselves must end, with what to tell their callers. */
   readonly stopping: AbortSignal;
   /** The node as the caller may use it. @throws as `Entrance.enter` */
   readonly enter: (served: Served) => Upstream;
@@ -41,7 +41,7 @@ export interface Served {
   getPeer(): string;
   readonly metadata?: { get(key: string): readonly unknown[] };
   getDeadline(): Date | number;
-  /** Of a connection whose certificate the node's CA of clients vouches for. */
+  /** Set for a connection whose certificate the node's CA of clients vouches for. */
   getAuthContext?(): { readonly sslPeerCertificate?: Parameters<typeof understoodCertificate>[0] };
   sendMetadata?(headers: Metadata): void;
   /** The caller is gone already. */
@@ -49,11 +49,11 @@ export interface Served {
   on(event: 'cancelled', run: () => void): unknown;
 }
 
-/** How much of a caller's time an answer gets to travel: what comes at its deadline is thrown away by its library. */
+/** The share of a caller's time that an answer gets to travel: a caller's library drops what comes at its deadline. */
 const travelShare = 0.1;
 const travelMsMax = 250;
 
-/** What gRPC says of a call, as the model's Call: the deadline by the monotonic clock, and cancellation. */
+/** gRPC's call as the model's Call: the deadline by the monotonic clock, and cancellation. */
 export function callOf(
   served: Served,
   { clock, requestTimeoutMs }: Pick<Timing, 'clock' | 'requestTimeoutMs'>,
@@ -69,8 +69,8 @@ export function callOf(
   return {
     deadlineMs: clock.monotonicMs() + leftMs,
     /**
-     * Made when it is first looked at, which a read that is answered from here never does: gRPC tells of every call,
-     * answered ones too, that it was cancelled when its stream closes, and an abort each time costs more than a read.
+     * Made when it is first read, which a read answered from memory never does: gRPC reports every call, answered ones
+     * too, as cancelled when its stream closes, and an abort each time costs more than a read.
      */
     get signal() {
       signal ??= signalOf(served);
@@ -85,7 +85,7 @@ export function callOf(
   };
 }
 
-/** What a call brings of the trace of its caller. */
+/** The trace that a call brings from its caller. */
 export function broughtTrace(served: Served): BroughtTrace {
   const [traceparent] = served.metadata?.get(traceparentHeader) ?? [];
   const [tracestate] = served.metadata?.get(tracestateHeader) ?? [];
@@ -100,7 +100,7 @@ function isForwarded({ metadata }: Served): boolean {
   return (metadata?.get(forwardedHeader).length ?? 0) > 0;
 }
 
-/** What a call says of its caller. One that brings two tokens brings none that is valid. */
+/** What a call says of its caller. A call with two tokens has no valid one. */
 export function callerOf(served: Served): Caller {
   const [authorization, ...more] = served.metadata?.get('authorization') ?? [];
   const isOne = typeof authorization === 'string' && more.length === 0;

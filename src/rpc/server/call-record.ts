@@ -8,16 +8,16 @@ import { broughtTrace, type Served, type Timing } from './call-of.ts';
 /** What an operation of a stream does. */
 export type OperationKind = 'get' | 'write';
 
-/** What is told of one call, to whoever measures, logs, or asks for its id. */
+/** What is told of one call to metrics and logs, and its id. */
 export class CallRecord {
   readonly #timing: Timing;
   readonly #served: Served;
   readonly #startedMs: number;
-  /** Of a call that is traced. */
+  /** Set if the call is traced. */
   readonly trace: Trace | undefined;
   #requestId: string | undefined;
 
-  /** A stream that lasts is no step of anything; its operations are. */
+  /** A stream that lasts is no step itself; its operations are. */
   constructor(timing: Timing, served: Served, lasts = false) {
     this.#timing = timing;
     this.#served = served;
@@ -25,7 +25,7 @@ export class CallRecord {
     this.trace = timing.tracer === undefined || lasts ? undefined : this.#enter(timing.tracer, this.requestId);
   }
 
-  /** As its caller brought it; else made when it is first looked at, which a read from memory never does. */
+  /** The id that the caller brought, else one made when it is first read, which a read from memory never does. */
   get requestId(): string {
     this.#requestId ??= this.broughtId ?? this.#timing.requestIds.next();
     return this.#requestId;
@@ -36,14 +36,14 @@ export class CallRecord {
     return isRequestId(id) ? id : undefined;
   }
 
-  /** Before its first answer. */
+  /** Call before the first answer. */
   giveId(): void {
     const headers = new Metadata();
     headers.set(requestIdHeader, this.requestId);
     this.#served.sendMetadata?.(headers);
   }
 
-  /** What an operation of the stream goes by that has to wait: the stream's id with its own number behind it. */
+  /** The id and trace of an operation that has to wait: the stream's id, then the operation's own number. */
   operation(number: number, kind: OperationKind): Pick<Call, 'requestId' | 'trace'> {
     const { tracer } = this.#timing;
     const requestId = `${this.requestId}.${number}`;

@@ -1,11 +1,11 @@
 import { Notice } from '../../runtime/notice.ts';
 
-/** Counts the calls that end by themselves, so that a stop can wait for them before it ends the streams that do not. */
+/** Counts the calls that end by themselves, so that a stop can wait for them before it ends the other streams. */
 export class CallsUnderWay {
   #count = 0;
   readonly #allEnded = new Notice();
 
-  /** A call begins; what is returned is to be called once, when it has ended. */
+  /** A call begins. Call the result once, when it has ended. */
   begin(): () => void {
     this.#count++;
     return () => {

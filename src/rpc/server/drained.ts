@@ -3,14 +3,14 @@ import { withEither } from '../../runtime/with-either.ts';
 import { forwardedHeader } from '../proto.ts';
 import type { Served } from './call-of.ts';
 
-/** What was asked for never began: whoever asks may ask another node, also for a write. */
+/** The request never began: the caller may ask another node, even for a write. */
 export function drained(): MeridianError {
   return new MeridianError('UNAVAILABLE', 'the node takes no new traffic: it is drained, or stops', {
     reason: 'drained',
   });
 }
 
-/** A node that drains goes on to say how it is, to be administered, and to do what no other node can do for a peer. */
+/** A draining node still tells its status, is administered, and does for a peer what no other node can do. */
 const servedWhileDraining = ['/meridian.v1.Cluster/', '/meridian.v1.Feed/'];
 
 /** @throws UNAVAILABLE (`drained`) for a call that another node can serve, once this one drains */

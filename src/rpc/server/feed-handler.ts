@@ -22,8 +22,8 @@ export interface FeedHandlerOptions extends Timing {
 }
 
 /**
- * Serves the feed. An event that goes to many followers is one object (they share their scope's shape), so its bytes are
- * made once and kept beside it for as long as anybody holds it.
+ * Serves the feed. An event that goes to many followers is one object (they share their scope's shape), so its bytes
+ * are made once and kept beside it for as long as it is in use.
  */
 export class FeedHandler {
   readonly #options: FeedHandlerOptions;
@@ -46,7 +46,7 @@ export class FeedHandler {
     const messages = new Received<WireFollowRequest>(served);
     const open = await this.#open(messages);
     const serve = (until: AbortSignal) => this.#send(served, upstream.follow(open, probes(messages), until), until);
-    // Peers have nobody else to hear this node's own writes from.
+    // Peers can hear this node's own writes from no other node.
     if (open.role === 'peer') return serve(signal);
     const { draining, handingOn } = this.#options;
     if (draining.aborted) throw drained();
@@ -74,7 +74,7 @@ export class FeedHandler {
     return decodeOpen(open);
   }
 
-  /** Live steps alone are shared; what a scan yields goes to one follower and is laid out as it leaves. */
+  /** Only live steps are shared; the events of a scan go to one follower and are encoded as they leave. */
   *#messages(event: FeedEvent): Generator<Buffer> {
     if (event.kind !== 'changes' || event.step === undefined) {
       yield* eventMessages(event, this.#options);

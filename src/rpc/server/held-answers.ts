@@ -3,7 +3,7 @@ import { MeridianError } from '../../model/errors.ts';
 import type { AnswerRoom, Asked } from '../../runtime/answer-room.ts';
 import type { Served } from './call-of.ts';
 
-/** Answers of one call, read within the room that is left; what they hold is free once the caller has them, or is gone. */
+/** Answers of one call, read within the room that is left; it is freed once the caller has them, or is gone. */
 export class HeldAnswers {
   readonly #room: AnswerRoom;
   readonly #served: Served;
@@ -17,7 +17,7 @@ export class HeldAnswers {
     this.#caller = served.getPeer();
   }
 
-  /** @throws RESOURCE_EXHAUSTED where too many wait, and what `read` throws; `read` may be called twice */
+  /** @throws RESOURCE_EXHAUSTED if too many wait, and what `read` throws; `read` may be called twice */
   async one<A>(of: AnswerName, read: () => Promise<A>, bytesOf: (answer: A) => number): Promise<A> {
     const held = await this.#room.hold(this.#asked(of), read, bytesOf);
     if (held === undefined) throw tooManyAnswers();
@@ -25,14 +25,14 @@ export class HeldAnswers {
     return held.answer;
   }
 
-  /** Room for several answers, of so many bytes in all, each of which `within` reads. @throws RESOURCE_EXHAUSTED */
+  /** Reserves room for several answers, of so many bytes in all; `within` reads each. @throws RESOURCE_EXHAUSTED */
   async reserve(bytes: number): Promise<void> {
     const release = await this.#room.reserve(bytes, { caller: this.#caller, call: this.#call });
     if (release === undefined) throw tooManyAnswers();
     this.#releaseWhenOver(release);
   }
 
-  /** One of several for which there is room. @throws RESOURCE_EXHAUSTED, and what `read` throws */
+  /** Reads one of several answers for which there is room. @throws RESOURCE_EXHAUSTED, and what `read` throws */
   async within<A>(of: AnswerName, read: () => Promise<A>, bytesOf: (answer: A) => number): Promise<A> {
     const answer = await this.#room.read(this.#asked(of), read, bytesOf);
     if (answer === undefined) throw tooManyAnswers();
@@ -43,7 +43,7 @@ export class HeldAnswers {
     return { ...of, caller: this.#caller, call: this.#call };
   }
 
-  /** gRPC says of every call that it was cancelled when its stream closes, of answered ones too. */
+  /** gRPC reports every call as cancelled when its stream closes, answered ones too. */
   #releaseWhenOver(release: () => void): void {
     if (this.#served.cancelled === true) release();
     else this.#served.on('cancelled', release);

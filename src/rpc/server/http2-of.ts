@@ -2,9 +2,9 @@ import type { Http2Server } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 
 /**
- * gRPC's library makes an HTTP/2 server for each address and shows neither it nor its sessions, where alone windows and
- * the number of connections and streams can be governed. This is the one place that reaches in. `found` is called with
- * each, before it listens. False where this version of the library is built otherwise: then it works without.
+ * gRPC's library makes an HTTP/2 server for each address and hides it and its sessions, where alone windows and the
+ * number of connections and streams can be governed. This is the one place that reaches in. `found` is called with each
+ * server before it listens. False if this version of the library is built otherwise: then it works without.
  */
 export function onHttp2Server(server: Server, found: (http2: Http2Server) => void): boolean {
   const inner = server as unknown as { createHttp2Server?: (credentials: unknown) => Http2Server };

@@ -3,11 +3,11 @@ import type { Clock } from '../../runtime/clock.ts';
 
 export interface IdleBound {
   readonly clock: Clock;
-  /** Milliseconds for which a stream may stand still. */
+  /** Milliseconds for which a stream may be idle. */
   readonly idleMs: number;
 }
 
-/** What comes of the wait, unless that takes too long. @throws DEADLINE_EXCEEDED */
+/** The result of the wait, unless it takes too long. @throws DEADLINE_EXCEEDED */
 export function notIdle<T>(wait: Promise<T>, what: string, { clock, idleMs }: IdleBound): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = clock.timer(idleMs, () => {
@@ -18,7 +18,7 @@ export function notIdle<T>(wait: Promise<T>, what: string, { clock, idleMs }: Id
   });
 }
 
-/** The messages of a stream that must not stand still: its caller may have set no deadline. */
+/** The messages of a stream that must not be idle: its caller may have set no deadline. */
 export async function* movingMessages<T>(messages: AsyncIterable<T>, bound: IdleBound): AsyncGenerator<T> {
   const iterator = messages[Symbol.asyncIterator]();
   try {
@@ -28,7 +28,7 @@ export async function* movingMessages<T>(messages: AsyncIterable<T>, bound: Idle
       yield next.value;
     }
   } finally {
-    // Not waited for: a stream that stands still may not end either.
+    // Not waited for: an idle stream may not end either.
     iterator.return?.()?.catch(() => {});
   }
 }

@@ -18,7 +18,7 @@ export function checkNamespace(name: string): void {
 /** Bytes by which an answer may exceed its value, and still be a small one. */
 const smallRestBytes = 8 * 1024;
 
-/** Whether what is in memory goes to its reader without room of its own: its metadata counts too. */
+/** Whether an answer from memory goes to its reader without room of its own: its metadata counts too. */
 export function isSmallHit({ record }: GetAnswer, room: AnswerRoom): boolean {
   return record?.kind !== 'live' || record.value.byteLength < room.largeBytesMin - smallRestBytes;
 }

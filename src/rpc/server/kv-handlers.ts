@@ -64,13 +64,13 @@ interface ReadMessage {
 
 /** Bytes of a listed key besides its name and metadata: its version, tags and lengths. */
 const listedBytes = 64;
-/** No title begins with it: what the sizes of a namespace's lists are remembered under. */
+/** No title begins with this: the sizes of a namespace's lists are remembered under it. */
 const listsOf = '\0lists:';
 
 export interface KvHandlersOptions {
   readonly room: AnswerRoom;
   readonly bodies: RecordBodies;
-  /** Of a GetResponse, from its parts. */
+  /** Encodes a GetResponse from its parts. */
   readonly serializeGet: (message: object) => Buffer;
 }
 
@@ -127,7 +127,7 @@ export function kvHandlers(kv: KvHandlersOptions, timing: Timing): UntypedServic
     List: unary(timing, async (wire: WireListRequest, call, upstream, served) => {
       checkNamespace(wire.namespace);
       const held = new HeldAnswers(room, served, call);
-      // A namespace's lists are as large as each other, and say nothing of its values.
+      // A namespace's lists are about as large as each other, and say nothing of its values.
       const name = { namespace: `${listsOf}${wire.namespace}`, key: '' };
       return encodeListAnswer(await held.one(name, () => upstream.list(decodeList(wire), call), listBytesOf));
     }),
@@ -138,7 +138,7 @@ export function kvHandlers(kv: KvHandlersOptions, timing: Timing): UntypedServic
         checkNamespace(wire.namespace);
         const request = decodeGet(wire);
         const held = new HeldAnswers(room, served, call);
-        // Asked for are values that Get does not answer, so that it is large unless the node knows better.
+        // Read is for values that Get does not answer, so the value counts as large unless the node knows better.
         const name = { ...request, expectedBytesMin: limits.valueBytesMax };
         const answer = await held.one(name, () => upstream.get(request, call), valueBytesOf);
         const send = (message: ReadMessage) =>
@@ -158,9 +158,9 @@ export function kvHandlers(kv: KvHandlersOptions, timing: Timing): UntypedServic
 }
 
 /**
- * A batch whose caller did not go away meanwhile. A client of Node.js that gives a call up in the middle ends it first, as if
- * that were all, and resets it in a packet of its own right behind: so two turns pass before the batch is taken for whole. A
- * reset that comes later is not waited for: by the size in its header a batch tells by itself that it is not whole.
+ * A batch whose caller did not go away meanwhile. A client of Node.js that gives a call up in the middle first ends it,
+ * as if that were all, and resets it in a packet of its own right after: so two turns pass before the batch counts as
+ * whole. A later reset is not waited for: the size in its header tells whether a batch is whole.
  * @throws CANCELLED, INVALID_ARGUMENT
  */
 async function wholeWrite(collected: Promise<WriteRequest>, call: Call): Promise<WriteRequest> {
@@ -169,12 +169,12 @@ async function wholeWrite(collected: Promise<WriteRequest>, call: Call): Promise
   } finally {
     await nextTurn();
     await nextTurn();
-    // Before what the stream of a caller who went away fails with.
+    // Before the error of the stream of a caller who went away.
     call.signal.throwIfAborted();
   }
 }
 
-/** A GetResponse of what is in memory; undefined where it must be asked for, or needs room that others may need. */
+/** A GetResponse from memory; undefined if `get` must be asked, or if it needs room that others may need. */
 function encodeHit(
   upstream: Upstream,
   request: GetRequest,

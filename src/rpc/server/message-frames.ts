@@ -1,4 +1,4 @@
-/** Bytes before each message of a gRPC stream: whether it is compressed, and its length in four. */
+/** Bytes before each message of a gRPC stream: one says whether it is compressed, four its length. */
 const headBytes = 5;
 
 /**
@@ -14,7 +14,7 @@ export class MessageFrames {
   #length = 0;
   #left = 0;
 
-  /** `begun` is told of each message's length before its first byte, `ended` behind its last. */
+  /** `begun` is called with each message's length before its first byte, `ended` after its last. */
   constructor(begun: (bytes: number) => void, ended: () => void) {
     this.#begun = begun;
     this.#ended = ended;

@@ -10,9 +10,9 @@ interface Field {
   /** Numbers of a repeated field may also come in one piece. */
   readonly isPackable: boolean;
   readonly isText: boolean;
-  /** A number of 32 bits, of which the decoder takes five bytes or ten. */
+  /** A number of 32 bits, of which the decoder reads five bytes or ten. */
   readonly isShort: boolean;
-  /** Of a message's own fields. */
+  /** The texts of the message that this field holds. */
   readonly texts?: MessageTexts | undefined;
 }
 
@@ -24,16 +24,16 @@ const shortTypes: ReadonlySet<number> = new Set([
   fieldType.sint32,
 ]);
 
-/** Bytes of a varint of 64 bits, and of a tag, a length and a number of 32. */
+/** Bytes of a varint of 64 bits; of a tag, a length and a number of 32 bits. */
 const varintBytesMax = 10;
 const shortBytesMax = 5;
 
 const wire = { varint: 0, eightBytes: 1, lengthDelimited: 2, groupBegins: 3, groupEnds: 4, fourBytes: 5 } as const;
 
 /**
- * Looks at the texts in a message's bytes, before it is decoded. The wire format is tags (field · 8 + wire type) with
- * their content behind them: `0a 03 63 61 66` is field 1, three bytes, `caf`. Everything else is stepped over. Every
- * request passes here, so it makes no object for a field, and decodes no text that is ASCII.
+ * Checks the texts in a message's bytes before it is decoded. The wire format is tags (field · 8 + wire type), each
+ * followed by its content: `0a 03 63 61 66` is field 1, three bytes, `caf`. Everything else is skipped. Every request
+ * passes here, so it makes no object for a field, and decodes no text that is ASCII.
  */
 export class MessageTexts {
   readonly #fields: Field[] = [];
@@ -43,8 +43,8 @@ export class MessageTexts {
   }
 
   /**
-   * @throws INVALID_ARGUMENT where a field is cut short, or naming the text that is broken, as in
-   * `mutation.key is no UTF-8: byte 4 is 0xff`
+   * @throws INVALID_ARGUMENT if a field is cut short, or naming the text that is broken, as in `mutation.key is no
+   * UTF-8: byte 4 is 0xff`
    */
   check(bytes: Buffer): void {
     const reader = new WireReader(bytes);
@@ -52,13 +52,13 @@ export class MessageTexts {
     if (path !== undefined) strictText(reader.broken, path);
   }
 
-  /** The path of the first text up to there that is broken. */
+  /** The path of the first broken text before `end`. */
   #broken(reader: WireReader, end: number): string | undefined {
     while (reader.at < end) {
       const tag = reader.short(end);
       const wireType = tag & 7;
       const field = this.#fields[tag >>> 3];
-      // The decoder goes by what the field is, not by what the tag says, and would go on at another byte.
+      // The decoder goes by the field's type, not by the tag's, and would go on at another byte.
       if (field !== undefined && wireType !== field.wireType) {
         if (!field.isPackable || wireType !== wire.lengthDelimited) throw otherWireType(field, wireType);
       }
@@ -75,13 +75,13 @@ export class MessageTexts {
 }
 
 /**
- * Steps from tag to tag. What is no wire format ends it: the decoder will say so. A number that goes on behind the end of
- * its message, or over more bytes than its kind has, is refused: the decoder would read it there, or end it elsewhere, and
- * go on at another byte than was looked at here.
+ * Steps from tag to tag. Bytes that are no wire format end it: the decoder will refuse them. A number that goes on
+ * beyond the end of its message, or has more bytes than its kind, is refused: the decoder would read it there, or end
+ * it elsewhere, and go on at another byte than was checked here.
  */
 class WireReader {
   at = 0;
-  /** The text that `isText` said was none. */
+  /** The text that `isText` found broken. */
   broken: Uint8Array = new Uint8Array();
   readonly #bytes: Buffer;
 
@@ -114,7 +114,7 @@ class WireReader {
     if (isShort && bytes > shortBytesMax && bytes < varintBytesMax) throw tooLong(shortBytesMax);
   }
 
-  /** Goes to the content of a length-delimited field, and tells its end; over that of every other. */
+  /** Goes to the content of a length-delimited field, and returns its end; skips the content of every other. */
   step(wireType: number, end: number, isShort = false): number | undefined {
     switch (wireType) {
       case wire.varint:
@@ -144,7 +144,7 @@ class WireReader {
     return undefined;
   }
 
-  /** Whether what lies between here and there is UTF-8. */
+  /** Whether the bytes up to `end` are UTF-8. */
   isText(end: number): boolean {
     for (let at = this.at; at < end; at++) {
       if ((this.#bytes[at] ?? 0) < 0x80) continue;
@@ -170,7 +170,7 @@ function cutShort(missing: number): MeridianError {
   return new MeridianError('INVALID_ARGUMENT', message, { reason: 'malformed', seen: missing });
 }
 
-/** The texts of the request of a method, such as `/meridian.v1.KV/Get`. @throws where proto/ has no such method */
+/** The texts of the request of a method, such as `/meridian.v1.KV/Get`. @throws if proto/ has no such method */
 export function messageTexts(methodPath: string): MessageTexts {
   const found = requests.get(methodPath);
   if (found === undefined) throw new Error(`proto/ defines no method ${methodPath}`);

@@ -5,9 +5,9 @@ import type { NamespaceInfo } from '../../model/namespace.ts';
 import { textOfUtf8 } from '../../model/text.ts';
 
 export interface NamespacesPage {
-  /** At most so many; 0 = as many as fit. */
+  /** At most this many; 0 = as many as fit. */
   readonly limit: number;
-  /** Of the page before; empty = the first page. */
+  /** The cursor of the last page; empty = the first page. */
   readonly cursor: string;
 }
 
@@ -18,10 +18,10 @@ const pageBytesMax = limits.unaryMessageBytesMax / 4;
 const cursorMark = 't:';
 
 /**
- * One page of the namespaces, in the order of their titles. The cursor is the last title of the page before, encoded, so
- * that it means the same at every node and after any change: a namespace that is renamed meanwhile may be missed, or
- * come twice, but never one that stays.
- * @throws INVALID_ARGUMENT where the cursor is none
+ * One page of the namespaces, in the order of their titles. The cursor is the last title of the page before, encoded,
+ * so that it means the same at every node and after any change: a namespace that is renamed meanwhile may be missed, or
+ * come twice, but never one that keeps its title.
+ * @throws INVALID_ARGUMENT if it is no such cursor
  */
 export function namespacesPage(
   all: readonly NamespaceInfo[],

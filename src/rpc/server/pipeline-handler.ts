@@ -40,10 +40,10 @@ export interface PipelineOptions extends Timing {
   readonly room: AnswerRoom;
   readonly uploads: UploadRoom;
   readonly bodies: RecordBodies;
-  /** Of a response, from its parts; of a request, to its parts. */
+  /** Encode a response from its parts, and decode a request into its parts. */
   readonly serialize: Serialize;
   readonly deserialize: Deserialize;
-  /** Begins a turn of a stream's operations, among those of all others. */
+  /** Begins a turn of a stream's operations, in its place among the turns of all others. */
   readonly startTurn: (served: Pick<Served, 'getPeer'>, run: () => void, isOver: () => boolean) => void;
 }
 
@@ -66,17 +66,17 @@ interface Stream {
 
 /** A message whose operations have begun, or are about to. */
 interface Taken extends Pick<PipelineRequest, 'terms' | 'operations'> {
-  /** Set where it is large. */
+  /** Set if it is large. */
   readonly held: HeldRequest | undefined;
 }
 
-/** What became of an operation that had to wait: sent, or where it was answered meanwhile, let go. */
+/** What to do with the result of an operation that had to wait: `drop` it if it was answered meanwhile. */
 interface Outcome {
   readonly send: () => void;
   readonly drop: () => void;
 }
 
-/** Room of a large message, which is given back once nothing uses the message any more. */
+/** The room of a large message, given back once nothing uses the message any more. */
 class HeldRequest {
   #uses = 1;
   readonly #release: () => void;
@@ -97,11 +97,11 @@ class HeldRequest {
 
 /**
  * One stream of operations. A hit is answered in the turn in which its message came: `Upstream.peek`, a place among the
- * answers that are ready, and one write for all of them. Nothing but what must wait becomes a promise.
+ * ready answers, and one write for all of them. Only an operation that must wait becomes a promise.
  */
 class PipelineStream {
   readonly #options: PipelineOptions;
-  /** The node as the caller may use it: each operation asks anew whether he still may. */
+  /** The node as the caller may use it: each operation checks the caller's rights anew. */
   readonly #upstream: Upstream;
   readonly #served: Served;
   readonly #signal: AbortSignal;
@@ -114,9 +114,9 @@ class PipelineStream {
   readonly #turns: OperationTurns;
   #ended: (() => void) | undefined;
   #onDraining: (() => void) | undefined;
-  /** The token that the stream was opened with holds no more. */
+  /** The token with which the stream was opened is not valid any more. */
   #hasTokenEnded = false;
-  /** Takes no more messages. */
+  /** Makes the stream take no more messages. */
   #leave: (() => void) | undefined;
 
   constructor(options: PipelineOptions, { served, signal, record }: Stream) {
@@ -142,8 +142,8 @@ class PipelineStream {
   }
 
   /**
-   * Ends once the caller has ended its side, or the node drains, or the caller's token has ended, and everything that has
-   * begun is answered.
+   * Ends once the caller has ended its side, or the node drains, or the caller's token has ended, and everything that
+   * has begun is answered.
    * @throws UNAVAILABLE (`drained`); the signal's reason, and what ends a stream
    */
   async serve(): Promise<void> {
@@ -157,7 +157,7 @@ class PipelineStream {
     }
   }
 
-  /** The node stops, or the token has ended: what has not begun by now never does. */
+  /** The node drains, or the token has ended: an operation that has not begun by now never does. */
   get #drains(): boolean {
     return this.#options.draining.aborted || this.#hasTokenEnded;
   }
@@ -169,7 +169,7 @@ class PipelineStream {
       this.#leave = resolve;
       if (this.#drains) return resolve();
       this.#onDraining = () => {
-        // The stop waits until what is answered has left.
+        // The stop waits until the answers have left.
         this.#ended ??= this.#options.calls.begin();
         resolve();
       };
@@ -191,7 +191,7 @@ class PipelineStream {
     });
   }
 
-  /** Begins the operations of a message. Undefined once all have begun; else what they wait for before the next message. */
+  /** Begins the operations of a message. Undefined once all have begun; else the wait before the next message. */
   #take(message: Buffer): Promise<void> | undefined {
     if (message.length > this.#options.uploads.smallBytesMax) return this.#takeLarge(message);
     const taken = this.#decode(message, undefined);
@@ -222,14 +222,14 @@ class PipelineStream {
 
   async #beginRest(from: number, request: Taken): Promise<void> {
     for (let begun = from; begun < request.operations.length; begun = this.#beginFrom(begun, request)) {
-      await nextTurn(); // What was answered leaves at the end of a turn of the event loop.
+      await nextTurn(); // Answers leave at the end of a turn of the event loop.
       if (this.#drains) return;
       await this.#settled(() => this.#mayBegin);
     }
   }
 
   /**
-   * How many have begun: all of a slice, or those before there was too much that waits to be answered, or to be read. The
+   * Returns how many have begun: all of a slice, or those before too much waited to be answered, or to be read. The
    * answers of a slice are on their way while those of the next one are made.
    */
   #beginFrom(from: number, { terms, operations, held }: Taken): number {
@@ -250,7 +250,7 @@ class PipelineStream {
   }
 
   get #mayBegin(): boolean {
-    // As many as a message may have: then no further one is read.
+    // As many as a message may have: then no further message is read.
     const hasRoom = this.#running.size + this.#sender.size < operationsMax && !this.#sender.isFull;
     return hasRoom && this.#turns.mayTake;
   }
@@ -301,7 +301,7 @@ class PipelineStream {
     return { send: () => this.#sender.part(encodeWritten(id, answer)), drop: () => {} };
   }
 
-  /** Runs what must wait, and answers it once, whatever comes first. */
+  /** Runs an operation that must wait, and answers it once, whatever comes first. */
   #run(
     [what, id]: readonly [OperationKind, number],
     { timeoutMs }: ReadTerms,
@@ -346,7 +346,7 @@ class PipelineStream {
     this.#sender.part(encodeFailure(id, code, error, this.#options.serialize));
   }
 
-  /** Waits until something has been answered or read. @throws DEADLINE_EXCEEDED where nothing is for too long; the signal's reason */
+  /** Waits for an answer or a read. @throws DEADLINE_EXCEEDED if none comes for too long; the signal's reason */
   async #settled(isSettled: () => boolean): Promise<void> {
     const { clock, requestTimeoutMs } = this.#options;
     while (!isSettled()) {
@@ -364,7 +364,7 @@ class PipelineStream {
   }
 }
 
-/** Whoever has another token by now opens another stream, and asks there for what never began here. */
+/** A caller that has another token by now opens another stream, and asks there for what never began here. */
 function withoutToken(): MeridianError {
   const message = 'the token of this stream has ended: what was not begun may be asked for over another one';
   return new MeridianError('UNAVAILABLE', message, { reason: 'drained' });

@@ -5,7 +5,7 @@ import { Deadlines } from '../../runtime/deadlines.ts';
 
 /** An operation that is not answered yet, and the call that it makes. */
 export class RunningOperation {
-  /** Its signal is made when it is first looked at: most operations never do. An own property, as calls are copied. */
+  /** Its signal is made when it is first read, which most never do. An own property, as calls are copied. */
   readonly call: Call;
   #controller: AbortController | undefined;
   #givenUp: MeridianError | undefined;
@@ -41,13 +41,13 @@ export class RunningOperation {
   }
 }
 
-/** The operations of one stream that must wait for something: each ends by itself, late, given up, or with the stream. */
+/** The operations of one stream that must wait: each ends by itself, late, given up, or with the stream. */
 export class RunningOperations {
   readonly #running = new Map<number, RunningOperation>();
   readonly #deadlines: Deadlines;
   readonly #late: (id: number) => void;
 
-  /** `late` answers the operation in the place of what it waits for. */
+  /** `late` answers an operation that is late, in place of what it waits for. */
   constructor(clock: Clock, late: (id: number) => void) {
     this.#late = late;
     this.#deadlines = new Deadlines(clock, (nowMs) => this.#endLate(nowMs));
@@ -66,7 +66,7 @@ export class RunningOperations {
     this.#deadlines.add(operation.call.deadlineMs);
   }
 
-  /** False where it was answered already: its answer comes too late. */
+  /** False if it was answered already: this answer comes too late. */
   end(id: number, operation: RunningOperation): boolean {
     return this.#running.get(id) === operation && this.#running.delete(id);
   }

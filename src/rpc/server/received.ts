@@ -3,9 +3,9 @@ import type { Readable } from 'node:stream';
 type Source = Pick<Readable, 'on' | 'read'>;
 
 /**
- * The messages of a stream in both directions, one after another. Node's own iterator destroys its stream where that tells
- * an error; an error is what a status is told by, and of a destroyed stream none is sent while something that was written
- * before is still on its way: its caller would wait for ever.
+ * The messages of a two-way stream, one after another. Node's own iterator destroys its stream when that reports an
+ * error. But a status is sent by means of an error, and a destroyed stream sends none while something written before is
+ * still on its way: its caller would wait for ever.
  */
 export class Received<T> implements AsyncIterator<T> {
   readonly #source: Source;
@@ -25,7 +25,7 @@ export class Received<T> implements AsyncIterator<T> {
     for (const event of ['end', 'close', 'cancelled']) source.on(event, () => ends());
   }
 
-  /** One at a time. Done at the end of the stream, and where its caller went away. @throws what the stream failed with */
+  /** One at a time. Done at the end of the stream, and if its caller went away. @throws the stream's error */
   async next(): Promise<IteratorResult<T, undefined>> {
     for (;;) {
       const message = this.#source.read() as T | null;

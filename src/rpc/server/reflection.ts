@@ -8,12 +8,12 @@ import { encodeFile, type ProtoFile, readFiles } from '../file-descriptors.ts';
 import { protoFiles } from '../proto.ts';
 
 /**
- * Tells whoever asks by reflection (v1 and v1alpha) what the node serves: our services, health, and reflection itself,
- * by the files as protoc would describe them.
+ * Tells clients that ask by reflection (v1 and v1alpha) what the node serves: our services, health, and reflection
+ * itself, by the files as protoc would describe them.
  */
 export function addReflection(server: Server): void {
   const fileDescriptorProtos = servedFiles().map((file) => encodeFile(file));
-  // The service looks at the descriptors alone, and of all definitions this type asks for the least besides.
+  // The service reads only the descriptors, and of all definitions this type needs the least besides.
   const files: EnumTypeDefinition = { format: 'Protocol Buffer 3 EnumDescriptorProto', type: {}, fileDescriptorProtos };
   new ReflectionService({ files }).addToServer(server);
 }

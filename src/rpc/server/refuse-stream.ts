@@ -24,7 +24,7 @@ export function refuseStream(stream: ServerHttp2Stream, error: MeridianError, cl
   };
   stream.on('error', () => {});
   stream.respond(headers, { endStream: true });
-  // What its sender still sends is read and dropped, and he is told to stop.
+  // What the caller still sends is read and dropped, and the caller is told to stop.
   stream.resume();
   const late = clock.timer(lingerMs, () => stream.close(constants.NGHTTP2_NO_ERROR));
   stream.once('close', () => late.cancel());

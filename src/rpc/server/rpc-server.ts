@@ -37,11 +37,11 @@ export interface RpcServerOptions
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
   readonly upstream: Upstream;
-  /** What each call is served with. Default: the upstream, whoever calls. */
+  /** What each call is served with. Default: the upstream, for every caller. */
   readonly entrance?: Entrance;
   /** Default: connections are in the clear. */
   readonly tls?: RenewedTls | undefined;
-  /** Says when to take no more calls; shared with the node's other listeners. Default: at the stop alone. */
+  /** Says when to take no more calls; shared with the node's other listeners. Default: only at the stop. */
   readonly draining?: Draining;
   /** Does what an administrator asks of the node. Default: UNIMPLEMENTED. */
   readonly drain?: (request: DrainRequest) => Promise<DrainProgress>;
@@ -51,7 +51,7 @@ export interface RpcServerOptions
   readonly rooms: Rooms;
   /** Connections at once, idle ones too. Default 8192. */
   readonly connectionsMax?: number;
-  /** Connections at once of one remote address. Default: as many as there may be in all. */
+  /** Connections at once of one remote address. Default: as many as in all. */
   readonly connectionsPerAddressMax?: number;
   /** Calls at once, streams too, of all connections. Default 16 384. */
   readonly callsMax?: number;
@@ -60,7 +60,7 @@ export interface RpcServerOptions
 const bounds = {
   connectionsMax: 8192,
   callsMax: 16 * 1024,
-  /** Calls at once of one connection; a client lets further ones wait by itself, as HTTP/2 demands. */
+  /** Calls at once of one connection; a client queues further ones by itself, as HTTP/2 demands. */
   callsPerConnectionMax: 4096,
 } as const;
 
@@ -68,9 +68,9 @@ const serverOptions: ServerOptions = {
   'grpc.max_receive_message_length': messageBytesMax,
   'grpc.max_send_message_length': messageBytesMax,
   'grpc.max_concurrent_streams': bounds.callsPerConnectionMax,
-  // Its bookkeeping for every call is read by nobody here.
+  // Nobody here reads its bookkeeping for every call.
   'grpc.enable_channelz': 0,
-  // A half-open connection dies within half a minute, whoever of the two is gone.
+  // A half-open connection ends within half a minute, whichever side is gone.
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.keepalive_permit_without_calls': 1,
@@ -78,13 +78,13 @@ const serverOptions: ServerOptions = {
 
 /** Milliseconds between looks at the node's readiness, for grpc.health.v1. */
 const healthIntervalMs = 1000;
-/** Milliseconds after which a node that has yet to tell its status counts as not ready: its disk may hang. */
+/** Milliseconds after which a node that has not told its status counts as not ready: its disk may hang. */
 const healthPatienceMs = 5000;
 
-/** The node as a whole, and each service for whoever asks by its name: one readiness. */
+/** The node as a whole, and each service for clients that ask by its name: one readiness for all. */
 const healthNames = ['', ...['KV', 'Namespaces', 'Cluster', 'Feed', 'Tokens'].map((name) => `meridian.v1.${name}`)];
 
-/** Milliseconds for the streams that are told to end to have ended. */
+/** Milliseconds for the streams that are told to end. */
 const partingMs = 1000;
 
 /** Serves any Upstream over gRPC, and knows nothing else. */
@@ -141,7 +141,7 @@ export class RpcServer {
 
   #timing(options: RpcServerOptions, enter: (caller: Caller, peer: string) => Upstream): Timing {
     const { signal: draining } = this.#draining;
-    // Every stream listens.
+    // Every stream listens to it.
     setMaxListeners(0, this.#handingOn.signal);
     draining.addEventListener('abort', () => void this.#handOn(), { once: true });
     return {
@@ -160,18 +160,18 @@ export class RpcServer {
     };
   }
 
-  /** Listens; port 0 takes any. Returns `host:port`. @throws UNAVAILABLE where the address is taken */
+  /** Listens; port 0 takes any. Returns `host:port`. @throws UNAVAILABLE if the address is taken */
   async start(host: string, port: number): Promise<string> {
     const name = host.includes(':') ? `[${host}]` : host;
     return `${name}:${await this.#bind(`${name}:${port}`)}`;
   }
 
-  /** Listens on a socket of this machine, for whoever may open that file. @throws UNAVAILABLE */
+  /** Listens on a socket of this machine, for processes that may open that file. @throws UNAVAILABLE */
   async startLocal(path: string): Promise<void> {
     await this.#bind(`unix:${path}`);
   }
 
-  /** Resolves with the port, where it has one. */
+  /** Resolves with the port, if it has one. */
   async #bind(place: string): Promise<number> {
     const bound = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(place, serverCredentials(this.#options.tls), (error, boundPort) => {
@@ -187,8 +187,8 @@ export class RpcServer {
   }
 
   /**
-   * Takes no new call. Those under way have so many milliseconds to end; then followers and watches, which never do, are
-   * told to go elsewhere, and whatever is left is cut.
+   * Takes no new call. Those under way have `drainMs` to end. Then followers and watches, which never end, are told to
+   * go elsewhere, and whatever is left is cut.
    */
   async stop(drainMs: number): Promise<void> {
     this.#stopped = true;
@@ -203,12 +203,12 @@ export class RpcServer {
     this.#uploads.stop();
   }
 
-  /** Beside the one that asks. */
+  /** Besides the call that asks. */
   get callsUnderWay(): number {
     return Math.max(0, this.#calls.count - 1);
   }
 
-  /** Followers and watches stay until they have what was written last, as at a stop, which tells them by itself. */
+  /** Followers and watches stay until they have what was written last. A stop tells them by itself. */
   async #handOn(): Promise<void> {
     this.#tellHealth('NOT_SERVING');
     await this.#within(this.#options.requestTimeoutMs, (late) => this.#calls.ended(late));
@@ -244,7 +244,7 @@ export class RpcServer {
   }
 }
 
-/** What is done for whoever asks to drain the node: an administrator alone is let. */
+/** Serves a request to drain the node: only an administrator's. */
 function drainBy({ drain }: Pick<RpcServerOptions, 'drain'>, entrance: Entrance): Drain {
   return (served, request) => {
     if (drain === undefined) {
@@ -281,7 +281,7 @@ function sessionGuard(
 }
 
 /**
- * Followers, Pipeline, health and reflection last as they like between their messages, and no message does: health and
+ * Followers, Pipeline, health and reflection may be idle between their messages, but not within one: health and
  * reflection answer strangers.
  */
 function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): UploadGuard {
@@ -298,8 +298,8 @@ function uploadGuard({ rooms, clock, requestTimeoutMs }: RpcServerOptions): Uplo
 }
 
 /**
- * The KV service, whose Pipeline is bytes on both sides, as answers to writes are, and to a Get where it is a hit; and what makes
- * parts of them.
+ * The KV service, and what makes parts of its messages. Its Pipeline is bytes on both sides; so are answers to writes,
+ * and the answer to a Get that is a hit.
  */
 function kvDefinition(): Pick<PipelineOptions, 'serialize' | 'deserialize'> &
   Pick<KvHandlersOptions, 'serializeGet'> & { readonly definition: ServiceDefinition } {
@@ -328,7 +328,7 @@ function kvDefinition(): Pick<PipelineOptions, 'serialize' | 'deserialize'> &
   };
 }
 
-/** What is bytes already stays as it is. */
+/** Leaves what is bytes already as it is. */
 function orBytes<M extends object>(serialize: (message: M) => Buffer): (message: M | Buffer) => Buffer {
   return (message) => (message instanceof Buffer ? message : serialize(message as M));
 }

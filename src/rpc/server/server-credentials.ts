@@ -1,7 +1,7 @@
 import { ServerCredentials } from '@grpc/grpc-js';
 import { type RenewedTls, secureContextOf, secureServerOf } from '../../runtime/tls.ts';
 
-/** TLS whose certificates are renewed while connections last: those that are there keep theirs. */
+/** TLS whose certificates are renewed while connections last: existing connections keep theirs. */
 class RenewedCredentials extends ServerCredentials {
   constructor(tls: RenewedTls) {
     super(secureServerOf(tls.current), secureContextOf(tls.current));

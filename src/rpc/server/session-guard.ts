@@ -22,17 +22,17 @@ export interface SessionGuardOptions {
   readonly uploads: UploadGuard;
   /** Connections at once, idle ones too. */
   readonly connectionsMax: number;
-  /** Of them, those of one remote address. */
+  /** Connections at once of one remote address. */
   readonly connectionsPerAddressMax: number;
   /** Calls at once, streams too, of all connections. */
   readonly callsMax: number;
   /** True for calls that are answered with one message. */
   readonly isUnary: (path: string) => boolean;
-  /** Milliseconds for which an answer of theirs may stand still: their caller may have set no deadline. */
+  /** Milliseconds for which such an answer may stand still: its caller may have set no deadline. */
   readonly idleMs: number;
-  /** Among whom the beginning of calls is shared out. */
+  /** The shares among which the beginning of calls is divided. */
   readonly shareOf: Entrance['shareOf'];
-  /** Why a caller gets no room for a large request, where he does not. */
+  /** Why a caller gets no room for a large request; undefined if it does. */
   readonly refusal: (caller: Caller) => MeridianError | undefined;
   /** A connection was hung up on, or a call refused before its handler. */
   readonly rejected: (reason: string) => void;
@@ -41,9 +41,9 @@ export interface SessionGuardOptions {
 const bounds = {
   /** Connections beyond the limit, for health alone. */
   reservedMax: 64,
-  /** Milliseconds: one that was idle for less is not closed for another. */
+  /** Milliseconds: a connection that was idle for less is not closed for another. */
   idleMsMin: 1000,
-  /** Calls of health at once of one connection: it needs no token, and a Watch lasts as long as its caller likes. */
+  /** Calls of health at once of one connection: they need no token, and a Watch lasts as long as its caller likes. */
   healthCallsMax: 64,
 } as const;
 
@@ -55,7 +55,7 @@ const healthPath = '/grpc.health.v1.Health/';
 interface Session {
   readonly connected: Connected;
   streams: number;
-  /** Of them, those of health. */
+  /** The calls of health among them. */
   healthStreams: number;
 }
 
@@ -77,12 +77,12 @@ export class SessionGuard {
     this.#connections = new Connections({ ...bounds, connectionsMax, perAddressMax }, clock);
   }
 
-  /** The connection of whoever has this address and port. */
+  /** The connection with this remote address and port. */
   connectionOf(peer: string): ServerHttp2Session | undefined {
     return this.#byPeer.get(peer);
   }
 
-  /** Begins a turn of a call's operations, among the calls that begin. */
+  /** Begins a turn of a call's operations, in its place among the calls that begin. */
   startTurn(peer: string, run: () => void, isOver: () => boolean): void {
     const connection = this.#byPeer.get(peer);
     if (connection === undefined) {
@@ -96,11 +96,11 @@ export class SessionGuard {
   watch(http2: Http2Server): void {
     const handlers = http2.listeners('stream') as StreamHandler[];
     http2.removeAllListeners('stream');
-    // A handshake that does not end is no session yet, but a descriptor.
+    // A handshake that has not ended is no session yet, but takes a descriptor.
     http2.maxConnections = this.#options.connectionsMax + bounds.reservedMax + tlsBounds.handshakesMax;
     http2.on('session', (session) => this.#begin(session));
     const onStream: StreamHandler = (stream, headers, flags, rawHeaders) => {
-      // While it waits for its turn nobody else listens, and a reset would end the process.
+      // While the stream waits for its turn nobody else listens, and a reset would end the process.
       stream.on('error', () => {});
       if (!this.#admits(stream, headers)) return;
       const path = String(headers[':path']);
@@ -110,7 +110,7 @@ export class SessionGuard {
         const handle = () => {
           for (const each of handlers) each.call(http2, stream, headers, flags, rawHeaders);
         };
-        // A request of one message is whole or is none.
+        // A request of one message is either whole or absent.
         if (isUnary) handle();
         else withTrueEnds(stream, handle);
         // After the library's own listeners, so that it finds the stream as it expects it.
@@ -134,7 +134,7 @@ export class SessionGuard {
     // HTTP/2's own timer, which begins anew whenever anything of the stream moves.
     stream.setTimeout(this.#options.idleMs);
     stream.on('timeout', () => {
-      if (stream.writableLength === 0) return; // It has yet to be answered.
+      if (stream.writableLength === 0) return; // It is not answered yet.
       this.#options.rejected('answer-unread');
       stream.close(constants.NGHTTP2_CANCEL);
     });
@@ -143,7 +143,7 @@ export class SessionGuard {
   #begin(session: ServerHttp2Session): void {
     const connected: Connected = {
       remoteAddress: session.socket?.remoteAddress,
-      // Says so first, so that a client that is about to call connects anew.
+      // Announces it first, so that a client that is about to call connects anew.
       destroy: () => session.close(),
       once: (_event, run) => session.once('close', run),
     };

@@ -3,8 +3,8 @@ import { MeridianError, toMeridianError } from '../../model/errors.ts';
 import { type MessageTexts, messageTexts } from './message-texts.ts';
 
 /**
- * A request that cannot be read, in the place of its message. Thrown while it is read it would end the call as INTERNAL;
- * so the handler throws it, as it throws any other refusal.
+ * A request that cannot be read, in place of its message. An error thrown while it is read would end the call as
+ * INTERNAL; so the handler throws it, as any other refusal.
  */
 class Unreadable {
   readonly error: MeridianError;
@@ -14,14 +14,14 @@ class Unreadable {
   }
 }
 
-/** The message that came, where it can be read. @throws INVALID_ARGUMENT */
+/** The message that came, if it can be read. @throws INVALID_ARGUMENT */
 export function readable<T>(message: T): T {
   if (message instanceof Unreadable) throw message.error;
   return message;
 }
 
 /**
- * The service with requests read strictly. Protobuf's texts are UTF-8, but not every language's library looks at what it
+ * The service with requests read strictly. Protobuf's texts are UTF-8, but not every language's library checks what it
  * sends, and ours would make U+FFFD of what is broken: two keys would become one.
  */
 export function strictService(service: ServiceDefinition): ServiceDefinition {

@@ -10,7 +10,7 @@ import { CallRecord } from './call-record.ts';
 import { readable } from './strict-requests.ts';
 
 /**
- * A handler that decodes, calls the node as its caller may use it, encodes, and translates what is thrown. What it has at
+ * A handler that decodes, calls the node as its caller may use it, encodes, and translates errors. What the node has at
  * once is answered at once.
  */
 export function unary<Q, A>(
@@ -21,7 +21,7 @@ export function unary<Q, A>(
     respond(timing, served, callback, (call, upstream) => answer(readable(served.request), call, upstream, served));
 }
 
-/** Answers with one message, however many were asked with. */
+/** Answers with one message, however many messages the request had. */
 export function respond<A>(
   timing: Timing,
   served: Served,
@@ -52,7 +52,7 @@ export function respond<A>(
     }, failed);
     return;
   }
-  // What was answered at once has an id where its caller asked for one.
+  // An answer given at once has an id only if its caller brought one.
   if (record.broughtId !== undefined) record.giveId();
   done(answered);
 }
@@ -72,7 +72,7 @@ export function stream(timing: Timing, served: ServedStream, run: (call: Call) =
   streamUntil(served, () => run(callOf(served, timing, record)), counted(timing, record));
 }
 
-/** Serves a stream that lasts for as long as its caller and this node do: when the node stops, the caller is told so. */
+/** Serves a stream that lasts as long as its caller and this node do: when the node stops, the caller is told. */
 export function endlessStream(
   timing: Timing,
   served: ServedStream,
@@ -85,7 +85,7 @@ export function endlessStream(
     return withEither([signalOf(served), stopping], (signal) => run(signal, record)).then(
       () => stopping.throwIfAborted(),
       (error: unknown) => {
-        // A stream that has come to its end before says so itself.
+        // A stream that was drained before says so itself.
         if (!isMeridianError(error) || error.details.reason !== 'drained') stopping.throwIfAborted();
         throw error;
       },
@@ -122,8 +122,8 @@ interface Sending<A> {
 }
 
 /**
- * Writes one message and waits until the transport has taken it. For large ones: a stream of objects counts sixteen of
- * them as little, whatever they weigh. @throws the signal's reason
+ * Writes one message and waits until the transport has taken it. For large messages: a stream of objects counts sixteen
+ * of them as little, whatever their size. @throws the signal's reason
  */
 export async function sendTo<A>(served: Sending<A>, message: A, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();

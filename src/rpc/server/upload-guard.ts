@@ -9,26 +9,26 @@ import { exhausted, refuseStream } from './refuse-stream.ts';
 export interface UploadGuardOptions {
   readonly room: UploadRoom;
   readonly clock: Clock;
-  /** Milliseconds for which a request may stand still before it is whole. */
+  /** Milliseconds for which a request may be idle before it is whole. */
   readonly idleMs: number;
-  /** Of the calls that may stand still between their messages, while each message takes room for itself. */
+  /** True for calls that may be idle between their messages; each message takes room for itself. */
   readonly isFramed: (path: string) => boolean;
-  /** Of the calls whose request may be as large as a batch; any other is one message. */
+  /** True for calls whose request may be as large as a batch; any other request is one message. */
   readonly isBatch: (path: string) => boolean;
 }
 
-/** Looks at the streams that stand still, in one span of `idleMs`. */
+/** Looks for idle streams, in one span of `idleMs`. */
 const looks = 4;
 
 /** The request of one call, as it comes. */
 interface Upload {
   readonly stream: ServerHttp2Stream;
-  /** Whose share of the room it takes: the connection. Kept, as a closed stream has none. */
+  /** The connection, in whose share of the room it counts. Kept, as a closed stream has none. */
   readonly caller: object;
   bytesMax: number;
-  /** Messages that are whole, where each takes room for itself. */
+  /** Whole messages so far, where each takes room for itself. */
   messages: number;
-  /** Why its caller gets no room, where he does not: looked at when he first wants some. */
+  /** Why its caller gets no room, if it gets none: asked when it first wants some. */
   readonly refusal: () => MeridianError | undefined;
   isRefused: boolean;
   receivedBytes: number;
@@ -36,15 +36,15 @@ interface Upload {
   heldBytes: number;
   holdsBatch: boolean;
   isWaiting: boolean;
-  /** What the looks before saw, and how many saw just that. */
+  /** The bytes at the last looks, and how many looks in a row saw just these. */
   seenBytes: number;
   idleLooks: number;
 }
 
 /**
  * Counts the bytes of each call's request as they come, before gRPC puts them together: a thousand calls that each send
- * all but the end of a message would hold it all in memory, and no handler would know. A request that is not small any
- * more takes room for what it may become, and is not read on before; one that stands still is ended.
+ * all but the end of a message would hold it all in memory, and no handler would know. A request that is no longer
+ * small takes room for what it may become, and is not read on before; an idle one is ended.
  */
 export class UploadGuard {
   readonly #options: UploadGuardOptions;
@@ -57,9 +57,9 @@ export class UploadGuard {
   }
 
   /**
-   * False where the call was refused. gRPC's library unpacks a compressed message whole before anybody may look at it, three
-   * kilobytes into four megabytes, and many at once: such a call has room for that, or is not begun. A batch is many
-   * messages, of which the last is unpacked while the first are kept.
+   * False if the call was refused. gRPC's library unpacks a compressed message whole before anything can check it,
+   * three kilobytes into four megabytes, and many at once: such a call has room for that, or is not begun. A batch is
+   * many messages, of which the last is unpacked while the first are kept.
    */
   admits(stream: ServerHttp2Stream, path: string, { 'grpc-encoding': encoding }: IncomingHttpHeaders): boolean {
     const { room, clock, isBatch } = this.#options;
@@ -79,7 +79,7 @@ export class UploadGuard {
     return true;
   }
 
-  /** To be called once the library's own listeners are in place. */
+  /** Call this once the library's own listeners are in place. */
   watch(stream: ServerHttp2Stream, path: string, refusal: () => MeridianError | undefined = () => undefined): void {
     const { isBatch, isFramed, room } = this.#options;
     const { session: caller } = stream;
@@ -104,7 +104,7 @@ export class UploadGuard {
     }
     this.#coming.add(upload);
     this.#timer ??= this.#look();
-    // The stream is paused by its library on purpose, which another listener does not change.
+    // The library pauses the stream on purpose; another listener does not change that.
     stream.on('data', (chunk: Buffer) => {
       upload.receivedBytes += chunk.byteLength;
       if (upload.isWaiting) stream.pause();
@@ -155,7 +155,7 @@ export class UploadGuard {
       const bytes = upload.bytesMax;
       const { messages } = upload;
       const hold = () => {
-        // What was under way already may be whole by now.
+        // The message that was under way may be whole by now.
         if (upload.messages === messages) upload.heldBytes = bytes;
         else room.values.give(bytes, caller);
       };
@@ -207,7 +207,7 @@ export class UploadGuard {
     );
   }
 
-  /** What it took for what did not come is free for others. */
+  /** Room that was taken for bytes that did not come is free for others. */
   #isWhole(upload: Upload): void {
     this.#coming.delete(upload);
     const spareBytes = upload.heldBytes - upload.receivedBytes;

@@ -16,14 +16,14 @@ export function encodeWatchCursor(cursor: VersionVector, { namespace, prefix }: 
   return Buffer.from(JSON.stringify(written)).toString('base64url');
 }
 
-/** @throws INVALID_ARGUMENT where it is no cursor of a watch, or of another one */
+/** @throws INVALID_ARGUMENT if it is no cursor of a watch, or of another one */
 export function decodeWatchCursor(text: string, scope: Scope): VersionVector {
   const bad = () => malformed('the cursor of a watch of this namespace and prefix', text);
   let written: unknown;
   try {
     written = JSON.parse(Buffer.from(text, 'base64url').toString());
   } catch {
-    throw bad(); // The parser's own words would say nothing to whoever passed it.
+    throw bad(); // The parser's own words would say nothing to the caller.
   }
   if (!Array.isArray(written)) throw bad();
   const [version, namespace, prefix, components] = written as readonly unknown[];
@@ -34,20 +34,20 @@ export function decodeWatchCursor(text: string, scope: Scope): VersionVector {
 }
 
 /**
- * From where a watch may resume. A node shows also what it holds and does not cover yet: behind that no cursor is given,
- * until a step covers it, as another node may have yet to hear of it, and would go back to an earlier record.
+ * Where a watch may resume. A node also shows what it holds and does not cover yet: after that no cursor is given until
+ * a step covers it, as another node may not have heard of it, and would go back to an earlier record.
  *
  *     a {o: 5}  step {o: 5}  cursor   ·   b {p: 9}  step {o: 5}  none   ·   c {o: 6}  step {o: 6, p: 9}  cursor
  */
 export class WatchCursors {
   #given: boolean;
 
-  /** A watch from now on must be given one at once: it could not tell what it missed else. */
+  /** A watch from now on must be given a cursor at once: otherwise it could not tell what it missed. */
   constructor(start: FollowStart['kind']) {
     this.#given = start !== 'now';
   }
 
-  /** The cursor behind this event; undefined where it is none to resume at. */
+  /** The cursor after this event; undefined if the watch may not resume there. */
   after(event: FeedEvent): VersionVector | undefined {
     const step = event.kind === 'caught-up' ? event : event.kind === 'changes' ? event.step : undefined;
     if (step === undefined || (this.#given && step.behind === true)) return undefined;

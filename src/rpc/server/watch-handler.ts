@@ -26,10 +26,10 @@ interface WireWatchRequest {
 
 type Served = ServerWritableStream<WireWatchRequest, WireWatchResponse>;
 
-/** Watches at once at one node, wherever they are answered from. */
+/** Watches at once at one node, whatever they are answered from. */
 const watchersMax = 2048;
 
-/** A client's watch: one range of the feed, told as changes with cursors at the end of consistent steps. */
+/** A client's watch: one range of the feed, sent as changes with cursors at the end of consistent steps. */
 export function watchHandlers(
   timing: Timing,
   { random, most = watchersMax }: { readonly random: Random; readonly most?: number },
@@ -56,7 +56,7 @@ export function watchHandlers(
     for await (const event of upstream.follow(open, silence(signal), signal)) {
       refuseDeleted(event, namespace);
       if (event.kind === 'caught-up' && !checked) {
-        // The name may have been looked up where a deletion was not known yet that those who are followed show no more.
+        // The name may have been looked up where a deletion was not known yet of which the followed node shows no more.
         const asked = { deadlineMs: timing.clock.monotonicMs() + timing.requestTimeoutMs, signal };
         await upstream.find(namespace.id, asked, { ...emptySession, vector: event.vector });
         checked = true;
@@ -78,7 +78,7 @@ export function watchHandlers(
   };
 }
 
-/** Its records go without a trace, so that a watch of a deleted namespace would wait for ever. */
+/** The records of a deleted namespace go without a trace, so a watch of it would wait for ever. */
 function refuseDeleted(event: FeedEvent, { id, title }: NamespaceInfo): void {
   if (event.kind !== 'changes') return;
   const key = namespaceKey(id);

@@ -21,15 +21,16 @@ export interface WireWatchResponse {
 }
 
 /**
- * Milliseconds between two cursors of a watch that is told nothing else. A cursor that stays behind for as long as
- * deletions are kept (a day) is below the floor: the watch would be told everything anew, without having missed anything.
+ * Milliseconds between two cursors of a watch that is sent nothing else. A cursor that stays behind for as long as
+ * deletions are kept (a day) falls below the floor: the watch would be sent everything anew, without having missed
+ * anything.
  */
 const cursorEveryMs = 60_000;
 
-/** What a watch is sent for the events of its feed, the registry's aside. */
+/** What a watch is sent for the events of its feed, without the registry's. */
 export class WatchMessages {
   readonly #clock: Clock;
-  /** Behind what was told last, no cursor could be given. */
+  /** No cursor could be given after the last message. */
   #owes = false;
   #givenMs: number;
 
@@ -38,7 +39,7 @@ export class WatchMessages {
     this.#givenMs = clock.monotonicMs();
   }
 
-  /** `cursor` makes the one behind the event; undefined where no watch may resume there. */
+  /** `cursor` makes the cursor after the event; undefined if no watch may resume there. */
   of(event: FeedEvent, cursor: (() => string) | undefined): readonly WireWatchResponse[] {
     const told = toldBy(event);
     if (told.length === 0) return cursor !== undefined && this.#cursorIsDue() ? [{ cursor: this.#given(cursor) }] : [];

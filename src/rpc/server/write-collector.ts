@@ -7,7 +7,7 @@ import { WireReader } from '../codec/wire-format.ts';
 import { decodeWriteOptions, type WireBatchSize, type WireWriteOptions } from '../codec/write-codec.ts';
 import { readable } from './strict-requests.ts';
 
-/** A message of a batch: its header as the loader of .proto files makes it, what follows as it came. */
+/** A message of a batch: its header by the loader of .proto files, the rest as it came. */
 export interface WritePart {
   readonly header?: {
     readonly namespace: string;
@@ -20,16 +20,16 @@ export interface WritePart {
   /** The content of `Mutations`. */
   readonly mutations?: Buffer;
   readonly more?: Buffer;
-  /** Of the whole message, which what is kept of it keeps in memory. */
+  /** Bytes of the whole message, which any part kept of it holds in memory. */
   readonly bytes?: number;
 }
 
 /** Bytes of messages for a batch of the largest size: its header, tags, lengths and conditions come on top. */
 const messagesBytesMax = limits.batchBytesMax + 16 * 1024 * 1024;
-/** Bytes of a piece of a value below which it is put together with those before it: a batch may have millions of them. */
+/** Bytes of a piece of a value below which it is joined with those before it: a batch may have millions of them. */
 const smallPieceBytes = 64 * 1024;
 
-/** @throws INVALID_ARGUMENT where the message cannot be read */
+/** @throws INVALID_ARGUMENT if the message cannot be read */
 export function readWritePart(message: Buffer, deserialize: (header: Buffer) => object): WritePart {
   const reader = new WireReader(message);
   let part: WritePart = {};
@@ -48,8 +48,8 @@ export function readWritePart(message: Buffer, deserialize: (header: Buffer) => 
 }
 
 /**
- * Puts a streamed batch together; refuses it as soon as its namespace may not be written or it is larger than a batch may
- * be, without reading on.
+ * Puts a streamed batch together. Refuses it, without reading on, as soon as its namespace may not be written or it is
+ * larger than a batch may be.
  */
 export async function collectWrite(
   stream: AsyncIterable<WritePart>,
@@ -71,7 +71,7 @@ export async function collectWrite(
     else if (mutation !== undefined) batch.add(new WireReader(mutation), mutation.length);
     else if (mutations !== undefined) batch.addAll(new WireReader(mutations));
     else if (more !== undefined) batch.more(more);
-    // What a later version sends must not be passed over as if it were written.
+    // What a later version sends must not be ignored as if it were written.
     else throw malformed('a message of a batch', 'no part that this node knows');
   }
   if (head === undefined) throw malformed('a batch', 'no header');
@@ -84,13 +84,13 @@ const nothing = Buffer.alloc(0);
 class Batch {
   readonly #mutations: Mutation[] = [];
   #pieces: Uint8Array[] = [];
-  /** Of the last put. */
+  /** Bytes of the last put's value. */
   #valueBytes = 0;
   #allValueBytes = 0;
   #bytes = 0;
   #messagesBytes = 0;
 
-  /** What else stands in a message is passed over, and would be in memory all the same. */
+  /** Unknown parts of a message are ignored, and take memory all the same. */
   holds(messageBytes: number): void {
     this.#messagesBytes += messageBytes;
     if (this.#messagesBytes <= messagesBytesMax) return;
@@ -105,7 +105,7 @@ class Batch {
     }
   }
 
-  /** The mutation whose content ends there. */
+  /** Adds the mutation whose content ends at `end`. */
   add(reader: WireReader, end: number): void {
     const mutation = readMutation(reader, end);
     this.#finish();
@@ -131,7 +131,7 @@ class Batch {
     this.#count(piece.byteLength);
   }
 
-  /** @throws INVALID_ARGUMENT (`batch-size`): its caller may have gone away in the midst of it */
+  /** @throws INVALID_ARGUMENT (`batch-size`): its caller may have gone away in the middle of it */
   checkWhole({ mutations, valueBytes }: WireBatchSize): void {
     const [count, bytes] = [this.#mutations.length, this.#allValueBytes];
     if (count === mutations && bytes === valueBytes) return;

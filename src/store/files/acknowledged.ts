@@ -22,10 +22,10 @@ export class Acknowledged {
     this.#commits = commits;
   }
 
-  /** Makes the file where it is absent, in a folder that is there. */
+  /** Makes the file if it is absent, in a folder that is there. */
   static open(directory: string): Acknowledged {
     const file = openSync(join(directory, acknowledgedName), 'a+');
-    closeSync(file); // Made, where it was not there, and nothing of it cut.
+    closeSync(file); // Creates the file if it was not there, and truncates nothing.
     const writable = openSync(join(directory, acknowledgedName), 'r+');
     try {
       const acknowledged = new Acknowledged(writable, read(writable).commits);
@@ -33,7 +33,7 @@ export class Acknowledged {
       fdatasyncSync(writable);
       return acknowledged;
     } catch (error) {
-      closeSync(writable); // A store whose disk fails is opened again and again.
+      closeSync(writable); // A store whose disk fails is opened again and again: none of these may leak a file.
       throw error;
     }
   }
@@ -47,14 +47,14 @@ export class Acknowledged {
     writeSync(this.#file, encode(commits), 0, sumAt + 4, (commits % 2) * slotBytes);
   }
 
-  /** Goes back to fewer, which somebody accepted: both slots, synced. */
+  /** Goes back to fewer commits, which the operator accepted: both slots, synced. */
   reset(commits: number): void {
     this.#commits = commits;
     for (const slot of [0, 1]) writeSync(this.#file, encode(commits), 0, sumAt + 4, slot * slotBytes);
     fdatasyncSync(this.#file);
   }
 
-  /** Idempotent. @param well false where the store broke: then the next opening verifies all of it, as after a crash */
+  /** Idempotent. @param well false if the store broke: then the next opening verifies all of it, as after a crash */
   close(well: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -68,9 +68,9 @@ export class Acknowledged {
 }
 
 export interface Claim {
-  /** How many commits the folder is to hold at least; 0 where it claims nothing. */
+  /** How many commits the folder must hold at least; 0 if it claims nothing. */
   readonly commits: number;
-  /** Whoever had it open last closed it. */
+  /** The process that last had it open closed it. */
   readonly closedWell: boolean;
 }
 
@@ -93,7 +93,7 @@ const acknowledgedName = 'ACKNOWLEDGED';
 /** A slot is the number 6, its checksum 4; they lie so far apart that no sector holds both. */
 const slotBytes = 4096;
 const sumAt = 6;
-/** Behind the slots, whether the store is open. */
+/** After the slots: whether the store is open. */
 const useAt = 2 * slotBytes;
 const inUse = 1;
 const unused = 0;

@@ -31,7 +31,7 @@ export class ByteReader {
     return taken;
   }
 
-  /** Bytes behind their length. */
+  /** Bytes that follow their length. */
   text(): Buffer {
     return this.take(this.varint());
   }

@@ -5,7 +5,7 @@
 
 const tables = makeTables();
 
-/** Of these bytes, as LevelDB stores it: turned and shifted, since it also sums bytes that hold sums. */
+/** The checksum of these bytes as LevelDB stores it: rotated and shifted, since it also sums bytes that hold sums. */
 export function maskedCrc32c(bytes: Uint8Array): number {
   return masked(crc32c(bytes));
 }

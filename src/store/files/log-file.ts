@@ -57,7 +57,7 @@ export function walkLog(file: Buffer): readonly LogPiece[] {
   return pieces;
 }
 
-/** The piece there. One that is not sound ends where its length says, or where that cannot be, with its block. */
+/** The piece at this place. A damaged piece ends where its length says or, if that cannot be, with its block. */
 function pieceAt(file: Buffer, at: number, room: number) {
   const rest = { type: 0, end: Math.min(at + room, file.length), sound: false };
   if (at + headerBytes > file.length) return rest;

@@ -6,14 +6,14 @@ import { walkLog } from './log-file.ts';
 export interface LiveTable {
   readonly number: number;
   readonly bytes: number;
-  /** The user keys between which all of the table's lie, both included. */
+  /** The user keys between which all keys of the table lie, both included. */
   readonly smallest: Buffer;
   readonly largest: Buffer;
 }
 
 export interface Manifest {
   readonly tables: readonly LiveTable[];
-  /** Write-ahead logs of lower numbers are tables already, but for `previousLog`. */
+  /** Write-ahead logs of lower numbers are tables already, except `previousLog`. */
   readonly firstLog: number;
   readonly previousLog: number;
 }
@@ -25,7 +25,7 @@ const tags = { comparator: 1, log: 2, nextFile: 3, sequence: 4, compacted: 5, de
 export const internalSuffixBytes = 8;
 
 /**
- * Which files a store consists of, as far as its MANIFEST can be read; undefined where there is none. LevelDB checks
+ * The files that a store consists of, as far as its MANIFEST can be read; undefined if there is none. LevelDB checks
  * that file itself and refuses a damaged one.
  */
 export async function readManifest(directory: string): Promise<Manifest | undefined> {

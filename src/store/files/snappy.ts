@@ -5,12 +5,12 @@ const ratioMax = 22;
 
 /**
  * Unpacks a block that LevelDB packed with Snappy (format_description.txt of Snappy): a length, then literal bytes and
- * copies of what came before. @throws RangeError where it is not well formed
+ * copies of what came before. @throws RangeError if it is not well formed
  */
 export function unpackSnappy(packed: Buffer): Buffer {
   const reader = new ByteReader(packed);
   const bytes = reader.varint();
-  // A copy of 64 bytes takes three: a length that damage made would take gigabytes before the first byte was read.
+  // A copy of 64 bytes takes three: a damaged length could take gigabytes before the first byte was read.
   if (bytes > ratioMax * packed.length) throw new RangeError('a length that the bytes cannot have');
   const out = Buffer.alloc(bytes);
   let at = 0;
@@ -28,7 +28,7 @@ export function unpackSnappy(packed: Buffer): Buffer {
     const distance =
       kind === 1 ? ((tag >> 5) << 8) | littleEndian(reader, 1) : littleEndian(reader, kind === 2 ? 2 : 4);
     if (distance === 0 || distance > at || at + length > out.length) throw new RangeError('a copy from outside');
-    // Byte by byte: a copy may overlap what it makes, which repeats it.
+    // Byte by byte: a copy may overlap its own output, which repeats it.
     for (let left = length; left > 0; left--, at++) out[at] = out[at - distance] ?? 0;
   }
   if (at !== out.length) throw new RangeError('fewer bytes than the length says');

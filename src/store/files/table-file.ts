@@ -31,7 +31,7 @@ export interface TableCheck {
   /** Bytes read. */
   readonly bytes: number;
   readonly damaged: readonly DamagedBlock[];
-  /** Why nothing in the table can be found; then `damaged` is empty. */
+  /** Why nothing can be found in the table; then `damaged` is empty. */
   readonly unreadable?: string;
 }
 
@@ -52,8 +52,8 @@ const magic = Buffer.from('57fb808b247547db', 'hex');
 const pieceBytes = 256 * 1024;
 
 /**
- * Verifies every block of a table. @param bytes its length as the MANIFEST has it
- * @throws what the file system throws, but for a file that is not there, which is unreadable
+ * Verifies every block of a table. @param bytes its length by the MANIFEST
+ * @throws errors of the file system; a file that is not there is unreadable instead
  */
 export async function checkTable(path: string, bytes: number, smallest: Buffer): Promise<TableCheck> {
   let file: FileHandle;
@@ -74,8 +74,8 @@ export async function checkTable(path: string, bytes: number, smallest: Buffer):
 }
 
 /**
- * What the sound blocks of a table hold: user key, LevelDB's number of the change, and the value, or none where it is a
- * deletion. @throws RangeError where nothing in the table can be found; what the file system throws
+ * What the sound blocks of a table hold: user key, LevelDB's number of the change, and the value, or none for a
+ * deletion. @throws RangeError if nothing can be found in the table; errors of the file system
  */
 export async function* readTable(path: string, bytes: number): AsyncGenerator<TableEntry> {
   const file = await open(path, 'r');
@@ -107,11 +107,11 @@ export async function blankBlocks(path: string, blocks: readonly DamagedBlock[])
   }
 }
 
-/** @throws RangeError where nothing in the table can be found */
+/** @throws RangeError if nothing can be found in the table */
 async function checkBlocks(table: Window, smallest: Buffer): Promise<TableCheck> {
   const { metaindex, index } = await footerOf(table);
   const damaged: DamagedBlock[] = [];
-  // A filter that lost a bit denies keys that are there: without one LevelDB looks into the blocks themselves.
+  // A filter that lost a bit denies keys that are there; without a filter LevelDB looks into the blocks themselves.
   if (!(await areFiltersSound(table, metaindex))) damaged.push(metaindex);
   const entries = await contentsOf(table, index);
   if (entries === undefined) throw new RangeError('its index is damaged');
@@ -162,7 +162,7 @@ function isSound(block: Buffer): boolean {
   return block.readUInt32LE(block.length - 4) === maskedCrc32c(block.subarray(0, -4));
 }
 
-/** Undefined where the block is damaged. */
+/** Undefined if the block is damaged. */
 async function contentsOf(table: Window, handle: BlockHandle): Promise<Buffer | undefined> {
   const block = await blockAt(table, handle);
   if (!isSound(block)) return undefined;
@@ -171,8 +171,8 @@ async function contentsOf(table: Window, handle: BlockHandle): Promise<Buffer | 
 }
 
 /**
- * Reads a file a piece at a time: neighbours come from one piece, and between pieces the event loop goes on, which the
- * checksums of a whole table would hold for 10 ms.
+ * Reads a file a piece at a time: neighbours come from one piece, and between pieces the event loop goes on. The
+ * checksums of a whole table would hold it for 10 ms.
  */
 class Window {
   readonly #file: FileHandle;
@@ -185,7 +185,7 @@ class Window {
     this.bytes = bytes;
   }
 
-  /** Valid until the next call. @throws RangeError where the file does not reach so far */
+  /** Valid until the next call. @throws RangeError if the file does not reach so far */
   async read(at: number, length: number): Promise<Buffer> {
     if (at < 0 || at + length > this.bytes) throw new RangeError(`${at + length} is not within ${this.bytes} bytes`);
     if (at < this.#at || at + length > this.#at + this.#piece.length) {
@@ -202,11 +202,11 @@ class Window {
   }
 }
 
-/** Entries of a block: bytes shared with the key before, further bytes, length of the value; the restarts at the end. */
+/** Entries of a block: bytes shared with the last key, further bytes, length of the value; the restarts at the end. */
 function* entriesOf(block: Buffer): Generator<readonly [key: Buffer, value: Buffer]> {
   if (block.length < 4) throw new RangeError('a block without an end');
   const restarts = block.readUInt32LE(block.length - 4);
-  if (restarts === 0) return; // As LevelDB reads it: a blank block.
+  if (restarts === 0) return; // LevelDB reads it the same way: a blank block.
   const reader = new ByteReader(block.subarray(0, block.length - 4 * (restarts + 1)));
   let key = Buffer.alloc(0);
   while (!reader.done) {

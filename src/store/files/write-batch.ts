@@ -10,14 +10,14 @@ export interface WriteBatch {
   /** LevelDB's own number of the first change; the batch that follows begins `count` later. */
   readonly sequence: number;
   readonly count: number;
-  /** Decoded while they are read. @throws RangeError where they are no changes */
+  /** Decoded while they are read. @throws RangeError if they are not changes */
   readonly changes: Iterable<BatchChange>;
 }
 
 const changesAt = 12;
 const putTag = 1;
 
-/** What a record of a write-ahead log holds: sequence 8, count 4, changes. Undefined where it is too short. */
+/** Parses a record of a write-ahead log: sequence 8, count 4, changes. Undefined if it is too short. */
 export function parseWriteBatch(record: Buffer): WriteBatch | undefined {
   if (record.length < changesAt) return undefined;
   const sequence = record.readUInt32LE(0) + record.readUInt32LE(4) * 2 ** 32;

@@ -13,7 +13,7 @@ import { readPending, writePending } from './quarantine.ts';
 export interface BeforeOpening {
   /** Commits that were synced, as far as is known. */
   readonly acknowledged: number;
-  /** Ranges whose blocks are blank now, to be settled once LevelDB is open. */
+  /** Ranges whose blocks are blank now; they are settled once LevelDB is open. */
   readonly damaged: readonly KeyRange[];
 }
 
@@ -25,9 +25,9 @@ interface Settings {
 const nothingFound: BeforeOpening = { acknowledged: 0, damaged: [] };
 
 /**
- * Looks at the files of a store before LevelDB does: that what was acknowledged is in its logs, and that no block of its
- * tables is damaged. What is damaged there is blanked. A new store, and one that is open elsewhere, is left to LevelDB.
- * @throws DATA_LOSS where acknowledged commits are missing and that is not accepted, or where a table is unreadable
+ * Checks the files of a store before LevelDB opens them: what was acknowledged is in its logs, and no block of its
+ * tables is damaged. Damaged blocks are blanked. A new store, and one that is open elsewhere, is left to LevelDB.
+ * @throws DATA_LOSS if acknowledged commits are missing and that is not accepted, or if a table is unreadable
  */
 export async function beforeOpening(directory: string, settings: Settings): Promise<BeforeOpening> {
   if (!existsSync(join(directory, 'CURRENT')) || (await isLocked(directory))) return nothingFound;

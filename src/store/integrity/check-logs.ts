@@ -7,9 +7,9 @@ import { type CommitCount, commitsKey, decodeCommitCount } from './commit-count.
 
 /*
  * What is not yet in tables stands in LevelDB's write-ahead logs. At an opening LevelDB takes from them what it can
- * read, and says nothing of the rest: one bit that fell over takes all that was acknowledged behind it. So the logs are
- * read here first, and a place that cannot be read (a fault: also a missing log, or a batch whose number does not
- * follow) is one of two things:
+ * read, and says nothing of the rest: one flipped bit loses all that was acknowledged after it. So the logs are read
+ * here first. A place that cannot be read (a fault: also a missing log, or a batch whose number does not follow) is one
+ * of two things:
  *
  *   commits   1 2 3 4 x          4 was synced, x was not: a *torn tail*, as a power cut leaves it. Nothing is missing.
  *   commits   1 2 x 4 5          4 says that 3 was synced when it was made: *damage*. Nothing is opened.
@@ -17,17 +17,17 @@ import { type CommitCount, commitsKey, decodeCommitCount } from './commit-count.
  *   commits   1 2 x 4            neither says that 3 was synced: pages of a torn tail reached the disk out of order.
  *                                4 must go as well, for a store shows a prefix of its commits: the log is *cut*.
  *
- * Where loss is accepted, damage is cut too: what is left is what the store held at an earlier moment, which the rest
- * of the system knows how to mend, and never a mix of moments. Of a log that is cut a whole copy stays in the folder,
+ * If loss is accepted, damage is cut too: what is left is what the store held at an earlier moment, which the rest of
+ * the system knows how to mend, and never a mix of moments. A whole copy of a log that is cut stays in the folder,
  * under a name that LevelDB leaves alone.
  */
 
 export interface LogsCheck {
-  /** The last commit before the fault, or of all; undefined where no log holds any. */
+  /** The last commit before the fault, or of all; undefined if no log holds any. */
   readonly last: number | undefined;
-  /** Synced commits that stand behind the fault: first and last, as far as is known. */
+  /** Synced commits after the fault: first and last, as far as is known. */
   readonly missing?: { readonly from: number; readonly through: number };
-  /** Where the store would be cut; unset where nothing that can be read stands behind the fault. */
+  /** Where the store would be cut; unset if nothing readable comes after the fault. */
   readonly cut?: LogPlace;
   readonly fault?: LogPlace;
 }
@@ -41,7 +41,7 @@ type Found =
   | { readonly kind: 'batch'; readonly place: LogPlace; readonly count: CommitCount | undefined }
   | { readonly kind: 'fault'; readonly place: LogPlace };
 
-/** Reads the logs of a store that is closed. @param acknowledged commits that were synced, as the side file knows */
+/** Reads the logs of a closed store. @param acknowledged commits that were synced, by the file ACKNOWLEDGED */
 export async function checkLogs(directory: string, acknowledged: number): Promise<LogsCheck> {
   const found = await readLogs(directory);
   const faultIndex = found.findIndex(({ kind }) => kind === 'fault');
@@ -54,7 +54,7 @@ export async function checkLogs(directory: string, acknowledged: number): Promis
   const synced = Math.max(acknowledged, ...behind.map((count) => count.acknowledged));
   const next = behind[0]?.number;
   const cut = found.slice(faultIndex).some(({ kind }) => kind === 'batch') ? { cut: fault } : {};
-  // Without a commit before the fault, those that it took may be in tables: what is behind it decides, or the opening.
+  // Without a commit before the fault, those in it may be in tables: what comes after it decides, or the opening.
   const from = last === undefined ? next : last + 1;
   const missing = from !== undefined && synced >= from ? { missing: { from, through: synced } } : {};
   return { last, fault, ...missing, ...cut };
@@ -89,7 +89,7 @@ async function readLogs(directory: string): Promise<Found[]> {
   });
   const found: Found[] = [];
   let nextSequence: number | undefined;
-  // LevelDB begins a further log when one is full: a first one that is missing or empty before it has lost its batches.
+  // LevelDB begins another log when one is full: a first log that is missing or empty before it has lost its batches.
   let hollow: LogPlace | undefined;
   if (!names.some((name) => numberOf(name) === firstLog)) hollow = { file: nameOf(firstLog), at: 0 };
   for (const name of names) {
@@ -111,7 +111,7 @@ async function readLogs(directory: string): Promise<Found[]> {
   return found;
 }
 
-/** Undefined for a batch that is no commit, such as one that LevelDB's own upkeep wrote. */
+/** Undefined for a batch that is no commit, such as one of LevelDB's own upkeep. */
 function countOf({ changes }: WriteBatch): CommitCount | undefined {
   try {
     for (const { key, value } of changes) {

@@ -7,7 +7,7 @@ import type { KeyRange } from './key-range.ts';
 export interface DamagedTable {
   readonly path: string;
   readonly blocks: readonly DamagedBlock[];
-  /** Why nothing in it can be found. */
+  /** Why nothing can be found in it. */
   readonly unreadable?: string;
 }
 
@@ -15,7 +15,7 @@ export interface TablesCheck {
   readonly tables: number;
   readonly bytes: number;
   readonly damaged: readonly DamagedTable[];
-  /** Some tables were left out, for want of time. */
+  /** False if some tables were left out, for lack of time. */
   readonly complete: boolean;
 }
 

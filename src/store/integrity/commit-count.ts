@@ -1,16 +1,15 @@
 /*
  * Each commit of a store has a number, one more than the commit before it. The first change of its batch sets
- * `commitsKey` to that number and to the number of the last commit that was synced when it was made: so a write-ahead
- * log tells by itself which commits it holds, and, of a place in its midst that cannot be read, whether acknowledged
- * ones were there.
+ * `commitsKey` to that number and to the number of the last commit that was synced when it was made. So a write-ahead
+ * log itself tells which commits it holds, and whether acknowledged ones were in a place that cannot be read.
  */
 
 export const commitsKey = 'scommits';
 
 export interface CommitCount {
-  /** This commit's own. */
+  /** The number of this commit. */
   readonly number: number;
-  /** Synced when this one was made. */
+  /** The last commit that was synced when this one was made. */
   readonly acknowledged: number;
 }
 
@@ -22,7 +21,7 @@ export function encodeCommitCount({ number, acknowledged }: CommitCount): Uint8A
   return bytes;
 }
 
-/** Undefined where these bytes are no such numbers. */
+/** Undefined if these bytes are not such numbers. */
 export function decodeCommitCount(bytes: Buffer | undefined): CommitCount | undefined {
   if (bytes?.length !== 2 * numberBytes) return undefined;
   return { number: bytes.readUIntBE(0, numberBytes), acknowledged: bytes.readUIntBE(numberBytes, numberBytes) };

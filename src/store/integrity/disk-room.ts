@@ -4,16 +4,16 @@ import { registryNamespace } from '../../model/namespace.ts';
 import type { CommitBatch } from '../store.ts';
 
 /*
- * A disk that fills up makes LevelDB fail in the midst of a batch, and then it cannot be opened again either, since that
- * takes room. So a part of the disk is kept in reserve: puts of values are refused before they are begun once it is
- * touched; deletions, which are what makes room, go on through most of it; LevelDB's compactions have what is left.
+ * A disk that fills up makes LevelDB fail in the middle of a batch, and then LevelDB cannot be opened again either,
+ * since that takes room. So a part of the disk is kept in reserve. Once it is touched, puts of values are refused
+ * before they begin. Deletions, which make room, go on through most of it. LevelDB's compactions have the rest.
  */
 
-/** Of the reserve, what is left to LevelDB alone. */
+/** The part of the reserve that is left to LevelDB alone. */
 const forCompactionsPart = 1 / 4;
 const retryAfterMs = 1000;
 
-/** @throws RESOURCE_EXHAUSTED (`disk-full`) where there is no room for this batch; never without a reserve */
+/** @throws RESOURCE_EXHAUSTED (`disk-full`) if there is no room for this batch; never without a reserve */
 export function checkRoom(directory: string, batch: CommitBatch, reserveBytes: number): void {
   if (reserveBytes === 0) return;
   const { puts } = batch;
@@ -24,14 +24,14 @@ export function checkRoom(directory: string, batch: CommitBatch, reserveBytes: n
   if (free < least) throw diskFull(free, least);
 }
 
-/** Whether LevelDB has the room that an opening takes. @throws RESOURCE_EXHAUSTED (`disk-full`) */
+/** Checks that LevelDB has the room that an opening takes. @throws RESOURCE_EXHAUSTED (`disk-full`) */
 export function checkRoomToOpen(directory: string, reserveBytes: number): void {
   const least = reserveBytes * forCompactionsPart;
   const free = freeBytes(directory);
   if (free < least) throw diskFull(free, least);
 }
 
-/** What the registry says is small, and a deletion may have to go with it: the first of an opening registers its log. */
+/** Registry records are small, and a deletion may need one: the first commit of an opening registers its log. */
 export function addsValue({ puts }: CommitBatch): boolean {
   return puts.some(({ record }) => record.kind === 'live' && record.namespace !== registryNamespace);
 }
@@ -41,7 +41,7 @@ export function isFull(directory: string, reserveBytes: number): boolean {
   return freeBytes(directory) < reserveBytes;
 }
 
-/** Where that cannot be told, the commit itself finds out. */
+/** If it is unknown, the commit itself finds out. */
 function freeBytes(directory: string): number {
   try {
     const { bavail, bsize } = statfsSync(directory);

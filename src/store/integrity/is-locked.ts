@@ -2,9 +2,9 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * True where a process, maybe this one, is known to have the store open: its files change then, and are no business of a
- * check. LevelDB itself refuses such a folder. Only Linux tells who holds a lock without taking it; elsewhere, and of
- * another container's processes, nothing is known.
+ * True if a process, maybe this one, is known to have the store open: its files are changing, so no check may touch
+ * them. LevelDB itself refuses such a folder. Only Linux tells who holds a lock without taking it; elsewhere, and for
+ * processes of another container, nothing is known.
  */
 export async function isLocked(directory: string): Promise<boolean> {
   try {
@@ -16,7 +16,7 @@ export async function isLocked(directory: string): Promise<boolean> {
   }
 }
 
-/** Major and minor number as Linux packs them into one, as the list writes them. */
+/** Major and minor number, which Linux packs into one, in the form that the list has. */
 function deviceName(dev: number): string {
   const low = dev % 2 ** 32;
   const major = (low >>> 8) & 0xfff;

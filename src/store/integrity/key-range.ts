@@ -10,7 +10,7 @@ export function isWithin(ranges: readonly KeyRange[], key: string): boolean {
   return ranges.some(({ from, to }) => Buffer.compare(from, bytes) <= 0 && Buffer.compare(bytes, to) <= 0);
 }
 
-/** The parts of these ranges that lie in the table of that letter. */
+/** The parts of these ranges in the table with that letter. */
 export function rangesIn(table: string, ranges: readonly KeyRange[]): KeyRange[] {
   const first = Buffer.from(table);
   const last = Buffer.concat([first, Buffer.alloc(4, 0xff)]);

@@ -10,8 +10,8 @@ import { isWithin, type KeyRange } from './key-range.ts';
 import { readDoubts } from './quarantine.ts';
 
 /**
- * The damaged records that were found so far, in memory: what a commit heals is looked up here, at no cost to a store
- * without damage. It holds those that were quarantined, and those that a reader met since the opening.
+ * The damaged records found so far, in memory: what a commit heals is looked up here, at no cost to a store without
+ * damage. It holds the records that were quarantined, and those that a reader met since the opening.
  */
 export class KnownDamage {
   readonly #records = new Map<string, Damaged>();
@@ -53,7 +53,7 @@ export class KnownDamage {
     if (this.#records.get(name)?.position === undefined) this.#records.set(name, found);
   }
 
-  /** Reads that record; where that finds it damaged, or its value, it is known from then on. */
+  /** Reads that record; if it or its value is found damaged, that is known from then on. */
   async noting<T>({ namespace, key }: RecordKey, read: () => Promise<T>): Promise<T> {
     try {
       return await read();
@@ -63,7 +63,7 @@ export class KnownDamage {
     }
   }
 
-  /** What of it this batch overwrites, with what is lost too, or discards. */
+  /** The damaged records that this batch overwrites, also with lost ones, or discards. */
   healedBy({ puts, removals, discards = [], lost = [] }: CommitBatch): readonly Damaged[] {
     const discarded = discards.map((key) => this.#records.get(mapKey(key.namespace, key.key)) ?? key);
     if (this.#records.size === 0) return discarded;
@@ -73,8 +73,8 @@ export class KnownDamage {
   }
 
   /**
-   * Those to be discarded with their place in the log, which a row that fails its checksum does not tell. That takes a
-   * walk over the log; where a record is overwritten instead, the old entry may stay, for scans pass it by.
+   * Adds the place in the log to those that are to be discarded, as a row that fails its checksum does not tell it.
+   * That takes a walk over the log. If a record is overwritten instead, the old entry may stay: scans skip it.
    */
   async located(
     database: Database,
@@ -98,12 +98,12 @@ export class KnownDamage {
     for (const { namespace, key } of healed) this.#records.delete(mapKey(namespace, key));
   }
 
-  /** Whether that key, of which nothing was found, may have been held. */
+  /** Whether that key, which was not found, may have been held. */
   isDoubtful(key: RecordKey): boolean {
     return isWithin(this.#doubts, recordKey(key));
   }
 
-  /** @throws DATA_LOSS where that key, of which nothing was found, may have been held */
+  /** @throws DATA_LOSS if that key, which was not found, may have been held */
   checkAbsence(key: RecordKey): undefined {
     if (!this.isDoubtful(key)) return undefined;
     throw damaged(`whether ${JSON.stringify(key.key)} in namespace ${key.namespace} was held cannot be told any more`);

@@ -17,8 +17,8 @@ import { damaged } from '../store-errors.ts';
 import { decodeRanges, encodeRanges, isWithin, type KeyRange, rangesIn } from './key-range.ts';
 
 /*
- * What a damaged block held is gone (table-file.ts), and LevelDB answers as though it never was: with nothing, or with
- * an older version from a table beneath. Most of it stands in the store twice, though, and so is known all the same:
+ * What a damaged block held is gone (table-file.ts), and LevelDB answers as if it had never been there: with nothing,
+ * or with an older version from a table beneath. But most of it stands in the store twice, so it is still known:
  *
  *   damaged block of    known from                     what is done
  *   rows (r)            the log's entries (l)          an entry whose row is absent or at another position: that record
@@ -36,7 +36,7 @@ import { decodeRanges, encodeRanges, isWithin, type KeyRange, rangesIn } from '.
 const pendingName = 'QUARANTINE';
 const operationsMax = 1000;
 
-/** Ranges that were blanked and not settled yet. */
+/** Ranges that were blanked and are not settled yet. */
 export async function readPending(directory: string): Promise<KeyRange[]> {
   try {
     return decodeRanges(await readFile(join(directory, pendingName), 'utf8'));
@@ -59,8 +59,8 @@ export async function forgetPending(directory: string): Promise<void> {
 }
 
 /**
- * Makes the store say what it lost in these ranges. Interrupted, it can be begun again.
- * @throws DATA_LOSS where named state was in them, unless that is accepted
+ * Makes the store say what it lost in these ranges. If it is interrupted, it can begin again.
+ * @throws DATA_LOSS if named state was in them, unless that is accepted
  */
 export async function settleDamage(database: Database, ranges: readonly KeyRange[], acceptLoss: boolean) {
   if (rangesIn('m', ranges).length > 0 && !acceptLoss) {
@@ -79,7 +79,7 @@ export async function settleDamage(database: Database, ranges: readonly KeyRange
   }
 }
 
-/** Ranges in which a key that is absent may have been there. */
+/** Ranges in which an absent key may have been held. */
 export async function readDoubts(database: Database): Promise<KeyRange[]> {
   const stored = database.getSync(doubtsKey);
   return stored === undefined ? [] : decodeRanges(stored.toString());
@@ -90,7 +90,7 @@ interface Ranges {
   readonly log: readonly KeyRange[];
 }
 
-/** Writes the entries of the log and of the ends again, from the rows that can be relied on. */
+/** Writes the entries of the log and of the ends again, from the rows that are sound. */
 async function restoreIndexes(
   database: Database,
   { rows, log, ends }: Ranges & { readonly ends: readonly KeyRange[] },
@@ -107,7 +107,7 @@ async function restoreIndexes(
   await changes.write();
 }
 
-/** Takes away entries that came up from beneath: their record is at another position, or gone. */
+/** Removes entries that came up from beneath: their record is at another position, or gone. */
 async function dropStaleEntries(database: Database, { rows, log }: Ranges) {
   const changes = new Changes(database);
   for (const [name, value] of await entriesIn(database, log)) {
@@ -119,7 +119,7 @@ async function dropStaleEntries(database: Database, { rows, log }: Ranges) {
   await changes.write();
 }
 
-/** Of each entry of the log whose row is not the one that it was written with, the row becomes one of a lost record. */
+/** If the row of a log entry is not the one written with it, the row becomes one of a lost record. */
 async function markLost(database: Database, rows: readonly KeyRange[]) {
   const changes = new Changes(database);
   for await (const [name, value] of database.iterator(tableBounds('l'))) {
@@ -134,7 +134,7 @@ async function markLost(database: Database, rows: readonly KeyRange[]) {
   await changes.write();
 }
 
-/** A row without its entry came up from beneath what removed or replaced it, unless the entry may be lost as well. */
+/** A row without its entry came up from beneath its removal or replacement, unless the entry may be lost as well. */
 async function dropStaleRows(database: Database, { rows, log }: Ranges) {
   const changes = new Changes(database);
   for (const [name, bytes] of await entriesIn(database, rows)) {
@@ -162,7 +162,7 @@ function positionNameOf(row: ReturnType<typeof parseRow>): string | undefined {
   return position === undefined ? undefined : logKey(position);
 }
 
-/** All at once: a damaged block holds some dozens of entries, and the ranges of many blocks some thousands. */
+/** All at once: a damaged block holds some dozens of entries, and many blocks some thousands. */
 async function entriesIn(database: Database, ranges: readonly KeyRange[]): Promise<Array<[string, Buffer]>> {
   const entries: Array<[string, Buffer]> = [];
   for (const { from, to } of ranges) {

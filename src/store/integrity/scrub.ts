@@ -5,9 +5,9 @@ import { pathOf } from './check-tables.ts';
 export interface ScrubStep {
   /** Bytes of the disk that were read. */
   readonly bytes: number;
-  /** What was wrong with a table; unset where all is well. */
+  /** What was wrong with a table; unset if all is well. */
   readonly damage?: string;
-  /** All tables have been verified since the last step that said so. */
+  /** True if all tables have been verified since the last step that said so. */
   readonly roundDone: boolean;
 }
 
@@ -32,7 +32,7 @@ export class Scrub {
     const check = await checkTable(path, table.bytes, table.smallest);
     const blocks = check.damaged.length;
     const damage = check.unreadable ?? (blocks > 0 ? `${blocks} of its blocks are damaged` : undefined);
-    // A table that LevelDB merged with others meanwhile is no part of the store any more, and may be gone.
+    // A table that LevelDB merged with others meanwhile no longer belongs to the store, and may be gone.
     if (damage === undefined || !(await this.#isLive(table.number))) return { bytes: check.bytes, roundDone };
     return { bytes: check.bytes, damage: `${path}: ${damage}`, roundDone };
   }

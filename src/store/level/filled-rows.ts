@@ -1,7 +1,7 @@
 import { compareRecordKeys, type RecordKey } from '../../model/key.ts';
 
 /**
- * How far a store that held nothing has been filled. What lies behind every row that was put is not there, and need not be
+ * How far a store that held nothing has been filled. A key after every row that was put is not there, and need not be
  * looked for: a copy is filled in the order of keys, and so are many imports, whose every record would cost a look.
  *
  *     an empty store, a and b are put     c is not there; b is looked for, as is aa
@@ -26,7 +26,7 @@ export class FilledRows {
     }
   }
 
-  /** True where none of these was ever put. */
+  /** True if none of these was ever put. */
   lacks(keys: readonly RecordKey[]): boolean {
     return this.#isKnown && keys.every((key) => this.#isBehind(key));
   }

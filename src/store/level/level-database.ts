@@ -18,19 +18,19 @@ export type Database = ClassicLevel<string, Buffer>;
 export interface Opened {
   readonly database: Database;
   readonly acknowledged: Acknowledged;
-  /** Number of the last commit that it holds. */
+  /** The number of the last commit that it holds. */
   readonly commits: number;
-  /** Acknowledged commits that it no longer holds, as was accepted. */
+  /** Acknowledged commits that it no longer holds; their loss was accepted. */
   readonly acceptedLoss: number;
   /** It never committed anything, and holds no record, nor a damaged block that may have held one. */
   readonly isNew: boolean;
 }
 
 /**
- * Opens the folder, or makes a new store of an absent or empty one, and finishes an erase that was interrupted. What
- * LevelDB would read without a look at its checksums is verified before (before-opening.ts).
- * @throws UNAVAILABLE where another process has it open; DATA_LOSS where acknowledged commits are missing, where it is
- * damaged beyond single records, of a later format, or no store of Meridian's; INTERNAL where the disk fails
+ * Opens the folder, or makes a new store in an absent or empty one, and finishes an erase that was interrupted. What
+ * LevelDB would read without looking at checksums is verified before (before-opening.ts).
+ * @throws UNAVAILABLE if another process has it open; DATA_LOSS if acknowledged commits are missing, or if it is
+ * damaged beyond single records, of a later format, or no store of Meridian's; INTERNAL if the disk fails
  */
 export async function openDatabase(directory: string, options: LevelOptions): Promise<Opened> {
   const settings = { ...levelDefaults, ...options };
@@ -58,7 +58,7 @@ export async function openDatabase(directory: string, options: LevelOptions): Pr
 /** Compares what was acknowledged with what is there, once LevelDB has taken over its logs. */
 async function checkCommits(database: Database, directory: string, found: BeforeOpening, acceptLoss: boolean) {
   const held = decodeCommitCount(database.getSync(commitsKey))?.number ?? 0;
-  // Where the number itself was lost with its block, the logs were whole, and nothing speaks against the claim.
+  // If the number itself was lost with its block, the logs were whole, and nothing contradicts the claim.
   const commits = rangesIn('s', found.damaged).length > 0 ? Math.max(held, found.acknowledged) : held;
   if (commits < found.acknowledged && !acceptLoss) {
     throw commitsMissing({ from: commits + 1, through: found.acknowledged }, 'its write-ahead log ends before them');
@@ -93,8 +93,8 @@ function levelOf(directory: string, settings: Required<LevelOptions>): Database 
 }
 
 /**
- * Takes away everything but the format. Named state goes first, synced and with a mark, so that an interrupted erase
- * leaves either all or a store that the next opening finishes erasing before anybody reads it.
+ * Removes everything but the format. Named state goes first, synced and with a mark, so that an interrupted erase
+ * leaves either all, or a store that the next opening finishes erasing before anybody reads it.
  */
 export async function eraseAll(database: Database): Promise<void> {
   const marks = [{ type: 'put' as const, key: erasingKey, value: Buffer.alloc(0) }];
@@ -109,7 +109,7 @@ async function eraseData(database: Database): Promise<void> {
     [erasingKey, doubtsKey].map((key) => ({ type: 'del' as const, key })),
     { sync: true },
   );
-  // Gives the disk its room back, and spares later scans the walk over what was deleted.
+  // Gives the room back to the disk, and spares later scans a walk over deleted rows.
   await database.compactRange(dataTables[0], tableBounds('v').lt);
 }
 
@@ -135,7 +135,7 @@ async function checkFormat(database: Database, directory: string): Promise<void>
   }
 }
 
-/** LevelDB takes a folder without CURRENT for a new one, and deletes what it finds there. */
+/** LevelDB takes a folder without CURRENT for a new store, and deletes what it finds there. */
 async function refuseHeadless(directory: string): Promise<void> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return [];
@@ -150,7 +150,7 @@ function unknownFormat(message: string): MeridianError {
   return new MeridianError('DATA_LOSS', message, { reason: 'store-format-unknown' });
 }
 
-/** Says which folder it was, where the message does not. */
+/** Adds the folder to the message, if it is not there. */
 function refusal(error: MeridianError, directory: string): MeridianError {
   if (!isMeridianError(error) || error.message.includes(directory)) return error;
   return new MeridianError(error.code, `cannot open ${directory}: ${error.message}`, {

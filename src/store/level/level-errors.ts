@@ -1,7 +1,7 @@
 import { MeridianError } from '../../model/errors.ts';
 import { closed, damaged } from '../store-errors.ts';
 
-/** The store's own words for what LevelDB throws. Whatever is a MeridianError already stays what it is. */
+/** Puts LevelDB's errors into the store's own words. A MeridianError stays as it is. */
 export function storeError(error: unknown): MeridianError {
   if (error instanceof MeridianError) return error;
   const innermost = error instanceof Error && error.cause instanceof Error ? error.cause : error;

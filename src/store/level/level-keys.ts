@@ -25,7 +25,7 @@ import { endedAtSeconds } from '../store.ts';
 
 export const formatKey = 'sformat';
 export const erasingKey = 'serasing';
-/** Ranges in which an absent key may have been there (quarantine.ts). */
+/** Ranges in which an absent key may have been held (quarantine.ts). */
 export const doubtsKey = 'sdoubts';
 
 /** The tables of records and of what goes with them. */
@@ -52,7 +52,7 @@ export function recordKey({ namespace, key }: RecordKey): string {
   return `r${namespace}${key}`;
 }
 
-/** The record key behind a table's letter and `skip` characters. */
+/** The record key after a table's letter and `skip` characters. */
 export function parseRecordKey(text: string, skip: number): RecordKey {
   return { namespace: text.slice(skip, skip + 32) as NamespaceId, key: text.slice(skip + 32) };
 }
@@ -69,9 +69,9 @@ export function parseLogKey(text: string): Position {
   return { log: text.slice(1, 17) as LogId, sequence: Number.parseInt(text.slice(17), 16) };
 }
 
-/** Where the record stands in the index behind `Snapshot.ended`, if it does. */
+/** The record's key in the index behind `Snapshot.ended`, if it is there. */
 export function endedKey(head: Head | Record): string | undefined {
-  // A live one that never expires, the usual case, costs nothing here.
+  // A live record that never expires, the usual case, costs nothing here.
   if (head.kind === 'live' && head.expiresAt === undefined) return undefined;
   const seconds = endedAtSeconds(head);
   if (seconds === undefined) return undefined;
@@ -99,7 +99,7 @@ export function recordBounds({ namespace = '' as NamespaceId, prefix = '', after
   return behind === undefined || compareKeys(behind, start) < 0 ? { gte: start, lt } : { gt: behind, lt };
 }
 
-/** Where the rows and the large values of a namespace lie: nearly all that it takes. */
+/** The key ranges of a namespace's rows and large values: nearly all that it takes. */
 export function namespaceRanges(namespace: NamespaceId): ReadonlyArray<readonly [first: string, end: string]> {
   return ['r', 'v'].map((table) => [table + namespace, afterPrefix(table + namespace)]);
 }
@@ -119,7 +119,7 @@ function endedTable(kind: Head['kind']): 'e' | 'g' {
   return kind === 'live' ? 'e' : 'g';
 }
 
-/** The least text behind all that start with the prefix, in the order of code points, which is that of UTF-8 bytes. */
+/** The least text after all that start with the prefix, in the order of code points, which is that of UTF-8 bytes. */
 function afterPrefix(prefix: string): string {
   const points = [...prefix];
   while (points.at(-1) === '\u{10ffff}') points.pop();

@@ -22,7 +22,7 @@ export function formatRow(): Uint8Array {
 }
 
 /**
- * Adds all that a commit changes. What goes comes first, so that what comes may take its place.
+ * Adds all that a commit changes. Removals come first, so that puts may take their place.
  * @param healed damaged records that this batch overwrites or discards
  */
 export function addOperations(
@@ -50,7 +50,7 @@ export function addOperations(
   }
 }
 
-/** What stands elsewhere for a record that goes: its place in the log, in the index of ends, its chunks. */
+/** Removes what stands elsewhere for a record: its place in the log, in the index of ends, its chunks. */
 function removeTraces(batch: LevelBatch, held: Head): void {
   batch.del(logKey(held.position));
   const ended = endedKey(held);

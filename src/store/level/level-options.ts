@@ -15,14 +15,14 @@ export interface LevelOptions {
   readonly openFilesMax?: number;
   /** Whether blocks are compressed (Snappy); default true. */
   readonly compression?: boolean;
-  /** Opens also where acknowledged commits or named state are missing; default false. */
+  /** Opens even if acknowledged commits or named state are missing; default false. */
   readonly acceptLoss?: boolean;
   /**
-   * Bytes of tables that are verified before the store is used, about; default 2 GiB, which takes some seconds. The rest
-   * is for a scrub. After a crash all are verified, since a block that cannot be read may have been its cause.
+   * About how many bytes of tables are verified before the store is used; default 2 GiB, which takes some seconds. The
+   * rest is for a scrub. After a crash all are verified, since a block that cannot be read may have been its cause.
    */
   readonly verifyBytes?: number;
-  /** Bytes of the disk that are left to deletions and to LevelDB's own work: below, puts are refused; default 64 MiB. */
+  /** Bytes of the disk kept for deletions and LevelDB's own work: with less free, puts are refused; default 64 MiB. */
   readonly reserveBytes?: number;
 }
 

@@ -7,14 +7,14 @@ import type { Database } from './level-database.ts';
 import { recordKey } from './level-keys.ts';
 import { assemble, chunkKeys, withValue } from './level-value.ts';
 
-/** Of the newest state, or of a snapshot's. */
+/** Reads from the newest state, or from a snapshot's. */
 export interface ReadFrom {
   readonly snapshot?: LevelView;
 }
 
 /**
- * Rows fetched at once, on the spot, at the most: that takes a few microseconds each, several times less than a trip to
- * another thread. More are fetched there, so that the event loop does not wait for them.
+ * Rows fetched synchronously at once, at the most: each takes a few microseconds, several times less than a trip to
+ * another thread. More rows are fetched there, so that the event loop does not wait for them.
  */
 const rowsOnTheSpotMax = 32;
 
@@ -34,7 +34,7 @@ export async function readRows(
   });
 }
 
-/** @throws DATA_LOSS of a damaged one, where nobody is told of it instead */
+/** @throws DATA_LOSS for a damaged record, if there is no `onDamaged` */
 export async function readHeads(
   database: Database,
   keys: readonly RecordKey[],
@@ -49,7 +49,7 @@ export async function readHeads(
   });
 }
 
-/** The record of one look: `overwritten` where its value went between the look at its row and that at its chunks. */
+/** The record by one read; `overwritten` if its value was removed between the reads of its row and of its chunks. */
 export async function readRecord(
   database: Database,
   key: RecordKey,
@@ -64,7 +64,7 @@ export async function readRecord(
   return assemble(row, chunks) ?? 'overwritten';
 }
 
-/** As `Store.readNow`: what is kept apart, damaged, or fails is left to `readRecord`, which says so. */
+/** As `Store.readNow`: a value kept apart, damage and failures are left to `readRecord`, which reports them. */
 export function readRecordNow(database: Database, key: RecordKey): ReadNow | undefined {
   let found: Buffer | undefined;
   try {

@@ -24,7 +24,7 @@ import { readRecord, readRows } from './level-reader.ts';
 
 const pageRecordsDefault = 256;
 const pageBytesMax = 256 * 1024;
-/** Rows hold up to about 5 KiB: so many stay near `pageBytesMax`, as a page of an index cannot know their sizes. */
+/** Rows hold up to about 5 KiB: this many stay near `pageBytesMax`, as a page of an index cannot know their sizes. */
 const indexPageRecordsMax = 64;
 
 type Entry = [string, Buffer];
@@ -81,7 +81,7 @@ export class LevelSnapshot implements Snapshot {
     if (throughSeconds < 0) return;
     const bounds = endedBounds(kind, Math.floor(throughSeconds));
     for await (const page of this.#indexed(bounds, ([name]) => parseRecordKey(name, endedKeySkip))) {
-      // What damage left behind is passed by: an entry of a record that is lost, or of one that was written again.
+      // Skips what damage left behind: an entry of a record that is lost, or of one that was written again.
       const heads = page.flatMap(({ entry: [name], row }) =>
         row === undefined || isDamaged(row) || endedKey(row.head) !== name ? [] : [row.head],
       );
@@ -108,7 +108,7 @@ export class LevelSnapshot implements Snapshot {
     await this.#snapshot.close();
   }
 
-  /** The entries of an index, each with the row of the record that it names: there always, where nothing is damaged. */
+  /** The entries of an index, each with the row that it names. Without damage the row is always there. */
   async *#indexed(bounds: KeyBounds, keyOf: (entry: Entry) => RecordKey): AsyncGenerator<Indexed[], void> {
     for await (const entries of this.#pages(bounds, indexPageRecordsMax)) {
       const keys = entries.map(keyOf);
@@ -117,7 +117,7 @@ export class LevelSnapshot implements Snapshot {
     }
   }
 
-  /** The rows that can be read; the others are told of, or where nobody listens, thrown. */
+  /** The rows that can be read; damaged ones are reported or, without `onDamaged`, thrown. */
   #sound(rows: ReadonlyArray<Row | Damaged>, onDamaged: OnDamaged | undefined): readonly Row[] {
     if (!rows.some(isDamaged)) return rows as readonly Row[];
     return rows.filter((row): row is Row => {
@@ -144,7 +144,7 @@ export class LevelSnapshot implements Snapshot {
     }
   }
 
-  /** Refuses once closed, and says what LevelDB says in the store's words. */
+  /** Refuses once closed, and puts LevelDB's errors into the store's words. */
   async #guard<T>(run: () => Promise<T>): Promise<T> {
     if (this.#closed) throw closed();
     try {
@@ -156,8 +156,8 @@ export class LevelSnapshot implements Snapshot {
 }
 
 /**
- * What an entry of the log stands for. A row at another position means that the entry was left behind where a damaged
- * record was overwritten, unless that row is the older one: then the newer is lost.
+ * What an entry of the log stands for. If the row is at another position, the entry was left behind when a damaged
+ * record was overwritten. But if that row is the older one, the newer record is lost.
  */
 function loggedAt(
   position: Position,
@@ -170,7 +170,7 @@ function loggedAt(
   return found.log === position.log && found.sequence < position.sequence ? [{ namespace, key, position }] : [];
 }
 
-/** Adds the value to the head itself, which nobody else has yet: a copy would cost as much as the decoding. */
+/** Adds the value to the head itself, which is used nowhere else yet: a copy would cost as much as the decoding. */
 function storedOf(row: Row): Stored {
   const stored: Stored & { value?: Uint8Array } = row.head;
   if ('checksum' in row && row.value !== undefined) stored.value = row.value;

@@ -21,8 +21,8 @@ export function chunksOf({ value }: LiveRecord): Uint8Array[] {
 }
 
 /**
- * The record with its value, put together from its chunks; undefined where a chunk is missing, as it is when the record
- * was overwritten since its row was read. @throws DATA_LOSS where the chunks are not as they were written
+ * The record with its value, put together from its chunks; undefined if a chunk is missing, which happens if the record
+ * was overwritten since its row was read. @throws DATA_LOSS if the chunks are not as they were written
  */
 export function assemble(
   { head, checksum }: LiveRow,

@@ -2,9 +2,9 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Brings LevelDB's write-ahead logs to the disk. LevelDB syncs the log into which a synced batch goes, but when a log is
- * full it begins another one and leaves the old one, until that is a table, to the operating system: a power cut could
- * take an unsynced batch and leave the synced one behind it. A log that is gone meanwhile has become a synced table.
+ * Syncs LevelDB's write-ahead logs. LevelDB syncs the log into which a synced batch goes. But when a log is full it
+ * begins another one, and leaves the old one to the operating system until that is a table: a power cut could take an
+ * unsynced batch and leave the synced one after it. A log that is gone meanwhile has become a synced table.
  */
 export async function syncLogs(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {

@@ -14,12 +14,12 @@ export const chunkBytes = 512 * 1024;
 
 export type SliceBounds = Pick<PostgresOptions, 'sliceBytesMax' | 'sliceRowsMax'>;
 
-/** What the chunks of one statement that deletes them count for, in rows: each is read and written whole. */
+/** What each deleted chunk counts for, in rows: it is read and written whole. */
 const rowsOfChunk = 50;
-/** Of a key of which nobody knows how many chunks it has, that many are expected: those of the largest value. */
+/** The chunks to expect of a key if their number is unknown: those of the largest value. */
 const unknownChunks = 50;
 
-/** No stamp: every chunk goes. */
+/** No stamp: every chunk is deleted. */
 const noStamp = Buffer.alloc(16);
 
 export function isApart(head: Head): boolean {
@@ -27,9 +27,9 @@ export function isApart(head: Head): boolean {
 }
 
 /**
- * What a commit changes, in statements of a bounded size, made one after another. A key that has stale chunks is named
+ * What a commit changes, in statements of a bounded size, made one after another. A key with stale chunks is named
  * before the chunks that take their place.
- * @param isDamaged a record of which nobody knows whether it has chunks
+ * @param isDamaged true for a record of which it is unknown whether it has chunks
  */
 export function* slicesOf(
   batch: CommitBatch,
@@ -98,7 +98,7 @@ function* chunksOf(record: Record & { readonly kind: 'live' }): Generator<Change
   }
 }
 
-/** The chunks of a key go, but for those of a stamp. */
+/** Deletes the chunks of a key, except those of one stamp. */
 function staleChunks(key: RecordKey, held: Head | undefined, but: Buffer = noStamp): Change {
   const chunks = held?.kind === 'live' ? Math.ceil(held.valueBytes / chunkBytes) : unknownChunks;
   return {

@@ -4,9 +4,9 @@ import type { SqlValue, Statement } from './sql-client.ts';
 
 /** What one statement changes. Its rows name each key once. */
 export interface Slice {
-  /** Records that go. */
+  /** Records to delete. */
   readonly gone: PackedRows;
-  /** Keys whose chunks go, but for those of the stamp that stands behind the key. */
+  /** Keys whose chunks are deleted, except those of the stamp that follows the key. */
   readonly staleChunks: PackedRows;
   readonly puts: PackedRows;
   readonly chunks: PackedRows;
@@ -30,7 +30,7 @@ export function bytesOf(slice: Slice): number {
   return Object.values(slice).reduce((sum: number, rows: PackedRows) => sum + rows.bytes + rows.rows * 16, 0);
 }
 
-/** Which row of `writer` a commit counts in, and what it must say for the commit to count. */
+/** The row of `writer` in which a commit counts, and what it must hold for the commit to count. */
 export interface Fence {
   readonly lease: Buffer;
   readonly commits: number;
@@ -39,7 +39,7 @@ export interface Fence {
 
 type Part = keyof Slice;
 
-/** In the order in which they are written. All see what was there before the statement, so no two touch one row. */
+/** In the order in which they are written. All see the state before the statement, so no two touch one row. */
 const parts: readonly Part[] = ['gone', 'staleChunks', 'puts', 'chunks', 'meta', 'metaGone'];
 
 /** Columns of each part's arrays, the offset first. */
@@ -53,8 +53,8 @@ const columns: Readonly<Record<Part, readonly string[]>> = {
 };
 
 /**
- * One statement for a slice. With a fence it commits by itself, and counts: it compares and counts the row of the writer
- * first, and changes nothing where that is not as it must be. The one row of its answer says how many rows it counted in.
+ * One statement for a slice. With a fence it commits by itself, and counts: it first compares and counts the row of the
+ * writer, and changes nothing if that is not as it must be. The one row of its answer says how many rows it counted in.
  */
 export function sliceStatement(
   schema: string,
@@ -74,15 +74,15 @@ export function sliceStatement(
   const counted = fence === undefined ? 'SELECT 1' : 'SELECT count(*) FROM fence';
   const name = `slice ${fence === undefined ? '' : 'fenced '}${held.join(' ')}`;
   return {
-    // The first parameter is named in each, so that it has a type also where no part names it.
+    // The first parameter is named in each, so that it has a type even if no part names it.
     statement: { name, text: `WITH ${[...common, 'one AS (SELECT $1::int4)'].join(', ')} ${counted}` },
     values,
   };
 }
 
 /**
- * Counts one commit where this process still holds the lease, and nothing was committed or undone behind its back.
- * @param stores which numbers of `store` are in use from then on
+ * Counts one commit if this process still holds the lease, and nothing was committed or undone unnoticed.
+ * @param stores the numbers of `store` that are in use from then on
  */
 export function fenceStatement(
   schema: string,
@@ -123,7 +123,7 @@ function partText(
 interface GivenRows {
   readonly schema: string;
   readonly rows: string;
-  /** The bytes of a row from there on. */
+  /** The bytes of a row from that offset on. */
   readonly cut: (from: string, length: string) => string;
   readonly onlyIf: string;
 }
@@ -133,7 +133,7 @@ function deleted(part: 'gone' | 'staleChunks' | 'metaGone', { schema, rows, cut,
     return `DELETE FROM ${schema}.meta m USING (SELECT ${cut('1', 'k')} AS name FROM ${rows}) g
       WHERE m.store = $1 AND m.name = g.name AND ${onlyIf}`;
   }
-  // The store is named by each row, and not once: a planner that takes a store for small would read it whole.
+  // Each row names the store: named once, a planner that takes a store for small would read it whole.
   const key = `$1 + 0 * o AS store, ${cut('1', '16')} AS n, ${cut('17', 'k')} AS key`;
   const isGiven = 'd.store = g.store AND d.namespace = g.n AND d.key = g.key';
   if (part === 'gone')

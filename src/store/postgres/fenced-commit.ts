@@ -4,9 +4,9 @@ import { numberOf, type SqlSession } from './sql-client.ts';
 import { unconfirmed } from './writer-row.ts';
 
 export interface Counted {
-  /** Rows that counted the commit: 1, or 0 where the fence refused it. */
+  /** Rows that counted the commit: 1, or 0 if the fence refused it. */
   readonly counted: number;
-  /** When the statement was sent that counts, by the monotonic clock, in milliseconds: the lease runs from then. */
+  /** When the counting statement was sent, in monotonic milliseconds: the lease runs from then. */
   readonly sentMs: number;
 }
 
@@ -15,11 +15,11 @@ interface Commit {
   readonly clock: Clock;
   readonly fence: Fence;
   readonly store: number;
-  /** One at the least. */
+  /** At least one. */
   readonly slices: () => Generator<Slice, void>;
 }
 
-/** Writes a commit in one statement, or where that would be too large, in one transaction. */
+/** Writes a commit in one statement or, if that would be too large, in one transaction. */
 export async function writeSlices(client: SqlSession, commit: Commit): Promise<Counted> {
   const all = commit.slices();
   const first = all.next();
@@ -41,7 +41,7 @@ async function writeOne(client: SqlSession, { schema, clock, fence, store }: Com
   return { counted: numberOf(row?.[0]), sentMs };
 }
 
-/** It counts last: until then the transaction locks nothing that a take-over needs, however long its process stands still. */
+/** It counts last: until then the transaction locks nothing that a take-over needs, however long its process stalls. */
 async function writeAll(
   client: SqlSession,
   { schema, clock, fence, store }: Commit,
@@ -59,7 +59,7 @@ async function writeAll(
     await client.query({ text: counted === 1 ? 'COMMIT' : 'ROLLBACK' });
     return { counted, sentMs };
   } catch (error) {
-    // Of no transaction that failed may anything be left open.
+    // A failed transaction must leave nothing open.
     await client.query({ text: 'ROLLBACK' }).catch(() => client.destroy());
     throw error;
   }

@@ -68,7 +68,7 @@ export function packKeys(keys: readonly RecordKey[]): PackedRows {
   return packed;
 }
 
-/** Of two columns of bytes, in hex. */
+/** The record key in two columns of bytes, in hex. */
 export function recordKeyOf(namespace: string | null | undefined, key: string | null | undefined): RecordKey {
   return { namespace: (namespace ?? '').slice(2) as NamespaceId, key: bytesOf(key).toString() };
 }

@@ -11,31 +11,31 @@ import { reaped, type StoreNumbers } from './store-numbers.ts';
 import { Writer, type WriterEvents } from './writer.ts';
 import { type Holder, nameOf } from './writer-row.ts';
 
-/** Rows of a dropped store that one statement deletes; of chunks, each of which is large, fewer. */
+/** Rows of a dropped store that one statement deletes; fewer chunks, since each is large. */
 const reapedRowsMax = 5_000;
 const reapedChunksMax = 100;
-/** Milliseconds for which a standby counts that says nothing more. */
+/** Milliseconds for which a standby counts after it was last seen. */
 const standbyMsMax = 10_000;
 
 /** A view that was asked for and is not taken yet. */
 interface Pending {
   readonly taken: Promise<unknown>;
-  /** It stands in line for a connection. */
+  /** It waits for a connection. */
   isWaiting: boolean;
-  /** Records may be gone from it that were there when it was asked for. */
+  /** Records that were there when it was asked for may be missing from it. */
   isOvertaken: boolean;
 }
 
 /**
- * The connections of one origin to its database, its lease, and what its stores share. Views are taken a moment after they
- * were asked for, so a commit waits for those that the database is taking: what comes later does not show. A view that stands
- * in line for a connection may show records that came later, as a reader of any other copy may. But what is purged meanwhile
- * it would pass over in silence, and a follower that goes on from a cursor would keep for ever what was deleted (rule R8). So
- * a view that a purge may have overtaken, by being asked for before it was over and taken after it began, says so, and the
- * order of logs, which a cursor goes on in, is not read from it.
+ * The connections of one origin to its database, its lease, and what its stores share. A view is taken a moment after
+ * it was asked for, so a commit waits for the views that the database is taking: later writes do not show in them. A
+ * view that waits for a connection may show later records, as a reader of any other copy may see them. But it would
+ * silently lack what is purged meanwhile, and a follower that goes on from a cursor would keep for ever what was
+ * deleted (rule R8). A purge may have overtaken a view that was asked for before the purge was over and taken after it
+ * began. Such a view says so, and the order of logs, in which a cursor goes on, is not read from it.
  */
 export class PostgresDatabase {
-  /** Those of all its stores that are open. */
+  /** The open snapshots of all its stores. */
   readonly snapshots = new Set<PostgresSnapshot>();
   readonly #options: PostgresOptions;
   readonly #writer: Writer;
@@ -44,7 +44,7 @@ export class PostgresDatabase {
   readonly #pending = new Set<Pending>();
   readonly #ending = new AbortController();
   #reaping: Promise<void> = Promise.resolve();
-  /** Commits under way that take records away. */
+  /** Commits under way that remove records. */
   #takingAway = 0;
   #closed: Promise<void> | undefined;
 
@@ -68,7 +68,7 @@ export class PostgresDatabase {
     return this.#options;
   }
 
-  /** As statements name it. */
+  /** The schema as statements name it. */
   get schema(): string {
     return quoted(this.#options.place.schema);
   }
@@ -77,7 +77,7 @@ export class PostgresDatabase {
     return this.#writer.stores;
   }
 
-  /** True while nobody else can have taken over. */
+  /** True while no other process can have taken over. */
   get holds(): boolean {
     return this.#writer.holds;
   }
@@ -88,7 +88,7 @@ export class PostgresDatabase {
 
   readonly ask: Ask = (statement, values) => this.#pool.ask(statement, values);
 
-  /** What a write waits for: it does not stand in line with reads. */
+  /** For reads that a write waits for: they do not queue with other reads. */
   readonly askFirst: Ask = (statement, values) => this.#pool.ask(statement, values, 'write');
 
   /** @throws as `Writer.take` */
@@ -113,7 +113,7 @@ export class PostgresDatabase {
     await this.ask({ name: 'forget standbys', text: forget }, [10 * standbyMsMax]);
   }
 
-  /** Who said lately that it waits, as `name (host:port)`. */
+  /** The standbys that were seen lately, as `name (host:port)`. */
   async standbys(): Promise<readonly string[]> {
     const text =
       `SELECT holder, address FROM ${this.schema}.standby ` +
@@ -126,14 +126,14 @@ export class PostgresDatabase {
     return this.#writer.takeAgain();
   }
 
-  /** @param takesAway records go in it without a trace */
+  /** @param takesAway the commit removes records without a trace */
   async commit(store: number, slices: () => Generator<Slice, void>, takesAway: boolean): Promise<void> {
     await this.#viewsTaken();
     const commit = () => this.#writer.commit(store, slices);
     await (takesAway ? this.#takeAway(commit) : commit());
   }
 
-  /** Changes which numbers of `store` are in use; what is dropped is deleted meanwhile. */
+  /** Changes which numbers of `store` are in use; dropped stores are deleted meanwhile. */
   async change(change: (stores: StoreNumbers) => StoreNumbers): Promise<void> {
     await this.#viewsTaken();
     await this.#takeAway(() => this.#writer.change(change));
@@ -195,7 +195,7 @@ export class PostgresDatabase {
 
   /** Holds a connection in one transaction for as long as `use` says. */
   async #hold(signal: AbortSignal, pending: Pending, use: (ask: Ask) => Promise<void>): Promise<void> {
-    // At once where a connection is free: then the view is taken before anything that comes later.
+    // At once if a connection is free: then the view is taken before anything that comes later.
     if (!this.#views.tryAcquire()) await this.#views.acquire(signal);
     pending.isWaiting = false;
     try {
@@ -233,7 +233,7 @@ export class PostgresDatabase {
     }
   }
 
-  /** Deletes what was dropped, slice by slice. It is nobody's any more, so this needs no fence, and may be broken off. */
+  /** Deletes dropped stores, slice by slice. No process uses them, so this needs no fence, and may be broken off. */
   #reap(): void {
     this.#reaping = this.#reaping.then(async () => {
       for (const store of this.stores.dropped) {

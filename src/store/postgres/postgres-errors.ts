@@ -15,9 +15,9 @@ export type SqlFailure = 'aborted' | 'full' | 'refused' | 'unknown';
 
 /** Serialization failures, deadlocks, cancelled statements: the same statement may go through the next time. */
 const abortedCodes = /^(40001|40P01|55P03|57014)$/;
-/** Disk full, out of memory, and what else the class of insufficient resources tells, but too many connections. */
+/** Disk full, out of memory, and the other codes of insufficient resources, except too many connections. */
 const fullCodes = /^(53100|53200|53400)$/;
-/** Class 57P: the server goes down; 25006: it was demoted; 08: the connection failed; 40003: nobody knows. */
+/** Class 57P: the server goes down; 25006: it was demoted; 08: the connection failed; 40003: the outcome is unknown. */
 const unknownCodes = /^(57P0[1-5]|25006|08.{3}|40003|53300|XX.{3})$/;
 
 export function failureOf(error: unknown): SqlFailure {
@@ -33,7 +33,7 @@ export function sqlCodeOf(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
-/** The store's own words. Whatever is a MeridianError already stays what it is. */
+/** Puts errors into the store's own words. A MeridianError stays as it is. */
 export function sqlError(error: unknown, shown: string): MeridianError {
   if (error instanceof MeridianError) return error;
   const code = sqlCodeOf(error);
@@ -68,7 +68,7 @@ export function sqlError(error: unknown, shown: string): MeridianError {
   }
 }
 
-/** Prepared statements that are gone, or that another session made: each transaction runs in another session. */
+/** Prepared statements that are gone, or another session's: a pooler runs each transaction in another session. */
 function hintOf(code: string | undefined): string {
   if (code !== '26000' && code !== '42P05') return '';
   return '; a pooler in transaction mode does that: connect directly, or by session mode';
@@ -79,7 +79,7 @@ export function notCreated(said: string): MeridianError {
   return new MeridianError('FAILED_PRECONDITION', message, { reason: 'store-not-created' });
 }
 
-/** Nobody knows whether a commit happened: nothing more is written until the store was read again. */
+/** It is unknown whether a commit happened: nothing more is written until the store was read again. */
 export function unsettled(shown: string, cause: unknown): MeridianError {
   const said = cause instanceof Error ? `: ${cause.message}` : '';
   return new MeridianError('UNAVAILABLE', `${shown} does not say what became of a commit${said}`, {
@@ -97,7 +97,7 @@ export function leaseLost(holder: string): MeridianError {
   });
 }
 
-/** The database went back behind what it acknowledged. */
+/** The database lost commits that it had acknowledged. */
 export function tailLost(shown: string, commits: number): MeridianError {
   return new MeridianError(
     'UNAVAILABLE',

@@ -28,22 +28,22 @@ import { kinds } from './schema.ts';
 import { bytesOf, numberOf, type SqlRow, type SqlValue } from './sql-client.ts';
 
 const pageRecordsDefault = 256;
-/** Rows of one statement: with their heads and small values up to about 2 MiB. */
+/** Rows of one statement: with their heads and small values, up to about 2 MiB. */
 const fetchedMax = 512;
 const pageBytesMax = 256 * 1024;
 
 /** A view that is being taken, and how it is given back. */
 export interface View {
-  /** Resolves once it is taken. Rejects where it cannot be. */
+  /** Resolves once it is taken. Rejects if it cannot be. */
   readonly begun: Promise<Ask>;
-  /** Once it is taken: records may be gone from it that were there when it was asked for. */
+  /** Valid once it is taken: records that were there when it was asked for may be missing. */
   isOvertaken(): boolean;
   end(): Promise<void>;
 }
 
 /**
- * One transaction that sees one state. It is taken by the database a moment after it was asked for; commits that come later
- * wait for that (postgres-database.ts). Pages are read by keyset: each statement is short, and none holds a cursor.
+ * One transaction that sees one state. The database takes it a moment after it was asked for; later commits wait for
+ * that (postgres-database.ts). Pages are read by keyset: each statement is short, and no cursor is held.
  */
 export class PostgresSnapshot implements Snapshot {
   readonly #view: View;
@@ -55,7 +55,7 @@ export class PostgresSnapshot implements Snapshot {
     this.#view = view;
     this.#rows = rows;
     this.#damage = damage;
-    view.begun.catch(() => {}); // Told by whatever is read.
+    view.begun.catch(() => {}); // The first read reports it.
   }
 
   read(key: RecordKey): Promise<Record | undefined> {
@@ -120,7 +120,7 @@ export class PostgresSnapshot implements Snapshot {
     const { schema, store } = this.#rows;
     await this.#checkLogs();
     const logs: LogId[] = [];
-    // One step of the index a log, however many records it has.
+    // One step in the index for each log, however many records it has.
     const text = `SELECT log FROM ${schema}.record WHERE store = $1 AND log > $2 ORDER BY log LIMIT 1`;
     for (let last: Buffer = Buffer.alloc(0); ; ) {
       const [row] = await this.#ask('logs', text, [store, last]);
@@ -134,14 +134,14 @@ export class PostgresSnapshot implements Snapshot {
     await this.fail(closed());
   }
 
-  /** Whoever reads on is told why not. Idempotent: the first reason counts. */
+  /** Ends the snapshot: further reads fail with this. Idempotent: the first reason counts. */
   async fail(why: MeridianError): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#closed = why;
     await this.#view.end();
   }
 
-  /** The database may not keep what it shows any longer. */
+  /** The database may not keep any longer what it shows. */
   async expire(): Promise<void> {
     const message = 'this snapshot is too old: the database keeps what it shows for so long only';
     await this.fail(new MeridianError('UNAVAILABLE', message, { reason: 'snapshot-expired', retryAfterMs: 100 }));
@@ -167,7 +167,7 @@ export class PostgresSnapshot implements Snapshot {
     return { rows, next };
   }
 
-  /** Pages of rows, bounded in rows and in bytes. The next rows are fetched by where the last ones ended. */
+  /** Pages of rows, bounded in rows and in bytes. The next rows are fetched from where the last ones ended. */
   async *#pages<C>(
     begin: C,
     fetch: (cursor: C) => Promise<{ readonly rows: readonly SqlRow[]; readonly next: C }>,
@@ -206,7 +206,7 @@ export class PostgresSnapshot implements Snapshot {
     return (await this.#asking())({ name, text }, values);
   }
 
-  /** @throws UNAVAILABLE where what was purged meanwhile would be missing from the order of logs without a trace */
+  /** @throws UNAVAILABLE if the order of logs may lack purged records without a trace */
   async #checkLogs(): Promise<void> {
     await this.#asking();
     if (!this.#view.isOvertaken()) return;
@@ -230,7 +230,7 @@ export class PostgresSnapshot implements Snapshot {
   }
 }
 
-/** Where a page begins: behind a key, or with it. */
+/** Where a page begins: after a key, or at it. */
 interface Cursor {
   readonly namespace: string;
   readonly key: string;
@@ -242,7 +242,7 @@ function isFrom(after: RecordKey, first: { readonly namespace: string; readonly 
   return Buffer.compare(Buffer.from(after.key), Buffer.from(first.key)) >= 0;
 }
 
-/** The first key behind all that begin so: the last byte plus one, which UTF-8 always leaves room for. */
+/** The first key after all with this prefix: the last byte plus one, which UTF-8 always leaves room for. */
 function behindPrefix(prefix: string): Buffer {
   const bytes = Buffer.from(prefix === '' ? '\0' : prefix);
   if (prefix === '') return Buffer.from([0xff]);

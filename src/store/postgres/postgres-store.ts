@@ -16,7 +16,7 @@ import { erased } from './store-numbers.ts';
 
 /** Damaged records that an opening reads of, at the most. */
 const damagedMax = 10_000;
-/** A SQLSTATE: the engine is not PostgreSQL. */
+/** The SQLSTATE of an engine that is not PostgreSQL. */
 const undefinedFunction = '42883';
 
 /** One of the stores in an origin's database. Commits run one after the other, in the order of the calls. */
@@ -102,8 +102,8 @@ export class PostgresStore implements Store {
   reopen(): Promise<void> {
     return this.#turns.run(async () => {
       if (this.#state === 'closed') throw closed();
-      // As in any store that is opened again. Whoever holds one may wait for a commit, and what is read anew stands in line
-      // for a view with all of them.
+      // As in any store that is opened again. A holder of a snapshot may wait for a commit, and what is read anew would
+      // queue for a view behind all of them.
       for (const snapshot of [...this.#database.snapshots]) void snapshot.fail(failed(this.#cause));
       await this.#database.takeAgain();
       this.#number = this.#database.stores.current;
@@ -134,7 +134,7 @@ export class PostgresStore implements Store {
     return { damagedRecords, absenceUncertain: false, full: this.#refused, acceptedLoss: 0 };
   }
 
-  /** Of all tables and indexes of this origin, what it put aside among them; 0 where the engine does not tell. */
+  /** Of all tables and indexes of this origin, with what it put aside; 0 if the engine does not tell. */
   async approximateBytes(): Promise<number> {
     this.#check();
     const { schema } = this.#database;
@@ -148,7 +148,7 @@ export class PostgresStore implements Store {
     }
   }
 
-  /** The database is its opener's to close. */
+  /** The opener of the database closes it. */
   close(): Promise<void> {
     return this.#turns.run(async () => {
       this.#state = 'closed';

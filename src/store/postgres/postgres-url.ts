@@ -2,7 +2,7 @@ import { MeridianError } from '../../model/errors.ts';
 
 /** Where an origin's data are, as `--store` names it. */
 export interface PostgresPlace {
-  /** For `pg`, without what is ours alone. May hold a password. */
+  /** For `pg`, without the parameters that only Meridian knows. May hold a password. */
   readonly connectionString: string;
   /** The database schema that holds the tables. */
   readonly schema: string;
@@ -30,7 +30,7 @@ export function parsePostgresUrl(text: string): PostgresPlace {
   }
   if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:')
     throw badUrl(`${url.protocol}// is not supported`);
-  // Else the rest of the password would be shown.
+  // Otherwise the rest of the password would be shown.
   if (url.hash !== '' || url.pathname.includes('@') || [...url.searchParams.keys()].some((name) => name.includes('@')))
     throw badUrl('a / ? # or @ of a user or of a password is written as %2F %3F %23 or %40');
   const schema = url.searchParams.get('schema') ?? schemaDefault;
@@ -45,7 +45,7 @@ export function parsePostgresUrl(text: string): PostgresPlace {
   return { connectionString, schema, shown: url.href };
 }
 
-/** As a name in a statement: `user` and `table` are names of schemas as well. */
+/** As a name in a statement: schemas may be called `user` or `table`. */
 export function quoted(schema: string): string {
   return `"${schema}"`;
 }

@@ -17,19 +17,19 @@ const waitingMax = 10_000;
 /** Milliseconds between tries to reach a database that is away. */
 const retryMs = 50;
 
-/** Milliseconds for which a transaction of a view may stand still after the view's own deadline. */
+/** Milliseconds for which a transaction of a view may be idle after the view's own deadline. */
 const idleGraceMs = 10_000;
 
 /**
- * What a read is for. One more connection is kept for what writes wait for, and the last of the others for views, for which a
- * commit waits: so neither stands in line behind thousands of reads.
+ * What a read is for. One more connection is kept for reads that a write waits for, and the last of the others for
+ * views, for which a commit waits: so neither queues behind thousands of reads.
  */
 export type Use = 'read' | 'view' | 'write';
 
 /** Connections for reading, made as they are needed, and kept. */
 export class ReadPool {
   readonly #options: PostgresOptions;
-  /** For reads; how many of them may ask for a connection. */
+  /** How many reads may ask for a connection. */
   readonly #reads: Semaphore;
   readonly #shared: Semaphore;
   readonly #writes: Semaphore;
@@ -55,15 +55,15 @@ export class ReadPool {
     this.#reads = new Semaphore(size - 2, waitingMax);
   }
 
-  /** Connections in use, how many there may be, and who waits. */
+  /** Connections in use, how many there may be, and how many callers wait. */
   get load(): { readonly used: number; readonly size: number; readonly waiting: number } {
     const waiting = this.#reads.waiting + this.#shared.waiting + this.#writes.waiting;
     return { used: this.#inUse, size: this.#size, waiting };
   }
 
   /**
-   * One statement on any connection, which may be made twice. A database that is away for a moment, as in a fail-over, is
-   * waited for, no longer than a statement may take. @throws UNAVAILABLE (`store-unreachable`), RESOURCE_EXHAUSTED
+   * One statement on any connection, which may be made twice. A database that is away for a moment, as in a fail-over,
+   * is waited for, no longer than a statement may take. @throws UNAVAILABLE (`store-unreachable`), RESOURCE_EXHAUSTED
    */
   async ask(
     statement: Statement,
@@ -89,20 +89,20 @@ export class ReadPool {
     }
   }
 
-  /** @throws UNAVAILABLE (`store-unreachable`), RESOURCE_EXHAUSTED (`store-busy`) where too many wait, or one waits too long */
+  /** @throws UNAVAILABLE (`store-unreachable`), RESOURCE_EXHAUSTED (`store-busy`) if too many wait, or one too long */
   async use<T>(what: Use, run: (client: SqlSession) => Promise<T>): Promise<T> {
     const release = await this.#permitted(what);
     this.#inUse++;
     const generation = this.#generation;
     let client = this.#idle.pop();
-    // The server, or whatever lies in between, ends a connection that is idle for too long.
+    // The server, or something in between, ends a connection that is idle for too long.
     while (client?.isEnded === true) client = this.#idle.pop();
     try {
       client ??= await this.#connected();
       this.#used.add(client);
       return await run(client);
     } catch (error) {
-      // In a transaction that is over, or was never begun, nobody else is to go on.
+      // No other caller may go on in a transaction that is over, or was never begun.
       if (/^25P0/.test(sqlCodeOf(error) ?? '')) client?.destroy();
       throw sqlError(error, this.#options.place.shown);
     } finally {
@@ -116,8 +116,8 @@ export class ReadPool {
   }
 
   /**
-   * The database may be another server by now, and what older connections lead to may be one that was left behind: they are
-   * ended. Reads that are under way are asked again, views end.
+   * The database may be another server by now, and older connections may lead to one that was left behind: they are
+   * ended. Reads that are under way are asked again; views end.
    */
   renew(): void {
     this.#generation++;
@@ -147,7 +147,7 @@ export class ReadPool {
     else this.#idle.push(client);
   }
 
-  /** A read waits as long as one statement may take: then the database is too slow for what is asked of it. */
+  /** A read waits as long as one statement may take: past that, the database is too slow for what is asked of it. */
   async #permitted(what: Use): Promise<() => void> {
     const { clock, statementMsMax } = this.#options;
     const late = new AbortController();

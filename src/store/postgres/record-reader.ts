@@ -12,7 +12,7 @@ import { bytesOf, numberOf, type SqlRow, type SqlValue, type Statement } from '.
 /** Asks one connection, or any of a pool. */
 export type Ask = (statement: Statement, values: readonly SqlValue[]) => Promise<readonly SqlRow[]>;
 
-/** Which rows are meant. */
+/** Names the rows of one store. */
 export interface StoreRows {
   readonly schema: string;
   readonly store: number;
@@ -20,14 +20,14 @@ export interface StoreRows {
 
 /** Keys of one statement. */
 const headsMax = 1_000;
-/** A value of more bytes does not stand beside its head in a page. */
+/** A value of more bytes is left out of a page. */
 export const besideBytesMax = 4096;
 
 /** The columns of a row in a page, in this order. */
 export const pageColumns = `namespace, key, log, sequence, head, CASE WHEN octet_length(value) <= ${besideBytesMax} THEN value END`;
 export const headColumns = 'namespace, key, log, sequence, head';
 
-/** @throws DATA_LOSS of a damaged one, where nobody is told of it instead */
+/** @throws DATA_LOSS for a damaged record, if there is no `onDamaged` */
 export async function readHeads(
   ask: Ask,
   { schema, store }: StoreRows,
@@ -35,7 +35,7 @@ export async function readHeads(
   onDamaged: OnDamaged | undefined,
 ): Promise<Array<Head | undefined>> {
   const heads: Array<Head | undefined> = new Array(keys.length).fill(undefined);
-  // With a limit, each key is looked up by itself: without one, a planner that takes a store for small reads it whole.
+  // With a limit, each key is looked up by itself: without, a planner that takes a store for small reads it whole.
   const text =
     'SELECT r.namespace, r.key, r.log, r.sequence, r.head, t.i FROM ' +
     'unnest($3::int4[], $4::int4[]) WITH ORDINALITY AS t(o, k, i) CROSS JOIN LATERAL ' +
@@ -54,7 +54,7 @@ export async function readHeads(
   return heads;
 }
 
-/** The complete record. @throws DATA_LOSS where it, or its value, is damaged */
+/** The complete record. @throws DATA_LOSS if it, or its value, is damaged */
 export async function readRecord(ask: Ask, rows: StoreRows, key: RecordKey): Promise<Record | undefined> {
   const { schema, store } = rows;
   const of = 'store = $1 AND namespace = $2 AND key = $3';
@@ -93,14 +93,14 @@ function withValue(row: LiveRow, parts: readonly Buffer[]): LiveRecord {
   return { ...head, value };
 }
 
-/** A row of a page, with its value where that stands beside it. */
+/** A row of a page, with its value if the page has it. */
 export function storedOf(row: SqlRow): Stored | Damaged {
   const parsed = parsedRow(row);
   if (isDamaged(parsed) || !('checksum' in parsed)) return isDamaged(parsed) ? parsed : parsed.head;
   if (row[5] === null || row[5] === undefined) return parsed.head;
   const value = bytesOf(row[5]);
   if (value.byteLength === parsed.head.valueBytes && crc32(value) === parsed.checksum) {
-    // Into the head itself, which nobody else has yet.
+    // Into the head itself, which is used nowhere else yet.
     const stored: LiveHead & { value?: Uint8Array } = parsed.head;
     stored.value = value;
     return stored;
@@ -109,7 +109,7 @@ export function storedOf(row: SqlRow): Stored | Damaged {
   return { namespace, key, position };
 }
 
-/** What is damaged is known by its columns all the same. */
+/** A damaged record is still known by its columns. */
 export function parsedRow(row: SqlRow): Row | Damaged {
   const key = recordKeyOf(row[0], row[1]);
   const parsed = parseRow(key, bytesOf(row[4]));

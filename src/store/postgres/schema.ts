@@ -26,7 +26,7 @@ export const schemaVersion = 1;
 /** No such table, and no such schema. */
 const missingCodes = /^(42P01|3F000)$/;
 
-/** A name that is taken already: of a schema, a table, a type of its rows, or an index, as the catalogue says as well. */
+/** A name that is taken already: of a schema, a table, a row type or an index; the catalogue says so too. */
 const takenCodes = /^(42P06|42P07|42710|23505)$/;
 
 const tables = [
@@ -79,10 +79,10 @@ const tables = [
 ];
 
 /**
- * What PostgreSQL alone knows. The row of the writer and the few of `meta` change with each commit: with room beside them
- * their new versions stay in the page, and are cleaned up without a vacuum. Values are compressed by nobody: they are
- * cut out of, and are often compressed already. Nobody counts which stores there are: one that began after the counting would
- * be taken for empty, and read whole, by the order of its log, for each key.
+ * Settings that only PostgreSQL knows. The row of the writer and the few of `meta` change with each commit: with room
+ * beside them their new versions stay in the page, and are cleaned up without a vacuum. Values are not compressed:
+ * parts are cut out of them, and they are often compressed already. No statistics are kept of which stores there are: a
+ * store that began after the counting would be taken for empty, and read whole, by the order of its log, for each key.
  */
 const settings = [
   'ALTER TABLE %.writer SET (fillfactor = 10)',
@@ -94,13 +94,13 @@ const settings = [
   'ALTER TABLE %.chunk ALTER COLUMN bytes SET STORAGE EXTERNAL',
 ];
 
-/** YugabyteDB says `PostgreSQL 15.2-YB-…`, and refuses to be told of storage. */
+/** YugabyteDB says `PostgreSQL 15.2-YB-…`, and refuses settings of storage. */
 const isPostgres = /^PostgreSQL (?!\S*-YB-)/;
 
 /**
- * Creates the tables in one transaction, in a schema that is made where it is missing. True where they were created, false
- * where they were there already.
- * @throws PERMISSION_DENIED where the user lacks a right; FAILED_PRECONDITION where a later version made them
+ * Creates the tables in one transaction, in a schema that is made if it is missing. True if they were created, false if
+ * they were there already.
+ * @throws PERMISSION_DENIED if the user lacks a right; FAILED_PRECONDITION if a later version made them
  */
 export async function createTables(client: SqlSession, { schema, shown }: PostgresPlace): Promise<boolean> {
   try {
@@ -117,14 +117,14 @@ export async function createTables(client: SqlSession, { schema, shown }: Postgr
     await client.query({ text: 'COMMIT' });
     return true;
   } catch (error) {
-    await client.query({ text: 'ROLLBACK' }).catch(() => {}); // The error before is what counts.
+    await client.query({ text: 'ROLLBACK' }).catch(() => {}); // The earlier error is what counts.
     if (sqlCodeOf(error) === '42501') throw noRights(schema, error);
     if (takenCodes.test(sqlCodeOf(error) ?? '') && (await areThere(client, { schema, shown }))) return false;
     throw sqlError(error, shown);
   }
 }
 
-/** Another one that makes them at the same time was waited for: it is done, or has failed. */
+/** A process that makes them at the same time was waited for: it is done, or has failed. */
 async function areThere(client: SqlSession, place: Pick<PostgresPlace, 'schema' | 'shown'>): Promise<boolean> {
   return checkTables(client, place).then(
     () => true,
@@ -132,7 +132,7 @@ async function areThere(client: SqlSession, place: Pick<PostgresPlace, 'schema' 
   );
 }
 
-/** @throws FAILED_PRECONDITION where the tables are missing, or of a version that this one does not know */
+/** @throws FAILED_PRECONDITION if the tables are missing, or of a version that this one does not know */
 export async function checkTables(
   client: SqlSession,
   { schema, shown }: Pick<PostgresPlace, 'schema' | 'shown'>,
@@ -147,7 +147,7 @@ export async function checkTables(
   );
 }
 
-/** Undefined where there are none. A list of tables would not tell: it leaves out those on which this user has no right. */
+/** Undefined if there are none. A list of tables would not tell: it leaves out those on which the user has no right. */
 async function versionIn(client: SqlSession, schema: string): Promise<number | undefined> {
   const [row] = await client.query({ text: `SELECT version FROM ${quoted(schema)}.about` }).catch((error: unknown) => {
     if (missingCodes.test(sqlCodeOf(error) ?? '')) return [];

@@ -5,7 +5,7 @@ import { InTurn } from '../../runtime/in-turn.ts';
 import type { PostgresObserver } from './postgres-options.ts';
 import type { PostgresPlace } from './postgres-url.ts';
 
-/** One statement. What has a name is prepared once a connection. */
+/** One statement. A named one is prepared once for each connection. */
 export interface Statement {
   readonly name?: string;
   readonly text: string;
@@ -13,16 +13,16 @@ export interface Statement {
 
 export type SqlValue = Buffer | string | number | null;
 
-/** One row: each column as the database's text has it. `pg` reads no binary ones; it sends binary parameters, though. */
+/** One row: each column is text as the database writes it. `pg` reads no binary columns, though it sends them. */
 export type SqlRow = ReadonlyArray<string | null>;
 
-/** One connection, as who asks it sees it. */
+/** One connection, as its user sees it. */
 export interface SqlSession {
   query(statement: Statement, values?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
   /** Warnings that came so far. */
   readonly warnings: number;
   readonly isEnded: boolean;
-  /** Says goodbye, where the other side still listens. */
+  /** Says goodbye, if the other side still listens. */
   end(): Promise<void>;
   /** Ends the connection at once. */
   destroy(): void;
@@ -32,23 +32,23 @@ export interface SqlClientOptions {
   readonly place: PostgresPlace;
   readonly clock: Clock;
   readonly observer: PostgresObserver;
-  /** Milliseconds that one statement has. The server ends it then; this side gives up a little later. */
+  /** Milliseconds that one statement may take. The server ends it then; this side gives up a little later. */
   readonly statementMsMax: number;
-  /** Milliseconds that connecting has. */
+  /** Milliseconds that connecting may take. */
   readonly connectMsMax: number;
   /** Milliseconds for which a transaction may wait for its next statement. Then the server ends it, and its locks with it. */
   readonly idleTransactionMsMax: number;
 }
 
-/** Milliseconds after the server's own deadline until a statement is given up, and its connection with it. */
+/** Milliseconds after the server's own deadline until a statement and its connection are given up. */
 const graceMs = 2_000;
 
-/** Columns stay as they travel until somebody knows what they are. */
+/** Columns stay as they travel until it is known what they are. */
 const asTheyAre = { getTypeParser: () => (value: unknown) => value };
 
 /**
- * What every session sets, whatever its role, its database or the URL say: how bytes are answered, which functions a name
- * means, what a statement sees, and how long one may take. A server that refuses one of them is not used.
+ * What every session sets, whatever its role, its database or the URL say: how bytes are answered, which functions a
+ * name means, what a statement sees, and how long one may take. A server that refuses one of these is not used.
  */
 function neededSettings({ statementMsMax }: SqlClientOptions): readonly string[] {
   return [
@@ -60,10 +60,10 @@ function neededSettings({ statementMsMax }: SqlClientOptions): readonly string[]
 }
 
 /**
- * What an engine may not know. A transaction whose process is gone or stands still ends after a while, for it may hold the
- * row that a take-over needs. Statements name rows by keys, and are planned each time they are asked: a plan that reads whole
- * tables, made while these were small, would be kept when they have grown. Pages go in the order of an index: one that was
- * sorted from all that is left would read that again for the next one.
+ * Settings that an engine may not know. A transaction whose process is gone or stalls ends after a while, since it may
+ * hold the row that a take-over needs. Statements name rows by keys, and are planned each time they are asked:
+ * otherwise a plan that reads whole tables, made while these were small, would be kept when they have grown. Pages go
+ * in the order of an index: a page that was sorted from all remaining rows would read them again for the next page.
  */
 function usefulSettings({ statementMsMax, idleTransactionMsMax }: SqlClientOptions): readonly string[] {
   return [
@@ -96,11 +96,11 @@ export class SqlClient implements SqlSession {
     this.#client = new pg.Client({
       connectionString: place.connectionString,
       connectionTimeoutMillis: connectMsMax,
-      // No other setting is asked for at the start: a pooler refuses those that it does not know.
+      // No other setting is asked for at the start: a pooler refuses settings that it does not know.
       application_name: 'meridian',
       keepAlive: true,
     });
-    // Told of here and by each statement under way; without a listener it would end the process.
+    // Noted here, and reported by each statement under way; without a listener it would end the process.
     this.#client.on('error', () => {
       this.#ended = true;
     });
@@ -112,7 +112,7 @@ export class SqlClient implements SqlSession {
     });
   }
 
-  /** @throws what `pg` throws; UNAVAILABLE (`store-read-only`) where this server takes no writes, as a replica does */
+  /** @throws what `pg` throws; UNAVAILABLE (`store-read-only`) if this server takes no writes, as a replica does */
   static async connect(options: SqlClientOptions): Promise<SqlClient> {
     const client = new SqlClient(options);
     try {
@@ -127,7 +127,7 @@ export class SqlClient implements SqlSession {
     }
   }
 
-  /** At once, or where one of the useful ones is not known, one by one. */
+  /** All at once or, if one of the useful ones is not known, one by one. */
   async #configure(): Promise<void> {
     const set = (settings: readonly string[]) => settings.map((setting) => `SET ${setting}`);
     const [needed, useful] = [set(neededSettings(this.#options)), set(usefulSettings(this.#options))];
@@ -150,8 +150,8 @@ export class SqlClient implements SqlSession {
   }
 
   /**
-   * One after the other, in the order of asking. @throws what the database says; UNAVAILABLE (`store-silent`) where it says
-   * nothing in time
+   * One after another, in the order of asking. @throws the database's error; UNAVAILABLE (`store-silent`) if it does
+   * not answer in time
    */
   query(statement: Statement, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
     return this.#turns.run(() => this.#query(statement, values));
@@ -187,7 +187,7 @@ export class SqlClient implements SqlSession {
     }
   }
 
-  /** Says goodbye, where the other side still listens. */
+  /** Says goodbye, if the other side still listens. */
   async end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
@@ -210,7 +210,7 @@ export class SqlClient implements SqlSession {
   }
 }
 
-/** The socket below `pg`, which offers no way of its own to give a connection up. */
+/** The socket below `pg`, which itself offers no way to give a connection up. */
 function streamOf(client: pg.Client): { destroy(): void } | undefined {
   const { connection } = client as unknown as { readonly connection?: { readonly stream?: { destroy(): void } } };
   return connection?.stream;
@@ -224,7 +224,7 @@ export function textOf(column: string | null | undefined): string {
   return column ?? '';
 }
 
-/** Of a column of bytes, which begins with `\x`. */
+/** The bytes of a column, whose text begins with `\x`. */
 export function bytesOf(column: string | null | undefined): Buffer {
   return Buffer.from((column ?? '').slice(2), 'hex');
 }

@@ -2,12 +2,12 @@ import { type Fence, fenceStatement } from './commit-statement.ts';
 import { numberOf, type SqlRow, type SqlSession, type SqlValue, type Statement, textOf } from './sql-client.ts';
 import { decodeStores, encodeStores, type StoreNumbers } from './store-numbers.ts';
 
-/** The one row of the table `writer`, and the statements that read and change it. `schema` is quoted where it must be. */
+/** The one row of the table `writer`, and the statements that read and change it. `schema` is already quoted. */
 export interface WriterRow {
   /** Hexadecimal digits. */
   readonly lease: string;
   readonly commits: number;
-  /** Who has it; empty = nobody: it was given back. */
+  /** The holder; empty = nobody: the lease was given back. */
   readonly holder: string;
   /** `host:port`; empty = nowhere. */
   readonly address: string;
@@ -22,7 +22,7 @@ export interface Holder {
   readonly holder: string;
   /** `host:port`; empty = nowhere. */
   readonly address: string;
-  /** Milliseconds until another one may take over; 0 or less = now. */
+  /** Milliseconds until another process may take over; 0 or less = now. */
   readonly leftMs: number;
 }
 
@@ -51,8 +51,8 @@ export async function readRow(client: SqlSession, schema: string): Promise<Write
 }
 
 /**
- * Takes the lease over. Undefined where the row is not as it must be: it has this very lease already, or the lease `from`, or
- * the mark of one that was found free.
+ * Takes the lease over. Undefined if the row is not as it must be: with this very lease already, with the lease `from`,
+ * or with the mark of a lease that was found free.
  */
 export async function takeRow(
   client: SqlSession,
@@ -81,7 +81,7 @@ export async function takeRow(
   return row === undefined ? undefined : { commits: numberOf(row[0]), stores: decodeStores(textOf(row[1])) };
 }
 
-/** Resolves with the count of commits; undefined where the row has another lease. */
+/** Resolves with the count of commits; undefined if the row has another lease. */
 export async function renewRow(
   client: SqlSession,
   schema: string,
@@ -94,7 +94,7 @@ export async function renewRow(
   return row === undefined ? undefined : numberOf(row[0]);
 }
 
-/** Tells where the holder is reached, if that is still this one. */
+/** Writes where the holder is reached, if the holder is still this one. */
 export async function announceRow(
   client: SqlSession,
   schema: string,
@@ -104,7 +104,7 @@ export async function announceRow(
   await client.query({ text }, [address, holder]);
 }
 
-/** Whoever asks next may take it at once. */
+/** The next process that asks may take it at once. */
 export async function releaseRow(client: SqlSession, schema: string, lease: Buffer): Promise<void> {
   const text = `UPDATE ${schema}.writer SET holder = '', address = '', until = clock_timestamp() WHERE one = 1 AND lease = $1`;
   await client.query({ text }, [lease]);
@@ -121,8 +121,8 @@ export async function changeRow(
 }
 
 /**
- * A change that is answered with a warning counts for nothing yet: PostgreSQL warns where somebody cancelled its wait for a
- * synchronous replica. What became of it is looked up by a statement that waits for that replica itself.
+ * A change that is answered with a warning does not count yet: PostgreSQL warns if somebody cancelled its wait for a
+ * synchronous replica. What became of the change is looked up by a statement that waits for that replica itself.
  */
 export async function confirmed(
   client: SqlSession,
@@ -143,7 +143,7 @@ export function holderOf({ holder, address, leftMs }: WriterRow): Holder {
   return { holder: nameOf(holder), address, leftMs };
 }
 
-/** The name without what makes it unique. */
+/** The name without its unique part. */
 export function nameOf(holder: string): string {
   return holder.replace(/ [0-9a-f]+$/, '');
 }

@@ -25,24 +25,24 @@ import {
 } from './writer-row.ts';
 
 /*
- * The one that may write. The row of `writer` holds a lease, 16 random bytes drawn at each take-over, and counts commits.
- * Each commit compares both and counts, in the same transaction as what it changes; so what another process committed, or
- * what the database lost, cannot go unnoticed. When the lease ends is a courtesy: it only keeps a standby from taking over
- * too early. The lease is no number, for after a fail-over that lost commits a number could be issued twice.
+ * The one process that may write. The row of `writer` holds a lease, 16 random bytes drawn at each take-over, and
+ * counts commits. Each commit compares both and counts, in the transaction that makes its changes; so what another
+ * process committed, or the database lost, cannot go unnoticed. The lease's end is a courtesy: it only keeps a standby
+ * from taking over too early. The lease is no number: after a fail-over that lost commits, one could be issued twice.
  *
- * A commit whose answer is lost. This process takes the lease over from itself. That statement waits for the row of the one
- * that may still be under way, so the count that it reads is final:
+ * A commit whose answer is lost. This process takes the lease over from itself. That statement waits for the row, which
+ * the commit may still hold, so the count that it reads is final:
  *
  *     before     lease x, commits 7
  *     commit     expects (x, 7); the connection breaks before the answer
  *     take over  waits, then lease y, commits 8: it was committed. Or commits 7: it never will be, as it expects x
  *     again      expects (y, 7)
  *
- * While nobody knows what became of a commit, none is begun: the count that the next one expects would be a guess, and a
- * count that is one higher would tell nothing. `takeAgain` reads it, and whoever holds something in memory reads that again.
+ * While it is unknown what became of a commit, no other is begun: the count that the next one expects would be a guess,
+ * and a count that is one higher would tell nothing. `takeAgain` reads it; what is in memory is then read again too.
  *
  * A count below what was acknowledged: the database went back, by a fail-over to a replica that lagged or by a restored
- * backup. That is told loudly, and this process is not to go on with what it has in memory: whoever runs it starts it anew, and
+ * backup. That is reported loudly, and this process must not go on with what it has in memory: it is started anew, and
  * the member begins a new log, whose seals bring followers right.
  */
 
@@ -50,18 +50,18 @@ import {
 const retryMs = 100;
 /** Tries of a commit that the database breaks off, each after a longer rest. */
 const abortedTriesMax = 6;
-/** Of the lease's time, what this process does not rely on: clocks run at different rates, and answers take time. */
+/** The share of the lease's time that this process does not rely on: clock rates differ, and answers take time. */
 const marginShare = 0.2;
-/** Milliseconds that giving the lease back may take. Where it takes longer, the lease runs out by itself. */
+/** Milliseconds that giving the lease back may take. If it takes longer, the lease runs out by itself. */
 const closeMsMax = 2_000;
 
-/** Reasons why nothing can be asked of the database before somebody does something about it. */
+/** Reasons why nothing can be asked of the database until somebody acts. */
 const final = /^(lease-lost|store-not-created|store-format-unknown|store-login|store-rights)$/;
 
 export interface WriterEvents {
-  /** Another process holds the lease, or the database went back: what is in memory here counts no more. */
+  /** Another process holds the lease, or the database went back: what is in memory here no longer counts. */
   readonly lost: (why: MeridianError) => void;
-  /** There is a new connection, which may lead to another server: what older ones answer may be out of date. */
+  /** There is a new connection, which may lead to another server: older connections may answer out of date. */
   readonly connected?: () => void;
 }
 
@@ -75,20 +75,20 @@ export class Writer {
   readonly #events: WriterEvents;
   readonly #self: string;
   readonly #schema: string;
-  /** Where others are told to reach this process, at each take-over. */
+  /** The address of this process for others, written at each take-over. */
   #address: string;
   #client: SqlSession | undefined;
   /** Renews the lease during a commit that takes long. */
   #beside: SqlSession | undefined;
   #lease: Buffer | undefined;
-  /** Commits that were acknowledged, and those before them. */
+  /** The count of commits, up to the last acknowledged one. */
   #commits = 0;
-  /** Nobody knows whether one more was made. */
+  /** True while it is unknown whether one more commit was made. */
   #isUnsettled = false;
   #stores: StoreNumbers = firstStores;
-  /** By the monotonic clock: until then nobody else can have taken over. */
+  /** Monotonic time until which no other process can have taken over. */
   #validUntilMs = 0;
-  /** Drawn for a take-over that nobody has answered yet: it may have happened. */
+  /** Drawn for a take-over that is not answered yet: it may have happened. */
   #drawn: Buffer | undefined;
   /** The row of another holder, and since when it has not changed. */
   #watched: { readonly mark: string; readonly sinceMs: number } | undefined;
@@ -96,7 +96,7 @@ export class Writer {
   #queued = 0;
   #keepsUp = false;
   #isChecked = false;
-  /** Why this process is not to go on with what it has in memory: another one has the lease, or the database went back. */
+  /** Why this process must not go on with what it has in memory: another has the lease, or the database went back. */
   #gone: MeridianError | undefined;
   #closed = false;
 
@@ -124,7 +124,7 @@ export class Writer {
     return this.#stores;
   }
 
-  /** True while nobody else can have taken over, by this process's own clock. */
+  /** True while no other process can have taken over, by this process's own clock. */
   get holds(): boolean {
     if (!holds('engine: who may have lost the lease answers nothing')) return this.#lease !== undefined;
     if (this.#gone !== undefined) return false;
@@ -132,8 +132,8 @@ export class Writer {
   }
 
   /**
-   * Takes the lease where it is free: given back, or ended and not changed for as long as a lease lasts while this process
-   * looked; or not changed for as long as any lease lasts. Else says who has it.
+   * Takes the lease if it is free: given back; or ended, and unchanged for as long as a lease lasts while this process
+   * looked; or unchanged for as long as any lease lasts. Otherwise says who has it.
    * @throws UNAVAILABLE, FAILED_PRECONDITION (no tables), UNAUTHENTICATED, PERMISSION_DENIED
    */
   take(): Promise<'taken' | Holder> {
@@ -148,7 +148,7 @@ export class Writer {
     });
   }
 
-  /** From now on others are told to reach this process there, also by a take-over from itself. @throws UNAVAILABLE */
+  /** From now on others are told this address, also by a take-over from itself. @throws UNAVAILABLE */
   announce(address: string): Promise<void> {
     this.#address = address;
     return this.#queue(() =>
@@ -157,8 +157,8 @@ export class Writer {
   }
 
   /**
-   * Once a commit failed: takes the lease from itself, and reads the count. Where the database is away, it may be called again.
-   * @throws UNAVAILABLE (`lease-lost`) where another one has it, (`store-tail-lost`) where acknowledged commits are missing
+   * After a failed commit: takes the lease from itself, and reads the count. If the database is away, call it again.
+   * @throws UNAVAILABLE (`lease-lost`: another process has it; `store-tail-lost`: acknowledged commits are missing)
    */
   takeAgain(): Promise<void> {
     return this.#queue(async () => {
@@ -184,7 +184,7 @@ export class Writer {
     );
   }
 
-  /** Changes which numbers of `store` are in use, from what the changes before it left, as one commit. @throws as `commit` */
+  /** Changes which numbers of `store` are in use, after all changes before it, as one commit. @throws as `commit` */
   change(change: (stores: StoreNumbers) => StoreNumbers): Promise<void> {
     return this.#queue(async () => {
       const next = change(this.#stores);
@@ -197,9 +197,9 @@ export class Writer {
   }
 
   /**
-   * A new connection may lead to another server than the ones before: one that lags took over, and the next commit or renewal
-   * has yet to tell that. What such a server lost would be answered as never written: it is not read from.
-   * @throws UNAVAILABLE (`store-unsettled`) where the row is another one's, or counts less than was acknowledged
+   * A new connection may lead to another server: a replica that lags may have taken over, which the next commit or
+   * renewal would only tell later. What it lost would be answered as never written, so it is not read from.
+   * @throws UNAVAILABLE (`store-unsettled`) if the row is another process's, or counts less than was acknowledged
    */
   async checked(client: SqlSession): Promise<SqlSession> {
     const [commits, ...leases] = [this.#commits, this.#lease, this.#drawn];
@@ -228,9 +228,9 @@ export class Writer {
     await this.#lifecycle.stop();
     await this.#queue(async () => {
       const lease = this.#lease;
-      // From when it is sent another process may take over, whenever the answer comes.
+      // From its sending on another process may take over, whenever the answer comes.
       this.#lease = undefined;
-      // Where that fails, the lease runs out by itself.
+      // If that fails, the lease runs out by itself.
       if (lease !== undefined && this.#client !== undefined)
         await releaseRow(this.#client, this.#schema, lease).catch(() => {});
       this.#closed = true;
@@ -239,7 +239,7 @@ export class Writer {
     late.cancel();
   }
 
-  /** Runs a fenced transaction until its outcome is known. Where it throws, it was not made, or nothing more is begun. */
+  /** Runs a fenced transaction until its outcome is known. If it throws, it was not made, or nothing more is begun. */
   async #settle(run: Run): Promise<void> {
     const { clock, commitMsMax, place, observer } = this.#options;
     const untilMs = clock.monotonicMs() + commitMsMax;
@@ -289,12 +289,12 @@ export class Writer {
     this.#isUnsettled = false;
   }
 
-  /** What became of a commit that nobody answered. Where it never will be, it may be made again. */
+  /** What became of a commit that was not answered. If it never will be made, it may be tried again. */
   async #outcome(before: number, untilMs: number, cause: unknown): Promise<'committed' | 'undone'> {
     const { clock, place } = this.#options;
     this.#drop();
     for (let why = cause; ; ) {
-      // Whatever a look-up fails by tells nothing of the commit: so it is no reason to say that the commit was refused.
+      // A look-up that fails tells nothing of the commit, so it is no reason to say that the commit was refused.
       if (clock.monotonicMs() >= untilMs) throw unsettled(place.shown, why);
       const taken = await this.#take().catch((error: unknown) => {
         why = error;
@@ -315,7 +315,7 @@ export class Writer {
     });
   }
 
-  /** Why a commit counted nowhere, as the row says. It was not made, whatever that is. */
+  /** Why a commit counted nowhere, by the row. In any case it was not made. */
   async #fenced(before: number): Promise<MeridianError> {
     const row = await this.#row();
     if (row.lease !== this.#lease?.toString('hex')) return this.#loses(holderOf(row));
@@ -323,8 +323,8 @@ export class Writer {
   }
 
   /**
-   * The row has this process's lease, and a count that this process did not leave there. Where commits are missing, nothing
-   * counts any more that is in memory here, and nothing is answered from the database by what this process was before.
+   * The row has this process's lease, and a count that this process did not leave there. If commits are missing,
+   * nothing in memory here counts any more, and this process answers nothing more until it is started anew.
    */
   #differs(expected: number, seen: number): MeridianError {
     const { place, observer } = this.#options;
@@ -338,8 +338,8 @@ export class Writer {
   }
 
   /**
-   * One that has the lease takes it from itself, and from nobody else: what another one committed in between would
-   * go unnoticed. One that has none takes it where the row still has the mark of one that was free.
+   * A process that has the lease takes it from itself alone: a commit of another one in between would go unnoticed. A
+   * process without it takes it if the row still has the mark of a free one.
    */
   async #take(mark = ''): Promise<TakenRow | Holder> {
     const { leaseMs, clock, random, observer } = this.#options;
@@ -363,7 +363,7 @@ export class Writer {
     return taken;
   }
 
-  /** What is read from now on is what the row tells of. */
+  /** From now on the count and the stores are those of the row. */
   #adopt({ commits, stores }: TakenRow): void {
     this.#settled(commits);
     this.#stores = stores;
@@ -375,7 +375,7 @@ export class Writer {
     const nowMs = clock.monotonicMs();
     if (this.#watched?.mark !== mark) this.#watched = { mark, sinceMs: nowMs };
     const unchangedMs = nowMs - this.#watched.sinceMs;
-    // A clock of the database that went back would keep a lease for ever that nobody renews.
+    // If the clock of the database went back, a lease that nobody renews would last for ever.
     return unchangedMs >= leaseMs && (leftMs <= 0 || unchangedMs >= leaseMsMax);
   }
 
@@ -438,7 +438,7 @@ export class Writer {
     this.#validUntilMs = Math.max(this.#validUntilMs, sentMs + this.#options.leaseMs * (1 - marginShare));
   }
 
-  /** While there are no commits, and during one that takes long, the lease is renewed all the same. */
+  /** Renews the lease while there are no commits, and during one that takes long. */
   #keepUp(): void {
     this.#keepsUp = true;
     const { clock, leaseMs } = this.#options;
@@ -446,7 +446,7 @@ export class Writer {
       for (;;) {
         await sleep(clock, leaseMs / 4, signal);
         const isRenewed = this.#validUntilMs - clock.monotonicMs() > leaseMs / 2;
-        // Where the database is away, the next one tries again; meanwhile `holds` says what is so.
+        // If the database is away, the next round tries again; meanwhile `holds` tells the truth.
         if (this.#queued === 0) await this.#queue(() => this.#renew()).catch(() => {});
         else if (!isRenewed) await this.#renewBeside().catch(() => {});
       }
@@ -458,7 +458,7 @@ export class Writer {
     const lease = this.#lease;
     if (lease === undefined) return;
     if (this.#drawn !== undefined || this.#isUnsettled) {
-      // Which lease the row has is not known, or which count. The count is read by who reads everything again.
+      // It is unknown which lease or count the row has. `takeAgain` reads the count, before all else is read.
       const taken = await this.#take();
       if ('holder' in taken) this.#loses(taken);
       return;
@@ -476,7 +476,7 @@ export class Writer {
     }
   }
 
-  /** On a connection of its own, as the other one is busy. It judges nothing: what the row says is in the hands of the commit. */
+  /** On a connection of its own, as the other one is busy. It judges nothing: that is left to the commit. */
   async #renewBeside(): Promise<void> {
     const lease = this.#lease;
     if (lease === undefined) return;
