@@ -102,7 +102,8 @@ export class Watcher {
         this.#base = undefined;
         return;
       case 'caught-up':
-        this.#base ??= event.vector;
+        // With all that it implies by now: a seal may be made again elsewhere.
+        this.#base ??= this.#options.oracles.history.logs.unfold(event.vector);
         this.#step(event, behind);
         return;
       case 'changes':
