@@ -232,6 +232,17 @@ describe('what one vector lacks of another', () => {
   });
 });
 
+describe('what a vector lacks of a session', () => {
+  it('is also what lies beyond a seal, or in a void log: who sealed it may have forgotten that (R14)', () => {
+    const logs = knowing(registered(2, 1), registered(3, 1), sealed(1, 1, 5, [3, 2]), current(1, 3, [3, 3]));
+    const covered = vector({ 3: 3 });
+    const session = vector({ 1: 6, 2: 1, 3: 3 });
+    expect(logs.missing(covered, session)).toEqual([]);
+    expect(logs.uncovered(covered, session)).toEqual([log(1), log(2)]);
+    expect(logs.uncovered(covered, vector({ 1: 5 }))).toEqual([]);
+  });
+});
+
 describe('a log that is void', () => {
   const logs = knowing(registered(1, 1), registered(2, 1), registered(3, 1), current(1, 2, [2, 2]));
 
