@@ -11,8 +11,16 @@ export interface Sources {
   readonly file: Readonly<Record<string, unknown>>;
 }
 
+/** Fields that say the same in two ways. The one from the nearer source counts, as it does of one field. */
+const alternatives = [
+  ['token', 'tokenFile'],
+  ['adminToken', 'adminTokenFile'],
+] as const;
+
 interface Given {
   readonly value: unknown;
+  /** Of flag, environment and file, the nearest first. */
+  readonly place: 0 | 1 | 2;
   /** How the user named it: `--name`, `MERIDIAN_NAME`, `name in FILE`. */
   readonly where: string;
 }
@@ -24,26 +32,37 @@ interface Given {
 export function resolveConfig<T extends Target>(target: T, sources: Sources): ConfigOf<T> {
   const rows = optionsOf(target);
   checkFileKeys(target, sources.file);
+  const all = new Map(rows.map(([field, option]) => [field as string, given(option, target, sources)]));
+  for (const pair of alternatives) dropFarther(all, pair);
   const config = Object.fromEntries(
-    rows.map(([field, option]) => [field, resolveOption(option, target, given(option, target, sources))]),
+    rows.map(([field, option]) => [field, resolveOption(option, target, all.get(field))]),
   );
   return config as ConfigOf<T>;
+}
+
+/** Where both come from one source, both stay: whoever reads them says that one is to be given. */
+function dropFarther(all: Map<string, Given | undefined>, [one, other]: readonly [string, string]): void {
+  const [first, second] = [all.get(one), all.get(other)];
+  if (first === undefined || second === undefined || first.place === second.place) return;
+  all.set(first.place < second.place ? other : one, undefined);
 }
 
 function given(option: Option, target: Target, { flags, env, file }: Sources): Given | undefined {
   const flag = isFlag(option, target) ? flags[option.flag] : undefined;
   if (flag !== undefined) {
     checkShown(option, flag);
-    return { value: flag, where: `--${option.flag}` };
+    return { value: flag, place: 0, where: `--${option.flag}` };
   }
   const variable = variableOf(option);
   const text = env[variable];
   // Container tools pass on what is unset as empty.
   if (text !== undefined && text !== '') {
-    return { value: option.list ? splitList(text) : text, where: variable };
+    return { value: option.list ? splitList(text) : text, place: 1, where: variable };
   }
   const entry = isFlag(option, target) ? file[option.flag] : undefined;
-  return entry === undefined || entry === null ? undefined : { value: entry, where: `"${option.flag}" in the file` };
+  return entry === undefined || entry === null
+    ? undefined
+    : { value: entry, place: 2, where: `"${option.flag}" in the file` };
 }
 
 function resolveOption(option: Option, target: Target, from: Given | undefined): unknown {
@@ -57,13 +76,13 @@ function resolveOption(option: Option, target: Target, from: Given | undefined):
   return option.list ? parseList(option, fallback) : parseOne(option, fallback);
 }
 
-function parseList(option: Option, { value, where }: Given): readonly unknown[] {
+function parseList(option: Option, { value, where }: Pick<Given, 'value' | 'where'>): readonly unknown[] {
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (option.required && items.length === 0) throw usage(`${where} needs at least one value`);
   return items.map((item) => parseOne(option, { value: item, where }));
 }
 
-function parseOne(option: Option, { value, where }: Given): unknown {
+function parseOne(option: Option, { value, where }: Pick<Given, 'value' | 'where'>): unknown {
   if (Array.isArray(value)) throw usage(`${where} may be given only once`);
   const isText = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
   const parsed = isText ? parseValue(option, String(value)) : undefined;

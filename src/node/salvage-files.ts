@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MeridianError } from '../model/errors.ts';
 import type { LiveRecord } from '../model/record.ts';
 import { recordJson } from './record-json.ts';
 
@@ -17,7 +18,7 @@ export class SalvageFiles {
   async save({ namespace, key, value, metadata, expiresAt }: LiveRecord): Promise<void> {
     if (namespace !== this.#namespace) {
       await this.close();
-      this.#file = await open(join(this.#folder, `${namespace}.ndjson`), 'wx');
+      this.#file = await openNew(join(this.#folder, `${namespace}.ndjson`));
       this.#namespace = namespace;
     }
     const fields = {
@@ -33,5 +34,16 @@ export class SalvageFiles {
     await this.#file?.sync();
     await this.#file?.close();
     this.#file = undefined;
+  }
+}
+
+/** What was saved before is never written over. @throws FAILED_PRECONDITION where the file is there */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const message = `${path} is there already, from an earlier salvage: name another folder, or take it away`;
+    throw new MeridianError('FAILED_PRECONDITION', message, { reason: 'salvaged-before', cause: error });
   }
 }

@@ -21,11 +21,16 @@ const kinds: Readonly<Record<ErrorCode, string>> = {
   INTERNAL: 'ERR',
 };
 
+/** As Redis begins it, and what to do here. */
+const noToken =
+  'NOAUTH Authentication required: AUTH with the title or id of a namespace as the user name, and a token';
+
 /** What was thrown, as a reply; a defect is told to `defect` too. */
 export function toRespError(thrown: unknown, defect: (error: MeridianError) => void): RespError {
   if (thrown instanceof RespError) return thrown;
   const error = toMeridianError(thrown);
   if (error.code === 'INTERNAL') defect(error);
+  if (error.details.reason === 'token-missing') return new RespError(noToken, error.details.reason);
   return new RespError(`${kinds[error.code]} ${error.message}`, error.details.reason);
 }
 

@@ -17,8 +17,8 @@ export function either(signals: readonly AbortSignal[]): Either {
     const first = signals.find(({ aborted }) => aborted);
     if (first !== undefined) joined.abort(first.reason);
   };
-  // Each of many calls at once listens, and takes its listener back.
-  setMaxListeners(0, ...signals);
+  // Each of many calls at once listens, and takes its listener back; so do the parts of one call, to the joined signal.
+  setMaxListeners(0, joined.signal, ...signals);
   for (const signal of signals) signal.addEventListener('abort', look, { once: true });
   look();
   return {

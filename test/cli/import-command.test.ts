@@ -140,7 +140,7 @@ describe('a record that is refused', () => {
     const skipped = `${file}.skipped.ndjson`;
     expect({ exitCode, output }).toEqual({
       exitCode: 0,
-      output: `5 records imported, 3 of them skipped, as ${skipped} says\n`,
+      output: `2 records imported, 3 skipped, as ${skipped} says\n`,
     });
     expect([...node.records.keys()]).toEqual(['a', 'c']);
     const entries = readFileSync(skipped, 'utf8')
@@ -156,7 +156,7 @@ describe('a record that is refused', () => {
     await runWords(['import', 'flags', mended]);
     expect([...(await run('get flags short')).bytes]).toEqual([0, 255]);
     const again = await runWords(['import', 'flags', file, '--on-error', 'skip', '--json', '--skipped', skipped]);
-    expect(JSON.parse(again.output)).toEqual({ records: 5, skipped: 3 });
+    expect(JSON.parse(again.output)).toEqual({ records: 2, skipped: 3 });
     expect(readFileSync(skipped, 'utf8').trim().split('\n')).toHaveLength(3);
   });
 
@@ -183,9 +183,7 @@ describe('a record that is refused', () => {
     const file = fileOf('rows.csv', 'key,value,expiration\na,1,\nb,2,soon\nc,3,\n');
     const skipped = join(folder, 'rows.skipped');
     const flags = ['--on-error', 'skip', '--skipped', skipped];
-    expect((await runWords(['import', 'flags', file, ...flags])).output).toContain(
-      '3 records imported, 1 of them skipped',
-    );
+    expect((await runWords(['import', 'flags', file, ...flags])).output).toContain('2 records imported, 1 skipped');
     expect(JSON.parse(readFileSync(skipped, 'utf8'))).toMatchObject({
       record: 2,
       text: expect.stringContaining('soon'),
@@ -202,7 +200,7 @@ describe('a record that is refused', () => {
     const skipped = `${file}.skipped.ndjson`;
     expect({ exitCode, output }).toEqual({
       exitCode: 0,
-      output: `3 records imported, 2 of them skipped, as ${skipped} says\n`,
+      output: `1 records imported, 2 skipped, as ${skipped} says\n`,
     });
     expect([...node.records.keys()]).toEqual(['b']);
     const text = (row: string) => ({ text: Buffer.from(row, 'latin1').toString('base64'), base64: true });
@@ -241,7 +239,7 @@ test('an import that goes on tells in the end what was left out and skipped befo
   node.write = write;
   const { output, notes } = await runWords(words);
   expect(notes).toEqual(['going on behind record 2000, where the last import stopped']);
-  expect(JSON.parse(output)).toEqual({ records: 2500, expired: 2, skipped: 1 });
+  expect(JSON.parse(output)).toEqual({ records: 2497, expired: 2, skipped: 1 });
 });
 
 test('an import that cannot say how far it came promises no more than to begin anew, and leaves no draft', async () => {

@@ -200,6 +200,20 @@ describe('values', () => {
     expect((await run('get flags a --json')).notes).toEqual([]);
   });
 
+  test('so do keys, their number and an export', async () => {
+    const { run, node } = commandLine();
+    await run('put flags a on');
+    const commands = ['list flags --max-staleness 50ms', 'count flags --max-staleness 50ms', 'export flags'];
+    for (const command of commands) expect((await run(command)).notes, command).toEqual([]);
+    node.past = true;
+    const age = 'older than what was asked for: at most 0.120 s';
+    for (const command of commands) expect((await run(command)).notes, command).toEqual([age]);
+    const said = { past: true, staleness: 0.12 };
+    expect((await run('list flags --json')).notes.map((note) => JSON.parse(note))).toEqual([said]);
+    expect(JSON.parse((await run('count flags --json')).output)).toMatchObject({ keys: 1, ...said });
+    expect((await run('export flags --json')).notes.map((note) => JSON.parse(note))).toEqual([{ records: 1, ...said }]);
+  });
+
   test('a value that is no text is base64 in JSON', async () => {
     const { run } = commandLine();
     await run('put flags a', Uint8Array.of(255));

@@ -34,6 +34,21 @@ describe('precedence', () => {
     }
   });
 
+  test('of a token and its file the one from the nearer source counts; both from one are left to be refused', () => {
+    const both = (sources: Partial<Sources>) => {
+      const { token, tokenFile } = resolveConfig('client', { ...nothing, ...sources });
+      return { token, tokenFile };
+    };
+    const [file, text] = [{ 'token-file': 'f' }, { MERIDIAN_TOKEN: 't' }];
+    expect(both({ flags: file, env: text })).toEqual({ token: undefined, tokenFile: 'f' });
+    expect(both({ flags: { token: 'u' }, env: { MERIDIAN_TOKEN_FILE: 'f' } })).toEqual({
+      token: 'u',
+      tokenFile: undefined,
+    });
+    expect(both({ env: text, file })).toEqual({ token: 't', tokenFile: undefined });
+    expect(both({ flags: { ...file, token: 'u' } })).toEqual({ token: 'u', tokenFile: 'f' });
+  });
+
   test('an empty variable counts as unset', () => {
     expect(edge({ env: { MERIDIAN_REGION: '' } }).region).toBe('local');
   });

@@ -61,6 +61,10 @@ describe('the check of a stopped node', () => {
     expect(saved.size).toBe(liveCount());
     expectNothingElse(saved);
     expect(existsSync(join(salvage, 'store/scratch'))).toBe(false);
+    await expect(checkData(folder.path, salvage), 'a second time').rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringContaining('is there already, from an earlier salvage'),
+    });
   });
 
   it('tells what is damaged in tables, saves the rest, and no older version of what is lost', async () => {

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { AnswersAge } from '../answers-age.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -22,15 +23,19 @@ export const countCommand: Command<CountWords> = {
   run: (words, context) =>
     withCluster(words, context, async (cluster) => {
       const { terminal } = context;
-      const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped };
+      const age = new AnswersAge();
+      const onAnswer = age.heard.bind(age);
+      const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped, onAnswer };
       let [keys, bytes, damaged] = [0, 0, 0];
       for await (const key of cluster.namespace(words.namespace).keys(options)) {
         keys++;
         bytes += key.bytes;
         if (key.damaged) damaged++;
       }
-      const counted = { keys, bytes, ...(damaged === 0 ? {} : { damaged }) };
+      const counted = { keys, bytes, ...(damaged === 0 ? {} : { damaged }), ...age.ifPast };
       await printResult(words, terminal, counted, String(keys));
+      const past = words.json ? undefined : age.pastNote(false);
+      if (past !== undefined) terminal.note(past);
       if (damaged === 0) return exitCodes.done;
       if (!words.json)
         terminal.note(`of ${damaged} of them the records are damaged: whether they have a value is unknown`);

@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
+import { AnswersAge } from '../answers-age.ts';
 import { type ClientWords, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { damagedNote } from '../damaged-note.ts';
@@ -55,15 +56,18 @@ export const exportCommand: Command<ExportWords> = {
     const isNamed = kind === 'file' || extname(output) !== '';
     const format = isNamed ? formatOf(words.format, output) : (words.format ?? 'ndjson');
     return withCluster(words, context, async (cluster) => {
-      const run = { words, format, cluster, terminal };
+      const run = { words, format, cluster, terminal, age: new AnswersAge() };
       const exported =
         kind === 'file'
           ? await toFile(run, output)
           : await toStream(run, await openStreamOutput(output, kind, context));
       const { records, damaged } = exported;
+      const past = run.age.pastNote(false);
       // On standard error: standard output may be the export itself.
-      if (words.json) terminal.note(JSON.stringify({ records, ...(damaged === 0 ? {} : { damaged }) }));
-      else if (words.output !== undefined || terminal.interactive) terminal.note(`${records} records exported`);
+      if (words.json) {
+        terminal.note(JSON.stringify({ records, ...(damaged === 0 ? {} : { damaged }), ...run.age.ifPast }));
+      } else if (words.output !== undefined || terminal.interactive) terminal.note(`${records} records exported`);
+      if (past !== undefined && !words.json) terminal.note(past);
       if (damaged === 0) return exitCodes.done;
       if (!words.json) terminal.note(`${damaged} damaged records are missing from the export`);
       return exitCodes.failed;
@@ -86,15 +90,17 @@ interface ExportRun {
   readonly format: FileFormat;
   readonly cluster: ClusterHandle;
   readonly terminal: Terminal;
+  readonly age: AnswersAge;
 }
 
 /** Each damaged record is told of at once, and in the end. */
-function entriesOf({ words, cluster, terminal }: ExportRun, cursor: string | undefined, passedBy: () => void) {
+function entriesOf({ words, cluster, terminal, age }: ExportRun, cursor: string | undefined, passedBy: () => void) {
   const onDamaged = (name: string) => {
     passedBy();
     terminal.note(damagedNote(name, words.json));
   };
-  const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped, onDamaged };
+  const onAnswer = age.heard.bind(age);
+  const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped, onDamaged, onAnswer };
   return cluster.namespace(words.namespace).entries({ ...options, ...(cursor === undefined ? {} : { cursor }) });
 }
 

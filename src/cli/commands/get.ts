@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import type { Answer } from '../../client/answer.ts';
 import { exactJson } from '../../model/json-text.ts';
+import { ageText } from '../answers-age.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -36,7 +37,7 @@ export const getCommand: Command<GetWords> = {
       const options = { ...readOptionsOf(words), type: 'arrayBuffer', signal: terminal.stopped } as const;
       const answer = await cluster.namespace(words.namespace).getWithMetadata(words.key, options);
       if (words.verbose) for (const line of provenance(answer)) terminal.note(line);
-      else if (answer.past && !words.json) terminal.note(`older than what was asked for: ${ageOf(answer)}`);
+      else if (answer.past && !words.json) terminal.note(`older than what was asked for: ${ageText(answer.staleness)}`);
       if (answer.value === null) return exitCodes.missing;
       const bytes = new Uint8Array(answer.value);
       const { value: _, ...rest } = answer;
@@ -54,12 +55,8 @@ function provenance(answer: Answer<unknown, unknown>): string[] {
   return [
     `version    ${version ?? '(no value)'}`,
     `source     ${source} at ${responder}`,
-    `staleness  ${ageOf(answer)}${past ? ' (past what was asked for)' : ''}`,
+    `staleness  ${ageText(answer.staleness)}${past ? ' (past what was asked for)' : ''}`,
     `expires    ${expiration === null ? 'never' : new Date(expiration * 1000).toISOString()}`,
     `metadata   ${metadataText === null ? 'null' : exactJson(metadataText)}`,
   ];
-}
-
-function ageOf({ staleness }: Answer<unknown, unknown>): string {
-  return staleness === null ? 'unknown' : `at most ${staleness.toFixed(3)} s`;
 }

@@ -200,14 +200,15 @@ async function report(
   counts: Counts,
 ): Promise<void> {
   const [expired, skipped] = [counts.expired.total, counts.skipped.total];
+  const imported = records - expired - skipped;
   if (words.json) {
     const parts = { ...(expired === 0 ? {} : { expired }), ...(skipped === 0 ? {} : { skipped }) };
-    return printResult(words, terminal, { records, ...parts }, '');
+    return printResult(words, terminal, { records: imported, ...parts }, '');
   }
-  const left = expired === 0 ? '' : `, ${expired} of them left out, as they had expired`;
+  const left = expired === 0 ? '' : `, ${expired} left out, as they had expired`;
   const where = skippedPath === undefined ? '' : `, as ${skippedPath} says`;
-  const without = skipped === 0 ? '' : `, ${skipped} of them skipped${where}`;
-  await terminal.write(`${records} records imported${left}${without}\n`);
+  const without = skipped === 0 ? '' : `, ${skipped} skipped${where}`;
+  await terminal.write(`${imported} records imported${left}${without}\n`);
 }
 
 /** Of what cannot be read again, or changes as a store that runs does, nothing is remembered. */

@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import type { ListResult } from '../../client/listing.ts';
 import type { Namespace } from '../../client/namespace.ts';
 import { limits } from '../../model/limits.ts';
+import { AnswersAge } from '../answers-age.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { damagedNote } from '../damaged-note.ts';
@@ -39,7 +40,14 @@ export const listCommand: Command<ListWords> = {
   run: async (words, context) => {
     const most = limitOf(words.limit);
     return withCluster(words, context, async (cluster) => {
-      const { cursor, damaged } = await printKeys(cluster.namespace(words.namespace), words, most, context.terminal);
+      const { cursor, damaged, age } = await printKeys(
+        cluster.namespace(words.namespace),
+        words,
+        most,
+        context.terminal,
+      );
+      const past = age.pastNote(words.json);
+      if (past !== undefined) context.terminal.note(past);
       if (cursor !== undefined && !words.json) context.terminal.note(`more keys follow: --cursor ${cursor}`);
       return damaged === 0 ? exitCodes.done : exitCodes.failed;
     });
@@ -52,7 +60,8 @@ async function printKeys(
   words: ListWords,
   most: number,
   terminal: Terminal,
-): Promise<{ readonly cursor: string | undefined; readonly damaged: number }> {
+): Promise<{ readonly cursor: string | undefined; readonly damaged: number; readonly age: AnswersAge }> {
+  const age = new AnswersAge();
   let { cursor } = words;
   let damaged = 0;
   const printer = await itemPrinter(words, terminal);
@@ -64,6 +73,7 @@ async function printKeys(
       cursor: cursor ?? null,
       signal: terminal.stopped,
     });
+    age.heard(page);
     for (const key of page.keys.filter((one) => one.damaged)) {
       damaged++;
       terminal.note(damagedNote(key.name, words.json));
@@ -76,7 +86,7 @@ async function printKeys(
   }
   if (cursor !== undefined && words.json) await printer.print([{ item: { cursor }, text: '' }]);
   await printer.end();
-  return { cursor, damaged };
+  return { cursor, damaged, age };
 }
 
 function limitOf(text: string | undefined): number {

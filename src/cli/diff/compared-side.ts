@@ -1,4 +1,5 @@
 import type { AnswerSource } from '../../client/answer.ts';
+import { AnswersAge } from '../answers-age.ts';
 import type { ComparedRecord } from './compared-record.ts';
 
 /** One of two things that are compared, and what is to be said of it in the end. */
@@ -8,9 +9,8 @@ export class ComparedSide {
   records: AsyncIterable<ComparedRecord> = none();
   /** Records that cannot be read there. */
   damaged = 0;
-  /** Of a namespace: seconds, the largest of all answers; null = unknown. */
-  #staleness: number | null = 0;
-  #past = false;
+  /** Of a namespace. */
+  readonly #age = new AnswersAge();
   /** Whose answers these were; none of a file. */
   readonly #sources = new Set<string>();
 
@@ -18,23 +18,24 @@ export class ComparedSide {
     this.what = what;
   }
 
-  answered({ staleness, past, source, responder }: AnswerSource): void {
-    this.#sources.add(`${source} at ${responder}`);
-    this.#staleness = staleness === null || this.#staleness === null ? null : Math.max(this.#staleness, staleness);
-    this.#past ||= past;
+  answered(answer: AnswerSource): void {
+    this.#sources.add(`${answer.source} at ${answer.responder}`);
+    this.#age.heard(answer);
   }
 
   asJson(): object {
     const damaged = this.damaged === 0 ? {} : { damaged: this.damaged };
     if (this.#sources.size === 0) return { what: this.what, ...damaged };
-    return { what: this.what, sources: [...this.#sources], staleness: this.#staleness, past: this.#past, ...damaged };
+    const { staleness, past } = this.#age;
+    return { what: this.what, sources: [...this.#sources], staleness, past, ...damaged };
   }
 
   asText(): string {
     const damaged = this.damaged === 0 ? '' : `; ${this.damaged} damaged records are not compared`;
     if (this.#sources.size === 0) return `${this.what}: as it stands there${damaged}`;
-    const age = this.#staleness === null ? 'of unknown age' : `at most ${this.#staleness.toFixed(3)} s old`;
-    const past = this.#past ? ', which is past what was asked for' : '';
+    const { staleness } = this.#age;
+    const age = staleness === null ? 'of unknown age' : `at most ${staleness.toFixed(3)} s old`;
+    const past = this.#age.past ? ', which is past what was asked for' : '';
     return `${this.what}: ${age}${past} (${[...this.#sources].join(', ')})${damaged}`;
   }
 }

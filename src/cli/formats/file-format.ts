@@ -21,16 +21,18 @@ const byExtension: Readonly<Record<string, FileFormat>> = {
 /** As `formatOf`, for whoever reads. @throws UsageError */
 export function importFormatOf(named: ImportFormat | undefined, path: string): ImportFormat {
   const isRdb = /\.rdb(\.(gz|zst))?$/i.test(path);
-  return named === undefined && isRdb ? 'rdb' : formatOf(named, path);
+  return named === undefined && isRdb ? 'rdb' : formatOf(named, path, importFormats);
 }
 
 /** As named, else as the file's name ends, compressed or not. @throws UsageError where neither tells */
 export function formatOf<Format extends ImportFormat>(
   named: Format | undefined,
   path: string | undefined,
+  formats: readonly string[] = fileFormats,
 ): Format | FileFormat {
   const plain = (path ?? '').replace(/\.(gz|zst)$/i, '');
   const format = named ?? byExtension[extname(plain).toLowerCase()];
   if (format !== undefined) return format;
-  throw new UsageError(`--format is missing: one of ${fileFormats.join(', ')}`);
+  const unclear = plain === '' ? '' : `, and the name ${JSON.stringify(path)} does not say it`;
+  throw new UsageError(`--format is missing${unclear}: one of ${formats.join(', ')}`);
 }
