@@ -13,6 +13,7 @@ import { callerOf } from '../caller-of.ts';
 import { httpStatus } from '../http-status.ts';
 import type { HttpSurface } from '../surface.ts';
 import { keysAtOnce, parseBulkGet, readBulk } from './bulk-get.ts';
+import { cacheStatus, cacheStatusHeader, tellCacheStatus } from './cache-status.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
 import { checkedKey, checkedPrefix, decodeKey } from './key-in-path.ts';
 import { checkMetadata, metadataFromHeader, metadataToHeader } from './metadata-text.ts';
@@ -83,11 +84,11 @@ export class BindingSurface implements HttpSurface {
     if (answer === undefined) return false;
     const { record } = answer;
     if (record?.kind !== 'live') {
-      response.setHeader('CF-Cache-Status', cacheStatus(answer));
+      tellCacheStatus(response, answer);
       refuse(response, notFound);
       return true;
     }
-    const headers = (live: LiveRecord) => ['CF-Cache-Status', cacheStatus(answer), ...headersOf(live)];
+    const headers = (live: LiveRecord) => [cacheStatusHeader, cacheStatus(answer), ...headersOf(live)];
     return sendSmall({ response, room: this.#rooms.answers, headers }, record);
   }
 
@@ -112,7 +113,7 @@ export class BindingSurface implements HttpSurface {
   #get({ request: { socket }, response, upstream, target, namespace, call }: Exchange): Promise<void> {
     const request = getRequest(namespace, target);
     const live = (answer: GetAnswer): LiveRecord => {
-      response.setHeader('CF-Cache-Status', cacheStatus(answer));
+      tellCacheStatus(response, answer);
       if (answer.record?.kind === 'live') return answer.record;
       throw notFound;
     };
@@ -166,7 +167,7 @@ export class BindingSurface implements HttpSurface {
     };
     return sendText({ request, response, call, rooms: this.#rooms }, ofLists(namespace), async () => {
       const answer = await upstream.list(asked, call);
-      response.setHeader('CF-Cache-Status', cacheStatus(answer));
+      tellCacheStatus(response, answer);
       return listText(answer);
     });
   }
@@ -183,7 +184,7 @@ export class BindingSurface implements HttpSurface {
     const values = ofValues(this.#rooms.answers, namespace, Math.min(keysAtOnce, bulk.keys.length));
     await sendText({ request, response, call, rooms: this.#rooms }, values, () => {
       const seen = (key: string, valueBytes: number) => this.#rooms.answers.note(namespace, key, valueBytes);
-      return readBulk(upstream, bulk, { ...read, withExpiration: false, seen }, call);
+      return readBulk(upstream, bulk, { ...read, withExpiration: false, seen, response }, call);
     });
   }
 }
@@ -241,12 +242,6 @@ function listLimit(text: string | null): number {
   if (limit === undefined || limit < 1) throw new Refusal(400, `${complaint} greater than 0.`);
   if (limit > limits.listKeysMax) throw new Refusal(400, `${complaint} less than ${limits.listKeysMax}.`);
   return limit;
-}
-
-/** `STALE` where the answer may be older than what was asked for, as it could not be had fresher. */
-function cacheStatus({ source, past }: Pick<GetAnswer, 'source' | 'past'>): string {
-  if (past) return 'STALE';
-  return source === 'origin' ? 'MISS' : 'HIT';
 }
 
 function listText({ keys, cursor }: ListAnswer): string {

@@ -1,8 +1,10 @@
+import type { ServerResponse } from 'node:http';
 import type { Call } from '../../model/call.ts';
 import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
 import type { Upstream } from '../../model/upstream.ts';
+import { type CacheStatus, cacheStatus, tellWorstStatus } from './cache-status.ts';
 import { keyInJson } from './key-in-path.ts';
 import { Refusal } from './refusal.ts';
 import { scalarText } from './scalar-text.ts';
@@ -44,11 +46,14 @@ export interface BulkRead {
   readonly withExpiration: boolean;
   /** Told of each value that is read. */
   readonly seen: (key: string, valueBytes: number) => void;
+  /** Gets the status of the answers in its headers. */
+  readonly response: ServerResponse;
 }
 
 /** The answer's JSON text: key → value, or key → {value, metadata}; null where absent. Values are embedded as they stand. */
 export async function readBulk(upstream: Upstream, bulk: BulkGet, read: BulkRead, call: Call): Promise<string> {
-  const { withExpiration, seen, ...options } = read;
+  const { withExpiration, seen, response, ...options } = read;
+  const statuses = new Set<CacheStatus>();
   const entries: string[] = [];
   let bytes = 0;
   for (let from = 0; from < bulk.keys.length; from += keysAtOnce) {
@@ -59,7 +64,8 @@ export async function readBulk(upstream: Upstream, bulk: BulkGet, read: BulkRead
         return upstream.peek(request) ?? upstream.get(request, call);
       }),
     );
-    for (const [index, { record }] of answers.entries()) {
+    for (const [index, { record, source, past }] of answers.entries()) {
+      statuses.add(cacheStatus({ source, past }));
       const live = record?.kind === 'live' ? record : undefined;
       const valueBytes = live?.value.byteLength ?? 0;
       seen(keys[index] ?? '', valueBytes);
@@ -68,6 +74,7 @@ export async function readBulk(upstream: Upstream, bulk: BulkGet, read: BulkRead
       entries.push(`${JSON.stringify(keys[index])}:${entryJson(live, bulk, withExpiration)}`);
     }
   }
+  tellWorstStatus(response, statuses);
   return `{${entries.join(',')}}`;
 }
 

@@ -39,7 +39,12 @@ export async function bulkGet(exchange: RestExchange, id: string): Promise<void>
   const room = exchange.rooms.answers;
   const seen = (key: string, valueBytes: number) => room.note(id, key, valueBytes);
   const read = async () => {
-    const values = await readBulk(upstream, bulk, { namespace: id, withExpiration: true, seen }, call);
+    const values = await readBulk(
+      upstream,
+      bulk,
+      { namespace: id, withExpiration: true, seen, response: exchange.response },
+      call,
+    );
     return resultText(`{"values":${values}}`);
   };
   await sendText(exchange, ofValues(room, id, Math.min(keysAtOnce, bulk.keys.length)), read);

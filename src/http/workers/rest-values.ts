@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import type { ServerResponse } from 'node:http';
 import type { GetAnswer, ListAnswer } from '../../model/key-value.ts';
 import { limits } from '../../model/limits.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import { emptySession } from '../../model/session.ts';
+import { cacheStatus, cacheStatusHeader, tellCacheStatus } from './cache-status.ts';
 import { resultText, sendResult, sendResultText } from './envelope.ts';
 import { parseExpiration, wholeNumber } from './expiration.ts';
 import { metadataOfForm } from './form-metadata.ts';
@@ -30,7 +32,11 @@ export function listKeys(exchange: RestExchange, id: string): Promise<void> {
     limit: listLimit(query.get('limit')),
     ...(cursor === '' ? {} : { cursor }),
   };
-  return sendText(exchange, ofLists(id), async () => listText(await upstream.list(asked, call)));
+  return sendText(exchange, ofLists(id), async () => {
+    const answer = await upstream.list(asked, call);
+    tellCacheStatus(exchange.response, answer);
+    return listText(answer);
+  });
 }
 
 function listText(answer: ListAnswer): string {
@@ -59,8 +65,10 @@ export async function getValue(exchange: RestExchange, id: string, key: string):
 /** The same at once, of what is in memory and small. False where it must be read. */
 export function sendValueHit(exchange: RestExchange, id: string, key: string): boolean {
   const { response, rooms } = exchange;
-  const hit = peekLive(exchange, id, key);
-  return hit !== undefined && sendSmall({ response, room: rooms.answers, headers: headersOf }, hit);
+  const answer = exchange.upstream.peek({ namespace: id, key, session: emptySession });
+  if (answer === undefined) return false;
+  const headers = (live: LiveRecord) => [cacheStatusHeader, cacheStatus(answer), ...headersOf(live)];
+  return sendSmall({ response, room: rooms.answers, headers }, liveOf(response, answer));
 }
 
 function headersOf({ expiresAt }: LiveRecord): readonly string[] {
@@ -69,10 +77,12 @@ function headersOf({ expiresAt }: LiveRecord): readonly string[] {
 }
 
 export async function getMetadata(exchange: RestExchange, id: string, key: string): Promise<void> {
-  sendResultText(
-    exchange.response,
-    (peekLive(exchange, id, key) ?? (await readLive(exchange, id, key))).metadata ?? 'null',
-  );
+  const { upstream, response, call } = exchange;
+  const request = { namespace: id, key, session: emptySession };
+  const answer = upstream.peek(request) ?? (await upstream.get(request, call));
+  const live = liveOf(response, answer);
+  tellCacheStatus(response, answer);
+  sendResultText(response, live.metadata ?? 'null');
 }
 
 export async function putValue(exchange: RestExchange, id: string, key: string): Promise<void> {
@@ -93,21 +103,20 @@ export async function deleteValue(exchange: RestExchange, id: string, key: strin
   sendResult(exchange.response, null);
 }
 
-async function readLive({ upstream, call }: RestExchange, id: string, key: string): Promise<LiveRecord> {
-  return liveOf(await upstream.get({ namespace: id, key, session: emptySession }, call));
-}
-
-/** Undefined where `readLive` must be asked. */
-function peekLive({ upstream }: RestExchange, id: string, key: string): LiveRecord | undefined {
-  const hit = upstream.peek({ namespace: id, key, session: emptySession });
-  return hit && liveOf(hit);
+async function readLive({ upstream, call, response }: RestExchange, id: string, key: string): Promise<LiveRecord> {
+  const answer = await upstream.get({ namespace: id, key, session: emptySession }, call);
+  const live = liveOf(response, answer);
+  tellCacheStatus(response, answer);
+  return live;
 }
 
 /** One for all, as an error takes longer to make than the answer. */
 const keyNotFound = new Refusal(404, 'key not found', 10009);
 
-function liveOf({ record }: GetAnswer): LiveRecord {
-  if (record?.kind === 'live') return record;
+/** @throws Refusal where there is none, of which the response says how it is known */
+function liveOf(response: ServerResponse, answer: GetAnswer): LiveRecord {
+  if (answer.record?.kind === 'live') return answer.record;
+  tellCacheStatus(response, answer);
   throw keyNotFound;
 }
 

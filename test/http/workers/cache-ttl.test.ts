@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Upstream } from '../../../src/model/upstream.ts';
+import { aCall } from '../../rpc/loopback.ts';
 import { ask, instead, type ServedOrigin, serveOrigin } from './served-origin.ts';
 
 const headers = { 'Meridian-Namespace': 'config' };
@@ -29,11 +30,22 @@ it('cacheTtl is the greatest age that a read accepts; without it the node decide
 });
 
 it('an answer that may be older than what was asked for says that it is stale', async () => {
-  const statuses = async () => [
-    (await ask(served.address, '/k?urlencoded=true', { headers })).headers['cf-cache-status'],
-    (await ask(served.address, '/', { headers })).headers['cf-cache-status'],
+  const { id } = await served.origin.find('config', aCall());
+  const rest = `/client/v4/accounts/a/storage/kv/namespaces/${id}`;
+  const body = '{"keys":["k","absent"]}';
+  const reads: ReadonlyArray<Parameters<typeof ask>> = [
+    [served.address, '/k?urlencoded=true', { headers }],
+    [served.address, '/absent?urlencoded=true', { headers }],
+    [served.address, '/', { headers }],
+    [served.address, '/bulk/get', { method: 'POST', headers, body }],
+    [served.address, `${rest}/values/k`],
+    [served.address, `${rest}/values/absent`],
+    [served.address, `${rest}/metadata/k`],
+    [served.address, `${rest}/keys`],
+    [served.address, `${rest}/bulk/get`, { method: 'POST', body }],
   ];
-  expect(await statuses()).toEqual(['MISS', 'MISS']);
+  const statuses = () => Promise.all(reads.map(async (read) => (await ask(...read)).headers['cf-cache-status']));
+  expect(await statuses()).toEqual(reads.map(() => 'MISS'));
   past = true;
-  expect(await statuses()).toEqual(['STALE', 'STALE']);
+  expect(await statuses()).toEqual(reads.map(() => 'STALE'));
 });
