@@ -113,6 +113,19 @@ describe('a backup of an origin', () => {
     expect(Object.keys(await holds(restoredNow))).toEqual(['a', 'c', 'd']);
   });
 
+  it.each([
+    ['is missing', async (name: string) => target.remove(name)],
+    ['is damaged', async (name: string) => target.write(name, Buffer.concat([await target.read(name), Buffer.of(0)]))],
+  ])('is whole again where a part of what it would go on from %s', async (_, harm) => {
+    await put('a', '1');
+    const first = await take();
+    await harm(`${first.id}/${first.parts[0]?.name}`);
+    await put('b', '1');
+    const second = await take();
+    expect([second.base, second.records]).toEqual([undefined, first.records + 1]);
+    expect(await holds(await restored())).toEqual(await holds(origin));
+  });
+
   it('holds values of many messages, and what stands beside a value', async () => {
     const value = Buffer.alloc(5 * 1024 * 1024, 'x');
     const mutation = {

@@ -200,6 +200,14 @@ describe('values', () => {
     expect((await run('get flags a --json')).notes).toEqual([]);
   });
 
+  test('a key with line ends or tabs is one line of keys, of those to be deleted, and one column of a watch', async () => {
+    const { run, runWords } = commandLine();
+    await runWords(['put', 'flags', 'a\n\tb', 'on']);
+    expect((await run('list flags')).output).toBe('"a\\n\\tb"\n');
+    expect((await run('delete flags --prefix a --dry-run')).output).toBe('"a\\n\\tb"\n');
+    expect(JSON.parse((await run('list flags --json')).output)).toMatchObject({ name: 'a\n\tb' });
+  });
+
   test('so do keys, their number and an export', async () => {
     const { run, node } = commandLine();
     await run('put flags a on');

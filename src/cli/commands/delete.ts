@@ -5,6 +5,7 @@ import type { Command, CommandContext } from '../command.ts';
 import { confirm, yesFlag } from '../confirm.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { itemPrinter, printResult } from '../print-result.ts';
+import { shownText } from '../shown-text.ts';
 import { deleteKeys } from '../transfer/delete-keys.ts';
 import { UsageError } from '../usage-error.ts';
 import { conditionOf, shortOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
@@ -71,7 +72,7 @@ async function deletePrefix(
     const printer = await itemPrinter(words, terminal);
     for await (const { name } of namespace.keys(asked)) {
       count++;
-      if (dryRun) await printer.print([{ item: { key: name }, text: name }]);
+      if (dryRun) await printer.print([{ item: { key: name }, text: shownText(name) }]);
     }
     if (dryRun) await printer.end();
     if (dryRun && !json) terminal.note(`${count} keys would be deleted`);

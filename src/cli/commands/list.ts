@@ -9,6 +9,7 @@ import { damagedNote } from '../damaged-note.ts';
 import { exitCodes } from '../exit-code.ts';
 import { itemPrinter } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
+import { shownText } from '../shown-text.ts';
 import type { Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -21,7 +22,8 @@ interface ListWords extends ClientWords, ReadWords {
 
 export const listCommand: Command<ListWords> = {
   usage: 'list <namespace>',
-  describe: 'Print keys in the order of their bytes, one a line; all of them unless --limit',
+  describe:
+    'Print keys in the order of their bytes, one a line; all of them unless --limit. One with line ends or other control characters stands as JSON has it',
   build: (parser) =>
     withReadOptions(withClientOptions(parser))
       .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
@@ -79,7 +81,7 @@ async function printKeys(
       terminal.note(damagedNote(key.name, words.json));
     }
     const sound = page.keys.filter((key) => !key.damaged);
-    await printer.print(sound.map((key) => ({ item: key, text: key.name })));
+    await printer.print(sound.map((key) => ({ item: key, text: shownText(key.name) })));
     cursor = page.list_complete ? undefined : page.cursor;
     if (cursor === undefined) break;
     left -= page.keys.length;

@@ -5,6 +5,7 @@ import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { toJsonValue } from '../json-value.ts';
 import { itemPrinter } from '../print-result.ts';
+import { shownText } from '../shown-text.ts';
 
 interface WatchWords extends ClientWords {
   readonly namespace: string;
@@ -54,9 +55,9 @@ function itemOf(change: Change): object {
 function plainLine(change: Change): string | undefined {
   switch (change.kind) {
     case 'put':
-      return `put\t${change.key}\t${change.version}\t${change.value === null ? 'large' : change.value.byteLength}`;
+      return `put\t${shownText(change.key)}\t${change.version}\t${change.value === null ? 'large' : change.value.byteLength}`;
     case 'delete':
-      return `delete\t${change.key}\t${change.version}`;
+      return `delete\t${shownText(change.key)}\t${change.version}`;
     case 'reset':
       return 'reset';
     case 'caught-up':
