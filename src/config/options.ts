@@ -295,7 +295,7 @@ export const options = {
     targets: edges,
     default: '24h',
     group: 'Reads',
-    help: 'How far past the bound an answer may be served, marked as past, when no upstream can be asked. 0s refuses instead.',
+    help: 'How far past the bound an answer may be served, marked as past, when no upstream can be asked. 0s refuses instead. Of unknown age, as after a restart meanwhile, an answer is served to reads that name no bound alone.',
   },
   cacheMemoryBytes: {
     flag: 'cache-memory',
