@@ -63,13 +63,15 @@ describe.runIf(hasChromium())('the page, for everybody', () => {
     const shade = async () => page.evaluate('getComputedStyle(document.body).backgroundColor');
     const theme = page.getByRole('button', { name: /^Theme/ });
     await theme.waitFor();
+    // The style may come a moment after what it is of.
+    await expect.poll(shade).not.toBe('rgba(0, 0, 0, 0)');
     const dark = await shade();
     await theme.click();
     await page.getByRole('button', { name: 'Theme: light. Change to dark' }).waitFor();
-    expect(await shade()).not.toBe(dark);
+    await expect.poll(shade).not.toBe(dark);
     await theme.click();
     await page.getByRole('button', { name: 'Theme: dark. Change to auto' }).waitFor();
-    expect(await shade()).toBe(dark);
+    await expect.poll(shade).toBe(dark);
     await page.close();
   });
 
