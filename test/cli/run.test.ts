@@ -387,6 +387,18 @@ test('status does not take a node for another member that was once at its addres
   expect((await run('status')).output).toMatch(/^wiped .* unknown: fake a{16} answers there/m);
 });
 
+test('of a member that is removed while it runs it is said that it may come back', async () => {
+  const { run, node } = commandLine();
+  const other = { name: 'lhr', role: 'origin', id: 'b'.repeat(16), region: 'test' } as const;
+  for (const connected of [true, false]) {
+    node.otherMembers = [{ ...other, connected }];
+    const { output, notes } = await run('member remove lhr --yes');
+    expect(output).toBe(`lhr (${other.id}) is removed\n`);
+    const note = 'lhr runs still: unless it is stopped it joins again, as another member';
+    expect(notes).toEqual(connected ? [note] : []);
+  }
+});
+
 test('namespaces, status and members are printed for a person and for a program', async () => {
   const { run } = commandLine();
   expect((await run('namespace create new')).output).toMatch(/^[0-9a-f]{32}\n$/);

@@ -1,7 +1,7 @@
 import type { GetManyRequest, RemoteNode } from '../../src/client/remote-node.ts';
 import type { WatchEvent, WatchRequest } from '../../src/client/watch-event.ts';
 import type { Call } from '../../src/model/call.ts';
-import type { Member, NodeStatus } from '../../src/model/cluster.ts';
+import type { Member, NodeStatus, RemovedMember, RemoveMemberRequest } from '../../src/model/cluster.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import { compareKeys } from '../../src/model/key.ts';
 import type {
@@ -195,8 +195,11 @@ export class FakeNode implements RemoteNode {
     throw new Error('not part of these tests');
   }
 
-  async removeMember(): Promise<never> {
-    throw new Error('not part of these tests');
+  async removeMember({ name }: RemoveMemberRequest): Promise<RemovedMember> {
+    const found = this.otherMembers.find((other) => other.name === name);
+    if (found === undefined)
+      throw new MeridianError('NOT_FOUND', `no member is called ${name}`, { reason: 'unknown-member' });
+    return { id: found.id as MemberId, name, logs: [], missing: [] };
   }
 
   async digest(): Promise<never> {

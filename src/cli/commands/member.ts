@@ -48,8 +48,14 @@ const removeCommand: Command<RemoveWords> = {
     const { origin: name, force, yes } = words;
     if (!yes) await confirm(`Remove origin ${name} for good? It cannot come back under its id.`, context.terminal);
     return withCluster(words, context, async (cluster) => {
-      const removed = await cluster.removeMember({ name, force }, { signal: context.terminal.stopped });
-      await printResult(words, context.terminal, removed, describeRemoved(removed));
+      const { terminal } = context;
+      const options = { signal: terminal.stopped };
+      // Who may remove members may not be told of them: then nothing is known of that.
+      const members = await cluster.members(options).catch((): readonly Member[] => []);
+      const removed = await cluster.removeMember({ name, force }, options);
+      await printResult(words, terminal, removed, describeRemoved(removed));
+      const runs = members.some(({ id, connected }) => id === removed.id && connected);
+      if (runs) terminal.note(`${removed.name} runs still: unless it is stopped it joins again, as another member`);
       return exitCodes.done;
     });
   },
