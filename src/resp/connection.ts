@@ -6,6 +6,7 @@ import { peerCertificateOf } from '../runtime/peer-certificate.ts';
 import { Client, type ClientParts } from './client.ts';
 import type { CommandSpec } from './commands/command.ts';
 import { findCommand, nameOf } from './commands/find-command.ts';
+import { noTransactions, RefusedTransaction } from './commands/refused-transaction.ts';
 import type { RespObserver } from './observer.ts';
 import { type Command, CommandParser, ProtocolError, type Wanted } from './protocol/command-parser.ts';
 import { HeldValue, type Reply, RespError, Several } from './protocol/reply.ts';
@@ -65,6 +66,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #parser: CommandParser;
   readonly #upload: UploadPermit;
+  readonly #transaction = new RefusedTransaction();
   readonly #commands: OperationTurns;
   readonly #turns: Turn[] = [];
   /** Who waits for room for another message. */
@@ -195,6 +197,12 @@ export class Connection {
     const { args } = command;
     let spec: CommandSpec;
     try {
+      const called = nameOf(args[0]);
+      if (this.#transaction.concerns(called)) {
+        if (this.#batch !== undefined) return false;
+        const refused = this.#transaction.refuse(called);
+        if (refused !== undefined) throw refused;
+      }
       spec = findCommand(command);
     } catch (thrown) {
       if (this.#batch !== undefined) return false;
@@ -410,8 +418,9 @@ export class Connection {
 
 export const tooManyClients = '-ERR max number of clients reached\r\n';
 
+/** Else the command's name may be anything that a client sent. */
 function isKnown(thrown: unknown): boolean {
-  return thrown instanceof RespError && thrown.reason !== 'unknown-command';
+  return thrown instanceof RespError && !['unknown-command', noTransactions].includes(thrown.reason);
 }
 
 /** Nobody will take the reply. */

@@ -220,6 +220,28 @@ describe('keys', () => {
   });
 });
 
+describe('what is sent as a transaction', () => {
+  it('is not carried out, and the connection goes on behind it', async () => {
+    const client = await served.connect();
+    await client.ask('SET', 'kept', 'before');
+    const sent = ['MULTI', 'SET kept after', 'DEL kept', 'FROB', 'EXEC', 'GET kept', 'EXEC'].map((line) =>
+      line.split(' '),
+    );
+    const [multi, ...replies] = await client.pipeline(...sent);
+    expect(multi).toMatch(/^Error: ERR unknown command 'MULTI'/);
+    const refused = expect.stringMatching(/^Error: ERR not carried out/);
+    expect(replies).toEqual([
+      ...[refused, refused, refused, expect.stringMatching(/^Error: EXECABORT /)],
+      ...['before', expect.stringMatching(/^Error: ERR unknown command 'EXEC'/)],
+    ]);
+    for (const end of ['DISCARD', 'RESET']) {
+      await client.ask('MULTI');
+      await client.ask(end);
+      expect(await client.ask('PING'), end).toBe('+PONG');
+    }
+  });
+});
+
 describe('a connection', () => {
   it('chooses its namespace by AUTH, HELLO or SELECT, and is told where it has none', async () => {
     const bare = await serveResp(origin, { databases: new Map() });
