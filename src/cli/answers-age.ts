@@ -1,4 +1,5 @@
 import type { AnswerSource } from '../client/answer.ts';
+import type { Terminal } from './terminal.ts';
 
 /** How old all answers of one command can be at most, and whether any of them was past what was asked for. */
 export class AnswersAge {
@@ -24,11 +25,15 @@ export class AnswersAge {
     return this.#past ? { past: true, staleness: this.#staleness } : {};
   }
 
-  /** What is said of it on standard error; undefined where no answer was past. */
-  pastNote(json: boolean): string | undefined {
-    if (!this.#past) return undefined;
-    return json ? JSON.stringify(this.ifPast) : `older than what was asked for: ${ageText(this.#staleness)}`;
+  /** Says on standard error that an answer was past; nothing where none was. */
+  tell({ note }: Pick<Terminal, 'note'>, json = false): void {
+    if (this.#past) note(json ? JSON.stringify(this.ifPast) : pastText(this.#staleness));
   }
+}
+
+/** @param staleness as below */
+export function pastText(staleness: number | null): string {
+  return `older than what was asked for: ${ageText(staleness)}`;
 }
 
 /** @param staleness seconds; null = unknown */

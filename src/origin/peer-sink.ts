@@ -22,6 +22,7 @@ import type { ReplicationObserver } from '../replication/observer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { FirstFill } from './first-fill.ts';
 import type { Stability } from './stability.ts';
+import { lacksPurged } from './unheard-purges.ts';
 import { UnheardWrites } from './unheard-writes.ts';
 
 export interface PeerSinkOptions {
@@ -184,8 +185,7 @@ export class PeerSink implements FeedSink {
   #checkFloor(floor: VersionVector): void {
     if (floor === this.#checked || !holds('R8 a peer is asked again after a purge')) return;
     const { logs } = this.#options.ledger.registry;
-    for (const [log, purged] of floor) {
-      if (Math.max(this.#floor.get(log) ?? 0, logs.reach(this.#covered, log)) >= purged) continue;
+    if (lacksPurged(logs, floor, { covered: this.#covered, floor: this.#floor })) {
       const message = `more was purged here since this stream began than ${this.#peer?.name} has told that it covers`;
       throw new MeridianError('UNAVAILABLE', message, { reason: 'purged-since' });
     }

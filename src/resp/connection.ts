@@ -197,17 +197,14 @@ export class Connection {
     const { args } = command;
     let spec: CommandSpec;
     try {
-      const called = nameOf(args[0]);
-      if (this.#transaction.concerns(called)) {
-        if (this.#batch !== undefined) return false;
-        const refused = this.#transaction.refuse(called);
-        if (refused !== undefined) throw refused;
-      }
+      const refused = this.#transaction.isOpen ? this.#transaction.refuse(nameOf(args[0])) : undefined;
+      if (refused !== undefined) throw refused;
       spec = findCommand(command);
     } catch (thrown) {
       if (this.#batch !== undefined) return false;
       this.#upload.hand()();
       const name = nameOf(args[0]);
+      if (name === 'multi') this.#transaction.isOpen = true;
       this.#answer(this.#counted(isKnown(thrown) ? name : 'unknown', this.#errorOf(thrown)));
       return true;
     }

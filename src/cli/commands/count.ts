@@ -34,8 +34,7 @@ export const countCommand: Command<CountWords> = {
       }
       const counted = { keys, bytes, ...(damaged === 0 ? {} : { damaged }), ...age.ifPast };
       await printResult(words, terminal, counted, String(keys));
-      const past = words.json ? undefined : age.pastNote(false);
-      if (past !== undefined) terminal.note(past);
+      if (!words.json) age.tell(terminal);
       if (damaged === 0) return exitCodes.done;
       if (!words.json)
         terminal.note(`of ${damaged} of them the records are damaged: whether they have a value is unknown`);

@@ -62,12 +62,11 @@ export const exportCommand: Command<ExportWords> = {
           ? await toFile(run, output)
           : await toStream(run, await openStreamOutput(output, kind, context));
       const { records, damaged } = exported;
-      const past = run.age.pastNote(false);
       // On standard error: standard output may be the export itself.
       if (words.json) {
         terminal.note(JSON.stringify({ records, ...(damaged === 0 ? {} : { damaged }), ...run.age.ifPast }));
       } else if (words.output !== undefined || terminal.interactive) terminal.note(`${records} records exported`);
-      if (past !== undefined && !words.json) terminal.note(past);
+      if (!words.json) run.age.tell(terminal);
       if (damaged === 0) return exitCodes.done;
       if (!words.json) terminal.note(`${damaged} damaged records are missing from the export`);
       return exitCodes.failed;

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import type { Answer } from '../../client/answer.ts';
 import { exactJson } from '../../model/json-text.ts';
-import { ageText } from '../answers-age.ts';
+import { ageText, pastText } from '../answers-age.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -37,7 +37,7 @@ export const getCommand: Command<GetWords> = {
       const options = { ...readOptionsOf(words), type: 'arrayBuffer', signal: terminal.stopped } as const;
       const answer = await cluster.namespace(words.namespace).getWithMetadata(words.key, options);
       if (words.verbose) for (const line of provenance(answer)) terminal.note(line);
-      else if (answer.past && !words.json) terminal.note(`older than what was asked for: ${ageText(answer.staleness)}`);
+      else if (answer.past && !words.json) terminal.note(pastText(answer.staleness));
       if (answer.value === null) return exitCodes.missing;
       const bytes = new Uint8Array(answer.value);
       const { value: _, ...rest } = answer;

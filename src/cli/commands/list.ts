@@ -48,8 +48,7 @@ export const listCommand: Command<ListWords> = {
         most,
         context.terminal,
       );
-      const past = age.pastNote(words.json);
-      if (past !== undefined) context.terminal.note(past);
+      age.tell(context.terminal, words.json);
       if (cursor !== undefined && !words.json) context.terminal.note(`more keys follow: --cursor ${cursor}`);
       return damaged === 0 ? exitCodes.done : exitCodes.failed;
     });

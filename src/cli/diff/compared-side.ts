@@ -1,5 +1,5 @@
 import type { AnswerSource } from '../../client/answer.ts';
-import { AnswersAge } from '../answers-age.ts';
+import { AnswersAge, ageText } from '../answers-age.ts';
 import type { ComparedRecord } from './compared-record.ts';
 
 /** One of two things that are compared, and what is to be said of it in the end. */
@@ -34,7 +34,7 @@ export class ComparedSide {
     const damaged = this.damaged === 0 ? '' : `; ${this.damaged} damaged records are not compared`;
     if (this.#sources.size === 0) return `${this.what}: as it stands there${damaged}`;
     const { staleness } = this.#age;
-    const age = staleness === null ? 'of unknown age' : `at most ${staleness.toFixed(3)} s old`;
+    const age = staleness === null ? 'of unknown age' : `${ageText(staleness)} old`;
     const past = this.#age.past ? ', which is past what was asked for' : '';
     return `${this.what}: ${age}${past} (${[...this.#sources].join(', ')})${damaged}`;
   }

@@ -7,6 +7,7 @@ import type { Ledger } from '../../replication/ledger.ts';
 import { memberKeys, type RegisteredMember } from '../../replication/members.ts';
 import type { FeedServer } from '../../replication/serving/feed-server.ts';
 import type { OwnLog } from '../own-log.ts';
+import { lacksPurged } from '../unheard-purges.ts';
 import type { Membership } from './membership.ts';
 import { clusterView, whoLeaves } from './sides.ts';
 
@@ -65,10 +66,7 @@ export class Admission {
     if (own !== undefined || view?.members.includes(ownLog.member) === true) this.#options.called(node);
     membership.check();
     // Only for a peer that serves: otherwise this origin, which begins anew, would have to wait for that peer.
-    for (const [log, purged] of (opening === undefined ? undefined : floor) ?? []) {
-      // What was purged here was heard of, even if a later seal ends the log before it.
-      const heard = Math.max(logs.reach(ledger.state.covered, log), ledger.state.floor.get(log) ?? 0);
-      if (heard >= purged) continue;
+    if (opening !== undefined && floor !== undefined && lacksPurged(logs, floor, ledger.state)) {
       membership.leave(
         'same',
         `${node.name} has purged what this disk, put back to an older image, has yet to hear of`,

@@ -12,16 +12,12 @@ const ends = ['discard', 'reset', 'quit'];
  *     MULTI · SET k v · EXEC     unknown command · not carried out · EXECABORT
  */
 export class RefusedTransaction {
-  #isOpen = false;
+  /** Set once MULTI was refused. */
+  isOpen = false;
 
-  /** Whether this command begins one, or falls into one. */
-  concerns(name: string): boolean {
-    return this.#isOpen || name === 'multi';
-  }
-
-  /** The reply to a command that is concerned; undefined where it is looked up as any other. */
+  /** The reply to a command that comes while it is open; undefined if it is looked up as any other. */
   refuse(name: string): RespError | undefined {
-    this.#isOpen = name !== 'exec' && !ends.includes(name);
+    this.isOpen = name !== 'exec' && !ends.includes(name);
     if (name === 'multi' || ends.includes(name)) return undefined;
     const why =
       name === 'exec'
