@@ -1,6 +1,7 @@
-// `npm run bench [-- NAME …] [--runs N --duration MS --records N]`: the benches of test/bench, each stating its question.
+// `npm run bench [-- NAME …] [--runs N --duration MS --records N --report FILE]`: the benches of test/bench, each stating its
+// question. The figures of all are in a Markdown file afterwards as well.
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync } from 'node:fs';
+import { cpSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,8 +14,11 @@ const words = process.argv.slice(2);
 const firstFlag = words.findIndex((word) => word.startsWith('--'));
 const names = firstFlag === -1 ? words : words.slice(0, firstFlag);
 const flags = firstFlag === -1 ? [] : words.slice(firstFlag);
+const reportFlag = flags.indexOf('--report');
+const report = resolve(reportFlag === -1 ? join(root, 'dist/bench/report.md') : (flags[reportFlag + 1] ?? ''));
 if (flags.includes('--help')) {
-  const defaults = '--runs 5, --duration 2000 (milliseconds of one figure), --records 1000000';
+  const defaults =
+    '--runs 5, --duration 2000 (milliseconds of one figure), --records 1000000, --report dist/bench/report.md';
   process.stdout.write(
     `npm run bench -- [NAME …] [flags]\nflags, with their defaults: ${defaults}\nnames: ${known.join(', ')}\n`,
   );
@@ -36,4 +40,8 @@ run([join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'test/tsconfig.benc
 for (const name of ['proto', 'package.json']) {
   cpSync(join(root, name), join(root, 'dist/bench', name), { recursive: true });
 }
-for (const name of names.length > 0 ? names : known) run([join('dist/bench/test/bench', `${name}.js`), ...flags]);
+writeFileSync(report, `# What \`npm run bench\` measured on ${new Date().toISOString().slice(0, 10)}\n\n`);
+for (const name of names.length > 0 ? names : known) {
+  run([join('dist/bench/test/bench', `${name}.js`), ...flags, '--report', report]);
+}
+process.stdout.write(`\nall figures: ${report}\n`);

@@ -70,7 +70,7 @@ export async function openEmbeddedEdge(given: EmbeddedEdgeOptions, outside: Outs
       diskReserveBytes: levelDefaults.reserveBytes,
       scrubRateBytes: 0,
     });
-    const upstreams = places.map((address) => new RemoteUpstream({ address, clock, ...access }));
+    const upstreams = places.map((address) => new RemoteUpstream({ address, clock, pipelined: true, ...access }));
     closing.add('connections', async () => {
       for (const upstream of upstreams) upstream.close();
     });

@@ -86,7 +86,8 @@ function upstreamsOf(
 ): readonly NamedUpstream[] {
   return config.upstreams.map((address) => {
     const name = formatAddress(address);
-    const upstream = new RemoteUpstream({ address: name, clock, observer: metrics.rpc, credential, tls });
+    const options = { address: name, clock, observer: metrics.rpc, credential, tls };
+    const upstream = new RemoteUpstream({ ...options, pipelined: true });
     closing.add(`connection to ${name}`, async () => upstream.close());
     return { name, upstream };
   });

@@ -4,8 +4,8 @@
  */
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import { type BenchRun, runBench } from './support/bench-run.ts';
-import { fill, keyAt, value } from './support/filled.ts';
-import { clientOf, metric, placeOf, startNode, until } from './support/meridian-nodes.ts';
+import { fill, fillRedis } from './support/filled.ts';
+import { clientOf, hasCaughtUp, placeOf, residentBytes, startNode, until } from './support/meridian-nodes.ts';
 import { redisClient, redisInstalled, startRedis } from './support/redis.ts';
 
 const mebibyte = 1024 * 1024;
@@ -21,10 +21,7 @@ await runBench('Bootstrap of a copy, records of 100 B, and the memory that it ta
   for (let round = 0; round < Math.min(runsMax, run.runs); round++) await bootstrap(run, origin, round);
   if (redisInstalled()) {
     const redis = redisClient(run, await startRedis(run, 'redis'));
-    for (let n = 0; n < records; n += 10_000) {
-      const batch = Array.from({ length: Math.min(10_000, records - n) }, (_, i) => [keyAt(n + i), value] as const);
-      await redis.mset(...batch.flat());
-    }
+    await fillRedis(redis, records);
     const [, resident] = /used_memory_rss:(\d+)/.exec(await redis.info('memory')) ?? [];
     for (const _ of figures.samples('edge, resident afterwards')) {
       figures.add('Redis, resident', 'MiB', Number(resident) / mebibyte);
@@ -40,23 +37,18 @@ await runBench('Bootstrap of a copy, records of 100 B, and the memory that it ta
 /** A new edge in an empty folder, from its start to having caught up. */
 async function bootstrap(run: BenchRun, origin: ChildNode, round: number): Promise<void> {
   const { figures, records } = run;
-  const before = await resident(origin);
+  const before = await residentBytes(origin);
   let most = before;
   const startedMs = performance.now();
   const edge = await startNode(run, 'edge', `fra-${round}`, ['--upstream', placeOf(origin), '--replicate', '*']);
   const status = clientOf(run, edge);
   let polls = 0;
   await until(async () => {
-    if (polls++ % 10 === 0) most = Math.max(most, await resident(origin));
-    const { scopes } = await status.status();
-    return scopes.length > 0 && scopes.every(({ boundMs }) => boundMs !== undefined);
+    if (polls++ % 10 === 0) most = Math.max(most, await residentBytes(origin));
+    return hasCaughtUp(status);
   }, 'the edge has caught up');
   figures.add('records/s', 'records/s', (records * 1000) / (performance.now() - startedMs));
   figures.add('origin grows by', 'MiB', (most - before) / mebibyte);
-  figures.add('edge, resident afterwards', 'MiB', (await resident(edge)) / mebibyte);
+  figures.add('edge, resident afterwards', 'MiB', (await residentBytes(edge)) / mebibyte);
   await edge.kill();
-}
-
-function resident(node: ChildNode): Promise<number> {
-  return metric(node, 'process_resident_memory_bytes');
 }

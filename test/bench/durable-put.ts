@@ -1,10 +1,13 @@
 /**
- * How many durable puts a second does an origin take, beside Redis with appendfsync always? Both have synced a write
- * before they acknowledge it. Values of 1 KiB; one call in flight and 64, through each one's own client.
+ * How many durable puts a second does an origin take, beside Redis with appendfsync always and etcd? All have synced a write
+ * before they acknowledge it. NATS KV, which syncs now and then, is there as it comes. Values of 1 KiB; one call in flight and
+ * 64, through each one's own client.
  */
 import { runBench } from './support/bench-run.ts';
 import { drive } from './support/drive.ts';
+import { etcdInstalled, startEtcd } from './support/etcd.ts';
 import { clientOf, metric, startNode } from './support/meridian-nodes.ts';
+import { natsInstalled, startNatsPair } from './support/nats.ts';
 import { redisClient, redisInstalled, startRedis } from './support/redis.ts';
 
 const value = Buffer.alloc(1024, 0x78);
@@ -23,6 +26,14 @@ await runBench('Durable puts at an origin beside Redis with appendfsync always, 
     const port = await startRedis(run, 'redis', ['--appendonly', 'yes', '--appendfsync', 'always']);
     const redis = redisClient(run, port);
     peers.push(['Redis', (n) => redis.set(keyAt(n), value)]);
+  }
+  if (etcdInstalled()) {
+    const etcd = await startEtcd(run);
+    peers.push(['etcd', (n) => etcd.put(keyAt(n)).value(value).exec()]);
+  }
+  if (natsInstalled()) {
+    const { at } = await startNatsPair(run);
+    peers.push(['NATS KV, not synced', (n) => at.put(keyAt(n), value)]);
   }
   for (const [, call] of peers) await drive(call, { inFlight: 64, durationMs: 1000 });
   for (let round = 0; round < runs; round++) {

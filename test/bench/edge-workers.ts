@@ -2,42 +2,23 @@
  * What do workers give? Hot gets over the Redis port of an edge of one process, and of 1, 2 and 4 workers beside a keeper,
  * by redis-benchmark with 64 connections: requests a second, and processor time a request of all processes of the edge.
  */
-import { spawn, spawnSync } from 'node:child_process';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import { runBench } from './support/bench-run.ts';
-import { clientOf, placeOf, startNode, until } from './support/meridian-nodes.ts';
+import { clientOf, metricSum, placeOf, startNode, until } from './support/meridian-nodes.ts';
+import { benchmarkGets, benchmarkKeys, hasRedisBenchmark } from './support/redis-benchmark.ts';
 
-const keys = Array.from({ length: 1000 }, (_, n) => `key:${String(n).padStart(12, '0')}`);
+const keys = benchmarkKeys(1000);
 const value = Buffer.alloc(1024, 0x78);
-const connections = 64;
+/** Of all processes of an edge. */
+const cpuSeconds = 'process_cpu_seconds_total';
 
-/** Processor seconds that the processes of an edge have used. */
-async function cpuSeconds({ http }: ChildNode): Promise<number> {
-  const text = await (await fetch(`http://${http.host}:${http.port}/metrics`)).text();
-  const samples = text.matchAll(/^process_cpu_seconds_total(?:\{[^}]*\})? (\S+)$/gm);
-  return [...samples].reduce((sum, [, sample]) => sum + Number(sample), 0);
-}
-
-/** Requests a second. */
-async function benchmark({ redis }: ChildNode, pipelined: number, requests: number): Promise<number> {
+function benchmark({ redis }: ChildNode, pipelined: number, requests: number): Promise<number> {
   if (redis === undefined) throw new Error('the edge has a Redis port');
-  const place = ['-h', redis.host, '-p', String(redis.port), '--dbnum', '0'];
-  const load = ['-c', String(connections), '-P', String(pipelined), '-n', String(requests), '-r', String(keys.length)];
-  const child = spawn('redis-benchmark', [...place, ...load, '--csv', 'GET', 'key:__rand_int__'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  for await (const chunk of child.stdout) said += chunk;
-  const rate = Number(/^"GET [^"]*","([\d.]+)"/m.exec(said)?.[1]);
-  if (!(rate > 0)) throw new Error(`redis-benchmark says ${said}`);
-  return rate;
+  return benchmarkGets(redis, { keys: keys.length, pipelined, requests });
 }
 
 await runBench('Hot gets over the Redis port by the number of workers, 1 KiB, 64 connections', async (run) => {
-  if (spawnSync('redis-benchmark', ['--version']).status !== 0) {
-    console.log('  SKIPPED: redis-benchmark is not installed (apt-get install redis-tools)');
-    return;
-  }
+  if (!hasRedisBenchmark()) return;
   const { figures, runs, durationMs } = run;
   const origin = await startNode(run, 'origin', 'iad');
   const writer = clientOf(run, origin);
@@ -61,9 +42,9 @@ await runBench('Hot gets over the Redis port by the number of workers, 1 KiB, 64
         [16, 150],
       ] as const) {
         const requests = durationMs * perMs;
-        const before = await cpuSeconds(edge);
+        const before = await metricSum(edge, cpuSeconds);
         const rate = await benchmark(edge, pipelined, requests);
-        const usedMs = ((await cpuSeconds(edge)) - before) * 1000;
+        const usedMs = ((await metricSum(edge, cpuSeconds)) - before) * 1000;
         figures.add(`${name}, -P ${pipelined}`, 'gets/s', rate);
         figures.add(`${name}, -P ${pipelined}, processor`, 'µs a get', (usedMs * 1000) / requests);
       }

@@ -1,12 +1,13 @@
 /**
  * How fast is a hot get at an edge that copies, through the TypeScript client, beside a get at a Redis replica through
- * ioredis? Values of 1 KiB, 1,000 keys; one call in flight, 64, and at set rates. Both are asked as they are by default, for
- * text; and for bytes, where ours gives an ArrayBuffer of its own, as Workers KV does, and ioredis a view of what it received.
+ * ioredis, and at the other peers through theirs? Values of 1 KiB, 1,000 keys; one call in flight, 64, and at set rates. All
+ * are asked as they are by default, most for text; and for bytes, where ours gives an ArrayBuffer of its own, as Workers KV
+ * does, and ioredis a view of what it received.
  */
 import { runBench } from './support/bench-run.ts';
 import { drive } from './support/drive.ts';
 import { startPair, until } from './support/meridian-nodes.ts';
-import { redisClient, redisInstalled, startRedisPair } from './support/redis.ts';
+import { fillPeer, startPeers } from './support/peers.ts';
 
 const keys = Array.from({ length: 1000 }, (_, i) => `key-${String(i).padStart(8, '0')}`);
 const keyAt = (n: number) => keys[(n * 7919) % keys.length] ?? '';
@@ -21,17 +22,11 @@ await runBench('Hot get at an edge (copy) beside a get at a Redis replica, 1 KiB
     ['edge', (n) => reader.get(keyAt(n))],
     ['edge, bytes', (n) => reader.get(keyAt(n), 'arrayBuffer')],
   ];
-  if (redisInstalled()) {
-    const { primary, replica } = await startRedisPair(run);
-    const filler = redisClient(run, primary);
-    await Promise.all(keys.map((key) => filler.set(key, value)));
-    await filler.wait(1, 10_000);
-    const [plain, auto] = [redisClient(run, replica), redisClient(run, replica, true)];
-    peers.push(
-      ['Redis', (n) => plain.get(keyAt(n))],
-      ['Redis, auto-pipelining', (n) => auto.get(keyAt(n))],
-      ['Redis, auto-pipelining, bytes', (n) => auto.getBuffer(keyAt(n))],
-    );
+  for (const peer of await startPeers(run)) {
+    await fillPeer(peer, keys, value);
+    const { name, getBytes } = peer;
+    peers.push([name, (n) => peer.get(keyAt(n))]);
+    if (getBytes !== undefined) peers.push([`${name}, bytes`, (n) => getBytes(keyAt(n))]);
   }
   for (const [, call] of peers) await drive(call, { inFlight: 64, durationMs: 1000 });
   for (let round = 0; round < runs; round++) {
@@ -75,6 +70,11 @@ await runBench('Hot get at an edge (copy) beside a get at a Redis replica, 1 KiB
     what: 'p50, one in flight, by Redis',
     figures: figures.ratios('edge, 1 in flight, p50', 'Redis, 1 in flight, p50'),
     most: 2,
+  });
+  figures.judge({
+    what: 'rate, one in flight, by the NATS KV mirror',
+    figures: figures.ratios('edge, 1 in flight', 'NATS KV mirror, 1 in flight'),
+    least: 2,
   });
   figures.judge({
     what: 'p99 at 1,000 gets/s',

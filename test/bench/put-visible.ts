@@ -1,21 +1,17 @@
 /**
- * How long after a put was started can the value be read at an edge that copies, and at a Redis replica? Each is asked
- * again and again until it shows the value, while 200 other writes a second go on: at once, as fast as answers come, which
- * takes most of a core with gRPC; and once a millisecond.
+ * How long after a put was started can the value be read at an edge that copies, at a Redis replica, and at a mirror of a
+ * NATS KV bucket? Neither peer has synced what it shows. Each is asked again and again until it shows the value, while 200
+ * other writes a second go on: at once, as fast as answers come, which takes most of a core with gRPC; and once a
+ * millisecond.
  */
-import { type BenchRun, runBench } from './support/bench-run.ts';
+import { runBench } from './support/bench-run.ts';
 import { drive } from './support/drive.ts';
 import { startPair } from './support/meridian-nodes.ts';
+import { natsPeers, type Peer, redisPeers } from './support/peers.ts';
 import { percentile } from './support/percentiles.ts';
-import { redisClient, redisInstalled, startRedisPair } from './support/redis.ts';
-
-interface Peer {
-  readonly name: string;
-  readonly put: (key: string, value: string) => Promise<unknown>;
-  readonly get: (key: string) => Promise<string | null>;
-}
 
 const writesPerSecond = 200;
+const other = Buffer.alloc(1024, 0x78);
 
 await runBench('Put started to visible at an edge (copy) beside a Redis replica, 200 writes/s', async (run) => {
   const { figures, runs, durationMs } = run;
@@ -23,7 +19,8 @@ await runBench('Put started to visible at an edge (copy) beside a Redis replica,
   const peers: Peer[] = [
     // A session of the reader's own: it says nothing of the put, so the edge answers from what it holds.
     { name: 'edge', put: (key, value) => writer.put(key, value), get: (key) => reader.get(key) },
-    ...(redisInstalled() ? [await redisPeer(run)] : []),
+    ...(await redisPeers(run)).slice(0, 1),
+    ...(await natsPeers(run)),
   ];
   for (const peer of peers) await measure(peer, 1500);
   for (let round = 0; round < runs; round++) {
@@ -46,15 +43,9 @@ await runBench('Put started to visible at an edge (copy) beside a Redis replica,
   figures.judge({ what: 'p99 by the Redis replica’s', figures: figures.ratios('edge, p99', 'Redis, p99'), most: 2 });
 });
 
-async function redisPeer(run: BenchRun): Promise<Peer> {
-  const { primary, replica } = await startRedisPair(run);
-  const [at, from] = [redisClient(run, primary), redisClient(run, replica)];
-  return { name: 'Redis', put: (key, value) => at.set(key, value), get: (key) => from.get(key) };
-}
-
 /** Milliseconds from before each put until its value was read, one put after another, for a while. */
 async function measure({ put, get }: Peer, durationMs: number, pauseMs = 0): Promise<number[]> {
-  const others = drive((n) => put(`other-${n % 1000}`, 'x'.repeat(1024)), {
+  const others = drive((n) => put(`other-${n % 1000}`, other), {
     inFlight: 8,
     durationMs,
     rate: writesPerSecond,
@@ -64,7 +55,7 @@ async function measure({ put, get }: Peer, durationMs: number, pauseMs = 0): Pro
   for (let n = 0; performance.now() < endMs; n++) {
     const begunMs = performance.now();
     const value = `${begunMs} ${n}`;
-    const putting = put('seen', value);
+    const putting = put('seen', Buffer.from(value));
     while ((await get('seen')) !== value) {
       if (performance.now() > begunMs + 10_000) throw new Error('never visible');
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));

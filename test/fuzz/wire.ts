@@ -118,7 +118,7 @@ const pipelineRequests: FuzzTarget = {
     const serialize = (message: object) => pipeline.requestSerialize(message);
     const terms = { read: { namespace, session: emptySession }, timeoutMs: 100 } as never;
     const get = new WireWriter(64);
-    writeGet(get, 1, 0, 'key');
+    writeGet(get, { id: 1, terms: 0, requestId: 'order-17' }, 'key');
     return [get.written(), ...[put, removal].map((mutation) => writeOf(2, mutation))].map((operation) => {
       return Buffer.concat([
         orRefused(() => encodeTerms(terms, serialize), isUnreadable) ?? Buffer.alloc(0),
@@ -140,7 +140,7 @@ const removal: Mutation = { kind: 'delete', key: 'k', condition: { kind: 'versio
 function writeOf(id: number, mutation: Mutation): Buffer {
   const measure = measured(mutation);
   const writer = new WireWriter(writeBytesMax(measure));
-  writeWrite(writer, id, 0, measure);
+  writeWrite(writer, { id, terms: 0, requestId: undefined }, measure);
   return writer.written();
 }
 

@@ -103,6 +103,20 @@ describe('a request’s id over gRPC', () => {
     expect(new Set(seen).size).toBe(2);
   });
 
+  it('is the one that an operation brought, where it is an id, at the node that an edge passes the operation to', async () => {
+    const seen: Array<Call['requestId']> = [];
+    const get: Upstream['get'] = async (_request, call) => {
+      seen.push(call.requestId);
+      throw new Error('enough');
+    };
+    const { remote } = await serve({ get }, { pipelined: true });
+    const request = { namespace: 'flags', key: 'k', session: emptySession };
+    for (const requestId of ['order-20', 'x'.repeat(129), 'no id']) {
+      await remote.get(request, { ...aCall(), requestId, hops: 1 }).catch(() => {});
+    }
+    expect(seen).toEqual(['order-20', expect.stringMatching(/^[^ x]+\.2$/), expect.stringMatching(/^[^ x]+\.3$/)]);
+  });
+
   it('is given back by a read that is answered at once only where it was brought', async () => {
     const { origin, close } = await openOrigin();
     const { namespace } = await origin.create('flags', aCall());

@@ -234,8 +234,9 @@ export class Pipeline implements AnswerTaker {
         place = shared.push({ terms, timeoutMs }) - 1;
         parts.push(this.#encodedTerms(terms, timeoutMs));
       }
-      if (mutation === undefined) writeGet(writer, id, place, key);
-      else writeWrite(writer, id, place, mutation);
+      const head = { id, terms: place, requestId: call.requestId };
+      if (mutation === undefined) writeGet(writer, head, key);
+      else writeWrite(writer, head, mutation);
     }
     if (this.#cancelled.length > 0) parts.push(encodeCancel(this.#cancelled.splice(0), serialize));
     if (writer.at > 0) parts.push(writer.written());
@@ -375,8 +376,9 @@ export function takesWrite({ mutations }: WriteRequest): MeasuredMutation | unde
   return writeBytesMax(measure) <= putBytesMax ? measure : undefined;
 }
 
-function bytesMaxOf({ key, mutation }: Operation): number {
-  return mutation === undefined ? getBytesMax(key) : writeBytesMax(mutation);
+function bytesMaxOf({ key, mutation, call: { requestId } }: Operation): number {
+  const namedBytes = requestId === undefined ? 0 : requestId.length + 2;
+  return namedBytes + (mutation === undefined ? getBytesMax(key) : writeBytesMax(mutation));
 }
 
 function isLike(a: TermsOf, b: TermsOf): boolean {

@@ -80,7 +80,7 @@ import { sendMessages, writeMessages } from './write-messages.ts';
 export interface RemoteUpstreamOptions extends ConnectionOptions {
   /** Default: nobody listens. */
   readonly observer?: RpcObserver;
-  /** Whether gets and small writes share a stream, if the node serves that; else each is a call. Default: no. */
+  /** Whether gets and small writes share streams, if the node serves that; else each is a call. Default: no. */
   readonly pipelined?: boolean;
 }
 
@@ -101,7 +101,9 @@ export class RemoteUpstream implements Peer {
   readonly #connection: Connection;
   readonly #observer: RpcObserver;
   readonly #clock: Clock;
-  readonly #pipeline: Pipeline | undefined;
+  readonly #isPipelined: boolean;
+  /** By how many edges passed its calls up, which a stream says once: so there are few. */
+  readonly #pipelines = new Map<number, Pipeline>();
   /** Until then each operation is a call, as the node has no Pipeline. */
   #aloneUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -112,7 +114,7 @@ export class RemoteUpstream implements Peer {
     this.address = options.address;
     const connection = new Connection(options);
     this.#connection = connection;
-    this.#pipeline = pipelined ? new Pipeline({ connection, clock, hops: undefined }) : undefined;
+    this.#isPipelined = pipelined;
   }
 
   /** Nothing is held on this side of the connection. */
@@ -145,10 +147,16 @@ export class RemoteUpstream implements Peer {
     return this.#getAlone(request, call);
   }
 
-  /** Undefined for a call of its own: also if it was passed on or is traced, which the stream's metadata cannot say. */
-  #pipelineFor({ hops, forwarded, credential, isProvenHere, trace }: Call): Pipeline | undefined {
-    const isOwn = hops === undefined && !forwarded && (credential ?? trace) === undefined && !isProvenHere;
-    return isOwn && this.#clock.monotonicMs() >= this.#aloneUntilMs ? this.#pipeline : undefined;
+  /** Undefined for a call of its own: also if it says what a stream's metadata cannot say for one of its operations. */
+  #pipelineFor({ hops = 0, forwarded, credential, isProvenHere, trace }: Call): Pipeline | undefined {
+    if (!this.#isPipelined || forwarded || isProvenHere || (credential ?? trace) !== undefined) return undefined;
+    if (this.#clock.monotonicMs() < this.#aloneUntilMs) return undefined;
+    const known = this.#pipelines.get(hops);
+    if (known !== undefined) return known;
+    const options = { connection: this.#connection, clock: this.#clock };
+    const opened = new Pipeline({ ...options, hops: hops === 0 ? undefined : hops });
+    this.#pipelines.set(hops, opened);
+    return opened;
   }
 
   #hasNoPipeline(error: MeridianError): boolean {
@@ -387,7 +395,7 @@ export class RemoteUpstream implements Peer {
   }
 
   close(): void {
-    this.#pipeline?.close();
+    for (const pipeline of this.#pipelines.values()) pipeline.close();
     this.#connection.close();
   }
 

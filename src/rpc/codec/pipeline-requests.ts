@@ -1,5 +1,6 @@
 import { MeridianError } from '../../model/errors.ts';
 import type { GetRequest, Mutation, ReadOptions, WriteRequest } from '../../model/key-value.ts';
+import { isRequestId } from '../../model/request-id.ts';
 import type { Session } from '../../model/session.ts';
 import { decodeRead, encodeRead, type WireReadOptions } from './kv-codec.ts';
 import {
@@ -16,14 +17,14 @@ import { decodeWriteOptions, encodeWriteOptions, type WireWriteOptions } from '.
  * The requests of Pipeline. Operations are read and written by hand. What they share goes through the loader of .proto
  * files, a part of a message at a time.
  *
- *     0a .. terms     12 .. operation 08 id 10 terms 1a key 22 00 (a get)     1a .. cancel
+ *     0a .. terms     12 .. operation 08 id 10 terms 1a key 22 00 (a get) 42 request id     1a .. cancel
  */
 
 const tags = { terms: 0x0a, operation: 0x12, cancel: 0x1a, cancelAlone: 0x18 } as const;
 /** Operations of one message, and terms. */
 export const operationsMax = 1024;
 
-const operationTags = { id: 0x08, terms: 0x10, key: mutationTags.key, get: 0x22 } as const;
+const operationTags = { id: 0x08, terms: 0x10, key: mutationTags.key, get: 0x22, requestId: 0x42 } as const;
 
 /** What the operations of a message share, as a client writes it. */
 export interface Terms {
@@ -49,6 +50,8 @@ export interface Operation {
   readonly terms: number;
   /** Unset = a get. */
   readonly mutation?: Mutation;
+  /** As its caller wrote it; unset = the caller wrote none. */
+  readonly requestId?: string;
   /** Why it cannot be done. */
   readonly refused?: unknown;
 }
@@ -84,38 +87,60 @@ export function encodeTerms({ read, write, timeoutMs }: Terms, serialize: Serial
   return serialize({ terms: [wire] });
 }
 
-/** Bytes of this write in a message, at the most. */
+/** What every operation says of itself, besides what it does. */
+export interface OperationHead {
+  readonly id: number;
+  /** Index into the message's terms. */
+  readonly terms: number;
+  readonly requestId: string | undefined;
+}
+
+/** Bytes of this write in a message, at the most, without a request id. */
 export function writeBytesMax({ bytes }: MeasuredMutation): number {
   return 32 + bytes;
 }
 
 /** The part of a message that is this write. */
-export function writeWrite(writer: WireWriter, id: number, terms: number, mutation: MeasuredMutation): void {
-  writeHead(writer, id, terms, mutation.bytes);
+export function writeWrite(writer: WireWriter, head: OperationHead, mutation: MeasuredMutation): void {
+  const named = namedBytes(head);
+  writeHead(writer, head, mutation.bytes + named);
   writeMutation(writer, mutationTags, mutation);
+  if (named > 0) writeName(writer, head);
 }
 
-/** Bytes of a get in a message, at the most. */
+/** Bytes of a get in a message, at the most, without a request id. */
 export function getBytesMax(key: string): number {
   return 32 + 3 * key.length;
 }
 
 /** The part of a message that is this get. */
-export function writeGet(writer: WireWriter, id: number, terms: number, key: string): void {
+export function writeGet(writer: WireWriter, head: OperationHead, key: string): void {
   const keyBytes = Buffer.byteLength(key);
-  writeHead(writer, id, terms, fieldBytes(keyBytes) + 2);
+  const named = namedBytes(head);
+  writeHead(writer, head, fieldBytes(keyBytes) + 2 + named);
   writer.head(operationTags.key, keyBytes);
   writer.utf8(key, keyBytes);
   writer.head(operationTags.get, 0);
+  if (named > 0) writeName(writer, head);
 }
 
 /** Begins every operation, which then has `bytes` of its own. */
-function writeHead(writer: WireWriter, id: number, terms: number, bytes: number): void {
+function writeHead(writer: WireWriter, { id, terms }: OperationHead, bytes: number): void {
   const idBytes = id > 0 ? 1 + varintBytes(id) : 0;
   const termsBytes = terms > 0 ? 1 + varintBytes(terms) : 0;
   writer.head(tags.operation, idBytes + termsBytes + bytes);
   if (id > 0) writer.head(operationTags.id, id);
   if (terms > 0) writer.head(operationTags.terms, terms);
+}
+
+/** Bytes of the field with the request id; 0 without one that a node takes. */
+function namedBytes({ requestId }: OperationHead): number {
+  return isRequestId(requestId) ? fieldBytes(requestId.length) : 0;
+}
+
+function writeName(writer: WireWriter, { requestId = '' }: OperationHead): void {
+  writer.head(operationTags.requestId, requestId.length);
+  writer.ascii(requestId);
 }
 
 /** The part of a message that gives operations up. */
@@ -191,24 +216,28 @@ function readGet(reader: WireReader, end: number): Operation | undefined {
   let id = 0;
   let terms = 0;
   let key = '';
+  let requestId = '';
   let isGet = false;
   while (reader.at < end) {
     const tag = reader.varint();
     if (tag === operationTags.id) id = reader.varint();
     else if (tag === operationTags.terms) terms = reader.varint();
     else if (tag === operationTags.key) key = reader.text();
+    else if (tag === operationTags.requestId) requestId = reader.text();
     else if (tag === operationTags.get) {
       reader.skipMessage();
       isGet = true;
     } else return undefined;
   }
-  return isGet ? { id, terms, key } : undefined;
+  if (!isGet) return undefined;
+  return requestId === '' ? { id, terms, key } : { id, terms, key, requestId };
 }
 
 /** Any operation that begins at `from`. */
 function readOperation(reader: WireReader, from: number, end: number): Operation {
   let id = 0;
   let terms = 0;
+  let requestId = '';
   let isGet = false;
   const fields = new MutationReader(mutationTags);
   reader.at = from;
@@ -216,6 +245,7 @@ function readOperation(reader: WireReader, from: number, end: number): Operation
     const tag = reader.varint();
     if (tag === operationTags.id) id = reader.varint();
     else if (tag === operationTags.terms) terms = reader.varint();
+    else if (tag === operationTags.requestId) requestId = reader.text();
     else if (tag === operationTags.get) {
       reader.skipMessage();
       isGet = true;
@@ -223,12 +253,12 @@ function readOperation(reader: WireReader, from: number, end: number): Operation
     // Of several kinds in one message the last one counts.
     else if (tag === mutationTags.put || tag === mutationTags.delete) isGet = false;
   }
-  const { key } = fields;
-  if (isGet) return { id, terms, key };
+  const operation = { id, terms, key: fields.key, ...(requestId === '' ? {} : { requestId }) };
+  if (isGet) return operation;
   try {
-    return { id, terms, key, mutation: fields.mutation() };
+    return { ...operation, mutation: fields.mutation() };
   } catch (refused) {
-    return { id, terms, key, refused };
+    return { ...operation, refused };
   }
 }
 

@@ -96,7 +96,7 @@ function encodeRest(record: Record): Buffer {
   return Buffer.from(writer.written());
 }
 
-/** What a GetResponse says of a key's record. The value shares the reader's buffer. */
+/** What a GetResponse says of a key's record. */
 export function readRecordBody(
   reader: WireReader,
   end: number,
@@ -111,7 +111,7 @@ export function readRecordBody(
   while (reader.at < end) {
     const tag = reader.varint();
     if (tag === tags.found) found = reader.varint() !== 0;
-    else if (tag === tags.value) value = reader.bytes();
+    else if (tag === tags.value) value = ownBytes(reader.bytes());
     else if (tag === tags.metadata) metadata = reader.text();
     else if (tag === tags.expiresAt) expiresAt = reader.varint();
     else if (tag === tags.version) version = reader.ascii();
@@ -124,6 +124,14 @@ export function readRecordBody(
   const expiry = expiresAt === undefined ? undefined : { expiresAt };
   if (!found) return { kind: 'tombstone', ...written, ...expiry };
   return { kind: 'live', ...written, value, ...(metadata === undefined ? undefined : { metadata }), ...expiry };
+}
+
+/** A record may be kept for long. A small value that shared a message's buffer would keep all of the message. */
+function ownBytes(value: Buffer): Buffer {
+  if (2 * value.byteLength >= value.buffer.byteLength) return value;
+  const own = Buffer.allocUnsafeSlow(value.byteLength);
+  own.set(value);
+  return own;
 }
 
 /** The value alone, or undefined if none was found. It shares the reader's buffer. */

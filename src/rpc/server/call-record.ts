@@ -43,10 +43,10 @@ export class CallRecord {
     this.#served.sendMetadata?.(headers);
   }
 
-  /** The id and trace of an operation that has to wait: the stream's id, then the operation's own number. */
-  operation(number: number, kind: OperationKind): Pick<Call, 'requestId' | 'trace'> {
+  /** The id and trace of an operation that has to wait: by default the stream's id, then the operation's own number. */
+  operation(number: number, kind: OperationKind, brought?: string): Pick<Call, 'requestId' | 'trace'> {
     const { tracer } = this.#timing;
-    const requestId = `${this.requestId}.${number}`;
+    const requestId = isRequestId(brought) ? brought : `${this.requestId}.${number}`;
     if (tracer === undefined) return { requestId };
     return { requestId, trace: this.#enter(tracer, requestId, kind) };
   }

@@ -256,7 +256,7 @@ class PipelineStream {
   }
 
   #begin(
-    { id, key, mutation, refused }: Operation,
+    { id, key, mutation, requestId, refused }: Operation,
     terms: ReadTerms | Error | undefined,
     held: HeldRequest | undefined,
   ): void {
@@ -270,14 +270,14 @@ class PipelineStream {
       const { namespace, session } = terms;
       const write = { namespace, session, mutations: [mutation], ...terms.write };
       held?.begin();
-      this.#run(['write', id], terms, (call) => this.#write(id, write, call).finally(() => held?.end()));
+      this.#run(['write', id, requestId], terms, (call) => this.#write(id, write, call).finally(() => held?.end()));
       return;
     }
     const request = { ...terms.get, key };
     const { room } = this.#options;
     const hit = this.#upstream.peek(request);
     if (hit !== undefined && isSmallHit(hit, room)) this.#sender.get({ id, answer: hit, terms });
-    else this.#run(['get', id], terms, (call) => this.#get(id, terms, request, call));
+    else this.#run(['get', id, requestId], terms, (call) => this.#get(id, terms, request, call));
   }
 
   async #get(id: number, terms: ReadTerms, request: GetRequest, call: Call): Promise<Outcome> {
@@ -303,13 +303,13 @@ class PipelineStream {
 
   /** Runs an operation that must wait, and answers it once, whatever comes first. */
   #run(
-    [what, id]: readonly [OperationKind, number],
+    [what, id, requestId]: readonly [OperationKind, number, string | undefined],
     { timeoutMs }: ReadTerms,
     run: (call: Call) => Promise<Outcome>,
   ): void {
     const { clock, requestTimeoutMs, calls } = this.#options;
     const deadlineMs = clock.monotonicMs() + Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs);
-    const operation = new RunningOperation(this.#call, deadlineMs, this.#record.operation(id, what));
+    const operation = new RunningOperation(this.#call, deadlineMs, this.#record.operation(id, what, requestId));
     const { trace } = operation.call;
     this.#running.begin(id, operation);
     this.#ended ??= calls.begin();

@@ -59,9 +59,37 @@ export async function until(
   }
 }
 
+/** Whether an edge has all of its copies and knows how old they may be. */
+export async function hasCaughtUp(edge: ClusterHandle): Promise<boolean> {
+  const { scopes } = await edge.status();
+  return scopes.length > 0 && scopes.every(({ boundMs }) => boundMs !== undefined);
+}
+
+export function residentBytes(node: ChildNode): Promise<number> {
+  return metric(node, 'process_resident_memory_bytes');
+}
+
 /** One sample of a node's metrics, NaN where it has none. */
-export async function metric({ http }: ChildNode, sample: string): Promise<number> {
-  const text = await (await fetch(`http://${http.host}:${http.port}/metrics`)).text();
-  const line = text.split('\n').find((candidate) => candidate.startsWith(`${sample} `));
-  return line === undefined ? Number.NaN : Number(line.slice(sample.length + 1));
+export async function metric(node: ChildNode, sample: string): Promise<number> {
+  const [found = Number.NaN] = await metricsAtOnce(node, [sample]);
+  return found;
+}
+
+/** Several of one look: each look at the delay of the event loop begins its time anew. */
+export async function metricsAtOnce(node: ChildNode, samples: readonly string[]): Promise<readonly number[]> {
+  const lines = await metricLines(node);
+  return samples.map((sample) => {
+    const line = lines.find((candidate) => candidate.startsWith(`${sample} `));
+    return line === undefined ? Number.NaN : Number(line.slice(sample.length + 1));
+  });
+}
+
+/** All samples of one metric together, whatever their labels. */
+export async function metricSum(node: ChildNode, name: string): Promise<number> {
+  const lines = (await metricLines(node)).filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+async function metricLines({ http }: ChildNode): Promise<readonly string[]> {
+  return (await (await fetch(`http://${http.host}:${http.port}/metrics`)).text()).split('\n');
 }

@@ -1,33 +1,22 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { freePort } from '../../support/free-port.ts';
 import type { BenchRun } from './bench-run.ts';
 import { until } from './meridian-nodes.ts';
+import { folderOf, isInstalled, startServer } from './server-process.ts';
+
+const server = { name: 'redis-server', package: 'redis-server' };
 
 /** False where redis-server is not installed, which is said. */
 export function redisInstalled(): boolean {
-  const found = spawnSync('redis-server', ['--version']).status === 0;
-  if (!found) console.log('  MISSING PEER: redis-server is not installed (apt-get install redis-server)');
-  return found;
+  return isInstalled(server);
 }
 
 /** A Redis of its own in a folder of its own, without snapshots. Returns its port. */
 export async function startRedis(run: BenchRun, name: string, flags: readonly string[] = []): Promise<number> {
   const port = await freePort();
-  const dir = join(run.folder, name);
-  mkdirSync(dir);
-  const own = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--daemonize', 'no'];
-  const child = spawn('redis-server', [...own, ...flags], { stdio: 'ignore' });
-  const orphaned = () => child.kill('SIGKILL');
-  process.once('exit', orphaned);
-  run.onEnd(() => {
-    process.off('exit', orphaned);
-    child.kill('SIGKILL');
-  });
+  const own = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folderOf(run, name), '--save', ''];
   const client = redisClient(run, port);
-  await until(async () => (await client.ping()) === 'PONG', 'Redis answers');
+  await startServer(run, server, [...own, '--daemonize', 'no', ...flags], async () => (await client.ping()) === 'PONG');
   return port;
 }
 

@@ -14,6 +14,7 @@ const { pipeline } = methods;
 const bigNumber = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 100 }));
 const written = { namespace: anyNamespace, key: anyText, stamp: anyStamp, position: anyPosition };
 const expiry = { expiresAt: fc.maxSafeNat() };
+const anyRequestId = fc.option(fc.stringMatching(/^[\w.:+/=@-]{1,128}$/), { nil: undefined });
 const anyRecord: fc.Arbitrary<Record> = fc.oneof(
   fc.record(
     {
@@ -160,14 +161,15 @@ describe('the messages of a pipeline', () => {
 
   it('ask in the bytes that the loader of .proto files makes of gets, and read both alike', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(bigNumber, fc.nat(3), anyText)), anySession, (gets, session) => {
+      fc.property(fc.array(fc.tuple(bigNumber, fc.nat(3), anyText, anyRequestId)), anySession, (gets, session) => {
         const writer = new WireWriter(10_000);
-        for (const [id, terms, key] of gets) writeGet(writer, id, terms, key);
-        const operations = gets.map(([id, terms, key]) => ({
+        for (const [id, terms, key, requestId] of gets) writeGet(writer, { id, terms, requestId }, key);
+        const operations = gets.map(([id, terms, key, requestId]) => ({
           ...(id > 0 ? { id } : {}),
           ...(terms > 0 ? { terms } : {}),
           key,
           get: {},
+          ...(requestId === undefined ? {} : { requestId }),
         }));
         expect(writer.written()).toEqual(Buffer.from(pipeline.requestSerialize({ operations })));
         const terms = encodeTerms(
@@ -175,7 +177,9 @@ describe('the messages of a pipeline', () => {
           pipeline.requestSerialize,
         );
         const read = decodePipelineRequest(Buffer.concat([terms, writer.written()]), pipeline.requestDeserialize);
-        expect(read.operations).toEqual(gets.map(([id, place, key]) => ({ id, terms: place, key })));
+        expect(read.operations).toEqual(
+          gets.map(([id, terms, key, requestId]) => ({ id, terms, key, ...(requestId && { requestId }) })),
+        );
         const get = { namespace: 'n', key: '', session, maxStalenessMs: 5 };
         expect(read.terms).toEqual([{ namespace: 'n', session, get, write: {}, timeoutMs: 7 }]);
       }),

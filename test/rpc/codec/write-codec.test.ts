@@ -46,6 +46,7 @@ const anyWritten: fc.Arbitrary<Written> = fc.record(
   { stamp: anyStamp, position: anyPosition, expiresAt: seconds },
   { requiredKeys: ['stamp', 'position'] },
 );
+const anyRequestId = fc.option(fc.constantFrom('order-17', 'x'.repeat(128)), { nil: undefined });
 const anyAnswer: fc.Arbitrary<WriteAnswer> = fc.record({
   namespace: anyNamespace,
   origin: fc.constant('00000000000000ab' as MemberId),
@@ -55,10 +56,10 @@ const anyAnswer: fc.Arbitrary<WriteAnswer> = fc.record({
   session: anySession,
 });
 
-function operation(id: number, terms: number, mutation: Mutation): Buffer {
+function operation(id: number, terms: number, mutation: Mutation, requestId?: string): Buffer {
   const measure = measured(mutation);
-  const writer = new WireWriter(writeBytesMax(measure));
-  writeWrite(writer, id, terms, measure);
+  const writer = new WireWriter(writeBytesMax(measure) + 130);
+  writeWrite(writer, { id, terms, requestId }, measure);
   return writer.written();
 }
 
@@ -76,12 +77,12 @@ const noOther = (): never => {
 describe('writes, by hand and by the loader of .proto files', () => {
   it('are the same operations of a Pipeline, whoever writes and whoever reads', () => {
     fc.assert(
-      fc.property(fc.maxSafeNat(), fc.nat(300), anyMutation, (id, terms, mutation) => {
-        const sent = operation(id, terms, mutation);
+      fc.property(fc.maxSafeNat(), fc.nat(300), anyMutation, anyRequestId, (id, terms, mutation, requestId) => {
+        const sent = operation(id, terms, mutation, requestId);
         const passedOn = pipeline.requestSerialize(pipeline.requestDeserialize(sent) as object);
         for (const bytes of [sent, passedOn]) {
           expect(decodePipelineRequest(bytes, noOther).operations).toEqual([
-            { id, terms, key: mutation.key, mutation },
+            { id, terms, key: mutation.key, mutation, ...(requestId && { requestId }) },
           ]);
         }
       }),
