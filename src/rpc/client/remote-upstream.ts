@@ -24,6 +24,7 @@ import type {
   WriteAnswer,
   WriteRequest,
 } from '../../model/key-value.ts';
+import { limits } from '../../model/limits.ts';
 import type { NamespaceInfo } from '../../model/namespace.ts';
 import type { NamespaceChange } from '../../model/namespaces.ts';
 import type { RangeDigest, RangeDigestRequest } from '../../model/range-digest.ts';
@@ -416,14 +417,20 @@ export class RemoteUpstream implements Peer {
   async #read(wire: WireGetRequest, call: Call): Promise<GetAnswer> {
     const stream = this.#stream(methods.read, wire, call, { deadline: this.#connection.deadline(call) });
     let header: WireGetResponse | undefined;
-    const chunks: Uint8Array[] = [];
+    let value: Buffer = Buffer.alloc(0);
+    let received = 0;
     type Message = { readonly header?: WireGetResponse | null; readonly chunk?: Uint8Array };
     for await (const message of this.#connection.messages<Message>(stream, call.signal)) {
-      if (message.header) header = message.header;
-      else if (message.chunk !== undefined) chunks.push(message.chunk);
+      if (message.header) {
+        header = message.header;
+        value = roomFor(header);
+      } else if (message.chunk !== undefined) {
+        if (received + message.chunk.length > value.length) throw malformed('a value in pieces', 'more than was said');
+        value.set(message.chunk, received);
+        received += message.chunk.length;
+      }
     }
-    const value = Buffer.concat(chunks);
-    if (header === undefined || header.valueBytes !== value.length) throw malformed('a value in pieces', value.length);
+    if (header === undefined || received !== value.length) throw malformed('a value in pieces', received);
     return decodeGetAnswer(header, wire.key, value);
   }
 
@@ -444,6 +451,12 @@ export class RemoteUpstream implements Peer {
       ),
     );
   }
+}
+
+/** For all of a value at once: with all pieces in memory beside the whole, a value took twice its room. */
+function roomFor({ valueBytes }: WireGetResponse): Buffer {
+  if (valueBytes > limits.valueBytesMax) throw malformed('a value in pieces', `${valueBytes} bytes`);
+  return Buffer.allocUnsafeSlow(valueBytes);
 }
 
 /** The connection broke, which says nothing of the node. */

@@ -16,12 +16,14 @@ import { behaveWell, partWithin, percentile } from './well-behaved.ts';
  *   OVERLOAD_SECONDS=60 npx vitest run --project external test/system/external/overload
  *
  * OVERLOAD_REPORT names a file to which a line of figures is added for each attack. With OVERLOAD_SMALL=1 an origin, and then
- * an edge that caches, has the options of docs/operations.md for a container of 384 MiB, and must stay within that.
+ * an edge that caches, has the options of docs/operations.md for a small container, and must stay within 384 MiB;
+ * OVERLOAD_VALUE_MIB says how large the values are that it holds then, if not 25 MiB.
  */
 const seconds = Number(process.env['OVERLOAD_SECONDS'] ?? 6);
 const isLong = seconds >= 30;
 const report = process.env['OVERLOAD_REPORT'];
 const largeValues = Number(process.env['OVERLOAD_LARGE_VALUES'] ?? 8);
+const largeMebibytes = Number(process.env['OVERLOAD_VALUE_MIB'] ?? 25);
 
 const mebibyte = 1024 * 1024;
 const smallKeys = Array.from({ length: 50 }, (_, i) => `small-${i}`);
@@ -71,7 +73,7 @@ const attacks = [
 async function fill(client: ClusterHandle): Promise<void> {
   await client.namespaces.create('attacked');
   const namespace = client.namespace('attacked');
-  const large = new Uint8Array(25 * mebibyte).fill(7);
+  const large = new Uint8Array(largeMebibytes * mebibyte).fill(7);
   for (let i = 0; i < largeValues; i++) await namespace.put(`large-${i}`, large);
   await namespace.write(smallKeys.map((key) => ({ kind: 'put' as const, key, value: `value of ${key}` })));
   // A list that is as large as a list may be.
