@@ -7,6 +7,7 @@ import { ipBytes } from '../../runtime/ip-address.ts';
 import { type CertificateRequest, type Issuer, makeCertificate } from '../ca/certificate.ts';
 import { type Choose, type Command, type CommandContext, install } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { systemFailure } from '../system-failure.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface CaWords {
@@ -127,7 +128,7 @@ async function save(path: string, certificate: string, key: KeyObject, { termina
     await writeFile(`${path}-key.pem`, pem, { mode: 0o600, flag: 'wx' });
     await writeFile(`${path}.pem`, certificate, { flag: 'wx' });
   } catch (error) {
-    throw new UsageError(`nothing is overwritten: ${error instanceof Error ? error.message : String(error)}`);
+    throw systemFailure('nothing is overwritten', error);
   }
   await terminal.write(`${path}.pem\n${path}-key.pem\n`);
 }

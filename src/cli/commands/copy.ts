@@ -14,6 +14,7 @@ import { Checkpoint } from '../transfer/checkpoint.ts';
 import { type Copied, type CopyPlan, copyRecords } from '../transfer/copy-records.ts';
 import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
 import { showCount } from '../transfer/progress.ts';
+import { withTransferLock } from '../transfer/transfer-lock.ts';
 import { type TransferWords, transferBoundsOf, transferFlags } from '../transfer-flags.ts';
 import { UsageError } from '../usage-error.ts';
 import { durabilityFlag, shortOf, type WriteWords, writeOptionsOf } from '../write-flags.ts';
@@ -93,7 +94,10 @@ async function runCopy(verb: Verb, words: CopyWords, context: CommandContext): P
       refuseOverlap(verb, words, toPrefix, ids);
       const [source, target] = [from.namespace(words.namespace), to.namespace(words.target)];
       const run = { verb, words, toPrefix, context, source, target, ids, bounds };
-      return words['dry-run'] ? showKeys(run) : copyKeys(run);
+      if (words['dry-run']) return showKeys(run);
+      return withTransferLock(words.checkpoint === undefined ? [] : [words.checkpoint], context.clock, () =>
+        copyKeys(run),
+      );
     }),
   );
 }

@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { AnswersAge } from '../answers-age.ts';
 import { type ClientWords, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
@@ -15,6 +16,7 @@ import { Checkpoint } from '../transfer/checkpoint.ts';
 import { type Exported, exportFile } from '../transfer/export-file.ts';
 import { showCount } from '../transfer/progress.ts';
 import { openStreamOutput, outputKindOf, type StreamOutput } from '../transfer/stream-output.ts';
+import { withTransferLock } from '../transfer/transfer-lock.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface ExportWords extends ClientWords, ReadWords {
@@ -49,14 +51,14 @@ export const exportCommand: Command<ExportWords> = {
       .example('$0 export flags > flags.ndjson', 'one record a line')
       .example('$0 export flags --output flags.json', 'for wrangler kv bulk put') as Argv<ExportWords>,
   run: async (words, context) => {
-    const { terminal } = context;
+    const { terminal, clock } = context;
     const { output = '-' } = words;
     refuseCompressed(output);
     const kind = await outputKindOf(output);
     const isNamed = kind === 'file' || extname(output) !== '';
     const format = isNamed ? formatOf(words.format, output) : (words.format ?? 'ndjson');
     return withCluster(words, context, async (cluster) => {
-      const run = { words, format, cluster, terminal, age: new AnswersAge() };
+      const run = { words, format, cluster, terminal, clock, age: new AnswersAge() };
       const exported =
         kind === 'file'
           ? await toFile(run, output)
@@ -89,6 +91,7 @@ interface ExportRun {
   readonly format: FileFormat;
   readonly cluster: ClusterHandle;
   readonly terminal: Terminal;
+  readonly clock: Clock;
   readonly age: AnswersAge;
 }
 
@@ -135,14 +138,16 @@ async function toFile(run: ExportRun, path: string): Promise<Exported> {
   };
   const progress = await showCount(terminal, `export ${words.namespace}`);
   const checkpoint = new Checkpoint(`${path}.meridian-export`, { namespace: id, format, prefix: words.prefix });
-  try {
-    return await exportFile({
+  const write = () =>
+    exportFile({
       ...{ path, format, checkpoint },
       entries: (cursor) => entriesOf(run, cursor, passedBy),
       damaged: () => damaged,
       goingOn: (records) => terminal.note(`going on behind record ${records}, where the last export stopped`),
       progress: (records) => progress.at(records, records),
     });
+  try {
+    return await withTransferLock([path], run.clock, write);
   } catch (error) {
     progress.stop();
     const kept = await checkpoint.load();

@@ -13,6 +13,7 @@ import { readRecords } from '../formats/read-records.ts';
 import type { Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
+import { systemFailure } from '../system-failure.ts';
 import { Checkpoint, draftOf, fileIdentity, type TransferState } from '../transfer/checkpoint.ts';
 import { type NamedFile, refuseSameFiles } from '../transfer/distinct-files.ts';
 import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
@@ -21,6 +22,8 @@ import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
 import { PlacedCount } from '../transfer/placed-count.ts';
 import { type Progress, showCount, showProgress } from '../transfer/progress.ts';
 import { SkippedFile } from '../transfer/skipped-file.ts';
+import { outputKindOf } from '../transfer/stream-output.ts';
+import { lockOf, withTransferLock } from '../transfer/transfer-lock.ts';
 import type { SkippedRecord } from '../transfer/write-batch.ts';
 import { type TransferWords, transferBoundsOf, transferFlags } from '../transfer-flags.ts';
 import { UsageError } from '../usage-error.ts';
@@ -81,8 +84,11 @@ export const importCommand: Command<ImportWords> = {
     const bytes = await sizeOf(words.file);
     const skippedPath = skippedPathOf(words, bytes);
     await refuseSameFiles(filesOf(words, bytes, skippedPath));
+    const written = await lockedPaths(words, bytes, skippedPath);
     return withCluster(words, context, (cluster) =>
-      importFile({ words, context, cluster, format, skippedPath, bytes, ...bounds }),
+      withTransferLock(written, context.clock, () =>
+        importFile({ words, context, cluster, format, skippedPath, bytes, ...bounds }),
+      ),
     );
   },
 };
@@ -238,8 +244,19 @@ function filesOf(words: ImportWords, bytes: number | undefined, skippedPath: str
     ['the input', words.file],
     ['--checkpoint', checkpoint],
     ['the draft of --checkpoint', draftOf(checkpoint)],
+    ['the lock of --checkpoint', lockOf(checkpoint)],
     ...skipped,
   ];
+}
+
+/** What two imports may not write at once; of a pipe or device nothing is remembered, and nothing can stand beside it. */
+async function lockedPaths(
+  words: ImportWords,
+  bytes: number | undefined,
+  skippedPath: string | undefined,
+): Promise<readonly string[]> {
+  const skipped = skippedPath !== undefined && (await outputKindOf(skippedPath)) === 'file' ? [skippedPath] : [];
+  return bytes === undefined ? skipped : [checkpointPathOf(words), ...skipped];
 }
 
 function reader(run: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable<ImportRecord | UnreadImport> {
@@ -335,11 +352,11 @@ async function* counted(
   }
 }
 
-/** Undefined where it has none. @throws UsageError where nothing can be read there */
+/** Undefined where it has none. @throws what systemFailure makes where nothing can be read there */
 async function sizeOf(path: string): Promise<number | undefined> {
   if (isStandardInput(path) || isDescriptor(path) || liveStoreOf(path) !== undefined) return undefined;
   const found = await stat(path).catch((error: Error) => {
-    throw new UsageError(`the file cannot be read: ${error.message}`, error);
+    throw systemFailure('the file cannot be read', error);
   });
   if (found.isDirectory()) throw new UsageError(`${path} is a folder, and no file`);
   return found.isFile() ? found.size : undefined;

@@ -4,6 +4,7 @@ import { textOfUtf8 } from '../../model/text.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import type { UnreadRecord } from '../formats/unread-record.ts';
+import { systemFailure } from '../system-failure.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Certificates, EtcdClient, EtcdKeyValue } from './etcd-client.ts';
 
@@ -148,7 +149,7 @@ async function filesOf(
     const path = environment[variable];
     if (path === undefined || path === '') return [];
     const bytes = await readFile(path).catch((error: Error) => {
-      throw new UsageError(`${variable} ${path}: ${error.message}`, error);
+      throw systemFailure(`${variable} ${path}`, error);
     });
     return [[name, bytes]];
   });
