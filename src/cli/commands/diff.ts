@@ -76,10 +76,13 @@ async function runDiff(words: DiffWords, context: CommandContext): Promise<ExitC
   const config = await readConfig('client', words as unknown as Words, environment);
   if (file !== undefined) {
     const format = formatOfFile(words.format, file);
-    const second = fileSide(file, words, context, recordFileOf(words, format));
-    return withCluster(words, context, (cluster) =>
-      compare([namespaceSide(cluster, namespace, config, words, context), second], words, context),
-    );
+    const recordFile = recordFileOf(words, format);
+    return withCluster(words, context, async (cluster) => {
+      const first = namespaceSide(cluster, namespace, config, words, context);
+      const isOfAll = format === 'kept-apart' && recordFile.namespace === undefined;
+      const of = isOfAll ? { namespace: (await cluster.namespaces.get(namespace)).id } : {};
+      return compare([first, fileSide(file, words, context, { ...recordFile, ...of })], words, context);
+    });
   }
   const otherConfig = await otherSideConfig(words, environment);
   return withCluster(words, context, (one) =>

@@ -56,7 +56,8 @@ function cannotWrite(error: Error): never {
 function lineOf(skipped: SkippedRecord): string {
   const head = { record: skipped.number, error: skipped.why.message };
   if ('text' in skipped) return JSON.stringify({ ...head, ...unreadText(skipped.text) });
-  const { key, value, metadataText, expiration, expirationTtl } = skipped.record;
+  const { key, value, metadataText, expiration, expirationTtl, isDeletion } = skipped.record;
+  if (isDeletion) return JSON.stringify({ ...head, key, deleted: true });
   const fields = {
     ...head,
     key,
