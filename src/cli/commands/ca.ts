@@ -1,9 +1,10 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Argv } from 'yargs';
 import { parseDuration } from '../../config/parse-duration.ts';
 import { ipBytes } from '../../runtime/ip-address.ts';
+import { makeFolder } from '../../runtime/make-folder.ts';
 import { type CertificateRequest, type Issuer, makeCertificate } from '../ca/certificate.ts';
 import { type Choose, type Command, type CommandContext, install } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -41,7 +42,7 @@ const initCommand: Command<InitWords> = {
   run: async ({ dir, name, expires }, context) => {
     const { privateKey, publicKey } = newKey();
     const request = requestOf({ name, publicKey, hosts: [], isCa: true }, expires, context);
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
     await save(join(dir, 'ca'), makeCertificate(request, { name, key: privateKey }), privateKey, context);
     return exitCodes.done;
   },
@@ -76,7 +77,7 @@ const issueCommand: Command<IssueWords> = {
     if (wrong !== undefined) throw new UsageError(`--host must be a host name or an IP address; it is "${wrong}"`);
     const { privateKey, publicKey } = newKey();
     const request = requestOf({ name, publicKey, hosts, isCa: false }, expires, context);
-    await mkdir(out, { recursive: true });
+    await makeFolder(out);
     await save(join(out, name), makeCertificate(request, issuer), privateKey, context);
     return exitCodes.done;
   },
