@@ -94,15 +94,8 @@ export class Permissions {
   }
 
   /** What a name means, told to whoever may use the namespace. @throws NOT_FOUND only where the name is in scope */
-  async found(name: string, call: Call, session?: Session): Promise<NamespaceInfo> {
-    const scope = this.#having(anyRight);
-    const found = await this.#find(name, call, session).catch((error: unknown) => {
-      const mayKnow = namesTitle(scope.namespace, name) || !isMeridianError(error, 'NOT_FOUND');
-      throw mayKnow ? error : this.#outside(anyRight, `the namespace ${name}`);
-    });
-    if (!namesNamespace(scope.namespace, found)) throw this.#outside(anyRight, `the namespace ${name}`);
-    this.#found.set(found.id, found);
-    return found;
+  found(name: string, call: Call, session?: Session): Promise<NamespaceInfo> {
+    return this.#foundFor(anyRight, name, call, session);
   }
 
   sees(namespace: NamespaceInfo): boolean {
@@ -197,7 +190,19 @@ export class Permissions {
     const { namespace: name, session } = named;
     const known = this.#knownNamespace(any, scope, name);
     if (known !== undefined) return known;
-    return this.found(name, call, session).then((found) => this.#checked(any, scope, name, found));
+    return this.#foundFor(any, name, call, session).then((found) => this.#checked(any, scope, name, found));
+  }
+
+  /** Refused in the same words whether there is such a namespace or not: the words would tell which there are. */
+  async #foundFor(any: readonly Right[], name: string, call: Call, session?: Session): Promise<NamespaceInfo> {
+    const scope = this.#having(any);
+    const found = await this.#find(name, call, session).catch((error: unknown) => {
+      const mayKnow = namesTitle(scope.namespace, name) || !isMeridianError(error, 'NOT_FOUND');
+      throw mayKnow ? error : this.#outside(any, `the namespace ${name}`);
+    });
+    if (!namesNamespace(scope.namespace, found)) throw this.#outside(any, `the namespace ${name}`);
+    this.#found.set(found.id, found);
+    return found;
   }
 
   /** Undefined where what the name means must be asked for. @throws PERMISSION_DENIED */

@@ -4,7 +4,9 @@ import { joinVectors } from '../model/version-vector.ts';
 import { Logs } from '../replication/logs.ts';
 import type { BackupTarget } from './backup-target.ts';
 import {
+  type BackupPart,
   cursorOf,
+  holdsManifest,
   type Manifest,
   readUnfinished,
   readUnfinishedOf,
@@ -43,7 +45,7 @@ export class Draft {
     this.#options = options;
     this.#base = options.base;
     this.#id = begun?.id ?? options.id;
-    this.#writer = new PartWriter(options.target, this.#id, begun?.parts ?? []);
+    this.#writer = this.#newWriter(begun?.parts ?? []);
     this.#records = begun?.records ?? 0;
     this.#token = begun?.token;
     this.#clusterId = begun?.clusterId ?? options.base?.clusterId;
@@ -108,7 +110,12 @@ export class Draft {
     this.#isSaved = false;
     this.#records = 0;
     this.#logs = new Logs();
-    this.#writer = new PartWriter(this.#options.target, this.#id, []);
+    this.#writer = this.#newWriter([]);
+  }
+
+  #newWriter(parts: readonly BackupPart[]): PartWriter {
+    const { target, taker } = this.#options;
+    return new PartWriter(target, { id: this.#id, taker }, parts);
   }
 
   async add(event: Changes): Promise<void> {
@@ -126,11 +133,26 @@ export class Draft {
     this.#writer.add(event);
     await this.#writer.finish();
     await this.#checkAlone();
+    await this.#checkBase();
     const reached = this.#logs.unfold(event.vector);
     const cursor = this.#base === undefined ? reached : joinVectors(cursorOf(this.#base), reached);
     const manifest: Manifest = { ...this.#contents(), takenMs, cursor: [...cursor] };
     await writeManifest(this.#options.target, manifest);
     return manifest;
+  }
+
+  /** @throws FAILED_PRECONDITION where another process pruned what this one goes on from: nothing could be restored of it */
+  async #checkBase(): Promise<void> {
+    if (this.#base === undefined) return;
+    const { id } = this.#base;
+    if (await holdsManifest(this.#options.target, id)) return;
+    throw new MeridianError(
+      'FAILED_PRECONDITION',
+      `another process removed the backup ${id}, from which this one goes on`,
+      {
+        reason: 'backup-elsewhere',
+      },
+    );
   }
 
   #contents() {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { MeridianError } from '../model/errors.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
 import { syncFolder } from '../runtime/sync-folder.ts';
 import type { BackupTarget } from './backup-target.ts';
 
@@ -41,7 +42,7 @@ export class FolderTarget implements BackupTarget {
     const path = join(this.place, name);
     const draft = `${path}.draft-${randomUUID()}`;
     try {
-      const made = await mkdir(dirname(path), { recursive: true });
+      const made = await makeFolder(dirname(path));
       const file = await open(draft, 'wx');
       try {
         await file.writeFile(bytes);

@@ -57,6 +57,11 @@ export async function readManifests(target: BackupTarget): Promise<readonly Mani
   return manifests.sort((a, b) => a.takenMs - b.takenMs);
 }
 
+/** Whether that backup is there, and whole. */
+export async function holdsManifest(target: BackupTarget, id: string): Promise<boolean> {
+  return (await target.names()).includes(partPath(id, manifestName));
+}
+
 /** From now on it is whole. */
 export async function writeManifest(target: BackupTarget, manifest: Manifest): Promise<void> {
   await target.write(partPath(manifest.id, manifestName), jsonBytes(manifest));

@@ -4,24 +4,29 @@ import { gzip } from 'node:zlib';
 import type { FeedEvent } from '../model/feed.ts';
 import type { BackupTarget } from './backup-target.ts';
 import { eventBytes } from './event-bytes.ts';
-import { type BackupPart, partPath } from './manifest.ts';
+import { type BackupPart, partPath, type Unfinished } from './manifest.ts';
 
 /** Bytes of events in one part before they are compressed; an event that is larger is a part by itself. */
 const partBytes = 16 * 1024 * 1024;
 
 const compress = promisify(gzip);
 
-/** Collects events, and writes them as parts. */
+/**
+ * Collects events, and writes them as parts. Their names are this process's own: one that took the same backup up, or left
+ * it to this one, may still be writing, and no part that a manifest speaks of may be written over.
+ */
 export class PartWriter {
   readonly #target: BackupTarget;
   readonly #id: string;
+  readonly #taker: string;
   readonly #parts: BackupPart[];
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(target: BackupTarget, id: string, parts: readonly BackupPart[]) {
+  constructor(target: BackupTarget, { id, taker }: Pick<Unfinished, 'id' | 'taker'>, parts: readonly BackupPart[]) {
     this.#target = target;
     this.#id = id;
+    this.#taker = taker;
     this.#parts = [...parts];
   }
 
@@ -47,7 +52,7 @@ export class PartWriter {
     const compressed = await compress(Buffer.concat(this.#chunks));
     this.#chunks = [];
     this.#bytes = 0;
-    const name = `${String(this.#parts.length + 1).padStart(6, '0')}.gz`;
+    const name = `${String(this.#parts.length + 1).padStart(6, '0')}-${this.#taker}.gz`;
     await this.#target.write(partPath(this.#id, name), compressed);
     const sha256 = createHash('sha256').update(compressed).digest('hex');
     this.#parts.push({ name, bytes: compressed.byteLength, sha256 });

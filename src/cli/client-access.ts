@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { TlsOptions } from '../client/tls-options.ts';
 import type { ClientConfig } from '../config/config.ts';
+import { systemFailure } from './system-failure.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The token that a client command presents; undefined where none was given. @throws UsageError */
@@ -36,6 +37,6 @@ async function bytesOf(flag: string, path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new UsageError(`${flag} ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw systemFailure(`${flag} ${path}`, error);
   }
 }

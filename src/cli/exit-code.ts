@@ -1,4 +1,5 @@
 import { type ErrorCode, toMeridianError } from '../model/errors.ts';
+import { systemCode, systemFailure } from './system-failure.ts';
 import { UsageError } from './usage-error.ts';
 
 export const exitCodes = {
@@ -33,7 +34,12 @@ const byError: Readonly<Record<ErrorCode, ExitCode>> = {
 };
 
 /** What a failure ends the process with, and what it prints on standard error. */
-export function describeFailure(error: unknown, json: boolean): { readonly exitCode: ExitCode; readonly line: string } {
+export function describeFailure(
+  thrown: unknown,
+  json: boolean,
+): { readonly exitCode: ExitCode; readonly line: string } {
+  // What the system refuses says itself which file it was.
+  const error = systemCode(thrown) === undefined ? thrown : systemFailure('', thrown);
   if (error instanceof UsageError) {
     const line = json
       ? JSON.stringify({ error: { code: 'USAGE', message: error.message } })

@@ -3,8 +3,9 @@ import { MeridianError } from '../model/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { either } from '../runtime/with-either.ts';
-import { exitCodes } from './exit-code.ts';
+import { describeFailure, exitCodes } from './exit-code.ts';
 import { stopSignal } from './stop-signal.ts';
+import { systemFailure } from './system-failure.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What is typed or piped in, until the signal: then whoever waits for more is told so. */
@@ -43,11 +44,13 @@ function onKey(input: NodeJS.ReadStream, pressed: (key: string) => void): () => 
 function outputOf(process: NodeJS.Process): { readonly ended: AbortSignal; write: Terminal['write'] } {
   const end = new AbortController();
   let hasOutput = false;
-  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (!hasOutput || end.signal.aborted) return;
-    if (code !== 'EPIPE') process.stderr.write(`meridian: standard output cannot be written: ${message}\n`);
+    const isEnough = error.code === 'EPIPE';
+    const { exitCode, line } = describeFailure(systemFailure('standard output cannot be written', error), false);
+    if (!isEnough) process.stderr.write(`${line}\n`);
     process.once('exit', () => {
-      process.exitCode = code === 'EPIPE' ? exitCodes.done : exitCodes.failed;
+      process.exitCode = isEnough ? exitCodes.done : exitCode;
     });
     end.abort(new MeridianError('CANCELLED', 'the output has ended', { reason: 'output-ended' }));
   });

@@ -9,6 +9,7 @@ export interface RecordFileWords {
   readonly 'value-column'?: string | undefined;
   readonly columns?: string | undefined;
   readonly database?: string | undefined;
+  readonly 'from-namespace'?: string | undefined;
 }
 
 export const recordFileFlags = {
@@ -16,7 +17,7 @@ export const recordFileFlags = {
     choices: importFormats,
     requiresArg: true,
     describe:
-      'Of a file in UTF-8. Default: as the name ends, before .gz or .zst. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array; etcd: etcdctl get --prefix= -w json; consul: consul kv export; rdb: what BGSAVE of Redis writes',
+      'Of a file in UTF-8. Default: as the name ends, before .gz or .zst. ndjson: one {"key","value",…} a line; workers-kv: its bulk JSON array; etcd: etcdctl get --prefix= -w json; consul: consul kv export; rdb: what BGSAVE of Redis writes; kept-apart: what an origin that joined anew kept apart',
   },
   'key-column': {
     type: 'string',
@@ -35,16 +36,29 @@ export const recordFileFlags = {
     describe: 'CSV without a heading: names of its columns, by commas',
   },
   database: { type: 'string', requiresArg: true, describe: 'Number of the database of an RDB file; default: 0' },
+  'from-namespace': {
+    type: 'string',
+    requiresArg: true,
+    describe:
+      'Id of the namespace whose records are taken from what was kept apart; default: that of the namespace named',
+  },
 } as const;
 
 /** @throws UsageError for flags that are of another format */
 export function recordFileOf(words: RecordFileWords, format: ImportFormat): RecordFile {
   const { 'key-column': keyColumn, 'value-column': valueColumn, columns, database } = words;
+  const namespace = words['from-namespace'];
   if (columns !== undefined && format !== 'csv') throw new UsageError('--columns is for CSV alone');
   if (database !== undefined && format !== 'rdb') throw new UsageError('--database is for RDB files alone');
+  if (namespace !== undefined && format !== 'kept-apart') {
+    throw new UsageError('--from-namespace is for what an origin kept apart alone');
+  }
+  if (namespace !== undefined && !/^[0-9a-f]{32}$/.test(namespace)) {
+    throw new UsageError(`--from-namespace must be an id, 32 hexadecimal digits; it is "${namespace}"`);
+  }
   if (database !== undefined && !/^\d{1,9}$/.test(database)) {
     throw new UsageError(`--database must be a whole number, 0 or more; it is "${database}"`);
   }
   const number = database === undefined ? undefined : Number(database);
-  return { format, keyColumn, valueColumn, columns: columns?.split(','), database: number };
+  return { format, keyColumn, valueColumn, columns: columns?.split(','), database: number, namespace };
 }

@@ -18,7 +18,8 @@ export const transferFlags = {
     type: 'string',
     requiresArg: true,
     default: '60s',
-    describe: 'For how long a batch is tried again while the cluster is away',
+    describe:
+      'For how long a batch, or behind the first one a page of what is read, is tried again while the cluster is away',
   },
 } as const;
 

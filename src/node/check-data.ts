@@ -1,6 +1,7 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MeridianError } from '../model/errors.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
 import { checkStore, holdsStore, isWhole, type StoreReport } from '../store/check-store.ts';
 import { type Salvaged, salvageStore } from '../store/salvage.ts';
 import { SalvageFiles } from './salvage-files.ts';
@@ -36,7 +37,7 @@ export async function checkData(data: string, salvage: string | undefined): Prom
 
 async function salvageInto(directory: string, data: string, salvage: string): Promise<Salvaged> {
   const folder = directory === data ? salvage : join(salvage, directory.slice(data.length + 1));
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const files = new SalvageFiles(folder);
   try {
     return await salvageStore(directory, join(folder, 'scratch'), (record) => files.save(record));

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MeridianError } from '../model/errors.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
 
 export type FolderRole = 'origin' | 'edge';
 
@@ -56,7 +57,7 @@ function heldBy(folder: string): string | undefined {
 
 /** Returns the role that the folder has then: of two nodes that start at once, one comes first. */
 async function mark(folder: string, role: FolderRole): Promise<string> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const draft = join(folder, `${roleFile}.${randomUUID()}`);
   const file = await open(draft, 'w');
   try {

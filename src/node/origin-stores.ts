@@ -1,6 +1,7 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OriginStores } from '../origin/origin-options.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
 import { syncFolder } from '../runtime/sync-folder.ts';
 import { openLevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
@@ -49,7 +50,7 @@ export class OriginFolder implements OriginStores {
 
   /** @throws UNAVAILABLE (another process holds it), DATA_LOSS */
   static async open(folder: string, open: OpenNamed = openPlain): Promise<OriginFolder> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const stores: OpenStore[] = [];
     const openOne = async (name: string): Promise<OpenStore> => {
       const opened = await open(join(folder, name), name);

@@ -37,6 +37,35 @@ beforeAll(async () => {
 
 afterAll(() => guarded.close());
 
+/** Every call that names a namespace. */
+const naming: Readonly<Record<string, (node: Upstream, namespace: string) => Promise<unknown>>> = {
+  get: (node, namespace) => node.get({ namespace, key: 'k', session }, aCall()),
+  list: (node, namespace) => node.list({ namespace, prefix: '', limit: 5, session }, aCall()),
+  write: (node, namespace) => node.write({ namespace, mutations: [{ kind: 'delete', key: 'k' }], session }, aCall()),
+  find: (node, namespace) => node.find(namespace, aCall()),
+  rename: (node, namespace) => node.rename(namespace, 'team-b', aCall()),
+  remove: (node, namespace) => node.remove(namespace, aCall()),
+  moveHome: (node, namespace) => node.moveHome(namespace, 'x', aCall()),
+};
+
+describe('whether a namespace exists', () => {
+  it.each(Object.keys(naming))('is not told by the refusal of %s to whoever may not use it', async (call) => {
+    const run = naming[call] ?? expect.fail();
+    for (const namespace of ['team-*', 'team-a', mine]) {
+      const token = await guarded.issue({ namespace, rights: ['read', 'write', 'list', 'admin'] });
+      const refusalOf = async (name: string) => {
+        const error: unknown = await run(guarded.as(token), name).catch((thrown: unknown) => thrown);
+        const { code, message, details } = error as { code: string; message: string; details: object };
+        return { code, message: message.replace(name, 'NAME'), details };
+      };
+      const refused = await refusalOf(theirs);
+      expect(refused).toMatchObject(denied);
+      expect(await refusalOf('0123456789abcdef0123456789abcdef')).toEqual(refused);
+      expect(await refusalOf('other')).toEqual(await refusalOf('no other'));
+    }
+  });
+});
+
 describe('the status of a node', () => {
   const seenBy = async (namespace: string) => {
     const status = await guarded.origin.status();

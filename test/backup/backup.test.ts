@@ -262,7 +262,7 @@ describe('a backup of an origin', () => {
     };
     await expect(take({ feed: breaking })).rejects.toThrow('the line is cut');
     const [unfinished] = await readUnfinished(target);
-    await target.remove(`${unfinished?.id}/000001.gz`);
+    await target.remove(`${unfinished?.id}/${unfinished?.parts[0]?.name}`);
     expect((await take()).id).not.toBe(unfinished?.id);
     expect([...target.files.keys()].filter((name) => name.startsWith(`${unfinished?.id}/`))).toEqual([]);
     expect(Object.keys(await holds(await restored()))).toHaveLength(20);
@@ -320,7 +320,7 @@ describe('a backup of an origin', () => {
       return found;
     };
     expect(await faults()).toEqual([undefined, undefined]);
-    const path = `${second.id}/000001.gz`;
+    const path = `${second.id}/${second.parts[0]?.name}`;
     const good = await target.read(path);
     const bad = Buffer.from(good);
     bad[bad.length >> 1] = (bad[bad.length >> 1] ?? 0) ^ 1;
@@ -331,7 +331,7 @@ describe('a backup of an origin', () => {
     target.files.delete(path);
     expect(await faults()).toEqual([undefined, expect.stringContaining('is not there')]);
     target.files.set(path, good);
-    target.files.delete(`${first.id}/000001.gz`);
+    target.files.delete(`${first.id}/${first.parts[0]?.name}`);
     expect(await faults()).toEqual([expect.stringContaining('is not there'), expect.stringContaining(first.id)]);
   });
 
@@ -390,6 +390,40 @@ describe('a backup of an origin', () => {
     await expect(take({ feed: slow })).rejects.toMatchObject({ details: { reason: 'backup-elsewhere' } });
     expect((await readManifests(target)).map(({ id }) => id)).toEqual([(await other)?.id]);
     expect(Object.keys(await holds(await restored()))).toHaveLength(40);
+  });
+
+  it('is not written over by the process that it was taken from', async () => {
+    const value = Buffer.alloc(1024 * 1024, 'v');
+    for (let i = 0; i < 40; i++) await put(`k${String(i).padStart(2, '0')}`, value);
+    let other: Promise<Manifest> | undefined;
+    const slow = Object.assign(Object.create(target) as MemoryTarget, {
+      write: async (name: string, bytes: Uint8Array) => {
+        if (other === undefined && (await readUnfinished(target)).length > 0) {
+          await put('k20', 'later');
+          other = take();
+          await other;
+        }
+        return target.write(name, bytes);
+      },
+    });
+    await expect(take({ target: slow })).rejects.toMatchObject({ details: { reason: 'backup-elsewhere' } });
+    for await (const { fault } of verifyBackups(target)) expect(fault).toBeUndefined();
+    expect((await readManifests(target)).map(({ id }) => id)).toEqual([(await other)?.id]);
+    expect((await holds(await restored()))['k20']).toMatch(/ later$/);
+  });
+
+  it('is refused in the end where another process pruned what it goes on from', async () => {
+    await put('a', '1');
+    const first = await take();
+    await put('a', '2');
+    const feed: Feed = {
+      async *follow(...args) {
+        await target.remove(`${first.id}/manifest.json`);
+        yield* origin.follow(...args);
+      },
+    };
+    await expect(take({ feed })).rejects.toMatchObject({ details: { reason: 'backup-elsewhere' } });
+    expect(await readManifests(target)).toEqual([]);
   });
 
   it('is restored into an empty folder alone; one that broke off begins anew', async () => {

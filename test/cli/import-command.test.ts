@@ -134,13 +134,14 @@ describe('a record that is refused', () => {
         '{"key":"b"}',
         '{"key":}',
         good('c'),
+        '7',
       ]),
     );
     const { exitCode, output } = await runWords(['import', 'flags', file, '--on-error', 'skip']);
     const skipped = `${file}.skipped.ndjson`;
     expect({ exitCode, output }).toEqual({
       exitCode: 0,
-      output: `2 records imported, 3 skipped, as ${skipped} says\n`,
+      output: `2 records imported, 4 skipped, as ${skipped} says\n`,
     });
     expect([...node.records.keys()]).toEqual(['a', 'c']);
     const entries = readFileSync(skipped, 'utf8')
@@ -151,13 +152,14 @@ describe('a record that is refused', () => {
       { record: 2, error: expect.stringContaining('600'), key: key(600), value: 'AP8=', base64: true },
       { record: 3, error: 'record 3 has no "value"', text: '{"key":"b"}' },
       { record: 4, error: expect.stringContaining('record 4 is no JSON'), text: '{"key":}' },
+      { record: 6, error: 'record 6 is no object', text: '7' },
     ]);
     const mended = fileOf('mended.ndjson', JSON.stringify({ ...entries[0], key: 'short' }));
     await runWords(['import', 'flags', mended]);
     expect([...(await run('get flags short')).bytes]).toEqual([0, 255]);
     const again = await runWords(['import', 'flags', file, '--on-error', 'skip', '--json', '--skipped', skipped]);
-    expect(JSON.parse(again.output)).toEqual({ records: 2, skipped: 3 });
-    expect(readFileSync(skipped, 'utf8').trim().split('\n')).toHaveLength(3);
+    expect(JSON.parse(again.output)).toEqual({ records: 2, skipped: 4 });
+    expect(readFileSync(skipped, 'utf8').trim().split('\n')).toHaveLength(4);
   });
 
   test('one that is no UTF-8 is skipped too, and stands in the file byte by byte; what is refused keeps its digits', async () => {

@@ -34,7 +34,7 @@ it.runIf(process.platform === 'linux')(
     const full = run('> /dev/full');
     expect([full.status, full.stderr]).toEqual([
       1,
-      expect.stringContaining('standard output cannot be written: ENOSPC'),
+      expect.stringContaining('RESOURCE_EXHAUSTED: standard output cannot be written: ENOSPC'),
     ]);
     expect(run('| true')).toMatchObject({ status: 0, stderr: '' });
   },

@@ -1,12 +1,14 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Argv } from 'yargs';
 import { parseDuration } from '../../config/parse-duration.ts';
 import { ipBytes } from '../../runtime/ip-address.ts';
+import { makeFolder } from '../../runtime/make-folder.ts';
 import { type CertificateRequest, type Issuer, makeCertificate } from '../ca/certificate.ts';
 import { type Choose, type Command, type CommandContext, install } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
+import { systemFailure } from '../system-failure.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface CaWords {
@@ -40,7 +42,7 @@ const initCommand: Command<InitWords> = {
   run: async ({ dir, name, expires }, context) => {
     const { privateKey, publicKey } = newKey();
     const request = requestOf({ name, publicKey, hosts: [], isCa: true }, expires, context);
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
     await save(join(dir, 'ca'), makeCertificate(request, { name, key: privateKey }), privateKey, context);
     return exitCodes.done;
   },
@@ -75,7 +77,7 @@ const issueCommand: Command<IssueWords> = {
     if (wrong !== undefined) throw new UsageError(`--host must be a host name or an IP address; it is "${wrong}"`);
     const { privateKey, publicKey } = newKey();
     const request = requestOf({ name, publicKey, hosts, isCa: false }, expires, context);
-    await mkdir(out, { recursive: true });
+    await makeFolder(out);
     await save(join(out, name), makeCertificate(request, issuer), privateKey, context);
     return exitCodes.done;
   },
@@ -127,7 +129,7 @@ async function save(path: string, certificate: string, key: KeyObject, { termina
     await writeFile(`${path}-key.pem`, pem, { mode: 0o600, flag: 'wx' });
     await writeFile(`${path}.pem`, certificate, { flag: 'wx' });
   } catch (error) {
-    throw new UsageError(`nothing is overwritten: ${error instanceof Error ? error.message : String(error)}`);
+    throw systemFailure('nothing is overwritten', error);
   }
   await terminal.write(`${path}.pem\n${path}-key.pem\n`);
 }

@@ -10,10 +10,13 @@ import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { type OtherSideWords, otherSideFlags, otherSideLists, withOtherSide } from '../other-side.ts';
 import { itemPrinter, printResult } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
+import { readingOf } from '../reading-flags.ts';
 import { Checkpoint } from '../transfer/checkpoint.ts';
 import { type Copied, type CopyPlan, copyRecords } from '../transfer/copy-records.ts';
 import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
 import { showCount } from '../transfer/progress.ts';
+import { keysPatiently } from '../transfer/read-patiently.ts';
+import { withTransferLock } from '../transfer/transfer-lock.ts';
 import { type TransferWords, transferBoundsOf, transferFlags } from '../transfer-flags.ts';
 import { UsageError } from '../usage-error.ts';
 import { durabilityFlag, shortOf, type WriteWords, writeOptionsOf } from '../write-flags.ts';
@@ -93,7 +96,10 @@ async function runCopy(verb: Verb, words: CopyWords, context: CommandContext): P
       refuseOverlap(verb, words, toPrefix, ids);
       const [source, target] = [from.namespace(words.namespace), to.namespace(words.target)];
       const run = { verb, words, toPrefix, context, source, target, ids, bounds };
-      return words['dry-run'] ? showKeys(run) : copyKeys(run);
+      if (words['dry-run']) return showKeys(run);
+      return withTransferLock(words.checkpoint === undefined ? [] : [words.checkpoint], context.clock, () =>
+        copyKeys(run),
+      );
     }),
   );
 }
@@ -111,11 +117,12 @@ function refuseOverlap(verb: Verb, { prefix }: CopyWords, toPrefix: string, ids:
   );
 }
 
-async function showKeys({ verb, words, toPrefix, context: { terminal }, source }: CopyRun): Promise<ExitCode> {
+async function showKeys({ verb, words, toPrefix, context, source }: CopyRun): Promise<ExitCode> {
+  const { terminal } = context;
   const { prefix } = words;
   const printer = await itemPrinter(words, terminal);
   let count = 0;
-  for await (const { name } of source.keys({ ...readOptionsOf(words), prefix, signal: terminal.stopped })) {
+  for await (const { name } of keysPatiently(source, readingOf(words, context), { ...readOptionsOf(words), prefix })) {
     count++;
     const to = toPrefix + name.slice(prefix.length);
     await printer.print([{ item: { key: name, to }, text: name === to ? name : `${name} → ${to}` }]);
@@ -166,7 +173,12 @@ function planOf(run: CopyRun, problems: Problems): Omit<CopyPlan, 'advanced'> {
   const { terminal, clock, random } = context;
   return {
     ...{ source, target, prefix: words.prefix, toPrefix, isMove: verb === 'move', clock, random, ...bounds },
-    ...{ read: readOptionsOf(words), write: writeOptionsOf(words), signal: terminal.stopped },
+    ...{
+      reading: readingOf(words, context),
+      read: readOptionsOf(words),
+      write: writeOptionsOf(words),
+      signal: terminal.stopped,
+    },
     checkLevel: (reached) => checkLevel(words, reached),
     onDamaged: (key) => terminal.note(damagedNote(key, words.json)),
     onChanged: (key) => {

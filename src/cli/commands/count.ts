@@ -5,8 +5,10 @@ import type { Command } from '../command.ts';
 import { exitCodes } from '../exit-code.ts';
 import { printResult } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
+import { type ReadingWords, readingFlags, readingOf } from '../reading-flags.ts';
+import { keysPatiently } from '../transfer/read-patiently.ts';
 
-interface CountWords extends ClientWords, ReadWords {
+interface CountWords extends ClientWords, ReadWords, ReadingWords {
   readonly namespace: string;
   readonly prefix: string;
 }
@@ -18,6 +20,7 @@ export const countCommand: Command<CountWords> = {
     withReadOptions(withClientOptions(parser))
       .positional('namespace', { type: 'string', demandOption: true, describe: 'Title or id' })
       .positional('prefix', { type: 'string', default: '', describe: 'Only keys that start so' })
+      .options(readingFlags)
       .example('$0 count flags', 'all keys')
       .example('$0 count flags beta/ --json', 'with the bytes of their values') as Argv<CountWords>,
   run: (words, context) =>
@@ -25,9 +28,10 @@ export const countCommand: Command<CountWords> = {
       const { terminal } = context;
       const age = new AnswersAge();
       const onAnswer = age.heard.bind(age);
-      const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped, onAnswer };
+      const asked = { ...readOptionsOf(words), prefix: words.prefix, onAnswer };
+      const reading = readingOf(words, context);
       let [keys, bytes, damaged] = [0, 0, 0];
-      for await (const key of cluster.namespace(words.namespace).keys(options)) {
+      for await (const key of keysPatiently(cluster.namespace(words.namespace), reading, asked)) {
         keys++;
         bytes += key.bytes;
         if (key.damaged) damaged++;

@@ -5,12 +5,14 @@ import type { Command, CommandContext } from '../command.ts';
 import { confirm, yesFlag } from '../confirm.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { itemPrinter, printResult } from '../print-result.ts';
+import { type ReadingWords, readingFlags, readingOf } from '../reading-flags.ts';
 import { shownText } from '../shown-text.ts';
 import { deleteKeys } from '../transfer/delete-keys.ts';
+import { keysPatiently } from '../transfer/read-patiently.ts';
 import { UsageError } from '../usage-error.ts';
 import { conditionOf, shortOf, type WriteWords, withWriteOptions, writeOptionsOf } from '../write-flags.ts';
 
-interface DeleteWords extends ClientWords, WriteWords {
+interface DeleteWords extends ClientWords, WriteWords, ReadingWords {
   readonly namespace: string;
   readonly key: string | undefined;
   readonly prefix: string | undefined;
@@ -32,6 +34,7 @@ export const deleteCommand: Command<DeleteWords> = {
           describe: 'All keys that start so, in place of one key: counts them, and asks (--prefix= is all there are)',
         },
         'dry-run': { type: 'boolean', default: false, describe: 'With --prefix: print the keys, and delete none' },
+        ...readingFlags,
         ...yesFlag,
       })
       .example('$0 delete flags beta', 'the key is gone, everywhere, shortly')
@@ -63,14 +66,15 @@ async function deletePrefix(
   namespace: Namespace,
   prefix: string,
   words: DeleteWords,
-  { terminal }: CommandContext,
+  context: CommandContext,
 ): Promise<ExitCode> {
+  const { terminal } = context;
   const { json, yes, 'dry-run': dryRun } = words;
-  const asked = { prefix, signal: terminal.stopped };
+  const keys = () => keysPatiently(namespace, readingOf(words, context), { prefix });
   if (dryRun || !yes) {
     let count = 0;
     const printer = await itemPrinter(words, terminal);
-    for await (const { name } of namespace.keys(asked)) {
+    for await (const { name } of keys()) {
       count++;
       if (dryRun) await printer.print([{ item: { key: name }, text: shownText(name) }]);
     }
@@ -81,7 +85,7 @@ async function deletePrefix(
     await confirm(`Delete ${which} of ${namespace.name}? There are ${count} now.`, terminal);
   }
   const written = { ...writeOptionsOf(words), signal: terminal.stopped };
-  return told(await deleteKeys(namespace, namespace.keys(asked), written), words, terminal);
+  return told(await deleteKeys(namespace, keys(), written), words, terminal);
 }
 
 async function told(

@@ -20,11 +20,13 @@ import { readConfig, type Words } from '../option-flags.ts';
 import { type OtherSideWords, otherSideConfig, otherSideFlags, otherSideLists, withOtherSide } from '../other-side.ts';
 import { itemPrinter } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
+import { type ReadingWords, readingFlags, readingOf } from '../reading-flags.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
 import { shownText } from '../shown-text.ts';
+import { entriesPatiently } from '../transfer/read-patiently.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface DiffWords extends ClientWords, ReadWords, OtherSideWords, RecordFileWords {
+interface DiffWords extends ClientWords, ReadWords, ReadingWords, OtherSideWords, RecordFileWords {
   readonly namespace: string;
   readonly file: string | undefined;
   readonly prefix: string;
@@ -47,6 +49,7 @@ export const diffCommand: Command<DiffWords> = {
           requiresArg: true,
           describe: 'In place of a file: title or id at the second side. Default: the same',
         },
+        ...readingFlags,
         ...otherSideFlags,
         ...recordFileFlags,
       })
@@ -73,10 +76,13 @@ async function runDiff(words: DiffWords, context: CommandContext): Promise<ExitC
   const config = await readConfig('client', words as unknown as Words, environment);
   if (file !== undefined) {
     const format = formatOfFile(words.format, file);
-    const second = fileSide(file, words, context, recordFileOf(words, format));
-    return withCluster(words, context, (cluster) =>
-      compare([namespaceSide(cluster, namespace, config, words, context), second], words, context),
-    );
+    const recordFile = recordFileOf(words, format);
+    return withCluster(words, context, async (cluster) => {
+      const first = namespaceSide(cluster, namespace, config, words, context);
+      const isOfAll = format === 'kept-apart' && recordFile.namespace === undefined;
+      const of = isOfAll ? { namespace: (await cluster.namespaces.get(namespace)).id } : {};
+      return compare([first, fileSide(file, words, context, { ...recordFile, ...of })], words, context);
+    });
   }
   const otherConfig = await otherSideConfig(words, environment);
   return withCluster(words, context, (one) =>
@@ -93,17 +99,17 @@ function namespaceSide(
   name: string,
   { endpoints }: ClientConfig,
   words: DiffWords,
-  { terminal }: CommandContext,
+  context: CommandContext,
 ): ComparedSide {
   const { prefix } = words;
   const side = new ComparedSide(`${name} at ${endpoints.map(formatAddress).join(', ')}`);
-  const asked = { ...readOptionsOf(words), prefix, signal: terminal.stopped };
-  const entries = cluster.namespace(name).entries({
-    ...asked,
+  const entries = entriesPatiently(cluster.namespace(name), readingOf(words, context), {
+    ...readOptionsOf(words),
+    prefix,
     onAnswer: (source) => side.answered(source),
     onDamaged: (key) => {
       side.damaged++;
-      terminal.note(damagedNote(key, words.json));
+      context.terminal.note(damagedNote(key, words.json));
     },
   });
   side.records = mapped(entries, comparedEntry);

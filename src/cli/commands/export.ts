@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import type { Argv } from 'yargs';
 import type { ClusterHandle } from '../../client/cluster-handle.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { AnswersAge } from '../answers-age.ts';
 import { type ClientWords, withCluster } from '../client-command.ts';
 import type { Command } from '../command.ts';
@@ -10,14 +11,17 @@ import { type FileFormat, fileFormats, formatOf } from '../formats/file-format.t
 import { closingText, recordText } from '../formats/write-records.ts';
 import { withOptions } from '../option-flags.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
+import { type ReadingWords, readingFlags, readingOf } from '../reading-flags.ts';
 import type { Terminal } from '../terminal.ts';
 import { Checkpoint } from '../transfer/checkpoint.ts';
 import { type Exported, exportFile } from '../transfer/export-file.ts';
 import { showCount } from '../transfer/progress.ts';
+import { entriesPatiently, type Reading } from '../transfer/read-patiently.ts';
 import { openStreamOutput, outputKindOf, type StreamOutput } from '../transfer/stream-output.ts';
+import { withTransferLock } from '../transfer/transfer-lock.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface ExportWords extends ClientWords, ReadWords {
+interface ExportWords extends ClientWords, ReadWords, ReadingWords {
   readonly namespace: string;
   readonly prefix: string;
   readonly format: FileFormat | undefined;
@@ -34,6 +38,7 @@ export const exportCommand: Command<ExportWords> = {
       .options({
         prefix: { type: 'string', default: '', describe: 'Only keys that start so' },
         json: { type: 'boolean', default: false, describe: 'What is said on standard error is JSON' },
+        ...readingFlags,
         format: {
           choices: fileFormats,
           requiresArg: true,
@@ -49,14 +54,15 @@ export const exportCommand: Command<ExportWords> = {
       .example('$0 export flags > flags.ndjson', 'one record a line')
       .example('$0 export flags --output flags.json', 'for wrangler kv bulk put') as Argv<ExportWords>,
   run: async (words, context) => {
-    const { terminal } = context;
+    const { terminal, clock } = context;
     const { output = '-' } = words;
     refuseCompressed(output);
     const kind = await outputKindOf(output);
     const isNamed = kind === 'file' || extname(output) !== '';
     const format = isNamed ? formatOf(words.format, output) : (words.format ?? 'ndjson');
     return withCluster(words, context, async (cluster) => {
-      const run = { words, format, cluster, terminal, age: new AnswersAge() };
+      const reading = readingOf(words, context);
+      const run = { words, format, cluster, terminal, clock, reading, age: new AnswersAge() };
       const exported =
         kind === 'file'
           ? await toFile(run, output)
@@ -89,18 +95,25 @@ interface ExportRun {
   readonly format: FileFormat;
   readonly cluster: ClusterHandle;
   readonly terminal: Terminal;
+  readonly clock: Clock;
+  readonly reading: Reading;
   readonly age: AnswersAge;
 }
 
 /** Each damaged record is told of at once, and in the end. */
-function entriesOf({ words, cluster, terminal, age }: ExportRun, cursor: string | undefined, passedBy: () => void) {
+function entriesOf(
+  { words, cluster, terminal, reading, age }: ExportRun,
+  cursor: string | undefined,
+  passedBy: () => void,
+) {
   const onDamaged = (name: string) => {
     passedBy();
     terminal.note(damagedNote(name, words.json));
   };
   const onAnswer = age.heard.bind(age);
-  const options = { ...readOptionsOf(words), prefix: words.prefix, signal: terminal.stopped, onDamaged, onAnswer };
-  return cluster.namespace(words.namespace).entries({ ...options, ...(cursor === undefined ? {} : { cursor }) });
+  const asked = { ...readOptionsOf(words), prefix: words.prefix, onDamaged, onAnswer };
+  const goOn = cursor === undefined ? {} : { cursor };
+  return entriesPatiently(cluster.namespace(words.namespace), reading, { ...asked, ...goOn });
 }
 
 async function toStream(run: ExportRun, output: StreamOutput): Promise<Exported> {
@@ -135,14 +148,16 @@ async function toFile(run: ExportRun, path: string): Promise<Exported> {
   };
   const progress = await showCount(terminal, `export ${words.namespace}`);
   const checkpoint = new Checkpoint(`${path}.meridian-export`, { namespace: id, format, prefix: words.prefix });
-  try {
-    return await exportFile({
+  const write = () =>
+    exportFile({
       ...{ path, format, checkpoint },
       entries: (cursor) => entriesOf(run, cursor, passedBy),
       damaged: () => damaged,
       goingOn: (records) => terminal.note(`going on behind record ${records}, where the last export stopped`),
       progress: (records) => progress.at(records, records),
     });
+  try {
+    return await withTransferLock([path], run.clock, write);
   } catch (error) {
     progress.stop();
     const kept = await checkpoint.load();

@@ -13,6 +13,7 @@ import { readRecords } from '../formats/read-records.ts';
 import type { Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
+import { systemFailure } from '../system-failure.ts';
 import { Checkpoint, draftOf, fileIdentity, type TransferState } from '../transfer/checkpoint.ts';
 import { type NamedFile, refuseSameFiles } from '../transfer/distinct-files.ts';
 import { checkEtcdUrl, readEtcd } from '../transfer/etcd-source.ts';
@@ -21,6 +22,8 @@ import { PacedCheckpoint } from '../transfer/paced-checkpoint.ts';
 import { PlacedCount } from '../transfer/placed-count.ts';
 import { type Progress, showCount, showProgress } from '../transfer/progress.ts';
 import { SkippedFile } from '../transfer/skipped-file.ts';
+import { outputKindOf } from '../transfer/stream-output.ts';
+import { lockOf, withTransferLock } from '../transfer/transfer-lock.ts';
 import type { SkippedRecord } from '../transfer/write-batch.ts';
 import { type TransferWords, transferBoundsOf, transferFlags } from '../transfer-flags.ts';
 import { UsageError } from '../usage-error.ts';
@@ -31,6 +34,7 @@ interface ImportWords extends ClientWords, TransferWords, RecordFileWords {
   readonly checkpoint: string | undefined;
   readonly 'on-error': 'stop' | 'skip';
   readonly skipped: string | undefined;
+  readonly deletions?: 'skip' | 'apply' | undefined;
 }
 
 export const importCommand: Command<ImportWords> = {
@@ -53,6 +57,12 @@ export const importCommand: Command<ImportWords> = {
           type: 'string',
           requiresArg: true,
           describe: 'File that remembers how far it came; default: beside the input. Removed when all is written',
+        },
+        deletions: {
+          choices: ['skip', 'apply'] as const,
+          requiresArg: true,
+          describe:
+            'Of what an origin kept apart: leave deletions out, and count them, or delete those keys; default: skip',
         },
         'on-error': {
           choices: ['stop', 'skip'] as const,
@@ -77,12 +87,18 @@ export const importCommand: Command<ImportWords> = {
     const format = liveStoreOf(words.file) ?? importFormatOf(words.format, words.file);
     if (isLiveStore(format)) checkLive(words, format);
     else recordFileOf(words, format);
+    if (words.deletions !== undefined && format !== 'kept-apart') {
+      throw new UsageError('--deletions is for what an origin kept apart alone');
+    }
     const bounds = transferBoundsOf(words);
     const bytes = await sizeOf(words.file);
     const skippedPath = skippedPathOf(words, bytes);
     await refuseSameFiles(filesOf(words, bytes, skippedPath));
+    const written = await lockedPaths(words, bytes, skippedPath);
     return withCluster(words, context, (cluster) =>
-      importFile({ words, context, cluster, format, skippedPath, bytes, ...bounds }),
+      withTransferLock(written, context.clock, () =>
+        importFile({ words, context, cluster, format, skippedPath, bytes, ...bounds }),
+      ),
     );
   },
 };
@@ -108,6 +124,8 @@ interface Counts {
 }
 
 interface Beginning {
+  /** Of the namespace. */
+  readonly id: string;
   readonly progress: Progress;
   readonly checkpoint: Checkpoint | undefined;
   readonly saving: PacedCheckpoint;
@@ -120,7 +138,7 @@ interface Beginning {
 async function importFile(run: ImportRun): Promise<ExitCode> {
   const { terminal, clock, random } = run.context;
   const namespace = run.cluster.namespace(run.words.namespace);
-  const { progress, checkpoint, saving, skip, skipped, counts } = await beginning(run);
+  const { id, progress, checkpoint, saving, skip, skipped, counts } = await beginning(run);
   let acknowledged = skip;
   let read = 0;
   const input = inputOf(run, (bytes) => {
@@ -128,7 +146,7 @@ async function importFile(run: ImportRun): Promise<ExitCode> {
     progress.at(read, acknowledged);
   });
   try {
-    const records = await importRecords(reader(run, decompressed(input)), {
+    const records = await importRecords(reader(run, id, decompressed(input)), {
       ...{ skip, clock, random, concurrency: run.concurrency, retryMs: run.retryMs, signal: terminal.stopped },
       write: (mutations, signal) => namespace.write(mutations, { signal }),
       leftOut: (number) => counts.expired.add(number),
@@ -167,7 +185,8 @@ function stateAt(records: number, { expired, skipped }: Counts): TransferState {
 /** Where it begins: at the first record, or where an import before it stopped. */
 async function beginning(run: ImportRun): Promise<Beginning> {
   const progress = await progressOf(run);
-  const checkpoint = await checkpointOf(run);
+  const { id } = await run.cluster.namespaces.get(run.words.namespace);
+  const checkpoint = await checkpointOf(run, id);
   await checkpoint?.checkWritable();
   const saving = new PacedCheckpoint(checkpoint, run.context.clock);
   const from = await checkpoint?.load();
@@ -175,7 +194,7 @@ async function beginning(run: ImportRun): Promise<Beginning> {
   if (skip > 0) run.context.terminal.note(`going on behind record ${skip}, where the last import stopped`);
   const skipped = run.skippedPath === undefined ? undefined : new SkippedFile(run.skippedPath, skip > 0);
   const counts = { expired: new PlacedCount(from?.expired), skipped: new PlacedCount(from?.skipped) };
-  return { progress, checkpoint, saving, skip, skipped, counts };
+  return { id, progress, checkpoint, saving, skip, skipped, counts };
 }
 
 function stoppedWith(acknowledged: number, isRemembered: boolean): string {
@@ -212,11 +231,14 @@ async function report(
 }
 
 /** Of what cannot be read again, or changes as a store that runs does, nothing is remembered. */
-async function checkpointOf({ words, cluster, format, bytes }: ImportRun): Promise<Checkpoint | undefined> {
-  const { id } = await cluster.namespaces.get(words.namespace);
+async function checkpointOf({ words, format, bytes }: ImportRun, id: string): Promise<Checkpoint | undefined> {
   if (bytes === undefined) return undefined;
   // What the columns mean is what the records are.
-  const columns = JSON.stringify([words['key-column'], words['value-column'], words.columns, words.database ?? null]);
+  const kept = format === 'kept-apart' ? [words['from-namespace'] ?? null, words.deletions ?? 'skip'] : [];
+  const columns = JSON.stringify([
+    ...[words['key-column'], words['value-column'], words.columns, words.database ?? null],
+    ...kept,
+  ]);
   return new Checkpoint(checkpointPathOf(words), {
     file: await fileIdentity(words.file),
     format,
@@ -238,15 +260,32 @@ function filesOf(words: ImportWords, bytes: number | undefined, skippedPath: str
     ['the input', words.file],
     ['--checkpoint', checkpoint],
     ['the draft of --checkpoint', draftOf(checkpoint)],
+    ['the lock of --checkpoint', lockOf(checkpoint)],
     ...skipped,
   ];
 }
 
-function reader(run: ImportRun, input: AsyncIterable<Uint8Array>): AsyncIterable<ImportRecord | UnreadImport> {
+/** What two imports may not write at once; of a pipe or device nothing is remembered, and nothing can stand beside it. */
+async function lockedPaths(
+  words: ImportWords,
+  bytes: number | undefined,
+  skippedPath: string | undefined,
+): Promise<readonly string[]> {
+  const skipped = skippedPath !== undefined && (await outputKindOf(skippedPath)) === 'file' ? [skippedPath] : [];
+  return bytes === undefined ? skipped : [checkpointPathOf(words), ...skipped];
+}
+
+function reader(
+  run: ImportRun,
+  id: string,
+  input: AsyncIterable<Uint8Array>,
+): AsyncIterable<ImportRecord | UnreadImport> {
   const { words, format, context } = run;
   const unread = (why: UsageError, text: string | Uint8Array): UnreadImport => ({ unread: why, text });
   if (isLiveStore(format)) return liveRecords(format, run, unread);
-  return readRecords(input, { ...recordFileOf(words, format), unread, note: context.terminal.note });
+  const file = recordFileOf(words, format);
+  const kept = { namespace: file.namespace ?? id, withDeletions: words.deletions === 'apply' };
+  return readRecords(input, { ...file, ...kept, unread, note: context.terminal.note });
 }
 
 function skippedPathOf(words: ImportWords, bytes: number | undefined): string | undefined {
@@ -335,11 +374,11 @@ async function* counted(
   }
 }
 
-/** Undefined where it has none. @throws UsageError where nothing can be read there */
+/** Undefined where it has none. @throws what systemFailure makes where nothing can be read there */
 async function sizeOf(path: string): Promise<number | undefined> {
   if (isStandardInput(path) || isDescriptor(path) || liveStoreOf(path) !== undefined) return undefined;
   const found = await stat(path).catch((error: Error) => {
-    throw new UsageError(`the file cannot be read: ${error.message}`, error);
+    throw systemFailure('the file cannot be read', error);
   });
   if (found.isDirectory()) throw new UsageError(`${path} is a folder, and no file`);
   return found.isFile() ? found.size : undefined;

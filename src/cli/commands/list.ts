@@ -1,19 +1,19 @@
 import type { Argv } from 'yargs';
-import type { ListResult } from '../../client/listing.ts';
 import type { Namespace } from '../../client/namespace.ts';
 import { limits } from '../../model/limits.ts';
 import { AnswersAge } from '../answers-age.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
-import type { Command } from '../command.ts';
+import type { Command, CommandContext } from '../command.ts';
 import { damagedNote } from '../damaged-note.ts';
 import { exitCodes } from '../exit-code.ts';
 import { itemPrinter } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
+import { type ReadingWords, readingFlags, readingOf } from '../reading-flags.ts';
 import { shownText } from '../shown-text.ts';
-import type { Terminal } from '../terminal.ts';
+import { pagesPatiently } from '../transfer/read-patiently.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface ListWords extends ClientWords, ReadWords {
+interface ListWords extends ClientWords, ReadWords, ReadingWords {
   readonly namespace: string;
   readonly prefix: string;
   readonly limit: string | undefined;
@@ -35,6 +35,7 @@ export const listCommand: Command<ListWords> = {
           describe:
             'At most so many; where there are more, the cursor to go on comes on standard error (--output json or yaml: as the last one)',
         },
+        ...readingFlags,
         cursor: { type: 'string', requiresArg: true, describe: 'Go on behind an earlier page with the same prefix' },
       })
       .example('$0 list flags --prefix be', 'every key that starts with "be"')
@@ -42,12 +43,7 @@ export const listCommand: Command<ListWords> = {
   run: async (words, context) => {
     const most = limitOf(words.limit);
     return withCluster(words, context, async (cluster) => {
-      const { cursor, damaged, age } = await printKeys(
-        cluster.namespace(words.namespace),
-        words,
-        most,
-        context.terminal,
-      );
+      const { cursor, damaged, age } = await printKeys(cluster.namespace(words.namespace), words, most, context);
       age.tell(context.terminal, words.json);
       if (cursor !== undefined && !words.json) context.terminal.note(`more keys follow: --cursor ${cursor}`);
       return damaged === 0 ? exitCodes.done : exitCodes.failed;
@@ -60,20 +56,16 @@ async function printKeys(
   namespace: Namespace,
   words: ListWords,
   most: number,
-  terminal: Terminal,
+  context: CommandContext,
 ): Promise<{ readonly cursor: string | undefined; readonly damaged: number; readonly age: AnswersAge }> {
+  const { terminal } = context;
   const age = new AnswersAge();
-  let { cursor } = words;
-  let damaged = 0;
+  let cursor: string | undefined;
+  let [left, damaged] = [most, 0];
   const printer = await itemPrinter(words, terminal);
-  for (let left = most; left > 0; ) {
-    const page: ListResult<unknown> = await namespace.list({
-      ...readOptionsOf(words),
-      prefix: words.prefix,
-      limit: Math.min(left, limits.listKeysMax),
-      cursor: cursor ?? null,
-      signal: terminal.stopped,
-    });
+  const asked = { ...readOptionsOf(words), prefix: words.prefix, ...(words.cursor && { cursor: words.cursor }) };
+  const limit = () => Math.min(left, limits.listKeysMax);
+  for await (const page of pagesPatiently(namespace, readingOf(words, context), asked, limit)) {
     age.heard(page);
     for (const key of page.keys.filter((one) => one.damaged)) {
       damaged++;
@@ -82,8 +74,8 @@ async function printKeys(
     const sound = page.keys.filter((key) => !key.damaged);
     await printer.print(sound.map((key) => ({ item: key, text: shownText(key.name) })));
     cursor = page.list_complete ? undefined : page.cursor;
-    if (cursor === undefined) break;
     left -= page.keys.length;
+    if (left <= 0) break;
   }
   if (cursor !== undefined && words.json) await printer.print([{ item: { cursor }, text: '' }]);
   await printer.end();

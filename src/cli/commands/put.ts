@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import type { BatchMutation } from '../../client/batch-write.ts';
 import { valueTooLarge } from '../../client/value-body.ts';
@@ -6,6 +7,7 @@ import { exactJson } from '../../model/json-text.ts';
 import { limits } from '../../model/limits.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
+import { isStandardInput } from '../descriptor-paths.ts';
 import { exitCodes } from '../exit-code.ts';
 import { fileBytes } from '../formats/file-bytes.ts';
 import { printResult } from '../print-result.ts';
@@ -17,6 +19,7 @@ interface PutWords extends ClientWords, WriteWords {
   readonly key: string;
   readonly value: string | undefined;
   readonly file: string | undefined;
+  readonly 'allow-empty': boolean;
   readonly ttl: string | undefined;
   readonly 'expires-at': string | undefined;
   readonly metadata: string | undefined;
@@ -32,6 +35,11 @@ export const putCommand: Command<PutWords> = {
       .positional('value', { type: 'string', describe: 'The value; without it, --file or standard input' })
       .options({
         file: { type: 'string', requiresArg: true, describe: 'Take the value from this file' },
+        'allow-empty': {
+          type: 'boolean',
+          default: false,
+          describe: 'Take an empty standard input for an empty value; otherwise it is refused',
+        },
         ttl: {
           type: 'string',
           requiresArg: true,
@@ -69,13 +77,30 @@ export const putCommand: Command<PutWords> = {
   },
 };
 
-async function readValue({ value, file }: PutWords, { terminal }: CommandContext): Promise<string | Uint8Array> {
+async function readValue(words: PutWords, { terminal }: CommandContext): Promise<string | Uint8Array> {
+  const { value, file } = words;
   if (value !== undefined && file !== undefined)
     throw new UsageError('a value is given twice: as argument and by --file');
   if (value !== undefined) return value;
-  if (file !== undefined) return valueIn(fileBytes(file, terminal.stopped, '--file'));
-  if (terminal.inputIsKeyboard) throw new UsageError('no value: give it as argument, by --file or on standard input');
-  return valueIn(terminal.input);
+  const input = file === undefined ? terminal.input : fileBytes(file, terminal.stopped, '--file');
+  if (file === undefined && terminal.inputIsKeyboard) {
+    throw new UsageError('no value: give it as argument, by --file or on standard input');
+  }
+  const bytes = await valueIn(input);
+  if (bytes.byteLength === 0 && !words['allow-empty']) await refuseEmpty(file);
+  return bytes;
+}
+
+/**
+ * A pipe is empty as well where what should have filled it failed: `cat missing | meridian put …` would overwrite a value.
+ * A file is named, and is there. @throws UsageError
+ */
+async function refuseEmpty(file: string | undefined): Promise<void> {
+  if (file !== undefined && !isStandardInput(file) && (await stat(file)).isFile()) return;
+  const what = file === undefined || isStandardInput(file) ? 'standard input' : file;
+  throw new UsageError(
+    `${what} is empty, and nothing is written: for an empty value give "" as argument, or --allow-empty`,
+  );
 }
 
 /** Not read further than a value may be long: a pipe may have no end. @throws INVALID_ARGUMENT */

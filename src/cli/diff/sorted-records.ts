@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { compareKeys } from '../../model/key.ts';
-import { UsageError } from '../usage-error.ts';
+import { systemFailure } from '../system-failure.ts';
 import type { ComparedRecord } from './compared-record.ts';
 
 export interface SortingBounds {
@@ -112,7 +112,7 @@ class RunFolder {
 
 function cannotSort(error: Error): never {
   const where = `what is to be sorted cannot be written in ${tmpdir()} (TMPDIR names another folder)`;
-  throw new UsageError(`${where}: ${error.message}`, error);
+  throw systemFailure(where, error);
 }
 
 async function* linesOf(records: Iterable<ComparedRecord> | AsyncIterable<ComparedRecord>): AsyncGenerator<string> {

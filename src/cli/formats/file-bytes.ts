@@ -3,13 +3,13 @@ import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { UsageError } from '../usage-error.ts';
+import { systemFailure } from '../system-failure.ts';
 
 const openDescriptor = promisify(open);
 
 /**
  * The bytes of a file, or of what else has a path, until the signal. It is opened when they are asked for: a stream that fails
- * before anybody reads it ends the process. @throws UsageError where it cannot be read, which says what the file is
+ * before anybody reads it ends the process. @throws what systemFailure makes where it cannot be read, which says what the file is
  */
 export async function* fileBytes(
   path: string,
@@ -20,8 +20,7 @@ export async function* fileBytes(
     yield* addAbortSignal(signal, await streamOf(path)) as AsyncIterable<Uint8Array>;
   } catch (error) {
     signal.throwIfAborted();
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${what} cannot be read: ${why}`, error);
+    throw systemFailure(`${what} cannot be read`, error);
   }
 }
 

@@ -1,4 +1,4 @@
-import { extname } from 'node:path';
+import { basename, extname } from 'node:path';
 import { UsageError } from '../usage-error.ts';
 
 export const fileFormats = ['ndjson', 'csv', 'workers-kv'] as const;
@@ -6,8 +6,11 @@ export const fileFormats = ['ndjson', 'csv', 'workers-kv'] as const;
 /** `workers-kv` is the bulk form of Workers KV: one JSON array. */
 export type FileFormat = (typeof fileFormats)[number];
 
-/** What import takes beyond that: what `etcdctl get --prefix '' -w json` and `consul kv export` print, and BGSAVE of Redis writes. */
-export const importFormats = [...fileFormats, 'etcd', 'consul', 'rdb'] as const;
+/**
+ * What import takes beyond that: what `etcdctl get --prefix '' -w json` and `consul kv export` print, BGSAVE of Redis
+ * writes, and an origin keeps apart.
+ */
+export const importFormats = [...fileFormats, 'etcd', 'consul', 'rdb', 'kept-apart'] as const;
 
 export type ImportFormat = (typeof importFormats)[number];
 
@@ -20,8 +23,9 @@ const byExtension: Readonly<Record<string, FileFormat>> = {
 
 /** As `formatOf`, for whoever reads. @throws UsageError */
 export function importFormatOf(named: ImportFormat | undefined, path: string): ImportFormat {
-  const isRdb = /\.rdb(\.(gz|zst))?$/i.test(path);
-  return named === undefined && isRdb ? 'rdb' : formatOf(named, path, importFormats);
+  if (named === undefined && /\.rdb(\.(gz|zst))?$/i.test(path)) return 'rdb';
+  if (named === undefined && /^kept-apart-.*\.ndjson(\.(gz|zst))?$/.test(basename(path))) return 'kept-apart';
+  return formatOf(named, path, importFormats);
 }
 
 /** As named, else as the file's name ends, compressed or not. @throws UsageError where neither tells */

@@ -13,6 +13,8 @@ export interface ImportRecord {
   readonly expiration?: number;
   /** Seconds from the moment of writing; wins over `expiration`. */
   readonly expirationTtl?: number;
+  /** The key is deleted, and its value means nothing. */
+  readonly isDeletion?: true;
 }
 
 /** Seconds since 1970 where they are known before it is written: a time to live wins over them. */
@@ -20,8 +22,8 @@ export function expirationOf({ expiration, expirationTtl }: ImportRecord): numbe
   return expirationTtl === undefined ? expiration : undefined;
 }
 
-export function toPut(record: ImportRecord): BatchMutation {
-  return { kind: 'put', ...record };
+export function toMutation({ isDeletion, ...record }: ImportRecord): BatchMutation {
+  return isDeletion ? { kind: 'delete', key: record.key } : { kind: 'put', ...record };
 }
 
 /**
@@ -57,6 +59,11 @@ export function recordOfFields({ fields, jsonOf }: JsonFields, place: string): I
   const expiration = secondsField('expiration', fields, place);
   const expirationTtl = secondsField('expiration_ttl', fields, place);
   const metadata = fields['metadata'] ?? null;
+  if (fields['value'] === undefined && fields['deleted'] === true) {
+    throw new UsageError(
+      `${place} is a deletion, as an origin keeps them apart: --format kept-apart reads such a file`,
+    );
+  }
   return {
     key,
     value: valueIn(fields['value'], base64, place, () => jsonOf('value')),

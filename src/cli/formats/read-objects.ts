@@ -19,6 +19,8 @@ const byte = {
 } as const;
 /** Space, tab, line feed, carriage return. */
 const spaces = new Set([0x20, 0x09, 0x0a, 0x0d]);
+/** What ends what is no object, beside the end of its line, within an array. */
+const endsElement = new Set<number>([byte.comma, byte.closeArray]);
 /** What may stand between objects. */
 const between = new Set([...spaces, byte.comma, byte.openArray, byte.closeArray]);
 /** What an object inside another one may stand behind. */
@@ -35,23 +37,25 @@ export interface ObjectReading<Unread> {
 /**
  * The records of NDJSON, and of the bulk JSON of Workers KV, which is one array. Objects are cut out of the bytes by
  * their braces, so that a file of any size takes the memory of one chunk and one object:
- * `[{"a":1},{"b":{}}]` gives `{"a":1}` and `{"b":{}}`, whatever the chunks.
+ * `[{"a":1},{"b":{}}]` gives `{"a":1}` and `{"b":{}}`, whatever the chunks. What stands between them and is no object, a
+ * number say, is an unread record up to the end of its line, or in an array to the next comma.
  */
 export async function* readObjects<Unread = never>(
   chunks: AsyncIterable<Uint8Array>,
   { recordOf = recordOfJson, unread }: ObjectReading<Unread> = {},
 ): AsyncGenerator<ImportRecord | Unread, void, undefined> {
-  const cutter = new ObjectCutter();
-  for await (const chunk of chunks) {
-    for (const { bytes, offset, number } of cutter.push(chunk)) {
-      const place = `record ${number}`;
-      yield orUnread(
-        () => recordOf(textIn(bytes, offset, place), place),
-        () => bytes,
-        unread,
-      );
-    }
-  }
+  const cutter = new ObjectCutter(unread !== undefined);
+  const recordIn = ({ bytes, offset, number, isStray }: CutObject) => {
+    const place = `record ${number}`;
+    const read = () => {
+      if (isStray) throw new UsageError(`${place} is no object`);
+      return recordOf(textIn(bytes, offset, place), place);
+    };
+    return orUnread(read, () => bytes, unread);
+  };
+  for await (const chunk of chunks) for (const cut of cutter.push(chunk)) yield recordIn(cut);
+  const last = cutter.lastStray();
+  if (last !== undefined) yield recordIn(last);
   if (cutter.inside) throw new UsageError(`the file ends within record ${cutter.number}`);
   if (cutter.openArrays > 0) throw new UsageError(`the file ends within its array, behind record ${cutter.number}`);
 }
@@ -69,12 +73,16 @@ interface CutObject {
   readonly number: number;
   /** Bytes of the file before it. */
   readonly offset: number;
+  /** It is none, and stands where one should. */
+  readonly isStray: boolean;
 }
 
 class ObjectCutter {
   /** Objects that have begun. */
   number = 0;
   #depth = 0;
+  /** Inside what is no object. */
+  #isStray = false;
   #inText = false;
   #escaped = false;
   /** The byte before, and the one before it within the object that is neither a space nor inside a text. */
@@ -87,6 +95,11 @@ class ObjectCutter {
 
   /** Arrays of objects that have begun and not ended. */
   openArrays = 0;
+  readonly #takesStrays: boolean;
+
+  constructor(takesStrays: boolean) {
+    this.#takesStrays = takesStrays;
+  }
 
   get inside(): boolean {
     return this.#depth > 0;
@@ -101,27 +114,40 @@ class ObjectCutter {
         yield this.#take();
         this.#depth = 0;
       }
+      if (this.#isStray && this.#endsStray(unit)) {
+        this.#keep(chunk.subarray(start, i));
+        yield this.#take();
+      }
       if (this.#depth === 0) {
-        if (unit !== byte.open) this.#checkBetween(unit, this.#seenBytes + i);
-        else {
-          this.#begin(this.#seenBytes + i);
-          start = i;
-        }
+        if (!this.#isStray && this.#begins(unit, this.#seenBytes + i)) start = i;
       } else if (this.#closes(unit)) {
         this.#keep(chunk.subarray(start, i + 1));
         yield this.#take();
       }
       this.#before = unit;
     }
-    if (this.#depth > 0) this.#keep(chunk.slice(start));
+    if (this.#depth > 0 || this.#isStray) this.#keep(chunk.slice(start));
     this.#seenBytes += chunk.length;
   }
 
-  #begin(offset: number): void {
+  /** What is no object, and ends with the file. */
+  lastStray(): CutObject | undefined {
+    return this.#isStray ? this.#take() : undefined;
+  }
+
+  /** Steps over one byte between objects; true where an object begins with it, or what stands in the place of one. */
+  #begins(unit: number, offset: number): boolean {
+    this.#isStray = unit !== byte.open && this.#isStrange(unit, offset);
+    if (unit !== byte.open && !this.#isStray) return false;
+    this.#begin(offset, unit);
+    return true;
+  }
+
+  #begin(offset: number, unit: number): void {
     this.number++;
     this.#objectOffset = offset;
-    this.#depth = 1;
-    this.#inText = false;
+    this.#depth = this.#isStray ? 0 : 1;
+    this.#inText = this.#isStray && unit === byte.quote;
     this.#escaped = false;
     this.#beforeSpaces = byte.open;
   }
@@ -150,10 +176,24 @@ class ObjectCutter {
     return false;
   }
 
-  #checkBetween(unit: number, offset: number): void {
+  /** Steps over one byte of what is no object; true where it ends before that byte. */
+  #endsStray(unit: number): boolean {
+    // No JSON text has a line feed.
+    if (unit === byte.lineFeed) return true;
+    if (this.openArrays === 0) return false;
+    if (!this.#inText && endsElement.has(unit)) return true;
+    if (this.#escaped) this.#escaped = false;
+    else if (this.#inText && unit === byte.backslash) this.#escaped = true;
+    else if (unit === byte.quote) this.#inText = !this.#inText;
+    return false;
+  }
+
+  /** @throws UsageError where nothing may stand between objects */
+  #isStrange(unit: number, offset: number): boolean {
     if (unit === byte.openArray) this.openArrays++;
     if (unit === byte.closeArray) this.openArrays--;
-    if (between.has(unit) || unit === byteOrderMark[offset]) return;
+    if (between.has(unit) || unit === byteOrderMark[offset]) return false;
+    if (this.#takesStrays) return true;
     throw new UsageError(`byte ${offset + 1} stands between objects: this is neither NDJSON nor an array of objects`);
   }
 
@@ -170,6 +210,8 @@ class ObjectCutter {
     const bytes = first !== undefined && this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
     this.#pieces.length = 0;
     this.#pieceBytes = 0;
-    return { bytes, number: this.number, offset: this.#objectOffset };
+    const isStray = this.#isStray;
+    this.#isStray = false;
+    return { bytes, number: this.number, offset: this.#objectOffset, isStray };
   }
 }

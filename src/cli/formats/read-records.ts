@@ -3,6 +3,7 @@ import type { ImportFormat } from './file-format.ts';
 import type { ImportRecord } from './import-record.ts';
 import { readRdb } from './rdb/read-rdb.ts';
 import { type CsvColumns, readCsv } from './read-csv.ts';
+import { readKeptApart } from './read-kept-apart.ts';
 import { readObjects } from './read-objects.ts';
 import { listOfEtcd, recordOfConsul, recordOfEtcd } from './read-other-stores.ts';
 import { recordOfColumns } from './record-of-columns.ts';
@@ -13,9 +14,13 @@ export interface RecordFile extends CsvColumns {
   readonly format: ImportFormat;
   /** Of an RDB file. Default: 0. */
   readonly database?: number | undefined;
+  /** Of what an origin kept apart: the id of the namespace whose records are read. */
+  readonly namespace?: string | undefined;
 }
 
 export interface RecordReading<Unread> extends RecordFile {
+  /** Of what an origin kept apart: whether deletions are read. Default: no. */
+  readonly withDeletions?: boolean;
   /** What stands for a record that cannot be read. Default: the reading ends with the error. */
   readonly unread?: UnreadRecord<Unread> | undefined;
   /** Told of what is left out. */
@@ -25,7 +30,7 @@ export interface RecordReading<Unread> extends RecordFile {
 /** The records of a file's bytes, in its order. @throws UsageError where they are not of that format */
 export function readRecords<Unread = never>(
   input: AsyncIterable<Uint8Array>,
-  { format, database = 0, unread, note, ...columns }: RecordReading<Unread>,
+  { format, database = 0, namespace = '', withDeletions = false, unread, note, ...columns }: RecordReading<Unread>,
 ): AsyncIterable<ImportRecord | Unread> {
   switch (format) {
     case 'etcd':
@@ -37,6 +42,8 @@ export function readRecords<Unread = never>(
     case 'ndjson':
     case 'workers-kv':
       return readObjects(input, { recordOf: (text, place) => recordOfColumns(text, columns, place), unread });
+    case 'kept-apart':
+      return readKeptApart(input, { namespace, withDeletions, unread, note });
     case 'rdb':
       return readRdb(input, { database, note, unread });
     default:

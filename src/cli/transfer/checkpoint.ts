@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { UsageError } from '../usage-error.ts';
+import { systemFailure } from '../system-failure.ts';
 
 /** Bytes from a file's beginning that, with its size and when it was written, tell it from others. */
 const headBytes = 1024 * 1024;
@@ -51,7 +51,7 @@ export class Checkpoint {
     return { records, ...(typeof cursor === 'string' ? { cursor } : {}), ...Object.fromEntries(counts) };
   }
 
-  /** Replaces the file in one step, so that a crash leaves the old one or the new one. @throws UsageError */
+  /** Replaces the file in one step, so that a crash leaves the old one or the new one. @throws what systemFailure makes */
   async save(state: TransferState): Promise<void> {
     await this.#writing(async (draft) => {
       await writeFile(draft, `${JSON.stringify({ ...this.#identity, ...state })}\n`);
@@ -59,7 +59,7 @@ export class Checkpoint {
     });
   }
 
-  /** Asked before anything is transferred. @throws UsageError where it could not be saved */
+  /** Asked before anything is transferred. @throws what systemFailure makes where it could not be saved */
   async checkWritable(): Promise<void> {
     await this.#writing(async (draft) => {
       await writeFile(draft, '');
@@ -73,8 +73,7 @@ export class Checkpoint {
       await write(draft);
     } catch (error) {
       await rm(draft, { force: true }).catch(() => {});
-      const why = error instanceof Error ? error.message : String(error);
-      throw new UsageError(`how far it came cannot be written: ${why}`, error);
+      throw systemFailure('how far it came cannot be written', error);
     }
   }
 

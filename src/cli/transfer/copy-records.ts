@@ -7,10 +7,13 @@ import type { TransferState } from './checkpoint.ts';
 import { deleteUnchanged, type ReadVersion } from './delete-unchanged.ts';
 import { type ImportOptions, importRecords } from './import-records.ts';
 import { PlacedCount } from './placed-count.ts';
+import { entriesPatiently, type Reading } from './read-patiently.ts';
 
 /** What becomes of a prefix. */
 export interface CopyPlan extends Pick<ImportOptions, 'clock' | 'random' | 'concurrency' | 'retryMs' | 'signal'> {
   readonly source: Pick<Namespace, 'entries' | 'write'>;
+  /** How long a page of the source is asked for again. */
+  readonly reading: Reading;
   readonly target: Pick<Namespace, 'write'>;
   readonly prefix: string;
   /** What stands in its place at the target. */
@@ -90,7 +93,7 @@ function stateAt({ records, cursor }: Mark, before: number, { expired, damaged }
 }
 
 async function* readRecords(
-  { source, prefix, toPrefix, read, signal, from, onDamaged }: CopyPlan,
+  { source, prefix, toPrefix, reading, read, from, onDamaged }: CopyPlan,
   marks: Mark[],
   origins: Origins,
   damaged: PlacedCount,
@@ -102,7 +105,7 @@ async function* readRecords(
     damaged.add(records + 1);
     onDamaged(key);
   };
-  for await (const entry of source.entries({ ...read, prefix, signal, onDamaged: passBy, ...goOn })) {
+  for await (const entry of entriesPatiently(source, reading, { ...read, prefix, onDamaged: passBy, ...goOn })) {
     const { name, value, version, metadataText, expiration, cursor } = entry;
     records++;
     if (cursor !== undefined) marks.push({ records, cursor });

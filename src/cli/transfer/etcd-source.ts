@@ -3,7 +3,9 @@ import { isMeridianError } from '../../model/errors.ts';
 import { textOfUtf8 } from '../../model/text.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
+import { shownKey } from '../formats/shown-key.ts';
 import type { UnreadRecord } from '../formats/unread-record.ts';
+import { systemFailure } from '../system-failure.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Certificates, EtcdClient, EtcdKeyValue } from './etcd-client.ts';
 
@@ -107,7 +109,7 @@ async function recordOf<Unread>(
 ): Promise<ImportRecord | Unread> {
   const text = textOfUtf8(key);
   if (text === undefined) {
-    return unread(new UsageError(`the key ${JSON.stringify(key.toString('latin1'))} is no UTF-8`), key);
+    return unread(new UsageError(`the key ${shownKey(key)} is no UTF-8`), key);
   }
   const expiration = lease === '0' ? undefined : await leases.endOf(lease);
   return { key: text, value, ...(expiration === undefined ? {} : { expiration }) };
@@ -148,7 +150,7 @@ async function filesOf(
     const path = environment[variable];
     if (path === undefined || path === '') return [];
     const bytes = await readFile(path).catch((error: Error) => {
-      throw new UsageError(`${variable} ${path}: ${error.message}`, error);
+      throw systemFailure(`${variable} ${path}`, error);
     });
     return [[name, bytes]];
   });

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Entry } from '../../client/listing.ts';
 import type { FileFormat } from '../formats/file-format.ts';
 import { closingText, recordText } from '../formats/write-records.ts';
-import { UsageError } from '../usage-error.ts';
+import { systemFailure } from '../system-failure.ts';
 import type { Checkpoint, TransferState } from './checkpoint.ts';
 
 export interface Exported {
@@ -28,7 +28,7 @@ export interface ExportPlan {
 
 /**
  * Writes all entries into a file. Interrupted, the next run cuts the file where the last page ended and goes on there.
- * Returns the number of records in the file, and of damaged ones that are not. @throws UsageError where the file cannot be written
+ * Returns the number of records in the file, and of damaged ones that are not. @throws what systemFailure makes where the file cannot be written
  */
 export async function exportFile(plan: ExportPlan): Promise<Exported> {
   const { path, format, checkpoint } = plan;
@@ -66,7 +66,7 @@ export async function exportFile(plan: ExportPlan): Promise<Exported> {
 
 /** Also whoever writes into what is no file says so. */
 export function cannotWrite(error: Error): never {
-  throw new UsageError(`--output cannot be written: ${error.message}`, error);
+  throw systemFailure('--output cannot be written', error);
 }
 
 /** A write may end early, where the disk is nearly full, say; the next one tells why. */

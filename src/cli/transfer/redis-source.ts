@@ -4,6 +4,7 @@ import { limits } from '../../model/limits.ts';
 import { textOfUtf8 } from '../../model/text.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
+import { shownKey } from '../formats/shown-key.ts';
 import { UsageError } from '../usage-error.ts';
 import { odd, RedisConnection, refusal } from './redis-connection.ts';
 import type { RedisReply } from './redis-reply.ts';
@@ -134,8 +135,7 @@ function heldOf(replies: readonly RedisReply[], tookMs: number): Held | 'none' |
 }
 
 function changing(key: Buffer): MeridianError {
-  const name = JSON.stringify(key.toString());
-  const why = `the key ${name} of Redis was given another expiry each of ${attemptsMax} times that it was read`;
+  const why = `the key ${shownKey(key)} of Redis was given another expiry each of ${attemptsMax} times that it was read`;
   return new MeridianError('UNAVAILABLE', why, { reason: 'redis-changing' });
 }
 
@@ -144,9 +144,8 @@ function tooLarge<Unread>(
   { unread }: { readonly unread: (why: UsageError, text: Uint8Array) => Unread },
 ): Unread {
   const { key, bytes } = sized ?? { key: Buffer.alloc(0), bytes: 0 };
-  const name = JSON.stringify(key.toString());
   return unread(
-    new UsageError(`the value of ${name} has ${bytes} bytes; at most ${limits.valueBytesMax} are taken`),
+    new UsageError(`the value of ${shownKey(key)} has ${bytes} bytes; at most ${limits.valueBytesMax} are taken`),
     key,
   );
 }
@@ -159,7 +158,7 @@ function recordOf<Unread>(
 ): ImportRecord | Unread {
   const text = textOfUtf8(key);
   if (text === undefined) {
-    return unread(new UsageError(`the key ${JSON.stringify(key.toString('latin1'))} is no UTF-8`), key);
+    return unread(new UsageError(`the key ${shownKey(key)} is no UTF-8`), key);
   }
   // Never a second too early.
   return { key: text, value, ...(expiresMs === undefined ? {} : { expiration: Math.ceil(expiresMs / 1000) }) };

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { recordJson } from '../../node/record-json.ts';
 import { endLastLine } from '../../runtime/line-end.ts';
 import { toJsonValue } from '../json-value.ts';
-import { UsageError } from '../usage-error.ts';
+import { systemFailure } from '../system-failure.ts';
 import type { SkippedRecord } from './write-batch.ts';
 
 /**
@@ -21,7 +21,7 @@ export class SkippedFile {
     this.#goesOn = goesOn;
   }
 
-  /** In the file, whole, when it resolves. @throws UsageError where the file cannot be written */
+  /** In the file, whole, when it resolves. @throws what systemFailure makes where the file cannot be written */
   add(skipped: SkippedRecord): Promise<void> {
     // One after another, so that no two lines are mixed.
     this.#writing = this.#writing.then(async () => {
@@ -50,13 +50,14 @@ export class SkippedFile {
 }
 
 function cannotWrite(error: Error): never {
-  throw new UsageError(`the file of skipped records cannot be written: ${error.message}`, error);
+  throw systemFailure('the file of skipped records cannot be written', error);
 }
 
 function lineOf(skipped: SkippedRecord): string {
   const head = { record: skipped.number, error: skipped.why.message };
   if ('text' in skipped) return JSON.stringify({ ...head, ...unreadText(skipped.text) });
-  const { key, value, metadataText, expiration, expirationTtl } = skipped.record;
+  const { key, value, metadataText, expiration, expirationTtl, isDeletion } = skipped.record;
+  if (isDeletion) return JSON.stringify({ ...head, key, deleted: true });
   const fields = {
     ...head,
     key,

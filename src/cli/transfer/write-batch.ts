@@ -1,6 +1,6 @@
 import type { BatchMutation, BatchResult } from '../../client/batch-write.ts';
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
-import { expirationOf, type ImportRecord, toPut } from '../formats/import-record.ts';
+import { expirationOf, type ImportRecord, toMutation } from '../formats/import-record.ts';
 import type { UsageError } from '../usage-error.ts';
 import { type Patience, patiently } from './patiently.ts';
 
@@ -69,9 +69,9 @@ async function writeOrRefused(
   };
   leaveOut(patience.clock.wallMs() / 1000);
   while (left.length > 0) {
-    const puts = left.map(({ record }) => toPut(record));
+    const mutations = left.map(({ record }) => toMutation(record));
     try {
-      await patiently(() => write(puts, signal), patience, signal);
+      await patiently(() => write(mutations, signal), patience, signal);
       return undefined;
     } catch (error) {
       // The origin's clock decides.

@@ -4,6 +4,7 @@ import { type FileFormat, formatOf } from '../../../src/cli/formats/file-format.
 import type { ImportRecord } from '../../../src/cli/formats/import-record.ts';
 import { readCsv } from '../../../src/cli/formats/read-csv.ts';
 import { readObjects } from '../../../src/cli/formats/read-objects.ts';
+import { readRecords } from '../../../src/cli/formats/read-records.ts';
 import { closingText, type ExportRecord, recordText } from '../../../src/cli/formats/write-records.ts';
 import type { UsageError } from '../../../src/cli/usage-error.ts';
 
@@ -117,6 +118,38 @@ test.each([
     expect(keys).toEqual([expect.stringContaining(': record 1 is no JSON'), 'b', 'c']);
     expect(keys[0]?.startsWith(`${cut}\n: `)).toBe(true);
   }
+});
+
+test.each([
+  ['7\n', ['7']],
+  ['"a, {text]}"\n', ['"a, {text]}"']],
+  ['null\n', ['null']],
+  ['true', ['true']],
+  ['no JSON {"key":"x"}\n', ['no JSON {"key":"x"}']],
+  ['[1, "a,]\\"{", [null]]\n', ['1', '"a,]\\"{"', 'null']],
+  ['[7,{"key":"in","value":"1"},8]\n', ['7', 'in', '8']],
+])('what stands in the place of an object can be passed by, and takes no other with it: %j', async (stray, found) => {
+  const text = `{"key":"a","value":"1"}\n${stray}`;
+  const behind = stray.endsWith('\n') ? '{"key":"b","value":"2"}\n' : '';
+  for (const size of [1, 3, 1000]) {
+    const unread = (why: UsageError, bytes: string | Uint8Array) => ({ key: `${bytes}`, why: why.message });
+    const records = await all(readObjects(chunksOf(Buffer.from(text + behind), size), { unread }));
+    expect(records.map(({ key }) => key)).toEqual(['a', ...found, ...(behind === '' ? [] : ['b'])]);
+    const whys = records.flatMap((record, index) => ('why' in record ? [[record.why, index + 1]] : []));
+    for (const [why, number] of whys) expect(why).toBe(`record ${number} is no object`);
+    await expect(read('ndjson', text + behind, size)).rejects.toThrow('stands between objects');
+  }
+});
+
+test('what stands in the place of an object of etcd or Consul can be passed by', async () => {
+  const unread = (why: UsageError) => ({ key: why.message });
+  const reading = { unread, note: () => {} };
+  const read = (format: 'etcd' | 'consul', text: string) =>
+    all(readRecords(chunksOf(Buffer.from(text), 5), { ...reading, format }));
+  const consul = await read('consul', '[1,{"key":"a","flags":0,"value":"YQ=="},null]');
+  expect(consul.map(({ key }) => key)).toEqual(['record 1 is no object', 'a', 'record 3 is no object']);
+  const etcd = await read('etcd', '{"header":{"revision":1},"kvs":["x",{"key":"YQ==","value":"YQ=="}],"count":2}');
+  expect(etcd.map(({ key }) => key)).toEqual(['record 1 is no object', 'a']);
 });
 
 test('lines of a CSV may end in different ways, which become no part of a value', async () => {

@@ -59,7 +59,7 @@ describe('an RDB file', () => {
       );
       // 4102444800.5 s, and never a second too early.
       expect(records).toContainEqual(['expires', 'v', 4102444801]);
-      expect(unread).toEqual(['the key ÿþ is no UTF-8']);
+      expect(unread).toEqual(['the key "\\xff\\xfe" is no UTF-8']);
       expect(notes).toHaveLength(1);
       for (const part of ['2 keys of type set', '1 keys of type zset', '1 keys of type stream', '1 keys of type hash'])
         expect(notes[0]).toContain(part);

@@ -56,8 +56,8 @@ describe('what is no regular file', () => {
     await once(reader, 'data');
     reader.destroy();
     expect(await exporting).toMatchObject({
-      exitCode: 2,
-      notes: ['meridian: --output cannot be written: write EPIPE'],
+      exitCode: 1,
+      notes: ['meridian: UNAVAILABLE: --output cannot be written: write EPIPE'],
     });
   });
 

@@ -66,6 +66,16 @@ rm -rf fra
     after: `[[ $(meridian get flags c --endpoint "$FRA") == 'value of c' ]]
 until meridian diff flags --endpoint "$IAD" --to-endpoint "$AMS"; do sleep 1; done`,
   },
+  'Bring back what was kept apart': {
+    before: `${two}${data}id=$(meridian namespace list --json --endpoint "$IAD" | grep -o '[0-9a-f]\\{32\\}' | head -n 1)
+for line in '"key":"a","deleted":true' '"key":"d","value":"ZA==","base64":true'; do
+  echo "{\\"namespace\\":\\"$id\\",$line}" >> ./fra/kept-apart-m-0.ndjson
+done
+`,
+    after: `[[ $(meridian get flags d --endpoint "$FRA") == d ]]
+[[ $(meridian count flags --endpoint "$IAD") == 3 ]]
+ls kept-apart-done/kept-apart-m-0.ndjson`,
+  },
   'Rotate a certificate': {
     before: `meridian ca init
 meridian ca issue iad --out tls

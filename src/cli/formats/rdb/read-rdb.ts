@@ -3,6 +3,7 @@ import { textOfUtf8 } from '../../../model/text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { ByteSource } from '../byte-source.ts';
 import type { ImportRecord } from '../import-record.ts';
+import { shownBytes, shownKey } from '../shown-key.ts';
 import type { UnreadRecord } from '../unread-record.ts';
 import { Crc64 } from './crc64.ts';
 import { type LongString, readLength, readString, skipString } from './rdb-string.ts';
@@ -88,10 +89,11 @@ function endsEarly(offset: number): UsageError {
 
 /** The version of its format. */
 async function readHead(source: ByteSource): Promise<number> {
-  const head = (await source.take(headBytes)).toString('latin1');
+  const bytes = await source.take(headBytes);
+  const head = bytes.toString('latin1');
   const version = /^(?:REDIS(\d{4})|VALKEY(\d{3}))$/.exec(head);
   if (version !== null) return Number(version[1] ?? version[2]);
-  throw new UsageError(`this is no RDB file: it begins with ${JSON.stringify(head)}`);
+  throw new UsageError(`this is no RDB file: it begins with ${shownKey(bytes)}`);
 }
 
 /** False where the byte is a key's type. */
@@ -145,8 +147,12 @@ function recordOf<Unread>(
   return { key, value, ...(expiresMs === undefined ? {} : { expiration: Math.max(1, Math.ceil(expiresMs / 1000)) }) };
 }
 
+/** Bytes of a key that a message shows. */
+const shownMax = 60;
+
 function shown(key: Buffer | LongString): string {
-  return key instanceof Buffer ? key.toString('latin1', 0, 60) : `of ${key.length} bytes`;
+  if (!(key instanceof Buffer)) return `of ${key.length} bytes`;
+  return key.length > shownMax ? `${shownBytes(key.subarray(0, shownMax))}…` : shownKey(key);
 }
 
 /** An append-only file may begin as an RDB file: the commands behind it would be lost. */

@@ -99,7 +99,7 @@ export async function skipValue(source: ByteSource, type: number, key: string): 
   const known = types.get(type);
   if (known === undefined) {
     throw new UsageError(
-      `the key ${JSON.stringify(key)} at byte ${source.offset} of the file has the RDB type ${type}, which is not known here: import from the Redis that runs (redis://host:port)`,
+      `the key ${key} at byte ${source.offset} of the file has the RDB type ${type}, which is not known here: import from the Redis that runs (redis://host:port)`,
     );
   }
   await known.skip(source);
