@@ -84,7 +84,8 @@ export class Connection {
   #isInputOver = false;
   /** No more commands are taken. The connection ends with the last reply. */
   #isEnding = false;
-  #untakenTimer: Timer | undefined;
+  /** There are replies that the client has yet to take. */
+  #isUntaken = false;
   #stallTimer: Timer | undefined;
 
   constructor(socket: Socket, parts: ConnectionParts, id: number) {
@@ -109,10 +110,11 @@ export class Connection {
     socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#receive(bytes));
     socket.on('drain', () => {
-      this.#untakenTimer?.cancel();
-      this.#untakenTimer = undefined;
+      this.#isUntaken = false;
+      socket.setTimeout(0);
       this.#run();
     });
+    socket.on('timeout', () => this.#cut('untaken-replies'));
     socket.on('end', () => {
       this.#isInputOver = true;
       this.#run();
@@ -336,7 +338,7 @@ export class Connection {
     }
     if (last > 0) socket.uncork();
     this.#parts.writer.handedOn(socket.writableLength === 0);
-    if (socket.writableNeedDrain) this.#untakenTimer ??= this.#cutUntaken(socket.bytesWritten - socket.writableLength);
+    if (socket.writableNeedDrain && !this.#isUntaken) this.#boundUntaken();
   }
 
   /** Whether more is read, and what is waited for. */
@@ -365,19 +367,18 @@ export class Connection {
     // Half closed it would count as a connection for as long as the other side likes.
     this.#stallTimer?.cancel();
     this.#stallTimer = this.#parts.clock.timer(bounds.lingerMs, () => {
-      if (this.#untakenTimer === undefined) this.#socket.destroy();
+      if (!this.#isUntaken) this.#socket.destroy();
     });
     this.#socket.resume();
   }
 
-  /** For a client that takes nothing of its replies: it holds memory and a connection. */
-  #cutUntaken(takenBytes: number): Timer {
-    const { clock, requestTimeoutMs } = this.#parts;
-    return clock.timer(requestTimeoutMs + bounds.lingerMs, () => {
-      const nowTakenBytes = this.#socket.bytesWritten - this.#socket.writableLength;
-      if (nowTakenBytes > takenBytes) this.#untakenTimer = this.#cutUntaken(nowTakenBytes);
-      else this.#cut('untaken-replies');
-    });
+  /**
+   * For a client that takes nothing of its replies: it holds memory and a connection. By Node's own timer, which begins
+   * anew whenever the system has taken some of them: a large value is one write, which no count of ours sees move.
+   */
+  #boundUntaken(): void {
+    this.#isUntaken = true;
+    this.#socket.setTimeout(this.#parts.requestTimeoutMs + bounds.lingerMs);
   }
 
   /** For a client that stops within a large command, whose room others wait for. */
@@ -392,7 +393,6 @@ export class Connection {
   }
 
   #closed(): void {
-    this.#untakenTimer?.cancel();
     this.#stallTimer?.cancel();
     this.client.close();
     if (!this.#isRoomless) this.#upload.hand()();

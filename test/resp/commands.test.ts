@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
 import { emptySession } from '../../src/model/session.ts';
 import type { Origin } from '../../src/origin/origin.ts';
 import { instead } from '../http/workers/served-origin.ts';
@@ -270,6 +271,31 @@ describe('a connection', () => {
     expect(await mapped.ask('SELECT', 3)).toBe('+OK');
     expect(await mapped.ask('GET', 'where')).toBe('other');
     expect(await mapped.ask('SELECT', 4)).toMatch(/^Error: ERR DB index is out of range/);
+  });
+
+  it('comes back to the namespace that AUTH named by SELECT 0, and to none where it named none', async () => {
+    const bare = await serveResp(origin, { databases: new Map([[1, 'config']]) });
+    closing.unshift(() => bare.close());
+    const client = await bare.connect();
+    await client.ask('AUTH', 'other', 'x');
+    await client.ask('SET', 'back', 'other');
+    expect(await client.ask('SELECT', 1)).toBe('+OK');
+    expect(await client.ask('GET', 'back')).toBeNull();
+    expect(await client.ask('SELECT', 0)).toBe('+OK');
+    expect(await client.ask('GET', 'back')).toBe('other');
+    const nobody = await bare.connect();
+    expect(await nobody.ask('SELECT', 1)).toBe('+OK');
+    expect(await nobody.ask('SELECT', 0)).toMatch(/^Error: ERR DB index is out of range/);
+  });
+
+  it('keeps no name that is longer than a title', async () => {
+    const isDown = Promise.reject(new MeridianError('UNAVAILABLE', 'nobody is there', { reason: 'unavailable' }));
+    isDown.catch(() => {});
+    const alone = await serveResp(instead(origin, 'find', () => isDown));
+    closing.unshift(() => alone.close());
+    const client = await alone.connect();
+    expect(await client.ask('AUTH', 'a'.repeat(513), 'x')).toMatch(/^Error: WRONGPASS .*at most 512 bytes/);
+    expect(await client.ask('AUTH', 'a'.repeat(512), 'x')).toBe('+OK');
   });
 
   it('answers what clients ask when they connect', async () => {
