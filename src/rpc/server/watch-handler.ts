@@ -1,6 +1,7 @@
 import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { MeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowOpen, FollowStart } from '../../model/feed.ts';
+import { limits } from '../../model/limits.ts';
 import { type NamespaceInfo, namespaceKey, registryNamespace } from '../../model/namespace.ts';
 import { emptySession } from '../../model/session.ts';
 import { strangerOf } from '../../model/stranger.ts';
@@ -38,6 +39,7 @@ export function watchHandlers(
   const watch = async (served: Served, signal: AbortSignal) => {
     const upstream = timing.enter(served);
     const { namespace: name, prefix, cursor, fromStart, session } = readable(served.request);
+    checkPrefix(prefix);
     const { deadlineMs } = callOf(served, timing);
     const namespace = await upstream.find(name, { deadlineMs, signal }, decodeSession(session));
     const scope = { namespace: namespace.id, prefix };
@@ -87,6 +89,14 @@ function refuseDeleted(event: FeedEvent, { id, title }: NamespaceInfo): void {
   });
   if (!isEnd) return;
   throw new MeridianError('NOT_FOUND', `the namespace ${title} was deleted`, { reason: 'namespace-deleted' });
+}
+
+/** It is kept, and stands in each cursor, for as long as the watch lasts. */
+function checkPrefix(prefix: string): void {
+  const [limit, seen] = [limits.keyBytesMax, Buffer.byteLength(prefix)];
+  if (seen <= limit) return;
+  const message = `the prefix of a watch has at most ${limit} bytes, as a key has; this one has ${seen}`;
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-prefix', limit, seen });
 }
 
 function tooManyWatchers(most: number): MeridianError {
