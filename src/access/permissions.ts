@@ -197,7 +197,8 @@ export class Permissions {
     const { namespace: name, session } = named;
     const known = this.#knownNamespace(any, scope, name);
     if (known !== undefined) return known;
-    return this.found(name, call, session).then((found) => this.#checked(any, scope, name, found));
+    // The token may have ended while the name was asked for.
+    return this.found(name, call, session).then((found) => this.#checked(any, this.#having(any), name, found));
   }
 
   /** Undefined where what the name means must be asked for. @throws PERMISSION_DENIED */
