@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
 import { emptySession } from '../../src/model/session.ts';
 import type { Origin } from '../../src/origin/origin.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
 import { instead } from '../http/workers/served-origin.ts';
 import { aCall, openOrigin } from '../rpc/loopback.ts';
 import { encodeCommand, type RespClient, type ServedResp, serveResp } from './served.ts';
@@ -397,6 +398,27 @@ describe('a connection', () => {
 });
 
 describe('conditional changes', () => {
+  it('end a key at once whose time is over by the clock of the origin, and not yet by that of the node', async () => {
+    const behind = { ...systemClock, wallMs: () => systemClock.wallMs() - 5000 };
+    const late = await serveResp(origin, { clock: behind });
+    closing.unshift(() => late.close());
+    const client = await late.connect();
+    const at = Math.floor(systemClock.wallMs() / 1000) - 2;
+    const ended = async (...words: Array<string | number>) => {
+      await client.ask('SET', 'ends', 'before');
+      const reply = await client.ask(...words);
+      return [reply, await client.ask('GET', 'ends')];
+    };
+    expect(await ended('SET', 'ends', 'v', 'EXAT', at)).toEqual(['+OK', null]);
+    expect(await ended('SET', 'ends', 'v', 'XX', 'EXAT', at)).toEqual(['+OK', null]);
+    expect(await ended('SET', 'ends', 'v', 'GET', 'PXAT', at * 1000)).toEqual(['before', null]);
+    expect(await ended('EXPIREAT', 'ends', at)).toEqual([1, null]);
+    expect(await ended('GETEX', 'ends', 'EXAT', at)).toEqual(['before', null]);
+    expect(await ended('SET', 'ends', 'v', 'NX', 'EXAT', at)).toEqual([null, 'before']);
+    expect(await client.ask('SET', 'is-none', 'v', 'NX', 'EXAT', at)).toBe('+OK');
+    expect(await client.ask('GET', 'is-none')).toBeNull();
+  });
+
   it('look again where another was quicker, and give up in the end', async () => {
     let times = 0;
     const raced = await serveResp(
