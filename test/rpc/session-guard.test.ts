@@ -259,7 +259,7 @@ describe('the connections of the gRPC server', () => {
       isBatch: () => false,
     });
     const bounds = { connectionsMax: 1, connectionsPerAddressMax: 1, callsMax: 1 };
-    const answers = { isUnary: () => false, idleMs: 1000 };
+    const answers = { isUnary: () => false, unreadBytesMin: () => undefined, idleMs: 1000 };
     new SessionGuard({
       clock: systemClock,
       uploads,

@@ -6,6 +6,7 @@ import { type NamespaceInfo, namespaceKey, registryNamespace } from '../../model
 import { emptySession } from '../../model/session.ts';
 import { strangerOf } from '../../model/stranger.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
+import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import type { Random } from '../../runtime/random.ts';
 import { silence } from '../../runtime/silence.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
@@ -13,9 +14,10 @@ import { pieceBytesMax } from '../proto.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { untilHandedOn } from './drained.ts';
 import { readable } from './strict-requests.ts';
-import { endlessStream, writeTo } from './unary.ts';
+import { endlessStream } from './unary.ts';
 import { decodeWatchCursor, encodeWatchCursor, WatchCursors } from './watch-cursor.ts';
 import { WatchMessages, type WireWatchResponse } from './watch-messages.ts';
+import { WatchSender } from './watch-sender.ts';
 
 interface WireWatchRequest {
   readonly namespace: string;
@@ -33,7 +35,7 @@ const watchersMax = 2048;
 /** A client's watch: one range of the feed, sent as changes with cursors at the end of consistent steps. */
 export function watchHandlers(
   timing: Timing,
-  { random, most = watchersMax }: { readonly random: Random; readonly most?: number },
+  { random, room, most = watchersMax }: { readonly random: Random; readonly room: AnswerRoom; readonly most?: number },
 ): UntypedServiceImplementation {
   let watching = 0;
   const watch = async (served: Served, signal: AbortSignal) => {
@@ -54,6 +56,7 @@ export function watchHandlers(
     };
     const cursors = new WatchCursors(start.kind);
     const messages = new WatchMessages(timing.clock);
+    const sender = new WatchSender({ served, room, caller: served.getPeer() });
     let checked = false;
     for await (const event of upstream.follow(open, silence(signal), signal)) {
       refuseDeleted(event, namespace);
@@ -65,7 +68,7 @@ export function watchHandlers(
       }
       const behind = cursors.after(event);
       for (const message of messages.of(event, behind && (() => encodeWatchCursor(behind, scope)))) {
-        await writeTo(served, message, signal);
+        await sender.send(message, signal);
       }
     }
   };
