@@ -8,6 +8,7 @@ import type { CommandSpec } from './commands/command.ts';
 import { findCommand, nameOf } from './commands/find-command.ts';
 import { noTransactions, RefusedTransaction } from './commands/refused-transaction.ts';
 import type { RespObserver } from './observer.ts';
+import { Outgoing } from './outgoing.ts';
 import { type Command, CommandParser, ProtocolError, type Wanted } from './protocol/command-parser.ts';
 import { HeldValue, type Reply, RespError, Several } from './protocol/reply.ts';
 import type { ReplyWriter } from './protocol/reply-writer.ts';
@@ -68,6 +69,7 @@ export class Connection {
   readonly #upload: UploadPermit;
   readonly #transaction = new RefusedTransaction();
   readonly #commands: OperationTurns;
+  readonly #outgoing: Outgoing;
   readonly #turns: Turn[] = [];
   /** Who waits for room for another message. */
   readonly #relieved: Array<() => void> = [];
@@ -94,6 +96,7 @@ export class Connection {
     const { uploads } = parts.rooms;
     this.#parser = new CommandParser({ ...parserLimits, smallBytesMax: uploads.smallBytesMax });
     this.#upload = new UploadPermit(uploads, socket);
+    this.#outgoing = new Outgoing(socket);
     this.#commands = new OperationTurns((run, isOver) => parts.startTurn(socket, run, isOver), {
       isOver: () => socket.destroyed,
       given: () => this.#schedule(),
@@ -110,8 +113,11 @@ export class Connection {
     socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#receive(bytes));
     socket.on('drain', () => {
-      this.#isUntaken = false;
-      socket.setTimeout(0);
+      this.#outgoing.goOn();
+      if (!socket.writableNeedDrain) {
+        this.#isUntaken = false;
+        socket.setTimeout(0);
+      }
       this.#run();
     });
     socket.on('timeout', () => this.#cut('untaken-replies'));
@@ -191,7 +197,7 @@ export class Connection {
   #mayTake(): boolean {
     if (this.#isAlone || this.#isEnding || this.#turns.length >= bounds.underWayMax) return false;
     if (this.#parts.writer.bytes >= bounds.gatheredBytesMax) this.#flush();
-    return this.#socket.writableLength <= bounds.unsentBytesMax && this.#commands.mayTake;
+    return this.#outgoing.bytes <= bounds.unsentBytesMax && this.#commands.mayTake;
   }
 
   /** False where the command must wait for those before it. */
@@ -299,8 +305,8 @@ export class Connection {
     this.#turns.push({ reply });
     this.#schedule();
     const isFull = () => {
-      const { destroyed, writableLength } = this.#socket;
-      return !destroyed && (this.#turns.length >= bounds.underWayMax || writableLength > bounds.unsentBytesMax);
+      if (this.#socket.destroyed) return false;
+      return this.#turns.length >= bounds.underWayMax || this.#outgoing.bytes > bounds.unsentBytesMax;
     };
     while (isFull()) await new Promise<void>((resolve) => this.#relieved.push(resolve));
   }
@@ -325,27 +331,16 @@ export class Connection {
 
   #flush(): void {
     if (this.#parts.writer.bytes === 0) return;
-    const { chunks, releases } = this.#parts.writer.take();
-    const socket = this.#socket;
-    const sent = () => {
-      for (const release of releases) release();
-    };
-    const last = chunks.length - 1;
-    if (last > 0) socket.cork();
-    for (let index = 0; index <= last; index++) {
-      if (index === last && releases.length > 0) socket.write(chunks[index] ?? '', sent);
-      else socket.write(chunks[index] ?? '');
-    }
-    if (last > 0) socket.uncork();
-    this.#parts.writer.handedOn(socket.writableLength === 0);
-    if (socket.writableNeedDrain && !this.#isUntaken) this.#boundUntaken();
+    this.#outgoing.send(this.#parts.writer.take());
+    this.#parts.writer.handedOn(this.#outgoing.bytes === 0);
+    if (this.#socket.writableNeedDrain && !this.#isUntaken) this.#boundUntaken();
   }
 
   /** Whether more is read, and what is waited for. */
   #settle(): void {
     const socket = this.#socket;
     if (this.#relieved.length > 0) for (const relieve of this.#relieved.splice(0)) relieve();
-    const isOver = this.#turns.length === 0;
+    const isOver = this.#turns.length === 0 && this.#outgoing.isHandedOn;
     const isHeldBack = this.#isRoomless || this.#waiting !== undefined || !this.#mayTake();
     if (isOver && (this.#isEnding || (this.#isInputOver && !isHeldBack))) {
       this.#hangUp();
@@ -373,8 +368,8 @@ export class Connection {
   }
 
   /**
-   * For a client that takes nothing of its replies: it holds memory and a connection. By Node's own timer, which begins
-   * anew whenever the system has taken some of them: a large value is one write, which no count of ours sees move.
+   * For a client that takes nothing of its replies: it holds memory and a connection. By the socket's own timer, which
+   * begins anew with each piece that it is handed.
    */
   #boundUntaken(): void {
     this.#isUntaken = true;
@@ -397,6 +392,7 @@ export class Connection {
     this.client.close();
     if (!this.#isRoomless) this.#upload.hand()();
     for (const turn of this.#turns) letGo(turn);
+    this.#outgoing.close();
     for (const relieve of this.#relieved.splice(0)) relieve();
   }
 
