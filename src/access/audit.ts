@@ -26,3 +26,14 @@ export interface Audit {
 
 /** Keys of one entry. */
 export const auditKeysMax = 10;
+
+/** Characters of a name in an entry: as many as the longest title, key or name of a token that is one. */
+const nameLengthMax = 512;
+
+/**
+ * A name as an entry has it. What is refused may be megabytes long: few such lines would fill what waits for the disk, and
+ * those of others would be lost.
+ */
+export function auditName(name: string): string {
+  return name.length <= nameLengthMax ? name : `${name.slice(0, nameLengthMax)}…`;
+}

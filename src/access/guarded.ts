@@ -28,7 +28,7 @@ import type { Session } from '../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, TokenInfo } from '../model/token.ts';
 import { around, type Peer, type Upstream } from '../model/upstream.ts';
 import { either } from '../runtime/with-either.ts';
-import { type Audit, type AuditEntry, auditKeysMax } from './audit.ts';
+import { type Audit, type AuditEntry, auditKeysMax, auditName } from './audit.ts';
 import type { Grant, TokenSource } from './grant.ts';
 import type { GrantWatch } from './grant-watch.ts';
 import { Permissions } from './permissions.ts';
@@ -115,7 +115,7 @@ export class Guarded implements Upstream, Surroundings {
       return this.#upstream.write({ ...request, namespace }, this.#passedOn(call));
     };
     if (this.#guard.audit?.writes !== true) return run();
-    const keys = mutations.slice(0, auditKeysMax).map(({ key }) => key);
+    const keys = mutations.slice(0, auditKeysMax).map(({ key }) => auditName(key));
     return this.#audited({ action: 'write', about: [request.namespace], keys, keyCount: mutations.length }, run);
   }
 
@@ -271,12 +271,13 @@ export class Guarded implements Upstream, Surroundings {
     const { audit, address } = this.#guard;
     if (audit === undefined) return run();
     const { name: who, id: tokenId } = this.#grant;
+    const entry = { who, tokenId, address, ...what, about: what.about.map(auditName) };
     try {
       const done = await run();
-      audit.record({ who, tokenId, address, ...what, outcome: 'ok' });
+      audit.record({ ...entry, outcome: 'ok' });
       return done;
     } catch (error) {
-      audit.record({ who, tokenId, address, ...what, outcome: toMeridianError(error).code });
+      audit.record({ ...entry, outcome: toMeridianError(error).code });
       throw error;
     }
   }

@@ -190,7 +190,9 @@ export class Permissions {
     const { namespace: name, session } = named;
     const known = this.#knownNamespace(any, scope, name);
     if (known !== undefined) return known;
-    return this.#foundFor(any, name, call, session).then((found) => this.#checked(any, scope, name, found));
+    // The token may have ended while the name was asked for.
+    const found = this.#foundFor(any, name, call, session);
+    return found.then((info) => this.#checked(any, this.#having(any), name, info));
   }
 
   /** Refused in the same words whether there is such a namespace or not: the words would tell which there are. */

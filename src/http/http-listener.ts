@@ -130,7 +130,9 @@ export class HttpListener {
       this.#server.maxConnections = connectionsMax + bounds.reservedMax + tlsBounds.handshakesMax;
     }
     this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
-      if (!this.#connections.add(socket)) this.#hangUp(socket, 'too-many-connections');
+      // A handshake that was under way at the stop: Node looks after no connection that comes behind it.
+      if (!this.#server.listening) socket.destroy();
+      else if (!this.#connections.add(socket)) this.#hangUp(socket, 'too-many-connections');
     });
     this.#server.on('clientError', (error, socket) => this.#malformed(error, socket as Socket));
   }

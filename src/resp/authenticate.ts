@@ -1,5 +1,6 @@
 import type { Call } from '../model/call.ts';
 import { isMeridianError } from '../model/errors.ts';
+import { limits } from '../model/limits.ts';
 import { registryNamespace } from '../model/namespace.ts';
 import type { Namespaces } from '../model/namespaces.ts';
 import { RespError } from './protocol/reply.ts';
@@ -18,6 +19,10 @@ export async function authenticate(
   { namespaces, isMapped, call }: { readonly namespaces: Namespaces; readonly isMapped: boolean; readonly call: Call },
 ): Promise<string | undefined> {
   if (user === defaultUser && isMapped) return undefined;
+  // What a connection names it keeps: the upstream may not look at it, or not be there.
+  if (Buffer.byteLength(user) > limits.titleBytesMax) {
+    throw wrongPassword(`titles have at most ${limits.titleBytesMax} bytes`);
+  }
   if (user === registryNamespace) throw wrongPassword('the registry is no namespace to read or write');
   try {
     await namespaces.find(user, call);

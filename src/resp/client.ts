@@ -11,10 +11,12 @@ import {
   valueBytesOf,
   type WriteAnswer,
 } from '../model/key-value.ts';
+import type { NamespaceInfo } from '../model/namespace.ts';
 import type { Position } from '../model/position.ts';
-import { emptySession, type Session, sessionAfterAnswer, sessionAfterRecord } from '../model/session.ts';
+import { emptySession, joinSessions, type Session, sessionAfterAnswer, sessionAfterRecord } from '../model/session.ts';
 import type { Stamp } from '../model/stamp.ts';
 import type { Upstream } from '../model/upstream.ts';
+import type { VersionVector } from '../model/version-vector.ts';
 import type { Held } from '../runtime/answer-room.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -22,7 +24,7 @@ import { orUndo } from '../runtime/or-undo.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Rooms } from '../runtime/rooms.ts';
 import type { Semaphore } from '../runtime/semaphore.ts';
-import { commandCall, type OpenCalls } from './command-call.ts';
+import { commandCall, OpenCalls } from './command-call.ts';
 import { HeldValue, type Reply, RespError } from './protocol/reply.ts';
 import type { Protocol } from './protocol/reply-writer.ts';
 import type { ScanCursors } from './scan-cursors.ts';
@@ -88,8 +90,10 @@ export class Client {
   tracking: Tracking | undefined;
   #upstream: Upstream | undefined;
   #namespace: string | undefined;
+  /** What AUTH named. */
+  #named: string | undefined;
   #session: Session = emptySession;
-  readonly #open: OpenCalls = new Set();
+  readonly #open = new OpenCalls();
 
   constructor(parts: ClientParts, channel: Channel, id: number) {
     this.parts = parts;
@@ -128,6 +132,11 @@ export class Client {
     return this.#namespace !== undefined;
   }
 
+  /** The namespace of a database: the one that is mapped to it, and of 0 else the one that AUTH named. */
+  namespaceOf(database: number): string | undefined {
+    return this.parts.databases.get(database) ?? (database === 0 ? this.#named : undefined);
+  }
+
   /** Title or id. @throws RespError NOAUTH where none was chosen */
   get namespace(): string {
     if (this.#namespace === undefined) throw noNamespace();
@@ -140,11 +149,17 @@ export class Client {
   }
 
   /** @throws RespError where keys of another namespace are tracked */
-  choose(namespace: string | undefined): void {
+  choose(namespace: string): void {
     if (this.tracking !== undefined && namespace !== this.#namespace) {
       throw new RespError('ERR CLIENT TRACKING must be off before another namespace is chosen', 'tracking-is-on');
     }
     this.#namespace = namespace;
+  }
+
+  /** By AUTH. @throws as `choose` */
+  chooseNamed(namespace: string): void {
+    this.choose(namespace);
+    this.#named = namespace;
   }
 
   /** As it was when it connected. */
@@ -156,6 +171,7 @@ export class Client {
     this.maxStalenessMs = undefined;
     this.#session = emptySession;
     this.#namespace = this.parts.databases.get(0);
+    this.#named = undefined;
     // Whoever has the connection next is not whoever has authenticated on it.
     this.#upstream = undefined;
   }
@@ -170,7 +186,7 @@ export class Client {
   close(): void {
     this.stopTracking();
     const gone = new MeridianError('CANCELLED', 'the client went away', { reason: 'client-gone' });
-    for (const abort of [...this.#open]) abort(gone);
+    this.#open.abortAll(gone);
   }
 
   /** Runs with a call of its own. Default: for as long as a command may take. */
@@ -283,6 +299,11 @@ export class Client {
     const answer = await this.upstream.write({ namespace: this.namespace, mutations, session: asked }, call);
     this.#saw(answer, asked);
     return answer;
+  }
+
+  /** What its namespace is, by what the client has seen and by all that `seen` covers. @throws NOT_FOUND, UNAVAILABLE */
+  find(seen: VersionVector, call: Call): Promise<NamespaceInfo> {
+    return this.upstream.find(this.namespace, call, joinSessions(this.#session, { ...emptySession, vector: seen }));
   }
 
   /** The client was told of this record: whatever it reads from now on is at least as new. */

@@ -2,8 +2,28 @@ import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 
-/** What is told to the calls of one client when it goes away. */
-export type OpenCalls = Set<(reason: Error) => void>;
+type Abort = (reason: Error) => void;
+
+/** The calls of one client that listen. Once the client is gone, one that begins to listen is told at once. */
+export class OpenCalls {
+  readonly #listening = new Set<Abort>();
+  #gone: Error | undefined;
+
+  add(abort: Abort): void {
+    if (this.#gone === undefined) this.#listening.add(abort);
+    else abort(this.#gone);
+  }
+
+  delete(abort: Abort): void {
+    this.#listening.delete(abort);
+  }
+
+  /** The client is gone. */
+  abortAll(reason: Error): void {
+    this.#gone = reason;
+    for (const abort of [...this.#listening]) abort(reason);
+  }
+}
 
 /** The Call of one command. `end` is to be called once the command is over. */
 export interface CommandCall {
@@ -32,10 +52,10 @@ export function commandCall(clock: Clock, timeoutMs: number, open: OpenCalls): C
     get signal() {
       if (controller === undefined) {
         controller = new AbortController();
-        open.add(abort);
         timer = clock.timer(Math.max(0, deadlineMs - clock.monotonicMs()), () => {
           abort(new MeridianError('DEADLINE_EXCEEDED', 'the command took too long', { reason: 'deadline' }));
         });
+        open.add(abort);
       }
       return controller.signal;
     },

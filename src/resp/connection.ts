@@ -8,6 +8,7 @@ import type { CommandSpec } from './commands/command.ts';
 import { findCommand, nameOf } from './commands/find-command.ts';
 import { noTransactions, RefusedTransaction } from './commands/refused-transaction.ts';
 import type { RespObserver } from './observer.ts';
+import { Outgoing } from './outgoing.ts';
 import { type Command, CommandParser, ProtocolError, type Wanted } from './protocol/command-parser.ts';
 import { HeldValue, type Reply, RespError, Several } from './protocol/reply.ts';
 import type { ReplyWriter } from './protocol/reply-writer.ts';
@@ -68,6 +69,7 @@ export class Connection {
   readonly #upload: UploadPermit;
   readonly #transaction = new RefusedTransaction();
   readonly #commands: OperationTurns;
+  readonly #outgoing: Outgoing;
   readonly #turns: Turn[] = [];
   /** Who waits for room for another message. */
   readonly #relieved: Array<() => void> = [];
@@ -84,7 +86,8 @@ export class Connection {
   #isInputOver = false;
   /** No more commands are taken. The connection ends with the last reply. */
   #isEnding = false;
-  #untakenTimer: Timer | undefined;
+  /** There are replies that the client has yet to take. */
+  #isUntaken = false;
   #stallTimer: Timer | undefined;
 
   constructor(socket: Socket, parts: ConnectionParts, id: number) {
@@ -93,6 +96,7 @@ export class Connection {
     const { uploads } = parts.rooms;
     this.#parser = new CommandParser({ ...parserLimits, smallBytesMax: uploads.smallBytesMax });
     this.#upload = new UploadPermit(uploads, socket);
+    this.#outgoing = new Outgoing(socket);
     this.#commands = new OperationTurns((run, isOver) => parts.startTurn(socket, run, isOver), {
       isOver: () => socket.destroyed,
       given: () => this.#schedule(),
@@ -109,10 +113,14 @@ export class Connection {
     socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#receive(bytes));
     socket.on('drain', () => {
-      this.#untakenTimer?.cancel();
-      this.#untakenTimer = undefined;
+      this.#outgoing.goOn();
+      if (!socket.writableNeedDrain) {
+        this.#isUntaken = false;
+        socket.setTimeout(0);
+      }
       this.#run();
     });
+    socket.on('timeout', () => this.#cut('untaken-replies'));
     socket.on('end', () => {
       this.#isInputOver = true;
       this.#run();
@@ -189,7 +197,7 @@ export class Connection {
   #mayTake(): boolean {
     if (this.#isAlone || this.#isEnding || this.#turns.length >= bounds.underWayMax) return false;
     if (this.#parts.writer.bytes >= bounds.gatheredBytesMax) this.#flush();
-    return this.#socket.writableLength <= bounds.unsentBytesMax && this.#commands.mayTake;
+    return this.#outgoing.bytes <= bounds.unsentBytesMax && this.#commands.mayTake;
   }
 
   /** False where the command must wait for those before it. */
@@ -297,8 +305,8 @@ export class Connection {
     this.#turns.push({ reply });
     this.#schedule();
     const isFull = () => {
-      const { destroyed, writableLength } = this.#socket;
-      return !destroyed && (this.#turns.length >= bounds.underWayMax || writableLength > bounds.unsentBytesMax);
+      if (this.#socket.destroyed) return false;
+      return this.#turns.length >= bounds.underWayMax || this.#outgoing.bytes > bounds.unsentBytesMax;
     };
     while (isFull()) await new Promise<void>((resolve) => this.#relieved.push(resolve));
   }
@@ -323,27 +331,16 @@ export class Connection {
 
   #flush(): void {
     if (this.#parts.writer.bytes === 0) return;
-    const { chunks, releases } = this.#parts.writer.take();
-    const socket = this.#socket;
-    const sent = () => {
-      for (const release of releases) release();
-    };
-    const last = chunks.length - 1;
-    if (last > 0) socket.cork();
-    for (let index = 0; index <= last; index++) {
-      if (index === last && releases.length > 0) socket.write(chunks[index] ?? '', sent);
-      else socket.write(chunks[index] ?? '');
-    }
-    if (last > 0) socket.uncork();
-    this.#parts.writer.handedOn(socket.writableLength === 0);
-    if (socket.writableNeedDrain) this.#untakenTimer ??= this.#cutUntaken(socket.bytesWritten - socket.writableLength);
+    this.#outgoing.send(this.#parts.writer.take());
+    this.#parts.writer.handedOn(this.#outgoing.bytes === 0);
+    if (this.#socket.writableNeedDrain && !this.#isUntaken) this.#boundUntaken();
   }
 
   /** Whether more is read, and what is waited for. */
   #settle(): void {
     const socket = this.#socket;
     if (this.#relieved.length > 0) for (const relieve of this.#relieved.splice(0)) relieve();
-    const isOver = this.#turns.length === 0;
+    const isOver = this.#turns.length === 0 && this.#outgoing.isHandedOn;
     const isHeldBack = this.#isRoomless || this.#waiting !== undefined || !this.#mayTake();
     if (isOver && (this.#isEnding || (this.#isInputOver && !isHeldBack))) {
       this.#hangUp();
@@ -365,19 +362,18 @@ export class Connection {
     // Half closed it would count as a connection for as long as the other side likes.
     this.#stallTimer?.cancel();
     this.#stallTimer = this.#parts.clock.timer(bounds.lingerMs, () => {
-      if (this.#untakenTimer === undefined) this.#socket.destroy();
+      if (!this.#isUntaken) this.#socket.destroy();
     });
     this.#socket.resume();
   }
 
-  /** For a client that takes nothing of its replies: it holds memory and a connection. */
-  #cutUntaken(takenBytes: number): Timer {
-    const { clock, requestTimeoutMs } = this.#parts;
-    return clock.timer(requestTimeoutMs + bounds.lingerMs, () => {
-      const nowTakenBytes = this.#socket.bytesWritten - this.#socket.writableLength;
-      if (nowTakenBytes > takenBytes) this.#untakenTimer = this.#cutUntaken(nowTakenBytes);
-      else this.#cut('untaken-replies');
-    });
+  /**
+   * For a client that takes nothing of its replies: it holds memory and a connection. By the socket's own timer, which
+   * begins anew with each piece that it is handed.
+   */
+  #boundUntaken(): void {
+    this.#isUntaken = true;
+    this.#socket.setTimeout(this.#parts.requestTimeoutMs + bounds.lingerMs);
   }
 
   /** For a client that stops within a large command, whose room others wait for. */
@@ -392,11 +388,11 @@ export class Connection {
   }
 
   #closed(): void {
-    this.#untakenTimer?.cancel();
     this.#stallTimer?.cancel();
     this.client.close();
     if (!this.#isRoomless) this.#upload.hand()();
     for (const turn of this.#turns) letGo(turn);
+    this.#outgoing.close();
     for (const relieve of this.#relieved.splice(0)) relieve();
   }
 

@@ -112,6 +112,11 @@ export class RespListener {
 
   #connected(socket: Socket): void {
     const { observer } = this.#options;
+    // Its handshake was under way when the listener closed, and the stop waits for it: it could stay for ever.
+    if (!this.#server.listening) {
+      socket.destroy();
+      return;
+    }
     if (!this.#connections.add(socket)) {
       observer.rejected('too-many-connections');
       socket.on('error', () => {});

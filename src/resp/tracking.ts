@@ -1,9 +1,10 @@
 import type { Call } from '../model/call.ts';
 import { MeridianError } from '../model/errors.ts';
-import type { Change, FeedEvent, FollowOpen } from '../model/feed.ts';
+import type { Change, FollowOpen } from '../model/feed.ts';
 import type { GetAnswer } from '../model/key-value.ts';
 import { type NamespaceId, namespaceKey, registryNamespace } from '../model/namespace.ts';
 import { strangerOf } from '../model/stranger.ts';
+import { emptyVector, type VersionVector } from '../model/version-vector.ts';
 import { sleep, type Timer } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { silence } from '../runtime/silence.ts';
@@ -27,20 +28,20 @@ const bounds = {
  * The feed is that of a watch, from an origin, so a change may be told before this node has it. The client's session takes
  * it in first: whatever the client reads afterwards is at least as new, and what was begun before is answered before. An
  * expiry is in no feed: keys with one that the client read are told when their time is over. Where the feed broke nobody
- * knows what was missed: the client is told to forget everything.
+ * knows what was missed: the client is told to forget everything. A client that named its namespace by the title reads
+ * another one once that title is another's: so a change of the namespace itself begins all of this anew.
  */
 export class Tracking {
   readonly #client: Client;
-  readonly #namespace: string;
   readonly #prefixes: readonly string[];
   readonly #loops: Lifecycle;
   /** Seconds since 1970, by key. */
   readonly #expiring = new Map<string, number>();
   #timer: Timer | undefined;
 
-  constructor(client: Client, namespace: string, prefixes: readonly string[]) {
+  /** Of the client's namespace: it chooses no other one until this is stopped. */
+  constructor(client: Client, prefixes: readonly string[]) {
     this.#client = client;
-    this.#namespace = namespace;
     this.#prefixes = prefixes;
     this.#loops = new Lifecycle((name, error) => {
       client.parts.logger.log('error', `${name} ended`, { error: String(error) });
@@ -52,16 +53,13 @@ export class Tracking {
    * @throws NOT_FOUND, UNAVAILABLE, DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED where too many clients track already
    */
   async start(call: Call): Promise<void> {
-    const { upstream, parts } = this.#client;
-    const { trackings } = parts;
-    const { id } = await upstream.find(this.#namespace, call);
+    const { trackings } = this.#client.parts;
+    call.signal.throwIfAborted();
     if (!trackings.tryAcquire()) throw tooManyTrackings();
     try {
       await new Promise<void>((resolve, reject) => {
-        const onAbort = () => reject(call.signal.reason);
-        if (call.signal.aborted) return onAbort();
-        call.signal.addEventListener('abort', onAbort, { once: true });
-        this.#loops.run('tracking', (signal) => this.#run(id, signal, { caughtUp: resolve, failed: reject }));
+        call.signal.addEventListener('abort', () => reject(call.signal.reason), { once: true });
+        this.#loops.run('tracking', (signal) => this.#run(signal, { caughtUp: resolve, failed: reject }));
       });
     } catch (error) {
       this.stop();
@@ -89,7 +87,6 @@ export class Tracking {
   }
 
   async #run(
-    id: NamespaceId,
     signal: AbortSignal,
     told: { readonly caughtUp: () => void; readonly failed: (error: unknown) => void },
   ): Promise<void> {
@@ -102,13 +99,12 @@ export class Tracking {
     try {
       while (!signal.aborted) {
         try {
-          const isDeleted = await this.#follow(id, signal, caughtUp);
-          if (isDeleted) return await this.#forgetAll();
+          await this.#follow(signal, caughtUp);
         } catch (error) {
           if (times === 0) return told.failed(error);
         }
         if (signal.aborted) return;
-        await this.#forgetAll();
+        if (times > 0) await this.#forgetAll();
         await sleep(clock, bounds.againMs, signal);
       }
     } finally {
@@ -116,16 +112,27 @@ export class Tracking {
     }
   }
 
-  /** True where the namespace is gone. */
-  async #follow(id: NamespaceId, signal: AbortSignal, caughtUp: () => Promise<void>): Promise<boolean> {
-    const { upstream } = this.#client;
-    for await (const event of upstream.follow(this.#open(id), silence(signal), signal)) {
-      if (event.kind === 'caught-up') await caughtUp();
-      if (isEnd(event, id)) return true;
+  /** Until the feed ends, or the namespace's name may mean another one. */
+  async #follow(signal: AbortSignal, caughtUp: () => Promise<void>): Promise<void> {
+    const id = await this.#find(emptyVector);
+    for await (const event of this.#client.upstream.follow(this.#open(id), silence(signal), signal)) {
       if (event.kind === 'resync') await this.#forgetAll();
-      if (event.kind === 'changes') await this.#tell(event.records.filter((record) => record.namespace === id));
+      if (event.kind === 'changes') {
+        const named = event.records.filter((record) => record.namespace === registryNamespace);
+        await this.#tell(event.records.filter((record) => record.namespace === id));
+        for (const { position, stamp } of named) this.#client.sawRecord(position, stamp);
+        if (named.length > 0) return;
+      }
+      if (event.kind === 'caught-up') {
+        // Meanwhile it may have been renamed or deleted, which a feed from now on does not show.
+        if ((await this.#find(event.vector)) !== id) return;
+        await caughtUp();
+      }
     }
-    return false;
+  }
+
+  async #find(seen: VersionVector): Promise<NamespaceId> {
+    return (await this.#client.within((call) => this.#client.find(seen, call))).id;
   }
 
   #open(id: NamespaceId): FollowOpen {
@@ -176,14 +183,6 @@ export class Tracking {
       this.#timer = this.#expiring.size === 0 ? undefined : this.#look();
     });
   }
-}
-
-function isEnd(event: FeedEvent, id: NamespaceId): boolean {
-  if (event.kind !== 'changes') return false;
-  const key = namespaceKey(id);
-  return event.records.some((record) => {
-    return record.kind === 'tombstone' && record.namespace === registryNamespace && record.key === key;
-  });
 }
 
 function tooManyTrackings(): MeridianError {

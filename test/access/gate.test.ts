@@ -4,6 +4,7 @@ import { hashOfToken, newToken, tokenIdOf } from '../../src/access/token-text.ts
 import { emptySession } from '../../src/model/session.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
+import { instead } from '../http/workers/served-origin.ts';
 import { aCall, upstreamWith } from '../rpc/loopback.ts';
 import { adminToken, type GuardedOrigin, openGuardedOrigin } from './guarded-origin.ts';
 
@@ -129,6 +130,29 @@ describe('the gate of a node', () => {
     hash = hashOfToken('another-administrator');
     await expect(get(expiring)).rejects.toMatchObject(ended);
     await expect(get(admin)).rejects.toMatchObject(ended);
+  });
+
+  it('lets nobody in whose token is revoked while the name of his namespace is asked for', async () => {
+    const { origin } = guarded;
+    const token = await guarded.issue({ name: 'meanwhile', namespace: 'config', rights: ['read'] });
+    const { id } = await origin.find('config');
+    let asked = 0;
+    const upstream = instead(origin, 'find', async (...name) => {
+      asked++;
+      await origin.revokeToken('meanwhile');
+      return origin.find(...name);
+    });
+    // As at an edge that has yet to hear of the namespace.
+    const source = {
+      knowsTokens: () => true,
+      token: (of: string) => origin.token(of),
+      namespace: () => undefined,
+    };
+    const gate = new Gate({ upstream, source, clock: systemClock, adminHash: () => undefined });
+    const reader = enter(`Bearer ${token}`, 'h', gate);
+    const reading = reader.get({ namespace: id, key: 'k', session: emptySession }, aCall());
+    await expect(reading).rejects.toMatchObject({ details: { reason: 'token-ended' } });
+    expect(asked).toBe(1);
   });
 
   it('makes texts that name their id and that nobody can guess', () => {

@@ -241,6 +241,18 @@ describe('the audit log', () => {
     expect(JSON.stringify(told)).not.toContain('hidden');
   });
 
+  it('has no more of a name than a name may have, so that long ones that are refused leave room for others', async () => {
+    told.length = 0;
+    const gate = gateWith({ writes: true });
+    const admin = gate.enter({ authorization: `Bearer ${adminToken}`, address: '192.0.2.9' });
+    const long = 'a'.repeat(4 * 1024 * 1024);
+    await admin.create(long, aCall()).catch(() => {});
+    const mutations = [{ kind: 'delete' as const, key: long }];
+    await admin.write({ namespace: long, session: emptySession, mutations }, aCall()).catch(() => {});
+    expect(told.map(({ action }) => action)).toEqual(['namespace.create', 'write']);
+    expect(JSON.stringify(told).length).toBeLessThan(4096);
+  });
+
   it('is a file of JSON lines that may be moved away at any time', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'meridian-audit-'));
     const path = join(folder, 'audit');

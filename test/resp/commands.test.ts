@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
 import { emptySession } from '../../src/model/session.ts';
 import type { Origin } from '../../src/origin/origin.ts';
+import { systemClock } from '../../src/runtime/system-clock.ts';
 import { instead } from '../http/workers/served-origin.ts';
 import { aCall, openOrigin } from '../rpc/loopback.ts';
 import { encodeCommand, type RespClient, type ServedResp, serveResp } from './served.ts';
@@ -272,6 +274,31 @@ describe('a connection', () => {
     expect(await mapped.ask('SELECT', 4)).toMatch(/^Error: ERR DB index is out of range/);
   });
 
+  it('comes back to the namespace that AUTH named by SELECT 0, and to none where it named none', async () => {
+    const bare = await serveResp(origin, { databases: new Map([[1, 'config']]) });
+    closing.unshift(() => bare.close());
+    const client = await bare.connect();
+    await client.ask('AUTH', 'other', 'x');
+    await client.ask('SET', 'back', 'other');
+    expect(await client.ask('SELECT', 1)).toBe('+OK');
+    expect(await client.ask('GET', 'back')).toBeNull();
+    expect(await client.ask('SELECT', 0)).toBe('+OK');
+    expect(await client.ask('GET', 'back')).toBe('other');
+    const nobody = await bare.connect();
+    expect(await nobody.ask('SELECT', 1)).toBe('+OK');
+    expect(await nobody.ask('SELECT', 0)).toMatch(/^Error: ERR DB index is out of range/);
+  });
+
+  it('keeps no name that is longer than a title', async () => {
+    const isDown = Promise.reject(new MeridianError('UNAVAILABLE', 'nobody is there', { reason: 'unavailable' }));
+    isDown.catch(() => {});
+    const alone = await serveResp(instead(origin, 'find', () => isDown));
+    closing.unshift(() => alone.close());
+    const client = await alone.connect();
+    expect(await client.ask('AUTH', 'a'.repeat(513), 'x')).toMatch(/^Error: WRONGPASS .*at most 512 bytes/);
+    expect(await client.ask('AUTH', 'a'.repeat(512), 'x')).toBe('+OK');
+  });
+
   it('answers what clients ask when they connect', async () => {
     expect(await ask('HELLO', 4)).toBe('Error: NOPROTO unsupported protocol version');
     expect(await ask('HELLO', 'x')).toBe('Error: ERR Protocol version is not an integer or out of range');
@@ -371,6 +398,27 @@ describe('a connection', () => {
 });
 
 describe('conditional changes', () => {
+  it('end a key at once whose time is over by the clock of the origin, and not yet by that of the node', async () => {
+    const behind = { ...systemClock, wallMs: () => systemClock.wallMs() - 5000 };
+    const late = await serveResp(origin, { clock: behind });
+    closing.unshift(() => late.close());
+    const client = await late.connect();
+    const at = Math.floor(systemClock.wallMs() / 1000) - 2;
+    const ended = async (...words: Array<string | number>) => {
+      await client.ask('SET', 'ends', 'before');
+      const reply = await client.ask(...words);
+      return [reply, await client.ask('GET', 'ends')];
+    };
+    expect(await ended('SET', 'ends', 'v', 'EXAT', at)).toEqual(['+OK', null]);
+    expect(await ended('SET', 'ends', 'v', 'XX', 'EXAT', at)).toEqual(['+OK', null]);
+    expect(await ended('SET', 'ends', 'v', 'GET', 'PXAT', at * 1000)).toEqual(['before', null]);
+    expect(await ended('EXPIREAT', 'ends', at)).toEqual([1, null]);
+    expect(await ended('GETEX', 'ends', 'EXAT', at)).toEqual(['before', null]);
+    expect(await ended('SET', 'ends', 'v', 'NX', 'EXAT', at)).toEqual([null, 'before']);
+    expect(await client.ask('SET', 'is-none', 'v', 'NX', 'EXAT', at)).toBe('+OK');
+    expect(await client.ask('GET', 'is-none')).toBeNull();
+  });
+
   it('look again where another was quicker, and give up in the end', async () => {
     let times = 0;
     const raced = await serveResp(

@@ -14,6 +14,8 @@ export interface ServedResp {
   readonly port: number;
   readonly rejected: readonly string[];
   readonly listener: RespListener;
+  /** That are open. */
+  connections(): number;
   connect(): Promise<RespClient>;
   close(): Promise<void>;
 }
@@ -21,10 +23,13 @@ export interface ServedResp {
 /** An Upstream behind a Redis listener on a port of this machine; database 0 is the namespace `config`. */
 export async function serveResp(upstream: Upstream, options: Partial<RespListenerOptions> = {}): Promise<ServedResp> {
   const rejected: string[] = [];
+  let open = 0;
   const observer: RespObserver = {
     answered: () => {},
     rejected: (reason) => void rejected.push(reason),
-    connected: () => {},
+    connected: (count) => {
+      open = count;
+    },
   };
   const listener = new RespListener({
     ...{
@@ -43,6 +48,7 @@ export async function serveResp(upstream: Upstream, options: Partial<RespListene
   const clients: RespClient[] = [];
   return {
     ...{ address, port, rejected, listener },
+    connections: () => open,
     connect: async () => {
       const client = await RespClient.connect(port);
       clients.push(client);

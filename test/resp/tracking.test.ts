@@ -134,6 +134,79 @@ describe('CLIENT TRACKING', () => {
     expect(await client.ask('GET', 'short')).toBeNull();
   });
 
+  it.each([
+    ['deleted', () => origin.remove('config', aCall())],
+    ['renamed', () => origin.rename('config', 'before', aCall())],
+  ])('goes on with the namespace that has the name once the one that had it is %s', async (_how, change) => {
+    const client = await tracking(origin);
+    await change();
+    await origin.create('config', aCall());
+    expect(await client.reply()).toEqual({ push: ['invalidate', null] });
+    // What was read of the new one before it was followed is forgotten too.
+    expect(await client.reply()).toEqual({ push: ['invalidate', null] });
+    await put('k');
+    expect(await client.reply()).toEqual(invalidated('k'));
+  });
+
+  it('follows no namespace that was deleted while it began', async () => {
+    let begun = 0;
+    const racing = instead(origin, 'follow', async function* (open, messages, signal) {
+      if (begun++ === 0) {
+        await origin.remove('config', aCall());
+        await origin.create('config', aCall());
+      }
+      yield* origin.follow(open, messages, signal);
+    });
+    const client = await tracking(racing, '').catch(String);
+    expect(begun).toBe(2);
+    await put('k');
+    expect(await (client as RespClient).reply()).toEqual(invalidated('k'));
+  });
+
+  it('ends with its client, also where that is gone before it has begun', async () => {
+    let find = () => {};
+    const isFound = new Promise<void>((resolve) => {
+      find = resolve;
+    });
+    let [followed, ended] = [0, 0];
+    const slow = instead(
+      instead(origin, 'find', async (...asked) => {
+        await isFound;
+        return origin.find(...asked);
+      }),
+      'follow',
+      async function* (...asked) {
+        followed++;
+        try {
+          yield* origin.follow(...asked);
+        } finally {
+          ended++;
+        }
+      },
+    );
+    const served = await serveResp(slow);
+    closing.push(() => served.close());
+    const client = await served.connect();
+    await client.ask('HELLO', 3);
+    client.socket.write('CLIENT TRACKING ON BCAST\r\n');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    client.socket.resetAndDestroy();
+    await expect.poll(() => served.connections()).toBe(0);
+    find();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(ended).toBe(followed);
+  });
+
+  it('keeps no prefix longer than a key', async () => {
+    const served = await serveResp(origin);
+    closing.push(() => served.close());
+    const client = await served.connect();
+    await client.ask('HELLO', 3);
+    const on = (bytes: number) => client.ask('CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', 'a'.repeat(bytes));
+    expect(await on(513)).toMatch(/^Error: ERR a prefix has at most 512 bytes/);
+    expect(await on(512)).toBe('+OK');
+  });
+
   it('refuses what it does not do', async () => {
     const served = await serveResp(origin);
     closing.push(() => served.close());

@@ -184,6 +184,22 @@ describe('the connections of the gRPC server', () => {
       .toBe(true);
   });
 
+  it('take no more room for a message than one may have, whatever length it says', async () => {
+    const write: Upstream['write'] = async () => {
+      throw new Error('enough');
+    };
+    const rooms = roomsOf(16 * mebibyte);
+    const loopback = await serve({ write }, { rooms });
+    const liar = call(await session(loopback), services.kv.service['Pipeline']?.path ?? '');
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(2 ** 32 - 1, 1);
+    await new Promise((sent) => liar.stream.write(head, sent));
+    await expect.poll(() => rooms.uploads.values.bytesInUse).toBeGreaterThan(0);
+    const large = call(await session(loopback), putPath);
+    large.stream.end(putFrame('large', 3 * mebibyte));
+    expect(await Promise.race([large.status, delay(5000, 'it waits')])).toBe('13');
+  });
+
   it('are told so when a request stands still before it is whole', async () => {
     const loopback = await serve({}, { requestTimeoutMs: 200 });
     const stalled = call(await session(loopback), putPath);
@@ -243,7 +259,7 @@ describe('the connections of the gRPC server', () => {
       isBatch: () => false,
     });
     const bounds = { connectionsMax: 1, connectionsPerAddressMax: 1, callsMax: 1 };
-    const answers = { isUnary: () => false, idleMs: 1000 };
+    const answers = { isUnary: () => false, unreadBytesMin: () => undefined, idleMs: 1000 };
     new SessionGuard({
       clock: systemClock,
       uploads,

@@ -52,6 +52,14 @@ async function untilCaughtUp(watching: ReturnType<typeof watch>): Promise<WatchE
 const keysOf = (events: readonly WatchEvent[]) => events.flatMap((event) => ('key' in event ? [event.key] : []));
 
 describe('a watch over gRPC', () => {
+  it('has no longer prefix than a key', async () => {
+    const told = await watch({ prefix: 'a'.repeat(513) })
+      .next()
+      .catch(({ code, details }) => ({ code, reason: details.reason }));
+    expect(told).toEqual({ code: 'INVALID_ARGUMENT', reason: 'bad-prefix' });
+    expect(await watch({ prefix: 'a'.repeat(512) }).next()).toMatchObject({ kind: 'caught-up' });
+  });
+
   it('tells from now on what is put and deleted under its prefix, and nothing else', async () => {
     await put('a/before');
     const watching = watch({ prefix: 'a/' });

@@ -1,3 +1,4 @@
+import { limits } from '../../model/limits.ts';
 import { strictText } from '../../model/text.ts';
 import type { Client } from '../client.ts';
 import { ok, type Reply, RespError } from '../protocol/reply.ts';
@@ -73,11 +74,10 @@ async function tracking(client: Client, args: Args): Promise<Reply> {
     );
   }
   if (!isBroadcast) throw refused('CLIENT TRACKING is supported with BCAST alone');
-  const { namespace } = client;
   if (client.tracking !== undefined) {
     throw refused('CLIENT TRACKING is on already: turn it OFF before other prefixes are named');
   }
-  const started = new Tracking(client, namespace, prefixes);
+  const started = new Tracking(client, prefixes);
   await client.within((call) => started.start(call));
   client.tracking = started;
   return ok;
@@ -89,8 +89,7 @@ function trackingOptions(args: Args): { readonly isBroadcast: boolean; readonly 
   for (let at = 3; at < args.length; at++) {
     const word = wordOf(args[at]);
     if (word === 'BCAST') isBroadcast = true;
-    else if (word === 'PREFIX' && at + 1 < args.length)
-      prefixes.push(strictText(args[++at] ?? Buffer.alloc(0), 'a prefix'));
+    else if (word === 'PREFIX' && at + 1 < args.length) prefixes.push(prefixOf(args[++at]));
     else if (['REDIRECT', 'OPTIN', 'OPTOUT', 'NOLOOP'].includes(word)) {
       throw refused(`CLIENT TRACKING does not support ${word}`);
     } else throw syntaxError();
@@ -100,6 +99,12 @@ function trackingOptions(args: Args): { readonly isBroadcast: boolean; readonly 
   }
   checkOverlap(prefixes);
   return { isBroadcast, prefixes: prefixes.length === 0 ? [''] : prefixes };
+}
+
+/** It is kept for as long as the client tracks. */
+function prefixOf(bytes: Buffer = Buffer.alloc(0)): string {
+  if (bytes.length <= limits.keyBytesMax) return strictText(bytes, 'a prefix');
+  throw refused(`a prefix has at most ${limits.keyBytesMax} bytes, as a key has; this one has ${bytes.length}`);
 }
 
 /** A key under two prefixes would be told twice. */

@@ -27,7 +27,7 @@ async function authenticateAs(client: Client, user: string, password: string): P
     const { upstream: namespaces } = client;
     const find = (call: Call) => authenticate(user, { namespaces, isMapped, call });
     const namespace = await client.within(find, Math.min(findMs, requestTimeoutMs));
-    if (namespace !== undefined) client.choose(namespace);
+    if (namespace !== undefined) client.chooseNamed(namespace);
   } catch (error) {
     takeBack();
     throw error;
@@ -85,13 +85,13 @@ async function hello(client: Client, args: Args): Promise<Reply> {
 
 function select(client: Client, args: Args): Reply {
   const number = integerOf(args[1]);
-  const namespace = client.parts.databases.get(number);
-  // Clients select the database they are told, mostly 0: whoever has named a namespace by AUTH keeps it.
-  if (namespace === undefined && !(number === 0 && client.hasNamespace)) {
+  // Clients select the database they are told, mostly 0: whoever has named a namespace by AUTH finds it there.
+  const namespace = client.namespaceOf(number);
+  if (namespace === undefined) {
     const why = `--redis-database names no namespace for ${number}`;
     throw new RespError(`ERR DB index is out of range: ${why}`, 'no-such-database');
   }
-  if (namespace !== undefined) client.choose(namespace);
+  client.choose(namespace);
   client.database = number;
   return ok;
 }

@@ -1,4 +1,4 @@
-import { textOfUtf8 } from '../../model/text.ts';
+import { brokenByteAt } from '../../model/text.ts';
 
 /** What a character of a pattern matches; `*` matches any number of any. */
 type Part = '*' | ((byte: number) => boolean);
@@ -8,7 +8,7 @@ const [asterisk, question, openBracket, closeBracket, backslash, caret, dash] = 
 ];
 
 export interface Glob {
-  /** The text that every key that matches begins with. */
+  /** The text that every key that matches begins with: as much of the pattern's beginning as is whole UTF-8. */
   readonly prefix: string;
   /** True where nothing but the prefix is asked for. */
   readonly isPrefixAlone: boolean;
@@ -45,10 +45,11 @@ export function parseGlob(pattern: Uint8Array): Glob {
       at += escaped === undefined ? 1 : 2;
     }
   }
+  const beginning = Buffer.from(literal);
+  const brokenAt = brokenByteAt(beginning);
   return {
-    prefix: wholeText(literal),
-    isPrefixAlone:
-      parts.length === literal.length + 1 && parts.at(-1) === '*' && textOfUtf8(Buffer.from(literal)) !== undefined,
+    prefix: beginning.toString('utf8', 0, brokenAt),
+    isPrefixAlone: parts.length === literal.length + 1 && parts.at(-1) === '*' && brokenAt === undefined,
     partsMax: parts.length,
     matches: (key) => matchesParts(Buffer.from(key), parts),
   };
@@ -97,13 +98,4 @@ function matchesParts(key: Uint8Array, parts: readonly Part[]): boolean {
   }
   while (parts[part] === '*') part++;
   return part === parts.length;
-}
-
-/** The text of the longest beginning of the bytes that is whole UTF-8. */
-function wholeText(bytes: readonly number[]): string {
-  for (let length = bytes.length; length > 0; length--) {
-    const text = textOfUtf8(Buffer.from(bytes.slice(0, length)));
-    if (text !== undefined) return text;
-  }
-  return '';
 }

@@ -1,3 +1,4 @@
+import type { Call } from '../../model/call.ts';
 import { isMeridianError } from '../../model/errors.ts';
 import type { Mutation, PutMutation } from '../../model/key-value.ts';
 import type { LiveRecord } from '../../model/record.ts';
@@ -34,7 +35,7 @@ export function rewrite(
       try {
         const found = liveOf(answer);
         const { mutation, reply } = decide(found);
-        if (mutation !== undefined) await client.write([unchanged(mutation, found)], call);
+        if (mutation !== undefined) await writeOrEnd(client, unchanged(mutation, found), call);
         return new HeldValue(reply, release);
       } catch (error) {
         release();
@@ -49,13 +50,28 @@ export function rewrite(
 export function writeIfAbsent(client: Client, put: PutMutation): Promise<boolean> {
   return client.within(async (call) => {
     try {
-      await client.write([{ ...put, condition: { kind: 'absent' } }], call);
+      await writeOrEnd(client, { ...put, condition: { kind: 'absent' } }, call);
       return true;
     } catch (error) {
       if (isConditionNotMet(error)) return false;
       throw error;
     }
   });
+}
+
+/**
+ * Writes. A key whose time is over by the origin's clock, and was not when this node looked at its own, has ended at once:
+ * it is deleted.
+ */
+export async function writeOrEnd(client: Client, mutation: Mutation, call: Call): Promise<void> {
+  try {
+    await client.write([mutation], call);
+  } catch (error) {
+    const isPast = isMeridianError(error, 'INVALID_ARGUMENT') && error.details.reason === 'expiry-past';
+    if (mutation.kind !== 'put' || !isPast) throw error;
+    const { key, condition } = mutation;
+    await client.write([{ kind: 'delete', key, ...(condition === undefined ? {} : { condition }) }], call);
+  }
 }
 
 /** The record as it is, but for its expiry. */

@@ -8,7 +8,7 @@ import { keyOf } from './arguments.ts';
 import type { Args, CommandAbout, CommandSpec, Run } from './command.ts';
 import { type Lifetime, lifetimeWords, positiveLifetime } from './lifetime.ts';
 import { isFound } from './reads.ts';
-import { type Rewriting, rewrite, withExpiry, writeIfAbsent } from './rewrite.ts';
+import { type Rewriting, rewrite, withExpiry, writeIfAbsent, writeOrEnd } from './rewrite.ts';
 import { type SetOptions, setOptionsOf } from './set-options.ts';
 
 /** An argument shares memory with all that came with it, which a store that keeps it would hold as well. */
@@ -41,7 +41,10 @@ function set(client: Client, args: Args): Promise<Reply> {
     return writeIfAbsent(client, putOf(key, value, lifetime)).then((isWritten) => (isWritten ? ok : null));
   }
   const mutation: Mutation = lifetime?.kind === 'past' ? { kind: 'delete', key } : putOf(key, value, lifetime);
-  return writeAll(client, [mutation]);
+  return client.within(async (call) => {
+    await writeOrEnd(client, mutation, call);
+    return ok;
+  });
 }
 
 /** What SET makes of what was found. */

@@ -9,6 +9,7 @@ import type {
   WriteAnswer,
   WriteRequest,
 } from '../../model/key-value.ts';
+import { limits } from '../../model/limits.ts';
 import type { Session } from '../../model/session.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Deadlines } from '../../runtime/deadlines.ts';
@@ -18,6 +19,7 @@ import {
   encodeTerms,
   getBytesMax,
   type Terms,
+  termsBytesMax,
   writeBytesMax,
   writeGet,
   writeWrite,
@@ -195,13 +197,15 @@ export class Pipeline implements AnswerTaker {
     const taken: Operation[] = [];
     let bytes = 0;
     let looked = 0;
+    let before: Operation | undefined;
     const most = Math.min(bounds.messageOperationsMax, bounds.sentMax - this.#sent);
     for (const operation of this.#waiting) {
       if (taken.length >= most) break;
       if (this.#open.get(operation.id) !== undefined) {
-        bytes += bytesMaxOf(operation);
+        bytes += bytesMaxOf(operation) + (haveSameTerms(before, operation) ? 0 : termsBytesMax(operation.terms.read));
         if (bytes > bounds.messageBytesMax && taken.length > 0) break;
         taken.push(operation);
+        before = operation;
       }
       looked++;
     }
@@ -368,10 +372,16 @@ export class Pipeline implements AnswerTaker {
   }
 }
 
+/** Whether an operation on this may go over the stream: names that are none could be larger than a message. */
+export function takesNames(namespace: string, key: string): boolean {
+  return namespace.length <= limits.titleBytesMax && key.length <= limits.keyBytesMax;
+}
+
 /** Whether a write may go over the stream: one mutation that is not large. */
-export function takesWrite({ mutations }: WriteRequest): MeasuredMutation | undefined {
+export function takesWrite({ namespace, mutations }: WriteRequest): MeasuredMutation | undefined {
   const [mutation] = mutations;
   if (mutation === undefined || mutations.length > 1) return undefined;
+  if (!takesNames(namespace, mutation.key)) return undefined;
   const measure = measured(mutation);
   return writeBytesMax(measure) <= putBytesMax ? measure : undefined;
 }
@@ -379,6 +389,11 @@ export function takesWrite({ mutations }: WriteRequest): MeasuredMutation | unde
 function bytesMaxOf({ key, mutation, call: { requestId } }: Operation): number {
   const namedBytes = requestId === undefined ? 0 : requestId.length + 2;
   return namedBytes + (mutation === undefined ? getBytesMax(key) : writeBytesMax(mutation));
+}
+
+/** Terms stand in a message once for operations that follow each other and have the same. */
+function haveSameTerms(before: Operation | undefined, { terms, call }: Operation): boolean {
+  return before !== undefined && before.call.deadlineMs === call.deadlineMs && isLike(before.terms, terms);
 }
 
 function isLike(a: TermsOf, b: TermsOf): boolean {

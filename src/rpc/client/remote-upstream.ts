@@ -73,7 +73,7 @@ import {
 import { type RpcObserver, silentRpcObserver } from '../observer.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { methods } from './methods.ts';
-import { Pipeline, takesWrite } from './pipeline.ts';
+import { Pipeline, takesNames, takesWrite } from './pipeline.ts';
 import { singleWrite } from './single-write.ts';
 import { type WatchEvent, type WatchRequest, watchEvents } from './watch-events.ts';
 import { sendMessages, writeMessages } from './write-messages.ts';
@@ -128,14 +128,14 @@ export class RemoteUpstream implements Peer {
    * asked once more by a call of its own: a read may be repeated.
    */
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
-    const pipeline = this.#pipelineFor(call);
+    const pipeline = takesNames(request.namespace, request.key) ? this.#pipelineFor(call) : undefined;
     if (pipeline === undefined) return this.#getAlone(request, call);
     return pipeline.get(request, call).catch((error: unknown) => this.goOn(error, request, call));
   }
 
   /** False if the stream that gets share cannot be used now: then nothing was begun. If the get fails, call `goOn`. */
   beginGet(key: string, read: ReadOptions, call: Call, waiter: ValueWaiter): boolean {
-    const pipeline = this.#pipelineFor(call);
+    const pipeline = takesNames(read.namespace, key) ? this.#pipelineFor(call) : undefined;
     pipeline?.getValue(key, read, call, waiter);
     return pipeline !== undefined;
   }

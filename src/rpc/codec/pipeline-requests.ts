@@ -87,6 +87,11 @@ export function encodeTerms({ read, write, timeoutMs }: Terms, serialize: Serial
   return serialize({ terms: [wire] });
 }
 
+/** Bytes of these terms in a message, at the most: names, a stamp, and of a component of the vector a log and a number. */
+export function termsBytesMax({ namespace, session }: ReadOptions): number {
+  return 128 + 3 * namespace.length + 40 * session.vector.size;
+}
+
 /** What every operation says of itself, besides what it does. */
 export interface OperationHead {
   readonly id: number;

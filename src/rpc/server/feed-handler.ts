@@ -9,12 +9,15 @@ import type { Timing } from './call-of.ts';
 import { drained, untilHandedOn } from './drained.ts';
 import { Received } from './received.ts';
 import { readable } from './strict-requests.ts';
-import { endlessStream, writeTo } from './unary.ts';
+import { endlessStream, sendTo, writeTo } from './unary.ts';
 
 type Served = ServerDuplexStream<WireFollowRequest, WireFollowResponse | Buffer>;
 
 /** Milliseconds within which a stream must say what it wants to follow. */
 const openMsMax = 10_000;
+
+/** Bytes of a message from which on none follows it before the transport has taken it: sixteen wait there, however large. */
+const largeMessageBytes = 64 * 1024;
 
 export interface FeedHandlerOptions extends Timing {
   /** Turns a message into its bytes, by the loader of .proto files. */
@@ -57,7 +60,7 @@ export class FeedHandler {
     for await (const event of events) {
       for (const message of this.#messages(event)) {
         this.#options.observer.feedMessage('sent', message.byteLength);
-        await writeTo(served, message, signal);
+        await (message.byteLength < largeMessageBytes ? writeTo : sendTo)(served, message, signal);
       }
     }
   }

@@ -125,6 +125,7 @@ export class RpcServer {
       ...pipelineHandlers({ ...timing, ...kv, room, bodies: this.bodies, uploads: options.rooms.uploads, startTurn }),
       ...watchHandlers(timing, {
         random: systemRandom,
+        room,
         ...(options.watchersMax === undefined ? {} : { most: options.watchersMax }),
       }),
     });
@@ -262,10 +263,13 @@ function sessionGuard(
   const { clock, callsMax = bounds.callsMax } = options;
   const { connectionsMax = bounds.connectionsMax, connectionsPerAddressMax = connectionsMax } = options;
   const methods = Object.values(services).flatMap(({ service }) => Object.values(service));
+  const watch = services.kv.service['Watch']?.path;
   const unary = new Set(methods.filter(({ responseStream }) => !responseStream).map(({ path }) => path));
   return new SessionGuard({
     ...{ clock, uploads, connectionsMax, connectionsPerAddressMax, callsMax },
     isUnary: (path) => unary.has(path),
+    // Small messages of a watch may wait for as long as its client likes.
+    unreadBytesMin: (path) => (unary.has(path) ? 1 : path === watch ? options.rooms.answers.largeBytesMin : undefined),
     shareOf: (connection, address) => options.entrance.shareOf(connection, address),
     idleMs: options.requestTimeoutMs,
     refusal: (caller) => {

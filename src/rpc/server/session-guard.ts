@@ -28,6 +28,8 @@ export interface SessionGuardOptions {
   readonly callsMax: number;
   /** True for calls that are answered with one message. */
   readonly isUnary: (path: string) => boolean;
+  /** Bytes of a call's answer from which on it may not stand still; undefined if any may. */
+  readonly unreadBytesMin: (path: string) => number | undefined;
   /** Milliseconds for which such an answer may stand still: its caller may have set no deadline. */
   readonly idleMs: number;
   /** The shares among which the beginning of calls is divided. */
@@ -116,7 +118,8 @@ export class SessionGuard {
         // After the library's own listeners, so that it finds the stream as it expects it.
         const { uploads, refusal } = this.#options;
         uploads.watch(stream, path, () => refusal(callerOf(stream, headers)));
-        if (isUnary) this.#cutUnread(stream);
+        const unreadBytesMin = this.#options.unreadBytesMin(path);
+        if (unreadBytesMin !== undefined) this.#cutUnread(stream, unreadBytesMin);
       };
       const { session: connection } = stream;
       if (connection === undefined || isHealth(headers)) {
@@ -129,12 +132,15 @@ export class SessionGuard {
     http2.on('stream', onStream);
   }
 
-  /** An answer that nobody reads would stay in memory, and keep its room there, for as long as the connection. */
-  #cutUnread(stream: ServerHttp2Stream): void {
+  /**
+   * An answer that nobody reads would stay in memory, and keep its room there, for as long as the connection. Less than
+   * `bytesMin` is not there yet, or costs next to nothing.
+   */
+  #cutUnread(stream: ServerHttp2Stream, bytesMin: number): void {
     // HTTP/2's own timer, which begins anew whenever anything of the stream moves.
     stream.setTimeout(this.#options.idleMs);
     stream.on('timeout', () => {
-      if (stream.writableLength === 0) return; // It is not answered yet.
+      if (stream.writableLength < bytesMin) return;
       this.#options.rejected('answer-unread');
       stream.close(constants.NGHTTP2_CANCEL);
     });

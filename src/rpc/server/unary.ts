@@ -117,7 +117,7 @@ function counted(timing: Timing, record: CallRecord): (error?: unknown) => void 
   };
 }
 
-interface Sending<A> {
+export interface Sending<A> {
   write(message: A, sent: (error?: Error | null) => void): boolean;
 }
 

@@ -123,7 +123,8 @@ export class UploadGuard {
   #watchMessages(upload: Upload): void {
     const { stream } = upload;
     const begun = (bytes: number) => {
-      upload.bytesMax = bytes;
+      // A length may be any number of 32 bits. The library refuses a longer message as soon as it has read that.
+      upload.bytesMax = Math.min(bytes, messageBytesMax);
       this.#coming.add(upload);
       this.#timer ??= this.#look();
       if (bytes > this.#options.room.smallBytesMax) this.#makeRoom(upload);

@@ -1,10 +1,12 @@
 import type { ServerWritableStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { MeridianError } from '../../model/errors.ts';
 import type { FeedEvent, FollowOpen, FollowStart } from '../../model/feed.ts';
+import { limits } from '../../model/limits.ts';
 import { type NamespaceInfo, namespaceKey, registryNamespace } from '../../model/namespace.ts';
 import { emptySession } from '../../model/session.ts';
 import { strangerOf } from '../../model/stranger.ts';
 import type { VersionVector } from '../../model/version-vector.ts';
+import type { AnswerRoom } from '../../runtime/answer-room.ts';
 import type { Random } from '../../runtime/random.ts';
 import { silence } from '../../runtime/silence.ts';
 import { decodeSession, type WireSession } from '../codec/record-codec.ts';
@@ -12,9 +14,10 @@ import { pieceBytesMax } from '../proto.ts';
 import { callOf, type Timing } from './call-of.ts';
 import { untilHandedOn } from './drained.ts';
 import { readable } from './strict-requests.ts';
-import { endlessStream, writeTo } from './unary.ts';
+import { endlessStream } from './unary.ts';
 import { decodeWatchCursor, encodeWatchCursor, WatchCursors } from './watch-cursor.ts';
 import { WatchMessages, type WireWatchResponse } from './watch-messages.ts';
+import { WatchSender } from './watch-sender.ts';
 
 interface WireWatchRequest {
   readonly namespace: string;
@@ -32,12 +35,13 @@ const watchersMax = 2048;
 /** A client's watch: one range of the feed, sent as changes with cursors at the end of consistent steps. */
 export function watchHandlers(
   timing: Timing,
-  { random, most = watchersMax }: { readonly random: Random; readonly most?: number },
+  { random, room, most = watchersMax }: { readonly random: Random; readonly room: AnswerRoom; readonly most?: number },
 ): UntypedServiceImplementation {
   let watching = 0;
   const watch = async (served: Served, signal: AbortSignal) => {
     const upstream = timing.enter(served);
     const { namespace: name, prefix, cursor, fromStart, session } = readable(served.request);
+    checkPrefix(prefix);
     const { deadlineMs } = callOf(served, timing);
     const namespace = await upstream.find(name, { deadlineMs, signal }, decodeSession(session));
     const scope = { namespace: namespace.id, prefix };
@@ -52,6 +56,7 @@ export function watchHandlers(
     };
     const cursors = new WatchCursors(start.kind);
     const messages = new WatchMessages(timing.clock);
+    const sender = new WatchSender({ served, room, caller: served.getPeer() });
     let checked = false;
     for await (const event of upstream.follow(open, silence(signal), signal)) {
       refuseDeleted(event, namespace);
@@ -63,7 +68,7 @@ export function watchHandlers(
       }
       const behind = cursors.after(event);
       for (const message of messages.of(event, behind && (() => encodeWatchCursor(behind, scope)))) {
-        await writeTo(served, message, signal);
+        await sender.send(message, signal);
       }
     }
   };
@@ -87,6 +92,14 @@ function refuseDeleted(event: FeedEvent, { id, title }: NamespaceInfo): void {
   });
   if (!isEnd) return;
   throw new MeridianError('NOT_FOUND', `the namespace ${title} was deleted`, { reason: 'namespace-deleted' });
+}
+
+/** It is kept, and stands in each cursor, for as long as the watch lasts. */
+function checkPrefix(prefix: string): void {
+  const [limit, seen] = [limits.keyBytesMax, Buffer.byteLength(prefix)];
+  if (seen <= limit) return;
+  const message = `the prefix of a watch has at most ${limit} bytes, as a key has; this one has ${seen}`;
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-prefix', limit, seen });
 }
 
 function tooManyWatchers(most: number): MeridianError {
