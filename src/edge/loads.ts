@@ -46,6 +46,7 @@ interface SharedLoad {
   readers: number;
   /** False while it waits for a permit. */
   begun: boolean;
+  ended: boolean;
 }
 
 /** How one load asks. */
@@ -93,7 +94,7 @@ export class Loads {
       return agedSince(answer, at, this.#options);
     } finally {
       load.waiters--;
-      if (load.waiters === 0) {
+      if (load.waiters === 0 && !load.ended) {
         // No reader may join a load that is being given up.
         this.#forget(name, load);
         load.controller.abort(new MeridianError('CANCELLED', 'nobody waits', { reason: 'cancelled' }));
@@ -121,8 +122,11 @@ export class Loads {
         load.begun = true;
         return this.#start(scope, key, request, { patienceMs, signal, hops: first.hops ?? 0, requestId, trace });
       })
-      .finally(() => this.#forget(name, load));
-    const load: SharedLoad = { answer, controller, trace, waiters: 0, readers: 0, begun: false };
+      .finally(() => {
+        load.ended = true;
+        this.#forget(name, load);
+      });
+    const load: SharedLoad = { answer, controller, trace, waiters: 0, readers: 0, begun: false, ended: false };
     if (trace !== undefined) endWith(trace, load);
     this.#loads.set(name, load);
     return load;

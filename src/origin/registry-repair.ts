@@ -1,10 +1,11 @@
 import { isMeridianError, MeridianError, toMeridianError } from '../model/errors.ts';
 import type { FollowOpen } from '../model/feed.ts';
 import { registryRange } from '../model/filter.ts';
-import { mapKey } from '../model/key.ts';
-import { registryNamespace } from '../model/namespace.ts';
+import { mapKey, type RecordKey } from '../model/key.ts';
+import { namespaceIdIn, registryNamespace } from '../model/namespace.ts';
 import { isAt, type MemberId, type Position } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
+import { holds } from '../model/rules.ts';
 import { laterStamp } from '../model/stamp.ts';
 import { strangerOf } from '../model/stranger.ts';
 import { emptyVector, joinVectors, type VersionVector, withPosition } from '../model/version-vector.ts';
@@ -26,7 +27,8 @@ import type { OriginOptions } from './origin-options.ts';
  *     damaged here    member/b at (l, 9)
  *     a peer sends    its registry, and covers {l: 12}
  *                     member/b at (l, 9): that write is whole again; or at (m, 4): the later one takes its place
- *                     no member/b: it was a deletion, which is purged there; it goes here too, and the floor rises to it
+ *                     no member/b: it was a deletion, which is purged there; it goes here too, and the floor rises to it. Of a
+ *                     namespace/n what this origin still holds of n goes before it: nothing would tell that n is over
  *     a peer that covers {l: 8} has not seen it: it says nothing of that record, unless it holds that very write: the end of
  *     the scan which brought it may have waited for this origin
  */
@@ -139,10 +141,31 @@ class RegistryRepairs {
       (vector, { position }) => (position ? withPosition(vector, position) : vector),
       emptyVector,
     );
+    for (const { key } of absent) await this.#removeData(key);
     const mended = new Set([...puts, ...absent].map(({ key }) => key));
     this.#failures.set(address, `it lacks ${this.#damaged.length - mended.size} of them`);
     if (mended.size > 0) await this.#commit(puts, absent, floor);
     this.#damaged = this.#damaged.filter(({ key }) => !mended.has(key));
+  }
+
+  /** Of a namespace that was deleted. The others purged its deletion as this origin covered it, if not yet by its deeds. */
+  async #removeData(key: string): Promise<void> {
+    const namespace = namespaceIdIn(key);
+    if (namespace === undefined || !holds('R18 the data go')) return;
+    const snapshot = this.#store.snapshot();
+    try {
+      let discards: RecordKey[] = [];
+      const remove = async (page: readonly RecordKey[]): Promise<void> => {
+        const removals = (await this.#store.heads(page)).filter((head) => head !== undefined);
+        await this.#store.commit({ puts: [], removals, discards, meta: new Map(), sync: false });
+        discards = [];
+      };
+      const onDamaged = (damaged: RecordKey) => discards.push({ namespace, key: damaged.key });
+      for await (const page of snapshot.records({ namespace }, onDamaged)) await remove(page);
+      await remove([]); // Damaged records may have come last.
+    } finally {
+      await snapshot.close();
+    }
   }
 
   /** Whether a peer's record, or the lack of it, stands for the damaged one: the peer has seen that write. */

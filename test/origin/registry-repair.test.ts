@@ -162,3 +162,35 @@ describe('an origin that is alone', () => {
     expect((await group.at('a').status()).storage?.damagedRecords).toBe(0);
   });
 });
+
+describe('an origin that was about to remove a namespace', () => {
+  it('removes what it still holds of a namespace whose deletion was damaged here and is purged at the others', async () => {
+    group = new OriginGroup({ registryRepair: (repair) => told.push(repair), tombstoneRetentionMs: 1000 });
+    await group.open('a');
+    await group.until(group.at('a').create('ns', group.call()));
+    await group.open('b', ['a']);
+    await group.ready('b');
+    const { id } = await group.until(group.at('b').find('ns', group.call()));
+    for (const key of ['k', 'k2']) await group.put('b', key, 'value');
+    await group.settled('a', 'b');
+    const held = [...group.disk('a').synced.records].filter(([, { namespace }]) => namespace === id);
+    expect(held).toHaveLength(2);
+    await group.until(group.at('b').remove('ns', group.call()));
+    await group.settled('a', 'b');
+    const end = [...group.disk('a').synced.records].filter(([, { key }]) => key === `namespace/${id}`);
+    expect(end.map(([, { kind }]) => kind)).toEqual(['tombstone']);
+    for (let waits = 0; waits < 100 && registryKeys('b').includes(`namespace/${id}`); waits++) await group.pass(1000);
+    expect(registryKeys('b')).not.toContain(`namespace/${id}`);
+    group.crash('a');
+    // As if this one had been about to remove them.
+    const disk = group.disk('a');
+    disk.synced = { ...disk.synced, records: new Map([...disk.synced.records, ...held, ...end]) };
+    damage('a', `namespace/${id}`);
+    disk.damage({ namespace: id, key: 'k2' });
+    await group.reopen('a');
+    await group.ready('a');
+    expect(told.at(-1)).toEqual({ kind: 'repaired', keys: [`namespace/${id}`] });
+    expect([...disk.synced.records.values()].filter(({ namespace }) => namespace === id)).toEqual([]);
+    expect((await group.at('a').status()).storage?.damagedRecords).toBe(0);
+  });
+});
