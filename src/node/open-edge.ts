@@ -86,7 +86,9 @@ function upstreamsOf(
 ): readonly NamedUpstream[] {
   return config.upstreams.map((address) => {
     const name = formatAddress(address);
-    const upstream = new RemoteUpstream({ address: name, clock, observer: metrics.rpc, credential, tls });
+    // What fails there is told to callers, who need not know what stands behind the edge. Logs and the status name it.
+    const shownAs = 'the upstream of this edge';
+    const upstream = new RemoteUpstream({ address: name, shownAs, clock, observer: metrics.rpc, credential, tls });
     closing.add(`connection to ${name}`, async () => upstream.close());
     return { name, upstream };
   });
