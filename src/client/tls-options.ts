@@ -1,6 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import { MeridianError } from '../model/errors.ts';
 import type { ClientTls } from '../runtime/tls.ts';
+import { tlsFault } from '../runtime/tls-fault.ts';
 
 /** PEM, as text or bytes. */
 export interface TlsOptions {
@@ -25,7 +26,8 @@ export function clientTls(tls: boolean | TlsOptions = false): ClientTls | undefi
     }
     createSecureContext(understood);
   } catch (cause) {
-    const message = `the certificates of TLS cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const why = tlsFault(understood) ?? (cause instanceof Error ? cause.message : String(cause));
+    const message = `the certificates of TLS cannot be used: ${why}`;
     throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-certificate', cause });
   }
   return understood;

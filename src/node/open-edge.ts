@@ -86,7 +86,9 @@ function upstreamsOf(
 ): readonly NamedUpstream[] {
   return config.upstreams.map((address) => {
     const name = formatAddress(address);
-    const options = { address: name, clock, observer: metrics.rpc, credential, tls };
+    // What fails there is told to callers, who need not know what stands behind the edge. Logs and the status name it.
+    const shownAs = 'the upstream of this edge';
+    const options = { address: name, shownAs, clock, observer: metrics.rpc, credential, tls };
     const upstream = new RemoteUpstream({ ...options, pipelined: true });
     closing.add(`connection to ${name}`, async () => upstream.close());
     return { name, upstream };

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { MeridianError } from '../model/errors.ts';
 import { type ClientTls, type RenewedTls, type ServerTls, secureContextOf } from '../runtime/tls.ts';
+import { tlsFault } from '../runtime/tls-fault.ts';
 import type { Closing } from './closing.ts';
 import type { Outside } from './outside.ts';
 import { WatchedFile } from './watched-file.ts';
@@ -102,7 +103,7 @@ function understood(files: Files): Understood {
       if (pem !== undefined) expiries.set(use, expiryOf(use, pem));
     }
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = tlsFault({ cert, key, ca, clientCa }) ?? (cause instanceof Error ? cause.message : String(cause));
     throw new MeridianError('INVALID_ARGUMENT', `the certificates of TLS cannot be used: ${why}`, {
       reason: 'bad-certificate',
       cause,

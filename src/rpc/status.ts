@@ -3,6 +3,7 @@ import { type ErrorCode, MeridianError, toMeridianError } from '../model/errors.
 import type { WireFailure } from './codec/pipeline-responses.ts';
 import { optional } from './codec/record-codec.ts';
 import { decodeStatusDetail, encodeStatusDetail } from './status-detail.ts';
+import { transportCause, withoutPlaces } from './transport-cause.ts';
 
 /** gRPC's code for each of ours. Exhaustive by its type: a new code does not compile until it stands here. */
 const grpcCode: Readonly<Record<ErrorCode, status>> = {
@@ -32,8 +33,15 @@ export function toStatus(thrown: unknown): Partial<StatusObject> & Error {
   return Object.assign(new Error(message), { code: grpcCode[code], details: message, metadata });
 }
 
-/** The error of our call to the node at `address`: what that node said, or how the connection to it failed. */
-export function fromServiceError(error: unknown, address: string): MeridianError {
+/** How errors name the node that was called. */
+export interface NamedNode {
+  readonly address: string;
+  /** For callers that are not to know its address. Default: by that. */
+  readonly shownAs?: string | undefined;
+}
+
+/** The error of our call to that node: what it said, or how the connection to it failed. */
+export function fromServiceError(error: unknown, node: NamedNode): MeridianError {
   if (!isServiceError(error)) return toMeridianError(error);
   const [bytes] = error.metadata?.get(detailsKey) ?? [];
   const detail = bytes instanceof Buffer ? decodeStatusDetail(bytes) : undefined;
@@ -45,7 +53,7 @@ export function fromServiceError(error: unknown, address: string): MeridianError
   const said = error.details || error.message;
   const code = streamReset.test(said) ? 'UNAVAILABLE' : (codeOfGrpc.get(error.code) ?? 'INTERNAL');
   const reason = wasNotSent(code, said) ? 'not-connected' : code.toLowerCase().replaceAll('_', '-');
-  return new MeridianError(code, transportMessage(code, said, address), { reason, cause: error });
+  return new MeridianError(code, transportMessage(code, said, node), { reason, cause: error });
 }
 
 /** The error of an operation of Pipeline, as a call of its own would have it. */
@@ -74,15 +82,17 @@ function wasNotSent(code: ErrorCode, said: string): boolean {
   return code === 'UNAVAILABLE' && (neverConnected.test(said) || refused.test(said));
 }
 
-/** An edge passes the message on to its caller, so it names the node that is not reached. */
-function transportMessage(code: ErrorCode, said: string, address: string): string {
-  if (code === 'DEADLINE_EXCEEDED') return `${address} gave no answer before the deadline passed`;
-  if (code !== 'UNAVAILABLE') return `${address}: ${said}`;
+/** It names the node that is not reached: who asks several, or an edge, would not know which one it is. */
+function transportMessage(code: ErrorCode, said: string, { address, shownAs }: NamedNode): string {
+  const node = shownAs ?? address;
+  if (code === 'DEADLINE_EXCEEDED') return `${node} gave no answer before the deadline passed`;
+  if (code !== 'UNAVAILABLE') return `${node}: ${said}`;
   const why = said.replace(neverConnected, '').replace(/\. Resolution note: .*$/s, '');
-  const cause = /^(undefined|null)?$/.test(why) ? 'the transport tells no cause' : why;
+  const told = /^(undefined|null)?$/.test(why) ? 'the transport tells no cause' : transportCause(why);
+  const cause = shownAs === undefined ? told : withoutPlaces(told);
   return neverConnected.test(said)
-    ? `no connection to ${address}: ${cause}`
-    : `the connection to ${address} failed: ${cause}`;
+    ? `no connection to ${node}: ${cause}`
+    : `the connection to ${node} failed: ${cause}`;
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -92,7 +92,7 @@ describe('the certificates of a node', () => {
     for (const uses of [{ tlsCa: path('ca') }, { tlsClientCa: path('ca') }]) {
       await expect(openTls({ ...config, ...uses }, outside, closing)).rejects.toMatchObject({
         code: 'INVALID_ARGUMENT',
-        message: expect.stringMatching(/--tls-(client-)?ca holds no certificate/),
+        message: expect.stringMatching(/--tls-(client-)?ca names holds no certificate/),
       });
     }
     save('ca', authority.ca);

@@ -33,18 +33,18 @@ describe('the status of a failed call', () => {
     };
     const status = toStatus(new MeridianError(code, 'why – ü', details));
     expect(status.code).toBe(grpc);
-    const back = fromServiceError(status, address);
+    const back = fromServiceError(status, { address });
     expect(back).toMatchObject({ name: 'MeridianError', code, message: 'why – ü', details });
   });
 
   it('makes of a thrown thing that is no MeridianError an internal error', () => {
-    expect(fromServiceError(toStatus(new TypeError('oops')), address)).toMatchObject({ code: 'INTERNAL' });
+    expect(fromServiceError(toStatus(new TypeError('oops')), { address })).toMatchObject({ code: 'INTERNAL' });
   });
 
   const failed = (code: number, details: string) => Object.assign(new Error(details), { code, details });
 
   it('marks a call that certainly never left as not connected, and no other', () => {
-    const reasonOf = (details: string) => fromServiceError(failed(14, details), address).details.reason;
+    const reasonOf = (details: string) => fromServiceError(failed(14, details), { address }).details.reason;
     expect(reasonOf('No connection established. Last error: x')).toBe('not-connected');
     expect(reasonOf('Name resolution failed for target dns:nowhere:1')).toBe('not-connected');
     expect(reasonOf('Stream refused by server')).toBe('not-connected');
@@ -54,12 +54,12 @@ describe('the status of a failed call', () => {
   it('says of a connection that broke under the call that the node was not reached', () => {
     const details =
       'Received RST_STREAM with code 2 triggered by internal client error: Session closed with error code 2';
-    expect(fromServiceError(failed(13, details), address)).toMatchObject({
+    expect(fromServiceError(failed(13, details), { address })).toMatchObject({
       code: 'UNAVAILABLE',
       message: `the connection to ${address} failed: ${details}`,
       details: { reason: 'unavailable' },
     });
-    expect(fromServiceError(failed(13, 'a handler failed'), address).code).toBe('INTERNAL');
+    expect(fromServiceError(failed(13, 'a handler failed'), { address }).code).toBe('INTERNAL');
   });
 
   it.each([
@@ -92,7 +92,7 @@ describe('the status of a failed call', () => {
     ],
     [12, 'The server does not implement the method', `${address}: The server does not implement the method`],
   ])('names the node that is not reached (gRPC code %i: %s)', (code, details, message) => {
-    expect(fromServiceError(failed(code, details), address).message).toBe(message);
+    expect(fromServiceError(failed(code, details), { address }).message).toBe(message);
   });
 
   it('gives every detail back as it was', () => {

@@ -67,8 +67,8 @@ async function startWorker(
     const { edge, ...opened } = await openEdge({
       ...{ config, outside, closing, isReached: false },
       nearer: ({ rpc }) => {
-        const options = { address: `unix:${socket}`, clock: outside.clock, observer: rpc };
-        const keeper = new RemoteUpstream({ ...options, pipelined: true });
+        const address = { address: `unix:${socket}`, shownAs: 'the keeper of this edge' };
+        const keeper = new RemoteUpstream({ ...address, clock: outside.clock, observer: rpc, pipelined: true });
         closing.add('connection to the keeper', async () => keeper.close());
         keepers.push(keeper);
         return [{ name: 'keeper', upstream: keeper, isOwnProcess: true }];

@@ -12,12 +12,14 @@ import { requestIdHeader } from '../../model/request-id.ts';
 import { type TraceContext, traceparentHeader, tracestateHeader } from '../../model/trace.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { forwardedHeader, hopsHeader, type services } from '../proto.ts';
-import { fromServiceError } from '../status.ts';
+import { fromServiceError, type NamedNode } from '../status.ts';
 import { Clients, type ClientsOptions, type StartedCall } from './clients.ts';
 
 export type Service = (typeof services)[keyof typeof services];
 
 export interface ConnectionOptions extends ClientsOptions {
+  /** How errors name the node, where callers are not to know its address. Default: by that. */
+  readonly shownAs?: string;
   readonly clock: Clock;
   /** The token to present, as it is now. Default: none. */
   readonly credential?: () => string | undefined;
@@ -26,13 +28,13 @@ export interface ConnectionOptions extends ClientsOptions {
 /** One connection to one node, as calls: deadlines and cancellation in, MeridianErrors out. */
 export class Connection {
   readonly #clients: Clients;
-  readonly #address: string;
+  readonly #node: NamedNode;
   readonly #clock: Clock;
 
   readonly #credential: () => string | undefined;
 
   constructor({ credential = () => undefined, ...options }: ConnectionOptions) {
-    this.#address = options.address;
+    this.#node = { address: options.address, shownAs: options.shownAs };
     this.#clock = options.clock;
     this.#credential = credential;
     this.#clients = new Clients(options);
@@ -72,7 +74,7 @@ export class Connection {
       if (call.signal.aborted) return reject(cancelled(call.signal));
       const onAnswer = (error: ServiceError | null, answer?: A) => {
         call.signal.removeEventListener('abort', abort);
-        if (error !== null) reject(fromServiceError(error, this.#address));
+        if (error !== null) reject(fromServiceError(error, this.#node));
         else if (answer === undefined) reject(new Error('an answer without a message'));
         else resolve(answer);
       };
@@ -122,7 +124,7 @@ export class Connection {
     } catch (error) {
       ended = true;
       if (signal.aborted) throw cancelled(signal);
-      throw fromServiceError(error, this.#address);
+      throw fromServiceError(error, this.#node);
     } finally {
       signal.removeEventListener('abort', abort);
       if (!ended) stream.cancel();
@@ -131,7 +133,7 @@ export class Connection {
 
   /** The error of a call: this side gave it up, or what the node or the transport said. */
   translated(error: unknown, signal: AbortSignal): MeridianError {
-    return signal.aborted ? cancelled(signal) : fromServiceError(error, this.#address);
+    return signal.aborted ? cancelled(signal) : fromServiceError(error, this.#node);
   }
 
   close(): void {
