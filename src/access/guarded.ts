@@ -27,6 +27,7 @@ import type { RangeDigest, RangeDigestRequest } from '../model/range-digest.ts';
 import type { Session } from '../model/session.ts';
 import type { CreateTokenRequest, IssuedToken, RotateTokenRequest, TokenInfo } from '../model/token.ts';
 import { around, type Peer, type Upstream } from '../model/upstream.ts';
+import { nextTurn } from '../runtime/next-turn.ts';
 import { either } from '../runtime/with-either.ts';
 import { type Audit, type AuditEntry, auditKeysMax, auditName } from './audit.ts';
 import type { Grant, TokenSource } from './grant.ts';
@@ -64,6 +65,10 @@ export class Guarded implements Upstream, Surroundings {
   readonly #watch: GrantWatch;
   readonly #permissions: Permissions;
   readonly #guard: Guard;
+  /** Calls of which a read was let through. */
+  readonly #begun = new WeakSet<Call>();
+  /** A read from memory was let through in this turn of the event loop, and nobody knows of which call. */
+  #hasPeeked = false;
 
   constructor(guard: Guard) {
     const { upstream, grant, source, watch } = guard;
@@ -84,13 +89,14 @@ export class Guarded implements Upstream, Surroundings {
     if (answer === undefined) return undefined; // `get` will count it.
     rates.owe(id, limits, 'reads', 1);
     rates.owe(id, limits, 'bytes', valueBytesOf(answer));
+    if (limits !== undefined && !this.#hasPeeked) this.#peeked();
     return answer;
   }
 
   async get(request: GetRequest, call: Call): Promise<GetAnswer> {
     const { id, limits } = this.#grant;
     const namespace = await this.#permissions.key(['read', 'replicate'], request, call);
-    this.#take('reads', 1);
+    this.#takeRead(call);
     const answer = await this.#upstream.get(
       namespace === request.namespace ? request : { ...request, namespace },
       call,
@@ -257,6 +263,27 @@ export class Guarded implements Upstream, Surroundings {
   /** What other origins alone ask. */
   protected checkPeer(): void {
     this.#permissions.everything(['replicate', 'admin']);
+  }
+
+  /**
+   * A batch that has begun goes on, and what it reads beyond the limit is owed. It could never be read otherwise: each
+   * attempt would use up what had been regained, and end at the same key.
+   */
+  #takeRead(call: Call): void {
+    const { id, limits } = this.#grant;
+    if (limits !== undefined && (this.#hasPeeked || this.#begun.has(call))) {
+      this.#guard.rates.owe(id, limits, 'reads', 1);
+      return;
+    }
+    this.#take('reads', 1);
+    if (limits !== undefined) this.#begun.add(call);
+  }
+
+  #peeked(): void {
+    this.#hasPeeked = true;
+    void nextTurn().then(() => {
+      this.#hasPeeked = false;
+    });
   }
 
   /** @throws RESOURCE_EXHAUSTED where the token's own limits are reached */

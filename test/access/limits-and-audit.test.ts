@@ -11,6 +11,7 @@ import { emptySession } from '../../src/model/session.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { AuditFile } from '../../src/node/audit-file.ts';
 import { loggerTo, silentLogger } from '../../src/runtime/logger.ts';
+import { nextTurn } from '../../src/runtime/next-turn.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { FakeClock } from '../edge/fake-clock.ts';
 import { aCall, upstreamWith } from '../rpc/loopback.ts';
@@ -134,6 +135,7 @@ describe('the limits of a token', () => {
     await get(upstream, 'k/0');
     expect(upstream.peek(hit)).toBeDefined();
     expect(upstream.peek(hit)).toBeUndefined();
+    await nextTurn();
     await expect(get(upstream, 'k/0')).rejects.toMatchObject(exhausted);
     const list = upstream.list({ namespace: 'config', prefix: '', limit: 10, session }, aCall());
     await expect(list).rejects.toMatchObject(exhausted);
@@ -148,6 +150,23 @@ describe('the limits of a token', () => {
     expect(await watchOnce(upstream, new AbortController())).toBe('opened');
   });
 
+  it('let a batch that is larger than them through, which owes the rest', async () => {
+    const keys = Array.from({ length: 20 }, (_, at) => `k/${at}`);
+    await put(guarded.origin, ...keys.map(() => Buffer.alloc(1000)));
+    const readers = new Map<string, (upstream: Upstream) => Promise<unknown>>([
+      ['gets of one call', (upstream) => getAll(upstream, keys, () => false)],
+      ['half of them from memory', (upstream) => getAll(upstream, keys, (at) => at < 10)],
+    ]);
+    for (const [name, read] of readers) {
+      for (const limits of [{ readsPerSecond: 5 }, { bytesPerSecond: 5000 }]) {
+        const upstream = standingStill(await guarded.issue({ rights: ['read'], limits }));
+        expect(await read(upstream), name).toBe(20);
+        await nextTurn();
+        await expect(get(upstream, 'k/0'), name).rejects.toMatchObject({ details: { reason: 'token-rate' } });
+      }
+    }
+  });
+
   it('make large values wait for their bytes', async () => {
     const upstream = standingStill(
       await guarded.issue({ rights: ['read', 'write'], limits: { bytesPerSecond: 1000 } }),
@@ -156,6 +175,18 @@ describe('the limits of a token', () => {
     await expect(get(upstream, 'k/0')).rejects.toMatchObject({ details: { reason: 'token-rate', limit: 1000 } });
   });
 });
+
+/** As a surface reads a batch: from memory where it is there, in one turn, and else with the one call. How many it read. */
+async function getAll(upstream: Upstream, keys: readonly string[], mayPeek: (at: number) => boolean): Promise<number> {
+  const call = aCall();
+  let read = 0;
+  for (const [at, key] of keys.entries()) {
+    const request = { namespace: 'config', key, session };
+    const answer = (mayPeek(at) ? upstream.peek(request) : undefined) ?? (await upstream.get(request, call));
+    if (answer.record !== undefined) read++;
+  }
+  return read;
+}
 
 /** Opens a watch and leaves it open until it is ended. */
 async function watchOnce(upstream: Upstream, ending: AbortController): Promise<string> {
