@@ -152,7 +152,7 @@ export class Upstreams {
         if (others.length === 0) return await this.#callAt(named, passed, run);
         const shareMs = (untilMs - this.#clock.monotonicMs()) * shareOfOne;
         return await this.#callAt(named, passed, (upstream, asked) => {
-          return this.#within(shareMs, named.name, call.signal, (signal) => run(upstream, { ...asked, signal }));
+          return this.#within(shareMs, call.signal, (signal) => run(upstream, { ...asked, signal }));
         });
       } catch (error) {
         const isLost = isMeridianError(error, 'DATA_LOSS');
@@ -190,11 +190,11 @@ export class Upstreams {
   }
 
   /** An upstream that takes calls and never answers counts as down, while there is time for another. */
-  #within<T>(shareMs: number, name: string, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  #within<T>(shareMs: number, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const silence = new AbortController();
     return new Promise<T>((resolve, reject) => {
       const timer = this.#clock.timer(shareMs, () => {
-        const message = `${name} said nothing for ${Math.round(shareMs)} ms`;
+        const message = `an upstream of this edge said nothing for ${Math.round(shareMs)} ms`;
         const error = new MeridianError('UNAVAILABLE', message, { reason: 'upstream-silent', seen: shareMs });
         reject(error);
         silence.abort(error);
@@ -214,7 +214,7 @@ export class Upstreams {
     try {
       const foreign = this.#foreign.get(named.name);
       if (foreign !== undefined) {
-        const message = `the upstream ${named.name} is of another cluster: ${foreign}`;
+        const message = `an upstream of this edge is of another cluster: ${foreign}`;
         throw new MeridianError('UNAVAILABLE', message, { reason: 'other-cluster' });
       }
       const step = ['upstream', { kind: 'client', fields: { 'server.address': named.name } }] as const;
