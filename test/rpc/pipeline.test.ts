@@ -116,33 +116,6 @@ describe('operations of one turn', () => {
     expect(asks).toEqual(['a', 'b', 'c']);
   });
 
-  it('travel by how many edges passed them up, over a stream each that says it once', async () => {
-    const hops: unknown[] = [];
-    const { address, server } = await pipelineTo({
-      get: async ({ key }, call) => {
-        hops.push(call.hops);
-        return answerOf(key);
-      },
-    });
-    expect(server).toBeDefined();
-    const remote = new RemoteUpstream({ address, clock: systemClock, pipelined: true });
-    closing.push(() => remote.close());
-    for (const passed of [{}, { hops: 1 }, { hops: 2 }, { hops: 1 }]) {
-      const { record } = await remote.get(asked('a'), { ...aCall(), ...passed });
-      expect(record?.key).toBe('a');
-    }
-    expect(hops).toEqual([undefined, 1, 2, 1]);
-  });
-
-  it('show records that keep no message of many values', async () => {
-    const { pipeline } = await pipelineTo({ peek: ({ key }) => answerOf(key) });
-    const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => pipeline.get(asked(`k${i}`), aCall())));
-    for (const { record } of answers) {
-      if (record?.kind !== 'live') throw new Error('each is there');
-      expect(record.value.buffer.byteLength).toBe(record.value.byteLength);
-    }
-  });
-
   it('travel in one message, and their hits in few messages back, those of a slice in one', async () => {
     let messagesBack = 0;
     const { pipeline, connection, server } = await pipelineTo({ peek: ({ key }) => answerOf(key) });

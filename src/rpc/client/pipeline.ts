@@ -13,6 +13,7 @@ import { limits } from '../../model/limits.ts';
 import type { Session } from '../../model/session.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { Deadlines } from '../../runtime/deadlines.ts';
+import { Line } from '../../runtime/line.ts';
 import { type MeasuredMutation, measured } from '../codec/mutation-fields.ts';
 import {
   encodeCancel,
@@ -89,7 +90,7 @@ export class Pipeline implements AnswerTaker {
   readonly #deadlines: Deadlines;
   readonly #signals = new SharedSignals((signal) => this.#aborted(signal));
   readonly #open = new OpenOperations<Operation>();
-  #waiting: Operation[] = [];
+  #waiting = new Line<Operation>();
   #sent = 0;
   #cancelled: number[] = [];
   #lastTerms: { readonly terms: TermsOf; readonly timeoutMs: number; readonly bytes: Buffer } | undefined;
@@ -199,17 +200,17 @@ export class Pipeline implements AnswerTaker {
     let looked = 0;
     let before: Operation | undefined;
     const most = Math.min(bounds.messageOperationsMax, bounds.sentMax - this.#sent);
-    for (const operation of this.#waiting) {
-      if (taken.length >= most) break;
+    for (; looked < this.#waiting.length && taken.length < most; looked++) {
+      const operation = this.#waiting.at(looked);
+      if (operation === undefined) break;
       if (this.#open.get(operation.id) !== undefined) {
         bytes += bytesMaxOf(operation) + (haveSameTerms(before, operation) ? 0 : termsBytesMax(operation.terms.read));
         if (bytes > bounds.messageBytesMax && taken.length > 0) break;
         taken.push(operation);
         before = operation;
       }
-      looked++;
     }
-    this.#waiting = looked === this.#waiting.length ? [] : this.#waiting.slice(looked);
+    this.#waiting.drop(looked);
     return taken;
   }
 
@@ -362,7 +363,7 @@ export class Pipeline implements AnswerTaker {
     this.#isDraining = true;
     const isLasting =
       this.#isClosed || !isMeridianError(error, 'UNAVAILABLE') || error.details.reason === 'not-connected';
-    if (isLasting) this.#waiting = [];
+    if (isLasting) this.#waiting = new Line();
     for (const operation of this.#open.all()) {
       if (!operation.isSent && !isLasting) continue;
       this.#end(operation.id);
