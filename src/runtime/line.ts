@@ -1,6 +1,6 @@
 /** Items in the order in which they came, which leave from the front, many at once: those that stay are seldom moved. */
 export class Line<T> {
-  #items: T[] = [];
+  #items: Array<T | undefined> = [];
   /** Before it stand items that have left. */
   #front = 0;
 
@@ -19,6 +19,7 @@ export class Line<T> {
 
   /** The first so many leave; `count` is at most the length. */
   drop(count: number): void {
+    this.#items.fill(undefined, this.#front, this.#front + count); // Nothing is kept for having stood here.
     this.#front += count;
     // Each item is moved as often as one before it has left: once, on average.
     if (2 * this.#front < this.#items.length) return;
