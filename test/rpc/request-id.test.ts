@@ -53,6 +53,19 @@ function told(
 
 const found = { id: '0'.repeat(32), title: 'flags', home: undefined };
 
+/** Gets over Pipeline from a node that answers none, and the ids of the calls that it saw. */
+async function pipelinedGets() {
+  const seen: Array<Call['requestId']> = [];
+  const failing: Upstream['get'] = async (_request, call) => {
+    seen.push(call.requestId);
+    throw new Error('enough');
+  };
+  const { remote } = await serve({ get: failing }, { pipelined: true });
+  const request = { namespace: 'flags', key: 'k', session: emptySession };
+  const get = (named: Partial<Call> = {}) => remote.get(request, { ...aCall(), ...named }).catch(() => {});
+  return { seen, get };
+}
+
 describe('a request’s id over gRPC', () => {
   it('is the caller’s, is given back, and goes with what the call asks of others', async () => {
     const seen: Array<Call['requestId']> = [];
@@ -90,29 +103,17 @@ describe('a request’s id over gRPC', () => {
   });
 
   it('is one for a stream of many operations, with the number of each behind it', async () => {
-    const seen: Array<Call['requestId']> = [];
-    const get: Upstream['get'] = async (_request, call) => {
-      seen.push(call.requestId);
-      throw new Error('enough');
-    };
-    const { remote } = await serve({ get }, { pipelined: true });
-    const request = { namespace: 'flags', key: 'k', session: emptySession };
-    await remote.get(request, aCall()).catch(() => {});
-    await remote.get(request, aCall()).catch(() => {});
+    const { seen, get } = await pipelinedGets();
+    await get();
+    await get();
     expect(new Set(seen.map((id) => id?.replace(/\.\d+$/, ''))).size).toBe(1);
     expect(new Set(seen).size).toBe(2);
   });
 
   it('is the one that an operation brought, where it is an id, at the node that an edge passes the operation to', async () => {
-    const seen: Array<Call['requestId']> = [];
-    const get: Upstream['get'] = async (_request, call) => {
-      seen.push(call.requestId);
-      throw new Error('enough');
-    };
-    const { remote } = await serve({ get }, { pipelined: true });
-    const request = { namespace: 'flags', key: 'k', session: emptySession };
+    const { seen, get } = await pipelinedGets();
     for (const requestId of ['order-20', 'x'.repeat(129), 'no id']) {
-      await remote.get(request, { ...aCall(), requestId, hops: 1 }).catch(() => {});
+      await get({ requestId, hops: 1 });
     }
     expect(seen).toEqual(['order-20', expect.stringMatching(/^[^ x]+\.2$/), expect.stringMatching(/^[^ x]+\.3$/)]);
   });
