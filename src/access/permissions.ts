@@ -190,9 +190,7 @@ export class Permissions {
     const { namespace: name, session } = named;
     const known = this.#knownNamespace(any, scope, name);
     if (known !== undefined) return known;
-    // The token may have ended while the name was asked for.
-    const found = this.#foundFor(any, name, call, session);
-    return found.then((info) => this.#checked(any, this.#having(any), name, info));
+    return this.#foundFor(any, name, call, session).then(({ id }) => id);
   }
 
   /** Refused in the same words whether there is such a namespace or not: the words would tell which there are. */
@@ -202,7 +200,8 @@ export class Permissions {
       const mayKnow = namesTitle(scope.namespace, name) || !isMeridianError(error, 'NOT_FOUND');
       throw mayKnow ? error : this.#outside(any, `the namespace ${name}`);
     });
-    if (!namesNamespace(scope.namespace, found)) throw this.#outside(any, `the namespace ${name}`);
+    // The token may have ended while the name was asked for.
+    this.#checked(any, this.#having(any), name, found);
     this.#found.set(found.id, found);
     return found;
   }

@@ -5,9 +5,7 @@
 import { runBench } from './support/bench-run.ts';
 import { drive } from './support/drive.ts';
 import { fill, keyAt } from './support/filled.ts';
-import { clientOf, metric, placeOf, startNode } from './support/meridian-nodes.ts';
-
-const cpuSeconds = 'process_cpu_seconds_total';
+import { clientOf, cpuSeconds, placeOf, startNode } from './support/meridian-nodes.ts';
 
 await runBench('Cold gets at an edge that caches, 100 B', async (run) => {
   const { figures, runs, records, durationMs } = run;
@@ -21,7 +19,7 @@ await runBench('Cold gets at an edge that caches, 100 B', async (run) => {
     let next = 0;
     for (const kind of ['there', 'absent']) {
       for (const inFlight of [64, 256]) {
-        const before = [await metric(edge, cpuSeconds), await metric(origin, cpuSeconds)] as const;
+        const before = [await cpuSeconds(edge), await cpuSeconds(origin)] as const;
         const first = next;
         const get = () => {
           const key = keyAt(next++ % records);
@@ -34,8 +32,8 @@ await runBench('Cold gets at an edge that caches, 100 B', async (run) => {
         figures.add(name, 'gets/s', driven.perSecond);
         figures.add(`${name}, p50`, 'ms', driven.p50);
         figures.add(`${name}, p99`, 'ms', driven.p99);
-        figures.add(`${name}, edge`, 'µs a get', (((await metric(edge, cpuSeconds)) - before[0]) * 1e6) / gets);
-        figures.add(`${name}, origin`, 'µs a get', (((await metric(origin, cpuSeconds)) - before[1]) * 1e6) / gets);
+        figures.add(`${name}, edge`, 'µs a get', (((await cpuSeconds(edge)) - before[0]) * 1e6) / gets);
+        figures.add(`${name}, origin`, 'µs a get', (((await cpuSeconds(origin)) - before[1]) * 1e6) / gets);
       }
     }
     await edge.kill();

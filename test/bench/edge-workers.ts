@@ -4,13 +4,11 @@
  */
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import { runBench } from './support/bench-run.ts';
-import { clientOf, metricSum, placeOf, startNode, until } from './support/meridian-nodes.ts';
+import { clientOf, cpuSeconds, placeOf, startNode, until } from './support/meridian-nodes.ts';
 import { benchmarkGets, benchmarkKeys, hasRedisBenchmark } from './support/redis-benchmark.ts';
 
 const keys = benchmarkKeys(1000);
 const value = Buffer.alloc(1024, 0x78);
-/** Of all processes of an edge. */
-const cpuSeconds = 'process_cpu_seconds_total';
 
 function benchmark({ redis }: ChildNode, pipelined: number, requests: number): Promise<number> {
   if (redis === undefined) throw new Error('the edge has a Redis port');
@@ -42,9 +40,9 @@ await runBench('Hot gets over the Redis port by the number of workers, 1 KiB, 64
         [16, 150],
       ] as const) {
         const requests = durationMs * perMs;
-        const before = await metricSum(edge, cpuSeconds);
+        const before = await cpuSeconds(edge);
         const rate = await benchmark(edge, pipelined, requests);
-        const usedMs = ((await metricSum(edge, cpuSeconds)) - before) * 1000;
+        const usedMs = ((await cpuSeconds(edge)) - before) * 1000;
         figures.add(`${name}, -P ${pipelined}`, 'gets/s', rate);
         figures.add(`${name}, -P ${pipelined}, processor`, 'µs a get', (usedMs * 1000) / requests);
       }

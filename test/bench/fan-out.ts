@@ -10,7 +10,7 @@ import { encodeOpen } from '../../src/rpc/codec/follow-codec.ts';
 import { services } from '../../src/rpc/proto.ts';
 import { runBench } from './support/bench-run.ts';
 import { drive } from './support/drive.ts';
-import { metric, placeOf, startPair } from './support/meridian-nodes.ts';
+import { cpuSeconds, metric, placeOf, startPair } from './support/meridian-nodes.ts';
 import { percentile } from './support/percentiles.ts';
 
 const { Follow: method } = services.feed.service;
@@ -101,8 +101,4 @@ function follower(origin: ChildNode, id: number): ClientHttp2Session {
   frame.writeUInt32BE(bytes.length, 1);
   stream.write(Buffer.concat([frame, bytes]));
   return session;
-}
-
-function cpuSeconds(node: ChildNode): Promise<number> {
-  return metric(node, 'process_cpu_seconds_total');
 }

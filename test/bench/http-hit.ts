@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { ChildNode } from '../../src/cli/demo/child-node.ts';
 import type { BareAnswer } from './support/bare-http-server.ts';
 import { type BenchRun, runBench } from './support/bench-run.ts';
-import { metric, startPair, until } from './support/meridian-nodes.ts';
+import { cpuSeconds, startPair, until } from './support/meridian-nodes.ts';
 
 const key = 'hot';
 const value = Buffer.alloc(1024, 0x78);
@@ -133,7 +133,7 @@ async function idOf({ http }: ChildNode): Promise<string> {
 
 async function serversOf(edge: ChildNode, id: string, run: BenchRun): Promise<readonly Server[]> {
   const { port } = edge.http;
-  const cpuMs = async () => (await metric(edge, 'process_cpu_seconds_total')) * 1000;
+  const cpuMs = async () => (await cpuSeconds(edge)) * 1000;
   const get = (path: string, headers: string) => `GET ${path} HTTP/1.1\r\nHost: meridian\r\n${headers}\r\n`;
   const restPath = `/client/v4/accounts/a/storage/kv/namespaces/${id}/values/${key}`;
   const own: readonly Server[] = [

@@ -65,6 +65,11 @@ export async function hasCaughtUp(edge: ClusterHandle): Promise<boolean> {
   return scopes.length > 0 && scopes.every(({ boundMs }) => boundMs !== undefined);
 }
 
+/** Processor seconds that all processes of a node have used. */
+export function cpuSeconds(node: ChildNode): Promise<number> {
+  return metricSum(node, 'process_cpu_seconds_total');
+}
+
 export function residentBytes(node: ChildNode): Promise<number> {
   return metric(node, 'process_resident_memory_bytes');
 }
