@@ -1,4 +1,5 @@
 import { durabilities } from '../model/key-value.ts';
+import { limits } from '../model/limits.ts';
 import { databaseOptions } from './database-options.ts';
 import type { Option, Target } from './option.ts';
 
@@ -190,7 +191,16 @@ export const options = {
     targets: nodes,
     default: '256MiB',
     group: 'Limits',
-    help: 'Memory for requests of 64 KiB or more; further ones are not read on until there is room. One connection has half of it. A batch larger than a value has its own place beside it, one at a time.',
+    help: 'Memory for requests of 64 KiB or more; further ones are not read on until there is room. One connection has half of it. A batch larger than a value (see --request-size-max) has its own place beside it, one at a time.',
+  },
+  requestBytesMax: {
+    flag: 'request-size-max',
+    kind: 'size',
+    between: [limits.unaryMessageBytesMax, limits.batchBytesMax],
+    targets: nodes,
+    default: '100MB',
+    group: 'Limits',
+    help: 'Largest write that this node takes, with all its keys, values and metadata: a value, a batch, the body of a bulk request, a command over Redis. Larger ones are refused. Set it for all nodes that take writes.',
   },
   drainTimeoutMs: {
     flag: 'drain-timeout',

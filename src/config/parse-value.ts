@@ -31,7 +31,7 @@ export function parseValue(option: Option, text: string): Value | undefined {
     case 'integer':
       return parseInteger(text, option.between);
     case 'size':
-      return parseSize(text);
+      return within(parseSize(text), option.between);
     case 'duration':
       return within(parseDuration(text), option.between);
     case 'address':
@@ -69,7 +69,7 @@ export function expectation(option: Option): string {
     path: 'a path',
     boolean: 'true or false, or 1 or 0',
     integer: between === undefined ? 'a whole number' : `a whole number from ${between[0]} to ${between[1]}`,
-    size: 'a size such as 64MiB, 4GiB or 1000 (bytes)',
+    size: `a size such as 64MiB, 4GiB or 1000 (bytes)${between === undefined ? '' : `, from ${between[0]} to ${between[1]} bytes`}`,
     duration: `a duration with its unit, such as 250ms, 60s, 15m or 24h${between === undefined ? '' : `, from ${between[0]} to ${between[1]} ms`}`,
     address: 'an address host:port, such as 127.0.0.1:7100 or [::1]:7100',
     location: 'degrees north and east, such as 38.9,-77.4',

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import { isRequestId, requestIdHeader } from '../model/request-id.ts';
 import type { Trace, Tracer } from '../model/trace.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 import { Connections } from '../runtime/connections.ts';
 import { FairStarts } from '../runtime/fair-starts.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -214,10 +214,9 @@ export class HttpListener {
    */
   #exchange(request: IncomingMessage, response: ServerResponse, admitted: Admitted): number | undefined {
     const { clock, exchangeMs } = this.#options;
-    const beganMs = clock.monotonicMs();
     const brought = request.headers[requestIdHeader];
     const requestId = isRequestId(brought) ? brought : this.#requestIds.next();
-    const exchange = new Exchange(beganMs, beganMs + exchangeMs, requestId);
+    const exchange = new Exchange(clock, exchangeMs, requestId);
     response.setHeader(requestIdHeader, requestId);
     if (!this.#server.listening || this.#options.isDraining?.() === true) response.shouldKeepAlive = false;
     try {
@@ -261,10 +260,16 @@ export class HttpListener {
 
   /** Until its answer is out, or its client is gone. */
   #follow(exchange: Exchange, request: IncomingMessage, response: ServerResponse): void {
-    const { clock, exchangeMs } = this.#options;
+    const { clock } = this.#options;
     this.#underWay.set(response, exchange);
     // Whoever does not take his answer holds memory and a connection.
-    const late = clock.timer(exchangeMs + bounds.lingerMs, () => response.destroy());
+    const look = (): Timer => {
+      return clock.timer(exchange.deadlineMs + bounds.lingerMs - clock.monotonicMs(), () => {
+        if (exchange.deadlineMs + bounds.lingerMs > clock.monotonicMs()) late = look();
+        else response.destroy();
+      });
+    };
+    let late = look();
     let isTaken = false;
     // It also finishes where the connection was cut: what is left goes nowhere then.
     response.once('finish', () => {

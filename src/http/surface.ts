@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Call } from '../model/call.ts';
+import type { HttpCall } from './exchange.ts';
 
 /** A family of routes that a node's HTTP listener carries beside its own: one protocol, one set of paths. */
 export interface HttpSurface {
@@ -13,5 +13,5 @@ export interface HttpSurface {
    * (a JSON object with `code` and `message`) if no header has been sent, so a surface translates its errors itself.
    * Undefined where it is answered already: whatever is in memory costs no promise.
    */
-  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined;
+  handle(request: IncomingMessage, response: ServerResponse, call: HttpCall): Promise<void> | undefined;
 }

@@ -59,6 +59,8 @@ export interface NodeHostOptions {
   readonly answerMemoryBytes: number;
   /** Bytes of large requests in memory, of both listeners. */
   readonly uploadMemoryBytes: number;
+  /** Bytes of the largest write. */
+  readonly requestBytesMax: number;
   /** Begun where the node takes no new traffic. */
   readonly draining: Draining;
   /** Does what an administrator asks. Default: drains this process, and stops it. */
@@ -228,9 +230,10 @@ function connectionsOf({ connectionsMax, connectionsPerAddressMax: perAddress }:
 export function roomsOf({
   answerMemoryBytes,
   uploadMemoryBytes,
-}: Pick<NodeHostOptions, 'answerMemoryBytes' | 'uploadMemoryBytes'>): Rooms {
+  requestBytesMax,
+}: Pick<NodeHostOptions, 'answerMemoryBytes' | 'uploadMemoryBytes' | 'requestBytesMax'>): Rooms {
   return {
     answers: new AnswerRoom({ bytesMax: answerMemoryBytes }),
-    uploads: new UploadRoom({ bytesMax: uploadMemoryBytes, valueBytesMax: valueRequestBytesMax }),
+    uploads: new UploadRoom({ bytesMax: uploadMemoryBytes, valueBytesMax: valueRequestBytesMax, requestBytesMax }),
   };
 }

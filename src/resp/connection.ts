@@ -41,8 +41,6 @@ const bounds = {
 const parserLimits = {
   /** A batch of the largest size, as MSET writes it. */
   argumentsMax: 2 * limits.batchMutationsMax + 1,
-  argumentBytesMax: limits.valueBytesMax,
-  commandBytesMax: limits.batchBytesMax,
   droppedBytesMax: 512 * 1024 * 1024,
   inlineBytesMax: 16 * 1024,
 };
@@ -94,7 +92,13 @@ export class Connection {
     this.#socket = socket;
     this.#parts = parts;
     const { uploads } = parts.rooms;
-    this.#parser = new CommandParser({ ...parserLimits, smallBytesMax: uploads.smallBytesMax });
+    const { smallBytesMax, requestBytesMax } = uploads;
+    this.#parser = new CommandParser({
+      ...parserLimits,
+      smallBytesMax,
+      argumentBytesMax: Math.min(limits.valueBytesMax, requestBytesMax),
+      commandBytesMax: requestBytesMax,
+    });
     this.#upload = new UploadPermit(uploads, socket);
     this.#outgoing = new Outgoing(socket);
     this.#commands = new OperationTurns((run, isOver) => parts.startTurn(socket, run, isOver), {

@@ -4,8 +4,10 @@ import { Semaphore } from './semaphore.ts';
 export interface UploadRoomOptions {
   /** Bytes of requests in memory that are not small, batches beyond one value's size aside. */
   readonly bytesMax: number;
-  /** Bytes of the largest value, which a request is taken to have that does not say its length. */
+  /** Bytes of a request with the largest value, which a request is taken to have that does not say its length. */
   readonly valueBytesMax: number;
+  /** Bytes of the largest request that the node takes. At least 4 MiB, which is one message of gRPC. */
+  readonly requestBytesMax: number;
 }
 
 const bounds = {
@@ -35,13 +37,15 @@ export interface UploadPlace {
 export class UploadRoom {
   readonly smallBytesMax = bounds.smallBytesMax;
   readonly valueBytesMax: number;
+  readonly requestBytesMax: number;
   /** For bodies up to a value's size. */
   readonly values: FairBudget;
   /** For what is larger; it takes its place after its room, and gives both back without waiting for more. */
   readonly batches = new Semaphore(bounds.batches, bounds.batchesWaitingMax);
 
-  constructor({ bytesMax, valueBytesMax }: UploadRoomOptions) {
-    this.valueBytesMax = valueBytesMax;
+  constructor({ bytesMax, valueBytesMax, requestBytesMax }: UploadRoomOptions) {
+    this.valueBytesMax = Math.min(valueBytesMax, requestBytesMax);
+    this.requestBytesMax = requestBytesMax;
     const waitingMax = Math.min(
       bounds.waitingMax,
       Math.max(bounds.waitingMin, Math.floor(bytesMax / bounds.waitingBytes)),

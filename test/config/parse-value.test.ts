@@ -4,7 +4,7 @@ import type { Option } from '../../src/config/option.ts';
 import { formatAddress, parseAddress } from '../../src/config/parse-address.ts';
 import { parseDuration } from '../../src/config/parse-duration.ts';
 import { parseSize } from '../../src/config/parse-size.ts';
-import { parseValue } from '../../src/config/parse-value.ts';
+import { expectation, parseValue } from '../../src/config/parse-value.ts';
 
 const option = (kind: Option['kind']): Option => ({ flag: 'x', kind, targets: ['edge'], group: '', help: '' });
 
@@ -27,6 +27,17 @@ test('sizes are bytes, in powers of 1000 or of 1024 as their unit says', () => {
     2 * 2 ** 40,
   ]);
   expect(['', '-1', '1 KiB', '64M', '64mib', 'KiB'].map(parseSize)).toEqual(Array(6).fill(undefined));
+});
+
+test('a size may have bounds', () => {
+  const bounded = { ...option('size'), between: [1000, 2000] as const };
+  expect(['999', '1000', '2KB', '2001'].map((text) => parseValue(bounded, text))).toEqual([
+    undefined,
+    1000,
+    2000,
+    undefined,
+  ]);
+  expect(expectation(bounded)).toBe('a size such as 64MiB, 4GiB or 1000 (bytes), from 1000 to 2000 bytes');
 });
 
 test('an address is read as it is written', () => {

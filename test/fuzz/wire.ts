@@ -1,6 +1,7 @@
 import { MeridianError } from '../../src/model/errors.ts';
 import type { FollowOpen } from '../../src/model/feed.ts';
 import type { Mutation, WriteAnswer } from '../../src/model/key-value.ts';
+import { limits } from '../../src/model/limits.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { methods } from '../../src/rpc/client/methods.ts';
 import { writeMessages } from '../../src/rpc/client/write-messages.ts';
@@ -155,7 +156,7 @@ const batches: FuzzTarget = {
         at = end;
       }
     }
-    const batch = await collectWrite(parts(), () => {}).catch((error: unknown) => {
+    const batch = await collectWrite(parts(), limits.batchBytesMax, () => {}).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
     });
     for (const { key } of batch?.mutations ?? []) check(key.isWellFormed(), 'a key is text', key);

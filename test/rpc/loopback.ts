@@ -56,7 +56,7 @@ export async function overLoopback(upstream: Upstream, options: LoopbackOptions 
 export function roomsOf(bytesMax: number): Rooms {
   return {
     answers: new AnswerRoom({ bytesMax }),
-    uploads: new UploadRoom({ bytesMax, valueBytesMax: 26 * 1024 * 1024 }),
+    uploads: new UploadRoom({ bytesMax, valueBytesMax: 26 * 1024 * 1024, requestBytesMax: 100e6 }),
   };
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Mutation, WriteRequest } from '../../src/model/key-value.ts';
+import { limits } from '../../src/model/limits.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
 import { methods } from '../../src/rpc/client/methods.ts';
@@ -47,7 +48,7 @@ async function sent(request: WriteRequest): Promise<{ readonly arrived: WriteReq
       yield readWritePart(bytes, methods.write.requestDeserialize);
     }
   }
-  return { arrived: await collectWrite(wire(), () => {}), sizes };
+  return { arrived: await collectWrite(wire(), limits.batchBytesMax, () => {}), sizes };
 }
 
 const plain = ({ mutations }: WriteRequest) =>
@@ -80,7 +81,9 @@ test('a message with a part that this node does not know is refused, not passed 
     yield { header: { namespace: 'flags', options: null, session: null } };
     yield {};
   }
-  await expect(collectWrite(wire(), () => {})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  await expect(collectWrite(wire(), limits.batchBytesMax, () => {})).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  });
 });
 
 /** What a caller may send without an end; how many of the messages were read. */
@@ -91,7 +94,7 @@ async function readOf(message: Buffer): Promise<{ readonly read: number; readonl
     yield readWritePart(Buffer.from([0x12, 5, 0x0a, 1, 0x6b, 0x1a, 0]), methods.write.requestDeserialize);
     for (; read < 60; read++) yield readWritePart(message, methods.write.requestDeserialize);
   }
-  const refused = await collectWrite(wire(), () => {}).catch((error: unknown) => error);
+  const refused = await collectWrite(wire(), limits.batchBytesMax, () => {}).catch((error: unknown) => error);
   return { read, refused };
 }
 
@@ -130,7 +133,7 @@ test('a value in pieces of any size arrives whole', async () => {
         yield readWritePart(Buffer.from([0x12, 5, 0x0a, 1, 0x6b, 0x1a, 0]), methods.write.requestDeserialize);
         for (const more of pieces) yield { more };
       }
-      const [arrived] = (await collectWrite(wire(), () => {})).mutations;
+      const [arrived] = (await collectWrite(wire(), limits.batchBytesMax, () => {})).mutations;
       expect(arrived?.kind === 'put' && Buffer.concat(pieces).equals(arrived.value)).toBe(true);
     }),
     { numRuns: 40 },

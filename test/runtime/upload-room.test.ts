@@ -6,7 +6,7 @@ const valueBytesMax = 26 * mebibyte;
 
 /** How many of a thousand requests may wait in a room in which nothing is free. */
 async function waitingIn(bytesMax: number, callers: number): Promise<number> {
-  const room = new UploadRoom({ bytesMax, valueBytesMax });
+  const room = new UploadRoom({ bytesMax, valueBytesMax, requestBytesMax: 100e6 });
   const gone = new AbortController();
   room.values.tryTake(bytesMax, 'whoever holds all of it');
   let refused = 0;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Call } from '../../model/call.ts';
+
 import { MeridianError } from '../../model/errors.ts';
 import {
   type Condition,
@@ -19,6 +19,7 @@ import { parseStamp } from '../../model/stamp.ts';
 import { checkText, strictText } from '../../model/text.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
+import type { HttpCall } from '../exchange.ts';
 import { sendJson } from '../send.ts';
 import { withBody } from '../workers/read-body.ts';
 import { releaseOnceClosed, tooManyValues } from '../workers/send-record.ts';
@@ -34,9 +35,9 @@ export interface PageExchange {
   /** As the caller may use it. */
   readonly upstream: Upstream;
   readonly rooms: Rooms;
-  readonly call: Call;
+  readonly call: HttpCall;
   /** For what is asked of other nodes: who does not answer soon is left out. */
-  readonly soon: Call;
+  readonly soon: HttpCall;
 }
 
 /** Bytes of a put: the largest value in base64, and what stands beside it. */
@@ -93,7 +94,7 @@ export async function sendPageRecord(exchange: PageExchange): Promise<void> {
   response.setHeader('content-disposition', 'attachment');
   response.setHeader('cache-control', 'no-store');
   const { record } = held.answer;
-  await sendValue(response, record?.kind === 'live' && !omitted ? record.value : new Uint8Array(), call.signal);
+  await sendValue(response, record?.kind === 'live' && !omitted ? record.value : new Uint8Array(), call);
 }
 
 function recordJson(key: string, answer: GetAnswer, omitted: boolean): RecordJson {
@@ -225,11 +226,11 @@ export function bodyOf<T>(
   bytesMax: number,
   use: (body: object) => Promise<T>,
 ): Promise<T> {
-  const tooLong = (bytes: number) => {
-    const message = `this request has at most ${bytesMax} bytes; it has ${bytes}`;
-    return new MeridianError('INVALID_ARGUMENT', message, { reason: 'body-too-long', limit: bytesMax, seen: bytes });
+  const tooLong = (bytes: number, limit: number) => {
+    const message = `this request has at most ${limit} bytes; it has ${bytes}`;
+    return new MeridianError('INVALID_ARGUMENT', message, { reason: 'body-too-long', limit, seen: bytes });
   };
-  return withBody(request, { bytesMax, tooLong, room: rooms.uploads, signal: call.signal }, (bytes) => {
+  return withBody(request, { bytesMax, tooLong, room: rooms.uploads, call }, (bytes) => {
     return use(objectIn(bytes));
   });
 }

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Call } from '../../model/call.ts';
 import type { Entrance } from '../../model/entrance.ts';
 import { MeridianError } from '../../model/errors.ts';
 import { aroundMs } from '../../model/upstream.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { callerOf } from '../caller-of.ts';
+import type { HttpCall } from '../exchange.ts';
 import { pathOf } from '../path-of.ts';
 import type { HttpSurface } from '../surface.ts';
 import { parseTarget } from '../workers/target.ts';
@@ -74,7 +74,7 @@ export class PageSurface implements HttpSurface {
     return path === '/' || path.startsWith(filesPath);
   }
 
-  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined {
+  handle(request: IncomingMessage, response: ServerResponse, call: HttpCall): Promise<void> | undefined {
     secure(response);
     const path = pathOf(request);
     const method = request.method ?? 'GET';

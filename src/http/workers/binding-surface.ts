@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Call } from '../../model/call.ts';
 import type { Entrance } from '../../model/entrance.ts';
 import { toMeridianError } from '../../model/errors.ts';
 import type { GetAnswer, GetRequest, ListAnswer, ReadOptions } from '../../model/key-value.ts';
@@ -10,6 +9,7 @@ import type { Upstream } from '../../model/upstream.ts';
 import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { callerOf } from '../caller-of.ts';
+import type { HttpCall } from '../exchange.ts';
 import { httpStatus } from '../http-status.ts';
 import type { HttpSurface } from '../surface.ts';
 import { keysAtOnce, parseBulkGet, readBulk } from './bulk-get.ts';
@@ -38,7 +38,7 @@ interface Exchange {
   readonly upstream: Upstream;
   readonly target: Target;
   readonly namespace: string;
-  readonly call: Call;
+  readonly call: HttpCall;
 }
 
 /**
@@ -62,7 +62,7 @@ export class BindingSurface implements HttpSurface {
     return request.headers[namespaceHeader] !== undefined;
   }
 
-  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined {
+  handle(request: IncomingMessage, response: ServerResponse, call: HttpCall): Promise<void> | undefined {
     try {
       const upstream = this.#entrance.enter(callerOf(request));
       const target = parseTarget(request.url);
@@ -120,7 +120,7 @@ export class BindingSurface implements HttpSurface {
     return sendRecord({
       response,
       caller: socket,
-      signal: call.signal,
+      call,
       room: this.#rooms.answers,
       name: [namespace, request.key],
       read: async () => live(await upstream.get(request, call)),
@@ -138,10 +138,10 @@ export class BindingSurface implements HttpSurface {
     const metadata = checkMetadata(metadataFromHeader(request.headers['cf-kv-metadata']));
     const options = {
       bytesMax: limits.valueBytesMax,
-      tooLong: (bytes: number) =>
-        new Refusal(413, `Value length of ${bytes} exceeds limit of ${limits.valueBytesMax}.`),
+      tooLong: (bytes: number, limit: number) =>
+        new Refusal(413, `Value length of ${bytes} exceeds limit of ${limit}.`),
       room: this.#rooms.uploads,
-      signal: call.signal,
+      call,
     };
     await withBody(request, options, (value) => {
       const put = putMutation(key, value, { metadata, expiry });
@@ -177,7 +177,7 @@ export class BindingSurface implements HttpSurface {
       bytesMax: bulkRequestBytesMax,
       tooLong: () => new Refusal(413, 'The request body is too long'),
       room: this.#rooms.uploads,
-      signal: call.signal,
+      call,
     };
     const bulk = await withBody(request, options, async (body) => parseBulkGet(jsonIn(body)));
     const { session: _, ...read } = readOptions(namespace, bulk.cacheTtl ?? null);

@@ -1,15 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { MeridianError } from '../../model/errors.ts';
 import type { UploadRoom } from '../../runtime/upload-room.ts';
+import type { HttpCall } from '../exchange.ts';
 
 export interface BodyOptions {
-  /** Bytes of the body; one more is refused. */
+  /** Bytes of the body; one more is refused, as it is where the node takes less. */
   readonly bytesMax: number;
   /** What is thrown where the body is longer; `bytes` is its declared length, or what came until it was too long. */
-  readonly tooLong: (bytes: number) => Error;
+  readonly tooLong: (bytes: number, limit: number) => Error;
   /** For bodies that are not small, so that bodies under way cannot fill the memory. */
   readonly room: UploadRoom;
-  readonly signal: AbortSignal;
+  readonly call: Pick<HttpCall, 'signal' | 'moved'>;
 }
 
 /**
@@ -22,19 +23,20 @@ export async function withBody<T>(
   options: BodyOptions,
   use: (body: Buffer) => Promise<T>,
 ): Promise<T> {
-  const { bytesMax, tooLong, room, signal } = options;
+  const { tooLong, room, call } = options;
+  const bytesMax = Math.min(options.bytesMax, room.requestBytesMax);
   const smallBytes = room.smallBytesMax;
   const declared = Number(request.headers['content-length'] ?? 0);
   const chunks: Buffer[] = [];
   try {
-    if (declared > bytesMax) throw tooLong(declared);
-    if (await collect(request, chunks, Math.min(smallBytes, bytesMax), signal)) return await use(joined(chunks));
-    if (bytesMax <= smallBytes) throw tooLong(bytesOf(chunks));
+    if (declared > bytesMax) throw tooLong(declared, bytesMax);
+    if (await collect(request, chunks, Math.min(smallBytes, bytesMax), call)) return await use(joined(chunks));
+    if (bytesMax <= smallBytes) throw tooLong(bytesOf(chunks), bytesMax);
     const place = room.place(declared > 0 ? declared : bytesMax, request.socket);
-    if (!(await place.acquire(signal))) throw tooMany();
+    if (!(await place.acquire(call.signal))) throw tooMany();
     try {
-      if (await collect(request, chunks, bytesMax, signal)) return await use(joined(chunks));
-      throw tooLong(bytesOf(chunks));
+      if (await collect(request, chunks, bytesMax, call)) return await use(joined(chunks));
+      throw tooLong(bytesOf(chunks), bytesMax);
     } finally {
       place.release();
     }
@@ -52,7 +54,13 @@ function tooMany(): MeridianError {
 }
 
 /** Adds what comes to the chunks. True at the body's end; false, and paused, once they hold more than `bytesMax`. */
-function collect(request: IncomingMessage, chunks: Buffer[], bytesMax: number, signal: AbortSignal): Promise<boolean> {
+function collect(
+  request: IncomingMessage,
+  chunks: Buffer[],
+  bytesMax: number,
+  call: BodyOptions['call'],
+): Promise<boolean> {
+  const { signal } = call;
   return new Promise((resolve, reject) => {
     let bytes = bytesOf(chunks);
     const settle = (run: () => void) => {
@@ -62,6 +70,7 @@ function collect(request: IncomingMessage, chunks: Buffer[], bytesMax: number, s
     };
     const onData = (chunk: Buffer) => {
       chunks.push(chunk);
+      call.moved();
       bytes += chunk.byteLength;
       if (bytes <= bytesMax) return;
       request.pause();

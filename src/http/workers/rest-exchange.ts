@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Call } from '../../model/call.ts';
 import type { Upstream } from '../../model/upstream.ts';
 import type { ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
+import type { HttpCall } from '../exchange.ts';
 import { withBody } from './read-body.ts';
 import { Refusal } from './refusal.ts';
 import { jsonIn } from './text-in.ts';
@@ -15,7 +15,7 @@ export interface RestExchange {
   readonly upstream: Upstream;
   /** What absolute expiries are compared with. */
   readonly expiryClock: ExpiryClock;
-  readonly call: Call;
+  readonly call: HttpCall;
   /** For large bodies and answers. */
   readonly rooms: Rooms;
 }
@@ -26,8 +26,9 @@ export function withRestBody<T>(
   bytesMax: number,
   use: (body: Buffer) => Promise<T>,
 ): Promise<T> {
-  const tooLong = (bytes: number) => new Refusal(413, `body of ${bytes} bytes exceeds limit of ${bytesMax}`, 10024);
-  return withBody(request, { bytesMax, tooLong, room: rooms.uploads, signal: call.signal }, use);
+  const tooLong = (bytes: number, limit: number) =>
+    new Refusal(413, `body of ${bytes} bytes exceeds limit of ${limit}`, 10024);
+  return withBody(request, { bytesMax, tooLong, room: rooms.uploads, call }, use);
 }
 
 /** The same with the body as parsed JSON. @throws Refusal */

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Call } from '../../model/call.ts';
 import type { Caller, Entrance } from '../../model/entrance.ts';
 import { parseNamespaceId, registryNamespace } from '../../model/namespace.ts';
 import type { Clock, ExpiryClock } from '../../runtime/clock.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
 import { callerOf } from '../caller-of.ts';
+import type { HttpCall } from '../exchange.ts';
 import type { HttpSurface } from '../surface.ts';
 import { sendFailure } from './envelope.ts';
 import { decodeKey } from './key-in-path.ts';
@@ -66,7 +66,7 @@ export class RestSurface implements HttpSurface {
     return request.url?.startsWith(base) === true;
   }
 
-  handle(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> | undefined {
+  handle(request: IncomingMessage, response: ServerResponse, call: HttpCall): Promise<void> | undefined {
     let endpoint = unknownEndpoint;
     try {
       const upstream = this.#entrance.enter(restCallerOf(request));

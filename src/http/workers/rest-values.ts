@@ -54,7 +54,7 @@ export async function getValue(exchange: RestExchange, id: string, key: string):
   await sendRecord({
     response,
     caller: request.socket,
-    signal: call.signal,
+    call,
     room: rooms.answers,
     name: [id, key],
     read: () => readLive(exchange, id, key),

@@ -2,13 +2,14 @@ import type { ServerResponse } from 'node:http';
 import { MeridianError } from '../../model/errors.ts';
 import type { LiveRecord } from '../../model/record.ts';
 import type { AnswerRoom } from '../../runtime/answer-room.ts';
+import type { HttpCall } from '../exchange.ts';
 import { sendValue } from './send-value.ts';
 
 export interface RecordAnswer {
   readonly response: ServerResponse;
   /** Whose share of the room it takes: the connection. */
   readonly caller: object;
-  readonly signal: AbortSignal;
+  readonly call: Pick<HttpCall, 'signal' | 'moved'>;
   readonly room: AnswerRoom;
   /** Namespace, as the request names it, and key. */
   readonly name: readonly [string, string];
@@ -20,15 +21,15 @@ export interface RecordAnswer {
 
 /** Reads a record where there is room for it, and sends its value. It keeps its room until the client has it. */
 export async function sendRecord(answer: RecordAnswer): Promise<void> {
-  const { response, caller, signal, room, read } = answer;
+  const { response, caller, call, room, read } = answer;
   const [namespace, key] = answer.name;
-  const asked = { caller, namespace, key, call: answer };
+  const asked = { caller, namespace, key, call };
   const held = await room.hold(asked, read, ({ value }) => value.byteLength);
   if (held === undefined) throw tooManyValues();
   releaseOnceClosed(response, held.release);
   const headers = answer.headers(held.answer);
   for (let n = 0; n < headers.length; n += 2) response.setHeader(headers[n] ?? '', headers[n + 1] ?? '');
-  await sendValue(response, held.answer.value, signal);
+  await sendValue(response, held.answer.value, call);
 }
 
 /** Sends a record that is in memory, at once and without a promise. False where it is so large that it must find room. */

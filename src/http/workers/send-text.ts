@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Call } from '../../model/call.ts';
 import type { AnswerRoom, Asked } from '../../runtime/answer-room.ts';
 import type { Rooms } from '../../runtime/rooms.ts';
+import type { HttpCall } from '../exchange.ts';
 import { releaseOnceClosed, tooManyValues } from './send-record.ts';
 import { sendValue } from './send-value.ts';
 
@@ -9,7 +9,7 @@ import { sendValue } from './send-value.ts';
 interface Asking {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly call: Pick<Call, 'signal'>;
+  readonly call: Pick<HttpCall, 'signal' | 'moved'>;
   readonly rooms: Pick<Rooms, 'answers'>;
 }
 
@@ -44,5 +44,5 @@ export async function sendText(
   if (held === undefined) throw tooManyValues();
   releaseOnceClosed(response, held.release);
   response.setHeader('content-type', 'application/json');
-  await sendValue(response, held.answer, call.signal);
+  await sendValue(response, held.answer, call);
 }

@@ -70,6 +70,8 @@ const listsOf = '\0lists:';
 export interface KvHandlersOptions {
   readonly room: AnswerRoom;
   readonly bodies: RecordBodies;
+  /** Bytes of the largest batch. */
+  readonly requestBytesMax: number;
   /** Encodes a GetResponse from its parts. */
   readonly serializeGet: (message: object) => Buffer;
 }
@@ -151,7 +153,10 @@ export function kvHandlers(kv: KvHandlersOptions, timing: Timing): UntypedServic
       }),
     Write: (served: ServerReadableStream<WritePart, Buffer>, callback: sendUnaryData<Buffer>) =>
       respond(timing, served, callback, async (call, upstream) => {
-        const request = await wholeWrite(collectWrite(movingMessages(served, idle), checkNamespace), call);
+        const request = await wholeWrite(
+          collectWrite(movingMessages(served, idle), kv.requestBytesMax, checkNamespace),
+          call,
+        );
         return encodeWriteAnswer(await upstream.write(request, call));
       }),
   };

@@ -117,12 +117,13 @@ export class RpcServer {
     }
     const { definition, serialize } = feedDefinition();
     this.feed = new FeedHandler({ ...timing, serialize });
-    const room = options.rooms.answers;
+    const { answers: room, uploads } = options.rooms;
+    const { requestBytesMax } = uploads;
     const kv = kvDefinition();
     const startTurn: PipelineOptions['startTurn'] = (served, ...turn) => guard.startTurn(served.getPeer(), ...turn);
     this.#server.addService(kv.definition, {
-      ...kvHandlers({ ...kv, room, bodies: this.bodies }, timing),
-      ...pipelineHandlers({ ...timing, ...kv, room, bodies: this.bodies, uploads: options.rooms.uploads, startTurn }),
+      ...kvHandlers({ ...kv, room, bodies: this.bodies, requestBytesMax }, timing),
+      ...pipelineHandlers({ ...timing, ...kv, room, bodies: this.bodies, uploads, startTurn }),
       ...watchHandlers(timing, {
         random: systemRandom,
         room,

@@ -24,8 +24,8 @@ export interface WritePart {
   readonly bytes?: number;
 }
 
-/** Bytes of messages for a batch of the largest size: its header, tags, lengths and conditions come on top. */
-const messagesBytesMax = limits.batchBytesMax + 16 * 1024 * 1024;
+/** Bytes of messages beyond those of the batch: its header, tags, lengths and conditions. */
+const envelopeBytesMax = 16 * 1024 * 1024;
 /** Bytes of a piece of a value below which it is joined with those before it: a batch may have millions of them. */
 const smallPieceBytes = 64 * 1024;
 
@@ -48,16 +48,17 @@ export function readWritePart(message: Buffer, deserialize: (header: Buffer) => 
 }
 
 /**
- * Puts a streamed batch together. Refuses it, without reading on, as soon as its namespace may not be written or it is
- * larger than a batch may be.
+ * Puts a streamed batch together. Refuses it, without reading on, as soon as its namespace may not be written or it has
+ * more bytes than `bytesMax`, or more of anything than a batch may have.
  */
 export async function collectWrite(
   stream: AsyncIterable<WritePart>,
+  bytesMax: number,
   checkNamespace: (name: string) => void,
 ): Promise<WriteRequest> {
   let head: Omit<WriteRequest, 'mutations'> | undefined;
   let said: WireBatchSize | undefined;
-  const batch = new Batch();
+  const batch = new Batch(bytesMax);
   for await (const message of stream) {
     const { header, mutation, more, mutations, bytes = 0 } = readable(message);
     batch.holds(bytes);
@@ -89,12 +90,17 @@ class Batch {
   #allValueBytes = 0;
   #bytes = 0;
   #messagesBytes = 0;
+  readonly #bytesMax: number;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
 
   /** Unknown parts of a message are ignored, and take memory all the same. */
   holds(messageBytes: number): void {
     this.#messagesBytes += messageBytes;
-    if (this.#messagesBytes <= messagesBytesMax) return;
-    throw tooMuch('bytes of the messages of a batch', messagesBytesMax, this.#messagesBytes);
+    const most = this.#bytesMax + Math.min(this.#bytesMax, envelopeBytesMax);
+    if (this.#messagesBytes > most) throw tooMuch('bytes of the messages of a batch', most, this.#messagesBytes);
   }
 
   addAll(mutations: WireReader): void {
@@ -173,7 +179,7 @@ class Batch {
 
   #count(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes > limits.batchBytesMax) throw tooMuch('bytes of a batch', limits.batchBytesMax, this.#bytes);
+    if (this.#bytes > this.#bytesMax) throw tooMuch('bytes of a batch', this.#bytesMax, this.#bytes);
   }
 }
 

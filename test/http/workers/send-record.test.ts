@@ -6,7 +6,7 @@ import type { LiveRecord } from '../../../src/model/record.ts';
 import { AnswerRoom } from '../../../src/runtime/answer-room.ts';
 
 const mebibyte = 1024 * 1024;
-const signal = new AbortController().signal;
+const call = { signal: new AbortController().signal, moved: () => {} };
 const name = ['config', 'k'] as const;
 
 /** A client that takes nothing until it is told to. */
@@ -49,10 +49,10 @@ it('lets a large value go that finds no room, and reads it again when there is',
     return [];
   };
   const [slow, other] = [client(), client()];
-  const first = sendRecord({ ...slow, signal, room, name, read, headers });
+  const first = sendRecord({ ...slow, call, room, name, read, headers });
   await expect.poll(() => heads).toEqual([1]);
   other.takeAll();
-  const second = sendRecord({ ...other, signal, room, name: ['config', 'other'], read, headers });
+  const second = sendRecord({ ...other, call, room, name: ['config', 'other'], read, headers });
   await expect.poll(() => version).toBe(2);
   expect(heads).toEqual([1]);
   slow.takeAll();
@@ -70,10 +70,10 @@ it('reads no value that was large before until there is room for it', async () =
   };
   const [slow, other, third] = [client(), client(), client()];
   const headers = () => [];
-  const first = sendRecord({ ...slow, signal, room, name, read, headers });
+  const first = sendRecord({ ...slow, call, room, name, read, headers });
   await expect.poll(() => room.known(...name)).toBe(2 * mebibyte);
   other.takeAll();
-  const second = sendRecord({ ...other, signal, room, name, read, headers });
+  const second = sendRecord({ ...other, call, room, name, read, headers });
   await new Promise((resolve) => setImmediate(resolve));
   expect(reads).toBe(1);
   bytes = 1000;
@@ -81,9 +81,9 @@ it('reads no value that was large before until there is room for it', async () =
   await Promise.all([first, second]);
   expect(reads).toBe(2);
   // It is small now, and waits for nobody.
-  await room.reserve(2 * mebibyte, { caller: 'another', call: { signal } });
+  await room.reserve(2 * mebibyte, { caller: 'another', call });
   third.takeAll();
-  await sendRecord({ ...third, signal, room, name, read, headers });
+  await sendRecord({ ...third, call, room, name, read, headers });
   expect(reads).toBe(3);
 });
 
@@ -91,7 +91,7 @@ it('forgets how large a value was that is gone', async () => {
   const room = roomOf(2 * mebibyte);
   room.note(...name, mebibyte);
   const read = async () => Promise.reject(new Error('absent'));
-  await expect(sendRecord({ ...client(), signal, room, name, read, headers: () => [] })).rejects.toThrow('absent');
+  await expect(sendRecord({ ...client(), call, room, name, read, headers: () => [] })).rejects.toThrow('absent');
   expect(room.known(...name)).toBeUndefined();
   expect(room.bytesLeaving).toBe(0);
 });
@@ -99,10 +99,10 @@ it('forgets how large a value was that is gone', async () => {
 it('lets no small value wait for large ones', async () => {
   const room = roomOf(mebibyte);
   for (let i = 0; i < 100; i++) room.note('config', `k${i}`, 1000);
-  await room.reserve(mebibyte, { caller: 'another', call: { signal } });
+  await room.reserve(mebibyte, { caller: 'another', call });
   const small = client();
   small.takeAll();
-  await sendRecord({ ...small, signal, room, name, read: async () => recordOf(1000), headers: () => [] });
+  await sendRecord({ ...small, call, room, name, read: async () => recordOf(1000), headers: () => [] });
   expect(room.bytesLeaving).toBe(mebibyte);
 });
 
@@ -111,7 +111,7 @@ it('gives its room back where the client goes away', async () => {
   const gone = new AbortController();
   const away = client();
   const read = async () => recordOf(2 * mebibyte);
-  const sent = sendRecord({ ...away, signal: gone.signal, room, name, read, headers: () => [] });
+  const sent = sendRecord({ ...away, call: { ...call, signal: gone.signal }, room, name, read, headers: () => [] });
   await expect.poll(() => room.bytesLeaving).toBe(2 * mebibyte);
   gone.abort(new Error('gone'));
   await expect(sent).rejects.toThrow('gone');

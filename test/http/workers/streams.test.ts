@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendValue } from '../../../src/http/workers/send-value.ts';
 import { MeridianError } from '../../../src/model/errors.ts';
@@ -10,14 +11,15 @@ import { aCall } from '../../rpc/loopback.ts';
 import { type Answer, type Asked, ask, instead, type ServedOrigin, serveOrigin } from './served-origin.ts';
 
 const mebibyte = 1024 * 1024;
+const exchangeMs = 1500;
 const patience = { timeout: 25_000, interval: 50 };
 let served: ServedOrigin;
-/** Whose exchanges have a short time to end. */
+/** Whose exchanges may stand still for a short time. */
 let hasty: ServedOrigin;
 
 beforeAll(async () => {
   served = await serveOrigin();
-  hasty = await serveOrigin(1500);
+  hasty = await serveOrigin(exchangeMs);
 });
 
 afterAll(async () => {
@@ -47,8 +49,8 @@ async function beginUpload(key: string, bytes: number, { address }: ServedOrigin
 }
 
 /** Begins a download and reads nothing of it but its head. */
-function beginDownload(key: string): Promise<IncomingMessage> {
-  const [host, port] = served.address.split(':');
+function beginDownload(key: string, { address }: ServedOrigin = served): Promise<IncomingMessage> {
+  const [host, port] = address.split(':');
   return new Promise((resolve, reject) => {
     httpRequest({ host, port, path: pathOf(key), headers, agent: false }, resolve)
       .on('error', reject)
@@ -126,6 +128,20 @@ describe('an upload', () => {
     await slow.close();
   });
 
+  it('that goes on coming is stored, though it takes longer than an exchange may stand still', async () => {
+    const [host, port] = hasty.address.split(':');
+    const upload = httpRequest({ host, port, path: pathOf('slow but sure'), method: 'PUT', agent: false, headers });
+    const answered = once(upload, 'response');
+    for (let i = 0; i < 8; i++) {
+      upload.write(Buffer.alloc(100_000, i));
+      await delay(exchangeMs / 4);
+    }
+    upload.end();
+    const [answer] = (await answered) as [IncomingMessage];
+    expect(answer.statusCode).toBe(200);
+    expect((await send('slow but sure', {}, hasty)).body.byteLength).toBe(800_000);
+  });
+
   it('that comes too slowly gives up its place at its deadline, however many there are', async () => {
     const slow = await Promise.all(Array.from({ length: 20 }, (_, i) => beginUpload(`slow${i}`, 2 * mebibyte, hasty)));
     const body = [Buffer.alloc(2 * mebibyte)];
@@ -155,6 +171,28 @@ describe('a download', () => {
     }
   });
 
+  it('that goes on being read is not cut, though it takes longer than an exchange may stand still', async () => {
+    expect((await send('large', { method: 'PUT', body: value }, hasty)).status).toBe(200);
+    const download = await beginDownload('large', hasty);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of download) {
+      chunks.push(chunk);
+      bytes += chunk.byteLength;
+      if (bytes < 3 * mebibyte) continue;
+      bytes = 0;
+      await delay(exchangeMs / 3);
+    }
+    expect(Buffer.concat(chunks).equals(value)).toBe(true);
+  });
+
+  it('that is not read at all is cut', async () => {
+    const cutBefore = hasty.statuses.filter((status) => status === 0).length;
+    const download = await beginDownload('large', hasty);
+    download.on('error', () => {});
+    await expect.poll(() => hasty.statuses.filter((status) => status === 0).length, patience).toBe(cutBefore + 1);
+  });
+
   it('that is cut ends on our side too', async () => {
     const cutBefore = served.statuses.filter((status) => status === 0).length;
     for (let i = 0; i < 10; i++) {
@@ -176,7 +214,7 @@ describe('a download', () => {
     });
     const response = Object.assign(client, { setHeader: () => {} }) as unknown as ServerResponse;
     const gone = new AbortController();
-    const sent = sendValue(response, value, gone.signal);
+    const sent = sendValue(response, value, { signal: gone.signal, moved: () => {} });
     await Promise.resolve();
     expect(client.writableLength).toBeLessThanOrEqual(mebibyte);
     take();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Condition, Expiry, Mutation, WriteAnswer, Written } from '../../../src/model/key-value.ts';
+import { limits } from '../../../src/model/limits.ts';
 import type { MemberId } from '../../../src/model/position.ts';
 import { writeMessages } from '../../../src/rpc/client/write-messages.ts';
 import { measured } from '../../../src/rpc/codec/mutation-fields.ts';
@@ -67,7 +68,7 @@ async function collected(parts: readonly WritePart[]): Promise<readonly Mutation
   async function* stream(): AsyncGenerator<WritePart> {
     yield* parts;
   }
-  return (await collectWrite(stream(), () => {})).mutations;
+  return (await collectWrite(stream(), limits.batchBytesMax, () => {})).mutations;
 }
 
 const noOther = (): never => {

@@ -1,17 +1,19 @@
 // A rude caller, in a process of its own so that its work is not the well-behaved client's: it goes on until it is killed.
 //
-//   node attacker.mjs ATTACK GRPC_HOST:PORT HTTP_HOST:PORT LARGE_VALUES
+//   node attacker.mjs ATTACK GRPC_HOST:PORT HTTP_HOST:PORT LARGE_VALUES LARGE_MIB
 //
-// The node holds the keys large-0 … large-(LARGE_VALUES - 1) of 25 MiB in the namespace `attacked`. All talks to gRPC go
+// The node holds the keys large-0 … large-(LARGE_VALUES - 1) of LARGE_MIB MiB each in the namespace `attacked`, and takes
+// requests of so many. All talks to gRPC go
 // over HTTP/2 itself: a gRPC client takes in what its user does not read, and would be the one whose memory grows.
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ended, field, frame, kept, loops, request, untilParentIsGone } from './attack-tools.mjs';
 
-const [attack, grpc, http, count] = process.argv.slice(2);
+const [attack, grpc, http, count, mebibytes] = process.argv.slice(2);
 const namespace = 'attacked';
 const mebibyte = 1024 * 1024;
+const largeBytes = Number(mebibytes) * mebibyte;
 const largeKeys = Array.from({ length: Number(count) }, (_, i) => `large-${i}`);
 const large = (i) => largeKeys[i % largeKeys.length] ?? 'large-0';
 const [httpHost, httpPort] = http.split(':');
@@ -113,13 +115,13 @@ const attacks = {
       const stream = call(sessions(n), 'KV/Write');
       stream.write(frame(field(1, field(1, namespace))));
       stream.write(frame(put));
-      for (let i = 0; i < 23; i++) stream.write(more);
+      for (let i = 1; i < Number(mebibytes) - 1; i++) stream.write(more);
       return stream.resume();
     });
   },
   'uploads over HTTP that stop before their end': () => {
-    const head = request('PUT', '/stalled?urlencoded=true', `${bound}Content-Length: ${25 * mebibyte}\r\n`);
-    const most = Buffer.alloc(24 * mebibyte);
+    const head = request('PUT', '/stalled?urlencoded=true', `${bound}Content-Length: ${largeBytes}\r\n`);
+    const most = Buffer.alloc(largeBytes - mebibyte);
     kept(100, () => {
       const opened = socket(head);
       opened.on('connect', () => opened.write(most));
@@ -130,9 +132,9 @@ const attacks = {
     const head = request(
       'PUT',
       '/uploaded?urlencoded=true',
-      `${bound}Content-Length: ${25 * mebibyte}\r\nConnection: close\r\n`,
+      `${bound}Content-Length: ${largeBytes}\r\nConnection: close\r\n`,
     );
-    const body = Buffer.alloc(25 * mebibyte);
+    const body = Buffer.alloc(largeBytes);
     loops(100, async () => {
       const opened = socket(head);
       opened.on('connect', () => opened.write(body));

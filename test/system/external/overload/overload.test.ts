@@ -16,20 +16,19 @@ import { behaveWell, partWithin, percentile } from './well-behaved.ts';
  *   OVERLOAD_SECONDS=60 npx vitest run --project external test/system/external/overload
  *
  * OVERLOAD_REPORT names a file to which a line of figures is added for each attack. With OVERLOAD_SMALL=1 an origin, and then
- * an edge that caches, has the options of docs/operations.md for a small container, and must stay within 384 MiB;
- * OVERLOAD_VALUE_MIB says how large the values are that it holds then, if not 25 MiB.
+ * an edge that caches, has the options of docs/operations.md for a small container, and must stay within 256 MiB: its values
+ * have 8 MiB then, and so has its largest request.
  */
 const seconds = Number(process.env['OVERLOAD_SECONDS'] ?? 6);
 const isLong = seconds >= 30;
 const report = process.env['OVERLOAD_REPORT'];
 const largeValues = Number(process.env['OVERLOAD_LARGE_VALUES'] ?? 8);
-const largeMebibytes = Number(process.env['OVERLOAD_VALUE_MIB'] ?? 25);
 
 const mebibyte = 1024 * 1024;
 const smallKeys = Array.from({ length: 50 }, (_, i) => `small-${i}`);
 const small = {
   flags:
-    '--answer-memory 8MiB --upload-memory 8MiB --cache-memory 8MiB --ring-bytes 4MiB --connections-max 1024 --scans-max 1',
+    '--request-size-max 9MiB --answer-memory 8MiB --upload-memory 8MiB --cache-memory 8MiB --ring-bytes 4MiB --connections-max 1024 --scans-max 1',
   env: {
     NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=2',
     MALLOC_ARENA_MAX: '1',
@@ -38,13 +37,15 @@ const small = {
   },
 };
 const isSmall = process.env['OVERLOAD_SMALL'] === '1';
+/** Of a value that the node holds, and of the largest that rude callers send. */
+const largeMebibytes = isSmall ? 8 : 25;
 const started: NodeStart = isSmall ? { flags: small.flags.split(' '), env: small.env } : {};
 /**
  * What a node may take with these options, or the defaults: 256 MiB for answers, for requests, and what it takes to make
  * them (docs/operations.md), and a quarter more, as buffers wait to be collected while the attackers take the processors.
  * Tables that are mapped are not counted: the system takes them back.
  */
-const ownBytesMax = (isSmall ? 384 : 1792) * mebibyte;
+const ownBytesMax = (isSmall ? 256 : 1792) * mebibyte;
 
 /** Bytes resident that are the process' own. */
 function ownBytes(pid: number): number {
@@ -109,7 +110,7 @@ describe.each(isSmall ? (['origin', 'edge'] as const) : (['origin'] as const))('
     'answers all that its well-behaved caller asks, within its memory: %s',
     async (attack) => {
       const script = resolve('test/system/external/overload/attacker.mjs');
-      const places = [placeOf(node.grpc), placeOf(node.http), String(largeValues)];
+      const places = [placeOf(node.grpc), placeOf(node.http), String(largeValues), String(largeMebibytes)];
       attacker = spawn(process.execPath, [script, attack, ...places], { stdio: ['pipe', 'ignore', 'inherit'] });
       const small = { namespace, keys: smallKeys };
       let own = 0;
