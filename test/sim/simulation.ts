@@ -67,8 +67,9 @@ export class Simulation {
       if (isLost(held) || isLost(found)) return;
       // What an edge took for expired while its origin's clock was ahead: to find that is what the audit is for.
       if (held?.kind === 'tombstone' && held.expiresAt !== undefined && held.stamp === found?.stamp) return;
-      // What expired by the right clock an edge may have dropped for good, before its origin's clock was set back.
-      if (held === undefined && found?.expiresAt !== undefined && mayBeAbsent(found, this.time.nowMs)) return;
+      // What expired by the right clock either of them may have dropped for good, before its origin's clock was set back.
+      const dropped = held === undefined ? found : found === undefined ? held : undefined;
+      if (dropped?.expiresAt !== undefined && mayBeAbsent(dropped, this.time.nowMs)) return;
       const shown = (record: Record | undefined) => `${record?.kind} ${record?.stamp}`;
       this.oracles.trace.violated(
         `the audit of a ${scope}: ${key} is ${shown(held)}, ${responder} has ${shown(found)}`,
