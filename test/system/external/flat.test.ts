@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChildNode } from '../../../src/cli/demo/child-node.ts';
@@ -9,9 +9,11 @@ import { ProcessCluster, placeOf } from '../process-cluster.ts';
 
 /**
  * A node under mixed load, with edges that come and go, uses no more after minutes than after the first: descriptors,
- * sockets, timers, memory. FLAT_SECONDS says for how long; an hour by hand finds what is slow to grow.
+ * sockets, timers, memory. FLAT_SECONDS says for how long; an hour by hand finds what is slow to grow. FLAT_REPORT names a
+ * file to which what was used is added, a third of the way and at the end.
  */
 const seconds = Number(process.env['FLAT_SECONDS'] ?? 90);
+const report = process.env['FLAT_REPORT'];
 const mebibyte = 1024 * 1024;
 /** An edge's life, and a client's. */
 const lifeMs = 5000;
@@ -122,6 +124,7 @@ describe('a node over minutes of mixed load', () => {
       const first = await atRest(origin);
       await mixedLoad(client, origin, (seconds * 1000 * 2) / 3);
       const last = await atRest(origin);
+      if (report !== undefined) appendFileSync(report, `${JSON.stringify({ first, last })}\n`);
       // Some belong to what the store does in the background, and to connections that are just closing.
       expect(last.descriptors).toBeLessThan(first.descriptors + 30);
       expect(last.sockets).toBeLessThan(first.sockets + 10);
