@@ -230,7 +230,8 @@ export class UploadGuard {
     const { clock, idleMs } = this.#options;
     return clock.timer(idleMs / looks, () => {
       for (const upload of [...this.#coming]) {
-        const stands = !upload.isWaiting && upload.seenBytes === upload.receivedBytes;
+        // A paused stream is one that the node itself does not read on, as its calls wait for others or for their reader.
+        const stands = !upload.stream.isPaused() && upload.seenBytes === upload.receivedBytes;
         upload.idleLooks = stands ? upload.idleLooks + 1 : 0;
         upload.seenBytes = upload.receivedBytes;
         if (upload.idleLooks > looks) this.#end(upload);
