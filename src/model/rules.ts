@@ -35,6 +35,7 @@ export type Rule =
   | 'R13 responder covers'
   | 'R14 an origin waits for the session'
   | 'R14 a lost log by proof'
+  | 'R14 a cut by proof'
   | 'R14 later than the session'
   | 'R14 no session from the future'
   | 'R14 a condition waits for its session'

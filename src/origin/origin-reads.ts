@@ -59,7 +59,7 @@ export class OriginReads {
     if (namespace === undefined || namespace === 'deleted') return undefined;
     const { covered } = ledger.state;
     const { session } = request;
-    if (session.vector.size > 0 && !ledger.registry.logs.covers(covered, session.vector)) return undefined;
+    if (session.vector.size > 0 && ledger.registry.logs.uncovered(covered, session.vector).length > 0) return undefined;
     const hot = ledger.peek({ namespace, key: request.key });
     if (hot === undefined || (hot.record !== undefined && this.#isUncounted(hot.record.position))) return undefined;
     const record = this.#asRead(hot.record);
@@ -164,18 +164,19 @@ export class OriginReads {
     const { ledger, clock, check } = this.#options;
     const { logs } = ledger.registry;
     const askedMs = clock.monotonicMs();
-    let { vector } = session;
+    let vector: VersionVector | undefined;
     const covered = () => {
-      vector = this.#withoutLost(vector, askedMs);
-      return logs.covers(ledger.state.covered, vector);
+      vector = this.#found(session.vector, askedMs);
+      return vector !== undefined;
     };
     if (!holds('R14 an origin waits for the session')) return session;
-    if (covered()) return vector === session.vector ? session : { ...session, vector };
-    const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
-    const isCovered = await waitUntil(covered, (run) => this.#onceHeard(run), wait);
-    check();
-    if (isCovered) return vector === session.vector ? session : { ...session, vector };
-    const missing = logs.missing(ledger.state.covered, vector);
+    if (!covered()) {
+      const wait = { clock, deadlineMs: call.deadlineMs, signal: call.signal };
+      await waitUntil(covered, (run) => this.#onceHeard(run), wait);
+      check();
+    }
+    if (vector !== undefined) return vector === session.vector ? session : { ...session, vector };
+    const missing = logs.uncovered(ledger.state.covered, session.vector);
     const names = missing.map((log) => this.#nameOf(log)).join(', ');
     throw new MeridianError('UNAVAILABLE', `the session saw writes of ${names} that are not here yet`, {
       reason: 'session-not-covered',
@@ -183,17 +184,29 @@ export class OriginReads {
   }
 
   /**
-   * The vector without logs that were lost with their disk before another member heard of them. A member registers its
-   * log before it answers anybody. So once all that each other member had since the question is here, a log that is
-   * still unknown is known to nobody.
+   * The vector without logs that were lost with their disk before another member heard of them; undefined while something
+   * of it is not here. A member registers its log before it answers anybody. So once all that each other member had since
+   * the question is here, a log that is still unknown is known to nobody.
+   *
+   * What lies beyond a seal, or in a void log, needs that proof as well. Who sealed the log asked the members that it
+   * knew, and its disk may have been put back to when it did not know all of them:
+   *
+   *     a, put back: knows no b · seals its log at 5 · admits b · hears of 6 to 9, which b has
+   *                                                  | a session that names 9 waits for that
    */
-  #withoutLost(vector: VersionVector, askedMs: number): VersionVector {
+  #found(vector: VersionVector, askedMs: number): VersionVector | undefined {
     const { ledger, heardFromAllSince } = this.#options;
     const { logs } = ledger.registry;
-    const unknown = [...vector.keys()].filter((log) => logs.get(log) === undefined);
-    if (unknown.length === 0) return vector;
-    if (!heardFromAllSince(askedMs) && holds('R14 a lost log by proof')) return vector;
-    return new Map([...vector].filter(([log]) => !unknown.includes(log)));
+    const { covered } = ledger.state;
+    const lacking = logs.uncovered(covered, vector);
+    if (lacking.length === 0) return vector;
+    const isProven = heardFromAllSince(askedMs);
+    const unknown = lacking.filter((log) => logs.get(log) === undefined);
+    if (unknown.length > 0 && !isProven && holds('R14 a lost log by proof')) return undefined;
+    const known = unknown.length === 0 ? vector : new Map([...vector].filter(([log]) => !unknown.includes(log)));
+    if (!logs.covers(covered, known)) return undefined;
+    const isCut = lacking.length > unknown.length;
+    return isCut && !isProven && holds('R14 a cut by proof') ? undefined : known;
   }
 
   /** Calls `run` at the next commit, or a little later: an echo may have come. */

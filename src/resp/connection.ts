@@ -3,13 +3,20 @@ import { limits } from '../model/limits.ts';
 import type { Timer } from '../runtime/clock.ts';
 import { OperationTurns } from '../runtime/operation-turns.ts';
 import { peerCertificateOf } from '../runtime/peer-certificate.ts';
+import type { UploadRoom } from '../runtime/upload-room.ts';
 import { Client, type ClientParts } from './client.ts';
 import type { CommandSpec } from './commands/command.ts';
 import { findCommand, nameOf } from './commands/find-command.ts';
 import { noTransactions, RefusedTransaction } from './commands/refused-transaction.ts';
 import type { RespObserver } from './observer.ts';
 import { Outgoing } from './outgoing.ts';
-import { type Command, CommandParser, ProtocolError, type Wanted } from './protocol/command-parser.ts';
+import {
+  type Command,
+  CommandParser,
+  type ParserLimits,
+  ProtocolError,
+  type Wanted,
+} from './protocol/command-parser.ts';
 import { HeldValue, type Reply, RespError, Several } from './protocol/reply.ts';
 import type { ReplyWriter } from './protocol/reply-writer.ts';
 import { toRespError } from './resp-error.ts';
@@ -38,12 +45,15 @@ const bounds = {
   lingerMs: 1000,
 } as const;
 
-const parserLimits = {
+const parserLimitsOf = ({ smallBytesMax, requestBytesMax }: UploadRoom): ParserLimits => ({
   /** A batch of the largest size, as MSET writes it. */
   argumentsMax: 2 * limits.batchMutationsMax + 1,
+  argumentBytesMax: Math.min(limits.valueBytesMax, requestBytesMax),
+  commandBytesMax: requestBytesMax,
   droppedBytesMax: 512 * 1024 * 1024,
   inlineBytesMax: 16 * 1024,
-};
+  smallBytesMax,
+});
 
 /** A reply's place in the order of the commands; undefined until it is there. */
 interface Turn {
@@ -92,13 +102,7 @@ export class Connection {
     this.#socket = socket;
     this.#parts = parts;
     const { uploads } = parts.rooms;
-    const { smallBytesMax, requestBytesMax } = uploads;
-    this.#parser = new CommandParser({
-      ...parserLimits,
-      smallBytesMax,
-      argumentBytesMax: Math.min(limits.valueBytesMax, requestBytesMax),
-      commandBytesMax: requestBytesMax,
-    });
+    this.#parser = new CommandParser(parserLimitsOf(uploads));
     this.#upload = new UploadPermit(uploads, socket);
     this.#outgoing = new Outgoing(socket);
     this.#commands = new OperationTurns((run, isOver) => parts.startTurn(socket, run, isOver), {

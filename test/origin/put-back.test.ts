@@ -1,7 +1,37 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { emptySession, sessionAfterRecord } from '../../src/model/session.ts';
 import { OriginGroup } from './origin-group.ts';
 
 const retentionMs = 4000;
+
+describe('an origin whose disk was put back to when it was alone', () => {
+  it('answers no session with less than the session saw, while it may hear of that', async () => {
+    // Longer than a read waits: it is asked while a member that the image does not know may still call.
+    const silenceMsMax = 5000;
+    const group = new OriginGroup({ tombstoneRetentionMs: retentionMs, silenceMsMax });
+    await group.open('a');
+    await group.until(group.at('a').create('ns', group.call()));
+    await group.put('a', 'k', 'in the image');
+    const image = group.image('a');
+    await group.open('b', ['a']);
+    await group.ready('b');
+    const { written } = await group.put('a', 'k', 'after the image');
+    const [last] = written;
+    if (last === undefined) throw new Error('nothing was written');
+    await group.alike(['b'], 'k', 'after the image');
+    group.cut('a', 'b');
+    group.putBack('a', image);
+    await group.open('a');
+    // It has sealed that log by itself, as it knows of no other member.
+    await group.untilHolds(async () => (await group.at('a').status()).unsealed?.length === 0);
+    const session = sessionAfterRecord(emptySession, last.position, last.stamp);
+    await expect(group.get('a', 'k', session)).rejects.toMatchObject({ details: { reason: 'session-not-covered' } });
+    group.mend('a', 'b');
+    await group.settled('a', 'b');
+    await group.pass(silenceMsMax);
+    expect((await group.get('a', 'k', session)).record?.stamp).toBe(last.stamp);
+  });
+});
 
 describe('an origin whose disk was put back', () => {
   let group: OriginGroup;
