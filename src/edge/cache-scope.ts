@@ -17,7 +17,7 @@ import { isAt } from '../model/position.ts';
 import type { Head, Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import type { Bound } from '../model/staleness.ts';
-import { laterStamp, type Stamp } from '../model/stamp.ts';
+import { laterStamp, type Stamp, topStamp } from '../model/stamp.ts';
 import { emptyVector, joinVectors, type VersionVector } from '../model/version-vector.ts';
 import { checkSeals } from '../replication/following/check-seals.ts';
 import type { FeedSink } from '../replication/following/feed-sink.ts';
@@ -258,7 +258,12 @@ export class CacheScope implements FeedSink, Scope {
     });
     this.#voidCheck.arrived(event.records);
     // A read of the disk that began before this commit saw what was there before it.
-    for (const change of event.records) this.#outdate(change);
+    for (const { namespace, key, stamp } of event.records) {
+      this.#outdate(mapKey(namespace, key), stamp, ({ record }) => record.stamp < stamp);
+    }
+    for (const { namespace, key, position } of event.lost?.records ?? []) {
+      this.#outdate(mapKey(namespace, key), topStamp, ({ record }) => !isAt(record.position, position));
+    }
     if (event.committedAtMs !== undefined && event.records.length > 0) {
       this.#options.observer.propagated('cache', this.#options.clock.wallMs() - event.committedAtMs);
     }
@@ -280,13 +285,10 @@ export class CacheScope implements FeedSink, Scope {
     });
   }
 
-  #outdate(change: Change): void {
-    const name = mapKey(change.namespace, change.key);
-    this.observed.name(name, change.stamp);
+  #outdate(name: string, stamp: Stamp, isEarlier: (entry: CacheEntry) => boolean): void {
+    this.observed.name(name, stamp);
     const entry = this.#memory.peek(name);
-    if (entry !== undefined && entry.superseded === undefined && entry.record.stamp < change.stamp) {
-      this.#memory.delete(name);
-    }
+    if (entry !== undefined && entry.superseded === undefined && isEarlier(entry)) this.#memory.delete(name);
   }
 
   /** A record that the feed supersedes without a value goes from disk; memory keeps its value for stale-if-error. */

@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type EdgeObserver, silentEdgeObserver } from '../../src/edge/observer.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
 import type { LogId } from '../../src/model/position.ts';
 import { removeRecords } from '../../src/replication/remove-records.ts';
-import { announced, CacheDriver, namespace, vector, written } from './cache-driver.ts';
+import { announced, CacheDriver, log, namespace, vector, written } from './cache-driver.ts';
 
 let cache: CacheDriver;
 beforeEach(async () => {
@@ -97,6 +97,32 @@ describe('what a cache keeps of a load', () => {
 });
 
 describe('what the feed does to what is held', () => {
+  it('holds nothing as valid that the upstream has lost since, though the disk was read before that was kept', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    cache = await cache.reopened(); // It is on disk alone.
+    await cache.caughtUp(1);
+    const { store } = cache.scope.ledger;
+    const read = store.read.bind(store);
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    vi.spyOn(store, 'read').mockImplementation(async (key) => {
+      const record = await read(key);
+      await held;
+      return record;
+    });
+    const lost = { records: [{ namespace, key: 'k', position: { log, sequence: 2 } }], upTo: vector(2) };
+    const step = { vector: vector(2), stable: new Map() };
+    const applied = cache.scope.apply({ kind: 'changes', records: [], lost, step });
+    const found = cache.held();
+    await applied;
+    goOn();
+    expect(await found).toBeUndefined();
+    expect(await cache.held()).toBeUndefined();
+  });
+
   it('replaces a value by a later one, and not by an earlier one', async () => {
     await cache.caughtUp(1);
     await cache.keep(written(3), 3);
