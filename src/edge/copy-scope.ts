@@ -104,7 +104,7 @@ export class CopyScope implements FeedSink, Scope {
     if (event.kind === 'changes' && this.#replica.foreseesVoid(event)) await this.#beginAnew();
     if (event.kind === 'resync') await this.#void(() => this.#replica.apply(event));
     else await this.#replica.apply(event);
-    if (event.kind === 'changes') this.#pending.overtake(event.records);
+    if (event.kind === 'changes') this.#pending.overtake(event);
     if (event.kind !== 'changes' || event.records.some(isOfRegistry)) this.#listener.heard();
     await this.#checkVoid(event.kind === 'caught-up');
     if (event.kind === 'caught-up') this.followers.caughtUp();

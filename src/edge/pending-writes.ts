@@ -1,4 +1,6 @@
+import type { Changes } from '../model/feed.ts';
 import { mapKey, type RecordKey } from '../model/key.ts';
+import { isAt } from '../model/position.ts';
 import type { Record } from '../model/record.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { bytesOf } from '../replication/memory-cache.ts';
@@ -53,15 +55,19 @@ export class PendingWrites {
 
   /**
    * The feed brought these. An earlier pending write of such a key is dropped, even if its log is lost and nothing will
-   * ever cover it: once a deletion is purged, that write would be all that is held of the key.
+   * ever cover it: once a deletion is purged, that write would be all that is held of the key. Of a lost record nobody
+   * knows whether it is later: the pending write is dropped, unless it is that record.
    */
-  overtake(changes: readonly Pick<Record, 'namespace' | 'key' | 'stamp'>[]): void {
+  overtake({ records, lost }: Pick<Changes, 'records' | 'lost'>): void {
     if (this.#entries.size === 0) return;
-    for (const { namespace, key, stamp } of changes) {
-      const name = mapKey(namespace, key);
-      const entry = this.#entries.get(name);
-      if (entry !== undefined && entry.record.stamp <= stamp) this.#delete(name);
-    }
+    for (const change of records) this.#drop(change, ({ stamp }) => stamp <= change.stamp);
+    for (const each of lost?.records ?? []) this.#drop(each, ({ position }) => !isAt(position, each.position));
+  }
+
+  #drop({ namespace, key }: RecordKey, isOver: (pending: Record) => boolean): void {
+    const name = mapKey(namespace, key);
+    const entry = this.#entries.get(name);
+    if (entry !== undefined && isOver(entry.record)) this.#delete(name);
   }
 
   get(key: RecordKey): Record | undefined {

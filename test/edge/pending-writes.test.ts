@@ -60,10 +60,24 @@ it('a pending write goes once the feed brings a later one of its key', async () 
   const { writes } = await pending();
   const [earlier, later] = [write('k', 5), write('k', 6)];
   writes.set(earlier);
-  writes.overtake([write('other', 9), write('k', 4)]);
+  writes.overtake({ records: [write('other', 9), write('k', 4)] });
   expect(writes.get(earlier)).toBeDefined();
-  writes.overtake([later]);
+  writes.overtake({ records: [later] });
   expect([writes.get(earlier), writes.bytes]).toEqual([undefined, 0]);
+});
+
+it('a pending write goes once the upstream has lost another record of its key, and stays if it is that record', async () => {
+  const { writes } = await pending();
+  const kept = write('k', 5);
+  writes.set(kept);
+  const lostAt = (sequence: number) => ({
+    records: [],
+    lost: { records: [{ ...kept, position: { log: log(1), sequence } }], upTo: vector({ 1: sequence }) },
+  });
+  writes.overtake(lostAt(5));
+  expect(writes.get(kept)).toBeDefined();
+  writes.overtake(lostAt(6));
+  expect([writes.get(kept), writes.bytes]).toEqual([undefined, 0]);
 });
 
 it('pending writes are bounded in bytes: the oldest go first, and one that is larger than all is not kept', async () => {
