@@ -235,6 +235,26 @@ describe('an operation', () => {
     while (!heard.signal.aborted) await turn();
   });
 
+  it('is looked at when its own signal is aborted, and not once for each other one that waits', async () => {
+    const { pipeline } = await pipelineTo({ get: () => new Promise(() => {}) });
+    let looks = 0;
+    const controllers = Array.from({ length: 400 }, () => new AbortController());
+    const getting = controllers.map(({ signal }, i) => {
+      const call = aCall(signal);
+      Object.defineProperty(call, 'signal', {
+        get: () => {
+          looks++;
+          return signal;
+        },
+      });
+      return pipeline.get(asked(`k${i}`), call).catch((error: MeridianError) => error.code);
+    });
+    await turn();
+    for (const controller of controllers) controller.abort();
+    expect(new Set(await Promise.all(getting))).toEqual(new Set(['CANCELLED']));
+    expect(looks).toBeLessThan(20 * controllers.length);
+  });
+
   it('ends with its deadline on both sides, whatever it waits for', async () => {
     const { pipeline, connection } = await pipelineTo({ get: () => new Promise(() => {}) });
     const call = { deadlineMs: systemClock.monotonicMs() + 30, signal: new AbortController().signal };

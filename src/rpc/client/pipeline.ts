@@ -31,7 +31,7 @@ import { fromFailure } from '../status.ts';
 import type { Connection } from './connection.ts';
 import { methods } from './methods.ts';
 import { OpenOperations } from './open-operations.ts';
-import { SharedSignals } from './shared-signals.ts';
+import { SharedSignals, type Signalled } from './shared-signals.ts';
 
 /*
  * Gets and single writes of one client over one stream. What is issued in one turn of the event loop travels in one
@@ -63,7 +63,7 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-interface Operation extends WantedGet {
+interface Operation extends WantedGet, Signalled<Operation> {
   readonly id: number;
   readonly terms: TermsOf;
   /** Unset = a get. */
@@ -88,7 +88,9 @@ export interface PipelineOptions {
 export class Pipeline implements AnswerTaker {
   readonly #options: PipelineOptions;
   readonly #deadlines: Deadlines;
-  readonly #signals = new SharedSignals((signal) => this.#aborted(signal));
+  readonly #signals = new SharedSignals<Operation>((operation) => {
+    this.#giveUp(operation, cancelled(operation.call.signal));
+  });
   readonly #open = new OpenOperations<Operation>();
   #waiting = new Line<Operation>();
   #sent = 0;
@@ -142,7 +144,7 @@ export class Pipeline implements AnswerTaker {
     });
   }
 
-  #issue(asked: Omit<Operation, 'id' | 'isSent'>): void {
+  #issue(asked: Omit<Operation, 'id' | 'isSent' | keyof Signalled<Operation>>): void {
     const { key, terms, mutation, call, waiter, isOfValue } = asked;
     const refused = this.#refusal(call);
     if (refused !== undefined) {
@@ -150,11 +152,23 @@ export class Pipeline implements AnswerTaker {
       return;
     }
     const id = this.#open.nextId();
-    const operation: Operation = { id, key, terms, mutation, call, waiter, isOfValue, isSent: false };
+    const operation: Operation = {
+      id,
+      key,
+      terms,
+      mutation,
+      call,
+      waiter,
+      isOfValue,
+      isSent: false,
+      uses: undefined,
+      before: undefined,
+      after: undefined,
+    };
     this.#open.add(operation);
     this.#waiting.push(operation);
     this.#deadlines.add(call.deadlineMs);
-    this.#signals.add(call.signal);
+    this.#signals.add(call.signal, operation);
     this.#plan();
   }
 
@@ -323,13 +337,13 @@ export class Pipeline implements AnswerTaker {
     if (operation === undefined) return undefined;
     this.#open.delete(operation);
     if (operation.isSent) this.#sent--;
-    this.#signals.remove(operation.call.signal);
+    this.#signals.remove(operation);
     return operation;
   }
 
   /** The caller has gone: the node is told, so that it need not go on. */
   #giveUp(operation: Operation, error: MeridianError): void {
-    this.#end(operation.id);
+    if (this.#end(operation.id) === undefined) return;
     if (operation.isSent) {
       this.#cancelled.push(operation.id);
       this.#plan();
@@ -337,19 +351,13 @@ export class Pipeline implements AnswerTaker {
     operation.waiter.reject(error);
   }
 
-  #aborted(signal: AbortSignal): void {
-    for (const operation of this.#open.all()) {
-      if (operation.call.signal === signal) this.#giveUp(operation, cancelled(signal));
-    }
-  }
-
   #endLate(nowMs: number): number {
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const operation of this.#open.all()) {
-      const { deadlineMs } = operation.call;
+    const late = this.#open.those(({ call: { deadlineMs } }) => {
       if (deadlineMs > nowMs) nextMs = Math.min(nextMs, deadlineMs);
-      else this.#giveUp(operation, tooLate());
-    }
+      return deadlineMs <= nowMs;
+    });
+    for (const operation of late) this.#giveUp(operation, tooLate());
     return nextMs;
   }
 
@@ -364,8 +372,7 @@ export class Pipeline implements AnswerTaker {
     const isLasting =
       this.#isClosed || !isMeridianError(error, 'UNAVAILABLE') || error.details.reason === 'not-connected';
     if (isLasting) this.#waiting = new Line();
-    for (const operation of this.#open.all()) {
-      if (!operation.isSent && !isLasting) continue;
+    for (const operation of this.#open.those(({ isSent }) => isSent || isLasting)) {
       this.#end(operation.id);
       operation.waiter.reject(error);
     }
