@@ -11,7 +11,7 @@ import type { Change, WatchOptions } from './change.ts';
 import type { Entry, Key, ListOptions, ListResult } from './listing.ts';
 import type { EntriesOptions, Namespace, PrefixOptions } from './namespace.ts';
 import { NamespaceReader } from './namespace-reader.ts';
-import { bodyOf, type ValueBody } from './value-body.ts';
+import { bodyOf, checkAttached, type ValueBody } from './value-body.ts';
 import { ValueGets } from './value-get.ts';
 import { checkValueType, decodeValue, type ValueType } from './value-type.ts';
 import { watch } from './watch.ts';
@@ -68,9 +68,11 @@ export class NamespaceHandle implements Namespace {
     const answer = await inCall(this.#context, options, async (call) => {
       // Once, however often the call is tried: a stream can be read once.
       made ??= toMutations(mutations, { call, clock });
+      const ready = await made;
+      for (const mutation of ready) if (mutation.kind === 'put') checkAttached(mutation.value);
       const request = {
         namespace: this.name,
-        mutations: await made,
+        mutations: ready,
         session: asked,
         ...(durability === undefined ? {} : { durability }),
         ...(durabilityTimeoutMs === undefined ? {} : { durabilityTimeoutMs }),

@@ -232,7 +232,6 @@ export class Pipeline implements AnswerTaker {
     const message = this.#encode(operations);
     if (message.length === 0) return;
     this.messages++;
-    this.#sent += operations.length;
     this.#isDraining = stream.write(message);
   }
 
@@ -243,19 +242,24 @@ export class Pipeline implements AnswerTaker {
     const shared: Array<{ readonly terms: TermsOf; readonly timeoutMs: number }> = [];
     const writer = new WireWriter(operations.reduce((sum, operation) => sum + bytesMaxOf(operation), 0));
     for (const operation of operations) {
-      operation.isSent = true;
-      const { id, key, terms, mutation, call } = operation;
-      let place = shared.length - 1;
-      const last = shared[place];
-      // In whole milliseconds, so that most messages of a client have the same terms, which are then encoded once.
-      const timeoutMs = Math.max(1, Math.ceil(call.deadlineMs - nowMs));
-      if (last === undefined || last.timeoutMs !== timeoutMs || !isLike(last.terms, terms)) {
-        place = shared.push({ terms, timeoutMs }) - 1;
-        parts.push(this.#encodedTerms(terms, timeoutMs));
+      const { terms, call } = operation;
+      const begin = writer.at;
+      try {
+        const last = shared.at(-1);
+        // In whole milliseconds, so that most messages of a client have the same terms, which are then encoded once.
+        const timeoutMs = Math.max(1, Math.ceil(call.deadlineMs - nowMs));
+        if (last === undefined || last.timeoutMs !== timeoutMs || !isLike(last.terms, terms)) {
+          parts.push(this.#encodedTerms(terms, timeoutMs));
+          shared.push({ terms, timeoutMs });
+        }
+        writeOperation(writer, operation, shared.length - 1);
+        operation.isSent = true;
+        this.#sent++;
+      } catch (error) {
+        // Others travel in the same message: it must not break, nor must what sends it.
+        writer.at = begin;
+        this.#end(operation.id)?.waiter.reject(notSendable(error));
       }
-      const head = { id, terms: place, requestId: call.requestId };
-      if (mutation === undefined) writeGet(writer, head, key);
-      else writeWrite(writer, head, mutation);
     }
     if (this.#cancelled.length > 0) parts.push(encodeCancel(this.#cancelled.splice(0), serialize));
     if (writer.at > 0) parts.push(writer.written());
@@ -399,6 +403,12 @@ function bytesMaxOf({ key, mutation, call: { requestId } }: Operation): number {
   return namedBytes + (mutation === undefined ? getBytesMax(key) : writeBytesMax(mutation));
 }
 
+function writeOperation(writer: WireWriter, { id, key, mutation, call }: Operation, terms: number): void {
+  const head = { id, terms, requestId: call.requestId };
+  if (mutation === undefined) writeGet(writer, head, key);
+  else writeWrite(writer, head, mutation);
+}
+
 /** Terms stand in a message once for operations that follow each other and have the same. */
 function haveSameTerms(before: Operation | undefined, { terms, call }: Operation): boolean {
   return before !== undefined && before.call.deadlineMs === call.deadlineMs && isLike(before.terms, terms);
@@ -425,6 +435,12 @@ function cancelled(signal: AbortSignal): MeridianError {
 
 function tooLate(): MeridianError {
   return new MeridianError('DEADLINE_EXCEEDED', 'no answer came before the deadline passed', { reason: 'deadline' });
+}
+
+/** What a caller handed over is none of what its type says, or not any more. */
+function notSendable(cause: unknown): MeridianError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new MeridianError('INVALID_ARGUMENT', `this cannot be sent: ${message}`, { reason: 'not-sendable', cause });
 }
 
 function ended(): MeridianError {
