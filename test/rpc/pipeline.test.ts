@@ -235,54 +235,6 @@ describe('an operation', () => {
     while (!heard.signal.aborted) await turn();
   });
 
-  it('that cannot be encoded fails by itself, and ends neither the others of its message nor the process', async () => {
-    const keys: string[] = [];
-    const { pipeline } = await pipelineTo({
-      get: async ({ key }) => answerOf(key),
-      write: async ({ mutations }) => {
-        for (const { key } of mutations) keys.push(key);
-        return written;
-      },
-    });
-    const bytes = new ArrayBuffer(1000);
-    const write = (key: string, value: Uint8Array, options: object = {}) =>
-      pipeline
-        .write({ ...put(key, Buffer.from(value)), ...options }, measured({ kind: 'put', key, value }), aCall())
-        .then(({ durability }) => durability)
-        .catch((error: MeridianError) => `${error.code} ${error.details.reason}`);
-    const writing = [
-      write('before', Buffer.from('v')),
-      write('taken-away', new Uint8Array(bytes)),
-      write('no-number', Buffer.from('v'), { durabilityTimeoutMs: Symbol('no number') }),
-      write('after', Buffer.from('v')),
-    ];
-    structuredClone(bytes, { transfer: [bytes] });
-    const refused = 'INVALID_ARGUMENT not-sendable';
-    expect(await Promise.all(writing)).toEqual(['local', refused, refused, 'local']);
-    expect(keys).toEqual(['before', 'after']);
-    expect((await pipeline.get(asked('k'), aCall())).record?.key).toBe('k');
-  });
-
-  it('is looked at when its own signal is aborted, and not once for each other one that waits', async () => {
-    const { pipeline } = await pipelineTo({ get: () => new Promise(() => {}) });
-    let looks = 0;
-    const controllers = Array.from({ length: 400 }, () => new AbortController());
-    const getting = controllers.map(({ signal }, i) => {
-      const call = aCall(signal);
-      Object.defineProperty(call, 'signal', {
-        get: () => {
-          looks++;
-          return signal;
-        },
-      });
-      return pipeline.get(asked(`k${i}`), call).catch((error: MeridianError) => error.code);
-    });
-    await turn();
-    for (const controller of controllers) controller.abort();
-    expect(new Set(await Promise.all(getting))).toEqual(new Set(['CANCELLED']));
-    expect(looks).toBeLessThan(20 * controllers.length);
-  });
-
   it('ends with its deadline on both sides, whatever it waits for', async () => {
     const { pipeline, connection } = await pipelineTo({ get: () => new Promise(() => {}) });
     const call = { deadlineMs: systemClock.monotonicMs() + 30, signal: new AbortController().signal };
