@@ -43,7 +43,8 @@ export class Connection {
   /**
    * What travels beside the message. A call on behalf of a caller brings the caller's token; all others go by this
    * side's.
-   * @throws PERMISSION_DENIED for a caller that this side knows by a certificate: it would act in its own name instead
+   * @throws PERMISSION_DENIED for a caller that this side knows by a certificate: it would act in its own name instead;
+   * INVALID_ARGUMENT for a token that no header can carry
    */
   metadata({
     forwarded,
@@ -56,7 +57,7 @@ export class Connection {
     if (isProvenHere) throw provenHere();
     const metadata = new Metadata();
     const token = credential ?? this.#credential();
-    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+    if (token !== undefined) metadata.set('authorization', `Bearer ${sendable(token)}`);
     if (forwarded) metadata.set(forwardedHeader, '1');
     if (trace !== undefined) setTrace(metadata, trace.context);
     if (requestId !== undefined) metadata.set(requestIdHeader, requestId);
@@ -139,6 +140,13 @@ export class Connection {
   close(): void {
     this.#clients.close();
   }
+}
+
+/** The library's own error would show the token, such as one that was read from a file with its line end. */
+function sendable(token: string): string {
+  if (/^[\x20-\x7e]*$/.test(token)) return token;
+  const message = 'a token is visible ASCII characters in one line; this one has others, such as a line end';
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-token' });
 }
 
 function setTrace(metadata: Metadata, { traceparent, tracestate }: TraceContext): void {
