@@ -52,6 +52,14 @@ export class Endpoints {
     });
   }
 
+  /**
+   * A deadline passed at that node. If its connection was not even made, the next call goes elsewhere: calls that have less
+   * time than a connection is waited for would else never learn that it is not there.
+   */
+  wasLate(node: RemoteNode): void {
+    if (node.isConnected === false) this.moveOnFrom(node);
+  }
+
   /** Leaves the node in use if it is still this one: others may have moved on already. */
   moveOnFrom(node: RemoteNode): void {
     if (this.current === node) this.#current = (this.#current + 1) % this.#nodes.length;
@@ -65,6 +73,7 @@ export class Endpoints {
   #each<T>(ask: (node: RemoteNode) => Promise<T>, mayMoveOn: (error: unknown) => boolean, attempt = 1): Promise<T> {
     const node = this.current;
     return ask(node).catch((error: unknown) => {
+      if (isMeridianError(error, 'DEADLINE_EXCEEDED')) this.wasLate(node);
       if (!mayMoveOn(error)) throw error;
       this.moveOnFrom(node);
       if (attempt >= Math.max(this.#nodes.length, attemptsMin)) throw error;

@@ -65,6 +65,11 @@ export class Connection {
     return metadata;
   }
 
+  /** Whether a call that begins now has a connection. */
+  get isConnected(): boolean {
+    return this.#clients.isConnected;
+  }
+
   /** Begins a call for which `unary` is not made. */
   start<T extends StartedCall>(begin: (client: Client) => T): T {
     return this.#clients.start(begin);
@@ -144,14 +149,19 @@ export class Connection {
 
 /** The library's own error would show the token, such as one that was read from a file with its line end. */
 function sendable(token: string): string {
-  if (/^[\x20-\x7e]*$/.test(token)) return token;
+  if (isPrintable(token)) return token;
   const message = 'a token is visible ASCII characters in one line; this one has others, such as a line end';
   throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-token' });
 }
 
+function isPrintable(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
+}
+
+/** A trace must not fail the call that it tells of. */
 function setTrace(metadata: Metadata, { traceparent, tracestate }: TraceContext): void {
   metadata.set(traceparentHeader, traceparent);
-  if (tracestate !== undefined) metadata.set(tracestateHeader, tracestate);
+  if (tracestate !== undefined && isPrintable(tracestate)) metadata.set(tracestateHeader, tracestate);
 }
 
 function cancelled(signal: AbortSignal): MeridianError {
