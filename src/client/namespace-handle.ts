@@ -100,8 +100,12 @@ export class NamespaceHandle implements Namespace {
   }
 
   watch<Metadata>(options: WatchOptions = {}): AsyncIterable<Change<Metadata>> {
-    const { since, fromStart = false, signal } = options;
+    const { fromStart = false } = options;
     const prefix = textOf(options.prefix, 'a prefix') ?? '';
+    // Empty it would be gone on from, as no cursor is.
+    const since = textOf(options.since, 'a cursor') || undefined;
+    // JavaScript says null for none.
+    const signal = options.signal ?? undefined;
     const request = { namespace: this.name, prefix, fromStart, ...(since === undefined ? {} : { cursor: since }) };
     const { closing } = this.#context;
     const backoff = new Backoff({ firstMs: 100, mostMs: 5000 }, this.#random);

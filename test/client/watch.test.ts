@@ -60,6 +60,18 @@ describe('watching', () => {
     expect(nodes[1].watches[0]).toMatchObject({ fromStart: true });
   });
 
+  test('an empty cursor and null are none, and null is no signal and no prefix', async () => {
+    for (const none of ['', null] as unknown as string[]) {
+      const { cluster, node } = fakeCluster();
+      node.watchScripts = [[put('a', 1), lost], [put('a', 1, 'c1')]];
+      const signal = null as unknown as AbortSignal;
+      const changes = cluster.namespace('flags').watch({ since: none, prefix: none, signal });
+      expect(await take(changes, 3)).toEqual(['put a', 'reset', 'put a']);
+      expect(node.watches).toMatchObject([{ prefix: '', fromStart: false }, { fromStart: true }]);
+      expect(node.watches.map(({ cursor }) => cursor)).toEqual([undefined, undefined]);
+    }
+  });
+
   test('a cursor that comes alone is gone on from, and told to nobody', async () => {
     const { cluster, node } = fakeCluster();
     node.watchScripts = [
