@@ -1,3 +1,6 @@
+import { EventEmitter } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MeridianError } from '../../src/model/errors.ts';
 import type { GetRequest, PutMutation, WriteAnswer, WriteRequest } from '../../src/model/key-value.ts';
@@ -40,6 +43,9 @@ async function pipelineTo(parts: Partial<Upstream>): Promise<Pipeline> {
   );
   return pipeline;
 }
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -93,5 +99,50 @@ describe('an operation of many', () => {
     for (const controller of controllers) controller.abort();
     expect(new Set(await Promise.all(getting))).toEqual(new Set(['CANCELLED']));
     expect(looks).toBeLessThan(20 * controllers.length);
+  });
+});
+
+describe('operations that wait while the node takes nothing', () => {
+  /** A stream that is full after its first message, until it is told to go on. */
+  function fullStream() {
+    const written: Buffer[] = [];
+    const stream = Object.assign(new EventEmitter(), {
+      write: (message: Buffer) => {
+        written.push(message);
+        return false;
+      },
+      cancel: () => {},
+    });
+    const connection = { duplex: () => stream } as unknown as Connection;
+    const pipeline = new Pipeline({ connection, clock: systemClock, hops: undefined });
+    closing.push(() => pipeline.close());
+    return { pipeline, stream, written };
+  }
+
+  it('leave nothing in line when they are given up, and those among them are sent in their order', async () => {
+    const { pipeline, stream, written } = fullStream();
+    const pending: Array<Promise<unknown>> = [pipeline.get(asked('first'), aCall())];
+    await turn();
+    const controller = new AbortController();
+    const values: Array<WeakRef<Uint8Array>> = [];
+    const write = (key: string, signal?: AbortSignal) => {
+      const value = new Uint8Array(1000);
+      values.push(new WeakRef(value));
+      const mutation: PutMutation = { kind: 'put', key, value };
+      const request: WriteRequest = { namespace: 'n', session: emptySession, mutations: [mutation] };
+      pending.push(pipeline.write(request, measured(mutation), aCall(signal)));
+    };
+    for (let i = 0; i < 20; i++) write(`given-up-${i}`, controller.signal);
+    for (const key of ['stays-a', 'stays-b']) write(key);
+    for (const each of pending) each.catch(() => {});
+    controller.abort();
+    await turn();
+    collectGarbage();
+    expect(values.filter((value) => value.deref() !== undefined)).toHaveLength(2);
+    stream.emit('drain');
+    expect(written).toHaveLength(2);
+    const sent = written.at(-1)?.toString('latin1') ?? '';
+    expect(sent).toMatch(/stays-a.*stays-b/s);
+    expect(sent).not.toContain('given-up');
   });
 });

@@ -93,6 +93,8 @@ export class Pipeline implements AnswerTaker {
   });
   readonly #open = new OpenOperations<Operation>();
   #waiting = new Line<Operation>();
+  /** Of those, how many were given up. */
+  #givenUp = 0;
   #sent = 0;
   #cancelled: number[] = [];
   #lastTerms: { readonly terms: TermsOf; readonly timeoutMs: number; readonly bytes: Buffer } | undefined;
@@ -180,7 +182,7 @@ export class Pipeline implements AnswerTaker {
 
   #refusal({ signal }: Call): MeridianError | undefined {
     if (this.#isClosed || signal.aborted) return cancelled(signal);
-    if (this.#waiting.length < bounds.waitingMax) return undefined;
+    if (this.#waiting.length - this.#givenUp < bounds.waitingMax) return undefined;
     return new MeridianError('RESOURCE_EXHAUSTED', `${bounds.waitingMax} operations wait to be sent`, {
       reason: 'pipeline-full',
       limit: bounds.waitingMax,
@@ -222,7 +224,7 @@ export class Pipeline implements AnswerTaker {
         if (bytes > bounds.messageBytesMax && taken.length > 0) break;
         taken.push(operation);
         before = operation;
-      }
+      } else this.#givenUp--;
     }
     this.#waiting.drop(looked);
     return taken;
@@ -351,8 +353,16 @@ export class Pipeline implements AnswerTaker {
     if (operation.isSent) {
       this.#cancelled.push(operation.id);
       this.#plan();
-    }
+    } else this.#leaveLine();
     operation.waiter.reject(error);
+  }
+
+  /** What is given up before it is sent would stand in line, with its value, for as long as the node takes nothing. */
+  #leaveLine(): void {
+    this.#givenUp++;
+    if (this.#givenUp * 2 < this.#waiting.length) return;
+    this.#waiting.keep(({ id }) => this.#open.get(id) !== undefined);
+    this.#givenUp = 0;
   }
 
   #endLate(nowMs: number): number {
@@ -375,7 +385,10 @@ export class Pipeline implements AnswerTaker {
     this.#isDraining = true;
     const isLasting =
       this.#isClosed || !isMeridianError(error, 'UNAVAILABLE') || error.details.reason === 'not-connected';
-    if (isLasting) this.#waiting = new Line();
+    if (isLasting) {
+      this.#waiting = new Line();
+      this.#givenUp = 0;
+    }
     for (const operation of this.#open.those(({ isSent }) => isSent || isLasting)) {
       this.#end(operation.id);
       operation.waiter.reject(error);
