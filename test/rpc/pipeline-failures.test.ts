@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { MeridianError } from '../../src/model/errors.ts';
+import { connect } from '../../src/client/connect.ts';
+import { MeridianError } from '../../src/model/errors.ts';
 import type { GetRequest, PutMutation, WriteAnswer, WriteRequest } from '../../src/model/key-value.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
 import { type MemberId, nowhere } from '../../src/model/position.ts';
@@ -10,8 +12,10 @@ import { emptySession } from '../../src/model/session.ts';
 import { bottomStamp } from '../../src/model/stamp.ts';
 import type { Upstream } from '../../src/model/upstream.ts';
 import { Connection } from '../../src/rpc/client/connection.ts';
+import { methods } from '../../src/rpc/client/methods.ts';
 import { Pipeline } from '../../src/rpc/client/pipeline.ts';
 import { measured } from '../../src/rpc/codec/mutation-fields.ts';
+import { toStatus } from '../../src/rpc/status.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { aCall, answerOf, overLoopback, upstreamWith } from './loopback.ts';
 
@@ -99,6 +103,72 @@ describe('an operation of many', () => {
     for (const controller of controllers) controller.abort();
     expect(new Set(await Promise.all(getting))).toEqual(new Set(['CANCELLED']));
     expect(looks).toBeLessThan(20 * controllers.length);
+  });
+});
+
+describe('a write that was sent over a stream that the node then refuses', () => {
+  type Asked = { readonly operations: ReadonlyArray<{ readonly id: number; readonly get: unknown }> };
+  type Served = ServerDuplexStream<Asked, object>;
+
+  /** A node that answers gets, and ends the stream with this at the first write, which it may have applied. */
+  async function refusing(failure: MeridianError) {
+    const keys: string[] = [];
+    const server = new Server();
+    const serve = (served: Served) => {
+      served.on('data', ({ operations }) => {
+        for (const { id, get } of operations) {
+          const error = { code: status.NOT_FOUND, message: 'no such namespace' };
+          if (get) served.write({ answers: [{ id, error }] });
+          else {
+            keys.push('over the stream');
+            served.emit('error', toStatus(failure));
+          }
+        }
+      });
+    };
+    const putAlone = (_call: unknown, callback: (error: object) => void) => {
+      keys.push('alone');
+      callback(toStatus(failure));
+    };
+    server.addService(
+      { Pipeline: methods.pipeline, Put: methods.put } as never,
+      { Pipeline: serve, Put: putAlone } as never,
+    );
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+    const cluster = connect({ endpoints: [`127.0.0.1:${port}`] });
+    closing.push(
+      () => server.forceShutdown(),
+      () => cluster.close(),
+    );
+    return { keys, flags: cluster.namespace('flags') };
+  }
+
+  const exhausted = (reason: string) => new MeridianError('RESOURCE_EXHAUSTED', 'busy', { reason, retryAfterMs: 1 });
+  const tokenEnded = new MeridianError('UNAUTHENTICATED', 'the token was revoked', { reason: 'token-ended' });
+
+  it.each([
+    ['for want of room', exhausted('uploads-under-way'), false],
+    ['for want of room, after answers', exhausted('uploads-under-way'), true],
+    ['for its number of calls, after answers', exhausted('too-many-calls'), true],
+    ['for its token, after answers', tokenEnded, true],
+  ])('%s, is not sent again, and is not said to have done nothing', async (_, failure, isServed) => {
+    const { keys, flags } = await refusing(failure);
+    if (isServed) await expect(flags.get('k')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(flags.put('k', 'v')).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'outcome-unknown' },
+    });
+    expect(keys).toEqual(['over the stream']);
+  });
+
+  it('before it looked at any message, is sent again', async () => {
+    const { keys, flags } = await refusing(exhausted('too-many-calls'));
+    await expect(flags.put('k', 'v')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect(keys).toHaveLength(6);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
-import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import { type ErrorCode, isMeridianError, MeridianError } from '../../model/errors.ts';
 import type {
   GetAnswer,
   GetRequest,
@@ -101,6 +101,8 @@ export class Pipeline implements AnswerTaker {
   #lastRead: TermsOf | undefined;
   #isPlanned = false;
   #isDraining = true;
+  /** The node has answered over the present stream: it took it. */
+  #isServed = false;
   #isClosed = false;
   #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
   /** Messages sent so far: a test counts them. */
@@ -291,6 +293,7 @@ export class Pipeline implements AnswerTaker {
     const stream = connection.duplex(methods.pipeline.path, hops === undefined ? {} : { hops });
     this.#stream = stream;
     this.#isDraining = true;
+    this.#isServed = false;
     stream.on('data', (message: Buffer) => this.#answered(message, stream));
     stream.on('drain', () => {
       this.#isDraining = true;
@@ -306,6 +309,8 @@ export class Pipeline implements AnswerTaker {
   }
 
   #answered(message: Buffer, stream: ClientDuplexStream<Buffer, Buffer>): void {
+    if (this.#stream !== stream) return; // What it answers has failed already.
+    this.#isServed = true;
     try {
       takeAnswers(message, methods.pipeline.responseDeserialize, this);
     } catch (error) {
@@ -391,9 +396,20 @@ export class Pipeline implements AnswerTaker {
     }
     for (const operation of this.#open.those(({ isSent }) => isSent || isLasting)) {
       this.#end(operation.id);
-      operation.waiter.reject(error);
+      operation.waiter.reject(operation.isSent ? this.#ofSent(operation, error) : error);
     }
     if (this.#waiting.length > 0) this.#plan();
+  }
+
+  /**
+   * A stream that is refused says of no write that was sent over it that it was not done: the refusal may be of a message
+   * that came behind the write, while a caller who is told to come again, or has another token, sends the write again.
+   */
+  #ofSent({ mutation }: Operation, error: unknown): unknown {
+    if (mutation === undefined || !isMeridianError(error) || saysNothing.has(error.code)) return error;
+    // Room is asked for by later messages too. All else is refused before the first one is looked at.
+    const mayBeBegun = this.#isServed || error.details.reason === 'uploads-under-way';
+    return mayBeBegun ? outcomeUnknown(error) : error;
   }
 }
 
@@ -454,6 +470,14 @@ function tooLate(): MeridianError {
 function notSendable(cause: unknown): MeridianError {
   const message = cause instanceof Error ? cause.message : String(cause);
   return new MeridianError('INVALID_ARGUMENT', `this cannot be sent: ${message}`, { reason: 'not-sendable', cause });
+}
+
+/** Codes of failures that mean nothing as to whether a write was done. */
+const saysNothing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'INTERNAL']);
+
+function outcomeUnknown(cause: MeridianError): MeridianError {
+  const message = `the stream ended before the write was answered: ${cause.message}; it may have been done`;
+  return new MeridianError('UNAVAILABLE', message, { reason: 'outcome-unknown', cause });
 }
 
 function ended(): MeridianError {
