@@ -233,6 +233,19 @@ describe('requests', () => {
     await expect(flags.put('k', 'v', { ifVersion: 'latest' })).rejects.toThrow('32 lower-case hex digits');
   });
 
+  test('a condition that is none is refused: the write would be made without', async () => {
+    const { cluster, node } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    for (const ifAbsent of [1, 'true', 'false', {}] as unknown as boolean[]) {
+      const refused = { code: 'INVALID_ARGUMENT', details: { reason: 'bad-condition' } };
+      await expect(flags.put('k', 'v', { ifAbsent })).rejects.toMatchObject(refused);
+      await expect(flags.delete('k', { ifAbsent })).rejects.toMatchObject(refused);
+    }
+    expect(node.writes).toEqual([]);
+    for (const none of [false, null] as unknown as false[]) await flags.put('k', 'v', { ifAbsent: none });
+    expect(node.writes.map(({ mutations }) => mutations[0]?.condition)).toEqual([undefined, undefined]);
+  });
+
   test('every call has a deadline, its own or the handle’s', async () => {
     const { cluster, node } = fakeCluster();
     await cluster.namespace('flags').get('k');
