@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../src/client/change.ts';
+import { LocalNode } from '../../src/client/local-node.ts';
 import type { WatchEvent } from '../../src/client/watch-event.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
+import type { Upstream } from '../../src/model/upstream.ts';
 import { fakeCluster } from './fake-cluster.ts';
 import { FakeNode, fakeLog } from './fake-node.ts';
 
@@ -141,5 +143,20 @@ describe('watching', () => {
     await take(cluster.namespace('flags').watch(), 1);
     await cluster.namespace('flags').get('a');
     expect(node.sessions.at(-1)?.vector.get(fakeLog)).toBe(7);
+  });
+
+  test('an edge inside the process watches at its next upstream after a failure, and not because a reader had enough', async () => {
+    const nodes = [new FakeNode(), new FakeNode()] as const;
+    nodes[0].watchScripts = [[put('a', 1, 'c1')], [lost]];
+    const local = new LocalNode(nodes[0] as unknown as Upstream, nodes);
+    const asked = { namespace: 'flags', prefix: '', fromStart: false };
+    const stop = new AbortController();
+    for await (const _ of local.watch(asked, stop.signal)) break;
+    const stopped = local.watch(asked, stop.signal).next();
+    await expect(stopped).rejects.toBe(lost);
+    const third = local.watch(asked, stop.signal).next();
+    stop.abort();
+    await third;
+    expect(nodes.map(({ watches }) => watches.length)).toEqual([2, 1]);
   });
 });
