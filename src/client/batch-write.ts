@@ -69,6 +69,12 @@ function toMutation(mutation: BatchMutation, within: Within): Mutation | Promise
 }
 
 function toCondition({ ifAbsent, ifVersion }: ConditionOptions): Condition | undefined {
+  // A text, say, that is taken for no condition would let the write replace what is there.
+  if (typeof (ifAbsent ?? false) !== 'boolean') {
+    throw new MeridianError('INVALID_ARGUMENT', `ifAbsent must be true or false; it is ${String(ifAbsent)}`, {
+      reason: 'bad-condition',
+    });
+  }
   if (ifAbsent === true && ifVersion !== undefined) {
     throw new MeridianError('INVALID_ARGUMENT', 'ifAbsent and ifVersion exclude each other', {
       reason: 'bad-condition',

@@ -79,6 +79,7 @@ async function again<T>(
   refusal: unknown,
 ): Promise<T> {
   let error = refusal;
+  if (isReasonOf(call.signal, error)) throw givenUp(error);
   for (let tries = 0; ; tries++) {
     if (!isMeridianError(error, 'RESOURCE_EXHAUSTED') || tries >= retriesMax) throw error;
     const { retryAfterMs } = error.details;
@@ -87,7 +88,7 @@ async function again<T>(
     if (clock.monotonicMs() + waitMs >= call.deadlineMs) throw error;
     const cause = error;
     await sleep(clock, waitMs, call.signal).catch(() => {
-      throw new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled', cause });
+      throw givenUp(cause);
     });
     try {
       return await run(call);
@@ -95,6 +96,15 @@ async function again<T>(
       error = next;
     }
   }
+}
+
+/** Whether it is what the signal was aborted with, as whatever waits in this process throws it. */
+function isReasonOf({ aborted, reason }: AbortSignal, error: unknown): boolean {
+  return aborted && error === reason && !isMeridianError(error);
+}
+
+function givenUp(cause: unknown): MeridianError {
+  return new MeridianError('CANCELLED', 'the call was given up', { reason: 'cancelled', cause });
 }
 
 /** What is no trace, or one that nobody tells of, costs the call nothing. */

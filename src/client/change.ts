@@ -25,7 +25,7 @@ export type Change<Metadata = unknown> = (
 export interface WatchOptions {
   /** Only keys that start so. */
   readonly prefix?: string;
-  /** The cursor of an earlier change. Default: from now. */
+  /** The cursor of an earlier change. Default: from when a node takes up the watch, once the iteration has begun. */
   readonly since?: string;
   /** Without `since`: begin with every record there is. */
   readonly fromStart?: boolean;

@@ -13,10 +13,12 @@ const attemptsMin = 2;
  *
  * - a read always;
  * - any write that certainly did nothing there, as there was no connection, or the node stopped before it began the write;
- * - a write with a condition that its own success makes false (`isRepeatable`): it cannot be applied twice. Whatever the
- *   repetition is refused for, the first attempt may have been applied, and the failure says that nobody knows;
+ * - a write that needs a version (`isRepeatable`): it replaces that version, which never comes again, so it cannot be applied
+ *   twice. Whatever the repetition is refused for, the first attempt may have been applied, and the failure says that
+ *   nobody knows;
  * - no other write, not even the same put again: between both attempts another client may have written, and read its
- *   own write, which the second one would overwrite.
+ *   own write, which the second one would overwrite. Nor one that needs an absent key: another client may have deleted
+ *   what the first attempt wrote, as a worker does to a job that is done, and the second one would bring it back.
  */
 export class Endpoints {
   readonly #nodes: readonly RemoteNode[];
@@ -52,6 +54,14 @@ export class Endpoints {
     });
   }
 
+  /**
+   * A deadline passed at that node. If its connection was not even made, the next call goes elsewhere: calls that have less
+   * time than a connection is waited for would else never learn that it is not there.
+   */
+  wasLate(node: RemoteNode): void {
+    if (node.isConnected === false) this.moveOnFrom(node);
+  }
+
   /** Leaves the node in use if it is still this one: others may have moved on already. */
   moveOnFrom(node: RemoteNode): void {
     if (this.current === node) this.#current = (this.#current + 1) % this.#nodes.length;
@@ -65,8 +75,9 @@ export class Endpoints {
   #each<T>(ask: (node: RemoteNode) => Promise<T>, mayMoveOn: (error: unknown) => boolean, attempt = 1): Promise<T> {
     const node = this.current;
     return ask(node).catch((error: unknown) => {
+      if (isMeridianError(error, 'DEADLINE_EXCEEDED')) this.wasLate(node);
+      if (isMeridianError(error, 'UNAVAILABLE')) this.moveOnFrom(node);
       if (!mayMoveOn(error)) throw error;
-      this.moveOnFrom(node);
       if (attempt >= Math.max(this.#nodes.length, attemptsMin)) throw error;
       return this.#each(ask, mayMoveOn, attempt + 1);
     });
@@ -75,9 +86,7 @@ export class Endpoints {
 
 /** Whether the write cannot be applied twice: a batch is applied whole, so one such condition keeps all of it out. */
 function isRepeatable(mutations: readonly Mutation[]): boolean {
-  return mutations.some(
-    ({ kind, condition }) => condition?.kind === 'version' || (kind === 'put' && condition !== undefined),
-  );
+  return mutations.some(({ condition }) => condition?.kind === 'version');
 }
 
 /**

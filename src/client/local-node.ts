@@ -73,12 +73,12 @@ export class LocalNode implements RemoteNode {
 
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     const current = this.#current;
-    let isWhole = false;
     try {
       yield* this.#watched[current]?.watch(request, signal) ?? [];
-      isWhole = true;
-    } finally {
-      if (!isWhole && this.#current === current) this.#current = (current + 1) % this.#watched.length;
+    } catch (error) {
+      // A reader who had enough, or was stopped, says nothing of the upstream.
+      if (!signal.aborted && this.#current === current) this.#current = (current + 1) % this.#watched.length;
+      throw error;
     }
   }
 

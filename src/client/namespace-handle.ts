@@ -11,7 +11,7 @@ import type { Change, WatchOptions } from './change.ts';
 import type { Entry, Key, ListOptions, ListResult } from './listing.ts';
 import type { EntriesOptions, Namespace, PrefixOptions } from './namespace.ts';
 import { NamespaceReader } from './namespace-reader.ts';
-import { bodyOf, type ValueBody } from './value-body.ts';
+import { bodyOf, checkAttached, type ValueBody } from './value-body.ts';
 import { ValueGets } from './value-get.ts';
 import { checkValueType, decodeValue, type ValueType } from './value-type.ts';
 import { watch } from './watch.ts';
@@ -68,9 +68,11 @@ export class NamespaceHandle implements Namespace {
     const answer = await inCall(this.#context, options, async (call) => {
       // Once, however often the call is tried: a stream can be read once.
       made ??= toMutations(mutations, { call, clock });
+      const ready = await made;
+      for (const mutation of ready) if (mutation.kind === 'put') checkAttached(mutation.value);
       const request = {
         namespace: this.name,
-        mutations: await made,
+        mutations: ready,
         session: asked,
         ...(durability === undefined ? {} : { durability }),
         ...(durabilityTimeoutMs === undefined ? {} : { durabilityTimeoutMs }),
@@ -98,8 +100,12 @@ export class NamespaceHandle implements Namespace {
   }
 
   watch<Metadata>(options: WatchOptions = {}): AsyncIterable<Change<Metadata>> {
-    const { since, fromStart = false, signal } = options;
+    const { fromStart = false } = options;
     const prefix = textOf(options.prefix, 'a prefix') ?? '';
+    // Empty it would be gone on from, as no cursor is.
+    const since = textOf(options.since, 'a cursor') || undefined;
+    // JavaScript says null for none.
+    const signal = options.signal ?? undefined;
     const request = { namespace: this.name, prefix, fromStart, ...(since === undefined ? {} : { cursor: since }) };
     const { closing } = this.#context;
     const backoff = new Backoff({ firstMs: 100, mostMs: 5000 }, this.#random);

@@ -7,6 +7,8 @@ import type { WatchEvent, WatchRequest } from './watch-event.ts';
 
 /** One node as the client uses it: what RemoteUpstream is over a connection, and a fake is in tests. */
 export interface RemoteNode extends KeyValue, Namespaces, Cluster, Tokens {
+  /** Whether the connection to it is made; unset where it needs none. */
+  readonly isConnected?: boolean;
   /**
    * Begins the get of a value alone, without a promise of its own: `waiter` is told once. False where it cannot be
    * asked so, and was not begun. Where it fails, `goOn` asks again what may be asked again.

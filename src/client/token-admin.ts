@@ -30,7 +30,7 @@ export class TokenAdmin {
   }
 
   /** The answer's `text` is told this once. @throws ALREADY_EXISTS, INVALID_ARGUMENT */
-  create({ expiresIn, namespace = '*', prefix = '', ...options }: CreateTokenOptions): Promise<IssuedToken> {
+  async create({ expiresIn, namespace = '*', prefix = '', ...options }: CreateTokenOptions): Promise<IssuedToken> {
     const { name, rights, limits } = options;
     for (const text of [name, namespace, prefix]) checkText(text, 'a text of a token');
     const request = {
@@ -49,7 +49,7 @@ export class TokenAdmin {
   }
 
   /** Another text for the token of this name or id. @throws NOT_FOUND */
-  rotate(name: string, { grace = 0, ...options }: RotateTokenOptions = {}): Promise<IssuedToken> {
+  async rotate(name: string, { grace = 0, ...options }: RotateTokenOptions = {}): Promise<IssuedToken> {
     checkText(name, 'a name');
     const request = { name, graceMs: grace * 1000 };
     return inCall(this.#context, options, (call) => {
@@ -58,7 +58,7 @@ export class TokenAdmin {
   }
 
   /** Every token of this name, or the one with this id. Resolves with what was revoked. @throws NOT_FOUND */
-  revoke(name: string, options: CallOptions = {}): Promise<readonly TokenInfo[]> {
+  async revoke(name: string, options: CallOptions = {}): Promise<readonly TokenInfo[]> {
     checkText(name, 'a name');
     return inCall(this.#context, options, (call) => {
       return this.#context.endpoints.write((node) => node.revokeToken(name, call));

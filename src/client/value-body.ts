@@ -14,7 +14,7 @@ export interface ValueReader {
   cancel(reason?: unknown): Promise<void>;
 }
 
-/** What may be put as a value. */
+/** What may be put as a value. Bytes are not copied: they are to stay as they are until the write is answered. */
 export type ValueBody = string | ArrayBuffer | ArrayBufferView | ValueStream;
 
 /** A value as `put` takes it: a number, say, is its text, as in the runtime of Workers. */
@@ -38,12 +38,31 @@ export function encodeValue(body: ValueBody, within: Within): Uint8Array | Promi
   return encodeWhole(body) ?? readWithin(body as ValueStream, within);
 }
 
+/** Every empty value is this one, so that one that has become empty is told from it. */
+const noBytes = new Uint8Array(0);
+
+/**
+ * A view whose buffer was transferred or shrunk since it was encoded has no bytes any more, and would be written so.
+ * @throws INVALID_ARGUMENT, reason `value-detached`
+ */
+export function checkAttached(value: Uint8Array): void {
+  if (value.byteLength > 0 || value === noBytes) return;
+  const message = 'the bytes of the value were taken away before it was sent: leave them until the write is answered';
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'value-detached' });
+}
+
 function encodeWhole(body: unknown): Uint8Array | undefined {
+  const bytes = bytesOf(body);
+  return bytes?.byteLength === 0 ? noBytes : bytes;
+}
+
+/** Of bytes a view of a fixed length, also where their buffer may grow. */
+function bytesOf(body: unknown): Uint8Array | undefined {
   if (typeof body === 'string') {
     checkText(body, 'a value that is text');
     return Buffer.from(body);
   }
-  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  if (body instanceof ArrayBuffer) return new Uint8Array(body, 0, body.byteLength);
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
   const isStream = typeof body === 'object' && body !== null && 'getReader' in body;
   if (isStream) return undefined;
@@ -54,9 +73,9 @@ function readWithin(stream: ValueStream, { call, clock }: Within): Promise<Uint8
   const { deadlineMs, signal } = call;
   const reader = stream.getReader();
   return new Promise((resolve, reject) => {
-    const giveUp = (error: MeridianError) => {
+    const giveUp = (error: unknown) => {
       reject(error);
-      // How its source takes that is nothing to the caller.
+      // Its source may have something open. How it takes that is nothing to the caller, who does not wait for it.
       reader.cancel(error).catch(() => {});
     };
     const abort = () =>
@@ -70,25 +89,29 @@ function readWithin(stream: ValueStream, { call, clock }: Within): Promise<Uint8
       timer.cancel();
       signal.removeEventListener('abort', abort);
     };
-    readStream(reader).then(resolve, reject).then(forget, forget);
+    readStream(reader).then(resolve, giveUp).then(forget, forget);
   });
 }
 
 async function readStream(reader: ValueReader): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
+  // Half of a character that a text ended with: the next text may begin with the rest.
+  let half = '';
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return Buffer.concat(chunks);
-    const chunk = encodeWhole(value);
+    let piece: unknown = done ? '' : value;
+    if (typeof piece === 'string') {
+      const text = half + piece;
+      half = done ? '' : (/[\ud800-\udbff]$/.exec(text)?.[0] ?? '');
+      piece = text.slice(0, text.length - half.length);
+    } else if (half !== '') piece = half; // Refused, as it stands alone.
+    const chunk = encodeWhole(piece);
     if (chunk === undefined) throw new TypeError('a stream of values must yield bytes or texts');
     bytes += chunk.byteLength;
-    if (bytes > limits.valueBytesMax) {
-      const error = valueTooLarge(bytes);
-      await reader.cancel(error);
-      throw error;
-    }
+    if (bytes > limits.valueBytesMax) throw valueTooLarge(bytes);
     chunks.push(chunk);
+    if (done) return bytes === 0 ? noBytes : Buffer.concat(chunks);
   }
 }
 

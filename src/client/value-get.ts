@@ -80,9 +80,15 @@ class ValueGet implements ValueWaiter {
   }
 
   reject(failure: unknown): void {
+    const { context, node, reject } = this.#asked;
+    if (isMeridianError(failure, 'DEADLINE_EXCEEDED')) {
+      context.endpoints.wasLate(node);
+      reject(failure);
+      return;
+    }
     this.#goOn(failure).then(
       ({ record, session }) => this.value(record?.kind === 'live' ? record.value : undefined, session),
-      this.#asked.reject,
+      reject,
     );
   }
 

@@ -17,6 +17,12 @@ export class Line<T> {
     return this.#items[this.#front + index];
   }
 
+  /** Those of which that is not true leave, wherever they stand. */
+  keep(stays: (item: T) => boolean): void {
+    this.#items = this.#items.slice(this.#front).filter((item) => item !== undefined && stays(item));
+    this.#front = 0;
+  }
+
   /** The first so many leave; `count` is at most the length. */
   drop(count: number): void {
     this.#items.fill(undefined, this.#front, this.#front + count); // Nothing is kept for having stood here.

@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 /** setTimeout holds 31 bits; a longer delay would fire at once. */
 const delayMsMax = 2 ** 31 - 1;
 
-/** The machine's own clocks. Timers do not keep a process alive that has nothing else to do. */
+/** The machine's own clocks. A timer keeps the process alive until it has run or is cancelled. */
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),

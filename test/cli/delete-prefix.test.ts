@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
 import { commandLine, type Person } from './fake-terminal.ts';
 
 async function filled(person: Person = {}) {
@@ -68,5 +69,25 @@ describe('delete --prefix', () => {
     expect((await run('delete flags --prefix k --yes')).output).toBe('2500 keys deleted\n');
     expect((await run('count flags')).output).toBe('0\n');
     expect(node.calls.length).toBeGreaterThan(before + 2);
+  });
+
+  it('goes on where a node goes away for a moment, between pages and within a batch of deletions', async () => {
+    const { run, node } = await filled();
+    const write = node.write.bind(node);
+    let failures = 2;
+    node.write = async (...asked) => {
+      if (failures-- > 0) throw new MeridianError('UNAVAILABLE', 'the node stops', { reason: 'unavailable' });
+      return write(...asked);
+    };
+    const { exitCode, output, notes } = await run('delete flags --prefix a/ --yes');
+    expect([exitCode, output, notes]).toEqual([0, '2 keys deleted\n', ['the node stops; trying again']]);
+    failures = Number.POSITIVE_INFINITY;
+    expect(await run('delete flags --prefix b/ --yes --retry 0s')).toMatchObject({ exitCode: 1 });
+  });
+
+  it('says where the level of durability that was asked for was not reached', async () => {
+    const { run } = await filled();
+    const { exitCode, output, notes } = await run('delete flags --prefix a/ --yes --durability all');
+    expect([exitCode, output, notes]).toEqual([0, '2 keys deleted\n', [expect.stringContaining('local')]]);
   });
 });

@@ -195,6 +195,20 @@ describe('a record that is refused', () => {
     expect(wrong.notes.at(-1)).toContain('there is no column "id"');
   });
 
+  test('a row of a CSV with a misplaced quote is skipped as it stands, unless it is unclear where it ends', async () => {
+    const { runWords, node } = commandLine();
+    const file = fileOf('quotes.csv', 'key,value\na,1\nb,5" disk\nc,3\n');
+    const { exitCode, output } = await runWords(['import', 'flags', file, '--on-error', 'skip']);
+    expect({ exitCode, output: output.split(',')[1] }).toEqual({ exitCode: 0, output: ' 1 skipped' });
+    expect([...node.records.keys()]).toEqual(['a', 'c']);
+    expect(JSON.parse(readFileSync(`${file}.skipped.ndjson`, 'utf8'))).toMatchObject({ record: 2, text: 'b,5" disk' });
+    const unclear = fileOf('unclear.csv', 'key,value\nd,1\ne,"5" disk"\nf,"x\ny"\n');
+    const stopped = await runWords(['import', 'flags', unclear, '--on-error', 'skip']);
+    expect(stopped).toMatchObject({ exitCode: 2 });
+    expect(stopped.notes.at(-1)).toContain('row 2 has a quote within a cell, and may end in several places');
+    expect([...node.records.keys()].slice(2).filter((key) => key !== 'd')).toEqual([]);
+  });
+
   test('rows of a CSV that are no UTF-8 are skipped by number and byte, and stand in the file byte by byte', async () => {
     const { runWords, node } = commandLine();
     const file = fileOf('latin1.csv', Buffer.from('key,value\ncaf\xe9,1\nb,2\ncaf\xe8,3\n', 'latin1'));

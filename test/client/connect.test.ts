@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
 
@@ -16,3 +17,28 @@ test('names, addresses of both kinds and the largest port are endpoints', async 
   });
   await cluster.close();
 });
+
+test.each(['pipeline', 'unary'] as const)(
+  'a token that no header carries is refused over %s, and not shown',
+  async (protocol) => {
+    const secret = 'mk_0123456789abcdef';
+    for (const token of [`${secret}\n`, () => `${secret}ü`]) {
+      const cluster = connect({ endpoints: ['127.0.0.1:1'], token, protocol });
+      const flags = cluster.namespace('flags');
+      const mutations = ['a', 'b'].map((key) => ({ kind: 'delete', key }) as const);
+      const watched = flags.watch()[Symbol.asyncIterator]();
+      for (const refused of [
+        flags.get('k'),
+        flags.put('k', 'v'),
+        flags.list(),
+        flags.write(mutations),
+        watched.next(),
+      ]) {
+        const error: unknown = await refused.catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { reason: 'bad-token' } });
+        expect(inspect(error)).not.toContain(secret);
+      }
+      cluster.close();
+    }
+  },
+);

@@ -1,13 +1,25 @@
 import { describe, expect, test } from 'vitest';
 import { MeridianError } from '../../src/model/errors.ts';
+import { registryNamespace } from '../../src/model/namespace.ts';
+import { makeStamp } from '../../src/model/stamp.ts';
 import { fakeCluster } from './fake-cluster.ts';
-import { FakeNode } from './fake-node.ts';
+import { FakeNode, fakeLog } from './fake-node.ts';
 
 const unavailable = (reason: string) => new MeridianError('UNAVAILABLE', 'away', { reason });
+
+/** The version of a key that a node of a test holds. */
+const held = makeStamp({ wallMs: 1, counter: 0, log: fakeLog });
 
 /** Applies the first write without an answer, and refuses the second one for now. */
 class AppliesAndBreaks extends FakeNode {
   #attempts = 0;
+
+  constructor() {
+    super();
+    const value = Buffer.from('free');
+    const position = { log: fakeLog, sequence: 1 };
+    this.records.set('k', { kind: 'live', namespace: registryNamespace, key: 'k', stamp: held, position, value });
+  }
 
   override async write(...asked: Parameters<FakeNode['write']>): ReturnType<FakeNode['write']> {
     if (++this.#attempts === 2)
@@ -58,25 +70,34 @@ describe('several endpoints', () => {
     nodes[0].failure = unavailable('connection-lost');
     await expect(flags.put('k', 'v')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(nodes[1].calls).toEqual([]);
-    await flags.get('k');
-    expect(nodes[1].gets).toHaveLength(1);
+    await flags.put('k', 'v');
+    expect(nodes.map(({ calls }) => calls.length)).toEqual([1, 1, 0]);
   });
 
-  test('a write with a condition that it makes false itself goes to the next: it cannot be applied twice', async () => {
+  test('a write that needs a version goes to the next: it replaces that, so it cannot be applied twice', async () => {
     for (const write of [
-      { kind: 'put', key: 'k', value: 'v', ifAbsent: true },
-      { kind: 'delete', key: 'k', ifVersion: 'a'.repeat(32) },
+      { kind: 'put', key: 'k', value: 'v', ifVersion: held },
+      { kind: 'delete', key: 'k', ifVersion: held },
     ] as const) {
       const { nodes, flags } = three();
       nodes[0].failure = unavailable('connection-lost');
       await flags.write([{ kind: 'put', key: 'other', value: 'v' }, write]).catch(() => {});
       expect(nodes.map(({ calls }) => calls.length)).toEqual([1, 1, 0]);
     }
-    const { nodes, flags } = three();
-    nodes[0].failure = unavailable('connection-lost');
-    // After it the key is absent as before: nothing would keep a second one out.
-    await expect(flags.delete('k', { ifAbsent: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    expect(nodes[1].calls).toEqual([]);
+  });
+
+  test('a write that needs an absent key is not sent twice: between both another client may have deleted what it wrote', async () => {
+    const nodes = [new AppliesAndBreaks(), new FakeNode()] as const;
+    const jobs = fakeCluster(nodes).cluster.namespace('jobs');
+    await expect(jobs.put('job', 'v', { ifAbsent: true })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'connection-lost' },
+    });
+    await expect(jobs.delete('job', { ifAbsent: true })).resolves.toBe(undefined);
+    expect(nodes.map(({ writes }) => writes.length)).toEqual([1, 1]);
+    nodes[1].failure = unavailable('connection-lost');
+    await expect(jobs.delete('job', { ifAbsent: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(nodes[0].writes).toHaveLength(1);
   });
 
   test('one that finds its condition not met when it is repeated says that nobody knows whether it did that', async () => {
@@ -84,13 +105,13 @@ describe('several endpoints', () => {
     const versionFound = 'b'.repeat(32);
     nodes[0].failure = unavailable('connection-lost');
     nodes[1].failure = new MeridianError('FAILED_PRECONDITION', 'not met', { reason: 'condition', versionFound });
-    await expect(flags.put('k', 'v', { ifAbsent: true })).rejects.toMatchObject({
+    await expect(flags.put('k', 'v', { ifVersion: held })).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       details: { reason: 'outcome-unknown', versionFound },
     });
     nodes[0].failure = nodes[1].failure;
     await flags.get('k').catch(() => {});
-    await expect(flags.put('k', 'v', { ifAbsent: true })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await expect(flags.put('k', 'v', { ifVersion: held })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
   });
 
   test('one that may have been applied is never said to have done nothing, whatever its repetition meets', async () => {
@@ -101,7 +122,7 @@ describe('several endpoints', () => {
     ]) {
       const nodes = [new AppliesAndBreaks(), new FakeNode()] as const;
       nodes[1].failure = failure;
-      const writing = fakeCluster(nodes).cluster.namespace('locks').put('k', 'mine', { ifAbsent: true });
+      const writing = fakeCluster(nodes).cluster.namespace('locks').put('k', 'mine', { ifVersion: held });
       await expect(writing).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'outcome-unknown' } });
       expect(nodes[0].writes).toHaveLength(1);
     }
@@ -109,7 +130,7 @@ describe('several endpoints', () => {
 
   test('a lock that a client holds itself is not said to be held when its repetition was refused for now', async () => {
     const node = new AppliesAndBreaks();
-    const writing = fakeCluster([node]).cluster.namespace('locks').put('k', 'mine', { ifAbsent: true });
+    const writing = fakeCluster([node]).cluster.namespace('locks').put('k', 'mine', { ifVersion: held });
     await expect(writing).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'outcome-unknown' } });
   });
 

@@ -67,6 +67,59 @@ describe('values', () => {
     expect(cancelled).toBe(true);
   });
 
+  test('a value whose bytes are taken away before it is sent is refused, and never written empty', async () => {
+    const { cluster, node } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    const bytes = new ArrayBuffer(8);
+    const view = new Uint8Array(8).fill(7);
+    const writing = [flags.put('buffer', bytes), flags.put('view', view), flags.put('empty', new Uint8Array(0))];
+    structuredClone([bytes, view.buffer], { transfer: [bytes, view.buffer] });
+    const [buffer, viewed, empty] = await Promise.allSettled(writing);
+    const refused = { status: 'rejected', reason: { code: 'INVALID_ARGUMENT', details: { reason: 'value-detached' } } };
+    expect([buffer, viewed]).toMatchObject([refused, refused]);
+    expect(empty?.status).toBe('fulfilled');
+    expect(node.writes.map(({ mutations }) => mutations[0]?.key)).toEqual(['empty']);
+  });
+
+  test('a stream that is refused is given up, and its failure told whatever its source makes of that', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    let cancelled = 0;
+    const streamOf = (chunk: unknown, cancel: () => Promise<void>) =>
+      new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(chunk as Uint8Array),
+        cancel: () => {
+          cancelled++;
+          return cancel();
+        },
+      });
+    const never = () => new Promise<void>(() => {});
+    const fails = () => Promise.reject(new Error('the source is broken'));
+    for (const cancel of [never, fails]) {
+      await expect(flags.put('k', streamOf(new Uint8Array(2 ** 24), cancel))).rejects.toMatchObject({
+        details: { reason: 'value-too-large' },
+      });
+      await expect(flags.put('k', streamOf({}, cancel))).rejects.toThrow(TypeError);
+      await expect(flags.put('k', streamOf('\ud800x', cancel))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+    expect(cancelled).toBe(6);
+  });
+
+  test('a stream of texts may part them within a character', async () => {
+    const flags = fakeCluster().cluster.namespace('flags');
+    const streamOf = (...chunks: Array<string | Uint8Array>) =>
+      new ReadableStream<string | Uint8Array>({
+        start: (controller) => {
+          for (const chunk of chunks) controller.enqueue(chunk);
+          controller.close();
+        },
+      });
+    await flags.put('k', streamOf('a\ud83d', '', '\ude00', 'b\ud83d', '\ude00'));
+    expect(await flags.get('k')).toBe('a😀b😀');
+    for (const half of [streamOf('a\ud83d'), streamOf('\ud83d', Buffer.from('x')), streamOf('\ud83d', 'x\ude00')]) {
+      await expect(flags.put('k', half)).rejects.toMatchObject({ details: { reason: 'not-utf8' } });
+    }
+  });
+
   test('an absent key is null, and so is a deleted one', async () => {
     const flags = fakeCluster().cluster.namespace('flags');
     expect(await flags.get('k', 'json')).toBeNull();
@@ -178,6 +231,19 @@ describe('requests', () => {
       await expect(flags.put('k', 'v', { expirationTtl })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     }
     await expect(flags.put('k', 'v', { ifVersion: 'latest' })).rejects.toThrow('32 lower-case hex digits');
+  });
+
+  test('a condition that is none is refused: the write would be made without', async () => {
+    const { cluster, node } = fakeCluster();
+    const flags = cluster.namespace('flags');
+    for (const ifAbsent of [1, 'true', 'false', {}] as unknown as boolean[]) {
+      const refused = { code: 'INVALID_ARGUMENT', details: { reason: 'bad-condition' } };
+      await expect(flags.put('k', 'v', { ifAbsent })).rejects.toMatchObject(refused);
+      await expect(flags.delete('k', { ifAbsent })).rejects.toMatchObject(refused);
+    }
+    expect(node.writes).toEqual([]);
+    for (const none of [false, null] as unknown as false[]) await flags.put('k', 'v', { ifAbsent: none });
+    expect(node.writes.map(({ mutations }) => mutations[0]?.condition)).toEqual([undefined, undefined]);
   });
 
   test('every call has a deadline, its own or the handle’s', async () => {

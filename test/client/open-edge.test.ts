@@ -120,6 +120,17 @@ describe('an edge inside the process', () => {
     });
   });
 
+  it('ends the wait for it as it ends any call, with its signal and when it is closed', async () => {
+    const edge = await open({ upstream: nobody });
+    const aborting = new AbortController();
+    const aborted = edge.ready({ signal: aborting.signal });
+    const closed = edge.ready().catch((error: unknown) => error);
+    aborting.abort();
+    await expect(aborted).rejects.toMatchObject({ code: 'CANCELLED' });
+    await edge.close();
+    expect(await closed).toMatchObject({ code: 'CANCELLED' });
+  });
+
   it('refuses what it cannot run with, and leaves nothing behind', async () => {
     const temporary = () => readdirSync(tmpdir()).filter((name) => name.startsWith('meridian-edge-'));
     const before = temporary();

@@ -89,3 +89,16 @@ function streamOf(texts: readonly string[]): ReadableStream<string> {
     },
   });
 }
+
+test('a token or a change of one that is refused rejects, as every method does, and throws nothing', async () => {
+  const { tokens } = fakeCluster().cluster;
+  const calls = [
+    () => tokens.create({ name: key, rights: ['read'] }),
+    () => tokens.rotate(key),
+    () => tokens.revoke(key),
+  ];
+  for (const call of calls) {
+    const failure = Promise.resolve(call()).catch((error: unknown) => error);
+    expect(await failure).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  }
+});

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../src/client/change.ts';
+import { LocalNode } from '../../src/client/local-node.ts';
 import type { WatchEvent } from '../../src/client/watch-event.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import { emptySession } from '../../src/model/session.ts';
 import { makeStamp } from '../../src/model/stamp.ts';
+import type { Upstream } from '../../src/model/upstream.ts';
 import { fakeCluster } from './fake-cluster.ts';
 import { FakeNode, fakeLog } from './fake-node.ts';
 
@@ -58,6 +60,18 @@ describe('watching', () => {
     const flags = fakeCluster(nodes).cluster.namespace('flags');
     expect(await take(flags.watch(), 4)).toEqual(['put a', 'reset', 'put b', 'caught-up']);
     expect(nodes[1].watches[0]).toMatchObject({ fromStart: true });
+  });
+
+  test('an empty cursor and null are none, and null is no signal and no prefix', async () => {
+    for (const none of ['', null] as unknown as string[]) {
+      const { cluster, node } = fakeCluster();
+      node.watchScripts = [[put('a', 1), lost], [put('a', 1, 'c1')]];
+      const signal = null as unknown as AbortSignal;
+      const changes = cluster.namespace('flags').watch({ since: none, prefix: none, signal });
+      expect(await take(changes, 3)).toEqual(['put a', 'reset', 'put a']);
+      expect(node.watches).toMatchObject([{ prefix: '', fromStart: false }, { fromStart: true }]);
+      expect(node.watches.map(({ cursor }) => cursor)).toEqual([undefined, undefined]);
+    }
   });
 
   test('a cursor that comes alone is gone on from, and told to nobody', async () => {
@@ -129,5 +143,20 @@ describe('watching', () => {
     await take(cluster.namespace('flags').watch(), 1);
     await cluster.namespace('flags').get('a');
     expect(node.sessions.at(-1)?.vector.get(fakeLog)).toBe(7);
+  });
+
+  test('an edge inside the process watches at its next upstream after a failure, and not because a reader had enough', async () => {
+    const nodes = [new FakeNode(), new FakeNode()] as const;
+    nodes[0].watchScripts = [[put('a', 1, 'c1')], [lost]];
+    const local = new LocalNode(nodes[0] as unknown as Upstream, nodes);
+    const asked = { namespace: 'flags', prefix: '', fromStart: false };
+    const stop = new AbortController();
+    for await (const _ of local.watch(asked, stop.signal)) break;
+    const stopped = local.watch(asked, stop.signal).next();
+    await expect(stopped).rejects.toBe(lost);
+    const third = local.watch(asked, stop.signal).next();
+    stop.abort();
+    await third;
+    expect(nodes.map(({ watches }) => watches.length)).toEqual([2, 1]);
   });
 });

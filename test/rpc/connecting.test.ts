@@ -22,17 +22,17 @@ afterEach(async () => {
 const never = new AbortController().signal;
 const call = () => ({ deadlineMs: systemClock.monotonicMs() + 10_000, signal: never });
 
-function nodeAt(address: string, connectMsMax: number): RemoteUpstream {
-  const node = new RemoteUpstream({ address, clock: systemClock, pipelined: true, connectMsMax });
+function nodeAt(address: string, connectMsMax: number, pipelined = true): RemoteUpstream {
+  const node = new RemoteUpstream({ address, clock: systemClock, pipelined, connectMsMax });
   closing.push(() => node.close());
   return node;
 }
 
-async function silentNode(): Promise<RemoteUpstream> {
+async function silentNode(connectMsMax = 50, pipelined = true): Promise<RemoteUpstream> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   closing.push(() => server.close());
-  return nodeAt(`127.0.0.1:${(server.address() as AddressInfo).port}`, 50);
+  return nodeAt(`127.0.0.1:${(server.address() as AddressInfo).port}`, connectMsMax, pipelined);
 }
 
 describe('a node that is silent when it is connected to', () => {
@@ -59,6 +59,31 @@ describe('a node that is silent when it is connected to', () => {
     const cluster = new ClusterHandle({ nodes, ...shared });
     closing.push(() => cluster.close());
     expect(await cluster.namespace('n').get('k')).toBe('k');
+  });
+
+  it('is left by the next call where a deadline passes before the connection is given up, however many waited', async () => {
+    const { address, close } = await overLoopback(
+      upstreamWith({ get: async ({ key }) => answerOf(key), namespaces: async () => [] }),
+    );
+    closing.push(close);
+    for (const pipelined of [true, false]) {
+      const nodes = [await silentNode(60_000, pipelined), nodeAt(address, 60_000, pipelined)];
+      const cluster = new ClusterHandle({
+        nodes,
+        clock: systemClock,
+        random: systemRandom,
+        timeoutMs: 50,
+        sessions: true,
+      });
+      closing.push(() => cluster.close());
+      const flags = cluster.namespace('n');
+      const late = { code: 'DEADLINE_EXCEEDED' };
+      const asked = [flags.get('k'), flags.get('k'), flags.getWithMetadata('k'), flags.getWithMetadata('k')];
+      for (const each of await Promise.allSettled(asked)) expect(each).toMatchObject({ reason: late });
+      const patient = { timeoutMs: 20_000 };
+      expect(await flags.get('k', patient)).toBe('k');
+      expect(await cluster.namespaces.list(patient)).toEqual([]);
+    }
   });
 
   it('is no more than a node that is there and takes its time', async () => {

@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import type { Namespace } from '../../client/namespace.ts';
+import type { Durability } from '../../model/key-value.ts';
 import { type ClientWords, withClientOptions, withCluster } from '../client-command.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { confirm, yesFlag } from '../confirm.ts';
@@ -70,7 +71,8 @@ async function deletePrefix(
 ): Promise<ExitCode> {
   const { terminal } = context;
   const { json, yes, 'dry-run': dryRun } = words;
-  const keys = () => keysPatiently(namespace, readingOf(words, context), { prefix });
+  const reading = readingOf(words, context);
+  const keys = () => keysPatiently(namespace, reading, { prefix });
   if (dryRun || !yes) {
     let count = 0;
     const printer = await itemPrinter(words, terminal);
@@ -84,8 +86,14 @@ async function deletePrefix(
     const which = prefix === '' ? 'all keys' : `the keys that start with ${JSON.stringify(prefix)}`;
     await confirm(`Delete ${which} of ${namespace.name}? There are ${count} now.`, terminal);
   }
-  const written = { ...writeOptionsOf(words), signal: terminal.stopped };
-  return told(await deleteKeys(namespace, keys(), written), words, terminal);
+  let short: string | undefined;
+  const reached = (level: Durability) => {
+    short ??= shortOf(words, level);
+  };
+  const deleted = await deleteKeys(namespace, keys(), { write: writeOptionsOf(words), reading, reached });
+  const exitCode = await told(deleted, words, terminal);
+  if (short !== undefined) terminal.note(short);
+  return exitCode;
 }
 
 async function told(

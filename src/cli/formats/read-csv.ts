@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { exactJson } from '../../model/json-text.ts';
 import { UsageError } from '../usage-error.ts';
+import { quotesOf } from './csv-quotes.ts';
 import { bytesOfBase64, checkedSeconds, type ImportRecord, parseJson } from './import-record.ts';
 import { orUnread, type UnreadRecord } from './unread-record.ts';
 import { Utf8Gate } from './utf8-gate.ts';
@@ -51,16 +52,19 @@ export async function* readCsv<Unread = never>(
   try {
     for await (const { record, info } of rows) {
       number++;
-      const why = gate.broken(info.bytes, place()) ?? unevenRow(info, place());
+      const why =
+        (unread && misplacedQuote(gate.row(info.bytes), place())) ??
+        gate.broken(info.bytes, place()) ??
+        unevenRow(info, place());
       if (why === undefined) {
         yield orUnread(
           () => recordOfRow(record, columns, place()),
           () => JSON.stringify(record),
           unread,
         );
-        gate.drop(info.bytes);
       } else if (unread === undefined) throw why;
-      else yield unread(why, gate.take(info.bytes));
+      else yield unread(why, gate.row(info.bytes));
+      gate.drop(info.bytes);
     }
   } catch (error) {
     number++;
@@ -74,7 +78,7 @@ class UnsoundCsv extends UsageError {}
 interface Parsing {
   readonly columns: CsvColumns;
   readonly gate: Utf8Gate;
-  /** A row with more or fewer cells than there are columns says so, and does not end the file. */
+  /** A row with more or fewer cells than there are columns says so, and one with misplaced quotes is given: neither ends the file. */
   readonly isRelaxed: boolean;
 }
 
@@ -87,6 +91,8 @@ async function* parsedRows(
   const headingOf = (names: string[]): string[] => {
     const why = gate.broken(parser.info.bytes, 'the heading');
     if (why !== undefined) throw why;
+    const misplaced = misplacedQuote(gate.row(parser.info.bytes), 'the heading');
+    if (misplaced !== undefined) throw misplaced;
     gate.drop(parser.info.bytes);
     checkColumns(names, columns);
     return names;
@@ -100,6 +106,7 @@ async function* parsedRows(
     info: true,
     max_record_size: rowBytesMax,
     relax_column_count: isRelaxed,
+    relax_quotes: isRelaxed,
   });
   const source = Readable.from(gate.through(chunks), { objectMode: false });
   const rows = source.pipe(parser);
@@ -172,6 +179,23 @@ function isBase64(cell: string | undefined, place: string): boolean {
 function metadataIn(cell: string | undefined, place: string): string | undefined {
   if (cell === undefined || cell === '') return undefined;
   return parseJson(cell, `${place}: "metadata"`) === null ? undefined : exactJson(cell);
+}
+
+/**
+ * Why this is no row. @throws UsageError where it is not even clear where it ends: then what comes behind it, which may be a
+ * part of one of its cells, must not be read as rows
+ */
+function misplacedQuote(row: Uint8Array, place: string): UsageError | undefined {
+  switch (quotesOf(row)) {
+    case 'sound':
+      return undefined;
+    case 'misplaced':
+      return new UsageError(`${place}: a quote stands within a cell, where it must be doubled`);
+    case 'unclear':
+      throw new UsageError(
+        `${place} has a quote within a cell, and may end in several places: double the quote, as what follows cannot be told from it`,
+      );
+  }
 }
 
 function unevenRow({ error }: ParsedRow['info'], place: string): UsageError | undefined {

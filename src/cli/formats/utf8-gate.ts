@@ -2,6 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import { brokenByteAt, describeByte } from '../../model/text.ts';
 import { UsageError } from '../usage-error.ts';
 
+const noBytes = new Uint8Array();
+/** A byte order mark. */
+const mark = Buffer.from('\ufeff');
+
 /** Bytes of the longest sequence of UTF-8, but for its last. */
 const unfinishedBytesMax = 3;
 
@@ -39,13 +43,14 @@ export class Utf8Gate {
     return new UsageError(`${place} is no UTF-8: ${describeByte(first.byte, first.offset)} of the file`);
   }
 
-  /** The bytes from the end of the row before to there, without line ends around them. */
-  take(endBytes: number): Uint8Array {
-    const all = Buffer.concat(this.#chunks);
-    const row = all.subarray(0, endBytes - this.#droppedBytes);
-    this.#chunks = [all.subarray(row.length)];
-    this.#droppedBytes = endBytes;
-    let [from, to] = [0, row.length];
+  /** The bytes from the end of the row before to there, without line ends around them, nor the file's byte order mark. */
+  row(endBytes: number): Uint8Array {
+    const length = endBytes - this.#droppedBytes;
+    const [first = noBytes] = this.#chunks;
+    // A row within one chunk, as most are, is not copied.
+    const row = (first.length >= length ? first : Buffer.concat(this.#chunks)).subarray(0, length);
+    let from = this.#droppedBytes === 0 && mark.equals(row.subarray(0, mark.length)) ? mark.length : 0;
+    let to = row.length;
     while (from < to && isLineEnd(row[from])) from++;
     while (from < to && isLineEnd(row[to - 1])) to--;
     return row.subarray(from, to);

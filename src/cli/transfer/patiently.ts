@@ -51,12 +51,15 @@ export class Tries {
   /** Resolves when it is to be tried again. @throws the error where it does not pass by itself, or the time is over */
   async failed(error: unknown): Promise<void> {
     const { clock, random, retryMs, retrying } = this.#patience;
-    this.#giveUpMs ??= clock.monotonicMs() + retryMs;
-    if (!mayPass(error) || clock.monotonicMs() >= this.#giveUpMs) throw error;
+    const nowMs = clock.monotonicMs();
+    this.#giveUpMs ??= nowMs + retryMs;
     const failure = toMeridianError(error);
+    const { retryAfterMs = 0 } = failure.details;
+    // Whoever is told to come again after the time that there is need not wait for it.
+    if (!mayPass(error) || nowMs >= this.#giveUpMs || nowMs + retryAfterMs > this.#giveUpMs) throw error;
     if (this.#backoff === undefined) retrying?.(failure);
     this.#backoff ??= new Backoff({ firstMs: 200, mostMs: 5000 }, random);
-    await sleep(clock, Math.max(this.#backoff.nextMs(), failure.details.retryAfterMs ?? 0), this.#signal);
+    await sleep(clock, Math.max(this.#backoff.nextMs(), retryAfterMs), this.#signal);
   }
 }
 

@@ -131,7 +131,7 @@ export class UnstorageDriver {
     }
   };
 
-  /** Tells of each change from now on, whoever makes it. */
+  /** Tells of each change, whoever makes it, from when a node has taken up the watch, which is a moment later. */
   readonly watch = (tell: (event: 'update' | 'remove', key: string) => unknown): (() => void) => {
     const { onWatchError = (error) => process.emitWarning(error) } = this.options;
     const stop = new AbortController();

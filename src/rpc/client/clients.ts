@@ -85,6 +85,10 @@ export class Clients {
     return this.#opened;
   }
 
+  get isConnected(): boolean {
+    return isConnected(this.#current);
+  }
+
   /** Begins a call on the client in use. It fails with UNAVAILABLE if the connection is not made in time. */
   start<T extends StartedCall>(begin: (client: Client) => T): T {
     if (this.#tls() !== this.#current.tls) this.#replace(this.#current);

@@ -43,7 +43,8 @@ export class Connection {
   /**
    * What travels beside the message. A call on behalf of a caller brings the caller's token; all others go by this
    * side's.
-   * @throws PERMISSION_DENIED for a caller that this side knows by a certificate: it would act in its own name instead
+   * @throws PERMISSION_DENIED for a caller that this side knows by a certificate: it would act in its own name instead;
+   * INVALID_ARGUMENT for a token that no header can carry
    */
   metadata({
     forwarded,
@@ -56,12 +57,17 @@ export class Connection {
     if (isProvenHere) throw provenHere();
     const metadata = new Metadata();
     const token = credential ?? this.#credential();
-    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+    if (token !== undefined) metadata.set('authorization', `Bearer ${sendable(token)}`);
     if (forwarded) metadata.set(forwardedHeader, '1');
     if (trace !== undefined) setTrace(metadata, trace.context);
     if (requestId !== undefined) metadata.set(requestIdHeader, requestId);
     if (hops !== undefined) metadata.set(hopsHeader, String(hops));
     return metadata;
+  }
+
+  /** Whether a call that begins now has a connection. */
+  get isConnected(): boolean {
+    return this.#clients.isConnected;
   }
 
   /** Begins a call for which `unary` is not made. */
@@ -141,9 +147,21 @@ export class Connection {
   }
 }
 
+/** The library's own error would show the token, such as one that was read from a file with its line end. */
+function sendable(token: string): string {
+  if (isPrintable(token)) return token;
+  const message = 'a token is visible ASCII characters in one line; this one has others, such as a line end';
+  throw new MeridianError('INVALID_ARGUMENT', message, { reason: 'bad-token' });
+}
+
+function isPrintable(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
+}
+
+/** A trace must not fail the call that it tells of. */
 function setTrace(metadata: Metadata, { traceparent, tracestate }: TraceContext): void {
   metadata.set(traceparentHeader, traceparent);
-  if (tracestate !== undefined) metadata.set(tracestateHeader, tracestate);
+  if (tracestate !== undefined && isPrintable(tracestate)) metadata.set(tracestateHeader, tracestate);
 }
 
 function cancelled(signal: AbortSignal): MeridianError {

@@ -38,9 +38,11 @@ export class OpenOperations<T extends { readonly id: number }> {
     if (this.#size === 0 && this.#slots.length > slotsMin) this.#slots = new Array(slotsMin).fill(undefined);
   }
 
-  /** In the order in which they were added. */
-  all(): T[] {
-    return this.#slots.filter((each) => each !== undefined).sort((a, b) => a.id - b.id);
+  /** Those of which that is true, in the order in which they were added. All are looked at, and only these are sorted. */
+  those(isMeant: (operation: T) => boolean): T[] {
+    const found: T[] = [];
+    for (const each of this.#slots) if (each !== undefined && isMeant(each)) found.push(each);
+    return found.sort((a, b) => a.id - b.id);
   }
 
   /** Numbers that differ modulo the old length differ modulo twice that. */

@@ -1,6 +1,6 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Call } from '../../model/call.ts';
-import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import { type ErrorCode, isMeridianError, MeridianError } from '../../model/errors.ts';
 import type {
   GetAnswer,
   GetRequest,
@@ -31,7 +31,7 @@ import { fromFailure } from '../status.ts';
 import type { Connection } from './connection.ts';
 import { methods } from './methods.ts';
 import { OpenOperations } from './open-operations.ts';
-import { SharedSignals } from './shared-signals.ts';
+import { SharedSignals, type Signalled } from './shared-signals.ts';
 
 /*
  * Gets and single writes of one client over one stream. What is issued in one turn of the event loop travels in one
@@ -63,7 +63,7 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-interface Operation extends WantedGet {
+interface Operation extends WantedGet, Signalled<Operation> {
   readonly id: number;
   readonly terms: TermsOf;
   /** Unset = a get. */
@@ -88,15 +88,21 @@ export interface PipelineOptions {
 export class Pipeline implements AnswerTaker {
   readonly #options: PipelineOptions;
   readonly #deadlines: Deadlines;
-  readonly #signals = new SharedSignals((signal) => this.#aborted(signal));
+  readonly #signals = new SharedSignals<Operation>((operation) => {
+    this.#giveUp(operation, cancelled(operation.call.signal));
+  });
   readonly #open = new OpenOperations<Operation>();
   #waiting = new Line<Operation>();
+  /** Of those, how many were given up. */
+  #givenUp = 0;
   #sent = 0;
   #cancelled: number[] = [];
   #lastTerms: { readonly terms: TermsOf; readonly timeoutMs: number; readonly bytes: Buffer } | undefined;
   #lastRead: TermsOf | undefined;
   #isPlanned = false;
   #isDraining = true;
+  /** The node has answered over the present stream: it took it. */
+  #isServed = false;
   #isClosed = false;
   #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
   /** Messages sent so far: a test counts them. */
@@ -142,7 +148,7 @@ export class Pipeline implements AnswerTaker {
     });
   }
 
-  #issue(asked: Omit<Operation, 'id' | 'isSent'>): void {
+  #issue(asked: Omit<Operation, 'id' | 'isSent' | keyof Signalled<Operation>>): void {
     const { key, terms, mutation, call, waiter, isOfValue } = asked;
     const refused = this.#refusal(call);
     if (refused !== undefined) {
@@ -150,11 +156,23 @@ export class Pipeline implements AnswerTaker {
       return;
     }
     const id = this.#open.nextId();
-    const operation: Operation = { id, key, terms, mutation, call, waiter, isOfValue, isSent: false };
+    const operation: Operation = {
+      id,
+      key,
+      terms,
+      mutation,
+      call,
+      waiter,
+      isOfValue,
+      isSent: false,
+      uses: undefined,
+      before: undefined,
+      after: undefined,
+    };
     this.#open.add(operation);
     this.#waiting.push(operation);
     this.#deadlines.add(call.deadlineMs);
-    this.#signals.add(call.signal);
+    this.#signals.add(call.signal, operation);
     this.#plan();
   }
 
@@ -166,7 +184,7 @@ export class Pipeline implements AnswerTaker {
 
   #refusal({ signal }: Call): MeridianError | undefined {
     if (this.#isClosed || signal.aborted) return cancelled(signal);
-    if (this.#waiting.length < bounds.waitingMax) return undefined;
+    if (this.#waiting.length - this.#givenUp < bounds.waitingMax) return undefined;
     return new MeridianError('RESOURCE_EXHAUSTED', `${bounds.waitingMax} operations wait to be sent`, {
       reason: 'pipeline-full',
       limit: bounds.waitingMax,
@@ -208,7 +226,7 @@ export class Pipeline implements AnswerTaker {
         if (bytes > bounds.messageBytesMax && taken.length > 0) break;
         taken.push(operation);
         before = operation;
-      }
+      } else this.#givenUp--;
     }
     this.#waiting.drop(looked);
     return taken;
@@ -218,7 +236,6 @@ export class Pipeline implements AnswerTaker {
     const message = this.#encode(operations);
     if (message.length === 0) return;
     this.messages++;
-    this.#sent += operations.length;
     this.#isDraining = stream.write(message);
   }
 
@@ -229,19 +246,24 @@ export class Pipeline implements AnswerTaker {
     const shared: Array<{ readonly terms: TermsOf; readonly timeoutMs: number }> = [];
     const writer = new WireWriter(operations.reduce((sum, operation) => sum + bytesMaxOf(operation), 0));
     for (const operation of operations) {
-      operation.isSent = true;
-      const { id, key, terms, mutation, call } = operation;
-      let place = shared.length - 1;
-      const last = shared[place];
-      // In whole milliseconds, so that most messages of a client have the same terms, which are then encoded once.
-      const timeoutMs = Math.max(1, Math.ceil(call.deadlineMs - nowMs));
-      if (last === undefined || last.timeoutMs !== timeoutMs || !isLike(last.terms, terms)) {
-        place = shared.push({ terms, timeoutMs }) - 1;
-        parts.push(this.#encodedTerms(terms, timeoutMs));
+      const { terms, call } = operation;
+      const begin = writer.at;
+      try {
+        const last = shared.at(-1);
+        // In whole milliseconds, so that most messages of a client have the same terms, which are then encoded once.
+        const timeoutMs = Math.max(1, Math.ceil(call.deadlineMs - nowMs));
+        if (last === undefined || last.timeoutMs !== timeoutMs || !isLike(last.terms, terms)) {
+          parts.push(this.#encodedTerms(terms, timeoutMs));
+          shared.push({ terms, timeoutMs });
+        }
+        writeOperation(writer, operation, shared.length - 1);
+        operation.isSent = true;
+        this.#sent++;
+      } catch (error) {
+        // Others travel in the same message: it must not break, nor must what sends it.
+        writer.at = begin;
+        this.#end(operation.id)?.waiter.reject(notSendable(error));
       }
-      const head = { id, terms: place, requestId: call.requestId };
-      if (mutation === undefined) writeGet(writer, head, key);
-      else writeWrite(writer, head, mutation);
     }
     if (this.#cancelled.length > 0) parts.push(encodeCancel(this.#cancelled.splice(0), serialize));
     if (writer.at > 0) parts.push(writer.written());
@@ -271,6 +293,7 @@ export class Pipeline implements AnswerTaker {
     const stream = connection.duplex(methods.pipeline.path, hops === undefined ? {} : { hops });
     this.#stream = stream;
     this.#isDraining = true;
+    this.#isServed = false;
     stream.on('data', (message: Buffer) => this.#answered(message, stream));
     stream.on('drain', () => {
       this.#isDraining = true;
@@ -286,6 +309,8 @@ export class Pipeline implements AnswerTaker {
   }
 
   #answered(message: Buffer, stream: ClientDuplexStream<Buffer, Buffer>): void {
+    if (this.#stream !== stream) return; // What it answers has failed already.
+    this.#isServed = true;
     try {
       takeAnswers(message, methods.pipeline.responseDeserialize, this);
     } catch (error) {
@@ -323,33 +348,35 @@ export class Pipeline implements AnswerTaker {
     if (operation === undefined) return undefined;
     this.#open.delete(operation);
     if (operation.isSent) this.#sent--;
-    this.#signals.remove(operation.call.signal);
+    this.#signals.remove(operation);
     return operation;
   }
 
   /** The caller has gone: the node is told, so that it need not go on. */
   #giveUp(operation: Operation, error: MeridianError): void {
-    this.#end(operation.id);
+    if (this.#end(operation.id) === undefined) return;
     if (operation.isSent) {
       this.#cancelled.push(operation.id);
       this.#plan();
-    }
+    } else this.#leaveLine();
     operation.waiter.reject(error);
   }
 
-  #aborted(signal: AbortSignal): void {
-    for (const operation of this.#open.all()) {
-      if (operation.call.signal === signal) this.#giveUp(operation, cancelled(signal));
-    }
+  /** What is given up before it is sent would stand in line, with its value, for as long as the node takes nothing. */
+  #leaveLine(): void {
+    this.#givenUp++;
+    if (this.#givenUp * 2 < this.#waiting.length) return;
+    this.#waiting.keep(({ id }) => this.#open.get(id) !== undefined);
+    this.#givenUp = 0;
   }
 
   #endLate(nowMs: number): number {
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const operation of this.#open.all()) {
-      const { deadlineMs } = operation.call;
+    const late = this.#open.those(({ call: { deadlineMs } }) => {
       if (deadlineMs > nowMs) nextMs = Math.min(nextMs, deadlineMs);
-      else this.#giveUp(operation, tooLate());
-    }
+      return deadlineMs <= nowMs;
+    });
+    for (const operation of late) this.#giveUp(operation, tooLate());
     return nextMs;
   }
 
@@ -363,13 +390,26 @@ export class Pipeline implements AnswerTaker {
     this.#isDraining = true;
     const isLasting =
       this.#isClosed || !isMeridianError(error, 'UNAVAILABLE') || error.details.reason === 'not-connected';
-    if (isLasting) this.#waiting = new Line();
-    for (const operation of this.#open.all()) {
-      if (!operation.isSent && !isLasting) continue;
+    if (isLasting) {
+      this.#waiting = new Line();
+      this.#givenUp = 0;
+    }
+    for (const operation of this.#open.those(({ isSent }) => isSent || isLasting)) {
       this.#end(operation.id);
-      operation.waiter.reject(error);
+      operation.waiter.reject(operation.isSent ? this.#ofSent(operation, error) : error);
     }
     if (this.#waiting.length > 0) this.#plan();
+  }
+
+  /**
+   * A stream that is refused says of no write that was sent over it that it was not done: the refusal may be of a message
+   * that came behind the write, while a caller who is told to come again, or has another token, sends the write again.
+   */
+  #ofSent({ mutation }: Operation, error: unknown): unknown {
+    if (mutation === undefined || !isMeridianError(error) || saysNothing.has(error.code)) return error;
+    // Room is asked for by later messages too. All else is refused before the first one is looked at.
+    const mayBeBegun = this.#isServed || error.details.reason === 'uploads-under-way';
+    return mayBeBegun ? outcomeUnknown(error) : error;
   }
 }
 
@@ -390,6 +430,12 @@ export function takesWrite({ namespace, mutations }: WriteRequest): MeasuredMuta
 function bytesMaxOf({ key, mutation, call: { requestId } }: Operation): number {
   const namedBytes = requestId === undefined ? 0 : requestId.length + 2;
   return namedBytes + (mutation === undefined ? getBytesMax(key) : writeBytesMax(mutation));
+}
+
+function writeOperation(writer: WireWriter, { id, key, mutation, call }: Operation, terms: number): void {
+  const head = { id, terms, requestId: call.requestId };
+  if (mutation === undefined) writeGet(writer, head, key);
+  else writeWrite(writer, head, mutation);
 }
 
 /** Terms stand in a message once for operations that follow each other and have the same. */
@@ -418,6 +464,20 @@ function cancelled(signal: AbortSignal): MeridianError {
 
 function tooLate(): MeridianError {
   return new MeridianError('DEADLINE_EXCEEDED', 'no answer came before the deadline passed', { reason: 'deadline' });
+}
+
+/** What a caller handed over is none of what its type says, or not any more. */
+function notSendable(cause: unknown): MeridianError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new MeridianError('INVALID_ARGUMENT', `this cannot be sent: ${message}`, { reason: 'not-sendable', cause });
+}
+
+/** Codes of failures that mean nothing as to whether a write was done. */
+const saysNothing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'INTERNAL']);
+
+function outcomeUnknown(cause: MeridianError): MeridianError {
+  const message = `the stream ended before the write was answered: ${cause.message}; it may have been done`;
+  return new MeridianError('UNAVAILABLE', message, { reason: 'outcome-unknown', cause });
 }
 
 function ended(): MeridianError {

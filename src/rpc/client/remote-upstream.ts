@@ -118,6 +118,10 @@ export class RemoteUpstream implements Peer {
     this.#isPipelined = pipelined;
   }
 
+  get isConnected(): boolean {
+    return this.#connection.isConnected;
+  }
+
   /** Nothing is held on this side of the connection. */
   peek(): undefined {
     return undefined;
