@@ -156,7 +156,8 @@ test('each node tells in its status how many reads and writes it has had, hits a
     const after = await counted();
     expect(after.writes - before.writes).toBe(2);
     expect(after.reads - before.reads).toBeGreaterThanOrEqual(6);
-    expect(after.reads - before.reads).toBeLessThan(9);
+    // Not twice each.
+    expect(after.reads - before.reads).toBeLessThan(12);
     own.close();
   }
 });
