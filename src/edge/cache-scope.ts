@@ -224,15 +224,19 @@ export class CacheScope implements FeedSink, Scope {
     });
   }
 
-  repair(key: RecordKey, held: Record | undefined): Promise<boolean> {
+  async repair(key: RecordKey, held: Record | undefined): Promise<boolean> {
+    const name = mapKey(key.namespace, key.key);
     const decide = (view: CommitView) => {
       const head = view.head(key);
       if (head === undefined || head.stamp !== held?.stamp || head.kind !== held.kind) return { result: false };
-      this.#memory.delete(mapKey(key.namespace, key.key));
+      this.#memory.delete(name);
       this.#disk.replaced(head, undefined);
       return { removals: [head], meta: this.#disk.meta(), silent: true, result: true };
     };
-    return this.ledger.submit({ keys: [key], sync: false, bytes: 0, decide });
+    const isRepaired = await this.ledger.submit({ keys: [key], sync: false, bytes: 0, decide });
+    // What the audit looks at is the disk: memory must not bring back what a read found there before this commit.
+    if (isRepaired) this.#outdate(name, topStamp, () => true);
+    return isRepaired;
   }
 
   /** Also reports the sizes to metrics: status is asked more rarely than they change. */

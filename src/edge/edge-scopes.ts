@@ -139,14 +139,17 @@ export class EdgeScopes {
   /**
    * The scope that a key of this name belongs to, by the scope's own registry: the age that the scope proves then holds
    * for the title too, while another scope may lag behind. Undefined if no scope knows the name; `deleted` if any knows
-   * that.
+   * that. One that has yet to be filled, or filled anew, knows no end of a namespace: what told of it may be void.
    */
   locate(name: string, key: string): Located | 'deleted' | undefined {
     const copy = this.copy?.scope;
     const cache = this.cache?.scope;
     const inCopy = copy?.ledger.registry.idOf(name);
     const inCache = cache?.ledger.registry.idOf(name);
-    if (inCopy === 'deleted' || inCache === 'deleted') return 'deleted';
+    if (inCopy === 'deleted' || inCache === 'deleted') {
+      const isSure = (inCopy === 'deleted' && copy?.hasCaughtUp) || (inCache === 'deleted' && cache?.hasCaughtUp);
+      return isSure ? 'deleted' : undefined;
+    }
     if (copy !== undefined && inCopy !== undefined && this.scopeOf(inCopy, key) === copy) {
       return { scope: copy, namespace: inCopy };
     }
@@ -163,8 +166,8 @@ export class EdgeScopes {
       const { state, registry } = scope.ledger;
       if (registry.logs.uncovered(state.covered, vector).length > 0) continue;
       const here = registry.resolve(name);
-      if (here === 'deleted') return here;
-      found ??= here;
+      if (here !== 'deleted') found ??= here;
+      else if (scope.hasCaughtUp) return here;
     }
     return found;
   }

@@ -122,7 +122,7 @@ export class Reads {
     const facts = this.#facts(request, looked);
     const decision = decideRead(facts);
     if (looked?.held !== undefined && decision !== 'load' && decision !== 'refuse') {
-      if (decision === 'serve-and-refresh') this.#refresh(looked, request);
+      if (decision === 'serve-and-refresh') this.#refresh(looked, request, call);
       return { answer: this.#answer(looked, looked.held, facts, request.session), hit: true };
     }
     try {
@@ -197,9 +197,11 @@ export class Reads {
     return { ...call, deadlineMs: nowMs + (call.deadlineMs - nowMs) * patientShare };
   }
 
-  #refresh({ scope, key }: Looked, request: GetRequest): void {
+  #refresh({ scope, key }: Looked, request: GetRequest, { hops }: Call): void {
     const { clock, loads, loadTimeoutMs } = this.#options;
-    const call = { deadlineMs: clock.monotonicMs() + loadTimeoutMs, signal: new AbortController().signal };
+    const deadlineMs = clock.monotonicMs() + loadTimeoutMs;
+    // Two edges that are each other's upstreams would refresh each other for ever without a count of hops.
+    const call = { deadlineMs, signal: new AbortController().signal, ...(hops === undefined ? {} : { hops }) };
     // Its reader was served; a failure is counted by the load and shows in the bound of the next read.
     loads.load(scope, key, request, call).catch(() => {});
   }

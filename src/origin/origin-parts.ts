@@ -179,7 +179,14 @@ export class OriginParts {
       checkAtHome: (namespace) => homes.checkAtHome(namespace),
     });
     const { writer } = this;
-    this.reads = new OriginReads({ ...options, ...shared, name, heardFromAllSince, check: () => membership.check() });
+    this.reads = new OriginReads({
+      ...options,
+      ...shared,
+      name,
+      heardFromAllSince,
+      rewritten: () => this.#rewrite.isDone,
+      check: () => membership.check(),
+    });
     this.namespaceChanges = new NamespaceChanges({
       registry,
       writer: new NamespaceWriter({ writer, homes, registry, random, self }),
@@ -203,7 +210,8 @@ export class OriginParts {
     this.#garbage = new GarbageCollection({
       ...options,
       settled: this.settled,
-      mayPurge: (head) => remover.mayPurge(head),
+      // A scan that a purge breaks off would begin again each time that a deletion grows old.
+      mayPurge: (head) => !this.peers.areUntold && remover.mayPurge(head),
       beforeRound: () => this.#stability.refresh(),
     });
     const garbage = this.#garbage;

@@ -9,7 +9,7 @@ import type { LogId, Position } from '../model/position.ts';
 import { expireInPlace, isReadable, type Record } from '../model/record.ts';
 import { holds } from '../model/rules.ts';
 import { joinSessions, type Session } from '../model/session.ts';
-import type { VersionVector } from '../model/version-vector.ts';
+import { joinVectors, type VersionVector } from '../model/version-vector.ts';
 import type { ReadCounter } from '../replication/hot-keys.ts';
 import type { Ledger } from '../replication/ledger.ts';
 import { listPage } from '../replication/list-page.ts';
@@ -28,6 +28,8 @@ export interface OriginReadsOptions {
   readonly name: string;
   /** True once all that every other member had at this monotonic time is here. */
   readonly heardFromAllSince: (atMs: number) => boolean;
+  /** True while nothing is held at a position that does not count. */
+  readonly rewritten: () => boolean;
   /** Why another process may hold the store by now. */
   readonly fenced: () => string | undefined;
   /** Throws UNAVAILABLE if this origin does not answer any more. */
@@ -191,22 +193,25 @@ export class OriginReads {
    * What lies beyond a seal, or in a void log, needs that proof as well. Who sealed the log asked the members that it
    * knew, and its disk may have been put back to when it did not know all of them:
    *
-   *     a, put back: knows no b · seals its log at 5 · admits b · hears of 6 to 9, which b has
+   *     a, put back: knows no b · seals its log at 5 · admits b · hears of 6 to 9, which b has · writes them again
    *                                                  | a session that names 9 waits for that
+   *
+   * What was written again, whoever answers next may lack: so all that is covered here takes the place of what is cut.
    */
   #found(vector: VersionVector, askedMs: number): VersionVector | undefined {
-    const { ledger, heardFromAllSince } = this.#options;
+    const { ledger, heardFromAllSince, rewritten } = this.#options;
     const { logs } = ledger.registry;
     const { covered } = ledger.state;
     const lacking = logs.uncovered(covered, vector);
     if (lacking.length === 0) return vector;
-    const isProven = heardFromAllSince(askedMs);
-    const unknown = lacking.filter((log) => logs.get(log) === undefined);
-    if (unknown.length > 0 && !isProven && holds('R14 a lost log by proof')) return undefined;
-    const known = unknown.length === 0 ? vector : new Map([...vector].filter(([log]) => !unknown.includes(log)));
-    if (!logs.covers(covered, known)) return undefined;
-    const isCut = lacking.length > unknown.length;
-    return isCut && !isProven && holds('R14 a cut by proof') ? undefined : known;
+    const isProven = heardFromAllSince(askedMs) && rewritten();
+    const isUnknown = lacking.some((log) => logs.get(log) === undefined);
+    if (isUnknown && !isProven && holds('R14 a lost log by proof')) return undefined;
+    const isCut = lacking.some((log) => logs.get(log) !== undefined);
+    if (isCut && !isProven && holds('R14 a cut by proof')) return undefined;
+    const rest = new Map([...vector].filter(([log]) => !lacking.includes(log)));
+    const known = new Map([...vector].filter(([log]) => logs.get(log) !== undefined));
+    return logs.covers(covered, known) ? joinVectors(rest, covered) : undefined;
   }
 
   /** Calls `run` at the next commit, or a little later: an echo may have come. */

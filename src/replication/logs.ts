@@ -282,11 +282,6 @@ export class Logs {
     return sequence > this.#endAt(log, covered);
   }
 
-  /** As `isVoid`, by the cached judgement. */
-  #wasVoid(log: LogId, covered: VersionVector): boolean {
-    return this.#endAt(log, covered) === beforeAll;
-  }
-
   /** The last sequence of the log that may count, judged again only when what is known or covered changes. */
   #endAt(log: LogId, covered: VersionVector): number {
     if (this.self !== undefined) return this.#judgeEnd(log, covered); // A member's own log counts too, and may change.
@@ -407,7 +402,7 @@ export class Logs {
 
   /**
    * The session after an answer of this node (rule R14). It stays as small as the cluster: a component that it leaves
-   * out is implied by the rest, or nobody will ever have it.
+   * out is implied by the rest. What nobody will ever have an origin leaves out, by proof, before it answers.
    */
   session(asked: Session, seen: SeenBySession, covered: VersionVector): Session {
     const after =
@@ -433,15 +428,15 @@ export class Logs {
 
   #shortened(vector: VersionVector, covered: VersionVector): VersionVector {
     let smaller: Map<LogId, number> | undefined;
-    for (const log of vector.keys()) {
+    for (const [log, sequence] of vector) {
       const seal = this.#logs.get(log)?.seal;
-      const isImplied = seal !== undefined && seal.at.log !== log && this.coversPosition(covered, seal.at);
-      if (!isImplied && !(seal === undefined && this.#wasVoid(log, covered))) continue;
+      if (seal === undefined || seal.at.log === log || !this.coversPosition(covered, seal.at)) continue;
+      if (sequence > seal.final && holds('R14 a cut by proof')) continue;
       smaller ??= new Map(vector);
       smaller.delete(log);
       // The last seal of the chain lies in a log that goes on.
-      const at = seal && this.#lastSeal(log, seal, covered);
-      if (at !== undefined && (smaller.get(at.log) ?? 0) < at.sequence) smaller.set(at.log, at.sequence);
+      const at = this.#lastSeal(log, seal, covered);
+      if ((smaller.get(at.log) ?? 0) < at.sequence) smaller.set(at.log, at.sequence);
     }
     return smaller ?? vector;
   }

@@ -123,6 +123,30 @@ describe('what the feed does to what is held', () => {
     expect(await cache.held()).toBeUndefined();
   });
 
+  it('holds nothing that was repaired, though the disk was read before that was done', async () => {
+    await cache.caughtUp(1);
+    await cache.keep(written(1), 1);
+    cache = await cache.reopened(); // It is on disk alone.
+    await cache.caughtUp(1);
+    const { store } = cache.scope.ledger;
+    const read = store.read.bind(store);
+    let goOn = () => {};
+    const repaired = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    vi.spyOn(store, 'read').mockImplementation(async (key) => {
+      const record = await read(key);
+      await repaired;
+      return record;
+    });
+    const found = cache.held();
+    await new Promise((resolve) => setTimeout(resolve, 20)); // The disk has said what it holds.
+    expect(await cache.scope.repair({ namespace, key: 'k' }, written(1))).toBe(true);
+    goOn();
+    expect(await found).toBeUndefined();
+    expect(await cache.held()).toBeUndefined();
+  });
+
   it('replaces a value by a later one, and not by an earlier one', async () => {
     await cache.caughtUp(1);
     await cache.keep(written(3), 3);

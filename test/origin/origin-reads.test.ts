@@ -21,7 +21,7 @@ async function readsOver(more: { check?: () => void; heardFromAllSince?: () => b
   const ledger = await Ledger.open({ ...originDefaults, store: new MemoryDisk().open(), clock, observer });
   const { logs } = ledger.registry;
   const ownLog = new OwnLog({ member: 'a'.repeat(16) as MemberId, logs, random: new SeededRandom(1), clock });
-  const nothing = { check: () => {}, heardFromAllSince: () => false, fenced: () => undefined };
+  const nothing = { check: () => {}, heardFromAllSince: () => false, rewritten: () => true, fenced: () => undefined };
   const reads = new OriginReads({
     ledger,
     clock,

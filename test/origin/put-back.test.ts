@@ -25,10 +25,16 @@ describe('an origin whose disk was put back to when it was alone', () => {
     // It has sealed that log by itself, as it knows of no other member.
     await group.untilHolds(async () => (await group.at('a').status()).unsealed?.length === 0);
     const session = sessionAfterRecord(emptySession, last.position, last.stamp);
-    await expect(group.get('a', 'k', session)).rejects.toMatchObject({ details: { reason: 'session-not-covered' } });
+    const notYet = { details: { reason: 'session-not-covered' } };
+    await expect(group.get('a', 'k', session)).rejects.toMatchObject(notYet);
+    const { session: afterWrite } = await group.put('a', 'l', 'needs no session', { session });
+    await expect(group.get('a', 'k', afterWrite)).rejects.toMatchObject(notYet);
     group.mend('a', 'b');
     await group.settled('a', 'b');
     await group.pass(silenceMsMax);
+    // Whoever answers next with what this session asks for has what was written again.
+    const { session: afterCut, covered } = await group.get('a', 'l', session);
+    expect(afterCut.vector).toEqual(covered);
     expect((await group.get('a', 'k', session)).record?.stamp).toBe(last.stamp);
   });
 });

@@ -311,11 +311,14 @@ describe('the session that an answer carries on', () => {
     expect(logs.session(asked, seen, vector({ 2: 1 })).vector).toEqual(vector({ 1: 4, 2: 1, 3: 2 }));
   });
 
-  it('leaves out a log that is void: nobody will ever have it', () => {
+  it('keeps what lies in a void log, or beyond a seal: an origin cuts that, by proof', () => {
     const logs = knowing(registered(1, 1), registered(2, 1), current(1, 2, [2, 2]));
-    const asked = { ...emptySession, vector: vector({ 1: 9 }) };
-    const answered = logs.session(asked, { covered: vector({ 2: 2 }) }, vector({ 2: 2 }));
-    expect(answered.vector).toEqual(vector({ 2: 2 }));
+    const answered = (asked: Record<number, number>) =>
+      logs.session({ ...emptySession, vector: vector(asked) }, { covered: vector({ 2: 2 }) }, vector({ 2: 2 })).vector;
+    expect(answered({ 1: 9 })).toEqual(vector({ 1: 9, 2: 2 }));
+    logs.apply(sealed(1, 1, 5, [2, 1]));
+    expect(answered({ 1: 9 })).toEqual(vector({ 1: 9, 2: 2 }));
+    expect(answered({ 1: 5 })).toEqual(vector({ 2: 2 }));
   });
 
   it('requires no less than was asked, of who comes to ask next, wherever the session was covered', () => {

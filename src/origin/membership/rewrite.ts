@@ -5,6 +5,7 @@ import { holds } from '../../model/rules.ts';
 import type { CommitView, Decision, Ledger } from '../../replication/ledger.ts';
 import { isOfLogs } from '../../replication/logs.ts';
 import { unknownLogs } from '../../replication/unknown-logs.ts';
+import { unlessDamaged } from '../../replication/with-damaged.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { lookAgain, Notice } from '../../runtime/notice.ts';
 import type { OwnLog } from '../own-log.ts';
@@ -50,6 +51,11 @@ export class Rewrite {
     this.#noticed.give();
   }
 
+  /** Nothing that is held here is to be written again. False before that is known. */
+  get isDone(): boolean {
+    return this.#cleanAt?.version === this.#options.ledger.registry.logs.version && this.#cleanAt.taken === this.#taken;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { clock, ledger } = this.#options;
     ledger.registry.onChange(() => this.#noticed.give(), signal);
@@ -61,12 +67,7 @@ export class Rewrite {
     const { ledger, sealing } = this.#options;
     const { logs } = ledger.registry;
     const now = { version: logs.version, taken: this.#taken };
-    if (
-      !sealing.isComplete ||
-      !holds('R23 what lies beyond is written again') ||
-      (this.#cleanAt?.version === now.version && this.#cleanAt.taken === now.taken)
-    )
-      return;
+    if (!sealing.isComplete || !holds('R23 what lies beyond is written again') || this.isDone) return;
     for (const { log, seal } of [...logs.all()]) if (seal !== undefined) await this.#rewriteBeyond(log, seal.final);
     for (const log of await this.#lost()) await this.#rewriteBeyond(log, 0);
     if (this.#unknown.size === 0) this.#cleanAt = now;
@@ -109,8 +110,9 @@ export class Rewrite {
       // A damaged record cannot be written again; its key reads as damaged until it is mended or written.
       for await (const page of snapshot.log(log, final + 1, () => {})) {
         for (const stored of page) {
-          const record = this.#isSaidAnew(stored) ? undefined : await snapshot.read(stored);
-          if (record === undefined) continue;
+          // A damaged value keeps no other record from being written again.
+          const record = this.#isSaidAnew(stored) ? undefined : await snapshot.read(stored).catch(unlessDamaged);
+          if (record === undefined || record === 'damaged') continue;
           records.push(record);
           bytes += record.kind === 'live' ? record.value.byteLength : 0;
           if (records.length >= pageRecords || bytes >= pageBytes) return records;

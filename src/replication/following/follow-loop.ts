@@ -174,7 +174,9 @@ export class FollowLoop {
     const { sink, clock, probeIntervalMs } = this.#options;
     const silenceMsMax = Math.max(this.#options.silenceMsMax, probesUnheardMax * probeIntervalMs);
     const probes = new BoundedQueue<FollowerMessage>(16);
-    const open: FollowOpen = { ...this.#options.open(), start: await this.#here(sink.start()) };
+    const start = await this.#here(sink.start());
+    // In the same turn: what the sink counts as told is what is told.
+    const open: FollowOpen = { ...this.#options.open(), start };
     let heardMs = clock.monotonicMs();
     this.#beginStream(heardMs);
     const giveUp = () => {

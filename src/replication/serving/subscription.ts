@@ -42,6 +42,7 @@ import {
   scanLog,
   scanRecords,
 } from './scan.ts';
+import { scanPermit } from './scan-permit.ts';
 import { type ScopeShape, shapeEntry } from './scope-shape.ts';
 import type { Tracks } from './tracks.ts';
 
@@ -239,7 +240,7 @@ export class Subscription {
   async *#catchUp(place: Place): AsyncGenerator<FeedEvent, Place | undefined> {
     const { ledger, clock, scanStallMs } = this.#serving;
     this.#state = 'waiting';
-    await this.#scans.acquire(this.#signal);
+    yield* scanPermit(this.#scans, { clock, signal: this.#signal, tells: this.#open.role !== 'watch' });
     let release = (): void => {
       release = () => {};
       this.#scans.release();
