@@ -68,6 +68,11 @@ export class EngineHost extends OriginProcess {
     this.#clock?.goOn();
   }
 
+  /** What answers here while another process holds the database. */
+  get standby(): Edge | undefined {
+    return this.#standby;
+  }
+
   override get reached(): Upstream | undefined {
     return this.node ?? this.#standby;
   }

@@ -110,6 +110,12 @@ export class Convergence {
       const members = listed?.filter(({ role }) => role === 'origin').map(({ id }) => id);
       if (members?.sort().join() !== ids.join()) lacking.push(`${name} knows ${members?.length} origins`);
     }
+    // A process that stands by caches what it reads, and answers edges.
+    for (const { host, standby } of cluster.engines.flatMap(({ hosts }) => hosts)) {
+      for (const { kind, boundMs } of (await standby?.status())?.scopes ?? []) {
+        if (boundMs === undefined || boundMs > boundMsMax) lacking.push(`the ${kind} of ${host} is ${boundMs} old`);
+      }
+    }
     for (const edge of cluster.edges) {
       for (const { kind, contents } of oracles.scopesOf(edge)) {
         if (!hasCaughtUp(contents, kind)) lacking.push(`the ${kind} of ${edge.name} has not caught up`);
