@@ -184,7 +184,7 @@ export class OriginParts {
       ...shared,
       name,
       heardFromAllSince,
-      rewritten: () => this.#rewrite.isDone,
+      rewritten: () => this.#rewrite.isDoneNow(),
       check: () => membership.check(),
     });
     this.namespaceChanges = new NamespaceChanges({
@@ -210,8 +210,7 @@ export class OriginParts {
     this.#garbage = new GarbageCollection({
       ...options,
       settled: this.settled,
-      // A scan that a purge breaks off would begin again each time that a deletion grows old.
-      mayPurge: (head) => !this.peers.areUntold && remover.mayPurge(head),
+      mayPurge: (head) => remover.mayPurge(head),
       beforeRound: () => this.#stability.refresh(),
     });
     const garbage = this.#garbage;

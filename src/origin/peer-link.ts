@@ -169,11 +169,6 @@ export class PeerLink {
     return this.#refusal === 'joining';
   }
 
-  /** The peer has begun to show what it holds, and has yet to tell how far that reaches. */
-  get isUntold(): boolean {
-    return this.#sink.isUntold;
-  }
-
   /** The node that was met there last. */
   get known(): NodeIdentity | undefined {
     return this.peer ?? this.#known;

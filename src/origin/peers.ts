@@ -100,11 +100,6 @@ export class Peers {
     return this.#links.size > 0 && [...this.#links.values()].every((link) => link.joins);
   }
 
-  /** Some peer shows what it holds, and has yet to tell how far that reaches. */
-  get areUntold(): boolean {
-    return [...this.#links.values()].some(({ isUntold }) => isUntold);
-  }
-
   /** The peers that answer calls now. */
   answering(): readonly Upstream[] {
     return [...this.#links.values()].filter((link) => link.answering !== undefined).map((link) => link.upstream);

@@ -56,6 +56,12 @@ export class Rewrite {
     return this.#cleanAt?.version === this.#options.ledger.registry.logs.version && this.#cleanAt.taken === this.#taken;
   }
 
+  /** As `isDone`. Somebody waits for it: if it is not done, it is looked at at once. */
+  isDoneNow(): boolean {
+    if (!this.isDone) this.#noticed.give();
+    return this.isDone;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { clock, ledger } = this.#options;
     ledger.registry.onChange(() => this.#noticed.give(), signal);
