@@ -4,13 +4,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import { MeridianError, toMeridianError } from '../model/errors.ts';
 import { isRequestId, requestIdHeader } from '../model/request-id.ts';
 import type { Trace, Tracer } from '../model/trace.ts';
-import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { Connections } from '../runtime/connections.ts';
 import { FairStarts } from '../runtime/fair-starts.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { RequestIds } from '../runtime/request-ids.ts';
 import { type RenewedTls, secureContextOf, secureServerOf, tlsBounds } from '../runtime/tls.ts';
+import { atDeadline } from './at-deadline.ts';
 import { Exchange } from './exchange.ts';
 import { errorOfStatus, httpStatus } from './http-status.ts';
 import type { HttpObserver } from './observer.ts';
@@ -263,13 +264,7 @@ export class HttpListener {
     const { clock } = this.#options;
     this.#underWay.set(response, exchange);
     // Whoever does not take his answer holds memory and a connection.
-    const look = (): Timer => {
-      return clock.timer(exchange.deadlineMs + bounds.lingerMs - clock.monotonicMs(), () => {
-        if (exchange.deadlineMs + bounds.lingerMs > clock.monotonicMs()) late = look();
-        else response.destroy();
-      });
-    };
-    let late = look();
+    const late = atDeadline(exchange, { clock, lingerMs: bounds.lingerMs }, () => response.destroy());
     let isTaken = false;
     // It also finishes where the connection was cut: what is left goes nowhere then.
     response.once('finish', () => {

@@ -96,23 +96,29 @@ describe('what a cache keeps of a load', () => {
   });
 });
 
+/** Keeps a record on disk alone. What reads of the disk say from now on comes once the result is called. */
+async function heldOnDisk(): Promise<() => void> {
+  await cache.caughtUp(1);
+  await cache.keep(written(1), 1);
+  cache = await cache.reopened();
+  await cache.caughtUp(1);
+  const { store } = cache.scope.ledger;
+  const read = store.read.bind(store);
+  let goOn = () => {};
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  vi.spyOn(store, 'read').mockImplementation(async (key) => {
+    const record = await read(key);
+    await held;
+    return record;
+  });
+  return goOn;
+}
+
 describe('what the feed does to what is held', () => {
   it('holds nothing as valid that the upstream has lost since, though the disk was read before that was kept', async () => {
-    await cache.caughtUp(1);
-    await cache.keep(written(1), 1);
-    cache = await cache.reopened(); // It is on disk alone.
-    await cache.caughtUp(1);
-    const { store } = cache.scope.ledger;
-    const read = store.read.bind(store);
-    let goOn = () => {};
-    const held = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    vi.spyOn(store, 'read').mockImplementation(async (key) => {
-      const record = await read(key);
-      await held;
-      return record;
-    });
+    const goOn = await heldOnDisk();
     const lost = { records: [{ namespace, key: 'k', position: { log, sequence: 2 } }], upTo: vector(2) };
     const step = { vector: vector(2), stable: new Map() };
     const applied = cache.scope.apply({ kind: 'changes', records: [], lost, step });
@@ -124,21 +130,7 @@ describe('what the feed does to what is held', () => {
   });
 
   it('holds nothing that was repaired, though the disk was read before that was done', async () => {
-    await cache.caughtUp(1);
-    await cache.keep(written(1), 1);
-    cache = await cache.reopened(); // It is on disk alone.
-    await cache.caughtUp(1);
-    const { store } = cache.scope.ledger;
-    const read = store.read.bind(store);
-    let goOn = () => {};
-    const repaired = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    vi.spyOn(store, 'read').mockImplementation(async (key) => {
-      const record = await read(key);
-      await repaired;
-      return record;
-    });
+    const goOn = await heldOnDisk();
     const found = cache.held();
     await new Promise((resolve) => setTimeout(resolve, 20)); // The disk has said what it holds.
     expect(await cache.scope.repair({ namespace, key: 'k' }, written(1))).toBe(true);

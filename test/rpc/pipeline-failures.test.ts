@@ -2,51 +2,19 @@ import { EventEmitter } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
 import { MeridianError } from '../../src/model/errors.ts';
-import type { GetRequest, PutMutation, WriteAnswer, WriteRequest } from '../../src/model/key-value.ts';
-import { registryNamespace } from '../../src/model/namespace.ts';
-import { type MemberId, nowhere } from '../../src/model/position.ts';
+import type { PutMutation, WriteRequest } from '../../src/model/key-value.ts';
 import { emptySession } from '../../src/model/session.ts';
-import { bottomStamp } from '../../src/model/stamp.ts';
-import type { Upstream } from '../../src/model/upstream.ts';
-import { Connection } from '../../src/rpc/client/connection.ts';
+import type { Connection } from '../../src/rpc/client/connection.ts';
 import { methods } from '../../src/rpc/client/methods.ts';
 import { Pipeline } from '../../src/rpc/client/pipeline.ts';
 import { measured } from '../../src/rpc/codec/mutation-fields.ts';
 import { toStatus } from '../../src/rpc/status.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
-import { aCall, answerOf, overLoopback, upstreamWith } from './loopback.ts';
-
-const closing: Array<() => unknown> = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-const written: WriteAnswer = {
-  namespace: registryNamespace,
-  origin: '1'.repeat(16) as MemberId,
-  written: [{ stamp: bottomStamp, position: nowhere }],
-  durability: 'local',
-  covered: new Map(),
-  session: emptySession,
-};
-
-const asked = (key: string): GetRequest => ({ namespace: 'n', key, session: emptySession });
-
-async function pipelineTo(parts: Partial<Upstream>): Promise<Pipeline> {
-  const { address, close } = await overLoopback(upstreamWith(parts));
-  const connection = new Connection({ address, clock: systemClock });
-  const pipeline = new Pipeline({ connection, clock: systemClock, hops: undefined });
-  closing.push(
-    close,
-    () => connection.close(),
-    () => pipeline.close(),
-  );
-  return pipeline;
-}
+import { aCall, answerOf } from './loopback.ts';
+import { asked, closing, pipelineTo, written } from './pipeline-driver.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -56,7 +24,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 describe('an operation of many', () => {
   it('that cannot be encoded fails by itself, and ends neither the others of its message nor the process', async () => {
     const keys: string[] = [];
-    const pipeline = await pipelineTo({
+    const { pipeline } = await pipelineTo({
       get: async ({ key }) => answerOf(key),
       write: async ({ mutations }) => {
         for (const { key } of mutations) keys.push(key);
@@ -86,7 +54,7 @@ describe('an operation of many', () => {
   });
 
   it('is looked at when its own signal is aborted, and not once for each other one that waits', async () => {
-    const pipeline = await pipelineTo({ get: () => new Promise(() => {}) });
+    const { pipeline } = await pipelineTo({ get: () => new Promise(() => {}) });
     let looks = 0;
     const controllers = Array.from({ length: 400 }, () => new AbortController());
     const getting = controllers.map(({ signal }, i) => {

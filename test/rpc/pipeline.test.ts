@@ -1,55 +1,23 @@
 import { type ClientDuplexStream, Metadata, Server, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Call } from '../../src/model/call.ts';
 import { MeridianError } from '../../src/model/errors.ts';
 import type { GetAnswer, GetRequest, WriteAnswer, WriteRequest } from '../../src/model/key-value.ts';
 import { registryNamespace } from '../../src/model/namespace.ts';
-import { type MemberId, nowhere } from '../../src/model/position.ts';
 import { emptySession } from '../../src/model/session.ts';
-import { bottomStamp } from '../../src/model/stamp.ts';
-import type { Upstream } from '../../src/model/upstream.ts';
-import { Connection } from '../../src/rpc/client/connection.ts';
+import type { Connection } from '../../src/rpc/client/connection.ts';
 import { methods } from '../../src/rpc/client/methods.ts';
-import { Pipeline } from '../../src/rpc/client/pipeline.ts';
 import { RemoteUpstream } from '../../src/rpc/client/remote-upstream.ts';
 import { measured } from '../../src/rpc/codec/mutation-fields.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { aCall, answerOf, cuttable, overLoopback, roomsOf, upstreamWith } from './loopback.ts';
+import { asked, closing, pipelineTo, written } from './pipeline-driver.ts';
 
-const closing: Array<() => unknown> = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-const written: WriteAnswer = {
-  namespace: registryNamespace,
-  origin: '1'.repeat(16) as MemberId,
-  written: [{ stamp: bottomStamp, position: nowhere }],
-  durability: 'local',
-  covered: new Map(),
-  session: emptySession,
-};
-
-const asked = (key: string): GetRequest => ({ namespace: 'n', key, session: emptySession });
 const put = (key: string, value = Buffer.from('v')): WriteRequest => ({
   namespace: 'n',
   session: emptySession,
   mutations: [{ kind: 'put', key, value }],
 });
-
-/** A node of these parts, and the client's end of one stream to it. */
-async function pipelineTo(parts: Partial<Upstream>, rooms = roomsOf(64 * 1024 * 1024)) {
-  const { address, server, close } = await overLoopback(upstreamWith(parts), { rooms });
-  const connection = new Connection({ address, clock: systemClock });
-  const pipeline = new Pipeline({ connection, clock: systemClock, hops: undefined });
-  closing.push(
-    close,
-    () => connection.close(),
-    () => pipeline.close(),
-  );
-  return { pipeline, server, address, connection };
-}
 
 /** A stream to it as another client would have one. */
 function rawStream(connection: Connection): ClientDuplexStream<object, { answers: Array<Record<string, never>> }> {

@@ -1,10 +1,12 @@
 import { isMeridianError, MeridianError } from '../../model/errors.ts';
-import type { Clock, Timer } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { atDeadline } from '../at-deadline.ts';
 import type { HttpCall } from '../exchange.ts';
 
 /**
  * Runs with a call whose signal is also aborted at its deadline, so that every wait of the exchange ends there; while its
- * bytes move the deadline does too. That is told in our own words, whoever noticed it: one who is called sees a caller who went away, or a transport's timer.
+ * bytes move the deadline does too. That it has passed is told in our own words, whoever noticed it: one who is called sees a
+ * caller who went away, or a transport's timer.
  */
 export async function withinDeadline<T>(call: HttpCall, clock: Clock, run: (call: HttpCall) => Promise<T>): Promise<T> {
   const { signal, requestId, trace } = call;
@@ -14,14 +16,10 @@ export async function withinDeadline<T>(call: HttpCall, clock: Clock, run: (call
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
   let late = false;
-  const look = (): Timer => {
-    return clock.timer(call.deadlineMs - clock.monotonicMs(), () => {
-      late = call.deadlineMs <= clock.monotonicMs();
-      if (late) within.abort(tooLate());
-      else timer = look();
-    });
-  };
-  let timer = look();
+  const timer = atDeadline(call, { clock }, () => {
+    late = true;
+    within.abort(tooLate());
+  });
   try {
     return await run({
       get deadlineMs() {

@@ -1,4 +1,4 @@
-import { isMeridianError, MeridianError } from '../../model/errors.ts';
+import { MeridianError } from '../../model/errors.ts';
 import type { RecordKey } from '../../model/key.ts';
 import { replaces } from '../../model/merge.ts';
 import { registryNamespace } from '../../model/namespace.ts';
@@ -8,6 +8,7 @@ import { stampWallMs } from '../../model/stamp.ts';
 import type { CommitView, Ledger } from '../../replication/ledger.ts';
 import { isOfLogs } from '../../replication/logs.ts';
 import { damagedRecord } from '../../replication/mending.ts';
+import { unlessDamaged } from '../../replication/with-damaged.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Snapshot, Store, Stored } from '../../store/store.ts';
 import type { OriginStores } from '../origin-options.ts';
@@ -139,12 +140,9 @@ async function* unheldOf(
   const held = await ledger.store.heads(missing, (damaged) => ledger.awaits(damaged));
   for (const [index, key] of missing.entries()) {
     const record = await snapshot.read(key).catch(unlessDamaged);
-    if (record !== undefined && replaces(headOf(record), held[index])) yield record;
+    if (record === undefined || record === 'damaged') continue;
+    if (replaces(headOf(record), held[index])) yield record;
   }
-}
-
-function unlessDamaged(error: unknown): undefined {
-  if (!isMeridianError(error, 'DATA_LOSS')) throw error;
 }
 
 /** Younger than the retention by every clock that is permitted. */
