@@ -326,8 +326,11 @@ export class CacheScope implements FeedSink, Scope {
         return { state: after, meta: new Map([[caughtUpName, Buffer.from('1')]]), silent: true, result: undefined };
       },
     });
-    // A cache that starts from nothing is not shown earlier writes: no load that began before may be kept.
-    if (!this.#hasCaughtUp) this.observed.void();
+    if (!this.#hasCaughtUp) {
+      // A cache that starts from nothing is not shown earlier writes: no load that began before may be kept.
+      this.observed.void();
+      await this.#voidCheck.tookAnew();
+    }
     this.#state = 'live';
   }
 

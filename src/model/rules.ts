@@ -49,6 +49,7 @@ export type Rule =
   | 'R15 clocks are compared'
   | 'R16 a copy stops'
   | 'R16 one with peers never founds'
+  | 'R16 who begins to serve names its opening'
   | 'R17 a relay serves once it has caught up'
   | 'R17 truth before service'
   | 'R18 the data go'

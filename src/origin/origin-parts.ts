@@ -210,7 +210,8 @@ export class OriginParts {
     this.#garbage = new GarbageCollection({
       ...options,
       settled: this.settled,
-      mayPurge: (head) => remover.mayPurge(head),
+      // A scan that a purge breaks off would begin again each time that a deletion grows old.
+      mayPurge: (head) => !this.peers.areUntold && remover.mayPurge(head),
       beforeRound: () => this.#stability.refresh(),
     });
     const garbage = this.#garbage;
@@ -237,6 +238,7 @@ export class OriginParts {
 
   #begun(): void {
     this.feed.resume();
+    this.peers.begun();
     const { stores, ledger } = this.#opened;
     if (stores.aside.length === 0) return;
     this.loops.run('bring back', async (signal) => {

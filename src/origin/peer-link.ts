@@ -63,6 +63,8 @@ export class PeerLink {
   readonly #tracker: StalenessTracker;
   readonly #clock: Clock;
   readonly #stop = new AbortController();
+  /** Ends the stream so that the next one begins at once. */
+  #again = new AbortController();
   /** How the last stream ended or was refused; `followed` while it is followed, unset before the first answer. */
   #last: 'followed' | Error | undefined;
   #running: Promise<void> | undefined;
@@ -86,6 +88,7 @@ export class PeerLink {
       upstream: () => ({
         name: address,
         feed: connection.upstream,
+        leave: this.#afresh(),
         succeeded: () => {
           this.#last = 'followed';
         },
@@ -169,6 +172,11 @@ export class PeerLink {
     return this.#refusal === 'joining';
   }
 
+  /** The peer has begun to show what it holds, and has yet to tell how far that reaches. */
+  get isUntold(): boolean {
+    return this.#sink.isUntold;
+  }
+
   /** The node that was met there last. */
   get known(): NodeIdentity | undefined {
     return this.peer ?? this.#known;
@@ -197,6 +205,19 @@ export class PeerLink {
   /** The peer was heard of: tries it again at once. */
   hurry(): void {
     this.#loop.hurry();
+  }
+
+  /**
+   * This member has begun to serve. The peer was told of no opening, and so did not compare it with that of a copy (R16),
+   * nor this member's floor with what it covers itself (R8): the stream is begun again, and it does both.
+   */
+  introduce(): void {
+    this.#again.abort(new Error('this origin has begun to serve'));
+  }
+
+  #afresh(): AbortSignal {
+    this.#again = new AbortController();
+    return this.#again.signal;
   }
 
   /** The reason of the last end, if it was a refusal. */

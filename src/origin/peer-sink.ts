@@ -98,6 +98,11 @@ export class PeerSink implements FeedSink {
     return this.#peer;
   }
 
+  /** A stream is open in which the peer has yet to tell what it covers: until then a purge here would break it off. */
+  get isUntold(): boolean {
+    return this.#peer !== undefined && this.#covered.size === 0;
+  }
+
   async start(): Promise<FollowStart> {
     this.#start = await this.#replica.start();
     this.#floor = this.#options.ledger.state.floor;

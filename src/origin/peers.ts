@@ -62,6 +62,12 @@ export class Peers {
     }
   }
 
+  /** This origin has opened its log, and serves: those that it follows hear of that opening. */
+  begun(): void {
+    if (!holds('R16 who begins to serve names its opening')) return;
+    for (const link of this.#links.values()) link.introduce();
+  }
+
   /** An origin follows this one, and says where it is reached. */
   called({ id, address }: NodeIdentity): void {
     if (address === undefined) return;
@@ -98,6 +104,11 @@ export class Peers {
   /** True if each of the others, wherever one was told of, answers that it does not serve yet. */
   get allJoin(): boolean {
     return this.#links.size > 0 && [...this.#links.values()].every((link) => link.joins);
+  }
+
+  /** Some peer shows what it holds, and has yet to tell how far that reaches. */
+  get areUntold(): boolean {
+    return [...this.#links.values()].some(({ isUntold }) => isUntold);
   }
 
   /** The peers that answer calls now. */

@@ -111,10 +111,12 @@ it('a home does not move to a member of which the one asked has yet to hear that
   const { namespace } = await group.until(group.at('a').create('ns', group.call()));
   const b = await group.open('b', ['a']);
   while (!b.serves) await group.pass(1);
+  group.cut('a', 'b');
   const known = await group.until(group.at('a').members({ ...group.call(), forwarded: true }));
   expect(known.map(({ name }) => name)).toContain('b');
   const refused = group.until(group.at('a').moveHome(namespace.id, 'b', group.call()));
   await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'origin-joining' } });
+  group.mend('a', 'b');
   await group.settled('a', 'b');
   const moved = await group.until(group.at('a').moveHome(namespace.id, 'b', group.call()));
   expect(moved.namespace.home).toBe(b.identity.id);

@@ -34,6 +34,8 @@ export class OriginGroup {
   readonly keptApart: Array<{ readonly member: string; readonly record: Record }> = [];
   readonly #members = new Map<string, Member>();
   readonly #cut = new Set<string>();
+  /** Looks of the streams that are open: each ends at once where its path was cut. */
+  readonly #looks = new Set<() => void>();
   readonly #options: Partial<OriginOptions>;
 
   constructor(options: Partial<OriginOptions> = {}) {
@@ -177,6 +179,7 @@ export class OriginGroup {
 
   cut(a: string, b: string): void {
     this.#cut.add([a, b].sort().join());
+    for (const look of this.#looks) look();
   }
 
   mend(a: string, b: string): void {
@@ -289,11 +292,14 @@ export class OriginGroup {
       const ended = new AbortController();
       const over = AbortSignal.any([signal, ended.signal]);
       const look = () => {
-        if (over.aborted) return;
-        if (!alive(target)) ended.abort(gone());
-        else group.time.at(5, look);
+        if (!over.aborted && !alive(target)) ended.abort(gone());
       };
-      look();
+      const lookAgain = () => {
+        look();
+        if (!over.aborted) group.time.at(5, lookAgain);
+      };
+      lookAgain();
+      group.#looks.add(look);
       const broken = new Promise<never>((_, reject) => {
         over.addEventListener('abort', () => reject(over.reason), { once: true });
       });
@@ -308,6 +314,7 @@ export class OriginGroup {
           yield next.value;
         }
       } finally {
+        group.#looks.delete(look);
         ended.abort(gone());
         void events.return?.(undefined).catch(() => {});
       }

@@ -74,6 +74,7 @@ describe('an origin whose store opens again', () => {
     group.putBack('a', image);
     await group.open('a');
     await group.settled('a', 'b');
+    await group.untilHolds(async () => (await logsOf('a', 'b')).get(past) !== undefined);
     expect((await logsOf('a', 'b')).get(past)).toBe(written[0]?.position.sequence);
     for (const name of ['a', 'b']) expect(await group.text(name, 'k')).toBe('known to b');
     expect(group.at('b').covered.has(past)).toBe(false);

@@ -289,12 +289,32 @@ describe('a copy that hears where a log ends (R23)', () => {
       await replica.apply(caughtUp(vector({ 2: 2 })));
       expect(await isVoid()).toBe(true);
       await replica.becomeVoid();
+      await replica.apply(resync);
       await replica.apply(changes([write('k', 1, 3), ...(isLost ? [] : [registered(1, 1)])]));
       await replica.apply(changes([registered(2, 1), current(1, 2, [2, 2])]));
       await replica.apply(caughtUp(vector({ 2: 2 })));
       expect(await isVoid(), 'its upstream holds it likewise').toBe(false);
     },
   );
+
+  it('is void again at the upstream that said so, where it took everything anew from one that had yet to hear of it', async () => {
+    const { replica } = await open();
+    const ofVoid = [write('k', 1, 3), registered(1, 1)];
+    const verdict = [registered(2, 1), current(1, 2, [2, 2])];
+    replica.opened('M');
+    await replica.apply(changes([...ofVoid, ...verdict]));
+    await replica.apply(caughtUp(vector({ 2: 2 })));
+    expect(await replica.holdsVoid()).toBe(true);
+    await replica.becomeVoid();
+    replica.opened('G');
+    await replica.apply(resync);
+    await replica.apply({ ...changes([...verdict, ...ofVoid]), range: {} });
+    await replica.apply(caughtUp(vector({ 1: 3 })));
+    expect(await replica.holdsVoid(), 'what says so is not covered').toBe(false);
+    replica.opened('M');
+    await replica.apply(caughtUp(vector({ 2: 2 })));
+    expect(await replica.holdsVoid()).toBe(true);
+  });
 
   it('begins its next stream with a resync, also after a restart', async () => {
     const first = await open();

@@ -411,6 +411,7 @@ export class Replica {
       }),
       { kind: 'covered' },
     );
+    if (resynced) await this.#voidCheck.tookAnew();
     member?.told(event.vector, 'caught-up');
   }
 

@@ -22,20 +22,22 @@ interface Judged {
 /**
  * Tells an edge whether it covers or holds anything beyond a seal, or of a void log (rule R23). Such a record came
  * before the seal was heard of, and no other node keeps it. Each ended log is looked at once: what comes beyond a seal
- * later is refused. A void log makes the edge begin anew only once: the upstream may hold the log until somebody seals
- * it, and where its member was removed another member must do that.
+ * later is refused.
+ *
+ * Of a void log an upstream may still hold something, until somebody seals it; where its member was removed, another
+ * member must do that. So what is found right after everything was taken anew is kept, as long as that upstream is
+ * followed; an upstream that begins anew itself has a new generation.
+ *
+ *     M, followed     says that C is void: this edge holds C, and begins anew
+ *     G, asked then   has yet to hear of it, and shows C: held again · goes away
+ *     M               never held C: this edge begins anew once more, from M
  */
 export class VoidCheck {
   readonly #ledger: Ledger;
   /** Ended logs, each with a sequence: nothing is held beyond it. */
   readonly #clean = new Map<LogId, number>();
-  /**
-   * Unknown and void logs for which everything was taken anew already, and the generations of the feeds that it came
-   * from: what comes again from one of these generations is held there as well.
-   */
+  /** Unknown and void logs that were found when everything had been taken anew, and from the feeds of which generations. */
   readonly #lost = new Map<LogId, Map<string, true>>();
-  /** Such logs found in this generation. They count as taken anew once that has begun: a disk may fail before. */
-  readonly #found = new Set<LogId>();
   #generation = '';
   #version = -1;
   /** The last answer of `coversVoid`, valid until what it is judged by changes. */
@@ -73,16 +75,21 @@ export class VoidCheck {
   opened(generation: string): void {
     if (generation === this.#generation) return;
     this.#generation = generation;
-    this.#found.clear();
     if (this.#lost.size > 0) this.#version = -1;
   }
 
   /** Everything is taken anew from now on. */
   reset(): void {
-    for (const log of this.#found) this.#lose(log);
-    this.#found.clear();
     this.#clean.clear();
     this.#version = -1;
+  }
+
+  /** Everything was taken anew, from the feed of this generation: what is held of a void log is held there as well. */
+  async tookAnew(): Promise<void> {
+    const { registry, state } = this.#ledger;
+    const known = [...registry.logs.all()].map(({ log }) => log);
+    for (const log of known) if (registry.logs.isVoid(log, state.covered)) this.#lose(log);
+    for (const log of await unknownLogs(this.#ledger)) this.#lose(log);
   }
 
   /**
@@ -97,11 +104,9 @@ export class VoidCheck {
     if (event.step !== undefined || toldIn(event).every(isOfLogs) || !holds('R23 an edge begins anew')) return false;
     const { state, registry } = this.#ledger;
     const { logs } = registry;
-    const passed = [...state.covered.keys()].filter((log) => {
+    return [...state.covered.keys()].some((log) => {
       return logs.get(log)?.seal === undefined && logs.mayBePassed(log) && !this.#wasLost(log);
     });
-    for (const log of passed) this.#found.add(log);
-    return passed.length > 0;
   }
 
   /** Records were taken in: a server that has not heard why a log is void may still send records of it. */
@@ -113,17 +118,13 @@ export class VoidCheck {
 
   /**
    * Asked when the feed has just caught up, so that this node knows each log that the upstream knows. True if a record
-   * of an unknown log is held: it came by a scan that broke off, and the log then went with the upstream's disk. Each
-   * log counts once in a generation of the feed: what comes again the upstream holds as well.
+   * of an unknown log is held: it came by a scan that broke off, and the log then went with the upstream's disk.
    */
   async holdsLost(): Promise<boolean> {
-    let lost = false;
     for (const log of await unknownLogs(this.#ledger)) {
-      if (this.#wasLost(log) || !(await holdsFrom(this.#ledger.store, log, 1))) continue;
-      this.#found.add(log);
-      lost = true;
+      if (!this.#wasLost(log) && (await holdsFrom(this.#ledger.store, log, 1))) return true;
     }
-    return lost;
+    return false;
   }
 
   async holdsAny(): Promise<boolean> {
@@ -143,10 +144,7 @@ export class VoidCheck {
       const isVoid = seal === undefined && !this.#wasLost(log) && logs.isVoid(log, covered);
       const end = seal?.final ?? (isVoid ? 0 : Number.POSITIVE_INFINITY);
       if (end === Number.POSITIVE_INFINITY || (this.#clean.get(log) ?? Number.POSITIVE_INFINITY) <= end) continue;
-      if ((isVoid && covered.has(log)) || (await holdsFrom(store, log, end + 1))) {
-        if (isVoid) this.#found.add(log);
-        return true;
-      }
+      if ((isVoid && covered.has(log)) || (await holdsFrom(store, log, end + 1))) return true;
       this.#clean.set(log, end);
     }
     if (!waits) this.#version = version;
