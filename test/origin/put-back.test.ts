@@ -4,6 +4,16 @@ import { OriginGroup } from './origin-group.ts';
 
 const retentionMs = 4000;
 
+async function deletedAndPurged(group: OriginGroup): Promise<void> {
+  await group.put('b', 'deleted', 'v');
+  await group.alike(['a', 'b'], 'deleted', 'v');
+  await group.write('b', { kind: 'delete', key: 'deleted' });
+  await group.untilHolds(async () => {
+    const gone = await Promise.all(['a', 'b'].map((name) => group.get(name, 'deleted')));
+    return gone.every(({ record }) => record === undefined);
+  });
+}
+
 describe('an origin whose disk was put back to when it was alone', () => {
   it('answers no session with less than the session saw, while it may hear of that', async () => {
     // Longer than a read waits: it is asked while a member that the image does not know may still call.
@@ -51,16 +61,6 @@ describe('an origin whose disk was put back', () => {
     await group.settled('a', 'b');
   });
 
-  async function deletedAndPurged(): Promise<void> {
-    await group.put('b', 'deleted', 'v');
-    await group.alike(['a', 'b'], 'deleted', 'v');
-    await group.write('b', { kind: 'delete', key: 'deleted' });
-    await group.untilHolds(async () => {
-      const gone = await Promise.all(['a', 'b'].map((name) => group.get(name, 'deleted')));
-      return gone.every(({ record }) => record === undefined);
-    });
-  }
-
   it('serves and writes at once, in a new log, as the same member, and loses nothing that another one has', async () => {
     const image = group.image('a');
     const { id } = group.at('a').identity;
@@ -96,7 +96,7 @@ describe('an origin whose disk was put back', () => {
 
   it('below the floor of a peer begins anew, as the same member, and writes again what only it had', async () => {
     const image = group.image('a');
-    await deletedAndPurged();
+    await deletedAndPurged(group);
     const { id } = group.at('a').identity;
     group.cut('a', 'b');
     group.putBack('a', image);
@@ -120,7 +120,7 @@ describe('an origin whose disk was put back', () => {
 
   it('keeps apart what only it had and is older than the retention, and says so', async () => {
     const image = group.image('a');
-    await deletedAndPurged();
+    await deletedAndPurged(group);
     const { id } = group.at('a').identity;
     group.cut('a', 'b');
     group.putBack('a', image);
@@ -140,7 +140,7 @@ describe('an origin whose disk was put back', () => {
 
   it('answers nobody from when it knows that it begins anew until it has caught up', async () => {
     const image = group.image('a');
-    await deletedAndPurged();
+    await deletedAndPurged(group);
     group.putBack('a', image);
     await group.open('a');
     await group.untilHolds(() => group.anew('a') !== undefined);
@@ -159,7 +159,7 @@ describe('an origin whose disk was put back', () => {
 
   it('goes on where that broke off before it had caught up: nothing that was put aside is lost', async () => {
     const image = group.image('a');
-    await deletedAndPurged();
+    await deletedAndPurged(group);
     group.cut('a', 'b');
     group.putBack('a', image);
     await group.open('a');
@@ -182,7 +182,7 @@ describe('an origin whose disk was copied to another machine', () => {
 
   /** `a`, and a peer that was told of it by its configuration or found it by the registry. */
   async function withPeer(peers: readonly string[]): Promise<void> {
-    group = new OriginGroup();
+    group = new OriginGroup({ tombstoneRetentionMs: retentionMs });
     await group.open('a');
     await group.until(group.at('a').create('ns', group.call()));
     await group.open('b', ['a']);
@@ -218,6 +218,22 @@ describe('an origin whose disk was copied to another machine', () => {
   it('goes on in the later opening also where the peer was told of the earlier one by its configuration', async () => {
     await withPeer(['a']);
     await goesOnInTheLater();
+  });
+
+  it('stops the earlier opening also where the later one lies below the floor of a peer, and begins anew first', async () => {
+    await withPeer([]);
+    const image = group.image('a');
+    await deletedAndPurged(group);
+    group.putBack('copy', image);
+    await group.open('copy', ['b'], { name: 'a' });
+    await group.untilHolds(() => group.anew('copy') !== undefined);
+    await group.reopen('copy');
+    // The peer looks for the member where it called last.
+    await group.reopen('a');
+    await group.ready('copy');
+    await group.untilHolds(() => group.replaced('a') !== undefined);
+    await group.pass(500);
+    expect([group.replaced('copy'), group.at('copy').serves]).toEqual([undefined, true]);
   });
 
   it('stops the earlier opening also where the two meet each other alone', async () => {
