@@ -130,6 +130,7 @@ export class OriginParts {
       allJoin: () => this.peers.allJoin,
       addresses: () => this.peers.addresses(),
       begun: () => this.#begun(),
+      openedAgain: () => this.peers.begun(),
       ended: (why) => this.feed.suspend(why),
       beginAnew: options.beginAnew,
       replaced: options.replaced,

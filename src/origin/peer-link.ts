@@ -208,8 +208,9 @@ export class PeerLink {
   }
 
   /**
-   * This member has begun to serve. The peer was told of no opening, and so did not compare it with that of a copy (R16),
-   * nor this member's floor with what it covers itself (R8): the stream is begun again, and it does both.
+   * This member has begun to serve, or a new log. The peer was told of no opening, and so did not compare it with that
+   * of a copy (R16), nor this member's floor with what it covers itself (R8): the stream is begun again, and it does
+   * both.
    */
   introduce(): void {
     this.#again.abort(new Error('this origin has begun to serve'));

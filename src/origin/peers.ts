@@ -62,7 +62,7 @@ export class Peers {
     }
   }
 
-  /** This origin has opened its log, and serves: those that it follows hear of that opening. */
+  /** This origin serves, and has opened its log: those that it follows hear of that opening. */
   begun(): void {
     if (!holds('R16 who begins to serve names its opening')) return;
     for (const link of this.#links.values()) link.introduce();

@@ -220,6 +220,24 @@ describe('an origin whose disk was copied to another machine', () => {
     await goesOnInTheLater();
   });
 
+  it('goes on in the later opening also where a commit of the earlier one had failed, and began a new log (R2)', async () => {
+    await withPeer(['a']);
+    group.crash('a');
+    await group.open('a', [], {}, async ({ stores: { store } }) => {
+      const commit = store.commit.bind(store);
+      // Peers are followed again before the new log is on disk.
+      store.commit = async (batch) => {
+        if (batch.puts.some(({ record }) => record.key.startsWith('log/'))) await group.time.wait(200);
+        return commit(batch);
+      };
+    });
+    await group.settled('a', 'b');
+    group.disk('a').nextCommitFails = 'lost';
+    await expect(group.put('a', 'k', 'fails')).rejects.toThrow();
+    await group.untilHolds(async () => (await group.at('a').status()).unsealed?.length === 0);
+    await goesOnInTheLater();
+  });
+
   it('stops the earlier opening also where the two meet each other alone', async () => {
     group = new OriginGroup();
     await group.open('a');
