@@ -89,6 +89,19 @@ describe('a copy', () => {
     expect(await replica.start()).toEqual({ kind: 'cursor', cursor: vector({ 1: 5 }) });
   });
 
+  it('loses none of its progress where it is told nothing, or what a scan says of logs, before the stream breaks off', async () => {
+    const { replica } = await open();
+    await replica.apply(caughtUp(vector({ 1: 5 })));
+    await replica.apply({ ...changes([write('k', 1, 7)]), token: 'half' });
+    const half = { kind: 'cursor', cursor: vector({ 1: 5 }), token: 'half' };
+    await replica.apply(changes([]));
+    expect(await replica.start()).toEqual(half);
+    await replica.apply(changes([registered(1, 6)]));
+    expect(await replica.start()).toEqual(half);
+    await replica.apply(changes([write('l', 1, 8)], vector({ 1: 8 })));
+    expect(await replica.start()).toEqual({ kind: 'cursor', cursor: vector({ 1: 8 }) });
+  });
+
   it('drops a change at a position that it covers and holds nothing of: it was purged here (R20)', async () => {
     const { replica, held } = await open();
     await replica.apply(caughtUp(vector({ 1: 5 })));
@@ -356,6 +369,13 @@ it('an edge goes on where what says that a log ended was lost with a disk, be it
 });
 
 describe('a member that follows another', () => {
+  it('has begun no scan while it is told nothing: it waits for its turn, and may ask another peer', async () => {
+    let taken = 0;
+    const { replica } = await open({ mayTake: () => taken++ });
+    await replica.apply(changes([]));
+    expect([await replica.start(), taken]).toEqual([{ kind: 'nothing' }, 0]);
+  });
+
   it('takes what lies beyond a seal, and lowers what it is told to cover (R23)', async () => {
     const { replica, ledger, held } = await open({});
     await replica.apply(changes([sealed(1, 1, 5, [2, 2]), registered(2, 1), registeredMember(1, [2, 3])]));
