@@ -66,16 +66,17 @@ export class Rewrite {
     const { clock, ledger } = this.#options;
     ledger.registry.onChange(() => this.#noticed.give(), signal);
     // The ledger reports a failed disk; this is then tried again.
-    await lookAgain(this.#noticed, () => this.look(), { clock, restMs: lookIntervalMs, signal });
+    await lookAgain(this.#noticed, () => this.look(signal), { clock, restMs: lookIntervalMs, signal });
   }
 
-  async look(): Promise<void> {
+  async look(signal: AbortSignal): Promise<void> {
     const { ledger, sealing } = this.#options;
     const { logs } = ledger.registry;
     const now = { version: logs.version, taken: this.#taken };
     if (!sealing.isComplete || !holds('R23 what lies beyond is written again') || this.isDone) return;
-    for (const { log, seal } of [...logs.all()]) if (seal !== undefined) await this.#rewriteBeyond(log, seal.final);
-    for (const log of await this.#lost()) await this.#rewriteBeyond(log, 0);
+    for (const { log, seal } of [...logs.all()])
+      if (seal !== undefined) await this.#rewriteBeyond(log, seal.final, signal);
+    for (const log of await this.#lost()) await this.#rewriteBeyond(log, 0, signal);
     if (this.#unknown.size === 0) this.#cleanAt = now;
   }
 
@@ -94,8 +95,9 @@ export class Rewrite {
     return lost;
   }
 
-  async #rewriteBeyond(log: LogId, final: number): Promise<void> {
+  async #rewriteBeyond(log: LogId, final: number, signal: AbortSignal): Promise<void> {
     for (let page = await this.#beyond(log, final); page.length > 0; page = await this.#beyond(log, final)) {
+      signal.throwIfAborted();
       await rewrite(page, this.#options);
     }
     this.#unknown.delete(log);
