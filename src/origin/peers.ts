@@ -178,13 +178,19 @@ export class Peers {
       const answering = this.#links.get(address)?.answering;
       return answering === undefined || answering === id;
     };
-    const learnt = new Map([...this.#called].filter(isThere));
-    for (const { id, address } of this.#options.ledger.registry.members.registered()) {
-      if (address !== undefined && !learnt.has(id)) learnt.set(id, address);
-    }
-    return learnt;
+    return new Map([...this.#registered(), ...[...this.#called].filter(isThere)]);
   }
 
+  /** The address that each registered member named, if it named one. */
+  #registered(): ReadonlyArray<readonly [MemberId, string]> {
+    const registered = this.#options.ledger.registry.members.registered();
+    return registered.flatMap(({ id, address }) => (address === undefined ? [] : [[id, address] as const]));
+  }
+
+  /**
+   * A member is looked for at its registered address as well as at the one that it called from: perhaps a copy of its
+   * disk called, that does not serve yet, and may never.
+   */
   #wanted(): ReadonlySet<string> {
     const { ledger, peers, remembered, self } = this.#options;
     const { id: own, address: ownAddress } = self();
@@ -193,7 +199,7 @@ export class Peers {
     const wanted = new Set(told);
     // A member that answers at a configured address is not looked for at the address that it names.
     const met = new Set(told.map((address) => this.#links.get(address)?.answering));
-    for (const [id, address] of this.#learnt()) {
+    for (const [id, address] of [...this.#registered(), ...this.#learnt()]) {
       const gone = members.isRemoved(id);
       if (id !== own && address !== ownAddress && !met.has(id) && !gone) wanted.add(address);
     }

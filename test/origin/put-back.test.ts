@@ -238,6 +238,29 @@ describe('an origin whose disk was copied to another machine', () => {
     await goesOnInTheLater();
   });
 
+  it('is followed on where it is, also where a copy that begins anew has called, and is gone', async () => {
+    await withPeer([]);
+    const image = group.image('a');
+    group.putBack('copy', image);
+    await group.open('copy', ['b'], { name: 'a' }, async ({ stores: { store } }) => {
+      const { id } = group.at('a').identity;
+      const identity = { id, clusterId: group.at('a').clusterId, rejoins: true };
+      await store.erase();
+      await store.commit({
+        puts: [],
+        removals: [],
+        meta: new Map([['origin/identity', Buffer.from(JSON.stringify(identity))]]),
+        sync: true,
+      });
+    });
+    await group.pass(30);
+    expect(group.at('copy').serves).toBe(false);
+    group.crash('copy');
+    await group.pass(2000);
+    await group.put('a', 'k', 'after the copy');
+    await group.alike(['b'], 'k', 'after the copy');
+  });
+
   it('stops the earlier opening also where the two meet each other alone', async () => {
     group = new OriginGroup();
     await group.open('a');
