@@ -147,6 +147,19 @@ it('of the same write a member takes the position that counts in the place of on
   expect(await held('k'), 'nor back').toEqual({ log: log(2), sequence: 3 });
 });
 
+it('of the same write a copy takes the new position in the place of one in a log that nobody knows any more', async () => {
+  const { replica, held } = await open();
+  const lost = write('k', 1, 5);
+  await replica.apply(resync);
+  await replica.apply({ ...changes([registered(2, 1), lost]), range: {} });
+  await replica.apply(caughtUp(vector({ 2: 2 })));
+  // The upstream held it likewise, and writes it again.
+  expect([await replica.holdsVoid(), await replica.holdsLost()]).toEqual([false, false]);
+  const again = { ...lost, position: { log: log(2), sequence: 3 } };
+  await replica.apply(changes([again], vector({ 2: 3 })));
+  expect(await held('k')).toEqual(again.position);
+});
+
 describe('a copy that resyncs (R7)', () => {
   it('takes what is shown in place of what it holds, whatever the stamps, and what is not shown goes', async () => {
     const { replica, held } = await open();

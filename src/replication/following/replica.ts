@@ -317,11 +317,16 @@ export class Replica {
     throw damagedRecord(lost);
   }
 
-  /** The same write with a new position: its held position lies beyond a seal and no longer counts (rule R23). */
+  /**
+   * The same write with a new position: its held position lies beyond a seal and no longer counts (rule R23), or in a log
+   * that is not known, and may be lost: no session could be met that was shown it there.
+   */
   #countsAgain(record: Record, held: Head): boolean {
     const { logs } = this.#options.ledger.registry;
     const isSame = record.stamp === held.stamp && record.kind === held.kind;
-    return isSame && logs.isBeyond(held.position) && !logs.isBeyond(record.position);
+    const isKnown = logs.get(record.position.log) !== undefined;
+    const isUncounted = logs.isBeyond(held.position) || (isKnown && logs.get(held.position.log) === undefined);
+    return isSame && isUncounted && !logs.isBeyond(record.position);
   }
 
   /**
