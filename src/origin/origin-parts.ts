@@ -130,6 +130,7 @@ export class OriginParts {
       allJoin: () => this.peers.allJoin,
       addresses: () => this.peers.addresses(),
       begun: () => this.#begun(),
+      openedAgain: () => this.peers.begun(),
       ended: (why) => this.feed.suspend(why),
       beginAnew: options.beginAnew,
       replaced: options.replaced,
@@ -242,7 +243,7 @@ export class OriginParts {
     const { stores, ledger } = this.#opened;
     if (stores.aside.length === 0) return;
     this.loops.run('bring back', async (signal) => {
-      while (!(await this.#bringsBack())) await sleep(this.#options.clock, bringBackRestMs, signal);
+      while (!(await this.#bringsBack(signal))) await sleep(this.#options.clock, bringBackRestMs, signal);
       this.#keptApart = await readKeptApart(ledger.store);
     });
   }
@@ -250,11 +251,12 @@ export class OriginParts {
    * False if it is to be tried again: a store was being opened again, a record must be mended first, or there was no
    * room, with two stores on one disk. @throws DATA_LOSS if all that can be read was brought back
    */
-  #bringsBack(): Promise<boolean> {
+  #bringsBack(signal: AbortSignal): Promise<boolean> {
     const { stores, ledger } = this.#opened;
-    return bringBack({ ...this.#options, ledger, stores, ownLog: this.ownLog }).then(
+    return bringBack({ ...this.#options, ledger, stores, ownLog: this.ownLog, signal }).then(
       () => true,
       (error: unknown) => {
+        signal.throwIfAborted();
         if (isMeridianError(error, 'DATA_LOSS') && error.details.reason !== 'damaged-record') throw error;
         const waits = isMeridianError(error) && ['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'DATA_LOSS'].includes(error.code);
         if (!waits) this.#options.observer.commitFailed(new Error('bring back failed', { cause: error }));

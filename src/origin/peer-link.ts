@@ -9,6 +9,7 @@ import type { VersionVector } from '../model/version-vector.ts';
 import type { SettledTime } from '../replication/clocks/settled-time.ts';
 import { FollowLoop, type FollowLoopOptions, type FollowState } from '../replication/following/follow-loop.ts';
 import { StalenessTracker } from '../replication/following/staleness-tracker.ts';
+import type { Logs } from '../replication/logs.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { filledElsewhere } from './first-fill.ts';
 import { openedLater, sideGivenUp } from './membership/admission.ts';
@@ -62,6 +63,7 @@ export class PeerLink {
   readonly #loop: FollowLoop;
   readonly #tracker: StalenessTracker;
   readonly #clock: Clock;
+  readonly #logs: Logs;
   readonly #stop = new AbortController();
   /** Ends the stream so that the next one begins at once. */
   #again = new AbortController();
@@ -79,6 +81,7 @@ export class PeerLink {
     this.#sink = sink;
     this.#tracker = new StalenessTracker(clock, options.clockSkewMsMax);
     const { logs } = options.ledger.registry;
+    this.#logs = logs;
     let toldRemovals = 0;
     // What other peers brought may have passed the place that a stream goes on from, and been purged there since. So
     // only a second refusal counts, of a stream that goes on from what is covered now.
@@ -186,10 +189,14 @@ export class PeerLink {
     return this.#connection.upstream;
   }
 
-  /** All that the peer had at this monotonic time is here. Unset = unknown. */
-  get heardAsOfMs(): number | undefined {
+  /**
+   * All that this member had at this monotonic time is here. Unset = unknown, also while the last proof is of a log that
+   * is not known to be the member's: another one may have answered here before.
+   */
+  heardAsOfMs(member: MemberId): number | undefined {
     const bound = this.#tracker.bound();
-    return bound === undefined ? undefined : this.#clock.monotonicMs() - bound.boundMs;
+    if (bound === undefined || this.#logs.get(bound.root)?.member !== member) return undefined;
+    return this.#clock.monotonicMs() - bound.boundMs;
   }
 
   start(): void {
@@ -208,8 +215,9 @@ export class PeerLink {
   }
 
   /**
-   * This member has begun to serve. The peer was told of no opening, and so did not compare it with that of a copy (R16),
-   * nor this member's floor with what it covers itself (R8): the stream is begun again, and it does both.
+   * This member has begun to serve, or a new log. The peer was told of no opening, and so did not compare it with that
+   * of a copy (R16), nor this member's floor with what it covers itself (R8): the stream is begun again, and it does
+   * both.
    */
   introduce(): void {
     this.#again.abort(new Error('this origin has begun to serve'));

@@ -62,7 +62,7 @@ export class Peers {
     }
   }
 
-  /** This origin has opened its log, and serves: those that it follows hear of that opening. */
+  /** This origin serves, and has opened its log: those that it follows hear of that opening. */
   begun(): void {
     if (!holds('R16 who begins to serve names its opening')) return;
     for (const link of this.#links.values()) link.introduce();
@@ -98,7 +98,7 @@ export class Peers {
   /** True once all that each of these members had at this monotonic time is here. */
   heardFromAllSince(members: readonly MemberId[], atMs: number): boolean {
     const links = [...this.#links.values()];
-    return members.every((id) => links.some((link) => link.peerId === id && (link.heardAsOfMs ?? -1) >= atMs));
+    return members.every((id) => links.some((link) => link.peerId === id && (link.heardAsOfMs(id) ?? -1) >= atMs));
   }
 
   /** True if each of the others, wherever one was told of, answers that it does not serve yet. */
@@ -178,13 +178,19 @@ export class Peers {
       const answering = this.#links.get(address)?.answering;
       return answering === undefined || answering === id;
     };
-    const learnt = new Map([...this.#called].filter(isThere));
-    for (const { id, address } of this.#options.ledger.registry.members.registered()) {
-      if (address !== undefined && !learnt.has(id)) learnt.set(id, address);
-    }
-    return learnt;
+    return new Map([...this.#registered(), ...[...this.#called].filter(isThere)]);
   }
 
+  /** The address that each registered member named, if it named one. */
+  #registered(): ReadonlyArray<readonly [MemberId, string]> {
+    const registered = this.#options.ledger.registry.members.registered();
+    return registered.flatMap(({ id, address }) => (address === undefined ? [] : [[id, address] as const]));
+  }
+
+  /**
+   * A member is looked for at its registered address as well as at the one that it called from: perhaps a copy of its
+   * disk called, that does not serve yet, and may never.
+   */
   #wanted(): ReadonlySet<string> {
     const { ledger, peers, remembered, self } = this.#options;
     const { id: own, address: ownAddress } = self();
@@ -193,7 +199,7 @@ export class Peers {
     const wanted = new Set(told);
     // A member that answers at a configured address is not looked for at the address that it names.
     const met = new Set(told.map((address) => this.#links.get(address)?.answering));
-    for (const [id, address] of this.#learnt()) {
+    for (const [id, address] of [...this.#registered(), ...this.#learnt()]) {
       const gone = members.isRemoved(id);
       if (id !== own && address !== ownAddress && !met.has(id) && !gone) wanted.add(address);
     }

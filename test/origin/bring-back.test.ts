@@ -1,21 +1,28 @@
 import { expect, it } from 'vitest';
 import type { Record } from '../../src/model/record.ts';
-import { bringBack } from '../../src/origin/membership/bring-back.ts';
+import { type BringBackOptions, bringBack } from '../../src/origin/membership/bring-back.ts';
 import { originDefaults } from '../../src/origin/origin-options.ts';
 import { OwnLog } from '../../src/origin/own-log.ts';
 import { Ledger } from '../../src/replication/ledger.ts';
 import { silentReplicationObserver as observer } from '../../src/replication/observer.ts';
 import { live, namespaceA } from '../contract/sample-records.ts';
 import { log, member } from '../replication/registry-records.ts';
-import { MemoryDisk } from '../support/memory-store.ts';
+import { MemoryDisk, type MemoryStore } from '../support/memory-store.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { VirtualClock, VirtualTime } from '../support/virtual-time.ts';
 import { OriginGroup } from './origin-group.ts';
 
 const snapshotMs = 300_000;
 
-it('what a store that was put aside has alone is brought back, also where a database ends a snapshot before all is read', async () => {
-  const time = new VirtualTime();
+let time: VirtualTime;
+let kept: Record[];
+let isDropped: boolean;
+
+/** Brings back what a store has alone that was put aside, a thousand records; each takes a second to be kept apart. */
+async function bringing(prepare: (aside: MemoryStore, clock: VirtualClock) => void, signal: AbortSignal) {
+  time = new VirtualTime();
+  kept = [];
+  isDropped = false;
   const clock = new VirtualClock(time);
   const ledger = await Ledger.open({ ...originDefaults, store: new MemoryDisk().open(), clock, observer });
   const ownLog = new OwnLog({ member: member(1), logs: ledger.registry.logs, random: new SeededRandom(1), clock });
@@ -28,23 +35,16 @@ it('what a store that was put aside has alone is brought back, also where a data
     meta: new Map(),
     sync: true,
   });
-  const snapshot = aside.snapshot.bind(aside);
-  aside.snapshot = () => {
-    const taken = snapshot();
-    clock.timer(snapshotMs, () => void taken.close());
-    return taken;
-  };
-  let kept: Record[] = [];
-  let isDropped = false;
-  const bringing = bringBack({
-    ...{ ledger, ownLog, clock, tombstoneRetentionMs: 1000, clockSkewMsMax: 0 },
+  prepare(aside, clock);
+  return bringBack({
+    ...{ ledger, ownLog, clock, tombstoneRetentionMs: 1000, clockSkewMsMax: 0, signal },
     stores: {
       store: ledger.store,
       aside: [aside],
       dropAside: async () => {
         isDropped = true;
       },
-    } as unknown as Parameters<typeof bringBack>[0]['stores'],
+    } as unknown as BringBackOptions['stores'],
     keepApart: async (_member, apart) => {
       kept = [];
       for await (const record of apart) {
@@ -54,15 +54,44 @@ it('what a store that was put aside has alone is brought back, also where a data
       return 'a file';
     },
   });
+}
+
+async function pass(seconds: number, isOver: () => boolean): Promise<void> {
+  for (let waited = 0; waited < seconds && !isOver(); waited++) await time.runUntil(time.nowMs + 1000);
+}
+
+it('what a store that was put aside has alone is brought back, also where a database ends a snapshot before all is read', async () => {
   let failed: unknown;
-  void bringing.catch((error: unknown) => {
+  const endSnapshots = (aside: MemoryStore, clock: VirtualClock) => {
+    const snapshot = aside.snapshot.bind(aside);
+    aside.snapshot = () => {
+      const taken = snapshot();
+      clock.timer(snapshotMs, () => void taken.close());
+      return taken;
+    };
+  };
+  void bringing(endSnapshots, new AbortController().signal).catch((error: unknown) => {
     failed = error;
   });
-  for (let waited = 0; waited < 1200 && !isDropped && failed === undefined; waited++)
-    await time.runUntil(time.nowMs + 1000);
+  await new Promise(setImmediate);
+  await pass(1200, () => isDropped || failed !== undefined);
   expect(failed).toBe(undefined);
   expect([kept.length, new Set(kept.map(({ key }) => key)).size, isDropped]).toEqual([1000, 1000, true]);
   expect(kept.every(({ namespace }) => namespace === namespaceA)).toBe(true);
+});
+
+it('what a store that was put aside has alone is left for the next start where the process is to end', async () => {
+  const stop = new AbortController();
+  let failed: unknown;
+  void bringing(() => {}, stop.signal).catch((error: unknown) => {
+    failed = error;
+  });
+  await new Promise(setImmediate);
+  await pass(10, () => false);
+  stop.abort(new Error('stopped'));
+  await pass(1200, () => failed !== undefined || isDropped);
+  expect([failed, isDropped]).toEqual([stop.signal.reason, false]);
+  expect(kept.length).toBeLessThan(1000);
 });
 
 it('what a store that was put aside has alone is brought back once there is room, where the disk was full until then', async () => {

@@ -236,6 +236,47 @@ describe('an origin whose disk was copied to another machine', () => {
     expect([group.replaced('copy'), group.at('copy').serves]).toEqual([undefined, true]);
   });
 
+  it('goes on in the later opening also where a commit of the earlier one had failed, and began a new log (R2)', async () => {
+    await withPeer(['a']);
+    group.crash('a');
+    await group.open('a', [], {}, async ({ stores: { store } }) => {
+      const commit = store.commit.bind(store);
+      // Peers are followed again before the new log is on disk.
+      store.commit = async (batch) => {
+        if (batch.puts.some(({ record }) => record.key.startsWith('log/'))) await group.time.wait(200);
+        return commit(batch);
+      };
+    });
+    await group.settled('a', 'b');
+    group.disk('a').nextCommitFails = 'lost';
+    await expect(group.put('a', 'k', 'fails')).rejects.toThrow();
+    await group.untilHolds(async () => (await group.at('a').status()).unsealed?.length === 0);
+    await goesOnInTheLater();
+  });
+
+  it('is followed on where it is, also where a copy that begins anew has called, and is gone', async () => {
+    await withPeer([]);
+    const image = group.image('a');
+    group.putBack('copy', image);
+    await group.open('copy', ['b'], { name: 'a' }, async ({ stores: { store } }) => {
+      const { id } = group.at('a').identity;
+      const identity = { id, clusterId: group.at('a').clusterId, rejoins: true };
+      await store.erase();
+      await store.commit({
+        puts: [],
+        removals: [],
+        meta: new Map([['origin/identity', Buffer.from(JSON.stringify(identity))]]),
+        sync: true,
+      });
+    });
+    await group.pass(30);
+    expect(group.at('copy').serves).toBe(false);
+    group.crash('copy');
+    await group.pass(2000);
+    await group.put('a', 'k', 'after the copy');
+    await group.alike(['b'], 'k', 'after the copy');
+  });
+
   it('stops the earlier opening also where the two meet each other alone', async () => {
     group = new OriginGroup();
     await group.open('a');

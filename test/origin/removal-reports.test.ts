@@ -33,3 +33,34 @@ it('a member has nothing taken from it by who reported on it, also where that ha
   await group.until(group.at('c').report({ member: d, initiator: b, reporter: c, withdraws: true }));
   await group.alike(['c'], 'k', 'after the report');
 });
+
+it('a member is reported on to one initiator at a time, also where the wall clock jumps ahead meanwhile (R22)', async () => {
+  const group = new OriginGroup();
+  await group.openThree();
+  await group.open('d', ['a']);
+  await group.ready('d');
+  const [a, b, d] = ['a', 'b', 'd'].map((name) => group.at(name).identity.id as MemberId);
+  const { id: c } = group.at('c').identity;
+  if (a === undefined || b === undefined || d === undefined) throw new Error('all are open');
+  const report = (initiator: MemberId) =>
+    group.until(group.at('c').report({ member: a, initiator, reporter: c as MemberId }));
+  await report(b);
+  // b may be about to decide, by its own time.
+  group.clock('c').skewMs = 120_000;
+  await expect(report(d)).rejects.toMatchObject({ details: { reason: 'removal-open' } });
+});
+
+it('a member is not removed by reports that ran out while the machine of the initiator slept (R22)', async () => {
+  const group = new OriginGroup();
+  await group.openThree();
+  group.cut('a', 'b');
+  group.cut('a', 'c');
+  const b = group.at('b');
+  const report = b.report.bind(b);
+  b.report = async (...asked) => {
+    const reported = await report(...asked);
+    group.clock('c').skewMs = 61_000; // Its monotonic clock stood still.
+    return reported;
+  };
+  await expect(group.remove('c', 'a')).rejects.toMatchObject({ details: { reason: 'removal-late' } });
+});

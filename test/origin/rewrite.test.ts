@@ -44,6 +44,6 @@ it('a record beyond a seal is written again beside one whose value is damaged', 
     clock: systemClock,
     heardFromAllSince: () => true,
   });
-  await rewrite.look();
+  await rewrite.look(new AbortController().signal);
   expect([submitted, rewrite.isDone]).toEqual([['sound'], true]);
 });

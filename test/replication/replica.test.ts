@@ -89,6 +89,19 @@ describe('a copy', () => {
     expect(await replica.start()).toEqual({ kind: 'cursor', cursor: vector({ 1: 5 }) });
   });
 
+  it('loses none of its progress where it is told nothing, or what a scan says of logs, before the stream breaks off', async () => {
+    const { replica } = await open();
+    await replica.apply(caughtUp(vector({ 1: 5 })));
+    await replica.apply({ ...changes([write('k', 1, 7)]), token: 'half' });
+    const half = { kind: 'cursor', cursor: vector({ 1: 5 }), token: 'half' };
+    await replica.apply(changes([]));
+    expect(await replica.start()).toEqual(half);
+    await replica.apply(changes([registered(1, 6)]));
+    expect(await replica.start()).toEqual(half);
+    await replica.apply(changes([write('l', 1, 8)], vector({ 1: 8 })));
+    expect(await replica.start()).toEqual({ kind: 'cursor', cursor: vector({ 1: 8 }) });
+  });
+
   it('drops a change at a position that it covers and holds nothing of: it was purged here (R20)', async () => {
     const { replica, held } = await open();
     await replica.apply(caughtUp(vector({ 1: 5 })));
@@ -132,6 +145,19 @@ it('of the same write a member takes the position that counts in the place of on
   expect(await held('l'), 'its position counts as well').toEqual({ log: log(1), sequence: 4 });
   await replica.apply(changes([write('k', 1, 7)]));
   expect(await held('k'), 'nor back').toEqual({ log: log(2), sequence: 3 });
+});
+
+it('of the same write a copy takes the new position in the place of one in a log that nobody knows any more', async () => {
+  const { replica, held } = await open();
+  const lost = write('k', 1, 5);
+  await replica.apply(resync);
+  await replica.apply({ ...changes([registered(2, 1), lost]), range: {} });
+  await replica.apply(caughtUp(vector({ 2: 2 })));
+  // The upstream held it likewise, and writes it again.
+  expect([await replica.holdsVoid(), await replica.holdsLost()]).toEqual([false, false]);
+  const again = { ...lost, position: { log: log(2), sequence: 3 } };
+  await replica.apply(changes([again], vector({ 2: 3 })));
+  expect(await held('k')).toEqual(again.position);
 });
 
 describe('a copy that resyncs (R7)', () => {
@@ -356,6 +382,13 @@ it('an edge goes on where what says that a log ended was lost with a disk, be it
 });
 
 describe('a member that follows another', () => {
+  it('has begun no scan while it is told nothing: it waits for its turn, and may ask another peer', async () => {
+    let taken = 0;
+    const { replica } = await open({ mayTake: () => taken++ });
+    await replica.apply(changes([]));
+    expect([await replica.start(), taken]).toEqual([{ kind: 'nothing' }, 0]);
+  });
+
   it('takes what lies beyond a seal, and lowers what it is told to cover (R23)', async () => {
     const { replica, ledger, held } = await open({});
     await replica.apply(changes([sealed(1, 1, 5, [2, 2]), registered(2, 1), registeredMember(1, [2, 3])]));

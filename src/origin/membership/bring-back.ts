@@ -25,6 +25,8 @@ export interface BringBackOptions {
   readonly clockSkewMsMax: number;
   /** Keeps, synced, what may not be written again; returns where. The same records come again after a crash. */
   readonly keepApart: (member: string, records: AsyncIterable<Record>) => Promise<string | undefined>;
+  /** Breaks it off, between two pages: the store that was put aside stays, and it begins again at the next start. */
+  readonly signal: AbortSignal;
 }
 
 /** What was kept apart when this origin began anew, for status. */
@@ -107,7 +109,7 @@ async function rewriteYoung(aside: Store, options: BringBackOptions): Promise<vo
 
 /** What only the store put aside has: no member covers it, and nothing later of its key is held. */
 async function* unheld(aside: Store, options: BringBackOptions): AsyncGenerator<Record> {
-  const { clock } = options;
+  const { clock, signal } = options;
   let after: RecordKey | undefined;
   for (let isWhole = false; !isWhole; ) {
     const snapshot = aside.snapshot();
@@ -116,6 +118,7 @@ async function* unheld(aside: Store, options: BringBackOptions): AsyncGenerator<
     try {
       // Damaged records there are counted, and the store is then kept (see `bringBack`).
       for await (const stored of snapshot.records(after === undefined ? {} : { after }, () => {})) {
+        signal.throwIfAborted();
         yield* unheldOf(stored, snapshot, options);
         after = stored.at(-1);
         // Nobody writes to that store, so a later snapshot shows the same.

@@ -1,7 +1,7 @@
 import { unreachable } from '../../model/assert.ts';
 import { MeridianError } from '../../model/errors.ts';
 import { registryNamespace } from '../../model/namespace.ts';
-import type { MemberId } from '../../model/position.ts';
+import type { LogId, MemberId } from '../../model/position.ts';
 import { holds } from '../../model/rules.ts';
 import { coversPosition } from '../../model/version-vector.ts';
 import type { Ledger } from '../../replication/ledger.ts';
@@ -51,6 +51,8 @@ export interface MembershipOptions {
   readonly addresses: () => readonly string[];
   /** From now on it answers, writes, and serves its feed. */
   readonly begun: () => void;
+  /** It has begun a new log while it serves, as a commit had failed: streams that began meanwhile named no opening. */
+  readonly openedAgain: () => void;
   /** From now on it does none of this. */
   readonly ended: (why: string) => void;
   /** Its store is marked: when it is opened again, the store is put aside and the origin begins anew. */
@@ -74,6 +76,8 @@ export class Membership {
   readonly #changed = new Notice();
   #identity: OriginIdentity;
   #state: State = { kind: 'joining' };
+  /** The log of the opening that peers were told of, or will be. */
+  #named: LogId | undefined;
   /** Monotonic time at which it goes on with the store that it put aside, if nobody serves until then. */
   #takesBackAtMs: number | undefined;
 
@@ -193,6 +197,13 @@ export class Membership {
       this.leave('before', 'nobody serves, so it goes on with the store that it put aside');
     // The store was opened again after a failed commit, and so a new log has begun.
     else if (this.serves && opening === undefined) await this.#openLog();
+    else if (this.serves && opening?.log !== this.#named) this.#nameAgain();
+  }
+
+  /** A write may have registered the new log as well. */
+  #nameAgain(): void {
+    this.#named = this.#options.ownLog.id;
+    this.#options.openedAgain();
   }
 
   async #marked(leaving: Omit<Leaving, 'peers'>): Promise<boolean> {
@@ -291,6 +302,7 @@ export class Membership {
     }
     if (this.#state.kind !== 'joining') return;
     this.#state = { kind: 'serving' };
+    this.#named = this.#options.ownLog.opening?.log;
     this.#options.begun();
   }
 

@@ -11,6 +11,7 @@ import type { Ledger } from '../../replication/ledger.ts';
 import { logKeys, type Removal } from '../../replication/logs.ts';
 import type { Members } from '../../replication/members.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { type Moment, momentOf, sinceMs } from '../../runtime/moment.ts';
 import { waitUntil } from '../../runtime/wait-until.ts';
 import { majorityOf } from '../durability.ts';
 import type { OwnLog } from '../own-log.ts';
@@ -33,9 +34,15 @@ export interface RemovalsOptions {
   readonly peers: Pick<Peers, 'reach' | 'heardFromAllSince'>;
 }
 
-interface OpenReport extends Try {
+/** As it is on disk, with the wall time at which it runs out: monotonic time means nothing after a restart. */
+interface StoredReport extends Try {
   readonly initiator: MemberId;
   readonly untilMs: number;
+}
+
+interface OpenReport extends StoredReport {
+  /** Monotonic time at which it runs out: a wall clock that jumps ahead must not free it for another initiator. */
+  readonly runsOutMs: number;
 }
 
 /** Identifies one attempt of an initiator to remove a member. */
@@ -60,8 +67,8 @@ interface Asked {
   /** The opening in which this origin asks. */
   readonly opening: Opening | undefined;
   readonly during: Try;
-  /** Monotonic time at which it began to ask. */
-  readonly begunMs: number;
+  /** When it began to ask. */
+  readonly begun: Moment;
 }
 
 /** Milliseconds for which a survivor that has reported to one initiator reports to no other. */
@@ -145,12 +152,11 @@ export class Removals {
 
   /** True once all that the initiator had when the report ran out is here, or the initiator cannot have decided. */
   #knowsOutcome(open: OpenReport): boolean {
-    const { ledger, ownLog, clock, peers } = this.#options;
-    const { initiator, untilMs } = open;
+    const { ledger, ownLog, peers } = this.#options;
+    const { initiator, runsOutMs } = open;
     if (initiator === ownLog.member || ledger.registry.members.isRemoved(initiator) || this.#isLaterKnown(open))
       return true;
-    const ranOutMs = clock.monotonicMs() - (clock.wallMs() - untilMs);
-    return peers.heardFromAllSince([initiator], Math.max(0, ranOutMs));
+    return peers.heardFromAllSince([initiator], runsOutMs);
   }
 
   /**
@@ -159,7 +165,7 @@ export class Removals {
    * nothing will be decided.
    */
   #isOpen(open: OpenReport): boolean {
-    return open.untilMs > this.#options.clock.wallMs() && !this.#isLaterKnown(open);
+    return open.runsOutMs > this.#options.clock.monotonicMs() && !this.#isLaterKnown(open);
   }
 
   #isLaterKnown({ initiator, opened }: OpenReport): boolean {
@@ -185,7 +191,8 @@ export class Removals {
     const { members, logs } = ledger.registry;
     if (members.isRemoved(member)) throw failed('removed', `${members.nameOf(member)} is removed already`);
     const stored = await this.#open(member);
-    const report: OpenReport = { initiator, ...asked, untilMs: clock.wallMs() + reportHoldsMs };
+    const report: StoredReport = { initiator, ...asked, untilMs: clock.wallMs() + reportHoldsMs };
+    const runsOutMs = clock.monotonicMs() + reportHoldsMs;
     const meta = new Map([[reportName(member), Buffer.from(JSON.stringify(report))]]);
     return ledger.submit({
       keys: [],
@@ -201,7 +208,7 @@ export class Removals {
         // This request arrived after the next one, which must not be withdrawn with this one.
         if (latest?.initiator === initiator && isEarlier(asked, latest)) return { result };
         // From here on, in the order of commits. If this commit fails, the superfluous report runs out by itself.
-        this.#reported.set(member, report);
+        this.#reported.set(member, { ...report, runsOutMs });
         return { meta, result };
       },
     });
@@ -215,7 +222,7 @@ export class Removals {
     if (this.#deciding.has(target.id)) throw failed('removal-open', `${target.name} is being removed from here`);
     this.#deciding.add(target.id);
     const { opening } = ownLog;
-    const begunMs = clock.monotonicMs();
+    const begun = momentOf(clock);
     const during: Try = { ...(opening === undefined ? {} : { opened: opening.opened }), attempt: ++this.#attempts };
     try {
       // Its own report first: if it is refused, the others stay free to report to the one that removes it already.
@@ -223,7 +230,7 @@ export class Removals {
         await this.#release(target.id, self, during);
         throw error;
       });
-      const asked = { target, own, opening, during, begunMs };
+      const asked = { target, own, opening, during, begun };
       const { removal, missing } = await this.#decide(asked, request, call).catch(async (error: unknown) => {
         await this.#withdraw(target.id, during);
         throw error;
@@ -288,9 +295,10 @@ export class Removals {
     return [...reported.keys()].every((log) => logs.get(log) !== undefined);
   }
 
-  /** @throws UNAVAILABLE once the reports may have been given to another initiator */
-  #checkTime({ begunMs }: Asked): void {
-    if (this.#options.clock.monotonicMs() - begunMs <= decideMs) return;
+  /** @throws UNAVAILABLE once the reports may have been given to another initiator, perhaps while this machine slept */
+  #checkTime({ begun }: Asked): void {
+    const tookMs = sinceMs(begun, this.#options.clock, reportHoldsMs - decideMs);
+    if (tookMs !== undefined && tookMs <= decideMs) return;
     throw new MeridianError('UNAVAILABLE', 'the survivors took too long to report; ask again', {
       reason: 'removal-late',
     });
@@ -383,8 +391,12 @@ export class Removals {
   }
 
   async #open(member: MemberId): Promise<OpenReport | undefined> {
-    const stored = await this.#options.ledger.store.meta(reportName(member));
-    return stored === undefined ? undefined : (JSON.parse(Buffer.from(stored).toString()) as OpenReport);
+    const { ledger, clock } = this.#options;
+    const stored = await ledger.store.meta(reportName(member));
+    if (stored === undefined) return undefined;
+    const report = JSON.parse(Buffer.from(stored).toString()) as StoredReport;
+    const leftMs = Math.min(reportHoldsMs, Math.max(0, report.untilMs - clock.wallMs()));
+    return { ...report, runsOutMs: clock.monotonicMs() + leftMs };
   }
 }
 

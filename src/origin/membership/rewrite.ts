@@ -25,6 +25,8 @@ const pageRecords = 256;
 const pageBytes = 4 * 1024 * 1024;
 /** Milliseconds between looks; a change of the registry, and records beyond a seal, are noticed at once. */
 const lookIntervalMs = 1000;
+/** Milliseconds between looks while a reader waits: each look asks the disk about every sealed log. */
+const hurryIntervalMs = 100;
 
 /**
  * Writes again, with their stamps, records that this member holds at a position that no longer counts, so that they get
@@ -38,6 +40,7 @@ export class Rewrite {
   /** What was known of logs when there was nothing left to do. */
   #cleanAt: { readonly version: number; readonly taken: number } | undefined;
   #taken = 0;
+  #hurriedMs = Number.NEGATIVE_INFINITY;
   /** The unknown logs, and since which monotonic time each is unknown: the record that names it may be on its way. */
   readonly #unknown = new Map<LogId, number>();
 
@@ -56,9 +59,13 @@ export class Rewrite {
     return this.#cleanAt?.version === this.#options.ledger.registry.logs.version && this.#cleanAt.taken === this.#taken;
   }
 
-  /** As `isDone`. Somebody waits for it: if it is not done, it is looked at at once. */
+  /** As `isDone`. Somebody waits for it: if it is not done, it is looked at soon. */
   isDoneNow(): boolean {
-    if (!this.isDone) this.#noticed.give();
+    const nowMs = this.#options.clock.monotonicMs();
+    if (!this.isDone && nowMs - this.#hurriedMs >= hurryIntervalMs) {
+      this.#hurriedMs = nowMs;
+      this.#noticed.give();
+    }
     return this.isDone;
   }
 
@@ -66,16 +73,17 @@ export class Rewrite {
     const { clock, ledger } = this.#options;
     ledger.registry.onChange(() => this.#noticed.give(), signal);
     // The ledger reports a failed disk; this is then tried again.
-    await lookAgain(this.#noticed, () => this.look(), { clock, restMs: lookIntervalMs, signal });
+    await lookAgain(this.#noticed, () => this.look(signal), { clock, restMs: lookIntervalMs, signal });
   }
 
-  async look(): Promise<void> {
+  async look(signal: AbortSignal): Promise<void> {
     const { ledger, sealing } = this.#options;
     const { logs } = ledger.registry;
     const now = { version: logs.version, taken: this.#taken };
     if (!sealing.isComplete || !holds('R23 what lies beyond is written again') || this.isDone) return;
-    for (const { log, seal } of [...logs.all()]) if (seal !== undefined) await this.#rewriteBeyond(log, seal.final);
-    for (const log of await this.#lost()) await this.#rewriteBeyond(log, 0);
+    for (const { log, seal } of [...logs.all()])
+      if (seal !== undefined) await this.#rewriteBeyond(log, seal.final, signal);
+    for (const log of await this.#lost()) await this.#rewriteBeyond(log, 0, signal);
     if (this.#unknown.size === 0) this.#cleanAt = now;
   }
 
@@ -94,8 +102,9 @@ export class Rewrite {
     return lost;
   }
 
-  async #rewriteBeyond(log: LogId, final: number): Promise<void> {
+  async #rewriteBeyond(log: LogId, final: number, signal: AbortSignal): Promise<void> {
     for (let page = await this.#beyond(log, final); page.length > 0; page = await this.#beyond(log, final)) {
+      signal.throwIfAborted();
       await rewrite(page, this.#options);
     }
     this.#unknown.delete(log);

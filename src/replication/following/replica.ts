@@ -221,6 +221,7 @@ export class Replica {
   }
 
   async #changes(event: Changes): Promise<void> {
+    if (tellsNothing(event)) return;
     const { observer, clock, scope, member } = this.#options;
     const { range } = event;
     const replacesHeld = range !== undefined && this.#progress.kind === 'scan' && this.#progress.resyncs === true;
@@ -316,11 +317,16 @@ export class Replica {
     throw damagedRecord(lost);
   }
 
-  /** The same write with a new position: its held position lies beyond a seal and no longer counts (rule R23). */
+  /**
+   * The same write with a new position: its held position lies beyond a seal and no longer counts (rule R23), or in a log
+   * that is not known, and may be lost: no session could be met that was shown it there.
+   */
   #countsAgain(record: Record, held: Head): boolean {
     const { logs } = this.#options.ledger.registry;
     const isSame = record.stamp === held.stamp && record.kind === held.kind;
-    return isSame && logs.isBeyond(held.position) && !logs.isBeyond(record.position);
+    const isKnown = logs.get(record.position.log) !== undefined;
+    const isUncounted = logs.isBeyond(held.position) || (isKnown && logs.get(held.position.log) === undefined);
+    return isSame && isUncounted && !logs.isBeyond(record.position);
   }
 
   /**
@@ -453,7 +459,7 @@ async function readProgress(store: Pick<Store, 'meta'>, name: string): Promise<P
 }
 
 /** Where a feed stands once these changes are applied: the token of the page names what follows it. */
-function progressAfter(progress: Progress, { token, range }: Pick<Changes, 'token' | 'range'>): Progress {
+function progressAfter(progress: Progress, { token, range, step }: Changes): Progress {
   switch (progress.kind) {
     case 'nothing':
     case 'void':
@@ -465,10 +471,17 @@ function progressAfter(progress: Progress, { token, range }: Pick<Changes, 'toke
       return token === undefined || isOfRegistry ? progress : { ...progress, token };
     }
     case 'covered':
+      // What a scan shows first, of logs, carries no token, and the scan of a stream before may have come far.
+      if (token === undefined && step === undefined) return progress;
       return { kind: 'covered', ...(token === undefined ? {} : { token }) };
     default:
       return unreachable(progress);
   }
+}
+
+/** A sign of life to a follower that waits for its scan: nothing was taken, and no scan has begun. */
+function tellsNothing({ records, lost, token, range, step }: Changes): boolean {
+  return records.length === 0 && [lost, token, range, step].every((told) => told === undefined);
 }
 
 /** About how many bytes a change adds to a commit. */

@@ -140,7 +140,7 @@ export class VoidCheck {
     for (const { log, seal } of [...logs.all()]) {
       // Nothing known makes the log void: its records came from a server that has not heard yet, so it may be lost
       // again.
-      if (seal === undefined && !logs.mayBePassed(log)) this.#lost.delete(log);
+      if (seal !== undefined || !logs.mayBePassed(log)) this.#lost.delete(log);
       const isVoid = seal === undefined && !this.#wasLost(log) && logs.isVoid(log, covered);
       const end = seal?.final ?? (isVoid ? 0 : Number.POSITIVE_INFINITY);
       if (end === Number.POSITIVE_INFINITY || (this.#clean.get(log) ?? Number.POSITIVE_INFINITY) <= end) continue;
