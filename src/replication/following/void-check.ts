@@ -138,8 +138,8 @@ export class VoidCheck {
     // A record that makes a log void counts once it is covered: until then all logs are looked at again.
     const waits = logs.verdicts().some((at) => !logs.coversPosition(covered, at));
     for (const { log, seal } of [...logs.all()]) {
-      // Nothing known makes the log void: its records came from a server that has not heard yet, so it may be lost
-      // again.
+      // It is sealed; or nothing known makes it void, so its records came from a server that has not heard yet, and it
+      // may be lost again.
       if (seal !== undefined || !logs.mayBePassed(log)) this.#lost.delete(log);
       const isVoid = seal === undefined && !this.#wasLost(log) && logs.isVoid(log, covered);
       const end = seal?.final ?? (isVoid ? 0 : Number.POSITIVE_INFINITY);
