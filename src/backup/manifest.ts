@@ -49,9 +49,13 @@ export function partPath(id: string, part: string): string {
   return `${id}/${part}`;
 }
 
-/** Every whole backup, oldest first. @throws DATA_LOSS where a manifest cannot be read */
+/**
+ * Every whole backup, oldest first. Deeper folders are not looked into: another cluster may keep its own there.
+ * @throws DATA_LOSS where a manifest cannot be read
+ */
 export async function readManifests(target: BackupTarget): Promise<readonly Manifest[]> {
-  const names = (await target.names()).filter((name) => name.endsWith(`/${manifestName}`)).sort();
+  const isManifest = (name: string) => name.endsWith(`/${manifestName}`) && name.split('/').length === 2;
+  const names = (await target.names()).filter(isManifest).sort();
   const manifests: Manifest[] = [];
   for (const name of names) manifests.push(parseManifest(name, await target.read(name)));
   return manifests.sort((a, b) => a.takenMs - b.takenMs);

@@ -92,6 +92,19 @@ describe('a backup of an origin', () => {
     return found;
   }
 
+  it('is taken, and pruned, beside those that another cluster keeps in a folder below', async () => {
+    await put('a', '1');
+    const below = new MemoryTarget();
+    await take({ target: below });
+    for (const [name, bytes] of below.files) target.files.set(`eu/${name}`, bytes);
+    const first = await take();
+    await put('b', '2');
+    expect((await take()).base).toBe(first.id);
+    expect((await readManifests(target)).length).toBe(2);
+    expect(await prune(target, 0, { ...systemClock, wallMs: () => Date.now() + 60_000 })).toEqual([]);
+    expect([...target.files.keys()].filter((name) => name.startsWith('eu/'))).toHaveLength(below.files.size);
+  });
+
   it('is whole the first time, and then holds what came since; each can be restored, versions kept', async () => {
     await put('a', '1');
     await put('b', '1');
