@@ -92,6 +92,29 @@ describe('a backup of an origin', () => {
     return found;
   }
 
+  it('is one of thousands, as of a schedule of a minute, and pruned and looked for in no time', async () => {
+    await put('a', '1');
+    const first = await take();
+    let [last, reads, readsMax] = [first, 0, 0];
+    for (let n = 1; n < 3000; n++) {
+      const id = `${first.id}-${String(n).padStart(4, '0')}`;
+      last = { ...first, id, base: last.id, takenMs: first.takenMs + n, records: 0, parts: [] };
+      target.files.set(`${id}/manifest.json`, Buffer.from(JSON.stringify(last)));
+    }
+    const read = target.read.bind(target);
+    target.read = async (name) => {
+      readsMax = Math.max(readsMax, ++reads);
+      await new Promise(setImmediate);
+      reads--;
+      return read(name);
+    };
+    const beganMs = performance.now();
+    expect(await prune(target, 3_600_000, systemClock)).toEqual([]);
+    expect((await take()).base).toBe(last.id);
+    expect(performance.now() - beganMs).toBeLessThan(5_000);
+    expect(readsMax).toBe(16);
+  });
+
   it('is taken, and pruned, beside those that another cluster keeps in a folder below', async () => {
     await put('a', '1');
     const below = new MemoryTarget();
