@@ -9,6 +9,7 @@ test.each([
   'check --data no-folder',
   'backup --to ftp://host',
   'backup --to s3://B',
+  'backup --to no-folder --every 0',
   'backup verify --from ftp://host',
   'restore --from ftp://host --data no-folder',
   'store init --store mysql://host/db',
