@@ -70,6 +70,10 @@ export class S3Target implements BackupTarget {
     this.#client = new AwsClient({ accessKeyId, secretAccessKey, ...session, region, service: 's3', retries: 0 });
     this.#options = options;
     this.place = place;
+    if (endpoint?.includes('@') === true) {
+      // It is not shown, here or by what fails later.
+      throw refused('AWS_ENDPOINT_URL takes no user and no password: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY do');
+    }
     if (endpoint !== undefined && !(/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint))) {
       throw refused(`AWS_ENDPOINT_URL must be a URL such as http://127.0.0.1:9000; it is ${JSON.stringify(endpoint)}`);
     }

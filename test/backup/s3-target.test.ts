@@ -77,6 +77,11 @@ describe('backups in a bucket', () => {
     fetched.mockRestore();
   });
 
+  it('are refused with a password in the endpoint, which no message shows', () => {
+    const secret = { AWS_ENDPOINT_URL: 'http://user:plain-secret@127.0.0.1:9000' };
+    expect(() => target(undefined, secret)).toThrow(/^(?!.*plain-secret).*takes no user and no password/);
+  });
+
   it.each(['minio:9000', '127.0.0.1:9000', 'http://', 'ftp://host'])(
     'are refused at once with the endpoint %j, which will not be one later either',
     (endpoint) => {
