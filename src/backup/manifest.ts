@@ -43,17 +43,26 @@ export interface Unfinished extends BackupContents {
 }
 
 const manifestName = 'manifest.json';
+/** Manifests that are read at once: they are short, and a bucket is far away. */
+const readAtOnce = 16;
 const unfinishedName = 'unfinished.json';
 
 export function partPath(id: string, part: string): string {
   return `${id}/${part}`;
 }
 
-/** Every whole backup, oldest first. @throws DATA_LOSS where a manifest cannot be read */
+/**
+ * Every whole backup, oldest first. Deeper folders are not looked into: another cluster may keep its own there.
+ * @throws DATA_LOSS where a manifest cannot be read
+ */
 export async function readManifests(target: BackupTarget): Promise<readonly Manifest[]> {
-  const names = (await target.names()).filter((name) => name.endsWith(`/${manifestName}`)).sort();
+  const isManifest = (name: string) => name.endsWith(`/${manifestName}`) && name.split('/').length === 2;
+  const names = (await target.names()).filter(isManifest).sort();
   const manifests: Manifest[] = [];
-  for (const name of names) manifests.push(parseManifest(name, await target.read(name)));
+  for (let from = 0; from < names.length; from += readAtOnce) {
+    const some = names.slice(from, from + readAtOnce);
+    manifests.push(...(await Promise.all(some.map(async (name) => parseManifest(name, await target.read(name))))));
+  }
   return manifests.sort((a, b) => a.takenMs - b.takenMs);
 }
 
@@ -98,17 +107,34 @@ export async function writeUnfinished(target: BackupTarget, unfinished: Unfinish
   await target.write(partPath(unfinished.id, unfinishedName), jsonBytes(unfinished));
 }
 
-/** The backup and all that it goes on from, the whole one first. @throws DATA_LOSS where one of them is missing */
-export function chainOf(manifests: readonly Manifest[], last: Manifest): readonly Manifest[] {
-  const chain = [last];
-  for (let { base } = last; base !== undefined; ) {
-    const before = manifests.find(({ id }) => id === base);
-    if (before === undefined) throw damaged(`${last.id} goes on from ${base}, which is not there`);
-    if (chain.includes(before)) throw damaged(`${last.id} goes on from itself`);
-    chain.unshift(before);
-    base = before.base;
+/** Of some manifests each by its id: a schedule of a minute has ten thousand a week, and each asks for its chain. */
+const indexes = new WeakMap<readonly Manifest[], ReadonlyMap<string, Manifest>>();
+
+function indexOf(manifests: readonly Manifest[]): ReadonlyMap<string, Manifest> {
+  const index = indexes.get(manifests) ?? new Map(manifests.map((manifest) => [manifest.id, manifest]));
+  indexes.set(manifests, index);
+  return index;
+}
+
+/**
+ * The backup and all that it goes on from, the whole one first; of those that are `known`, with what these go on from, none.
+ * @throws DATA_LOSS where one of them is missing
+ */
+export function chainOf(
+  manifests: readonly Manifest[],
+  last: Manifest,
+  known: ReadonlySet<Manifest> = new Set(),
+): readonly Manifest[] {
+  const chain = new Set<Manifest>();
+  for (let at = last; !known.has(at); ) {
+    if (chain.has(at)) throw damaged(`${last.id} goes on from itself`);
+    chain.add(at);
+    if (at.base === undefined) break;
+    const before = indexOf(manifests).get(at.base);
+    if (before === undefined) throw damaged(`${last.id} goes on from ${at.base}, which is not there`);
+    at = before;
   }
-  return chain;
+  return [...chain].reverse();
 }
 
 /** Removes backups, in this order. What says that each is whole goes first. */

@@ -51,7 +51,9 @@ export class S3Target implements BackupTarget {
 
   /** @throws INVALID_ARGUMENT where the place, or what is signed with, is missing */
   constructor(options: S3Options) {
-    const { place, environment } = options;
+    const { place } = options;
+    // Container tools pass on what is unset as empty.
+    const environment = Object.fromEntries(Object.entries(options.environment).filter(([, value]) => value !== ''));
     const [, bucket, path = ''] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(place) ?? [];
     if (bucket === undefined) throw refused(`${place} is no s3://bucket/prefix`);
     const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
@@ -68,6 +70,13 @@ export class S3Target implements BackupTarget {
     this.#client = new AwsClient({ accessKeyId, secretAccessKey, ...session, region, service: 's3', retries: 0 });
     this.#options = options;
     this.place = place;
+    if (endpoint?.includes('@') === true) {
+      // It is not shown, here or by what fails later.
+      throw refused('AWS_ENDPOINT_URL takes no user and no password: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY do');
+    }
+    if (endpoint !== undefined && !(/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint))) {
+      throw refused(`AWS_ENDPOINT_URL must be a URL such as http://127.0.0.1:9000; it is ${JSON.stringify(endpoint)}`);
+    }
     const base = (endpoint ?? `https://s3.${region}.amazonaws.com`).replace(/\/+$/, '');
     this.#bucket = `${base}/${bucket}`;
     this.#prefix = path === '' ? '' : `${path.replace(/\/+$/, '')}/`;

@@ -33,6 +33,17 @@ const byError: Readonly<Record<ErrorCode, ExitCode>> = {
   INTERNAL: exitCodes.failed,
 };
 
+/** Of what the command line, a variable or a file of options says, where only the operation itself finds it wrong. */
+const usageReasons: ReadonlySet<string> = new Set([
+  'bad-address',
+  'bad-certificate',
+  'bad-option',
+  'bad-store-url',
+  'backup-target',
+  'data-folder-role',
+  'no-store',
+]);
+
 /** What a failure ends the process with, and what it prints on standard error. */
 export function describeFailure(
   thrown: unknown,
@@ -48,5 +59,10 @@ export function describeFailure(
   }
   const { code, message, details } = toMeridianError(error);
   const line = json ? JSON.stringify({ error: { code, message, ...details } }) : `meridian: ${code}: ${message}`;
-  return { exitCode: details.reason === 'member-replaced' ? exitCodes.replaced : byError[code], line };
+  return { exitCode: exitCodeOf(code, details.reason), line };
+}
+
+function exitCodeOf(code: ErrorCode, reason: string): ExitCode {
+  if (reason === 'member-replaced') return exitCodes.replaced;
+  return code === 'INVALID_ARGUMENT' && usageReasons.has(reason) ? exitCodes.usage : byError[code];
 }

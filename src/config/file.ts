@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Tags } from 'yaml';
 import { MeridianError } from '../model/errors.ts';
 import { strictText } from '../model/text.ts';
 
@@ -9,10 +10,18 @@ import { strictText } from '../model/text.ts';
 export async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {
   // Few commands are given a file, and reading YAML takes a program of its own to load.
   const { parse } = await import('yaml');
-  const content = reading(path, () => parse(strictText(readFileSync(path), 'it')) as unknown);
+  const content = reading(
+    path,
+    () => parse(strictText(readFileSync(path), 'it'), { customTags: asWritten }) as unknown,
+  );
   if (content === null || content === undefined) return {};
   if (typeof content === 'object' && !Array.isArray(content)) return content as Record<string, unknown>;
   throw unusable(path, 'it must be a mapping of option names to values');
+}
+
+/** A number stays the text that it is: 007 is another title than 7, and a token of twenty digits would lose some. */
+function asWritten(tags: Tags): Tags {
+  return tags.filter((tag) => typeof tag === 'string' || !/:(int|float)$/.test(tag.tag));
 }
 
 function reading<T>(path: string, read: () => T): T {

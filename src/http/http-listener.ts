@@ -306,11 +306,16 @@ export class HttpListener {
   }
 
   #malformed(error: Error & { code?: string }, socket: Socket): void {
+    // Whoever hangs up, as a probe of the port does, sent nothing that could be malformed.
+    if (error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
     this.#options.observer.rejected('malformed');
     const isAnswered = [...this.#underWay.keys()].some(
       (response) => response.socket === socket && response.headersSent,
     );
-    if (!socket.writable || isAnswered || error.code === 'ECONNRESET') {
+    if (!socket.writable || isAnswered) {
       socket.destroy();
       return;
     }

@@ -60,11 +60,20 @@ export async function openTls(config: TlsConfig, outside: Outside, closing: Clos
     }
   };
   const { server } = now;
-  const renewed = server && { current: server, onRenewed: (run: (to: ServerTls) => void) => void listeners.push(run) };
   return {
-    ...(renewed === undefined ? {} : { server: renewed }),
+    ...(server && { server: renewable(() => now.server ?? server, listeners) }),
     client: () => (speaksTls(config) ? now.client : undefined),
     expiries: () => now.expiries,
+  };
+}
+
+/** A listener may be started hours later, behind a rebuild say: what it begins with is read then. */
+function renewable(latest: () => ServerTls, listeners: Array<(renewed: ServerTls) => void>): RenewedTls {
+  return {
+    get current() {
+      return latest();
+    },
+    onRenewed: (run) => void listeners.push(run),
   };
 }
 

@@ -18,6 +18,7 @@ export interface ClientTls {
 
 /** Certificates as they are now: they are renewed while a node runs. */
 export interface RenewedTls {
+  /** Asked for anew by each listener. */
   readonly current: ServerTls;
   /** Called with each later one, for as long as the process lives. */
   onRenewed(run: (renewed: ServerTls) => void): void;

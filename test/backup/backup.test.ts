@@ -92,6 +92,42 @@ describe('a backup of an origin', () => {
     return found;
   }
 
+  it('is one of thousands, as of a schedule of a minute, and pruned and looked for in no time', async () => {
+    await put('a', '1');
+    const first = await take();
+    let [last, reads, readsMax] = [first, 0, 0];
+    for (let n = 1; n < 3000; n++) {
+      const id = `${first.id}-${String(n).padStart(4, '0')}`;
+      last = { ...first, id, base: last.id, takenMs: first.takenMs + n, records: 0, parts: [] };
+      target.files.set(`${id}/manifest.json`, Buffer.from(JSON.stringify(last)));
+    }
+    const read = target.read.bind(target);
+    target.read = async (name) => {
+      readsMax = Math.max(readsMax, ++reads);
+      await new Promise(setImmediate);
+      reads--;
+      return read(name);
+    };
+    const beganMs = performance.now();
+    expect(await prune(target, 3_600_000, systemClock)).toEqual([]);
+    expect((await take()).base).toBe(last.id);
+    expect(performance.now() - beganMs).toBeLessThan(5_000);
+    expect(readsMax).toBe(16);
+  });
+
+  it('is taken, and pruned, beside those that another cluster keeps in a folder below', async () => {
+    await put('a', '1');
+    const below = new MemoryTarget();
+    await take({ target: below });
+    for (const [name, bytes] of below.files) target.files.set(`eu/${name}`, bytes);
+    const first = await take();
+    await put('b', '2');
+    expect((await take()).base).toBe(first.id);
+    expect((await readManifests(target)).length).toBe(2);
+    expect(await prune(target, 0, { ...systemClock, wallMs: () => Date.now() + 60_000 })).toEqual([]);
+    expect([...target.files.keys()].filter((name) => name.startsWith('eu/'))).toHaveLength(below.files.size);
+  });
+
   it('is whole the first time, and then holds what came since; each can be restored, versions kept', async () => {
     await put('a', '1');
     await put('b', '1');

@@ -62,6 +62,33 @@ describe('backups in a bucket', () => {
     expect(() => target('s3://B/')).toThrow('is no s3://bucket/prefix');
   });
 
+  it('take an empty variable for one that is unset', async () => {
+    expect(() => target(undefined, { AWS_SECRET_ACCESS_KEY: '' })).toThrow('AWS_SECRET_ACCESS_KEY in the environment');
+    const other = target(undefined, { AWS_REGION: '', AWS_SESSION_TOKEN: '' });
+    await other.write('a', Buffer.from('x'));
+    expect(await other.names()).toEqual(['a']);
+    const asked: unknown[] = [];
+    const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async (request) => {
+      asked.push((request as Request).url);
+      throw new Error('not today');
+    });
+    await expect(target(undefined, { AWS_ENDPOINT_URL: '' }).names()).rejects.toThrow('not today');
+    expect(asked).toEqual([expect.stringMatching(/^https:\/\/s3\.us-east-1\.amazonaws\.com\/backups/)]);
+    fetched.mockRestore();
+  });
+
+  it('are refused with a password in the endpoint, which no message shows', () => {
+    const secret = { AWS_ENDPOINT_URL: 'http://user:plain-secret@127.0.0.1:9000' };
+    expect(() => target(undefined, secret)).toThrow(/^(?!.*plain-secret).*takes no user and no password/);
+  });
+
+  it.each(['minio:9000', '127.0.0.1:9000', 'http://', 'ftp://host'])(
+    'are refused at once with the endpoint %j, which will not be one later either',
+    (endpoint) => {
+      expect(() => target(undefined, { AWS_ENDPOINT_URL: endpoint })).toThrow(`it is "${endpoint}"`);
+    },
+  );
+
   it.each([
     [400, 'RequestTimeout'],
     [400, 'IncompleteBody'],

@@ -5,6 +5,20 @@ import { makeSample } from '../store/damage/damaged-copy.ts';
 import { makeFolder } from '../store/level-folder.ts';
 import { commandLine } from './fake-terminal.ts';
 
+test.each([
+  'check --data no-folder',
+  'backup --to ftp://host',
+  'backup --to s3://B',
+  'backup --to no-folder --every 0',
+  'backup verify --from ftp://host',
+  'restore --from ftp://host --data no-folder',
+  'store init --store mysql://host/db',
+  'store copy --from no-folder --to postgres://host/db',
+])('%s ends with 2: 1 would say that data is damaged, or that something failed', async (words) => {
+  const { exitCode, notes } = await commandLine().run(words);
+  expect([exitCode, notes.length]).toEqual([2, 1]);
+});
+
 test('meridian check says that a store is whole and ends with 0, or what is damaged and ends with 1', async () => {
   const folder = await makeFolder();
   const store = join(folder.path, 'store');

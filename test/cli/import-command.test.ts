@@ -370,4 +370,20 @@ describe('an import from a store that runs', () => {
     const { exitCode, notes } = await run(`import flags ${words}`);
     expect([exitCode, notes.join(), connections]).toEqual([2, expect.stringContaining(why), []]);
   });
+
+  test.each([
+    'import flags redis://:plain-secret@host/0?x=1',
+    'import flags redis://u:plain/secret@host/0',
+    'import flags redis://:plain-secret@host --format csv',
+    'import flags etcd://root:plain-secret@host/a?b',
+    'import flags rediss://:plain-secret@host',
+    'import flags rediss://:plain-secret@host --format csv',
+    'diff flags redis://:plain-secret@host',
+    'diff flags redis://:plain-secret@host --format csv',
+  ])('keeps its password to itself where it refuses %s', async (words) => {
+    const { run, connections } = commandLine();
+    const { exitCode, notes } = await run(words);
+    expect([exitCode, notes.join(), connections]).toEqual([2, expect.stringContaining('://[hidden]@host'), []]);
+    expect(notes.join()).not.toMatch(/plain|secret/);
+  });
 });

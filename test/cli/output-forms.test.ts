@@ -91,6 +91,19 @@ describe('--output', () => {
     expect((await run('list flags')).output).toBe('a\nb\n');
   });
 
+  it.each([
+    ...['no', 'Yes', 'on', 'y', '12:30:45', '2026-12-01', '1_000', '0b1', '017', '~', '<<', '='],
+    ...['a\u0085b', '\u2028', '\u007f', '\u009b', '\ufeffx', 'a\tb', 'two\nlines\u0085'],
+  ])('is the text %j in YAML 1.1 too, which most programs read', async (text) => {
+    const { runWords } = commandLine();
+    await runWords(['put', 'flags', `k${text}`, text, '--metadata', JSON.stringify({ [text]: text })]);
+    const { output } = await runWords(['get', 'flags', `k${text}`, '--output', 'yaml']);
+    const json = JSON.parse((await runWords(['get', 'flags', `k${text}`, '--json'])).output);
+    for (const version of ['1.1', '1.2'] as const) expect(parse(output, { version })).toEqual(json);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these end a line in YAML, or may not stand in it.
+    expect(output).not.toMatch(/[\x00-\x09\x7f-\x9f\u2028\ufeff]|: =$/m);
+  });
+
   it('tells a program of failures in JSON, which is YAML too', async () => {
     const { run } = commandLine();
     for (const form of ['--output yaml', '--output=json']) {

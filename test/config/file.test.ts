@@ -27,3 +27,19 @@ test('a file that is absent, no YAML or no mapping is refused in one line that n
   }
   await expect(readConfigFile(file('- a\n'))).rejects.toThrow('it must be a mapping');
 });
+
+test('a number is the text that is written there, as it is on the command line', async () => {
+  const text = 'name: 007\nregion: 1e3\ntoken: 12345678901234567890\nreplicate: [0123, 1.50, 0x1F, -0]\nscans-max: 4\n';
+  expect(await readConfigFile(file(text))).toEqual({
+    name: '007',
+    region: '1e3',
+    token: '12345678901234567890',
+    replicate: ['0123', '1.50', '0x1F', '-0'],
+    'scans-max': '4',
+  });
+  expect(await readConfigFile(file('insecure: true\naudit-log:\nregion: ~\n'))).toEqual({
+    insecure: true,
+    'audit-log': null,
+    region: null,
+  });
+});

@@ -237,6 +237,16 @@ describe('the HTTP listener of a node', () => {
     expect(answered.filter((what) => what === 'malformed')).toHaveLength(2);
   });
 
+  it('counts a connection that is reset before it says anything as nothing', async () => {
+    const socket = connect(Number(new URL(base).port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.resetAndDestroy();
+    await once(socket, 'close');
+    // Behind it, so that the reset was seen.
+    expect((await fetch(`${base}/livez`)).status).toBe(200);
+    expect(answered).not.toContain('malformed');
+  });
+
   it('lets an exchange under way end when it stops, and takes no new one', async () => {
     const answer = fetch(`${base}/`, { headers: { 'Meridian-Namespace': 'a' } });
     await held.entered.promise;

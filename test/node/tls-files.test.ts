@@ -67,6 +67,17 @@ describe('the certificates of a node', () => {
     expect(client()).toEqual({ ...second, ca: authority.ca });
   });
 
+  it('are the renewed ones for a listener that starts later: a store may be verified or rebuilt for hours before', async () => {
+    const [first, second] = [authority.issue('first'), authority.issue('second')];
+    save('cert', first.cert);
+    save('key', first.key);
+    const { server, client } = await openTls({ ...none, tlsCert: path('cert'), tlsKey: path('key') }, outside, closing);
+    save('cert', second.cert);
+    save('key', second.key);
+    await until(() => client()?.cert?.equals(second.cert) === true);
+    expect(server?.current).toEqual(second);
+  });
+
   it('are refused at the start where they do not go together, or one is missing', async () => {
     const [first, second] = [authority.issue('first'), authority.issue('second')];
     save('cert', first.cert);

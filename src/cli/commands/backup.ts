@@ -61,6 +61,8 @@ const takeCommand: Command<BackupWords> = {
       ) as Argv<BackupWords>,
   run: async (words, context) => {
     const everyMs = words.every === undefined ? undefined : durationOf('--every', words.every);
+    if (everyMs === 0)
+      throw new UsageError('--every must be longer than 0: one would be taken after another without end');
     const keepMs = words.keep === undefined ? undefined : durationOf('--keep', words.keep);
     if (everyMs === undefined) await takeOne(words, keepMs, context);
     else await takeEach(everyMs, context, () => takeOne(words, keepMs, context));

@@ -29,6 +29,7 @@ interface IssueWords extends CaWords {
 const loopback = ['localhost', '127.0.0.1', '::1'];
 /** Milliseconds: a certificate holds from before now, for machines whose clocks are behind. */
 const leewayMs = 60 * 60 * 1000;
+const untilMsMax = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 const initCommand: Command<InitWords> = {
   usage: 'init',
@@ -40,6 +41,7 @@ const initCommand: Command<InitWords> = {
       expires: { type: 'string', requiresArg: true, default: '3650d', describe: 'From now' },
     }) as Argv<InitWords>,
   run: async ({ dir, name, expires }, context) => {
+    if (name === '') throw new UsageError('--name must be a text that is not empty');
     const { privateKey, publicKey } = newKey();
     const request = requestOf({ name, publicKey, hosts: [], isCa: true }, expires, context);
     await makeFolder(dir);
@@ -69,8 +71,8 @@ const issueCommand: Command<IssueWords> = {
       })
       .example('$0 ca issue iad --host iad.example.org 10.0.0.7', 'for a node') as unknown as Argv<IssueWords>,
   run: async ({ dir, name, host, out = dir, expires }, context) => {
-    if (!/^[\w.-]+$/.test(name))
-      throw new UsageError(`the name becomes a file's: letters, digits, . _ -; it is "${name}"`);
+    if (!/^[\w-][\w.-]*$/.test(name))
+      throw new UsageError(`the name becomes a file's: letters, digits, . _ -, no dot first; it is "${name}"`);
     const issuer = await readIssuer(dir);
     const hosts = [...new Set([name, ...host, ...loopback])];
     const wrong = hosts.find((one) => ipBytes(one) === undefined && !/^(\*\.)?[A-Za-z0-9_.-]{1,253}$/.test(one));
@@ -107,14 +109,21 @@ function requestOf(
     throw new UsageError(`--expires must be a duration with its unit, such as 90d; it is "${expires}"`);
   }
   const nowMs = clock.wallMs();
+  if (nowMs + lifeMs > untilMsMax) {
+    throw new UsageError(
+      `--expires must end before the year 10000, as a certificate's years have four digits; it is "${expires}"`,
+    );
+  }
   return { ...of, fromMs: nowMs - leewayMs, untilMs: nowMs + lifeMs, serial: randomBytes(16) };
 }
 
 async function readIssuer(dir: string): Promise<Issuer> {
   try {
-    const { subject } = new X509Certificate(await readFile(join(dir, 'ca.pem')));
-    const name = /^CN=([^\n]+)$/.exec(subject)?.[1];
-    if (name === undefined) throw new Error(`ca.pem is of another form: ${subject}`);
+    const certificate = new X509Certificate(await readFile(join(dir, 'ca.pem')));
+    // As it stands there: the text of `subject` has commas and the like escaped, and would be another name.
+    const { CN: name, ...others } = certificate.toLegacyObject().subject;
+    if (typeof name !== 'string' || Object.keys(others).length > 0)
+      throw new Error(`ca.pem is of another form: ${certificate.subject}`);
     return { name, key: createPrivateKey(await readFile(join(dir, 'ca-key.pem'))) };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

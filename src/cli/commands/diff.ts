@@ -22,7 +22,7 @@ import { itemPrinter } from '../print-result.ts';
 import { type ReadWords, readOptionsOf, withReadOptions } from '../read-flags.ts';
 import { type ReadingWords, readingFlags, readingOf } from '../reading-flags.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
-import { shownText } from '../shown-text.ts';
+import { shownText, shownUrl } from '../shown-text.ts';
 import { entriesPatiently } from '../transfer/read-patiently.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -122,7 +122,10 @@ function formatOfFile(named: DiffWords['format'], file: string): ImportFormat {
     return importFormatOf(named, file);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(`${error.message}, as ${file} is a file here; a namespace is given by --to-namespace`, error);
+    throw new UsageError(
+      `${error.message}, as ${shownUrl(file)} is a file here; a namespace is given by --to-namespace`,
+      error,
+    );
   }
 }
 

@@ -13,6 +13,7 @@ import { readRecords } from '../formats/read-records.ts';
 import type { Words } from '../option-flags.ts';
 import { printResult } from '../print-result.ts';
 import { type RecordFileWords, recordFileFlags, recordFileOf } from '../record-file-flags.ts';
+import { shownUrl } from '../shown-text.ts';
 import { systemFailure } from '../system-failure.ts';
 import { Checkpoint, draftOf, fileIdentity, type TransferState } from '../transfer/checkpoint.ts';
 import { type NamedFile, refuseSameFiles } from '../transfer/distinct-files.ts';
@@ -321,10 +322,10 @@ function isLiveStore(format: ImportRun['format']): format is LiveStore {
 function checkLive(words: ImportWords, store: LiveStore): void {
   const { file } = words;
   const ofFiles = Object.keys(recordFileFlags).find((flag) => (words as unknown as Words)[flag] !== undefined);
-  if (ofFiles !== undefined) throw new UsageError(`--${ofFiles} is of a file: ${file} is none`);
+  if (ofFiles !== undefined) throw new UsageError(`--${ofFiles} is of a file: ${shownUrl(file)} is none`);
   if (store === 'etcd-live') checkEtcdUrl(file);
   else if (!(URL.canParse(file) && /^redis:\/\/[^/?#]*(\/\d*)?$/.test(file)))
-    throw new UsageError(`${file} must read redis://[user:password@]host[:port][/database]`);
+    throw new UsageError(`${shownUrl(file)} must read redis://[user:password@]host[:port][/database]`);
   if (!isEncoded(new URL(file))) throw new UsageError('the user and password of an address must be percent-encoded');
 }
 

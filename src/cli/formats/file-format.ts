@@ -1,4 +1,5 @@
 import { basename, extname } from 'node:path';
+import { shownUrl } from '../shown-text.ts';
 import { UsageError } from '../usage-error.ts';
 
 export const fileFormats = ['ndjson', 'csv', 'workers-kv'] as const;
@@ -23,6 +24,11 @@ const byExtension: Readonly<Record<string, FileFormat>> = {
 
 /** As `formatOf`, for whoever reads. @throws UsageError */
 export function importFormatOf(named: ImportFormat | undefined, path: string): ImportFormat {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
+    throw new UsageError(
+      `${shownUrl(path)} is no file: of stores that run, import reads redis://, etcd:// and etcds://`,
+    );
+  }
   if (named === undefined && /\.rdb(\.(gz|zst))?$/i.test(path)) return 'rdb';
   if (named === undefined && /^kept-apart-.*\.ndjson(\.(gz|zst))?$/.test(basename(path))) return 'kept-apart';
   return formatOf(named, path, importFormats);

@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { ImportRecord } from '../formats/import-record.ts';
 import { shownKey } from '../formats/shown-key.ts';
 import type { UnreadRecord } from '../formats/unread-record.ts';
+import { shownUrl } from '../shown-text.ts';
 import { systemFailure } from '../system-failure.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Certificates, EtcdClient, EtcdKeyValue } from './etcd-client.ts';
@@ -34,7 +35,7 @@ export function checkEtcdUrl(url: string): void {
   const { hostname, pathname } = parts !== null && URL.canParse(url) ? new URL(url) : { hostname: '', pathname: '' };
   if (hostname !== '' && prefix !== undefined && prefix === decoded(pathname)) return;
   throw new UsageError(
-    `${url} must read etcd://[user:password@]host[:port][/prefix], or etcds:// with TLS; the prefix percent-encoded`,
+    `${shownUrl(url)} must read etcd://[user:password@]host[:port][/prefix], or etcds:// with TLS; the prefix percent-encoded`,
   );
 }
 

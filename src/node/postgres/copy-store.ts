@@ -32,7 +32,7 @@ const batchBytesMax = 4 * 1024 * 1024;
  * Copies an origin's data from its folder into a database, stamps and positions kept: it is the same member there. The named
  * state comes last, in one commit, so a copy that broke off is no origin yet, and begins anew.
  * @throws INVALID_ARGUMENT (no origin's folder), FAILED_PRECONDITION (the database holds an origin, or is used), UNAVAILABLE,
- * DATA_LOSS where records of the folder are damaged
+ * DATA_LOSS where records of the folder are damaged, or it is not known which are lost
  */
 export async function copyStore({ from, to, outside, copied }: CopyOptions): Promise<{ readonly store: string }> {
   const directory = sourceIn(from);
@@ -41,6 +41,7 @@ export async function copyStore({ from, to, outside, copied }: CopyOptions): Pro
   const source = await openLevelStore(directory);
   const database = new PostgresDatabase(options, { lost: () => {} });
   try {
+    checkSound(source, from);
     await take(database, outside.clock);
     const target = await PostgresStore.open(database);
     if ((await target.metaNames()).length > 0) throw notEmpty(place.shown, 'it holds the data of an origin');
@@ -74,6 +75,15 @@ function sourceIn(folder: string): string {
   if (!readdirSync(folder).some((name) => /^aside-\d+$/.test(name))) return directory;
   const message = `the origin of ${folder} has yet to bring back what it put aside: start it once more, until its status says so`;
   throw new MeridianError('FAILED_PRECONDITION', message, { reason: 'store-aside' });
+}
+
+/** A database has no doubts: what is lost would be answered as never written there. @throws DATA_LOSS */
+function checkSound(source: Store, folder: string): void {
+  const { damagedRecords, absenceUncertain } = source.condition();
+  if (damagedRecords === 0 && !absenceUncertain) return;
+  const what = absenceUncertain ? 'nobody knows which records it lost' : `${damagedRecords} of its records are damaged`;
+  const message = `the store in ${folder} cannot be copied, as ${what}: have it healed by its peers or begun anew first, or accept the loss by one start with --accept-loss`;
+  throw new MeridianError('DATA_LOSS', message, { reason: 'store-damaged', seen: damagedRecords });
 }
 
 async function copyRecords(source: Store, target: Store, copied: (records: number) => void): Promise<void> {
