@@ -36,8 +36,11 @@ export interface ConvergenceOptions {
 const convergenceMsMax = 4000;
 /** More of them, where survivors have reported to an initiator that does not go on: they take nothing of who is removed for a minute. */
 const reportsMsMax = 65_000;
-/** More of them, where records were damaged: who could not mend one rests for ten seconds. */
-const mendingMsMax = 25_000;
+/**
+ * More of them, where records were damaged. Who could not mend one rests for ten seconds: once as it had yet to hear of a
+ * seal by which answers are compared, and then until it was told three times that the record has expired.
+ */
+const mendingMsMax = 35_000;
 const lookMs = 50;
 /** What a node is asked of itself, it answers within so many. */
 const answerMsMax = 300;
