@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { MeridianError } from '../../src/model/errors.ts';
 import type { FeedEvent, FollowerMessage } from '../../src/model/feed.ts';
 import { everything } from '../../src/model/filter.ts';
 import { emptySession } from '../../src/model/session.ts';
@@ -120,6 +121,36 @@ describe('an origin with a damaged record', () => {
     await group.untilHolds(async () => (await group.at('a').status()).storage?.damagedRecords === 0);
     expect((await followed()).at(-1)?.kind).toBe('caught-up');
     expect(group.anew('a')).toBeUndefined();
+  });
+
+  it('has it back from one peer where another one has yet to hear of the write, and waits for it', async () => {
+    group = new OriginGroup();
+    await group.openThree();
+    // Peers are asked in this order.
+    const [late = '', early = ''] = ['b', 'c'].sort((x, y) =>
+      group.at(x).identity.id < group.at(y).identity.id ? -1 : 1,
+    );
+    for (const name of ['a', early]) group.cut(late, name);
+    await group.put('a', 'k', 'known to one');
+    await group.alike([early], 'k', 'known to one');
+    await damaged();
+    for (const name of ['a', early]) {
+      const origin = group.at(name);
+      const { follow } = origin;
+      vi.spyOn(origin, 'follow').mockImplementation(async function* (open, ...rest) {
+        if (open.node.name === late) throw new MeridianError('UNAVAILABLE', 'not now', { reason: 'connection' });
+        yield* follow.call(origin, open, ...rest);
+      });
+      group.mend(late, name);
+    }
+    const peer = group.at(early);
+    const { get } = peer;
+    vi.spyOn(peer, 'get').mockImplementation(async (request, call) => {
+      if (call.deadlineMs > group.time.nowMs) return get.call(peer, request, call);
+      throw new MeridianError('DEADLINE_EXCEEDED', 'asked too late', { reason: 'deadline' });
+    });
+    await group.alike(['a'], 'k', 'known to one');
+    expect(await group.text(late, 'k')).toBe(null);
   });
 
   it('has a later write of a peer in its place, whatever that peer wrote meanwhile', async () => {
